@@ -1,0 +1,200 @@
+"""Every setting of Cabinet, in one frozen place.
+
+A setting comes from, first found wins: a command line flag, an environment variable, the file `.env` in the
+current folder, the default. The variable is `CABINET_` and the field's name in capitals, except the three that
+have a name of their own everywhere: `DATABASE_URL`, `OPENAI_API_KEY` and `OPENAI_BASE_URL`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from svc.errors import StartupError
+
+PREFIX = "CABINET_"
+LOCAL_MODEL = "wordllama-l2-supercat-256"
+LOCAL_DIMENSIONS = 256
+OPENAI_MODEL = "text-embedding-3-small"
+OPENAI_DIMENSIONS = 1536
+
+
+class Settings(BaseSettings):
+    """The settings of one Cabinet process. Immutable: what was read at the start holds until the end."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    # where
+    data_dir: Path = Field(
+        Path(".cabinet"), description="Folder of the embedded server's data and of the admin key."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
+
+    # who
+    admin_key: SecretStr | None = Field(
+        None, min_length=16, description="The admin's key; made and kept in the data folder when not given."
+    )
+    key_cache_s: float = Field(
+        5.0, ge=0, le=60, description="Seconds for which a checked API key needs no statement; also how long "
+        "another server may still accept a revoked one."
+    )
+
+    # the database
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("database_url", "DATABASE_URL"),
+        description="A PostgreSQL 16 to 18 with pgvector >= 0.8.5. Not given: an embedded server on the data folder.",
+    )
+    postgres_version: Literal["16", "18"] = Field("18", description="Major version of the embedded server.")
+    pool_min_size: int = Field(1, ge=0, le=1000, description="Connections kept open.")
+    pool_size: int = Field(10, ge=1, le=1000, description="Connections at most.")
+    acquire_timeout_s: float = Field(
+        5.0, gt=0, le=600, description="Seconds to wait for a free connection before answering 503."
+    )
+    statement_timeout_s: float = Field(10.0, gt=0, le=3600, description="Seconds a statement may run on the server.")
+    connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds to wait for a new connection.")
+
+    # embedding
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"),
+        description="Key of the embedding endpoint. Neither key nor base URL given: the local model.",
+    )
+    openai_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
+        description="Base URL of an OpenAI-compatible embedding endpoint.",
+    )
+    embedding_provider: Literal["auto", "openai", "local"] = Field(
+        "auto", description="auto: openai when a key or base URL is given, else local."
+    )
+    embedding_model: str | None = Field(
+        None, description=f"Model name; {OPENAI_MODEL} for openai, {LOCAL_MODEL} for local."
+    )
+    embedding_dimensions: int | None = Field(
+        None, ge=1, le=4000, description="Dimensions of the vectors; 4000 is the most that an HNSW index on halfvec takes."
+    )
+    embedding_batch_size: int = Field(256, ge=1, le=2048, description="Texts in one call; the OpenAI API takes 2048.")
+    embedding_concurrency: int = Field(4, ge=1, le=256, description="Calls to the provider at once, in one process.")
+    embedding_timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one call.")
+    embedding_max_retries: int = Field(3, ge=0, le=20, description="Times a failed call is tried again at once.")
+
+    # documents
+    max_upload_bytes: int = Field(32 * 2**20, ge=1024, le=2**30, description="Largest upload, in bytes.")
+    max_body_bytes: int = Field(4 * 2**20, ge=1024, le=2**30, description="Largest other request body, in bytes.")
+    chunk_tokens: int = Field(512, ge=16, le=8191, description="Tokens in a chunk at most.")
+    chunk_overlap_tokens: int = Field(64, ge=0, le=4096, description="Tokens that neighbouring chunks share at most.")
+    max_chunks: int = Field(20_000, ge=1, le=1_000_000, description="Chunks in one document at most.")
+    parse_cpu_s: int = Field(20, ge=1, le=600, description="Processor seconds for parsing one document.")
+    parse_timeout_s: float = Field(40.0, gt=0, le=600, description="Seconds for parsing one document.")
+    parse_memory_mb: int = Field(512, ge=128, le=65536, description="Megabytes of memory for parsing one document.")
+
+    # workers
+    worker_concurrency: int = Field(
+        4, ge=0, le=64, description="Documents ingested at once in this process; 0 in a server: it runs no worker."
+    )
+    worker_lease_s: float = Field(
+        60.0, gt=0.1, le=3600, description="Seconds after which a silent worker's document goes to another."
+    )
+    worker_poll_s: float = Field(5.0, gt=0, le=600, description="Seconds between looks at the queue without a notice.")
+    worker_max_attempts: int = Field(5, ge=1, le=100, description="Attempts at a document before it is an error.")
+    worker_retry_s: float = Field(
+        5.0, ge=0, le=3600, description="Seconds before the second attempt; doubled for each further one."
+    )
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _base_url_is_http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> Self:
+        if self.pool_min_size > self.pool_size:
+            raise ValueError(f"{PREFIX}POOL_MIN_SIZE ({self.pool_min_size}) is over {PREFIX}POOL_SIZE ({self.pool_size})")
+        if self.chunk_overlap_tokens * 2 > self.chunk_tokens:
+            raise ValueError(
+                f"{PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) is over half of "
+                f"{PREFIX}CHUNK_TOKENS ({self.chunk_tokens})"
+            )
+        if self.provider == "openai" and self.openai_api_key is None and self.openai_base_url is None:
+            raise ValueError(f"{PREFIX}EMBEDDING_PROVIDER is openai, but OPENAI_API_KEY is not set")
+        if self.provider == "local" and (self.model, self.dimensions) != (LOCAL_MODEL, LOCAL_DIMENSIONS):
+            raise ValueError(
+                f"the local provider has one model, {LOCAL_MODEL} with {LOCAL_DIMENSIONS} dimensions; set "
+                f"OPENAI_API_KEY or OPENAI_BASE_URL to use {self.model} with {self.dimensions}"
+            )
+        return self
+
+    @property
+    def provider(self) -> Literal["openai", "local"]:
+        """The embedding provider in force, with `auto` resolved."""
+        if self.embedding_provider != "auto":
+            return self.embedding_provider
+        return "openai" if self.openai_api_key or self.openai_base_url else "local"
+
+    @property
+    def model(self) -> str:
+        """Name of the embedding model in force."""
+        return self.embedding_model or (OPENAI_MODEL if self.provider == "openai" else LOCAL_MODEL)
+
+    @property
+    def dimensions(self) -> int:
+        """Dimensions of the vectors in force."""
+        return self.embedding_dimensions or (OPENAI_DIMENSIONS if self.provider == "openai" else LOCAL_DIMENSIONS)
+
+
+def environment_name(field: str) -> str:
+    """The environment variable of a setting, such as `CABINET_POOL_SIZE` for `pool_size`."""
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[-1])
+    return PREFIX + field.upper()
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; `flags` are those given on the command line, None for those that were not.
+
+    Raises:
+        StartupError: a value is wrong, or a `CABINET_…` variable is none of ours; the detail names it.
+    """
+    _refuse_unknown_variables()
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise StartupError("\n".join(_sentence(dict(fault)) for fault in error.errors())) from None
+
+
+def _sentence(fault: dict[str, Any]) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return f"Wrong settings: {message}."
+    name = str(fault["loc"][0]).lower()
+    variable = environment_name(name) if name in Settings.model_fields else name.upper()
+    # A secret never appears in a message, not even a wrong one.
+    is_secret = "SecretStr" in str(Settings.model_fields[name].annotation) if name in Settings.model_fields else True
+    given = "" if is_secret else f" (got {fault['input']!r})"
+    return f"Wrong setting {variable}: {message[0].lower() + message[1:]}{given}."
+
+
+def _refuse_unknown_variables() -> None:
+    known = {environment_name(field) for field in Settings.model_fields}
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f". The settings are: {', '.join(sorted(known))}"
+            raise StartupError(f"{variable} is not a setting{hint}")
