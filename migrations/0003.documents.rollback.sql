@@ -1,0 +1,3 @@
+drop table ingestion_jobs;
+drop table document_contents;
+drop table documents;

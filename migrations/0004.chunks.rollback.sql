@@ -1,0 +1,2 @@
+drop table vector_counts;
+drop table chunks;

@@ -1,0 +1,24 @@
+-- Why: the text that is found and cited, and the size of each tenant, by which a search picks its lane.
+-- Vectors live in a narrow table of their own (sql/ddl/), whose width is a setting.
+-- depends: 0003.documents
+-- Lock: none on any existing table.
+create table chunks (
+    user_id uuid not null,
+    id uuid not null default uuidv7(),
+    document_id uuid not null,
+    chunk_index integer not null constraint chunks_index_positive check (chunk_index >= 0),
+    content text not null,
+    token_count integer not null constraint chunks_tokens_positive check (token_count >= 0),
+    metadata jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    constraint chunks_pkey primary key (user_id, id),
+    constraint chunks_document_index_key unique (user_id, document_id, chunk_index),
+    constraint chunks_document_fkey foreign key (user_id, document_id)
+    references documents (user_id, id) on delete cascade
+);
+
+create table vector_counts (
+    user_id uuid not null constraint vector_counts_user_id_fkey references users (id) on delete cascade,
+    row_count bigint not null constraint vector_counts_positive check (row_count >= 0),
+    constraint vector_counts_pkey primary key (user_id)
+) with (fillfactor = 50);

@@ -1,0 +1,3 @@
+drop table messages;
+drop table conversation_documents;
+drop table conversations;

@@ -1,0 +1,2 @@
+drop table if exists chunk_vectors;
+drop table embedding_model;

@@ -1,0 +1,20 @@
+-- chunks/list_by_document :many
+-- The chunks of one document in their order; no row also when the document is not the user's.
+-- $1 user_id     uuid  the tenant
+-- $2 document_id uuid
+-- $3 after       int   the last chunk_index of the page before; -1: from the first
+-- $4 max_rows    int   1..101
+-- returns: id uuid, document_id uuid, chunk_index int, content text, token_count int, metadata jsonb, created_at timestamptz
+-- index: chunks_document_index_key
+select
+    c.id,
+    c.document_id,
+    c.chunk_index,
+    c.content,
+    c.token_count,
+    c.metadata,
+    c.created_at
+from chunks as c
+where c.user_id = $1::uuid and c.document_id = $2::uuid and c.chunk_index > $3::int
+order by c.chunk_index
+limit $4::int;

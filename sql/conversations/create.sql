@@ -1,0 +1,33 @@
+-- conversations/create :one
+-- A new conversation and the documents that it is about; a document that is not the user's breaks the foreign key.
+-- $1 user_id      uuid    the tenant
+-- $2 title        text    null: none
+-- $3 document_ids uuid[]  at most 1000
+-- $4 metadata     jsonb
+-- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8, created_at timestamptz, updated_at timestamptz
+with created as (
+    insert into conversations (user_id, title, metadata)
+    values ($1::uuid, $2::text, $4::jsonb)
+    returning id, title, metadata, message_count, created_at, updated_at
+),
+
+scoped as (
+    insert into conversation_documents (user_id, conversation_id, document_id)
+    select distinct
+        $1::uuid as user_id,
+        n.id as conversation_id,
+        s.document_id
+    from created as n
+    cross join unnest($3::uuid[]) as s (document_id)
+    returning document_id
+)
+
+select
+    n.id,
+    n.title,
+    array(select s.document_id from scoped as s order by s.document_id limit 1000) as document_ids,
+    n.metadata,
+    n.message_count,
+    n.created_at,
+    n.updated_at
+from created as n;

@@ -1,0 +1,25 @@
+-- conversations/list :many
+-- A user's conversations, newest first, without their messages.
+-- $1 user_id  uuid  the tenant
+-- $2 after    uuid  the last id of the page before; null: from the newest
+-- $3 max_rows int   1..101
+-- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8, created_at timestamptz, updated_at timestamptz
+-- index: conversations_pkey, conversation_documents_pkey
+select
+    c.id,
+    c.title,
+    array(
+        select cd.document_id
+        from conversation_documents as cd
+        where cd.user_id = $1::uuid and cd.conversation_id = c.id
+        order by cd.document_id
+        limit 1000
+    ) as document_ids,
+    c.metadata,
+    c.message_count,
+    c.created_at,
+    c.updated_at
+from conversations as c
+where c.user_id = $1::uuid and ($2::uuid is null or c.id < $2::uuid)
+order by c.id desc
+limit $3::int;

@@ -1,0 +1,74 @@
+-- conversations/list_with_recent :many
+-- A user's conversations, newest first, each with its newest messages, oldest of them first: one statement for them all.
+-- Positions are dense, so the newest are a range of the messages' primary key, however long the conversation is.
+-- $1 user_id  uuid  the tenant
+-- $2 after    uuid  the last id of the page before; null: from the newest
+-- $3 max_rows int   1..101
+-- $4 recent   int   newest messages of each conversation, 1..50
+-- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8, created_at timestamptz, updated_at timestamptz,
+--   messages jsonb
+-- index: conversations_pkey, messages_pkey, conversation_documents_pkey
+with page as (
+    select
+        c.id,
+        c.title,
+        c.metadata,
+        c.message_count,
+        c.created_at,
+        c.updated_at
+    from conversations as c
+    where c.user_id = $1::uuid and ($2::uuid is null or c.id < $2::uuid)
+    order by c.id desc
+    limit $3::int
+),
+
+ranked as (
+    select
+        m.conversation_id,
+        m.id,
+        m.position,
+        m.role,
+        m.content,
+        m.sources,
+        m.token_count,
+        m.created_at,
+        row_number() over (partition by m.conversation_id order by m.position desc) as recency
+    from page as p
+    inner join messages as m
+        on m.user_id = $1::uuid and p.id = m.conversation_id and m.position > p.message_count - $4::int
+),
+
+recent as (
+    select
+        r.conversation_id,
+        jsonb_agg(
+            jsonb_build_object(
+                'id', r.id, 'conversation_id', r.conversation_id, 'position', r.position, 'role', r.role,
+                'content', r.content, 'sources', r.sources, 'token_count', r.token_count, 'created_at', r.created_at
+            )
+            order by r.position
+        ) as messages
+    from ranked as r
+    where r.recency <= $4::int
+    group by r.conversation_id
+)
+
+select
+    c.id,
+    c.title,
+    array(
+        select cd.document_id
+        from conversation_documents as cd
+        where cd.user_id = $1::uuid and cd.conversation_id = c.id
+        order by cd.document_id
+        limit 1000
+    ) as document_ids,
+    c.metadata,
+    c.message_count,
+    c.created_at,
+    c.updated_at,
+    coalesce(r.messages, '[]'::jsonb) as messages
+from page as c
+left join recent as r on c.id = r.conversation_id
+order by c.id desc
+limit $3::int;

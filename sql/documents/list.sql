@@ -1,0 +1,26 @@
+-- documents/list :many
+-- A user's documents, newest first.
+-- $1 user_id  uuid  the tenant
+-- $2 after    uuid  the last id of the page before; null: from the newest
+-- $3 max_rows int   1..101
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int, lease_expires_at timestamptz,
+--   progress real, chunk_count int, metadata jsonb, created_at timestamptz, updated_at timestamptz
+-- index: documents_pkey
+select
+    d.id,
+    d.filename,
+    d.file_type,
+    d.file_size,
+    d.status,
+    d.error,
+    d.attempt,
+    d.lease_expires_at,
+    d.progress,
+    d.chunk_count,
+    d.metadata,
+    d.created_at,
+    d.updated_at
+from documents as d
+where d.user_id = $1::uuid and ($2::uuid is null or d.id < $2::uuid)
+order by d.id desc
+limit $3::int;

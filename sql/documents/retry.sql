@@ -1,0 +1,56 @@
+-- documents/retry :one
+-- Queues a failed document again with a full set of tries. Its attempts go on counting, so that a worker that is still
+-- busy with an old attempt cannot interfere.
+-- $1 user_id     uuid  the tenant
+-- $2 document_id uuid
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int, lease_expires_at timestamptz,
+--   progress real, chunk_count int, metadata jsonb, created_at timestamptz, updated_at timestamptz
+-- index: documents_pkey
+with failed as (
+    update documents as d
+    set status = 'processing', error = null, progress = 0, updated_at = now()
+    where d.user_id = $1::uuid and d.id = $2::uuid and d.status = 'error'
+    returning
+        d.id,
+        d.filename,
+        d.file_type,
+        d.file_size,
+        d.status,
+        d.error,
+        d.attempt,
+        d.lease_expires_at,
+        d.progress,
+        d.chunk_count,
+        d.metadata,
+        d.created_at,
+        d.updated_at
+),
+
+queued as (
+    insert into ingestion_jobs as j (user_id, document_id, attempt)
+    select
+        $1::uuid as user_id,
+        f.id as document_id,
+        f.attempt
+    from failed as f
+    on conflict (user_id, document_id) do update
+    set attempt = greatest(j.attempt, excluded.attempt), tries = 0, due_at = now()
+    returning pg_notify('cabinet_ingestion', '')
+)
+
+select
+    d.id,
+    d.filename,
+    d.file_type,
+    d.file_size,
+    d.status,
+    d.error,
+    d.attempt,
+    d.lease_expires_at,
+    d.progress,
+    d.chunk_count,
+    d.metadata,
+    d.created_at,
+    d.updated_at
+from failed as d
+cross join queued as q;

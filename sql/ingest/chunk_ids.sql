@@ -1,0 +1,7 @@
+-- ingest/chunk_ids :many
+-- Ids for the chunks of one document, made where all ids are made, in rising order.
+-- $1 chunk_count int
+-- returns: id uuid
+-- bound: by chunk_count, at most CABINET_MAX_CHUNKS
+select uuidv7() as id
+from generate_series(1, $1::int);

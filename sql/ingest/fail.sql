@@ -1,0 +1,15 @@
+-- ingest/fail :exec
+-- Ends a document's ingestion with a reason for its owner, if the attempt still holds it.
+-- $1 user_id     uuid  the tenant
+-- $2 document_id uuid
+-- $3 attempt     int   of the claim
+-- $4 error       text  what was wrong and what to do
+-- index: documents_pkey, ingestion_jobs_pkey
+with dropped as (
+    delete from ingestion_jobs as j
+    where j.user_id = $1::uuid and j.document_id = $2::uuid and j.attempt = $3::int
+)
+
+update documents as d
+set status = 'error', error = $4::text, lease_expires_at = null, updated_at = now()
+where d.user_id = $1::uuid and d.id = $2::uuid and d.attempt = $3::int and d.status = 'processing';

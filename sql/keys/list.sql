@@ -1,0 +1,19 @@
+-- keys/list :many
+-- A user's keys, newest first, revoked ones too, never the keys themselves.
+-- $1 user_id  uuid  the tenant
+-- $2 after    uuid  the last id of the page before; null: from the newest
+-- $3 max_rows int   1..101
+-- returns: id uuid, name text, prefix text, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz
+-- index: api_keys_pkey
+select
+    k.id,
+    k.name,
+    k.prefix,
+    k.created_at,
+    k.expires_at,
+    k.revoked_at,
+    k.last_used_at
+from api_keys as k
+where k.user_id = $1::uuid and ($2::uuid is null or k.id < $2::uuid)
+order by k.id desc
+limit $3::int;

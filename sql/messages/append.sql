@@ -1,0 +1,72 @@
+-- messages/append :many
+-- Appends messages to a conversation in the order given, all or none. The conversation's row gives out the positions
+-- under its lock, so two writers never lose or interleave a message. A source is a chunk of the same user; what it says
+-- is stored with the message. No row: there is no such conversation, or a source is no chunk of this user.
+-- $1 user_id         uuid    the tenant
+-- $2 conversation_id uuid
+-- $3 roles           text[]  user | assistant | system | tool; one entry a message, at most 1000
+-- $4 contents        text[]
+-- $5 token_counts    int[]
+-- $6 source_messages int[]   for each source the message that cites it, from 1
+-- $7 source_chunks   uuid[]  for each source its chunk
+-- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb, token_count int,
+--   created_at timestamptz
+-- index: conversations_pkey, chunks_pkey, documents_pkey
+-- bound: by the messages given
+with cited as (
+    select
+        s.message_number,
+        s.source_number,
+        jsonb_build_object(
+            'chunk_id', c.id, 'document_id', c.document_id, 'filename', d.filename, 'chunk_index', c.chunk_index,
+            'content', c.content
+        ) as source
+    from unnest($6::int[], $7::uuid[]) with ordinality as s (message_number, chunk_id, source_number)
+    inner join chunks as c on c.user_id = $1::uuid and s.chunk_id = c.id
+    inner join documents as d on d.user_id = $1::uuid and c.document_id = d.id
+),
+
+placed as (
+    update conversations as v
+    set message_count = v.message_count + cardinality($3::text[]), updated_at = now()
+    where
+        v.user_id = $1::uuid
+        and v.id = $2::uuid
+        and (select count(*) from cited) = cardinality($7::uuid[])
+    returning v.id, v.message_count - cardinality($3::text[]) as last_position
+),
+
+appended as (
+    insert into messages as m (user_id, conversation_id, position, role, content, sources, token_count)
+    select
+        $1::uuid as user_id,
+        p.id as conversation_id,
+        p.last_position + n.message_number as position,
+        n.role,
+        n.content,
+        coalesce(
+            (
+                select jsonb_agg(c.source order by c.source_number)
+                from cited as c
+                where c.message_number = n.message_number
+            ),
+            '[]'::jsonb
+        ) as sources,
+        n.token_count
+    from placed as p
+    cross join
+        unnest($3::text[], $4::text[], $5::int[]) with ordinality as n (role, content, token_count, message_number)
+    returning m.id, m.conversation_id, m.position, m.role, m.content, m.sources, m.token_count, m.created_at
+)
+
+select
+    a.id,
+    a.conversation_id,
+    a.position,
+    a.role,
+    a.content,
+    a.sources,
+    a.token_count,
+    a.created_at
+from appended as a
+order by a.position;

@@ -1,0 +1,22 @@
+-- messages/list :many
+-- The messages of one conversation in their order; no row also when the conversation is not the user's.
+-- $1 user_id         uuid  the tenant
+-- $2 conversation_id uuid
+-- $3 after           int8  the last position of the page before; 0: from the first
+-- $4 max_rows        int   1..101
+-- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb, token_count int,
+--   created_at timestamptz
+-- index: messages_pkey
+select
+    m.id,
+    m.conversation_id,
+    m.position,
+    m.role,
+    m.content,
+    m.sources,
+    m.token_count,
+    m.created_at
+from messages as m
+where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position > $3::int8
+order by m.position
+limit $4::int;

@@ -1,0 +1,74 @@
+-- search/exact :many
+-- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact, ties by id.
+-- Adding 0 to the distance keeps the planner from an approximate index, which would lose rows without a word.
+-- $1 user_id         uuid         the tenant
+-- $2 embedding       halfvec      of the query
+-- $3 metric          text         cosine | l2 | inner_product
+-- $4 threshold       float8       least similarity; null: any
+-- $5 document_ids    uuid[]       null: all documents
+-- $6 metadata        jsonb        what the document's metadata must contain; null: anything
+-- $7 file_types      text[]       null: all
+-- $8 uploaded_after  timestamptz  this moment or later; null: any
+-- $9 uploaded_before timestamptz  earlier than this; null: any
+-- $10 max_rows       int          1..100
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb, similarity float8,
+--   distance float8
+-- index: chunk_vectors_user_document_idx, documents_pkey, chunks_pkey
+with nearest as (
+    select
+        v.chunk_id,
+        v.document_id,
+        0 + case $3::text
+            when 'cosine' then v.embedding <=> $2::halfvec
+            when 'l2' then v.embedding <-> $2::halfvec
+            when 'inner_product' then v.embedding <#> $2::halfvec
+        end as distance
+    from chunk_vectors as v
+    where
+        v.user_id = $1::uuid
+        and ($5::uuid[] is null or v.document_id = any($5::uuid[]))
+        and (
+            ($6::jsonb is null and $7::text[] is null and $8::timestamptz is null and $9::timestamptz is null)
+            or v.document_id in (
+                select d.id
+                from documents as d
+                where
+                    d.user_id = $1::uuid
+                    and ($6::jsonb is null or d.metadata @> $6::jsonb)
+                    and ($7::text[] is null or d.file_type = any($7::text[]))
+                    and ($8::timestamptz is null or d.created_at >= $8::timestamptz)
+                    and ($9::timestamptz is null or d.created_at < $9::timestamptz)
+            )
+        )
+    order by distance, v.chunk_id
+    limit $10::int
+),
+
+scored as (
+    select
+        n.chunk_id,
+        n.document_id,
+        n.distance,
+        case $3::text
+            when 'cosine' then 1 - n.distance
+            when 'l2' then 1 / (1 + n.distance)
+            when 'inner_product' then -n.distance
+        end as similarity
+    from nearest as n
+)
+
+select
+    s.chunk_id,
+    s.document_id,
+    d.filename,
+    c.chunk_index,
+    c.content,
+    d.metadata || c.metadata as metadata,
+    s.similarity,
+    s.distance
+from scored as s
+inner join chunks as c on c.user_id = $1::uuid and s.chunk_id = c.id
+inner join documents as d on d.user_id = $1::uuid and s.document_id = d.id
+where $4::float8 is null or s.similarity >= $4::float8
+order by s.distance, s.chunk_id
+limit $10::int;

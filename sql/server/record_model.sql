@@ -1,0 +1,6 @@
+-- server/record_model :exec
+-- Records the embedding model when the table of the vectors is made; once for a database.
+-- $1 model      text
+-- $2 dimensions int
+insert into embedding_model (model, dimensions) values ($1::text, $2::int)
+on conflict (is_current) do nothing;

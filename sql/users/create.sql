@@ -1,0 +1,35 @@
+-- users/create :one
+-- A new user and the first key, together or not at all.
+-- $1 email       text
+-- $2 name        text   null: none
+-- $3 plan        text   free | pro | enterprise
+-- $4 preferences jsonb
+-- $5 key_prefix  text   the first characters of the key, for people to recognise it
+-- $6 key_hash    bytea  SHA-256 of the key; the key itself is not stored
+-- tenant: none, it creates the tenant
+-- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz, updated_at timestamptz
+with created as (
+    insert into users (email, name, plan, preferences)
+    values ($1::text, $2::text, $3::text, $4::jsonb)
+    returning id, email, name, plan, preferences, created_at, updated_at
+),
+
+first_key as (
+    insert into api_keys (user_id, name, prefix, key_hash)
+    select
+        c.id,
+        'first key' as name,
+        $5::text as prefix,
+        $6::bytea as key_hash
+    from created as c
+)
+
+select
+    u.id,
+    u.email,
+    u.name,
+    u.plan,
+    u.preferences,
+    u.created_at,
+    u.updated_at
+from created as u;

@@ -1,0 +1,19 @@
+-- users/list :many
+-- All users, newest first, for the admin.
+-- $1 after    uuid  the last id of the page before; null: from the newest
+-- $2 max_rows int   1..101
+-- tenant: none, the admin's list of the tenants themselves
+-- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz, updated_at timestamptz
+-- index: users_pkey
+select
+    u.id,
+    u.email,
+    u.name,
+    u.plan,
+    u.preferences,
+    u.created_at,
+    u.updated_at
+from users as u
+where $1::uuid is null or u.id < $1::uuid
+order by u.id desc
+limit $2::int;

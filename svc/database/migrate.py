@@ -1,0 +1,155 @@
+"""Bringing a database to the schema of this release: yoyo for the versioned steps, `sql/ddl/` for the vectors.
+
+Migrations run one process at a time, under an advisory lock that dies with its session. yoyo's own lock is a row
+that outlives a killed process; under the advisory lock such a row can only be a leftover, and is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import yoyo
+
+from svc.database.statements import Statement, load_statements
+from svc.errors import StartupError
+from svc.resources import resource_folder
+from svc.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# In this order: each needs the one before.
+_VECTOR_DDL = (
+    "ddl/chunk_vectors", "ddl/chunk_vectors_storage", "ddl/chunk_vectors_tenant_index", "ddl/chunk_vectors_hnsw_index",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MigrationState:
+    """One migration, and when the database took it (UTC); None while it has not."""
+
+    id: str
+    applied_at: datetime | None
+
+
+async def apply_migrations(settings: Settings, url: str) -> list[str]:
+    """Apply what is missing, make the table of the vectors, record the model; the ids applied, oldest first.
+
+    Raises:
+        StartupError: the database cannot be used, or holds another model's vectors.
+    """
+    async with _locked(url) as (connection, statements):
+        applied = await asyncio.to_thread(_with_backend, url, _apply)
+        await _make_vector_table(connection, statements, settings)
+    return applied
+
+
+async def rollback_migrations(url: str, count: int) -> list[str]:
+    """Undo the newest `count` migrations with what they hold; the ids undone, newest first."""
+    async with _locked(url):
+        return await asyncio.to_thread(_with_backend, url, lambda backend, files: _rollback(backend, files, count))
+
+
+async def migration_states(url: str) -> list[MigrationState]:
+    """Every migration of this release, oldest first, with when the database took it."""
+    statements = load_statements(resource_folder("sql"))
+    connection = await _connect(url)
+    try:
+        rows = await connection.fetch(statements["server/applied_migrations"].text)
+    except asyncpg.UndefinedTableError:
+        rows = []
+    finally:
+        await connection.close()
+    applied = {row["migration_id"]: row["applied_at_utc"] for row in rows}
+    return [MigrationState(name, applied.get(name)) for name in migration_ids()]
+
+
+def migration_ids() -> list[str]:
+    """Ids of the migrations that this release brings, oldest first."""
+    return sorted(
+        path.name.removesuffix(".sql")
+        for path in resource_folder("migrations").glob("*.sql")
+        if not path.name.endswith(".rollback.sql")
+    )
+
+
+def check_model(settings: Settings, row: Any) -> None:
+    """Compare the recorded model (`model`, `dimensions`; None when none is) with the settings.
+
+    Raises:
+        StartupError: they differ, so new vectors could not be compared with the stored ones.
+    """
+    if row is None:
+        raise StartupError("The database has no embedding model recorded; run: cabinet migrate apply")
+    stored, wanted = (row["model"], row["dimensions"]), (settings.model, settings.dimensions)
+    if stored != wanted:
+        raise StartupError(
+            f"The database holds vectors of {stored[0]} with {stored[1]} dimensions, the settings say {wanted[0]} with "
+            f"{wanted[1]}: they cannot be compared. Go on with the stored model (CABINET_EMBEDDING_MODEL={stored[0]}, "
+            f"CABINET_EMBEDDING_DIMENSIONS={stored[1]}, and its OPENAI_API_KEY or OPENAI_BASE_URL unless it is the local "
+            "one), or give the new model a database of its own (another DATABASE_URL or CABINET_DATA_DIR) and upload "
+            "the documents there."
+        )
+
+
+async def _connect(url: str) -> Any:
+    try:
+        return await asyncpg.connect(url, timeout=10)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+        raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
+
+
+@asynccontextmanager
+async def _locked(url: str) -> AsyncIterator[tuple[Any, dict[str, Statement]]]:
+    statements = load_statements(resource_folder("sql"))
+    connection = await _connect(url)
+    try:
+        await connection.execute(statements["server/lock_migrations"].text)
+        yield connection, statements
+    finally:
+        await connection.close()
+
+
+def _with_backend(url: str, work: Callable[[Any, Any], list[str]]) -> list[str]:
+    _scheme, rest = url.split("://", 1)
+    # yoyo names its psycopg 3 backend by the scheme.
+    backend = yoyo.get_backend(f"postgresql+psycopg://{rest}")
+    try:
+        backend.break_lock()
+        with backend.lock():
+            return work(backend, yoyo.read_migrations(str(resource_folder("migrations"))))
+    finally:
+        backend.connection.close()
+
+
+def _apply(backend: Any, migrations: Any) -> list[str]:
+    missing = backend.to_apply(migrations)
+    ids = [str(migration.id) for migration in missing]
+    backend.apply_migrations(missing)
+    for migration in ids:
+        logger.info("applied migration %s", migration)
+    return ids
+
+
+def _rollback(backend: Any, migrations: Any, count: int) -> list[str]:
+    newest = backend.to_rollback(migrations)[:count]
+    ids = [str(migration.id) for migration in newest]
+    backend.rollback_migrations(newest)
+    for migration in ids:
+        logger.info("rolled back migration %s", migration)
+    return ids
+
+
+async def _make_vector_table(connection: Any, statements: dict[str, Statement], settings: Settings) -> None:
+    async with connection.transaction():
+        await connection.execute(statements["server/record_model"].text, settings.model, settings.dimensions)
+        check_model(settings, await connection.fetchrow(statements["server/current_model"].text))
+        for name in _VECTOR_DDL:
+            # The only substitution there is, and only an integer.
+            await connection.execute(statements[name].text.replace(":dimensions", str(int(settings.dimensions))))

@@ -1,0 +1,238 @@
+"""Running the statements of `sql/` by name, with named arguments.
+
+    user = await database.one("users/get", user_id=user_id)
+
+The literal is the path of the file. The same literal stands in `pg_stat_activity`, in `/metrics` and in the log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+from svc import metrics
+from svc.database.failures import classify, sqlstate
+from svc.database.pool import Pool, open_pool
+from svc.database.statements import Column, Shape, Statement, load_statements
+from svc.database.statistics import record
+from svc.errors import StartupError
+from svc.resources import resource_folder
+from svc.settings import Settings
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+class Queries:
+    """The five ways to run a statement, each for the files of that shape. Subclasses say on which connection.
+
+    Raises, all of them: `DatabaseUnavailableError`, `UnavailableError` (time limit, deadlock), `ConstraintError`,
+    `InvalidRequestError` (a value that the database refuses).
+    """
+
+    def __init__(self, statements: Mapping[str, Statement]) -> None:
+        self.statements = statements
+
+    def _connection(self) -> AbstractAsyncContextManager[Any]:
+        raise NotImplementedError
+
+    async def one(self, name: str, /, **arguments: Any) -> Row | None:
+        """The row of a `:one` statement, or None."""
+        statement = self._statement(name, "one")
+        async with self._running(statement) as connection:
+            row: Row | None = await connection.fetchrow(statement.text, *bind(statement, arguments))
+            return row
+
+    async def many(self, name: str, /, **arguments: Any) -> Sequence[Row]:
+        """The rows of a `:many` statement."""
+        statement = self._statement(name, "many")
+        async with self._running(statement) as connection:
+            rows: Sequence[Row] = await connection.fetch(statement.text, *bind(statement, arguments))
+            return rows
+
+    async def value(self, name: str, /, **arguments: Any) -> Any:
+        """The first column of the first row of a `:value` statement, or None."""
+        statement = self._statement(name, "value")
+        async with self._running(statement) as connection:
+            return await connection.fetchval(statement.text, *bind(statement, arguments))
+
+    async def exec(self, name: str, /, **arguments: Any) -> int:
+        """Run an `:exec` statement; the number of rows that it changed."""
+        statement = self._statement(name, "exec")
+        async with self._running(statement) as connection:
+            return _changed_rows(await connection.execute(statement.text, *bind(statement, arguments)))
+
+    async def copy(self, name: str, /, rows: Iterable[Sequence[Any]]) -> int:
+        """Send rows down the COPY of a `:copy` statement, in the order of its columns; the number of rows stored."""
+        statement = self._statement(name, "copy")
+        table, columns = statement.copy_target
+        async with self._running(statement) as connection:
+            return _changed_rows(await connection.copy_records_to_table(table, columns=columns, records=rows))
+
+    def _statement(self, name: str, shape: Shape) -> Statement:
+        statement = self.statements.get(name)
+        if statement is None:
+            raise LookupError(f"there is no file sql/{name}.sql")
+        if statement.shape != shape:
+            raise LookupError(f"sql/{name}.sql is :{statement.shape}, called as :{shape}")
+        return statement
+
+    @asynccontextmanager
+    async def _running(self, statement: Statement) -> AsyncIterator[Any]:
+        async with self._connection() as connection:
+            started = time.perf_counter()
+            try:
+                yield connection
+            except Exception as error:
+                metrics.statement_errors_total.labels(statement.name, sqlstate(error)).inc()
+                translated = classify(error, statement.name)
+                if translated is None:
+                    raise
+                raise translated from error
+            finally:
+                seconds = time.perf_counter() - started
+                metrics.statement_seconds.labels(statement.name).observe(seconds)
+                record(statement.name, seconds)
+
+
+class Transaction(Queries):
+    """Statements on one connection, inside one transaction."""
+
+    def __init__(self, statements: Mapping[str, Statement], connection: Any) -> None:
+        super().__init__(statements)
+        self._held = connection
+
+    @asynccontextmanager
+    async def _same_connection(self) -> AsyncIterator[Any]:
+        yield self._held
+
+    def _connection(self) -> AbstractAsyncContextManager[Any]:
+        return self._same_connection()
+
+
+class Database(Queries):
+    """Statements on any connection of the pool, each in a transaction of its own."""
+
+    def __init__(self, statements: Mapping[str, Statement], pool: Pool) -> None:
+        super().__init__(statements)
+        self.pool = pool
+
+    def _connection(self) -> AbstractAsyncContextManager[Any]:
+        return self.pool.connection()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """All statements in the block, or none of them."""
+        async with self.pool.connection() as connection:
+            transaction = connection.transaction()
+            try:
+                await transaction.start()
+                try:
+                    yield Transaction(self.statements, connection)
+                except BaseException:
+                    if not connection.is_closed():
+                        await transaction.rollback()
+                    raise
+                await transaction.commit()
+            except Exception as error:
+                translated = classify(error, "(transaction)")
+                if translated is None:
+                    raise
+                raise translated from error
+
+    async def check(self) -> None:
+        """Prepare every statement against the live schema and compare it with its header.
+
+        Raises:
+            StartupError: files do not prepare, or their headers say another type or column; names every such file.
+        """
+        faults = []
+        async with self.pool.connection() as connection:
+            for statement in self.statements.values():
+                try:
+                    if statement.shape == "copy":
+                        await self._check_copy(statement)
+                    elif statement.shape != "ddl":
+                        await _check(connection, statement)
+                except StartupError as fault:
+                    faults.append(fault.detail)
+        if faults:
+            raise StartupError("\n".join(faults))
+
+    async def _check_copy(self, statement: Statement) -> None:
+        """A COPY cannot be prepared: its header is compared with the columns of the table."""
+        table, columns = statement.copy_target
+        types = {row["name"]: row["type"] for row in await self.many("server/table_columns", table_name=table)}
+        found = [Column(column, types.get(column, "(no such column)")) for column in columns]
+        _compare(statement, "column", [Column(p.name, p.type) for p in statement.parameters], found)
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self.pool.close()
+
+
+async def open_database(settings: Settings, url: str) -> Database:
+    """Load `sql/` and open the pool on the migrated database at `url`; every statement is checked against it.
+
+    Raises:
+        StartupError: a file of `sql/` is at fault, or the database cannot be used.
+    """
+    statements = load_statements(resource_folder("sql"))
+    database = Database(statements, await open_pool(settings, url, statements["server/vector_schema"]))
+    try:
+        await database.check()
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def bind(statement: Statement, arguments: Mapping[str, Any]) -> list[Any]:
+    """The arguments in the order of `$1, $2, …`.
+
+    Raises:
+        TypeError: one is missing, or is none of the statement's.
+    """
+    names = [parameter.name for parameter in statement.parameters]
+    if arguments.keys() != set(names):
+        raise TypeError(f"sql/{statement.name}.sql takes {names}, not {sorted(arguments)}")
+    return [arguments[name] for name in names]
+
+
+def _changed_rows(status: str) -> int:
+    """`3` of `DELETE 3`, the status that the server sends after a statement."""
+    last = status.rsplit(" ", 1)[-1]
+    return int(last) if last.isdigit() else 0
+
+
+async def _check(connection: Any, statement: Statement) -> None:
+    try:
+        prepared = await connection.prepare(statement.text)
+    except Exception as error:
+        if classify(error, statement.name) is not None:
+            raise
+        raise StartupError(f"{statement.path}: does not prepare: {error}") from error
+    found = [_server_name(type_) for type_ in prepared.get_parameters()]
+    declared = [parameter.type for parameter in statement.parameters]
+    if found != declared:
+        raise StartupError(f"{statement.path}: the header's parameters are {declared}, the server's {found}")
+    # Of an :exec only the number of rows is used, whatever they hold.
+    if statement.shape == "exec":
+        return
+    columns = [Column(attribute.name, _server_name(attribute.type)) for attribute in prepared.get_attributes()]
+    _compare(statement, "column", statement.columns, columns)
+
+
+def _compare(
+    statement: Statement, what: str, declared: Sequence[Column], found: Sequence[Column]
+) -> None:
+    said, seen = ([f"{item.name} {item.type}" for item in items] for items in (declared, found))
+    if said != seen:
+        raise StartupError(f"{statement.path}: the header's {what}s are {said}, the server's {seen}")
+
+
+def _server_name(type_: Any) -> str:
+    """asyncpg names an array type `_int4` or `int4[]`, by its kind."""
+    name = str(type_.name)
+    return f"{name[1:]}[]" if type_.kind == "array" and name.startswith("_") else name

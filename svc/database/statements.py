@@ -1,0 +1,171 @@
+"""Reading `sql/`: one statement a file, the path is its name, the header says what it takes and gives.
+
+The grammar is documented for people in `sql/README.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, cast
+
+from svc.errors import StartupError
+
+Shape = Literal["one", "many", "value", "exec", "copy", "ddl"]
+SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl")
+
+# The names that people write, and the server's own for the same types.
+_SERVER_TYPES = {
+    "int": "int4", "integer": "int4", "bigint": "int8", "smallint": "int2", "boolean": "bool",
+    "real": "float4", "double": "float8", "double precision": "float8",
+}  # fmt: skip
+
+_TITLE = re.compile(r"^-- (?P<name>[a-z0-9_]+/[a-z0-9_]+) :(?P<shape>[a-z]+)$")
+_PARAMETER = re.compile(r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)(?: +(?P<comment>.+))?$")
+_COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)$")
+_KEY = re.compile(r"^-- (?P<key>returns|index|tenant|bound): (?P<value>.+)$")
+_COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value that goes into a statement: its name in Python, and its type by the server's name (`int4`, `uuid[]`)."""
+
+    name: str
+    type: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A value that comes out of a statement."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One file of `sql/`.
+
+    `text` is the whole file, header included: it is what the server receives, so the name also stands in
+    `pg_stat_activity`. `tenant` is empty for a statement bound to one user, else the reason why it is not;
+    `bound` says what limits a list that has no LIMIT.
+    """
+
+    name: str
+    shape: Shape
+    intent: str
+    parameters: tuple[Parameter, ...]
+    columns: tuple[Column, ...]
+    index: str
+    tenant: str
+    bound: str
+    text: str
+    path: Path = field(compare=False)
+
+    @cached_property
+    def body(self) -> str:
+        """The statement without its header."""
+        return "\n".join(line for line in self.text.splitlines() if not line.startswith("--")).strip()
+
+    @cached_property
+    def copy_target(self) -> tuple[str, list[str]]:
+        """Table and columns of a `:copy` statement."""
+        match = _COPY.match(self.body)
+        if match is None:
+            raise _fault(self.path, 1, "a :copy body reads: copy table (column, …) from stdin with (format binary);")
+        return match["table"], [column.strip() for column in match["columns"].split(",")]
+
+
+def load_statements(folder: Path) -> dict[str, Statement]:
+    """Read every `.sql` file below `folder`, keyed by name.
+
+    Raises:
+        StartupError: a header does not follow the grammar; the detail names file and line.
+    """
+    statements = (read_statement(path, folder) for path in sorted(folder.glob("*/*.sql")))
+    return {statement.name: statement for statement in statements}
+
+
+def read_statement(path: Path, folder: Path) -> Statement:
+    """Read one file; its name must be its path below `folder`."""
+    text = path.read_text(encoding="utf-8")
+    header = [line for line in text.splitlines() if line.startswith("--")]
+    if text.splitlines()[: len(header)] != header:
+        raise _fault(path, len(header), "comments stand in the header only, above the statement")
+    title = _TITLE.match(header[0]) if header else None
+    if title is None:
+        raise _fault(path, 1, "the first line reads: -- folder/name :shape")
+    expected = path.relative_to(folder).with_suffix("").as_posix()
+    if title["name"] != expected:
+        raise _fault(path, 1, f"the header says {title['name']}, the path says {expected}")
+    if title["shape"] not in SHAPES:
+        raise _fault(path, 1, f":{title['shape']} is none of {', '.join(':' + shape for shape in SHAPES)}")
+    parts = _read_header(path, header)
+    if not parts.intent:
+        raise _fault(path, 2, "a line of intent follows the first: who asks, and for what")
+    return Statement(
+        name=title["name"], shape=cast(Shape, title["shape"]), intent=" ".join(parts.intent),
+        parameters=tuple(parts.parameters), columns=tuple(parts.columns), index=parts.keys.get("index", ""),
+        tenant=parts.keys.get("tenant", ""), bound=parts.keys.get("bound", ""), text=text, path=path,
+    )  # fmt: skip
+
+
+@dataclass
+class _Header:
+    intent: list[str] = field(default_factory=list)
+    parameters: list[Parameter] = field(default_factory=list)
+    columns: list[Column] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+
+
+def _read_header(path: Path, lines: list[str]) -> _Header:
+    header = _Header()
+    open_key = ""
+    for number, line in enumerate(lines[1:], start=2):
+        if line.startswith("-- $"):
+            header.parameters.append(_read_parameter(path, number, line, len(header.parameters) + 1))
+            open_key = ""
+        elif match := _KEY.match(line):
+            open_key = match["key"]
+            header.keys[open_key] = match["value"].strip()
+        elif open_key and line.startswith("--   "):
+            header.keys[open_key] += " " + line[2:].strip()
+        elif header.parameters or header.keys:
+            raise _fault(path, number, f"this is neither a parameter nor returns:, index:, tenant: or bound: {line!r}")
+        else:
+            header.intent.append(line.removeprefix("--").strip())
+    header.columns = _read_columns(path, header.keys.get("returns", ""))
+    return header
+
+
+def _read_parameter(path: Path, number: int, line: str, expected: int) -> Parameter:
+    match = _PARAMETER.match(line)
+    if match is None:
+        raise _fault(path, number, f"a parameter reads: -- $1 name type  what it is; this is {line!r}")
+    if int(match["number"]) != expected:
+        raise _fault(path, number, f"parameter ${match['number']} stands where ${expected} should")
+    return Parameter(match["name"], server_type(match["type"]), (match["comment"] or "").strip())
+
+
+def _read_columns(path: Path, text: str) -> list[Column]:
+    columns = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _COLUMN.match(part)
+        if match is None:
+            raise _fault(path, 1, f"returns: reads: name type, name type, …; this is {part!r}")
+        columns.append(Column(match["name"], server_type(match["type"])))
+    return columns
+
+
+def server_type(name: str) -> str:
+    """The server's name of a type: `int4` for `int`, `int4[]` for `int[]`."""
+    element = name.removesuffix("[]")
+    return _SERVER_TYPES.get(element, element) + ("[]" if name.endswith("[]") else "")
+
+
+def _fault(path: Path, line: int, what: str) -> StartupError:
+    return StartupError(f"{path}:{line}: {what}")
