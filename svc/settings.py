@@ -28,13 +28,16 @@ class Settings(BaseSettings):
     """The settings of one Cabinet process. Immutable: what was read at the start holds until the end."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
     )
 
     # where
-    data_dir: Path = Field(
-        Path(".cabinet"), description="Folder of the embedded server's data and of the admin key."
-    )
+    data_dir: Path = Field(Path(".cabinet"), description="Folder of the embedded server's data and of the admin key.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
@@ -44,13 +47,17 @@ class Settings(BaseSettings):
         None, min_length=16, description="The admin's key; made and kept in the data folder when not given."
     )
     key_cache_s: float = Field(
-        5.0, ge=0, le=60, description="Seconds for which a checked API key needs no statement; also how long "
-        "another server may still accept a revoked one."
+        5.0,
+        ge=0,
+        le=60,
+        description="Seconds for which a checked API key needs no statement; also how long "
+        "another server may still accept a revoked one.",
     )
 
     # the database
     database_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("database_url", "DATABASE_URL"),
+        None,
+        validation_alias=AliasChoices("database_url", "DATABASE_URL"),
         description="A PostgreSQL 16 to 18 with pgvector >= 0.8.5. Not given: an embedded server on the data folder.",
     )
     postgres_version: Literal["16", "18"] = Field("18", description="Major version of the embedded server.")
@@ -64,11 +71,13 @@ class Settings(BaseSettings):
 
     # embedding
     openai_api_key: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"),
+        None,
+        validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"),
         description="Key of the embedding endpoint. Neither key nor base URL given: the local model.",
     )
     openai_base_url: str | None = Field(
-        None, validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
+        None,
+        validation_alias=AliasChoices("openai_base_url", "OPENAI_BASE_URL"),
         description="Base URL of an OpenAI-compatible embedding endpoint.",
     )
     embedding_provider: Literal["auto", "openai", "local"] = Field(
@@ -78,12 +87,23 @@ class Settings(BaseSettings):
         None, description=f"Model name; {OPENAI_MODEL} for openai, {LOCAL_MODEL} for local."
     )
     embedding_dimensions: int | None = Field(
-        None, ge=1, le=4000, description="Dimensions of the vectors; 4000 is the most that an HNSW index on halfvec takes."
+        None,
+        ge=1,
+        le=4000,
+        description="Dimensions of the vectors; 4000 is the most that an HNSW index on halfvec takes.",
     )
     embedding_batch_size: int = Field(256, ge=1, le=2048, description="Texts in one call; the OpenAI API takes 2048.")
     embedding_concurrency: int = Field(4, ge=1, le=256, description="Calls to the provider at once, in one process.")
     embedding_timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one call.")
     embedding_max_retries: int = Field(3, ge=0, le=20, description="Times a failed call is tried again at once.")
+
+    # search
+    exact_max_rows: int = Field(
+        50_000,
+        ge=0,
+        description="Vectors of a tenant up to which every search is exact; above it an unfiltered search "
+        "by cosine goes through the approximate index.",
+    )
 
     # documents
     max_upload_bytes: int = Field(32 * 2**20, ge=1024, le=2**30, description="Largest upload, in bytes.")
@@ -97,7 +117,10 @@ class Settings(BaseSettings):
 
     # workers
     worker_concurrency: int = Field(
-        4, ge=0, le=64, description="Documents ingested at once in this process; 0 in a server: it runs no worker."
+        4,
+        ge=0,
+        le=64,
+        description="Documents ingested at once in this process; 0 in a server: it runs no worker.",
     )
     worker_lease_s: float = Field(
         60.0, gt=0.1, le=3600, description="Seconds after which a silent worker's document goes to another."
@@ -125,7 +148,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Self:
         if self.pool_min_size > self.pool_size:
-            raise ValueError(f"{PREFIX}POOL_MIN_SIZE ({self.pool_min_size}) is over {PREFIX}POOL_SIZE ({self.pool_size})")
+            raise ValueError(
+                f"{PREFIX}POOL_MIN_SIZE ({self.pool_min_size}) is over {PREFIX}POOL_SIZE ({self.pool_size})"
+            )
         if self.chunk_overlap_tokens * 2 > self.chunk_tokens:
             raise ValueError(
                 f"{PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) is over half of "

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import httpx
 import pytest
 import pytest_asyncio
 
+from svc.app import create_app
 from svc.database.embedded import EmbeddedServer, start_embedded
 from svc.database.migrate import apply_migrations
 from svc.database.queries import Database, open_database
+from svc.services import Services, running_services
 from svc.settings import Settings
 
 # One variable chooses the server's version: make test CABINET_POSTGRES_VERSION=16
@@ -27,6 +35,8 @@ for variable in [name for name in os.environ if name.startswith("CABINET_")]:
 for variable in ("DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "PGSERVER_POSTGRES_VERSION"):
     os.environ.pop(variable, None)
 Settings.model_config["env_file"] = None
+
+ADMIN_KEY = "test-admin-key-0123456789"
 
 _numbers = itertools.count(1)
 
@@ -41,7 +51,7 @@ def test_settings(**changes: object) -> Settings:
     """Small limits, so that a test waits for nothing long."""
     values: dict[str, object] = {
         "pool_size": 5, "acquire_timeout_s": 5.0, "worker_poll_s": 0.5, "worker_retry_s": 0.1, "worker_concurrency": 2,
-        "admin_key": "test-admin-key-0123456789", "chunk_tokens": 64, "chunk_overlap_tokens": 8,
+        "admin_key": ADMIN_KEY, "chunk_tokens": 64, "chunk_overlap_tokens": 8,
     }  # fmt: skip
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -98,3 +108,58 @@ async def database(settings: Settings, database_url: str) -> AsyncIterator[Datab
         yield database
     finally:
         await database.close()
+
+
+@dataclass
+class Service:
+    """A service under test: real routes on a real database, called through HTTP's own protocol in this process."""
+
+    client: httpx.AsyncClient
+    services: Services
+    url: str
+
+    async def call(self, method: str, path: str, key: str | None = ADMIN_KEY, **options: Any) -> httpx.Response:
+        """Send one request with this key."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return await self.client.request(method, path, headers={**headers, **options.pop("headers", {})}, **options)
+
+    async def user(self, email: str) -> tuple[str, str]:
+        """Make a user; their id and key."""
+        response = await self.call("POST", "/users", json={"email": email})
+        assert response.status_code == 201, response.text
+        return response.json()["user"]["id"], response.json()["api_key"]
+
+    async def ready_document(self, key: str, filename: str, content: str, **metadata: Any) -> dict[str, Any]:
+        """Upload a text and wait until it is ready."""
+        body = {"filename": filename, "content": content, "metadata": metadata}
+        response = await self.call("POST", "/documents", key, json=body)
+        assert response.status_code == 202, response.text
+        document = await self.ended(key, response.json()["id"])
+        assert document["status"] == "ready", document
+        return document
+
+    async def ended(self, key: str, document_id: str, within_s: float = 30) -> dict[str, Any]:
+        """The document once it is no longer processing."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            document = (await self.call("GET", f"/documents/{document_id}", key)).json()
+            if document["status"] != "processing":
+                return dict(document)
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"still processing after {within_s} s: {document}")
+
+
+@asynccontextmanager
+async def running_service(settings: Settings, database_url: str) -> AsyncIterator[Service]:
+    """A service on this database, for the block."""
+    async with running_services(settings, database_url, ADMIN_KEY) as services:
+        transport = httpx.ASGITransport(app=create_app(services))
+        async with httpx.AsyncClient(transport=transport, base_url="http://cabinet") as client:
+            yield Service(client, services, database_url)
+
+
+@pytest_asyncio.fixture
+async def service(settings: Settings, database_url: str) -> AsyncIterator[Service]:
+    """A service with a worker and the local embedding model, on a fresh database."""
+    async with running_service(settings, database_url) as service:
+        yield service

@@ -75,10 +75,13 @@ async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> Embedd
         server.start()
     except RuntimeError as error:
         raise StartupError(
-            f"The data folder {folder} does not fit: {error}. Choose another CABINET_DATA_DIR or CABINET_POSTGRES_VERSION."
+            f"The data folder {folder} does not fit: {error}. "
+            "Choose another CABINET_DATA_DIR or CABINET_POSTGRES_VERSION."
         ) from error
     except (OSError, AssertionError, ImportError) as error:
-        raise StartupError(f"The embedded PostgreSQL on {folder} did not start: {error!r}. See {folder / 'log'}") from error
+        raise StartupError(
+            f"The embedded PostgreSQL on {folder} did not start: {error!r}. See {folder / 'log'}"
+        ) from error
     url = server.get_uri()
     await _ensure_database(url, version)
     return EmbeddedServer(server, server.get_uri(database=DATABASE))

@@ -13,10 +13,17 @@ logger = logging.getLogger(__name__)
 
 # A dead or refused connection shows as any of these, depending on when it died.
 _UNREACHABLE = (
-    asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError, asyncpg.IdleInTransactionSessionTimeoutError, OSError, asyncio.TimeoutError,
-)  # fmt: skip
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    OSError,
+    asyncio.TimeoutError,
+)
 _TRY_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
 
 
@@ -42,7 +49,9 @@ def classify(error: Exception, statement: str) -> CabinetError | None:
         return ConstraintError(str(error.constraint_name or error.column_name))
     if isinstance(error, asyncpg.QueryCanceledError):
         logger.warning("statement %s ran into its time limit", statement)
-        return UnavailableError("the database took longer over this than it may; try again, or ask for less", retry_after_s=1)
+        return UnavailableError(
+            "the database took longer over this than it may; try again, or ask for less", retry_after_s=1
+        )
     if isinstance(error, _TRY_AGAIN):
         logger.warning("statement %s gave way to another: %s", statement, sqlstate(error))
         return UnavailableError("another request was changing the same rows; try again", retry_after_s=1)

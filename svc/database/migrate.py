@@ -26,8 +26,11 @@ logger = logging.getLogger(__name__)
 
 # In this order: each needs the one before.
 _VECTOR_DDL = (
-    "ddl/chunk_vectors", "ddl/chunk_vectors_storage", "ddl/chunk_vectors_tenant_index", "ddl/chunk_vectors_hnsw_index",
-)  # fmt: skip
+    "ddl/chunk_vectors",
+    "ddl/chunk_vectors_storage",
+    "ddl/chunk_vectors_tenant_index",
+    "ddl/chunk_vectors_hnsw_index",
+)
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,9 @@ def check_model(settings: Settings, row: Any) -> None:
         raise StartupError(
             f"The database holds vectors of {stored[0]} with {stored[1]} dimensions, the settings say {wanted[0]} with "
             f"{wanted[1]}: they cannot be compared. Go on with the stored model (CABINET_EMBEDDING_MODEL={stored[0]}, "
-            f"CABINET_EMBEDDING_DIMENSIONS={stored[1]}, and its OPENAI_API_KEY or OPENAI_BASE_URL unless it is the local "
-            "one), or give the new model a database of its own (another DATABASE_URL or CABINET_DATA_DIR) and upload "
-            "the documents there."
+            f"CABINET_EMBEDDING_DIMENSIONS={stored[1]}, and its OPENAI_API_KEY or OPENAI_BASE_URL unless it is the "
+            "local one), or give the new model a database of its own (another DATABASE_URL or CABINET_DATA_DIR) and "
+            "upload the documents there."
         )
 
 

@@ -40,7 +40,7 @@ class Pool:
         started = time.perf_counter()
         try:
             connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             raise DatabaseUnavailableError(
                 "every database connection stayed busy; try again in a moment", retry_after_s=1
             ) from None
@@ -67,7 +67,7 @@ class Pool:
         """Close every connection, those in use after at most five seconds."""
         try:
             await asyncio.wait_for(self._pool.close(), timeout=5)
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             self._pool.terminate()
 
 
@@ -125,7 +125,11 @@ def connection_preparer(vector_schema: Statement) -> Callable[[Any], Awaitable[N
         schema = await connection.fetchval(vector_schema.text)
         if schema is not None:
             await connection.set_type_codec(
-                "halfvec", schema=schema, encoder=_encode_halfvec, decoder=HalfVector.from_binary, format="binary"
+                "halfvec",
+                schema=schema,
+                encoder=_encode_halfvec,
+                decoder=HalfVector.from_binary,
+                format="binary",
             )
 
     return prepare_connection

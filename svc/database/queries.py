@@ -224,9 +224,7 @@ async def _check(connection: Any, statement: Statement) -> None:
     _compare(statement, "column", statement.columns, columns)
 
 
-def _compare(
-    statement: Statement, what: str, declared: Sequence[Column], found: Sequence[Column]
-) -> None:
+def _compare(statement: Statement, what: str, declared: Sequence[Column], found: Sequence[Column]) -> None:
     said, seen = ([f"{item.name} {item.type}" for item in items] for items in (declared, found))
     if said != seen:
         raise StartupError(f"{statement.path}: the header's {what}s are {said}, the server's {seen}")

@@ -18,12 +18,20 @@ SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl")
 
 # The names that people write, and the server's own for the same types.
 _SERVER_TYPES = {
-    "int": "int4", "integer": "int4", "bigint": "int8", "smallint": "int2", "boolean": "bool",
-    "real": "float4", "double": "float8", "double precision": "float8",
-}  # fmt: skip
+    "int": "int4",
+    "integer": "int4",
+    "bigint": "int8",
+    "smallint": "int2",
+    "boolean": "bool",
+    "real": "float4",
+    "double": "float8",
+    "double precision": "float8",
+}
 
 _TITLE = re.compile(r"^-- (?P<name>[a-z0-9_]+/[a-z0-9_]+) :(?P<shape>[a-z]+)$")
-_PARAMETER = re.compile(r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)(?: +(?P<comment>.+))?$")
+_PARAMETER = re.compile(
+    r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)(?: +(?P<comment>.+))?$"
+)
 _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)$")
 _KEY = re.compile(r"^-- (?P<key>returns|index|tenant|bound): (?P<value>.+)$")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
@@ -108,10 +116,17 @@ def read_statement(path: Path, folder: Path) -> Statement:
     if not parts.intent:
         raise _fault(path, 2, "a line of intent follows the first: who asks, and for what")
     return Statement(
-        name=title["name"], shape=cast(Shape, title["shape"]), intent=" ".join(parts.intent),
-        parameters=tuple(parts.parameters), columns=tuple(parts.columns), index=parts.keys.get("index", ""),
-        tenant=parts.keys.get("tenant", ""), bound=parts.keys.get("bound", ""), text=text, path=path,
-    )  # fmt: skip
+        name=title["name"],
+        shape=cast(Shape, title["shape"]),
+        intent=" ".join(parts.intent),
+        parameters=tuple(parts.parameters),
+        columns=tuple(parts.columns),
+        index=parts.keys.get("index", ""),
+        tenant=parts.keys.get("tenant", ""),
+        bound=parts.keys.get("bound", ""),
+        text=text,
+        path=path,
+    )
 
 
 @dataclass

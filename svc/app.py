@@ -1,0 +1,46 @@
+"""The application: its routes and its middleware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import swagger_ui
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from svc.observe import ObservedApplication
+from svc.routes import conversations, documentation, documents, keys, messages, search, service, users
+from svc.routing import Endpoint, starlette_routes
+from svc.services import Services
+
+_MODULES = (users, keys, documents, search, conversations, messages, service, documentation)
+
+
+def all_endpoints() -> list[Endpoint]:
+    """Every route of the service, in the order of `/docs`."""
+    return [endpoint for module in _MODULES for endpoint in module.routes.endpoints]
+
+
+async def _pass_on(_request: Request, error: Exception) -> NoReturn:
+    raise error
+
+
+def create_app(services: Services) -> Starlette:
+    """The ASGI application on running services; whoever opened them closes them."""
+    endpoints = all_endpoints()
+    assets = StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")
+    app = Starlette(
+        routes=[*starlette_routes(endpoints), Mount("/docs/assets", app=assets)],
+        middleware=[Middleware(ObservedApplication)],
+        # Starlette would answer these in plain text; every error becomes a problem document in one place.
+        exception_handlers={HTTPException: _pass_on},
+    )
+    app.router.redirect_slashes = False
+    app.state.services = services
+    app.state.endpoints = endpoints
+    return app

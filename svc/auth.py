@@ -1,0 +1,174 @@
+"""Who is calling: API keys, the admin's key, and the few seconds for which a checked key needs no statement."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from svc.database.queries import Database
+from svc.errors import ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
+from svc.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+KEY_PREFIX = "cab_"
+# Enough to recognise a key in a list, too little to guess it.
+_SHOWN_CHARACTERS = 12
+_MAX_CACHED = 10_000
+_ADMIN_KEY_FILE = "admin.key"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who a request acts for. `user_id` is None only for the admin acting for nobody.
+
+    `vector_count` is the size of the tenant some seconds ago, by which a search picks its lane.
+    """
+
+    is_admin: bool
+    user_id: UUID | None = None
+    key_id: UUID | None = None
+    vector_count: int = 0
+
+    @property
+    def tenant(self) -> UUID:
+        """The user whose data the request is about.
+
+        Raises:
+            ForbiddenError: the admin's key without the header that says for whom.
+        """
+        if self.user_id is None:
+            raise ForbiddenError(
+                "this route is about one user's data: say whose with the header Cabinet-User: <user id>"
+            )
+        return self.user_id
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key just made: `key` is shown once, `prefix` and `key_hash` (SHA-256) are stored."""
+
+    key: str
+    prefix: str
+    key_hash: bytes
+
+
+def generate_key() -> NewKey:
+    """Make a random API key of 256 bits."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    return NewKey(key, key[:_SHOWN_CHARACTERS], hash_key(key))
+
+
+def hash_key(key: str) -> bytes:
+    """SHA-256 of a key. The key is random, so a slow hash would protect nothing more."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def load_admin_key(settings: Settings) -> str:
+    """The admin's key: of the setting, else of the data folder's file, made (mode 0600) the first time.
+
+    Raises:
+        StartupError: the file can be read by others, or not at all.
+    """
+    if settings.admin_key is not None:
+        return settings.admin_key.get_secret_value()
+    file = settings.data_dir.expanduser() / _ADMIN_KEY_FILE
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return _make_admin_key(file)
+    except FileExistsError:
+        if file.stat().st_mode & 0o077:
+            raise StartupError(f"{file} can be read by other users; run: chmod 600 {file}") from None
+        return file.read_text().strip()
+    except OSError as error:
+        raise StartupError(f"The admin key {file} cannot be used: {error.strerror}") from error
+
+
+def _make_admin_key(file: Path) -> str:
+    key = "cab_admin_" + secrets.token_urlsafe(32)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(key + "\n")
+    return key
+
+
+class Authenticator:
+    """Turns the headers of a request into a principal, with at most one statement, mostly none."""
+
+    def __init__(self, database: Database, settings: Settings, admin_key: str) -> None:
+        self._database = database
+        self._cache_s = settings.key_cache_s
+        self._admin_hash = hash_key(admin_key)
+        self._cache: OrderedDict[bytes, tuple[float, Principal, datetime | None]] = OrderedDict()
+
+    async def authenticate(self, authorization: str | None, acting_for: str | None) -> Principal:
+        """The principal of `Authorization: Bearer <key>`, and of `Cabinet-User: <id>` for the admin.
+
+        Raises:
+            UnauthenticatedError: no key, or none that is good now.
+            ForbiddenError: `Cabinet-User` with a key that is not the admin's.
+            NotFoundError: `Cabinet-User` names no user.
+        """
+        scheme, _, key = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise UnauthenticatedError("send your API key in the header Authorization: Bearer <key>")
+        key_hash = hash_key(key.strip())
+        if hmac.compare_digest(key_hash, self._admin_hash):
+            return Principal(is_admin=True) if acting_for is None else await self._acting_for(acting_for)
+        if acting_for is not None:
+            raise ForbiddenError("only the admin's key may act for a user with Cabinet-User", field="Cabinet-User")
+        return self._cached(key_hash) or await self._look_up(key_hash)
+
+    def forget(self, user_id: UUID, key_id: UUID | None = None) -> None:
+        """Drop what is cached of a user, or of one key of theirs: it was revoked or deleted just now."""
+        for cached, (_, principal, _) in list(self._cache.items()):
+            if principal.user_id == user_id and key_id in (None, principal.key_id):
+                del self._cache[cached]
+
+    async def _look_up(self, key_hash: bytes) -> Principal:
+        row = await self._database.one("keys/authenticate", key_hash=key_hash)
+        if row is None:
+            raise UnauthenticatedError("the API key is unknown, expired or revoked")
+        principal = Principal(False, row["user_id"], row["key_id"], row["vector_count"])
+        self._remember(key_hash, principal, row["expires_at"])
+        return principal
+
+    async def _acting_for(self, header: str) -> Principal:
+        try:
+            user_id = UUID(header)
+        except ValueError:
+            raise NotFoundError("there is no such user", field="Cabinet-User") from None
+        cache_key = user_id.bytes
+        if cached := self._cached(cache_key):
+            return cached
+        row = await self._database.one("keys/tenant", user_id=user_id)
+        if row is None:
+            raise NotFoundError("there is no such user", field="Cabinet-User")
+        principal = Principal(True, row["user_id"], None, row["vector_count"])
+        self._remember(cache_key, principal, None)
+        return principal
+
+    def _cached(self, key: bytes) -> Principal | None:
+        entry = self._cache.get(key)
+        if entry is None:
+            return None
+        good_until, principal, expires_at = entry
+        if time.monotonic() < good_until and (expires_at is None or datetime.now(expires_at.tzinfo) < expires_at):
+            return principal
+        self._cache.pop(key, None)
+        return None
+
+    def _remember(self, key: bytes, principal: Principal, expires_at: datetime | None) -> None:
+        if self._cache_s > 0:
+            self._cache[key] = (time.monotonic() + self._cache_s, principal, expires_at)
+            while len(self._cache) > _MAX_CACHED:
+                self._cache.popitem(last=False)

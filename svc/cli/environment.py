@@ -1,0 +1,144 @@
+"""What every command needs: its settings from flags, its log, its database, and its errors as sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import click
+
+from svc.database.embedded import start_embedded
+from svc.database.migrate import apply_migrations, migration_states
+from svc.database.queries import Database, open_database
+from svc.errors import CabinetError, StartupError
+from svc.settings import Settings, environment_name, load_settings
+
+T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DATABASE_OPTIONS = ("data_dir", "database_url", "postgres_version", "log_level")
+EMBEDDING_OPTIONS = (
+    "openai_api_key",
+    "openai_base_url",
+    "embedding_provider",
+    "embedding_model",
+    "embedding_dimensions",
+    "embedding_batch_size",
+    "embedding_concurrency",
+    "embedding_timeout_s",
+    "embedding_max_retries",
+)
+POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_timeout_s", "connect_timeout_s")
+WORKER_OPTIONS = (
+    "worker_concurrency",
+    "worker_lease_s",
+    "worker_poll_s",
+    "worker_max_attempts",
+    "worker_retry_s",
+    "chunk_tokens",
+    "chunk_overlap_tokens",
+    "max_chunks",
+    "parse_cpu_s",
+    "parse_timeout_s",
+    "parse_memory_mb",
+)
+
+
+def settings_options(*names: str) -> Callable[[Command], Command]:
+    """Give a command a flag for each of these settings; the command receives `settings` in their place.
+
+    The flags carry no default and no type of their own: `Settings` has both, and its errors name the setting.
+    """
+
+    def decorate(command: Command) -> Command:
+        def with_settings(**arguments: Any) -> Any:
+            flags = {name: arguments.pop(name) for name in names}
+            try:
+                settings = load_settings(**flags)
+            except CabinetError as error:
+                fail(error)
+            configure_log(settings.log_level)
+            return command(settings=settings, **arguments)
+
+        with_settings.__doc__ = command.__doc__
+        with_settings.__name__ = command.__name__
+        with_settings.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+        for name in reversed(names):
+            with_settings = _option(name)(with_settings)
+        return with_settings  # type: ignore[return-value]
+
+    return decorate
+
+
+def _option(name: str) -> Callable[[Any], Any]:
+    field = Settings.model_fields[name]
+    default = "" if field.default is None else f"; default {field.default}"
+    text = f"{field.description} [{environment_name(name)}{default}]"
+    return click.option(f"--{name.replace('_', '-')}", name, default=None, metavar="VALUE", help=text)
+
+
+def configure_log(level: str) -> None:
+    """Log to standard error, Cabinet at `level`, libraries only what is wrong."""
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
+    logging.getLogger("svc").setLevel(level.upper())
+
+
+def fail(error: CabinetError) -> Any:
+    """End the command with the error's sentence and exit code 2."""
+    for line in error.detail.splitlines():
+        click.echo(click.style("cabinet: ", fg="red", bold=True, reset=False) + click.style(line, reset=True), err=True)
+    sys.exit(2)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work to its end; an error for the reader becomes its sentence and exit code 2."""
+    try:
+        return asyncio.run(work)
+    except CabinetError as error:
+        return fail(error)  # type: ignore[no-any-return]
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@asynccontextmanager
+async def database_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database: the one given, else that of the embedded server, which runs for the block."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    server = await start_embedded(settings.data_dir, settings.postgres_version)
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@asynccontextmanager
+async def migrated_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database at this release's schema. The embedded one is migrated on the way.
+
+    Raises:
+        StartupError: the database given lacks migrations; applying them is its owner's decision.
+    """
+    async with database_url(settings) as url:
+        if settings.database_url is None:
+            await apply_migrations(settings, url)
+        missing = [state.id for state in await migration_states(url) if state.applied_at is None]
+        if missing:
+            raise StartupError(f"The database lacks the migrations {', '.join(missing)}; run: cabinet migrate apply")
+        yield url
+
+
+@asynccontextmanager
+async def opened_database(settings: Settings) -> AsyncIterator[Database]:
+    """The query module on the migrated database, for the block."""
+    async with migrated_url(settings) as url:
+        database = await open_database(settings, url)
+        try:
+            yield database
+        finally:
+            await database.close()

@@ -1,0 +1,28 @@
+"""The command `cabinet`."""
+
+from __future__ import annotations
+
+import click
+
+from svc import __version__
+from svc.cli.demo import demo
+from svc.cli.keys import key
+from svc.cli.migrate import migrate
+from svc.cli.serve import serve
+from svc.cli.sql import sql
+from svc.cli.users import user
+from svc.cli.worker import worker
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="cabinet")
+def main() -> None:
+    """Cabinet: the data layer of an AI application, in one PostgreSQL, over HTTP.
+
+    Every flag has an environment variable, named in its help; both can also stand in a file .env. Without
+    DATABASE_URL a PostgreSQL of Cabinet's own runs on the data folder.
+    """
+
+
+for command in (serve, worker, migrate, user, key, sql, demo):
+    main.add_command(command)

@@ -1,0 +1,74 @@
+"""`cabinet migrate`: the schema of the database."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from svc.cli.environment import DATABASE_OPTIONS, EMBEDDING_OPTIONS, database_url, run, settings_options
+from svc.database.migrate import apply_migrations, migration_states, rollback_migrations
+from svc.settings import Settings
+
+
+@click.group()
+def migrate() -> None:
+    """Bring the database to this release's schema, or back."""
+
+
+@migrate.command()
+@settings_options(*DATABASE_OPTIONS, *EMBEDDING_OPTIONS)
+def apply(settings: Settings) -> None:
+    """Apply the migrations that are missing, and make the table of the vectors."""
+
+    async def work() -> list[str]:
+        async with database_url(settings) as url:
+            return await apply_migrations(settings, url)
+
+    applied = run(work())
+    for migration in applied:
+        click.echo(f"applied {migration}")
+    click.echo(f"{len(applied)} applied; the schema is up to date.")
+
+
+@migrate.command()
+@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many, newest first.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@settings_options(*DATABASE_OPTIONS)
+def rollback(settings: Settings, count: int, yes: bool) -> None:
+    """Undo the newest migrations, with the data that they hold."""
+
+    async def names() -> list[str]:
+        async with database_url(settings) as url:
+            applied = [state.id for state in await migration_states(url) if state.applied_at is not None]
+            return applied[::-1][:count]
+
+    async def work() -> list[str]:
+        async with database_url(settings) as url:
+            return await rollback_migrations(url, count)
+
+    if not yes:
+        click.confirm(f"Undo {', '.join(run(names())) or 'nothing'}, and lose what their tables hold?", abort=True)
+    for migration in run(work()):
+        click.echo(f"rolled back {migration}")
+
+
+@migrate.command()
+@settings_options(*DATABASE_OPTIONS)
+def status(settings: Settings) -> None:
+    """Show every migration and when it was applied; exit code 1 when one is missing."""
+
+    async def work() -> list[tuple[str, str]]:
+        async with database_url(settings) as url:
+            return [
+                (state.id, f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "missing")
+                for state in await migration_states(url)
+            ]
+
+    table = Table("migration", "applied")
+    states = run(work())
+    for state in states:
+        table.add_row(*state)
+    Console().print(table)
+    if any(applied == "missing" for _, applied in states):
+        raise SystemExit(1)

@@ -1,0 +1,125 @@
+"""`cabinet serve`: the HTTP service."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+import uvicorn
+
+from svc.app import create_app
+from svc.auth import load_admin_key
+from svc.cli.environment import (
+    DATABASE_OPTIONS,
+    EMBEDDING_OPTIONS,
+    POOL_OPTIONS,
+    WORKER_OPTIONS,
+    migrated_url,
+    run,
+    settings_options,
+)
+from svc.errors import StartupError
+from svc.services import Services, running_services
+from svc.settings import Settings
+
+SERVE_OPTIONS = ("host", "port", "admin_key", "key_cache_s", "max_upload_bytes", "max_body_bytes", "exact_max_rows")
+# Seconds for requests under way to end after Ctrl-C.
+_GRACE_S = 10
+
+
+@click.command()
+@settings_options(*SERVE_OPTIONS, *DATABASE_OPTIONS, *POOL_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
+def serve(settings: Settings) -> None:
+    """Serve the HTTP API, with a worker, until Ctrl-C."""
+    run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    listener = listen(settings.host, settings.port)
+    admin_key = load_admin_key(settings)
+    async with migrated_url(settings) as url, running_services(settings, url, admin_key) as services:
+        click.echo(_greeting(settings, listener, admin_key))
+        await serve_until_signal(services, listener)
+    click.echo("Cabinet has stopped.")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        StartupError: the address cannot be had.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise StartupError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another CABINET_PORT (0: any free one)."
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but for its way with signals: it would end the process before the database is stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+
+async def serve_until_signal(services: Services, listener: socket.socket) -> None:
+    """Answer requests on `listener` until SIGINT or SIGTERM, then let those under way end."""
+    config = uvicorn.Config(
+        create_app(services),
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    await _Server(config).serve(sockets=[listener])
+
+
+def _greeting(settings: Settings, listener: socket.socket, admin_key: str) -> str:
+    host, port = listener.getsockname()[:2]
+    shown_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    url = f"http://{shown_host}:{port}"
+    where = "as set" if settings.admin_key else f"kept in {settings.data_dir / 'admin.key'}"
+    lines = "\n  ".join(_curl_lines(url, admin_key))
+    return f"""
+Cabinet serves on {url}   (read and try the API: {url}/docs)
+Admin key ({where}): {admin_key}
+
+Try it: make a user and keep the key, upload a text, search it.
+
+  {lines}
+
+Ctrl-C stops it.
+"""
+
+
+def _curl_lines(url: str, admin_key: str) -> list[str]:
+    """Three commands to paste into a shell, one after the other."""
+    json = "-H 'Content-Type: application/json'"
+    email = f"ada-{secrets.token_hex(3)}@example.com"
+    text = "A filing cabinet keeps what the brain forgets."
+    only_key = """sed 's/.*"api_key":"\\([^"]*\\)".*/\\1/'"""
+    as_admin, as_user = f"-H 'Authorization: Bearer {admin_key}'", '-H "Authorization: Bearer $KEY"'
+    return [
+        f"""KEY=$(curl -s {url}/users {as_admin} {json} -d '{{"email": "{email}"}}' | {only_key})""",
+        f"""curl -s {url}/documents {as_user} {json} -d '{{"filename": "cabinet.txt", "content": "{text}"}}'""",
+        f"""sleep 1; curl -s {url}/search {as_user} {json} -d '{{"query": "Where are memories kept?"}}'""",
+    ]

@@ -1,0 +1,50 @@
+"""`cabinet sql`: the statements, for those who review them."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from svc.cli.environment import fail
+from svc.database.statements import Statement, load_statements
+from svc.errors import CabinetError, NotFoundError
+from svc.resources import resource_folder
+
+
+@click.group()
+def sql() -> None:
+    """Read the statements that Cabinet runs."""
+
+
+@sql.command("list")
+def list_statements() -> None:
+    """List every statement: its name, its shape, what it is for."""
+    table = Table("statement", "shape", "what for")
+    for statement in _load().values():
+        table.add_row(statement.name, statement.shape, statement.intent.partition(". ")[0].rstrip("."))
+    Console().print(table)
+
+
+@sql.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show one statement, such as search/exact, as it is sent to the server."""
+    statement = _load().get(name.removesuffix(".sql"))
+    if statement is None:
+        fail(NotFoundError(f"there is no statement {name}; cabinet sql list names them all"))
+    if sys.stdout.isatty():
+        Console().print(Syntax(statement.text, "postgresql", background_color="default"))
+    else:
+        click.echo(statement.text, nl=False)
+
+
+def _load() -> dict[str, Statement]:
+    try:
+        return load_statements(resource_folder("sql"))
+    except CabinetError as error:
+        fail(error)
+        raise

@@ -1,0 +1,51 @@
+"""`cabinet worker`: ingestion without HTTP, on this machine or another."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+import click
+
+from svc.cli.environment import (
+    DATABASE_OPTIONS,
+    EMBEDDING_OPTIONS,
+    POOL_OPTIONS,
+    WORKER_OPTIONS,
+    migrated_url,
+    run,
+    settings_options,
+)
+from svc.database.migrate import check_model
+from svc.database.queries import open_database
+from svc.embedding.provider import create_provider
+from svc.errors import StartupError
+from svc.ingest.worker import running_worker
+from svc.settings import Settings
+
+
+@click.command()
+@settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
+def worker(settings: Settings) -> None:
+    """Ingest uploaded documents until Ctrl-C. Any number of workers may run on one database."""
+    run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    if settings.worker_concurrency == 0:
+        raise StartupError("CABINET_WORKER_CONCURRENCY is 0, so a worker would do nothing")
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(migrated_url(settings))
+        database = await open_database(settings, url)
+        stack.push_async_callback(database.close)
+        check_model(settings, await database.one("server/current_model"))
+        provider = create_provider(settings)
+        stack.push_async_callback(provider.close)
+        await stack.enter_async_context(running_worker(settings, url, database, provider))
+        click.echo(f"Cabinet's worker waits for documents, {settings.worker_concurrency} at once. Ctrl-C stops it.")
+        await stopped.wait()
+    click.echo("Cabinet's worker has stopped.")

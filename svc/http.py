@@ -1,0 +1,171 @@
+"""One request, as a route sees it, and every error as a problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from svc.auth import Principal
+from svc.errors import (
+    CabinetError,
+    InvalidRequestError,
+    MalformedRequestError,
+    NotFoundError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
+
+if TYPE_CHECKING:
+    from svc.services import Services
+
+T = TypeVar("T")
+
+# msgspec writes the place as: "Expected `int`, got `str` - at `$.limit`"
+_PLACE = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`$")
+_UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(?P<field>[^`]*)`")
+
+
+class FieldFault(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a request."""
+
+    field: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A problem document, sent as application/problem+json (RFC 9457)."""
+
+    title: str
+    status: int
+    detail: str
+    type: str = "about:blank"
+    request_id: str | None = None
+    errors: list[FieldFault] = []
+
+
+class JSONResponse(Response):
+    """A response whose content is encoded by msgspec."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Encode structs, dicts, UUIDs, dates and the like as JSON."""
+        return msgspec.json.encode(content)
+
+
+class Call:
+    """One request to one route: who calls, and the services that answer."""
+
+    def __init__(self, request: Request, services: Services, principal: Principal) -> None:
+        self.request = request
+        self.services = services
+        self.principal = principal
+
+    def path_id(self, name: str, what: str) -> UUID:
+        """The id in the path.
+
+        Raises:
+            NotFoundError: it is no UUID, so there is no `what` of that id either.
+        """
+        try:
+            return UUID(self.request.path_params[name])
+        except ValueError:
+            raise NotFoundError(f"there is no such {what}") from None
+
+
+def problem_response(error: CabinetError, request_id: str) -> Response:
+    """The answer to a request that ended in `error`."""
+    faults = [FieldFault(error.field, error.detail)] if error.field is not None else []
+    problem = Problem(title=error.title, status=error.status, detail=error.detail, request_id=request_id, errors=faults)
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="cabinet"'
+    return Response(msgspec.json.encode(problem), error.status, headers, media_type="application/problem+json")
+
+
+async def read_json(request: Request, type_: type[T], limit_bytes: int) -> T:
+    """The body of a request as a `type_`.
+
+    Raises:
+        UnsupportedMediaTypeError: it is not sent as JSON.
+        TooLargeError: it is over `limit_bytes`.
+        MalformedRequestError: it is no JSON.
+        InvalidRequestError: it is JSON of another shape; names the field.
+    """
+    if media_type(request) != "application/json":
+        raise UnsupportedMediaTypeError(
+            "send JSON, with the header Content-Type: application/json", field="Content-Type"
+        )
+    body = await read_body(request, limit_bytes)
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.ValidationError as error:
+        raise invalid_request(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedRequestError(f"the body is no JSON: {str(error) or 'nested too deep'}") from None
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body of a request.
+
+    Raises:
+        TooLargeError: it is over `limit_bytes`, by its Content-Length or by what has come so far.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise too_large(limit_bytes)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit_bytes:
+            raise too_large(limit_bytes)
+    return bytes(body)
+
+
+def too_large(limit_bytes: int) -> TooLargeError:
+    """The error for a body over `limit_bytes`."""
+    return TooLargeError(f"the body is over {limit_bytes} bytes, the most that this route takes")
+
+
+def read_query(request: Request, type_: type[T]) -> T:
+    """The query string as a `type_`.
+
+    Raises:
+        InvalidRequestError: a parameter is unknown, given twice, or of a wrong value; names it.
+    """
+    items = request.query_params.multi_items()
+    values = dict(items)
+    if len(values) < len(items):
+        twice = next(name for name, _ in items if [n for n, _ in items].count(name) > 1)
+        raise InvalidRequestError("the parameter is given more than once", field=twice)
+    try:
+        return msgspec.convert(values, type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid_request(error) from None
+
+
+def invalid_request(error: msgspec.ValidationError) -> InvalidRequestError:
+    """msgspec's complaint as an error that names the field."""
+    message = str(error)
+    place = _PLACE.search(message)
+    path = place["path"].removeprefix("$").lstrip(".") if place else ""
+    message = _PLACE.sub("", message)
+    if unknown := _UNKNOWN_FIELD.match(message):
+        path = f"{path}.{unknown['field']}".lstrip(".")
+        message = "there is no such field"
+    elif missing := re.match(r"^Object missing required field `([^`]*)`", message):
+        path = f"{path}.{missing[1]}".lstrip(".")
+        message = "the field is required"
+    return InvalidRequestError(message[0].lower() + message[1:], field=path or "(body)")
+
+
+def media_type(request: Request) -> str:
+    """The media type of the body, without parameters, in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

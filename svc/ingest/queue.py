@@ -1,0 +1,114 @@
+"""The queue of documents to ingest: `sql/ingest/`. Claims are leased and fenced.
+
+A claim carries an attempt number that only rises. Every later statement names it, so a worker whose lease ran out
+and whose document went to another changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from svc.database.queries import Database
+from svc.errors import LeaseLostError
+from svc.ingest.chunk import Chunk
+from svc.ingest.file_types import FileType
+
+# Rows in one COPY: few enough that each stays far below the statement timeout, index maintenance included.
+_ROWS_A_COPY = 500
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed document. `attempt` fences; `tries` counts towards the limit of attempts."""
+
+    user_id: UUID
+    document_id: UUID
+    attempt: int
+    tries: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What is to be ingested."""
+
+    filename: str
+    file_type: FileType
+    content: bytes
+
+
+class Queue:
+    """The statements of a worker, for leases of `lease_s` seconds."""
+
+    def __init__(self, database: Database, worker: str, lease_s: float) -> None:
+        self._database = database
+        self._worker = worker
+        self.lease_s = lease_s
+
+    async def claim(self) -> Job | None:
+        """The job that is due the longest, or None."""
+        row = await self._database.one("ingest/claim", worker=self._worker, lease_s=self.lease_s)
+        return None if row is None else Job(**row)
+
+    async def next_due_s(self) -> float | None:
+        """Seconds until a job is due; negative when one is overdue, None when there is none."""
+        seconds: float | None = await self._database.value("ingest/next_due")
+        return seconds
+
+    async def start(self, job: Job) -> Upload | None:
+        """Begin an attempt: the document's bytes, or None where there is nothing to do; the job is dropped then."""
+        row = await self._database.one("ingest/start", **_key(job), lease_s=self.lease_s)
+        if row is None:
+            await self._database.exec("ingest/drop", **_key(job))
+            return None
+        return Upload(**row)
+
+    async def heartbeat(self, job: Job, progress: float) -> None:
+        """Renew the lease and show the progress, 0 to 1.
+
+        Raises:
+            LeaseLostError: another worker has the document, or it is gone.
+        """
+        if not await self._database.exec("ingest/heartbeat", **_key(job), lease_s=self.lease_s, progress=progress):
+            raise LeaseLostError("the document went to another worker, or is gone")
+
+    async def store(self, job: Job, chunks: Sequence[Chunk], vectors: Any) -> None:
+        """Store chunks and vectors (one row each, shape (chunks, dimensions)) and make the document ready, or nothing.
+
+        Raises:
+            LeaseLostError: the attempt no longer holds the document.
+        """
+        key = {"user_id": job.user_id, "document_id": job.document_id}
+        async with self._database.transaction() as transaction:
+            if not await transaction.exec("ingest/complete", **_key(job), chunk_count=len(chunks)):
+                raise LeaseLostError("the document went to another worker, or is gone")
+            ids = [row["id"] for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
+            for first in range(0, len(chunks), _ROWS_A_COPY):
+                rows = range(first, min(first + _ROWS_A_COPY, len(chunks)))
+                await transaction.copy("ingest/write_chunks", [_chunk_row(job, ids[i], i, chunks[i]) for i in rows])
+                await transaction.copy(
+                    "ingest/write_vectors", [(job.user_id, ids[i], job.document_id, vectors[i]) for i in rows]
+                )
+            await transaction.exec("ingest/finish", **key, chunk_count=len(chunks))
+
+    async def fail(self, job: Job, reason: str) -> None:
+        """End the ingestion with a reason for the document's owner."""
+        await self._database.exec("ingest/fail", **_key(job), error=reason)
+
+    async def postpone(self, job: Job, delay_s: float, reason: str) -> None:
+        """Give the job back, due again in `delay_s` seconds."""
+        await self._database.exec("ingest/postpone", **_key(job), delay_s=delay_s, error=reason)
+
+    async def release(self, job: Job) -> None:
+        """Give the job back as if it had not been claimed, because this worker is told to stop."""
+        await self._database.exec("ingest/release", **_key(job))
+
+
+def _key(job: Job) -> dict[str, Any]:
+    return {"user_id": job.user_id, "document_id": job.document_id, "attempt": job.attempt}
+
+
+def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: Chunk) -> tuple[Any, ...]:
+    return (job.user_id, chunk_id, job.document_id, index, chunk.content, chunk.token_count, chunk.metadata)

@@ -1,0 +1,147 @@
+"""Around every request: its id, its time, its statements, its line in the log, and its errors made readable.
+
+Pure ASGI: Starlette's BaseHTTPMiddleware would hide a client's disconnect.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from svc import metrics
+from svc.database.failures import ConstraintError
+from svc.database.statistics import StatementStatistics, collect_statistics
+from svc.errors import (
+    CabinetError,
+    MalformedRequestError,
+    NotFoundError,
+    UnauthenticatedError,
+)
+from svc.http import problem_response
+
+logger = logging.getLogger(__name__)
+
+MAX_STATEMENTS = 10
+_CLIENT_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+
+class MethodNotAllowedError(CabinetError):
+    """The path exists, the method does not."""
+
+    status = 405
+    title = "Method not allowed"
+
+
+class ObservedApplication:
+    """Wraps the application: see the module."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request; anything but HTTP goes through as it is."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        with collect_statistics() as statistics:
+            await _Observation(scope, statistics, send).run(self.app, receive)
+
+
+class _Observation:
+    def __init__(self, scope: Scope, statistics: StatementStatistics, send: Send) -> None:
+        self.scope = scope
+        self.statistics = statistics
+        self._send = send
+        self.started = time.perf_counter()
+        self.status = 0
+        self.request_id = _request_id(scope)
+        self.extra_headers: list[tuple[bytes, bytes]] = []
+
+    async def run(self, app: ASGIApp, receive: Receive) -> None:
+        try:
+            await app(self.scope, receive, self.send)
+        except Exception as error:
+            if self.status:
+                raise
+            response = problem_response(self._readable(error), self.request_id)
+            await response(self.scope, receive, self.send)
+        finally:
+            self._report()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            milliseconds = self.statistics.seconds * 1000
+            timing = f'db;dur={milliseconds:.2f};desc="{self.statistics.count} statements"'
+            message["headers"] = [
+                *message.get("headers", []),
+                (b"x-request-id", self.request_id.encode()),
+                (b"server-timing", timing.encode()),
+                *self.extra_headers,
+            ]
+        await self._send(message)
+
+    def _readable(self, error: Exception) -> CabinetError:
+        if isinstance(error, ConstraintError) and error.constraint.endswith("_user_id_fkey"):
+            # The key is still cached, but its user was deleted.
+            return UnauthenticatedError("the user of this key no longer exists")
+        if isinstance(error, CabinetError):
+            return error
+        if isinstance(error, HTTPException):
+            return self._of_starlette(error)
+        logger.exception("request %s %s failed, id %s", self.scope["method"], self.scope["path"], self.request_id)
+        return CabinetError("something went wrong on our side; the log has it under the request_id")
+
+    def _of_starlette(self, error: HTTPException) -> CabinetError:
+        if error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            self.extra_headers.append((b"allow", allowed.encode()))
+            return MethodNotAllowedError(f"this path takes {allowed}")
+        if error.status_code == 404:
+            return NotFoundError("there is no such path; /docs shows those there are")
+        return MalformedRequestError(error.detail)
+
+    def _report(self) -> None:
+        seconds = time.perf_counter() - self.started
+        route = _route_template(self.scope)
+        method = str(self.scope["method"])
+        metrics.requests_total.labels(method, route, str(self.status)).inc()
+        metrics.request_seconds.labels(method, route).observe(seconds)
+        if self.statistics.count > MAX_STATEMENTS:
+            logger.warning(
+                "%s %s ran %d statements, more than %d: %s",
+                method,
+                route,
+                self.statistics.count,
+                MAX_STATEMENTS,
+                ", ".join(self.statistics.names[: 2 * MAX_STATEMENTS]),
+            )
+        logger.debug(
+            "%s %s %d %.1f ms, database %.1f ms in %d statements, id %s",
+            method,
+            route,
+            self.status,
+            seconds * 1000,
+            self.statistics.seconds * 1000,
+            self.statistics.count,
+            self.request_id,
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's `X-Request-Id` where it is a plain one, so that a request can be followed across services."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _CLIENT_REQUEST_ID.match(given := value.decode("latin-1")):
+            return given
+    return secrets.token_hex(8)
+
+
+def _route_template(scope: Scope) -> str:
+    """`/users/{user_id}`, not the id: a metric must not have one series a user."""
+    path: str | None = getattr(scope.get("route"), "path", None)
+    return path or "(none)"

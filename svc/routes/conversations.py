@@ -1,0 +1,163 @@
+"""Conversations: `sql/conversations/`. Their messages are in `messages.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from svc.database.failures import ConstraintError
+from svc.database.queries import Row
+from svc.errors import InvalidRequestError, NotFoundError
+from svc.http import Call
+from svc.routes.messages import Message
+from svc.routes.pages import Limit, Page, one_more, page
+from svc.routing import Routes
+from svc.values import Metadata, Title, check_metadata, check_text
+
+routes = Routes("conversations")
+
+DocumentIds = Annotated[list[UUID], Meta(max_length=1000, description="Documents of yours, at most 1000.")]
+
+
+class Conversation(Struct, frozen=True, omit_defaults=True):
+    """A conversation. `messages` are its newest ones, oldest first, where the list was asked for `recent`."""
+
+    id: UUID
+    title: str | None
+    document_ids: list[UUID]
+    metadata: dict[str, Any]
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+    messages: list[Message] | UnsetType = UNSET
+
+
+class CreateConversation(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new conversation."""
+
+    title: Title | None = None
+    document_ids: DocumentIds = []
+    metadata: Metadata = msgspec.field(default_factory=dict)
+
+
+class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; what is left out stays as it is."""
+
+    title: Title | UnsetType | None = UNSET
+    document_ids: DocumentIds | UnsetType = UNSET
+    metadata: Metadata | UnsetType = UNSET
+
+
+class ConversationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page of the conversations, and how many of the newest messages of each."""
+
+    limit: Limit = 20
+    after: UUID | None = None
+    recent: Annotated[int, Meta(ge=1, le=50, description="Newest messages of each conversation, 1 to 50.")] | None = (
+        None
+    )
+
+
+@routes.post("/conversations", status=201)
+async def create_conversation(call: Call, body: CreateConversation) -> Conversation:
+    """Create a conversation, about some documents or none."""
+    _check(body.title, body.metadata)
+    try:
+        row = await call.services.database.one(
+            "conversations/create",
+            user_id=call.principal.tenant,
+            title=body.title,
+            document_ids=body.document_ids,
+            metadata=body.metadata,
+        )
+    except ConstraintError as error:
+        raise _no_such_document(error) from None
+    return _conversation(row)
+
+
+@routes.get("/conversations")
+async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conversation]:
+    """List your conversations, newest first; `recent=N` brings the N newest messages of each."""
+    database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
+    if query.recent is None:
+        rows = await database.many("conversations/list", user_id=tenant, after=query.after, max_rows=max_rows)
+    else:
+        rows = await database.many(
+            "conversations/list_with_recent",
+            user_id=tenant,
+            after=query.after,
+            max_rows=max_rows,
+            recent=query.recent,
+        )
+    return page(rows, query.limit, _conversation)
+
+
+@routes.get("/conversations/{conversation_id}", errors=(404,))
+async def get_conversation(call: Call) -> Conversation:
+    """Get a conversation, without its messages."""
+    return _conversation(
+        await call.services.database.one(
+            "conversations/get",
+            user_id=call.principal.tenant,
+            conversation_id=call.path_id("conversation_id", "conversation"),
+        )
+    )
+
+
+@routes.patch("/conversations/{conversation_id}", errors=(404,))
+async def update_conversation(call: Call, body: UpdateConversation) -> Conversation:
+    """Change a conversation's title, documents or metadata; documents and metadata are replaced as a whole."""
+    title = None if body.title is UNSET else body.title
+    metadata = None if body.metadata is UNSET else body.metadata
+    _check(title, metadata)
+    try:
+        row = await call.services.database.one(
+            "conversations/update",
+            user_id=call.principal.tenant,
+            conversation_id=call.path_id("conversation_id", "conversation"),
+            set_title=body.title is not UNSET,
+            title=title,
+            document_ids=None if body.document_ids is UNSET else body.document_ids,
+            metadata=metadata,
+        )
+    except ConstraintError as error:
+        raise _no_such_document(error) from None
+    return _conversation(row)
+
+
+@routes.delete("/conversations/{conversation_id}", errors=(404,))
+async def delete_conversation(call: Call) -> None:
+    """Delete a conversation with its messages."""
+    deleted = await call.services.database.exec(
+        "conversations/delete",
+        user_id=call.principal.tenant,
+        conversation_id=call.path_id("conversation_id", "conversation"),
+    )
+    if not deleted:
+        raise NotFoundError("there is no such conversation")
+
+
+def _conversation(row: Row | None) -> Conversation:
+    if row is None:
+        raise NotFoundError("there is no such conversation")
+    values = dict(row)
+    if "messages" in values:
+        values["messages"] = msgspec.convert(values["messages"], list[Message])
+    return Conversation(**values)
+
+
+def _check(title: str | None, metadata: dict[str, Any] | None) -> None:
+    if title is not None:
+        check_text(title, "title")
+    if metadata is not None:
+        check_metadata(metadata, "metadata")
+
+
+def _no_such_document(error: ConstraintError) -> Exception:
+    if error.constraint == "conversation_documents_document_fkey":
+        return InvalidRequestError("one of these is no document of yours", field="document_ids")
+    return error

@@ -1,0 +1,207 @@
+"""Documents and their chunks: `sql/documents/`, `sql/chunks/`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+from starlette.responses import Response
+
+from svc.database.queries import Row
+from svc.errors import ConflictError, InvalidRequestError, NotFoundError
+from svc.http import Call
+from svc.ingest.file_types import FileType, detect_file_type
+from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
+from svc.routes.uploads import UploadDocument, read_upload
+from svc.routing import Routes
+from svc.values import Filename, Metadata, check_metadata, check_text
+
+routes = Routes("documents")
+
+Status = Literal["processing", "ready", "error"]
+
+
+class Document(Struct, frozen=True):
+    """An uploaded file and the state of its ingestion.
+
+    `progress` goes from 0 to 1; `error` says why, when `status` is error, or what is waited for while it is processing.
+    """
+
+    id: UUID
+    filename: str
+    file_type: FileType
+    file_size: int
+    status: Status
+    error: str | None
+    attempt: int
+    lease_expires_at: datetime | None
+    progress: float
+    chunk_count: int
+    metadata: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class Chunk(Struct, frozen=True):
+    """A piece of a document's text, as it is found and cited."""
+
+    id: UUID
+    document_id: UUID
+    chunk_index: int
+    content: str
+    token_count: int
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+class UpdateDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; what is left out stays as it is. Metadata is replaced as a whole."""
+
+    filename: Filename | UnsetType = UNSET
+    metadata: Metadata | UnsetType = UNSET
+
+
+class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page of the documents, all or those of one status."""
+
+    limit: Limit = 20
+    after: UUID | None = None
+    status: Status | None = None
+
+
+@routes.post("/documents", status=202, errors=(413, 415), upload=UploadDocument)
+async def upload_document(call: Call) -> Document:
+    """Upload a document.
+
+    Either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, if wanted, `filename`
+    and `metadata` (JSON). Answers at once; a worker reads, splits and embeds it: follow `status` and `progress`. The
+    type is found by the content: plain text, Markdown, HTML, PDF, CSV or DOCX.
+    """
+    tenant = call.principal.tenant
+    upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
+    check_text(upload.filename, "filename")
+    check_metadata(upload.metadata, "metadata")
+    if not upload.content:
+        raise InvalidRequestError("the document is empty", field="content")
+    row = await call.services.database.one(
+        "documents/create",
+        user_id=tenant,
+        filename=upload.filename,
+        file_type=detect_file_type(upload.filename, upload.content),
+        metadata=upload.metadata,
+        content=upload.content,
+    )
+    return _document(row)
+
+
+@routes.get("/documents")
+async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
+    """List your documents, newest first; `status` keeps one status."""
+    database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
+    if query.status is None:
+        rows = await database.many("documents/list", user_id=tenant, after=query.after, max_rows=max_rows)
+    else:
+        rows = await database.many(
+            "documents/list_by_status",
+            user_id=tenant,
+            status=query.status,
+            after=query.after,
+            max_rows=max_rows,
+        )
+    return page(rows, query.limit, lambda row: Document(**row))
+
+
+@routes.get("/documents/{document_id}", errors=(404,))
+async def get_document(call: Call) -> Document:
+    """Get a document with the state of its ingestion."""
+    return _document(
+        await call.services.database.one(
+            "documents/get",
+            user_id=call.principal.tenant,
+            document_id=call.path_id("document_id", "document"),
+        )
+    )
+
+
+@routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream")
+async def download_document(call: Call) -> Response:
+    """Download the bytes of a document, as they were uploaded."""
+    row = await call.services.database.one(
+        "documents/content",
+        user_id=call.principal.tenant,
+        document_id=call.path_id("document_id", "document"),
+    )
+    if row is None:
+        raise NotFoundError("there is no such document")
+    # As an attachment of no particular type: a browser must not run an uploaded page as one of ours.
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row['filename'], safe='')}",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(row["content"], headers=headers, media_type="application/octet-stream")
+
+
+@routes.patch("/documents/{document_id}", errors=(404,))
+async def update_document(call: Call, body: UpdateDocument) -> Document:
+    """Rename a document or replace its metadata."""
+    if body.filename is not UNSET:
+        check_text(body.filename, "filename")
+    if body.metadata is not UNSET:
+        check_metadata(body.metadata, "metadata")
+    return _document(
+        await call.services.database.one(
+            "documents/update",
+            user_id=call.principal.tenant,
+            document_id=call.path_id("document_id", "document"),
+            filename=None if body.filename is UNSET else body.filename,
+            metadata=None if body.metadata is UNSET else body.metadata,
+        )
+    )
+
+
+@routes.delete("/documents/{document_id}", errors=(404,))
+async def delete_document(call: Call) -> None:
+    """Delete a document with its bytes, chunks and vectors."""
+    deleted = await call.services.database.exec(
+        "documents/delete", user_id=call.principal.tenant, document_id=call.path_id("document_id", "document")
+    )
+    if not deleted:
+        raise NotFoundError("there is no such document")
+
+
+@routes.get("/documents/{document_id}/chunks", errors=(404,))
+async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
+    """List the chunks of a document in their order."""
+    database, tenant = call.services.database, call.principal.tenant
+    document_id = call.path_id("document_id", "document")
+    rows = await database.many(
+        "chunks/list_by_document",
+        user_id=tenant,
+        document_id=document_id,
+        after=-1 if query.after is None else query.after,
+        max_rows=one_more(query.limit),
+    )
+    if not rows:
+        _document(await database.one("documents/get", user_id=tenant, document_id=document_id))
+    return page(rows, query.limit, lambda row: Chunk(**row), cursor="chunk_index")
+
+
+@routes.post("/documents/{document_id}/retry", status=202, errors=(404, 409))
+async def retry_document(call: Call) -> Document:
+    """Ingest a failed document again."""
+    database, tenant = call.services.database, call.principal.tenant
+    document_id = call.path_id("document_id", "document")
+    row = await database.one("documents/retry", user_id=tenant, document_id=document_id)
+    if row is None:
+        document = _document(await database.one("documents/get", user_id=tenant, document_id=document_id))
+        raise ConflictError(f"only a document in status error can be retried; this one is {document.status}")
+    return _document(row)
+
+
+def _document(row: Row | None) -> Document:
+    if row is None:
+        raise NotFoundError("there is no such document")
+    return Document(**row)

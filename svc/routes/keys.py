@@ -1,0 +1,92 @@
+"""A user's API keys: `sql/keys/`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from svc.auth import generate_key
+from svc.errors import InvalidRequestError, NotFoundError
+from svc.http import Call
+from svc.routes.pages import Page, PageQuery, one_more, page
+from svc.routing import Routes
+from svc.values import Name, check_text
+
+routes = Routes("keys")
+
+# tz=True: a moment without an offset would mean another one on another machine.
+Moment = Annotated[datetime, Meta(tz=True, description="A moment with its offset, such as 2027-01-01T00:00:00Z.")]
+
+
+class Key(Struct, frozen=True):
+    """An API key as it can be shown again: by its first characters."""
+
+    id: UUID
+    name: str | None
+    prefix: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class CreateKey(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new API key."""
+
+    name: Name | None = None
+    expires_at: Moment | None = None
+
+
+class KeyCreated(Struct, frozen=True):
+    """A new API key, shown only here."""
+
+    key: Key
+    api_key: str
+
+
+@routes.post("/keys", status=201)
+async def create_key(call: Call, body: CreateKey) -> KeyCreated:
+    """Create one more API key for yourself.
+
+    The key is shown once: only its SHA-256 is stored.
+    """
+    if body.name is not None:
+        check_text(body.name, "name")
+    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
+        raise InvalidRequestError("the moment is in the past", field="expires_at")
+    new = generate_key()
+    row = await call.services.database.one(
+        "keys/create",
+        user_id=call.principal.tenant,
+        name=body.name,
+        prefix=new.prefix,
+        key_hash=new.key_hash,
+        expires_at=body.expires_at,
+    )
+    assert row is not None
+    return KeyCreated(Key(**row), new.key)
+
+
+@routes.get("/keys")
+async def list_keys(call: Call, query: PageQuery) -> Page[Key]:
+    """List your API keys, newest first, revoked ones too."""
+    rows = await call.services.database.many(
+        "keys/list", user_id=call.principal.tenant, after=query.after, max_rows=one_more(query.limit)
+    )
+    return page(rows, query.limit, lambda row: Key(**row))
+
+
+@routes.delete("/keys/{key_id}", errors=(404,))
+async def revoke_key(call: Call) -> None:
+    """Revoke an API key for good.
+
+    Other servers may still accept it for the few seconds of their cache.
+    """
+    key_id = call.path_id("key_id", "key")
+    user_id = call.principal.tenant
+    if not await call.services.database.exec("keys/revoke", user_id=user_id, key_id=key_id):
+        raise NotFoundError("there is no such key")
+    call.services.authenticator.forget(user_id, key_id)

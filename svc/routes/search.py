@@ -1,0 +1,102 @@
+"""Finding chunks by meaning: `sql/search/`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from svc.embedding.vectors import check_query_vector
+from svc.errors import InvalidRequestError
+from svc.http import Call
+from svc.ingest.file_types import FileType
+from svc.routes.keys import Moment
+from svc.routing import Routes
+from svc.search.filters import Filters
+from svc.search.lanes import Lane, Metric, Search, run_search
+from svc.values import Metadata, check_metadata
+
+routes = Routes("search")
+
+
+class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A search: either by `query`, which is embedded, or by an `embedding` of the same model.
+
+    `threshold` is the least similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
+    for inner_product. `uploaded_after` includes that moment, `uploaded_before` does not.
+    """
+
+    query: Annotated[str, Meta(max_length=32_768)] | None = None
+    embedding: Annotated[list[float], Meta(max_length=4000)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 5
+    threshold: float | None = None
+    metric: Metric = "cosine"
+    document_ids: Annotated[list[UUID], Meta(max_length=1000)] | None = None
+    metadata: Metadata | None = None
+    file_types: Annotated[list[FileType], Meta(max_length=10)] | None = None
+    uploaded_after: Moment | None = None
+    uploaded_before: Moment | None = None
+
+
+class Result(Struct, frozen=True):
+    """A chunk that was found. `metadata` is the document's with the chunk's own (such as `page`) on top."""
+
+    chunk_id: UUID
+    document_id: UUID
+    filename: str
+    chunk_index: int
+    content: str
+    metadata: dict[str, Any]
+    similarity: float
+    distance: float
+
+
+class SearchResponse(Struct, frozen=True):
+    """What was found, most similar first, and the lane that found it."""
+
+    results: list[Result]
+    lane: Lane
+
+
+@routes.post("/search", errors=(503,))
+async def search(call: Call, body: SearchRequest) -> SearchResponse:
+    """Search your chunks by meaning.
+
+    One statement, after the query is embedded with no database connection held.
+    """
+    tenant = call.principal.tenant
+    if body.metadata is not None:
+        check_metadata(body.metadata, "metadata")
+    wanted = Search(
+        user_id=tenant,
+        embedding=await _embedding(call, body),
+        limit=body.limit,
+        metric=body.metric,
+        threshold=body.threshold,
+        filters=Filters(
+            document_ids=body.document_ids,
+            metadata=body.metadata,
+            file_types=body.file_types,
+            uploaded_after=body.uploaded_after,
+            uploaded_before=body.uploaded_before,
+        ),
+    )
+    services = call.services
+    found = await run_search(services.database, wanted, call.principal.vector_count, services.settings.exact_max_rows)
+    return SearchResponse([Result(**row) for row in found.rows], found.lane)
+
+
+async def _embedding(call: Call, body: SearchRequest) -> NDArray[np.float32]:
+    provider = call.services.provider
+    if (body.query is None) == (body.embedding is None):
+        raise InvalidRequestError("give either query or embedding, one of them", field="query")
+    if body.embedding is not None:
+        return check_query_vector(body.embedding, provider.dimensions)
+    assert body.query is not None
+    if not body.query.strip():
+        raise InvalidRequestError("the query is blank", field="query")
+    query_vector: NDArray[np.float32] = (await provider.embed([body.query]))[0]
+    return query_vector

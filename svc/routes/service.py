@@ -1,0 +1,88 @@
+"""What operators ask: is it alive, is it ready, how is it doing, what can it do."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from svc import metrics
+from svc.errors import CabinetError
+from svc.http import Call, JSONResponse
+from svc.routing import Routes
+
+logger = logging.getLogger(__name__)
+
+routes = Routes("service")
+
+
+class Alive(Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Check(Struct, frozen=True):
+    """One of the things that must be well."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(Struct, frozen=True):
+    """Whether the service can do its work, and if not, why."""
+
+    ready: bool
+    database: Check
+    migrations: Check
+    worker: Check
+
+
+@routes.get("/health/live", access="public")
+async def live(_call: Call) -> Alive:
+    """Say that the process answers."""
+    return Alive()
+
+
+@routes.get("/health/ready", access="public", answers={503: Readiness})
+async def ready(call: Call) -> Response:
+    """Check the database, the migrations and the worker: 200 when all are well, else 503."""
+    services = call.services
+    try:
+        row = await services.database.one("server/health")
+        applied = {r["migration_id"] for r in await services.database.many("server/applied_migrations")}
+    except CabinetError as error:
+        unknown = Check(False, "unknown while the database does not answer")
+        return JSONResponse(Readiness(False, Check(False, error.detail), unknown, unknown), 503)
+    assert row is not None
+    missing = [migration for migration in services.migrations if migration not in applied]
+    overdue_s = max(0.0, row["overdue_s"])
+    checks = (
+        Check(True, "answers"),
+        Check(not missing, f"missing: {', '.join(missing)}" if missing else f"{len(applied)} applied, none missing"),
+        Check(
+            services.worker_ok,
+            f"{services.worker_state}; {row['queued']} queued, the longest overdue by {overdue_s:.0f} s",
+        ),
+    )
+    is_ready = all(check.ok for check in checks)
+    return JSONResponse(Readiness(is_ready, *checks), 200 if is_ready else 503)
+
+
+@routes.get("/metrics", access="public", produces="text/plain")
+async def prometheus(call: Call) -> Response:
+    """Metrics for Prometheus: requests, pool, each statement by name, ingestion."""
+    call.services.database.pool.observe()
+    try:
+        row = await call.services.database.one("server/health")
+    except CabinetError as error:
+        # The other metrics matter most just now; the failed statement is counted among them.
+        logger.warning("the queue is left out of the metrics: %s", error.detail)
+    else:
+        assert row is not None
+        metrics.ingestion_queue.labels("queued").set(row["queued"])
+        metrics.ingestion_overdue_seconds.set(max(0.0, row["overdue_s"]))
+    return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,115 @@
+"""Reading an upload: JSON with the text in it, or multipart/form-data with a file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
+
+from svc.errors import InvalidRequestError, MalformedRequestError, UnsupportedMediaTypeError
+from svc.http import invalid_request, media_type, read_json, too_large
+from svc.values import Filename, Metadata
+
+# Beside the file: the boundaries, the part headers, the other fields.
+_MULTIPART_OVERHEAD_BYTES = 64 * 1024
+# Six bytes of JSON (\\uXXXX) can stand for one byte of text.
+_JSON_OVERHEAD = 6
+
+
+class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    """A document sent as JSON, its text included."""
+
+    filename: Filename
+    content: Annotated[str, Meta(min_length=1)]
+    metadata: Metadata = msgspec.field(default_factory=dict)
+
+
+class Upload(Struct, frozen=True):
+    """A document as it came: name, bytes and metadata."""
+
+    filename: str
+    content: bytes
+    metadata: dict[str, Any]
+
+
+async def read_upload(request: Request, limit_bytes: int) -> Upload:
+    """The upload in the body of a request.
+
+    Raises:
+        UnsupportedMediaTypeError: neither JSON nor multipart/form-data.
+        TooLargeError: the document is over `limit_bytes`.
+        MalformedRequestError, InvalidRequestError: it cannot be read, or a field is wrong.
+    """
+    kind = media_type(request)
+    if kind == "application/json":
+        body = await read_json(request, UploadDocument, limit_bytes * _JSON_OVERHEAD + _MULTIPART_OVERHEAD_BYTES)
+        upload = Upload(body.filename, body.content.encode(), body.metadata)
+    elif kind == "multipart/form-data":
+        upload = await _read_multipart(request, limit_bytes)
+    else:
+        raise UnsupportedMediaTypeError(
+            "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
+        )
+    if len(upload.content) > limit_bytes:
+        raise too_large(limit_bytes)
+    return upload
+
+
+async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
+    bounded = Request(request.scope, _bounded(request, limit_bytes + _MULTIPART_OVERHEAD_BYTES))
+    try:
+        async with bounded.form(max_files=1, max_fields=8, max_part_size=_MULTIPART_OVERHEAD_BYTES) as form:
+            return await _upload_of(form)
+    except HTTPException as error:
+        raise MalformedRequestError(f"the multipart body cannot be read: {error.detail}") from None
+
+
+def _bounded(request: Request, limit_bytes: int) -> Any:
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit_bytes:
+            raise too_large(limit_bytes)
+        return message
+
+    return receive
+
+
+async def _upload_of(form: FormData) -> Upload:
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise InvalidRequestError("the part with the file is required", field="file")
+    unknown = [name for name in form if name not in ("file", "filename", "metadata")]
+    if unknown:
+        raise InvalidRequestError("there is no such field", field=unknown[0])
+    try:
+        fields = {
+            "filename": form.get("filename") or file.filename or "",
+            "metadata": _metadata(form.get("metadata")),
+        }
+        named = msgspec.convert(fields, _Fields)
+    except msgspec.ValidationError as error:
+        raise invalid_request(error) from None
+    return Upload(named.filename, await file.read(), named.metadata)
+
+
+class _Fields(Struct, frozen=True):
+    filename: Filename
+    metadata: Metadata
+
+
+def _metadata(text: Any) -> Any:
+    if text is None:
+        return {}
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, TypeError, RecursionError) as error:
+        raise InvalidRequestError(f"the part is no JSON: {error}", field="metadata") from None

@@ -1,0 +1,172 @@
+"""Users: `sql/users/`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from svc.auth import generate_key
+from svc.database.failures import ConstraintError
+from svc.database.queries import Row
+from svc.errors import ConflictError, ForbiddenError, NotFoundError
+from svc.http import Call
+from svc.routes.pages import Page, PageQuery, one_more, page
+from svc.routing import Routes
+from svc.values import Metadata, Name, check_metadata, check_text
+
+routes = Routes("users")
+
+Plan = Literal["free", "pro", "enterprise"]
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=320,
+        pattern=r"^[^@\s\x00]+@[^@\s\x00]+$",
+        description="Unique without regard to case.",
+    ),
+]
+
+
+class User(Struct, frozen=True):
+    """A user of the AI application: one tenant."""
+
+    id: UUID
+    email: str
+    name: str | None
+    plan: Plan
+    preferences: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new user."""
+
+    email: Email
+    name: Name | None = None
+    plan: Plan = "free"
+    preferences: Metadata = msgspec.field(default_factory=dict)
+
+
+class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; what is left out stays as it is. Only the admin may change the plan."""
+
+    email: Email | UnsetType = UNSET
+    name: Name | UnsetType | None = UNSET
+    plan: Plan | UnsetType = UNSET
+    preferences: Metadata | UnsetType = UNSET
+
+
+class UserCreated(Struct, frozen=True):
+    """A new user and their first API key, which is shown only here."""
+
+    user: User
+    api_key: str
+
+
+@routes.post("/users", status=201, access="admin", errors=(409,))
+async def create_user(call: Call, body: CreateUser) -> UserCreated:
+    """Create a user and their first API key.
+
+    The key is shown once: only its SHA-256 is stored.
+    """
+    _check(body.name, body.preferences)
+    key = generate_key()
+    try:
+        row = await call.services.database.one(
+            "users/create",
+            email=body.email,
+            name=body.name,
+            plan=body.plan,
+            preferences=body.preferences,
+            key_prefix=key.prefix,
+            key_hash=key.key_hash,
+        )
+    except ConstraintError as error:
+        raise _email_taken(error) from None
+    assert row is not None
+    return UserCreated(User(**row), key.key)
+
+
+@routes.get("/users", access="admin")
+async def list_users(call: Call, query: PageQuery) -> Page[User]:
+    """List all users, newest first."""
+    rows = await call.services.database.many("users/list", after=query.after, max_rows=one_more(query.limit))
+    return page(rows, query.limit, lambda row: User(**row))
+
+
+@routes.get("/users/{user_id}", access="any", errors=(404,))
+async def get_user(call: Call) -> User:
+    """Get one user: yourself, or any for the admin."""
+    return _found(await call.services.database.one("users/get", user_id=_visible_user(call)))
+
+
+@routes.get("/me")
+async def get_me(call: Call) -> User:
+    """Get the user of this API key."""
+    return _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
+
+
+@routes.patch("/users/{user_id}", access="any", errors=(404, 409))
+async def update_user(call: Call, body: UpdateUser) -> User:
+    """Change a user: yourself, or any for the admin."""
+    user_id = _visible_user(call)
+    if body.plan is not UNSET and not call.principal.is_admin:
+        raise ForbiddenError("only the admin's key may change the plan", field="plan")
+    name = None if body.name is UNSET else body.name
+    preferences = None if body.preferences is UNSET else body.preferences
+    _check(name, preferences)
+    try:
+        row = await call.services.database.one(
+            "users/update",
+            user_id=user_id,
+            email=None if body.email is UNSET else body.email,
+            set_name=body.name is not UNSET,
+            name=name,
+            plan=None if body.plan is UNSET else body.plan,
+            preferences=preferences,
+        )
+    except ConstraintError as error:
+        raise _email_taken(error) from None
+    return _found(row)
+
+
+@routes.delete("/users/{user_id}", access="any", errors=(404,))
+async def delete_user(call: Call) -> None:
+    """Delete a user with everything that is theirs: yourself, or any for the admin."""
+    user_id = _visible_user(call)
+    if not await call.services.database.exec("users/delete", user_id=user_id):
+        raise NotFoundError("there is no such user")
+    call.services.authenticator.forget(user_id)
+
+
+def _visible_user(call: Call) -> UUID:
+    """The user of the path, if the caller may know of them."""
+    user_id = call.path_id("user_id", "user")
+    if not call.principal.is_admin and user_id != call.principal.user_id:
+        raise NotFoundError("there is no such user")
+    return user_id
+
+
+def _found(row: Row | None) -> User:
+    if row is None:
+        raise NotFoundError("there is no such user")
+    return User(**row)
+
+
+def _check(name: str | None, preferences: dict[str, Any] | None) -> None:
+    if name is not None:
+        check_text(name, "name")
+    if preferences is not None:
+        check_metadata(preferences, "preferences")
+
+
+def _email_taken(error: ConstraintError) -> Exception:
+    if error.constraint == "users_email_key":
+        return ConflictError("another user has this email address", field="email")
+    return error

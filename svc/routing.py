@@ -1,0 +1,162 @@
+"""How a route is written: a function whose signature says everything.
+
+    @routes.post("/users", status=201, access="admin")
+    async def create_user(call: Call, body: CreateUser) -> UserCreated:
+        \"\"\"Create a user. …\"\"\"
+
+`body` is decoded from JSON, `query` from the query string, each into the struct of its annotation; the return
+value is encoded. The same annotations make `/openapi.json`, so what is documented is what validates.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from svc.auth import Principal
+from svc.errors import ForbiddenError
+from svc.http import Call, JSONResponse, read_json, read_query
+
+# public: no key; any: a good key; user: acts on one user's data; admin: the admin's key
+Access = Literal["public", "any", "user", "admin"]
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route: what `/openapi.json` says of it, and what its signature asks for."""
+
+    method: str
+    path: str
+    handler: Callable[..., Awaitable[Any]]
+    tag: str
+    access: Access
+    status: int
+    errors: tuple[int, ...]
+    body: Any
+    query: Any
+    returns: Any
+    extra: dict[str, Any]
+
+    @property
+    def summary(self) -> str:
+        """First sentence of the handler's docstring."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """The rest of the handler's docstring."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
+
+    async def __call__(self, request: Request) -> Response:
+        """Authenticate, read what the signature asks for, run the handler, encode what it returns."""
+        services = request.app.state.services
+        principal = await self._principal(request)
+        arguments: dict[str, Any] = {}
+        if self.query is not None:
+            arguments["query"] = read_query(request, self.query)
+        if self.body is not None:
+            arguments["body"] = await read_json(request, self.body, services.settings.max_body_bytes)
+        result = await self.handler(Call(request, services, principal), **arguments)
+        if isinstance(result, Response):
+            return result
+        return Response(status_code=204) if result is None else JSONResponse(result, self.status)
+
+    async def _principal(self, request: Request) -> Principal:
+        if self.access == "public":
+            return Principal(is_admin=False)
+        principal: Principal = await request.app.state.services.authenticator.authenticate(
+            request.headers.get("authorization"), request.headers.get("cabinet-user")
+        )
+        if self.access == "admin" and not principal.is_admin:
+            raise ForbiddenError("this route takes the admin's key")
+        if self.access == "user":
+            _ = principal.tenant
+        return principal
+
+
+class Routes:
+    """The endpoints of one module, in the order in which they are written."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.endpoints: list[Endpoint] = []
+
+    def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a GET route; options as for `add`."""
+        return self.add("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a POST route."""
+        return self.add("POST", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a PATCH route."""
+        return self.add("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a DELETE route."""
+        return self.add("DELETE", path, **options)
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        *,
+        access: Access = "user",
+        status: int | None = None,
+        errors: tuple[int, ...] = (),
+        **extra: Any,
+    ) -> Callable[[Handler], Handler]:
+        """Register the decorated handler.
+
+        `status` is that of success (204 where nothing is returned), `errors` those that the route adds to the
+        usual ones; anything further goes into the OpenAPI operation as it is.
+        """
+
+        def register(handler: Handler) -> Handler:
+            hints = get_type_hints(handler, include_extras=True)
+            returns = hints.get("return")
+            nothing = returns is None or returns is type(None)
+            # A handler that answers by itself says in `produces` or `answers` what.
+            is_response = isinstance(returns, type) and issubclass(returns, Response)
+            self.endpoints.append(
+                Endpoint(
+                    method,
+                    path,
+                    handler,
+                    self.tag,
+                    access,
+                    status or (204 if nothing else 200),
+                    errors,
+                    hints.get("body"),
+                    hints.get("query"),
+                    None if nothing or is_response else returns,
+                    extra,
+                )
+            )
+            return handler
+
+        return register
+
+
+def starlette_routes(endpoints: list[Endpoint]) -> list[Route]:
+    """The endpoints as Starlette's routes: one for each path, so that another method answers 405."""
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [Route(path, _dispatcher(methods), methods=list(methods)) for path, methods in paths.items()]
+
+
+def _dispatcher(methods: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
+    async def dispatch(request: Request) -> Response:
+        # Starlette answers HEAD wherever GET is answered.
+        return await methods["GET" if request.method == "HEAD" else request.method](request)
+
+    return dispatch

@@ -1,0 +1,26 @@
+"""What a search may be limited to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from svc.ingest.file_types import FileType
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which chunks a search considers; None: no limit of that kind."""
+
+    document_ids: list[UUID] | None = None
+    metadata: dict[str, Any] | None = None
+    file_types: list[FileType] | None = None
+    uploaded_after: datetime | None = None
+    uploaded_before: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every chunk of the tenant is considered."""
+        return self == Filters()

@@ -1,0 +1,58 @@
+"""What the routes work with, opened at the start and closed at the end of one process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from svc.auth import Authenticator
+from svc.database.migrate import check_model, migration_ids
+from svc.database.queries import Database, open_database
+from svc.embedding.provider import EmbeddingProvider, create_provider
+from svc.ingest.worker import Worker, running_worker
+from svc.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running service."""
+
+    settings: Settings
+    database: Database
+    provider: EmbeddingProvider
+    authenticator: Authenticator
+    migrations: list[str]
+    worker: Worker | None
+
+    @property
+    def worker_ok(self) -> bool:
+        """Whether this process's worker runs; true where other processes do the work."""
+        return self.worker is None or self.worker.is_running
+
+    @property
+    def worker_state(self) -> str:
+        """The same in words."""
+        if self.worker is None:
+            return "none in this process"
+        return "running" if self.worker.is_running else "stopped"
+
+
+@asynccontextmanager
+async def running_services(settings: Settings, url: str, admin_key: str) -> AsyncIterator[Services]:
+    """Open everything that the service needs on the migrated database at `url`, and close it after the block.
+
+    Raises:
+        StartupError: something does not fit; the detail says what to do.
+    """
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings, url)
+        stack.push_async_callback(database.close)
+        check_model(settings, await database.one("server/current_model"))
+        provider = create_provider(settings)
+        stack.push_async_callback(provider.close)
+        worker = None
+        if settings.worker_concurrency:
+            worker = await stack.enter_async_context(running_worker(settings, url, database, provider))
+        authenticator = Authenticator(database, settings, admin_key)
+        yield Services(settings, database, provider, authenticator, migration_ids(), worker)

@@ -1,0 +1,68 @@
+"""What a request may carry: the text and the JSON that PostgreSQL can store and give back unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from svc.errors import InvalidRequestError
+
+MAX_METADATA_BYTES = 16 * 1024
+MAX_METADATA_DEPTH = 16
+# jsonb keeps integers of any size, but not every client reads them back; these are safe in 64 bits.
+_MAX_INTEGER = 2**63 - 1
+
+Metadata = Annotated[
+    dict[str, Any],
+    Meta(description=f"A JSON object of at most {MAX_METADATA_BYTES} bytes, nested at most {MAX_METADATA_DEPTH} deep."),
+]
+Filename = Annotated[str, Meta(min_length=1, max_length=255)]
+Title = Annotated[str, Meta(max_length=255)]
+Name = Annotated[str, Meta(max_length=255)]
+
+
+def check_text(value: str, field: str) -> None:
+    """Refuse what PostgreSQL cannot store in text.
+
+    Raises:
+        InvalidRequestError: `value` holds a NUL character.
+    """
+    if "\x00" in value:
+        raise InvalidRequestError(
+            "the text holds a NUL character (U+0000), which cannot be stored; remove it", field=field
+        )
+
+
+def check_metadata(value: dict[str, Any], field: str) -> None:
+    """Refuse a JSON object that is too large or too deep, or that would not read back equal.
+
+    Raises:
+        InvalidRequestError: with the path of the offending value.
+    """
+    for path, item, depth in _walk(value, field, 1):
+        if depth > MAX_METADATA_DEPTH:
+            raise InvalidRequestError(f"nested more than {MAX_METADATA_DEPTH} deep", field=path)
+        if isinstance(item, str):
+            check_text(item, path)
+        elif isinstance(item, int) and abs(item) > _MAX_INTEGER:
+            raise InvalidRequestError("the integer is over 64 bits; send it as a string", field=path)
+    size = len(msgspec.json.encode(value))
+    if size > MAX_METADATA_BYTES:
+        raise InvalidRequestError(f"{size} bytes of JSON, {MAX_METADATA_BYTES} are allowed", field=field)
+
+
+def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any, int]]:
+    """Every value below `value`, keys included, with its path and depth; not past the depth that is refused."""
+    yield path, value, depth
+    if depth > MAX_METADATA_DEPTH:
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f"{path} (a key)", key, depth
+            yield from _walk(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{path}[{index}]", depth + 1)
