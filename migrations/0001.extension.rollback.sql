@@ -1,9 +1,6 @@
+-- The extension stays: it may have been here before, and others in this database may use it.
 do $body$
 begin
-    if to_regprocedure('public.uuidv7()') is not null then
-        drop function public.uuidv7();
-    end if;
+    execute format('drop function if exists %I.uuidv7()', current_schema());
 end
 $body$;
-
-drop extension if exists vector;

@@ -1,6 +1,6 @@
 -- Why: vectors, and ids that sort by time. PostgreSQL 18 has uuidv7() itself; for 16 and 17 the same function
--- is made here: 48 bits of milliseconds, 12 bits of the fraction of the millisecond, 62 random bits (RFC 9562,
--- section 6.2, method 3), so that ids made one after the other sort in that order.
+-- is made here: 48 bits of milliseconds, 12 bits of the fraction of the millisecond, 62 random bits (RFC
+-- 9562, section 6.2, method 3), so that ids made one after the other sort in that order.
 -- Lock: none on any table.
 create extension if not exists vector;
 
@@ -16,7 +16,9 @@ begin
                         overlay(
                             uuid_send(gen_random_uuid())
                             placing substring(int8send(floor(t.ms)::bigint) from 3)
-                                || substring(int8send(28672 + floor((t.ms - floor(t.ms)) * 4096)::bigint) from 7)
+                                || substring(
+                                    int8send(28672 + floor((t.ms - floor(t.ms)) * 4096)::bigint) from 7
+                                )
                             from 1 for 8
                         ),
                         70, 0

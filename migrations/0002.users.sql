@@ -5,7 +5,9 @@ create table users (
     id uuid primary key default uuidv7(),
     email text not null constraint users_email_length check (char_length(email) between 3 and 320),
     name text constraint users_name_length check (char_length(name) <= 255),
-    plan text not null default 'free' constraint users_plan_known check (plan in ('free', 'pro', 'enterprise')),
+    plan text not null default 'free' constraint users_plan_known check (
+        plan in ('free', 'pro', 'enterprise')
+    ),
     preferences jsonb not null default '{}' constraint users_preferences_object check (
         jsonb_typeof(preferences) = 'object'
     ),

@@ -1,13 +1,15 @@
--- Why: what users upload, the bytes as they came, and the queue of those still to be read.
--- The queue has no foreign key into the tenants' tables: a claim looks across all tenants, which a distributed
--- table refuses, so the queue must be able to live on one node. A job whose document is gone is dropped by the
--- worker that claims it.
+-- Why: what users upload, the bytes as they came, and the queue of those still to be read. The queue has no
+-- foreign key into the tenants' tables: a claim looks across all tenants, which a distributed table refuses,
+-- so the queue must be able to live on one node. A job whose document is gone is dropped by the worker that
+-- claims it.
 -- depends: 0002.users
 -- Lock: none on any existing table.
 create table documents (
     user_id uuid not null constraint documents_user_id_fkey references users (id) on delete cascade,
     id uuid not null default uuidv7(),
-    filename text not null constraint documents_filename_length check (char_length(filename) between 1 and 255),
+    filename text not null constraint documents_filename_length check (
+        char_length(filename) between 1 and 255
+    ),
     file_type text not null constraint documents_file_type_known check (
         file_type in ('text', 'markdown', 'html', 'pdf', 'csv', 'docx')
     ),
@@ -53,7 +55,8 @@ create table ingestion_jobs (
 create index ingestion_jobs_due_idx on ingestion_jobs (due_at);
 
 comment on column ingestion_jobs.due_at is
-'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, after a delay when an attempt failed.';
+'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, '
+'after a delay when an attempt failed.';
 comment on column ingestion_jobs.attempt is
 'Rises with each claim and never falls: the fencing token that a worker must show to change the document.';
 comment on column ingestion_jobs.tries is

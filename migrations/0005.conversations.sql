@@ -1,5 +1,5 @@
--- Why: what was said, in order, and which chunks an answer stands on.
--- A message's position is given out under its conversation's row lock, so two writers never take the same one.
+-- Why: what was said, in order, and which chunks an answer stands on. A message's position is given out under
+-- its conversation's row lock, so two writers never take the same one.
 -- depends: 0004.chunks
 -- Lock: none on any existing table.
 create table conversations (
@@ -35,7 +35,9 @@ create table messages (
     id uuid not null default uuidv7(),
     role text not null constraint messages_role_known check (role in ('user', 'assistant', 'system', 'tool')),
     content text not null,
-    sources jsonb not null default '[]' constraint messages_sources_array check (jsonb_typeof(sources) = 'array'),
+    sources jsonb not null default '[]' constraint messages_sources_array check (
+        jsonb_typeof(sources) = 'array'
+    ),
     token_count integer not null constraint messages_tokens_positive check (token_count >= 0),
     created_at timestamptz not null default now(),
     constraint messages_pkey primary key (user_id, conversation_id, position),

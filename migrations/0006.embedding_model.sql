@@ -1,5 +1,6 @@
--- Why: vectors of two models cannot be compared, so the one in force is recorded with the data. The table of the
--- vectors is made from sql/ddl/ when the first model is recorded; rolling back takes it away, vectors included.
+-- Why: vectors of two models cannot be compared, so the one in force is recorded with the data. The table of
+-- the vectors is made from sql/ddl/ when the first model is recorded; rolling back takes it away, vectors
+-- included.
 -- depends: 0005.conversations
 -- Lock: none on any existing table.
 create table embedding_model (

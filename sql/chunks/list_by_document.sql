@@ -4,7 +4,8 @@
 -- $2 document_id uuid
 -- $3 after       int   the last chunk_index of the page before; -1: from the first
 -- $4 max_rows    int   1..101
--- returns: id uuid, document_id uuid, chunk_index int, content text, token_count int, metadata jsonb, created_at timestamptz
+-- returns: id uuid, document_id uuid, chunk_index int, content text, token_count int, metadata jsonb,
+--   created_at timestamptz
 -- index: chunks_document_index_key
 select
     c.id,

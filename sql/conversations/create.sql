@@ -1,10 +1,12 @@
 -- conversations/create :one
--- A new conversation and the documents that it is about; a document that is not the user's breaks the foreign key.
+-- A new conversation and the documents that it is about; a document that is not the user's breaks the foreign
+-- key.
 -- $1 user_id      uuid    the tenant
 -- $2 title        text    null: none
 -- $3 document_ids uuid[]  at most 1000
 -- $4 metadata     jsonb
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8, created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
+--   created_at timestamptz, updated_at timestamptz
 with created as (
     insert into conversations (user_id, title, metadata)
     values ($1::uuid, $2::text, $4::jsonb)
@@ -25,7 +27,12 @@ scoped as (
 select
     n.id,
     n.title,
-    array(select s.document_id from scoped as s order by s.document_id limit 1000) as document_ids,
+    array(
+        select s.document_id
+        from scoped as s
+        order by s.document_id
+        limit 1000
+    ) as document_ids,
     n.metadata,
     n.message_count,
     n.created_at,

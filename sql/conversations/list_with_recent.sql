@@ -1,12 +1,13 @@
 -- conversations/list_with_recent :many
--- A user's conversations, newest first, each with its newest messages, oldest of them first: one statement for them all.
--- Positions are dense, so the newest are a range of the messages' primary key, however long the conversation is.
+-- A user's conversations, newest first, each with its newest messages, oldest of them first: one statement
+-- for them all. Positions are dense, so the newest are a range of the messages' primary key, however long the
+-- conversation is.
 -- $1 user_id  uuid  the tenant
 -- $2 after    uuid  the last id of the page before; null: from the newest
 -- $3 max_rows int   1..101
 -- $4 recent   int   newest messages of each conversation, 1..50
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8, created_at timestamptz, updated_at timestamptz,
---   messages jsonb
+-- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
+--   created_at timestamptz, updated_at timestamptz, messages jsonb
 -- index: conversations_pkey, messages_pkey, conversation_documents_pkey
 with page as (
     select
@@ -43,8 +44,14 @@ recent as (
         r.conversation_id,
         jsonb_agg(
             jsonb_build_object(
-                'id', r.id, 'conversation_id', r.conversation_id, 'position', r.position, 'role', r.role,
-                'content', r.content, 'sources', r.sources, 'token_count', r.token_count, 'created_at', r.created_at
+                'id', r.id,
+                'conversation_id', r.conversation_id,
+                'position', r.position,
+                'role', r.role,
+                'content', r.content,
+                'sources', r.sources,
+                'token_count', r.token_count,
+                'created_at', r.created_at
             )
             order by r.position
         ) as messages

@@ -6,7 +6,8 @@
 -- $4 title           text    null: none
 -- $5 document_ids    uuid[]  null: as they are; at most 1000
 -- $6 metadata        jsonb   null: as it is
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8, created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
+--   created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey, conversation_documents_pkey
 with changed as (
     update conversations as c
@@ -50,7 +51,12 @@ select
                 order by cd.document_id
                 limit 1000
             )
-        else array(select distinct s.document_id from unnest($5::uuid[]) as s (document_id) order by s.document_id limit 1000)
+        else array(
+            select distinct s.document_id
+            from unnest($5::uuid[]) as s (document_id)
+            order by s.document_id
+            limit 1000
+        )
     end as document_ids,
     c.metadata,
     c.message_count,

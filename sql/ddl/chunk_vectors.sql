@@ -1,11 +1,12 @@
 -- ddl/chunk_vectors :ddl
--- The vectors, apart from the text and narrow: half precision and never out of line, so that comparing a query with
--- every vector of a tenant reads 1 to 2 µs a row. `:dimensions` is the width of the recorded embedding model.
+-- The vectors, apart from the text and narrow: half precision and never out of line, so that comparing a
+-- query with every vector of a tenant reads 1 to 2 µs a row. `:dimensions` is the width of the recorded
+-- embedding model.
 create table if not exists chunk_vectors (
     user_id uuid not null,
     chunk_id uuid not null,
     document_id uuid not null,
-    embedding halfvec(:dimensions) not null,
+    embedding halfvec(:dimensions) storage plain not null,
     constraint chunk_vectors_pkey primary key (user_id, chunk_id),
     constraint chunk_vectors_chunk_fkey foreign key (user_id, chunk_id)
     references chunks (user_id, id) on delete cascade

@@ -1,5 +1,6 @@
 -- documents/delete :exec
--- Deletes a document with its bytes, chunks and vectors (by cascade) and its job, and takes it off the tenant's count.
+-- Deletes a document with its bytes, chunks and vectors (by cascade) and its job, and takes it off the
+-- tenant's count.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- index: documents_pkey, ingestion_jobs_pkey, vector_counts_pkey

@@ -1,10 +1,11 @@
 -- documents/retry :one
--- Queues a failed document again with a full set of tries. Its attempts go on counting, so that a worker that is still
--- busy with an old attempt cannot interfere.
+-- Queues a failed document again with a full set of tries. Its attempts go on counting, so that a worker that
+-- is still busy with an old attempt cannot interfere.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int, lease_expires_at timestamptz,
---   progress real, chunk_count int, metadata jsonb, created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
+--   updated_at timestamptz
 -- index: documents_pkey
 with failed as (
     update documents as d
@@ -34,7 +35,7 @@ queued as (
         f.attempt
     from failed as f
     on conflict (user_id, document_id) do update
-    set attempt = greatest(j.attempt, excluded.attempt), tries = 0, due_at = now()
+        set attempt = greatest(j.attempt, excluded.attempt), tries = 0, due_at = now()
     returning pg_notify('cabinet_ingestion', '')
 )
 
@@ -53,4 +54,4 @@ select
     d.created_at,
     d.updated_at
 from failed as d
-cross join queued as q;
+cross join queued;

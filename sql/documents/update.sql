@@ -4,8 +4,9 @@
 -- $2 document_id uuid
 -- $3 filename    text   null: as it is
 -- $4 metadata    jsonb  null: as it is
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int, lease_expires_at timestamptz,
---   progress real, chunk_count int, metadata jsonb, created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
+--   updated_at timestamptz
 -- index: documents_pkey
 update documents as d
 set

@@ -4,4 +4,5 @@
 -- returns: id uuid
 -- bound: by chunk_count, at most CABINET_MAX_CHUNKS
 select uuidv7() as id
-from generate_series(1, $1::int);
+from generate_series(1, $1::int)
+order by id;

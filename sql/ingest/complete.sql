@@ -1,6 +1,6 @@
 -- ingest/complete :exec
--- First statement of the transaction that stores a document: takes its row and makes it ready, if the attempt still
--- holds it. No row: nothing may be stored.
+-- First statement of the transaction that stores a document: takes its row and makes it ready, if the attempt
+-- still holds it. No row: nothing may be stored.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim

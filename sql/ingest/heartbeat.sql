@@ -6,14 +6,17 @@
 -- $4 lease_s     float8
 -- $5 progress    real    0..1
 -- index: documents_pkey, ingestion_jobs_pkey
-with renewed as (
-    update ingestion_jobs as j
-    set due_at = now() + make_interval(secs => $4::float8)
-    where j.user_id = $1::uuid and j.document_id = $2::uuid and j.attempt = $3::int
-    returning j.due_at
+with shown as (
+    update documents as d
+    set
+        lease_expires_at = now() + make_interval(secs => $4::float8),
+        progress = greatest(d.progress, $5::real),
+        updated_at = now()
+    where d.user_id = $1::uuid and d.id = $2::uuid and d.attempt = $3::int and d.status = 'processing'
+    returning d.id, d.lease_expires_at
 )
 
-update documents as d
-set lease_expires_at = r.due_at, progress = greatest(d.progress, $5::real), updated_at = now()
-from renewed as r
-where d.user_id = $1::uuid and d.id = $2::uuid and d.attempt = $3::int and d.status = 'processing';
+update ingestion_jobs as j
+set due_at = s.lease_expires_at
+from shown as s
+where j.user_id = $1::uuid and j.document_id = s.id and j.attempt = $3::int;

@@ -1,5 +1,6 @@
 -- ingest/next_due :value
--- Seconds until the next job is due, negative when one is overdue, null when the queue is empty: how long a worker sleeps.
+-- Seconds until the next job is due, negative when one is overdue, null when the queue is empty: how long a
+-- worker sleeps.
 -- tenant: none, a worker serves all tenants
 -- returns: due_in_s float8
 -- index: ingestion_jobs_due_idx

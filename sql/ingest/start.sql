@@ -1,6 +1,6 @@
 -- ingest/start :one
--- Shows the attempt on the document and hands its bytes to the worker. No row: the document is gone, is no longer
--- processing, or a later attempt has begun, so this job has nothing to do.
+-- Shows the attempt on the document and hands its bytes to the worker. No row: the document is gone, is no
+-- longer processing, or a later attempt has begun, so this job has nothing to do.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim

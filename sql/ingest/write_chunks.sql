@@ -7,4 +7,6 @@
 -- $5 content     text
 -- $6 token_count int
 -- $7 metadata    jsonb  page and the like
-copy chunks (user_id, id, document_id, chunk_index, content, token_count, metadata) from stdin with (format binary);
+copy chunks (
+    user_id, id, document_id, chunk_index, content, token_count, metadata
+) from stdin with (format binary);

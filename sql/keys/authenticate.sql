@@ -1,6 +1,7 @@
 -- keys/authenticate :one
--- Whose key this is, if it is good now; notes its use, at most once a minute. The size of the tenant travels along
--- and is cached with the key, so that a search can pick its lane without asking.
+-- Whose key this is, if it is good now; notes its use, at most once a minute, and never waits to do so. The
+-- size of the tenant travels along and is cached with the key, so that a search can pick its lane without
+-- asking.
 -- $1 key_hash bytea  SHA-256 of the key shown
 -- tenant: none, the key is what tells the tenant
 -- returns: user_id uuid, key_id uuid, expires_at timestamptz, vector_count int8
@@ -9,8 +10,7 @@ with shown as (
     select
         k.user_id,
         k.id,
-        k.expires_at,
-        k.last_used_at
+        k.expires_at
     from api_keys as k
     where
         k.key_hash = $1::bytea
@@ -18,14 +18,21 @@ with shown as (
         and (k.expires_at is null or k.expires_at > now())
 ),
 
+unnoted as (
+    select
+        k.user_id,
+        k.id
+    from api_keys as k
+    inner join shown as s on k.user_id = s.user_id and k.id = s.id
+    where k.last_used_at is null or k.last_used_at < now() - interval '1 minute'
+    for no key update of k skip locked
+),
+
 noted as (
     update api_keys as k
     set last_used_at = now()
-    from shown as s
-    where
-        k.user_id = s.user_id
-        and k.id = s.id
-        and (s.last_used_at is null or s.last_used_at < now() - interval '1 minute')
+    from unnoted as u
+    where k.user_id = u.user_id and k.id = u.id
 )
 
 select

@@ -3,7 +3,8 @@
 -- $1 user_id  uuid  the tenant
 -- $2 after    uuid  the last id of the page before; null: from the newest
 -- $3 max_rows int   1..101
--- returns: id uuid, name text, prefix text, created_at timestamptz, expires_at timestamptz, revoked_at timestamptz, last_used_at timestamptz
+-- returns: id uuid, name text, prefix text, created_at timestamptz, expires_at timestamptz,
+--   revoked_at timestamptz, last_used_at timestamptz
 -- index: api_keys_pkey
 select
     k.id,

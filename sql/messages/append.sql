@@ -1,7 +1,8 @@
 -- messages/append :many
--- Appends messages to a conversation in the order given, all or none. The conversation's row gives out the positions
--- under its lock, so two writers never lose or interleave a message. A source is a chunk of the same user; what it says
--- is stored with the message. No row: there is no such conversation, or a source is no chunk of this user.
+-- Appends messages to a conversation in the order given, all or none. The conversation's row gives out the
+-- positions under its lock, so two writers never lose or interleave a message. A source is a chunk of the
+-- same user; what it says is stored with the message. No row: there is no such conversation, or a source is
+-- no chunk of this user.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 roles           text[]  user | assistant | system | tool; one entry a message, at most 1000
@@ -9,8 +10,8 @@
 -- $5 token_counts    int[]
 -- $6 source_messages int[]   for each source the message that cites it, from 1
 -- $7 source_chunks   uuid[]  for each source its chunk
--- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb, token_count int,
---   created_at timestamptz
+-- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
+--   token_count int, created_at timestamptz
 -- index: conversations_pkey, chunks_pkey, documents_pkey
 -- bound: by the messages given
 with cited as (
@@ -18,7 +19,10 @@ with cited as (
         s.message_number,
         s.source_number,
         jsonb_build_object(
-            'chunk_id', c.id, 'document_id', c.document_id, 'filename', d.filename, 'chunk_index', c.chunk_index,
+            'chunk_id', c.id,
+            'document_id', c.document_id,
+            'filename', d.filename,
+            'chunk_index', c.chunk_index,
             'content', c.content
         ) as source
     from unnest($6::int[], $7::uuid[]) with ordinality as s (message_number, chunk_id, source_number)
@@ -55,7 +59,8 @@ appended as (
         n.token_count
     from placed as p
     cross join
-        unnest($3::text[], $4::text[], $5::int[]) with ordinality as n (role, content, token_count, message_number)
+        unnest($3::text[], $4::text[], $5::int[])
+        with ordinality as n (role, content, token_count, message_number)
     returning m.id, m.conversation_id, m.position, m.role, m.content, m.sources, m.token_count, m.created_at
 )
 

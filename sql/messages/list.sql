@@ -4,8 +4,8 @@
 -- $2 conversation_id uuid
 -- $3 after           int8  the last position of the page before; 0: from the first
 -- $4 max_rows        int   1..101
--- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb, token_count int,
---   created_at timestamptz
+-- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
+--   token_count int, created_at timestamptz
 -- index: messages_pkey
 select
     m.id,

@@ -1,6 +1,7 @@
 -- search/exact :many
--- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact, ties by id.
--- Adding 0 to the distance keeps the planner from an approximate index, which would lose rows without a word.
+-- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact,
+-- ties by id. Adding 0 to the distance keeps the planner from an approximate index, which would lose rows
+-- without a word.
 -- $1 user_id         uuid         the tenant
 -- $2 embedding       halfvec      of the query
 -- $3 metric          text         cosine | l2 | inner_product
@@ -11,8 +12,8 @@
 -- $8 uploaded_after  timestamptz  this moment or later; null: any
 -- $9 uploaded_before timestamptz  earlier than this; null: any
 -- $10 max_rows       int          1..100
--- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb, similarity float8,
---   distance float8
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
+--   similarity float8, distance float8
 -- index: chunk_vectors_user_document_idx, documents_pkey, chunks_pkey
 with nearest as (
     select

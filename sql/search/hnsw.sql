@@ -1,12 +1,12 @@
 -- search/hnsw :many
--- The chunks of one large tenant most similar to a query by cosine, through the approximate index over all tenants,
--- whose scan goes on until enough of this tenant's rows are found (hnsw.iterative_scan, pinned on every connection).
+-- The chunks of one large tenant most similar to a query by cosine, through the approximate index over all
+-- tenants, whose scan goes on until enough of this tenant's rows are found (hnsw.iterative_scan, pinned on
+-- every connection).
 -- $1 user_id   uuid     the tenant
 -- $2 embedding halfvec  of the query
--- $3 threshold float8   least similarity; null: any
--- $4 max_rows  int      1..100
--- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb, similarity float8,
---   distance float8
+-- $3 max_rows  int      1..100
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
+--   similarity float8, distance float8
 -- index: chunk_vectors_embedding_idx, chunks_pkey, documents_pkey
 with nearest as materialized (
     select
@@ -16,7 +16,7 @@ with nearest as materialized (
     from chunk_vectors as v
     where v.user_id = $1::uuid
     order by v.embedding <=> $2::halfvec
-    limit $4::int
+    limit $3::int
 )
 
 select
@@ -31,6 +31,5 @@ select
 from nearest as n
 inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
-where $3::float8 is null or 1 - n.distance >= $3::float8
 order by n.distance, n.chunk_id
-limit $4::int;
+limit $3::int;

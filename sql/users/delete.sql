@@ -1,5 +1,6 @@
 -- users/delete :exec
--- Deletes a user and, by cascade, everything that is theirs; the queue has no foreign key, so it is cleared here.
+-- Deletes a user and, by cascade, everything that is theirs; the queue has no foreign key, so it is cleared
+-- here.
 -- $1 user_id uuid  the tenant
 -- index: users_pkey, ingestion_jobs_pkey
 with unqueued as (

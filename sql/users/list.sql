@@ -3,7 +3,8 @@
 -- $1 after    uuid  the last id of the page before; null: from the newest
 -- $2 max_rows int   1..101
 -- tenant: none, the admin's list of the tenants themselves
--- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz,
+--   updated_at timestamptz
 -- index: users_pkey
 select
     u.id,

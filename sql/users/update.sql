@@ -6,7 +6,8 @@
 -- $4 name        text
 -- $5 plan        text   null: as it is
 -- $6 preferences jsonb  null: as they are
--- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz,
+--   updated_at timestamptz
 -- index: users_pkey
 update users as u
 set
