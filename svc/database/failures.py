@@ -16,15 +16,25 @@ _UNREACHABLE = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
+    # Shut down, crashed, starting, database dropped; a cancelled statement is told apart before.
+    asyncpg.OperatorInterventionError,
+    # Connections, memory or disk are used up.
+    asyncpg.InsufficientResourcesError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # After a failover the pool still holds connections to what is a standby now.
+    asyncpg.ReadOnlySQLTransactionError,
+    # The login was good when the service started, so the administrator is changing it.
+    asyncpg.InvalidAuthorizationSpecificationError,
     OSError,
     asyncio.TimeoutError,
 )
-_TRY_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
+_TRY_AGAIN = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    # A migration changed the schema inside this transaction.
+    asyncpg.InvalidCachedStatementError,
+)
 
 
 class ConstraintError(CabinetError):

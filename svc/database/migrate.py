@@ -2,6 +2,9 @@
 
 Migrations run one process at a time, under an advisory lock that dies with its session. yoyo's own lock is a row
 that outlives a killed process; under the advisory lock such a row can only be a leftover, and is removed.
+
+A migration and the note that it was applied are one transaction. yoyo's own way takes two, and a process killed
+between them leaves a migration that is there but not noted, at which every later attempt fails.
 """
 
 from __future__ import annotations
@@ -9,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
+import psycopg
 import yoyo
 
 from svc.database.statements import Statement, load_statements
@@ -27,10 +32,11 @@ logger = logging.getLogger(__name__)
 # In this order: each needs the one before.
 _VECTOR_DDL = (
     "ddl/chunk_vectors",
-    "ddl/chunk_vectors_storage",
     "ddl/chunk_vectors_tenant_index",
     "ddl/chunk_vectors_hnsw_index",
 )
+# A migration waits no longer for a lock: all who come after it would wait behind it.
+_LOCK_TIMEOUT = "10s"
 
 
 @dataclass(frozen=True)
@@ -120,9 +126,10 @@ async def _locked(url: str) -> AsyncIterator[tuple[Any, dict[str, Statement]]]:
 
 
 def _with_backend(url: str, work: Callable[[Any, Any], list[str]]) -> list[str]:
-    _scheme, rest = url.split("://", 1)
-    # yoyo names its psycopg 3 backend by the scheme.
-    backend = yoyo.get_backend(f"postgresql+psycopg://{rest}")
+    try:
+        backend = yoyo.get_backend(_backend_url(url))
+    except psycopg.Error as error:
+        raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
     try:
         backend.break_lock()
         with backend.lock():
@@ -131,28 +138,53 @@ def _with_backend(url: str, work: Callable[[Any, Any], list[str]]) -> list[str]:
         backend.connection.close()
 
 
+def _backend_url(url: str) -> str:
+    parts = urlsplit(url)
+    parameters = dict(parse_qsl(parts.query))
+    parameters["options"] = f"{parameters.get('options', '')} -c lock_timeout={_LOCK_TIMEOUT}".strip()
+    # yoyo names its psycopg 3 backend by the scheme.
+    return urlunsplit(parts._replace(scheme="postgresql+psycopg", query=urlencode(parameters)))
+
+
 def _apply(backend: Any, migrations: Any) -> list[str]:
-    missing = backend.to_apply(migrations)
-    ids = [str(migration.id) for migration in missing]
-    backend.apply_migrations(missing)
-    for migration in ids:
-        logger.info("applied migration %s", migration)
-    return ids
+    missing = list(backend.to_apply(migrations))
+    for migration in missing:
+        _run(backend, migration, "apply", backend.mark_one)
+        logger.info("applied migration %s", migration.id)
+    return [str(migration.id) for migration in missing]
 
 
 def _rollback(backend: Any, migrations: Any, count: int) -> list[str]:
-    newest = backend.to_rollback(migrations)[:count]
-    ids = [str(migration.id) for migration in newest]
-    backend.rollback_migrations(newest)
-    for migration in ids:
-        logger.info("rolled back migration %s", migration)
-    return ids
+    newest = list(backend.to_rollback(migrations))[:count]
+    for migration in newest:
+        _run(backend, migration, "rollback", backend.unmark_one)
+        logger.info("rolled back migration %s", migration.id)
+    return [str(migration.id) for migration in newest]
+
+
+def _run(backend: Any, migration: Any, direction: str, note: Callable[..., None]) -> None:
+    try:
+        migration.load()
+        # One that says `-- transactional: false` (an index built concurrently) is noted right after it.
+        with backend.transaction() if migration.use_transactions else nullcontext():
+            migration.process_steps(backend, direction)
+            note(migration, log=False)
+    except psycopg.errors.LockNotAvailable as error:
+        raise StartupError(
+            f"Migration {migration.id} waited {_LOCK_TIMEOUT} for a lock that another session holds, and changed "
+            f"nothing: {error}. Try again when that session is done."
+        ) from error
+    except psycopg.Error as error:
+        raise StartupError(f"Migration {migration.id} failed, and changed nothing: {error}") from error
 
 
 async def _make_vector_table(connection: Any, statements: dict[str, Statement], settings: Settings) -> None:
     async with connection.transaction():
-        await connection.execute(statements["server/record_model"].text, settings.model, settings.dimensions)
+        status = await connection.execute(statements["server/record_model"].text, settings.model, settings.dimensions)
         check_model(settings, await connection.fetchrow(statements["server/current_model"].text))
+        if status == "INSERT 0 0":
+            # Made before. Even `if not exists` would lock the table, and a start must not wait for a search.
+            return
         for name in _VECTOR_DDL:
             # The only substitution there is, and only an integer.
             await connection.execute(statements[name].text.replace(":dimensions", str(int(settings.dimensions))))

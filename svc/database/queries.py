@@ -17,7 +17,8 @@ from svc.database.failures import classify, sqlstate
 from svc.database.pool import Pool, open_pool
 from svc.database.statements import Column, Shape, Statement, load_statements
 from svc.database.statistics import record
-from svc.errors import StartupError
+from svc.database.versions import check_versions
+from svc.errors import DatabaseUnavailableError, StartupError
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -181,6 +182,7 @@ async def open_database(settings: Settings, url: str) -> Database:
     statements = load_statements(resource_folder("sql"))
     database = Database(statements, await open_pool(settings, url, statements["server/vector_schema"]))
     try:
+        check_versions(await database.one("server/versions"))
         await database.check()
     except BaseException:
         await database.close()
@@ -210,9 +212,12 @@ async def _check(connection: Any, statement: Statement) -> None:
     try:
         prepared = await connection.prepare(statement.text)
     except Exception as error:
-        if classify(error, statement.name) is not None:
-            raise
-        raise StartupError(f"{statement.path}: does not prepare: {error}") from error
+        translated = classify(error, statement.name)
+        if isinstance(translated, DatabaseUnavailableError):
+            raise translated from error
+        # The server counts the characters of the file up to the fault.
+        line = statement.text.count("\n", 0, int(getattr(error, "position", None) or 0)) + 1
+        raise StartupError(f"{statement.path}:{line}: does not prepare: {error}") from error
     found = [_server_name(type_) for type_ in prepared.get_parameters()]
     declared = [parameter.type for parameter in statement.parameters]
     if found != declared:

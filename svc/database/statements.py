@@ -5,6 +5,7 @@ The grammar is documented for people in `sql/README.md`.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +34,9 @@ _PARAMETER = re.compile(
     r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)(?: +(?P<comment>.+))?$"
 )
 _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)$")
-_KEY = re.compile(r"^-- (?P<key>returns|index|tenant|bound): (?P<value>.+)$")
+_KEYS = ("returns", "index", "tenant", "bound")
+# Any word in small letters, so that a misspelt key is not taken for a line of intent.
+_KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
 
 
@@ -101,9 +104,11 @@ def load_statements(folder: Path) -> dict[str, Statement]:
 def read_statement(path: Path, folder: Path) -> Statement:
     """Read one file; its name must be its path below `folder`."""
     text = path.read_text(encoding="utf-8")
-    header = [line for line in text.splitlines() if line.startswith("--")]
-    if text.splitlines()[: len(header)] != header:
-        raise _fault(path, len(header), "comments stand in the header only, above the statement")
+    lines = text.splitlines()
+    header = list(itertools.takewhile(lambda line: line.startswith("--"), lines))
+    for number, line in enumerate(lines[len(header) :], start=len(header) + 1):
+        if line.lstrip().startswith("--"):
+            raise _fault(path, number, "comments stand in the header only, above the statement")
     title = _TITLE.match(header[0]) if header else None
     if title is None:
         raise _fault(path, 1, "the first line reads: -- folder/name :shape")
@@ -146,11 +151,15 @@ def _read_header(path: Path, lines: list[str]) -> _Header:
             open_key = ""
         elif match := _KEY.match(line):
             open_key = match["key"]
+            if open_key not in _KEYS:
+                raise _fault(path, number, f"{open_key}: is none of {', '.join(f'{key}:' for key in _KEYS)}")
+            if open_key in header.keys:
+                raise _fault(path, number, f"{open_key}: stands here twice")
             header.keys[open_key] = match["value"].strip()
         elif open_key and line.startswith("--   "):
             header.keys[open_key] += " " + line[2:].strip()
         elif header.parameters or header.keys:
-            raise _fault(path, number, f"this is neither a parameter nor returns:, index:, tenant: or bound: {line!r}")
+            raise _fault(path, number, f"this is neither a parameter nor a line of {', '.join(_KEYS)}: {line!r}")
         else:
             header.intent.append(line.removeprefix("--").strip())
     header.columns = _read_columns(path, header.keys.get("returns", ""))

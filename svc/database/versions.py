@@ -1,0 +1,35 @@
+"""The oldest PostgreSQL and pgvector that Cabinet runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from svc.errors import StartupError
+
+_OLDEST_SERVER = 16
+_OLDEST_VECTOR = (0, 8, 5)
+
+
+def check_versions(row: Mapping[str, Any] | None) -> None:
+    """Compare what `server/versions` says with what this release needs.
+
+    An older pgvector would take `hnsw.iterative_scan` for an unknown setting and lose rows without a word.
+
+    Raises:
+        StartupError: the server or its pgvector is too old, or pgvector is not installed.
+    """
+    found = dict(row or {})
+    if found["server_version_num"] < _OLDEST_SERVER * 10_000:
+        raise StartupError(
+            f"The database is PostgreSQL {found['server_version']}; Cabinet needs {_OLDEST_SERVER} or later"
+        )
+    vector = found["vector_version"]
+    if vector is None:
+        raise StartupError("The database has no pgvector; run: cabinet migrate apply")
+    if tuple(int(part) for part in vector.split(".")) < _OLDEST_VECTOR:
+        needed = ".".join(str(part) for part in _OLDEST_VECTOR)
+        raise StartupError(
+            f"The database has pgvector {vector}; Cabinet needs {needed} or later. Install it on the server, then "
+            "update the extension in this database."
+        )
