@@ -1,0 +1,102 @@
+"""From text to chunks of a bounded number of tokens, cut where the text itself pauses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+from svc.errors import DocumentRejectedError
+from svc.ingest.file_types import FileType
+from svc.ingest.parse import Segment
+from svc.ingest.tokens import WordCounter
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """A piece of a document as it is embedded and found.
+
+    `content` is never blank, `token_count` is what `tokens.count_tokens` says of it, `metadata` is that of the
+    segment from which it was cut.
+    """
+
+    content: str
+    token_count: int
+    metadata: dict[str, Any]
+
+
+# The splitter looks at everything between two newlines anew for each chunk that it cuts from it, and keeps an
+# entry for every newline there is. Both are bounded here, at a size that text written by people does not reach.
+_LINE_CHARACTERS = 16_000
+_LINE_CHARACTERS_NOT_ASCII = 5_000
+_BLOCK_CHARACTERS = 1_000_000
+
+
+def split(
+    file_type: FileType, segments: Sequence[Segment], *, chunk_tokens: int, overlap_tokens: int, max_chunks: int
+) -> list[Chunk]:
+    """Cut segments into chunks of at most `chunk_tokens`, which share at most `overlap_tokens` with their neighbour.
+
+    A chunk lies within one segment. The same input gives the same chunks.
+
+    Raises:
+        DocumentRejectedError: there are more than `max_chunks`, or none, because all is blank.
+    """
+    counter = WordCounter()
+    kind = MarkdownSplitter if file_type == "markdown" else TextSplitter
+    splitter = kind.from_callback(counter.count, chunk_tokens, overlap_tokens)
+    chunks: list[Chunk] = []
+    for segment in segments:
+        for block in _blocks(segment.text):
+            chunks += (
+                Chunk(content, counter.count(content), segment.metadata)
+                for content in splitter.chunks(block)
+                if content.strip()
+            )
+            if len(chunks) > max_chunks:
+                raise DocumentRejectedError(
+                    f"The document is too large: it has more than {max_chunks} chunks of {chunk_tokens} tokens, "
+                    "the most that is accepted (CABINET_MAX_CHUNKS). Split it into several documents."
+                )
+    if not chunks:
+        raise DocumentRejectedError("There is no text in the document.")
+    return chunks
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """`text` cut into pieces that the splitter takes in linear time; nearly always the whole."""
+    start = 0
+    for line in _LONG_LINE.finditer(text):
+        for cut in _cuts(text, line.start(), line.end()):
+            yield from _pages(text[start:cut])
+            start = cut
+    yield from _pages(text[start:])
+
+
+_LONG_LINE = re.compile(rf"[^\n]{{{_LINE_CHARACTERS_NOT_ASCII},}}")
+
+
+def _cuts(text: str, start: int, end: int) -> Iterator[int]:
+    """Where to cut the line `text[start:end]`: after a space in the last quarter, if there is one."""
+    most = _LINE_CHARACTERS if text[start:end].isascii() else _LINE_CHARACTERS_NOT_ASCII
+    while end - start > most:
+        space = text.rfind(" ", start + most * 3 // 4, start + most)
+        start = space + 1 if space >= 0 else start + most
+        yield start
+
+
+def _pages(text: str) -> Iterator[str]:
+    """`text` in pieces of bounded size, cut between paragraphs if possible, else between lines."""
+    start = 0
+    while len(text) - start > _BLOCK_CHARACTERS:
+        end = start + _BLOCK_CHARACTERS
+        for pause in ("\n\n", "\n"):
+            cut = text.rfind(pause, start + _BLOCK_CHARACTERS // 2, end)
+            if cut >= 0:
+                end = cut + len(pause)
+                break
+        yield text[start:end]
+        start = end
+    yield text[start:]

@@ -1,0 +1,185 @@
+"""What an upload is, told by its content.
+
+This runs in the server for every upload, so it looks at no more than the edges of the data; whether the file can
+really be read is found out later, by the parser.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import PurePath
+from typing import Literal
+
+from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
+
+FileType = Literal["text", "markdown", "html", "pdf", "csv", "docx"]
+
+ACCEPTED = "plain text, Markdown, HTML, PDF, CSV and Word (.docx)"
+
+_SAMPLE_BYTES = 65_536
+_SEARCH_BYTES = 4 * 2**20
+_SUFFIXES: dict[str, FileType] = {
+    ".md": "markdown", ".markdown": "markdown", ".mdown": "markdown", ".mkd": "markdown",
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv",
+    ".htm": "html", ".html": "html", ".xhtml": "html",
+    ".docx": "docx", ".docm": "docx",
+    ".pdf": "pdf",
+}  # fmt: skip
+
+_FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF87a", "a GIF image"),
+    (b"GIF89a", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"8BPS", "a Photoshop image"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x7fELF", "an ELF program"),
+    (b"\xca\xfe\xba\xbe", "a Java class or a macOS program"),
+    (b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (b"\x00asm", "a WebAssembly module"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"OggS", "Ogg audio or video"),
+    (b"fLaC", "FLAC audio"),
+    (b"ID3", "MP3 audio"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (b"wOF2", "a web font"),
+    (b"{\\rtf", "an RTF document"),
+    (b"%!PS", "a PostScript document"),
+]
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLE_KINDS: list[tuple[str, str]] = [
+    ("WordDocument", "a legacy Word document (.doc); save it as .docx"),
+    ("Workbook", "a legacy Excel workbook (.xls)"),
+    ("PowerPoint Document", "a legacy PowerPoint presentation (.ppt)"),
+    ("__properties_version1.0", "an Outlook message (.msg)"),
+]
+_ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+# The first telling member decides, in the order of the file: a document may carry another one inside.
+_ZIP_MEMBER = re.compile(
+    rb"PK\x03\x04.{26}(word/|xl/|ppt/|mimetypeapplication/vnd\.oasis|mimetypeapplication/epub|META-INF/MANIFEST)",
+    re.DOTALL,
+)
+_ZIP_KINDS: dict[bytes, str] = {
+    b"xl/": "an Excel workbook (.xlsx); save it as CSV",
+    b"ppt/": "a PowerPoint presentation (.pptx)",
+    b"mimetypeapplication/vnd.oasis": "an OpenDocument file; save it as .docx",
+    b"mimetypeapplication/epub": "an EPUB book",
+    b"META-INF/MANIFEST": "a Java archive",
+}
+
+_XML_PROLOGUE = re.compile(rb"(?:\s+|<\?xml.*?\?>|<!--.*?-->)*", re.DOTALL)
+_HTML_BEGINNING = re.compile(rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
+_HTML_TAG = re.compile(rb"<(?:[a-z][a-z0-9]*|![a-z-]+)[\s>/]", re.IGNORECASE)
+# Controls that no text has: all of C0 but backspace, tab, line feed, form feed, return, end of file and escape.
+_TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\b\t\n\f\r\x1a\x1b")
+
+
+def detect_file_type(filename: str, data: bytes) -> FileType:
+    """The type of `data`, a whole file; `filename` decides only between types whose content looks the same.
+
+    Raises:
+        InvalidRequestError: the file is empty.
+        UnsupportedMediaTypeError: it is of no type that is accepted; the detail names what it looks like.
+    """
+    if not data:
+        raise InvalidRequestError("The file is empty.", field="content")
+    named = _SUFFIXES.get(PurePath(filename.strip().lower()).suffix)
+    if _is_pdf(named, data):
+        return "pdf"
+    if data.startswith(_ZIP_BEGINNINGS):
+        return _type_of_zip(named, data)
+    if data.startswith(_OLE):
+        return _type_of_ole(named, data)
+    for beginning, kind in _FOREIGN_BEGINNINGS:
+        if data.startswith(beginning):
+            raise _unsupported(kind)
+    return _type_of_text(named, data[:_SAMPLE_BYTES])
+
+
+def _unsupported(kind: str) -> UnsupportedMediaTypeError:
+    return UnsupportedMediaTypeError(f"The file looks like {kind}. Accepted are {ACCEPTED}.", field="content")
+
+
+def _is_pdf(named: FileType | None, data: bytes) -> bool:
+    beginning = data[:1024]
+    # Readers accept some bytes before the header; in a text, the same letters are just text.
+    return beginning.lstrip().startswith(b"%PDF-") or (named == "pdf" and b"%PDF-" in beginning)
+
+
+def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
+    member = _ZIP_MEMBER.search(data, 0, _SEARCH_BYTES)
+    kind = member.group(1) if member else b""
+    if kind == b"word/":
+        return "docx"
+    if kind in _ZIP_KINDS:
+        raise _unsupported(_ZIP_KINDS[kind])
+    if named == "docx":
+        return "docx"  # cut off before its first telling member, most likely: the parser will say so
+    raise _unsupported("a ZIP archive")
+
+
+def _type_of_ole(named: FileType | None, data: bytes) -> FileType:
+    # The directory lies near the beginning or the end, depending on who wrote the file.
+    edges = data[:_SEARCH_BYTES] + data[_SEARCH_BYTES:][-_SEARCH_BYTES:]
+    if "EncryptedPackage".encode("utf-16-le") in edges:
+        if named == "docx":
+            return "docx"  # encrypted with a password: the parser will say so
+        raise _unsupported("an encrypted Office document")
+    for stream, kind in _OLE_KINDS:
+        if stream.encode("utf-16-le") in edges:
+            raise _unsupported(kind)
+    raise _unsupported("a legacy Office document")
+
+
+def _type_of_text(named: FileType | None, sample: bytes) -> FileType:
+    encoding = utf_16_or_32(sample)
+    if encoding:
+        sample = sample.decode(encoding, errors="replace").encode("utf-8", errors="replace")
+    elif _is_binary(sample):
+        raise _unsupported("binary data")
+    prologue = _XML_PROLOGUE.match(sample.removeprefix(codecs.BOM_UTF8))
+    if prologue and _HTML_BEGINNING.match(prologue.string, prologue.end()):
+        return "html"
+    if named == "html" and _HTML_TAG.search(sample):
+        return "html"
+    return named if named in ("markdown", "csv") else "text"
+
+
+def utf_16_or_32(sample: bytes) -> str | None:
+    """The codec of data that begins with a UTF-16 or UTF-32 mark, or that is plainly UTF-16 without one."""
+    # The mark of UTF-32 in little-endian order begins with that of UTF-16.
+    if sample.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    pairs = len(sample) // 2
+    low, high = sample[0 : pairs * 2 : 2].count(0), sample[1 : pairs * 2 : 2].count(0)
+    if pairs < 4:
+        return None
+    if high > 0.4 * pairs and low < 0.02 * pairs:
+        return "utf-16-le"
+    if low > 0.4 * pairs and high < 0.02 * pairs:
+        return "utf-16-be"
+    return None
+
+
+def _is_binary(sample: bytes) -> bool:
+    controls = len(sample.translate(None, _TEXT_BYTES))
+    if controls == 0:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        # Compressed data has 8 % of controls; EBCDIC, which ends its lines with one, has about 2 %.
+        return controls > 0.04 * len(sample)
+    # Valid UTF-8 is text with some controls in it, which the parser takes out, unless there is little else.
+    return controls > 0.25 * len(sample)
