@@ -1,7 +1,6 @@
 -- conversations/list_with_recent :many
 -- A user's conversations, newest first, each with its newest messages, oldest of them first: one statement
--- for them all. Positions are dense, so the newest are a range of the messages' primary key, however long the
--- conversation is.
+-- for them all. The newest are read from the end of the messages' primary key, however long the conversation.
 -- $1 user_id  uuid  the tenant
 -- $2 after    uuid  the last id of the page before; null: from the newest
 -- $3 max_rows int   1..101
@@ -21,43 +20,6 @@ with page as (
     where c.user_id = $1::uuid and ($2::uuid is null or c.id < $2::uuid)
     order by c.id desc
     limit $3::int
-),
-
-ranked as (
-    select
-        m.conversation_id,
-        m.id,
-        m.position,
-        m.role,
-        m.content,
-        m.sources,
-        m.token_count,
-        m.created_at,
-        row_number() over (partition by m.conversation_id order by m.position desc) as recency
-    from page as p
-    inner join messages as m
-        on m.user_id = $1::uuid and p.id = m.conversation_id and m.position > p.message_count - $4::int
-),
-
-recent as (
-    select
-        r.conversation_id,
-        jsonb_agg(
-            jsonb_build_object(
-                'id', r.id,
-                'conversation_id', r.conversation_id,
-                'position', r.position,
-                'role', r.role,
-                'content', r.content,
-                'sources', r.sources,
-                'token_count', r.token_count,
-                'created_at', r.created_at
-            )
-            order by r.position
-        ) as messages
-    from ranked as r
-    where r.recency <= $4::int
-    group by r.conversation_id
 )
 
 select
@@ -74,8 +36,40 @@ select
     c.message_count,
     c.created_at,
     c.updated_at,
-    coalesce(r.messages, '[]'::jsonb) as messages
+    coalesce(
+        (
+            select
+                jsonb_agg(
+                    jsonb_build_object(
+                        'id', r.id,
+                        'conversation_id', r.conversation_id,
+                        'position', r.position,
+                        'role', r.role,
+                        'content', r.content,
+                        'sources', r.sources,
+                        'token_count', r.token_count,
+                        'created_at', r.created_at
+                    )
+                    order by r.position
+                )
+            from (
+                select
+                    m.id,
+                    m.conversation_id,
+                    m.position,
+                    m.role,
+                    m.content,
+                    m.sources,
+                    m.token_count,
+                    m.created_at
+                from messages as m
+                where m.user_id = $1::uuid and m.conversation_id = c.id
+                order by m.position desc
+                limit $4::int
+            ) as r
+        ),
+        '[]'::jsonb
+    ) as messages
 from page as c
-left join recent as r on c.id = r.conversation_id
 order by c.id desc
 limit $3::int;
