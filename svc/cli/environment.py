@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
+import uvloop
 
 from svc.database.embedded import start_embedded
 from svc.database.migrate import apply_migrations, migration_states
@@ -85,9 +85,10 @@ def configure_log(level: str) -> None:
     """Log to standard error, Cabinet at `level`, libraries only what is wrong."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
     logging.getLogger("svc").setLevel(level.upper())
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
-def fail(error: CabinetError) -> Any:
+def fail(error: CabinetError) -> NoReturn:
     """End the command with the error's sentence and exit code 2."""
     for line in error.detail.splitlines():
         click.echo(click.style("cabinet: ", fg="red", bold=True, reset=False) + click.style(line, reset=True), err=True)
@@ -97,9 +98,9 @@ def fail(error: CabinetError) -> Any:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work to its end; an error for the reader becomes its sentence and exit code 2."""
     try:
-        return asyncio.run(work)
+        return uvloop.run(work)
     except CabinetError as error:
-        return fail(error)  # type: ignore[no-any-return]
+        fail(error)
     except KeyboardInterrupt:
         sys.exit(130)
 

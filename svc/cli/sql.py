@@ -47,4 +47,3 @@ def _load() -> dict[str, Statement]:
         return load_statements(resource_folder("sql"))
     except CabinetError as error:
         fail(error)
-        raise

@@ -42,6 +42,8 @@ NOTICE_CHANNEL = "cabinet_ingestion"
 _PARSED = 0.1
 _EMBEDDED = 0.9
 _MAX_RETRY_S = 600.0
+# Seconds between two looks at the progress, which is shown when it has changed.
+_LOOK_S = 0.5
 
 
 class Worker:
@@ -167,7 +169,8 @@ class Worker:
     async def _embed(self, chunks: list[Chunk], progress: _Progress) -> NDArray[np.float16]:
         """The chunks' vectors, shape (chunks, dimensions), in the half precision in which they are stored."""
         vectors = np.empty((len(chunks), self._provider.dimensions), dtype=np.float16)
-        size = self._settings.embedding_batch_size
+        # As many texts as fill the provider's calls at once; less would leave a lone document's calls to wait in turn.
+        size = self._settings.embedding_batch_size * self._settings.embedding_concurrency
         for first in range(0, len(chunks), size):
             batch = [chunk.content for chunk in chunks[first : first + size]]
             vectors[first : first + size] = await self._provider.embed(batch)
@@ -198,7 +201,7 @@ async def _beat(queue: Queue, job: Job, progress: _Progress) -> None:
     last = time.monotonic()
     while True:
         # Often enough for people to see progress, but only a third of the lease apart when there is none.
-        await asyncio.sleep(min(1.0, queue.lease_s / 3))
+        await asyncio.sleep(min(_LOOK_S, queue.lease_s / 3))
         if progress.value != shown or time.monotonic() - last >= queue.lease_s / 3:
             try:
                 await queue.heartbeat(job, progress.value)

@@ -1,0 +1,267 @@
+"""How documents end: whatever the embedding endpoint does, whoever holds the lease, whatever is in the text."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import asyncpg
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from svc.database.queries import Database
+from svc.errors import LeaseLostError
+from svc.ingest.chunk import Chunk
+from svc.ingest.queue import Job, Queue
+from tests.campaigns import kill
+from tests.conftest import Service, running_service, test_settings
+from tests.embedding_endpoint import EmbeddingEndpoint
+
+DIMENSIONS = 256
+TEXT = "\n\n".join(f"Paragraph {number} tells of cabinets, drawers and labels." * 3 for number in range(30))
+
+
+@pytest.fixture
+def endpoint() -> Iterator[EmbeddingEndpoint]:
+    """A fresh embedding endpoint."""
+    with EmbeddingEndpoint(dimensions=DIMENSIONS) as endpoint:
+        yield endpoint
+
+
+@pytest_asyncio.fixture
+async def remote(endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None) -> AsyncIterator[Service]:
+    """A service that embeds through the endpoint."""
+    settings = test_settings(
+        openai_base_url=endpoint.base_url,
+        embedding_model="test-model",
+        embedding_dimensions=DIMENSIONS,
+        embedding_batch_size=16,
+        embedding_max_retries=1,
+        embedding_timeout_s=2.0,
+        worker_retry_s=0.05,
+        worker_max_attempts=3,
+    )
+    async with running_service(settings, database_url) as service:
+        yield service
+
+
+@pytest_asyncio.fixture
+async def model_of_test(database_url: str) -> None:
+    """Record the endpoint's model in place of the local one; both have as many dimensions."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("update embedding_model set model = 'test-model'")
+    await connection.close()
+
+
+async def upload(service: Service, text: str = TEXT) -> tuple[str, str]:
+    """Upload a text as a new user; the key and the document's id."""
+    _, key = await service.user(f"{os.urandom(4).hex()}@example.com")
+    response = await service.call("POST", "/documents", key, json={"filename": "a.txt", "content": text})
+    return key, response.json()["id"]
+
+
+@pytest.mark.parametrize("behaviour", ["429", "500", "garbage", "html", "wrong_count", "wrong_index", "disconnect"])
+async def test_an_endpoint_that_recovers_leaves_the_document_ready(
+    remote: Service, endpoint: EmbeddingEndpoint, behaviour: str
+) -> None:
+    """The provider makes two calls an attempt: the first attempt fails, the queue's second one is well."""
+    endpoint.next(behaviour, times=2)
+    key, document_id = await upload(remote, "A short text.")
+    document = await remote.ended(key, document_id)
+    assert (document["status"], document["error"], document["attempt"]) == ("ready", None, 2)
+    chunks = await remote.call("GET", f"/documents/{document_id}/chunks", key)
+    assert document["chunk_count"] == len(chunks.json()["data"]) == 1
+
+
+@pytest.mark.parametrize("behaviour", ["nan", "wrong_dimension"])
+async def test_one_slip_of_a_gateway_is_asked_again(
+    remote: Service, endpoint: EmbeddingEndpoint, behaviour: str
+) -> None:
+    endpoint.next(behaviour)
+    key, document_id = await upload(remote, "A short text.")
+    document = await remote.ended(key, document_id)
+    assert (document["status"], document["attempt"], len(endpoint.calls)) == ("ready", 1, 2)
+
+
+async def test_vectors_in_another_order_go_to_their_own_chunks(remote: Service, endpoint: EmbeddingEndpoint) -> None:
+    endpoint.always("wrong_order")
+    key, document_id = await upload(remote)
+    assert (await remote.ended(key, document_id))["status"] == "ready"
+    endpoint.well()
+    chunks = (await remote.call("GET", f"/documents/{document_id}/chunks?limit=100", key)).json()["data"]
+    for chunk in chunks[::7]:
+        found = await remote.call("POST", "/search", key, json={"query": chunk["content"], "limit": 1})
+        assert found.json()["results"][0]["similarity"] == pytest.approx(1, abs=1e-3)
+        assert found.json()["results"][0]["content"] == chunk["content"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("429", "gave up after 3 attempts"),
+        ("500", "gave up after 3 attempts"),
+        ("wrong_dimension", "CABINET_EMBEDDING_DIMENSIONS"),
+        ("nan", "NaN"),
+        ("401", "401"),
+    ],
+)
+async def test_an_endpoint_that_stays_broken_ends_in_an_error_with_a_reason(
+    remote: Service, endpoint: EmbeddingEndpoint, behaviour: str, reason: str
+) -> None:
+    endpoint.always(behaviour)
+    key, document_id = await upload(remote, "A short text.")
+    document = await remote.ended(key, document_id)
+    assert document["status"] == "error"
+    assert reason in document["error"]
+    assert document["chunk_count"] == 0
+    endpoint.well()
+    assert (await remote.call("POST", f"/documents/{document_id}/retry", key)).status_code == 202
+    assert (await remote.ended(key, document_id))["status"] == "ready"
+
+
+async def test_nobody_waits_for_a_slow_endpoint(remote: Service, endpoint: EmbeddingEndpoint) -> None:
+    """Five connections, ten documents, a slow endpoint: others are answered at once, and connections stay free."""
+    endpoint.delay_s = 1.0
+    uploads = [await upload(remote, "A text about drawers.") for _ in range(10)]
+    loop = asyncio.get_running_loop()
+    latencies = []
+    for _ in range(10):
+        started = loop.time()
+        response = await remote.call("GET", "/me", uploads[0][0])
+        latencies.append(loop.time() - started)
+        assert response.status_code == 200
+        assert remote.services.database.pool._pool.get_idle_size() >= 3
+        await asyncio.sleep(0.05)
+    assert sorted(latencies)[8] < 0.25
+    documents = [await remote.ended(*one) for one in uploads]
+    assert {document["status"] for document in documents} == {"ready"}
+
+
+@pytest.mark.parametrize("text", ["before\x00after", "a\u200b\ufeff\u202eb", "\U0001f5c4 " * 200])
+async def test_odd_characters_are_ingested(service: Service, text: str) -> None:
+    key, document_id = await upload(service, text)
+    document = await service.ended(key, document_id)
+    assert document["status"] == "ready", document
+    raw = await service.call("GET", f"/documents/{document_id}/content", key)
+    assert raw.content.decode() == text
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds, at most ten seconds."""
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came to hold")
+
+
+async def two_claims(service_database: Database) -> tuple[Queue, Job, Queue, Job]:
+    """One document, claimed by a worker whose lease runs out, then by another."""
+    first, second = (Queue(service_database, name, 0.2) for name in ("first", "second"))
+    early = await first.claim()
+    assert early is not None
+    assert await second.claim() is None
+    assert await first.start(early) is not None
+    await asyncio.sleep(0.3)
+    late = await second.claim()
+    assert late is not None
+    assert (late.document_id, late.attempt) == (early.document_id, early.attempt + 1)
+    return first, early, second, late
+
+
+@pytest_asyncio.fixture
+async def idle(database_url: str) -> AsyncIterator[Service]:
+    """A service without a worker: the test plays the workers."""
+    async with running_service(test_settings(worker_concurrency=0), database_url) as service:
+        yield service
+
+
+CHUNKS = [Chunk(content=f"chunk {number}", token_count=2, metadata={}) for number in range(3)]
+VECTORS = np.eye(3, DIMENSIONS, dtype=np.float16)
+
+
+async def test_a_worker_that_lost_its_lease_changes_nothing(idle: Service) -> None:
+    key, document_id = await upload(idle)
+    first, early, second, late = await two_claims(idle.services.database)
+    assert await second.start(late) is not None
+    for attempt in (first.store(early, CHUNKS, VECTORS), first.heartbeat(early, 0.5)):
+        with pytest.raises(LeaseLostError):
+            await attempt
+    await first.fail(early, "too late")
+    await first.postpone(early, 0, "too late")
+    await first.release(early)
+    document = (await idle.call("GET", f"/documents/{document_id}", key)).json()
+    assert (document["status"], document["error"], document["attempt"]) == ("processing", None, 2)
+    await second.store(late, CHUNKS, VECTORS)
+    chunks = (await idle.call("GET", f"/documents/{document_id}/chunks", key)).json()["data"]
+    assert [chunk["content"] for chunk in chunks] == ["chunk 0", "chunk 1", "chunk 2"]
+
+
+async def test_a_late_worker_may_finish_if_the_next_has_not_begun(idle: Service) -> None:
+    key, document_id = await upload(idle)
+    first, early, second, late = await two_claims(idle.services.database)
+    await first.store(early, CHUNKS, VECTORS)
+    assert await second.start(late) is None
+    document = (await idle.call("GET", f"/documents/{document_id}", key)).json()
+    assert (document["status"], document["chunk_count"]) == ("ready", 3)
+    assert await idle.services.database.value("ingest/next_due") is None
+
+
+async def test_a_document_deleted_meanwhile_is_dropped(idle: Service) -> None:
+    key, document_id = await upload(idle)
+    queue = Queue(idle.services.database, "worker", 5)
+    job = await queue.claim()
+    assert job is not None
+    assert await queue.start(job) is not None
+    assert (await idle.call("DELETE", f"/documents/{document_id}", key)).status_code == 204
+    with pytest.raises(LeaseLostError):
+        await queue.store(job, CHUNKS, VECTORS)
+    assert await queue.claim() is None
+
+
+async def test_a_document_whose_workers_always_die_ends_in_an_error(database_url: str) -> None:
+    settings = test_settings(worker_max_attempts=2, worker_concurrency=0)
+    async with running_service(settings, database_url) as service:
+        key, document_id = await upload(service, "A text.")
+        for _ in range(2):
+            job = await Queue(service.services.database, "dies", 0.05).claim()
+            assert job is not None
+            await asyncio.sleep(0.1)
+    async with running_service(test_settings(worker_max_attempts=2), database_url) as service:
+        document = await service.ended(key, document_id)
+    assert document["status"] == "error"
+    assert "gave up after 2 attempts" in document["error"]
+
+
+async def test_a_stopped_worker_gives_its_document_back_at_once(
+    remote: Service, endpoint: EmbeddingEndpoint, database_url: str
+) -> None:
+    endpoint.always("hang")
+    await upload(remote, "A text.")
+    await until(lambda: endpoint.calls)
+    worker = remote.services.worker
+    assert worker is not None
+    await worker.stop()
+    job = await Queue(remote.services.database, "next", 5).claim()
+    assert job is not None
+    assert job.tries == 1
+
+
+async def test_progress_is_visible(remote: Service, endpoint: EmbeddingEndpoint) -> None:
+    endpoint.delay_s = 1.0
+    key, document_id = await upload(remote)
+    seen = set()
+    async with asyncio.timeout(30):
+        while (document := (await remote.call("GET", f"/documents/{document_id}", key)).json())[
+            "status"
+        ] == "processing":
+            seen.add(document["progress"])
+            await asyncio.sleep(0.1)
+    assert document["progress"] == 1
+    assert [value for value in seen if 0 < value < 1]
+
+
+def test_workers_killed_at_random_lose_and_double_nothing() -> None:
+    assert kill.run(documents=3, kills=3, chunks=60, seed=3) == 0
