@@ -118,15 +118,24 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     Raises:
         TooLargeError: it is over `limit_bytes`, by its Content-Length or by what has come so far.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit_bytes:
-        raise too_large(limit_bytes)
+    check_declared_length(request, limit_bytes)
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > limit_bytes:
             raise too_large(limit_bytes)
     return bytes(body)
+
+
+def check_declared_length(request: Request, limit_bytes: int) -> None:
+    """Refuse a body by its Content-Length, before any of it is read.
+
+    Raises:
+        TooLargeError: it is said to be over `limit_bytes`.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit_bytes:
+        raise too_large(limit_bytes)
 
 
 def too_large(limit_bytes: int) -> TooLargeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -28,12 +29,28 @@ def check_text(value: str, field: str) -> None:
     """Refuse what PostgreSQL cannot store in text.
 
     Raises:
-        InvalidRequestError: `value` holds a NUL character.
+        InvalidRequestError: `value` holds a NUL character, or half a character.
     """
     if "\x00" in value:
         raise InvalidRequestError(
             "the text holds a NUL character (U+0000), which cannot be stored; remove it", field=field
         )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError("the text holds half a character (a lone surrogate)", field=field) from None
+
+
+def check_moment(value: datetime, field: str) -> None:
+    """Refuse a moment that only its offset keeps within the years 1 to 9999.
+
+    Raises:
+        InvalidRequestError: it is in none of these years in UTC, in which it is stored and compared.
+    """
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequestError("the moment is outside the years 1 to 9999 in UTC", field=field) from None
 
 
 def check_metadata(value: dict[str, Any], field: str) -> None:

@@ -13,7 +13,7 @@ from svc.errors import InvalidRequestError, NotFoundError
 from svc.http import Call
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.routing import Routes
-from svc.values import Name, check_text
+from svc.values import Name, check_moment, check_text
 
 routes = Routes("keys")
 
@@ -55,8 +55,10 @@ async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     """
     if body.name is not None:
         check_text(body.name, "name")
-    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
-        raise InvalidRequestError("the moment is in the past", field="expires_at")
+    if body.expires_at is not None:
+        check_moment(body.expires_at, "expires_at")
+        if body.expires_at <= datetime.now(UTC):
+            raise InvalidRequestError("the moment is in the past", field="expires_at")
     new = generate_key()
     row = await call.services.database.one(
         "keys/create",

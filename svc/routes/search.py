@@ -17,7 +17,7 @@ from svc.routes.keys import Moment
 from svc.routing import Routes
 from svc.search.filters import Filters
 from svc.search.lanes import Lane, Metric, Search, run_search
-from svc.values import Metadata, check_metadata
+from svc.values import Metadata, check_metadata, check_moment
 
 routes = Routes("search")
 
@@ -70,6 +70,9 @@ async def search(call: Call, body: SearchRequest) -> SearchResponse:
     tenant = call.principal.tenant
     if body.metadata is not None:
         check_metadata(body.metadata, "metadata")
+    for moment, field in ((body.uploaded_after, "uploaded_after"), (body.uploaded_before, "uploaded_before")):
+        if moment is not None:
+            check_moment(moment, field)
     wanted = Search(
         user_id=tenant,
         embedding=await _embedding(call, body),

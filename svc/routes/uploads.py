@@ -11,12 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from svc.errors import InvalidRequestError, MalformedRequestError, UnsupportedMediaTypeError
-from svc.http import invalid_request, media_type, read_json, too_large
+from svc.errors import InvalidRequestError, MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from svc.http import check_declared_length, invalid_request, media_type, read_json, too_large
 from svc.values import Filename, Metadata
 
-# Beside the file: the boundaries, the part headers, the other fields.
-_MULTIPART_OVERHEAD_BYTES = 64 * 1024
+# Beside the document: the other fields, and in multipart the boundaries and the part headers.
+_OVERHEAD_BYTES = 64 * 1024
 # Six bytes of JSON (\\uXXXX) can stand for one byte of text.
 _JSON_OVERHEAD = 6
 
@@ -45,28 +45,43 @@ async def read_upload(request: Request, limit_bytes: int) -> Upload:
         TooLargeError: the document is over `limit_bytes`.
         MalformedRequestError, InvalidRequestError: it cannot be read, or a field is wrong.
     """
-    kind = media_type(request)
-    if kind == "application/json":
-        body = await read_json(request, UploadDocument, limit_bytes * _JSON_OVERHEAD + _MULTIPART_OVERHEAD_BYTES)
-        upload = Upload(body.filename, body.content.encode(), body.metadata)
-    elif kind == "multipart/form-data":
-        upload = await _read_multipart(request, limit_bytes)
-    else:
-        raise UnsupportedMediaTypeError(
-            "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
-        )
+    try:
+        upload = await _read(request, limit_bytes)
+    except TooLargeError:
+        # It names the limit of the body, which is further out than that of the document in it.
+        raise _document_too_large(limit_bytes) from None
     if len(upload.content) > limit_bytes:
-        raise too_large(limit_bytes)
+        raise _document_too_large(limit_bytes)
     return upload
 
 
+def _document_too_large(limit_bytes: int) -> TooLargeError:
+    return TooLargeError(f"the document is over {limit_bytes} bytes, the most that is accepted")
+
+
+async def _read(request: Request, limit_bytes: int) -> Upload:
+    kind = media_type(request)
+    if kind == "application/json":
+        body = await read_json(request, UploadDocument, limit_bytes * _JSON_OVERHEAD + _OVERHEAD_BYTES)
+        return Upload(body.filename, body.content.encode(), body.metadata)
+    if kind == "multipart/form-data":
+        return await _read_multipart(request, limit_bytes + _OVERHEAD_BYTES)
+    raise UnsupportedMediaTypeError(
+        "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
+    )
+
+
 async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
-    bounded = Request(request.scope, _bounded(request, limit_bytes + _MULTIPART_OVERHEAD_BYTES))
+    check_declared_length(request, limit_bytes)
+    bounded = Request(request.scope, _bounded(request, limit_bytes))
     try:
-        async with bounded.form(max_files=1, max_fields=8, max_part_size=_MULTIPART_OVERHEAD_BYTES) as form:
+        async with bounded.form(max_files=1, max_fields=8, max_part_size=_OVERHEAD_BYTES) as form:
             return await _upload_of(form)
     except HTTPException as error:
         raise MalformedRequestError(f"the multipart body cannot be read: {error.detail}") from None
+    except UnicodeError:
+        # Only with a charset parameter, which may name any of Python's codecs; without one it is UTF-8.
+        raise MalformedRequestError("the multipart body is not in the charset of its Content-Type") from None
 
 
 def _bounded(request: Request, limit_bytes: int) -> Any:
@@ -85,8 +100,10 @@ def _bounded(request: Request, limit_bytes: int) -> Any:
 
 async def _upload_of(form: FormData) -> Upload:
     file = form.get("file")
-    if not isinstance(file, UploadFile):
+    if file is None:
         raise InvalidRequestError("the part with the file is required", field="file")
+    if not isinstance(file, UploadFile):
+        raise InvalidRequestError("the part has no filename, so it is no file", field="file")
     unknown = [name for name in form if name not in ("file", "filename", "metadata")]
     if unknown:
         raise InvalidRequestError("there is no such field", field=unknown[0])

@@ -26,7 +26,7 @@ Email = Annotated[
     Meta(
         min_length=3,
         max_length=320,
-        pattern=r"^[^@\s\x00]+@[^@\s\x00]+$",
+        pattern=r"^[^@\s\x00]+@[^@\s\x00]+(?!\s)$",  # Python's $ alone would let a last line break through
         description="Unique without regard to case.",
     ),
 ]

@@ -1,0 +1,37 @@
+"""One service for all the tests here that leave it as they found it; those that break it ask for `service`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from svc.database.embedded import EmbeddedServer
+from tests.conftest import Service, running_service, test_settings
+from tests.routes.tenants import Tenant, new_tenant, shared_service
+
+
+@pytest_asyncio.fixture(scope="session")
+async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
+    """A service with a worker, shared by the tests of the routes."""
+    async with shared_service(server, template, "shared_routes", test_settings()) as service:
+        yield service
+
+
+@pytest_asyncio.fixture
+async def tenant(shared: Service) -> Tenant:
+    """A new user of the shared service."""
+    return await new_tenant(shared)
+
+
+@pytest_asyncio.fixture
+async def other(shared: Service) -> Tenant:
+    """A second new user of the shared service."""
+    return await new_tenant(shared)
+
+
+@pytest_asyncio.fixture
+async def idle(database_url: str) -> AsyncIterator[Service]:
+    """A service of its own without a worker: what is uploaded stays in the queue."""
+    async with running_service(test_settings(worker_concurrency=0), database_url) as service:
+        yield service

@@ -1,0 +1,116 @@
+"""A service that many tests share, and the tenants with which each of them works on it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import httpx
+
+from svc.database.embedded import EmbeddedServer
+from svc.settings import Settings
+from tests.conftest import Service, database_url_of, running_service
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A user of a service, with their key."""
+
+    service: Service
+    id: str
+    key: str
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        """Send a GET request with this user's key."""
+        return await self.service.call("GET", path, self.key, **options)
+
+    async def post(self, path: str, **options: Any) -> httpx.Response:
+        """Send a POST request."""
+        return await self.service.call("POST", path, self.key, **options)
+
+    async def patch(self, path: str, **options: Any) -> httpx.Response:
+        """Send a PATCH request."""
+        return await self.service.call("PATCH", path, self.key, **options)
+
+    async def delete(self, path: str, **options: Any) -> httpx.Response:
+        """Send a DELETE request."""
+        return await self.service.call("DELETE", path, self.key, **options)
+
+    async def ready_document(self, filename: str, content: str, **metadata: Any) -> dict[str, Any]:
+        """Upload a text and wait until it is ready."""
+        return await self.service.ready_document(self.key, filename, content, **metadata)
+
+    async def upload(self, filename: str, content: str, **metadata: Any) -> dict[str, Any]:
+        """Upload a text and do not wait."""
+        body = {"filename": filename, "content": content, "metadata": metadata}
+        response = await self.post("/documents", json=body)
+        assert response.status_code == 202, response.text
+        return dict(response.json())
+
+    async def ended(self, document_id: str) -> dict[str, Any]:
+        """The document once it is no longer processing."""
+        return await self.service.ended(self.key, document_id)
+
+    async def conversation(self, **values: Any) -> dict[str, Any]:
+        """Make a conversation."""
+        response = await self.post("/conversations", json=values)
+        assert response.status_code == 201, response.text
+        return dict(response.json())
+
+    async def chunks(self, document_id: str) -> list[dict[str, Any]]:
+        """The first hundred chunks of a document."""
+        response = await self.get(f"/documents/{document_id}/chunks", params={"limit": 100})
+        assert response.status_code == 200, response.text
+        return list(response.json()["data"])
+
+
+async def new_tenant(service: Service) -> Tenant:
+    """A user whom no other test knows."""
+    number = next(_numbers)
+    return Tenant(service, *await service.user(f"tenant{number}@example.org"))
+
+
+@asynccontextmanager
+async def shared_service(
+    server: EmbeddedServer, template: str, name: str, settings: Settings
+) -> AsyncIterator[Service]:
+    """A service on a new database of this name, for the block."""
+    connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
+    try:
+        await connection.execute(f"create database {name} template {template}")
+        async with running_service(settings, database_url_of(server.url, name)) as service:
+            yield service
+        await connection.execute(f"drop database if exists {name} with (force)")
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def direct_connection(service: Service) -> AsyncIterator[Any]:
+    """A connection past the service, to look at the database or to change it behind the service's back."""
+    connection = await asyncpg.connect(service.url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def rows_of(service: Service, user_id: str) -> dict[str, int]:
+    """How many rows each table holds of this user, for every table that has a column `user_id`; no zeros."""
+    async with direct_connection(service) as connection:
+        tables = await connection.fetch(
+            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
+            " where c.relkind = 'r' and a.attname = 'user_id' and c.relnamespace = 'public'::regnamespace"
+        )
+        assert len(tables) >= 8, "the tenant tables were not found"
+        counts = {
+            table: await connection.fetchval(f"select count(*) from {table} where user_id = $1::uuid", user_id)
+            for (table,) in tables
+        }
+    return {table: count for table, count in counts.items() if count}

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from svc.ingest.tokens import count_tokens
+from tests.routes.answers import done, ok, problem, statements
+from tests.routes.tenants import Tenant
+
+MESSAGE_FIELDS = {"id", "conversation_id", "position", "role", "content", "sources", "token_count", "created_at"}
+SOURCE_FIELDS = {"chunk_id", "document_id", "filename", "chunk_index", "content"}
+LONG = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(60))
+
+
+async def messages_path(tenant: Tenant) -> str:
+    return f"/conversations/{(await tenant.conversation())['id']}/messages"
+
+
+async def everything(tenant: Tenant, path: str) -> list[dict[str, Any]]:
+    """All messages of a conversation, page by page; its count says the same."""
+    messages: list[dict[str, Any]] = []
+    after: str | None = "0"
+    while after is not None:
+        page = ok(await tenant.get(path, params={"limit": 100, "after": after}))
+        messages += page["data"]
+        after = page["next"]
+    conversation = ok(await tenant.get(path.removesuffix("/messages")))
+    assert conversation["message_count"] == len(messages)
+    return messages
+
+
+async def test_one_message(tenant: Tenant) -> None:
+    path = await messages_path(tenant)
+    content = "Wie groß ist der Mond? 🌙\n\n\tUnd warum?"
+    appended = ok(await tenant.post(path, json={"role": "user", "content": content}), 201)
+    assert appended.keys() == {"data"}
+    (message,) = appended["data"]
+    assert message.keys() == MESSAGE_FIELDS
+    assert path == f"/conversations/{message['conversation_id']}/messages"
+    assert (message["position"], message["role"], message["content"]) == (1, "user", content)
+    assert message["sources"] == []
+    assert message["token_count"] == count_tokens(content) > 5
+    assert datetime.fromisoformat(message["created_at"]).tzinfo is not None
+    assert await everything(tenant, path) == [message]
+
+
+async def test_a_list_is_appended_in_its_order_in_one_statement(tenant: Tenant) -> None:
+    path = await messages_path(tenant)
+    roles = ["system", "user", "assistant", "tool"] * 250
+    body = [{"role": role, "content": f"number {number}"} for number, role in enumerate(roles)]
+    answer = await tenant.post(path, json=body)
+    assert statements(answer) <= 2
+    appended = ok(answer, 201)["data"]
+    assert [message["content"] for message in appended] == [message["content"] for message in body]
+    assert [message["role"] for message in appended] == roles
+    assert [message["position"] for message in appended] == list(range(1, 1001))
+    ok(await tenant.post(path, json={"role": "user", "content": "later"}), 201)
+    read = await everything(tenant, path)
+    assert read[:-1] == appended
+    assert (read[-1]["position"], read[-1]["content"]) == (1001, "later")
+
+
+async def test_appending_moves_the_conversation(tenant: Tenant) -> None:
+    path = await messages_path(tenant)
+    before = ok(await tenant.get(path.removesuffix("/messages")))
+    ok(await tenant.post(path, json={"role": "user", "content": "Hello"}), 201)
+    after = ok(await tenant.get(path.removesuffix("/messages")))
+    assert after["updated_at"] > before["updated_at"]
+    assert after == {**before, "message_count": 1, "updated_at": after["updated_at"]}
+
+
+async def test_an_empty_conversation_has_no_messages(tenant: Tenant) -> None:
+    assert ok(await tenant.get(await messages_path(tenant))) == {"data": [], "next": None}
+
+
+ONE_WRONG: list[tuple[Any, str]] = [
+    ({"content": "a"}, "role"),
+    ({"role": "user"}, "content"),
+    ({"role": "robot", "content": "a"}, "role"),
+    ({"role": "user", "content": ""}, "content"),
+    ({"role": "user", "content": None}, "content"),
+    ({"role": "user", "content": "nul\x00"}, "content"),
+    ({"role": "user", "content": "x" * 1_000_001}, "content"),
+    ({"role": "user", "content": "a", "sources": "all"}, "sources"),
+    ({"role": "user", "content": "a", "sources": ["no-uuid"]}, "sources[0]"),
+    ({"role": "user", "content": "a", "sources": [str(uuid4())] * 101}, "sources"),
+    ({"role": "user", "content": "a", "position": 7}, "position"),
+    ([], "(body)"),
+    ([{"role": "user", "content": "a"}] * 1001, "(body)"),
+    ([{"role": "user", "content": "a"}, {"role": "user"}], "[1].content"),
+    ([{"role": "user", "content": "a"}, {"role": "user", "content": "nul\x00"}], "[1].content"),
+    ([{"role": "user", "content": "a"}, {"role": 5, "content": "a"}], "[1].role"),
+    ([{"role": "user", "content": "a"}, "Hello"], "[1]"),
+    ("Hello", "(body)"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), ONE_WRONG, ids=[f"{field}-{n}" for n, (_, field) in enumerate(ONE_WRONG)])
+async def test_a_wrong_field_is_named_and_nothing_appended(tenant: Tenant, body: Any, field: str) -> None:
+    path = await messages_path(tenant)
+    problem(await tenant.post(path, json=body), 422, field)
+    assert await everything(tenant, path) == []
+
+
+async def test_sources_are_quoted_as_they_were(tenant: Tenant) -> None:
+    document = await tenant.ready_document("source.txt", LONG)
+    chunks = await tenant.chunks(document["id"])
+    assert len(chunks) >= 3
+    # In an order of their own, and one of them twice.
+    cited = [chunks[2], chunks[0], chunks[2]]
+    path = await messages_path(tenant)
+    body = [
+        {"role": "user", "content": "Question"},
+        {"role": "assistant", "content": "Answer", "sources": [chunk["id"] for chunk in cited]},
+        {"role": "assistant", "content": "More", "sources": [chunks[1]["id"]]},
+    ]
+    appended = ok(await tenant.post(path, json=body), 201)["data"]
+    expected = [
+        {
+            "chunk_id": chunk["id"],
+            "document_id": document["id"],
+            "filename": "source.txt",
+            "chunk_index": chunk["chunk_index"],
+            "content": chunk["content"],
+        }
+        for chunk in [*cited, chunks[1]]
+    ]
+    assert expected[0].keys() == SOURCE_FIELDS
+    assert [message["sources"] for message in appended] == [[], expected[:3], expected[3:]]
+    assert await everything(tenant, path) == appended
+
+
+async def test_a_message_keeps_its_source_when_the_document_changes_or_goes(tenant: Tenant) -> None:
+    document = await tenant.ready_document("source.txt", "The sentence that is cited.")
+    chunk = (await tenant.chunks(document["id"]))[0]
+    conversation = await tenant.conversation(document_ids=[document["id"]])
+    path = f"/conversations/{conversation['id']}/messages"
+    body = {"role": "assistant", "content": "Answer", "sources": [chunk["id"]]}
+    appended = ok(await tenant.post(path, json=body), 201)["data"]
+    ok(await tenant.patch(f"/documents/{document['id']}", json={"filename": "renamed.txt"}))
+    assert await everything(tenant, path) == appended
+    done(await tenant.delete(f"/documents/{document['id']}"))
+    assert await everything(tenant, path) == appended
+    assert appended[0]["sources"][0]["content"] == "The sentence that is cited."
+    assert appended[0]["sources"][0]["filename"] == "source.txt"
+    problem(await tenant.post(path, json=body), 422, "sources")
+
+
+@pytest.mark.parametrize("kind", ["another tenant's", "never there"])
+async def test_a_bad_source_refuses_the_whole_list(tenant: Tenant, other: Tenant, kind: str) -> None:
+    own = (await tenant.chunks((await tenant.ready_document("own.txt", "text"))["id"]))[0]["id"]
+    bad = str(uuid4())
+    if kind == "another tenant's":
+        bad = (await other.chunks((await other.ready_document("theirs.txt", "text"))["id"]))[0]["id"]
+    path = await messages_path(tenant)
+    ok(await tenant.post(path, json={"role": "user", "content": "before"}), 201)
+    before = await everything(tenant, path)
+    for sources in ([[own], [bad], []], [[own, bad], [], []], [[], [], [bad, bad]]):
+        body = [{"role": "user", "content": "not stored", "sources": each} for each in sources]
+        problem(await tenant.post(path, json=body), 422, "sources")
+        assert await everything(tenant, path) == before
+    appended = ok(await tenant.post(path, json={"role": "user", "content": "after"}), 201)["data"]
+    assert appended[0]["position"] == 2, "a refused list takes no positions"
+
+
+async def test_twenty_writers_lose_and_mix_nothing(tenant: Tenant) -> None:
+    """More writers than connections, each with lists of several messages, all at once on one conversation."""
+    path = await messages_path(tenant)
+
+    async def write(writer: int) -> list[dict[str, Any]]:
+        appended: list[dict[str, Any]] = []
+        for batch in range(4):
+            body = [{"role": "user", "content": f"{writer}/{batch}/{number}"} for number in range(1 + (writer % 3))]
+            appended += ok(await tenant.post(path, json=body), 201)["data"]
+        return appended
+
+    written = await asyncio.gather(*(write(writer) for writer in range(20)))
+    read = await everything(tenant, path)
+    assert [message["position"] for message in read] == list(range(1, len(read) + 1))
+    assert sorted((message for each in written for message in each), key=lambda m: int(m["position"])) == read
+    for each in written:
+        positions = [message["position"] for message in each]
+        assert positions == sorted(positions), "a writer's own messages stay in their order"
+    batches = [message["content"].rsplit("/", 1)[0] for message in read]
+    changes = sum(1 for before, after in pairwise(batches) if before != after)
+    assert changes + 1 == len(set(batches)) == 80, "nobody writes between the messages of one list"
+
+
+async def test_a_long_message_does_not_hold_up_others(tenant: Tenant) -> None:
+    """Counting its tokens takes a while, which must not be the event loop's."""
+    path = await messages_path(tenant)
+    appending = asyncio.create_task(tenant.post(path, json={"role": "user", "content": "wörd " * 190_000}))
+    longest = 0.0
+    loop = asyncio.get_running_loop()
+    while not appending.done():
+        started = loop.time()
+        ok(await tenant.get("/health/live"))
+        await asyncio.sleep(0.005)
+        longest = max(longest, loop.time() - started)
+    message = ok(await appending, 201)["data"][0]
+    assert message["token_count"] > 100_000
+    assert longest < 0.5

@@ -1,0 +1,270 @@
+"""Getting a document in, as JSON and as multipart/form-data, and its bytes out again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from tests.conftest import Service, running_service, test_settings
+from tests.routes.answers import ok, problem
+from tests.routes.tenants import Tenant, new_tenant
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00" * 40
+UPLOAD_LIMIT = 10_000
+
+
+def part(disposition: str, content: bytes = b"Some text.", more: str = "") -> bytes:
+    """One part, its headers written out: what a client library would tidy up is kept."""
+    head = f"--cut\r\nContent-Disposition: form-data; {disposition}\r\n{more}\r\n"
+    return head.encode() + content + b"\r\n"
+
+
+async def multipart(tenant: Tenant, *parts: bytes, charset: str = "") -> httpx.Response:
+    headers = {"Content-Type": f"multipart/form-data; boundary=cut{charset}"}
+    return await tenant.post("/documents", content=b"".join(parts) + b"--cut--\r\n", headers=headers)
+
+
+async def test_json_reads_back_as_it_was_sent(tenant: Tenant) -> None:
+    content = "Zeile 1\r\n\tZeile 2 — ünïcode 🦊 \u0000 \u202e end\n"
+    metadata = {"Größe": [1, 2.5, None, True, {"": "empty key"}], "text": "a\nb", "n": -(2**63) + 1}
+    document = await tenant.upload("Straße & Co.txt", content, **metadata)
+    assert (document["filename"], document["metadata"]) == ("Straße & Co.txt", metadata)
+    assert document["file_size"] == len(content.encode())
+    answer = await tenant.get(f"/documents/{document['id']}/content")
+    assert answer.status_code == 200
+    assert answer.content == content.encode()
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_multipart_reads_back_byte_for_byte(tenant: Tenant) -> None:
+    content = "Café, naïve\r\n--not a boundary\r\n".encode("latin-1") + b"\r\n\r\nend"
+    files = {"file": ("café.txt", content, "text/plain")}
+    answer = await tenant.post("/documents", files=files, data={"metadata": '{"topic": ["a", 1]}'})
+    document = ok(answer, 202)
+    assert (document["filename"], document["metadata"]) == ("café.txt", {"topic": ["a", 1]})
+    assert document["file_size"] == len(content)
+    assert (await tenant.get(f"/documents/{document['id']}/content")).content == content
+    assert (await tenant.ended(document["id"]))["status"] == "ready"
+
+
+async def test_a_large_file_reads_back_byte_for_byte(tenant: Tenant) -> None:
+    """Larger than what is kept in memory while it arrives, and not a multiple of anything."""
+    content = bytes(range(32, 127)) * 31_337
+    document = ok(await tenant.post("/documents", files={"file": ("large.csv", content)}), 202)
+    assert document["file_type"] == "csv"
+    assert (await tenant.get(f"/documents/{document['id']}/content")).content == content
+    await tenant.delete(f"/documents/{document['id']}")
+
+
+@pytest.mark.parametrize(
+    ("disposition", "filename"),
+    [
+        ('name="file"; filename="plain.txt"', "plain.txt"),
+        ("name=file; filename=bare.txt", "bare.txt"),
+        ('name="file"; filename="say \\"hello\\".txt"', 'say "hello".txt'),
+        ('name="file"; filename="it\'s; really.txt"', "it's; really.txt"),
+        ('name="file"; filename="näïve 文書 🦊.txt"', "näïve 文書 🦊.txt"),
+        ('name="file"; filename="../../etc/passwd"', "../../etc/passwd"),
+        ('name="file"; filename="C:\\\\Users\\\\me\\\\a.txt"', "a.txt"),
+        # The form of HTTP headers, which RFC 7578 forbids here: the plain name beside it counts.
+        ('name="file"; filename="plain.txt"; filename*=UTF-8\'\'other.txt', "plain.txt"),
+        ('filename="first.txt"; name="file"', "first.txt"),
+    ],
+)
+async def test_the_filename_of_the_part(tenant: Tenant, disposition: str, filename: str) -> None:
+    document = ok(await multipart(tenant, part(disposition)), 202)
+    assert document["filename"] == filename
+    answer = await tenant.get(f"/documents/{document['id']}/content")
+    # The header must be plain ASCII and carry every name, whatever is in it.
+    disposition = answer.headers["content-disposition"]
+    assert disposition.isascii()
+    encoding, _, encoded = disposition.removeprefix("attachment; filename*=").partition("''")
+    assert encoding == "UTF-8"
+    assert unquote(encoded) == filename
+
+
+async def test_a_filename_of_its_own_goes_before_that_of_the_part(tenant: Tenant) -> None:
+    body = (part('name="file"; filename="part.txt"'), part('name="filename"', "eigener Näme.md".encode()))
+    document = ok(await multipart(tenant, *body), 202)
+    assert (document["filename"], document["file_type"]) == ("eigener Näme.md", "markdown")
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ([part('name="metadata"', b"{}")], "file"),
+        ([part('name="file"', b"a text, but no file")], "file"),
+        ([part("name=\"file\"; filename*=UTF-8''only.txt")], "file"),
+        ([part('name="upload"; filename="a.txt"')], "file"),
+        ([part('name="file"; filename="a.txt"'), part('name="title"', b"x")], "title"),
+        ([part('name="file"; filename=""')], "filename"),
+        ([part(f'name="file"; filename="{"n" * 256}"')], "filename"),
+        ([part('name="file"; filename="nul\x00.txt"')], "filename"),
+        ([part('name="file"; filename="a.txt"', b"")], "content"),
+        ([part('name="file"; filename="a.txt"'), part('name="metadata"', b"[1]")], "metadata"),
+        ([part('name="file"; filename="a.txt"'), part('name="metadata"', b"{not json")], "metadata"),
+        ([part('name="file"; filename="a.txt"'), part('name="metadata"', b"")], "metadata"),
+        ([part('name="file"; filename="a.txt"'), part('name="metadata"', b'{"a": "\\u0000"}')], "metadata.a"),
+        ([part('name="file"; filename="a.txt"'), part('name="metadata"', b"[" * 50_000)], "metadata"),
+        ([part('name="file"; filename="a.txt"'), part('name="metadata"', b'{"a": 1e999}')], "metadata"),
+    ],
+)
+async def test_a_wrong_part_is_named(tenant: Tenant, parts: list[bytes], field: str) -> None:
+    problem(await multipart(tenant, *parts), 422, field)
+    assert ok(await tenant.get("/documents"))["data"] == []
+
+
+FILE = part('name="file"; filename="a.txt"')
+KIND = "multipart/form-data; boundary=cut"
+END = b"--cut--\r\n"
+BROKEN: list[tuple[bytes, str]] = [
+    (FILE + END, "multipart/form-data"),
+    (FILE + END, "multipart/form-data; boundary="),
+    (FILE + END, "multipart/form-data; boundary=" + "b" * 300),
+    (FILE + END, "multipart/form-data; boundary=another"),
+    (b"no boundary at all", KIND),
+    (b"--cut\r\nno header\r\n\r\ntext\r\n" + END, KIND),
+    (b"--cut\r\nContent-Disposition: form-data\r\n\r\ntext\r\n" + END, KIND),
+    (b"--cut\r\nX-A: b\r\n\r\ntext\r\n" + END, KIND),
+    (FILE + FILE + END, KIND),
+    (FILE + part('name="metadata"', b"{}") * 9 + END, KIND),
+    (FILE + part('name="metadata"', b"x" * 70_000) + END, KIND),
+    (FILE + END, f"{KIND}; charset=undefined"),
+    (part('name="file"; filename="xn--\\377.txt"') + END, f"{KIND}; charset=idna"),
+    (FILE, KIND),
+    (FILE[:40], KIND),
+    (b"", KIND),
+]
+
+
+@pytest.mark.parametrize(("body", "kind"), BROKEN, ids=range(len(BROKEN)))
+async def test_a_broken_multipart_body_is_refused(tenant: Tenant, body: bytes, kind: str) -> None:
+    answer = await tenant.post("/documents", content=body, headers={"Content-Type": kind})
+    assert answer.status_code in (400, 422), answer.text
+    problem(answer, answer.status_code)
+    assert ok(await tenant.get("/documents"))["data"] == []
+
+
+async def test_what_no_encoding_carries_cannot_be_smuggled_in(tenant: Tenant) -> None:
+    """This charset makes half a character out of plain ASCII, which neither the database nor JSON takes."""
+    half = b'{"a": "\\ud800"}'
+    for disposition, metadata in (('name="file"; filename="a\\ud800.txt"', b"{}"), ('name="file"; filename="a"', half)):
+        parts = (part(disposition), part('name="metadata"', metadata))
+        answer = await multipart(tenant, *parts, charset="; charset=unicode_escape")
+        assert answer.status_code in (400, 422), answer.text
+        problem(answer, answer.status_code)
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"content": "a"}, "filename"),
+    ({"filename": "a.txt"}, "content"),
+    ({"filename": "", "content": "a"}, "filename"),
+    ({"filename": "f" * 256, "content": "a"}, "filename"),
+    ({"filename": "nul\x00", "content": "a"}, "filename"),
+    ({"filename": None, "content": "a"}, "filename"),
+    ({"filename": "a.txt", "content": ""}, "content"),
+    ({"filename": "a.txt", "content": 5}, "content"),
+    ({"filename": "a.txt", "content": "a", "metadata": "{}"}, "metadata"),
+    ({"filename": "a.txt", "content": "a", "metadata": None}, "metadata"),
+    ({"filename": "a.txt", "content": "a", "metadata": {"k": {"v": "\x00"}}}, "metadata.k.v"),
+    ({"filename": "a.txt", "content": "a", "metadata": {"k\x00": 1}}, "metadata (a key)"),
+    ({"filename": "a.txt", "content": "a", "metadata": {"n": 10**30}}, "metadata.n"),
+    ({"filename": "a.txt", "content": "a", "status": "ready"}, "status"),
+    ({"filename": "a.txt", "content": "a", "user_id": "00000000-0000-0000-0000-000000000000"}, "user_id"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), WRONG, ids=[f"{field}-{n}" for n, (_, field) in enumerate(WRONG)])
+async def test_a_wrong_field_is_named(tenant: Tenant, body: dict[str, Any], field: str) -> None:
+    problem(await tenant.post("/documents", json=body), 422, field)
+    assert ok(await tenant.get("/documents"))["data"] == []
+
+
+async def test_an_image_is_refused_whatever_it_is_called(tenant: Tenant) -> None:
+    for filename in ("cat.png", "cat.txt", "cat.pdf"):
+        answer = await tenant.post("/documents", files={"file": (filename, PNG, "text/plain")})
+        detail = problem(answer, 415, "content")["detail"]
+        assert "PNG" in detail
+    assert ok(await tenant.get("/documents"))["data"] == []
+
+
+async def test_the_type_is_found_by_the_content(tenant: Tenant) -> None:
+    page = "<!doctype html><html><body><h1>Title</h1><p>Text</p></body></html>"
+    types = {}
+    for filename, content in (("a.txt", page), ("b.md", "# Title\n\ntext"), ("c.csv", "a,b\n1,2\n"), ("d", "text")):
+        types[filename] = (await tenant.upload(filename, content))["file_type"]
+    assert types == {"a.txt": "html", "b.md": "markdown", "c.csv": "csv", "d": "text"}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/pdf", ""])
+async def test_another_content_type_is_refused(tenant: Tenant, kind: str) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    problem(await tenant.post("/documents", content=b"filename=a&content=b", headers=headers), 415, "Content-Type")
+
+
+async def in_pieces(content: bytes, sizes: int = 4_000) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), sizes):
+        yield content[start : start + sizes]
+
+
+async def test_the_limit_of_an_upload_holds_however_it_is_sent(database_url: str) -> None:
+    """Declared by Content-Length or not, and to the byte."""
+    async with running_service(
+        test_settings(max_upload_bytes=UPLOAD_LIMIT, worker_concurrency=0), database_url
+    ) as service:
+        tenant = await new_tenant(service)
+        fits, over, far_over = (b"a" * size for size in (UPLOAD_LIMIT, UPLOAD_LIMIT + 1, 200_000))
+        for content, status in ((fits, 202), (over, 413), (far_over, 413)):
+            body = json.dumps({"filename": "a.txt", "content": content.decode()}).encode()
+            form = part('name="file"; filename="a.txt"', content) + b"--cut--\r\n"
+            for kind, sent in (("application/json", body), ("multipart/form-data; boundary=cut", form)):
+                headers = {"Content-Type": kind}
+                declared = await tenant.post("/documents", content=sent, headers=headers)
+                assert "content-length" in declared.request.headers
+                chunked = await tenant.post("/documents", content=in_pieces(sent), headers=headers)
+                assert "content-length" not in chunked.request.headers
+                for answer in (declared, chunked):
+                    if status == 413:
+                        assert str(UPLOAD_LIMIT) in problem(answer, 413)["detail"]
+                    else:
+                        ok(answer, 202)
+        # Six characters of JSON may stand for one byte of the document.
+        escaped = b'{"filename": "a.txt", "content": "%s"}' % (b"\\u0061" * UPLOAD_LIMIT)
+        headers = {"Content-Type": "application/json"}
+        assert ok(await tenant.post("/documents", content=escaped, headers=headers), 202)["file_size"] == UPLOAD_LIMIT
+
+
+async def test_an_upload_over_the_limit_is_not_read_to_its_end(database_url: str) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while read < 50_000_000:
+            read += 10_000
+            yield b"--cut\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n".ljust(10_000, b"a")
+
+    async with running_service(
+        test_settings(max_upload_bytes=UPLOAD_LIMIT, worker_concurrency=0), database_url
+    ) as service:
+        tenant = await new_tenant(service)
+        for kind in ("application/json", "multipart/form-data; boundary=cut"):
+            read = 0
+            problem(await tenant.post("/documents", content=endless(), headers={"Content-Type": kind}), 413)
+            assert read < 500_000
+        declared = {"Content-Type": "multipart/form-data; boundary=cut", "Content-Length": "50000000"}
+        read = 0
+        problem(await tenant.post("/documents", content=endless(), headers=declared), 413)
+        assert read == 0, "the declared length is enough to refuse it"
+
+
+async def test_the_admin_uploads_for_a_user(shared: Service, tenant: Tenant) -> None:
+    body = {"filename": "a.txt", "content": "By the admin."}
+    acting = {"Cabinet-User": tenant.id}
+    document = ok(await shared.call("POST", "/documents", json=body, headers=acting), 202)
+    assert ok(await tenant.get("/documents"))["data"][0]["id"] == document["id"]
