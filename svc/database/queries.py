@@ -217,7 +217,9 @@ async def _check(connection: Any, statement: Statement) -> None:
             raise translated from error
         # The server counts the characters of the file up to the fault.
         line = statement.text.count("\n", 0, int(getattr(error, "position", None) or 0)) + 1
-        raise StartupError(f"{statement.path}:{line}: does not prepare: {error}") from error
+        # A hint is a second line of the server's message; here each file has one.
+        message = " ".join(str(error).splitlines())
+        raise StartupError(f"{statement.path}:{line}: does not prepare: {message}") from error
     found = [_server_name(type_) for type_ in prepared.get_parameters()]
     declared = [parameter.type for parameter in statement.parameters]
     if found != declared:

@@ -1,0 +1,170 @@
+"""Rules for one statement that the schema does not take part in: what it returns, how much, and how it pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pglast.enums import SubLinkType
+
+from svc.database.statements import Statement, server_type
+from tests.sql.tree import alias_of, ast, children, column, function_name, location_of, uncast, walk
+
+# (location, message)
+Found = Iterator[tuple[int, str]]
+
+_KINDS = {
+    "copy": (ast.CopyStmt,),
+    "ddl": (ast.CreateStmt, ast.IndexStmt, ast.CreatedbStmt),
+}
+_QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
+_MOST_ROWS = 10_000
+# They gather any number of rows into one value.
+_COLLECTING = {
+    "array_agg", "json_agg", "json_agg_strict", "json_arrayagg", "json_object_agg", "json_objectagg", "jsonb_agg",
+    "jsonb_agg_strict", "jsonb_object_agg", "string_agg", "xmlagg",
+}  # fmt: skip
+# They reach past the text of the statement, or change the session that the next request uses.
+_FORBIDDEN_FUNCTIONS = {
+    "set_config": "it changes the session, which the next request uses",
+    "pg_advisory_lock": "it holds a lock until the session ends, and a session of the pool does not end",
+    "nextval": "ids are UUIDs; a sequence cannot be distributed",
+    "query_to_xml": "it runs SQL that nobody can read here",
+    "query_to_xml_and_xmlschema": "it runs SQL that nobody can read here",
+    "table_to_xml": "it reads a table that nobody can see here",
+    "cursor_to_xml": "it reads a table that nobody can see here",
+    "schema_to_xml": "it reads tables that nobody can see here",
+    "database_to_xml": "it reads tables that nobody can see here",
+    "dblink": "it runs SQL that nobody can read here",
+    "dblink_exec": "it runs SQL that nobody can read here",
+    "pg_read_file": "it reads the server's files",
+    "lo_get": "it reads large objects, which belong to nobody",
+}
+
+
+def kind_faults(statement: Statement, nodes: list[Any]) -> Found:
+    """One statement a file, of the kind that its shape says."""
+    if len(nodes) != 1:
+        yield 0, f"one statement a file; here are {len(nodes)}"
+        return
+    if not isinstance(nodes[0], _KINDS.get(statement.shape, _QUERIES)):
+        yield 0, f"a :{statement.shape} file cannot hold a {type(nodes[0]).__name__}"
+    for select in _all(nodes[0], ast.SelectStmt):
+        if select.intoClause is not None:
+            yield location_of(select), "SELECT INTO makes a table"
+
+
+def function_faults(statement: Statement, node: Any, allowed: dict[str, str]) -> Found:
+    """No function that reaches past the text of the statement; `allowed` names a file's exception."""
+    for call in _all(node, ast.FuncCall):
+        name = function_name(call)
+        if name in _FORBIDDEN_FUNCTIONS and allowed.get(statement.name) != name:
+            yield location_of(call), f"{name}() is forbidden: {_FORBIDDEN_FUNCTIONS[name]}"
+
+
+def parameter_faults(statement: Statement, node: Any) -> Found:
+    """Every parameter stands under a cast to the type that the header says, so that no plan hangs on a guess."""
+    types = {number: parameter.type for number, parameter in enumerate(statement.parameters, start=1)}
+    cast = {}
+    for part in _all(node, ast.TypeCast):
+        if isinstance(part.arg, ast.ParamRef):
+            cast[id(part.arg)] = _type_name(part.typeName)
+    for reference in _all(node, ast.ParamRef):
+        said, seen = types.get(reference.number), cast.get(id(reference))
+        if said is None:
+            yield location_of(reference), f"${reference.number} is not in the header"
+        elif seen != said:
+            yield location_of(reference), f"${reference.number} stands without a cast to {said}"
+
+
+def star_faults(node: Any) -> Found:
+    """Columns are listed: no `*`, no whole row."""
+    for reference in _all(node, ast.ColumnRef):
+        if any(isinstance(part, ast.A_Star) for part in reference.fields):
+            yield location_of(reference), "columns are listed, never *"
+    for level in _all(node, *_QUERIES):
+        rows = {alias_of(part) for part in _sources(level)}
+        for reference in _own(level, ast.ColumnRef):
+            named = column(reference)
+            if named is not None and named[0] is None and named[1] in rows:
+                yield location_of(reference), f"{named[1]} is a whole row; list its columns"
+    for insert in _all(node, ast.InsertStmt):
+        if not insert.cols:
+            yield location_of(insert), "the columns of an INSERT are listed"
+
+
+def limit_faults(statement: Statement, node: Any) -> Found:
+    """A list ends: LIMIT on the outermost query and on what is gathered into one value, or a `bound:` that says why."""
+    if not statement.bound:
+        if statement.shape == "many" and not _is_limited(node):
+            yield 0, "a :many statement has a LIMIT, or a line `-- bound: what limits it`"
+        yield from _gathering_faults(node)
+    for select in _all(node, ast.SelectStmt):
+        if select.limitOffset is not None:
+            yield location_of(select.limitOffset), "no OFFSET: it reads what it skips; page by the last key"
+        if select.limitCount is not None:
+            if not select.sortClause:
+                yield location_of(select.limitCount), "a LIMIT without ORDER BY takes any rows"
+            yield from _count_faults(statement, select.limitCount)
+
+
+def _count_faults(statement: Statement, node: Any) -> Found:
+    value = uncast(node)
+    if isinstance(value, ast.ParamRef):
+        if value.number > len(statement.parameters) or statement.parameters[value.number - 1].type != "int4":
+            yield location_of(node), "the parameter of a LIMIT is an int"
+    elif not isinstance(value, ast.A_Const) or not isinstance(value.val, ast.Integer):
+        yield location_of(node), "a LIMIT is a parameter or a number"
+    elif value.val.ival > _MOST_ROWS:
+        yield location_of(node), f"a LIMIT of over {_MOST_ROWS} rows is none"
+
+
+def _gathering_faults(node: Any) -> Found:
+    for link in _all(node, ast.SubLink):
+        if link.subLinkType == SubLinkType.ARRAY_SUBLINK and not _is_limited(link.subselect):
+            yield location_of(link), "what array() gathers has a LIMIT"
+    limited = {str(part.ctename) for part in _all(node, ast.CommonTableExpr) if _is_limited(part.ctequery)}
+    for select in _all(node, ast.SelectStmt):
+        calls = [call for call in _own(select, ast.FuncCall) if function_name(call) in _COLLECTING]
+        if calls and not _reads_limited(select, limited):
+            yield location_of(calls[0]), f"what {function_name(calls[0])}() gathers comes from a query with LIMIT"
+
+
+def _reads_limited(select: Any, limited: set[str]) -> bool:
+    sources = list(_sources(select))
+    return bool(sources) and all(
+        _is_limited(part.subquery) if isinstance(part, ast.RangeSubselect) else part.relname in limited
+        for part in sources
+    )
+
+
+def _is_limited(node: Any) -> bool:
+    if not isinstance(node, ast.SelectStmt) or node.limitCount is None:
+        return False
+    return not (isinstance(node.limitCount, ast.A_Const) and node.limitCount.isnull)
+
+
+def _all(node: Any, *kinds: type) -> Iterator[Any]:
+    return (part for part in walk(node) if isinstance(part, kinds))
+
+
+def _own(level: Any, kind: type) -> Iterator[Any]:
+    """The nodes of one level of a statement, without the queries inside it."""
+    for child in children(level):
+        if isinstance(child, kind):
+            yield child
+        if not isinstance(child, _QUERIES):
+            yield from _own(child, kind)
+
+
+def _sources(level: Any) -> Iterator[Any]:
+    """The tables and queries in FROM of one level; functions are none."""
+    for child in children(level):
+        if isinstance(child, ast.RangeVar | ast.RangeSubselect):
+            yield child
+        elif isinstance(child, ast.JoinExpr):
+            yield from _sources(child)
+
+
+def _type_name(node: Any) -> str:
+    return server_type(str(node.names[-1].sval)) + ("[]" if node.arrayBounds else "")

@@ -1,0 +1,136 @@
+"""Every rule of `sql/` and `migrations/` that can be proved without a server: run by `make check` and by the tests.
+
+The exceptions stand here, each with its reason. A statement's own reason is in its header; here it is counted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from svc.database.statements import Statement, read_statement
+from svc.errors import StartupError
+from tests.sql.bounds import function_faults, kind_faults, limit_faults, parameter_faults, star_faults
+from tests.sql.migrations import check_migrations
+from tests.sql.tables import Tables, read_tables, schema_files
+from tests.sql.tenancy import Proof
+from tests.sql.tree import Fault, SqlSyntaxError, line_of, parse, walk
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Statements that touch tenant tables and bind no tenant; each says why in its line `-- tenant:`.
+WITHOUT_TENANT = {
+    "ingest/claim",
+    "ingest/next_due",
+    "keys/authenticate",
+    "server/health",
+    "users/create",
+    "users/list",
+}
+# Lists without a LIMIT; each says in its line `-- bound:` what limits it.
+WITHOUT_LIMIT = {
+    "ingest/chunk_ids",
+    "messages/append",
+    "server/applied_migrations",
+    "server/table_columns",
+}
+FUNCTION_EXCEPTIONS = {
+    # Its session is the migration's own and ends with it.
+    "server/lock_migrations": "pg_advisory_lock",
+}
+KEY_EXCEPTIONS = {
+    "users_email_key": "an address is unique among all tenants",
+    "api_keys_key_hash_key": "the key is what tells the tenant",
+    "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
+    "chunk_vectors_embedding_idx": "HNSW cannot lead with a tenant; its scan goes on until enough rows are found",
+}
+
+
+def check_sql(root: Path = ROOT) -> list[Fault]:
+    """Every fault of `sql/` below `root`."""
+    folder = root / "sql"
+    tables = read_tables(schema_files(root))
+    faults, names = list(_stray_files(folder)), set()
+    for path in sorted(folder.glob("*/*.sql")):
+        try:
+            statement = read_statement(path, folder)
+        except StartupError as error:
+            faults.append(Fault(path, 1, error.detail))
+            continue
+        names.add(statement.name)
+        faults += check_statement(statement, tables)
+    for name in (WITHOUT_TENANT | WITHOUT_LIMIT | set(FUNCTION_EXCEPTIONS)) - names:
+        faults.append(Fault(folder, 0, f"there is an exception for {name}, but no such file"))
+    return faults
+
+
+def check_statement(statement: Statement, tables: Tables) -> list[Fault]:
+    """Every fault of one file."""
+    try:
+        nodes = parse(statement.text)
+    except SqlSyntaxError as error:
+        return [Fault(statement.path, error.line, error.message)]
+    found = list(kind_faults(statement, nodes))
+    if not found:
+        found += _query_faults(statement, nodes[0], tables)
+    return [Fault(statement.path, line_of(statement.text, location), message) for location, message in found]
+
+
+def _query_faults(statement: Statement, node: object, tables: Tables) -> Iterator[tuple[int, str]]:
+    if statement.shape == "ddl":
+        return
+    yield from function_faults(statement, node, FUNCTION_EXCEPTIONS)
+    yield from star_faults(node)
+    yield from limit_faults(statement, node)
+    yield from _exception_faults(statement, node, tables)
+    if statement.shape != "copy":
+        yield from parameter_faults(statement, node)
+    if statement.name not in WITHOUT_TENANT:
+        yield from tenancy_faults(statement, node, tables)
+
+
+def tenancy_faults(statement: Statement, node: object, tables: Tables) -> list[tuple[int, str]]:
+    """Where a statement could touch another tenant's row."""
+    numbers = [number for number, parameter in enumerate(statement.parameters, 1) if parameter.name == "user_id"]
+    proof = Proof(tables, numbers[0] if numbers else None)
+    proof.check(node)
+    if numbers and statement.parameters[numbers[0] - 1].type != "uuid":
+        proof.faults.append((0, "user_id is a uuid"))
+    return proof.faults
+
+
+def _exception_faults(statement: Statement, node: object, tables: Tables) -> Iterator[tuple[int, str]]:
+    touched = {getattr(part, "relname", None) for part in walk(node)} & tables.tenant_tables
+    if bool(statement.tenant) != (statement.name in WITHOUT_TENANT):
+        yield 0, "a line `-- tenant:` and a place in the list WITHOUT_TENANT of tests/sql/checker.py go together"
+    if statement.tenant and not touched:
+        yield 0, "it touches no tenant's table, so it needs no line `-- tenant:`"
+    if bool(statement.bound) != (statement.name in WITHOUT_LIMIT):
+        yield 0, "a line `-- bound:` and a place in the list WITHOUT_LIMIT of tests/sql/checker.py go together"
+
+
+def _stray_files(folder: Path) -> Iterator[Fault]:
+    for path in sorted(folder.rglob("*")):
+        is_statement = path.suffix == ".sql" and path.parent.parent == folder
+        if path.is_file() and not is_statement and path != folder / "README.md":
+            yield Fault(path, 1, "sql/ holds folder/name.sql and README.md; nobody would load this")
+
+
+def check_all(root: Path = ROOT) -> list[Fault]:
+    """Every fault of the SQL below `root`."""
+    migrations = check_migrations(root, KEY_EXCEPTIONS)
+    # Without a readable schema nothing can be said of the statements.
+    return sorted(migrations or check_sql(root))
+
+
+def main() -> None:
+    """Print every fault; exit code 1 when there is one."""
+    faults = check_all()
+    for fault in faults:
+        print(fault)
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Statements that a test writes, and the schema that they are checked against."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from svc.database.statements import Statement, load_statements, read_statement
+from tests.sql.checker import ROOT
+from tests.sql.tables import Tables, read_tables, schema_files
+
+# Collected once, so that each file is a test of its own.
+STATEMENTS = load_statements(ROOT / "sql")
+Write = Callable[[str], Statement]
+
+
+@pytest.fixture(scope="session")
+def tables() -> Tables:
+    """The tables of the schema."""
+    return read_tables(schema_files(ROOT))
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a statement to the file that its first line names, and read it back."""
+
+    def write_statement(text: str) -> Statement:
+        named = re.match(r"-- (\w+/\w+) ", text)
+        path = tmp_path / "sql" / f"{named[1] if named else 'documents/planted'}.sql"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return read_statement(path, tmp_path / "sql")
+
+    return write_statement

@@ -1,0 +1,125 @@
+"""Rules for `migrations/` and for the keys of the schema: the first two walls, and what a distributed table refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pglast.enums import ConstrType
+
+from tests.sql.tables import Key, Tables, read_tables, schema_files
+from tests.sql.tree import Fault, SqlSyntaxError, ast, line_of, location_of, parse, walk
+
+_NAME = re.compile(r"^(?P<number>\d{4})\.(?P<name>[a-z0-9_]+?)(?P<rollback>\.rollback)?\.sql$")
+_FORBIDDEN = {
+    ast.CreateTrigStmt: "no triggers: a distributed table refuses them, and nobody sees them in a statement",
+    ast.CreateSeqStmt: "no sequences: ids are made by uuidv7() on any node",
+    ast.RuleStmt: "no rules: they rewrite statements behind the reader's back",
+    ast.ViewStmt: "no views: a statement names the tables that it reads",
+    ast.TransactionStmt: "no BEGIN and COMMIT: a migration is one transaction already",
+    ast.VariableSetStmt: "no SET: what a migration leaves set, the next one inherits",
+}
+_SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"}
+
+
+def check_migrations(root: Path, exceptions: Mapping[str, str]) -> list[Fault]:
+    """All faults of `migrations/` and of the schema's keys; `exceptions` need not begin with the tenant."""
+    folder = root / "migrations"
+    faults = list(_name_faults(folder))
+    for path in sorted(folder.glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        try:
+            nodes = parse(text)
+        except SqlSyntaxError as error:
+            faults.append(Fault(path, error.line, error.message))
+            continue
+        faults += [Fault(path, line_of(text, location), message) for location, message in _statement_faults(nodes)]
+        if not path.name.endswith(".rollback.sql"):
+            faults += list(_header_faults(path, text, folder))
+    if not faults:
+        faults += check_keys(read_tables(schema_files(root)), exceptions)
+    return faults
+
+
+def check_keys(tables: Tables, exceptions: Mapping[str, str]) -> list[Fault]:
+    """Walls one and two: keys and indexes of tenant tables begin with the tenant, references carry it across."""
+    faults = []
+    for key in tables.keys:
+        message = _key_fault(key, tables)
+        if message and key.name not in exceptions:
+            faults.append(Fault(key.path, key.line, message))
+    needless = set(exceptions) - {key.name for key in tables.keys if _key_fault(key, tables)}
+    faults += [Fault(Path("migrations"), 0, f"the exception for {name} is needed no more") for name in needless]
+    for table in tables.tenant_tables - {"users"}:
+        if not any(key.table == table and key.kind == "primary key" for key in tables.keys):
+            faults.append(Fault(Path("migrations"), 0, f"{table} has no primary key"))
+    return faults
+
+
+def _key_fault(key: Key, tables: Tables) -> str | None:
+    tenant_column = tables.tenant_column(key.table)
+    if tenant_column is None:
+        return None
+    if key.columns[0] != tenant_column:
+        return f"{key.kind} {key.name} of {key.table} begins with {key.columns[0]}, not with {tenant_column}"
+    if key.references is not None:
+        table, columns = key.references
+        if not columns or columns[0] != tables.tenant_column(table):
+            return f"{key.kind} {key.name} does not take the tenant across to {table}"
+    return None
+
+
+def _name_faults(folder: Path) -> Iterator[Fault]:
+    names = sorted(path.name for path in folder.iterdir())
+    for name in names:
+        match = _NAME.match(name)
+        if match is None:
+            yield Fault(
+                folder / name, 1, "a migration is named 0001.what_it_is.sql, its way back 0001.what_it_is.rollback.sql"
+            )
+        elif match["rollback"] and name.replace(".rollback.", ".") not in names:
+            yield Fault(folder / name, 1, "there is no migration that this takes back")
+        elif not match["rollback"] and name.replace(".sql", ".rollback.sql") not in names:
+            yield Fault(folder / name, 1, f"there is no way back: {name.replace('.sql', '.rollback.sql')} is missing")
+    numbers = [int(name[:4]) for name in names if _NAME.match(name) and ".rollback." not in name]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield Fault(folder, 1, f"the numbers of the migrations are {numbers}; they count from 1 without a gap")
+
+
+def _header_faults(path: Path, text: str, folder: Path) -> Iterator[Fault]:
+    header = [line for line in text.splitlines() if line.startswith("--")]
+    if not header or not header[0].startswith("-- Why: "):
+        yield Fault(path, 1, "the first line reads: -- Why: what this is for")
+    if not any(line.startswith("-- Lock: ") for line in header):
+        yield Fault(path, 1, "a line reads: -- Lock: which locks it takes, and for how long")
+    steps = sorted(p.name.removesuffix(".sql") for p in folder.glob("*.sql") if ".rollback." not in p.name)
+    position = steps.index(path.name.removesuffix(".sql"))
+    if position and f"-- depends: {steps[position - 1]}" not in header:
+        yield Fault(path, 1, f"a line reads: -- depends: {steps[position - 1]}")
+
+
+def _statement_faults(nodes: list[Any]) -> Iterator[tuple[int, str]]:
+    for node in walk(tuple(nodes)):
+        for kind, message in _FORBIDDEN.items():
+            if isinstance(node, kind):
+                yield location_of(node), message
+        if isinstance(node, ast.TypeName) and node.names and node.names[-1].sval in _SERIAL:
+            yield location_of(node), _FORBIDDEN[ast.CreateSeqStmt]
+        if isinstance(node, ast.Constraint):
+            yield from _constraint_faults(node)
+        if isinstance(node, ast.DoStmt) and re.search(r"\btrigger\b|\bsequence\b", _body(node), re.IGNORECASE):
+            yield location_of(node), "a DO block makes no trigger and no sequence"
+
+
+def _constraint_faults(node: Any) -> Iterator[tuple[int, str]]:
+    if node.contype == ConstrType.CONSTR_IDENTITY:
+        yield location_of(node), _FORBIDDEN[ast.CreateSeqStmt]
+    # A letter for each action; "a" is NO ACTION.
+    if node.contype == ConstrType.CONSTR_FOREIGN and node.fk_upd_action not in (None, "", "a"):
+        yield location_of(node), "no ON UPDATE: a tenant's rows move by copy and delete"
+
+
+def _body(node: Any) -> str:
+    return " ".join(str(part.arg.sval) for part in node.args or () if part.defname == "as")

@@ -1,0 +1,107 @@
+"""The header's grammar: every file follows it, and a file that does not is refused with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svc.database.statements import Column, Parameter, Statement, read_statement
+from svc.errors import StartupError
+from tests.sql.conftest import STATEMENTS, Write
+
+GOOD = """\
+-- documents/planted :many
+-- A user's documents, for a test.
+-- And a second line of intent.
+-- $1 user_id  uuid    the tenant
+-- $2 statuses text[]  of these
+-- $3 max_rows int
+-- returns: id uuid, names text[],
+--   progress real
+-- index: documents_pkey
+select
+    d.id,
+    d.names,
+    d.progress
+from documents as d;
+"""
+
+
+def test_a_header_is_read_whole(write: Write) -> None:
+    statement = write(GOOD)
+
+    assert statement.name == "documents/planted"
+    assert statement.shape == "many"
+    assert statement.intent == "A user's documents, for a test. And a second line of intent."
+    assert statement.parameters == (
+        Parameter("user_id", "uuid", "the tenant"), Parameter("statuses", "text[]", "of these"),
+        Parameter("max_rows", "int4"),
+    )  # fmt: skip
+    assert statement.columns == (Column("id", "uuid"), Column("names", "text[]"), Column("progress", "float4"))
+    assert statement.index == "documents_pkey"
+    assert statement.body.startswith("select\n")
+    assert statement.text == GOOD, "the server receives the header too"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "message"),
+    [
+        ("-- documents/planted :many\n", "", 1, "the first line reads"),
+        (":many", ":rows", 1, ":rows is none of :one, :many"),
+        ("-- $2 statuses", "-- $3 statuses", 5, "parameter $3 stands where $2 should"),
+        ("-- $2 statuses text[]", "-- $2 Statuses text[]", 5, "a parameter reads"),
+        ("-- $3 max_rows int", "-- $3 max_rows", 6, "a parameter reads"),
+        ("returns: id uuid", "returns: id", 1, "returns: reads: name type"),
+        ("-- returns: id", "-- retuns: id", 7, "retuns: is none of"),
+        ("-- index: documents_pkey", "-- index: a\n-- index: b", 10, "index: stands here twice"),
+        ("-- index: documents_pkey", "-- as it comes", 9, "neither a parameter nor"),
+        ("from documents", "    -- all of them\nfrom documents", 14, "comments stand in the header only"),
+        (
+            "-- A user's documents, for a test.\n-- And a second line of intent.\n",
+            "", 2, "a line of intent",
+        ),
+    ],
+)  # fmt: skip
+def test_a_header_that_breaks_the_grammar_is_refused_with_file_and_line(
+    write: Write, tmp_path: Path, good: str, bad: str, line: int, message: str
+) -> None:
+    assert good in GOOD
+
+    with pytest.raises(StartupError) as refused:
+        write(GOOD.replace(good, bad))
+
+    assert refused.value.detail.startswith(f"{tmp_path}/sql/documents/planted.sql:{line}: ")
+    assert message in refused.value.detail
+
+
+def test_a_file_is_named_as_its_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "documents" / "other.sql"
+    path.parent.mkdir()
+    path.write_text(GOOD)
+
+    with pytest.raises(StartupError, match=r"the header says documents/planted, the path says documents/other"):
+        read_statement(path, tmp_path)
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "documents" / "planted.sql"
+    path.parent.mkdir()
+    path.touch()
+
+    with pytest.raises(StartupError, match=r"planted\.sql:1: the first line reads"):
+        read_statement(path, tmp_path)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=lambda statement: statement.name)
+def test_every_file_tells_a_reader_what_it_is_for(statement: Statement) -> None:
+    assert len(statement.intent.split()) >= 4
+    assert statement.intent.endswith(".")
+    assert statement.text.endswith(";\n")
+    returns_rows = statement.shape in ("one", "many", "value")
+    assert returns_rows == bool(statement.columns), "what comes out is in the header, and only where it is used"
+    if statement.shape == "value":
+        assert len(statement.columns) == 1
+    for parameter in statement.parameters:
+        if parameter.name == "user_id" and statement.name != "users/list":
+            assert parameter.comment == "the tenant"

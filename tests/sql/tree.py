@@ -1,0 +1,132 @@
+"""Reading SQL with PostgreSQL's own parser: the tree, its nodes, and where they stand in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pglast.ast
+from pglast import parse_sql
+from pglast.enums import A_Expr_Kind, BoolExprType
+from pglast.parser import ParseError
+
+# By its types every attribute of a node may be None; the grammar knows better, so they are not used.
+ast: Any = pglast.ast
+
+# A number stands for `:dimensions` while a file is parsed, with as many characters, so that places stay right.
+_DIMENSIONS = str(10 ** (len(":dimensions") - 1))
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """A rule that a file breaks, written for the person who will change the file."""
+
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+class SqlSyntaxError(Exception):
+    """PostgreSQL cannot parse the text; `line` is where it gave up."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def parse(text: str) -> list[Any]:
+    """The statements of a text.
+
+    Raises:
+        SqlSyntaxError: it is not SQL.
+    """
+    try:
+        return [raw.stmt for raw in parse_sql(text.replace(":dimensions", _DIMENSIONS))]
+    except ParseError as error:
+        location = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else 0
+        raise SqlSyntaxError(str(error.args[0]), line_of(text, location)) from error
+
+
+def line_of(text: str, location: int | None) -> int:
+    """The line, from 1, on which a character of the text stands."""
+    return text.count("\n", 0, max(0, location or 0)) + 1
+
+
+def location_of(node: Any) -> int:
+    """Where a node begins, or the first of its parts that knows."""
+    own = getattr(node, "location", None)
+    if isinstance(own, int) and own >= 0:
+        return own
+    return next((location_of(child) for child in children(node)), 0)
+
+
+def children(node: Any) -> Iterator[Any]:
+    """The nodes directly below one, in the order of the grammar; lists are looked through."""
+    if isinstance(node, ast.Node):
+        for name in node:
+            yield from _nodes(getattr(node, name))
+
+
+def _nodes(value: Any) -> Iterator[Any]:
+    if isinstance(value, ast.Node):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _nodes(item)
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """A node and everything below it."""
+    for start in _nodes(node):
+        yield start
+        for child in children(start):
+            yield from walk(child)
+
+
+def column(node: Any) -> tuple[str | None, str] | None:
+    """Relation (None where it is not said) and name of a column reference; None for anything else."""
+    if not isinstance(node, ast.ColumnRef) or not all(isinstance(part, ast.String) for part in node.fields):
+        return None
+    names = [part.sval for part in node.fields]
+    return (None, names[0]) if len(names) == 1 else (names[-2], names[-1])
+
+
+def uncast(node: Any) -> Any:
+    """What stands under the casts."""
+    while isinstance(node, ast.TypeCast):
+        node = node.arg
+    return node
+
+
+def conjuncts(node: Any) -> list[Any]:
+    """The conditions that must all hold for the whole to hold."""
+    if node is None:
+        return []
+    if isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.AND_EXPR:
+        return [part for argument in node.args for part in conjuncts(argument)]
+    return [node]
+
+
+def equality(node: Any) -> tuple[Any, Any] | None:
+    """Both sides of `a = b`; None for anything else, `a = any (b)` and `a is not distinct from b` too."""
+    if isinstance(node, ast.A_Expr) and node.kind == A_Expr_Kind.AEXPR_OP and [n.sval for n in node.name] == ["="]:
+        return node.lexpr, node.rexpr
+    return None
+
+
+def alias_of(node: Any) -> str | None:
+    """The name by which a relation is referred to."""
+    if getattr(node, "alias", None) is not None:
+        return str(node.alias.aliasname)
+    return str(node.relname) if isinstance(node, ast.RangeVar) else None
+
+
+def function_name(node: Any) -> str:
+    """The name of a function without its schema."""
+    return str(node.funcname[-1].sval)
