@@ -21,6 +21,7 @@ from svc.settings import Settings
 
 # The first byte of a binary jsonb value is the version of its format, 1 since PostgreSQL 9.4.
 _JSONB_VERSION = b"\x01"
+CLOSE_TIMEOUT_S = 5.0
 
 
 class Pool:
@@ -64,9 +65,9 @@ class Pool:
         metrics.pool_connections.labels("limit").set(self._pool.get_max_size())
 
     async def close(self) -> None:
-        """Close every connection, those in use after at most five seconds."""
+        """Close every connection, those in use after at most `CLOSE_TIMEOUT_S`."""
         try:
-            await asyncio.wait_for(self._pool.close(), timeout=5)
+            await asyncio.wait_for(self._pool.close(), timeout=CLOSE_TIMEOUT_S)
         except TimeoutError:
             self._pool.terminate()
 

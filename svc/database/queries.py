@@ -150,23 +150,18 @@ class Database(Queries):
         """
         faults = []
         async with self.pool.connection() as connection:
+            # On this one connection throughout: a second would never come where the pool has but one.
+            transaction = Transaction(self.statements, connection)
             for statement in self.statements.values():
                 try:
                     if statement.shape == "copy":
-                        await self._check_copy(statement)
+                        await _check_copy(transaction, statement)
                     elif statement.shape != "ddl":
                         await _check(connection, statement)
                 except StartupError as fault:
                     faults.append(fault.detail)
         if faults:
             raise StartupError("\n".join(faults))
-
-    async def _check_copy(self, statement: Statement) -> None:
-        """A COPY cannot be prepared: its header is compared with the columns of the table."""
-        table, columns = statement.copy_target
-        types = {row["name"]: row["type"] for row in await self.many("server/table_columns", table_name=table)}
-        found = [Column(column, types.get(column, "(no such column)")) for column in columns]
-        _compare(statement, "column", [Column(p.name, p.type) for p in statement.parameters], found)
 
     async def close(self) -> None:
         """Close the pool."""
@@ -229,6 +224,14 @@ async def _check(connection: Any, statement: Statement) -> None:
         return
     columns = [Column(attribute.name, _server_name(attribute.type)) for attribute in prepared.get_attributes()]
     _compare(statement, "column", statement.columns, columns)
+
+
+async def _check_copy(queries: Queries, statement: Statement) -> None:
+    """A COPY cannot be prepared: its header is compared with the columns of the table."""
+    table, columns = statement.copy_target
+    types = {row["name"]: row["type"] for row in await queries.many("server/table_columns", table_name=table)}
+    found = [Column(column, types.get(column, "(no such column)")) for column in columns]
+    _compare(statement, "column", [Column(p.name, p.type) for p in statement.parameters], found)
 
 
 def _compare(statement: Statement, what: str, declared: Sequence[Column], found: Sequence[Column]) -> None:

@@ -1,0 +1,78 @@
+"""Rows, statements of a test's own, and a second connection to look from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from svc.database.embedded import EmbeddedServer
+from svc.database.queries import Database
+from svc.database.statements import read_statement
+from tests.conftest import database_url_of
+
+Plant = Callable[[str, str], Database]
+
+_numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture
+async def observer(database_url: str) -> AsyncIterator[Any]:
+    """A connection of the test's own to the same database."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest_asyncio.fixture
+async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
+    """URL of a database without a schema."""
+    name = f"empty_{next(_numbers)}"
+    connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
+    try:
+        await connection.execute(f"create database {name} template template0")
+        yield database_url_of(server.url, name)
+        await connection.execute(f"drop database {name} with (force)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def plant(database: Database, tmp_path: Path) -> Plant:
+    """Add a file to `sql/` for this test: the name and the text below it; the module that knows it too."""
+
+    def add(title: str, text: str) -> Database:
+        name = title.split(" ")[0]
+        path = tmp_path / f"{name}.sql"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"-- {title}\n-- A statement for a test.\n{text}\n")
+        return Database({**database.statements, name: read_statement(path, tmp_path)}, database.pool)
+
+    return add
+
+
+async def make_user(database: Database, email: str = "ada@example.org") -> UUID:
+    """A user's id."""
+    row = await database.one(
+        "users/create", email=email, name=None, plan="free", preferences={}, key_prefix="cab_test",
+        key_hash=email.encode().ljust(32, b"\0"),
+    )  # fmt: skip
+    assert row is not None
+    return UUID(str(row["id"]))
+
+
+async def make_document(database: Database, user_id: UUID, filename: str = "notes.txt") -> UUID:
+    """A document's id; its job is in the queue."""
+    row = await database.one(
+        "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text"
+    )
+    assert row is not None
+    return UUID(str(row["id"]))

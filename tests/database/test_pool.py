@@ -1,0 +1,197 @@
+"""The pool when things go wrong: none free, a backend killed, a task cancelled, a database that is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from svc import metrics
+from svc.database.embedded import EmbeddedServer
+from svc.database.queries import Database, open_database
+from svc.errors import DatabaseUnavailableError, StartupError
+from svc.settings import Settings
+from tests.conftest import database_url_of, test_settings
+from tests.database.conftest import Plant, make_user
+
+ANYBODY = {"user_id": uuid4()}
+
+
+async def test_when_every_connection_is_busy_the_caller_is_told_in_time(database_url: str) -> None:
+    database = await open_database(test_settings(pool_size=1, acquire_timeout_s=0.2), database_url)
+    try:
+        async with database.transaction():
+            started = time.monotonic()
+            with pytest.raises(DatabaseUnavailableError, match="stayed busy") as refused:
+                await database.one("users/get", **ANYBODY)
+            assert 0.15 < time.monotonic() - started < 1
+            assert refused.value.retry_after_s
+        assert await database.one("users/get", **ANYBODY) is None, "and it works again once one is free"
+    finally:
+        await database.close()
+
+
+async def test_waiting_callers_are_served_as_connections_come_free(database_url: str) -> None:
+    database = await open_database(test_settings(pool_size=2), database_url)
+    try:
+        assert await asyncio.gather(*(database.one("users/get", **ANYBODY) for _ in range(50))) == [None] * 50
+        database.pool.observe()
+        busy, limit = (metrics.pool_connections.labels(state)._value.get() for state in ("busy", "limit"))
+        assert (busy, limit) == (0, 2)
+    finally:
+        await database.close()
+
+
+async def terminate(observer: Any, where: str) -> int:
+    """Kill the service's backends; how many."""
+    return len(
+        await observer.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            f"where application_name = 'cabinet' and datname = current_database() and {where}"
+        )
+    )
+
+
+async def test_a_backend_killed_in_mid_statement_is_a_503_and_the_next_call_works(
+    plant: Plant, database: Database, observer: Any
+) -> None:
+    planted = plant("users/slow :value", "-- returns: slept void\nselect pg_sleep(30) as slept;")
+    task = asyncio.create_task(planted.value("users/slow"))
+    while not await terminate(observer, "wait_event = 'PgSleep'"):
+        await asyncio.sleep(0.01)
+
+    with pytest.raises(DatabaseUnavailableError, match="does not answer now") as refused:
+        await task
+
+    assert refused.value.retry_after_s
+    assert await database.one("users/get", **ANYBODY) is None
+
+
+async def test_a_backend_killed_in_a_transaction_undoes_it(database: Database, observer: Any) -> None:
+    with pytest.raises(DatabaseUnavailableError):
+        async with database.transaction() as transaction:
+            await make_user(transaction)  # type: ignore[arg-type]
+            assert await terminate(observer, "state = 'idle in transaction'") == 1
+            await transaction.one("users/get", **ANYBODY)
+
+    assert await database.many("users/list", after=None, max_rows=1) == []
+
+
+async def test_connections_killed_while_idle_are_replaced(database: Database, observer: Any) -> None:
+    await asyncio.gather(*(database.one("users/get", **ANYBODY) for _ in range(5)))
+    assert await terminate(observer, "state = 'idle'") >= 1
+    # The end of a connection reaches this process a moment later.
+    await asyncio.sleep(0.1)
+
+    for _ in range(10):
+        assert await database.one("users/get", **ANYBODY) is None
+
+
+async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, observer: Any) -> None:
+    """asyncpg's own reset is off, so nothing else would end what a cancelled task began."""
+    seed = random.randrange(10**6)
+    generator = random.Random(seed)
+
+    async def work(number: int) -> None:
+        async with database.transaction() as transaction:
+            await make_user(transaction, f"{number}@example.org")  # type: ignore[arg-type]
+            await transaction.one("users/get", **ANYBODY)
+
+    committed = 0
+    for number in range(60):
+        task = asyncio.create_task(work(number))
+        await asyncio.sleep(generator.random() * 0.004)
+        task.cancel()
+        [outcome] = await asyncio.gather(task, return_exceptions=True)
+        committed += outcome is None
+        assert isinstance(outcome, asyncio.CancelledError | None), f"{outcome!r}, seed {seed}"
+
+    assert await observer.fetchval(
+        "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in%'"
+    ) == 0, f"seed {seed}"  # fmt: skip
+    # A task that is cancelled while its COMMIT is under way may have committed.
+    assert len(await database.many("users/list", after=None, max_rows=100)) >= committed
+    async with database.transaction() as transaction:
+        await make_user(transaction, "after@example.org")  # type: ignore[arg-type]
+    assert await observer.fetchval("select count(*) from users where email = 'after@example.org'") == 1
+
+
+async def test_every_connection_carries_the_settings_that_a_search_needs(plant: Plant) -> None:
+    wanted = {
+        "application_name": "cabinet", "plan_cache_mode": "force_custom_plan", "hnsw.iterative_scan": "strict_order",
+        "jit": "off", "TimeZone": "UTC", "idle_in_transaction_session_timeout": "1min",
+    }  # fmt: skip
+    planted = plant(
+        "users/setting :value", "-- $1 name text\n-- returns: s text\nselect current_setting($1::text) as s;"
+    )
+
+    found = {name: await planted.value("users/setting", name=name) for name in wanted}
+
+    assert found == wanted
+
+
+async def test_a_session_is_not_reset_between_callers(database: Database) -> None:
+    """What a connection is opened with must survive its release, without a statement for it each time."""
+    async with database.pool.connection() as connection:
+        await connection.execute("set application_name = 'kept'")
+    async with database.pool.connection() as connection:
+        assert await connection.fetchval("select current_setting('application_name')") == "kept"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://ada:geheim@127.0.0.1:1/x", "cannot be used"),
+        ("postgresql://ada:geheim@no-such-host.invalid/x", "cannot be used"),
+        ("postgresql://ada:geheim@/x?host=/nowhere", "cannot be used"),
+    ],
+)
+async def test_a_database_out_of_reach_stops_the_start_without_its_password(url: str, said: str) -> None:
+    with pytest.raises(StartupError) as refused:
+        await open_database(test_settings(connect_timeout_s=2), url)
+
+    assert said in refused.value.detail
+    assert "geheim" not in refused.value.detail
+
+
+async def test_a_database_that_does_not_exist_stops_the_start_by_name(
+    server: EmbeddedServer, settings: Settings
+) -> None:
+    with pytest.raises(StartupError, match="no_such_database"):
+        await open_database(settings, database_url_of(server.url, "no_such_database"))
+
+
+async def test_a_database_that_became_read_only_is_out_of_reach(database: Database, observer: Any) -> None:
+    """As after a failover, when the pool still holds connections to what is a standby now."""
+    name = await observer.fetchval("select current_database()")
+    await observer.execute(f"alter database {name} set default_transaction_read_only = on")
+    await terminate(observer, "state = 'idle'")
+    await asyncio.sleep(0.1)
+
+    with pytest.raises(DatabaseUnavailableError):
+        await make_user(database)
+
+
+async def test_close_does_not_wait_for_a_caller_for_ever(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("svc.database.pool.CLOSE_TIMEOUT_S", 0.2)
+    database = await open_database(test_settings(), database_url)
+    holding = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.pool.connection():
+            holding.set()
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(hold())
+    await holding.wait()
+    started = time.monotonic()
+    await database.close()
+    assert time.monotonic() - started < 2
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

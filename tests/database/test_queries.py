@@ -1,0 +1,310 @@
+"""Running statements by name on a real PostgreSQL: what comes back, what is refused, and what the DBA sees."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from pgvector import HalfVector
+
+from svc import metrics
+from svc.database.failures import ConstraintError
+from svc.database.queries import Database
+from svc.database.statistics import collect_statistics
+from svc.errors import InvalidRequestError, UnavailableError
+from tests.database.conftest import Plant, make_document, make_user
+
+
+async def test_one_gives_a_row_or_none(database: Database) -> None:
+    user_id = await make_user(database)
+
+    row = await database.one("users/get", user_id=user_id)
+
+    assert row is not None
+    assert row["email"] == "ada@example.org"
+    assert await database.one("users/get", user_id=uuid4()) is None
+
+
+async def test_many_gives_rows_in_the_order_of_the_statement(database: Database) -> None:
+    user_id = await make_user(database)
+    made = [await make_document(database, user_id, f"{number}.txt") for number in range(3)]
+
+    rows = await database.many("documents/list", user_id=user_id, after=None, max_rows=2)
+
+    assert [row["id"] for row in rows] == made[:0:-1]
+    rest = await database.many("documents/list", user_id=user_id, after=rows[-1]["id"], max_rows=2)
+    assert [row["id"] for row in rest] == made[:1]
+    assert list(await database.many("documents/list", user_id=uuid4(), after=None, max_rows=2)) == []
+
+
+async def test_value_gives_the_first_column_or_none(database: Database) -> None:
+    assert await database.value("ingest/next_due") is None
+    await make_document(database, await make_user(database))
+
+    assert await database.value("ingest/next_due") <= 0
+
+
+async def test_exec_counts_the_rows_that_it_changed(database: Database) -> None:
+    user_id = await make_user(database)
+    document_id = await make_document(database, user_id)
+
+    assert await database.exec("documents/delete", user_id=user_id, document_id=uuid4()) == 0
+    assert await database.exec("documents/delete", user_id=user_id, document_id=document_id) == 1
+
+
+async def test_copy_stores_every_row_with_its_vector(database: Database) -> None:
+    user_id = await make_user(database)
+    document_id = await make_document(database, user_id)
+    ids = [row["id"] for row in await database.many("ingest/chunk_ids", chunk_count=3)]
+    vectors = np.eye(3, 256, dtype=np.float16)
+
+    chunks = [(user_id, id_, document_id, n, f"chunk {n}", 2, {"page": n}) for n, id_ in enumerate(ids)]
+    assert await database.copy("ingest/write_chunks", rows=chunks) == 3
+    rows = [(user_id, id_, document_id, vector) for id_, vector in zip(ids, vectors, strict=True)]
+    assert await database.copy("ingest/write_vectors", rows=rows) == 3
+
+    stored = await database.many(
+        "chunks/list_by_document", user_id=user_id, document_id=document_id, after=-1, max_rows=10
+    )
+    assert [(row["id"], row["content"], row["metadata"]) for row in stored] == [
+        (ids[n], f"chunk {n}", {"page": n}) for n in range(3)
+    ]
+    found = await database.many(
+        "search/exact", user_id=user_id, embedding=vectors[1], metric="cosine", threshold=None, document_ids=None,
+        metadata=None, file_types=None, uploaded_after=None, uploaded_before=None, max_rows=1,
+    )  # fmt: skip
+    assert [(row["chunk_id"], row["similarity"]) for row in found] == [(ids[1], 1.0)]
+
+
+async def test_chunk_ids_rise(database: Database) -> None:
+    ids = [row["id"] for row in await database.many("ingest/chunk_ids", chunk_count=5000)]
+
+    assert len(set(ids)) == 5000
+    assert ids == sorted(ids)
+    assert {id_.version for id_ in ids} == {7}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "sql/users/get.sql takes ['user_id'], not []"),
+        ({"user_id": uuid4(), "name": "x"}, "takes ['user_id'], not ['name', 'user_id']"),
+        ({"id": uuid4()}, "takes ['user_id'], not ['id']"),
+    ],
+)
+async def test_missing_and_unknown_arguments_are_refused_before_the_database(
+    database: Database, arguments: dict[str, object], said: str
+) -> None:
+    with pytest.raises(TypeError) as refused:
+        await database.one("users/get", **arguments)
+
+    assert said in str(refused.value)
+
+
+async def test_a_statement_that_is_not_there_or_of_another_shape_is_refused(database: Database) -> None:
+    with pytest.raises(LookupError, match=r"there is no file sql/users/gone\.sql"):
+        await database.one("users/gone")
+    with pytest.raises(LookupError, match=r"sql/users/get\.sql is :one, called as :many"):
+        await database.many("users/get", user_id=uuid4())
+
+
+async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="in the middle"):
+        async with database.transaction() as transaction:
+            await make_user(transaction, "first@example.org")  # type: ignore[arg-type]
+            raise RuntimeError("in the middle")
+    assert await database.many("users/list", after=None, max_rows=10) == []
+
+    async with database.transaction() as transaction:
+        await make_user(transaction, "first@example.org")  # type: ignore[arg-type]
+        await make_user(transaction, "second@example.org")  # type: ignore[arg-type]
+        assert await database.many("users/list", after=None, max_rows=10) == [], "not before it is committed"
+    assert len(await database.many("users/list", after=None, max_rows=10)) == 2
+
+
+async def test_a_failed_statement_undoes_its_transaction_and_the_connection_serves_on(database: Database) -> None:
+    await make_user(database)
+
+    with pytest.raises(ConstraintError):
+        async with database.transaction() as transaction:
+            await make_user(transaction, "new@example.org")  # type: ignore[arg-type]
+            await make_user(transaction)  # type: ignore[arg-type]
+
+    assert [row["email"] for row in await database.many("users/list", after=None, max_rows=10)] == ["ada@example.org"]
+
+
+async def test_a_statement_of_several_parts_is_all_or_nothing(database: Database) -> None:
+    await make_user(database, "ada@example.org")
+
+    with pytest.raises(ConstraintError):
+        # Another address, but the same key: the user must not stay without one.
+        await database.one(
+            "users/create", email="other@example.org", name=None, plan="free", preferences={}, key_prefix="x",
+            key_hash=b"ada@example.org".ljust(32, b"\0"),
+        )  # fmt: skip
+
+    assert len(await database.many("users/list", after=None, max_rows=10)) == 1
+
+
+async def test_a_broken_rule_comes_back_with_its_name(database: Database) -> None:
+    user_id = await make_user(database)
+
+    with pytest.raises(ConstraintError) as twice:
+        await make_user(database, "ADA@example.org")
+    with pytest.raises(ConstraintError) as stranger:
+        await make_document(database, uuid4())
+    with pytest.raises(ConstraintError) as empty:
+        await make_document(database, user_id, "")
+    with pytest.raises(ConstraintError) as missing:
+        await database.one("keys/create", user_id=user_id, name=None, prefix=None, key_hash=b"x" * 32, expires_at=None)
+
+    assert [error.value.constraint for error in (twice, stranger, empty, missing)] == [
+        "users_email_key", "documents_user_id_fkey", "documents_filename_length", "prefix",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "preferences"),
+    [("null \0 byte", {}), ("lone \ud800 surrogate", {}), ("fine", {"a": "null \0 byte"}), (5, {})],
+)
+async def test_a_value_that_the_database_refuses_is_the_callers_fault(
+    database: Database, name: object, preferences: dict[str, str]
+) -> None:
+    with pytest.raises(InvalidRequestError):
+        await database.one(
+            "users/create", email="a@example.org", name=name, plan="free", preferences=preferences, key_prefix="x",
+            key_hash=b"x" * 32,
+        )  # fmt: skip
+
+    assert await database.many("users/list", after=None, max_rows=1) == []
+
+
+async def test_a_statement_stops_at_its_time_limit(database: Database, plant: Plant) -> None:
+    planted = plant("users/slow :value", "-- returns: slept void\nselect pg_sleep(30) as slept;")
+    async with database.pool.connection() as connection:
+        await connection.execute("set statement_timeout = '100ms'")
+
+    with pytest.raises(UnavailableError, match="took longer") as refused:
+        await planted.value("users/slow")
+
+    assert type(refused.value) is UnavailableError
+    assert refused.value.retry_after_s == 1
+
+
+async def test_the_time_limit_of_the_settings_holds_on_the_server(database: Database, plant: Plant) -> None:
+    planted = plant("users/limit :value", "-- returns: s text\nselect current_setting('statement_timeout') as s;")
+
+    assert await planted.value("users/limit") == "10s"
+
+
+async def test_one_of_two_that_wait_for_each_other_is_told_to_try_again(database: Database) -> None:
+    users = [await make_user(database, f"{name}@example.org") for name in ("ada", "bob")]
+    both_hold_one = asyncio.Barrier(2)
+
+    async def change(first: UUID, second: UUID) -> str:
+        arguments = {"email": None, "set_name": True, "name": "x", "plan": None, "preferences": None}
+        try:
+            async with database.transaction() as transaction:
+                await transaction.one("users/update", user_id=first, **arguments)
+                await both_hold_one.wait()
+                await transaction.one("users/update", user_id=second, **arguments)
+        except UnavailableError as error:
+            return error.detail
+        return "changed"
+
+    outcomes = await asyncio.gather(change(*users), change(*users[::-1]))
+
+    assert sorted(outcomes) == ["another request was changing the same rows; try again", "changed"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        [],
+        {"a": [1, 2.5, None, True, {"b": "ünï 漢字 🗄"}]},
+        {"big": 2**62, "small": -(2**62), "quote": '"\\\n\t'},
+        "text",
+        3,
+        None,
+    ],
+)
+async def test_json_comes_back_as_it_went(plant: Plant, value: object) -> None:
+    planted = plant("users/echo :value", "-- $1 value jsonb\n-- returns: value jsonb\nselect $1::jsonb as value;")
+
+    assert await planted.value("users/echo", value=value) == value
+
+
+async def test_none_is_null_and_not_jsons_null(plant: Plant) -> None:
+    planted = plant("users/echo :value", "-- $1 value jsonb\n-- returns: n bool\nselect $1::jsonb is null as n;")
+
+    assert await planted.value("users/echo", value=None) is True
+
+
+@pytest.mark.parametrize("kind", [list, np.float32, np.float16, HalfVector])
+async def test_a_vector_comes_back_in_half_precision(plant: Plant, kind: type) -> None:
+    planted = plant("chunks/echo :value", "-- $1 v halfvec\n-- returns: v halfvec\nselect $1::halfvec as v;")
+    numbers = [0.0, 1.0, -0.333, 65504.0, 6e-8]
+    sent = numbers if kind is list else HalfVector(numbers) if kind is HalfVector else np.array(numbers, dtype=kind)
+
+    received = await planted.value("chunks/echo", v=sent)
+
+    assert received.to_list() == np.array(numbers, dtype=np.float16).tolist()
+
+
+async def test_a_vector_of_another_width_or_without_a_number_is_refused(database: Database) -> None:
+    user_id = await make_user(database)
+    document_id = await make_document(database, user_id)
+    [row] = await database.many("ingest/chunk_ids", chunk_count=1)
+    await database.copy("ingest/write_chunks", rows=[(user_id, row["id"], document_id, 0, "x", 1, {})])
+
+    for vector in (np.zeros(3), np.full(256, np.nan)):
+        with pytest.raises(InvalidRequestError):
+            await database.copy("ingest/write_vectors", rows=[(user_id, row["id"], document_id, vector)])
+
+
+async def test_the_statements_name_stands_where_a_dba_looks(
+    database: Database, plant: Plant, observer: object
+) -> None:
+    planted = plant("users/seen :value", "-- returns: slept void\nselect pg_sleep(0.5) as slept;")
+    task = asyncio.create_task(planted.value("users/seen"))
+
+    query = None
+    while query is None and not task.done():
+        query = await observer.fetchval(  # type: ignore[attr-defined]
+            "select query from pg_stat_activity where wait_event = 'PgSleep' and application_name = 'cabinet' "
+            "and datname = current_database()"
+        )
+    await task
+
+    assert query is not None
+    assert query.startswith("-- users/seen :value\n-- A statement for a test.\n")
+
+
+async def test_statements_are_counted_for_the_request_and_in_the_metrics(database: Database) -> None:
+    before = metrics.statement_seconds.labels("users/get")._sum.get()
+
+    with collect_statistics() as statistics:
+        await database.one("users/get", user_id=uuid4())
+        async with database.transaction() as transaction:
+            await transaction.one("users/get", user_id=uuid4())
+            await asyncio.gather(asyncio.create_task(transaction.many("users/list", after=None, max_rows=1)))
+    await database.one("users/get", user_id=uuid4())
+
+    assert statistics.names == ["users/get", "users/get", "users/list"]
+    assert statistics.count == 3
+    assert 0 < statistics.seconds < 5
+    assert metrics.statement_seconds.labels("users/get")._sum.get() > before
+
+
+async def test_an_error_is_counted_by_statement_and_sqlstate(database: Database) -> None:
+    await make_user(database)
+    counter = metrics.statement_errors_total.labels("users/create", "23505")
+    before = counter._value.get()
+
+    with pytest.raises(ConstraintError):
+        await make_user(database)
+
+    assert counter._value.get() == before + 1
