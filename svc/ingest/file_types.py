@@ -179,7 +179,7 @@ def _is_binary(sample: bytes) -> bool:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
-        # Compressed data has 8 % of controls; EBCDIC, which ends its lines with one, has about 2 %.
-        return controls > 0.04 * len(sample)
+        # Compressed data has 8 % of controls. EBCDIC has two that are its own tab and newline.
+        return controls - sample.count(0x05) - sample.count(0x15) > 0.03 * len(sample)
     # Valid UTF-8 is text with some controls in it, which the parser takes out, unless there is little else.
     return controls > 0.25 * len(sample)

@@ -26,7 +26,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_args
 
@@ -107,6 +107,7 @@ class ParserSandbox:
         self._places = asyncio.Semaphore(PARSERS_AT_ONCE)
         self._starting = asyncio.Lock()
         self._server: _ParserServer | None = None
+        self._is_closed = False
 
     async def chunks(self, file_type: FileType, data: bytes) -> list[Chunk]:
         """The chunks of a document. Cancelling kills the child that is at it.
@@ -127,30 +128,33 @@ class ParserSandbox:
                     raise self._rejection(_Ended(-signal.SIGALRM, 0)) from None
 
     async def close(self) -> None:
-        """End the parser server and every document that it is at. The sandbox can be used again afterwards."""
+        """End the parser server and every document that it is at, for good."""
         async with self._starting:
+            self._is_closed = True
             if self._server is not None:
                 await self._server.stop()
                 self._server = None
 
     async def _begin(self, sockets: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
         """A child for one document; closing `sockets` ends it."""
-        connection, childs_connection = sockets.enter_context(_pair())
-        status, servers_status = sockets.enter_context(_pair())
         for _ in range(2):  # the server may have been killed since the last document
             server = await self._running_server()
-            try:
+            connection, childs_connection = _pair(sockets)
+            status, servers_status = _pair(sockets)
+            with childs_connection, servers_status, contextlib.suppress(OSError):
                 server.fork(childs_connection, servers_status)
-            except OSError:
-                await self._forget(server)
-                continue
-            childs_connection.close()
-            servers_status.close()
-            return connection, status
+            # From here on only the server holds the other ends: if it is dead, or cannot fork, this is the end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_START_TIMEOUT_S):
+                    if await asyncio.get_running_loop().sock_recv(status, 1):
+                        return connection, status
+            await self._forget(server)
         raise _gone()
 
     async def _running_server(self) -> _ParserServer:
         async with self._starting:
+            if self._is_closed:
+                raise UnavailableError("The server is shutting down.", retry_after_s=5)
             if self._server is None:
                 self._server = await _ParserServer.start(self._limits)
             return self._server
@@ -215,12 +219,11 @@ def _gone() -> UnavailableError:
     return UnavailableError("The parser server has died; it is started again for the next document.", retry_after_s=5)
 
 
-@contextlib.contextmanager
-def _pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def _pair(sockets: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
+    """Two ends of a connection, of which the first is ours, and closed with `sockets`."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    with ours, theirs:
-        yield ours, theirs
+    return sockets.enter_context(ours), theirs
 
 
 async def _messages(connection: socket.socket) -> AsyncGenerator[_Message, None]:
@@ -373,13 +376,15 @@ class _Forks:
         connection, status = (socket.socket(fileno=descriptor) for descriptor in descriptors)
         try:
             process_id = os.fork()
-        except OSError:  # no memory or no process to be had: the parent sees both sockets close, and tries later
+        except OSError:  # no memory or no process to be had: the parent sees both sockets close
             connection.close()
             status.close()
             return
         if process_id == 0:
             self._become_child(connection, status)
         connection.close()
+        with contextlib.suppress(OSError):  # cancelled already: the socket shows as closed at once
+            status.send(b"f")
         self._status_of[process_id] = status
         self._selector.register(status, selectors.EVENT_READ, process_id)
 

@@ -1,0 +1,168 @@
+"""Chunks are small enough, lose nothing, and say where they come from."""
+
+from __future__ import annotations
+
+import random
+import time
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from svc.errors import DocumentRejectedError
+from svc.ingest.chunk import Chunk, split
+from svc.ingest.file_types import FileType
+from svc.ingest.parse import Segment, clean_text
+from svc.ingest.tokens import WordCounter, count_tokens, count_tokens_batch
+
+WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "while", "researchers", "measure", "latency"]
+
+
+def prose(characters: int, seed: int = 1) -> str:
+    """Paragraphs of sentences, about as many characters as asked for."""
+    chooser, text = random.Random(seed), []
+    size = 0
+    while size < characters:
+        sentence = " ".join(chooser.choices(WORDS, k=chooser.randint(4, 20))).capitalize() + "."
+        text.append(sentence + ("\n\n" if chooser.random() < 0.1 else " "))
+        size += len(text[-1])
+    return "".join(text)
+
+
+def chunks_of(
+    text: str, file_type: FileType = "text", *, tokens: int = 64, overlap: int = 0, most: int = 100_000
+) -> list[Chunk]:
+    return split(file_type, [Segment(text, {})], chunk_tokens=tokens, overlap_tokens=overlap, max_chunks=most)
+
+
+@pytest.mark.parametrize("file_type", ["text", "markdown"])
+@pytest.mark.parametrize("overlap", [0, 16])
+def test_every_chunk_is_within_the_limit_and_every_word_is_in_one(file_type: FileType, overlap: int) -> None:
+    text = prose(20_000)
+    chunks = chunks_of(text, file_type, overlap=overlap)
+    assert [chunk.token_count for chunk in chunks] == count_tokens_batch([chunk.content for chunk in chunks])
+    assert all(0 < chunk.token_count <= 64 for chunk in chunks)
+    joined = " ".join(" ".join(chunk.content.split()) for chunk in chunks)
+    assert (joined == " ".join(text.split())) == (overlap == 0)
+    at = 0
+    for chunk in chunks:  # in the order of the text, and without a gap
+        start = text.index(chunk.content, max(0, at - 400))
+        assert not text[at:start].strip()
+        at = start + len(chunk.content)
+    assert not text[at:].strip()
+
+
+def test_neighbours_share_as_much_as_asked_and_no_more() -> None:
+    shared = []
+    for left, right in pairwise(chunks_of(prose(20_000), overlap=32)):
+        longest = next(
+            (size for size in range(len(right.content), 0, -1) if left.content.endswith(right.content[:size])), 0
+        )
+        shared.append(count_tokens(right.content[:longest]))
+    assert max(shared) <= 32
+    assert sum(size > 0 for size in shared) > len(shared) / 2
+
+
+def test_cuts_at_paragraphs_before_sentences_before_words() -> None:
+    text = "One short paragraph about foxes.\n\nAnother one about dogs. It has two sentences.\n\n" + "word " * 60
+    contents = [chunk.content for chunk in chunks_of(text, tokens=16)]
+    assert contents[:2] == ["One short paragraph about foxes.", "Another one about dogs. It has two sentences."]
+    assert all(set(content.split()) == {"word"} for content in contents[2:])
+
+
+def test_markdown_cuts_at_headings() -> None:
+    text = (
+        "# One\n\nAbout foxes.\n\n- a\n- b\n\n# Two\n\nAbout dogs, and at some length, so that both do not fit in one."
+    )
+    assert [chunk.content.splitlines()[0] for chunk in chunks_of(text, "markdown", tokens=32)] == ["# One", "# Two"]
+
+
+def test_a_chunk_carries_the_metadata_of_its_segment() -> None:
+    segments = [Segment(prose(600, seed), {"page": seed}) for seed in (1, 2)]
+    chunks = split("pdf", segments, chunk_tokens=64, overlap_tokens=8, max_chunks=100)
+    assert [chunk.metadata["page"] for chunk in chunks] == sorted(chunk.metadata["page"] for chunk in chunks)
+    for chunk in chunks:
+        assert chunk.content in segments[chunk.metadata["page"] - 1].text
+
+
+def test_the_same_input_gives_the_same_chunks() -> None:
+    text = prose(10_000)
+    assert chunks_of(text, overlap=16) == chunks_of(text, overlap=16)
+
+
+def test_too_many_chunks_names_the_limit_and_the_setting() -> None:
+    with pytest.raises(DocumentRejectedError) as caught:
+        chunks_of(prose(20_000), most=10)
+    assert "more than 10 chunks" in caught.value.detail
+    assert "CABINET_MAX_CHUNKS" in caught.value.detail
+
+
+def test_blank_segments_make_no_chunk() -> None:
+    segments = [Segment(" \n\n\t", {}), Segment("\u3000", {})]
+    with pytest.raises(DocumentRejectedError, match="no text"):
+        split("text", segments, chunk_tokens=64, overlap_tokens=0, max_chunks=10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [*WORDS, " ", "  ", "\n", "\n\n", "# ", "- ", "```\n", "<s>", "\u2581", "漢字", "🙂", "e\u0301" * 9]
+            ),
+            st.text(max_size=5),
+        ),
+        max_size=60,
+    ).map(lambda parts: clean_text("".join(parts))),
+    st.sampled_from(["text", "markdown"]),
+)
+def test_whatever_the_text_chunks_are_within_the_limit(text: str, file_type: FileType) -> None:
+    if not text.strip():
+        return
+    for chunk in chunks_of(text, file_type, tokens=16, overlap=4):
+        assert chunk.content.strip()
+        assert chunk.token_count == count_tokens(chunk.content) <= 16
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [" ", "  ", "\u2581", "\n", "\t", "\r", "a", "ing", "é", "漢", "<s>", "</s>", "1", "\x00", "🙂"]
+        )
+    )
+)
+def test_counting_by_words_is_exact(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert WordCounter().count(text) == count_tokens(text) == count_tokens_batch([text])[0]
+
+
+def test_counts_of_tokens() -> None:
+    assert count_tokens("") == 0
+    assert count_tokens("hello world") == 2
+    assert count_tokens("<s>") > 1  # a marker in a text is text
+    assert count_tokens_batch(["hello world", "", "hello"]) == [2, 0, 1]
+    text = prose(50_000)
+    assert count_tokens(text) == sum(count_tokens_batch([f"{word}" for word in text.split(" ")[:-1]])) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "file_type"),
+    [
+        (prose(2_000_000), "text"),
+        (prose(1_000_000), "markdown"),
+        (prose(1_000_000).replace("\n", " "), "text"),
+        ("a" * 500_000, "text"),
+        ("漢字" * 50_000, "text"),
+        ("\n" * 500_000 + "x", "text"),
+        ("x\n" * 50_000, "text"),
+        ("> " * 10_000 + "[" * 10_000, "markdown"),
+    ],
+    ids=["prose", "markdown", "one line", "no space", "no space, Chinese", "newlines", "short lines", "brackets"],
+)
+def test_takes_seconds_for_megabytes(text: str, file_type: FileType) -> None:
+    started = time.process_time()
+    chunks = chunks_of(text, file_type, tokens=512, overlap=64)
+    assert time.process_time() - started < 10
+    assert max(chunk.token_count for chunk in chunks) <= 512
