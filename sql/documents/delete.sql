@@ -1,6 +1,7 @@
 -- documents/delete :exec
 -- Deletes a document with its bytes, chunks and vectors (by cascade) and its job, and takes it off the
--- tenant's count.
+-- tenant's count. That by an upsert, which always finds a row and reads it as it is now: this statement may
+-- have begun before the document was stored, and an update would see the count from before.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- index: documents_pkey, ingestion_jobs_pkey, vector_counts_pkey
@@ -16,10 +17,14 @@ unqueued as (
 ),
 
 uncounted as (
-    update vector_counts as v
-    set row_count = v.row_count - d.chunk_count
+    insert into vector_counts as v (user_id, row_count)
+    select
+        $1::uuid as user_id,
+        d.chunk_count as row_count
     from deleted as d
-    where v.user_id = $1::uuid and d.chunk_count > 0
+    where d.chunk_count > 0
+    on conflict (user_id) do update
+        set row_count = v.row_count - excluded.row_count
 )
 
 select d.id from deleted as d;

@@ -176,9 +176,7 @@ async def test_a_database_that_became_read_only_is_out_of_reach(database: Databa
         await make_user(database)
 
 
-async def test_close_does_not_wait_for_a_caller_for_ever(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_close_does_not_wait_for_a_caller_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("svc.database.pool.CLOSE_TIMEOUT_S", 0.2)
     database = await open_database(test_settings(), database_url)
     holding = asyncio.Event()

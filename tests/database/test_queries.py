@@ -265,9 +265,7 @@ async def test_a_vector_of_another_width_or_without_a_number_is_refused(database
             await database.copy("ingest/write_vectors", rows=[(user_id, row["id"], document_id, vector)])
 
 
-async def test_the_statements_name_stands_where_a_dba_looks(
-    database: Database, plant: Plant, observer: object
-) -> None:
+async def test_the_statements_name_stands_where_a_dba_looks(database: Database, plant: Plant, observer: object) -> None:
     planted = plant("users/seen :value", "-- returns: slept void\nselect pg_sleep(0.5) as slept;")
     task = asyncio.create_task(planted.value("users/seen"))
 

@@ -1,0 +1,111 @@
+"""Who waits for whom: the queue's statements take the document first, then its job, and a key is never waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from svc.database.queries import Database
+from tests.database.conftest import make_document, make_user
+
+
+async def claimed(database: Database) -> dict[str, Any]:
+    """A document whose first attempt runs: what its worker names in every statement."""
+    user_id = await make_user(database)
+    document_id = await make_document(database, user_id)
+    job = await database.one("ingest/claim", worker="w", lease_s=60.0)
+    assert job is not None
+    assert (job["user_id"], job["document_id"], job["attempt"]) == (user_id, document_id, 1)
+    key = {"user_id": user_id, "document_id": document_id, "attempt": 1}
+    assert await database.one("ingest/start", **key, lease_s=60.0) is not None
+    return key
+
+
+async def waits_for_a_lock(observer: Any) -> None:
+    """Return once a statement of the service waits for another."""
+    while not await observer.fetchval(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    ):
+        await asyncio.sleep(0.01)
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "ingest/heartbeat": {"lease_s": 60.0, "progress": 0.5},
+    "ingest/release": {},
+    "ingest/postpone": {"delay_s": 1.0, "error": "later"},
+    "ingest/fail": {"error": "broken"},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+async def test_storing_a_document_is_not_broken_by_a_statement_that_comes_between(
+    database: Database, observer: Any, name: str
+) -> None:
+    """The store has the document and wants the job; another that took the job first would be a deadlock."""
+    key = await claimed(database)
+    async with database.transaction() as transaction:
+        assert await transaction.exec("ingest/complete", **key, chunk_count=0) == 1
+        other = asyncio.create_task(database.exec(name, **key, **OTHERS[name]))
+        await waits_for_a_lock(observer)
+        await transaction.exec("ingest/finish", user_id=key["user_id"], document_id=key["document_id"], chunk_count=0)
+
+    assert await other == 0, "the document is ready, so the other changes nothing"
+    document = await database.one("documents/get", user_id=key["user_id"], document_id=key["document_id"])
+    assert document is not None
+    assert (document["status"], document["error"]) == ("ready", None)
+    assert await database.value("ingest/next_due") is None
+
+
+async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_all(
+    database: Database, observer: Any
+) -> None:
+    key = await claimed(database)
+    document = {"user_id": key["user_id"], "document_id": key["document_id"]}
+    async with database.transaction() as transaction:
+        await transaction.exec("ingest/complete", **key, chunk_count=1)
+        [row] = await transaction.many("ingest/chunk_ids", chunk_count=1)
+        await transaction.copy(
+            "ingest/write_chunks", rows=[(key["user_id"], row["id"], key["document_id"], 0, "x", 1, {})]
+        )
+        deletion = asyncio.create_task(database.exec("documents/delete", **document))
+        await waits_for_a_lock(observer)
+        await transaction.exec("ingest/finish", **document, chunk_count=1)
+
+    assert await deletion == 1
+    for table, left in (("documents", 0), ("chunks", 0), ("ingestion_jobs", 0)):
+        assert await observer.fetchval(f"select count(*) from {table}") == left, table
+    assert await observer.fetchval("select row_count from vector_counts") == 0, "the tenant's size is true again"
+
+
+async def test_each_of_many_claims_gets_a_job_of_its_own(database: Database) -> None:
+    user_id = await make_user(database)
+    documents = [await make_document(database, user_id) for _ in range(20)]
+
+    jobs = await asyncio.gather(*(database.one("ingest/claim", worker="w", lease_s=60.0) for _ in range(25)))
+
+    got: list[UUID] = [job["document_id"] for job in jobs if job is not None]
+    # One that looks while all that are left are just being claimed passes them over: it gets none, never a second's.
+    assert len(got) == len(set(got))
+    rest = [await database.one("ingest/claim", worker="w", lease_s=60.0) for _ in range(21)]
+    got += [job["document_id"] for job in rest if job is not None]
+    assert sorted(got) == sorted(documents)
+
+
+async def test_a_key_is_good_though_its_row_is_locked(database: Database, observer: Any) -> None:
+    await make_user(database)
+    key_hash = b"ada@example.org".ljust(32, b"\0")
+    async with observer.transaction():
+        await observer.execute("select from api_keys for update")
+
+        shown = await asyncio.wait_for(database.one("keys/authenticate", key_hash=key_hash), 2)
+
+    assert shown is not None
+    assert await observer.fetchval("select last_used_at from api_keys") is None
+    await database.one("keys/authenticate", key_hash=key_hash)
+    used = await observer.fetchval("select last_used_at from api_keys")
+    assert used is not None
+    await database.one("keys/authenticate", key_hash=key_hash)
+    assert await observer.fetchval("select last_used_at from api_keys") == used, "noted once a minute"
