@@ -20,6 +20,7 @@ from svc.database.failures import ConstraintError
 from svc.database.statistics import StatementStatistics, collect_statistics
 from svc.errors import (
     CabinetError,
+    ConflictError,
     MalformedRequestError,
     NotFoundError,
     UnauthenticatedError,
@@ -97,6 +98,10 @@ class _Observation:
         if isinstance(error, ConstraintError) and error.constraint.endswith("_user_id_fkey"):
             # The key is still cached, but its user was deleted.
             return UnauthenticatedError("the user of this key no longer exists")
+        if isinstance(error, ConstraintError):
+            # A route that knows what the rule means says so itself; its name is nobody's business outside.
+            logger.warning("request %s %s: %s, id %s", self.scope["method"], self.scope["path"], error, self.request_id)
+            return ConflictError("the change contradicts what is stored, perhaps for a moment; try again")
         if isinstance(error, CabinetError):
             return error
         if isinstance(error, HTTPException):
@@ -106,7 +111,8 @@ class _Observation:
 
     def _of_starlette(self, error: HTTPException) -> CabinetError:
         if error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "")
+            methods = (error.headers or {}).get("Allow", "GET, HEAD")  # the assets' application names none
+            allowed = ", ".join(sorted(methods.split(", ")))
             self.extra_headers.append((b"allow", allowed.encode()))
             return MethodNotAllowedError(f"this path takes {allowed}")
         if error.status_code == 404:

@@ -124,13 +124,18 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
             },
         }
         content = {
-            "application/json": {"schema": schemas[str(upload)]},
+            "application/json": _json_body(endpoint, schemas[str(upload)]),
             "multipart/form-data": {"schema": multipart},
         }
         return {"required": True, "content": content}
     if endpoint.body is None:
         return None
-    return {"required": True, "content": {"application/json": {"schema": schemas[str(endpoint.body)]}}}
+    return {"required": True, "content": {"application/json": _json_body(endpoint, schemas[str(endpoint.body)])}}
+
+
+def _json_body(endpoint: Endpoint, schema: dict[str, Any]) -> dict[str, Any]:
+    example = {"example": endpoint.extra["example"]} if "example" in endpoint.extra else {}
+    return {"schema": schema, **example}
 
 
 def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:

@@ -117,7 +117,8 @@ class Routes:
         """Register the decorated handler.
 
         `status` is that of success (204 where nothing is returned), `errors` those that the route adds to the
-        usual ones; anything further goes into the OpenAPI operation as it is.
+        usual ones. The rest is for `/openapi.json`: `example`, a body; `produces`, a media type other than JSON;
+        `answers`, structs by status; `upload`, the struct of a body that the handler reads by itself.
         """
 
         def register(handler: Handler) -> Handler:

@@ -62,7 +62,7 @@ class ConversationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
-@routes.post("/conversations", status=201)
+@routes.post("/conversations", status=201, example={"title": "About the Moon", "metadata": {"channel": "web"}})
 async def create_conversation(call: Call, body: CreateConversation) -> Conversation:
     """Create a conversation, about some documents or none."""
     _check(body.title, body.metadata)
@@ -108,7 +108,7 @@ async def get_conversation(call: Call) -> Conversation:
     )
 
 
-@routes.patch("/conversations/{conversation_id}", errors=(404,))
+@routes.patch("/conversations/{conversation_id}", errors=(404,), example={"title": "About the Moon and the Sun"})
 async def update_conversation(call: Call, body: UpdateConversation) -> Conversation:
     """Change a conversation's title, documents or metadata; documents and metadata are replaced as a whole."""
     title = None if body.title is UNSET else body.title

@@ -72,7 +72,17 @@ class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     status: Status | None = None
 
 
-@routes.post("/documents", status=202, errors=(413, 415), upload=UploadDocument)
+@routes.post(
+    "/documents",
+    status=202,
+    errors=(413, 415),
+    upload=UploadDocument,
+    example={
+        "filename": "moon.md",
+        "content": "# The Moon\n\nThe Moon is 384,400 km away.",
+        "metadata": {"topic": "astronomy"},
+    },
+)
 async def upload_document(call: Call) -> Document:
     """Upload a document.
 
@@ -144,7 +154,7 @@ async def download_document(call: Call) -> Response:
     return Response(row["content"], headers=headers, media_type="application/octet-stream")
 
 
-@routes.patch("/documents/{document_id}", errors=(404,))
+@routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})
 async def update_document(call: Call, body: UpdateDocument) -> Document:
     """Rename a document or replace its metadata."""
     if body.filename is not UNSET:

@@ -47,7 +47,7 @@ class KeyCreated(Struct, frozen=True):
     api_key: str
 
 
-@routes.post("/keys", status=201)
+@routes.post("/keys", status=201, example={"name": "laptop", "expires_at": "2099-12-31T00:00:00Z"})
 async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     """Create one more API key for yourself.
 

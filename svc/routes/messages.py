@@ -67,7 +67,15 @@ class MessagesAppended(Struct, frozen=True):
     data: list[Message]
 
 
-@routes.post("/conversations/{conversation_id}/messages", status=201, errors=(404,))
+@routes.post(
+    "/conversations/{conversation_id}/messages",
+    status=201,
+    errors=(404,),
+    example=[
+        {"role": "user", "content": "How far away is the Moon?"},
+        {"role": "assistant", "content": "384,400 km, on average."},
+    ],
+)
 async def append_messages(call: Call, body: AppendMessage | Messages) -> MessagesAppended:
     """Append one message or a list of them, all or none."""
     messages = [body] if isinstance(body, AppendMessage) else body

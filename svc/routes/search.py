@@ -61,7 +61,17 @@ class SearchResponse(Struct, frozen=True):
     lane: Lane
 
 
-@routes.post("/search", errors=(503,))
+@routes.post(
+    "/search",
+    errors=(503,),
+    example={
+        "query": "How far away is the Moon?",
+        "limit": 5,
+        "threshold": 0.3,
+        "metadata": {"topic": "astronomy"},
+        "uploaded_after": "2026-01-01T00:00:00Z",
+    },
+)
 async def search(call: Call, body: SearchRequest) -> SearchResponse:
     """Search your chunks by meaning.
 

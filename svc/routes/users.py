@@ -69,7 +69,13 @@ class UserCreated(Struct, frozen=True):
     api_key: str
 
 
-@routes.post("/users", status=201, access="admin", errors=(409,))
+@routes.post(
+    "/users",
+    status=201,
+    access="admin",
+    errors=(409,),
+    example={"email": "ada@example.org", "name": "Ada Lovelace", "plan": "pro", "preferences": {"language": "en"}},
+)
 async def create_user(call: Call, body: CreateUser) -> UserCreated:
     """Create a user and their first API key.
 
@@ -112,7 +118,12 @@ async def get_me(call: Call) -> User:
     return _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
 
 
-@routes.patch("/users/{user_id}", access="any", errors=(404, 409))
+@routes.patch(
+    "/users/{user_id}",
+    access="any",
+    errors=(404, 409),
+    example={"name": "Ada King", "preferences": {"language": "en", "theme": "dark"}},
+)
 async def update_user(call: Call, body: UpdateUser) -> User:
     """Change a user: yourself, or any for the admin."""
     user_id = _visible_user(call)

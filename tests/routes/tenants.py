@@ -78,12 +78,14 @@ async def new_tenant(service: Service) -> Tenant:
 
 @asynccontextmanager
 async def shared_service(
-    server: EmbeddedServer, template: str, name: str, settings: Settings
+    server: EmbeddedServer, template: str, name: str, settings: Settings, **session: str
 ) -> AsyncIterator[Service]:
-    """A service on a new database of this name, for the block."""
+    """A service on a new database of this name, for the block; `session`: settings of each connection to it."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
         await connection.execute(f"create database {name} template {template}")
+        for setting, value in session.items():
+            await connection.execute(f"alter database {name} set {setting} = {value}")
         async with running_service(settings, database_url_of(server.url, name)) as service:
             yield service
         await connection.execute(f"drop database if exists {name} with (force)")

@@ -1,0 +1,80 @@
+"""Requests for every route there is, made from the routes themselves: a new route is tested without being listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from svc.app import all_endpoints
+from svc.routing import Endpoint
+from tests.conftest import Service
+from tests.routes.answers import ok
+from tests.routes.tenants import Tenant
+
+PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+SENTENCE = "A sentence of which there is one chunk."
+
+
+def name_of(endpoint: Endpoint) -> str:
+    """Such as `GET /users/{user_id}`."""
+    return f"{endpoint.method} {endpoint.path}"
+
+
+def takes_body(endpoint: Endpoint) -> bool:
+    """Whether the route reads a body."""
+    return endpoint.body is not None or "upload" in endpoint.extra
+
+
+def endpoints_of(*accesses: str) -> list[Endpoint]:
+    """The routes that may be used so."""
+    chosen = [endpoint for endpoint in all_endpoints() if endpoint.access in accesses]
+    assert chosen
+    return chosen
+
+
+def with_body() -> list[Endpoint]:
+    """The routes that read a body."""
+    chosen = [endpoint for endpoint in all_endpoints() if takes_body(endpoint)]
+    assert len(chosen) >= 9
+    return chosen
+
+
+async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
+    """One thing of each kind that a path can name, all of this tenant; what a path calls it, and its id."""
+    document = await tenant.ready_document(f"{content}.txt", content, secret=content)
+    conversation = await tenant.conversation(title=content, document_ids=[document["id"]], metadata={"secret": content})
+    chunk_id = (await tenant.chunks(document["id"]))[0]["id"]
+    message = {"role": "assistant", "content": content, "sources": [chunk_id]}
+    ok(await tenant.post(f"/conversations/{conversation['id']}/messages", json=message), 201)
+    return {
+        "user_id": tenant.id,
+        "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],
+        "document_id": document["id"],
+        "conversation_id": conversation["id"],
+    }
+
+
+def path_of(endpoint: Endpoint, ids: dict[str, str]) -> str:
+    """The path with these ids in it; a KeyError tells of a kind of id that `ids_of` does not make yet."""
+    return endpoint.path.format_map(ids)
+
+
+async def send(
+    service: Service, endpoint: Endpoint, ids: dict[str, str], key: str | None, **options: Any
+) -> httpx.Response:
+    """A good request for the route, with the body that its documentation shows, unless the options say another."""
+    if takes_body(endpoint) and not {"json", "content"} & options.keys():
+        options["json"] = endpoint.extra["example"]
+    return await service.call(endpoint.method, path_of(endpoint, ids), key, **options)
+
+
+def wrong_paths(ids: dict[str, str]) -> Iterator[tuple[Endpoint, str, str]]:
+    """Each route once for each id in its path and each string that is no id in its place; and the string."""
+    strings = ["no-id", "0", "%00", "%FF", "null", "..%2F..", "'%20or%201=1%20--", "%E2%80%AE", "a" * 5000]
+    for endpoint in all_endpoints():
+        for parameter in PATH_PARAMETER.findall(endpoint.path):
+            for string in strings:
+                yield endpoint, path_of(endpoint, {**ids, parameter: string}), string

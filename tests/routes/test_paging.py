@@ -1,0 +1,171 @@
+"""Every list is paged alike: nothing is skipped, nothing comes twice, whatever happens between two pages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from svc.app import all_endpoints
+from tests.conftest import ADMIN_KEY
+from tests.routes.answers import done, ok
+from tests.routes.endpoints import name_of
+from tests.routes.tenants import Tenant, new_tenant
+
+MORE = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(90))
+
+
+async def some_users(tenant: Tenant) -> tuple[str, list[Any]]:
+    ids = [tenant.id] + [(await new_tenant(tenant.service)).id for _ in range(6)]
+    return "/users", ids[::-1]
+
+
+async def some_keys(tenant: Tenant) -> tuple[str, list[Any]]:
+    first = ok(await tenant.get("/keys"))["data"][0]["id"]
+    ids = [first] + [ok(await tenant.post("/keys", json={}), 201)["key"]["id"] for _ in range(6)]
+    return "/keys", ids[::-1]
+
+
+async def some_documents(tenant: Tenant) -> tuple[str, list[Any]]:
+    ids = [(await tenant.upload(f"{number}.txt", "text"))["id"] for number in range(7)]
+    return "/documents", ids[::-1]
+
+
+async def some_documents_of_a_status(tenant: Tenant) -> tuple[str, list[Any]]:
+    contents = ["text", " \n"] * 7
+    ids = [(await tenant.upload(f"{number}.txt", content))["id"] for number, content in enumerate(contents)]
+    assert {(await tenant.ended(id_))["status"] for id_ in ids[1::2]} == {"error"}
+    for id_ in ids[::2]:
+        assert (await tenant.ended(id_))["status"] == "ready"
+    return "/documents?status=error", ids[1::2][::-1]
+
+
+async def some_chunks(tenant: Tenant) -> tuple[str, list[Any]]:
+    document = await tenant.ready_document("long.txt", MORE)
+    chunks = await tenant.chunks(document["id"])
+    assert len(chunks) >= 7
+    return f"/documents/{document['id']}/chunks", [chunk["id"] for chunk in chunks]
+
+
+async def some_conversations(tenant: Tenant) -> tuple[str, list[Any]]:
+    ids = [(await tenant.conversation())["id"] for _ in range(7)]
+    return "/conversations", ids[::-1]
+
+
+async def some_conversations_with_messages(tenant: Tenant) -> tuple[str, list[Any]]:
+    _, ids = await some_conversations(tenant)
+    for id_ in ids:
+        body = [{"role": "user", "content": f"{number}"} for number in range(4)]
+        ok(await tenant.post(f"/conversations/{id_}/messages", json=body), 201)
+    return "/conversations?recent=2", ids
+
+
+async def some_messages(tenant: Tenant) -> tuple[str, list[Any]]:
+    path = f"/conversations/{(await tenant.conversation())['id']}/messages"
+    body = [{"role": "user", "content": f"{number}"} for number in range(7)]
+    return path, [message["id"] for message in ok(await tenant.post(path, json=body), 201)["data"]]
+
+
+LISTS: list[tuple[str, Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]]] = [
+    ("GET /users", some_users),
+    ("GET /keys", some_keys),
+    ("GET /documents", some_documents),
+    ("GET /documents", some_documents_of_a_status),
+    ("GET /documents/{document_id}/chunks", some_chunks),
+    ("GET /conversations", some_conversations),
+    ("GET /conversations", some_conversations_with_messages),
+    ("GET /conversations/{conversation_id}/messages", some_messages),
+]
+EACH_LIST = pytest.mark.parametrize("make", [make for _, make in LISTS])
+
+
+def key_for(path: str, tenant: Tenant) -> str:
+    return ADMIN_KEY if path == "/users" else tenant.key
+
+
+async def pages(tenant: Tenant, path: str, limit: int, after: str | None = None) -> list[list[str]]:
+    """The ids of all pages from `after` on."""
+    found: list[list[str]] = []
+    while True:
+        parameters = {"limit": str(limit)} | ({"after": after} if after is not None else {})
+        url = tenant.service.client.build_request("GET", path).url.copy_merge_params(parameters)
+        page = ok(await tenant.service.call("GET", str(url), key_for(path, tenant)))
+        assert page.keys() == {"data", "next"}
+        found.append([item["id"] for item in page["data"]])
+        after = page["next"]
+        if after is None:
+            return found
+        assert len(found[-1]) == limit, "only the last page may be short"
+
+
+def test_every_paged_list_is_tested() -> None:
+    paged = {name_of(endpoint) for endpoint in all_endpoints() if endpoint.query is not None}
+    assert paged == {name for name, _ in LISTS}
+
+
+@EACH_LIST
+async def test_the_pages_are_the_list(
+    tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]
+) -> None:
+    path, ids = await make(tenant)
+    limits = {1, 3, len(ids) - 1, len(ids), len(ids) + 1}
+    if path == "/users":  # which other tests have made too
+        everything = [id_ for page in await pages(tenant, path, 100) for id_ in page]
+        assert everything[: len(ids)] == ids, "newest first"
+        ids, limits = everything, {37, 99}
+    for limit in limits:
+        found = await pages(tenant, path, limit)
+        assert [id_ for page in found for id_ in page] == ids
+        assert found[-1], "no page comes for nothing"
+
+
+@EACH_LIST
+async def test_twenty_come_when_no_limit_is_given(
+    tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]
+) -> None:
+    path, ids = await make(tenant)
+    page = ok(await tenant.service.call("GET", path, key_for(path, tenant)))
+    assert [item["id"] for item in page["data"]][:7] == ids[:7]
+    assert len(page["data"]) <= 20
+    assert (page["next"] is None) == (len(page["data"]) < 20)
+
+
+@pytest.mark.parametrize("make", [some_keys, some_documents, some_conversations])
+async def test_what_is_new_comes_on_no_later_page(
+    tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]
+) -> None:
+    path, ids = await make(tenant)
+    first = ok(await tenant.get(path, params={"limit": 3}))
+    _, newer = await make(tenant)
+    rest = await pages(tenant, path, 3, first["next"])
+    assert [id_ for page in rest for id_ in page] == ids[3:]
+    assert not set(newer[:6]) & {id_ for page in rest for id_ in page}
+
+
+async def test_the_page_goes_on_where_its_cursor_was_deleted(tenant: Tenant) -> None:
+    for make in (some_documents, some_conversations):
+        path, ids = await make(tenant)
+        first = ok(await tenant.get(path, params={"limit": 3}))
+        done(await tenant.delete(f"{path}/{first['next']}"))
+        rest = await pages(tenant, path, 3, first["next"])
+        assert [id_ for page in rest for id_ in page] == ids[3:]
+
+
+async def test_messages_that_are_appended_meanwhile_come_on_the_last_page(tenant: Tenant) -> None:
+    path, ids = await some_messages(tenant)
+    first = ok(await tenant.get(path, params={"limit": 3}))
+    appended = ok(await tenant.post(path, json={"role": "user", "content": "new"}), 201)["data"]
+    rest = await pages(tenant, path, 3, first["next"])
+    assert [id_ for page in rest for id_ in page] == [*ids[3:], appended[0]["id"]]
+
+
+async def test_a_position_counts_from_the_first(tenant: Tenant) -> None:
+    """Of chunks, 0 is a position, and so a cursor; messages begin at 1."""
+    path, ids = await some_chunks(tenant)
+    assert [item["id"] for item in ok(await tenant.get(path, params={"after": "0"}))["data"]][:3] == ids[1:4]
+    assert [item["id"] for item in ok(await tenant.get(path, params={"after": "-1"}))["data"]][:3] == ids[:3]
+    path, ids = await some_messages(tenant)
+    assert [item["id"] for item in ok(await tenant.get(path, params={"after": "0"}))["data"]] == ids
+    assert [item["id"] for item in ok(await tenant.get(path, params={"after": "1"}))["data"]] == ids[1:]
+    assert ok(await tenant.get(path, params={"after": str(2**31 - 1)})) == {"data": [], "next": None}

@@ -1,0 +1,160 @@
+"""What a search takes and refuses. What it finds is tested in `tests/search/`."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.conftest import Service
+from tests.routes.answers import ok, problem, statements
+from tests.routes.tenants import Tenant
+
+RESULT_FIELDS = {
+    "chunk_id", "document_id", "filename", "chunk_index", "content", "metadata", "similarity", "distance",
+}  # fmt: skip
+ONES = [1.0] * 256
+
+
+async def test_a_question_finds_the_document_that_answers_it(tenant: Tenant) -> None:
+    moon = await tenant.ready_document("moon.txt", "The Moon orbits the Earth once in 27 days.", topic="astronomy")
+    await tenant.ready_document("bread.txt", "Bread is baked from flour, water, salt and yeast.", topic="kitchen")
+    await tenant.ready_document("law.txt", "The court of appeal dismissed the claim for damages.", topic="law")
+    answer = await tenant.post("/search", json={"query": "how long does the moon take around the earth"})
+    found = ok(answer)
+    assert found.keys() == {"results", "lane"}
+    assert found["lane"] == "exact"
+    assert all(result.keys() == RESULT_FIELDS for result in found["results"])
+    best = found["results"][0]
+    assert (best["document_id"], best["filename"], best["chunk_index"]) == (moon["id"], "moon.txt", 0)
+    assert best["content"] == "The Moon orbits the Earth once in 27 days."
+    assert best["metadata"] == {"topic": "astronomy"}
+    assert best["similarity"] == pytest.approx(1 - best["distance"])
+    similarities = [result["similarity"] for result in found["results"]]
+    assert similarities == sorted(similarities, reverse=True)
+    assert len(similarities) == 3
+
+
+async def test_a_search_by_text_is_one_statement_too(tenant: Tenant) -> None:
+    await tenant.ready_document("a.txt", "Some text.")
+    await tenant.get("/me")
+    assert statements(await tenant.post("/search", json={"query": "text"})) == 1
+
+
+async def test_the_metadata_of_the_chunk_lies_over_that_of_the_document(tenant: Tenant) -> None:
+    await tenant.ready_document("a.md", "# Heading\n\nText under it.", topic="x", page="the document's own")
+    result = ok(await tenant.post("/search", json={"query": "text"}))["results"][0]
+    (chunk,) = await tenant.chunks(result["document_id"])
+    assert result["metadata"] == {"topic": "x", "page": "the document's own", **chunk["metadata"]}
+
+
+async def test_what_is_renamed_or_retagged_is_found_so(tenant: Tenant) -> None:
+    document = await tenant.ready_document("old.txt", "Some text.", state="old")
+    ok(await tenant.patch(f"/documents/{document['id']}", json={"filename": "new.txt", "metadata": {"state": "new"}}))
+    body = {"query": "text", "metadata": {"state": "new"}}
+    (result,) = ok(await tenant.post("/search", json=body))["results"]
+    assert (result["filename"], result["metadata"]) == ("new.txt", {"state": "new"})
+    assert ok(await tenant.post("/search", json={"query": "text", "metadata": {"state": "old"}}))["results"] == []
+
+
+async def test_a_document_that_is_not_ready_is_not_found(idle: Service) -> None:
+    user_id, key = await idle.user("a@example.org")
+    tenant = Tenant(idle, user_id, key)
+    await tenant.upload("a.txt", "Some text.")
+    assert ok(await tenant.post("/search", json={"query": "Some text."}))["results"] == []
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    # either a query or an embedding
+    ({}, "query"),
+    ({"query": None, "embedding": None}, "query"),
+    ({"query": "text", "embedding": ONES}, "query"),
+    ({"query": ""}, "query"),
+    ({"query": " \n\t\u00a0\u2003"}, "query"),
+    ({"query": 5}, "query"),
+    ({"query": "q" * 32_769}, "query"),
+    # an embedding that fits
+    ({"embedding": []}, "embedding"),
+    ({"embedding": ONES[:-1]}, "embedding"),
+    ({"embedding": [*ONES, 1.0]}, "embedding"),
+    ({"embedding": [1.0] * 4001}, "embedding"),
+    ({"embedding": [0.0] * 256}, "embedding"),
+    ({"embedding": [-0.0] * 256}, "embedding"),
+    ({"embedding": [1e-9] * 256}, "embedding"),
+    ({"embedding": [1e-320] * 256}, "embedding"),
+    ({"embedding": [*ONES[:-1], 65504.1]}, "embedding"),
+    ({"embedding": [*ONES[:-1], -1e300]}, "embedding"),
+    ({"embedding": [*ONES[:-1], 10**40]}, "embedding"),
+    ({"embedding": ["NaN", *ONES[1:]]}, "embedding[0]"),
+    ({"embedding": [*ONES[:-1], "Infinity"]}, "embedding[255]"),
+    ({"embedding": [*ONES[:-1], None]}, "embedding[255]"),
+    ({"embedding": [*ONES[:-1], True]}, "embedding[255]"),
+    ({"embedding": [ONES]}, "embedding[0]"),
+    ({"embedding": "1,2,3"}, "embedding"),
+    # the rest
+    ({"query": "a", "limit": 0}, "limit"),
+    ({"query": "a", "limit": 101}, "limit"),
+    ({"query": "a", "limit": 2.5}, "limit"),
+    ({"query": "a", "limit": "5"}, "limit"),
+    ({"query": "a", "limit": None}, "limit"),
+    ({"query": "a", "threshold": "0.5"}, "threshold"),
+    ({"query": "a", "threshold": [0.5]}, "threshold"),
+    ({"query": "a", "metric": "manhattan"}, "metric"),
+    ({"query": "a", "metric": None}, "metric"),
+    ({"query": "a", "document_ids": "all"}, "document_ids"),
+    ({"query": "a", "document_ids": ["x"]}, "document_ids[0]"),
+    ({"query": "a", "document_ids": [str(uuid4())] * 1001}, "document_ids"),
+    ({"query": "a", "metadata": ["a"]}, "metadata"),
+    ({"query": "a", "metadata": {"a": "\x00"}}, "metadata.a"),
+    ({"query": "a", "metadata": {"a": "x" * 16_384}}, "metadata"),
+    ({"query": "a", "metadata": {"a": 2**70}}, "metadata.a"),
+    ({"query": "a", "file_types": "pdf"}, "file_types"),
+    ({"query": "a", "file_types": ["pdf", "exe"]}, "file_types[1]"),
+    ({"query": "a", "file_types": ["pdf"] * 11}, "file_types"),
+    ({"query": "a", "uploaded_after": "yesterday"}, "uploaded_after"),
+    ({"query": "a", "uploaded_after": "2025-01-01"}, "uploaded_after"),
+    ({"query": "a", "uploaded_after": "2025-01-01T00:00:00"}, "uploaded_after"),
+    ({"query": "a", "uploaded_after": 1735689600}, "uploaded_after"),
+    ({"query": "a", "uploaded_after": "0001-01-01T00:00:00+14:00"}, "uploaded_after"),
+    ({"query": "a", "uploaded_before": "9999-12-31T23:59:59-14:00"}, "uploaded_before"),
+    ({"query": "a", "user_id": str(uuid4())}, "user_id"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), WRONG, ids=[f"{field}-{n}" for n, (_, field) in enumerate(WRONG)])
+async def test_a_wrong_field_is_named(tenant: Tenant, body: dict[str, Any], field: str) -> None:
+    problem(await tenant.post("/search", json=body), 422, field)
+
+
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"nan", b"1e999", b"-1e999", b"0x1", b"1_0"])
+async def test_a_number_that_is_none_is_refused(tenant: Tenant, literal: bytes) -> None:
+    body = b'{"embedding": [' + b"1, " * 255 + literal + b"]}"
+    answer = await tenant.post("/search", content=body, headers={"Content-Type": "application/json"})
+    status = 422 if literal.endswith(b"1e999") else 400
+    problem(answer, status)
+    body = b'{"query": "a", "threshold": ' + literal + b"}"
+    problem(await tenant.post("/search", content=body, headers={"Content-Type": "application/json"}), status)
+
+
+async def test_nulls_stand_for_what_is_left_out(tenant: Tenant) -> None:
+    await tenant.ready_document("a.txt", "Some text.")
+    nulls = dict.fromkeys(
+        ("embedding", "threshold", "document_ids", "metadata", "file_types", "uploaded_after", "uploaded_before")
+    )
+    plain = ok(await tenant.post("/search", json={"query": "text"}))
+    assert ok(await tenant.post("/search", json={"query": "text", **nulls})) == plain
+    assert len(plain["results"]) == 1
+
+
+async def test_whole_numbers_are_components_too(tenant: Tenant) -> None:
+    await tenant.ready_document("a.txt", "Some text.")
+    whole = ok(await tenant.post("/search", json={"embedding": [1] * 256}))
+    assert whole == ok(await tenant.post("/search", json={"embedding": ONES}))
+    assert len(whole["results"]) == 1
+
+
+async def test_a_long_query_is_taken(tenant: Tenant) -> None:
+    document = await tenant.ready_document("a.txt", "Some text.")
+    results = ok(await tenant.post("/search", json={"query": "some text " * 3276}))["results"]
+    assert [result["document_id"] for result in results] == [document["id"]]

@@ -1,0 +1,290 @@
+"""The third wall between tenants, tested on every route there is.
+
+An id of another tenant and an id that never was must give the same answer, to the byte. The cases come from the
+routes themselves: from the parameters of their paths, and from every UUID in the types of their bodies and queries.
+A route that is added with an id of a new kind fails here until it has a case.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import msgspec
+import pytest
+import pytest_asyncio
+
+from svc.app import all_endpoints
+from svc.routing import Endpoint
+from tests.conftest import ADMIN_KEY, Service
+from tests.routes.answers import ok, problem, statements
+from tests.routes.endpoints import PATH_PARAMETER, ids_of, name_of, path_of, send
+from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
+
+UUID_TEXT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+SECRET = "The submarine of the second tenant is yellow."
+OWN = "The submarine of the first tenant is green."
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two tenants, each with one thing of every kind; the first tries to reach the second's."""
+
+    first: Tenant
+    second: Tenant
+    own: dict[str, str]
+    foreign: dict[str, str]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def pair(shared: Service) -> Pair:
+    """The two tenants."""
+    first, second = await new_tenant(shared), await new_tenant(shared)
+    own, foreign = await ids_of(first, OWN), await ids_of(second, SECRET)
+    for tenant, ids in ((first, own), (second, foreign)):
+        ids["chunk_id"] = (await tenant.chunks(ids["document_id"]))[0]["id"]
+    return Pair(first, second, own, foreign)
+
+
+# --- where a route takes ids
+
+
+def uuid_fields(type_: Any, path: str = "") -> Iterator[str]:
+    """Every place in a type where a UUID is read, such as `document_ids[]` or `[].sources[]`."""
+    node = msgspec.inspect.type_info(type_) if not isinstance(type_, msgspec.inspect.Type) else type_
+    if isinstance(node, msgspec.inspect.UUIDType):
+        yield path
+    elif isinstance(node, msgspec.inspect.Metadata):
+        yield from uuid_fields(node.type, path)
+    elif isinstance(node, msgspec.inspect.UnionType):
+        for option in node.types:
+            yield from uuid_fields(option, path)
+    elif isinstance(node, msgspec.inspect.CollectionType):
+        yield from uuid_fields(node.item_type, f"{path}[]")
+    elif isinstance(node, msgspec.inspect.StructType):
+        for field in node.fields:
+            yield from uuid_fields(field.type, f"{path}.{field.encode_name}".lstrip("."))
+
+
+def id_places() -> set[tuple[str, str, str]]:
+    """(route, path or body or query, field) of every id that a route takes."""
+    places = set()
+    for endpoint in all_endpoints():
+        places |= {(name_of(endpoint), "path", parameter) for parameter in PATH_PARAMETER.findall(endpoint.path)}
+        for kind, type_ in (("body", endpoint.body or endpoint.extra.get("upload")), ("query", endpoint.query)):
+            if type_ is not None:
+                places |= {(name_of(endpoint), kind, field) for field in uuid_fields(type_)}
+    return places
+
+
+MESSAGE = {"role": "user", "content": "Hello"}
+# For each id in a body: the kind of thing it names, and a body with that id in it, beside good ones where possible.
+BODIES: dict[tuple[str, str], tuple[str, Any]] = {
+    ("POST /search", "document_ids[]"): ("document_id", lambda own, id_: {"query": "sea", "document_ids": [id_]}),
+    ("POST /conversations", "document_ids[]"): (
+        "document_id",
+        lambda own, id_: {"title": "t", "document_ids": [own["document_id"], id_]},
+    ),
+    ("PATCH /conversations/{conversation_id}", "document_ids[]"): (
+        "document_id",
+        lambda own, id_: {"document_ids": [own["document_id"], id_]},
+    ),
+    ("POST /conversations/{conversation_id}/messages", "sources[]"): (
+        "chunk_id",
+        lambda own, id_: {**MESSAGE, "sources": [own["chunk_id"], id_]},
+    ),
+    ("POST /conversations/{conversation_id}/messages", "[].sources[]"): (
+        "chunk_id",
+        lambda own, id_: [MESSAGE, {**MESSAGE, "sources": [id_]}],
+    ),
+}
+# A page's cursor is compared, not looked up: it may be anybody's and shows nothing but one's own list.
+CURSORS: dict[str, str] = {
+    "GET /users": "user_id",
+    "GET /keys": "key_id",
+    "GET /documents": "document_id",
+    "GET /conversations": "conversation_id",
+}
+
+
+def test_every_id_that_a_route_takes_has_a_case() -> None:
+    places = id_places()
+    in_bodies = {(route, field) for route, kind, field in places if kind == "body"}
+    assert in_bodies == BODIES.keys()
+    assert {(route, field) for route, kind, field in places if kind == "query"} == {(c, "after") for c in CURSORS}
+    in_paths = [route for route, kind, _ in places if kind == "path"]
+    assert len(in_paths) >= 14, "the routes with an id in their path were not found"
+    assert {field for _, kind, field in places if kind == "path"} == {
+        "user_id", "key_id", "document_id", "conversation_id",
+    }  # fmt: skip
+
+
+def told(answer: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]], int]:
+    """All that an answer gives away: but its own number and how long it took."""
+    number = answer.headers["x-request-id"].encode()
+    headers = [item for item in answer.headers.items() if item[0] not in ("x-request-id", "server-timing")]
+    return answer.status_code, answer.content.replace(number, b"(number)"), headers, statements(answer)
+
+
+async def fingerprint(tenant: Tenant) -> dict[str, Any]:
+    """Everything that is stored of a tenant, but for when a key was last used."""
+    stored: dict[str, Any] = {}
+    async with direct_connection(tenant.service) as connection:
+        for table in await rows_of(tenant.service, tenant.id):
+            query = f"select (to_jsonb(t) - 'last_used_at')::text from {table} t where user_id = $1::uuid order by 1"
+            stored[table] = [row[0] for row in await connection.fetch(query, tenant.id)]
+        stored["users"] = await connection.fetchval(
+            "select to_jsonb(u)::text from users u where id = $1::uuid", tenant.id
+        )
+    return stored
+
+
+# --- the wall
+
+WITH_PATH_ID = [endpoint for endpoint in all_endpoints() if PATH_PARAMETER.search(endpoint.path)]
+
+
+@pytest.mark.parametrize("endpoint", WITH_PATH_ID, ids=name_of)
+async def test_an_id_in_the_path_of_another_tenant_never_was(pair: Pair, endpoint: Endpoint) -> None:
+    before = await fingerprint(pair.second)
+    for parameter in PATH_PARAMETER.findall(endpoint.path):
+        theirs = await send(
+            pair.first.service, endpoint, {**pair.own, parameter: pair.foreign[parameter]}, pair.first.key
+        )
+        problem(theirs, 404)
+        for never in (str(uuid4()), str(UUID(int=0)), str(UUID(int=2**128 - 1)), "no-id"):
+            answer = await send(pair.first.service, endpoint, {**pair.own, parameter: never}, pair.first.key)
+            seen = told(answer)
+            if never == "no-id":  # which needs no look into the database
+                assert seen[:3] == told(theirs)[:3]
+            else:
+                assert seen == told(theirs)
+    assert await fingerprint(pair.second) == before
+
+
+@pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case[0]} {case[1]}")
+async def test_an_id_in_a_body_of_another_tenant_never_was(pair: Pair, case: tuple[str, str]) -> None:
+    (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == case[0]]
+    kind, body = BODIES[case]
+    stored = [await fingerprint(tenant) for tenant in (pair.first, pair.second)]
+    answers = [
+        await send(pair.first.service, endpoint, pair.own, pair.first.key, json=body(pair.own, id_))
+        for id_ in (pair.foreign[kind], str(uuid4()), str(UUID(int=0)))
+    ]
+    assert answers[0].status_code in (200, 422)
+    assert told(answers[0]) == told(answers[1]) == told(answers[2])
+    assert SECRET not in answers[0].text
+    assert [await fingerprint(tenant) for tenant in (pair.first, pair.second)] == stored
+
+
+@pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case[0]} {case[1]}")
+async def test_ones_own_id_in_the_same_body_is_another_matter(shared: Service, case: tuple[str, str]) -> None:
+    """The control of the test above: what refuses the foreign id there is that it is foreign."""
+    tenant = await new_tenant(shared)
+    own = await ids_of(tenant)
+    own["chunk_id"] = (await tenant.chunks(own["document_id"]))[0]["id"]
+    (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == case[0]]
+    kind, body = BODIES[case]
+    answer = await send(shared, endpoint, own, tenant.key, json=body(own, own[kind]))
+    assert answer.status_code in (200, 201), answer.text
+    if case[0] == "POST /search":
+        assert ok(answer)["results"]
+
+
+@pytest.mark.parametrize("endpoint", WITH_PATH_ID, ids=name_of)
+async def test_ones_own_id_in_the_same_path_is_another_matter(shared: Service, endpoint: Endpoint) -> None:
+    tenant = await new_tenant(shared)
+    answer = await send(shared, endpoint, await ids_of(tenant), tenant.key)
+    # 403: the example of a change of a user may hold what only the admin changes. 409: the document has not failed.
+    expected = {"POST /documents/{document_id}/retry": 409}.get(name_of(endpoint), endpoint.status)
+    assert answer.status_code == expected, answer.text
+
+
+async def test_nobody_acts_for_another_tenant(pair: Pair) -> None:
+    """With a user's key the header is refused alike for everybody; only the admin learns who there is."""
+    for endpoint in all_endpoints():
+        if endpoint.access in ("any", "user"):
+            seen = {
+                told(await send(pair.first.service, endpoint, pair.own, pair.first.key, headers=acting))[:2]
+                for acting in ({"Cabinet-User": id_} for id_ in (pair.second.id, pair.first.id, str(uuid4())))
+            }
+            assert len(seen) == 1
+            assert seen.pop()[0] == 403
+
+
+# --- what is shown
+
+
+async def ids_stored_of(tenant: Tenant) -> set[str]:
+    """Every UUID in any row of a tenant."""
+    return set(UUID_TEXT.findall(json.dumps(await fingerprint(tenant))))
+
+
+READS: dict[str, list[dict[str, Any]]] = {
+    "GET /documents": [{}, {"status": "ready"}, {"limit": 100}],
+    "GET /conversations": [{}, {"recent": 50}, {"limit": 100}],
+}
+SEARCHES: list[dict[str, Any]] = [
+    {"query": SECRET},
+    *({"query": SECRET, "limit": 100, "metric": metric} for metric in ("cosine", "l2", "inner_product")),
+    {"query": SECRET, "threshold": -1000},
+    {"query": SECRET, "metadata": {"secret": SECRET}},
+    {"query": SECRET, "file_types": ["text"]},
+    {"query": SECRET, "uploaded_after": "2000-01-01T00:00:00Z", "uploaded_before": "2999-01-01T00:00:00Z"},
+]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [endpoint for endpoint in all_endpoints() if endpoint.method == "GET" and endpoint.access != "admin"],
+    ids=name_of,
+)
+async def test_no_read_shows_a_row_of_another_tenant(pair: Pair, endpoint: Endpoint) -> None:
+    foreign, own = await ids_stored_of(pair.second), await ids_stored_of(pair.first)
+    assert len(foreign) >= 6
+    assert not foreign & own
+    for parameters in READS.get(name_of(endpoint), [{}]):
+        for headers in ({}, {"Cabinet-User": pair.first.id}):
+            key = ADMIN_KEY if headers else pair.first.key
+            answer = await pair.first.service.call(
+                "GET", path_of(endpoint, pair.own), key, params=parameters, headers=headers
+            )
+            assert answer.status_code == 200, answer.text
+            assert not foreign & set(UUID_TEXT.findall(answer.text))
+            assert SECRET not in answer.text
+            assert "second tenant" not in answer.text
+
+
+@pytest.mark.parametrize("body", SEARCHES, ids=[" ".join(body) for body in SEARCHES])
+async def test_no_search_finds_a_chunk_of_another_tenant(pair: Pair, body: dict[str, Any]) -> None:
+    """The words searched for are the other tenant's own, so that theirs would be the best there is."""
+    foreign = await ids_stored_of(pair.second)
+    mine = await pair.first.post("/search", json=body)
+    assert not foreign & set(UUID_TEXT.findall(mine.text))
+    assert SECRET not in mine.text
+    expected = [] if "metadata" in body else [pair.own["chunk_id"]]
+    assert [result["chunk_id"] for result in ok(mine)["results"]] == expected
+    theirs = ok(await pair.second.post("/search", json=body))["results"]
+    assert [result["content"] for result in theirs] == [SECRET], "the control: they find it themselves"
+
+
+@pytest.mark.parametrize("route", [route for route in CURSORS if route != "GET /users"])  # that is the admin's
+async def test_a_cursor_of_another_tenant_shows_only_ones_own_list(pair: Pair, route: str) -> None:
+    (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == route]
+    everything = ok(await pair.first.get(endpoint.path, params={"limit": 100}))["data"]
+    cursor = pair.foreign[CURSORS[route]]
+    answer = ok(await pair.first.get(endpoint.path, params={"limit": 100, "after": cursor}))
+    assert answer["data"] == [item for item in everything if item["id"] < cursor]
+
+
+async def test_deleting_a_tenant_leaves_the_other_as_they_were(shared: Service, pair: Pair) -> None:
+    before = await fingerprint(pair.second)
+    third = await new_tenant(shared)
+    await ids_of(third, SECRET)
+    assert (await third.delete(f"/users/{third.id}")).status_code == 204
+    assert await fingerprint(pair.second) == before

@@ -1,0 +1,129 @@
+"""Which lane a search takes, and that the approximate one finds what the exact one finds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from svc.database.embedded import EmbeddedServer
+from svc.search.filters import Filters
+from svc.search.lanes import Metric, Search, choose_lane
+from tests.conftest import Service, test_settings
+from tests.routes.answers import ok
+from tests.routes.tenants import shared_service
+from tests.search.corpus import Corpus, check, make_corpus, random_vectors
+
+NONE = Filters()
+
+
+@pytest.mark.parametrize(
+    ("metric", "filters", "vectors", "most", "lane"),
+    [
+        ("cosine", NONE, 101, 100, "hnsw"),
+        ("cosine", NONE, 100, 100, "exact"),
+        ("cosine", NONE, 0, 0, "exact"),
+        ("cosine", NONE, 1, 0, "hnsw"),
+        ("l2", NONE, 101, 100, "exact"),
+        ("inner_product", NONE, 101, 100, "exact"),
+        ("cosine", Filters(document_ids=[]), 101, 100, "exact"),
+        ("cosine", Filters(metadata={}), 101, 100, "exact"),
+        ("cosine", Filters(file_types=["pdf"]), 101, 100, "exact"),
+    ],
+)
+def test_the_lane_is_chosen_by_size_metric_and_filters(
+    metric: Metric, filters: Filters, vectors: int, most: int, lane: str
+) -> None:
+    search = Search(uuid4(), None, 5, metric, None, filters)
+    assert choose_lane(search, vectors, most) == lane
+
+
+@pytest_asyncio.fixture(scope="module")
+async def approximate(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
+    """A service on which every tenant counts as large, and on which no plan but that of the index is taken.
+
+    With a few hundred rows the planner would rather sort them all, which is exact, and the index would go untested.
+    """
+    # Without a cache of keys: the size of the tenant, which comes with the key, is that of this moment.
+    settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
+    no_other_plan = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
+    async with shared_service(server, template, "shared_lanes", settings, **no_other_plan) as service:
+        yield service
+
+
+@pytest_asyncio.fixture(scope="module")
+async def large(approximate: Service) -> Corpus:
+    """The tenant who searches, among another whose vectors are the queries themselves."""
+    await make_corpus(approximate, [random_vectors(40, 2000)])
+    corpus = await make_corpus(approximate, [random_vectors(100, seed) for seed in range(3)])
+    await make_corpus(approximate, [random_vectors(40, 2000)])
+    return corpus
+
+
+QUERIES = [[float(component) for component in vector] for vector in random_vectors(10, 2000)]
+
+
+async def plan_of(service: Service, name: str, *arguments: Any) -> str:
+    statement = service.services.database.statements[name]
+    async with service.services.database.pool.connection() as connection:
+        return "\n".join(row[0] for row in await connection.fetch(f"explain {statement.text}", *arguments))
+
+
+@pytest.mark.parametrize("limit", [1, 5, 50])
+async def test_the_index_finds_what_comparing_all_finds(large: Corpus, limit: int) -> None:
+    for query in QUERIES:
+        found = ok(await large.tenant.post("/search", json={"embedding": query, "limit": limit}))
+        assert found["lane"] == "hnsw"
+        check(found["results"], query, large.chunks, limit=limit)
+    arguments = (UUID(large.tenant.id), np.array(QUERIES[0]), limit)
+    plan = await plan_of(large.tenant.service, "search/hnsw", *arguments)
+    assert "chunk_vectors_embedding_idx" in plan, "or the test above has tested another plan"
+
+
+async def test_the_threshold_holds_on_this_lane_too(large: Corpus) -> None:
+    body = {"embedding": QUERIES[0], "limit": 10}
+    everything = ok(await large.tenant.post("/search", json=body))["results"]
+    kept = ok(await large.tenant.post("/search", json={**body, "threshold": everything[4]["similarity"]}))
+    assert kept == {"results": everything[:5], "lane": "hnsw"}
+
+
+async def test_equals_come_in_a_fixed_order_on_this_lane_too(approximate: Service) -> None:
+    corpus = await make_corpus(approximate, [np.tile(random_vectors(1, 3000), (20, 1))])
+    found = ok(await corpus.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 20}))
+    assert found["lane"] == "hnsw"
+    assert [result["chunk_id"] for result in found["results"]] == sorted(chunk.id for chunk in corpus.chunks)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"metric": "l2"},
+        {"metric": "inner_product"},
+        {"file_types": ["text"]},
+        {"uploaded_after": "2025-01-01T00:00:00Z"},
+    ],
+    ids=str,
+)
+async def test_what_the_index_cannot_answer_is_compared_one_by_one(large: Corpus, body: dict[str, Any]) -> None:
+    found = ok(await large.tenant.post("/search", json={"embedding": QUERIES[0], **body}))
+    assert found["lane"] == "exact"
+    left = large.of(lambda chunk: "file_types" not in body or chunk.file_type == "text")
+    check(found["results"], QUERIES[0], left, metric=body.get("metric", "cosine"))
+
+
+async def test_too_few_from_the_index_are_made_up_for(approximate: Service, caplog: pytest.LogCaptureFixture) -> None:
+    small = await make_corpus(approximate, [random_vectors(7, 4000)])
+    caplog.set_level(logging.WARNING, "svc.search.lanes")
+    found = ok(await small.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 10}))
+    assert found["lane"] == "exact"
+    check(found["results"], QUERIES[0], small.chunks, limit=10)
+    (record,) = [record for record in caplog.records if record.name == "svc.search.lanes"]
+    assert "7 of 10" in record.getMessage()
+    caplog.clear()
+    assert ok(await small.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 7}))["lane"] == "hnsw"
+    assert not caplog.records
