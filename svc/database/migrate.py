@@ -134,6 +134,13 @@ def _with_backend(url: str, work: Callable[[Any, Any], list[str]]) -> list[str]:
         backend.break_lock()
         with backend.lock():
             return work(backend, yoyo.read_migrations(str(resource_folder("migrations"))))
+    except psycopg.errors.UndefinedTable as error:
+        # yoyo says nothing when it may not make its own tables, and then misses them.
+        raise StartupError(
+            "The login of DATABASE_URL may not create tables in its schema; migrate with that of the owner"
+        ) from error
+    except psycopg.Error as error:
+        raise StartupError(f"The database cannot be migrated: {error}") from error
     finally:
         backend.connection.close()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -50,13 +52,23 @@ def plant(database: Database, tmp_path: Path) -> Plant:
     """Add a file to `sql/` for this test: the name and the text below it; the module that knows it too."""
 
     def add(title: str, text: str) -> Database:
-        name = title.split(" ")[0]
+        name = title.partition(" ")[0]
         path = tmp_path / f"{name}.sql"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"-- {title}\n-- A statement for a test.\n{text}\n")
         return Database({**database.statements, name: read_statement(path, tmp_path)}, database.pool)
 
     return add
+
+
+async def until(condition: Callable[[], Awaitable[Any]], within_s: float = 10) -> Any:
+    """Ask again and again until the answer is true; the answer."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if answer := await condition():
+            return answer
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it did not come within {within_s} s")
 
 
 async def make_user(database: Database, email: str = "ada@example.org") -> UUID:

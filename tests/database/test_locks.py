@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from svc.database.queries import Database
-from tests.database.conftest import make_document, make_user
+from tests.database.conftest import make_document, make_user, until
 
 
 async def claimed(database: Database) -> dict[str, Any]:
@@ -26,10 +26,8 @@ async def claimed(database: Database) -> dict[str, Any]:
 
 async def waits_for_a_lock(observer: Any) -> None:
     """Return once a statement of the service waits for another."""
-    while not await observer.fetchval(
-        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-    ):
-        await asyncio.sleep(0.01)
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    await until(lambda: observer.fetchval(waiting))
 
 
 OTHERS: dict[str, dict[str, Any]] = {

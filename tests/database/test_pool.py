@@ -16,7 +16,7 @@ from svc.database.queries import Database, open_database
 from svc.errors import DatabaseUnavailableError, StartupError
 from svc.settings import Settings
 from tests.conftest import database_url_of, test_settings
-from tests.database.conftest import Plant, make_user
+from tests.database.conftest import Plant, make_user, until
 
 ANYBODY = {"user_id": uuid4()}
 
@@ -61,8 +61,7 @@ async def test_a_backend_killed_in_mid_statement_is_a_503_and_the_next_call_work
 ) -> None:
     planted = plant("users/slow :value", "-- returns: slept void\nselect pg_sleep(30) as slept;")
     task = asyncio.create_task(planted.value("users/slow"))
-    while not await terminate(observer, "wait_event = 'PgSleep'"):
-        await asyncio.sleep(0.01)
+    await until(lambda: terminate(observer, "wait_event = 'PgSleep'"))
 
     with pytest.raises(DatabaseUnavailableError, match="does not answer now") as refused:
         await task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -14,7 +15,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.database.statistics import collect_statistics
 from svc.errors import InvalidRequestError, UnavailableError
-from tests.database.conftest import Plant, make_document, make_user
+from tests.database.conftest import Plant, make_document, make_user, until
 
 
 async def test_one_gives_a_row_or_none(database: Database) -> None:
@@ -247,7 +248,9 @@ async def test_none_is_null_and_not_jsons_null(plant: Plant) -> None:
 async def test_a_vector_comes_back_in_half_precision(plant: Plant, kind: type) -> None:
     planted = plant("chunks/echo :value", "-- $1 v halfvec\n-- returns: v halfvec\nselect $1::halfvec as v;")
     numbers = [0.0, 1.0, -0.333, 65504.0, 6e-8]
-    sent = numbers if kind is list else HalfVector(numbers) if kind is HalfVector else np.array(numbers, dtype=kind)
+    sent: Any = (
+        numbers if kind is list else HalfVector(numbers) if kind is HalfVector else np.array(numbers, dtype=kind)
+    )
 
     received = await planted.value("chunks/echo", v=sent)
 
@@ -265,19 +268,16 @@ async def test_a_vector_of_another_width_or_without_a_number_is_refused(database
             await database.copy("ingest/write_vectors", rows=[(user_id, row["id"], document_id, vector)])
 
 
-async def test_the_statements_name_stands_where_a_dba_looks(database: Database, plant: Plant, observer: object) -> None:
+async def test_the_statements_name_stands_where_a_dba_looks(database: Database, plant: Plant, observer: Any) -> None:
     planted = plant("users/seen :value", "-- returns: slept void\nselect pg_sleep(0.5) as slept;")
     task = asyncio.create_task(planted.value("users/seen"))
 
-    query = None
-    while query is None and not task.done():
-        query = await observer.fetchval(  # type: ignore[attr-defined]
-            "select query from pg_stat_activity where wait_event = 'PgSleep' and application_name = 'cabinet' "
-            "and datname = current_database()"
-        )
+    seen = """
+        select query from pg_stat_activity
+        where wait_event = 'PgSleep' and application_name = 'cabinet' and datname = current_database()"""
+    query = await until(lambda: observer.fetchval(seen))
     await task
 
-    assert query is not None
     assert query.startswith("-- users/seen :value\n-- A statement for a test.\n")
 
 

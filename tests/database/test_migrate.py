@@ -1,0 +1,295 @@
+"""Migrations on a real PostgreSQL: there and back, two at once, killed in the middle, refused for a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import asyncpg
+import pytest
+
+from svc.database import migrate
+from svc.database.migrate import apply_migrations, migration_ids, migration_states, rollback_migrations
+from svc.database.queries import open_database
+from svc.errors import StartupError
+from svc.resources import resource_folder
+from svc.settings import Settings
+from tests.conftest import test_settings
+
+ALL = migration_ids()
+
+# Everything that a migration can make, as the server tells it.
+CATALOGUE = """
+    select 'column' as kind, concat_ws(' ', a.attrelid::regclass, a.attnum, a.attname,
+        format_type(a.atttypid, a.atttypmod),
+        a.attnotnull, a.attstorage, pg_get_expr(d.adbin, d.adrelid)) as what
+    from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+    left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+    union all select 'constraint', concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
+    from pg_constraint where connamespace = 'public'::regnamespace
+    union all select 'index', pg_get_indexdef(indexrelid) from pg_index as i join pg_class as c on c.oid = i.indexrelid
+    where c.relnamespace = 'public'::regnamespace
+    union all select 'table', concat_ws(' ', relname, reloptions::text) from pg_class
+    where relnamespace = 'public'::regnamespace and relkind = 'r'
+    union all select 'function', oid::regprocedure::text from pg_proc as p
+    where pronamespace = 'public'::regnamespace
+    and not exists (select from pg_depend as e where e.objid = p.oid and e.deptype = 'e')
+    union all select 'comment', concat_ws(' ', objoid::regclass, objsubid, description) from pg_description
+    where classoid = 'pg_class'::regclass and objoid::regclass::text !~ '^pg_|information_schema'
+    order by kind, what"""
+
+
+async def catalogue(url: str) -> list[str]:
+    """What the database holds, one line each, without yoyo's own tables."""
+    rows = await fetch(url, CATALOGUE)
+    return [f"{row['kind']}: {row['what']}" for row in rows if "yoyo" not in row["what"]]
+
+
+async def fetch(url: str, query: str) -> list[Any]:
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetch(query))
+    finally:
+        await connection.close()
+
+
+async def applied(url: str) -> list[str]:
+    return [state.id for state in await migration_states(url) if state.applied_at is not None]
+
+
+async def test_there_and_back_and_there_again_gives_the_same_schema(settings: Settings, empty_url: str) -> None:
+    before = await catalogue(empty_url)
+    assert await apply_migrations(settings, empty_url) == ALL
+    first = await catalogue(empty_url)
+    assert len(first) > 100
+
+    assert await rollback_migrations(empty_url, len(ALL)) == ALL[::-1]
+    assert await catalogue(empty_url) == before
+    assert await applied(empty_url) == []
+
+    assert await apply_migrations(settings, empty_url) == ALL
+    assert await catalogue(empty_url) == first
+
+
+async def test_each_step_back_and_forth_alone_gives_the_same_schema(settings: Settings, empty_url: str) -> None:
+    await apply_migrations(settings, empty_url)
+    whole = await catalogue(empty_url)
+
+    for count in range(1, len(ALL) + 1):
+        assert await rollback_migrations(empty_url, count) == ALL[::-1][:count]
+        assert await applied(empty_url) == ALL[: len(ALL) - count]
+        assert await apply_migrations(settings, empty_url) == ALL[len(ALL) - count :]
+        assert await catalogue(empty_url) == whole
+
+
+async def test_states_tell_what_is_applied_and_when(settings: Settings, empty_url: str) -> None:
+    assert [(state.id, state.applied_at) for state in await migration_states(empty_url)] == [(i, None) for i in ALL]
+    await apply_migrations(settings, empty_url)
+    await rollback_migrations(empty_url, 1)
+
+    states = await migration_states(empty_url)
+
+    assert [state.id for state in states] == ALL
+    assert [state.applied_at is None for state in states] == [False] * (len(ALL) - 1) + [True]
+
+
+async def test_of_several_at_once_one_does_the_work_and_all_succeed(settings: Settings, empty_url: str) -> None:
+    outcomes = await asyncio.gather(*(apply_migrations(settings, empty_url) for _ in range(4)))
+
+    assert sorted(outcomes) == [[], [], [], ALL]
+    await (await open_database(settings, empty_url)).close()
+
+
+async def test_the_lock_row_of_a_killed_process_blocks_nobody(settings: Settings, empty_url: str) -> None:
+    await apply_migrations(settings, empty_url)
+    await rollback_migrations(empty_url, 1)
+    await fetch(empty_url, "insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1) returning 1")
+
+    started = time.monotonic()
+    assert await apply_migrations(settings, empty_url) == ALL[-1:]
+    assert time.monotonic() - started < 5
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend as Backend
+from svc.database.migrate import apply_migrations
+from svc.settings import Settings
+Settings.model_config["env_file"] = None
+
+def {method}(self, *arguments, **options):
+    if "0003.documents" in repr(arguments):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(self, *arguments, **options)
+
+original, Backend.{method} = Backend.{method}, {method}
+asyncio.run(apply_migrations(Settings(), sys.argv[1]))
+"""
+
+
+async def test_a_process_killed_between_a_migration_and_its_note_leaves_neither(
+    settings: Settings, empty_url: str
+) -> None:
+    """yoyo alone would commit the tables, then be killed, and find them in its way for ever after."""
+    script = KILLED.format(method="mark_one")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, empty_url, cwd=resource_folder("sql").parent, stderr=subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors.decode()
+    assert await applied(empty_url) == ALL[:2]
+
+    assert await apply_migrations(settings, empty_url) == ALL[2:]
+    await (await open_database(settings, empty_url)).close()
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the migrations that the release takes for its own; a test adds to it."""
+    folder = copytree(resource_folder("migrations"), tmp_path / "migrations")
+    real = resource_folder
+    monkeypatch.setattr(migrate, "resource_folder", lambda name: folder if name == "migrations" else real(name))
+    return folder
+
+
+HEADER = f"-- depends: {ALL[-1]}\n"
+
+
+async def test_a_migration_that_fails_is_named_and_changes_nothing(
+    settings: Settings, database_url: str, planted: Path
+) -> None:
+    before = await catalogue(database_url)
+    (planted / "0007.bad.sql").write_text(HEADER + "create table good (id int);\ncreate table good (id int);\n")
+
+    with pytest.raises(StartupError, match=r"Migration 0007\.bad failed, and changed nothing: .*already exists"):
+        await apply_migrations(settings, database_url)
+
+    assert await catalogue(database_url) == before
+    assert await applied(database_url) == ALL
+    (planted / "0007.bad.sql").write_text(HEADER + "create table good (id int);\n")
+    assert await apply_migrations(settings, database_url) == ["0007.bad"]
+
+
+async def test_an_index_can_be_built_without_a_transaction(
+    settings: Settings, database_url: str, planted: Path
+) -> None:
+    (planted / "0007.index.sql").write_text(
+        HEADER + "-- transactional: false\ncreate index concurrently messages_role_idx on messages (user_id, role);\n"
+    )
+    (planted / "0007.index.rollback.sql").write_text("drop index concurrently messages_role_idx;\n")
+
+    assert await apply_migrations(settings, database_url) == ["0007.index"]
+    assert any("messages_role_idx" in line for line in await catalogue(database_url))
+    assert await rollback_migrations(database_url, 1) == ["0007.index"]
+    assert await apply_migrations(settings, database_url) == ["0007.index"]
+
+
+async def test_a_migration_does_not_wait_long_for_a_lock(
+    settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, observer: Any
+) -> None:
+    """All who come after a waiting ALTER or DROP would wait behind it."""
+    monkeypatch.setattr(migrate, "_LOCK_TIMEOUT", "200ms")
+    async with observer.transaction():
+        await observer.fetch("select from embedding_model")
+
+        with pytest.raises(StartupError, match=rf"Migration {ALL[-1]} waited 200ms for a lock"):
+            await rollback_migrations(database_url, 1)
+
+    assert await applied(database_url) == ALL
+    assert await rollback_migrations(database_url, 1) == ALL[-1:]
+
+
+async def test_a_start_with_nothing_to_do_locks_no_table(settings: Settings, database_url: str, observer: Any) -> None:
+    async with observer.transaction():
+        await observer.execute("lock table chunk_vectors, chunks in access exclusive mode")
+
+        assert await asyncio.wait_for(apply_migrations(settings, database_url), 5) == []
+
+
+async def test_another_model_is_refused_with_the_ways_out(database_url: str) -> None:
+    other = test_settings(
+        openai_api_key="sk-secret-in-the-settings", embedding_model="big-model", embedding_dimensions=512
+    )
+
+    with pytest.raises(StartupError) as refused:
+        await apply_migrations(other, database_url)
+
+    detail = refused.value.detail
+    assert "vectors of wordllama-l2-supercat-256 with 256 dimensions, the settings say big-model with 512" in detail
+    assert "CABINET_EMBEDDING_MODEL=wordllama-l2-supercat-256" in detail
+    assert "another DATABASE_URL or CABINET_DATA_DIR" in detail
+    assert "sk-secret" not in detail
+
+
+async def test_another_width_of_the_same_model_is_refused(empty_url: str) -> None:
+    settings = {"openai_base_url": "http://127.0.0.1:9/v1", "embedding_model": "m"}
+    await apply_migrations(test_settings(**settings, embedding_dimensions=512), empty_url)
+
+    with pytest.raises(StartupError, match=r"m with 512 dimensions, the settings say m with 256"):
+        await apply_migrations(test_settings(**settings, embedding_dimensions=256), empty_url)
+    width = "select format_type(atttypid, atttypmod) as t from pg_attribute where attname = 'embedding' and attnum > 0"
+    assert "halfvec(512)" in [row["t"] for row in await fetch(empty_url, width)]
+
+
+@pytest.mark.parametrize("dimensions", [1, 4000])
+async def test_every_width_that_the_settings_allow_can_be_indexed(empty_url: str, dimensions: int) -> None:
+    settings = test_settings(openai_base_url="http://127.0.0.1:9/v1", embedding_dimensions=dimensions)
+
+    assert await apply_migrations(settings, empty_url) == ALL
+    await (await open_database(settings, empty_url)).close()
+
+
+async def test_the_vectors_stay_in_their_rows(database_url: str) -> None:
+    storage = "select attstorage from pg_attribute where attrelid = 'chunk_vectors'::regclass and attname = 'embedding'"
+
+    assert [row["attstorage"] for row in await fetch(database_url, storage)] == [b"p"]
+
+
+async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_url: str) -> None:
+    url = empty_url.replace("postgres:@", "visitor:@")
+    await fetch(empty_url, "create role visitor login")
+    try:
+        with pytest.raises(StartupError, match="may not create tables in its schema"):
+            await apply_migrations(settings, url)
+        await fetch(empty_url, "grant create on schema public to visitor")
+        with pytest.raises(StartupError, match=r"Migration 0001\.extension failed.*permission denied"):
+            await apply_migrations(settings, url)
+        # The administrator installs the extension; the rest is the login's own.
+        await fetch(empty_url, "create extension vector")
+        assert await apply_migrations(settings, url) == ALL
+    finally:
+        await fetch(empty_url, "drop owned by visitor cascade")
+        await fetch(empty_url, "drop role visitor")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://ada:geheim@127.0.0.1:1/x", "postgresql://ada:geheim@/x?host=/nowhere"],
+)
+async def test_a_database_out_of_reach_is_told_without_its_password(settings: Settings, url: str) -> None:
+    for work in (apply_migrations(settings, url), rollback_migrations(url, 1), migration_states(url)):
+        with pytest.raises(StartupError, match="cannot be used") as refused:
+            await work
+        assert "geheim" not in refused.value.detail
+
+
+async def test_the_options_of_the_url_are_kept(settings: Settings, empty_url: str) -> None:
+    """A schema of one's own, chosen by the URL: the migrations must land there, lock timeout or not."""
+    await fetch(empty_url, "create schema cabinet")
+    role = "alter role postgres in database {} set search_path = cabinet, public"
+    [row] = await fetch(empty_url, "select current_database() as name")
+    await fetch(empty_url, role.format(row["name"]))
+
+    assert await apply_migrations(settings, empty_url) == ALL
+    await (await open_database(settings, empty_url)).close()
+    tables = "select relname from pg_class where relnamespace = 'cabinet'::regnamespace and relname = 'documents'"
+    assert len(await fetch(empty_url, tables)) == 1
+    assert await rollback_migrations(empty_url, len(ALL)) == ALL[::-1]
+    assert await apply_migrations(settings, empty_url) == ALL
