@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -97,6 +98,8 @@ def fail(error: CabinetError) -> NoReturn:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work to its end; an error for the reader becomes its sentence and exit code 2."""
+    # Like Ctrl-C: else a stop during the start would leave the embedded server running.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return uvloop.run(work)
     except CabinetError as error:

@@ -73,6 +73,7 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         signals = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in signals}
         for number in signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
@@ -80,6 +81,8 @@ class _Server(uvicorn.Server):
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
+                # A second signal, too, must let the database be stopped.
+                signal.signal(number, before[number])
 
 
 async def serve_until_signal(services: Services, listener: socket.socket) -> None:
@@ -100,11 +103,14 @@ def _greeting(settings: Settings, listener: socket.socket, admin_key: str) -> st
     host, port = listener.getsockname()[:2]
     shown_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     url = f"http://{shown_host}:{port}"
-    where = "as set" if settings.admin_key else f"kept in {settings.data_dir / 'admin.key'}"
-    lines = "\n  ".join(_curl_lines(url, admin_key))
+    # A secret that was given is not printed: standard output may be a log that others read.
+    where, shown_key = f"kept in {settings.data_dir / 'admin.key'}", admin_key
+    if settings.admin_key:
+        where, shown_key = "as set", "$CABINET_ADMIN_KEY"
+    lines = "\n  ".join(_curl_lines(url, shown_key))
     return f"""
 Cabinet serves on {url}   (read and try the API: {url}/docs)
-Admin key ({where}): {admin_key}
+Admin key ({where}): {shown_key}
 
 Try it: make a user and keep the key, upload a text, search it.
 
@@ -120,7 +126,7 @@ def _curl_lines(url: str, admin_key: str) -> list[str]:
     email = f"ada-{secrets.token_hex(3)}@example.com"
     text = "A filing cabinet keeps what the brain forgets."
     only_key = """sed 's/.*"api_key":"\\([^"]*\\)".*/\\1/'"""
-    as_admin, as_user = f"-H 'Authorization: Bearer {admin_key}'", '-H "Authorization: Bearer $KEY"'
+    as_admin, as_user = f'-H "Authorization: Bearer {admin_key}"', '-H "Authorization: Bearer $KEY"'
     return [
         f"""KEY=$(curl -s {url}/users {as_admin} {json} -d '{{"email": "{email}"}}' | {only_key})""",
         f"""curl -s {url}/documents {as_user} {json} -d '{{"filename": "cabinet.txt", "content": "{text}"}}'""",
