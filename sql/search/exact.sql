@@ -64,7 +64,7 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.metadata || d.metadata as metadata,
     s.similarity,
     s.distance
 from scored as s

@@ -25,7 +25,7 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.metadata || d.metadata as metadata,
     1 - n.distance as similarity,
     n.distance
 from nearest as n

@@ -69,7 +69,10 @@ class Queries:
         statement = self._statement(name, "copy")
         table, columns = statement.copy_target
         async with self._running(statement) as connection:
-            return _changed_rows(await connection.copy_records_to_table(table, columns=columns, records=rows))
+            # asyncpg writes the COPY by itself; its condition is the one place where the name can travel along.
+            named = f"true /* {statement.name} */"
+            status = await connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
+            return _changed_rows(status)
 
     def _statement(self, name: str, shape: Shape) -> Statement:
         statement = self.statements.get(name)

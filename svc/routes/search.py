@@ -42,7 +42,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Result(Struct, frozen=True):
-    """A chunk that was found. `metadata` is the document's with the chunk's own (such as `page`) on top."""
+    """A chunk that was found. `metadata` is the chunk's own (such as `page`) under the document's."""
 
     chunk_id: UUID
     document_id: UUID
