@@ -10,26 +10,27 @@ from svc.database.queries import Database
 
 
 async def test_a_copy_is_known_by_its_name(database: Database, database_url: str) -> None:
-    watcher = await asyncpg.connect(database_url)
-    lock = watcher.transaction()
+    holder, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    lock = holder.transaction()
     await lock.start()
-    await watcher.execute("lock table chunks in access exclusive mode")
+    await holder.execute("lock table chunks in exclusive mode")
     # Until the lock is given up it waits, and can be seen.
     copying = asyncio.create_task(database.copy("ingest/write_chunks", []))
     try:
-        async with asyncio.timeout(5):
-            while not (seen := await _running_copies(watcher)):
-                await asyncio.sleep(0.02)
-        assert "/* ingest/write_chunks */" in seen[0]
+        assert "/* ingest/write_chunks */" in await _waiting_copy(watcher)
     finally:
         await lock.rollback()
-        await copying
+        assert await copying == 0
+        await holder.close()
         await watcher.close()
 
 
-async def _running_copies(watcher: asyncpg.Connection[asyncpg.Record]) -> list[str]:
-    rows = await watcher.fetch(
-        "select query from pg_stat_activity where datname = current_database() and query ilike '%copy%stdin%'"
-        " and pid <> pg_backend_pid()"
-    )
-    return [row["query"] for row in rows]
+async def _waiting_copy(watcher: asyncpg.Connection[asyncpg.Record]) -> str:
+    for _ in range(200):
+        text: str | None = await watcher.fetchval(
+            "select query from pg_stat_activity where wait_event_type = 'Lock' and query ilike 'copy%'"
+        )
+        if text is not None:
+            return text
+        await asyncio.sleep(0.02)
+    raise AssertionError("no COPY was seen to wait")
