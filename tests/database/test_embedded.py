@@ -1,0 +1,247 @@
+"""The embedded server: shared between processes, stopped by the last, started again after any end; none left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+import pytest
+
+from svc.database import embedded
+from svc.database.embedded import EmbeddedServer, start_embedded
+from svc.errors import StartupError
+from svc.resources import resource_folder
+from tests.conftest import POSTGRES_VERSION
+
+VERSION: Any = POSTGRES_VERSION
+OTHER_VERSION: Any = "16" if VERSION == "18" else "18"
+
+# A process of its own: starts or joins the server, says so, and stops it when told.
+PROCESS = """
+import asyncio, os, sys
+from pathlib import Path
+os.umask(int(sys.argv[3], 8))
+from svc.database.embedded import start_embedded
+server = asyncio.run(start_embedded(Path(sys.argv[1]), sys.argv[2]))
+print(server.pid, server.url, flush=True)
+sys.stdin.readline()
+server.stop()
+print("stopped", flush=True)
+"""
+
+
+def servers_on(folder: Path) -> list[int]:
+    """Process ids of the servers whose data is somewhere below a folder."""
+    found = psutil.process_iter(["pid", "name", "cmdline"])
+    below = str(folder.resolve()) + "/"
+    return [
+        process.info["pid"]
+        for process in found
+        if process.info["name"] == "postgres" and any(word.startswith(below) for word in process.info["cmdline"] or ())
+    ]
+
+
+class Process:
+    """A process that uses the server of a data folder."""
+
+    def __init__(self, folder: Path, umask: str = "022") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(folder), VERSION, umask],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=resource_folder("sql").parent,
+        )  # fmt: skip
+
+    def ready(self) -> tuple[int, str]:
+        """Process id and URL of the server, once it runs."""
+        pid, url = self._line().split()
+        return int(pid), url
+
+    def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        assert self._line() == "stopped"
+        assert self._process.wait(10) == 0
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def parent() -> Iterator[Path]:
+    """A folder short enough for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="cabinet-embedded-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+        assert servers_on(folder) == []
+    finally:
+        # A test that failed half way.
+        for pid in servers_on(folder):
+            os.kill(pid, signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def folder(parent: Path) -> Iterator[Path]:
+    """A data folder, the same for every test: each must leave it good for the next, and no server on it."""
+    data = parent / "data"
+    yield data
+    assert servers_on(data) == []
+
+
+async def answer(url: str, query: str = "select 42") -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def test_two_processes_share_a_folder_and_the_last_stops_the_server(folder: Path) -> None:
+    first, second = Process(folder), Process(folder)
+    (pid, url), (same_pid, same_url) = first.ready(), second.ready()
+    assert (pid, url) == (same_pid, same_url)
+
+    first.stop()
+    assert await answer(url) == 42
+    assert servers_on(folder) == [pid]
+
+    second.stop()
+    assert servers_on(folder) == []
+
+
+async def test_a_killed_process_does_not_keep_the_server_running_for_ever(folder: Path) -> None:
+    killed = Process(folder)
+    pid, url = killed.ready()
+    killed.kill()
+    assert await answer(url) == 42, "the server outlives it"
+
+    server = await start_embedded(folder, VERSION)
+    assert server.pid == pid
+    server.stop()
+
+    assert servers_on(folder) == []
+
+
+async def test_data_outlives_a_server_that_was_killed(folder: Path) -> None:
+    server = await start_embedded(folder, VERSION)
+    await answer(server.url, "create table if not exists kept as select 7 as n")
+    os.kill(server.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(server.pid)] if psutil.pid_exists(server.pid) else [], timeout=5)
+
+    again = await start_embedded(folder, VERSION)
+    try:
+        assert await answer(again.url, "select n from kept") == 7
+    finally:
+        again.stop()
+
+
+async def test_lock_files_that_name_another_process_stop_no_start(folder: Path) -> None:
+    """After a restart of the machine, the number of the killed server may be anybody's: here, this test's own."""
+    server = await start_embedded(folder, VERSION)
+    lock, socket_lock = (folder / "postgres" / name for name in ("postmaster.pid", ".s.PGSQL.5432.lock"))
+    lines, socket_lines = (file.read_text().partition("\n")[2] for file in (lock, socket_lock))
+    server.stop()
+    for content in (f"{os.getpid()}\n{lines}", f"{os.getpid()}\n", "rubbish\n", ""):
+        lock.write_text(content)
+        if lines in content:
+            socket_lock.write_text(f"{os.getpid()}\n{socket_lines}")
+
+        again = await start_embedded(folder, VERSION)
+        assert await answer(again.url) == 42
+        again.stop()
+
+
+async def test_a_path_too_long_for_a_socket_works(parent: Path) -> None:
+    deep = parent / ("d" * 60) / ("e" * 60)
+    server = await start_embedded(deep, VERSION)
+    try:
+        assert await answer(server.url) == 42
+        socket_folder = Path(server.url.split("host=")[1])
+        assert len(str(socket_folder)) < 90
+        # The wheel opens the folder to all where root's server runs as another user: the socket must not be open.
+        assert (socket_folder / ".s.PGSQL.5432").stat().st_mode & 0o077 == 0
+    finally:
+        server.stop()
+    assert servers_on(deep) == []
+
+
+async def test_a_folder_of_another_major_version_is_refused_with_what_to_choose(folder: Path) -> None:
+    (await start_embedded(folder, VERSION)).stop()
+
+    with pytest.raises(StartupError) as refused:
+        await start_embedded(folder, OTHER_VERSION)
+
+    assert f"expecting version {OTHER_VERSION} but found version {VERSION}" in refused.value.detail
+    assert "CABINET_DATA_DIR" in refused.value.detail
+    assert "CABINET_POSTGRES_VERSION" in refused.value.detail
+
+
+@pytest.mark.parametrize("kind", ["file", "below a file"])
+async def test_a_folder_that_cannot_be_made_is_refused_by_name(parent: Path, kind: str) -> None:
+    file = parent / "file"
+    file.write_text("in the way")
+
+    with pytest.raises(StartupError, match=str(file)):
+        await start_embedded(file if kind == "file" else file / "data", VERSION)
+
+
+async def test_the_configuration_is_in_force_under_a_strict_umask_too(parent: Path) -> None:
+    """Root's server runs as another user, and PostgreSQL passes over a file that it cannot read without a word."""
+    process = Process(parent / "strict", umask="077")
+    _, url = process.ready()
+    assert [await answer(url, f"show {name}") for name in ("max_connections", "jit")] == ["200", "off"]
+    process.stop()
+    assert servers_on(parent / "strict") == []
+
+
+async def test_a_recovery_longer_than_the_wheel_waits_is_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (await start_embedded(folder, VERSION)).stop()
+    wheel = embedded._import_server()
+    real, calls = wheel.PostgresServer.start, []
+
+    def slow_start(self: Any) -> None:
+        real(self)
+        calls.append(self)
+        if len(calls) < 3:
+            raise subprocess.TimeoutExpired("pg_ctl", 10)
+
+    monkeypatch.setattr(wheel.PostgresServer, "start", slow_start)
+    server = await start_embedded(folder, VERSION)
+    server.stop()
+
+    assert len(calls) == 3
+
+
+async def test_a_server_that_does_not_start_says_where_its_log_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_CONFIGURATION", "shared_buffers = 'plenty'\n")
+
+    with pytest.raises(StartupError) as refused:
+        await start_embedded(folder, VERSION)
+
+    assert str(folder / "postgres" / "log") in refused.value.detail
+    assert "plenty" in (folder / "postgres" / "log").read_text()
+
+
+async def test_the_server_listens_on_no_network_and_knows_more_than_ascii(server: EmbeddedServer) -> None:
+    assert await answer(server.url, "show listen_addresses") == ""
+    assert await answer(server.url, "select lower('ÄÖÜ ΑΒΓ')") == "äöü αβγ"
+    assert (await answer(server.url, "show server_version")).split(".")[0] == VERSION
