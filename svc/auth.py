@@ -109,6 +109,7 @@ class Authenticator:
         self._cache_s = settings.key_cache_s
         self._admin_hash = hash_key(admin_key)
         self._cache: OrderedDict[bytes, tuple[float, Principal, datetime | None]] = OrderedDict()
+        self._forgets = 0
 
     async def authenticate(self, authorization: str | None, acting_for: str | None) -> Principal:
         """The principal of `Authorization: Bearer <key>`, and of `Cabinet-User: <id>` for the admin.
@@ -130,16 +131,18 @@ class Authenticator:
 
     def forget(self, user_id: UUID, key_id: UUID | None = None) -> None:
         """Drop what is cached of a user, or of one key of theirs: it was revoked or deleted just now."""
+        self._forgets += 1
         for cached, (_, principal, _) in list(self._cache.items()):
             if principal.user_id == user_id and key_id in (None, principal.key_id):
                 del self._cache[cached]
 
     async def _look_up(self, key_hash: bytes) -> Principal:
+        forgets = self._forgets
         row = await self._database.one("keys/authenticate", key_hash=key_hash)
         if row is None:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
         principal = Principal(False, row["user_id"], row["key_id"], row["vector_count"])
-        self._remember(key_hash, principal, row["expires_at"])
+        self._remember(key_hash, principal, row["expires_at"], forgets)
         return principal
 
     async def _acting_for(self, header: str) -> Principal:
@@ -150,11 +153,12 @@ class Authenticator:
         cache_key = user_id.bytes
         if cached := self._cached(cache_key):
             return cached
+        forgets = self._forgets
         row = await self._database.one("keys/tenant", user_id=user_id)
         if row is None:
             raise NotFoundError("there is no such user", field="Cabinet-User")
         principal = Principal(True, row["user_id"], None, row["vector_count"])
-        self._remember(cache_key, principal, None)
+        self._remember(cache_key, principal, None, forgets)
         return principal
 
     def _cached(self, key: bytes) -> Principal | None:
@@ -167,8 +171,9 @@ class Authenticator:
         self._cache.pop(key, None)
         return None
 
-    def _remember(self, key: bytes, principal: Principal, expires_at: datetime | None) -> None:
-        if self._cache_s > 0:
+    def _remember(self, key: bytes, principal: Principal, expires_at: datetime | None, forgets: int) -> None:
+        # What was looked up before a key was forgotten may be that very key, as it was: it must not come back.
+        if self._cache_s > 0 and forgets == self._forgets:
             self._cache[key] = (time.monotonic() + self._cache_s, principal, expires_at)
             while len(self._cache) > _MAX_CACHED:
                 self._cache.popitem(last=False)

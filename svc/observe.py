@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 MAX_STATEMENTS = 10
 # Nobody is there to see it; the metrics count it, by the number that nginx made known.
 _CLIENT_CLOSED_REQUEST = 499
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
 
@@ -122,7 +123,8 @@ class _Observation:
     def _report(self) -> None:
         seconds = time.perf_counter() - self.started
         route = _route_template(self.scope)
-        method = str(self.scope["method"])
+        # A client may send any word as the method; the metric must not have one series a word.
+        method = self.scope["method"] if self.scope["method"] in _METHODS else "(other)"
         metrics.requests_total.labels(method, route, str(self.status)).inc()
         metrics.request_seconds.labels(method, route).observe(seconds)
         if self.statistics.count > MAX_STATEMENTS:

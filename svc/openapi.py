@@ -166,7 +166,8 @@ def _usual_errors(endpoint: Endpoint) -> set[int]:
 
 def _success(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     if produces := endpoint.extra.get("produces"):
-        return {"description": endpoint.summary, "content": {produces: {"schema": {"type": "string"}}}}
+        schema = {"type": "object" if produces == "application/json" else "string"}
+        return {"description": endpoint.summary, "content": {produces: {"schema": schema}}}
     answer = endpoint.extra.get("answers", {}).get(503) if "answers" in endpoint.extra else endpoint.returns
     if answer is None:
         return {"description": "Done; nothing to return."}

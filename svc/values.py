@@ -13,8 +13,8 @@ from svc.errors import InvalidRequestError
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 16
-# jsonb keeps integers of any size, but not every client reads them back; these are safe in 64 bits.
-_MAX_INTEGER = 2**63 - 1
+# jsonb keeps numbers of any size and writes them out in full, 1e300 as 301 digits, which not every client reads back.
+_BEYOND_64_BITS = 2**63
 
 Metadata = Annotated[
     dict[str, Any],
@@ -64,8 +64,8 @@ def check_metadata(value: dict[str, Any], field: str) -> None:
             raise InvalidRequestError(f"nested more than {MAX_METADATA_DEPTH} deep", field=path)
         if isinstance(item, str):
             check_text(item, path)
-        elif isinstance(item, int) and abs(item) > _MAX_INTEGER:
-            raise InvalidRequestError("the integer is over 64 bits; send it as a string", field=path)
+        elif isinstance(item, int | float) and not -_BEYOND_64_BITS <= item < _BEYOND_64_BITS:
+            raise InvalidRequestError("the number is over 64 bits; send it as a string", field=path)
     size = len(msgspec.json.encode(value))
     if size > MAX_METADATA_BYTES:
         raise InvalidRequestError(f"{size} bytes of JSON, {MAX_METADATA_BYTES} are allowed", field=field)

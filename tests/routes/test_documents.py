@@ -230,7 +230,6 @@ async def deleted_while_stored(tenant: Tenant) -> int:
     return counted or 0
 
 
-@pytest.mark.xfail(reason="the delete's snapshot is older than the row of the count, so it takes nothing off it")
 async def test_a_first_document_deleted_while_it_is_stored_is_not_counted(idle: Service) -> None:
     tenant = await new_tenant(idle)
     counted = await deleted_while_stored(tenant)
@@ -238,7 +237,6 @@ async def test_a_first_document_deleted_while_it_is_stored_is_not_counted(idle: 
     assert counted == 0
 
 
-@pytest.mark.xfail(reason="the check of the count is made on the row as it was before the worker's commit: 409")
 async def test_a_later_document_deleted_while_it_is_stored_leaves_nothing(idle: Service) -> None:
     """The delete waits for the worker's transaction, and then takes away what that one has just written."""
     tenant = await new_tenant(idle)
