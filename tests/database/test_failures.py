@@ -1,0 +1,51 @@
+"""What each way in which the database can fail means for the caller."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from svc.database.failures import ConstraintError, classify
+from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestError, UnavailableError
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (asyncpg.AdminShutdownError("terminating connection"), DatabaseUnavailableError),
+        (asyncpg.CrashShutdownError("terminating connection"), DatabaseUnavailableError),
+        (asyncpg.CannotConnectNowError("the database system is starting up"), DatabaseUnavailableError),
+        (asyncpg.ConnectionDoesNotExistError("closed in the middle"), DatabaseUnavailableError),
+        (asyncpg.InterfaceError("connection is closed"), DatabaseUnavailableError),
+        (asyncpg.InternalClientError("got result for unknown protocol state"), DatabaseUnavailableError),
+        (asyncpg.TooManyConnectionsError("too many clients"), DatabaseUnavailableError),
+        (asyncpg.DiskFullError("no space left"), DatabaseUnavailableError),
+        (asyncpg.InvalidPasswordError("password authentication failed"), DatabaseUnavailableError),
+        (asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT"), DatabaseUnavailableError),
+        (ConnectionRefusedError(111, "refused"), DatabaseUnavailableError),
+        (TimeoutError(), DatabaseUnavailableError),
+        (asyncpg.QueryCanceledError("statement timeout"), UnavailableError),
+        (asyncpg.DeadlockDetectedError("deadlock detected"), UnavailableError),
+        (asyncpg.SerializationError("could not serialize"), UnavailableError),
+        (asyncpg.LockNotAvailableError("lock timeout"), UnavailableError),
+        (asyncpg.InvalidCachedStatementError("cached plan must not change result type"), UnavailableError),
+        (asyncpg.CharacterNotInRepertoireError("invalid byte sequence"), InvalidRequestError),
+        (asyncpg.DataError("invalid input for query argument $1"), InvalidRequestError),
+        (asyncpg.UniqueViolationError("duplicate key"), ConstraintError),
+        (asyncpg.CheckViolationError("violates check constraint"), ConstraintError),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_failure_is_told_by_what_the_caller_can_do(error: Exception, kind: type[CabinetError]) -> None:
+    translated = classify(error, "users/get")
+
+    assert type(translated) is kind
+    if isinstance(translated, UnavailableError):
+        assert translated.retry_after_s, "trying again can help, so it is said when"
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.UndefinedTableError("no relation"), asyncpg.InsufficientPrivilegeError("denied"), KeyError("x")]
+)
+def test_a_fault_of_ours_is_not_made_to_look_like_another(error: Exception) -> None:
+    assert classify(error, "users/get") is None
