@@ -46,7 +46,11 @@ def split(
     """
     counter = WordCounter()
     kind = MarkdownSplitter if file_type == "markdown" else TextSplitter
-    splitter = kind.from_callback(counter.count, chunk_tokens, overlap_tokens)
+    # The splitter does not count a text of fewer bytes than it may have tokens. But the tokenizer adds one token to
+    # a text of which it knows no character: so that one is left out on both sides.
+    splitter = kind.from_callback(
+        lambda text: max(counter.count(text) - 1, 0), chunk_tokens - 1, max(overlap_tokens - 1, 0)
+    )
     chunks: list[Chunk] = []
     for segment in segments:
         for block in _blocks(segment.text):

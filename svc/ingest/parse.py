@@ -20,6 +20,7 @@ import charset_normalizer
 import msgspec
 import pypdfium2
 from docx.opc.package import OpcPackage
+from docx.opc.part import Part, XmlPart
 from inscriptis.html_engine import Inscriptis
 from inscriptis.model.config import ParserConfig
 from lxml import etree, html
@@ -260,19 +261,22 @@ def _parse_docx(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             f"and {_UNPACKED_MOST_BYTES // 2**20} MB are accepted."
         )
     package = OpcPackage.open(io.BytesIO(data))
-    yield _blocks_text(_root(package.main_document_part.blob)), {}
+    yield _blocks_text(_root(package.main_document_part)), {}
     seen = set()
     for part in sorted(package.iter_parts(), key=lambda part: str(part.partname)):
         side = _SIDE_PARTS.fullmatch(str(part.partname))
-        text = _blocks_text(_root(part.blob)).strip() if side else ""
+        text = _blocks_text(_root(part)).strip() if side else ""
         # Each section of a document repeats the same header.
         if side and text not in seen:
             seen.add(text)
             yield text, {"part": side.group(1)}
 
 
-def _root(blob: bytes) -> etree._Element:
-    root = etree.fromstring(blob, etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True))
+def _root(part: Part) -> etree._Element:
+    if isinstance(part, XmlPart):
+        root = part.element
+    else:  # python-docx keeps the parts that it does not know, such as footnotes, as bytes
+        root = etree.fromstring(part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
     # A text box comes twice, the second time for old readers; moved text also stands where it was.
     etree.strip_elements(root, "{*}Fallback", "{*}moveFrom", "{*}tabs", with_tail=False)
     return root

@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from svc.errors import DocumentRejectedError
@@ -99,12 +99,17 @@ def test_too_many_chunks_names_the_limit_and_the_setting() -> None:
 
 
 def test_blank_segments_make_no_chunk() -> None:
+    some = [Segment("\u3000\n" * 20_000, {}), Segment("words", {})]
+    assert [chunk.content for chunk in split("text", some, chunk_tokens=16, overlap_tokens=0, max_chunks=9)] == [
+        "words"
+    ]
     segments = [Segment(" \n\n\t", {}), Segment("\u3000", {})]
     with pytest.raises(DocumentRejectedError, match="no text"):
         split("text", segments, chunk_tokens=64, overlap_tokens=0, max_chunks=10)
 
 
 @settings(max_examples=150, deadline=None)
+@example("\U00010000" * 4, "text")
 @given(
     st.lists(
         st.one_of(
@@ -145,6 +150,21 @@ def test_counts_of_tokens() -> None:
     assert count_tokens_batch(["hello world", "", "hello"]) == [2, 0, 1]
     text = prose(50_000)
     assert count_tokens(text) == sum(count_tokens_batch([f"{word}" for word in text.split(" ")[:-1]])) + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        prose(1_300_000),
+        prose(1_300_000).replace("\n\n", "\n"),
+        prose(60_000).replace("\n", " "),
+        "abc" * 20_000 + "漢字" * 6000,
+    ],
+    ids=["paragraphs", "lines", "one line", "no space"],
+)
+def test_nothing_is_lost_where_long_text_is_cut_first(text: str) -> None:
+    chunks = chunks_of(text, tokens=512)
+    assert "".join("".join(chunk.content.split()) for chunk in chunks) == "".join(text.split())
 
 
 @pytest.mark.parametrize(

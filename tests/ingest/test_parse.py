@@ -210,6 +210,12 @@ def test_html_charset(declaration: str, encoding: str) -> None:
     assert text_of("html", page).strip() == RUSSIAN
 
 
+def test_html_charset_decides_where_a_guess_would_be_wrong() -> None:
+    for charset, text in (("windows-1255", "היה היה פעם ילד קטן שגר בבית קטן ביער."), ("iso-2022-jp", JAPANESE)):
+        page = f"<html><head><meta charset={charset}></head><body>{text}</body></html>".encode(charset)
+        assert text_of("html", page).strip() == text
+
+
 def test_html_charset_means_what_the_web_means() -> None:
     page = b"<html><head><meta charset=iso-8859-1></head><body>\x93quoted\x94</body></html>"
     assert text_of("html", page).strip() == "“quoted”"
@@ -230,6 +236,16 @@ def test_html_that_nests_without_end_is_rejected() -> None:
 def test_pdf_gives_a_segment_a_page_and_leaves_out_blank_ones() -> None:
     segments = parse("pdf", pdf_of("The first page.", "", "The third page."))
     assert segments == [Segment("The first page.", {"page": 1}), Segment("The third page.", {"page": 3})]
+
+
+def test_pdf_text_outside_of_the_page_is_not_read() -> None:
+    page = pdf_of("@").replace(b"(@) Tj", b"(on the page) Tj 0 900 Td (above the page) Tj")
+    assert text_of("pdf", page) == "on the page"
+
+
+def test_pdf_word_that_goes_on_in_the_next_line_is_one_word() -> None:
+    page = pdf_of("@").replace(b"(@) Tj", b"(an exam-) Tj 0 -14 Td (ple of it) Tj")
+    assert text_of("pdf", page) == "an example of it"
 
 
 def test_pdf_that_opens_without_a_password_is_read() -> None:
@@ -267,20 +283,25 @@ def test_docx_paragraphs_and_tables_in_their_order() -> None:
     ]
 
 
+def with_footnotes(document: docx.document.Document, xml: str, prologue: str = "") -> bytes:
+    notes = (
+        f'{prologue}<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+        f'<w:footnote w:id="1"><w:p><w:r><w:t>{xml}</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    )
+    content_type = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
+    part = Part(PackURI("/word/footnotes.xml"), content_type, notes.encode(), document.part.package)
+    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+    return saved(document)
+
+
 def test_docx_headers_and_notes_come_after_the_body_and_once() -> None:
     document = docx.Document()
     document.add_paragraph("The body.")
-    for section in (document.sections[0], document.add_section()):
-        section.header.is_linked_to_previous = False
-        section.header.paragraphs[0].text = "The header."
-    notes = (
-        b'<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
-        b'<w:footnote w:id="1"><w:p><w:r><w:t>The note.</w:t></w:r></w:p></w:footnote></w:footnotes>'
-    )
-    content_type = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
-    part = Part(PackURI("/word/footnotes.xml"), content_type, notes, document.part.package)
-    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
-    assert parse("docx", saved(document)) == [
+    document.sections[0].header.paragraphs[0].text = "The header."
+    header = document.add_section().header
+    header.is_linked_to_previous = False
+    header.paragraphs[0].text = "The header."
+    assert parse("docx", with_footnotes(document, "The note.")) == [
         Segment("The body.", {}),
         Segment("The note.", {"part": "footnotes"}),
         Segment("The header.", {"part": "header"}),
@@ -296,6 +317,13 @@ def test_docx_reads_what_wraps_text_and_skips_what_was_taken_out() -> None:
         b"'> linked</w:t></w:r></w:hyperlink></w:p>"
     )
     assert text_of("docx", data) == "in a control\n\ninserted linked"
+
+
+def test_docx_list_items_stay_together() -> None:
+    item = "<w:p><w:pPr><w:numPr><w:numId w:val='1'/></w:numPr></w:pPr><w:r><w:t>{}</w:t></w:r></w:p>"
+    paragraph = "<w:p><w:r><w:t>{}</w:t></w:r></w:p>"
+    xml = paragraph.format("before") + item.format("one") + item.format("two") + paragraph.format("after")
+    assert text_of("docx", docx_with_body(xml.encode())) == "before\n\n- one\n- two\n\nafter"
 
 
 def test_docx_that_is_cut_off_encrypted_or_no_word_document() -> None:
@@ -321,9 +349,10 @@ def test_docx_that_unpacks_to_too_much_is_not_unpacked() -> None:
 def test_docx_entities_are_not_expanded(value: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("secret")
     entity = f"<!DOCTYPE d [<!ENTITY e {value}>]>".format(file=tmp_path / "file", text="secret")
-    data = docx_with_body(b"<w:p><w:r><w:t>x&e;y</w:t></w:r></w:p>", entity.encode())
-    with contextlib.suppress(DocumentRejectedError):
-        assert "secret" not in text_of("docx", data)
+    in_body = docx_with_body(b"<w:p><w:r><w:t>x&e;y</w:t></w:r></w:p>", entity.encode())
+    for data in (in_body, with_footnotes(docx.Document(), "x&e;y", entity)):
+        with contextlib.suppress(DocumentRejectedError):
+            assert "secret" not in text_of("docx", data)
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------
@@ -351,12 +380,16 @@ def test_csv_with_a_title_quotes_and_uneven_rows() -> None:
 
 
 def test_csv_without_a_header_numbers_its_columns() -> None:
-    assert text_of("csv", b"1,2\n3,4\n") == "column 1: 1\ncolumn 2: 2\n\ncolumn 1: 3\ncolumn 2: 4"
+    assert text_of("csv", b"1,2\n3,x\n") == "column 1: 1\ncolumn 2: 2\n\ncolumn 1: 3\ncolumn 2: x"
+    assert text_of("csv", b"1,2\nx,y\n") == "column 1: 1\ncolumn 2: 2\n\ncolumn 1: x\ncolumn 2: y"
 
 
 def test_csv_of_many_rows_names_the_columns_to_the_end() -> None:
-    table = "id,word\n" + "".join(f"{number},w{number}\n" for number in range(2500))
-    assert text_of("csv", table.encode()).endswith("id: 2499\nword: w2499")
+    table = "All words,\nid,word\n" + "".join(f"{number},w{number}\n" for number in range(2500))
+    text = text_of("csv", table.encode())
+    assert text.startswith("All words\n\nid: 0\nword: w0\n\n")
+    assert text.endswith("\n\nid: 2499\nword: w2499")
+    assert text.count("All words") == 1
 
 
 # --- real files -----------------------------------------------------------------------------------------------
