@@ -170,7 +170,8 @@ _NOT_FOR_READING = (
     "script", "style", "noscript", "template", "nav", "iframe", "object", "embed", "svg", "canvas", "audio",
     "video", "button", "select", "textarea",
 )  # fmt: skip
-_PADDING = re.compile(r"[ \t]{3,}")
+_PADDING = re.compile(r"(?<=\S)[ \t]{3,}")
+_TITLE_MOST_CHARACTERS = 300  # every chunk carries it
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _INSCRIPTIS = ParserConfig(display_images=False, display_links=False)
 
@@ -183,7 +184,7 @@ def _parse_html(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     if not source.strip():
         return
     tree = html.document_fromstring(source, parser=parser)
-    title = " ".join((tree.findtext(".//head/title") or "").split())
+    title = " ".join((tree.findtext(".//head/title") or "").split())[:_TITLE_MOST_CHARACTERS]
     etree.strip_elements(tree, *_NOT_FOR_READING, with_tail=False)
     body = Inscriptis(tree, _INSCRIPTIS).get_text()
     # Cells of a table come padded to equal width, which costs tokens and says nothing.

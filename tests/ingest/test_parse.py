@@ -187,6 +187,18 @@ def test_html_without_what_nobody_reads() -> None:
         assert hidden not in segment.text
 
 
+def test_html_keeps_the_indentation_of_code() -> None:
+    page = b"<html><pre>def f():\n        return 1</pre>"
+    assert text_of("html", page).strip() == "def f():\n        return 1"
+
+
+def test_html_title_of_a_megabyte_does_not_go_into_every_chunk() -> None:
+    (segment,) = parse(
+        "html", b"<html><head><title>" + b"long " * 200_000 + b"</title></head><body>words</body></html>"
+    )
+    assert len(segment.metadata["title"]) < 1000
+
+
 def test_html_table_keeps_rows_together_without_padding() -> None:
     page = "<html><table><tr><th>Name<th>Age</tr><tr><td>Bob<td>3</tr><tr><td>%s<td>4</tr></table>" % ("Eve" * 30)
     text = text_of("html", page.encode())
