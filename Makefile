@@ -1,0 +1,93 @@
+# Cabinet's tasks. `make` alone lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A Python of 3.11 or later that can make environments: the one given with PYTHON=…, else the first of these.
+PYTHON ?=
+CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
+IS_GOOD := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+# More for pytest, such as ARGS="-k search -x".
+ARGS ?=
+
+.PHONY: help
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+# Running
+
+.PHONY: install
+install: $(VENV)/.installed ## Make .venv with the `cabinet` command; nothing to do when it is up to date
+
+.PHONY: demo
+demo: install ## Show what Cabinet does, on a server and documents of its own
+	$(BIN)/cabinet demo
+
+.PHONY: serve
+serve: install ## Serve on http://127.0.0.1:8080; settings from the environment and .env
+	$(BIN)/cabinet serve
+
+# Developing
+
+.PHONY: test
+test: $(VENV)/.installed-dev ## Run the tests; on the older server with CABINET_POSTGRES_VERSION=16; ARGS="-k search"
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations
+	$(BIN)/squawk migrations/*.sql
+	$(BIN)/python -m tests.sql.checker
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(VENV)/.installed-dev ## Put Python and SQL into the project's style
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar sql migrations
+
+.PHONY: wheel
+wheel: $(VENV)/.installed-dev ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel
+
+.PHONY: constraints
+constraints: ## Renew constraints.txt with the newest releases; with the oldest Python supported
+	python3.11 -m venv --clear $(VENV)-constraints
+	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	{ grep '^#' constraints.txt; $(VENV)-constraints/bin/python -m pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)-constraints
+
+.PHONY: clean
+clean: ## Remove what these tasks made; the data in .cabinet/ stays
+	rm -rf $(VENV) $(VENV)-constraints build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find svc tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment. The two stamps say with which packages it was last filled.
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@for python in $(CANDIDATES); do \
+		if "$$python" -c '$(IS_GOOD)' 2>/dev/null; then \
+			echo "making $(VENV) with $$("$$python" --version)"; \
+			exec "$$python" -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "Cabinet needs Python 3.11 or later with its venv module; none of these is one: $(CANDIDATES)." >&2; \
+	echo "On Debian and Ubuntu: apt-get install python3.11 python3.11-venv; on macOS: brew install python@3.11." >&2; \
+	echo "One that is elsewhere: make install PYTHON=/path/to/python3.11" >&2; \
+	exit 1
