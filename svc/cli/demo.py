@@ -1,10 +1,143 @@
-"""`cabinet demo`."""
+"""`cabinet demo`: the service at work with two users, over real HTTP, in one process tree."""
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
 import click
+
+from svc.auth import load_admin_key
+from svc.cli.environment import configure_log, migrated_url, run, settings_options
+from svc.cli.serve import listen, serve_until_signal
+from svc.demo.screen import Screen
+from svc.demo.tour import Tour
+from svc.services import Services, running_services
+from svc.settings import Settings
+
+_HOST = "127.0.0.1"
+_STOPPING_S = 1.0
 
 
 @click.command()
-def demo() -> None:
-    """Show what Cabinet does."""
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Use and keep this folder [CABINET_DATA_DIR; default: a temporary one, removed at the end].",
+)
+@click.option("--keep", is_flag=True, help="Keep the temporary folder and what is in it.")
+@settings_options("postgres_version", "embedding_provider")
+def demo(settings: Settings, data_dir: Path | None, keep: bool) -> None:
+    """Show what Cabinet does: two users, their documents, searches, a conversation, and the walls between them.
+
+    Runs the service on a free port and a PostgreSQL of its own, calls it over HTTP, checks every answer, and stops
+    it all. Needs no key and no network: the embedding model is the local one, unless --embedding-provider says
+    otherwise. DATABASE_URL is never touched.
+    """
+    if data_dir is None and "data_dir" in settings.model_fields_set:
+        data_dir = settings.data_dir
+    if not run(_in_folder(settings, data_dir, keep)):
+        sys.exit(130)
+
+
+async def _in_folder(settings: Settings, chosen: Path | None, keep: bool) -> bool:
+    """Run the demo on its data folder; whether it came to its end."""
+    screen = Screen()
+    folder = _data_folder(chosen, keep)
+    ada_key = await _demo(_settings_for(settings, folder), screen)
+    if ada_key and (keep or chosen):
+        screen.line(f"Kept: go on with cabinet serve --data-dir {folder}, Ada's key is {ada_key}")
+    return ada_key is not None
+
+
+def _data_folder(chosen: Path | None, keep: bool) -> Path:
+    if chosen is not None:
+        return chosen
+    folder = Path(tempfile.mkdtemp(prefix="cabinet-demo-"))
+    if os.geteuid() == 0:
+        # Root's PostgreSQL runs as another user, who must reach its folder below this one.
+        folder.chmod(0o755)
+    if not keep:
+        # At the very end: a server whose start was interrupted is stopped at exit, which needs its folder.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _settings_for(settings: Settings, folder: Path) -> Settings:
+    """The settings as after an installation, but for the few that the demo takes: it shows the same everywhere."""
+    log_level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
+    configure_log(log_level)
+    kept = {"postgres_version", "host", "port", "data_dir", "log_level"}
+    if "embedding_provider" in settings.model_fields_set:
+        kept |= {name for name in Settings.model_fields if name.startswith(("embedding_", "openai_"))}
+    else:
+        # A key in the environment is not a wish to spend it on a demo.
+        kept.add("embedding_provider")
+        settings = settings.model_copy(update={"embedding_provider": "local"})
+    defaults = {name: field.default for name, field in Settings.model_fields.items() if name not in kept}
+    chosen = {"host": _HOST, "port": 0, "data_dir": folder, "log_level": log_level}
+    return settings.model_copy(update={**defaults, **chosen})
+
+
+async def _demo(settings: Settings, screen: Screen) -> str | None:
+    """Serve and take the tour; the key of the user who is left, None when a signal stopped it."""
+    started = time.perf_counter()
+    screen.panel(
+        "Cabinet: the data layer of an AI application",
+        "Users, documents, vectors and conversations in one PostgreSQL, every statement a file in sql/. Starting a "
+        f"PostgreSQL {settings.postgres_version} with pgvector and the service …",
+    )
+    listener = listen(settings.host, settings.port)
+    admin_key = load_admin_key(settings)
+    async with migrated_url(settings) as url, running_services(settings, url, admin_key) as services:
+        address = f"http://{_HOST}:{listener.getsockname()[1]}"
+        screen.line(
+            f"The service answers on {address} after {time.perf_counter() - started:.1f} s; embeddings by "
+            f"{settings.model}."
+        )
+        tour = Tour(address, admin_key, screen)
+        is_done = await _while_serving(services, listener, tour.run())
+    if not is_done:
+        return None
+    screen.line("")
+    screen.panel(
+        f"{screen.checks} claims checked in {time.perf_counter() - started:.1f} s, all true; everything is stopped",
+        "Next: `cabinet serve` runs the service here; `cabinet sql list` names every statement that it runs.",
+    )
+    return tour.ada.key
+
+
+async def _while_serving(services: Services, listener: socket.socket, work: Coroutine[Any, Any, None]) -> bool:
+    """Do the work while the service runs, then stop it; false when a signal stopped the service first."""
+    server = asyncio.create_task(serve_until_signal(services, listener))
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait({server, working}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done() and working.exception() is not None:
+            # A service that is being stopped refuses connections a moment before it is done.
+            await asyncio.wait({server}, timeout=_STOPPING_S)
+        if server.done():
+            server.result()
+            return False
+        working.result()
+        return True
+    finally:
+        working.cancel()
+        _stop(server)
+        await asyncio.gather(server, working, return_exceptions=True)
+
+
+def _stop(server: asyncio.Task[None]) -> None:
+    """Stop the service as its operator would; it lets requests under way end."""
+    if not server.done():
+        signal.raise_signal(signal.SIGTERM)

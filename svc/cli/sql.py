@@ -23,9 +23,14 @@ def sql() -> None:
 @sql.command("list")
 def list_statements() -> None:
     """List every statement: its name, its shape, what it is for."""
+    rows = [(one.name, one.shape, one.intent.partition(". ")[0].rstrip(".")) for one in _load().values()]
+    if not sys.stdout.isatty():
+        # For grep and the like: a statement a line.
+        click.echo("\n".join("\t".join(row) for row in rows))
+        return
     table = Table("statement", "shape", "what for")
-    for statement in _load().values():
-        table.add_row(statement.name, statement.shape, statement.intent.partition(". ")[0].rstrip("."))
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
 
 

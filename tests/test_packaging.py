@@ -1,0 +1,221 @@
+"""What is shipped works away from the checkout: the wheel, and what the container files say.
+
+The wheel is built from no more than the Dockerfile copies, and installed alone into a folder. It runs with the packages
+of this environment, which saves downloading them again; the checkout, which is installed here for development, is taken
+off the path by a `sitecustomize`, and a test makes sure that it cannot be imported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from svc.cli.main import main as cabinet
+from svc.settings import Settings, environment_name
+from tests.server_process import clean_environment
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+WITHOUT_CHECKOUT = f"""
+import os, sys
+sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") != {str(ROOT)!r}]
+"""
+
+
+def copied() -> list[str]:
+    """What the Dockerfile copies from the checkout."""
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    return [source for line in lines for source in line.split()]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder that root's PostgreSQL, another user, can reach."""
+    with tempfile.TemporaryDirectory(prefix="cabinet-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def wheel(folder: Path) -> Path:
+    """The wheel, built from what the Dockerfile copies."""
+    source = folder / "source"
+    source.mkdir()
+    for name in copied():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source / name)
+    # Where the build's own package is installed, nothing has to be downloaded for it.
+    isolation = ["--no-isolation"] if importlib.util.find_spec("hatchling") else []
+    run([sys.executable, "-m", "build", "--wheel", *isolation, "--outdir", str(folder), str(source)], folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(folder: Path, wheel: Path) -> dict[str, str]:
+    """The environment in which the installed wheel runs."""
+    target, path = folder / "installed", folder / "path"
+    run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)], folder)
+    path.mkdir()
+    (path / "sitecustomize.py").write_text(WITHOUT_CHECKOUT)
+    return clean_environment(PYTHONPATH=f"{path}{os.pathsep}{target}", PYTHONDONTWRITEBYTECODE="1")
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
+    """What a command prints, run in `folder`; it must succeed."""
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Every SQL file below a folder, by its path."""
+    return {str(path.relative_to(folder.parent)): path.read_bytes() for path in folder.rglob("*.sql")}
+
+
+def test_wheel_holds_the_service_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        sql = {name: archive.read(name) for name in names if name.endswith(".sql")}
+    shipped = {
+        f"svc/_resources/{name}": text
+        for part in ("sql", "migrations")
+        for name, text in files_below(ROOT / part).items()
+    }
+    assert sql == shipped
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"svc", "cabinet_svc"}
+    assert not [name for name in names if name.endswith(".pyc")]
+    assert [name for name in names if name.endswith("/LICENSE")]
+    samples = {f"svc/demo/samples/{path.name}" for path in (ROOT / "svc/demo/samples").iterdir()}
+    assert samples
+    assert samples <= set(names)
+
+
+def test_checkout_cannot_be_imported(installed: dict[str, str], folder: Path) -> None:
+    program = "import importlib.util, svc; print(svc.__file__, importlib.util.find_spec('tests'))"
+    assert run([sys.executable, "-c", program], folder, installed).split() == [
+        str(folder / "installed/svc/__init__.py"),
+        "None",
+    ]
+
+
+def test_statements_are_found(installed: dict[str, str], folder: Path) -> None:
+    listed = run([str(folder / "installed/bin/cabinet"), "sql", "list"], folder, installed)
+    assert {line.split("\t")[0] for line in listed.splitlines()} == {
+        path.relative_to(ROOT / "sql").with_suffix("").as_posix() for path in (ROOT / "sql").glob("*/*.sql")
+    }
+
+
+def test_installed_wheel_serves(installed: dict[str, str], folder: Path) -> None:
+    server = subprocess.Popen(
+        [str(folder / "installed/bin/cabinet"), "serve", "--port", "0", "--data-dir", str(folder / "data")],
+        cwd=folder, env=installed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None
+        url = next((match[1] for line in server.stdout if (match := re.search(r"serves on (http://\S+)", line))), "")
+        assert url, server.stderr and server.stderr.read()
+        found = searched(url, (folder / "data/admin.key").read_text().strip())
+        assert found["content"] == "It runs from a wheel."
+        assert check_health(url) == 0
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    assert check_health(url) != 0
+
+
+def searched(url: str, admin_key: str) -> dict[str, Any]:
+    """What is found of a text that is uploaded now."""
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {admin_key}"}, trust_env=False) as client:
+        client.headers["Cabinet-User"] = client.post("/users", json={"email": "a@example.com"}).json()["user"]["id"]
+        body = {"filename": "a.txt", "content": "It runs from a wheel."}
+        document = client.post("/documents", json=body).raise_for_status().json()
+        while document["status"] == "processing":
+            document = client.get(f"/documents/{document['id']}").raise_for_status().json()
+        results = client.post("/search", json={"query": "From what does it run?"}).raise_for_status().json()["results"]
+    return dict(results[0])
+
+
+def check_health(url: str) -> int:
+    """Exit code of the health check of docker-compose.yml, on another port."""
+    _, *command = COMPOSE["services"]["server"]["healthcheck"]["test"]
+    command[-1] = command[-1].replace("8080", url.rpartition(":")[2])
+    return subprocess.run([sys.executable, *command[1:]], capture_output=True, timeout=30, check=False).returncode
+
+
+def test_container_is_built_from_what_is_there() -> None:
+    let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    mounted = re.findall(r"--mount=type=bind,source=(\S+),", DOCKERFILE)
+    assert {*copied(), *mounted} == let_through
+    assert mounted == ["constraints.txt"]
+    for name in let_through:
+        assert (ROOT / name).exists(), name
+
+
+def test_container_runs_as_a_plain_user_with_known_settings() -> None:
+    user = re.search(r"^USER (\d+)$", DOCKERFILE, re.MULTILINE)
+    assert user is not None
+    assert f"--uid {user[1]}" in DOCKERFILE
+    assert DOCKERFILE.rindex("USER") > DOCKERFILE.rindex("RUN")
+    for line in re.findall(r"^ENV (.+)$", DOCKERFILE, re.MULTILINE):
+        assert {part.partition("=")[0] for part in line.split()} <= settings_names()
+
+
+def settings_names() -> set[str]:
+    """The environment variables that are settings."""
+    return {environment_name(name) for name in Settings.model_fields}
+
+
+def test_compose_has_the_parts_and_their_order() -> None:
+    services = COMPOSE["services"]
+    assert set(services) == {"database", "migrate", "server", "worker"}
+    assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
+    for name in ("server", "worker"):
+        assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+        assert services[name]["restart"] == "unless-stopped"
+    assert services["migrate"]["restart"] == "no"
+    assert re.fullmatch(r"pgvector/pgvector:0\.8\.\d+-pg18", services["database"]["image"])
+    assert services["database"]["volumes"] == ["database:/var/lib/postgresql"]
+    assert "database" in COMPOSE["volumes"]
+    assert all("healthcheck" in services[name] for name in ("database", "server"))
+
+
+def test_compose_runs_commands_that_exist() -> None:
+    for name in ("migrate", "server", "worker"):
+        command: click.Command = cabinet
+        for word in COMPOSE["services"][name]["command"]:
+            assert isinstance(command, click.Group)
+            command = command.commands[word]
+        assert not isinstance(command, click.Group)
+        assert set(COMPOSE["services"][name]["environment"]) <= settings_names()
+
+
+def test_compose_holds_no_secret() -> None:
+    values = [value for service in COMPOSE["services"].values() for value in service["environment"].items()]
+    secret = [value for name, value in values if re.search("PASSWORD|KEY|URL", name)]
+    assert len(secret) >= 8
+    for value in secret:
+        assert re.search(r"\$\{\w+(:\?|:-\})", value), value
+    asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    given = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert asked - set(given) == {"CABINET_LOG_LEVEL"}
+    assert {name: value for name, value in given.items() if value} == {"CABINET_PORT": "8080"}
