@@ -198,9 +198,13 @@ def test_commands_exist(page: Path) -> None:
 
 def code_of(text: str) -> Iterator[str]:
     """The lines of a page that are code, and the code inside of its sentences."""
-    for block in _BLOCK.finditer(text):
-        yield from (line.partition("#")[0] for line in block["text"].splitlines())
-    yield from re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
+    sentences = _BLOCK.sub("", text)
+    for code in [
+        *(block["text"] for block in _BLOCK.finditer(text)),
+        *re.findall(r"^    .+$", sentences, re.MULTILINE),
+    ]:
+        yield from (line.partition("#")[0] for line in code.splitlines())
+    yield from re.findall(r"`([^`\n]+)`", sentences)
 
 
 def make_targets() -> set[str]:

@@ -77,13 +77,10 @@ def _settings_for(settings: Settings, folder: Path) -> Settings:
     """The settings as after an installation, but for the few that the demo takes: it shows the same everywhere."""
     log_level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
     configure_log(log_level)
-    kept = {"postgres_version", "host", "port", "data_dir", "log_level"}
+    kept = {"postgres_version"}
+    # A key in the environment is not yet a wish to spend it on a demo.
     if "embedding_provider" in settings.model_fields_set:
         kept |= {name for name in Settings.model_fields if name.startswith(("embedding_", "openai_"))}
-    else:
-        # A key in the environment is not a wish to spend it on a demo.
-        kept.add("embedding_provider")
-        settings = settings.model_copy(update={"embedding_provider": "local"})
     defaults = {name: field.default for name, field in Settings.model_fields.items() if name not in kept}
     chosen = {"host": _HOST, "port": 0, "data_dir": folder, "log_level": log_level}
     return settings.model_copy(update={**defaults, **chosen})
