@@ -21,13 +21,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
 
 from svc.app import all_endpoints
 from svc.cli.main import main as cabinet
+from svc.database.pool import session_settings
+from svc.search.lanes import Lane
 from svc.settings import Settings, environment_name
 from tests.server_process import CABINET, ServerProcess
 
@@ -225,6 +227,18 @@ def assert_command(page: Path, words: list[str]) -> None:
 def test_every_route_is_documented() -> None:
     headings = set(re.findall(r"^### `(\w+ /\S*)`$", (ROOT / "docs/api.md").read_text(), re.MULTILINE))
     assert headings == {f"{endpoint.method} {endpoint.path}" for endpoint in all_endpoints()}
+
+
+def test_lanes_and_settings_of_connections_are_documented() -> None:
+    page = (ROOT / "docs/for-performance-engineers.md").read_text()
+    for lane in get_args(Lane):
+        assert f"| `{lane}`, [`sql/search/{lane}.sql`]" in page
+    everywhere = {"application_name", "timezone", "idle_in_transaction_session_timeout"}
+    for name, value in session_settings(Settings()).items():
+        if name not in everywhere:
+            row = re.search(rf"^\| .*`{re.escape(name)}`.*$", page, re.MULTILINE)
+            assert row is not None, f"{name} is not documented"
+            assert value in row[0] or name == "statement_timeout", f"{name} is {value}"
 
 
 def test_table_of_settings_is_current() -> None:

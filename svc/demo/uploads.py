@@ -15,7 +15,7 @@ from svc.demo.screen import Screen
 
 Document = dict[str, Any]
 
-_INGESTION_S = 120.0
+_INGESTION_S = 60.0
 _POLL_S = 0.05
 
 
