@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
+import pytest_asyncio
 
+from svc.database.embedded import EmbeddedServer
 from svc.database.statements import Statement, load_statements, read_statement
+from tests.conftest import database_url_of
 from tests.sql.checker import ROOT
 from tests.sql.tables import Tables, read_tables, schema_files
 
@@ -21,6 +25,18 @@ Write = Callable[[str], Statement]
 def tables() -> Tables:
     """The tables of the schema."""
     return read_tables(schema_files(ROOT))
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database_url(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
+    """URL of one migrated database for all tests here: they only read."""
+    connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
+    try:
+        await connection.execute(f"create database read_only_tests template {template}")
+        yield database_url_of(server.url, "read_only_tests")
+        await connection.execute("drop database read_only_tests with (force)")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
