@@ -328,7 +328,7 @@ async def test_a_database_that_takes_no_connections_is_away(idle: Service) -> No
 
 
 async def test_a_busy_pool_is_waited_for_no_longer_than_said(database_url: str) -> None:
-    settings = test_settings(pool_size=2, acquire_timeout_s=0.2, worker_concurrency=0)
+    settings = test_settings(pool_size=2, acquire_timeout_s=0.5, worker_concurrency=0)
     async with running_service(settings, database_url) as service:
         tenant = await new_tenant(service)
         ok(await tenant.get("/conversations"))
@@ -346,7 +346,7 @@ async def test_a_busy_pool_is_waited_for_no_longer_than_said(database_url: str) 
 
 
 async def test_a_statement_over_its_time_is_ended(database_url: str) -> None:
-    async with running_service(test_settings(statement_timeout_s=0.3, worker_concurrency=0), database_url) as service:
+    async with running_service(test_settings(statement_timeout_s=1, worker_concurrency=0), database_url) as service:
         tenant = await new_tenant(service)
         ok(await tenant.get("/conversations"))
         async with direct_connection(service) as connection, connection.transaction():

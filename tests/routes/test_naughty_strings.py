@@ -89,11 +89,9 @@ async def test_the_contents_of_messages(tenant: Tenant) -> None:
         for text in set(texts) - set(fine):
             assert not is_accepted(await send(tenant, "POST", path, {"role": "user", "content": text})), repr(text)
     read: list[str] = []
-    while True:
-        page = ok(await tenant.get(path, params={"limit": 100, "after": len(read)}))
+    for after in range(0, len(stored), 100):
+        page = ok(await tenant.get(path, params={"limit": 100, "after": after}))
         read += [message["content"] for message in page["data"]]
-        if page["next"] is None:
-            break
     assert read == stored
     assert len(read) > 40
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from tests.conftest import Service
 from tests.routes.answers import ok, problem, statements
-from tests.routes.tenants import Tenant
+from tests.routes.tenants import Tenant, direct_connection
 
 RESULT_FIELDS = {
     "chunk_id", "document_id", "filename", "chunk_index", "content", "metadata", "similarity", "distance",
@@ -42,11 +42,15 @@ async def test_a_search_by_text_is_one_statement_too(tenant: Tenant) -> None:
     assert statements(await tenant.post("/search", json={"query": "text"})) == 1
 
 
-async def test_the_metadata_of_the_chunk_lies_over_that_of_the_document(tenant: Tenant) -> None:
-    await tenant.ready_document("a.md", "# Heading\n\nText under it.", topic="x", page="the document's own")
-    result = ok(await tenant.post("/search", json={"query": "text"}))["results"][0]
-    (chunk,) = await tenant.chunks(result["document_id"])
-    assert result["metadata"] == {"topic": "x", "page": "the document's own", **chunk["metadata"]}
+async def test_a_result_has_the_metadata_of_its_chunk_and_of_its_document(tenant: Tenant) -> None:
+    document = await tenant.ready_document("a.txt", "Some text.", topic="the document's", tags=[1])
+    async with direct_connection(tenant.service) as connection:
+        await connection.execute(
+            """update chunks set metadata = '{"page": 3, "topic": "the chunk''s"}' where document_id = $1""",
+            UUID(document["id"]),
+        )
+    (result,) = ok(await tenant.post("/search", json={"query": "text"}))["results"]
+    assert result["metadata"] == {"page": 3, "topic": "the document's", "tags": [1]}
 
 
 async def test_what_is_renamed_or_retagged_is_found_so(tenant: Tenant) -> None:

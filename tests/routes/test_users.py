@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -72,6 +73,13 @@ async def test_an_email_address_is_taken_in_any_case(shared: Service, email: str
     assert ok(await shared.call("GET", "/me", second["api_key"]))["email"] == second["user"]["email"]
     # One's own address in another case is no other user's.
     assert ok(await shared.call("PATCH", f"/users/{first['id']}", json={"email": same}))["email"] == same
+
+
+async def test_of_two_at_once_with_one_email_address_one_is_made(shared: Service) -> None:
+    email = fresh_email()
+    bodies = [{"email": email}, {"email": email.upper()}] * 3
+    answers = await asyncio.gather(*(shared.call("POST", "/users", json=body) for body in bodies))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409, 409]
 
 
 async def test_a_refused_user_leaves_nothing_behind(service: Service) -> None:
@@ -188,6 +196,16 @@ async def test_deleting_a_user_deletes_all_that_is_theirs(shared: Service) -> No
     problem(await shared.call("GET", f"/users/{tenant.id}"), 404)
     problem(await shared.call("DELETE", f"/users/{tenant.id}"), 404)
     problem(await shared.call("GET", "/documents", headers={"Cabinet-User": tenant.id}), 404, "Cabinet-User")
+
+
+async def test_deleting_a_user_takes_their_uploads_off_the_queue(idle: Service) -> None:
+    """The queue has no foreign key, so nothing but the statement clears it."""
+    tenant, other = await new_tenant(idle), await new_tenant(idle)
+    await tenant.upload("a.txt", "text")
+    await other.upload("b.txt", "text")
+    done(await tenant.delete(f"/users/{tenant.id}"))
+    assert await rows_of(idle, tenant.id) == {}
+    assert (await rows_of(idle, other.id))["ingestion_jobs"] == 1
 
 
 async def test_the_admin_deletes_any_user_and_nobody_else_does(shared: Service, tenant: Tenant, other: Tenant) -> None:

@@ -63,13 +63,20 @@ def random_vectors(count: int, seed: int) -> NDArray[np.float16]:
 async def store(tenant: Tenant, vectors: NDArray[np.float16], number: int) -> list[StoredChunk]:
     """Store one document with a chunk for each vector, the way a worker does, and give it its place in time."""
     service = tenant.service
-    metadata = {"topic": ["sea", "sky", "land"][number % 3], "number": number, "nested": {"tags": [number, "all"]}}
+    metadata = {
+        "topic": ["sea", "sky", "land"][number % 3],
+        "number": number,
+        "nested": {"tags": [number, "all"]},
+        "both": "the document's",
+    }
     document = await tenant.upload(f"{number}.txt", f"document {number}", **metadata)
     queue = Queue(service.services.database, "test", 60)
     job = await queue.claim()
     assert job is not None
     assert await queue.start(job) is not None
-    chunks = [Chunk(f"document {number}, chunk {i}", 4, {"page": i}) for i in range(len(vectors))]
+    chunks = [
+        Chunk(f"document {number}, chunk {i}", 4, {"page": i, "both": "the chunk's"}) for i in range(len(vectors))
+    ]
     await queue.store(job, chunks, vectors)
     file_type, created_at = FILE_TYPES[number % 6], FIRST_DAY + timedelta(days=number)
     async with direct_connection(service) as connection:
@@ -81,7 +88,8 @@ async def store(tenant: Tenant, vectors: NDArray[np.float16], number: int) -> li
             "select id::text from chunks where document_id = $1 order by chunk_index", UUID(document["id"])
         )
     return [
-        StoredChunk(row["id"], document["id"], chunk.content, {**metadata, **chunk.metadata}, file_type, created_at, v)
+        # What the document says of itself goes before what was found in it.
+        StoredChunk(row["id"], document["id"], chunk.content, {**chunk.metadata, **metadata}, file_type, created_at, v)
         for row, chunk, v in zip(rows, chunks, vectors, strict=True)
     ]
 
