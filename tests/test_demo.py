@@ -99,13 +99,15 @@ def test_stop_during_the_start_stops_the_database_too(folder: Path) -> None:
 def test_says_what_it_did_not_show_and_keeps_a_chosen_folder(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BROKEN_DEMO, "demo", "--data-dir", str(folder / "kept")],
-        env=environment(folder),
+        # On a terminal without Unicode, too.
+        env=environment(folder, PYTHONIOENCODING="ascii"),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
         check=False,
     )
-    assert done.returncode == 2
+    assert done.returncode == 2, done.stderr
+    assert "ok: database, migrations and worker are ready" in done.stdout
     assert done.stderr.startswith("cabinet: the demo did not show that the best answer is in observatory-manual.pdf")
     assert left_behind(folder) == ["kept"]
     assert (folder / "kept/admin.key").exists()

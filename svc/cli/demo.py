@@ -56,7 +56,7 @@ async def _in_folder(settings: Settings, chosen: Path | None, keep: bool) -> boo
     folder = _data_folder(chosen, keep)
     ada_key = await _demo(_settings_for(settings, folder), screen)
     if ada_key and (keep or chosen):
-        screen.line(f"Kept: go on with cabinet serve --data-dir {folder}, Ada's key is {ada_key}")
+        screen.line(f"Kept. Go on with: cabinet serve --data-dir {folder}\nAda's key: {ada_key}")
     return ada_key is not None
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 from rich import box
@@ -31,6 +33,9 @@ class Screen:
     """Everything that the demo prints."""
 
     def __init__(self) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            # Where there is no Unicode, a question mark is better than an end.
+            sys.stdout.reconfigure(errors="replace")
         self.console = Console(highlight=False)
         self._is_terminal = self.console.is_terminal
         if not self._is_terminal and "COLUMNS" not in os.environ:
