@@ -22,6 +22,7 @@ import asyncpg
 import psycopg
 import yoyo
 
+from svc.database.checksums import check_unchanged, note_checksums
 from svc.database.statements import Statement, load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
@@ -51,10 +52,12 @@ async def apply_migrations(settings: Settings, url: str) -> list[str]:
     """Apply what is missing, make the table of the vectors, record the model; the ids applied, oldest first.
 
     Raises:
-        StartupError: the database cannot be used, or holds another model's vectors.
+        StartupError: the database cannot be used, holds another model's vectors, or has a migration that was edited.
     """
     async with _locked(url) as (connection, statements):
+        await check_unchanged(connection, statements)
         applied = await asyncio.to_thread(_with_backend, url, _apply)
+        await note_checksums(connection, statements, applied)
         await _make_vector_table(connection, statements, settings)
     return applied
 

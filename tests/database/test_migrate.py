@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from svc.database import migrate
+from svc.database import checksums, migrate
 from svc.database.migrate import apply_migrations, migration_ids, migration_states, rollback_migrations
 from svc.database.queries import open_database
 from svc.errors import StartupError
@@ -155,7 +155,8 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the migrations that the release takes for its own; a test adds to it."""
     folder = copytree(resource_folder("migrations"), tmp_path / "migrations")
     real = resource_folder
-    monkeypatch.setattr(migrate, "resource_folder", lambda name: folder if name == "migrations" else real(name))
+    for module in (migrate, checksums):
+        monkeypatch.setattr(module, "resource_folder", lambda name: folder if name == "migrations" else real(name))
     return folder
 
 
@@ -175,6 +176,30 @@ async def test_a_migration_that_fails_is_named_and_changes_nothing(
     assert await applied(database_url) == ALL
     (planted / "0007.bad.sql").write_text(HEADER + "create table good (id int);\n")
     assert await apply_migrations(settings, database_url) == ["0007.bad"]
+
+
+async def test_a_migration_edited_after_it_was_applied_is_noticed(
+    settings: Settings, database_url: str, planted: Path
+) -> None:
+    await apply_migrations(settings, database_url)
+    file = planted / "0004.chunks.sql"
+    text = file.read_text()
+    file.write_text(
+        text.replace("-- Why: ", "-- Why: a comment may change, ").replace(",\n    id uuid", ", id uuid", 1)
+    )
+    assert await apply_migrations(settings, database_url) == []
+
+    file.write_text(text.replace("token_count integer", "token_count bigint"))
+    with pytest.raises(StartupError, match=r"Migration 0004\.chunks was edited after this database took it"):
+        await apply_migrations(settings, database_url)
+
+    # Taken back and applied again, the new text is the one that counts.
+    await rollback_migrations(database_url, 3)
+    assert await apply_migrations(settings, database_url) == ALL[3:]
+    assert await apply_migrations(settings, database_url) == []
+    file.write_text(text)
+    with pytest.raises(StartupError, match="was edited"):
+        await apply_migrations(settings, database_url)
 
 
 async def test_an_index_can_be_built_without_a_transaction(

@@ -33,6 +33,7 @@ WITHOUT_LIMIT = {
     "ingest/chunk_ids",
     "messages/append",
     "server/applied_migrations",
+    "server/noted_migrations",
     "server/table_columns",
 }
 FUNCTION_EXCEPTIONS = {

@@ -1,0 +1,10 @@
+-- server/noted_migrations :many
+-- The migrations that the database has, with the checksum that was noted; null where none was.
+-- returns: migration_id varchar, checksum varchar
+-- bound: by the files in migrations/
+select
+    m.migration_id,
+    l.comment as checksum
+from _yoyo_migration as m
+left join _yoyo_log as l on l.id = left(m.migration_id, 36)
+order by m.migration_id;
