@@ -11,7 +11,7 @@ from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
 from svc.errors import DocumentRejectedError
 from svc.ingest.file_types import FileType
-from svc.ingest.parse import Segment
+from svc.ingest.segment import Segment
 from svc.ingest.tokens import WordCounter
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from svc.errors import DocumentRejectedError
 from svc.ingest.chunk import Chunk, split
 from svc.ingest.file_types import FileType
-from svc.ingest.parse import Segment, clean_text
+from svc.ingest.parsers.characters import clean_text
+from svc.ingest.segment import Segment
 from svc.ingest.tokens import WordCounter, count_tokens, count_tokens_batch
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "while", "researchers", "measure", "latency"]

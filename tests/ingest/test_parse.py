@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from svc.errors import DocumentRejectedError
 from svc.ingest.file_types import FileType, detect_file_type
-from svc.ingest.parse import Segment, clean_text, decode_text, parse
+from svc.ingest.parse import parse
+from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.segment import Segment
 
 SHARED_FILES = Path(__file__).parents[2].parent / "shared" / "data" / "files"
 

@@ -1,0 +1,69 @@
+"""From bytes in whatever encoding to characters that PostgreSQL stores."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import re
+
+import charset_normalizer
+
+from svc.ingest.file_types import utf_16_or_32
+
+_NEWLINE = re.compile("\r\n?|[\x85\u2028\u2029]")
+_CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_DETECTION_BYTES = 65_536
+# Of the single-byte encodings, these are no longer met in uploads, but look as likely as those that are.
+_UNLIKELY_ENCODINGS = [
+    "mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish", "hp_roman8", "cp1006",
+]  # fmt: skip
+
+_LATIN_ENCODINGS = ["cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp852"]
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
+_LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
+
+
+def clean_text(text: str) -> str:
+    """`text` as PostgreSQL takes it in `text` and `jsonb`, with newlines as newlines; no other change."""
+    text = _NEWLINE.sub("\n", text.replace("\x00", ""))
+    return _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text))
+
+
+def decode_text(data: bytes, declared: str | None = None) -> str:
+    """The text of bytes in whatever encoding, never an exception; `declared` is what the file says of itself.
+
+    A byte order mark comes first, then UTF-8, which nothing else looks like, then `declared`, then a guess.
+    """
+    wide = utf_16_or_32(data[:_DETECTION_BYTES])
+    if wide:
+        return data.decode(wide, errors="replace").removeprefix("\ufeff")
+    # The escapes of ISO-2022 are plain ASCII, which is UTF-8 too.
+    if declared and declared.startswith("iso2022"):
+        return data.decode(declared, errors="replace")
+    with contextlib.suppress(UnicodeDecodeError):
+        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    text = data.decode("utf-8", errors="replace")
+    # A few broken characters among many good ones are UTF-8 that was cut or pasted together.
+    if len(data) - len(text) > 20 * text.count("\ufffd"):
+        return text.removeprefix("\ufeff")
+    return data.decode(declared or _guess_encoding(data[:_DETECTION_BYTES]), errors="replace")
+
+
+def _guess_encoding(sample: bytes) -> str:
+    # Cut at the end of a line, because half a character at the end would rule out every multi-byte encoding.
+    sample = (sample[: sample.rfind(b"\n") + 1] or sample).replace(b"\x00", b"")
+    # Among ASCII letters, single accented ones mean a Latin script; everything else comes in words.
+    is_latin = len(_LONE_HIGH_BYTE.findall(sample)) > 0.7 * len(_HIGH_BYTE.findall(sample))
+    matches = charset_normalizer.from_bytes(
+        sample,
+        cp_isolation=_LATIN_ENCODINGS if is_latin else None,
+        cp_exclusion=_UNLIKELY_ENCODINGS,
+        enable_fallback=False,
+    )
+    best = matches.best()
+    if best is None:
+        return "cp1252"
+    equals = [one.encoding for one in matches if (one.chaos, one.coherence) == (best.chaos, best.coherence)]
+    # Without a letter to tell by, it is Western, not Central European, which sorts first.
+    return "cp1252" if "cp1252" in equals else best.encoding
