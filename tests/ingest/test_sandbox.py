@@ -68,7 +68,7 @@ def parser_servers() -> list[int]:
     return [
         child
         for child in children_of(os.getpid())
-        if b"svc.ingest.sandbox" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"svc.ingest.parser_server" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
 
 
@@ -225,6 +225,19 @@ async def test_the_parser_server_holds_no_secrets(monkeypatch: pytest.MonkeyPatc
     async with sandbox() as opened:
         server = await started(opened)
         assert b"sk-a-secret" not in Path(f"/proc/{server}/environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("svc.ingest.parser_server", {"svc.settings", "svc.database", "pydantic", "asyncpg"}),
+        ("svc.ingest.sandbox", {"svc.ingest.parse", "docx", "inscriptis", "lxml", "pypdfium2"}),
+    ],
+)
+def test_each_side_loads_only_what_is_its_own(module: str, unwanted: set[str]) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    assert not unwanted & set(loaded.stdout.split())
 
 
 async def test_refuses_while_a_connection_is_held() -> None:

@@ -1,0 +1,201 @@
+"""The parser server, and the child that it forks for each document. `sandbox` says why, and is the parent's side.
+
+This runs in a process of its own, which holds no secrets, and imports neither the settings nor a database driver.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import resource
+import selectors
+import signal
+import socket
+from pathlib import Path
+from typing import NoReturn, get_args
+
+import docx
+import msgspec
+import pypdfium2
+
+from svc.errors import DocumentRejectedError
+from svc.ingest.chunk import Chunk, split
+from svc.ingest.file_types import FileType
+from svc.ingest.parse import parse
+from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected
+
+_BATCH_TOKENS = 65_536  # small enough that decoding a batch does not hold up the event loop
+
+
+def serve(control_descriptor: str, limits_json: str) -> None:
+    """Fork a child for each document that the parent asks for, until the parent is gone. The parser server's main."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent, which gets it too, decides when to end
+    control = socket.socket(fileno=int(control_descriptor))
+    limits = msgspec.json.decode(limits_json, type=Limits)
+    _preload(limits)
+    control.send(b"r")
+    _Forks(control, limits).run()
+
+
+def _preload(limits: Limits) -> None:
+    """Use every parser once, so that a child finds its modules and tables loaded."""
+    word, pdf = io.BytesIO(), pypdfium2.PdfDocument.new()
+    docx.Document().save(word)
+    pdf.new_page(100, 100)
+    pdf.save(page := io.BytesIO())
+    samples: dict[FileType, bytes] = {
+        "text": "d\xe9j\xe0 vu, ".encode("cp1252") * 20, "markdown": b"# A\n\nb", "html": b"<p>a</p>",
+        "csv": b"a,b\n1,2", "docx": word.getvalue(), "pdf": page.getvalue(),
+    }  # fmt: skip
+    for file_type in get_args(FileType):
+        with contextlib.suppress(DocumentRejectedError):  # the blank ones
+            _cut(file_type, samples[file_type], limits)
+    # What is there now is never garbage: children need not look at it, nor copy its pages.
+    gc.collect()
+    gc.freeze()
+
+
+class _Forks:
+    """The loop of the parser server: requests, ends of children, and status sockets that the parent closed."""
+
+    def __init__(self, control: socket.socket, limits: Limits) -> None:
+        self._control = control
+        self._limits = limits
+        self._status_of: dict[int, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+        self._wakeup, wake = socket.socketpair()
+        self._wakeup.setblocking(False)
+        wake.setblocking(False)
+        self._inherited = [control, self._wakeup, wake]
+        signal.set_wakeup_fd(wake.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
+        self._selector.register(control, selectors.EVENT_READ, self._fork_or_end)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._reap)
+        self._running = True
+
+    def run(self) -> None:
+        while self._running:
+            for key, _ in self._selector.select():
+                if isinstance(key.data, int):
+                    self._kill(key.data)
+                else:
+                    key.data()
+        for process_id in self._status_of:
+            os.kill(process_id, signal.SIGKILL)
+            os.waitpid(process_id, 0)
+
+    def _fork_or_end(self) -> None:
+        request, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
+        if not request:
+            self._running = False
+            return
+        connection, status = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+        try:
+            process_id = os.fork()
+        except OSError:  # no memory or no process to be had: the parent sees both sockets close
+            connection.close()
+            status.close()
+            return
+        if process_id == 0:
+            self._become_child(connection, status)
+        connection.close()
+        with contextlib.suppress(OSError):  # cancelled already: the socket shows as closed at once
+            status.send(b"f")
+        self._status_of[process_id] = status
+        self._selector.register(status, selectors.EVENT_READ, process_id)
+
+    def _kill(self, process_id: int) -> None:
+        # The parent never writes to a status socket, so that it is readable means that it is closed.
+        if process_id in self._status_of:
+            os.kill(process_id, signal.SIGKILL)
+            self._selector.unregister(self._status_of[process_id])
+
+    def _reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wakeup.recv(4096)
+        while self._status_of:
+            process_id, status, usage = os.wait4(-1, os.WNOHANG)
+            if process_id == 0:
+                return
+            ended = Ended(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+            with self._status_of.pop(process_id) as told:
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(told)
+                with contextlib.suppress(OSError):
+                    told.send(msgspec.json.encode(ended))
+
+    def _become_child(self, connection: socket.socket, status: socket.socket) -> NoReturn:
+        code = 1
+        try:
+            self._selector.close()
+            for inherited in (*self._inherited, *self._status_of.values(), status):
+                inherited.close()
+            code = _read_one_document(connection, self._limits)
+        finally:
+            os._exit(code)  # nothing of the server's may run in the child
+
+
+# --- one document ---------------------------------------------------------------------------------------------
+
+
+def _read_one_document(connection: socket.socket, limits: Limits) -> int:
+    """The child's whole life; the exit code."""
+    _limit_this_process(limits)
+    try:
+        with connection.makefile("rb") as stream:
+            file_type = msgspec.convert(stream.readline().decode().strip(), FileType)
+            data = stream.read()
+        chunks = _cut(file_type, data, limits)
+        batch = max(1, _BATCH_TOKENS // limits.chunk_tokens)
+        for start in range(0, len(chunks), batch):
+            _send(connection, Chunks(chunks[start : start + batch]))
+        _send(connection, Finished())
+    except DocumentRejectedError as error:
+        _send(connection, Rejected(error.detail))
+    except MemoryError:
+        return EXIT_MEMORY
+    except OSError:
+        return 0  # the parent has lost interest
+    return 0
+
+
+def _cut(file_type: FileType, data: bytes, limits: Limits) -> list[Chunk]:
+    return split(
+        file_type,
+        parse(file_type, data),
+        chunk_tokens=limits.chunk_tokens,
+        overlap_tokens=limits.overlap_tokens,
+        max_chunks=limits.max_chunks,
+    )
+
+
+def _send(connection: socket.socket, message: Message) -> None:
+    encoded = msgspec.msgpack.encode(message)
+    connection.sendall(LENGTH.pack(len(encoded)) + encoded)
+
+
+def _limit_this_process(limits: Limits) -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGXCPU, signal.SIGALRM, signal.SIGABRT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
+    os.dup2(1, 2)  # a document's complaints belong into nobody's log
+    os.nice(5)  # requests come first
+    with contextlib.suppress(OSError):
+        # Should the machine run out of memory all the same, this is what has to go.
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    # At the hard limit comes SIGKILL, which would not say why.
+    _limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)
+    # Data counts what is allocated and, unlike the address space, not what is mapped from libraries.
+    _limit(resource.RLIMIT_DATA, limits.memory_mb * 2**20)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)  # no file can be written
+
+
+def _limit(kind: int, soft: int, hard: int | None = None) -> None:
+    _, most = resource.getrlimit(kind)
+    wanted = (soft, soft if hard is None else hard)
+    resource.setrlimit(kind, wanted if most == resource.RLIM_INFINITY else (min(soft, most), min(wanted[1], most)))
