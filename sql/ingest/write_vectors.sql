@@ -4,4 +4,5 @@
 -- $2 chunk_id    uuid
 -- $3 document_id uuid
 -- $4 embedding   halfvec
-copy chunk_vectors (user_id, chunk_id, document_id, embedding) from stdin with (format binary);
+-- $5 signature   bit
+copy chunk_vectors (user_id, chunk_id, document_id, embedding, signature) from stdin with (format binary);

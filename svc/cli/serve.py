@@ -27,7 +27,16 @@ from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
 
-SERVE_OPTIONS = ("host", "port", "admin_key", "key_cache_s", "max_upload_bytes", "max_body_bytes", "exact_max_rows")
+SERVE_OPTIONS = (
+    "host",
+    "port",
+    "admin_key",
+    "key_cache_s",
+    "max_upload_bytes",
+    "max_body_bytes",
+    "exact_max_rows",
+    "bits_max_rows",
+)
 # Seconds for requests under way to end after Ctrl-C.
 _GRACE_S = 10
 

@@ -27,6 +27,7 @@ from svc.database.statements import Statement, load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
 from svc.settings import Settings
+from svc.signatures import signature_bits
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 _VECTOR_DDL = (
     "ddl/chunk_vectors",
     "ddl/chunk_vectors_tenant_index",
+    "ddl/chunk_vectors_signature_index",
     "ddl/chunk_vectors_hnsw_index",
 )
 # A migration waits no longer for a lock: all who come after it would wait behind it.
@@ -196,5 +198,9 @@ async def _make_vector_table(connection: Any, statements: dict[str, Statement], 
             # Made before. Even `if not exists` would lock the table, and a start must not wait for a search.
             return
         for name in _VECTOR_DDL:
-            # The only substitution there is, and only an integer.
-            await connection.execute(statements[name].text.replace(":dimensions", str(int(settings.dimensions))))
+            await connection.execute(fill_widths(statements[name].text, settings.dimensions))
+
+
+def fill_widths(ddl: str, dimensions: int) -> str:
+    """DDL with `:dimensions` and `:bits` filled in: the only substitutions there are, and only integers."""
+    return ddl.replace(":dimensions", str(int(dimensions))).replace(":bits", str(signature_bits(dimensions)))

@@ -115,14 +115,18 @@ def session_settings(settings: Settings) -> dict[str, str]:
 def connection_preparer(vector_schema: Statement) -> Callable[[Any], Awaitable[None]]:
     """The function that teaches a new connection the types that asyncpg does not know.
 
-    jsonb goes as JSON values and halfvec as arrays of numbers, both in binary. `vector_schema` is the statement
-    that says where the extension lives, which is the administrator's choice.
+    jsonb goes as JSON values, halfvec as arrays of numbers and bits as bytes of eight, all in binary. `vector_schema`
+    is the statement that says where the extension lives, which is the administrator's choice.
     """
 
     async def prepare_connection(connection: Any) -> None:
         await connection.set_type_codec(
             "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
         )
+        for bits in ("bit", "varbit"):
+            await connection.set_type_codec(
+                bits, schema="pg_catalog", encoder=_encode_bits, decoder=_decode_bits, format="binary"
+            )
         schema = await connection.fetchval(vector_schema.text)
         if schema is not None:
             await connection.set_type_codec(
@@ -142,6 +146,15 @@ def _encode_jsonb(value: Any) -> bytes:
 
 def _decode_jsonb(value: bytes) -> Any:
     return msgspec.json.decode(memoryview(value)[1:])
+
+
+def _encode_bits(value: bytes) -> bytes:
+    # The binary form is the number of bits, then the bits.
+    return (8 * len(value)).to_bytes(4, "big") + value
+
+
+def _decode_bits(value: bytes) -> bytes:
+    return bytes(value[4:])
 
 
 def _encode_halfvec(value: Any) -> bytes:

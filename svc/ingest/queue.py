@@ -6,6 +6,7 @@ and whose document went to another changes nothing any more.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import Chunk
 from svc.ingest.file_types import FileType
+from svc.signatures import signatures
 
 # Rows in one COPY: few enough that each stays far below the statement timeout, index maintenance included.
 _ROWS_A_COPY = 500
@@ -81,6 +83,7 @@ class Queue:
             LeaseLostError: the attempt no longer holds the document.
         """
         key = {"user_id": job.user_id, "document_id": job.document_id}
+        marks = await asyncio.to_thread(signatures, vectors)
         async with self._database.transaction() as transaction:
             if not await transaction.exec("ingest/complete", **_key(job), chunk_count=len(chunks)):
                 raise LeaseLostError("the document went to another worker, or is gone")
@@ -89,7 +92,7 @@ class Queue:
                 rows = range(first, min(first + _ROWS_A_COPY, len(chunks)))
                 await transaction.copy("ingest/write_chunks", [_chunk_row(job, ids[i], i, chunks[i]) for i in rows])
                 await transaction.copy(
-                    "ingest/write_vectors", [(job.user_id, ids[i], job.document_id, vectors[i]) for i in rows]
+                    "ingest/write_vectors", [(job.user_id, ids[i], job.document_id, vectors[i], marks[i]) for i in rows]
                 )
             await transaction.exec("ingest/finish", **key, chunk_count=len(chunks))
 

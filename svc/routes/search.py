@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import numpy as np
@@ -26,7 +26,8 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A search: either by `query`, which is embedded, or by an `embedding` of the same model.
 
     `threshold` is the least similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
-    for inner_product. `uploaded_after` includes that moment, `uploaded_before` does not.
+    for inner_product. `uploaded_after` includes that moment, `uploaded_before` does not. `recall: "exact"` compares
+    every vector of a large tenant too, where the usual lanes may miss one in a hundred.
     """
 
     query: Annotated[str, Meta(max_length=32_768)] | None = None
@@ -34,6 +35,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 5
     threshold: float | None = None
     metric: Metric = "cosine"
+    recall: Literal["exact"] | None = None
     document_ids: Annotated[list[UUID], Meta(max_length=1000)] | None = None
     metadata: Metadata | None = None
     file_types: Annotated[list[FileType], Meta(max_length=10)] | None = None
@@ -96,9 +98,10 @@ async def search(call: Call, body: SearchRequest) -> SearchResponse:
             uploaded_after=body.uploaded_after,
             uploaded_before=body.uploaded_before,
         ),
+        is_exact=body.recall == "exact",
     )
     services = call.services
-    found = await run_search(services.database, wanted, call.principal.vector_count, services.settings.exact_max_rows)
+    found = await run_search(services.database, wanted, call.principal.vector_count, services.settings)
     return SearchResponse([Result(**row) for row in found.rows], found.lane)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,24 +24,28 @@ NONE = Filters()
 
 
 @pytest.mark.parametrize(
-    ("metric", "filters", "vectors", "most", "lane"),
+    ("metric", "filters", "vectors", "lane"),
     [
-        ("cosine", NONE, 101, 100, "hnsw"),
-        ("cosine", NONE, 100, 100, "exact"),
-        ("cosine", NONE, 0, 0, "exact"),
-        ("cosine", NONE, 1, 0, "hnsw"),
-        ("l2", NONE, 101, 100, "exact"),
-        ("inner_product", NONE, 101, 100, "exact"),
-        ("cosine", Filters(document_ids=[]), 101, 100, "exact"),
-        ("cosine", Filters(metadata={}), 101, 100, "exact"),
-        ("cosine", Filters(file_types=["pdf"]), 101, 100, "exact"),
+        ("cosine", NONE, 0, "exact"),
+        ("cosine", NONE, 100, "exact"),
+        ("cosine", NONE, 101, "bits"),
+        ("cosine", NONE, 200, "bits"),
+        ("cosine", NONE, 201, "hnsw"),
+        ("l2", NONE, 201, "exact"),
+        ("inner_product", NONE, 201, "exact"),
+        ("cosine", Filters(document_ids=[]), 201, "bits"),
+        ("cosine", Filters(metadata={}), 201, "bits"),
+        ("cosine", Filters(file_types=["pdf"]), 201, "bits"),
+        ("cosine", Filters(file_types=["pdf"]), 100, "exact"),
     ],
 )
 def test_the_lane_is_chosen_by_size_metric_and_filters(
-    metric: Metric, filters: Filters, vectors: int, most: int, lane: str
+    metric: Metric, filters: Filters, vectors: int, lane: str
 ) -> None:
-    search = Search(uuid4(), None, 5, metric, None, filters)
-    assert choose_lane(search, vectors, most) == lane
+    search = Search(uuid4(), random_vectors(1, 0)[0], 5, metric, None, filters)
+    settings = test_settings(exact_max_rows=100, bits_max_rows=200)
+    assert choose_lane(search, vectors, settings) == lane
+    assert choose_lane(replace(search, is_exact=True), vectors, settings) == "exact"
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -50,7 +55,7 @@ async def approximate(server: EmbeddedServer, template: str) -> AsyncIterator[Se
     With a few hundred rows the planner would rather sort them all, which is exact, and the index would go untested.
     """
     # Without a cache of keys: the size of the tenant, which comes with the key, is that of this moment.
-    settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
+    settings = test_settings(worker_concurrency=0, exact_max_rows=0, bits_max_rows=0, key_cache_s=0)
     no_other_plan = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
     async with shared_service(server, template, "shared_lanes", settings, **no_other_plan) as service:
         yield service
@@ -100,18 +105,19 @@ async def test_equals_come_in_a_fixed_order_on_this_lane_too(approximate: Servic
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "lane"),
     [
-        {"metric": "l2"},
-        {"metric": "inner_product"},
-        {"file_types": ["text"]},
-        {"uploaded_after": "2025-01-01T00:00:00Z"},
+        ({"metric": "l2"}, "exact"),
+        ({"metric": "inner_product"}, "exact"),
+        ({"recall": "exact"}, "exact"),
+        ({"file_types": ["text"]}, "bits"),
+        ({"uploaded_after": "2025-01-01T00:00:00Z"}, "bits"),
     ],
     ids=str,
 )
-async def test_what_the_index_cannot_answer_is_compared_one_by_one(large: Corpus, body: dict[str, Any]) -> None:
+async def test_what_the_index_cannot_answer_takes_another_lane(large: Corpus, body: dict[str, Any], lane: str) -> None:
     found = ok(await large.tenant.post("/search", json={"embedding": QUERIES[0], **body}))
-    assert found["lane"] == "exact"
+    assert found["lane"] == lane
     left = large.of(lambda chunk: "file_types" not in body or chunk.file_type == "text")
     check(found["results"], QUERIES[0], left, metric=body.get("metric", "cosine"))
 
@@ -120,7 +126,7 @@ async def test_too_few_from_the_index_are_made_up_for(approximate: Service, capl
     small = await make_corpus(approximate, [random_vectors(7, 4000)])
     caplog.set_level(logging.WARNING, "svc.search.lanes")
     found = ok(await small.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 10}))
-    assert found["lane"] == "exact"
+    assert found["lane"] == "bits"
     check(found["results"], QUERIES[0], small.chunks, limit=10)
     (record,) = [record for record in caplog.records if record.name == "svc.search.lanes"]
     assert "7 of 10" in record.getMessage()

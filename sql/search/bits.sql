@@ -1,0 +1,67 @@
+-- search/bits :many
+-- The chunks of one user most similar to a query by cosine: the vectors whose signatures differ least from the
+-- query's, read from the covering index alone, then compared exactly. Filters come before the signatures are
+-- compared, so however few rows they leave, none is lost to them.
+-- $1 user_id         uuid         the tenant
+-- $2 embedding       halfvec      of the query
+-- $3 signature       varbit       of the query
+-- $4 candidates      int          vectors that are compared exactly
+-- $5 threshold       float8       least similarity; null: any
+-- $6 document_ids    uuid[]       null: all documents
+-- $7 metadata        jsonb        what the document's metadata must contain; null: anything
+-- $8 file_types      text[]       null: all
+-- $9 uploaded_after  timestamptz  this moment or later; null: any
+-- $10 uploaded_before timestamptz earlier than this; null: any
+-- $11 max_rows       int          1..100
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
+--   similarity float8, distance float8
+-- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_pkey, chunks_pkey
+with candidates as materialized (
+    select v.chunk_id
+    from chunk_vectors as v
+    where
+        v.user_id = $1::uuid
+        and ($6::uuid[] is null or v.document_id = any($6::uuid[]))
+        and (
+            ($7::jsonb is null and $8::text[] is null and $9::timestamptz is null and $10::timestamptz is null)
+            or v.document_id in (
+                select d.id
+                from documents as d
+                where
+                    d.user_id = $1::uuid
+                    and ($7::jsonb is null or d.metadata @> $7::jsonb)
+                    and ($8::text[] is null or d.file_type = any($8::text[]))
+                    and ($9::timestamptz is null or d.created_at >= $9::timestamptz)
+                    and ($10::timestamptz is null or d.created_at < $10::timestamptz)
+            )
+        )
+    order by v.signature <~> $3::varbit
+    limit $4::int
+),
+
+nearest as (
+    select
+        v.chunk_id,
+        v.document_id,
+        0 + (v.embedding <=> $2::halfvec) as distance
+    from candidates as n
+    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
+    order by distance, v.chunk_id
+    limit $11::int
+)
+
+select
+    n.chunk_id,
+    n.document_id,
+    d.filename,
+    c.chunk_index,
+    c.content,
+    c.metadata || d.metadata as metadata,
+    1 - n.distance as similarity,
+    n.distance
+from nearest as n
+inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
+inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
+where $5::float8 is null or 1 - n.distance >= $5::float8
+order by n.distance, n.chunk_id
+limit $11::int;
