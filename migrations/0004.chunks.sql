@@ -20,5 +20,6 @@ create table chunks (
 create table vector_counts (
     user_id uuid not null constraint vector_counts_user_id_fkey references users (id) on delete cascade,
     row_count bigint not null constraint vector_counts_positive check (row_count >= 0),
+    has_index boolean not null default false,
     constraint vector_counts_pkey primary key (user_id)
 ) with (fillfactor = 50);

@@ -6,6 +6,6 @@
 create table embedding_model (
     is_current boolean primary key default true constraint embedding_model_single check (is_current),
     model text not null,
-    dimensions integer not null constraint embedding_model_dimensions check (dimensions between 1 and 4000),
+    dimensions integer not null constraint embedding_model_dimensions check (dimensions between 1 and 3584),
     created_at timestamptz not null default now()
 );

@@ -31,13 +31,15 @@ _ADMIN_KEY_FILE = "admin.key"
 class Principal:
     """Who a request acts for. `user_id` is None only for the admin acting for nobody.
 
-    `vector_count` is the size of the tenant some seconds ago, by which a search picks its lane.
+    `vector_count` is the size of the tenant some seconds ago, and `has_index` whether they had an index of their own:
+    by these a search picks its lane.
     """
 
     is_admin: bool
     user_id: UUID | None = None
     key_id: UUID | None = None
     vector_count: int = 0
+    has_index: bool = False
 
     @property
     def tenant(self) -> UUID:
@@ -141,7 +143,7 @@ class Authenticator:
         row = await self._database.one("keys/authenticate", key_hash=key_hash)
         if row is None:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
-        principal = Principal(False, row["user_id"], row["key_id"], row["vector_count"])
+        principal = Principal(False, row["user_id"], row["key_id"], row["vector_count"], row["has_index"])
         self._remember(key_hash, principal, row["expires_at"], forgets)
         return principal
 
@@ -157,7 +159,7 @@ class Authenticator:
         row = await self._database.one("keys/tenant", user_id=user_id)
         if row is None:
             raise NotFoundError("there is no such user", field="Cabinet-User")
-        principal = Principal(True, row["user_id"], None, row["vector_count"])
+        principal = Principal(True, row["user_id"], None, row["vector_count"], row["has_index"])
         self._remember(cache_key, principal, None, forgets)
         return principal
 

@@ -89,8 +89,8 @@ class Settings(BaseSettings):
     embedding_dimensions: int | None = Field(
         None,
         ge=1,
-        le=4000,
-        description="Dimensions of the vectors; 4000 is the most that an HNSW index on halfvec takes.",
+        le=3584,
+        description="Dimensions of the vectors; a row of more than 3584, kept whole with its signature, fits no page.",
     )
     embedding_batch_size: int = Field(256, ge=1, le=2048, description="Texts in one call; the OpenAI API takes 2048.")
     embedding_concurrency: int = Field(4, ge=1, le=256, description="Calls to the provider at once, in one process.")
@@ -104,11 +104,17 @@ class Settings(BaseSettings):
         description="Vectors of a tenant up to which every search is exact; 1,500,000 divided by the dimensions "
         "when not given. Above it searches by cosine compare signatures first.",
     )
-    bits_max_rows: int = Field(
-        50_000,
+    index_min_rows: int = Field(
+        10_000,
+        ge=1,
+        description="Vectors from which a tenant gets an HNSW index of their own; half as many keep it.",
+    )
+    index_check_s: float = Field(
+        0.0,
         ge=0,
-        description="Vectors of a tenant above which a search by cosine without a filter goes through the "
-        "approximate index.",
+        le=86_400,
+        description="Seconds between a worker's looks for indexes to make or to drop; 0: it leaves that to "
+        "`cabinet index apply`.",
     )
 
     # documents

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import stat
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from svc import auth
 from svc.auth import Authenticator, NewKey, Principal, generate_key, hash_key, load_admin_key
 from svc.database.queries import Database, Row
+from svc.database.statistics import collect_statistics
 from svc.errors import ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
 from tests.conftest import ADMIN_KEY, test_settings
 
@@ -79,122 +81,148 @@ def test_a_data_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
 # --- the cache
 
 
-class OneKey:
-    """A database that knows one key and one user, counts its statements, and waits in them when told to."""
+@dataclass
+class Known:
+    """A user with one key in the database, and whoever checks keys against it."""
 
-    def __init__(self) -> None:
-        self.key: NewKey = generate_key()
-        self.user_id, self.key_id = uuid4(), uuid4()
-        self.is_good = True
-        self.count = 0
-        self.read = asyncio.Event()
-        self.answered = asyncio.Event()
-        self.answered.set()
+    database: Database
+    checking: Authenticator
+    user_id: UUID
+    key_id: UUID
+    key: NewKey
 
-    async def one(self, _name: str, /, **arguments: Any) -> Row | None:
-        self.count += 1
-        found = self.is_good and self._is_known(**arguments)
+    async def check(self, key: str | None = None, acting_for: str | None = None) -> tuple[Principal, int]:
+        """The principal of a key (None: the user's own), and the statements that it took."""
+        with collect_statistics() as statistics:
+            principal = await self.checking.authenticate(f"Bearer {key or self.key.key}", acting_for)
+        return principal, statistics.count
+
+
+class PausedDatabase(Database):
+    """The real one, whose answers are held back until they are let go."""
+
+    def __init__(self, real: Database) -> None:
+        super().__init__(real.statements, real.pool)
+        self.read, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def one(self, name: str, /, **arguments: Any) -> Row | None:
+        row = await super().one(name, **arguments)
         self.read.set()
-        await self.answered.wait()
-        if not found:
-            return None
-        return {"user_id": self.user_id, "key_id": self.key_id, "expires_at": None, "vector_count": 7}
-
-    def _is_known(self, key_hash: bytes = b"", user_id: UUID | None = None) -> bool:
-        return key_hash == self.key.key_hash or user_id == self.user_id
+        await self.let_go.wait()
+        return row
 
 
-def authenticator(database: OneKey, cache_s: float = 60) -> Authenticator:
-    return Authenticator(cast(Database, database), test_settings(key_cache_s=cache_s), ADMIN_KEY)
+async def new_key(database: Database, user_id: UUID) -> tuple[UUID, NewKey]:
+    key = generate_key()
+    row = await database.one(
+        "keys/create", user_id=user_id, name=None, prefix=key.prefix, key_hash=key.key_hash, expires_at=None
+    )
+    assert row is not None
+    return row["id"], key
 
 
-async def test_a_checked_key_is_looked_up_once() -> None:
-    database = OneKey()
-    checking = authenticator(database)
-    bearer = f"Bearer {database.key.key}"
-    principals = [await checking.authenticate(bearer, None) for _ in range(3)]
-    assert principals == [Principal(False, database.user_id, database.key_id, 7)] * 3
-    assert database.count == 1
+async def known(database: Database, cache_s: float = 60) -> Known:
+    first = generate_key()
+    row = await database.one(
+        "users/create",
+        email="ada@example.com",
+        name=None,
+        plan="free",
+        preferences={},
+        key_prefix=first.prefix,
+        key_hash=first.key_hash,
+    )
+    assert row is not None
+    key_id, key = await new_key(database, row["id"])
+    return Known(database, authenticator(database, cache_s), row["id"], key_id, key)
 
 
-async def test_without_a_cache_every_key_is_looked_up() -> None:
-    database = OneKey()
-    checking = authenticator(database, cache_s=0)
-    for _ in range(3):
-        await checking.authenticate(f"Bearer {database.key.key}", None)
-    assert database.count == 3
+def authenticator(database: Database, cache_s: float = 60) -> Authenticator:
+    return Authenticator(database, test_settings(key_cache_s=cache_s), ADMIN_KEY)
 
 
-async def test_a_wrong_key_is_never_remembered() -> None:
-    database = OneKey()
-    checking = authenticator(database)
+async def test_a_checked_key_is_looked_up_once(database: Database) -> None:
+    ada = await known(database)
+    checked = [await ada.check() for _ in range(3)]
+    assert [principal for principal, _ in checked] == [Principal(False, ada.user_id, ada.key_id)] * 3
+    assert [count for _, count in checked] == [1, 0, 0]
+
+
+async def test_without_a_cache_every_key_is_looked_up(database: Database) -> None:
+    ada = await known(database, cache_s=0)
+    assert [(await ada.check())[1] for _ in range(3)] == [1, 1, 1]
+
+
+async def test_a_wrong_key_is_never_remembered(database: Database) -> None:
+    ada = await known(database)
+    later = generate_key()
     for _ in range(2):
         with pytest.raises(UnauthenticatedError):
-            await checking.authenticate("Bearer wrong", None)
-    database.is_good = False
-    with pytest.raises(UnauthenticatedError):
-        await checking.authenticate(f"Bearer {database.key.key}", None)
-    database.is_good = True
-    assert (await checking.authenticate(f"Bearer {database.key.key}", None)).user_id == database.user_id
+            await ada.check(later.key)
+    await database.one(
+        "keys/create", user_id=ada.user_id, name=None, prefix=later.prefix, key_hash=later.key_hash, expires_at=None
+    )
+    assert (await ada.check(later.key))[0].user_id == ada.user_id
 
 
-async def test_forgetting_one_key_keeps_the_others() -> None:
-    database = OneKey()
-    checking = authenticator(database)
-    bearer = f"Bearer {database.key.key}"
-    await checking.authenticate(bearer, None)
-    checking.forget(database.user_id, uuid4())
-    checking.forget(uuid4())
-    await checking.authenticate(bearer, None)
-    assert database.count == 1
-    for forgotten in ((database.user_id, database.key_id), (database.user_id, None)):
-        checking.forget(*forgotten)
-        before = database.count
-        await checking.authenticate(bearer, None)
-        assert database.count == before + 1
+async def test_forgetting_one_key_keeps_the_others(database: Database) -> None:
+    ada = await known(database)
+    await ada.check()
+    ada.checking.forget(ada.user_id, uuid4())
+    ada.checking.forget(uuid4())
+    assert (await ada.check())[1] == 0
+    for key_id in (ada.key_id, None):
+        ada.checking.forget(ada.user_id, key_id)
+        assert (await ada.check())[1] == 1
 
 
 @pytest.mark.parametrize("by", ["key", "admin"])
-async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(by: str) -> None:
+async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(database: Database, by: str) -> None:
     """The statement has read the key, and before its answer is here the key is revoked and forgotten."""
-    database = OneKey()
-    checking = authenticator(database)
-    headers = (f"Bearer {database.key.key}", None) if by == "key" else (f"Bearer {ADMIN_KEY}", str(database.user_id))
-    database.answered.clear()
+    ada = await known(database)
+    paused = PausedDatabase(database)
+    checking = authenticator(paused)
+    headers = (f"Bearer {ada.key.key}", None) if by == "key" else (f"Bearer {ADMIN_KEY}", str(ada.user_id))
     under_way = asyncio.create_task(checking.authenticate(*headers))
-    await database.read.wait()
-    database.is_good = False
-    checking.forget(database.user_id, database.key_id if by == "key" else None)
-    database.answered.set()
+    await paused.read.wait()
+    if by == "key":
+        await database.exec("keys/revoke", user_id=ada.user_id, key_id=ada.key_id)
+        checking.forget(ada.user_id, ada.key_id)
+    else:
+        await database.exec("users/delete", user_id=ada.user_id)
+        checking.forget(ada.user_id)
+    paused.let_go.set()
     await under_way  # it was asked for before the key was revoked
     with pytest.raises(UnauthenticatedError if by == "key" else NotFoundError):
         await checking.authenticate(*headers)
 
 
-async def test_the_cache_does_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_does_not_grow_without_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "_MAX_CACHED", 3)
-    database = OneKey()
-    checking = authenticator(database)
-    for _ in range(10):
-        database.key = generate_key()
-        await checking.authenticate(f"Bearer {database.key.key}", None)
-    assert len(checking._cache) == 3
-    assert database.count == 10
-    await checking.authenticate(f"Bearer {database.key.key}", None)
-    assert database.count == 10, "the newest are kept"
+    ada = await known(database)
+    keys = [(await new_key(database, ada.user_id))[1].key for _ in range(6)]
+    assert [(await ada.check(key))[1] for key in keys] == [1] * 6
+    assert len(ada.checking._cache) == 3
+    assert [(await ada.check(key))[1] for key in keys[3:]] == [0, 0, 0], "the newest are kept"
 
 
-async def test_the_admin_acts_for_nobody_or_for_one_user() -> None:
-    database = OneKey()
-    checking = authenticator(database)
-    nobody = await checking.authenticate(f"Bearer {ADMIN_KEY}", None)
-    assert (nobody.is_admin, nobody.user_id, database.count) == (True, None, 0)
+async def test_the_admin_acts_for_nobody_or_for_one_user(database: Database) -> None:
+    ada = await known(database)
+    nobody, count = await ada.check(ADMIN_KEY)
+    assert (nobody.is_admin, nobody.user_id, count) == (True, None, 0)
     with pytest.raises(ForbiddenError):
         _ = nobody.tenant
-    for _ in range(2):
-        acting = await checking.authenticate(f"Bearer {ADMIN_KEY}", str(database.user_id))
-        assert (acting.is_admin, acting.tenant, acting.vector_count) == (True, database.user_id, 7)
-    assert database.count == 1
+    for statements in (1, 0):
+        acting, count = await ada.check(ADMIN_KEY, str(ada.user_id))
+        assert (acting.is_admin, acting.tenant, count) == (True, ada.user_id, statements)
     # What is remembered of the admin's acting for a user is not a key.
     with pytest.raises(UnauthenticatedError):
-        await checking.authenticate(f"Bearer {database.user_id}", None)
+        await ada.check(str(ada.user_id))
+
+
+async def test_the_size_of_the_tenant_comes_with_the_key(database: Database) -> None:
+    ada = await known(database, cache_s=0)
+    await database.exec("ingest/finish", user_id=ada.user_id, document_id=uuid4(), chunk_count=7)
+    await database.exec("indexes/mark", user_id=ada.user_id, has_index=True)
+    for principal in ((await ada.check())[0], (await ada.check(ADMIN_KEY, str(ada.user_id)))[0]):
+        assert (principal.vector_count, principal.has_index) == (7, True)

@@ -8,7 +8,7 @@ create table if not exists chunk_vectors (
     chunk_id uuid not null,
     document_id uuid not null,
     embedding halfvec(:dimensions) storage plain not null,
-    signature bit(:bits) not null,
+    signature bit(:bits) storage plain not null,
     constraint chunk_vectors_pkey primary key (user_id, chunk_id),
     constraint chunk_vectors_chunk_fkey foreign key (user_id, chunk_id)
     references chunks (user_id, id) on delete cascade

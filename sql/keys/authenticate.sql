@@ -4,7 +4,7 @@
 -- asking.
 -- $1 key_hash bytea  SHA-256 of the key shown
 -- tenant: none, the key is what tells the tenant
--- returns: user_id uuid, key_id uuid, expires_at timestamptz, vector_count int8
+-- returns: user_id uuid, key_id uuid, expires_at timestamptz, vector_count int8, has_index bool
 -- index: api_keys_key_hash_key
 with shown as (
     select
@@ -39,6 +39,7 @@ select
     s.user_id,
     s.id as key_id,
     s.expires_at,
-    coalesce(v.row_count, 0) as vector_count
+    coalesce(v.row_count, 0) as vector_count,
+    coalesce(v.has_index, false) as has_index
 from shown as s
 left join vector_counts as v on s.user_id = v.user_id;

@@ -1,7 +1,7 @@
 -- search/bits :many
--- The chunks of one user most similar to a query by cosine: the vectors whose signatures differ least from the
--- query's, read from the covering index alone, then compared exactly. Filters come before the signatures are
--- compared, so however few rows they leave, none is lost to them.
+-- The chunks of one user most similar to a query by cosine: the vectors whose signatures differ least from
+-- the query's, read from the covering index alone, then compared exactly. Filters come before the signatures
+-- are compared, so however few rows they leave, none is lost to them.
 -- $1 user_id         uuid         the tenant
 -- $2 embedding       halfvec      of the query
 -- $3 signature       varbit       of the query
@@ -23,7 +23,12 @@ with candidates as materialized (
         v.user_id = $1::uuid
         and ($6::uuid[] is null or v.document_id = any($6::uuid[]))
         and (
-            ($7::jsonb is null and $8::text[] is null and $9::timestamptz is null and $10::timestamptz is null)
+            (
+                $7::jsonb is null
+                and $8::text[] is null
+                and $9::timestamptz is null
+                and $10::timestamptz is null
+            )
             or v.document_id in (
                 select d.id
                 from documents as d
@@ -35,7 +40,7 @@ with candidates as materialized (
                     and ($10::timestamptz is null or d.created_at < $10::timestamptz)
             )
         )
-    order by v.signature <~> $3::varbit
+    order by hamming_distance(v.signature, $3::varbit)
     limit $4::int
 ),
 

@@ -35,6 +35,8 @@ EMBEDDING_OPTIONS = (
 )
 POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_timeout_s", "connect_timeout_s")
 WORKER_OPTIONS = (
+    "index_min_rows",
+    "index_check_s",
     "worker_concurrency",
     "worker_lease_s",
     "worker_poll_s",

@@ -6,6 +6,7 @@ import click
 
 from svc import __version__
 from svc.cli.demo import demo
+from svc.cli.index import index
 from svc.cli.keys import key
 from svc.cli.migrate import migrate
 from svc.cli.serve import serve
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, migrate, user, key, sql, demo):
+for command in (serve, worker, migrate, index, user, key, sql, demo):
     main.add_command(command)

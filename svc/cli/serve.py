@@ -35,7 +35,6 @@ SERVE_OPTIONS = (
     "max_upload_bytes",
     "max_body_bytes",
     "exact_max_rows",
-    "bits_max_rows",
 )
 # Seconds for requests under way to end after Ctrl-C.
 _GRACE_S = 10

@@ -36,7 +36,6 @@ _VECTOR_DDL = (
     "ddl/chunk_vectors",
     "ddl/chunk_vectors_tenant_index",
     "ddl/chunk_vectors_signature_index",
-    "ddl/chunk_vectors_hnsw_index",
 )
 # A migration waits no longer for a lock: all who come after it would wait behind it.
 _LOCK_TIMEOUT = "10s"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from svc import metrics
 from svc.database.notices import Notices
+from svc.database.own_indexes import keep_indexes
 from svc.database.queries import Database
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import (
@@ -226,6 +227,11 @@ async def _timed(stage: str, work: Awaitable[Any]) -> Any:
         metrics.ingestion_seconds.labels(stage).observe(time.perf_counter() - started)
 
 
+async def _keep_indexes(settings: Settings, database: Database, url: str) -> None:
+    if settings.index_check_s:
+        await keep_indexes(database, url, settings.index_min_rows, settings.index_check_s)
+
+
 @asynccontextmanager
 async def running_worker(
     settings: Settings, url: str, database: Database, provider: EmbeddingProvider
@@ -237,9 +243,12 @@ async def running_worker(
     notices.start()
     worker = Worker(settings, queue, provider, sandbox, notices)
     worker.start()
+    keeper = asyncio.create_task(_keep_indexes(settings, database, url), name="indexes")
     try:
         yield worker
     finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
         await worker.stop()
         await notices.stop()
         await sandbox.close()

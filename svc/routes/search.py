@@ -16,7 +16,7 @@ from svc.ingest.file_types import FileType
 from svc.routes.keys import Moment
 from svc.routing import Routes
 from svc.search.filters import Filters
-from svc.search.lanes import Lane, Metric, Search, run_search
+from svc.search.lanes import Lane, Metric, Search, TenantSize, run_search
 from svc.values import Metadata, check_metadata, check_moment
 
 routes = Routes("search")
@@ -31,7 +31,7 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     query: Annotated[str, Meta(max_length=32_768)] | None = None
-    embedding: Annotated[list[float], Meta(max_length=4000)] | None = None
+    embedding: Annotated[list[float], Meta(max_length=3584)] | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 5
     threshold: float | None = None
     metric: Metric = "cosine"
@@ -101,7 +101,8 @@ async def search(call: Call, body: SearchRequest) -> SearchResponse:
         is_exact=body.recall == "exact",
     )
     services = call.services
-    found = await run_search(services.database, wanted, call.principal.vector_count, services.settings)
+    size = TenantSize(call.principal.vector_count, call.principal.has_index)
+    found = await run_search(services.database, wanted, size, services.settings.exact_rows)
     return SearchResponse([Result(**row) for row in found.rows], found.lane)
 
 

@@ -3,9 +3,9 @@ know neither the tenant's size nor that a filtered scan of an approximate index 
 
 exact   `sql/search/exact.sql`: compares the query with every vector of the tenant that the filters leave.
 bits    `sql/search/bits.sql`: compares signatures first, from a covering index; the nearest of them exactly.
-hnsw    `sql/search/hnsw.sql`: the approximate index over all tenants, for large tenants without a filter.
+index   `sql/search/own_index.sql`: the HNSW index that a large tenant has of their own, without a filter.
 
-All but the exact lane are for cosine: signatures tell angles, and the index is built for them.
+All but the exact lane are for cosine: signatures tell angles, and the indexes are built for them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from svc.database.queries import Database, Row
 from svc.search.filters import Filters
-from svc.settings import Settings
 from svc.signatures import signatures
 
 logger = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ _LEAST_CANDIDATES = 200
 _CANDIDATES_A_RESULT = 5
 
 Metric = Literal["cosine", "l2", "inner_product"]
-Lane = Literal["exact", "bits", "hnsw"]
+Lane = Literal["exact", "bits", "index"]
 
 
 @dataclass(frozen=True)
@@ -59,29 +58,35 @@ class Found:
     lane: Lane
 
 
-def choose_lane(search: Search, vector_count: int, settings: Settings) -> Lane:
-    """The lane for a tenant of `vector_count` vectors."""
-    if search.is_exact or search.metric != "cosine" or vector_count <= settings.exact_rows:
+@dataclass(frozen=True)
+class TenantSize:
+    """What is known of a tenant, some seconds old: their vectors, and whether they have an index of their own."""
+
+    vector_count: int
+    has_index: bool
+
+
+def choose_lane(search: Search, size: TenantSize, exact_rows: int) -> Lane:
+    """The fastest lane that keeps the recall, for a tenant of this size."""
+    if search.is_exact or search.metric != "cosine" or size.vector_count <= exact_rows:
         return "exact"
-    if vector_count > settings.bits_max_rows and search.filters.is_empty:
-        return "hnsw"
-    return "bits"
+    return "index" if size.has_index and search.filters.is_empty else "bits"
 
 
-async def run_search(database: Database, search: Search, vector_count: int, settings: Settings) -> Found:
+async def run_search(database: Database, search: Search, size: TenantSize, exact_rows: int) -> Found:
     """Run a search down its lane.
 
-    Where the approximate index gives fewer rows than were asked for, although the tenant has more, the bits lane
-    answers instead, and the log says so.
+    Where the index gives fewer rows than were asked for, although the tenant has more, the bits lane answers
+    instead, and the log says so.
     """
-    lane = choose_lane(search, vector_count, settings)
+    lane = choose_lane(search, size, exact_rows)
     if lane == "exact":
         return Found(await _exact(database, search), "exact")
-    if lane == "hnsw":
-        rows = await _hnsw(database, search)
+    if lane == "index":
+        rows = await _own_index(database, search)
         if len(rows) == search.limit:
-            return Found([row for row in rows if _is_similar(row, search.threshold)], "hnsw")
-        logger.warning("the hnsw lane found %d of %d rows, the bits lane answers", len(rows), search.limit)
+            return Found([row for row in rows if _is_similar(row, search.threshold)], "index")
+        logger.warning("the tenant's index gave %d of %d rows, the bits lane answers", len(rows), search.limit)
     return Found(await _bits(database, search), "bits")
 
 
@@ -103,8 +108,10 @@ async def _bits(database: Database, search: Search) -> Sequence[Row]:
     )
 
 
-async def _hnsw(database: Database, search: Search) -> Sequence[Row]:
-    return await database.many("search/hnsw", user_id=search.user_id, embedding=search.embedding, max_rows=search.limit)
+async def _own_index(database: Database, search: Search) -> Sequence[Row]:
+    return await database.many(
+        "search/own_index", user_id=search.user_id, embedding=search.embedding, max_rows=search.limit
+    )
 
 
 async def _exact(database: Database, search: Search) -> Sequence[Row]:

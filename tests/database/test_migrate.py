@@ -263,7 +263,7 @@ async def test_another_width_of_the_same_model_is_refused(empty_url: str) -> Non
     assert "halfvec(512)" in [row["t"] for row in await fetch(empty_url, width)]
 
 
-@pytest.mark.parametrize("dimensions", [1, 4000])
+@pytest.mark.parametrize("dimensions", [1, 3584])
 async def test_every_width_that_the_settings_allow_can_be_indexed(empty_url: str, dimensions: int) -> None:
     settings = test_settings(openai_base_url="http://127.0.0.1:9/v1", embedding_dimensions=dimensions)
 

@@ -15,6 +15,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.database.statistics import collect_statistics
 from svc.errors import InvalidRequestError, UnavailableError
+from svc.signatures import signatures
 from tests.database.conftest import Plant, make_document, make_user, until
 
 
@@ -63,7 +64,8 @@ async def test_copy_stores_every_row_with_its_vector(database: Database) -> None
 
     chunks = [(user_id, id_, document_id, n, f"chunk {n}", 2, {"page": n}) for n, id_ in enumerate(ids)]
     assert await database.copy("ingest/write_chunks", rows=chunks) == 3
-    rows = [(user_id, id_, document_id, vector) for id_, vector in zip(ids, vectors, strict=True)]
+    marks = signatures(vectors)
+    rows = [(user_id, ids[n], document_id, vectors[n], marks[n]) for n in range(3)]
     assert await database.copy("ingest/write_vectors", rows=rows) == 3
 
     stored = await database.many(
@@ -256,7 +258,7 @@ async def test_a_vector_of_another_width_or_without_a_number_is_refused(database
 
     for vector in (np.zeros(3), np.full(256, np.nan)):
         with pytest.raises(InvalidRequestError):
-            await database.copy("ingest/write_vectors", rows=[(user_id, row["id"], document_id, vector)])
+            await database.copy("ingest/write_vectors", rows=[(user_id, row["id"], document_id, vector, bytes(192))])
 
 
 async def test_the_statements_name_stands_where_a_dba_looks(database: Database, plant: Plant, observer: Any) -> None:

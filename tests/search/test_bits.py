@@ -26,7 +26,8 @@ def clustered_vectors(count: int, seed: int) -> NDArray[np.float16]:
     fixed, random = np.random.default_rng(1), np.random.default_rng(seed)
     topics, directions = fixed.standard_normal((12, DIMENSIONS)), fixed.standard_normal((24, DIMENSIONS))
     vectors = topics[random.integers(0, 12, count)] + 0.4 * random.standard_normal((count, 24)) @ directions
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    unit: NDArray[np.float16] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    return unit
 
 
 @pytest_asyncio.fixture(scope="module")

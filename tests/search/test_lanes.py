@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 
 from svc.database.embedded import EmbeddedServer
+from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.search.filters import Filters
-from svc.search.lanes import Metric, Search, choose_lane
+from svc.search.lanes import Metric, Search, TenantSize, choose_lane
 from tests.conftest import Service, test_settings
 from tests.routes.answers import ok
 from tests.routes.tenants import shared_service
@@ -24,28 +25,26 @@ NONE = Filters()
 
 
 @pytest.mark.parametrize(
-    ("metric", "filters", "vectors", "lane"),
+    ("metric", "filters", "size", "lane"),
     [
-        ("cosine", NONE, 0, "exact"),
-        ("cosine", NONE, 100, "exact"),
-        ("cosine", NONE, 101, "bits"),
-        ("cosine", NONE, 200, "bits"),
-        ("cosine", NONE, 201, "hnsw"),
-        ("l2", NONE, 201, "exact"),
-        ("inner_product", NONE, 201, "exact"),
-        ("cosine", Filters(document_ids=[]), 201, "bits"),
-        ("cosine", Filters(metadata={}), 201, "bits"),
-        ("cosine", Filters(file_types=["pdf"]), 201, "bits"),
-        ("cosine", Filters(file_types=["pdf"]), 100, "exact"),
+        ("cosine", NONE, TenantSize(0, False), "exact"),
+        ("cosine", NONE, TenantSize(100, True), "exact"),
+        ("cosine", NONE, TenantSize(101, False), "bits"),
+        ("cosine", NONE, TenantSize(101, True), "index"),
+        ("l2", NONE, TenantSize(101, True), "exact"),
+        ("inner_product", NONE, TenantSize(101, True), "exact"),
+        ("cosine", Filters(document_ids=[]), TenantSize(101, True), "bits"),
+        ("cosine", Filters(metadata={}), TenantSize(101, True), "bits"),
+        ("cosine", Filters(file_types=["pdf"]), TenantSize(101, True), "bits"),
+        ("cosine", Filters(file_types=["pdf"]), TenantSize(100, True), "exact"),
     ],
 )
 def test_the_lane_is_chosen_by_size_metric_and_filters(
-    metric: Metric, filters: Filters, vectors: int, lane: str
+    metric: Metric, filters: Filters, size: TenantSize, lane: str
 ) -> None:
     search = Search(uuid4(), random_vectors(1, 0)[0], 5, metric, None, filters)
-    settings = test_settings(exact_max_rows=100, bits_max_rows=200)
-    assert choose_lane(search, vectors, settings) == lane
-    assert choose_lane(replace(search, is_exact=True), vectors, settings) == "exact"
+    assert choose_lane(search, size, 100) == lane
+    assert choose_lane(replace(search, is_exact=True), size, 100) == "exact"
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -55,7 +54,7 @@ async def approximate(server: EmbeddedServer, template: str) -> AsyncIterator[Se
     With a few hundred rows the planner would rather sort them all, which is exact, and the index would go untested.
     """
     # Without a cache of keys: the size of the tenant, which comes with the key, is that of this moment.
-    settings = test_settings(worker_concurrency=0, exact_max_rows=0, bits_max_rows=0, key_cache_s=0)
+    settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     no_other_plan = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
     async with shared_service(server, template, "shared_lanes", settings, **no_other_plan) as service:
         yield service
@@ -67,7 +66,17 @@ async def large(approximate: Service) -> Corpus:
     await make_corpus(approximate, [random_vectors(40, 2000)])
     corpus = await make_corpus(approximate, [random_vectors(100, seed) for seed in range(3)])
     await make_corpus(approximate, [random_vectors(40, 2000)])
+    await give_indexes(approximate)
     return corpus
+
+
+async def give_indexes(service: Service) -> None:
+    """Give every tenant an index of their own."""
+    database = service.services.database
+    builder = await IndexBuilder.open(service.url, database.statements)
+    for step in await planned_steps(database, 1):
+        await builder.apply(step)
+    await builder.close()
 
 
 QUERIES = [[float(component) for component in vector] for vector in random_vectors(10, 2000)]
@@ -83,24 +92,25 @@ async def plan_of(service: Service, name: str, *arguments: Any) -> str:
 async def test_the_index_finds_what_comparing_all_finds(large: Corpus, limit: int) -> None:
     for query in QUERIES:
         found = ok(await large.tenant.post("/search", json={"embedding": query, "limit": limit}))
-        assert found["lane"] == "hnsw"
+        assert found["lane"] == "index"
         check(found["results"], query, large.chunks, limit=limit)
     arguments = (UUID(large.tenant.id), np.array(QUERIES[0]), limit)
-    plan = await plan_of(large.tenant.service, "search/hnsw", *arguments)
-    assert "chunk_vectors_embedding_idx" in plan, "or the test above has tested another plan"
+    plan = await plan_of(large.tenant.service, "search/own_index", *arguments)
+    assert f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}" in plan, "or the test above has tested another plan"
 
 
 async def test_the_threshold_holds_on_this_lane_too(large: Corpus) -> None:
     body = {"embedding": QUERIES[0], "limit": 10}
     everything = ok(await large.tenant.post("/search", json=body))["results"]
     kept = ok(await large.tenant.post("/search", json={**body, "threshold": everything[4]["similarity"]}))
-    assert kept == {"results": everything[:5], "lane": "hnsw"}
+    assert kept == {"results": everything[:5], "lane": "index"}
 
 
 async def test_equals_come_in_a_fixed_order_on_this_lane_too(approximate: Service) -> None:
     corpus = await make_corpus(approximate, [np.tile(random_vectors(1, 3000), (20, 1))])
+    await give_indexes(approximate)
     found = ok(await corpus.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 20}))
-    assert found["lane"] == "hnsw"
+    assert found["lane"] == "index"
     assert [result["chunk_id"] for result in found["results"]] == sorted(chunk.id for chunk in corpus.chunks)
 
 
@@ -124,6 +134,7 @@ async def test_what_the_index_cannot_answer_takes_another_lane(large: Corpus, bo
 
 async def test_too_few_from_the_index_are_made_up_for(approximate: Service, caplog: pytest.LogCaptureFixture) -> None:
     small = await make_corpus(approximate, [random_vectors(7, 4000)])
+    await give_indexes(approximate)
     caplog.set_level(logging.WARNING, "svc.search.lanes")
     found = ok(await small.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 10}))
     assert found["lane"] == "bits"
@@ -131,5 +142,5 @@ async def test_too_few_from_the_index_are_made_up_for(approximate: Service, capl
     (record,) = [record for record in caplog.records if record.name == "svc.search.lanes"]
     assert "7 of 10" in record.getMessage()
     caplog.clear()
-    assert ok(await small.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 7}))["lane"] == "hnsw"
+    assert ok(await small.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 7}))["lane"] == "index"
     assert not caplog.records

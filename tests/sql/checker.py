@@ -15,12 +15,13 @@ from tests.sql.bounds import function_faults, kind_faults, limit_faults, paramet
 from tests.sql.migrations import check_migrations
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tenancy import Proof
-from tests.sql.tree import Fault, SqlSyntaxError, line_of, parse, walk
+from tests.sql.tree import OWN_INDEX, Fault, SqlSyntaxError, line_of, parse, walk
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # Statements that touch tenant tables and bind no tenant; each says why in its line `-- tenant:`.
 WITHOUT_TENANT = {
+    "indexes/list",
     "ingest/claim",
     "ingest/next_due",
     "keys/authenticate",
@@ -44,7 +45,7 @@ KEY_EXCEPTIONS = {
     "users_email_key": "an address is unique among all tenants",
     "api_keys_key_hash_key": "the key is what tells the tenant",
     "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
-    "chunk_vectors_embedding_idx": "HNSW cannot lead with a tenant; its scan goes on until enough rows are found",
+    OWN_INDEX: "it holds the rows of one tenant only; it has its name when it is made",
 }
 
 

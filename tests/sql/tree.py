@@ -15,8 +15,9 @@ from pglast.parser import ParseError
 # By its types every attribute of a node may be None; the grammar knows better, so they are not used.
 ast: Any = pglast.ast
 
-# A number stands for `:dimensions` while a file is parsed, with as many characters, so that places stay right.
-_DIMENSIONS = str(10 ** (len(":dimensions") - 1))
+# What stands for a placeholder of sql/ddl/ while a file is parsed, with as many characters, so that places stay right.
+OWN_INDEX = "x_name"
+_PLACEHOLDERS = {":dimensions": "10000000000", ":bits": "10000", ":index": OWN_INDEX}
 
 
 @dataclass(frozen=True, order=True)
@@ -47,10 +48,16 @@ def parse(text: str) -> list[Any]:
         SqlSyntaxError: it is not SQL.
     """
     try:
-        return [raw.stmt for raw in parse_sql(text.replace(":dimensions", _DIMENSIONS))]
+        return [raw.stmt for raw in parse_sql(_filled(text))]
     except ParseError as error:
         location = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else 0
         raise SqlSyntaxError(str(error.args[0]), line_of(text, location)) from error
+
+
+def _filled(text: str) -> str:
+    for placeholder, value in _PLACEHOLDERS.items():
+        text = text.replace(placeholder, value)
+    return text
 
 
 def line_of(text: str, location: int | None) -> int:

@@ -1,13 +1,14 @@
--- search/hnsw :many
--- The chunks of one large tenant most similar to a query by cosine, through the approximate index over all
--- tenants, whose scan goes on until enough of this tenant's rows are found (hnsw.iterative_scan, pinned on
--- every connection).
+-- search/own_index :many
+-- The chunks of one large tenant most similar to a query by cosine, through the tenant's own HNSW index. The
+-- scan goes on until enough rows are found (hnsw.iterative_scan, pinned on every connection). The plan must
+-- be a custom one (plan_cache_mode, pinned too): only with the tenant's id in it can it use the partial
+-- index.
 -- $1 user_id   uuid     the tenant
 -- $2 embedding halfvec  of the query
 -- $3 max_rows  int      1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
--- index: chunk_vectors_embedding_idx, chunks_pkey, documents_pkey
+-- index: chunks_pkey, documents_pkey
 with nearest as materialized (
     select
         v.chunk_id,

@@ -1,0 +1,87 @@
+"""`cabinet index`: the indexes of large tenants."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_url, run, settings_options
+from svc.database.own_indexes import IndexBuilder, Step, planned_steps
+from svc.database.queries import Database, open_database
+from svc.settings import Settings
+
+_LOOK_S = 0.5
+
+
+@click.group()
+def index() -> None:
+    """Give large tenants an HNSW index of their own, and take it from those that have shrunk."""
+
+
+@index.command()
+@settings_options("index_min_rows", *DATABASE_OPTIONS, *POOL_OPTIONS)
+def plan(settings: Settings) -> None:
+    """Print what `apply` would run, why, what it locks and about how long it takes."""
+    run(_plan(settings))
+
+
+@index.command()
+@settings_options("index_min_rows", *DATABASE_OPTIONS, *POOL_OPTIONS)
+def apply(settings: Settings) -> None:
+    """Make the indexes as planned, beside the running service. Safe to kill and to repeat."""
+    run(_apply(settings))
+
+
+async def _plan(settings: Settings) -> None:
+    async with migrated_url(settings) as url:
+        database = await open_database(settings, url)
+        try:
+            _print(await planned_steps(database, settings.index_min_rows), database)
+        finally:
+            await database.close()
+
+
+def _print(steps: list[Step], database: Database) -> None:
+    console = Console()
+    for number, step in enumerate(steps, start=1):
+        table = Table(title=f"{number}. {step.action} {step.index_name}", title_justify="left", show_header=False)
+        table.add_row("why", step.reason)
+        table.add_row("runs", "\n".join(step.ddl(database.statements)) or "(only notes it with the tenant)")
+        table.add_row("locks", step.lock)
+        table.add_row("takes about", f"{step.estimate_s:.0f} s" if step.creates else "a moment")
+        console.print(table)
+    console.print(f"{len(steps)} step(s). cabinet index apply takes them." if steps else "Nothing to do.")
+
+
+async def _apply(settings: Settings) -> None:
+    async with migrated_url(settings) as url:
+        database = await open_database(settings, url)
+        try:
+            builder = await IndexBuilder.open(url, database.statements)
+            try:
+                steps = await planned_steps(database, settings.index_min_rows)
+                for step in steps:
+                    await _apply_with_bar(database, builder, step)
+            finally:
+                await builder.close()
+        finally:
+            await database.close()
+    click.echo(f"{len(steps)} step(s) taken." if steps else "Nothing to do.")
+
+
+async def _apply_with_bar(database: Database, builder: IndexBuilder, step: Step) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[phase]}"), TimeElapsedColumn())
+    with Progress(*columns) as progress:
+        bar = progress.add_task(f"{step.action} {step.index_name}", total=None, phase="")
+        work = asyncio.create_task(builder.apply(step))
+        while not work.done():
+            await asyncio.wait([work], timeout=_LOOK_S)
+            row = await database.one("indexes/progress")
+            if row is not None:
+                progress.update(bar, completed=row["done"], total=row["total"] or None, phase=row["phase"])
+        await work
+        progress.update(bar, completed=1, total=1, phase="done")

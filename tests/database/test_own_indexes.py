@@ -1,0 +1,168 @@
+"""The indexes of large tenants: what is planned, and that a killed build leaves nothing that the next does not mend."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from svc.database.own_indexes import IndexBuilder, keep_indexes, plan_indexes, planned_steps
+from svc.errors import ConflictError
+from tests.conftest import Service, running_service, test_settings
+from tests.search.corpus import make_corpus, random_vectors
+from tests.server_process import CABINET, clean_environment
+
+NAME = "chunk_vectors_hnsw_" + "0" * 32
+
+
+def row(count: int | None, *, exists: bool = False, is_valid: bool = False, noted: bool = False) -> dict[str, Any]:
+    """A row of `indexes/list`."""
+    return {
+        "user_id": None if count is None else UUID(int=0),
+        "row_count": count,
+        "has_index": noted,
+        "index_name": NAME if exists else None,
+        "is_valid": is_valid,
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "action", "reason"),
+    [
+        (row(99), None, ""),
+        (row(100), "create", "100 vectors"),
+        (row(100, exists=True, is_valid=True, noted=True), None, ""),
+        (row(50, exists=True, is_valid=True, noted=True), None, ""),
+        (row(49, exists=True, is_valid=True, noted=True), "drop", "fewer than half"),
+        (row(100, exists=True, is_valid=False), "rebuild", "invalid"),
+        (row(60, exists=True, is_valid=False), "drop", "invalid"),
+        (row(100, exists=True, is_valid=True, noted=False), "note", "not told"),
+        (row(10, noted=True), "note", "told of none"),
+        (row(None, exists=True, is_valid=True), "drop", "gone"),
+    ],
+)
+def test_what_is_planned(found: dict[str, Any], action: str | None, reason: str) -> None:
+    steps = plan_indexes([found], 100, 256)
+    assert [step.action for step in steps] == ([action] if action else [])
+    assert all(reason in step.reason for step in steps)
+
+
+@pytest_asyncio.fixture
+async def idle(database_url: str) -> AsyncIterator[Service]:
+    """A service whose indexes only the test changes."""
+    async with running_service(test_settings(worker_concurrency=0, key_cache_s=0), database_url) as service:
+        yield service
+
+
+async def indexes(service: Service) -> dict[str, bool]:
+    """The tenants' indexes in the database, and which are valid."""
+    connection = await asyncpg.connect(service.url)
+    rows = await connection.fetch(
+        "select indexrelid::regclass::text as name, indisvalid from pg_index"
+        " where indexrelid::regclass::text like 'chunk_vectors_hnsw_%'"
+    )
+    await connection.close()
+    return {found["name"]: found["indisvalid"] for found in rows}
+
+
+async def take_all(service: Service, min_rows: int) -> list[str]:
+    """Take the planned steps; their actions."""
+    builder = await IndexBuilder.open(service.url, service.services.database.statements)
+    try:
+        steps = await planned_steps(service.services.database, min_rows)
+        for step in steps:
+            await builder.apply(step)
+    finally:
+        await builder.close()
+    return [step.action for step in steps]
+
+
+async def test_an_index_comes_and_goes_with_the_size_of_its_tenant(idle: Service) -> None:
+    large = await make_corpus(idle, [random_vectors(60, seed) for seed in range(2)])
+    await make_corpus(idle, [random_vectors(60, 9)])
+    assert await take_all(idle, 100) == ["create"]
+    assert await indexes(idle) == {f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}": True}
+    assert await take_all(idle, 100) == []
+    await large.tenant.delete(f"/documents/{large.document_ids[0]}")
+    assert await take_all(idle, 100) == [], "with 60 of 100 it keeps it"
+    assert await take_all(idle, 121) == ["drop"]
+    assert await indexes(idle) == {}
+
+
+async def test_the_index_of_a_tenant_who_is_gone_is_dropped(idle: Service) -> None:
+    corpus = await make_corpus(idle, [random_vectors(20, 1)])
+    assert await take_all(idle, 10) == ["create"]
+    await idle.call("DELETE", f"/users/{corpus.tenant.id}")
+    assert await take_all(idle, 10) == ["drop"]
+    assert await indexes(idle) == {}
+
+
+async def test_only_one_session_changes_indexes(idle: Service) -> None:
+    statements = idle.services.database.statements
+    builder = await IndexBuilder.open(idle.url, statements)
+    with pytest.raises(ConflictError, match="another session"):
+        await IndexBuilder.open(idle.url, statements)
+    await builder.close()
+
+
+async def test_a_worker_can_do_it_by_itself(idle: Service) -> None:
+    await make_corpus(idle, [random_vectors(30, 2)])
+    keeper = asyncio.create_task(keep_indexes(idle.services.database, idle.url, 10, 0.05))
+    try:
+        for _ in range(400):
+            if not await planned_steps(idle.services.database, 10):
+                break
+            await asyncio.sleep(0.05)
+        assert list((await indexes(idle)).values()) == [True]
+    finally:
+        keeper.cancel()
+
+
+async def test_a_killed_build_is_mended_by_the_next(idle: Service) -> None:
+    """`cabinet index apply`, killed in the middle of its build, and run again until it has its way."""
+    corpus = await make_corpus(idle, [np.concatenate([random_vectors(500, seed) for seed in range(12)])])
+    environment = clean_environment(DATABASE_URL=idle.url, CABINET_INDEX_MIN_ROWS="1000")
+    command = [*CABINET, "index", "apply"]
+    killed = await asyncio.create_subprocess_exec(*command, env=environment, stdout=subprocess.DEVNULL)
+    await seen_building(idle)
+    killed.send_signal(signal.SIGKILL)
+    await killed.wait()
+    await interrupt_build(idle)
+    name = f"chunk_vectors_hnsw_{UUID(corpus.tenant.id).hex}"
+    assert await indexes(idle) == {name: False}, "a build that did not end leaves an invalid index"
+    again = await asyncio.create_subprocess_exec(*command, env=environment, stdout=subprocess.DEVNULL)
+    assert await again.wait() == 0
+    assert await indexes(idle) == {name: True}
+    assert await planned_steps(idle.services.database, 1000) == []
+    found = await idle.call("POST", "/search", corpus.tenant.key, json={"embedding": [1.0] * 256})
+    assert found.status_code == 200
+
+
+async def seen_building(service: Service) -> None:
+    """Wait until the server says that it builds an index."""
+    for _ in range(1000):
+        if await service.services.database.one("indexes/progress"):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("no build was seen")
+
+
+async def interrupt_build(service: Service) -> None:
+    """End the session that goes on building for the killed client, as a restart of the server would."""
+    connection = await asyncpg.connect(service.url)
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cabinet index'"
+    )
+    deadline = time.monotonic() + 10
+    while await connection.fetchval("select count(*) from pg_stat_activity where application_name = 'cabinet index'"):
+        assert time.monotonic() < deadline
+    await connection.close()
