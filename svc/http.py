@@ -157,21 +157,23 @@ def read_query(request: Request, type_: type[T]) -> T:
     try:
         return msgspec.convert(values, type_, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid_request(error) from None
+        raise invalid_request(error, "parameter") from None
 
 
-def invalid_request(error: msgspec.ValidationError) -> InvalidRequestError:
-    """msgspec's complaint as an error that names the field."""
+def invalid_request(error: msgspec.ValidationError, kind: str = "field") -> InvalidRequestError:
+    """msgspec's complaint as an error that names the field, or whatever `kind` of thing is wrong."""
     message = str(error)
     place = _PLACE.search(message)
     path = place["path"].removeprefix("$").lstrip(".") if place else ""
     message = _PLACE.sub("", message)
     if unknown := _UNKNOWN_FIELD.match(message):
         path = f"{path}.{unknown['field']}".lstrip(".")
-        message = "there is no such field"
+        message = f"there is no such {kind}"
     elif missing := re.match(r"^Object missing required field `([^`]*)`", message):
         path = f"{path}.{missing[1]}".lstrip(".")
-        message = "the field is required"
+        message = f"the {kind} is required"
+    elif "matching regex" in message:
+        message = "the text does not have the form that is asked for; see /docs"
     return InvalidRequestError(message[0].lower() + message[1:], field=path or "(body)")
 
 

@@ -86,7 +86,8 @@ class _Observation:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             milliseconds = self.statistics.seconds * 1000
-            timing = f'db;dur={milliseconds:.2f};desc="{self.statistics.count} statements"'
+            count = self.statistics.count
+            timing = f'db;dur={milliseconds:.2f};desc="{count} statement{"" if count == 1 else "s"}"'
             message["headers"] = [
                 *message.get("headers", []),
                 (b"x-request-id", self.request_id.encode()),

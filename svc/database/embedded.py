@@ -92,7 +92,13 @@ async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> Embedd
             remove_leftovers(folder)
         _forget_dead_processes(server)
         _start(server)
-        await _ensure_database(server.get_uri(), version)
+        started = EmbeddedServer(server, server.get_uri(database=DATABASE))
+        try:
+            await _ensure_database(server.get_uri(), version)
+        except BaseException:
+            # Also when it is cancelled: nobody else knows of the server yet.
+            started.stop()
+            raise
     except RuntimeError as error:
         raise StartupError(
             f"The data folder {folder} does not fit: {error}. "
@@ -102,7 +108,7 @@ async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> Embedd
         raise StartupError(
             f"The embedded PostgreSQL on {folder} did not start: {_reason(error, folder / 'log')}"
         ) from error
-    return EmbeddedServer(server, server.get_uri(database=DATABASE))
+    return started
 
 
 def _reason(error: BaseException, log: Path) -> str:

@@ -26,7 +26,7 @@ from svc.database.checksums import check_unchanged, note_checksums
 from svc.database.statements import Statement, load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
-from svc.settings import Settings
+from svc.settings import LOCAL_MODEL, Settings
 from svc.signatures import signature_bits
 
 logger = logging.getLogger(__name__)
@@ -102,12 +102,16 @@ def check_model(settings: Settings, row: Any) -> None:
         raise StartupError("The database has no embedding model recorded; run: cabinet migrate apply")
     stored, wanted = (row["model"], row["dimensions"]), (settings.model, settings.dimensions)
     if stored != wanted:
+        way_back = (
+            "CABINET_EMBEDDING_PROVIDER=local"
+            if stored[0] == LOCAL_MODEL
+            else f"CABINET_EMBEDDING_MODEL={stored[0]}, CABINET_EMBEDDING_DIMENSIONS={stored[1]}, and the "
+            "OPENAI_API_KEY or OPENAI_BASE_URL that it was used with"
+        )
         raise StartupError(
             f"The database holds vectors of {stored[0]} with {stored[1]} dimensions, the settings say {wanted[0]} with "
-            f"{wanted[1]}: they cannot be compared. Go on with the stored model (CABINET_EMBEDDING_MODEL={stored[0]}, "
-            f"CABINET_EMBEDDING_DIMENSIONS={stored[1]}, and its OPENAI_API_KEY or OPENAI_BASE_URL unless it is the "
-            "local one), or give the new model a database of its own (another DATABASE_URL or CABINET_DATA_DIR) and "
-            "upload the documents there."
+            f"{wanted[1]}: they cannot be compared. Go on with the stored model ({way_back}), or give the new model a "
+            "database of its own (another DATABASE_URL or CABINET_DATA_DIR) and upload the documents there."
         )
 
 
