@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,11 +14,13 @@ import msgspec
 from pgvector import HalfVector
 
 from svc import metrics
-from svc.database.failures import classify
+from svc.database.failures import classify, sqlstate
 from svc.database.guard import connection_held
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError, StartupError
 from svc.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 # The first byte of a binary jsonb value is the version of its format, 1 since PostgreSQL 9.4.
 _JSONB_VERSION = b"\x01"
@@ -45,6 +48,10 @@ class Pool:
             raise DatabaseUnavailableError(
                 "every database connection stayed busy; try again in a moment", retry_after_s=1
             ) from None
+        except asyncpg.PostgresError as error:
+            # Whatever the server's reason not to take a new connection, it is none of the request's.
+            logger.warning("the database refuses a connection: %s %s", sqlstate(error), error)
+            raise DatabaseUnavailableError("the database takes no connections now", retry_after_s=2) from error
         except Exception as error:
             translated = classify(error, "(connect)")
             if translated is None:

@@ -248,7 +248,7 @@ async def test_another_model_is_refused_with_the_ways_out(database_url: str) -> 
 
     detail = refused.value.detail
     assert "vectors of wordllama-l2-supercat-256 with 256 dimensions, the settings say big-model with 512" in detail
-    assert "CABINET_EMBEDDING_MODEL=wordllama-l2-supercat-256" in detail
+    assert "CABINET_EMBEDDING_PROVIDER=local" in detail
     assert "another DATABASE_URL or CABINET_DATA_DIR" in detail
     assert "sk-secret" not in detail
 

@@ -132,7 +132,8 @@ async def test_nobody_waits_for_a_slow_endpoint(remote: Service, endpoint: Embed
         response = await remote.call("GET", "/me", uploads[0][0])
         latencies.append(loop.time() - started)
         assert response.status_code == 200
-        assert remote.services.database.pool._pool.get_idle_size() >= 3
+        pool = remote.services.database.pool._pool
+        assert pool.get_size() - pool.get_idle_size() <= 2, "no connection is held while the endpoint is slow"
         await asyncio.sleep(0.05)
     assert sorted(latencies)[8] < 0.25
     documents = [await remote.ended(*one) for one in uploads]
@@ -250,7 +251,7 @@ async def test_a_stopped_worker_gives_its_document_back_at_once(
 
 
 async def test_progress_is_visible(remote: Service, endpoint: EmbeddingEndpoint) -> None:
-    endpoint.delay_s = 1.0
+    endpoint.delay_s = 1.5
     key, document_id = await upload(remote)
     seen = set()
     async with asyncio.timeout(30):

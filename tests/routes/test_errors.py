@@ -310,7 +310,6 @@ async def test_terminated_idle_connections_are_replaced(idle: Service) -> None:
             assert answers[-1].status_code == 200, "it recovers by itself"
 
 
-@pytest.mark.xfail(reason="the classifier takes a refusal to connect (55000, 3D000, 28P01) for a fault of ours: 500")
 async def test_a_database_that_takes_no_connections_is_away(idle: Service) -> None:
     """It is being restored or renamed: those who connect are refused, until it is back."""
     tenant = await new_tenant(idle)

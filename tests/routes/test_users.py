@@ -240,9 +240,6 @@ class SteppingDatabase:
             yield SteppingTransaction(transaction, self.stored, self.may_finish)
 
 
-@pytest.mark.xfail(
-    reason="the delete locks the user and the job before the documents, the worker after: a deadlock, 503"
-)
 async def test_deleting_a_user_while_a_document_of_theirs_is_stored(idle: Service) -> None:
     """The worker has the document and is about to take its job off the queue when the user goes."""
     tenant = await new_tenant(idle)
