@@ -119,10 +119,13 @@ def _reason(error: BaseException, log: Path) -> str:
 
 
 def _make_private_folder(folder: Path) -> None:
-    if not folder.exists():
+    try:
         folder.mkdir(parents=True)
-        # Root's server runs as another user, who must be able to reach its own folder below this one.
-        folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
+    except FileExistsError:
+        # Made by its owner, or by another process a moment ago.
+        return
+    # Root's server runs as another user, who must be able to reach its own folder below this one.
+    folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
 
 
 def _import_server() -> Any:

@@ -5,6 +5,7 @@ The grammar is documented for people in `sql/README.md`.
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import re
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ _PARAMETER = re.compile(
 )
 _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)$")
 _KEYS = ("returns", "index", "tenant", "bound")
-# Any word in small letters, so that a misspelt key is not taken for a line of intent.
+# Any word in small letters: a misspelt key must not be taken for a line of intent.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
 
@@ -149,10 +150,10 @@ def _read_header(path: Path, lines: list[str]) -> _Header:
         if line.startswith("-- $"):
             header.parameters.append(_read_parameter(path, number, line, len(header.parameters) + 1))
             open_key = ""
-        elif match := _KEY.match(line):
+        elif (match := _KEY.match(line)) and (close := difflib.get_close_matches(match["key"], _KEYS, cutoff=0.7)):
             open_key = match["key"]
             if open_key not in _KEYS:
-                raise _fault(path, number, f"{open_key}: is none of {', '.join(f'{key}:' for key in _KEYS)}")
+                raise _fault(path, number, f"{open_key}: is no key of a header; did you mean {close[0]}:?")
             if open_key in header.keys:
                 raise _fault(path, number, f"{open_key}: stands here twice")
             header.keys[open_key] = match["value"].strip()

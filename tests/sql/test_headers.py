@@ -13,7 +13,7 @@ from tests.sql.conftest import STATEMENTS, Write
 GOOD = """\
 -- documents/planted :many
 -- A user's documents, for a test.
--- And a second line of intent.
+-- once: a second line of intent.
 -- $1 user_id  uuid    the tenant
 -- $2 statuses text[]  of these
 -- $3 max_rows int
@@ -33,7 +33,7 @@ def test_a_header_is_read_whole(write: Write) -> None:
 
     assert statement.name == "documents/planted"
     assert statement.shape == "many"
-    assert statement.intent == "A user's documents, for a test. And a second line of intent."
+    assert statement.intent == "A user's documents, for a test. once: a second line of intent."
     assert statement.parameters == (
         Parameter("user_id", "uuid", "the tenant"), Parameter("statuses", "text[]", "of these"),
         Parameter("max_rows", "int4"),
@@ -53,12 +53,12 @@ def test_a_header_is_read_whole(write: Write) -> None:
         ("-- $2 statuses text[]", "-- $2 Statuses text[]", 5, "a parameter reads"),
         ("-- $3 max_rows int", "-- $3 max_rows", 6, "a parameter reads"),
         ("returns: id uuid", "returns: id", 1, "returns: reads: name type"),
-        ("-- returns: id", "-- retuns: id", 7, "retuns: is none of"),
+        ("-- returns: id", "-- retuns: id", 7, "retuns: is no key of a header; did you mean returns:?"),
         ("-- index: documents_pkey", "-- index: a\n-- index: b", 10, "index: stands here twice"),
         ("-- index: documents_pkey", "-- as it comes", 9, "neither a parameter nor"),
         ("from documents", "    -- all of them\nfrom documents", 14, "comments stand in the header only"),
         (
-            "-- A user's documents, for a test.\n-- And a second line of intent.\n",
+            "-- A user's documents, for a test.\n-- once: a second line of intent.\n",
             "", 2, "a line of intent",
         ),
     ],
