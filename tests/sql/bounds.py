@@ -24,10 +24,14 @@ _COLLECTING = {
     "array_agg", "json_agg", "json_agg_strict", "json_arrayagg", "json_object_agg", "json_objectagg", "jsonb_agg",
     "jsonb_agg_strict", "jsonb_object_agg", "string_agg", "xmlagg",
 }  # fmt: skip
+_SESSION_LOCK = "it holds a lock until the session ends, and a session of the pool does not end"
 # They reach past the text of the statement, or change the session that the next request uses.
 _FORBIDDEN_FUNCTIONS = {
     "set_config": "it changes the session, which the next request uses",
-    "pg_advisory_lock": "it holds a lock until the session ends, and a session of the pool does not end",
+    "pg_advisory_lock": _SESSION_LOCK,
+    "pg_advisory_lock_shared": _SESSION_LOCK,
+    "pg_try_advisory_lock": _SESSION_LOCK,
+    "pg_try_advisory_lock_shared": _SESSION_LOCK,
     "nextval": "ids are UUIDs; a sequence cannot be distributed",
     "query_to_xml": "it runs SQL that nobody can read here",
     "query_to_xml_and_xmlschema": "it runs SQL that nobody can read here",

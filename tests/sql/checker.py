@@ -37,8 +37,9 @@ WITHOUT_LIMIT = {
     "server/noted_migrations",
     "server/table_columns",
 }
+# Locks of a session: each of these runs on a connection that its caller opens for itself and closes.
 FUNCTION_EXCEPTIONS = {
-    # Its session is the migration's own and ends with it.
+    "indexes/lock": "pg_try_advisory_lock",
     "server/lock_migrations": "pg_advisory_lock",
 }
 KEY_EXCEPTIONS = {
