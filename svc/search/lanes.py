@@ -3,7 +3,7 @@ know neither the tenant's size nor that a filtered scan of an approximate index 
 
 exact   `sql/search/exact.sql`: compares the query with every vector of the tenant that the filters leave.
 bits    `sql/search/bits.sql`: compares signatures first, from a covering index; the nearest of them exactly.
-index   `sql/search/own_index.sql`: the HNSW index that a large tenant has of their own, without a filter.
+index   `sql/search/index.sql`: the HNSW index that a large tenant has of their own, without a filter.
 
 All but the exact lane are for cosine: signatures tell angles, and the indexes are built for them.
 """
@@ -110,7 +110,7 @@ async def _bits(database: Database, search: Search) -> Sequence[Row]:
 
 async def _own_index(database: Database, search: Search) -> Sequence[Row]:
     return await database.many(
-        "search/own_index", user_id=search.user_id, embedding=search.embedding, max_rows=search.limit
+        "search/index", user_id=search.user_id, embedding=search.embedding, max_rows=search.limit
     )
 
 

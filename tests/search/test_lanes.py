@@ -95,7 +95,7 @@ async def test_the_index_finds_what_comparing_all_finds(large: Corpus, limit: in
         assert found["lane"] == "index"
         check(found["results"], query, large.chunks, limit=limit)
     arguments = (UUID(large.tenant.id), np.array(QUERIES[0]), limit)
-    plan = await plan_of(large.tenant.service, "search/own_index", *arguments)
+    plan = await plan_of(large.tenant.service, "search/index", *arguments)
     assert f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}" in plan, "or the test above has tested another plan"
 
 

@@ -1,4 +1,4 @@
--- search/own_index :many
+-- search/index :many
 -- The chunks of one large tenant most similar to a query by cosine, through the tenant's own HNSW index. The
 -- scan goes on until enough rows are found (hnsw.iterative_scan, pinned on every connection). The plan must
 -- be a custom one (plan_cache_mode, pinned too): only with the tenant's id in it can it use the partial
