@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
     acquire_timeout_s: float = Field(
         5.0, gt=0, le=600, description="Seconds to wait for a free connection before answering 503."
     )
-    statement_timeout_s: float = Field(10.0, gt=0, le=3600, description="Seconds a statement may run on the server.")
+    statement_timeout_s: float = Field(10.0, ge=0.01, le=3600, description="Seconds a statement may run on the server.")
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds to wait for a new connection.")
 
     # embedding
@@ -101,12 +102,14 @@ class Settings(BaseSettings):
     exact_max_rows: int | None = Field(
         None,
         ge=0,
+        le=1_000_000_000,
         description="Vectors of a tenant up to which every search is exact; 1,500,000 divided by the dimensions "
         "when not given. Above it searches by cosine compare signatures first.",
     )
     index_min_rows: int = Field(
         10_000,
         ge=1,
+        le=1_000_000_000,
         description="Vectors from which a tenant gets an HNSW index of their own; half as many keep it.",
     )
     index_check_s: float = Field(
@@ -228,15 +231,23 @@ def _sentence(fault: dict[str, Any]) -> str:
     name = str(fault["loc"][0]).lower()
     variable = environment_name(name) if name in Settings.model_fields else name.upper()
     # A secret never appears in a message, not even a wrong one.
-    is_secret = "SecretStr" in str(Settings.model_fields[name].annotation) if name in Settings.model_fields else True
+    field = Settings.model_fields.get(name)
+    is_secret = field is None or "SecretStr" in str(field.annotation) or "url" in name
     given = "" if is_secret else f" (got {fault['input']!r})"
     return f"Wrong setting {variable}: {message[0].lower() + message[1:]}{given}."
 
 
 def _refuse_unknown_variables() -> None:
     known = {environment_name(field) for field in Settings.model_fields}
-    for variable in sorted(os.environ):
+    file = Settings.model_config.get("env_file")
+    # The file may hold other programs' variables too, and names in any case: only ours are looked at.
+    in_file = {name.upper() for name in dotenv_values(file)} if isinstance(file, str) else set()
+    for variable in sorted({*os.environ, *in_file}):
         if variable.startswith(PREFIX) and variable not in known:
-            close = difflib.get_close_matches(variable, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f". The settings are: {', '.join(sorted(known))}"
-            raise StartupError(f"{variable} is not a setting{hint}")
+            raise StartupError(f"{variable} is not a setting{_hint(variable, known)}")
+
+
+def _hint(variable: str, known: set[str]) -> str:
+    unprefixed = variable.removeprefix(PREFIX)
+    close = [unprefixed] if unprefixed in known else difflib.get_close_matches(variable, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f". The settings are: {', '.join(sorted(known))}"

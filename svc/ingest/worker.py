@@ -7,6 +7,7 @@ connection is held while a document is parsed or embedded.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -159,12 +160,14 @@ class Worker:
 
     async def _ingest(self, job: Job, upload: Upload) -> None:
         progress = _Progress()
-        async with _leased(self._queue, job, progress):
-            chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content))
-            progress.value = _PARSED
-            vectors = await _timed("embed", self._embed(chunks, progress))
-            async with self._storing:
-                await _timed("store", self._queue.store(job, chunks, vectors))
+        async with contextlib.AsyncExitStack() as place:
+            async with _leased(self._queue, job, progress):
+                chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content))
+                progress.value = _PARSED
+                vectors = await _timed("embed", self._embed(chunks, progress))
+                await place.enter_async_context(self._storing)
+            # No heartbeat from here on: it would wait for the row that storing holds, and find the document done.
+            await _timed("store", self._queue.store(job, chunks, vectors))
         metrics.ingested_chunks_total.inc(len(chunks))
 
     async def _embed(self, chunks: list[Chunk], progress: _Progress) -> NDArray[np.float16]:

@@ -157,6 +157,28 @@ def test_a_wrong_value_in_the_file_is_refused_by_name(monkeypatch: pytest.Monkey
     assert refused().startswith("Wrong setting CABINET_POOL_SIZE: ")
 
 
+@pytest.mark.parametrize("line", ["CABINET_POOL_SIZ=3", "cabinet_pool_siz=3"])
+def test_an_unknown_name_in_the_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    (tmp_path / ".env").write_text(f"OTHER=1\n{line}\n")
+
+    assert refused() == "CABINET_POOL_SIZ is not a setting; did you mean CABINET_POOL_SIZE?"
+
+
+def test_the_variables_with_names_of_their_own_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CABINET_DATABASE_URL", "postgresql://db/cabinet")
+
+    assert refused() == "CABINET_DATABASE_URL is not a setting; did you mean DATABASE_URL?"
+
+
+def test_no_password_in_a_url_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "ftp://ada:hunter2@models/v1")
+
+    assert "OPENAI_BASE_URL" in refused()
+    assert "hunter2" not in refused()
+
+
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in FIELDS:
         monkeypatch.setenv(environment_name(name), "")
