@@ -68,7 +68,7 @@ constraints: ## Renew constraints.txt with the newest releases; with the oldest 
 clean: ## Remove what these tasks made; the data in .cabinet/ stays
 	rm -rf $(VENV) $(VENV)-constraints build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find svc tests bench -type d -name __pycache__ -prune -exec rm -rf {} +
+	find svc tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment. The two stamps say with which packages it was last filled.
 

@@ -8,6 +8,7 @@ The literal is the path of the file. The same literal stands in `pg_stat_activit
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
@@ -25,7 +26,7 @@ from svc.settings import Settings
 Row: TypeAlias = Mapping[str, Any]
 
 
-class Queries:
+class Queries(ABC):
     """The five ways to run a statement, each for the files of that shape. Subclasses say on which connection.
 
     Raises, all of them: `DatabaseUnavailableError`, `UnavailableError` (time limit, deadlock), `ConstraintError`,
@@ -35,8 +36,9 @@ class Queries:
     def __init__(self, statements: Mapping[str, Statement]) -> None:
         self.statements = statements
 
+    @abstractmethod
     def _connection(self) -> AbstractAsyncContextManager[Any]:
-        raise NotImplementedError
+        """The connection for one statement."""
 
     async def one(self, name: str, /, **arguments: Any) -> Row | None:
         """The row of a `:one` statement, or None."""
