@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -160,6 +161,18 @@ def service() -> Iterator[tuple[ServerProcess, Path]]:
         yield both
 
 
+def shell_lacks() -> str:
+    """What the commands of the pages need and this machine lacks; nothing, mostly."""
+    if shutil.which("bash") is None or shutil.which("curl") is None:
+        return "the commands of the pages need bash and curl"
+    said = subprocess.run(["curl", "-V"], capture_output=True, text=True, check=False).stdout
+    version = re.match(r"curl (\d+)\.(\d+)", said)
+    if version is None or (int(version[1]), int(version[2])) < (7, 82):
+        return "the commands of the pages need curl 7.82 or later, for its --json"
+    return ""
+
+
+@pytest.mark.skipif(bool(shell_lacks()), reason=shell_lacks() or "nothing is lacking")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_print_what_is_shown(page: Path, service: tuple[ServerProcess, Path]) -> None:
     blocks = blocks_of(page.read_text())
