@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn, TypeVar
@@ -17,6 +18,8 @@ from svc.database.migrate import apply_migrations, migration_states
 from svc.database.queries import Database, open_database
 from svc.errors import CabinetError, StartupError
 from svc.settings import Settings, environment_name, load_settings
+
+_stop_requested = threading.Event()
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -100,14 +103,28 @@ def fail(error: CabinetError) -> NoReturn:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work to its end; an error for the reader becomes its sentence and exit code 2."""
-    # Like Ctrl-C: else a stop during the start would leave the embedded server running.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _on_stop)
     try:
-        return uvloop.run(work)
+        result = uvloop.run(work)
     except CabinetError as error:
         fail(error)
     except KeyboardInterrupt:
         sys.exit(130)
+    if stop_was_requested():
+        sys.exit(130)
+    return result
+
+
+def stop_was_requested() -> bool:
+    """Whether SIGTERM came while nobody served: asyncio may lose the cancellation that it is turned into, when it
+    comes together with the result that is waited for."""
+    return _stop_requested.is_set()
+
+
+def _on_stop(*_: Any) -> None:
+    _stop_requested.set()
+    # Like Ctrl-C: else a stop during the start would leave the embedded server running.
+    signal.raise_signal(signal.SIGINT)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from svc.cli.environment import (
     migrated_url,
     run,
     settings_options,
+    stop_was_requested,
 )
 from svc.errors import StartupError
 from svc.services import Services, running_services
@@ -84,6 +85,8 @@ class _Server(uvicorn.Server):
         before = {number: signal.getsignal(number) for number in signals}
         for number in signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        if stop_was_requested():
+            self.should_exit = True
         try:
             yield
         finally:

@@ -1,0 +1,27 @@
+"""How a command ends when it is told to stop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+LOSES_ITS_CANCELLATION = """
+import asyncio, os, signal
+from svc.cli.environment import run
+
+async def work():
+    os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        await asyncio.sleep(1)
+    except asyncio.CancelledError:
+        print("went on")
+
+run(work())
+"""
+
+
+def test_a_stop_that_the_work_did_not_notice_still_shows_in_the_exit_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOSES_ITS_CANCELLATION], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "went on\n"), done.stderr
