@@ -52,8 +52,9 @@ _VOLATILE = [
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|Z)"), "<moment>"),
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "<moment>"),
     (re.compile(r"cab_[\w-]+"), "<key>"),
-    (re.compile(r"\b[0-9a-f]{16}\b"), "<request id>"),
+    # Before the ids: sixteen digits behind a point are a number too.
     (re.compile(r"\d+\.\d+(e-?\d+)?"), "<number>"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "<request id>"),
     (re.compile(r"127\.0\.0\.1:\d+|localhost:\d+"), "<address>"),
 ]
 
