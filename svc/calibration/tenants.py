@@ -1,0 +1,86 @@
+"""Made-up tenants, stored the way a worker stores: by COPY into the tables as they are, indexes included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svc.auth import generate_key
+from svc.database.queries import Database
+from svc.signatures import signatures
+
+CHUNKS_A_DOCUMENT = 20
+_DOCUMENTS_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class MadeUpTenant:
+    """A tenant, their key, and how many vectors they have."""
+
+    user_id: UUID
+    key: str
+    size: int
+
+
+async def create_tenant(
+    database: Database,
+    name: str,
+    size: int,
+    vectors: Callable[[int], NDArray[np.float32]],
+    advance: Callable[[int], None] = lambda _: None,
+) -> MadeUpTenant:
+    """Store a tenant of `size` vectors, twenty chunks a document.
+
+    `vectors(count)` gives the next vectors, shape (count, dimensions); `advance(count)` is told of those stored.
+    """
+    key = generate_key()
+    user = await database.one(
+        "users/create", email=f"{name}@example.com", name=name, plan="free", preferences={},
+        key_prefix=key.prefix, key_hash=key.key_hash,
+    )  # fmt: skip
+    assert user is not None
+    for count in _pieces(size):
+        await _store(database, user["id"], vectors(count))
+        advance(count)
+    return MadeUpTenant(user["id"], key.key, size)
+
+
+def _pieces(size: int) -> Iterable[int]:
+    """The size in pieces of whole documents; a last document may be shorter."""
+    most = CHUNKS_A_DOCUMENT * _DOCUMENTS_AT_ONCE
+    whole = size // CHUNKS_A_DOCUMENT * CHUNKS_A_DOCUMENT
+    for first in range(0, whole, most):
+        yield min(most, whole - first)
+    if size > whole:
+        yield size - whole
+
+
+async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]) -> None:
+    count = len(vectors)
+    a_document = min(CHUNKS_A_DOCUMENT, count)
+    halves, marks = vectors.astype(np.float16), signatures(vectors)
+    async with database.transaction() as transaction:
+        documents = [
+            row["id"]
+            for row in await transaction.many(
+                "calibration/create_documents", user_id=user_id, document_count=count // a_document,
+                chunk_count=a_document,
+            )
+        ]  # fmt: skip
+        ids = [row["id"] for row in await transaction.many("ingest/chunk_ids", chunk_count=count)]
+        owners = [documents[i // a_document] for i in range(count)]
+        await transaction.copy(
+            "ingest/write_chunks",
+            [
+                (user_id, ids[i], owners[i], i % a_document, f"The text of the made-up chunk {ids[i]}. " * 16, 200, {})
+                for i in range(count)
+            ],
+        )
+        await transaction.copy(
+            "ingest/write_vectors", [(user_id, ids[i], owners[i], halves[i], marks[i]) for i in range(count)]
+        )
+        await transaction.exec("ingest/finish", user_id=user_id, document_id=documents[0], chunk_count=count)
