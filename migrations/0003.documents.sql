@@ -32,6 +32,16 @@ create table documents (
 
 create index documents_user_status_idx on documents (user_id, status, id);
 
+-- What a search is limited to by date and by type of file: read from the index alone.
+create index documents_user_created_idx on documents (user_id, created_at)
+include (id, file_type, chunk_count);
+
+-- What a search is limited to by metadata. The tenant is the outermost key of each value that is indexed, so
+-- that a scan meets no other tenant's documents, although GIN takes no uuid beside the jsonb. No list of
+-- pending entries, which every search would have to read.
+create index documents_user_metadata_idx on documents
+using gin (jsonb_set('{}', array[user_id::text], metadata) jsonb_path_ops) with (fastupdate = off);
+
 create table document_contents (
     user_id uuid not null,
     document_id uuid not null,

@@ -6,7 +6,9 @@
 -- $3 chunk_count    int   of each document
 -- returns: id uuid
 -- bound: by document_count
-insert into documents as d (user_id, filename, file_type, file_size, status, progress, chunk_count, metadata, created_at)
+insert into documents as d (
+    user_id, filename, file_type, file_size, status, progress, chunk_count, metadata, created_at
+)
 select
     $1::uuid as user_id,
     'made-up-' || n.number || '.txt' as filename,

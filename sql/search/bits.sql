@@ -15,7 +15,8 @@
 -- $11 max_rows       int          1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
--- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_pkey, chunks_pkey
+-- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
+--   documents_user_created_idx, documents_pkey, chunks_pkey
 with candidates as materialized (
     select v.chunk_id
     from chunk_vectors as v
@@ -34,7 +35,14 @@ with candidates as materialized (
                 from documents as d
                 where
                     d.user_id = $1::uuid
-                    and ($7::jsonb is null or d.metadata @> $7::jsonb)
+                    and (
+                        $7::jsonb is null
+                        or (
+                            d.metadata @> $7::jsonb
+                            and jsonb_set('{}', array[d.user_id::text], d.metadata)
+                            @> jsonb_set('{}', array[$1::uuid::text], $7::jsonb)
+                        )
+                    )
                     and ($8::text[] is null or d.file_type = any($8::text[]))
                     and ($9::timestamptz is null or d.created_at >= $9::timestamptz)
                     and ($10::timestamptz is null or d.created_at < $10::timestamptz)

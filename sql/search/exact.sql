@@ -14,7 +14,8 @@
 -- $10 max_rows       int          1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
--- index: chunk_vectors_user_document_idx, documents_pkey, chunks_pkey
+-- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,
+--   documents_pkey, chunks_pkey
 with nearest as (
     select
         v.chunk_id,
@@ -35,7 +36,14 @@ with nearest as (
                 from documents as d
                 where
                     d.user_id = $1::uuid
-                    and ($6::jsonb is null or d.metadata @> $6::jsonb)
+                    and (
+                        $6::jsonb is null
+                        or (
+                            d.metadata @> $6::jsonb
+                            and jsonb_set('{}', array[d.user_id::text], d.metadata)
+                            @> jsonb_set('{}', array[$1::uuid::text], $6::jsonb)
+                        )
+                    )
                     and ($7::text[] is null or d.file_type = any($7::text[]))
                     and ($8::timestamptz is null or d.created_at >= $8::timestamptz)
                     and ($9::timestamptz is null or d.created_at < $9::timestamptz)

@@ -23,4 +23,10 @@ class Filters:
     @property
     def is_empty(self) -> bool:
         """Whether every chunk of the tenant is considered."""
-        return self == Filters()
+        return all(value is None for value in self.arguments.values())
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the statements of `sql/search/` that are filters."""
+        # Every document's metadata contains an empty object: no limit, and one for which no index could be used.
+        return {**vars(self), "metadata": self.metadata or None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from svc.database import pool
 from svc.database.embedded import EmbeddedServer
 from svc.database.own_indexes import IndexBuilder, planned_steps
+from svc.search import lanes
 from svc.search.filters import Filters
 from svc.search.lanes import Metric, Search, TenantSize, choose_lane
 from tests.conftest import Service, test_settings
-from tests.routes.answers import ok
+from tests.routes.answers import ok, statements
 from tests.routes.tenants import shared_service
-from tests.search.corpus import Corpus, check, make_corpus, random_vectors
+from tests.search.corpus import Corpus, StoredChunk, check, make_corpus, random_vectors
 
 NONE = Filters()
 
@@ -33,9 +35,9 @@ NONE = Filters()
         ("cosine", NONE, TenantSize(101, True), "index"),
         ("l2", NONE, TenantSize(101, True), "exact"),
         ("inner_product", NONE, TenantSize(101, True), "exact"),
-        ("cosine", Filters(document_ids=[]), TenantSize(101, True), "bits"),
-        ("cosine", Filters(metadata={}), TenantSize(101, True), "bits"),
-        ("cosine", Filters(file_types=["pdf"]), TenantSize(101, True), "bits"),
+        ("cosine", Filters(document_ids=[]), TenantSize(101, True), "index"),
+        ("cosine", Filters(file_types=["pdf"]), TenantSize(101, True), "index"),
+        ("cosine", Filters(file_types=["pdf"]), TenantSize(101, False), "bits"),
         ("cosine", Filters(file_types=["pdf"]), TenantSize(100, True), "exact"),
     ],
 )
@@ -120,16 +122,70 @@ async def test_equals_come_in_a_fixed_order_on_this_lane_too(approximate: Servic
         ({"metric": "l2"}, "exact"),
         ({"metric": "inner_product"}, "exact"),
         ({"recall": "exact"}, "exact"),
-        ({"file_types": ["text"]}, "bits"),
-        ({"uploaded_after": "2025-01-01T00:00:00Z"}, "bits"),
     ],
     ids=str,
 )
 async def test_what_the_index_cannot_answer_takes_another_lane(large: Corpus, body: dict[str, Any], lane: str) -> None:
     found = ok(await large.tenant.post("/search", json={"embedding": QUERIES[0], **body}))
     assert found["lane"] == lane
-    left = large.of(lambda chunk: "file_types" not in body or chunk.file_type == "text")
-    check(found["results"], QUERIES[0], left, metric=body.get("metric", "cosine"))
+    check(found["results"], QUERIES[0], large.chunks, metric=body.get("metric", "cosine"))
+
+
+FILTERS: dict[str, tuple[dict[str, Any], Callable[[StoredChunk], bool]]] = {
+    "types": ({"file_types": ["text", "html"]}, lambda chunk: chunk.metadata["number"] != 1),
+    "metadata": ({"metadata": {"topic": "sky"}}, lambda chunk: chunk.metadata["number"] == 1),
+    "moment": ({"uploaded_after": "2025-01-02T00:00:00Z"}, lambda chunk: chunk.metadata["number"] > 0),
+    "all of them": ({"metadata": {"nested": {"tags": ["all"]}}}, lambda _: True),
+    "an empty object": ({"metadata": {"nested": {}}}, lambda _: True),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_filters_that_leave_many_go_through_the_index(
+    large: Corpus, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(lanes, "_FILTERED_MIN_ROWS", 100)
+    body, keep = FILTERS[name]
+    for query in QUERIES:
+        found = ok(await large.tenant.post("/search", json={"embedding": query, "limit": 20, **body}))
+        assert found["lane"] == "index"
+        check(found["results"], query, large.of(keep), limit=20)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_filters_that_leave_few_go_by_signatures(large: Corpus, name: str) -> None:
+    body, keep = FILTERS[name]
+    for query in QUERIES:
+        found = ok(await large.tenant.post("/search", json={"embedding": query, "limit": 20, **body}))
+        assert found["lane"] == "bits"
+        check(found["results"], query, large.of(keep), limit=20)
+
+
+async def test_the_threshold_holds_with_filters_too(large: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_FILTERED_MIN_ROWS", 100)
+    body = {"embedding": QUERIES[0], "limit": 10, "file_types": ["text"]}
+    everything = ok(await large.tenant.post("/search", json=body))["results"]
+    kept = ok(await large.tenant.post("/search", json={**body, "threshold": everything[4]["similarity"]}))
+    assert kept == {"results": everything[:5], "lane": "index"}
+
+
+async def test_too_few_from_the_index_under_a_filter_are_made_up_for(
+    server: EmbeddedServer, template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same statement: where the scan gives up before it has met enough that the filter keeps."""
+    usual = pool.session_settings
+    impatient = {"hnsw.ef_search": "1", "hnsw.max_scan_tuples": "1"}
+    monkeypatch.setattr(pool, "session_settings", lambda settings: {**usual(settings), **impatient})
+    monkeypatch.setattr(lanes, "_FILTERED_MIN_ROWS", 10)
+    settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
+    async with shared_service(server, template, "impatient_lanes", settings, enable_sort="off") as service:
+        corpus = await make_corpus(service, [random_vectors(100, seed) for seed in range(3)])
+        await give_indexes(service)
+        query = QUERIES[1]
+        answer = await corpus.tenant.post("/search", json={"embedding": query, "limit": 20, "file_types": ["html"]})
+        assert statements(answer) <= 2, "the key and the search"
+        assert ok(answer)["lane"] == "bits"
+        check(ok(answer)["results"], query, corpus.of(lambda chunk: chunk.file_type == "html"), limit=20)
 
 
 async def test_too_few_from_the_index_are_made_up_for(approximate: Service, caplog: pytest.LogCaptureFixture) -> None:

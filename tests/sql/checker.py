@@ -31,6 +31,7 @@ WITHOUT_TENANT = {
 }
 # Lists without a LIMIT; each says in its line `-- bound:` what limits it.
 WITHOUT_LIMIT = {
+    "calibration/create_documents",
     "ingest/chunk_ids",
     "messages/append",
     "server/applied_migrations",
@@ -46,6 +47,7 @@ KEY_EXCEPTIONS = {
     "users_email_key": "an address is unique among all tenants",
     "api_keys_key_hash_key": "the key is what tells the tenant",
     "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
+    "documents_user_metadata_idx": "the tenant is the outermost key of the value that it indexes",
     OWN_INDEX: "it holds the rows of one tenant only; it has its name when it is made",
 }
 

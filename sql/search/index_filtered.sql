@@ -1,0 +1,119 @@
+-- search/index_filtered :many
+-- The chunks of one large tenant most similar to a query by cosine, among those that filters leave. Where
+-- they leave many, through the tenant's own HNSW index, whose scan goes on past the rows that the filters
+-- refuse. Where they leave few, or the index gave too few, by the signatures of just those documents. `is
+-- true` keeps the documents a hashed subplan, which the index's order survives; as a join it would not. A
+-- branch that is not taken is not run.
+-- $1 user_id         uuid         the tenant
+-- $2 embedding       halfvec      of the query
+-- $3 signature       varbit       of the query
+-- $4 candidates      int          vectors that are compared exactly, where signatures are
+-- $5 index_min_rows  int          chunks that the filters must leave for the index to be worth it
+-- $6 threshold       float8       least similarity; null: any
+-- $7 document_ids    uuid[]       null: all documents
+-- $8 metadata        jsonb        what the document's metadata must contain; null: anything
+-- $9 file_types      text[]       null: all
+-- $10 uploaded_after  timestamptz this moment or later; null: any
+-- $11 uploaded_before timestamptz earlier than this; null: any
+-- $12 max_rows       int          1..100
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
+--   similarity float8, distance float8, lane text
+-- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
+--   documents_user_created_idx, documents_pkey, chunks_pkey
+with allowed as materialized (
+    select
+        d.id,
+        d.chunk_count
+    from documents as d
+    where
+        d.user_id = $1::uuid
+        and d.chunk_count > 0
+        and ($7::uuid[] is null or d.id = any($7::uuid[]))
+        and (
+            $8::jsonb is null
+            or (
+                d.metadata @> $8::jsonb
+                and jsonb_set('{}', array[d.user_id::text], d.metadata)
+                @> jsonb_set('{}', array[$1::uuid::text], $8::jsonb)
+            )
+        )
+        and ($9::text[] is null or d.file_type = any($9::text[]))
+        and ($10::timestamptz is null or d.created_at >= $10::timestamptz)
+        and ($11::timestamptz is null or d.created_at < $11::timestamptz)
+),
+
+extent as materialized (
+    select coalesce(sum(a.chunk_count), 0) as chunks
+    from allowed as a
+),
+
+by_index as materialized (
+    select
+        v.chunk_id,
+        v.document_id,
+        v.embedding <=> $2::halfvec as distance
+    from chunk_vectors as v
+    where
+        v.user_id = $1::uuid
+        and (select e.chunks from extent as e) >= $5::int
+        and (v.document_id in (select a.id from allowed as a)) is true
+    order by v.embedding <=> $2::halfvec
+    limit $12::int
+),
+
+candidates as materialized (
+    select v.chunk_id
+    from chunk_vectors as v
+    where
+        v.user_id = $1::uuid
+        and (select count(i.chunk_id) from by_index as i)
+        < least($12::int, (select e.chunks from extent as e))
+        and v.document_id in (select a.id from allowed as a)
+    order by hamming_distance(v.signature, $3::varbit)
+    limit $4::int
+),
+
+by_signature as materialized (
+    select
+        v.chunk_id,
+        v.document_id,
+        0 + (v.embedding <=> $2::halfvec) as distance
+    from candidates as n
+    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
+    order by distance, v.chunk_id
+    limit $12::int
+),
+
+nearest as (
+    select
+        s.chunk_id,
+        s.document_id,
+        s.distance,
+        'bits' as lane
+    from by_signature as s
+    union all
+    select
+        i.chunk_id,
+        i.document_id,
+        i.distance,
+        'index' as lane
+    from by_index as i
+    where not exists (select s.chunk_id from by_signature as s)
+)
+
+select
+    n.chunk_id,
+    n.document_id,
+    d.filename,
+    c.chunk_index,
+    c.content,
+    c.metadata || d.metadata as metadata,
+    1 - n.distance as similarity,
+    n.distance,
+    n.lane
+from nearest as n
+inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
+inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
+where $6::float8 is null or 1 - n.distance >= $6::float8
+order by n.distance, n.chunk_id
+limit $12::int;
