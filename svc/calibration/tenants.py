@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from svc.auth import generate_key
 from svc.database.queries import Database
+from svc.ingest.chunk import content_hash
 from svc.signatures import signatures
 
 CHUNKS_A_DOCUMENT = 20
@@ -73,10 +74,11 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
         ]  # fmt: skip
         ids = [row["id"] for row in await transaction.many("ingest/chunk_ids", chunk_count=count)]
         owners = [documents[i // a_document] for i in range(count)]
+        texts = [f"The text of the made-up chunk {chunk_id}. " * 16 for chunk_id in ids]
         await transaction.copy(
             "ingest/write_chunks",
             [
-                (user_id, ids[i], owners[i], i % a_document, f"The text of the made-up chunk {ids[i]}. " * 16, 200, {})
+                (user_id, ids[i], owners[i], i % a_document, texts[i], 200, {}, content_hash(texts[i]))
                 for i in range(count)
             ],
         )

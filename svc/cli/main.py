@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from svc import __version__
+from svc.cli.bench import bench
 from svc.cli.demo import demo
 from svc.cli.index import index
 from svc.cli.keys import key
@@ -25,5 +26,5 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, migrate, index, user, key, sql, demo):
+for command in (serve, worker, migrate, index, user, key, sql, bench, demo):
     main.add_command(command)
