@@ -38,6 +38,12 @@ pool_connections = Gauge("cabinet_pool_connections", "Connections of the pool, b
 pool_wait_seconds = Histogram(
     "cabinet_pool_wait_seconds", "Seconds waited for a free connection.", buckets=_SECONDS, registry=REGISTRY
 )
+embedding_cache_total = Counter(
+    "cabinet_embedding_cache",
+    "Texts for which a vector was wanted: a hit cost no call of the provider.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 ingested_documents_total = Counter(
     "cabinet_ingested_documents", "Attempts at a document, by how they ended.", ["outcome"], registry=REGISTRY
 )

@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     embedding_concurrency: int = Field(4, ge=1, le=256, description="Calls to the provider at once, in one process.")
     embedding_timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one call.")
     embedding_max_retries: int = Field(3, ge=0, le=20, description="Times a failed call is tried again at once.")
+    embedding_cache_mb: int = Field(
+        64,
+        ge=0,
+        le=65536,
+        description="Megabytes for remembering the vectors of the texts embedded last, in one process; 0: none are.",
+    )
 
     # search
     exact_max_rows: int | None = Field(

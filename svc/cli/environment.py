@@ -35,6 +35,7 @@ EMBEDDING_OPTIONS = (
     "embedding_concurrency",
     "embedding_timeout_s",
     "embedding_max_retries",
+    "embedding_cache_mb",
 )
 POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_timeout_s", "connect_timeout_s")
 WORKER_OPTIONS = (

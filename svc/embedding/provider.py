@@ -49,7 +49,7 @@ class EmbeddingProvider(Protocol):
 
 
 def create_provider(settings: Settings) -> EmbeddingProvider:
-    """Make the provider that the settings ask for, and log which one it is."""
+    """Make the provider that the settings ask for, behind its cache, and log which one it is."""
     # Each provider is imported only when it is the one: openai takes 0.4 s and wordllama 0.3 s to import.
     provider: EmbeddingProvider
     if settings.provider == "openai":
@@ -66,7 +66,19 @@ def create_provider(settings: Settings) -> EmbeddingProvider:
         if settings.embedding_provider == "auto":
             remark += ", because neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"
     logger.info("embeddings: %s with %d dimensions, %s", provider.model, provider.dimensions, remark)
-    return provider
+    return _with_cache(provider, settings.embedding_cache_mb)
+
+
+def _with_cache(provider: EmbeddingProvider, megabytes: int) -> EmbeddingProvider:
+    if not megabytes:
+        logger.info("embeddings: no vectors are remembered, because CABINET_EMBEDDING_CACHE_MB is 0")
+        return provider
+    # It imports this module.
+    from svc.embedding.cache import CachingProvider  # noqa: PLC0415
+
+    caching = CachingProvider(provider, megabytes * 2**20)
+    logger.info("embeddings: the last %d vectors are remembered, in up to %d MB", caching.capacity, megabytes)
+    return caching
 
 
 def check_texts(texts: Sequence[str]) -> list[int]:

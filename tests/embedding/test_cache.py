@@ -1,0 +1,283 @@
+"""What is embedded again costs no call: counted at a real HTTP endpoint, behind the real client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import numpy as np
+import pytest
+
+from svc.database.guard import connection_held
+from svc.embedding.cache import ENTRY_BYTES, CachingProvider
+from svc.embedding.openai import OpenAIProvider
+from svc.embedding.provider import create_provider
+from svc.errors import ConnectionHeldError, EmbeddingRefusedError, EmbeddingUnavailableError
+from svc.settings import load_settings
+from tests.conftest import running_service, test_settings
+from tests.embedding_endpoint import EmbeddingEndpoint
+
+DIMENSIONS = 256
+ENTRY = DIMENSIONS * 4 + ENTRY_BYTES
+QUERY = "Where are memories kept?"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[EmbeddingEndpoint]:
+    """A fresh embedding endpoint."""
+    with EmbeddingEndpoint(DIMENSIONS) as endpoint:
+        yield endpoint
+
+
+@asynccontextmanager
+async def caching(
+    endpoint: EmbeddingEndpoint, *, entries: int = 1000, **changes: object
+) -> AsyncIterator[CachingProvider]:
+    """A provider with room for so many vectors."""
+    values = {"embedding_dimensions": DIMENSIONS, "embedding_max_retries": 0, **changes}
+    settings = load_settings(openai_base_url=endpoint.base_url, **values)
+    provider = CachingProvider(OpenAIProvider(settings, backoff_s=0.02), entries * ENTRY)
+    try:
+        yield provider
+    finally:
+        await provider.close()
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds, at most five seconds."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def texts_sent(endpoint: EmbeddingEndpoint) -> list[int]:
+    """How many texts each call had, oldest first."""
+    return [call.texts for call in endpoint.calls]
+
+
+# What is remembered
+
+
+async def test_a_repeated_query_is_one_call_and_the_same_vector(endpoint: EmbeddingEndpoint) -> None:
+    async with caching(endpoint) as provider:
+        first = await provider.embed([QUERY])
+        again = await provider.embed([QUERY])
+    assert texts_sent(endpoint) == [1]
+    assert first.dtype == again.dtype == np.float32
+    assert np.array_equal(first, again)
+    np.testing.assert_allclose(first, endpoint.vectors([QUERY]), atol=1e-6)
+
+
+async def test_of_many_texts_only_the_new_ones_are_sent_each_once(endpoint: EmbeddingEndpoint) -> None:
+    texts = ["one", "two", "one", "three", QUERY, "two"]
+    async with caching(endpoint) as provider:
+        await provider.embed([QUERY])
+        await provider.embed(["three", "four"])
+        vectors = await provider.embed(texts)
+        assert texts_sent(endpoint) == [1, 2, 2]
+        np.testing.assert_allclose(vectors, endpoint.vectors(texts), atol=1e-6)
+        assert np.array_equal(vectors, await provider.embed(texts))
+        await provider.embed(["four"])
+    assert len(endpoint.calls) == 3
+
+
+async def test_no_texts_are_no_call(endpoint: EmbeddingEndpoint) -> None:
+    async with caching(endpoint) as provider:
+        assert (await provider.embed([])).shape == (0, DIMENSIONS)
+    assert endpoint.calls == []
+
+
+async def test_a_caller_may_change_what_it_got(endpoint: EmbeddingEndpoint) -> None:
+    async with caching(endpoint) as provider:
+        for texts in ([QUERY], [QUERY], ["one", "two"], ["one", "two"]):
+            vectors = await provider.embed(texts)
+            np.testing.assert_allclose(vectors, endpoint.vectors(texts), atol=1e-6)
+            vectors[:] = 0
+
+
+# Failures
+
+
+@pytest.mark.parametrize("texts", [[QUERY], ["one", "two"]])
+async def test_a_failure_is_not_remembered(endpoint: EmbeddingEndpoint, texts: list[str]) -> None:
+    endpoint.next("400")
+    endpoint.next("503")
+    async with caching(endpoint) as provider:
+        with pytest.raises(EmbeddingRefusedError):
+            await provider.embed(texts)
+        with pytest.raises(EmbeddingUnavailableError):
+            await provider.embed(texts)
+        np.testing.assert_allclose(await provider.embed(texts), endpoint.vectors(texts), atol=1e-6)
+    assert len(endpoint.calls) == 3
+
+
+async def test_all_who_wait_for_a_call_see_its_failure_and_the_next_calls_anew(endpoint: EmbeddingEndpoint) -> None:
+    endpoint.delay_s = 0.1
+    endpoint.next("503")
+    async with caching(endpoint) as provider:
+
+        async def again_after_failure() -> None:
+            with pytest.raises(EmbeddingUnavailableError):
+                await provider.embed([QUERY])
+            await provider.embed([QUERY])
+
+        await asyncio.gather(*(again_after_failure() for _ in range(5)))
+    assert len(endpoint.calls) == 2
+
+
+async def test_a_text_that_no_model_takes_is_refused_by_its_place(endpoint: EmbeddingEndpoint) -> None:
+    async with caching(endpoint) as provider:
+        await provider.embed(["one"])
+        with pytest.raises(EmbeddingRefusedError, match="text 1 is empty"):
+            await provider.embed(["one", ""])
+        with pytest.raises(EmbeddingRefusedError, match="text 0 holds a lone surrogate"):
+            await provider.embed(["\udfff"])
+    assert len(endpoint.calls) == 1
+
+
+async def test_a_held_connection_is_refused_even_where_no_call_would_follow(endpoint: EmbeddingEndpoint) -> None:
+    async with caching(endpoint) as provider:
+        await provider.embed(["one"])
+        for texts in (["one"], ["one", "one"], ["new"]):
+            with connection_held(), pytest.raises(ConnectionHeldError):
+                await provider.embed(texts)
+    assert len(endpoint.calls) == 1
+
+
+# At the same time
+
+
+async def test_the_same_query_many_times_at_once_is_one_call(endpoint: EmbeddingEndpoint) -> None:
+    endpoint.delay_s = 0.1
+    async with caching(endpoint) as provider:
+        answers = await asyncio.gather(*(provider.embed([QUERY]) for _ in range(20)), provider.embed(["another"]))
+    assert texts_sent(endpoint) == [1, 1]
+    for vectors in answers[:-1]:
+        np.testing.assert_allclose(vectors, endpoint.vectors([QUERY]), atol=1e-6)
+
+
+async def test_who_gives_up_takes_the_call_from_nobody(endpoint: EmbeddingEndpoint) -> None:
+    endpoint.delay_s = 0.3
+    async with caching(endpoint) as provider:
+        first, second, third = (asyncio.create_task(provider.embed([QUERY])) for _ in range(3))
+        await until(lambda: endpoint.calls)
+        first.cancel()
+        third.cancel()
+        np.testing.assert_allclose(await second, endpoint.vectors([QUERY]), atol=1e-6)
+        assert first.cancelled()
+        assert third.cancelled()
+    assert len(endpoint.calls) == 1
+
+
+async def test_a_call_for_which_nobody_waits_any_more_is_given_up(endpoint: EmbeddingEndpoint) -> None:
+    endpoint.next("hang")
+    async with caching(endpoint, embedding_concurrency=1) as provider:
+        waiting = [asyncio.create_task(provider.embed([QUERY])) for _ in range(2)]
+        await until(lambda: endpoint.calls)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        # The one slot is free again, and the call that was given up is waited for by nobody.
+        async with asyncio.timeout(5):
+            np.testing.assert_allclose(await provider.embed([QUERY]), endpoint.vectors([QUERY]), atol=1e-6)
+    assert [call.behaviour for call in endpoint.calls] == ["hang", "well"]
+
+
+# How much is remembered
+
+
+async def test_the_vectors_used_longest_ago_go_first(endpoint: EmbeddingEndpoint) -> None:
+    async with caching(endpoint, entries=3) as provider:
+        for text in ("one", "two", "three", "one", "four"):
+            await provider.embed([text])
+        assert len(endpoint.calls) == 4
+        for text in ("one", "three", "four"):
+            await provider.embed([text])
+        assert len(endpoint.calls) == 4, "these three were used last"
+        await provider.embed(["two"])
+    assert len(endpoint.calls) == 5
+
+
+async def test_memory_stays_within_the_bytes_given(endpoint: EmbeddingEndpoint) -> None:
+    entries = 2000
+    texts = [f"text {number}" for number in range(3 * entries)]
+    async with caching(endpoint, entries=entries, embedding_batch_size=2048) as provider:
+        tracemalloc.start()
+        try:
+            for first in range(0, len(texts), 1000):
+                await provider.embed(texts[first : first + 1000])
+            # The endpoint runs in this process too.
+            of_cache = tracemalloc.Filter(inclusive=True, filename_pattern="*/svc/embedding/cache.py")
+            kept = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([of_cache]).traces)
+        finally:
+            tracemalloc.stop()
+        calls = len(endpoint.calls)
+        await provider.embed(texts[-entries // 2 :])
+        assert len(endpoint.calls) == calls, "half of what fits is there"
+        await provider.embed(texts[:10])
+        assert len(endpoint.calls) == calls + 1, "the oldest are not"
+    assert entries * DIMENSIONS * 4 < kept < entries * ENTRY
+
+
+async def test_a_large_document_does_not_push_out_what_is_searched(endpoint: EmbeddingEndpoint) -> None:
+    searches = [f"question {number}" for number in range(10)]
+    async with caching(endpoint, entries=20) as provider:
+        for text in searches:
+            await provider.embed([text])
+        await provider.embed([f"chunk {number}" for number in range(100)])
+        calls = len(endpoint.calls)
+        for text in searches:
+            await provider.embed([text])
+        assert len(endpoint.calls) == calls
+
+
+# In the service
+
+
+async def test_searches_repeat_without_a_call_and_find_the_same(endpoint: EmbeddingEndpoint, database_url: str) -> None:
+    await use_model_of_test(database_url)
+    found, metrics = [], []
+    text = " ".join(f"Drawer {number} of the cabinet keeps what brain {number} forgets." for number in range(60))
+    for megabytes in (1, 0):
+        settings = test_settings(
+            openai_base_url=endpoint.base_url, embedding_model="test-model", embedding_dimensions=DIMENSIONS,
+            embedding_cache_mb=megabytes,
+        )  # fmt: skip
+        async with running_service(settings, database_url) as service:
+            _, key = await service.user(f"cache-{megabytes}@example.com")
+            await service.ready_document(key, "a.txt", text)
+            endpoint.calls.clear()
+            for _ in range(3):
+                answer = await service.call("POST", "/search", key, json={"query": QUERY})
+                found.append([(row["content"], row["similarity"]) for row in answer.json()["results"]])
+            metrics.append((await service.call("GET", "/metrics")).text)
+        assert len(endpoint.calls) == (1 if megabytes else 3)
+    assert found[0]
+    assert found == [found[0]] * 6
+    assert 'cabinet_embedding_cache_total{outcome="hit"}' in metrics[0]
+    assert metrics[0].count("\ncabinet_embedding_cache_total{") == 2
+
+
+async def use_model_of_test(database_url: str) -> None:
+    """Record the endpoint's model in place of the local one; both have as many dimensions."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("update embedding_model set model = 'test-model'")
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "said"),
+    [(0, "no vectors are remembered, because CABINET_EMBEDDING_CACHE_MB is 0"), (64, "the last 52428 vectors")],
+)
+async def test_the_log_says_how_many_vectors_are_remembered(
+    megabytes: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "svc.embedding"):
+        provider = create_provider(load_settings(embedding_cache_mb=megabytes))
+    await provider.close()
+    assert isinstance(provider, CachingProvider) == bool(megabytes)
+    assert said in caplog.text
