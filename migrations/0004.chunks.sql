@@ -8,6 +8,7 @@ create table chunks (
     document_id uuid not null,
     chunk_index integer not null constraint chunks_index_positive check (chunk_index >= 0),
     content text not null,
+    content_hash uuid not null,
     token_count integer not null constraint chunks_tokens_positive check (token_count >= 0),
     metadata jsonb not null default '{}',
     created_at timestamptz not null default now(),
@@ -16,6 +17,11 @@ create table chunks (
     constraint chunks_document_fkey foreign key (user_id, document_id)
     references documents (user_id, id) on delete cascade
 );
+
+create index chunks_content_hash_idx on chunks (user_id, content_hash);
+
+comment on column chunks.content_hash is
+'The first 16 bytes of the content''s SHA-256. By it a worker finds the vector that an equal text has.';
 
 create table vector_counts (
     user_id uuid not null constraint vector_counts_user_id_fkey references users (id) on delete cascade,

@@ -48,6 +48,9 @@ ingested_documents_total = Counter(
     "cabinet_ingested_documents", "Attempts at a document, by how they ended.", ["outcome"], registry=REGISTRY
 )
 ingested_chunks_total = Counter("cabinet_ingested_chunks", "Chunks stored.", registry=REGISTRY)
+reused_vectors_total = Counter(
+    "cabinet_reused_vectors", "Chunks that took the stored vector of an equal text.", registry=REGISTRY
+)
 ingestion_seconds = Histogram(
     "cabinet_ingestion_seconds",
     "Seconds of one stage of an ingestion.",

@@ -137,6 +137,11 @@ class Settings(BaseSettings):
     parse_memory_mb: int = Field(512, ge=128, le=65536, description="Megabytes of memory for parsing one document.")
 
     # workers
+    reuse_embeddings: bool = Field(
+        True,
+        description="Whether a text that its tenant has stored already keeps that vector, instead of being embedded "
+        "again.",
+    )
     worker_concurrency: int = Field(
         4,
         ge=0,

@@ -41,6 +41,7 @@ POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_ti
 WORKER_OPTIONS = (
     "index_min_rows",
     "index_check_s",
+    "reuse_embeddings",
     "worker_concurrency",
     "worker_lease_s",
     "worker_poll_s",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
+from svc.embedding.cache import text_digest
 from svc.errors import DocumentRejectedError
 from svc.ingest.file_types import FileType
 from svc.ingest.segment import Segment
@@ -25,6 +27,15 @@ class Chunk(msgspec.Struct, frozen=True):
     content: str
     token_count: int
     metadata: dict[str, Any]
+
+
+def content_hash(content: str) -> UUID:
+    """The first half of the content's SHA-256, as a UUID because that is the narrowest type of 16 bytes in an index.
+
+    Half is enough: it is compared only within a tenant, whose million chunks have two of one hash with a probability of
+    10^-27; to make two takes 2^64 attempts, and would harm nobody but the tenant who made them.
+    """
+    return UUID(bytes=text_digest(content)[:16])
 
 
 # The splitter looks at everything between two newlines anew for each chunk that it cuts from it, and keeps an

@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
+
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import Chunk, content_hash
 from svc.ingest.file_types import FileType
 from svc.signatures import signatures
 
 # Rows in one COPY: few enough that each stays far below the statement timeout, index maintenance included.
 _ROWS_A_COPY = 500
+# Texts in one lookup: at 1,536 dimensions up to 1.5 MB of vectors come back.
+_TEXTS_A_LOOKUP = 500
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,29 @@ class Queue:
         if not await self._database.exec("ingest/heartbeat", **_key(job), lease_s=self.lease_s, progress=progress):
             raise LeaseLostError("the document went to another worker, or is gone")
 
+    async def reuse_vectors(self, job: Job, chunks: Sequence[Chunk], vectors: NDArray[np.float16]) -> list[int]:
+        """Fill in the vectors of the chunks whose text the tenant has stored already; the indexes of the others.
+
+        `vectors` has one row a chunk, shape (chunks, dimensions), in the half precision in which they are stored: so
+        what is stored again is the same to the bit. That an equal text has an equal vector holds because a database
+        belongs to one embedding model.
+        """
+        new: list[int] = []
+        for first in range(0, len(chunks), _TEXTS_A_LOOKUP):
+            texts = chunks[first : first + _TEXTS_A_LOOKUP]
+            hashes = [content_hash(chunk.content) for chunk in texts]
+            wanted = list(set(hashes))
+            rows = await self._database.many(
+                "ingest/known_vectors", user_id=job.user_id, hashes=wanted, max_rows=len(wanted)
+            )
+            known = {row["content_hash"]: row["embedding"].to_numpy() for row in rows}
+            for index, text_hash in enumerate(hashes, start=first):
+                if text_hash in known:
+                    vectors[index] = known[text_hash]
+                else:
+                    new.append(index)
+        return new
+
     async def store(self, job: Job, chunks: Sequence[Chunk], vectors: Any) -> None:
         """Store chunks and vectors (one row each, shape (chunks, dimensions)) and make the document ready, or nothing.
 
@@ -114,4 +142,7 @@ def _key(job: Job) -> dict[str, Any]:
 
 
 def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: Chunk) -> tuple[Any, ...]:
-    return (job.user_id, chunk_id, job.document_id, index, chunk.content, chunk.token_count, chunk.metadata)
+    return (
+        job.user_id, chunk_id, job.document_id, index, chunk.content, chunk.token_count, chunk.metadata,
+        content_hash(chunk.content),
+    )  # fmt: skip

@@ -164,22 +164,40 @@ class Worker:
             async with _leased(self._queue, job, progress):
                 chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content))
                 progress.value = _PARSED
-                vectors = await _timed("embed", self._embed(chunks, progress))
+                vectors = np.empty((len(chunks), self._provider.dimensions), dtype=np.float16)
+                new = await self._reuse(job, chunks, vectors)
+                await _timed("embed", self._embed(chunks, new, vectors, progress))
                 await place.enter_async_context(self._storing)
             # No heartbeat from here on: it would wait for the row that storing holds, and find the document done.
             await _timed("store", self._queue.store(job, chunks, vectors))
         metrics.ingested_chunks_total.inc(len(chunks))
 
-    async def _embed(self, chunks: list[Chunk], progress: _Progress) -> NDArray[np.float16]:
-        """The chunks' vectors, shape (chunks, dimensions), in the half precision in which they are stored."""
-        vectors = np.empty((len(chunks), self._provider.dimensions), dtype=np.float16)
+    async def _reuse(self, job: Job, chunks: list[Chunk], vectors: NDArray[np.float16]) -> list[int]:
+        """Fill in the vectors that are stored already; the indexes of the chunks that are to be embedded."""
+        if not self._settings.reuse_embeddings:
+            return list(range(len(chunks)))
+        new: list[int] = await _timed("reuse", self._queue.reuse_vectors(job, chunks, vectors))
+        reused = len(chunks) - len(new)
+        if reused:
+            metrics.reused_vectors_total.inc(reused)
+            logger.info(
+                "document %s: %d of %d chunks have the text and so the vector of one that is stored already",
+                job.document_id,
+                reused,
+                len(chunks),
+            )
+        return new
+
+    async def _embed(
+        self, chunks: list[Chunk], new: list[int], vectors: NDArray[np.float16], progress: _Progress
+    ) -> None:
+        """Fill in the vectors of the chunks at the indexes `new`."""
         # As many texts as fill the provider's calls at once; less would leave a lone document's calls to wait in turn.
         size = self._settings.embedding_batch_size * self._settings.embedding_concurrency
-        for first in range(0, len(chunks), size):
-            batch = [chunk.content for chunk in chunks[first : first + size]]
-            vectors[first : first + size] = await self._provider.embed(batch)
-            progress.value = _PARSED + (_EMBEDDED - _PARSED) * min(1.0, (first + size) / len(chunks))
-        return vectors
+        for first in range(0, len(new), size):
+            indexes = new[first : first + size]
+            vectors[indexes] = await self._provider.embed([chunks[index].content for index in indexes])
+            progress.value = _PARSED + (_EMBEDDED - _PARSED) * min(1.0, (first + size) / len(new))
 
 
 class _Progress:

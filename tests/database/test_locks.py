@@ -66,7 +66,7 @@ async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_al
         await transaction.exec("ingest/complete", **key, chunk_count=1)
         [row] = await transaction.many("ingest/chunk_ids", chunk_count=1)
         await transaction.copy(
-            "ingest/write_chunks", rows=[(key["user_id"], row["id"], key["document_id"], 0, "x", 1, {})]
+            "ingest/write_chunks", rows=[(key["user_id"], row["id"], key["document_id"], 0, "x", 1, {}, row["id"])]
         )
         deletion = asyncio.create_task(database.exec("documents/delete", **document))
         await waits_for_a_lock(observer)

@@ -62,7 +62,7 @@ async def test_copy_stores_every_row_with_its_vector(database: Database) -> None
     ids = [row["id"] for row in await database.many("ingest/chunk_ids", chunk_count=3)]
     vectors = np.eye(3, 256, dtype=np.float16)
 
-    chunks = [(user_id, id_, document_id, n, f"chunk {n}", 2, {"page": n}) for n, id_ in enumerate(ids)]
+    chunks = [(user_id, id_, document_id, n, f"chunk {n}", 2, {"page": n}, UUID(int=n)) for n, id_ in enumerate(ids)]
     assert await database.copy("ingest/write_chunks", rows=chunks) == 3
     marks = signatures(vectors)
     rows = [(user_id, ids[n], document_id, vectors[n], marks[n]) for n in range(3)]
@@ -254,7 +254,7 @@ async def test_a_vector_of_another_width_or_without_a_number_is_refused(database
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
     [row] = await database.many("ingest/chunk_ids", chunk_count=1)
-    await database.copy("ingest/write_chunks", rows=[(user_id, row["id"], document_id, 0, "x", 1, {})])
+    await database.copy("ingest/write_chunks", rows=[(user_id, row["id"], document_id, 0, "x", 1, {}, uuid4())])
 
     for vector in (np.zeros(3), np.full(256, np.nan)):
         with pytest.raises(InvalidRequestError):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
-import asyncpg
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -18,16 +17,9 @@ from svc.ingest.queue import Job, Queue
 from tests.campaigns import kill
 from tests.conftest import Service, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
+from tests.ingest.conftest import DIMENSIONS
 
-DIMENSIONS = 256
 TEXT = "\n\n".join(f"Paragraph {number} tells of cabinets, drawers and labels." * 3 for number in range(30))
-
-
-@pytest.fixture
-def endpoint() -> Iterator[EmbeddingEndpoint]:
-    """A fresh embedding endpoint."""
-    with EmbeddingEndpoint(dimensions=DIMENSIONS) as endpoint:
-        yield endpoint
 
 
 @pytest_asyncio.fixture
@@ -45,14 +37,6 @@ async def remote(endpoint: EmbeddingEndpoint, database_url: str, model_of_test: 
     )
     async with running_service(settings, database_url) as service:
         yield service
-
-
-@pytest_asyncio.fixture
-async def model_of_test(database_url: str) -> None:
-    """Record the endpoint's model in place of the local one; both have as many dimensions."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute("update embedding_model set model = 'test-model'")
-    await connection.close()
 
 
 async def upload(service: Service, text: str = TEXT) -> tuple[str, str]:
@@ -124,7 +108,7 @@ async def test_an_endpoint_that_stays_broken_ends_in_an_error_with_a_reason(
 async def test_nobody_waits_for_a_slow_endpoint(remote: Service, endpoint: EmbeddingEndpoint) -> None:
     """Five connections, ten documents, a slow endpoint: others are answered at once, and connections stay free."""
     endpoint.delay_s = 1.0
-    uploads = [await upload(remote, "A text about drawers.") for _ in range(10)]
+    uploads = [await upload(remote, f"A text about drawer {number}.") for number in range(10)]
     loop = asyncio.get_running_loop()
     latencies = []
     for _ in range(10):
