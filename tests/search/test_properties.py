@@ -1,0 +1,79 @@
+"""Any search, on every lane, against the same done by NumPy: nothing foreign, nothing wrong, nothing missing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from svc.database.embedded import EmbeddedServer
+from tests.conftest import test_settings
+from tests.routes.tenants import Tenant, direct_connection, shared_service
+from tests.search.corpus import DIMENSIONS
+from tests.search.properties import (
+    LANES,
+    LEAST_RECALL,
+    NO_OTHER_PLAN,
+    STRUCTURES,
+    Drawn,
+    Lane,
+    Tally,
+    Twins,
+    Written,
+    ask,
+    compare,
+    make_twins,
+)
+
+EXAMPLES = 400
+
+
+@pytest_asyncio.fixture(scope="module")
+async def twins(server: EmbeddedServer, template: str) -> AsyncIterator[dict[str, Twins]]:
+    """Twins for each structure, with whom a search takes the lane that the test wants."""
+    settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
+    async with shared_service(server, template, "shared_properties", settings, **NO_OTHER_PLAN) as service:
+        yield await make_twins(service)
+
+
+@pytest_asyncio.fixture
+async def loop() -> asyncio.AbstractEventLoop:
+    """The loop that all tests share, for a test that is no coroutine."""
+    return asyncio.get_running_loop()
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_search_finds_what_numpy_finds(twins: dict[str, Twins], loop: asyncio.AbstractEventLoop, lane: Lane) -> None:
+    tally = compare(loop.run_until_complete, twins, lane, examples=EXAMPLES)
+    assert tally.lanes[lane] >= EXAMPLES / 10, f"or these searches tell little about this lane: {tally.lanes}"
+    if lane != "exact":
+        recalls = tally.recalls()
+        assert recalls.keys() == STRUCTURES.keys()
+        assert all(recall >= LEAST_RECALL for recall in recalls.values()), recalls
+    if lane == "index":
+        loop.run_until_complete(seen_scanned(twins["clustered"].with_index.tenant))
+
+
+async def seen_scanned(tenant: Tenant) -> None:
+    """Check that the searches went through the tenant's index: another plan would find everything too."""
+    deadline = time.monotonic() + 10
+    async with direct_connection(tenant.service) as connection:
+        while not await connection.fetchval(
+            "select idx_scan from pg_stat_user_indexes where indexrelname = 'chunk_vectors_hnsw_' || $1",
+            tenant.id.replace("-", ""),
+        ):
+            # A session reports what it has read once a second, and only when it does something.
+            assert time.monotonic() < deadline, "the index was never read"
+            await asyncio.sleep(0.3)
+            await tenant.post("/search", json={"embedding": [1.0] * DIMENSIONS})
+
+
+@pytest.mark.parametrize("lane", LANES)
+async def test_nearly_equals_are_in_order_too(twins: dict[str, Twins], lane: Lane) -> None:
+    """The index compares vectors that it has made one long and rounded, so its own order is right only nearly."""
+    components = [-2.0, 1.0, 0.0, 2.0, 1.0, 2.0, -1.0, 1.0, -2.0, 2.0]
+    query = Written((*components, *[0.0] * (DIMENSIONS - len(components))))
+    await ask(twins, lane, Drawn(structure="repeated", query=query, limit=100), Tally())
