@@ -6,6 +6,8 @@ MAKEFLAGS += --no-builtin-rules
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The peers of the benchmarks, whose pins conflict with the project's and with each other's.
+PEERS := .venv-peers
 # A Python of 3.11 or later that can make environments: the one given with PYTHON=…, else the first of these.
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
@@ -52,6 +54,10 @@ format: $(VENV)/.installed-dev ## Put Python and SQL into the project's style
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar sql migrations
 
+.PHONY: bench-peers
+bench-peers: $(PEERS)/.installed $(PEERS)-langchain/.installed ## Measure Cabinet against Chroma, LanceDB and langchain-postgres; ARGS=--short
+	$(PEERS)/bin/python -m bench.peers $(ARGS)
+
 .PHONY: wheel
 wheel: $(VENV)/.installed-dev ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel
@@ -66,7 +72,7 @@ constraints: ## Renew constraints.txt with the newest releases; with the oldest 
 
 .PHONY: clean
 clean: ## Remove what these tasks made; the data in .cabinet/ stays
-	rm -rf $(VENV) $(VENV)-constraints build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-constraints $(PEERS) $(PEERS)-langchain build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find svc tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -78,6 +84,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(PEERS)/.installed: bench/peers-constraints.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< \
+		chromadb lancedb matplotlib --editable .
+	@touch $@
+
+$(PEERS)-langchain/.installed: bench/langchain-constraints.txt | $(BIN)/python
+	$(BIN)/python -m venv $(PEERS)-langchain
+	$(PEERS)-langchain/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< langchain-postgres
 	@touch $@
 
 $(BIN)/python:

@@ -1,0 +1,1 @@
+create index chunks_tenant_idx on chunks (tenant);

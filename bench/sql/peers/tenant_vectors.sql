@@ -1,0 +1,5 @@
+select
+    v.chunk_id,
+    v.embedding
+from chunk_vectors as v
+where v.user_id = $1;
