@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,11 +19,12 @@ from svc.embedding.openai import OpenAIProvider
 from svc.embedding.provider import create_provider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError, EmbeddingUnavailableError
 from svc.settings import load_settings
-from tests.conftest import running_service, test_settings
+from tests.conftest import Service, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 
 DIMENSIONS = 256
 ENTRY = DIMENSIONS * 4 + ENTRY_BYTES
+OUTCOMES = ("hit", "miss")
 QUERY = "Where are memories kept?"
 
 
@@ -240,7 +242,7 @@ async def test_a_large_document_does_not_push_out_what_is_searched(endpoint: Emb
 
 async def test_searches_repeat_without_a_call_and_find_the_same(endpoint: EmbeddingEndpoint, database_url: str) -> None:
     await use_model_of_test(database_url)
-    found, metrics = [], []
+    found = []
     text = " ".join(f"Drawer {number} of the cabinet keeps what brain {number} forgets." for number in range(60))
     for megabytes in (1, 0):
         settings = test_settings(
@@ -251,15 +253,23 @@ async def test_searches_repeat_without_a_call_and_find_the_same(endpoint: Embedd
             _, key = await service.user(f"cache-{megabytes}@example.com")
             await service.ready_document(key, "a.txt", text)
             endpoint.calls.clear()
+            before = await cache_counts(service)
             for _ in range(3):
                 answer = await service.call("POST", "/search", key, json={"query": QUERY})
                 found.append([(row["content"], row["similarity"]) for row in answer.json()["results"]])
-            metrics.append((await service.call("GET", "/metrics")).text)
+            after = await cache_counts(service)
         assert len(endpoint.calls) == (1 if megabytes else 3)
+        counted = [later - earlier for earlier, later in zip(before, after, strict=True)]
+        assert counted == ([2, 1] if megabytes else [0, 0])
     assert found[0]
     assert found == [found[0]] * 6
-    assert 'cabinet_embedding_cache_total{outcome="hit"}' in metrics[0]
-    assert metrics[0].count("\ncabinet_embedding_cache_total{") == 2
+
+
+async def cache_counts(service: Service) -> list[float]:
+    """Hits and misses, as Prometheus sees them."""
+    page = (await service.call("GET", "/metrics")).text
+    counts = [re.search(rf'^cabinet_embedding_cache_total{{outcome="{one}"}} (.+)$', page, re.M) for one in OUTCOMES]
+    return [float(count[1]) if count else 0.0 for count in counts]
 
 
 async def use_model_of_test(database_url: str) -> None:
