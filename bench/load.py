@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from bench.timing import percentile
@@ -64,14 +64,14 @@ async def run_load(url: str, requests: Sequence[bytes], clients: int, seconds: f
     Raises:
         RuntimeError: an answer was not 200, or the server closed a connection.
     """
-    parts = urlsplit(url)
+    host, port = _address(url)
     loop = asyncio.get_running_loop()
     turn = itertools.cycle(requests)
     connections: list[_Connection] = []
     try:
         for _ in range(clients):
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                _, connection = await loop.create_connection(_Connection, parts.hostname, parts.port)
+                _, connection = await loop.create_connection(_Connection, host, port)
             connections.append(connection)
         started = time.perf_counter()
         async with asyncio.timeout(seconds + _ANSWER_TIMEOUT_S):
@@ -89,14 +89,19 @@ async def fetch(url: str, request: bytes) -> Any:
     Raises:
         RuntimeError: the answer was not 200.
     """
-    parts = urlsplit(url)
-    _, connection = await asyncio.get_running_loop().create_connection(_Connection, parts.hostname, parts.port)
+    host, port = _address(url)
+    _, connection = await asyncio.get_running_loop().create_connection(_Connection, host, port)
     try:
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
             await connection.run(iter([request]), 0.0)
     finally:
         connection.close()
     return json.loads(connection.last_body)
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or 80
 
 
 class _Connection(asyncio.Protocol):
@@ -125,8 +130,8 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():

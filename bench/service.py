@@ -48,6 +48,18 @@ async def cabinet_service(database_url: str, dimensions: int, **settings: str) -
 
 
 @asynccontextmanager
+async def seed_service(database_url: str, dimensions: int) -> AsyncIterator[RunningService]:
+    """`bench/seed_stack/` on a database of its own, with vectors of so many dimensions."""
+    variables = {
+        "SEED_DATABASE_URL": database_url, "SEED_DIMENSIONS": str(dimensions),
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "bench.seed_stack"]
+    async with running_service(command, variables, r"the seed's stack serves on (http://\S+)") as service:
+        yield service
+
+
+@asynccontextmanager
 async def running_service(
     command: Sequence[str], variables: Mapping[str, str], greeting: str
 ) -> AsyncIterator[RunningService]:
