@@ -109,6 +109,6 @@ def plot_bars(file: Path, title: str, y_label: str, groups: Mapping[str, Mapping
     _save(figure, file)
 
 
-def _save(figure: "plt.Figure", file: Path) -> None:
+def _save(figure: plt.Figure, file: Path) -> None:
     figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
     plt.close(figure)

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import psutil
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -62,6 +63,13 @@ class Settings(BaseSettings):
         description="A PostgreSQL 16 to 18 with pgvector >= 0.8.5. Not given: an embedded server on the data folder.",
     )
     postgres_version: Literal["16", "18"] = Field("18", description="Major version of the embedded server.")
+    postgres_memory_mb: int | None = Field(
+        None,
+        ge=16,
+        le=1_000_000,
+        description="Megabytes of pages that the embedded server keeps in memory, taken as needed; an eighth of the "
+        "machine's, from 128 to 4096, when not given.",
+    )
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections kept open.")
     pool_size: int = Field(10, ge=1, le=1000, description="Connections at most.")
     acquire_timeout_s: float = Field(
@@ -113,10 +121,24 @@ class Settings(BaseSettings):
         "when not given. Above it searches by cosine compare signatures first.",
     )
     index_min_rows: int = Field(
-        10_000,
+        5_000,
         ge=1,
         le=1_000_000_000,
         description="Vectors from which a tenant gets an HNSW index of their own; half as many keep it.",
+    )
+    index_max_count: int = Field(
+        100,
+        ge=0,
+        le=10_000,
+        description="Tenants that have such an index at most, the largest first: each one adds some 4 µs to the "
+        "planning of every search.",
+    )
+    index_memory_mb: int = Field(
+        1024,
+        ge=64,
+        le=1_000_000,
+        description="Megabytes for building an index (maintenance_work_mem); one whose graph does not fit is built "
+        "several times as slowly.",
     )
     index_check_s: float = Field(
         0.0,
@@ -207,6 +229,12 @@ class Settings(BaseSettings):
     def dimensions(self) -> int:
         """Dimensions of the vectors in force."""
         return self.embedding_dimensions or (OPENAI_DIMENSIONS if self.provider == "openai" else LOCAL_DIMENSIONS)
+
+    @property
+    def embedded_memory_mb(self) -> int:
+        """Megabytes for the embedded server's pages."""
+        eighth_mb = psutil.virtual_memory().total // 2**23
+        return self.postgres_memory_mb or max(128, min(4096, eighth_mb))
 
     @property
     def exact_rows(self) -> int:

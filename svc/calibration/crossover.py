@@ -109,7 +109,7 @@ async def _build_index(database: Database, url: str, tenant: MadeUpTenant) -> fl
     started = time.perf_counter()
     builder = await IndexBuilder.open(url, database.statements)
     try:
-        for step in await planned_steps(database, tenant.size):
+        for step in await planned_steps(database, tenant.size, max_count=10_000):
             if step.user_id == tenant.user_id:
                 await builder.apply(step)
     finally:

@@ -24,7 +24,7 @@ _stop_requested = threading.Event()
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DATABASE_OPTIONS = ("data_dir", "database_url", "postgres_version", "log_level")
+DATABASE_OPTIONS = ("data_dir", "database_url", "postgres_version", "postgres_memory_mb", "log_level")
 EMBEDDING_OPTIONS = (
     "openai_api_key",
     "openai_base_url",
@@ -40,6 +40,8 @@ EMBEDDING_OPTIONS = (
 POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_timeout_s", "connect_timeout_s")
 WORKER_OPTIONS = (
     "index_min_rows",
+    "index_max_count",
+    "index_memory_mb",
     "index_check_s",
     "reuse_embeddings",
     "worker_concurrency",
@@ -135,7 +137,7 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    server = await start_embedded(settings.data_dir, settings.postgres_version)
+    server = await start_embedded(settings.data_dir, settings.postgres_version, settings.embedded_memory_mb)
     try:
         yield server.url
     finally:

@@ -23,14 +23,14 @@ def index() -> None:
 
 
 @index.command()
-@settings_options("index_min_rows", *DATABASE_OPTIONS, *POOL_OPTIONS)
+@settings_options("index_min_rows", "index_max_count", "index_memory_mb", *DATABASE_OPTIONS, *POOL_OPTIONS)
 def plan(settings: Settings) -> None:
     """Print what `apply` would run, why, what it locks and about how long it takes."""
     run(_plan(settings))
 
 
 @index.command()
-@settings_options("index_min_rows", *DATABASE_OPTIONS, *POOL_OPTIONS)
+@settings_options("index_min_rows", "index_max_count", "index_memory_mb", *DATABASE_OPTIONS, *POOL_OPTIONS)
 def apply(settings: Settings) -> None:
     """Make the indexes as planned, beside the running service. Safe to kill and to repeat."""
     run(_apply(settings))
@@ -40,12 +40,22 @@ async def _plan(settings: Settings) -> None:
     async with migrated_url(settings) as url:
         database = await open_database(settings, url)
         try:
-            _print(await planned_steps(database, settings.index_min_rows), database)
+            _print(
+                await planned_steps(database, settings.index_min_rows, settings.index_max_count),
+                database,
+                settings.index_memory_mb,
+            )
         finally:
             await database.close()
 
 
-def _print(steps: list[Step], database: Database) -> None:
+def _memory(step: Step, memory_mb: int) -> str:
+    if step.memory_mb <= memory_mb:
+        return f"{step.memory_mb} MB"
+    return f"{step.memory_mb} MB, over CABINET_INDEX_MEMORY_MB ({memory_mb}): several times as slow"
+
+
+def _print(steps: list[Step], database: Database, memory_mb: int) -> None:
     console = Console()
     for number, step in enumerate(steps, start=1):
         table = Table(title=f"{number}. {step.action} {step.index_name}", title_justify="left", show_header=False)
@@ -53,6 +63,8 @@ def _print(steps: list[Step], database: Database) -> None:
         table.add_row("runs", "\n".join(step.ddl(database.statements)) or "(only notes it with the tenant)")
         table.add_row("locks", step.lock)
         table.add_row("takes about", f"{step.estimate_s:.0f} s" if step.creates else "a moment")
+        if step.creates:
+            table.add_row("in memory", _memory(step, memory_mb))
         console.print(table)
     console.print(f"{len(steps)} step(s). cabinet index apply takes them." if steps else "Nothing to do.")
 
@@ -61,9 +73,9 @@ async def _apply(settings: Settings) -> None:
     async with migrated_url(settings) as url:
         database = await open_database(settings, url)
         try:
-            builder = await IndexBuilder.open(url, database.statements)
+            builder = await IndexBuilder.open(url, database.statements, settings.index_memory_mb)
             try:
-                steps = await planned_steps(database, settings.index_min_rows)
+                steps = await planned_steps(database, settings.index_min_rows, settings.index_max_count)
                 for step in steps:
                     await _apply_with_bar(database, builder, step)
             finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,12 +26,18 @@ logger = logging.getLogger(__name__)
 _MAX_TENANTS = 10_000
 # Nanoseconds a row and dimension, measured on two cores: 76 s for 200,000 rows of 1,536 dimensions.
 _BUILD_NS = 250.0
+# Of the graph that a build holds in memory, a row, beside its vector.
+_GRAPH_BYTES = 600
 _PREFIX = "chunk_vectors_hnsw_"
+MAX_COUNT = 100
+"""Indexes of tenants at most: each adds some 4 µs to the planning of every search, and a condition to every insert."""
+MEMORY_MB = 1024
+"""Megabytes that a build may take (maintenance_work_mem)."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change to the indexes: why, what it runs, what it locks, about how long it takes.
+    """One change to the indexes: why, what it runs, what it locks, about how long it takes and in how much memory.
 
     `user_id` is None for the index of a tenant that is gone; `has_index` is what is noted of the tenant.
     """
@@ -42,6 +49,7 @@ class Step:
     drops: bool
     has_index: bool
     estimate_s: float
+    memory_mb: int
 
     @property
     def action(self) -> Literal["create", "drop", "rebuild", "note"]:
@@ -67,50 +75,74 @@ class Step:
         return [text.replace(":index", self.index_name).replace(":user_id", str(self.user_id)) for text in texts]
 
 
-async def planned_steps(database: Database, min_rows: int) -> list[Step]:
-    """The steps that the sizes of the tenants and the indexes there are ask for."""
+async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_COUNT) -> list[Step]:
+    """The steps that the sizes of the tenants and the indexes there are ask for; see `plan_indexes`."""
     rows = await database.many("indexes/list", min_rows=min_rows, max_rows=_MAX_TENANTS)
     model = await database.one("server/current_model")
     assert model is not None
-    return plan_indexes(rows, min_rows, model["dimensions"])
+    return plan_indexes(rows, min_rows, model["dimensions"], max_count)
 
 
-def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int) -> list[Step]:
-    """What to change, given the rows of `indexes/list`.
+def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int, max_count: int = MAX_COUNT) -> list[Step]:
+    """What to change, given the rows of `indexes/list`; what is dropped goes first, to make room.
 
-    A tenant gets an index from `min_rows` vectors on, and keeps it until fewer than half as many are left.
+    Tenants of `min_rows` vectors or more get an index, at most `max_count` of them, the largest first. A tenant who has
+    one counts as twice as large, so that indexes do not come and go.
     """
-    return [step for row in rows if (step := _step(row, min_rows, dimensions)) is not None]
+    weights = [_weight(row, min_rows) for row in rows]
+    ranked = sorted((number for number, weight in enumerate(weights) if weight), key=lambda i: -weights[i])
+    chosen = set(ranked[:max_count])
+    too_many = f", and {max_count} tenants, the most that have an index, are larger"
+    steps = []
+    for number, row in enumerate(rows):
+        reason = (
+            too_many if weights[number] and number not in chosen else f", {_bound(row, number in chosen, min_rows)}"
+        )
+        steps.append(_step(row, number in chosen, reason, dimensions))
+    return sorted((step for step in steps if step is not None), key=lambda step: step.creates)
 
 
-def _step(row: Row, min_rows: int, dimensions: int) -> Step | None:
+def _weight(row: Row, min_rows: int) -> int:
+    """By what a tenant competes for an index: its rows, twice as many where it has one; 0: it is too small."""
+    count = row["row_count"] or 0
+    weight = count * 2 if row["is_valid"] else count
+    return weight if row["user_id"] is not None and weight >= min_rows else 0
+
+
+def _bound(row: Row, is_chosen: bool, min_rows: int) -> str:
+    if is_chosen:
+        return f"{min_rows} or more"
+    return f"fewer than half of {min_rows}" if row["is_valid"] else f"fewer than {min_rows}"
+
+
+def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | None:
     count, exists, is_valid = row["row_count"] or 0, row["index_name"] is not None, row["is_valid"]
-    is_large = row["user_id"] is not None and count >= (min_rows / 2 if is_valid else min_rows)
-    creates, drops = is_large and not is_valid, exists and not (is_large and is_valid)
+    creates, drops = is_chosen and not is_valid, exists and not (is_chosen and is_valid)
     has_index = creates or (exists and not drops)
     if not creates and not drops and row["has_index"] == has_index:
         return None
     return Step(
         user_id=row["user_id"],
         index_name=row["index_name"] or _PREFIX + row["user_id"].hex,
-        reason=_reason(row, count, is_large, min_rows),
+        reason=_reason(row, is_chosen, f"{count} vectors{reason}"),
         creates=creates,
         drops=drops,
         has_index=has_index,
         estimate_s=count * dimensions * _BUILD_NS * 1e-9 if creates else 0.0,
+        memory_mb=math.ceil(count * (2 * dimensions + _GRAPH_BYTES) / 2**20) if creates else 0,
     )
 
 
-def _reason(row: Row, count: int, is_large: bool, min_rows: int) -> str:
+def _reason(row: Row, is_chosen: bool, size: str) -> str:
     if row["user_id"] is None:
         return "its tenant is gone"
     if row["index_name"] is not None and not row["is_valid"]:
         return "the index is invalid: a build of it did not end"
-    if not is_large:
-        return f"{count} vectors, fewer than half of {min_rows}" if row["is_valid"] else "searches are told of none"
-    if row["is_valid"]:
+    if row["index_name"] is None and not is_chosen:
+        return "searches are told of none"
+    if row["is_valid"] and is_chosen:
         return "the index is there, but searches are not told of it"
-    return f"{count} vectors, {min_rows} or more"
+    return size
 
 
 class IndexBuilder:
@@ -121,15 +153,17 @@ class IndexBuilder:
         self._statements = statements
 
     @classmethod
-    async def open(cls, url: str, statements: Mapping[str, Statement]) -> IndexBuilder:
-        """Connect.
+    async def open(cls, url: str, statements: Mapping[str, Statement], memory_mb: int = MEMORY_MB) -> IndexBuilder:
+        """Connect; a build may take `memory_mb` megabytes.
 
         Raises:
             ConflictError: another session is changing indexes, perhaps for a client that was killed.
             StartupError: the database cannot be used.
         """
         # A build takes as long as it takes, and is several times as fast while the graph fits into memory.
-        settings = {"application_name": "cabinet index", "statement_timeout": "0", "maintenance_work_mem": "1GB"}
+        settings = {
+            "application_name": "cabinet index", "statement_timeout": "0", "maintenance_work_mem": f"{memory_mb}MB"
+        }  # fmt: skip
         try:
             connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
@@ -160,25 +194,33 @@ class IndexBuilder:
             await self._connection.execute(self._statements["indexes/mark"].text, step.user_id, step.has_index)
 
 
-async def keep_indexes(database: Database, url: str, min_rows: int, every_s: float) -> None:
+async def keep_indexes(
+    database: Database,
+    url: str,
+    min_rows: int,
+    every_s: float,
+    *,
+    max_count: int = MAX_COUNT,
+    memory_mb: int = MEMORY_MB,
+) -> None:
     """Make and drop indexes as planned, looking every `every_s` seconds, until cancelled."""
     while True:
         await asyncio.sleep(every_s)
         try:
-            await _take_steps(database, url, min_rows)
+            await _take_steps(database, url, min_rows, max_count, memory_mb)
         except ConflictError:
             logger.info("another process is changing the tenants' indexes")
         except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             logger.warning("the tenants' indexes are left as they are for now: %r", error)
 
 
-async def _take_steps(database: Database, url: str, min_rows: int) -> None:
-    if not await planned_steps(database, min_rows):
+async def _take_steps(database: Database, url: str, min_rows: int, max_count: int, memory_mb: int) -> None:
+    if not await planned_steps(database, min_rows, max_count):
         return
-    builder = await IndexBuilder.open(url, database.statements)
+    builder = await IndexBuilder.open(url, database.statements, memory_mb)
     try:
         # Planned again: another process may have taken the steps before the lock was ours.
-        for step in await planned_steps(database, min_rows):
+        for step in await planned_steps(database, min_rows, max_count):
             await builder.apply(step)
             logger.info("index %s: %s, because %s", step.index_name, step.action, step.reason)
     finally:

@@ -114,7 +114,7 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "plan_cache_mode": "force_custom_plan",
         # Without it a filtered HNSW scan stops after ef_search rows, most of them other tenants'.
         "hnsw.iterative_scan": "strict_order",
-        "hnsw.ef_search": "200",
+        "hnsw.ef_search": "80",
         "hnsw.max_scan_tuples": "200000",
     }
 

@@ -250,7 +250,10 @@ async def _timed(stage: str, work: Awaitable[Any]) -> Any:
 
 async def _keep_indexes(settings: Settings, database: Database, url: str) -> None:
     if settings.index_check_s:
-        await keep_indexes(database, url, settings.index_min_rows, settings.index_check_s)
+        await keep_indexes(
+            database, url, settings.index_min_rows, settings.index_check_s,
+            max_count=settings.index_max_count, memory_mb=settings.index_memory_mb,
+        )  # fmt: skip
 
 
 @asynccontextmanager

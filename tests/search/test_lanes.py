@@ -24,6 +24,7 @@ from tests.routes.tenants import shared_service
 from tests.search.corpus import Corpus, StoredChunk, check, make_corpus, random_vectors
 
 NONE = Filters()
+NO_OTHER_PLAN = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,7 @@ async def approximate(server: EmbeddedServer, template: str) -> AsyncIterator[Se
     """
     # Without a cache of keys: the size of the tenant, which comes with the key, is that of this moment.
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
-    no_other_plan = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
-    async with shared_service(server, template, "shared_lanes", settings, **no_other_plan) as service:
+    async with shared_service(server, template, "shared_lanes", settings, **NO_OTHER_PLAN) as service:
         yield service
 
 
@@ -174,11 +174,11 @@ async def test_too_few_from_the_index_under_a_filter_are_made_up_for(
 ) -> None:
     """In the same statement: where the scan gives up before it has met enough that the filter keeps."""
     usual = pool.session_settings
-    impatient = {"hnsw.ef_search": "1", "hnsw.max_scan_tuples": "1"}
+    impatient = {"hnsw.ef_search": "10", "hnsw.iterative_scan": "off"}
     monkeypatch.setattr(pool, "session_settings", lambda settings: {**usual(settings), **impatient})
     monkeypatch.setattr(lanes, "_FILTERED_MIN_ROWS", 10)
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
-    async with shared_service(server, template, "impatient_lanes", settings, enable_sort="off") as service:
+    async with shared_service(server, template, "impatient_lanes", settings, **NO_OTHER_PLAN) as service:
         corpus = await make_corpus(service, [random_vectors(100, seed) for seed in range(3)])
         await give_indexes(service)
         query = QUERIES[1]
