@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 # msgspec writes the place as: "Expected `int`, got `str` - at `$.limit`"
 _PLACE = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`$")
+_NO_NUMBER = object()
 _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(?P<field>[^`]*)`")
 
 
@@ -109,7 +111,27 @@ async def read_json(request: Request, type_: type[T], limit_bytes: int) -> T:
     except msgspec.ValidationError as error:
         raise invalid_request(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if field := _place_of_no_number(body):
+            raise MalformedRequestError("NaN and infinities are no numbers in JSON", field=field) from None
         raise MalformedRequestError(f"the body is no JSON: {str(error) or 'nested too deep'}") from None
+
+
+def _place_of_no_number(body: bytes) -> str | None:
+    """The field with the first NaN or infinity, as Python and JavaScript clients write them although JSON has none."""
+    try:
+        value = json.loads(body, parse_constant=lambda _: _NO_NUMBER)
+    except (ValueError, RecursionError):
+        return None
+    stack = [("", value)]
+    while stack:
+        path, value = stack.pop()
+        if value is _NO_NUMBER:
+            return path or "(body)"
+        if isinstance(value, dict):
+            stack += [(f"{path}.{name}".lstrip("."), item) for name, item in reversed(value.items())]
+        elif isinstance(value, list):
+            stack += [(f"{path}[{index}]", value[index]) for index in reversed(range(len(value)))]
+    return None
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:

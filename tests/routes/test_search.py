@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from tests.conftest import Service
@@ -131,14 +133,55 @@ async def test_a_wrong_field_is_named(tenant: Tenant, body: dict[str, Any], fiel
     problem(await tenant.post("/search", json=body), 422, field)
 
 
-@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"nan", b"1e999", b"-1e999", b"0x1", b"1_0"])
-async def test_a_number_that_is_none_is_refused(tenant: Tenant, literal: bytes) -> None:
-    body = b'{"embedding": [' + b"1, " * 255 + literal + b"]}"
-    answer = await tenant.post("/search", content=body, headers={"Content-Type": "application/json"})
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999"])
+async def test_a_number_that_is_none_is_named(tenant: Tenant, literal: bytes) -> None:
     status = 422 if literal.endswith(b"1e999") else 400
-    problem(answer, status)
-    body = b'{"query": "a", "threshold": ' + literal + b"}"
-    problem(await tenant.post("/search", content=body, headers={"Content-Type": "application/json"}), status)
+    for place in (0, 255):
+        components = [b"1"] * 256
+        components[place] = literal
+        answer = await send_raw(tenant, b'{"embedding": [' + b", ".join(components) + b"]}")
+        problem(answer, status, f"embedding[{place}]")
+    problem(await send_raw(tenant, b'{"query": "a", "threshold": ' + literal + b"}"), status, "threshold")
+    if status == 400:
+        problem(
+            await send_raw(tenant, b'{"query": "a", "metadata": {"a": [1, ' + literal + b"]}}"), 400, "metadata.a[1]"
+        )
+        problem(await send_raw(tenant, literal), 400, "(body)")
+
+
+@pytest.mark.parametrize("literal", [b"nan", b"inf", b"0x1", b"1_0", b".5", b"+1", b"01", b"1.", b"NaN, x"])
+async def test_what_is_no_json_is_refused(tenant: Tenant, literal: bytes) -> None:
+    problem(await send_raw(tenant, b'{"embedding": [' + b"1, " * 255 + literal + b"]}"), 400)
+    problem(await send_raw(tenant, b'{"query": "a", "threshold": ' + literal + b"}"), 400)
+
+
+async def send_raw(tenant: Tenant, body: bytes) -> httpx.Response:
+    """Send a body that no JSON library would write."""
+    return await tenant.post("/search", content=body, headers={"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("literal", "why"),
+    [
+        ("1e300", r"component 255 is 1e\+300, beyond ±65504"),
+        ("-70000", "component 255 is -70000, beyond ±65504"),
+        ("65504.00000001", "beyond ±65504"),
+        ("1e38", "beyond ±65504"),
+    ],
+)
+async def test_a_component_that_is_too_large_is_told_with_its_place(tenant: Tenant, literal: str, why: str) -> None:
+    answer = await send_raw(tenant, f'{{"embedding": [{"1, " * 255}{literal}]}}'.encode())
+    assert re.search(why, problem(answer, 422, "embedding")["detail"])
+
+
+@pytest.mark.parametrize("value", [0.0, 2.0**-25, -(2.0**-25), 1e-9, 1e-45, 5e-324])
+async def test_a_vector_that_becomes_zero_is_refused_and_the_least_that_does_not_is_taken(
+    tenant: Tenant, value: float
+) -> None:
+    detail = problem(await tenant.post("/search", json={"embedding": [value] * 256}), 422, "embedding")["detail"]
+    assert "zero" in detail
+    least = [value] * 255 + [2.0**-24]
+    assert ok(await tenant.post("/search", json={"embedding": least}))["results"] == []
 
 
 async def test_nulls_stand_for_what_is_left_out(tenant: Tenant) -> None:
