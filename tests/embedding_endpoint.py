@@ -42,7 +42,8 @@ WORD = re.compile(r"\w+")
 
 BEHAVIOURS = frozenset(
     {"well", "hang", "drip", "disconnect", "garbage", "html", "shape"}
-    | {"wrong_order", "wrong_index", "wrong_count", "wrong_dimension", "nan", "zero"}
+    | {"wrong_order", "wrong_index", "wrong_count", "wrong_dimension"}
+    | {"nan", "infinity", "huge", "zero", "tiny", "empty", "long", "words"}
 )
 
 
@@ -245,8 +246,18 @@ class EmbeddingEndpoint:
         middle = len(texts) // 2
         if behaviour == "nan":
             vectors[middle, 0] = np.nan
+        elif behaviour == "infinity":
+            vectors[middle, 1] = -np.inf
+        elif behaviour == "huge":
+            vectors[middle, 2] = 70_000
         elif behaviour == "zero":
             vectors[middle] = 0
+        elif behaviour == "tiny":
+            vectors[middle] = 1e-9
+        elif behaviour == "empty":
+            vectors = vectors[:, :0]
+        elif behaviour == "long":
+            vectors = np.tile(vectors, 500)
         elif behaviour == "wrong_dimension":
             vectors = np.hstack([vectors, vectors])
         as_bytes = body.encoding_format == "base64" and self.knows_base64
@@ -255,7 +266,9 @@ class EmbeddingEndpoint:
             {"object": "embedding", "index": index, "embedding": row.tobytes() if as_bytes else row.tolist()}
             for index, row in enumerate(vectors.astype("<f4"))
         ]
-        if behaviour == "wrong_order":
+        if behaviour == "words":
+            data[middle]["embedding"] = ["0.1"] * self.dimensions
+        elif behaviour == "wrong_order":
             data.reverse()
         elif behaviour == "wrong_index":
             data[-1]["index"] = 0 if len(data) > 1 else 1

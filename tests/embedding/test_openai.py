@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from svc.database.guard import connection_held
 from svc.embedding.openai import MAX_BATCH_BYTES, OpenAIProvider
+from svc.embedding.openai_replies import AttemptFailedError, ReplyReader
 from svc.embedding.provider import create_provider
 from svc.errors import (
     ConnectionHeldError,
@@ -30,8 +31,8 @@ KEY = "sk-test-0123456789abcdef"
 TEXTS = [f"chunk {number} is about topic {number % 7}" for number in range(25)]
 
 # What an endpoint does wrong, and what the caller gets when it never does anything else.
-GARBLED = ["garbage", "html", "shape", "wrong_count", "wrong_index"]
-UNUSABLE = ["nan", "zero", "wrong_dimension"]
+GARBLED = ["garbage", "html", "shape", "wrong_count", "wrong_index", "words"]
+UNUSABLE = ["nan", "infinity", "huge", "zero", "tiny", "wrong_dimension", "empty", "long"]
 FAILING = ["408", "429", "500", "502", "503", "529", "disconnect", "hang", "drip"]
 
 
@@ -134,7 +135,16 @@ async def test_a_fault_that_stays_is_left_to_the_queue(endpoint: EmbeddingEndpoi
 
 @pytest.mark.parametrize(
     ("fault", "why"),
-    [("nan", "text 6 .*component 0 is NaN"), ("zero", "text 6 .*it is zero"), ("wrong_dimension", "text 0")],
+    [
+        ("nan", "text 6 .*component 0 is NaN"),
+        ("infinity", "text 6 .*component 1 is infinite"),
+        ("huge", "text 6 .*component 2 is 70000, beyond ±65504"),
+        ("zero", "text 6 .*it is zero"),
+        ("tiny", "text 6 .*becomes zero in half precision"),
+        ("wrong_dimension", "64 dimensions for text 4"),
+        ("empty", "0 dimensions for text 4"),
+        ("long", "16000 dimensions for text 4"),
+    ],
 )
 async def test_vectors_that_stay_unusable_are_refused_with_the_text(
     endpoint: EmbeddingEndpoint, fault: str, why: str
@@ -142,10 +152,37 @@ async def test_vectors_that_stay_unusable_are_refused_with_the_text(
     endpoint.next("well")  # the first of two batches
     endpoint.always(fault)
     async with provider_for(endpoint, embedding_batch_size=4, embedding_concurrency=1) as provider:
-        expected = why.replace("text 0", "text 4") if fault == "wrong_dimension" else why
-        with pytest.raises(EmbeddingRefusedError, match=expected):
+        with pytest.raises(EmbeddingRefusedError, match=why):
             await provider.embed(TEXTS[:8])
     assert len(endpoint.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("huge", "70000, beyond"), ("tiny", "becomes zero"), ("zero", "it is zero"), ("long", "16000 dimensions")],
+)
+async def test_numbers_in_place_of_base64_are_checked_as_well(
+    endpoint: EmbeddingEndpoint, fault: str, why: str
+) -> None:
+    endpoint.knows_base64 = False
+    endpoint.always(fault)
+    async with provider_for(endpoint, embedding_max_retries=0) as provider:
+        with pytest.raises(EmbeddingRefusedError, match=why):
+            await provider.embed(TEXTS[:8])
+
+
+def test_a_number_beyond_single_precision_is_refused_as_infinite() -> None:
+    body = b'{"data": [{"index": 0, "embedding": [0.5, 1e300]}]}'
+    with pytest.raises(AttemptFailedError, match=r"text 0 .*component 1 is infinite") as failure:
+        ReplyReader(model="m", dimensions=2, key=None).vectors(body, 1, 0)
+    assert failure.value.is_unusable
+
+
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"1e999", b"null", b'"0.5"', b"[0.5]"])
+def test_what_is_no_number_is_no_answer(literal: bytes) -> None:
+    body = b'{"data": [{"index": 0, "embedding": [0.5, ' + literal + b"]}]}"
+    with pytest.raises(AttemptFailedError, match="cannot be read"):
+        ReplyReader(model="m", dimensions=2, key=None).vectors(body, 1, 0)
 
 
 async def test_a_wrong_dimension_names_both_numbers_and_the_settings(endpoint: EmbeddingEndpoint) -> None:
