@@ -1,17 +1,13 @@
-"""The indexes of large tenants: what is planned, and that a killed build leaves nothing that the next does not mend."""
+"""The indexes of large tenants: what is planned, and that it comes to be."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-import subprocess
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -19,7 +15,6 @@ from svc.database.own_indexes import IndexBuilder, keep_indexes, plan_indexes, p
 from svc.errors import ConflictError
 from tests.conftest import Service, running_service, test_settings
 from tests.search.corpus import make_corpus, random_vectors
-from tests.server_process import CABINET, clean_environment
 
 NAME = "chunk_vectors_hnsw_" + "0" * 32
 
@@ -125,44 +120,3 @@ async def test_a_worker_can_do_it_by_itself(idle: Service) -> None:
         assert list((await indexes(idle)).values()) == [True]
     finally:
         keeper.cancel()
-
-
-async def test_a_killed_build_is_mended_by_the_next(idle: Service) -> None:
-    """`cabinet index apply`, killed in the middle of its build, and run again until it has its way."""
-    corpus = await make_corpus(idle, [np.concatenate([random_vectors(500, seed) for seed in range(12)])])
-    environment = clean_environment(DATABASE_URL=idle.url, CABINET_INDEX_MIN_ROWS="1000")
-    command = [*CABINET, "index", "apply"]
-    killed = await asyncio.create_subprocess_exec(*command, env=environment, stdout=subprocess.DEVNULL)
-    await seen_building(idle)
-    killed.send_signal(signal.SIGKILL)
-    await killed.wait()
-    await interrupt_build(idle)
-    name = f"chunk_vectors_hnsw_{UUID(corpus.tenant.id).hex}"
-    assert await indexes(idle) == {name: False}, "a build that did not end leaves an invalid index"
-    again = await asyncio.create_subprocess_exec(*command, env=environment, stdout=subprocess.DEVNULL)
-    assert await again.wait() == 0
-    assert await indexes(idle) == {name: True}
-    assert await planned_steps(idle.services.database, 1000) == []
-    found = await idle.call("POST", "/search", corpus.tenant.key, json={"embedding": [1.0] * 256})
-    assert found.status_code == 200
-
-
-async def seen_building(service: Service) -> None:
-    """Wait until the server says that it builds an index."""
-    for _ in range(1000):
-        if await service.services.database.one("indexes/progress"):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("no build was seen")
-
-
-async def interrupt_build(service: Service) -> None:
-    """End the session that goes on building for the killed client, as a restart of the server would."""
-    connection = await asyncpg.connect(service.url)
-    await connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cabinet index'"
-    )
-    deadline = time.monotonic() + 10
-    while await connection.fetchval("select count(*) from pg_stat_activity where application_name = 'cabinet index'"):
-        assert time.monotonic() < deadline
-    await connection.close()
