@@ -132,6 +132,7 @@ class CabinetStore(Store):
         numbers = {vector.tobytes(): number for vector, number in zip(rounded, tenant.numbers, strict=True)}
         async with benchmark_connection(self._url, self._settings) as connection:
             rows = await connection.fetch((_SQL / "tenant_vectors.sql").read_text(), self._tenants[tenant.name].user_id)
+        assert len(rows) == len(numbers), f"{tenant.name} has {len(rows)} vectors, not {len(numbers)}"
         for row in rows:
             vector = row["embedding"].to_numpy().astype(np.float16)
             self._numbers[row["chunk_id"]] = numbers[vector.tobytes()]

@@ -22,7 +22,7 @@ from bench.stores import Advance, Answer, Query, Store, Tenant
 
 _SQL = Path(__file__).parents[1] / "sql" / "peers"
 _PROGRAM = Path(__file__).with_name("langchain_process.py")
-PYTHON = Path(".venv-peers-langchain/bin/python")
+PYTHON = Path(__file__).parents[2] / ".venv-peers-langchain" / "bin" / "python"
 # A plan or an answer is one line.
 _LINE_BYTES = 2**24
 
