@@ -2,7 +2,7 @@
 
     make bench-peers                                   100,000 rows of 1,536 dimensions
     make bench-peers ARGS="--rows 20000 --rounds 50"
-    make bench-peers ARGS=--short                      9,000 rows of 256 dimensions, under two minutes
+    make bench-peers ARGS=--short                      5,500 rows of 256 dimensions, under two minutes
 
 Every store holds the same tenants with the same vectors and texts, and gives back the ten nearest of one tenant with
 their texts and documents. What is timed goes from the query's vector in Python to the numbers of the rows found.
@@ -67,7 +67,7 @@ from bench.timing import Times, interleaved
 from svc.calibration.synthetic import synthetic_vectors
 
 SIZES = (100, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000)
-SHORT_SIZES = (100, 1_000, 2_500, 5_000)
+SHORT_SIZES = (100, 1_000, 4_000)
 FILLER_ROWS = 100
 PEERS = ("chroma", "lancedb", "langchain")
 WANTED = 5.0
@@ -119,7 +119,7 @@ class Measured:
 @click.option("--limit-s", default=20.0, show_default=True, help="Seconds after which a setting has had its rounds.")
 @click.option("--memory-mb", default=MEMORY_MB, show_default=True, help="shared_buffers of the PostgreSQL server.")
 @click.option("--peers", default=",".join(PEERS), show_default=True, help="Whom to compare with.")
-@click.option("--short", is_flag=True, help="9,000 rows of 256 dimensions, under two minutes.")
+@click.option("--short", is_flag=True, help="5,500 rows of 256 dimensions, under two minutes.")
 @click.option("--output", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True)
 def main(
     *, rows: int, dimensions: int, sizes: str, rounds: int, clients: int, load_s: float, limit_s: float,
@@ -128,7 +128,7 @@ def main(
     """Read the flags and run."""
     wanted = [int(size) for size in sizes.split(",")]
     if short:
-        rows, dimensions, wanted, rounds, load_s, limit_s, memory_mb = 9_000, 256, list(SHORT_SIZES), 20, 0.3, 2.0, 256
+        rows, dimensions, wanted, rounds, load_s, limit_s, memory_mb = 5_500, 256, list(SHORT_SIZES), 20, 0.3, 2.0, 256
     chosen = [peer for peer in peers.split(",") if peer]
     if unknown := set(chosen) - set(PEERS):
         raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(PEERS)}", param_hint="--peers")
