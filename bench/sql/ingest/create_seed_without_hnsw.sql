@@ -1,0 +1,1 @@
+create database seed_without_hnsw template seed_stack;
