@@ -1,0 +1,1 @@
+create database at_first_size template cabinet;

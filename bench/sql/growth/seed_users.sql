@@ -1,0 +1,10 @@
+insert into seed.users (id, email, name, plan, created_at, updated_at)
+select
+    u.id,
+    u.email,
+    u.name,
+    u.plan,
+    u.created_at at time zone 'UTC' as created_at,
+    u.updated_at at time zone 'UTC' as updated_at
+from users as u
+where u.id = any($1::uuid[]);
