@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +20,9 @@ DEFAULT_FOLDER = Path("bench/results")
 # A vector in a plan is thousands of characters that nobody reads.
 _VECTOR = re.compile(r"'[\[\d][\d\-+.,e\]]{60,}'")
 console = Console()
+if not console.is_terminal:
+    # A log has no edge at which a table would have to be squeezed.
+    console.width = 160
 
 
 class Report:
@@ -109,6 +113,6 @@ def plot_bars(file: Path, title: str, y_label: str, groups: Mapping[str, Mapping
     _save(figure, file)
 
 
-def _save(figure: plt.Figure, file: Path) -> None:
+def _save(figure: Figure, file: Path) -> None:
     figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
     plt.close(figure)
