@@ -20,6 +20,7 @@ from bench.seed_stack.models import Base, use_dimensions
 from svc.auth import generate_key
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
+from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.database.queries import Database
 
 SQL = Path(__file__).parent / "sql"
@@ -70,6 +71,17 @@ async def store_rows(
     # In half precision, as Cabinet stores and compares, so that both stacks compare the same numbers.
     queries = synthetic_vectors(100, dimensions, 999_999).astype(np.float16).astype(np.float32)
     return Rows(readers, made, conversations[0], queries)
+
+
+async def index_last_tenant(database: Database, url: str, rows: Rows) -> None:
+    """Give the last tenant an index of their own, as `cabinet index apply` gives it to large ones."""
+    builder = await IndexBuilder.open(url, database.statements)
+    try:
+        for step in await planned_steps(database, min_rows=1):
+            if step.user_id == rows.tenants[-1].user_id:
+                await builder.apply(step)
+    finally:
+        await builder.close()
 
 
 async def _create_reader(database: Database, number: int) -> Reader:
