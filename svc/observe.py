@@ -9,7 +9,9 @@ import logging
 import re
 import secrets
 import time
+from functools import cache
 
+from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
@@ -126,8 +128,9 @@ class _Observation:
         route = _route_template(self.scope)
         # A client may send any word as the method; the metric must not have one series a word.
         method = self.scope["method"] if self.scope["method"] in _METHODS else "(other)"
-        metrics.requests_total.labels(method, route, str(self.status)).inc()
-        metrics.request_seconds.labels(method, route).observe(seconds)
+        answered, timer = _request_metrics(method, route, self.status)
+        answered.inc()
+        timer.observe(seconds)
         if self.statistics.count > MAX_STATEMENTS:
             logger.warning(
                 "%s %s ran %d statements, more than %d: %s",
@@ -147,6 +150,12 @@ class _Observation:
             self.statistics.count,
             self.request_id,
         )
+
+
+@cache
+def _request_metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The metrics of one kind of request: looking them up by their labels costs more than what they note."""
+    return metrics.requests_total.labels(method, route, str(status)), metrics.request_seconds.labels(method, route)
 
 
 def _request_id(scope: Scope) -> str:

@@ -84,6 +84,11 @@ class Statement:
         return "\n".join(line for line in self.text.splitlines() if not line.startswith("--")).strip()
 
     @cached_property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The names of the parameters, in the order of `$1, $2, …`."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @cached_property
     def copy_target(self) -> tuple[str, list[str]]:
         """Table and columns of a `:copy` statement."""
         match = _COPY.match(self.body)
