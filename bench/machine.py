@@ -17,7 +17,8 @@ async def describe_machine(connection: Any) -> str:
     memory_gb = psutil.virtual_memory().total / 2**30
     return (
         f"{_processor()}, {os.cpu_count()} cores, {memory_gb:.0f} GB; PostgreSQL {server['version']}, "
-        f"pgvector {server['pgvector']}, shared_buffers {server['shared_buffers']}; Python {platform.python_version()}, "
+        f"pgvector {server['pgvector']}, shared_buffers {server['shared_buffers']}, "
+        f"huge pages {server['huge_pages']}; Python {platform.python_version()}, "
         f"asyncpg {version('asyncpg')}"
     )
 

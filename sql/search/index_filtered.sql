@@ -51,14 +51,14 @@ by_index as materialized (
     select
         v.chunk_id,
         v.document_id,
-        v.embedding <=> $2::halfvec as distance
+        0 + (v.embedding <=> $2::halfvec) as distance
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
         and (select e.chunks from extent as e) >= $5::int
         and (v.document_id in (select a.id from allowed as a)) is true
     order by v.embedding <=> $2::halfvec
-    limit $12::int
+    limit 2 * $12::int
 ),
 
 candidates as materialized (

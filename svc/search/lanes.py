@@ -95,7 +95,8 @@ async def run_search(database: Database, search: Search, size: TenantSize, exact
         return await _own_index_filtered(database, search, size)
     rows = await _own_index(database, search)
     if len(rows) < search.limit:
-        logger.warning("the tenant's index gave %d of %d rows, the bits lane answers", len(rows), search.limit)
+        if len(rows) < size.vector_count:
+            logger.warning("the tenant's index gave %d of %d rows, the bits lane answers", len(rows), search.limit)
         return Found(await _bits(database, search), "bits")
     return Found([row for row in rows if _is_similar(row, search.threshold)], "index")
 

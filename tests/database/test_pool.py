@@ -121,7 +121,7 @@ async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, o
 
 async def test_every_connection_carries_the_settings_that_a_search_needs(plant: Plant) -> None:
     wanted = {
-        "application_name": "cabinet", "plan_cache_mode": "force_custom_plan", "hnsw.iterative_scan": "strict_order",
+        "application_name": "cabinet", "plan_cache_mode": "force_custom_plan", "hnsw.iterative_scan": "relaxed_order",
         "jit": "off", "TimeZone": "UTC", "idle_in_transaction_session_timeout": "1min",
     }  # fmt: skip
     planted = plant(
