@@ -54,6 +54,15 @@ format: $(VENV)/.installed-dev ## Put Python and SQL into the project's style
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix --disable-progress-bar sql migrations
 
+# Short versions; `python -m bench.search --help` and so on for the full ones.
+.PHONY: bench
+bench: $(VENV)/.installed-dev ## Run every benchmark in its short version, some ten minutes; results in bench/results/
+	$(BIN)/python -m bench.search --short
+	$(BIN)/python -m bench.growth --short
+	$(BIN)/python -m bench.ingest --short
+	$(BIN)/python -m bench.http --short
+	$(MAKE) bench-peers ARGS=--short
+
 .PHONY: bench-peers
 bench-peers: $(PEERS)/.installed $(PEERS)-langchain/.installed ## Measure Cabinet against Chroma, LanceDB and langchain-postgres; ARGS=--short
 	$(PEERS)/bin/python -m bench.peers $(ARGS)

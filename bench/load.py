@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from bench.timing import percentile
+from svc.calibration.timing import percentile
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"

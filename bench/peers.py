@@ -63,8 +63,8 @@ from bench.stores.cabinet_store import HTTP, STATEMENT, CabinetStore, cabinet_st
 from bench.stores.chroma_store import chroma_store
 from bench.stores.lance_store import lance_store
 from bench.stores.langchain_store import PYTHON, langchain_store
-from bench.timing import Times, interleaved
 from svc.calibration.synthetic import synthetic_vectors
+from svc.calibration.timing import Times, interleaved
 
 SIZES = (100, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000)
 SHORT_SIZES = (100, 1_000, 4_000)

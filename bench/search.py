@@ -26,20 +26,23 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from pgvector.asyncpg import register_vector
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from bench.machine import describe_machine
-from bench.report import DEFAULT_FOLDER, Report, console, plot_lines
+from bench.plans import explain
+from bench.progress import quiet_progress, step
+from bench.report import DEFAULT_FOLDER, Report, plot_lines
 from bench.servers import MEMORY_MB, benchmark_database, benchmark_server, benchmark_settings
 from bench.texts import RealVectors, passage_vectors, scifact_vectors
-from bench.timing import Times, interleaved
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
+from svc.calibration.timing import Times, interleaved
 from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.database.queries import Database
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
 from svc.settings import Settings
+from svc.signatures import signatures
 
 SQL = Path(__file__).parent / "sql"
 SIZES = (100, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 200_000)
@@ -80,21 +83,21 @@ class Plain:
 @click.option("--plain/--no-plain", default=True, help="Measure plain pgvector too (its index takes the longest).")
 @click.option("--memory-mb", default=2 * MEMORY_MB, show_default=True, help="shared_buffers of the server.")
 @click.option("--short", is_flag=True, help="10,000 rows of 256 dimensions, under a minute.")
-@click.option("--output", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True)
+@click.option("--folder", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True)
 def main(
     *, dimensions: int, rows: int, sizes: str, rounds: int, scifact: Path | None, texts: Path | None, plain: bool,
-    memory_mb: int, short: bool, output: Path,
+    memory_mb: int, short: bool, folder: Path,
 ) -> None:  # fmt: skip
     """Read the flags and run."""
     wanted = [int(size) for size in sizes.split(",")]
     if short:
         dimensions, rows, wanted, rounds, memory_mb = 256, 10_000, list(SHORT_SIZES), 20, 256
-    asyncio.run(_run(dimensions, rows, wanted, rounds, scifact, texts, plain, memory_mb, output))
+    asyncio.run(_run(dimensions, rows, wanted, rounds, scifact, texts, plain, memory_mb, folder))
 
 
 async def _run(
     dimensions: int, rows: int, sizes: list[int], rounds: int, scifact: Path | None, texts: Path | None, plain: bool,
-    memory_mb: int, output: Path,
+    memory_mb: int, folder: Path,
 ) -> None:  # fmt: skip
     material = await _material(dimensions, scifact, texts)
     if scifact or texts:
@@ -103,9 +106,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(benchmark_server(memory_mb=memory_mb))
         database = await stack.enter_async_context(benchmark_database(url, settings))
-        progress = stack.enter_context(
-            Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console)
-        )
+        progress = stack.enter_context(quiet_progress())
         tenants = await _load(database, material, sizes, rows, progress)
         await _build_indexes(database, url, settings, progress)
         connections = await _plain(stack, url, material.dimensions, progress) if plain else None
@@ -113,7 +114,7 @@ async def _run(
             await connection.execute("vacuum analyze")
             machine = await describe_machine(connection)
         name = f"search-{'scifact' if scifact else 'texts' if texts else material.dimensions}"
-        measured = _Measurement(database, settings, material, connections, rounds, output, name, machine)
+        measured = _Measurement(database, settings, material, connections, rounds, folder, name, machine)
         await measured.run(tenants, rows, progress)
 
 
@@ -145,7 +146,7 @@ async def _load(
 ) -> list[MadeUpTenant]:
     """The tenants that are measured, each among eight others, so that their rows lie scattered as they do in life."""
     bar = progress.add_task("loading", total=rows)
-    advance = partial(progress.advance, bar)
+    advance = partial(step, progress, bar)
     tenants = []
     filler = max(0, rows - sum(sizes)) // FILLERS
     for number, size in enumerate(sizes):
@@ -159,11 +160,11 @@ async def _load(
 async def _build_indexes(database: Database, url: str, settings: Settings, progress: Progress) -> None:
     builder = await IndexBuilder.open(url, database.statements)
     try:
-        steps = await planned_steps(database, settings.index_min_rows)
+        steps = await planned_steps(database, settings.index_min_rows, settings.index_max_count)
         bar = progress.add_task("tenants' own indexes", total=len(steps))
-        for step in steps:
-            await builder.apply(step)
-            progress.advance(bar)
+        for change in steps:
+            await builder.apply(change)
+            step(progress, bar)
     finally:
         await builder.close()
 
@@ -178,7 +179,7 @@ async def _plain(stack: AsyncExitStack, url: str, dimensions: int, progress: Pro
         opened.append(connection)
     for name in ("plain_tables", "plain_rows", "plain_indexes"):
         await opened[0].execute((SQL / f"{name}.sql").read_text().replace(":dimensions", str(dimensions)))
-        progress.advance(bar)
+        step(progress, bar)
     return Plain(*opened)
 
 
@@ -187,14 +188,14 @@ class _Measurement:
 
     def __init__(
         self, database: Database, settings: Settings, material: Material, plain: Plain | None, rounds: int,
-        output: Path, name: str, machine: str,
+        folder: Path, name: str, machine: str,
     ) -> None:  # fmt: skip
         self._database = database
         self._settings = settings
         self._material = material
         self._plain = plain
         self._rounds = rounds
-        self._output = output
+        self._folder = folder
         self._name = name
         self._machine = machine
         self._index_min_rows = settings.index_min_rows
@@ -203,9 +204,9 @@ class _Measurement:
         """Measure every tenant, without and with filters, and write it down."""
         title = f"{self._material.source}, {self._material.dimensions} dimensions, {rows:,} rows in the table"
         columns = ("tenant", "variant", "p50 ms", "p95 ms", "recall@10", "recall@100", "rounds", "lane")
-        report = Report(self._name, self._output, columns, self._machine)
+        report = Report(self._name, self._folder, columns, self._machine)
         filtered = Report(
-            f"{self._name}-filters", self._output,
+            f"{self._name}-filters", self._folder,
             ("tenant", "keeps 1 in", "p50 ms", "p95 ms", "recall@10", "exact p50 ms", "lane"), self._machine,
         )  # fmt: skip
         bar = progress.add_task("measuring", total=len(tenants))
@@ -222,12 +223,12 @@ class _Measurement:
                 lines.setdefault(variant, []).append((tenant.size, measured.p50))
             await self._write_plans(report, tenant)
             await self._measure_filters(filtered, tenant)
-            progress.advance(bar)
+            step(progress, bar)
         progress.stop()
         report.write(title)
         filtered.write(f"Filters on {title}")
         plot_lines(
-            self._output / f"{self._name}.svg", f"One search, ten results: {title}", "vectors of the tenant",
+            self._folder / f"{self._name}.svg", f"One search, ten results: {title}", "vectors of the tenant",
             "p50, milliseconds in the database", lines, bound=1.5,
         )  # fmt: skip
 
@@ -321,19 +322,16 @@ class _Measurement:
         query = self._search(tenant, 0)
         for name, arguments in self._plan_arguments(tenant, query).items():
             async with self._database.pool.connection() as connection:
-                text = f"explain (analyze, buffers) {self._database.statements[name].text}"
-                rows = await connection.fetch(text, *arguments)
-            report.write_plan(f"{tenant.size}.{name.split('/')[1]}", "\n".join(row[0] for row in rows))
+                plan = await explain(connection, self._database.statements[name].text, arguments)
+            report.write_plan(f"{tenant.size}.{name.split('/')[1]}", plan)
         if self._plain is None:
             return
         for name in ("plain_search", "seed_search"):
-            text = f"explain (analyze, buffers) {(SQL / f'{name}.sql').read_text()}"
-            rows = await self._plain.off.fetch(text, tenant.user_id, query.embedding, NEAREST)
-            report.write_plan(f"{tenant.size}.{name}", "\n".join(row[0] for row in rows))
+            arguments = (tenant.user_id, query.embedding, NEAREST)
+            plan = await explain(self._plain.off, (SQL / f"{name}.sql").read_text(), arguments)
+            report.write_plan(f"{tenant.size}.{name}", plan)
 
     def _plan_arguments(self, tenant: MadeUpTenant, query: Search) -> dict[str, tuple[Any, ...]]:
-        from svc.signatures import signatures  # noqa: PLC0415
-
         none = (None,) * 5
         signature = signatures(query.embedding[np.newaxis])[0]
         arguments: dict[str, tuple[Any, ...]] = {

@@ -48,9 +48,12 @@ class SizeTimes:
 
 @dataclass(frozen=True)
 class Crossover:
-    """Settings that a measurement suggests: `CABINET_EXACT_MAX_ROWS` and `CABINET_INDEX_MIN_ROWS`."""
+    """Settings that a measurement suggests: `CABINET_EXACT_MAX_ROWS` and `CABINET_INDEX_MIN_ROWS`.
 
-    exact_max_rows: int
+    None where the lane with the larger sizes was not faster at any size that was measured.
+    """
+
+    exact_max_rows: int | None
     index_min_rows: int | None
 
 
@@ -80,22 +83,22 @@ async def measure_sizes(
 
 def suggest(measured: Sequence[SizeTimes]) -> Crossover:
     """The largest size at which the exact lane is the fastest, and the least from which the index clearly is."""
-    exact = _crossing(measured, lambda times: times.exact.p50_ms / times.bits.p50_ms, 1.0)
-    index = _crossing(measured, lambda times: _CLEARLY * times.bits.p50_ms / times.index.p50_ms, 1.0)
-    return Crossover(0 if exact is None else exact, index)
+    exact = _crossing(measured, lambda times: times.exact.p50_ms / times.bits.p50_ms)
+    index = _crossing(measured, lambda times: _CLEARLY * times.bits.p50_ms / times.index.p50_ms)
+    return Crossover(exact, None if index is None else max(index, measured[0].size))
 
 
-def _crossing(measured: Sequence[SizeTimes], ratio: Callable[[SizeTimes], float], bound: float) -> int | None:
-    """The size from which on the ratio stays above the bound, between two measured sizes by a straight line on
-    logarithmic axes; the smallest size when it always is, None when it is not even at the largest."""
-    above = [ratio(times) > bound for times in measured]
+def _crossing(measured: Sequence[SizeTimes], ratio: Callable[[SizeTimes], float]) -> int | None:
+    """The size from which on the ratio stays above 1, between two measured sizes by a straight line on logarithmic
+    axes; 0 when it is above at all of them, None when it is not even at the largest."""
+    above = [ratio(times) > 1 for times in measured]
     if not above[-1]:
         return None
     first = len(above) - next((i for i, is_above in enumerate(reversed(above)) if not is_above), len(above))
     if first == 0:
-        return measured[0].size
+        return 0
     low, high = measured[first - 1], measured[first]
-    share = np.log(bound / ratio(low)) / np.log(ratio(high) / ratio(low))
+    share = -np.log(ratio(low)) / np.log(ratio(high) / ratio(low))
     return int(np.exp(np.log(low.size) + share * np.log(high.size / low.size)))
 
 

@@ -112,10 +112,12 @@ def _milliseconds(times: LaneTimes) -> str:
 
 
 def _advice(crossover: Crossover, settings: Settings) -> list[str]:
-    index = crossover.index_min_rows
+    exact, index = crossover.exact_max_rows, crossover.index_min_rows
     return [
-        f"CABINET_EXACT_MAX_ROWS={crossover.exact_max_rows}   (in force: {settings.exact_rows})",
+        f"CABINET_EXACT_MAX_ROWS={exact}   (in force: {settings.exact_rows})"
+        if exact is not None
+        else "The exact lane was the fastest at all of these sizes: CABINET_EXACT_MAX_ROWS belongs above them.",
         f"CABINET_INDEX_MIN_ROWS={index}   (in force: {settings.index_min_rows})"
         if index is not None
-        else "An index was not clearly faster at any of these sizes: leave CABINET_INDEX_MIN_ROWS above them.",
+        else "An index was not clearly faster at any of these sizes: CABINET_INDEX_MIN_ROWS belongs above them.",
     ]
