@@ -127,7 +127,7 @@ async def _measure_documents(options: DocumentOptions, memory_mb: int, folder: P
     report.write(
         f"{options.documents} text files of about {options.chunks} chunks of {options.chunk_tokens} tokens, from the "
         f"first upload until all are ready; {options.workers} at once; stages: milliseconds for 1,000 chunks, summed "
-        f"over the documents; endpoint: {options.dimensions} dimensions"
+        f"over the documents, waiting for one of the two parsers included; endpoint: {options.dimensions} dimensions"
     )
     for what, plan in ingested.plans.items():
         report.write_plan(what, plan)
