@@ -19,6 +19,7 @@ _KINDS = {
 }
 _QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 _MOST_ROWS = 10_000
+_MOST_TIMES = 10
 # They gather any number of rows into one value.
 _COLLECTING = {
     "array_agg", "json_agg", "json_agg_strict", "json_arrayagg", "json_object_agg", "json_objectagg", "jsonb_agg",
@@ -113,14 +114,21 @@ def limit_faults(statement: Statement, node: Any) -> Found:
 
 
 def _count_faults(statement: Statement, node: Any) -> Found:
-    value = uncast(node)
+    value = uncast(_without_factor(node))
     if isinstance(value, ast.ParamRef):
         if value.number > len(statement.parameters) or statement.parameters[value.number - 1].type != "int4":
             yield location_of(node), "the parameter of a LIMIT is an int"
     elif not isinstance(value, ast.A_Const) or not isinstance(value.val, ast.Integer):
-        yield location_of(node), "a LIMIT is a parameter or a number"
+        yield location_of(node), "a LIMIT is a parameter, a number, or a number times a parameter"
     elif value.val.ival > _MOST_ROWS:
         yield location_of(node), f"a LIMIT of over {_MOST_ROWS} rows is none"
+
+
+def _without_factor(node: Any) -> Any:
+    """The parameter of `2 * $1`; anything else as it is."""
+    is_product = isinstance(node, ast.A_Expr) and [name.sval for name in node.name] == ["*"]
+    factor = node.lexpr.val if is_product and isinstance(node.lexpr, ast.A_Const) else None
+    return node.rexpr if isinstance(factor, ast.Integer) and 1 <= factor.ival <= _MOST_TIMES else node
 
 
 def _gathering_faults(node: Any) -> Found:
