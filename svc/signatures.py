@@ -40,8 +40,19 @@ def signatures(vectors: NDArray[np.floating]) -> Sequence[bytes]:
     if dimensions >= _ENOUGH_DIMENSIONS:
         projected = vectors[:, : signature_bits(dimensions)]
     else:
-        projected = np.asarray(vectors, dtype=np.float32) @ _directions(dimensions)
-    return [row.tobytes() for row in np.packbits(projected > 0, axis=1)]
+        projected = _project(np.asarray(vectors, dtype=np.float32), _directions(dimensions))
+    # Half floats are compared in software, 7 µs for 1,536 of them; as integers they have the same sign, in 0.2 µs.
+    signs = projected.view(np.int16) if projected.dtype == np.float16 else projected
+    return [row.tobytes() for row in np.packbits(signs > 0, axis=1)]
+
+
+def _project(vectors: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    if len(vectors) > 1:
+        return vectors @ directions
+    # The query of a search: 0.1 ms on one core. BLAS would share it out to threads, which on busy cores wait for each
+    # other: up to 19 ms.
+    projected: NDArray[np.float32] = np.einsum("cd,db->cb", vectors, directions)
+    return projected
 
 
 @cache
