@@ -110,14 +110,14 @@ Cells = dict[tuple[str, str, int], Cell]
 @click.option("--tenants", type=click.IntRange(2), default=5, show_default=True, help="Tenants, all of one size.")
 @click.option("--size", type=int, default=10_000, show_default=True, help="Vectors of each tenant.")
 @click.option("--dimensions", type=int, default=1536, show_default=True)
-@click.option("--rounds", type=int, default=7, show_default=True, help="Rounds of which the medians are shown.")
+@click.option("--rounds", type=int, default=5, show_default=True, help="Rounds of which the medians are shown.")
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="For each variant in each round.")
 @click.option("--clients", type=int, multiple=True, default=(1, 8), show_default=True, help="May be given repeatedly.")
 @click.option("--postgres", type=click.Choice(["16", "18"]), default="18", show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 def main(short: bool, **options: Any) -> None:
     if short:
-        options |= {"tenants": 2, "size": 5000, "dimensions": 384, "rounds": 3, "seconds": 0.4}
+        options |= {"tenants": 2, "size": 5000, "dimensions": 384, "rounds": 2, "seconds": 0.4}
     run(compare(Options(**options)))
 
 
@@ -185,7 +185,7 @@ async def check_answers(stacks: Stacks, rows: Rows, asked: list[Question]) -> No
 
 
 async def measure(stacks: Stacks, asked: list[Question], options: Options, progress: Progress) -> Cells:
-    """All variants in turn, round after round, after a round that does not count."""
+    """All variants in turn, round after round, after a round of the services that does not count."""
     variants = [
         (question, name, clients)
         for question in asked
@@ -193,15 +193,17 @@ async def measure(stacks: Stacks, asked: list[Question], options: Options, progr
         for name in (*question.requests, PGBENCH)
     ]
     cells: Cells = {(question.name, name, clients): Cell() for question, name, clients in variants}
-    task = progress.add_task("measuring", total=len(variants) * (options.rounds + 1))
-    for number in range(options.rounds + 1):
+    for question, name, clients in variants:
+        if name != PGBENCH:
+            await _measure_service(Cell(), stacks, question, name, clients, min(options.seconds, 0.3))
+    task = progress.add_task("measuring", total=len(variants) * options.rounds)
+    for _ in range(options.rounds):
         for question, name, clients in variants:
-            cell = cells[question.name, name, clients] if number else Cell()
-            seconds = options.seconds if number else min(options.seconds, 0.3)
+            cell = cells[question.name, name, clients]
             if name == PGBENCH:
-                await _measure_pgbench(cell, stacks, question, clients, seconds, options)
+                await _measure_pgbench(cell, stacks, question, clients, options)
             else:
-                await _measure_service(cell, stacks, question, name, clients, seconds)
+                await _measure_service(cell, stacks, question, name, clients, options.seconds)
             step(progress, task)
     return cells
 
@@ -221,16 +223,14 @@ async def _measure_service(
     cell.p95_ms.append(load.p95_ms)
 
 
-async def _measure_pgbench(
-    cell: Cell, stacks: Stacks, question: Question, clients: int, seconds: float, options: Options
-) -> None:
+async def _measure_pgbench(cell: Cell, stacks: Stacks, question: Question, clients: int, options: Options) -> None:
     rate = await run_pgbench(
         pgbench_path(options.postgres),
         stacks.database_url,
         stacks.statements[question.statement],
         question.arguments,
         clients,
-        seconds,
+        options.seconds,
         session_settings(stacks.settings),
     )
     cell.rate.append(rate)
