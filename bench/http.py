@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -237,17 +237,20 @@ async def _measure_pgbench(cell: Cell, stacks: Stacks, question: Question, clien
 
 
 def _processor_s(process: psutil.Process) -> float:
-    """Seconds of the processor that a process and those below it have used so far, ended ones included."""
-    total = 0.0
-    # This process's children are measured by themselves.
-    family = [process] if process.pid == os.getpid() else [process, *process.children()]
-    for member in family:
-        times = member.cpu_times()
-        total += times.user + times.system
-    if len(family) > 1 or process.pid != os.getpid():
-        times = process.cpu_times()
-        total += times.children_user + times.children_system
-    return total
+    """Seconds of the processor that a process and those below it have used so far, ended ones included.
+
+    Of this process without those below: the services are below it, and measured by themselves.
+    """
+    times = process.cpu_times()
+    total = float(times.user + times.system)
+    if process.pid == os.getpid():
+        return total
+    for child in process.children():
+        # A connection may be closed at any moment.
+        with suppress(psutil.NoSuchProcess):
+            used = child.cpu_times()
+            total += used.user + used.system
+    return total + float(times.children_user + times.children_system)
 
 
 async def write(stacks: Stacks, rows: Rows, asked: list[Question], cells: Cells, options: Options) -> None:
