@@ -1,24 +1,33 @@
 -- search/index :many
--- The chunks of one large tenant most similar to a query by cosine, through the tenant's own HNSW index. The
--- scan goes on until enough rows are found (hnsw.iterative_scan, pinned on every connection): twice as many
--- as are asked for, since they come nearly in order, by normalised vectors in half precision. Adding 0 to the
--- distance makes the last sort put that right, which the planner would else take for done. The plan must be a
--- custom one (plan_cache_mode, pinned too): only with the tenant's id in it can it use the partial index.
--- $1 user_id   uuid     the tenant
--- $2 embedding halfvec  of the query
--- $3 max_rows  int      1..100
+-- The chunks of one large tenant most similar to a query by cosine, through the tenant's own HNSW index of
+-- signatures; the nearest are compared exactly. The scan goes on until there are enough (hnsw.iterative_scan,
+-- pinned on every connection). The plan must be a custom one (plan_cache_mode, pinned too): only with the
+-- tenant's id in it can it use the partial index.
+-- $1 user_id    uuid     the tenant
+-- $2 embedding  halfvec  of the query
+-- $3 signature  varbit   of the query
+-- $4 candidates int      vectors that are compared exactly
+-- $5 max_rows   int      1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
--- index: chunks_pkey, documents_pkey
-with nearest as materialized (
+-- index: chunk_vectors_pkey, chunks_pkey, documents_pkey
+with candidates as materialized (
+    select v.chunk_id
+    from chunk_vectors as v
+    where v.user_id = $1::uuid
+    order by v.signature <~> $3::varbit
+    limit $4::int
+),
+
+nearest as (
     select
         v.chunk_id,
         v.document_id,
         0 + (v.embedding <=> $2::halfvec) as distance
-    from chunk_vectors as v
-    where v.user_id = $1::uuid
-    order by v.embedding <=> $2::halfvec
-    limit 2 * $3::int
+    from candidates as n
+    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
+    order by distance, v.chunk_id
+    limit $5::int
 )
 
 select
@@ -34,4 +43,4 @@ from nearest as n
 inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
 order by n.distance, n.chunk_id
-limit $3::int;
+limit $5::int;

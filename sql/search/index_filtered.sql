@@ -1,13 +1,13 @@
 -- search/index_filtered :many
 -- The chunks of one large tenant most similar to a query by cosine, among those that filters leave. Where
--- they leave many, through the tenant's own HNSW index, whose scan goes on past the rows that the filters
--- refuse. Where they leave few, or the index gave too few, by the signatures of just those documents. `is
--- true` keeps the documents a hashed subplan, which the index's order survives; as a join it would not. A
--- branch that is not taken is not run.
+-- they leave many, the candidates come through the tenant's own HNSW index, whose scan goes on past the rows
+-- that the filters refuse. Where they leave few, or the index gave too few, they come from the signatures of
+-- just those documents. `is true` keeps the documents a hashed subplan, which the index's order survives; as
+-- a join it would not. A branch that is not taken is not run.
 -- $1 user_id         uuid         the tenant
 -- $2 embedding       halfvec      of the query
 -- $3 signature       varbit       of the query
--- $4 candidates      int          vectors that are compared exactly, where signatures are
+-- $4 candidates      int          vectors that are compared exactly
 -- $5 index_min_rows  int          chunks that the filters must leave for the index to be worth it
 -- $6 threshold       float8       least similarity; null: any
 -- $7 document_ids    uuid[]       null: all documents
@@ -48,20 +48,17 @@ extent as materialized (
 ),
 
 by_index as materialized (
-    select
-        v.chunk_id,
-        v.document_id,
-        0 + (v.embedding <=> $2::halfvec) as distance
+    select v.chunk_id
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
         and (select e.chunks from extent as e) >= $5::int
         and (v.document_id in (select a.id from allowed as a)) is true
-    order by v.embedding <=> $2::halfvec
-    limit 2 * $12::int
+    order by v.signature <~> $3::varbit
+    limit $4::int
 ),
 
-candidates as materialized (
+by_scan as materialized (
     select v.chunk_id
     from chunk_vectors as v
     where
@@ -73,32 +70,29 @@ candidates as materialized (
     limit $4::int
 ),
 
-by_signature as materialized (
+candidates as (
     select
-        v.chunk_id,
-        v.document_id,
-        0 + (v.embedding <=> $2::halfvec) as distance
-    from candidates as n
-    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
-    order by distance, v.chunk_id
-    limit $12::int
+        s.chunk_id,
+        'bits' as lane
+    from by_scan as s
+    union all
+    select
+        i.chunk_id,
+        'index' as lane
+    from by_index as i
+    where not exists (select s.chunk_id from by_scan as s)
 ),
 
 nearest as (
     select
-        s.chunk_id,
-        s.document_id,
-        s.distance,
-        'bits' as lane
-    from by_signature as s
-    union all
-    select
-        i.chunk_id,
-        i.document_id,
-        i.distance,
-        'index' as lane
-    from by_index as i
-    where not exists (select s.chunk_id from by_signature as s)
+        v.chunk_id,
+        v.document_id,
+        0 + (v.embedding <=> $2::halfvec) as distance,
+        n.lane
+    from candidates as n
+    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
+    order by distance, v.chunk_id
+    limit $12::int
 )
 
 select

@@ -42,9 +42,13 @@ async def interleaved(
     *,
     warm_up: int = 3,
     limit_s: float = 60.0,
+    settles: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, Times]:
     """Time variants in turn, A B C A B C …, after `warm_up` rounds that do not count.
+
+    With `settles` a variant runs once, uncounted, with the work of another round before each time that counts: what the
+    one before it has pushed out of the processor's caches is not held against it.
 
     A variant that has used up `limit_s` seconds takes part in no further round, but has at least three. Round `i`
     gets the number `i`, warm-up rounds included, so that every variant meets the same work.
@@ -55,6 +59,8 @@ async def interleaved(
             kept = times[name]
             if len(kept.milliseconds) >= 3 and sum(kept.milliseconds) > limit_s * 1000:
                 continue
+            if settles:
+                await variant((number + 1) % rounds)
             started = time.perf_counter()
             result = await variant(number % rounds)
             elapsed_ms = (time.perf_counter() - started) * 1000

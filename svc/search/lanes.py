@@ -26,10 +26,12 @@ from svc.signatures import signatures
 
 logger = logging.getLogger(__name__)
 
-# Vectors that the bits lane compares exactly: at least so many, and so many for each result asked for. Of real texts
-# (`python -m bench.search --real`) the hundred nearest signatures hold 0.999 of the ten nearest vectors, the five
+# Vectors that are compared exactly after the signatures: at least so many, and so many for each result asked for. Of
+# real texts (see svc/signatures.py) the hundred nearest signatures hold 0.999 of the ten nearest vectors, the five
 # hundred nearest 0.994 of the hundred nearest.
 _LEAST_CANDIDATES = 100
+# Of the index no more than one round of its scan gives (hnsw.ef_search): a second costs as much again.
+_LEAST_CANDIDATES_OF_INDEX = 64
 _CANDIDATES_A_RESULT = 5
 # Filters must leave so many of a tenant's chunks, and this share of them, for the tenant's index to be worth it: its
 # scan meets the chunks that they refuse too, while signatures are compared only of those that they leave.
@@ -119,7 +121,7 @@ async def _bits(database: Database, search: Search) -> Sequence[Row]:
         user_id=search.user_id,
         embedding=search.embedding,
         signature=_signature(search),
-        candidates=_candidates(search),
+        candidates=_candidates(search, _LEAST_CANDIDATES),
         threshold=search.threshold,
         max_rows=search.limit,
         **search.filters.arguments,
@@ -128,7 +130,12 @@ async def _bits(database: Database, search: Search) -> Sequence[Row]:
 
 async def _own_index(database: Database, search: Search) -> Sequence[Row]:
     return await database.many(
-        "search/index", user_id=search.user_id, embedding=search.embedding, max_rows=search.limit
+        "search/index",
+        user_id=search.user_id,
+        embedding=search.embedding,
+        signature=_signature(search),
+        candidates=_candidates(search, _LEAST_CANDIDATES_OF_INDEX),
+        max_rows=search.limit,
     )
 
 
@@ -138,7 +145,7 @@ async def _own_index_filtered(database: Database, search: Search, size: TenantSi
         user_id=search.user_id,
         embedding=search.embedding,
         signature=_signature(search),
-        candidates=_candidates(search),
+        candidates=_candidates(search, _LEAST_CANDIDATES),
         index_min_rows=max(_FILTERED_MIN_ROWS, int(_FILTERED_MIN_SHARE * size.vector_count)),
         threshold=search.threshold,
         max_rows=search.limit,
@@ -157,8 +164,8 @@ def _signature(search: Search) -> bytes:
     return signatures(search.embedding[np.newaxis])[0]
 
 
-def _candidates(search: Search) -> int:
-    return max(_LEAST_CANDIDATES, _CANDIDATES_A_RESULT * search.limit)
+def _candidates(search: Search, least: int) -> int:
+    return max(least, _CANDIDATES_A_RESULT * search.limit)
 
 
 def _is_similar(row: Row, threshold: float | None) -> bool:

@@ -18,6 +18,7 @@ from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.search import lanes
 from svc.search.filters import Filters
 from svc.search.lanes import Metric, Search, TenantSize, choose_lane
+from svc.signatures import signatures
 from tests.conftest import Service, test_settings
 from tests.routes.answers import ok, statements
 from tests.routes.tenants import shared_service
@@ -98,7 +99,8 @@ async def test_the_index_finds_what_comparing_all_finds(large: Corpus, limit: in
         assert found["lane"] == "index"
         hits += nearly(found["results"], query, large.chunks, limit)
     assert hits >= 0.98 * limit * len(QUERIES)
-    arguments = (UUID(large.tenant.id), np.array(QUERIES[0]), limit)
+    vector = np.array([QUERIES[0]], dtype=np.float32)
+    arguments = (UUID(large.tenant.id), vector[0], signatures(vector)[0], 64, limit)
     plan = await plan_of(large.tenant.service, "search/index", *arguments)
     assert f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}" in plan, "or the test above has tested another plan"
 
