@@ -8,7 +8,6 @@ matters, `CABINET_EMBEDDING_CACHE_MB=0` turns the cache off.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from svc import metrics
 from svc.database.guard import external_call
+from svc.digests import text_digest
 from svc.embedding.provider import EmbeddingProvider, check_texts
 
 ENTRY_BYTES: Final = 256
@@ -109,11 +109,6 @@ class CachingProvider:
                 vectors[indexes] = vector
                 self._vectors.put(digest, vector, is_search=False)
         return vectors
-
-
-def text_digest(text: str) -> bytes:
-    """The SHA-256 of a text, 32 bytes; of any text, also of one that cannot be embedded."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
 class _Call:

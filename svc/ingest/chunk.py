@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
-from svc.embedding.cache import text_digest
+from svc.digests import text_digest
 from svc.errors import DocumentRejectedError
 from svc.ingest.file_types import FileType
 from svc.ingest.segment import Segment
