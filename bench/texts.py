@@ -56,8 +56,6 @@ def _passages(folder: Path, words: int) -> list[str]:
 
 def scifact_vectors(folder: Path) -> RealVectors:
     """SciFact's abstracts as stored vectors, its claims as queries, as MiniLM embeds them (384 dimensions)."""
-    stored, queries = (
-        np.load(folder / f"{name}.minilm.f16.npy").astype(np.float32) for name in ("corpus", "queries")
-    )
+    stored, queries = (np.load(folder / f"{name}.minilm.f16.npy").astype(np.float32) for name in ("corpus", "queries"))
     unit = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (stored, queries)]
     return RealVectors(f"{len(stored):,} abstracts of SciFact, MiniLM", unit[0], unit[1])
