@@ -341,9 +341,9 @@ class _Measurement:
         }
         if self._size(tenant).has_index:
             kept = (None, {"of_10": 1}, None, None, None)
-            arguments["search/index"] = (tenant.user_id, query.embedding, signature, 64, NEAREST)
+            arguments["search/index"] = (tenant.user_id, query.embedding, signature, 80, NEAREST)
             arguments["search/index_filtered"] = (
-                tenant.user_id, query.embedding, signature, 100, 5_000, None, *kept, NEAREST,
+                tenant.user_id, query.embedding, signature, 100, 25_000, None, *kept, NEAREST,
             )  # fmt: skip
         return arguments
 

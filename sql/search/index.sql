@@ -1,8 +1,8 @@
 -- search/index :many
 -- The chunks of one large tenant most similar to a query by cosine, through the tenant's own HNSW index of
--- signatures; the nearest are compared exactly. The scan goes on until there are enough (hnsw.iterative_scan,
--- pinned on every connection). The plan must be a custom one (plan_cache_mode, pinned too): only with the
--- tenant's id in it can it use the partial index.
+-- signatures. Those that it gives are compared exactly, with the vector of the very row that the scan holds.
+-- The scan goes on until there are enough (hnsw.iterative_scan, pinned on every connection). The plan must be
+-- a custom one (plan_cache_mode, pinned too): only with the tenant's id in it can it use the partial index.
 -- $1 user_id    uuid     the tenant
 -- $2 embedding  halfvec  of the query
 -- $3 signature  varbit   of the query
@@ -10,9 +10,12 @@
 -- $5 max_rows   int      1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
--- index: chunk_vectors_pkey, chunks_pkey, documents_pkey
+-- index: chunks_pkey, documents_pkey
 with candidates as materialized (
-    select v.chunk_id
+    select
+        v.chunk_id,
+        v.document_id,
+        v.embedding <=> $2::halfvec as distance
     from chunk_vectors as v
     where v.user_id = $1::uuid
     order by v.signature <~> $3::varbit
@@ -21,12 +24,11 @@ with candidates as materialized (
 
 nearest as (
     select
-        v.chunk_id,
-        v.document_id,
-        0 + (v.embedding <=> $2::halfvec) as distance
+        n.chunk_id,
+        n.document_id,
+        n.distance
     from candidates as n
-    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
-    order by distance, v.chunk_id
+    order by n.distance, n.chunk_id
     limit $5::int
 )
 

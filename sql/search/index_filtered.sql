@@ -48,7 +48,10 @@ extent as materialized (
 ),
 
 by_index as materialized (
-    select v.chunk_id
+    select
+        v.chunk_id,
+        v.document_id,
+        v.embedding <=> $2::halfvec as distance
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
@@ -72,12 +75,17 @@ by_scan as materialized (
 
 candidates as (
     select
-        s.chunk_id,
+        v.chunk_id,
+        v.document_id,
+        v.embedding <=> $2::halfvec as distance,
         'bits' as lane
     from by_scan as s
+    inner join chunk_vectors as v on v.user_id = $1::uuid and s.chunk_id = v.chunk_id
     union all
     select
         i.chunk_id,
+        i.document_id,
+        i.distance,
         'index' as lane
     from by_index as i
     where not exists (select s.chunk_id from by_scan as s)
@@ -85,13 +93,12 @@ candidates as (
 
 nearest as (
     select
-        v.chunk_id,
-        v.document_id,
-        0 + (v.embedding <=> $2::halfvec) as distance,
+        n.chunk_id,
+        n.document_id,
+        n.distance,
         n.lane
     from candidates as n
-    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
-    order by distance, v.chunk_id
+    order by n.distance, n.chunk_id
     limit $12::int
 )
 

@@ -115,8 +115,8 @@ def session_settings(settings: Settings) -> dict[str, str]:
         # Without it an HNSW scan stops after ef_search rows, whatever a filter leaves of them. Relaxed, because the
         # statements sort what they get: in strict order what comes out of turn would be thrown away.
         "hnsw.iterative_scan": "relaxed_order",
-        # As many as the index lane compares exactly for up to a dozen results.
-        "hnsw.ef_search": "64",
+        # As many as the index lane compares exactly for up to sixteen results.
+        "hnsw.ef_search": "80",
         "hnsw.max_scan_tuples": "200000",
     }
 

@@ -100,7 +100,7 @@ async def test_the_index_finds_what_comparing_all_finds(large: Corpus, limit: in
         hits += nearly(found["results"], query, large.chunks, limit)
     assert hits >= 0.98 * limit * len(QUERIES)
     vector = np.array([QUERIES[0]], dtype=np.float32)
-    arguments = (UUID(large.tenant.id), vector[0], signatures(vector)[0], 64, limit)
+    arguments = (UUID(large.tenant.id), vector[0], signatures(vector)[0], 80, limit)
     plan = await plan_of(large.tenant.service, "search/index", *arguments)
     assert f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}" in plan, "or the test above has tested another plan"
 
