@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -64,11 +64,24 @@ def children_of(process_id: int) -> list[int]:
     return children
 
 
+# Services that other modules share may have a parser server each.
+_servers_of_others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def servers_of_others() -> Iterator[None]:
+    """Keeps the parser servers that were there before the test out of it."""
+    _servers_of_others.update(parser_servers())
+    yield
+    _servers_of_others.clear()
+
+
 def parser_servers() -> list[int]:
     return [
         child
         for child in children_of(os.getpid())
-        if b"svc.ingest.parser_server" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if child not in _servers_of_others
+        and b"svc.ingest.parser_server" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
 
 
