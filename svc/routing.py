@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from svc.auth import Principal
 from svc.errors import ForbiddenError
@@ -152,12 +153,16 @@ def starlette_routes(endpoints: list[Endpoint]) -> list[Route]:
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    return [Route(path, _dispatcher(methods), methods=list(methods)) for path, methods in paths.items()]
+    return [Route(path, _Dispatcher(methods), methods=list(methods)) for path, methods in paths.items()]
 
 
-def _dispatcher(methods: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
-    async def dispatch(request: Request) -> Response:
+class _Dispatcher:
+    """The methods of one path, as an ASGI application: Starlette wraps a function in two layers more."""
+
+    def __init__(self, methods: dict[str, Endpoint]) -> None:
         # Starlette answers HEAD wherever GET is answered.
-        return await methods["GET" if request.method == "HEAD" else request.method](request)
+        self._methods = {"HEAD": methods["GET"], **methods} if "GET" in methods else methods
 
-    return dispatch
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._methods[scope["method"]](Request(scope, receive, send))
+        await response(scope, receive, send)

@@ -8,8 +8,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pytest_asyncio
 
 from svc.app import create_app
 from svc.database.embedded import EmbeddedServer, start_embedded
+from svc.database.guard import mark_held, unmark_held
 from svc.database.migrate import apply_migrations
 from svc.database.queries import Database, open_database
 from svc.services import Services, running_services
@@ -54,6 +55,16 @@ def test_settings(**changes: object) -> Settings:
         "admin_key": ADMIN_KEY, "chunk_tokens": 64, "chunk_overlap_tokens": 8,
     }  # fmt: skip
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@contextmanager
+def connection_held() -> Iterator[None]:
+    """The block of a task that holds a connection, as far as it says so."""
+    mark = mark_held()
+    try:
+        yield
+    finally:
+        unmark_held(mark)
 
 
 test_settings.__test__ = False  # type: ignore[attr-defined]

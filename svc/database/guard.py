@@ -7,23 +7,21 @@ tests, when the same task holds a connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from svc.errors import ConnectionHeldError
 
 _held: ContextVar[int] = ContextVar("connections_held", default=0)
 
 
-@contextmanager
-def connection_held() -> Iterator[None]:
-    """Mark the current task, and every task it starts meanwhile, as holding a connection."""
-    token = _held.set(_held.get() + 1)
-    try:
-        yield
-    finally:
-        _held.reset(token)
+def mark_held() -> Token[int]:
+    """Mark the current task, and every task it starts from now on, as holding one connection more."""
+    return _held.set(_held.get() + 1)
+
+
+def unmark_held(token: Token[int]) -> None:
+    """Undo the mark that gave this token, in the same task."""
+    _held.reset(token)
 
 
 def external_call(what: str) -> None:

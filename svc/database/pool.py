@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -15,7 +14,7 @@ from pgvector import HalfVector
 
 from svc import metrics
 from svc.database.failures import classify, sqlstate
-from svc.database.guard import connection_held
+from svc.database.guard import mark_held, unmark_held
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError, StartupError
 from svc.settings import Settings
@@ -25,23 +24,45 @@ logger = logging.getLogger(__name__)
 # The first byte of a binary jsonb value is the version of its format, 1 since PostgreSQL 9.4.
 _JSONB_VERSION = b"\x01"
 CLOSE_TIMEOUT_S = 5.0
+# One loan in so many ends in asyncpg's pool, which replaces connections that have run many statements and closes those
+# that are no longer needed.
+_LOANS_KEPT = 1000
 
 
 class Pool:
-    """Connections to one database. Lends one at a time to a task and marks the task as holding it."""
+    """Connections to one database. Lends one at a time to a task and marks the task as holding it.
+
+    What is given back is kept here and lent again: asyncpg starts a task for each connection that its pool takes back
+    and one for each that it lends, which costs more than a short statement. A connection goes back to asyncpg's pool,
+    which opens, replaces and closes them, when somebody waits there, when its block failed, and now and then.
+    """
 
     def __init__(self, pool: Any, acquire_timeout_s: float) -> None:
         self._pool = pool
         self._acquire_timeout_s = acquire_timeout_s
+        self._kept: list[Any] = []
+        self._waiting = 0
+        self._loans = 0
+        self._is_closing = False
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """Lend a connection for the length of the block.
+    def connection(self) -> Loan:
+        """Lend a connection for the length of an `async with` block.
 
         Raises:
             DatabaseUnavailableError: none came free within `acquire_timeout_s`, or no new one could be opened.
         """
+        return Loan(self)
+
+    async def take(self) -> Any:
+        """A connection, for `Loan`; raises as `connection` does."""
+        while self._kept:
+            connection = self._kept.pop()
+            if _is_open(connection):
+                metrics.pool_wait_seconds.observe(0)
+                return connection
+            await self._pool.release(connection)
         started = time.perf_counter()
+        self._waiting += 1
         try:
             connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
         except TimeoutError:
@@ -57,26 +78,68 @@ class Pool:
             if translated is None:
                 raise
             raise translated from error
-        metrics.pool_wait_seconds.observe(time.perf_counter() - started)
-        try:
-            with connection_held():
-                yield connection
         finally:
+            self._waiting -= 1
+        metrics.pool_wait_seconds.observe(time.perf_counter() - started)
+        return connection
+
+    async def give_back(self, connection: Any, *, is_sound: bool) -> None:
+        """Take back a connection that `take` gave; `is_sound`: its block ended without an error."""
+        self._loans += 1
+        if self._waiting or self._is_closing or not is_sound or self._loans % _LOANS_KEPT == 0:
             await self._pool.release(connection)
+        else:
+            self._kept.append(connection)
+
+    @property
+    def busy_count(self) -> int:
+        """Connections that are lent now."""
+        return int(self._pool.get_size()) - int(self._pool.get_idle_size()) - len(self._kept)
 
     def observe(self) -> None:
         """Set the gauges of the pool to what holds now."""
-        size, idle = self._pool.get_size(), self._pool.get_idle_size()
-        metrics.pool_connections.labels("idle").set(idle)
-        metrics.pool_connections.labels("busy").set(size - idle)
+        metrics.pool_connections.labels("idle").set(self._pool.get_size() - self.busy_count)
+        metrics.pool_connections.labels("busy").set(self.busy_count)
         metrics.pool_connections.labels("limit").set(self._pool.get_max_size())
 
     async def close(self) -> None:
         """Close every connection, those in use after at most `CLOSE_TIMEOUT_S`."""
+        self._is_closing = True
         try:
-            await asyncio.wait_for(self._pool.close(), timeout=CLOSE_TIMEOUT_S)
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                while self._kept:
+                    await self._pool.release(self._kept.pop())
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+def _is_open(connection: Any) -> bool:
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        # asyncpg noticed its end, and has taken it back already.
+        return False
+
+
+class Loan:
+    """One connection for the length of an `async with` block."""
+
+    __slots__ = ("_connection", "_mark", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Any:
+        """Take a connection; raises as `Pool.connection` does."""
+        self._connection = await self._pool.take()
+        self._mark = mark_held()
+        return self._connection
+
+    async def __aexit__(self, kind: type[BaseException] | None, _error: Any, _traceback: Any) -> None:
+        """Give it back."""
+        unmark_held(self._mark)
+        await self._pool.give_back(self._connection, is_sound=kind is None)
 
 
 async def open_pool(settings: Settings, url: str, vector_schema: Statement) -> Pool:

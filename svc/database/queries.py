@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
+from types import TracebackType
 from typing import Any, TypeAlias
 
 from prometheus_client import Histogram
@@ -87,22 +88,37 @@ class Queries(ABC):
             raise LookupError(f"sql/{name}.sql is :{statement.shape}, called as :{shape}")
         return statement
 
-    @asynccontextmanager
-    async def _running(self, statement: Statement) -> AsyncIterator[Any]:
-        async with self._connection() as connection:
-            started = time.perf_counter()
-            try:
-                yield connection
-            except Exception as error:
-                metrics.statement_errors_total.labels(statement.name, sqlstate(error)).inc()
-                translated = classify(error, statement.name)
-                if translated is None:
-                    raise
+    def _running(self, statement: Statement) -> _Run:
+        return _Run(statement, self._connection())
+
+
+class _Run:
+    """One run of a statement: a connection for it, its time noted, its error made the service's own."""
+
+    __slots__ = ("_loan", "_started", "_statement")
+
+    def __init__(self, statement: Statement, loan: AbstractAsyncContextManager[Any]) -> None:
+        self._statement = statement
+        self._loan = loan
+
+    async def __aenter__(self) -> Any:
+        connection = await self._loan.__aenter__()
+        self._started = time.perf_counter()
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        seconds = time.perf_counter() - self._started
+        name = self._statement.name
+        _timer(name).observe(seconds)
+        record(name, seconds)
+        await self._loan.__aexit__(kind, error, traceback)
+        if isinstance(error, Exception):
+            metrics.statement_errors_total.labels(name, sqlstate(error)).inc()
+            translated = classify(error, name)
+            if translated is not None:
                 raise translated from error
-            finally:
-                seconds = time.perf_counter() - started
-                _timer(statement.name).observe(seconds)
-                record(statement.name, seconds)
 
 
 class Transaction(Queries):
@@ -112,12 +128,8 @@ class Transaction(Queries):
         super().__init__(statements)
         self._held = connection
 
-    @asynccontextmanager
-    async def _same_connection(self) -> AsyncIterator[Any]:
-        yield self._held
-
     def _connection(self) -> AbstractAsyncContextManager[Any]:
-        return self._same_connection()
+        return nullcontext(self._held)
 
 
 class Database(Queries):

@@ -13,13 +13,12 @@ import asyncpg
 import numpy as np
 import pytest
 
-from svc.database.guard import connection_held
 from svc.embedding.cache import ENTRY_BYTES, CachingProvider
 from svc.embedding.openai import OpenAIProvider
 from svc.embedding.provider import create_provider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError, EmbeddingUnavailableError
 from svc.settings import load_settings
-from tests.conftest import Service, running_service, test_settings
+from tests.conftest import Service, connection_held, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 
 DIMENSIONS = 256

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from svc.database.guard import connection_held
 from svc.embedding.local import PIECE_CHARACTERS, LocalProvider
 from svc.embedding.provider import EmbeddingProvider, create_provider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError
 from svc.settings import LOCAL_DIMENSIONS, LOCAL_MODEL, load_settings
+from tests.conftest import connection_held
 
 TEXTS = [
     "PostgreSQL keeps tables, indexes and vectors in one database.",

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from svc.database.guard import connection_held
 from svc.embedding.openai import MAX_BATCH_BYTES, OpenAIProvider
 from svc.embedding.openai_replies import AttemptFailedError, ReplyReader
 from svc.embedding.provider import create_provider
@@ -24,6 +23,7 @@ from svc.errors import (
     StartupError,
 )
 from svc.settings import load_settings
+from tests.conftest import connection_held
 from tests.embedding_endpoint import EmbeddingEndpoint
 
 DIMENSIONS = 32

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from svc.database.guard import connection_held
 from svc.errors import ConnectionHeldError, DocumentRejectedError, UnavailableError
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.sandbox import ParserSandbox
 from svc.settings import Settings
+from tests.conftest import connection_held
 from tests.ingest.test_parse import SHARED_FILES, docx_with_body, pdf_of
 
 REPOSITORY = Path(__file__).parents[2]
