@@ -34,7 +34,7 @@ from bench.plans import explain
 from bench.progress import quiet_progress, step
 from bench.report import DEFAULT_FOLDER, Report, plot_lines
 from bench.servers import MEMORY_MB, benchmark_database, benchmark_server, benchmark_settings
-from bench.texts import RealVectors, passage_vectors, scifact_vectors
+from bench.texts import PASSAGE_WORDS, RealVectors, passage_vectors, scifact_vectors
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.calibration.timing import Times, interleaved
@@ -81,26 +81,27 @@ class Plain:
 @click.option("--rounds", default=100, show_default=True, help="Searches of each variant that count.")
 @click.option("--scifact", type=click.Path(exists=True, path_type=Path), help="Folder of SciFact: real vectors.")
 @click.option("--texts", type=click.Path(exists=True, path_type=Path), help="Folder of texts: real vectors.")
+@click.option("--words", default=PASSAGE_WORDS, show_default=True, help="Of a passage of these texts.")
 @click.option("--plain/--no-plain", default=True, help="Measure plain pgvector too (its index takes the longest).")
 @click.option("--memory-mb", default=2 * MEMORY_MB, show_default=True, help="shared_buffers of the server.")
 @click.option("--short", is_flag=True, help="10,000 rows of 256 dimensions, under a minute.")
 @click.option("--folder", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True)
 def main(
-    *, dimensions: int, rows: int, sizes: str, rounds: int, scifact: Path | None, texts: Path | None, plain: bool,
-    memory_mb: int, short: bool, folder: Path,
+    *, dimensions: int, rows: int, sizes: str, rounds: int, scifact: Path | None, texts: Path | None, words: int,
+    plain: bool, memory_mb: int, short: bool, folder: Path,
 ) -> None:  # fmt: skip
     """Read the flags and run."""
     wanted = [int(size) for size in sizes.split(",")]
     if short:
         dimensions, rows, wanted, rounds, memory_mb = 256, 10_000, list(SHORT_SIZES), 20, 256
-    asyncio.run(_run(dimensions, rows, wanted, rounds, scifact, texts, plain, memory_mb, folder))
+    asyncio.run(_run(dimensions, rows, wanted, rounds, scifact, texts, words, plain, memory_mb, folder))
 
 
 async def _run(
-    dimensions: int, rows: int, sizes: list[int], rounds: int, scifact: Path | None, texts: Path | None, plain: bool,
-    memory_mb: int, folder: Path,
+    dimensions: int, rows: int, sizes: list[int], rounds: int, scifact: Path | None, texts: Path | None, words: int,
+    plain: bool, memory_mb: int, folder: Path,
 ) -> None:  # fmt: skip
-    material = await _material(dimensions, scifact, texts)
+    material = await _material(dimensions, scifact, texts, words)
     if scifact or texts:
         rows = min(rows, 4 * max(sizes))
     settings = benchmark_settings(material.dimensions)
@@ -119,7 +120,7 @@ async def _run(
         await measured.run(tenants, rows, progress)
 
 
-async def _material(dimensions: int, scifact: Path | None, texts: Path | None) -> Material:
+async def _material(dimensions: int, scifact: Path | None, texts: Path | None, words: int) -> Material:
     if scifact is None and texts is None:
         seeds = iter(range(1, 1_000_000))
         return Material(
@@ -127,7 +128,7 @@ async def _material(dimensions: int, scifact: Path | None, texts: Path | None) -
             lambda count: synthetic_vectors(count, dimensions, next(seeds)),
             synthetic_vectors(QUERIES, dimensions, 0),
         )  # fmt: skip
-    real: RealVectors = scifact_vectors(scifact) if scifact else await passage_vectors(texts or Path())
+    real: RealVectors = scifact_vectors(scifact) if scifact else await passage_vectors(texts or Path(), words)
     random = np.random.default_rng(11)
     order: list[int] = []
 
