@@ -1,9 +1,9 @@
 -- ddl/own_index :ddl
 -- One large tenant's own approximate index, over the signatures of their vectors: with 1,536 dimensions an
 -- eighth of the size of one over the vectors, built in a third of the time, and as fast, since it stays in the
--- processor's caches where vectors do not. m is pgvector's default; with its ef_construction, 64, recall at
--- 200,000 vectors stayed at 0.98. `:user_id` is the tenant, `:index` the name: chunk_vectors_hnsw_ and the id
--- without its dashes.
+-- processor's caches where vectors do not. m is pgvector's default; ef_construction is twice its. A tenant of
+-- 100,000 vectors or more gets ddl/own_dense_index instead. `:user_id` is the tenant, `:index` the name:
+-- chunk_vectors_hnsw_ and the id without its dashes.
 create index concurrently if not exists :index on chunk_vectors
 using hnsw (signature bit_hamming_ops) with (m = 16, ef_construction = 128)
 where user_id = ':user_id';

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+_SETTLING_RUNS = 5
+_QUICK_MS = 20.0
+
 Variant = Callable[[int], Awaitable[Any]]
 """Runs the work of one round, given the number of the round, and returns what it found."""
 
@@ -47,8 +50,9 @@ async def interleaved(
 ) -> dict[str, Times]:
     """Time variants in turn, A B C A B C …, after `warm_up` rounds that do not count.
 
-    With `settles` a variant runs once, uncounted, with the work of another round before each time that counts: what the
-    one before it has pushed out of the processor's caches is not held against it.
+    With `settles` a variant runs uncounted, with the work of other rounds, before each time that counts: what the one
+    before it has pushed out of the processor's caches is not held against it. Five times where it takes milliseconds,
+    which the caches still remember, else once.
 
     A variant that has used up `limit_s` seconds takes part in no further round, but has at least three. Round `i`
     gets the number `i`, warm-up rounds included, so that every variant meets the same work.
@@ -59,8 +63,9 @@ async def interleaved(
             kept = times[name]
             if len(kept.milliseconds) >= 3 and sum(kept.milliseconds) > limit_s * 1000:
                 continue
-            if settles:
-                await variant((number + 1) % rounds)
+            is_quick = bool(kept.milliseconds) and kept.milliseconds[-1] < _QUICK_MS
+            for other in range((_SETTLING_RUNS if is_quick else 1) if settles else 0):
+                await variant((number + 1 + other) % rounds)
             started = time.perf_counter()
             result = await variant(number % rounds)
             elapsed_ms = (time.perf_counter() - started) * 1000

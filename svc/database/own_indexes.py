@@ -29,6 +29,8 @@ _MAX_TENANTS = 10_000
 _BUILD_S_A_ROW = 300e-6
 # Of the graph that a build holds in memory, a row, beside its signature.
 _GRAPH_BYTES = 600
+# Rows from which an index needs more edges, or some searches do not find their way.
+_DENSE_MIN_ROWS = 100_000
 _PREFIX = "chunk_vectors_hnsw_"
 MAX_COUNT = 100
 """Indexes of tenants at most: each adds some 4 µs to the planning of every search, and a condition to every insert."""
@@ -40,7 +42,9 @@ MEMORY_MB = 1024
 class Step:
     """One change to the indexes: why, what it runs, what it locks, about how long it takes and in how much memory.
 
-    `user_id` is None for the index of a tenant that is gone; `has_index` is what is noted of the tenant.
+    `user_id` is None for the index of a tenant that is gone; `has_index` is what is noted of the tenant; `is_dense`
+    that
+    it is to have more edges, for a large tenant.
     """
 
     user_id: UUID | None
@@ -51,6 +55,7 @@ class Step:
     has_index: bool
     estimate_s: float
     memory_mb: int
+    is_dense: bool
 
     @property
     def action(self) -> Literal["create", "drop", "rebuild", "note"]:
@@ -72,7 +77,7 @@ class Step:
         if self.drops:
             texts.append(statements["ddl/drop_own_index"].body)
         if self.creates:
-            texts.append(statements["ddl/own_index"].body)
+            texts.append(statements["ddl/own_dense_index" if self.is_dense else "ddl/own_index"].body)
         return [text.replace(":index", self.index_name).replace(":user_id", str(self.user_id)) for text in texts]
 
 
@@ -131,6 +136,7 @@ def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | Non
         has_index=has_index,
         estimate_s=count * _BUILD_S_A_ROW if creates else 0.0,
         memory_mb=math.ceil(count * (signature_bits(dimensions) / 8 + _GRAPH_BYTES) / 2**20) if creates else 0,
+        is_dense=count >= _DENSE_MIN_ROWS,
     )
 
 

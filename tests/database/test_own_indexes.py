@@ -12,7 +12,9 @@ import pytest
 import pytest_asyncio
 
 from svc.database.own_indexes import IndexBuilder, keep_indexes, plan_indexes, planned_steps
+from svc.database.statements import load_statements
 from svc.errors import ConflictError
+from svc.resources import resource_folder
 from tests.conftest import Service, running_service, test_settings
 from tests.search.corpus import make_corpus, random_vectors
 
@@ -49,6 +51,13 @@ def test_what_is_planned(found: dict[str, Any], action: str | None, reason: str)
     steps = plan_indexes([found], 100, 256)
     assert [step.action for step in steps] == ([action] if action else [])
     assert all(reason in step.reason for step in steps)
+
+
+@pytest.mark.parametrize(("count", "edges"), [(99_999, 16), (100_000, 24)])
+def test_a_large_tenant_gets_more_edges(count: int, edges: int) -> None:
+    [step] = plan_indexes([row(count)], 100, 256)
+    [ddl] = step.ddl(load_statements(resource_folder("sql")))
+    assert f"m = {edges}," in ddl
 
 
 @pytest_asyncio.fixture
