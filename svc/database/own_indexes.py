@@ -43,8 +43,7 @@ class Step:
     """One change to the indexes: why, what it runs, what it locks, about how long it takes and in how much memory.
 
     `user_id` is None for the index of a tenant that is gone; `has_index` is what is noted of the tenant; `is_dense`
-    that
-    it is to have more edges, for a large tenant.
+    that it is to have more edges, for a large tenant.
     """
 
     user_id: UUID | None
