@@ -43,7 +43,7 @@ from svc.database.queries import Database
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
 from svc.settings import Settings
-from svc.signatures import signatures
+from svc.signatures import index_candidates, signatures
 
 SQL = Path(__file__).parent / "sql"
 SIZES = (100, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 200_000)
@@ -342,7 +342,8 @@ class _Measurement:
         }
         if self._size(tenant).has_index:
             kept = (None, {"of_10": 1}, None, None, None)
-            arguments["search/index"] = (tenant.user_id, query.embedding, signature, 80, NEAREST)
+            candidates = index_candidates(len(query.embedding))
+            arguments["search/index"] = (tenant.user_id, query.embedding, signature, candidates, NEAREST)
             arguments["search/index_filtered"] = (
                 tenant.user_id, query.embedding, signature, 100, 25_000, None, *kept, NEAREST,
             )  # fmt: skip

@@ -30,14 +30,28 @@ _SEED = 20_021_119
 
 def signature_bits(dimensions: int) -> int:
     """Bits of a signature of vectors of so many dimensions; a multiple of eight."""
-    bases = 1 if dimensions >= _ENOUGH_DIMENSIONS else math.ceil(_AIMED_BITS / dimensions)
+    bases = 1 if has_own_directions(dimensions) else math.ceil(_AIMED_BITS / dimensions)
     return max(8, bases * dimensions // 8 * 8)
+
+
+def has_own_directions(dimensions: int) -> bool:
+    """Whether a signature holds the signs of the vector itself; else it holds those of projections."""
+    return dimensions >= _ENOUGH_DIMENSIONS
+
+
+def index_candidates(dimensions: int) -> int:
+    """How many of the nearest signatures an approximate index is to find, so that the ten nearest vectors are there.
+
+    Of 224,000 passages of 20 words by the local model, 256 dimensions, the index of a tenant of 50,000 found 0.959 of
+    the ten nearest with 80, 0.979 with 120, and with half as many edges again 0.985. 1,536 dimensions need fewer.
+    """
+    return 80 if has_own_directions(dimensions) else 120
 
 
 def signatures(vectors: NDArray[np.floating]) -> Sequence[bytes]:
     """The signatures of vectors, shape (count, dimensions): for each its bits, eight in a byte, first bit highest."""
     dimensions = vectors.shape[1]
-    if dimensions >= _ENOUGH_DIMENSIONS:
+    if has_own_directions(dimensions):
         projected = vectors[:, : signature_bits(dimensions)]
     else:
         projected = _project(np.asarray(vectors, dtype=np.float32), _directions(dimensions))

@@ -20,7 +20,7 @@ import asyncpg
 from svc.database.queries import Database, Row
 from svc.database.statements import Statement
 from svc.errors import CabinetError, ConflictError, StartupError
-from svc.signatures import signature_bits
+from svc.signatures import has_own_directions, signature_bits
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,8 @@ _MAX_TENANTS = 10_000
 _BUILD_S_A_ROW = 300e-6
 # Of the graph that a build holds in memory, a row, beside its signature.
 _GRAPH_BYTES = 600
-# Rows from which an index needs more edges, or some searches do not find their way.
+# Rows from which an index needs more edges, or some searches do not find their way; signatures of projections, which
+# tell vectors apart less well, need them always.
 _DENSE_MIN_ROWS = 100_000
 _PREFIX = "chunk_vectors_hnsw_"
 MAX_COUNT = 100
@@ -135,7 +136,7 @@ def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | Non
         has_index=has_index,
         estimate_s=count * _BUILD_S_A_ROW if creates else 0.0,
         memory_mb=math.ceil(count * (signature_bits(dimensions) / 8 + _GRAPH_BYTES) / 2**20) if creates else 0,
-        is_dense=count >= _DENSE_MIN_ROWS,
+        is_dense=count >= _DENSE_MIN_ROWS or not has_own_directions(dimensions),
     )
 
 

@@ -18,6 +18,7 @@ from svc.database.guard import mark_held, unmark_held
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError, StartupError
 from svc.settings import Settings
+from svc.signatures import index_candidates
 
 logger = logging.getLogger(__name__)
 
@@ -179,7 +180,7 @@ def session_settings(settings: Settings) -> dict[str, str]:
         # statements sort what they get: in strict order what comes out of turn would be thrown away.
         "hnsw.iterative_scan": "relaxed_order",
         # As many as the index lane compares exactly for up to sixteen results.
-        "hnsw.ef_search": "80",
+        "hnsw.ef_search": str(index_candidates(settings.dimensions)),
         "hnsw.max_scan_tuples": "200000",
     }
 

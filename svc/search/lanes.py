@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from svc.database.queries import Database, Row
 from svc.search.filters import Filters
-from svc.signatures import signatures
+from svc.signatures import index_candidates, signatures
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 # real texts (see svc/signatures.py) the hundred nearest signatures hold 0.999 of the ten nearest vectors, the five
 # hundred nearest 0.994 of the hundred nearest.
 _LEAST_CANDIDATES = 100
-# Of the index no more than one round of its scan gives (hnsw.ef_search): a second costs as much again.
-_LEAST_CANDIDATES_OF_INDEX = 80
 _CANDIDATES_A_RESULT = 5
 # Filters must leave so many of a tenant's chunks, and this share of them, for the tenant's index to be worth it: its
 # scan meets the chunks that they refuse too, while signatures are compared only of those that they leave (a fifth of
@@ -135,7 +133,8 @@ async def _own_index(database: Database, search: Search) -> Sequence[Row]:
         user_id=search.user_id,
         embedding=search.embedding,
         signature=_signature(search),
-        candidates=_candidates(search, _LEAST_CANDIDATES_OF_INDEX),
+        # No more than one round of the scan gives (hnsw.ef_search): a second costs as much again.
+        candidates=_candidates(search, index_candidates(len(search.embedding))),
         max_rows=search.limit,
     )
 

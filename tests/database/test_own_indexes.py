@@ -53,9 +53,9 @@ def test_what_is_planned(found: dict[str, Any], action: str | None, reason: str)
     assert all(reason in step.reason for step in steps)
 
 
-@pytest.mark.parametrize(("count", "edges"), [(99_999, 16), (100_000, 24)])
-def test_a_large_tenant_gets_more_edges(count: int, edges: int) -> None:
-    [step] = plan_indexes([row(count)], 100, 256)
+@pytest.mark.parametrize(("count", "dimensions", "edges"), [(99_999, 1024, 16), (100_000, 1024, 24), (100, 1023, 24)])
+def test_large_tenants_and_few_dimensions_get_more_edges(count: int, dimensions: int, edges: int) -> None:
+    [step] = plan_indexes([row(count)], 100, dimensions)
     [ddl] = step.ddl(load_statements(resource_folder("sql")))
     assert f"m = {edges}," in ddl
 
