@@ -7,8 +7,8 @@ the query that hides the index.
     python -m bench.search --texts /usr/share/doc/python3.11   real passages, the local model, 256 dimensions
 
 What is timed: from handing the query's vector to the statement's call to its rows, over a Unix socket, planning
-included. The variants take turns; each runs some times uncounted before each time that counts, so that it finds the
-caches as its own searches leave them. Recall is the share of the exact lane's nearest that a variant found.
+included. The variants take turns of twenty searches, after three uncounted ones. Recall is the share of the exact
+lane's nearest that a variant found.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ SHORT_SIZES = (100, 1_000, 2_500, 6_000)
 FILLERS = 64
 QUERIES = 200
 NEAREST, MANY = 10, 100
+# Searches of a variant in a row.
+BLOCK = 20
 # A filter that keeps one document in so many.
 KEPT_ONE_IN = (2, 10, 100, 1000)
 Vectors = NDArray[np.float32]
@@ -78,7 +80,7 @@ class Plain:
 @click.option("--dimensions", default=1536, show_default=True, help="Of made-up vectors.")
 @click.option("--rows", default=500_000, show_default=True, help="Rows in the table, of all tenants together.")
 @click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, help="Tenants that are measured.")
-@click.option("--rounds", default=100, show_default=True, help="Searches of each variant that count.")
+@click.option("--rounds", default=200, show_default=True, help="Searches of each variant that count.")
 @click.option("--scifact", type=click.Path(exists=True, path_type=Path), help="Folder of SciFact: real vectors.")
 @click.option("--texts", type=click.Path(exists=True, path_type=Path), help="Folder of texts: real vectors.")
 @click.option("--words", default=PASSAGE_WORDS, show_default=True, help="Of a passage of these texts.")
@@ -249,7 +251,7 @@ class _Measurement:
                 "plain, iterative scan": self._usual(self._plain.iterative, "plain_search", tenant),
                 "ORDER BY 1 - distance": self._usual(self._plain.off, "seed_search", tenant),
             }
-        return await interleaved(variants, self._rounds, warm_up=10, limit_s=6, settles=True), lanes
+        return await interleaved(variants, self._rounds, warm_up=3, limit_s=6, block=BLOCK), lanes
 
     def _size(self, tenant: MadeUpTenant) -> TenantSize:
         return TenantSize(tenant.size, has_index=tenant.size >= self._index_min_rows)
@@ -314,7 +316,7 @@ class _Measurement:
                 "router": self._lane(tenant, self._size(tenant), None, lanes, "router", filters),
                 "exact": self._lane(tenant, self._size(tenant), "exact", lanes, "exact", filters),
             }
-            times = await interleaved(variants, min(40, self._rounds), warm_up=3, limit_s=4, settles=True)
+            times = await interleaved(variants, min(40, self._rounds), warm_up=3, limit_s=4, block=BLOCK)
             report.add(
                 tenant.size, one_in, times["router"].p50, times["router"].p95,
                 _recall(times["router"].results, times["exact"].results, NEAREST), times["exact"].p50, lanes["router"],

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-_SETTLING_RUNS = 5
-_QUICK_MS = 20.0
+# Rounds of a block that do not count, before those that do.
+_SETTLING_RUNS = 3
 
 Variant = Callable[[int], Awaitable[Any]]
 """Runs the work of one round, given the number of the round, and returns what it found."""
@@ -32,6 +32,10 @@ class Times:
         """The 95th percentile, in milliseconds."""
         return percentile(self.milliseconds, 0.95)
 
+    def is_enough(self, limit_s: float) -> bool:
+        """Whether they have used up so many seconds, in three rounds at least."""
+        return len(self.milliseconds) >= 3 and sum(self.milliseconds) > limit_s * 1000
+
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which this share of the values lies, by the nearest rank."""
@@ -45,32 +49,35 @@ async def interleaved(
     *,
     warm_up: int = 3,
     limit_s: float = 60.0,
-    settles: bool = False,
+    block: int = 1,
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, Times]:
     """Time variants in turn, A B C A B C …, after `warm_up` rounds that do not count.
 
-    With `settles` a variant runs uncounted, with the work of other rounds, before each time that counts: what the one
-    before it has pushed out of the processor's caches is not held against it. Five times where it takes milliseconds,
-    which the caches still remember, else once.
+    With a `block` of more than one a variant keeps its turn for so many rounds, after some that do not count: it is
+    timed as it runs in a row, not with what the one before it has left in the processor's caches.
 
     A variant that has used up `limit_s` seconds takes part in no further round, but has at least three. Round `i`
     gets the number `i`, warm-up rounds included, so that every variant meets the same work.
     """
     times = {name: Times() for name in variants}
-    for number in range(-warm_up, rounds):
+    for number in range(-warm_up, 0):
+        for variant in variants.values():
+            await variant(number % rounds)
+        advance()
+    for first in range(0, rounds, block):
         for name, variant in variants.items():
             kept = times[name]
-            if len(kept.milliseconds) >= 3 and sum(kept.milliseconds) > limit_s * 1000:
+            if kept.is_enough(limit_s):
                 continue
-            is_quick = bool(kept.milliseconds) and kept.milliseconds[-1] < _QUICK_MS
-            for other in range((_SETTLING_RUNS if is_quick else 1) if settles else 0):
-                await variant((number + 1 + other) % rounds)
-            started = time.perf_counter()
-            result = await variant(number % rounds)
-            elapsed_ms = (time.perf_counter() - started) * 1000
-            if number >= 0:
-                kept.milliseconds.append(elapsed_ms)
+            for other in range(_SETTLING_RUNS if block > 1 else 0):
+                await variant((first + block + other) % rounds)
+            for number in range(first, min(first + block, rounds)):
+                started = time.perf_counter()
+                result = await variant(number)
+                kept.milliseconds.append((time.perf_counter() - started) * 1000)
                 kept.results.append(result)
+                if kept.is_enough(limit_s):
+                    break
         advance()
     return times
