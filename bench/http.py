@@ -66,6 +66,7 @@ class Options:
     seconds: float
     clients: tuple[int, ...]
     postgres: Literal["16", "18"]
+    pool_size: int
     folder: Path
 
 
@@ -114,6 +115,7 @@ Cells = dict[tuple[str, str, int], Cell]
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="For each variant in each round.")
 @click.option("--clients", type=int, multiple=True, default=(1, 8), show_default=True, help="May be given repeatedly.")
 @click.option("--postgres", type=click.Choice(["16", "18"]), default="18", show_default=True)
+@click.option("--pool-size", type=int, default=10, show_default=True, help="Connections of Cabinet at most.")
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 def main(short: bool, **options: Any) -> None:
     if short:
@@ -136,7 +138,7 @@ async def compare(options: Options) -> None:
             copying = progress.add_task("copying them for the seed's stack", total=1)
             async with seed_database(url, options.dimensions) as seed_url:
                 step(progress, copying)
-                async with _running(url, seed_url, settings, options.dimensions) as stacks:
+                async with _running(url, seed_url, settings, options) as stacks:
                     asked = await questions(rows, settings)
                     await check_answers(stacks, rows, asked)
                     cells = await measure(stacks, asked, options, progress)
@@ -144,14 +146,18 @@ async def compare(options: Options) -> None:
 
 
 @asynccontextmanager
-async def _running(url: str, seed_url: str, settings: Settings, dimensions: int) -> AsyncIterator[Stacks]:
+async def _running(url: str, seed_url: str, settings: Settings, options: Options) -> AsyncIterator[Stacks]:
     connection = await asyncpg.connect(url)
     try:
         backend = await connection.fetchval((SQL / "server_process.sql").read_text())
         postgres = psutil.Process(psutil.Process(backend).ppid())
     finally:
         await connection.close()
-    async with cabinet_service(url, dimensions) as cabinet, seed_service(seed_url, dimensions) as seed:
+    own = {"pool_min_size": "1", "pool_size": str(options.pool_size)}
+    async with (
+        cabinet_service(url, options.dimensions, **own) as cabinet,
+        seed_service(seed_url, options.dimensions) as seed,
+    ):
         services = {CABINET: cabinet, ME: cabinet, SEED: seed}
         yield Stacks(services, url, seed_url, settings, load_statements(resource_folder("sql")), postgres)
 
