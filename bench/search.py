@@ -7,8 +7,8 @@ the query that hides the index.
     python -m bench.search --texts /usr/share/doc/python3.11   real passages, the local model, 256 dimensions
 
 What is timed: from handing the query's vector to the statement's call to its rows, over a Unix socket, planning
-included. The variants take turns of twenty searches, after three uncounted ones. Recall is the share of the exact
-lane's nearest that a variant found.
+included. The variants take turns of twenty searches, after others for 60 ms that do not count. Recall is the share of
+the exact lane's nearest that a variant found.
 """
 
 from __future__ import annotations

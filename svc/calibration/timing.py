@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# Rounds of a block that do not count, before those that do.
-_SETTLING_RUNS = 3
+# For so long a variant runs uncounted before a block that counts.
+_SETTLING_S = 0.06
 
 Variant = Callable[[int], Awaitable[Any]]
 """Runs the work of one round, given the number of the round, and returns what it found."""
@@ -70,8 +70,8 @@ async def interleaved(
             kept = times[name]
             if kept.is_enough(limit_s):
                 continue
-            for other in range(_SETTLING_RUNS if block > 1 else 0):
-                await variant((first + block + other) % rounds)
+            if block > 1:
+                await _settle(variant, first + block, rounds)
             for number in range(first, min(first + block, rounds)):
                 started = time.perf_counter()
                 result = await variant(number)
@@ -81,3 +81,12 @@ async def interleaved(
                     break
         advance()
     return times
+
+
+async def _settle(variant: Variant, first: int, rounds: int) -> None:
+    """Run a variant with the work of other rounds until the caches are as it leaves them."""
+    ends = time.perf_counter() + _SETTLING_S
+    for number in range(first, first + rounds):
+        await variant(number % rounds)
+        if time.perf_counter() > ends:
+            break
