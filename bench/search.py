@@ -347,7 +347,7 @@ class _Measurement:
             candidates = index_candidates(len(query.embedding))
             arguments["search/index"] = (tenant.user_id, query.embedding, signature, candidates, NEAREST)
             arguments["search/index_filtered"] = (
-                tenant.user_id, query.embedding, signature, 100, 25_000, None, *kept, NEAREST,
+                tenant.user_id, query.embedding, signature, 2 * candidates, 25_000, None, *kept, NEAREST,
             )  # fmt: skip
         return arguments
 

@@ -145,7 +145,8 @@ async def _own_index_filtered(database: Database, search: Search, size: TenantSi
         user_id=search.user_id,
         embedding=search.embedding,
         signature=_signature(search),
-        candidates=_candidates(search, _LEAST_CANDIDATES),
+        # Two rounds of the scan: a filter makes it go on anyway, and it finds what the first round passed by.
+        candidates=_candidates(search, 2 * index_candidates(len(search.embedding))),
         index_min_rows=max(_FILTERED_MIN_ROWS, int(_FILTERED_MIN_SHARE * size.vector_count)),
         threshold=search.threshold,
         max_rows=search.limit,
