@@ -60,6 +60,7 @@ bench: $(VENV)/.installed-dev ## Run every benchmark in its short version, some 
 	$(BIN)/python -m bench.search --short
 	$(BIN)/python -m bench.growth --short
 	$(BIN)/python -m bench.ingest --short
+	$(BIN)/python -m bench.conversations --short
 	$(BIN)/python -m bench.http --short
 	$(MAKE) bench-peers ARGS=--short
 

@@ -14,11 +14,11 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from svc.observe import ObservedApplication
-from svc.routes import conversations, documentation, documents, keys, messages, search, service, users
+from svc.routes import conversations, documentation, documents, keys, message_search, messages, search, service, users
 from svc.routing import Endpoint, starlette_routes
 from svc.services import Services
 
-_MODULES = (users, keys, documents, search, conversations, messages, service, documentation)
+_MODULES = (users, keys, documents, search, conversations, messages, message_search, service, documentation)
 
 
 def all_endpoints() -> list[Endpoint]:

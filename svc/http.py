@@ -61,12 +61,13 @@ class JSONResponse(Response):
 
 
 class Call:
-    """One request to one route: who calls, and the services that answer."""
+    """One request to one route: who calls, the services that answer, and headers to add to the answer."""
 
     def __init__(self, request: Request, services: Services, principal: Principal) -> None:
         self.request = request
         self.services = services
         self.principal = principal
+        self.answer_headers: dict[str, str] = {}
 
     def path_id(self, name: str, what: str) -> UUID:
         """The id in the path.

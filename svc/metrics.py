@@ -51,6 +51,7 @@ ingested_chunks_total = Counter("cabinet_ingested_chunks", "Chunks stored.", reg
 reused_vectors_total = Counter(
     "cabinet_reused_vectors", "Chunks that took the stored vector of an equal text.", registry=REGISTRY
 )
+embedded_messages_total = Counter("cabinet_embedded_messages", "Messages that got their vectors.", registry=REGISTRY)
 ingestion_seconds = Histogram(
     "cabinet_ingestion_seconds",
     "Seconds of one stage of an ingestion.",
@@ -63,4 +64,7 @@ ingestion_overdue_seconds = Gauge(
     "cabinet_ingestion_overdue_seconds",
     "How long the job that waits the longest is overdue.",
     registry=REGISTRY,
+)
+message_queue = Gauge(
+    "cabinet_message_queue", "Conversations with messages that wait to be embedded.", ["state"], registry=REGISTRY
 )

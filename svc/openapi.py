@@ -58,7 +58,12 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "operationId": endpoint.handler.__name__,
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
-        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint), *_acting_for(endpoint)],
+        "parameters": [
+            *_path_parameters(endpoint),
+            *_query_parameters(endpoint),
+            *_acting_for(endpoint),
+            *_idempotency_key(endpoint),
+        ],
         "responses": _responses(endpoint, schemas),
         "security": [] if endpoint.access == "public" else [{"key": []}],
     }
@@ -108,6 +113,20 @@ def _acting_for(endpoint: Endpoint) -> list[dict[str, Any]]:
             "required": False,
             "schema": {"type": "string", "format": "uuid"},
             "description": "With the admin's key: the user for whom to act.",
+        }
+    ]
+
+
+def _idempotency_key(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if not endpoint.extra.get("once"):
+        return []
+    return [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "description": "A word of your own for this request: sent again within 24 hours, it takes no effect twice.",
         }
     ]
 

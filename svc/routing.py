@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -64,10 +65,13 @@ class Endpoint:
             arguments["query"] = read_query(request, self.query)
         if self.body is not None:
             arguments["body"] = await read_json(request, self.body, services.settings.max_body_bytes)
-        result = await self.handler(Call(request, services, principal), **arguments)
+        call = Call(request, services, principal)
+        result = await self.handler(call, **arguments)
         if isinstance(result, Response):
             return result
-        return Response(status_code=204) if result is None else JSONResponse(result, self.status)
+        if result is None:
+            return Response(status_code=204, headers=call.answer_headers)
+        return JSONResponse(result, self.status, call.answer_headers)
 
     async def _principal(self, request: Request) -> Principal:
         if self.access == "public":
@@ -119,7 +123,8 @@ class Routes:
 
         `status` is that of success (204 where nothing is returned), `errors` those that the route adds to the
         usual ones. The rest is for `/openapi.json`: `example`, a body; `produces`, a media type other than JSON;
-        `answers`, structs by status; `upload`, the struct of a body that the handler reads by itself.
+        `answers`, structs by status; `upload`, the struct of a body that the handler reads by itself; `once`, that
+        it heeds the header Idempotency-Key.
         """
 
         def register(handler: Handler) -> Handler:
@@ -153,16 +158,28 @@ def starlette_routes(endpoints: list[Endpoint]) -> list[Route]:
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    return [Route(path, _Dispatcher(methods), methods=list(methods)) for path, methods in paths.items()]
+    # A path without parameters first: its last word must not be taken for an id.
+    ordered = sorted(paths.items(), key=lambda item: "{" in item[0])
+    return [_route(path, methods) for path, methods in ordered]
+
+
+def _route(path: str, methods: dict[str, Endpoint]) -> Route:
+    route = Route(path, _Dispatcher(methods))
+    # Every method is ours to refuse: Starlette would look on for another route that the path fits.
+    route.methods = None
+    return route
 
 
 class _Dispatcher:
     """The methods of one path, as an ASGI application: Starlette wraps a function in two layers more."""
 
     def __init__(self, methods: dict[str, Endpoint]) -> None:
-        # Starlette answers HEAD wherever GET is answered.
-        self._methods = {"HEAD": methods["GET"], **methods} if "GET" in methods else methods
+        # Starlette, which answers HEAD wherever GET is answered, leaves that to us too.
+        self._methods = {**methods, "HEAD": methods["GET"]} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._methods[scope["method"]](Request(scope, receive, send))
+        endpoint = self._methods.get(scope["method"])
+        if endpoint is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(self._methods)})
+        response = await endpoint(Request(scope, receive, send))
         await response(scope, receive, send)

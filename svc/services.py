@@ -37,6 +37,11 @@ class Services:
             return "none in this process"
         return "running" if self.worker.is_running else "stopped"
 
+    def note_messages(self) -> None:
+        """Say that messages were appended, so that this process's worker, if it has one, embeds them soon."""
+        if self.worker is not None:
+            self.worker.note_messages()
+
 
 @asynccontextmanager
 async def running_services(settings: Settings, url: str, admin_key: str) -> AsyncIterator[Services]:

@@ -164,6 +164,10 @@ class Settings(BaseSettings):
         description="Whether a text that its tenant has stored already keeps that vector, instead of being embedded "
         "again.",
     )
+    embed_messages: bool = Field(
+        True,
+        description="Whether messages are embedded after they were appended, so that they can be found by meaning.",
+    )
     worker_concurrency: int = Field(
         4,
         ge=0,

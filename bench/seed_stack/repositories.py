@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
 
-from bench.seed_stack.models import Document, DocumentChunk, Message, User
+from bench.seed_stack.models import Conversation, Document, DocumentChunk, Message, User
 
 
 class UserRepository:
@@ -45,6 +46,31 @@ class MessageRepository:
         """The newest messages of a conversation, newest first."""
         result = await self.session.execute(recent_messages(conversation_id, limit))
         return result.scalars().all()
+
+
+class ConversationRepository:
+    """Conversations with their messages, all of them: what is wanted of these is up to Python."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+
+    async def with_messages_one_by_one(self, user_id: str, limit: int) -> list[tuple[Conversation, Sequence[Message]]]:
+        """The conversations of a user, then the messages of each: a query more for every conversation."""
+        conversations = (await self.session.execute(conversations_of_user(user_id, limit))).scalars().all()
+        return [(conversation, await self.messages(str(conversation.id))) for conversation in conversations]
+
+    async def with_messages(self, user_id: str, limit: int) -> list[tuple[Conversation, Sequence[Message]]]:
+        """The same in two queries."""
+        statement = conversations_of_user(user_id, limit).options(selectinload(Conversation.messages))
+        conversations = (await self.session.execute(statement)).scalars().all()
+        return [
+            (conversation, sorted(conversation.messages, key=lambda message: message.created_at))
+            for conversation in conversations
+        ]
+
+    async def messages(self, conversation_id: str) -> Sequence[Message]:
+        """The messages of a conversation, oldest first."""
+        return (await self.session.execute(messages_of_conversation(conversation_id))).scalars().all()
 
 
 class SearchRepository:
@@ -90,6 +116,21 @@ def recent_messages(conversation_id: str, limit: int) -> Select[Message]:
         .order_by(Message.created_at.desc())
         .limit(limit)
     )
+
+
+def conversations_of_user(user_id: str, limit: int) -> Select[Conversation]:
+    """The conversations of a user, newest first."""
+    return (
+        select(Conversation)
+        .where(Conversation.user_id == user_id)
+        .order_by(Conversation.created_at.desc())
+        .limit(limit)
+    )  # fmt: skip
+
+
+def messages_of_conversation(conversation_id: str) -> Select[Message]:
+    """The statement of `ConversationRepository.messages`."""
+    return select(Message).where(Message.conversation_id == conversation_id).order_by(Message.created_at)
 
 
 def similar_chunks(user_id: str, embedding: list[float], limit: int) -> Select[Any]:

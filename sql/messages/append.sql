@@ -1,8 +1,9 @@
 -- messages/append :many
 -- Appends messages to a conversation in the order given, all or none. The conversation's row gives out the
 -- positions under its lock, so two writers never lose or interleave a message. A source is a chunk of the
--- same user; what it says is stored with the message. No row: there is no such conversation, or a source is
--- no chunk of this user.
+-- same user; what it says is stored with the message. Where messages are embedded, the conversation has a job
+-- from then on, if it has none yet. No row: there is no such conversation, or a source is no chunk of this
+-- user.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 roles           text[]  user | assistant | system | tool; one entry a message, at most 1000
@@ -10,6 +11,7 @@
 -- $5 token_counts    int[]
 -- $6 source_messages int[]   for each source the message that cites it, from 1
 -- $7 source_chunks   uuid[]  for each source its chunk
+-- $8 embed           bool    whether the messages are to be embedded
 -- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
 --   token_count int, created_at timestamptz
 -- index: conversations_pkey, chunks_pkey, documents_pkey
@@ -62,6 +64,16 @@ appended as (
         unnest($3::text[], $4::text[], $5::int[])
         with ordinality as n (role, content, token_count, message_number)
     returning m.id, m.conversation_id, m.position, m.role, m.content, m.sources, m.token_count, m.created_at
+),
+
+queued as (
+    insert into message_jobs (user_id, conversation_id)
+    select
+        $1::uuid as user_id,
+        p.id as conversation_id
+    from placed as p
+    where $8::bool
+    on conflict (user_id, conversation_id) do nothing
 )
 
 select

@@ -3,7 +3,7 @@
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 after           int8  the last position of the page before; 0: from the first
--- $4 max_rows        int   1..101
+-- $4 max_rows        int   1..1000
 -- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
 --   token_count int, created_at timestamptz
 -- index: messages_pkey

@@ -1,12 +1,21 @@
 -- server/health :one
--- For the readiness check: that the database answers, how long its queue is, and how long the oldest job is
--- overdue.
--- tenant: none, it counts the queue of all tenants and shows nothing of any
--- returns: queued int8, overdue_s float8
--- index: ingestion_jobs_due_idx
+-- For the readiness check and the metrics: that the database answers, how long its queue is, how long the
+-- oldest job is overdue, and how many conversations have messages that wait to be embedded.
+-- tenant: none, it counts the queues of all tenants and shows nothing of any
+-- returns: queued int8, overdue_s float8, conversations_queued int8
+-- index: ingestion_jobs_due_idx, message_jobs_due_idx
 select
     count(*) as queued,
-    greatest(extract(epoch from max(now() - j.due_at)), 0)::float8 as overdue_s
+    greatest(extract(epoch from max(now() - j.due_at)), 0)::float8 as overdue_s,
+    (
+        select count(*)
+        from (
+            select q.due_at
+            from message_jobs as q
+            order by q.due_at
+            limit 10000
+        ) as m
+    ) as conversations_queued
 from (
     select q.due_at
     from ingestion_jobs as q

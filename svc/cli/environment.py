@@ -44,6 +44,7 @@ WORKER_OPTIONS = (
     "index_memory_mb",
     "index_check_s",
     "reuse_embeddings",
+    "embed_messages",
     "worker_concurrency",
     "worker_lease_s",
     "worker_poll_s",

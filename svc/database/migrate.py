@@ -31,11 +31,13 @@ from svc.signatures import signature_bits
 
 logger = logging.getLogger(__name__)
 
-# In this order: each needs the one before.
-_VECTOR_DDL = (
-    "ddl/chunk_vectors",
-    "ddl/chunk_vectors_signature_index",
-)
+# The tables of vectors, each with the files that make it, in this order.
+_VECTOR_DDL = {
+    "chunk_vectors": ("ddl/chunk_vectors", "ddl/chunk_vectors_signature_index"),
+    "message_vectors": ("ddl/message_vectors",),
+}
+# Seconds between two looks whether another process has done migrating.
+_LOCK_LOOK_S = 0.2
 # A migration waits no longer for a lock: all who come after it would wait behind it.
 _LOCK_TIMEOUT = "10s"
 
@@ -49,7 +51,7 @@ class MigrationState:
 
 
 async def apply_migrations(settings: Settings, url: str) -> list[str]:
-    """Apply what is missing, make the table of the vectors, record the model; the ids applied, oldest first.
+    """Apply what is missing, make the tables of the vectors, record the model; the ids applied, oldest first.
 
     Raises:
         StartupError: the database cannot be used, holds another model's vectors, or has a migration that was edited.
@@ -58,7 +60,7 @@ async def apply_migrations(settings: Settings, url: str) -> list[str]:
         await check_unchanged(connection, statements)
         applied = await asyncio.to_thread(_with_backend, url, _apply)
         await note_checksums(connection, statements, applied)
-        await _make_vector_table(connection, statements, settings)
+        await _make_vector_tables(connection, statements, settings)
     return applied
 
 
@@ -126,7 +128,9 @@ async def _locked(url: str) -> AsyncIterator[tuple[Any, dict[str, Statement]]]:
     statements = load_statements(resource_folder("sql"))
     connection = await _connect(url)
     try:
-        await connection.execute(statements["server/lock_migrations"].text)
+        # Another process has it: there is nothing here to be woken by.
+        while not await connection.fetchval(statements["server/lock_migrations"].text):  # noqa: ASYNC110
+            await asyncio.sleep(_LOCK_LOOK_S)
         yield connection, statements
     finally:
         await connection.close()
@@ -192,15 +196,15 @@ def _run(backend: Any, migration: Any, direction: str, note: Callable[..., None]
         raise StartupError(f"Migration {migration.id} failed, and changed nothing: {error}") from error
 
 
-async def _make_vector_table(connection: Any, statements: dict[str, Statement], settings: Settings) -> None:
+async def _make_vector_tables(connection: Any, statements: dict[str, Statement], settings: Settings) -> None:
     async with connection.transaction():
-        status = await connection.execute(statements["server/record_model"].text, settings.model, settings.dimensions)
+        await connection.execute(statements["server/record_model"].text, settings.model, settings.dimensions)
         check_model(settings, await connection.fetchrow(statements["server/current_model"].text))
-        if status == "INSERT 0 0":
-            # Made before. Even `if not exists` would lock the table, and a start must not wait for a search.
-            return
-        for name in _VECTOR_DDL:
-            await connection.execute(fill_widths(statements[name].text, settings.dimensions))
+        for table, files in _VECTOR_DDL.items():
+            # Looked for first: even `if not exists` would lock the table, and a start must not wait for a search.
+            if not await connection.fetch(statements["server/table_columns"].text, table):
+                for name in files:
+                    await connection.execute(fill_widths(statements[name].text, settings.dimensions))
 
 
 def fill_widths(ddl: str, dimensions: int) -> str:

@@ -51,12 +51,12 @@ class Queue:
 
     def __init__(self, database: Database, worker: str, lease_s: float) -> None:
         self._database = database
-        self._worker = worker
+        self.worker = worker
         self.lease_s = lease_s
 
     async def claim(self) -> Job | None:
         """The job that is due the longest, or None."""
-        row = await self._database.one("ingest/claim", worker=self._worker, lease_s=self.lease_s)
+        row = await self._database.one("ingest/claim", worker=self.worker, lease_s=self.lease_s)
         return None if row is None else Job(**row)
 
     async def next_due_s(self) -> float | None:

@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,13 @@ from svc.errors import (
     UnavailableError,
 )
 from svc.ingest.chunk import Chunk
+from svc.ingest.lease import Progress, leased
+from svc.ingest.loop import keep_working, pause_s
+from svc.ingest.message_queue import MessageQueue
+from svc.ingest.message_worker import MessageWorker
 from svc.ingest.queue import Job, Queue, Upload
 from svc.ingest.sandbox import ParserSandbox
+from svc.ingest.sweep import keep_sweeping
 from svc.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -44,8 +49,6 @@ NOTICE_CHANNEL = "cabinet_ingestion"
 _PARSED = 0.1
 _EMBEDDED = 0.9
 _MAX_RETRY_S = 600.0
-# Seconds between two looks at the progress, which is shown when it has changed.
-_LOOK_S = 0.5
 
 
 class Worker:
@@ -58,12 +61,15 @@ class Worker:
         provider: EmbeddingProvider,
         sandbox: ParserSandbox,
         notices: Notices,
+        *,
+        messages: MessageWorker | None,
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._provider = provider
         self._sandbox = sandbox
         self._notices = notices
+        self._messages = messages
         # Storing is the only step that holds a connection for long: leave half the pool to the requests.
         self._storing = asyncio.Semaphore(max(1, settings.pool_size // 2))
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,9 +80,18 @@ class Worker:
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     def start(self) -> None:
-        """Start the loops, `worker_concurrency` of them."""
-        count = self._settings.worker_concurrency
-        self._tasks = [asyncio.create_task(self._loop(), name=f"ingestion-{number}") for number in range(count)]
+        """Start the loops, `worker_concurrency` of them, and where messages are embedded one more."""
+        self._tasks = [
+            asyncio.create_task(keep_working(self._work_once, self._wait), name=f"ingestion-{number}")
+            for number in range(self._settings.worker_concurrency)
+        ]
+        if self._messages is not None:
+            self._tasks.append(asyncio.create_task(self._messages.run(), name="messages"))
+
+    def note_messages(self) -> None:
+        """Say that this process has appended messages, so that they need not wait for the next look at their queue."""
+        if self._messages is not None:
+            self._messages.wake()
 
     async def stop(self) -> None:
         """Stop the loops; what they were doing is given back to the queue."""
@@ -85,31 +100,15 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    async def _loop(self) -> None:
-        failures = 0
-        while True:
-            try:
-                job = await self._queue.claim()
-                if job is None:
-                    await self._notices.wait(await self._sleep_s())
-                else:
-                    await self._work(job)
-                failures = 0
-            except UnavailableError as error:
-                failures += 1
-                logger.warning("the worker waits for the database: %s", error.detail)
-                await asyncio.sleep(min(30.0, 0.5 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311  jitter
-            except Exception:
-                # A fault of ours must cost one job its attempt, not the process its worker.
-                failures += 1
-                logger.exception("the worker met an error of its own and goes on")
-                await asyncio.sleep(min(30.0, 0.5 * 2**failures))
+    async def _work_once(self) -> bool:
+        job = await self._queue.claim()
+        if job is None:
+            return False
+        await self._work(job)
+        return True
 
-    async def _sleep_s(self) -> float:
-        due_s = await self._queue.next_due_s()
-        return (
-            min(self._settings.worker_poll_s, max(0.01, due_s)) if due_s is not None else self._settings.worker_poll_s
-        )
+    async def _wait(self) -> None:
+        await self._notices.wait(pause_s(await self._queue.next_due_s(), self._settings.worker_poll_s))
 
     async def _work(self, job: Job) -> None:
         upload = await self._queue.start(job)
@@ -159,9 +158,9 @@ class Worker:
         return "postponed"
 
     async def _ingest(self, job: Job, upload: Upload) -> None:
-        progress = _Progress()
+        progress = Progress()
         async with contextlib.AsyncExitStack() as place:
-            async with _leased(self._queue, job, progress):
+            async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
                 chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content))
                 progress.value = _PARSED
                 vectors = np.empty((len(chunks), self._provider.dimensions), dtype=np.float16)
@@ -189,7 +188,7 @@ class Worker:
         return new
 
     async def _embed(
-        self, chunks: list[Chunk], new: list[int], vectors: NDArray[np.float16], progress: _Progress
+        self, chunks: list[Chunk], new: list[int], vectors: NDArray[np.float16], progress: Progress
     ) -> None:
         """Fill in the vectors of the chunks at the indexes `new`."""
         # As many texts as fill the provider's calls at once; less would leave a lone document's calls to wait in turn.
@@ -198,46 +197,6 @@ class Worker:
             indexes = new[first : first + size]
             vectors[indexes] = await self._provider.embed([chunks[index].content for index in indexes])
             progress.value = _PARSED + (_EMBEDDED - _PARSED) * min(1.0, (first + size) / len(new))
-
-
-class _Progress:
-    """How far an ingestion is, 0 to 1; written by its steps, read by its heartbeat."""
-
-    value: float = 0.0
-
-
-@asynccontextmanager
-async def _leased(queue: Queue, job: Job, progress: _Progress) -> AsyncIterator[None]:
-    """Keep the lease while the block runs; when it is lost, the block is cancelled with `LeaseLostError`."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            heart = group.create_task(_beat(queue, job, progress))
-            yield
-            heart.cancel()
-    except BaseExceptionGroup as errors:
-        raise _first(errors) from None
-
-
-async def _beat(queue: Queue, job: Job, progress: _Progress) -> None:
-    shown = -1.0
-    last = time.monotonic()
-    while True:
-        # Often enough for people to see progress, but only a third of the lease apart when there is none.
-        await asyncio.sleep(min(_LOOK_S, queue.lease_s / 3))
-        if progress.value != shown or time.monotonic() - last >= queue.lease_s / 3:
-            try:
-                await queue.heartbeat(job, progress.value)
-            except UnavailableError as error:
-                logger.warning("a heartbeat was missed: %s", error.detail)
-                continue
-            shown, last = progress.value, time.monotonic()
-
-
-def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 async def _timed(stage: str, work: Awaitable[Any]) -> Any:
@@ -265,14 +224,22 @@ async def running_worker(
     sandbox = ParserSandbox(settings)
     notices = Notices(url, NOTICE_CHANNEL)
     notices.start()
-    worker = Worker(settings, queue, provider, sandbox, notices)
+    messages = None
+    if settings.embed_messages:
+        message_queue = MessageQueue(database, queue.worker, settings.worker_lease_s)
+        messages = MessageWorker(settings, message_queue, provider, sandbox)
+    worker = Worker(settings, queue, provider, sandbox, notices, messages=messages)
     worker.start()
-    keeper = asyncio.create_task(_keep_indexes(settings, database, url), name="indexes")
+    keepers = [
+        asyncio.create_task(_keep_indexes(settings, database, url), name="indexes"),
+        asyncio.create_task(keep_sweeping(database), name="sweep"),
+    ]
     try:
         yield worker
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
         await worker.stop()
         await notices.stop()
         await sandbox.close()

@@ -13,6 +13,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.http import Call
+from svc.routes.citations import mark_sources
 from svc.routes.messages import Message
 from svc.routes.pages import Limit, Page, one_more, page
 from svc.routing import Routes
@@ -93,6 +94,8 @@ async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conv
             max_rows=max_rows,
             recent=query.recent,
         )
+        messages = (message for row in rows for message in row["messages"])
+        await mark_sources(database, tenant, (source for message in messages for source in message["sources"]))
     return page(rows, query.limit, _conversation)
 
 

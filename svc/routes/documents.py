@@ -7,13 +7,15 @@ from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from svc.database.queries import Row
+from svc.database.queries import Queries, Row
 from svc.errors import ConflictError, InvalidRequestError, NotFoundError
 from svc.http import Call
 from svc.ingest.file_types import FileType, detect_file_type
+from svc.routes.idempotency import HEADER, run_once
 from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
 from svc.routes.uploads import UploadDocument, read_upload
 from svc.routing import Routes
@@ -75,8 +77,9 @@ class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
 @routes.post(
     "/documents",
     status=202,
-    errors=(413, 415),
+    errors=(409, 413, 415),
     upload=UploadDocument,
+    once=True,
     example={
         "filename": "moon.md",
         "content": "# The Moon\n\nThe Moon is 384,400 km away.",
@@ -96,15 +99,29 @@ async def upload_document(call: Call) -> Document:
     check_metadata(upload.metadata, "metadata")
     if not upload.content:
         raise InvalidRequestError("the document is empty", field="content")
-    row = await call.services.database.one(
-        "documents/create",
-        user_id=tenant,
-        filename=upload.filename,
-        file_type=detect_file_type(upload.filename, upload.content),
-        metadata=upload.metadata,
-        content=upload.content,
+    arguments = {
+        "filename": upload.filename,
+        "file_type": detect_file_type(upload.filename, upload.content),
+        "metadata": upload.metadata,
+        "content": upload.content,
+    }
+
+    async def create(queries: Queries) -> Document:
+        return _document(await queries.one("documents/create", user_id=tenant, **arguments))
+
+    async def get_again(queries: Queries, created: dict[str, Any]) -> Document:
+        row = await queries.one("documents/get", user_id=tenant, document_id=UUID(created["document_id"]))
+        if row is None:
+            raise ConflictError("the document that was uploaded with this key has been deleted", field=HEADER)
+        return _document(row)
+
+    return await run_once(
+        call,
+        lambda: [upload.filename.encode(), msgspec.json.encode(upload.metadata, order="sorted"), upload.content],
+        create,
+        lambda document: {"document_id": document.id},
+        get_again,
     )
-    return _document(row)
 
 
 @routes.get("/documents")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
-from svc.database.queries import Row
+from svc.database.queries import Queries, Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.http import Call
 from svc.ingest.tokens import count_tokens
+from svc.routes.citations import Source, mark_sources
+from svc.routes.idempotency import run_once
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
 from svc.routing import Routes
 from svc.values import check_text
@@ -24,17 +26,9 @@ routes = Routes("messages")
 # Characters whose tokens are counted in about a millisecond.
 _COUNTED_AT_ONCE = 4_000
 
+MAX_TOKENS = 10_000_000
+
 Role = Literal["user", "assistant", "system", "tool"]
-
-
-class Source(Struct, frozen=True):
-    """A chunk that a message cites, with what it said when it was cited."""
-
-    chunk_id: UUID
-    document_id: UUID
-    filename: str
-    chunk_index: int
-    content: str
 
 
 class Message(Struct, frozen=True):
@@ -51,14 +45,39 @@ class Message(Struct, frozen=True):
 
 
 class AppendMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """A message to append. `sources` are ids of your chunks, as a search gives them."""
+    """A message to append. `sources` are ids of your chunks, as a search gives them.
+
+    `token_count` is what your language model counts, where you know it; else it is counted here.
+    """
 
     role: Role
     content: Annotated[str, Meta(min_length=1, max_length=1_000_000)]
     sources: Annotated[list[UUID], Meta(max_length=100)] = []
+    token_count: Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None = None
 
 
 Messages = Annotated[list[AppendMessage], Meta(min_length=1, max_length=1000)]
+
+
+class ContextQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of a conversation a language model is to be told."""
+
+    token_budget: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Tokens that all messages may have.")] = 3000
+    max_messages: Annotated[
+        int, Meta(ge=1, le=1000, description="Messages at most, besides the system's; 1 to 1000.")
+    ] = 1000
+
+
+class Context(Struct, frozen=True):
+    """What to tell a language model of a conversation, oldest first.
+
+    `token_count` is the sum over these messages; only system messages alone can be over the budget. `omitted` is the
+    number of messages that are left out.
+    """
+
+    data: list[Message]
+    token_count: int
+    omitted: int
 
 
 class MessagesAppended(Struct, frozen=True):
@@ -71,6 +90,7 @@ class MessagesAppended(Struct, frozen=True):
     "/conversations/{conversation_id}/messages",
     status=201,
     errors=(404,),
+    once=True,
     example=[
         {"role": "user", "content": "How far away is the Moon?"},
         {"role": "assistant", "content": "384,400 km, on average."},
@@ -82,59 +102,131 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
     is_list = not isinstance(body, AppendMessage)
     for index, message in enumerate(messages):
         check_text(message.content, f"[{index}].content" if is_list else "content")
-    conversation_id = call.path_id("conversation_id", "conversation")
-    rows = await call.services.database.many(
-        "messages/append",
-        user_id=call.principal.tenant,
-        conversation_id=conversation_id,
-        roles=[message.role for message in messages],
-        contents=[message.content for message in messages],
-        token_counts=await _token_counts([message.content for message in messages]),
-        source_messages=[number for number, message in enumerate(messages, start=1) for _ in message.sources],
-        source_chunks=[chunk_id for message in messages for chunk_id in message.sources],
+    tenant, conversation_id = call.principal.tenant, call.path_id("conversation_id", "conversation")
+    arguments = {
+        "user_id": tenant,
+        "conversation_id": conversation_id,
+        "roles": [message.role for message in messages],
+        "contents": [message.content for message in messages],
+        "token_counts": await _token_counts(messages),
+        "source_messages": [number for number, message in enumerate(messages, start=1) for _ in message.sources],
+        "source_chunks": [chunk_id for message in messages for chunk_id in message.sources],
+        "embed": call.services.settings.embed_messages,
+    }
+
+    async def append(queries: Queries) -> Sequence[Row]:
+        rows = await queries.many("messages/append", **arguments)
+        if not rows:
+            await _explain_refusal(queries, tenant, conversation_id, messages)
+        return rows
+
+    async def read_again(queries: Queries, appended: dict[str, Any]) -> Sequence[Row]:
+        return await _list(queries, tenant, conversation_id, appended["first"] - 1, appended["count"])
+
+    rows = await run_once(
+        call,
+        lambda: [conversation_id.bytes, msgspec.json.encode(messages)],
+        append,
+        lambda rows: {"first": rows[0]["position"], "count": len(rows)},
+        read_again,
     )
-    if not rows:
-        await _explain_refusal(call, conversation_id, messages)
+    call.services.note_messages()
     return MessagesAppended([_message(row) for row in rows])
 
 
 @routes.get("/conversations/{conversation_id}/messages", errors=(404,))
 async def list_messages(call: Call, query: PositionPageQuery) -> Page[Message]:
     """List the messages of a conversation in their order; `after` is a position."""
+    database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
-    rows = await call.services.database.many(
-        "messages/list",
-        user_id=call.principal.tenant,
-        conversation_id=conversation_id,
-        after=query.after or 0,
-        max_rows=one_more(query.limit),
-    )
-    if not rows:
-        await _check_conversation(call, conversation_id)
+    rows = await _list(database, tenant, conversation_id, query.after or 0, one_more(query.limit))
     return page(rows, query.limit, _message, cursor="position")
 
 
-async def _explain_refusal(call: Call, conversation_id: UUID, messages: Sequence[AppendMessage]) -> None:
+@routes.get("/conversations/{conversation_id}/context", errors=(404,))
+async def get_context(call: Call, query: ContextQuery) -> Context:
+    """Get what to tell a language model: the newest messages that fit a budget of tokens, oldest first.
+
+    System messages are always there, the newest hundred of them at most, and are counted first; of the others the
+    newest come, without a gap, that fit into the rest. It takes one statement, of the same cost however long the
+    conversation is.
+    """
+    database, tenant = call.services.database, call.principal.tenant
+    conversation_id = call.path_id("conversation_id", "conversation")
+    rows = await database.many(
+        "messages/context",
+        user_id=tenant,
+        conversation_id=conversation_id,
+        token_budget=query.token_budget,
+        max_messages=query.max_messages,
+    )
+    if not rows:
+        message_count = await check_conversation(database, tenant, conversation_id)
+        return Context([], 0, message_count)
+    await _mark(database, tenant, rows)
+    messages = [_message({name: row[name] for name in Message.__struct_fields__}) for row in rows]
+    return Context(messages, sum(message.token_count for message in messages), rows[0]["message_count"] - len(rows))
+
+
+async def _list(
+    queries: Queries, tenant: UUID, conversation_id: UUID, after: int, max_rows: int
+) -> Sequence[Row]:  # fmt: skip
+    """Messages in their order.
+
+    Raises:
+        NotFoundError: there are none, because there is no such conversation.
+    """
+    rows = await queries.many(
+        "messages/list", user_id=tenant, conversation_id=conversation_id, after=after, max_rows=max_rows
+    )
+    if not rows:
+        await check_conversation(queries, tenant, conversation_id)
+    await _mark(queries, tenant, rows)
+    return rows
+
+
+async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UUID) -> int:
+    """The number of messages of a conversation.
+
+    Raises:
+        NotFoundError: there is no such conversation.
+    """
+    row = await queries.one("conversations/get", user_id=tenant, conversation_id=conversation_id)
+    if row is None:
+        raise NotFoundError("there is no such conversation")
+    message_count: int = row["message_count"]
+    return message_count
+
+
+def message_values(row: Row) -> dict[str, Any]:
+    """The fields of a message out of a row, its sources read."""
+    return {**row, "sources": msgspec.convert(row["sources"], list[Source])}
+
+
+async def _explain_refusal(
+    queries: Queries, tenant: UUID, conversation_id: UUID, messages: Sequence[AppendMessage]
+) -> None:
     """Nothing was appended: say whether for want of the conversation or of a source."""
-    await _check_conversation(call, conversation_id)
+    await check_conversation(queries, tenant, conversation_id)
     cited = sum(len(message.sources) for message in messages)
     raise InvalidRequestError(f"one of the {cited} is no chunk of yours; nothing was appended", field="sources")
 
 
-async def _check_conversation(call: Call, conversation_id: UUID) -> None:
-    row = await call.services.database.one(
-        "conversations/get", user_id=call.principal.tenant, conversation_id=conversation_id
-    )
-    if row is None:
-        raise NotFoundError("there is no such conversation")
+async def _mark(queries: Queries, tenant: UUID, rows: Sequence[Row]) -> None:
+    await mark_sources(queries, tenant, (source for row in rows for source in row["sources"]))
 
 
 def _message(row: Row) -> Message:
-    return Message(**{**row, "sources": msgspec.convert(row["sources"], list[Source])})
+    return Message(**message_values(row))
 
 
-async def _token_counts(contents: list[str]) -> list[int]:
-    """Tokens of each text; long ones are counted beside the event loop, so that others are answered meanwhile."""
-    if sum(map(len, contents)) < _COUNTED_AT_ONCE:
-        return [count_tokens(content) for content in contents]
-    return await asyncio.to_thread(lambda: [count_tokens(content) for content in contents])
+async def _token_counts(messages: Sequence[AppendMessage]) -> list[int]:
+    """Tokens of each message; long ones are counted beside the event loop, so that others are answered meanwhile."""
+    uncounted = sum(len(message.content) for message in messages if message.token_count is None)
+    if uncounted < _COUNTED_AT_ONCE:
+        return [_tokens(message) for message in messages]
+    return await asyncio.to_thread(lambda: [_tokens(message) for message in messages])
+
+
+def _tokens(message: AppendMessage) -> int:
+    return count_tokens(message.content) if message.token_count is None else message.token_count

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import numpy as np
 from msgspec import Meta, Struct
-from numpy.typing import NDArray
 
-from svc.embedding.vectors import check_query_vector
 from svc.errors import InvalidRequestError
 from svc.http import Call
 from svc.ingest.file_types import FileType
 from svc.routes.keys import Moment
+from svc.routes.query_vectors import QueryText, QueryVector, query_vector
 from svc.routing import Routes
 from svc.search.filters import Filters
 from svc.search.lanes import Lane, Metric, Search, TenantSize, run_search
@@ -27,16 +25,18 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     `threshold` is the least similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
     for inner_product. `uploaded_after` includes that moment, `uploaded_before` does not. `recall: "exact"` compares
-    every vector of a large tenant too, where the usual lanes may miss one in a hundred.
+    every vector of a large tenant too, where the usual lanes may miss one in a hundred. `conversation_id` limits the
+    search to the documents that the conversation names; where it names none, nothing is found.
     """
 
-    query: Annotated[str, Meta(max_length=32_768)] | None = None
-    embedding: Annotated[list[float], Meta(max_length=3584)] | None = None
+    query: QueryText | None = None
+    embedding: QueryVector | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 5
     threshold: float | None = None
     metric: Metric = "cosine"
     recall: Literal["exact"] | None = None
     document_ids: Annotated[list[UUID], Meta(max_length=1000)] | None = None
+    conversation_id: UUID | None = None
     metadata: Metadata | None = None
     file_types: Annotated[list[FileType], Meta(max_length=10)] | None = None
     uploaded_after: Moment | None = None
@@ -77,7 +77,7 @@ class SearchResponse(Struct, frozen=True):
 async def search(call: Call, body: SearchRequest) -> SearchResponse:
     """Search your chunks by meaning.
 
-    One statement, after the query is embedded with no database connection held.
+    One statement, after the query is embedded with no database connection held; with `conversation_id` one more.
     """
     tenant = call.principal.tenant
     if body.metadata is not None:
@@ -87,12 +87,12 @@ async def search(call: Call, body: SearchRequest) -> SearchResponse:
             check_moment(moment, field)
     wanted = Search(
         user_id=tenant,
-        embedding=await _embedding(call, body),
+        embedding=await query_vector(call, body.query, body.embedding),
         limit=body.limit,
         metric=body.metric,
         threshold=body.threshold,
         filters=Filters(
-            document_ids=body.document_ids,
+            document_ids=await _document_ids(call, body),
             metadata=body.metadata,
             file_types=body.file_types,
             uploaded_after=body.uploaded_after,
@@ -106,14 +106,14 @@ async def search(call: Call, body: SearchRequest) -> SearchResponse:
     return SearchResponse([Result(**row) for row in found.rows], found.lane)
 
 
-async def _embedding(call: Call, body: SearchRequest) -> NDArray[np.float32]:
-    provider = call.services.provider
-    if (body.query is None) == (body.embedding is None):
-        raise InvalidRequestError("give either query or embedding, one of them", field="query")
-    if body.embedding is not None:
-        return check_query_vector(body.embedding, provider.dimensions)
-    assert body.query is not None
-    if not body.query.strip():
-        raise InvalidRequestError("the query is blank", field="query")
-    query_vector: NDArray[np.float32] = (await provider.embed([body.query]))[0]
-    return query_vector
+async def _document_ids(call: Call, body: SearchRequest) -> list[UUID] | None:
+    """The documents to search: those given, and of a conversation its own; None: all."""
+    if body.conversation_id is None:
+        return body.document_ids
+    row = await call.services.database.one(
+        "conversations/get", user_id=call.principal.tenant, conversation_id=body.conversation_id
+    )
+    if row is None:
+        raise InvalidRequestError("there is no such conversation", field="conversation_id")
+    documents: list[UUID] = row["document_ids"]
+    return documents if body.document_ids is None else sorted({*documents} & {*body.document_ids})

@@ -84,5 +84,6 @@ async def prometheus(call: Call) -> Response:
     else:
         assert row is not None
         metrics.ingestion_queue.labels("queued").set(row["queued"])
+        metrics.message_queue.labels("queued").set(row["conversations_queued"])
         metrics.ingestion_overdue_seconds.set(max(0.0, row["overdue_s"]))
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)

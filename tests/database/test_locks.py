@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -107,3 +107,32 @@ async def test_a_key_is_good_though_its_row_is_locked(database: Database, observ
     assert used is not None
     await database.one("keys/authenticate", key_hash=key_hash)
     assert await observer.fetchval("select last_used_at from api_keys") == used, "noted once a minute"
+
+
+@pytest.mark.parametrize("name", ["conversations/delete", "users/delete"])
+async def test_deleting_a_conversation_while_its_job_ends_waits_and_then_takes_it_all(
+    database: Database, observer: Any, name: str
+) -> None:
+    """The end of a job has the conversation and wants the job; a deletion that took that first would be a deadlock."""
+    user_id, lease = await make_user(database), uuid4()
+    conversation = await database.one(
+        "conversations/create", user_id=user_id, title=None, document_ids=[], metadata={}
+    )  # fmt: skip
+    assert conversation is not None
+    place = {"user_id": user_id, "conversation_id": conversation["id"]}
+    await database.many(
+        "messages/append", **place, roles=["user"], contents=["text"], token_counts=[1], source_messages=[],
+        source_chunks=[], embed=True,
+    )  # fmt: skip
+    assert await database.one("message_jobs/claim", worker="w", lease=lease, lease_s=60.0) is not None
+    async with database.transaction() as transaction:
+        await transaction.exec("message_jobs/hold", **place)
+        deletion = asyncio.create_task(
+            database.exec(name, **(place if name == "conversations/delete" else {"user_id": user_id}))
+        )
+        await waits_for_a_lock(observer)
+        assert await transaction.exec("message_jobs/release", **place, lease=lease) == 1
+
+    assert await deletion == 1
+    for table in ("conversations", "messages", "message_jobs"):
+        assert await observer.fetchval(f"select count(*) from {table}") == 0, table

@@ -23,6 +23,7 @@ from svc.settings import Settings
 from tests.conftest import test_settings
 
 ALL = migration_ids()
+NEXT = f"{len(ALL) + 1:04}"
 
 # Everything that a migration can make, as the server tells it.
 CATALOGUE = """
@@ -167,15 +168,15 @@ async def test_a_migration_that_fails_is_named_and_changes_nothing(
     settings: Settings, database_url: str, planted: Path
 ) -> None:
     before = await catalogue(database_url)
-    (planted / "0007.bad.sql").write_text(HEADER + "create table good (id int);\ncreate table good (id int);\n")
+    (planted / f"{NEXT}.bad.sql").write_text(HEADER + "create table good (id int);\ncreate table good (id int);\n")
 
-    with pytest.raises(StartupError, match=r"Migration 0007\.bad failed, and changed nothing: .*already exists"):
+    with pytest.raises(StartupError, match=rf"Migration {NEXT}\.bad failed, and changed nothing: .*already exists"):
         await apply_migrations(settings, database_url)
 
     assert await catalogue(database_url) == before
     assert await applied(database_url) == ALL
-    (planted / "0007.bad.sql").write_text(HEADER + "create table good (id int);\n")
-    assert await apply_migrations(settings, database_url) == ["0007.bad"]
+    (planted / f"{NEXT}.bad.sql").write_text(HEADER + "create table good (id int);\n")
+    assert await apply_migrations(settings, database_url) == [f"{NEXT}.bad"]
 
 
 async def test_a_migration_edited_after_it_was_applied_is_noticed(
@@ -194,7 +195,7 @@ async def test_a_migration_edited_after_it_was_applied_is_noticed(
         await apply_migrations(settings, database_url)
 
     # Taken back and applied again, the new text is the one that counts.
-    await rollback_migrations(database_url, 3)
+    await rollback_migrations(database_url, len(ALL) - 3)
     assert await apply_migrations(settings, database_url) == ALL[3:]
     assert await apply_migrations(settings, database_url) == []
     file.write_text(text)
@@ -205,15 +206,15 @@ async def test_a_migration_edited_after_it_was_applied_is_noticed(
 async def test_an_index_can_be_built_without_a_transaction(
     settings: Settings, database_url: str, planted: Path
 ) -> None:
-    (planted / "0007.index.sql").write_text(
+    (planted / f"{NEXT}.index.sql").write_text(
         HEADER + "-- transactional: false\ncreate index concurrently messages_role_idx on messages (user_id, role);\n"
     )
-    (planted / "0007.index.rollback.sql").write_text("drop index concurrently messages_role_idx;\n")
+    (planted / f"{NEXT}.index.rollback.sql").write_text("drop index concurrently messages_role_idx;\n")
 
-    assert await apply_migrations(settings, database_url) == ["0007.index"]
+    assert await apply_migrations(settings, database_url) == [f"{NEXT}.index"]
     assert any("messages_role_idx" in line for line in await catalogue(database_url))
-    assert await rollback_migrations(database_url, 1) == ["0007.index"]
-    assert await apply_migrations(settings, database_url) == ["0007.index"]
+    assert await rollback_migrations(database_url, 1) == [f"{NEXT}.index"]
+    assert await apply_migrations(settings, database_url) == [f"{NEXT}.index"]
 
 
 async def test_a_migration_does_not_wait_long_for_a_lock(
@@ -221,8 +222,9 @@ async def test_a_migration_does_not_wait_long_for_a_lock(
 ) -> None:
     """All who come after a waiting ALTER or DROP would wait behind it."""
     monkeypatch.setattr(migrate, "_LOCK_TIMEOUT", "200ms")
+    tables = "select string_agg(oid::regclass::text, ', ') from pg_class where relkind = 'r' and relnamespace = 2200"
     async with observer.transaction():
-        await observer.fetch("select from embedding_model")
+        await observer.execute(f"lock table {await observer.fetchval(tables)} in access share mode")
 
         with pytest.raises(StartupError, match=rf"Migration {ALL[-1]} waited 200ms for a lock"):
             await rollback_migrations(database_url, 1)
@@ -233,7 +235,7 @@ async def test_a_migration_does_not_wait_long_for_a_lock(
 
 async def test_a_start_with_nothing_to_do_locks_no_table(settings: Settings, database_url: str, observer: Any) -> None:
     async with observer.transaction():
-        await observer.execute("lock table chunk_vectors, chunks in access exclusive mode")
+        await observer.execute("lock table chunk_vectors, message_vectors, chunks in access exclusive mode")
 
         assert await asyncio.wait_for(apply_migrations(settings, database_url), 5) == []
 
@@ -272,9 +274,13 @@ async def test_every_width_that_the_settings_allow_can_be_indexed(empty_url: str
 
 
 async def test_the_vectors_stay_in_their_rows(database_url: str) -> None:
-    storage = "select attstorage from pg_attribute where attrelid = 'chunk_vectors'::regclass and attname = 'embedding'"
+    storage = (
+        "select attrelid::regclass::text as name, attstorage from pg_attribute where attname = 'embedding'"
+        " and attrelid = any(array['chunk_vectors', 'message_vectors']::regclass[])"
+    )
+    rows = await fetch(database_url, storage)
 
-    assert [row["attstorage"] for row in await fetch(database_url, storage)] == [b"p"]
+    assert {row["name"]: row["attstorage"] for row in rows} == {"chunk_vectors": b"p", "message_vectors": b"p"}
 
 
 async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_url: str) -> None:

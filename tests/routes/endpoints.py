@@ -47,8 +47,7 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
     document = await tenant.ready_document(f"{content}.txt", content, secret=content)
     conversation = await tenant.conversation(title=content, document_ids=[document["id"]], metadata={"secret": content})
     chunk_id = (await tenant.chunks(document["id"]))[0]["id"]
-    message = {"role": "assistant", "content": content, "sources": [chunk_id]}
-    ok(await tenant.post(f"/conversations/{conversation['id']}/messages", json=message), 201)
+    await tenant.say(conversation["id"], {"role": "assistant", "content": content, "sources": [chunk_id]})
     return {
         "user_id": tenant.id,
         "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -62,6 +65,22 @@ class Tenant:
         response = await self.post("/conversations", json=values)
         assert response.status_code == 201, response.text
         return dict(response.json())
+
+    async def say(self, conversation_id: str, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+        """Append messages and wait until they can be found by meaning."""
+        response = await self.post(f"/conversations/{conversation_id}/messages", json=list(messages))
+        assert response.status_code == 201, response.text
+        await self.embedded(conversation_id)
+        return list(response.json()["data"])
+
+    async def embedded(self, conversation_id: str, within_s: float = 30) -> None:
+        """Wait until the worker has nothing more to do for the messages of a conversation."""
+        deadline = time.monotonic() + within_s
+        async with direct_connection(self.service) as connection:
+            query = "select exists (select from message_jobs where conversation_id = $1)"
+            while await connection.fetchval(query, UUID(conversation_id)):
+                assert time.monotonic() < deadline, f"still without vectors after {within_s} s"
+                await asyncio.sleep(0.02)
 
     async def chunks(self, document_id: str) -> list[dict[str, Any]]:
         """The first hundred chunks of a document."""

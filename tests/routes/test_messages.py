@@ -1,21 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from svc.ingest.tokens import count_tokens
 from svc.routes import messages
 from tests.routes.answers import done, ok, problem, statements
-from tests.routes.tenants import Tenant
+from tests.routes.tenants import Tenant, direct_connection
 
 MESSAGE_FIELDS = {"id", "conversation_id", "position", "role", "content", "sources", "token_count", "created_at"}
-SOURCE_FIELDS = {"chunk_id", "document_id", "filename", "chunk_index", "content"}
+SOURCE_FIELDS = {"chunk_id", "document_id", "filename", "chunk_index", "content", "state"}
 LONG = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(60))
 
 
@@ -93,6 +94,9 @@ ONE_WRONG: list[tuple[Any, str]] = [
     ({"role": "user", "content": "a", "sources": ["no-uuid"]}, "sources[0]"),
     ({"role": "user", "content": "a", "sources": [str(uuid4())] * 101}, "sources"),
     ({"role": "user", "content": "a", "position": 7}, "position"),
+    ({"role": "user", "content": "a", "token_count": -1}, "token_count"),
+    ({"role": "user", "content": "a", "token_count": 10_000_001}, "token_count"),
+    ({"role": "user", "content": "a", "token_count": 1.5}, "token_count"),
     ([], "(body)"),
     ([{"role": "user", "content": "a"}] * 1001, "(body)"),
     ([{"role": "user", "content": "a"}, {"role": "user"}], "[1].content"),
@@ -130,6 +134,7 @@ async def test_sources_are_quoted_as_they_were(tenant: Tenant) -> None:
             "filename": "source.txt",
             "chunk_index": chunk["chunk_index"],
             "content": chunk["content"],
+            "state": "current",
         }
         for chunk in [*cited, chunks[1]]
     ]
@@ -138,20 +143,64 @@ async def test_sources_are_quoted_as_they_were(tenant: Tenant) -> None:
     assert await everything(tenant, path) == appended
 
 
-async def test_a_message_keeps_its_source_when_the_document_changes_or_goes(tenant: Tenant) -> None:
-    document = await tenant.ready_document("source.txt", "The sentence that is cited.")
-    chunk = (await tenant.chunks(document["id"]))[0]
-    conversation = await tenant.conversation(document_ids=[document["id"]])
-    path = f"/conversations/{conversation['id']}/messages"
-    body = {"role": "assistant", "content": "Answer", "sources": [chunk["id"]]}
+async def test_a_citation_still_reads_when_its_document_changes_or_goes_and_says_so(tenant: Tenant) -> None:
+    """Wherever messages are read: in their list, in the context, with their conversation, as what a search found."""
+    kept, gone = [await tenant.ready_document(f"{name}.txt", f"The {name} sentence.") for name in ("kept", "cited")]
+    cited = [(await tenant.chunks(document["id"]))[0]["id"] for document in (gone, kept, gone)]
+    conversation = await tenant.conversation(document_ids=[gone["id"]])
+    path = f"/conversations/{conversation['id']}"
+    (message,) = await tenant.say(conversation["id"], {"role": "assistant", "content": "Answer", "sources": cited})
+    before = message["sources"]
+    assert [(source["content"], source["state"]) for source in before] == [
+        ("The cited sentence.", "current"), ("The kept sentence.", "current"), ("The cited sentence.", "current"),
+    ]  # fmt: skip
+
+    async def read() -> list[dict[str, Any]]:
+        answers = [
+            ok(await tenant.get(f"{path}/messages"))["data"],
+            ok(await tenant.get(f"{path}/context"))["data"],
+            ok(await tenant.get("/conversations?recent=1"))["data"][0]["messages"],
+            ok(await tenant.post("/conversations/search", json={"query": "Answer"}))["results"],
+        ]
+        (sources,) = {json.dumps(messages[0]["sources"]) for messages in answers}
+        return list(json.loads(sources))
+
+    assert await read() == before
+    ok(await tenant.patch(f"/documents/{gone['id']}", json={"filename": "renamed.txt"}))
+    assert await read() == before, "it is cited under the name that it had, and says the same as ever"
+    async with direct_connection(tenant.service) as connection:
+        # As when another text takes the place of the document's.
+        await connection.execute("delete from chunks where document_id = $1", UUID(gone["id"]))
+    assert await read() == with_states(before, "changed", "current", "changed")
+    done(await tenant.delete(f"/documents/{gone['id']}"))
+    assert await read() == with_states(before, "deleted", "current", "deleted")
+    problem(await tenant.post(f"{path}/messages", json={**message_body(), "sources": cited}), 422, "sources")
+
+
+def with_states(sources: list[dict[str, Any]], *states: str) -> list[dict[str, Any]]:
+    return [{**source, "state": state} for source, state in zip(sources, states, strict=True)]
+
+
+async def test_citations_cost_one_statement_where_there_are_any(tenant: Tenant) -> None:
+    document = await tenant.ready_document("a.txt", "A sentence.")
+    chunk = (await tenant.chunks(document["id"]))[0]["id"]
+    path = await messages_path(tenant)
+    ok(await tenant.post(path, json=[message_body()] * 3), 201)
+    assert statements(await tenant.get(path)) == 1
+    ok(await tenant.post(path, json=[{**message_body(), "sources": [chunk] * 5}] * 20), 201)
+    assert statements(await tenant.get(path)) == 2
+
+
+def message_body() -> dict[str, Any]:
+    return {"role": "user", "content": "Hello"}
+
+
+async def test_the_tokens_that_a_model_counted_are_taken(tenant: Tenant) -> None:
+    path = await messages_path(tenant)
+    body = [{**message_body(), "token_count": 12}, message_body(), {**message_body(), "token_count": 0}]
     appended = ok(await tenant.post(path, json=body), 201)["data"]
-    ok(await tenant.patch(f"/documents/{document['id']}", json={"filename": "renamed.txt"}))
+    assert [message["token_count"] for message in appended] == [12, count_tokens("Hello"), 0]
     assert await everything(tenant, path) == appended
-    done(await tenant.delete(f"/documents/{document['id']}"))
-    assert await everything(tenant, path) == appended
-    assert appended[0]["sources"][0]["content"] == "The sentence that is cited."
-    assert appended[0]["sources"][0]["filename"] == "source.txt"
-    problem(await tenant.post(path, json=body), 422, "sources")
 
 
 @pytest.mark.parametrize("kind", ["another tenant's", "never there"])
@@ -171,7 +220,7 @@ async def test_a_bad_source_refuses_the_whole_list(tenant: Tenant, other: Tenant
     assert appended[0]["position"] == 2, "a refused list takes no positions"
 
 
-async def test_twenty_writers_lose_and_mix_nothing(tenant: Tenant) -> None:
+async def test_sixty_four_writers_lose_and_mix_nothing(tenant: Tenant) -> None:
     """More writers than connections, each with lists of several messages, all at once on one conversation."""
     path = await messages_path(tenant)
 
@@ -182,7 +231,7 @@ async def test_twenty_writers_lose_and_mix_nothing(tenant: Tenant) -> None:
             appended += ok(await tenant.post(path, json=body), 201)["data"]
         return appended
 
-    written = await asyncio.gather(*(write(writer) for writer in range(20)))
+    written = await asyncio.gather(*(write(writer) for writer in range(64)))
     read = await everything(tenant, path)
     assert [message["position"] for message in read] == list(range(1, len(read) + 1))
     assert sorted((message for each in written for message in each), key=lambda m: int(m["position"])) == read
@@ -191,7 +240,7 @@ async def test_twenty_writers_lose_and_mix_nothing(tenant: Tenant) -> None:
         assert positions == sorted(positions), "a writer's own messages stay in their order"
     batches = [message["content"].rsplit("/", 1)[0] for message in read]
     changes = sum(1 for before, after in pairwise(batches) if before != after)
-    assert changes + 1 == len(set(batches)) == 80, "nobody writes between the messages of one list"
+    assert changes + 1 == len(set(batches)) == 256, "nobody writes between the messages of one list"
 
 
 async def test_a_long_message_does_not_hold_up_others(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,15 @@ def test_every_operation_is_described(document: Json) -> None:
     assert len(set(ids)) == len(ids)
 
 
+def test_the_routes_that_heed_a_key_say_so(document: Json) -> None:
+    heed = [
+        name_of(endpoint)
+        for endpoint in all_endpoints()
+        if "Idempotency-Key" in {parameter["name"] for parameter in operation(document, endpoint)["parameters"]}
+    ]
+    assert heed == ["POST /documents", "POST /conversations/{conversation_id}/messages"]
+
+
 @pytest.mark.parametrize("endpoint", with_body(), ids=name_of)
 def test_every_body_has_an_example_that_is_read(document: Json, endpoint: Endpoint) -> None:
     content = operation(document, endpoint)["requestBody"]["content"]["application/json"]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.conftest import Service
-from tests.routes.answers import ok, problem, statements
+from tests.routes.answers import done, ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection
 
 RESULT_FIELDS = {
@@ -205,3 +205,36 @@ async def test_a_long_query_is_taken(tenant: Tenant) -> None:
     document = await tenant.ready_document("a.txt", "Some text.")
     results = ok(await tenant.post("/search", json={"query": "some text " * 3276}))["results"]
     assert [result["document_id"] for result in results] == [document["id"]]
+
+
+async def test_a_search_in_a_conversation_is_limited_to_its_documents(tenant: Tenant) -> None:
+    one, two, three = [(await tenant.ready_document(f"{n}.txt", f"Some text, {n}."))["id"] for n in range(3)]
+    conversation = await tenant.conversation(document_ids=[one, two])
+
+    async def found(**body: Any) -> list[str]:
+        answer = ok(await tenant.post("/search", json={"query": "text", "conversation_id": conversation["id"], **body}))
+        return sorted(result["document_id"] for result in answer["results"])
+
+    assert await found() == [one, two]
+    assert await found(document_ids=[two, three]) == [two]
+    assert await found(document_ids=[three]) == []
+    assert await found(metric="l2", limit=1, document_ids=[one]) == [one]
+    ok(await tenant.patch(f"/conversations/{conversation['id']}", json={"document_ids": [three]}))
+    assert await found() == [three]
+    done(await tenant.delete(f"/documents/{three}"))
+    assert await found() == [], "a limit that has lost its last document does not become none"
+
+
+async def test_a_search_in_a_conversation_about_nothing_finds_nothing(tenant: Tenant) -> None:
+    await tenant.ready_document("a.txt", "Some text.")
+    conversation = await tenant.conversation()
+    body = {"query": "text", "conversation_id": conversation["id"]}
+    answer = await tenant.post("/search", json=body)
+    assert ok(answer)["results"] == []
+    assert statements(answer) <= 3
+
+
+async def test_a_conversation_that_is_not_there_is_named(tenant: Tenant) -> None:
+    for conversation_id in (str(uuid4()), "no-uuid"):
+        body = {"query": "text", "conversation_id": conversation_id}
+        problem(await tenant.post("/search", json=body), 422, "conversation_id")

@@ -86,6 +86,7 @@ MESSAGE = {"role": "user", "content": "Hello"}
 # For each id in a body: the kind of thing it names, and a body with that id in it, beside good ones where possible.
 BODIES: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST /search", "document_ids[]"): ("document_id", lambda own, id_: {"query": "sea", "document_ids": [id_]}),
+    ("POST /search", "conversation_id"): ("conversation_id", lambda own, id_: {"query": "sea", "conversation_id": id_}),
     ("POST /conversations", "document_ids[]"): (
         "document_id",
         lambda own, id_: {"title": "t", "document_ids": [own["document_id"], id_]},
@@ -271,6 +272,26 @@ async def test_no_search_finds_a_chunk_of_another_tenant(pair: Pair, body: dict[
     assert [result["chunk_id"] for result in ok(mine)["results"]] == expected
     theirs = ok(await pair.second.post("/search", json=body))["results"]
     assert [result["content"] for result in theirs] == [SECRET], "the control: they find it themselves"
+
+
+MESSAGE_SEARCHES: list[dict[str, Any]] = [
+    {"query": SECRET},
+    {"query": SECRET, "limit": 100, "recall": "exact"},
+    {"query": SECRET, "threshold": -1000, "roles": ["assistant"]},
+    {"query": SECRET, "created_after": "2000-01-01T00:00:00Z", "created_before": "2999-01-01T00:00:00Z"},
+]
+
+
+@pytest.mark.parametrize("body", MESSAGE_SEARCHES, ids=[" ".join(body) for body in MESSAGE_SEARCHES])
+async def test_no_search_finds_a_message_of_another_tenant(pair: Pair, body: dict[str, Any]) -> None:
+    foreign = await ids_stored_of(pair.second)
+    for place, owned in ((pair.first, pair.own), (pair.second, pair.foreign)):
+        for path in ("/conversations/search", f"/conversations/{owned['conversation_id']}/search"):
+            answer = await place.post(path, json=body)
+            assert [found["conversation_id"] for found in ok(answer)["results"]] == [owned["conversation_id"]]
+            if place is pair.first:
+                assert not foreign & set(UUID_TEXT.findall(answer.text))
+                assert SECRET not in answer.text
 
 
 @pytest.mark.parametrize("route", [route for route in CURSORS if route != "GET /users"])  # that is the admin's

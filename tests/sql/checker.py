@@ -21,10 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Statements that touch tenant tables and bind no tenant; each says why in its line `-- tenant:`.
 WITHOUT_TENANT = {
+    "idempotency/list_expired",
     "indexes/list",
     "ingest/claim",
     "ingest/next_due",
     "keys/authenticate",
+    "message_jobs/claim",
+    "message_jobs/next_due",
     "server/health",
     "users/create",
     "users/list",
@@ -41,12 +44,14 @@ WITHOUT_LIMIT = {
 # Locks of a session: each of these runs on a connection that its caller opens for itself and closes.
 FUNCTION_EXCEPTIONS = {
     "indexes/lock": "pg_try_advisory_lock",
-    "server/lock_migrations": "pg_advisory_lock",
+    "server/lock_migrations": "pg_try_advisory_lock",
 }
 KEY_EXCEPTIONS = {
     "users_email_key": "an address is unique among all tenants",
     "api_keys_key_hash_key": "the key is what tells the tenant",
     "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
+    "message_jobs_due_idx": "a worker looks for what is due across all tenants",
+    "idempotency_keys_created_idx": "a worker looks for what has expired across all tenants",
     "documents_user_metadata_idx": "the tenant is the outermost key of the value that it indexes",
     OWN_INDEX: "it holds the rows of one tenant only; it has its name when it is made",
 }

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from svc.database.migrate import migration_ids
 from svc.database.queries import Database
 from tests.sql.checker import KEY_EXCEPTIONS, ROOT, check_all
 from tests.sql.migrations import check_migrations
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import OWN_INDEX
 
-LAST = "0006.embedding_model"
+LAST = migration_ids()[-1]
+PLANTED = f"{len(migration_ids()) + 1:04}.planted"
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def root(tmp_path: Path) -> Path:
 def plant(root: Path, statement: str, header: str = "") -> list[str]:
     """Add a migration with one statement; the faults that the checker finds."""
     why = header or f"-- Why: a test.\n-- depends: {LAST}\n-- Lock: none.\n"
-    (root / "migrations" / "0007.planted.sql").write_text(f"{why}{statement}\n")
-    (root / "migrations" / "0007.planted.rollback.sql").write_text("drop table planted;\n")
+    (root / "migrations" / f"{PLANTED}.sql").write_text(f"{why}{statement}\n")
+    (root / "migrations" / f"{PLANTED}.rollback.sql").write_text("drop table planted;\n")
     return [str(fault) for fault in check_migrations(root, KEY_EXCEPTIONS)]
 
 

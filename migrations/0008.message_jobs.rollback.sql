@@ -1,0 +1,2 @@
+drop table if exists message_vectors;
+drop table message_jobs;

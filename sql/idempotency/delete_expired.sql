@@ -1,0 +1,21 @@
+-- idempotency/delete_expired :exec
+-- Takes away keys of one user, but none that was taken anew meanwhile, and without waiting for one that is
+-- just being taken.
+-- $1 user_id uuid    the tenant
+-- $2 routes  text[]
+-- $3 keys    text[]  of each route its key
+-- $4 kept_s  float8  seconds for which a key is kept
+-- index: idempotency_keys_pkey
+with expired as (
+    select
+        k.route,
+        k.key
+    from unnest($2::text[], $3::text[]) as e (route, key)
+    inner join idempotency_keys as k on k.user_id = $1::uuid and e.route = k.route and e.key = k.key
+    where k.created_at < now() - make_interval(secs => $4::float8)
+    for update of k skip locked
+)
+
+delete from idempotency_keys as k
+using expired as e
+where k.user_id = $1::uuid and k.route = e.route and k.key = e.key;

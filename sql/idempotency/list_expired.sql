@@ -1,0 +1,15 @@
+-- idempotency/list_expired :many
+-- The keys that were kept for long enough, the oldest first: a batch for a worker to take away.
+-- $1 kept_s   float8  seconds for which a key is kept
+-- $2 max_rows int     1..1000
+-- tenant: none, a worker clears up for all tenants; the keys name the tenant of each deletion that follows
+-- returns: user_id uuid, route text, key text
+-- index: idempotency_keys_created_idx
+select
+    k.user_id,
+    k.route,
+    k.key
+from idempotency_keys as k
+where k.created_at < now() - make_interval(secs => $1::float8)
+order by k.created_at
+limit $2::int;

@@ -1,0 +1,10 @@
+-- message_jobs/next_due :value
+-- Seconds until the next job is due, negative when one is overdue, null when none is waiting: how long a
+-- worker sleeps.
+-- tenant: none, a worker serves all tenants
+-- returns: due_in_s float8
+-- index: message_jobs_due_idx
+select extract(epoch from j.due_at - now())::float8 as due_in_s
+from message_jobs as j
+order by j.due_at
+limit 1;

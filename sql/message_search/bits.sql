@@ -1,0 +1,63 @@
+-- message_search/bits :many
+-- The messages of one user most similar to a query by cosine: those whose signatures differ least from the
+-- query's, read with the filters from the covering key alone, then compared exactly. A message of several
+-- pieces is one candidate, as similar as the nearest of them.
+-- $1 user_id         uuid         the tenant
+-- $2 conversation_id uuid         null: all conversations
+-- $3 embedding       halfvec      of the query
+-- $4 signature       varbit       of the query
+-- $5 candidates      int          messages that are compared exactly
+-- $6 threshold       float8       least similarity; null: any
+-- $7 roles           text[]       null: all
+-- $8 created_after   timestamptz  this moment or later; null: any
+-- $9 created_before  timestamptz  earlier than this; null: any
+-- $10 max_rows       int          1..100
+-- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
+--   token_count int, created_at timestamptz, similarity float8, distance float8
+-- index: message_vectors_pkey, messages_pkey
+with candidates as materialized (
+    select
+        v.conversation_id,
+        v.position
+    from message_vectors as v
+    where
+        v.user_id = $1::uuid
+        and ($2::uuid is null or v.conversation_id = $2::uuid)
+        and ($7::text[] is null or v.role = any($7::text[]))
+        and ($8::timestamptz is null or v.created_at >= $8::timestamptz)
+        and ($9::timestamptz is null or v.created_at < $9::timestamptz)
+    group by v.conversation_id, v.position
+    order by min(hamming_distance(v.signature, $4::varbit))
+    limit $5::int
+),
+
+nearest as (
+    select
+        v.conversation_id,
+        v.position,
+        min(0 + (v.embedding <=> $3::halfvec)) as distance
+    from candidates as n
+    inner join message_vectors as v
+        on v.user_id = $1::uuid and n.conversation_id = v.conversation_id and n.position = v.position
+    group by v.conversation_id, v.position
+    order by distance, v.conversation_id, v.position
+    limit $10::int
+)
+
+select
+    m.id,
+    m.conversation_id,
+    m.position,
+    m.role,
+    m.content,
+    m.sources,
+    m.token_count,
+    m.created_at,
+    1 - n.distance as similarity,
+    n.distance
+from nearest as n
+inner join messages as m
+    on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
+where $6::float8 is null or 1 - n.distance >= $6::float8
+order by n.distance, m.conversation_id, m.position
+limit $10::int;

@@ -1,0 +1,48 @@
+-- message_search/exact :many
+-- The messages of one user most similar to a query by cosine, compared with every vector that the filters
+-- leave: exact, ties by place. A message of several pieces is as similar as the nearest of them.
+-- $1 user_id         uuid         the tenant
+-- $2 conversation_id uuid         null: all conversations
+-- $3 embedding       halfvec      of the query
+-- $4 threshold       float8       least similarity; null: any
+-- $5 roles           text[]       null: all
+-- $6 created_after   timestamptz  this moment or later; null: any
+-- $7 created_before  timestamptz  earlier than this; null: any
+-- $8 max_rows        int          1..100
+-- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
+--   token_count int, created_at timestamptz, similarity float8, distance float8
+-- index: message_vectors_pkey, messages_pkey
+with nearest as (
+    select
+        v.conversation_id,
+        v.position,
+        min(0 + (v.embedding <=> $3::halfvec)) as distance
+    from message_vectors as v
+    where
+        v.user_id = $1::uuid
+        and ($2::uuid is null or v.conversation_id = $2::uuid)
+        and ($5::text[] is null or v.role = any($5::text[]))
+        and ($6::timestamptz is null or v.created_at >= $6::timestamptz)
+        and ($7::timestamptz is null or v.created_at < $7::timestamptz)
+    group by v.conversation_id, v.position
+    order by distance, v.conversation_id, v.position
+    limit $8::int
+)
+
+select
+    m.id,
+    m.conversation_id,
+    m.position,
+    m.role,
+    m.content,
+    m.sources,
+    m.token_count,
+    m.created_at,
+    1 - n.distance as similarity,
+    n.distance
+from nearest as n
+inner join messages as m
+    on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
+where $4::float8 is null or 1 - n.distance >= $4::float8
+order by n.distance, m.conversation_id, m.position
+limit $8::int;

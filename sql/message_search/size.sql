@@ -1,0 +1,16 @@
+-- message_search/size :value
+-- How many vectors the messages of a user, or of one of their conversations, have, counted no further than a
+-- search needs to know to pick its lane.
+-- $1 user_id         uuid  the tenant
+-- $2 conversation_id uuid  null: all conversations
+-- $3 max_rows        int
+-- returns: vector_count int8
+-- index: message_vectors_pkey
+select count(*) as vector_count
+from (
+    select v.position
+    from message_vectors as v
+    where v.user_id = $1::uuid and ($2::uuid is null or v.conversation_id = $2::uuid)
+    order by v.user_id, v.conversation_id
+    limit $3::int
+) as v;

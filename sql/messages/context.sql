@@ -1,0 +1,86 @@
+-- messages/context :many
+-- What a language model is to be told of a conversation: its system messages, the newest hundred at most, and
+-- of the others the newest whose tokens fit into what the system messages leave of a budget; oldest first. It
+-- reads no more of a long conversation than of a short one.
+-- $1 user_id         uuid  the tenant
+-- $2 conversation_id uuid
+-- $3 token_budget    int
+-- $4 max_messages    int   besides the system's; 1..1000
+-- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
+--   token_count int, created_at timestamptz, message_count int8
+-- index: messages_system_idx, messages_pkey, conversations_pkey
+with system_messages as materialized (
+    select
+        m.id,
+        m.conversation_id,
+        m.position,
+        m.role,
+        m.content,
+        m.sources,
+        m.token_count,
+        m.created_at
+    from messages as m
+    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role = 'system'
+    order by m.position desc
+    limit 100
+),
+
+newest as (
+    select
+        m.id,
+        m.conversation_id,
+        m.position,
+        m.role,
+        m.content,
+        m.sources,
+        m.token_count,
+        m.created_at,
+        sum(m.token_count) over (
+            order by m.position desc
+            rows between unbounded preceding and current row
+        ) as tokens
+    from messages as m
+    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role <> 'system'
+    order by m.position desc
+    limit $4::int
+),
+
+kept as (
+    select
+        s.id,
+        s.conversation_id,
+        s.position,
+        s.role,
+        s.content,
+        s.sources,
+        s.token_count,
+        s.created_at
+    from system_messages as s
+    union all
+    select
+        n.id,
+        n.conversation_id,
+        n.position,
+        n.role,
+        n.content,
+        n.sources,
+        n.token_count,
+        n.created_at
+    from newest as n
+    where n.tokens <= $3::int - (select coalesce(sum(s.token_count), 0) from system_messages as s)
+)
+
+select
+    k.id,
+    k.conversation_id,
+    k.position,
+    k.role,
+    k.content,
+    k.sources,
+    k.token_count,
+    k.created_at,
+    c.message_count
+from kept as k
+inner join conversations as c on c.user_id = $1::uuid and k.conversation_id = c.id
+order by k.position
+limit 1100;

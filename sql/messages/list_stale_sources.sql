@@ -1,0 +1,17 @@
+-- messages/list_stale_sources :many
+-- Of the chunks that messages cite, those that are no longer there, and whether their whole document is gone.
+-- $1 user_id      uuid    the tenant
+-- $2 chunk_ids    uuid[]  each once
+-- $3 document_ids uuid[]  of each chunk its document
+-- $4 max_rows     int     as many as there are chunks
+-- returns: chunk_id uuid, is_deleted bool
+-- index: chunks_pkey, documents_pkey
+select
+    s.chunk_id,
+    d.id is null as is_deleted
+from unnest($2::uuid[], $3::uuid[]) as s (chunk_id, document_id)
+left join chunks as c on c.user_id = $1::uuid and s.chunk_id = c.id
+left join documents as d on d.user_id = $1::uuid and s.document_id = d.id
+where c.id is null
+order by s.chunk_id
+limit $4::int;

@@ -1,0 +1,100 @@
+"""Finding messages by meaning: `sql/message_search/`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from svc.errors import ConflictError
+from svc.http import Call
+from svc.routes.citations import mark_sources
+from svc.routes.keys import Moment
+from svc.routes.messages import Message, Role, check_conversation, message_values
+from svc.routes.query_vectors import QueryText, QueryVector, query_vector
+from svc.routing import Routes
+from svc.search.messages import MessageLane, MessageSearch, search_messages
+from svc.values import check_moment
+
+routes = Routes("conversations")
+
+EXAMPLE = {
+    "query": "What did we say about the distance of the Moon?",
+    "limit": 5,
+    "roles": ["user", "assistant"],
+    "created_after": "2026-01-01T00:00:00Z",
+}
+
+
+class SearchMessages(Struct, frozen=True, forbid_unknown_fields=True):
+    """A search of messages: either by `query`, which is embedded, or by an `embedding` of the same model.
+
+    `threshold` is the least similarity, 1 - cosine distance. `created_after` includes that moment, `created_before`
+    does not. `recall: "exact"` compares every vector, also where there are many.
+    """
+
+    query: QueryText | None = None
+    embedding: QueryVector | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 5
+    threshold: float | None = None
+    recall: Literal["exact"] | None = None
+    roles: Annotated[list[Role], Meta(max_length=4)] | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+
+
+class FoundMessage(Message, frozen=True):
+    """A message that was found."""
+
+    similarity: float
+    distance: float
+
+
+class MessageSearchResponse(Struct, frozen=True):
+    """What was found, most similar first, and the lane that found it."""
+
+    results: list[FoundMessage]
+    lane: MessageLane
+
+
+@routes.post("/conversations/search", errors=(409, 503), example=EXAMPLE)
+async def search_all_messages(call: Call, body: SearchMessages) -> MessageSearchResponse:
+    """Search the messages of all your conversations by meaning.
+
+    Messages can be found once they are embedded, which happens in the background, a moment after they were appended.
+    """
+    return await _search(call, body, None)
+
+
+@routes.post("/conversations/{conversation_id}/search", errors=(404, 409, 503), example=EXAMPLE)
+async def search_conversation(call: Call, body: SearchMessages) -> MessageSearchResponse:
+    """Search the messages of one conversation by meaning."""
+    conversation_id = call.path_id("conversation_id", "conversation")
+    response = await _search(call, body, conversation_id)
+    if not response.results:
+        await check_conversation(call.services.database, call.principal.tenant, conversation_id)
+    return response
+
+
+async def _search(call: Call, body: SearchMessages, conversation_id: UUID | None) -> MessageSearchResponse:
+    services, tenant = call.services, call.principal.tenant
+    if not services.settings.embed_messages:
+        raise ConflictError("messages are not embedded here, because CABINET_EMBED_MESSAGES is off")
+    for moment, field in ((body.created_after, "created_after"), (body.created_before, "created_before")):
+        if moment is not None:
+            check_moment(moment, field)
+    wanted = MessageSearch(
+        user_id=tenant,
+        conversation_id=conversation_id,
+        embedding=await query_vector(call, body.query, body.embedding),
+        limit=body.limit,
+        threshold=body.threshold,
+        roles=body.roles,
+        created_after=body.created_after,
+        created_before=body.created_before,
+        is_exact=body.recall == "exact",
+    )
+    found = await search_messages(services.database, wanted, services.settings.exact_rows)
+    await mark_sources(services.database, tenant, (source for row in found.rows for source in row["sources"]))
+    return MessageSearchResponse([FoundMessage(**message_values(row)) for row in found.rows], found.lane)

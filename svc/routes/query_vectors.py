@@ -1,0 +1,34 @@
+"""What every search begins with: the vector of the query, given as a text or as a vector."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from svc.embedding.vectors import check_query_vector
+from svc.errors import InvalidRequestError
+from svc.http import Call
+
+QueryText = Annotated[str, Meta(max_length=32_768)]
+QueryVector = Annotated[list[float], Meta(max_length=3584)]
+
+
+async def query_vector(call: Call, query: str | None, embedding: list[float] | None) -> NDArray[np.float32]:
+    """The vector to search with: that of the text `query`, or `embedding` itself.
+
+    Raises:
+        InvalidRequestError: both are given or none, the text is blank, or the vector is none of the model's.
+    """
+    provider = call.services.provider
+    if (query is None) == (embedding is None):
+        raise InvalidRequestError("give either query or embedding, one of them", field="query")
+    if embedding is not None:
+        return check_query_vector(embedding, provider.dimensions)
+    assert query is not None
+    if not query.strip():
+        raise InvalidRequestError("the query is blank", field="query")
+    vector: NDArray[np.float32] = (await provider.embed([query]))[0]
+    return vector

@@ -1,0 +1,178 @@
+"""What a language model is told of a conversation: what fits, what is always there, and at what cost."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from svc.database.statements import load_statements
+from svc.resources import resource_folder
+from tests.routes.answers import ok, problem, statements
+from tests.routes.tenants import Tenant, direct_connection
+
+# Role and tokens of each message; the position is the place in the list, from 1.
+Said = list[tuple[str, int]]
+
+
+async def conversation_of(tenant: Tenant, said: Said) -> str:
+    """The path of a conversation in which this was said."""
+    path = f"/conversations/{(await tenant.conversation())['id']}"
+    body = [
+        {"role": role, "content": f"message {number}", "token_count": tokens}
+        for number, (role, tokens) in enumerate(said, start=1)
+    ]
+    for first in range(0, len(body), 1000):
+        ok(await tenant.post(f"{path}/messages", json=body[first : first + 1000]), 201)
+    return path
+
+
+def expected(said: Said, token_budget: int, max_messages: int) -> list[int]:
+    """The positions that should come, worked out message by message."""
+    system = [position for position, (role, _) in enumerate(said, start=1) if role == "system"][-100:]
+    left = token_budget - sum(said[position - 1][1] for position in system)
+    others: list[int] = []
+    for position in range(len(said), 0, -1):
+        role, tokens = said[position - 1]
+        if role == "system":
+            continue
+        left -= tokens
+        if left < 0 or len(others) == max_messages:
+            break
+        others.append(position)
+    return sorted(system + others)
+
+
+TALK: Said = [("user", 10), ("assistant", 20)] * 10
+SYSTEM_FIRST: Said = [("system", 25), *TALK]
+SYSTEM_BETWEEN: Said = [("system", 5), *TALK[:6], ("system", 7), ("tool", 3), *TALK, ("system", 1)]
+
+
+@pytest.mark.parametrize("said", [TALK, SYSTEM_FIRST, SYSTEM_BETWEEN, [("system", 9)], [("user", 9)]], ids=len)
+@pytest.mark.parametrize("max_messages", [1, 3, 1000])
+async def test_the_newest_that_fit_come_oldest_first(tenant: Tenant, said: Said, max_messages: int) -> None:
+    path = await conversation_of(tenant, said)
+    listed = ok(await tenant.get(f"{path}/messages?limit=100"))["data"]
+    everything = {message["position"]: message for message in listed}
+    for token_budget in (1, 8, 9, 13, 30, 31, 55, 100, 113, 114, 325, 3000):
+        answer = await tenant.get(
+            f"{path}/context", params={"token_budget": token_budget, "max_messages": max_messages}
+        )
+        context = ok(answer)
+        positions = expected(said, token_budget, max_messages)
+        # Where nothing comes, one more tells whether there is such a conversation.
+        assert statements(answer) == (1 if positions else 2)
+        if not positions:
+            assert context == {"data": [], "token_count": 0, "omitted": len(said)}
+            continue
+        assert context["data"] == [everything[position] for position in positions]
+        assert context["token_count"] == sum(said[position - 1][1] for position in positions)
+        assert context["omitted"] == len(said) - len(positions)
+
+
+async def test_a_budget_of_three_thousand_is_meant_where_none_is_given(tenant: Tenant) -> None:
+    path = await conversation_of(tenant, [("user", 1000)] * 5)
+    context = ok(await tenant.get(f"{path}/context"))
+    assert ([message["position"] for message in context["data"]], context["token_count"]) == ([3, 4, 5], 3000)
+
+
+async def test_of_very_many_system_messages_the_newest_hundred_come(tenant: Tenant) -> None:
+    path = await conversation_of(tenant, [("system", 1)] * 120 + [("user", 1)])
+    context = ok(await tenant.get(f"{path}/context"))
+    assert [message["position"] for message in context["data"]] == list(range(21, 122))
+    assert context["omitted"] == 20
+
+
+async def test_an_empty_conversation_has_an_empty_context(tenant: Tenant) -> None:
+    path = await conversation_of(tenant, [])
+    assert ok(await tenant.get(f"{path}/context")) == {"data": [], "token_count": 0, "omitted": 0}
+
+
+@pytest.mark.parametrize("name", ["token_budget", "max_messages"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "all", "", "10000001"])
+async def test_a_wrong_parameter_is_named(tenant: Tenant, name: str, value: str) -> None:
+    path = await conversation_of(tenant, TALK)
+    problem(await tenant.get(f"{path}/context", params={name: value}), 422, name)
+
+
+# --- at what cost
+
+
+async def fill(connection: Any, tenant: Tenant, conversations: int, messages: int) -> list[UUID]:
+    """Conversations of so many messages each, the first of them the system's."""
+    return [
+        row["id"]
+        for row in await connection.fetch(
+            """
+            with made as (
+                insert into conversations (user_id, message_count)
+                select $1, $3 from generate_series(1, $2) returning user_id, id
+            ),
+            said as (
+                insert into messages (user_id, conversation_id, position, role, content, token_count)
+                select m.user_id, m.id, p, case when p = 1 then 'system' else 'user' end, 'message ' || p, 5
+                from made as m cross join generate_series(1, $3) as p
+            )
+            select id from made order by id""",
+            UUID(tenant.id), conversations, messages,
+        )
+    ]  # fmt: skip
+
+
+async def plan_of(connection: Any, name: str, *values: Any) -> dict[str, Any]:
+    """The plan of a statement of `sql/` with these values, as it was carried out."""
+    text = load_statements(resource_folder("sql"))[name].body.rstrip(";")
+    await connection.execute("set plan_cache_mode = force_custom_plan")
+    rows = await connection.fetch(f"explain (analyze, buffers, format json) {text}", *values)
+    return dict(json.loads(rows[0][0])[0])
+
+
+def scans(plan: Any) -> dict[str, float]:
+    """For each table or index that a plan reads, the rows that it read there; sequential scans as `seq <table>`."""
+    found: dict[str, float] = {}
+    stack = [plan["Plan"]]
+    while stack:
+        node = stack.pop()
+        stack += node.get("Plans", [])
+        if node["Node Type"] in ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Index Scan"):
+            name = node.get("Index Name") or f"seq {node['Relation Name']}"
+            rows = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            found[name] = found.get(name, 0) + rows
+    return found
+
+
+def pages(plan: Any) -> int:
+    """The pages that a plan touched."""
+    return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+
+async def test_a_context_costs_the_same_however_long_the_conversation_is(tenant: Tenant) -> None:
+    async with direct_connection(tenant.service) as connection:
+        (short,), (long,) = await fill(connection, tenant, 1, 200), await fill(connection, tenant, 1, 20_000)
+        await connection.execute("vacuum analyze messages")
+        plans = [
+            await plan_of(connection, "messages/context", UUID(tenant.id), conversation_id, 500, 150)
+            for conversation_id in (short, long)
+        ]
+    for plan in plans:
+        read = scans(plan)
+        assert not [name for name in read if name.startswith("seq")], read
+        assert read["messages_system_idx"] == 1
+        assert read["messages_pkey"] <= 151
+        assert plan["Plan"]["Actual Rows"] == 100
+    assert pages(plans[1]) <= 1.5 * pages(plans[0]), "the tree is a level deeper, no more"
+
+
+async def test_recent_messages_cost_the_same_however_long_the_conversations_are(tenant: Tenant) -> None:
+    async with direct_connection(tenant.service) as connection:
+        await fill(connection, tenant, 5, 4_000)
+        await fill(connection, tenant, 5, 20)
+        await connection.execute("vacuum analyze messages, conversations, conversation_documents")
+        plan = await plan_of(connection, "conversations/list_with_recent", UUID(tenant.id), None, 10, 5)
+    read = scans(plan)
+    assert read["messages_pkey"] == 10 * 5
+    assert "seq messages" not in read
+    assert not re.search(r"WindowAgg", json.dumps(plan)), "nothing is numbered that is not wanted"
