@@ -32,16 +32,30 @@ class HttpClient:
         """
         content = msgspec.json.encode(body)
         head = f"POST {path} HTTP/1.1\r\n{self._fields}Content-Length: {len(content)}\r\n\r\n"
-        connection = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
-        reader, writer = connection
-        writer.write(head.encode() + content)
+        request = head.encode() + content
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
-            status, length = _parse_head(await reader.readuntil(_HEAD_END))
-            received = await reader.readexactly(length)
-        self._idle.append(connection)
+            status, received = await self._exchange(request)
         if status != 200:
             raise RuntimeError(f"{path} answered {status}: {received[:300].decode(errors='replace')}")
         return msgspec.json.decode(received)
+
+    async def _exchange(self, request: bytes) -> tuple[int, bytes]:
+        while True:
+            is_reused = bool(self._idle)
+            connection = self._idle.pop() if is_reused else await asyncio.open_connection(self._host, self._port)
+            reader, writer = connection
+            try:
+                writer.write(request)
+                status, length = _parse_head(await reader.readuntil(_HEAD_END))
+                received = await reader.readexactly(length)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                writer.close()
+                # A server closes connections that were idle for some seconds; a new one must hold.
+                if not is_reused:
+                    raise
+                continue
+            self._idle.append(connection)
+            return status, received
 
     def close(self) -> None:
         """Close the idle connections."""
