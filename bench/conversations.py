@@ -16,9 +16,10 @@ ORM, one by one    the conversations, then for each a query for its messages
 window             for recent: one query of plain SQL on the ORM's tables that
                    numbers all messages, row_number() <= 5
 ORM, all messages  for context: the messages of the conversation, cut in Python
+ORM, no index      the same on the ORM's table as its models make it
 
-The ORM's table of messages has an index on conversation and moment here, which its models do not have. Timed is from
-the call to the rows as Python has them, over a Unix socket, of the ORM the session too. That all find the same
+Elsewhere the ORM's table of messages has an index on conversation and moment, which its models do not have. Timed is
+from the call to the rows as Python has them, over a Unix socket, of the ORM the session too. That all find the same
 messages is checked.
 """
 
@@ -35,7 +36,7 @@ import click
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from bench.conversation_rows import Group, conversations_sql, store_groups
+from bench.conversation_rows import BARE_SCHEMA, Group, conversations_sql, store_groups
 from bench.growth_rows import seed_engine
 from bench.machine import describe_machine
 from bench.plans import explain
@@ -49,8 +50,8 @@ from svc.database.queries import Database, bind
 from svc.settings import Settings
 
 RECENT_QUESTION, CONTEXT_QUESTION = "recent", "context"
-CABINET, ORM, ONE_BY_ONE, WINDOW, ALL_MESSAGES = (
-    "Cabinet", "ORM, two queries", "ORM, one by one", "window", "ORM, all messages",
+CABINET, ORM, ONE_BY_ONE, WINDOW, ALL_MESSAGES, NO_INDEX = (
+    "Cabinet", "ORM, two queries", "ORM, one by one", "window", "ORM, all messages", "ORM, no index",
 )  # fmt: skip
 RECENT = 5
 TOKEN_BUDGET = 3_000
@@ -121,10 +122,11 @@ async def _measure(options: Options) -> None:
         connection = await stack.enter_async_context(benchmark_connection(url, settings))
         database = await stack.enter_async_context(benchmark_database(url, settings))
         engine = await stack.enter_async_context(seed_engine(url))
+        bare_engine = await stack.enter_async_context(seed_engine(url, BARE_SCHEMA))
         written = _Written(options, await describe_machine(connection))
         measuring = progress.add_task("measuring", total=len(groups) * 2 * (options.rounds + 1))
         for group in groups:
-            asker = _Asker(database, engine, connection, group)
+            asker = _Asker(database, engine, bare_engine, connection, group)
             for question, variants in asker.questions().items():
                 times = await interleaved(
                     variants, options.rounds, warm_up=1, limit_s=options.limit_s,
@@ -150,12 +152,15 @@ def _same(question: str, group: Group, times: Mapping[str, Times]) -> int:
 class _Asker:
     """Asks the questions about one group; every answer is the ids of the messages that it found."""
 
-    def __init__(self, database: Database, engine: AsyncEngine, connection: Any, group: Group) -> None:
+    def __init__(
+        self, database: Database, engine: AsyncEngine, bare_engine: AsyncEngine, connection: Any, group: Group
+    ) -> None:
         self.database = database
         self.group = group
         self._engine = engine
         self._connection = connection
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        self._bare_sessions = async_sessionmaker(bare_engine, expire_on_commit=False)
 
     def questions(self) -> dict[str, dict[str, Variant]]:
         """The variants by their names, for each question."""
@@ -164,7 +169,10 @@ class _Asker:
                 CABINET: self._recent, ORM: self._orm_recent, ONE_BY_ONE: self._orm_recent_one_by_one,
                 WINDOW: self._window,
             },
-            CONTEXT_QUESTION: {CABINET: self._context, ALL_MESSAGES: self._orm_context},
+            CONTEXT_QUESTION: {
+                CABINET: self._context, ALL_MESSAGES: partial(self._orm_context, self._sessions),
+                NO_INDEX: partial(self._orm_context, self._bare_sessions),
+            },
         }  # fmt: skip
 
     @property
@@ -223,8 +231,8 @@ class _Asker:
         rows = await self._connection.fetch(conversations_sql("numbered"), self.group.user_id, RECENT)
         return [str(row["id"]) for row in rows]
 
-    async def _orm_context(self, _number: int) -> list[str]:
-        async with self._sessions() as session:
+    async def _orm_context(self, sessions: async_sessionmaker[AsyncSession], _number: int) -> list[str]:
+        async with sessions() as session:
             messages = await ConversationRepository(session).messages(str(self.group.conversations[0]))
             kept = [message for message in messages if message.role == "system"]
             left = TOKEN_BUDGET - sum(int(message.token_count) for message in kept)

@@ -126,11 +126,11 @@ class Tables:
 
 
 @asynccontextmanager
-async def seed_engine(url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine of the seed's stack, for the tables in the schema of their own."""
+async def seed_engine(url: str, schema: str = SEED_SCHEMA) -> AsyncIterator[AsyncEngine]:
+    """An engine of the seed's stack, for its tables in `schema`."""
     engine = create_engine(url)
     try:
-        yield engine.execution_options(schema_translate_map={None: SEED_SCHEMA})
+        yield engine.execution_options(schema_translate_map={None: schema})
     finally:
         await engine.dispose()
 

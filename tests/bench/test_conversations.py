@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench.conversations import ALL_MESSAGES, CABINET, ONE_BY_ONE, ORM, WINDOW, main
+from bench.conversations import ALL_MESSAGES, CABINET, NO_INDEX, ONE_BY_ONE, ORM, WINDOW, main
 
 SMALL = ["--conversations", "3", "--lengths", "4,90", "--alone", "2,80", "--rounds", "3", "--memory-mb", "32"]
 
@@ -24,7 +24,7 @@ def test_conversations(tmp_path: Path) -> None:
     groups = [("3", "4"), ("3", "90"), ("1", "2"), ("1", "80")]
     assert rows.keys() == {
         *(("recent", *group, name) for group in groups for name in (CABINET, ORM, ONE_BY_ONE, WINDOW)),
-        *(("context", *group, name) for group in groups for name in (CABINET, ALL_MESSAGES)),
+        *(("context", *group, name) for group in groups for name in (CABINET, ALL_MESSAGES, NO_INDEX)),
     }
     for (question, _, _, name), row in rows.items():
         assert 0 < float(row["p50 ms"]) <= float(row["p95 ms"]), question
