@@ -28,12 +28,16 @@ Output = list[tuple[str, bool]]
 
 @dataclass
 class Relation:
-    """Something in FROM: the column that must be the tenant, if it has one, and the columns that are."""
+    """Something in FROM: the column that must be the tenant, if it has one, and the columns that are.
+
+    `columns` are those of a table, by which a column without a relation's name is known for its own.
+    """
 
     name: str
     tenant_column: str | None
     node: Any
     tenant_columns: set[str] = field(default_factory=set)
+    columns: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -44,9 +48,10 @@ class Scope:
     outer: Scope | None = None
 
     def find(self, alias: str | None, name: str) -> Relation | None:
-        """The relation of a column; of one without relation only where there is a single one."""
+        """The relation of a column; of one without relation only where there is a single one, a table that has it."""
         if alias is None:
-            return next(iter(self.relations.values())) if len(self.relations) == 1 else None
+            only = next(iter(self.relations.values())) if len(self.relations) == 1 else None
+            return only if only is not None and name in only.columns else None
         scope: Scope | None = self
         while scope is not None:
             if alias in scope.relations:
@@ -126,7 +131,7 @@ class Proof:
         table = str(node.relation.relname)
         tenant_column = self._tenant_column(node.relation)
         output = self._query(node.selectStmt, outer, known) if node.selectStmt is not None else []
-        target = Relation(alias_of(node.relation) or table, None, node)
+        target = Relation(alias_of(node.relation) or table, None, node, columns=self._columns(node.relation))
         if tenant_column is not None:
             columns = [str(part.name) for part in node.cols or ()]
             if tenant_column not in columns:
@@ -173,7 +178,7 @@ class Proof:
         scope = Scope(outer=outer)
         if target is not None:
             name = alias_of(target) or str(target.relname)
-            scope.relations[name] = Relation(name, self._tenant_column(target), target)
+            scope.relations[name] = self._table(name, target)
         conditions: list[Condition] = []
         laterals: list[Any] = []
         for source in sources:
@@ -236,8 +241,14 @@ class Proof:
         if node.schemaname is None and node.relname in known:
             scope.relations[name] = Relation(name, None, node, set(known[node.relname]))
         else:
-            scope.relations[name] = Relation(name, self._tenant_column(node), node)
+            scope.relations[name] = self._table(name, node)
         return name
+
+    def _table(self, name: str, node: Any) -> Relation:
+        return Relation(name, self._tenant_column(node), node, columns=self._columns(node))
+
+    def _columns(self, node: Any) -> frozenset[str]:
+        return frozenset(self._tables.columns.get(str(node.relname), ()))
 
     def _add_subselect(self, node: Any, scope: Scope, outer: Scope | None, known: Mapping[str, set[str]]) -> None:
         name = alias_of(node) or ""
