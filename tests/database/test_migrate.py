@@ -23,12 +23,13 @@ from svc.settings import Settings
 from tests.conftest import test_settings
 
 ALL = migration_ids()
-NEXT = f"{len(ALL) + 1:04}"
+NEXT = f"{int(ALL[-1][:4]) + 1:04}"
 
-# Everything that a migration can make, as the server tells it.
+# Everything that a migration can make, as the server tells it. Columns by their place among those that are there: the
+# server's own number goes on counting past those that were dropped.
 CATALOGUE = """
-    select 'column' as kind, concat_ws(' ', a.attrelid::regclass, a.attnum, a.attname,
-        format_type(a.atttypid, a.atttypmod),
+    select 'column' as kind, concat_ws(' ', a.attrelid::regclass,
+        row_number() over (partition by a.attrelid order by a.attnum), a.attname, format_type(a.atttypid, a.atttypmod),
         a.attnotnull, a.attstorage, pg_get_expr(d.adbin, d.adrelid)) as what
     from pg_attribute as a join pg_class as c on c.oid = a.attrelid
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -42,7 +43,8 @@ CATALOGUE = """
     union all select 'function', oid::regprocedure::text from pg_proc as p
     where pronamespace = 'public'::regnamespace
     and not exists (select from pg_depend as e where e.objid = p.oid and e.deptype = 'e')
-    union all select 'comment', concat_ws(' ', objoid::regclass, objsubid, description) from pg_description
+    union all select 'comment', concat_ws(' ', objoid::regclass, attname, description) from pg_description
+    left join pg_attribute on attrelid = objoid and attnum = objsubid
     where classoid = 'pg_class'::regclass and objoid::regclass::text !~ '^pg_|information_schema'
     order by kind, what"""
 

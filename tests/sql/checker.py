@@ -52,6 +52,8 @@ KEY_EXCEPTIONS = {
     "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
     "message_jobs_due_idx": "a worker looks for what is due across all tenants",
     "idempotency_keys_created_idx": "a worker looks for what has expired across all tenants",
+    "documents_expires_idx": "a worker looks for what has expired across all tenants",
+    "conversations_expires_idx": "a worker looks for what has expired across all tenants",
     "documents_user_metadata_idx": "the tenant is the outermost key of the value that it indexes",
     OWN_INDEX: "it holds the rows of one tenant only; it has its name when it is made",
 }

@@ -1,0 +1,1 @@
+drop index concurrently if exists documents_user_filename_idx;
