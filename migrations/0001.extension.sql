@@ -1,7 +1,10 @@
 -- Why: vectors, and ids that sort by time. PostgreSQL 18 has uuidv7() itself; for 16 and 17 the same function
--- is made here: 48 bits of milliseconds, 12 bits of the fraction of the millisecond, 62 random bits (RFC
--- 9562, section 6.2, method 3), so that ids made one after the other sort in that order.
+--   is made here: 48 bits of milliseconds, 12 bits of the fraction of the millisecond, 62 random bits (RFC
+--   9562, section 6.2, method 3), so that ids made one after the other sort in that order.
 -- Lock: none on any table.
+-- On 10M rows: milliseconds; it reads no row.
+-- Serves: all
+-- Rollback loses: uuidv7() where it was made here. The extension stays.
 create extension if not exists vector;
 
 do $body$

@@ -1,6 +1,9 @@
 -- Why: who owns everything else, and the keys that they show.
--- depends: 0001.extension
 -- Lock: none on any existing table.
+-- On 10M rows: milliseconds; its tables are new.
+-- Serves: users/*, keys/*
+-- Rollback loses: the users and their keys.
+-- depends: 0001.extension
 create table users (
     id uuid primary key default uuidv7(),
     email text not null constraint users_email_length check (char_length(email) between 3 and 320),

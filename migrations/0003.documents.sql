@@ -1,9 +1,13 @@
 -- Why: what users upload, the bytes as they came, and the queue of those still to be read. The queue has no
--- foreign key into the tenants' tables: a claim looks across all tenants, which a distributed table refuses,
--- so the queue must be able to live on one node. A job whose document is gone is dropped by the worker that
--- claims it.
+--   foreign key into the tenants' tables: a claim looks across all tenants, which a distributed table
+--   refuses, so the queue must be able to live on one node. A job whose document is gone is dropped by the
+--   worker that claims it.
+-- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
+-- On 10M rows: milliseconds; its tables are new.
+-- Serves: documents/*, ingest/*, search/*, messages/append, messages/list_stale_sources, server/health,
+--   users/delete, calibration/*
+-- Rollback loses: the documents, and what waits to be ingested.
 -- depends: 0002.users
--- Lock: none on any existing table.
 create table documents (
     user_id uuid not null constraint documents_user_id_fkey references users (id) on delete cascade,
     id uuid not null default uuidv7(),

@@ -1,7 +1,11 @@
 -- Why: what was said, in order, and which chunks an answer stands on. A message's position is given out under
--- its conversation's row lock, so two writers never take the same one.
+--   its conversation's row lock, so two writers never take the same one.
+-- Lock: SHARE ROW EXCLUSIVE on users and documents for a moment, for the foreign keys: it waits for writers,
+--   readers go on.
+-- On 10M rows: milliseconds; its tables are new.
+-- Serves: conversations/*, messages/*, message_jobs/*, message_search/*, users/delete
+-- Rollback loses: the conversations and their messages.
 -- depends: 0004.chunks
--- Lock: none on any existing table.
 create table conversations (
     user_id uuid not null constraint conversations_user_id_fkey references users (id) on delete cascade,
     id uuid not null default uuidv7(),

@@ -1,10 +1,13 @@
 -- Why: messages are embedded after they were appended, by a worker. A job stands for all messages of one
--- conversation that have no vector yet, so a conversation that is written to all the time is one row. As with
--- the queue of the documents there is no foreign key into the tenants' tables; a job whose conversation is
--- gone is dropped by the worker that claims it. The table of the vectors is made from sql/ddl/; rolling back
--- takes it away, vectors included.
--- depends: 0007.messages_system_idx
+--   conversation that have no vector yet, so a conversation that is written to all the time is one row. As
+--   with the queue of the documents there is no foreign key into the tenants' tables; a job whose
+--   conversation is gone is dropped by the worker that claims it. The table of the vectors is made from
+--   sql/ddl/.
 -- Lock: none on any existing table.
+-- On 10M rows: milliseconds; its table is new.
+-- Serves: message_jobs/*, messages/append, conversations/delete, users/delete, server/health
+-- Rollback loses: which messages wait to be embedded, and every vector of a message.
+-- depends: 0007.messages_system_idx
 create table message_jobs (
     user_id uuid not null,
     conversation_id uuid not null,

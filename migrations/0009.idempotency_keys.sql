@@ -1,7 +1,10 @@
 -- Why: a request that was sent again, because its answer was lost, must not take effect twice. Its key is
--- kept for a day with a digest of the request and where its result is found.
+--   kept for a day with a digest of the request and where its result is found.
+-- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
+-- On 10M rows: milliseconds; its table is new.
+-- Serves: idempotency/*
+-- Rollback loses: the keys of the last day: a request sent again then takes effect again.
 -- depends: 0008.message_jobs
--- Lock: none on any existing table.
 create table idempotency_keys (
     user_id uuid not null constraint idempotency_keys_user_id_fkey references users (id) on delete cascade,
     route text not null,

@@ -1,5 +1,5 @@
 -- Why: a file that is uploaded again under its name can be told from the one that is there, by the digest of
--- its bytes, or can take its place; and what is to be kept for a time only says until when.
+--   its bytes, or can take its place; and what is to be kept for a time only says until when.
 -- Lock: ACCESS EXCLUSIVE on documents, then on conversations, each for a moment: no row is read or written.
 -- On 10M rows: milliseconds; what is stored already has no digest and no end.
 -- Serves: documents/create, documents/find_same, ingest/complete, ingest/replace, documents/delete_expired,

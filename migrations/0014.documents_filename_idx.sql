@@ -1,5 +1,5 @@
 -- Why: the documents of one name, found when a file is uploaded again: to be told from what is there, or to
--- take its place. What a killed build left is dropped first.
+--   take its place. What a killed build left is dropped first.
 -- Lock: SHARE UPDATE EXCLUSIVE on documents while the index is built; reads and writes go on.
 -- On 10M rows: about half a minute.
 -- Serves: documents/find_same, ingest/complete, ingest/replace

@@ -1,5 +1,5 @@
 -- Why: a worker looks for what has expired, across all tenants. The indexes hold only rows that have an end,
--- so they cost nothing where nobody sets one. What a killed build left is dropped first.
+--   so they cost nothing where nobody sets one. What a killed build left is dropped first.
 -- Lock: SHARE UPDATE EXCLUSIVE on documents, then on conversations, while the index of each is built; reads
 --   and writes go on.
 -- On 10M rows: seconds; each table is read once.

@@ -9,6 +9,7 @@ from typing import Any
 
 from pglast.enums import ConstrType
 
+from tests.sql.migration_headers import header_faults
 from tests.sql.tables import Key, Tables, read_tables, schema_files
 from tests.sql.tree import Fault, SqlSyntaxError, ast, line_of, location_of, parse, walk
 
@@ -89,15 +90,9 @@ def _name_faults(folder: Path) -> Iterator[Fault]:
 
 
 def _header_faults(path: Path, text: str, folder: Path) -> Iterator[Fault]:
-    header = [line for line in text.splitlines() if line.startswith("--")]
-    if not header or not header[0].startswith("-- Why: "):
-        yield Fault(path, 1, "the first line reads: -- Why: what this is for")
-    if not any(line.startswith("-- Lock: ") for line in header):
-        yield Fault(path, 1, "a line reads: -- Lock: which locks it takes, and for how long")
     steps = sorted(p.name.removesuffix(".sql") for p in folder.glob("*.sql") if ".rollback." not in p.name)
     position = steps.index(path.name.removesuffix(".sql"))
-    if position and f"-- depends: {steps[position - 1]}" not in header:
-        yield Fault(path, 1, f"a line reads: -- depends: {steps[position - 1]}")
+    yield from header_faults(path, text, steps[position - 1] if position else None)
 
 
 def _statement_faults(nodes: list[Any]) -> Iterator[tuple[int, str]]:

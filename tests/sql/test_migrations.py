@@ -18,6 +18,15 @@ from tests.sql.tree import OWN_INDEX
 
 LAST = migration_ids()[-1]
 PLANTED = f"{int(LAST[:4]) + 1:04}.planted"
+HEADER = f"""\
+-- Why: a test.
+-- Lock: SHARE ROW EXCLUSIVE on documents, chunks
+--   for a moment.
+-- On 10M rows: milliseconds.
+-- Serves: all
+-- Rollback loses: nothing.
+-- depends: {LAST}
+"""
 
 
 @pytest.fixture
@@ -30,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 def plant(root: Path, statement: str, header: str = "") -> list[str]:
     """Add a migration with one statement; the faults that the checker finds."""
-    why = header or f"-- Why: a test.\n-- depends: {LAST}\n-- Lock: none.\n"
+    why = header or HEADER
     (root / "migrations" / f"{PLANTED}.sql").write_text(f"{why}{statement}\n")
     (root / "migrations" / f"{PLANTED}.rollback.sql").write_text("drop table planted;\n")
     return [str(fault) for fault in check_migrations(root, KEY_EXCEPTIONS)]
@@ -89,16 +98,24 @@ def test_a_schema_that_breaks_a_wall_is_caught(root: Path, good: str, bad: str, 
 
 
 @pytest.mark.parametrize(
-    ("header", "message"),
+    ("good", "bad", "message"),
     [
-        (f"-- depends: {LAST}\n-- Lock: none.\n", "the first line reads: -- Why:"),
-        (f"-- Why: a test.\n-- depends: {LAST}\n", "a line reads: -- Lock:"),
-        ("-- Why: a test.\n-- Lock: none.\n", f"a line reads: -- depends: {LAST}"),
-        ("-- Why: a test.\n-- depends: 0001.extension\n-- Lock: none.\n", f"a line reads: -- depends: {LAST}"),
+        ("-- Why: a test.\n", "", "sql:1: a line reads: -- Why: what it is for"),
+        ("-- Lock: ", "-- Locks: ", "sql:2: a header has the lines -- Why:, -- Lock:"),
+        ("--   for a moment", "-- for a moment", "sql:3: a header has the lines"),
+        ("-- On 10M rows: milliseconds.\n", "", "a line reads: -- On 10M rows:"),
+        ("-- Serves: all\n", "", "a line reads: -- Serves:"),
+        ("-- Rollback loses: nothing.\n", "-- Rollback loses: \n", "a line reads: -- Rollback loses:"),
+        ("-- Serves: all\n", "-- Serves: all\n-- Serves: all\n", "sql:6: Serves: stands here twice"),
+        ("-- Why: a test.\n", "-- Rollback loses: it.\n-- Why: a test.\n", "stand in this order"),
+        (f"-- depends: {LAST}\n", "", f"sql:1: a line reads: -- depends: {LAST}"),
+        (LAST, "0001.extension", f"sql:7: a line reads: -- depends: {LAST}"),
     ],
-)
-def test_a_migration_says_why_what_it_locks_and_what_it_follows(root: Path, header: str, message: str) -> None:
-    assert message in "\n".join(plant(root, GOOD_TABLE, header))
+)  # fmt: skip
+def test_a_migration_says_in_its_header_what_a_person_must_know(root: Path, good: str, bad: str, message: str) -> None:
+    assert good in HEADER
+
+    assert message in "\n".join(plant(root, GOOD_TABLE, HEADER.replace(good, bad)))
 
 
 @pytest.mark.parametrize(
