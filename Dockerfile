@@ -7,6 +7,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY svc svc
 COPY sql sql
 COPY migrations migrations
+COPY tests/plans/baselines tests/plans/baselines
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:3.13-slim

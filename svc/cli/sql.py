@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from svc.cli.environment import fail
+from svc.cli.explain import explain
 from svc.database.statements import Statement, load_statements
 from svc.errors import CabinetError, NotFoundError
 from svc.resources import resource_folder
@@ -45,6 +46,9 @@ def show(name: str) -> None:
         Console().print(Syntax(statement.text, "postgresql", background_color="default"))
     else:
         click.echo(statement.text, nl=False)
+
+
+sql.add_command(explain)
 
 
 def _load() -> dict[str, Statement]:

@@ -176,7 +176,7 @@ class Database(Queries):
                 try:
                     if statement.shape == "copy":
                         await _check_copy(transaction, statement)
-                    elif statement.shape != "ddl":
+                    elif statement.shape not in ("ddl", "explain"):
                         await _check(connection, statement)
                 except StartupError as fault:
                     faults.append(fault.detail)

@@ -15,8 +15,8 @@ from typing import Literal, cast
 
 from svc.errors import StartupError
 
-Shape = Literal["one", "many", "value", "exec", "copy", "ddl"]
-SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl")
+Shape = Literal["one", "many", "value", "exec", "copy", "ddl", "explain"]
+SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl", "explain")
 
 # The names that people write, and the server's own for the same types.
 _SERVER_TYPES = {

@@ -16,6 +16,7 @@ Found = Iterator[tuple[int, str]]
 _KINDS = {
     "copy": (ast.CopyStmt,),
     "ddl": (ast.CreateStmt, ast.IndexStmt, ast.DropStmt, ast.CreatedbStmt, ast.VacuumStmt),
+    "explain": (ast.ExplainStmt,),
 }
 _QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 _MOST_ROWS = 10_000

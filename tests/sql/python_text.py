@@ -36,6 +36,7 @@ _PATTERNS = [
         r"^\s*(savepoint|release\s+savepoint|rollback\s+to)\s+\w+\s*;?\s*$",
         r"^\s*(explain|vacuum|reindex|cluster|lock\s+table|grant|revoke|call|prepare|execute|declare)\s+\w+.*;\s*$",
         r"^\s*(where|and|or)\s+[\w.\"]+\s*(=|<>|<|>|~|in\s*\(|is\s+(not\s+)?null)",
+        r"^\s*explain\s*\(",
         r"\border\s+by\s+[\w.\"]+|\blimit\s+(\$\d|\d+\b)\s*;?\s*$",
         r"\bpg_(notify|sleep|advisory_\w+|terminate_backend)\s*\(",
         r"\$\d+::",

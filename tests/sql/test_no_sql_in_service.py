@@ -92,6 +92,7 @@ def test_the_finder_knows_every_statement_of_the_project(name: str) -> None:
         'q = "limit 10"',
         'q = "and d.status in ($1)"',
         'q = "$1::uuid"',
+        'q = f"explain (analyze, {options}) "',
         'q = "table users order by 1"',
         'q = "values (1), (2), (3)"',
         'q = {"a": ("select id from users", 1)}',

@@ -1,0 +1,19 @@
+-- samples/chunks :one
+-- Twenty chunks of a user, for examples: ids, documents and content hashes.
+-- $1 user_id uuid  the tenant
+-- returns: chunk_ids text, document_ids text, content_hashes text
+-- index: chunks_pkey
+select
+    array_agg(c.id order by c.id)::text as chunk_ids,
+    array_agg(c.document_id order by c.id)::text as document_ids,
+    array_agg(c.content_hash order by c.id)::text as content_hashes
+from (
+    select
+        k.id,
+        k.document_id,
+        k.content_hash
+    from chunks as k
+    where k.user_id = $1::uuid
+    order by k.id
+    limit 20
+) as c;

@@ -1,0 +1,157 @@
+"""`cabinet sql explain`: the plans of a statement, as the database at hand makes them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import indent
+
+import click
+import msgspec
+from rich.console import Console
+from rich.padding import Padding
+
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_url, run, settings_options
+from svc.database.examples import Example, resolve
+from svc.database.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
+from svc.database.queries import Database, open_database
+from svc.database.statements import Statement
+from svc.errors import InvalidRequestError, NotFoundError
+from svc.plans.drawing import drawn, plain
+from svc.plans.files import plan_path, read_plan_file
+from svc.plans.findings import find
+from svc.plans.tree import Plan, shortened
+from svc.resources import resource_folder
+from svc.settings import Settings
+
+# Of a line that goes to a file or a program, where nothing is wrapped.
+_PLAIN_WIDTH = 10_000
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A statement's plans for one example."""
+
+    statement: Statement
+    case: str
+    example: Example
+    plans: dict[PlanKind, Plan]
+
+
+@click.command()
+@click.argument("name")
+@click.option("--arg", "given", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; NAME alone: null.")
+@click.option("--case", "case", metavar="NAME", help="Example of the plan file; the first when not given.")
+@click.option("--custom/--generic", "only", default=None, help="Only the plan for these values, or for any; both else.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS)
+def explain(  # noqa: PLR0917  (click passes names)
+    settings: Settings, name: str, given: Sequence[str], case: str | None, only: bool | None, form: str
+) -> None:
+    """Run a statement, undo it, and draw its plans with what is wrong with them.
+
+    The values are those of its plan file, looked up in the database, unless given: texts as PostgreSQL writes them.
+    """
+    kinds = PLAN_KINDS if only is None else (PLAN_KINDS[0] if only else PLAN_KINDS[1],)
+    explained = run(_explained(settings, name.removesuffix(".sql"), case, dict(map(_argument, given)), kinds))
+    if form == "json":
+        click.echo(msgspec.json.format(_as_json(explained)).decode())
+    else:
+        _print(explained)
+
+
+def _argument(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    return name, value if equals else None
+
+
+async def _explained(
+    settings: Settings, name: str, case: str | None, given: dict[str, str | None], kinds: Sequence[PlanKind]
+) -> Explained:
+    async with migrated_url(settings) as url:
+        database = await open_database(settings, url)
+        try:
+            statement = _statement(database, name)
+            case, arguments = _example(statement, case, given)
+            example = await resolve(database, statement, {**arguments, **given})
+            plans = {}
+            for kind in kinds:
+                explainer = await Explainer.open(settings, url, database.statements, kind)
+                try:
+                    plans[kind] = await explainer.analyze(statement, example.values)
+                finally:
+                    await explainer.close()
+            return Explained(statement, case, example, plans)
+        finally:
+            await database.close()
+
+
+def _statement(database: Database, name: str) -> Statement:
+    statement = database.statements.get(name)
+    if statement is None:
+        raise NotFoundError(f"there is no statement {name}; cabinet sql list names them all")
+    if not has_plan(statement):
+        raise InvalidRequestError(f"sql/{name}.sql is :{statement.shape}, for which there is no plan")
+    return statement
+
+
+def _example(statement: Statement, case: str | None, given: dict[str, str | None]) -> tuple[str, dict[str, str]]:
+    """Name and arguments of the case that is asked for; without a plan file everything must be given."""
+    path = plan_path(resource_folder("plans"), statement.name)
+    lacking = [one for one in statement.parameter_names if one not in given]
+    if case is None and not path.exists() and not lacking:
+        return "as given", {}
+    found = read_plan_file(path).case(case)
+    return found.name, dict(found.arguments)
+
+
+def _as_json(explained: Explained) -> bytes:
+    plans = []
+    for kind, plan in explained.plans.items():
+        numbers = {id(node): number for number, node in enumerate(plan.walk())}
+        findings = [
+            {"node": numbers[id(one.node)], "kind": one.kind, "what": one.what, "advice": one.advice}
+            for one in find(plan)
+        ]
+        plans.append({"kind": kind, **msgspec.to_builtins(plan), "findings": findings})
+    values = {name: value and shortened_value(value) for name, value in explained.example.values.items()}
+    return msgspec.json.encode(
+        {
+            "statement": explained.statement.name,
+            "case": explained.case,
+            "arguments": values,
+            "made_up": explained.example.missing,
+            "plans": plans,
+        }
+    )
+
+
+def shortened_value(value: str) -> str:
+    """A value for people: a vector is cut."""
+    return shortened(f"'{value}'")[1:-1]
+
+
+def _print(explained: Explained) -> None:
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    console.print(f"{explained.statement.name}, {explained.case}", style="bold")
+    for name, value in explained.example.values.items():
+        console.print(f"  {name} = {'null' if value is None else shortened_value(value)}", markup=False)
+    for made_up in explained.example.missing:
+        console.print(f"  {made_up}; a made-up one stands in", markup=False)
+    for kind, plan in explained.plans.items():
+        console.print()
+        console.print(
+            f"{kind} plan: planned in {plan.planning_ms:,.2f} ms, run in {plan.execution_ms:,.2f} ms", style="bold"
+        )
+        if console.is_terminal:
+            console.print(Padding(drawn(plan), (0, 0, 0, 2)))
+        else:
+            click.echo(indent(plain(plan), "  "))
+        for trigger in plan.triggers:
+            console.print(f"  {trigger.name} on {trigger.relation}: {trigger.calls:,} calls, {trigger.time_ms:,.2f} ms")
+        findings = find(plan)
+        for finding in findings:
+            console.print(f"  {finding.node.title} {finding.what}: {finding.advice}.", style="yellow", markup=False)
+        if not findings:
+            console.print("  Nothing is wrong with it.")

@@ -1,0 +1,124 @@
+"""Running EXPLAIN on the statements of `sql/`. Whatever they write is undone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import asyncpg
+
+from svc.database.failures import classify
+from svc.database.pool import session_settings
+from svc.database.queries import Database, bind
+from svc.database.statements import Statement
+from svc.errors import InvalidRequestError, StartupError
+from svc.plans.tree import Plan, read_plan
+from svc.settings import Settings
+
+PlanKind = Literal["custom", "generic"]
+PLAN_KINDS: tuple[PlanKind, ...] = ("custom", "generic")
+"""A custom plan is made for the values at hand, a generic one for any: see `plan_cache_mode` in PostgreSQL's manual."""
+
+# The name that sql/explain/ calls the statement by; each explanation makes it anew.
+_PREPARED = "explained"
+_UNEXPLAINED = ("copy", "ddl", "explain")
+
+
+def has_plan(statement: Statement) -> bool:
+    """Whether the planner has a say in the statement: COPY and DDL have no plan."""
+    return statement.shape not in _UNEXPLAINED
+
+
+async def analyze(database: Database, name: str, /, **arguments: Any) -> Plan:
+    """The custom plan of a statement, run with these arguments on a connection of the pool and undone.
+
+    The arguments are those with which the service calls it, as Python's values. Raises as the statement itself does.
+    """
+    statement = database.statements[name]
+    text = database.statements["explain/analyze"].text + statement.text
+    try:
+        async with database.pool.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                return _plan(await connection.fetchval(text, *bind(statement, arguments)))
+            finally:
+                if not connection.is_closed():
+                    await transaction.rollback()
+    except Exception as error:
+        translated = classify(error, name)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+class Explainer:
+    """A session of its own in which statements are explained, all as custom or all as generic plans.
+
+    Values are texts in the notation of the server's types, such as `{user,assistant}` for a `text[]`; None is null.
+    """
+
+    def __init__(self, connection: Any, statements: Mapping[str, Statement], kind: PlanKind) -> None:
+        self._connection = connection
+        self._statements = statements
+        self.kind = kind
+
+    @classmethod
+    async def open(cls, settings: Settings, url: str, statements: Mapping[str, Statement], kind: PlanKind) -> Explainer:
+        """Connect, with the settings that every connection of the service has, but for `plan_cache_mode`.
+
+        Raises:
+            StartupError: the database cannot be used.
+        """
+        session = {**session_settings(settings), "plan_cache_mode": f"force_{kind}_plan"}
+        try:
+            connection = await asyncpg.connect(url, timeout=settings.connect_timeout_s, server_settings=session)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+            raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
+        return cls(connection, statements, kind)
+
+    @property
+    def server_version(self) -> int:
+        """The server's major version."""
+        return int(self._connection.get_server_version().major)
+
+    async def analyze(self, statement: Statement, values: Mapping[str, str | None]) -> Plan:
+        """Run a statement and undo it; its plan.
+
+        Raises:
+            InvalidRequestError: the server refuses a value, or the statement with these values.
+        """
+        return await self._explain("explain/execute", statement, bind(statement, values))
+
+    async def estimate(self, statement: Statement) -> Plan:
+        """The generic plan of a statement, without values and without running it; on a session of that kind."""
+        assert self.kind == "generic"
+        return await self._explain("explain/generic", statement, [None] * len(statement.parameters))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._connection.close()
+
+    async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> Plan:
+        transaction = self._connection.transaction()
+        try:
+            await transaction.start()
+            try:
+                literals = await self._connection.fetchval(self._statements["explain/literals"].text, list(values))
+                # asyncpg forgets it on the server when nothing refers to it any more.
+                prepared = await self._connection.prepare(statement.text, name=_PREPARED)
+                execute = self._statements[name].text + (f"({literals})" if values else "")
+                answer = await self._connection.fetchval(execute)
+                del prepared
+            finally:
+                await transaction.rollback()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            # In the server's own words: whoever explains a statement reads SQL.
+            message = " ".join(str(error).splitlines())
+            raise InvalidRequestError(f"sql/{statement.name}.sql cannot be explained so: {message}") from error
+        return _plan(answer)
+
+
+def _plan(answer: str) -> Plan:
+    return read_plan(json.loads(answer))
