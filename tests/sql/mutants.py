@@ -85,7 +85,7 @@ class Place:
 
 def is_mutated(statement: Statement, tables: Tables) -> bool:
     """Whether a statement has a tenant to lose."""
-    if statement.shape == "ddl" or statement.name in WITHOUT_TENANT:
+    if statement.shape in ("ddl", "explain") or statement.name in WITHOUT_TENANT:
         return False
     return any(getattr(node, "relname", None) in tables.tenant_tables for node in walk(parse(statement.text)))
 
