@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from svc.auth import Principal
 from svc.errors import ForbiddenError
 from svc.http import Call, JSONResponse, read_json, read_query
+from svc.services import Services
 
 # public: no key; any: a good key; user: acts on one user's data; admin: the admin's key
 Access = Literal["public", "any", "user", "admin"]
@@ -58,7 +59,7 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Authenticate, read what the signature asks for, run the handler, encode what it returns."""
-        services = request.app.state.services
+        services: Services = request.app.state.services
         principal = await self._principal(request)
         arguments: dict[str, Any] = {}
         if self.query is not None:
@@ -76,7 +77,8 @@ class Endpoint:
     async def _principal(self, request: Request) -> Principal:
         if self.access == "public":
             return Principal(is_admin=False)
-        principal: Principal = await request.app.state.services.authenticator.authenticate(
+        services: Services = request.app.state.services
+        principal = await services.authenticator.authenticate(
             request.headers.get("authorization"), request.headers.get("cabinet-user")
         )
         if self.access == "admin" and not principal.is_admin:

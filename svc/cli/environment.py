@@ -77,6 +77,8 @@ def settings_options(*names: str) -> Callable[[Command], Command]:
 
         with_settings.__doc__ = command.__doc__
         with_settings.__name__ = command.__name__
+        # Whoever asks which function a command is gets the command's own.
+        with_settings.__wrapped__ = command  # type: ignore[attr-defined]
         with_settings.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
         for name in reversed(names):
             with_settings = _option(name)(with_settings)

@@ -7,8 +7,8 @@ import sys
 import click
 from rich.console import Console
 from rich.syntax import Syntax
-from rich.table import Table
 
+from svc.cli.catalogue import list_statements
 from svc.cli.environment import fail
 from svc.cli.explain import explain
 from svc.database.statements import Statement, load_statements
@@ -21,18 +21,7 @@ def sql() -> None:
     """Read the statements that Cabinet runs."""
 
 
-@sql.command("list")
-def list_statements() -> None:
-    """List every statement: its name, its shape, what it is for."""
-    rows = [(one.name, one.shape, one.intent.partition(". ")[0].rstrip(".")) for one in _load().values()]
-    if not sys.stdout.isatty():
-        # For grep and the like: a statement a line.
-        click.echo("\n".join("\t".join(row) for row in rows))
-        return
-    table = Table("statement", "shape", "what for")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+sql.add_command(list_statements, "list")
 
 
 @sql.command()

@@ -20,6 +20,7 @@ import psutil
 
 from svc.database.leftovers import is_running, remove_leftovers
 from svc.database.socket_folder import check_name, keep_sockets_plain
+from svc.database.statements import load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
 
@@ -201,10 +202,10 @@ def _forget_dead_processes(server: Any) -> None:
 async def _ensure_database(url: str, version: Literal["16", "18"]) -> None:
     connection = await asyncpg.connect(url)
     try:
-        folder = resource_folder("sql") / "server"
-        if not await connection.fetchval((folder / "database_exists.sql").read_text(), DATABASE):
+        statements = load_statements(resource_folder("sql"))
+        if not await connection.fetchval(statements["server/database_exists"].text, DATABASE):
             # lower() must know more than ASCII, whatever the locale of the shell that ran initdb.
-            await connection.execute((folder / f"create_database_{version}.sql").read_text())
+            await connection.execute(statements[f"server/create_database_{version}"].text)
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
         logger.debug("another process made the database first")
     finally:

@@ -29,6 +29,8 @@ from svc.settings import Settings
 
 Row: TypeAlias = Mapping[str, Any]
 
+_UNDEFINED_TABLE = "42P01"
+
 
 class Queries(ABC):
     """The five ways to run a statement, each for the files of that shape. Subclasses say on which connection.
@@ -236,6 +238,9 @@ async def _check(connection: Any, statement: Statement) -> None:
     try:
         prepared = await connection.prepare(statement.text)
     except Exception as error:
+        if statement.needs and sqlstate(error) == _UNDEFINED_TABLE:
+            # Whoever runs it asks first, or takes this for an answer.
+            return
         translated = classify(error, statement.name)
         if isinstance(translated, DatabaseUnavailableError):
             raise translated from error

@@ -35,7 +35,7 @@ _PARAMETER = re.compile(
     r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)(?: +(?P<comment>.+))?$"
 )
 _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)$")
-_KEYS = ("returns", "index", "tenant", "bound")
+_KEYS = ("returns", "index", "tenant", "bound", "needs")
 # Any word in small letters: a misspelt key must not be taken for a line of intent.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
@@ -64,7 +64,7 @@ class Statement:
 
     `text` is the whole file, header included: it is what the server receives, so the name also stands in
     `pg_stat_activity`. `tenant` is empty for a statement bound to one user, else the reason why it is not;
-    `bound` says what limits a list that has no LIMIT.
+    `bound` says what limits a list that has no LIMIT, `needs` names the extension without which it does not prepare.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Statement:
     index: str
     tenant: str
     bound: str
+    needs: str
     text: str
     path: Path = field(compare=False)
 
@@ -82,6 +83,11 @@ class Statement:
     def body(self) -> str:
         """The statement without its header."""
         return "\n".join(line for line in self.text.splitlines() if not line.startswith("--")).strip()
+
+    @cached_property
+    def indexes(self) -> tuple[str, ...]:
+        """The indexes through which it is meant to run."""
+        return tuple(name.strip() for name in self.index.split(",") if name.strip())
 
     @cached_property
     def parameter_names(self) -> tuple[str, ...]:
@@ -135,6 +141,7 @@ def read_statement(path: Path, folder: Path) -> Statement:
         index=parts.keys.get("index", ""),
         tenant=parts.keys.get("tenant", ""),
         bound=parts.keys.get("bound", ""),
+        needs=parts.keys.get("needs", ""),
         text=text,
         path=path,
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
+import pytest
 import pytest_asyncio
 
+from svc import observe
 from svc.database.embedded import EmbeddedServer
+from tests.catalogue.derived import statements_of_routes
 from tests.conftest import Service, running_service, test_settings
 from tests.routes.tenants import Tenant, new_tenant, shared_service
 
@@ -35,3 +38,21 @@ async def idle(database_url: str) -> AsyncIterator[Service]:
     """A service of its own without a worker: what is uploaded stays in the queue."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         yield service
+
+
+@pytest.fixture(autouse=True)
+def _only_derived_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test here asks of the service: a route runs no statement that is not derived from its code."""
+    ran: set[tuple[str, str]] = set()
+    report = observe._Observation._report
+
+    def note(observation: observe._Observation) -> None:
+        route = observe._route_template(observation.scope)
+        ran.update((f"{observation.scope['method']} {route}", name) for name in observation.statistics.names)
+        report(observation)
+
+    monkeypatch.setattr(observe._Observation, "_report", note)
+    yield
+    derived = statements_of_routes()
+    unknown = {(route, name) for route, name in ran if name not in derived[route.replace("HEAD ", "GET ")]}
+    assert not unknown, "svc/catalogue/sources.py does not see that these routes run these statements"

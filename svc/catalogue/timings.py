@@ -1,0 +1,98 @@
+"""How often each statement ran, and for how long: by the server's own count, else by that of a running service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from svc.database.statements import Statement
+from svc.errors import UnavailableError
+
+_METRIC = "cabinet_statement_seconds"
+_READ_TIMEOUT_S = 2.0
+_COMMENT = re.compile(r"^--[^\n]*|/\*.*?\*/", re.MULTILINE | re.DOTALL)
+# The server puts parameters in the place of constants; here both become the same.
+_VALUE = re.compile(r"\$\d+|'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b|\b(?:true|false|null)\b")
+_VALUES = re.compile(r"\?(?:,\?)+")
+# Before PostgreSQL 18 the header stays; a COPY has its name in its condition.
+_NAME = re.compile(r"^-- ([a-z0-9_]+/[a-z0-9_]+) :|/\* ([a-z0-9_]+/[a-z0-9_]+) \*/")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Runs of one statement, and the milliseconds that they took in all."""
+
+    calls: int
+    total_ms: float
+
+    @property
+    def mean_ms(self) -> float:
+        """Milliseconds of one run."""
+        return self.total_ms / self.calls if self.calls else 0.0
+
+    def __add__(self, other: Timing) -> Timing:
+        return Timing(self.calls + other.calls, self.total_ms + other.total_ms)
+
+
+@dataclass(frozen=True)
+class Timings:
+    """The timings of statements by their names, and where they come from, in words; none where nobody could tell."""
+
+    of: Mapping[str, Timing]
+    source: str
+
+
+def timings_of_server(statements: Iterable[Statement], rows: Sequence[Mapping[str, Any]]) -> Timings:
+    """Timings out of the rows of `catalogue/statement_times`.
+
+    What is none of Cabinet's is passed over, and what two statements have in common that differ by a constant alone.
+    """
+    known = list(statements)
+    names = {statement.name for statement in known}
+    by_text: dict[str, set[str]] = {}
+    for statement in known:
+        by_text.setdefault(fingerprint(statement.text), set()).add(statement.name)
+    found: dict[str, Timing] = {}
+    for row in rows:
+        told = _NAME.search(row["query"])
+        meant = {told[1] or told[2]} & names if told else by_text.get(fingerprint(row["query"]), set())
+        if len(meant) == 1:
+            (name,) = meant
+            found[name] = found.get(name, Timing(0, 0.0)) + Timing(row["calls"], row["total_ms"])
+    return Timings(found, "pg_stat_statements: all processes, since its last reset")
+
+
+def timings_of_service(url: str) -> Timings:
+    """Timings of the service that answers at `url`, of that one process, since its start.
+
+    Raises:
+        UnavailableError: nothing answers there, or something that is no Cabinet.
+    """
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/metrics", timeout=_READ_TIMEOUT_S, trust_env=False)
+        answer.raise_for_status()
+        families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise UnavailableError(f"no service of Cabinet's answers at {url}: {error}") from error
+    if _METRIC not in families:
+        raise UnavailableError(f"what answers at {url} is no service of Cabinet's: its /metrics lacks {_METRIC}")
+    numbers: dict[str, dict[str, float]] = {}
+    for sample in families[_METRIC].samples:
+        kind = sample.name.removeprefix(f"{_METRIC}_")
+        if kind in ("count", "sum"):
+            numbers.setdefault(sample.labels["statement"], {})[kind] = sample.value
+    return Timings(
+        {name: Timing(int(both["count"]), both["sum"] * 1000) for name, both in numbers.items()},
+        f"the service at {url}: one process, since its start",
+    )
+
+
+def fingerprint(text: str) -> str:
+    """A statement without what the server's count loses of it: comments, spaces, constants."""
+    bare = _VALUE.sub("?", _COMMENT.sub("", text).lower())
+    return _VALUES.sub("?", re.sub(r"[\s;-]", "", bare))

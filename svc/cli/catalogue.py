@@ -1,0 +1,111 @@
+"""`cabinet sql list` and `cabinet sql report`: the statements as a whole."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import click
+import msgspec
+
+from svc.app import all_endpoints
+from svc.catalogue.callers import find_callers
+from svc.catalogue.entries import Entry, Order, chosen, make_entries
+from svc.catalogue.timings import Timings, timings_of_server, timings_of_service
+from svc.cli.environment import DATABASE_OPTIONS, fail, opened_database, run, settings_options
+from svc.database.queries import Database
+from svc.database.statement_times import server_times
+from svc.database.statements import Statement, load_statements
+from svc.errors import CabinetError
+from svc.resources import resource_folder
+from svc.settings import Settings
+
+Format: TypeAlias = Literal["text", "tsv", "json"]
+
+
+@click.command("list")
+@click.option("--table", help="Only statements that read or write this table.")
+@click.option("--caller", help="Only those run by a route, command or loop with this in its name, such as /documents.")
+@click.option("--sort", "order", type=click.Choice(["name", "calls", "time"]), default="name", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "tsv", "json"]), help="Default: text on a terminal, else tsv."
+)
+@click.option("--url", help="Count by the service that answers there. Default: the address of the settings.")
+@settings_options("host", "port", *DATABASE_OPTIONS)
+def list_statements(  # noqa: PLR0917
+    settings: Settings, table: str | None, caller: str | None, order: Order, form: Format | None, url: str | None
+) -> None:
+    """List every statement: what for, on which tables and indexes, who runs it, and how often it ran.
+
+    Who runs it is found in the code. How often comes from pg_stat_statements where the database of DATABASE_URL has
+    it, else from the service that answers at the address of the settings or of --url; where nothing answers, the rest
+    is listed all the same.
+    """
+    try:
+        statements = load_statements(resource_folder("sql"))
+        timings = _timings(settings, statements, url)
+    except CabinetError as error:
+        fail(error)
+    callers = find_callers(list(statements), all_endpoints(), click.get_current_context().find_root().command)
+    entries = chosen(make_entries(statements, callers, timings.of), table, caller, order)
+    if form is None:
+        form = "text" if sys.stdout.isatty() else "tsv"
+    {"text": _print_text, "tsv": _print_tsv, "json": _print_json}[form](entries, timings)
+
+
+def _timings(settings: Settings, statements: Mapping[str, Statement], url: str | None) -> Timings:
+    """The best count there is; only one that was asked for must be there."""
+    if url is not None:
+        return timings_of_service(url)
+    if settings.database_url is not None:
+        timings = run(_timings_of_database(settings))
+        if timings is not None:
+            return timings
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    try:
+        return timings_of_service(f"http://{f'[{host}]' if ':' in host else host}:{settings.port}")
+    except CabinetError as error:
+        return Timings({}, f"nobody: {error.detail}")
+
+
+async def _timings_of_database(settings: Settings) -> Timings | None:
+    async with opened_database(settings) as database:
+        return await counted_by_server(database)
+
+
+async def counted_by_server(database: Database) -> Timings | None:
+    """The timings that the server keeps; None where it keeps none."""
+    rows = await server_times(database)
+    return None if rows is None else timings_of_server(database.statements.values(), rows)
+
+
+def _print_text(entries: Sequence[Entry], timings: Timings) -> None:
+    """For people: a statement a paragraph, its names whole, however narrow the terminal."""
+    for entry in entries:
+        times = "" if entry.timing is None else f"   {entry.timing.calls:,} calls, {entry.timing.mean_ms:.3f} ms each"
+        click.echo(f"{click.style(entry.name, bold=True)} :{entry.statement.shape}{times}")
+        for label, words in (
+            ("tables", [str(entry.tables)]), ("indexes", [entry.statement.index]), ("run by", entry.run_by),
+        ):  # fmt: skip
+            for number, word in enumerate(filter(None, words)):
+                click.echo(f"    {'' if number else label:8}{word}")
+    click.echo(f"{len(entries)} statements; a star stands behind what is written. Calls counted by {timings.source}.")
+
+
+def _numbers(entry: Entry) -> tuple[str, str]:
+    if entry.timing is None:
+        return "", ""
+    return f"{entry.timing.calls}", f"{entry.timing.mean_ms:.3f}"
+
+
+def _print_tsv(entries: Sequence[Entry], _timings: Timings) -> None:
+    """For grep, cut and sort: a statement a line, as many fields in each."""
+    for entry in entries:
+        row = [entry.name, entry.statement.shape, *_numbers(entry), str(entry.tables), entry.statement.index]
+        click.echo("\t".join([*row, ", ".join(entry.run_by), entry.purpose]))
+
+
+def _print_json(entries: Sequence[Entry], timings: Timings) -> None:
+    answer = {"counted_by": timings.source, "statements": [entry.as_json() for entry in entries]}
+    click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))

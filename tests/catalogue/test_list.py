@@ -1,0 +1,111 @@
+"""`cabinet sql list`: for people, for programs, and beside a running service."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from svc.cli.main import main
+from tests.catalogue.derived import all_statements
+from tests.server_process import ServerProcess
+
+NOBODY = "http://127.0.0.1:9"
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(
+        main, ["sql", "list", *arguments], env={"CABINET_PORT": "9", **environment}, catch_exceptions=False
+    )
+
+
+def listed(*arguments: str) -> dict[str, Any]:
+    result = run("--format", "json", *arguments)
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout))
+
+
+def names(*arguments: str) -> list[str]:
+    return [one["name"] for one in listed(*arguments)["statements"]]
+
+
+def test_every_statement_is_listed_without_a_database_and_a_service() -> None:
+    answer = listed()
+
+    assert [one["name"] for one in answer["statements"]] == sorted(all_statements())
+    assert answer["counted_by"].startswith("nobody: ")
+    (search,) = [one for one in answer["statements"] if one["name"] == "documents/create"]
+    assert search == {
+        "name": "documents/create",
+        "shape": "one",
+        "purpose": search["purpose"],
+        "reads": [],
+        "writes": ["document_contents", "documents", "ingestion_jobs"],
+        "indexes": [],
+        "routes": ["POST /documents"],
+        "commands": [],
+        "loops": [],
+        "calls": None,
+        "total_ms": None,
+        "mean_ms": None,
+    }
+
+
+def test_a_pipe_gets_a_statement_a_line() -> None:
+    lines = run().stdout.splitlines()
+
+    assert [line.split("\t")[0] for line in lines] == sorted(all_statements())
+    assert {line.count("\t") for line in lines} == {7}
+
+
+def test_people_get_the_names_whole() -> None:
+    shown = run("--format", "text", "--caller", "delete /documents").stdout
+
+    assert "documents/delete :exec" in shown
+    assert "tables  documents*, ingestion_jobs*, vector_counts*" in shown
+    assert "run by  DELETE /documents/{document_id}" in shown
+
+
+def test_statements_of_a_table() -> None:
+    assert names("--table", "api_keys") == [
+        "keys/authenticate", "keys/create", "keys/list", "keys/revoke", "users/create",
+    ]  # fmt: skip
+
+
+def test_statements_of_a_route() -> None:
+    assert names("--caller", "GET /users") == [
+        "keys/authenticate", "keys/tenant", "users/get", "users/list",
+    ]  # fmt: skip
+
+
+def test_a_service_that_was_named_must_answer() -> None:
+    result = run("--url", NOBODY)
+
+    assert result.exit_code == 2
+    assert f"no service of Cabinet's answers at {NOBODY}" in result.output
+
+
+@pytest.fixture(scope="module")
+def served() -> Any:
+    with ServerProcess() as server, server.client(server.admin_key) as admin:
+        for _ in range(40):
+            admin.get("/users").raise_for_status()
+        yield server
+
+
+def test_a_running_service_tells_what_ran_most(served: ServerProcess) -> None:
+    answer = listed("--url", served.url, "--sort", "calls")
+
+    counts = {one["name"]: one["calls"] for one in answer["statements"]}
+    assert counts["users/list"] == 40
+    assert counts["documents/list"] is None
+    assert next(iter(counts)) == "users/list"
+    assert "one process, since its start" in answer["counted_by"]
+
+
+def test_the_service_is_found_at_the_address_of_the_settings(served: ServerProcess) -> None:
+    result = run("--format", "text", "--caller", "GET /users", CABINET_PORT=served.url.rpartition(":")[2])
+
+    assert "users/list :many   40 calls, " in result.stdout

@@ -1,0 +1,59 @@
+"""How often a statement ran: by the count of the server, without headers and constants, or by that of a service."""
+
+from __future__ import annotations
+
+import pytest
+
+from svc.catalogue.timings import Timing, fingerprint, timings_of_server, timings_of_service
+from svc.database.queries import Database
+from svc.database.statement_times import server_times
+from svc.errors import UnavailableError
+from tests.catalogue.derived import all_statements
+
+
+def test_few_statements_look_alike_to_the_count_of_the_server() -> None:
+    by_text: dict[str, set[str]] = {}
+    for statement in all_statements().values():
+        by_text.setdefault(fingerprint(statement.text), set()).add(statement.name)
+
+    alike = [names for names in by_text.values() if len(names) > 1]
+
+    assert alike == [{"ddl/own_dense_index", "ddl/own_index"}, {"indexes/lock", "server/lock_migrations"}]
+
+
+def test_counts_of_the_server_find_their_statements() -> None:
+    statements = all_statements()
+    rows = [
+        # As PostgreSQL 18 keeps it: no header, constants replaced, lists shortened.
+        {"query": statements["documents/list"].body.rstrip(";"), "calls": 3, "total_ms": 1.5},
+        {"query": "select s.x from strangers as s", "calls": 9, "total_ms": 9.0},
+        {
+            "query": statements["server/health"].body.rstrip(";").replace("10000", "$2").replace("0)", "$1)"),
+            "calls": 2, "total_ms": 1.0,
+        },
+        # As PostgreSQL 16 keeps it, and of two logins.
+        {"query": statements["server/health"].text, "calls": 1, "total_ms": 0.5},
+        {
+            "query": "COPY chunks(user_id) FROM STDIN WITH (FORMAT binary) WHERE true /* ingest/write_chunks */",
+            "calls": 1, "total_ms": 2.0,
+        },
+    ]  # fmt: skip
+
+    timings = timings_of_server(statements.values(), rows)
+
+    assert timings.of == {
+        "documents/list": Timing(3, 1.5),
+        "server/health": Timing(3, 1.5),
+        "ingest/write_chunks": Timing(1, 2.0),
+    }
+    assert timings.of["documents/list"].mean_ms == 0.5
+
+
+async def test_a_server_without_the_extension_is_no_error(database: Database) -> None:
+    assert await server_times(database) is None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://", "no url"])
+def test_where_nothing_answers_it_is_said(url: str) -> None:
+    with pytest.raises(UnavailableError, match="answers at"):
+        timings_of_service(url)
