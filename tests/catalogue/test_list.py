@@ -69,15 +69,17 @@ def test_people_get_the_names_whole() -> None:
 
 
 def test_statements_of_a_table() -> None:
-    assert names("--table", "api_keys") == [
-        "keys/authenticate", "keys/create", "keys/list", "keys/revoke", "users/create",
-    ]  # fmt: skip
+    found = listed("--table", "api_keys")["statements"]
+
+    assert all("api_keys" in one["reads"] + one["writes"] for one in found)
+    assert {"keys/authenticate", "keys/list", "users/create"} <= {one["name"] for one in found}
 
 
 def test_statements_of_a_route() -> None:
-    assert names("--caller", "GET /users") == [
-        "keys/authenticate", "keys/tenant", "users/get", "users/list",
-    ]  # fmt: skip
+    found = set(names("--caller", "GET /users/{user_id}"))
+
+    assert {"keys/authenticate", "users/get"} <= found
+    assert not {"users/list", "users/create", "ingest/claim"} & found
 
 
 def test_a_service_that_was_named_must_answer() -> None:
