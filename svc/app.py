@@ -14,11 +14,24 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from svc.observe import ObservedApplication
-from svc.routes import conversations, documentation, documents, keys, message_search, messages, search, service, users
+from svc.routes import (
+    conversations,
+    documentation,
+    documents,
+    keys,
+    message_search,
+    messages,
+    search,
+    service,
+    transfers,
+    users,
+)
 from svc.routing import Endpoint, starlette_routes
 from svc.services import Services
 
-_MODULES = (users, keys, documents, search, conversations, messages, message_search, service, documentation)
+_MODULES = (
+    users, keys, documents, transfers, search, conversations, messages, message_search, service, documentation,
+)  # fmt: skip
 
 
 def all_endpoints() -> list[Endpoint]:

@@ -104,15 +104,17 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _acting_for(endpoint: Endpoint) -> list[dict[str, Any]]:
-    if endpoint.access != "user":
+    if endpoint.access not in ("user", "acting"):
         return []
+    is_required = endpoint.access == "acting"
+    condition = "" if is_required else "With the admin's key: "
     return [
         {
             "name": "Cabinet-User",
             "in": "header",
-            "required": False,
+            "required": is_required,
             "schema": {"type": "string", "format": "uuid"},
-            "description": "With the admin's key: the user for whom to act.",
+            "description": f"{condition}the user for whom to act.",
         }
     ]
 
@@ -172,9 +174,9 @@ def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _usual_errors(endpoint: Endpoint) -> set[int]:
     errors = set() if endpoint.access == "public" else {401, 503}
-    if endpoint.access in ("admin", "user", "any"):
+    if endpoint.access in ("admin", "user", "any", "acting"):
         errors.add(403)
-    if endpoint.access == "user":
+    if endpoint.access in ("user", "acting"):
         errors.add(404)  # Cabinet-User names no user
     if endpoint.query is not None:
         errors.add(422)

@@ -10,9 +10,9 @@ import httpx
 
 from svc.app import all_endpoints
 from svc.routing import Endpoint
-from tests.conftest import Service
+from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import ok
-from tests.routes.tenants import Tenant
+from tests.routes.tenants import Tenant, new_tenant
 
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 SENTENCE = "A sentence of which there is one chunk."
@@ -42,8 +42,16 @@ def with_body() -> list[Endpoint]:
     return chosen
 
 
+def key_for(endpoint: Endpoint, tenant: Tenant) -> str:
+    """The key of whoever may use the route."""
+    return ADMIN_KEY if endpoint.access in ("admin", "acting") else tenant.key
+
+
 async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
-    """One thing of each kind that a path can name, all of this tenant; what a path calls it, and its id."""
+    """One thing of each kind that a path can name, all of this tenant; what a path calls it, and its id.
+
+    `receiver_id` is another user, to whom this one may give.
+    """
     document = await tenant.ready_document(f"{content}.txt", content, secret=content)
     conversation = await tenant.conversation(title=content, document_ids=[document["id"]], metadata={"secret": content})
     chunk_id = (await tenant.chunks(document["id"]))[0]["id"]
@@ -53,6 +61,7 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
         "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],
         "document_id": document["id"],
         "conversation_id": conversation["id"],
+        "receiver_id": (await new_tenant(tenant.service)).id,
     }
 
 
@@ -61,12 +70,23 @@ def path_of(endpoint: Endpoint, ids: dict[str, str]) -> str:
     return endpoint.path.format_map(ids)
 
 
+def example_of(endpoint: Endpoint, ids: dict[str, str]) -> Any:
+    """The body that the documentation shows, with these ids where it names what is there already."""
+    named = {"document_ids": [ids["document_id"]], "to_user": ids["receiver_id"]}
+    example = endpoint.extra["example"]
+    return (
+        {**example, **{name: named[name] for name in named.keys() & example}} if isinstance(example, dict) else example
+    )
+
+
 async def send(
     service: Service, endpoint: Endpoint, ids: dict[str, str], key: str | None, **options: Any
 ) -> httpx.Response:
     """A good request for the route, with the body that its documentation shows, unless the options say another."""
     if takes_body(endpoint) and not {"json", "content"} & options.keys():
-        options["json"] = endpoint.extra["example"]
+        options["json"] = example_of(endpoint, ids)
+    if endpoint.access == "acting" and key == ADMIN_KEY:
+        options["headers"] = {"Cabinet-User": ids["user_id"], **options.get("headers", {})}
     return await service.call(endpoint.method, path_of(endpoint, ids), key, **options)
 
 

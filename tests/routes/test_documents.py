@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
 
-from svc.database.queries import Database, Transaction
+from svc.database.queries import Database
 from svc.errors import LeaseLostError
-from svc.ingest.chunk import Chunk
-from svc.ingest.queue import Job, Queue
+from svc.ingest.queue import Queue
 from tests.conftest import Service
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
+from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
 DOCUMENT_FIELDS = {
     "id", "filename", "file_type", "file_size", "status", "error", "attempt", "lease_expires_at", "progress",
@@ -167,35 +164,6 @@ async def test_deleting_a_document_leaves_nothing_of_it(tenant: Tenant) -> None:
     problem(await tenant.delete(f"/documents/{gone['id']}"), 404)
     found = ok(await tenant.post("/search", json={"query": "subject", "limit": 100}))["results"]
     assert {result["document_id"] for result in found} == {kept["id"]}
-
-
-class PausedDatabase:
-    """The database, but a transaction waits before its commit until it is told to go on."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.stored = asyncio.Event()
-        self.may_commit = asyncio.Event()
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        async with self._database.transaction() as transaction:
-            yield transaction
-            self.stored.set()
-            await self.may_commit.wait()
-
-
-CHUNKS = [Chunk(f"chunk {number}", 2, {}) for number in range(3)]
-VECTORS = np.ones((3, 256), dtype=np.float16)
-
-
-async def begun(service: Service) -> Job:
-    """The job of the one document in the queue, claimed and begun by a worker that the test plays."""
-    queue = Queue(service.services.database, "test", 60)
-    job = await queue.claim()
-    assert job is not None
-    assert await queue.start(job) is not None
-    return job
 
 
 async def test_a_document_deleted_before_it_is_stored_stays_deleted(idle: Service) -> None:

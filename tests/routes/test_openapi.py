@@ -16,7 +16,7 @@ import pytest_asyncio
 from svc.app import all_endpoints
 from svc.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service
-from tests.routes.endpoints import PATH_PARAMETER, ids_of, name_of, send, takes_body, with_body
+from tests.routes.endpoints import PATH_PARAMETER, ids_of, key_for, name_of, send, takes_body, with_body
 from tests.routes.tenants import new_tenant
 
 Json = dict[str, Any]
@@ -112,7 +112,7 @@ def test_every_body_has_an_example_that_is_read(document: Json, endpoint: Endpoi
 async def test_the_answers_are_as_described(shared: Service, document: Json, endpoint: Endpoint) -> None:
     """Each of the refusals that are easy to earn, then a good request, sent as the example shows it."""
     tenant = await new_tenant(shared)
-    key = ADMIN_KEY if endpoint.access == "admin" else tenant.key
+    key = key_for(endpoint, tenant)
     ids = await ids_of(tenant)
     if endpoint.path.endswith("/retry"):
         ids["document_id"] = (await tenant.ended((await tenant.upload("a.txt", " \n"))["id"]))["id"]

@@ -22,7 +22,7 @@ from svc.app import all_endpoints
 from svc.database.statistics import StatementStatistics, collect_statistics
 from svc.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service
-from tests.routes.endpoints import ids_of, name_of, path_of, send
+from tests.routes.endpoints import ids_of, key_for, name_of, path_of, send
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
 
@@ -54,6 +54,9 @@ COUNTS: dict[str, Count] = {
     "DELETE /documents/{document_id}": Count(1),
     "GET /documents/{document_id}/chunks": Count(1),
     "POST /documents/{document_id}/retry": Count(1),
+    "POST /documents/transfer": Count(
+        2, "the rows are locked first: what was waited for is seen by the next statement"
+    ),
     "POST /search": Count(1),
     "POST /conversations": Count(1),
     "GET /conversations": Count(1),
@@ -133,8 +136,7 @@ async def answered(
     endpoint: Endpoint, tenant: Tenant, ids: dict[str, str], options: dict[str, Any], counted: list[StatementStatistics]
 ) -> list[str]:
     """The names of the statements of one good request."""
-    is_admins = endpoint.access == "admin"
-    key = ADMIN_KEY if is_admins or endpoint.method == "PATCH" else tenant.key
+    key = ADMIN_KEY if endpoint.method == "PATCH" else key_for(endpoint, tenant)
     if key == ADMIN_KEY and endpoint.access == "user":
         options = {**options, "headers": {**options.get("headers", {}), "Cabinet-User": tenant.id}}
     for warming in ({}, {"Cabinet-User": tenant.id}):
@@ -164,7 +166,7 @@ async def test_the_statements_of_a_route(
     endpoint: Endpoint, kept: tuple[Tenant, dict[str, str]], counted: list[StatementStatistics]
 ) -> None:
     tenant, ids = kept
-    if endpoint.method == "DELETE" or endpoint.path.endswith("/retry"):
+    if endpoint.method == "DELETE" or endpoint.path.endswith(("/retry", "/transfer")):
         tenant = await new_tenant(tenant.service)
         ids = await ids_of(tenant)
     options: dict[str, Any] = {}

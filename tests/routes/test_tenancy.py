@@ -104,6 +104,11 @@ BODIES: dict[tuple[str, str], tuple[str, Any]] = {
         lambda own, id_: [MESSAGE, {**MESSAGE, "sources": [id_]}],
     ),
 }
+# Ids in what only the admin sends, acting for a user: tests/routes/test_transfers.py.
+OF_THE_ADMIN = {
+    ("POST /documents/transfer", "document_ids[]"),
+    ("POST /documents/transfer", "to_user"),
+}
 # A page's cursor is compared, not looked up: it may be anybody's and shows nothing but one's own list.
 CURSORS: dict[str, str] = {
     "GET /users": "user_id",
@@ -116,7 +121,9 @@ CURSORS: dict[str, str] = {
 def test_every_id_that_a_route_takes_has_a_case() -> None:
     places = id_places()
     in_bodies = {(route, field) for route, kind, field in places if kind == "body"}
-    assert in_bodies == BODIES.keys()
+    assert in_bodies == BODIES.keys() | OF_THE_ADMIN
+    acting = {name_of(endpoint) for endpoint in all_endpoints() if endpoint.access == "acting"}
+    assert {route for route, _ in OF_THE_ADMIN} <= acting
     assert {(route, field) for route, kind, field in places if kind == "query"} == {(c, "after") for c in CURSORS}
     in_paths = [route for route, kind, _ in places if kind == "path"]
     assert len(in_paths) >= 14, "the routes with an id in their path were not found"

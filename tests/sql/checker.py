@@ -34,6 +34,11 @@ WITHOUT_TENANT = {
     "users/create",
     "users/list",
 }
+# Statements that give rows of their tenant to another user: the parameter that names the receiver, for whom rows are
+# inserted, and of whose rows none is read.
+RECEIVERS = {
+    "documents/transfer": "to_user",
+}
 # Lists without a LIMIT; each says in its line `-- bound:` what limits it.
 WITHOUT_LIMIT = {
     "calibration/create_documents",
@@ -76,7 +81,7 @@ def check_sql(root: Path = ROOT) -> list[Fault]:
             continue
         names.add(statement.name)
         faults += check_statement(statement, tables)
-    for name in (WITHOUT_TENANT | WITHOUT_LIMIT | set(FUNCTION_EXCEPTIONS)) - names:
+    for name in (WITHOUT_TENANT | WITHOUT_LIMIT | {*FUNCTION_EXCEPTIONS, *RECEIVERS}) - names:
         faults.append(Fault(folder, 0, f"there is an exception for {name}, but no such file"))
     return faults
 
@@ -113,10 +118,11 @@ def _query_faults(statement: Statement, node: object, tables: Tables) -> Iterato
 
 def tenancy_faults(statement: Statement, node: object, tables: Tables) -> list[tuple[int, str]]:
     """Where a statement could touch another tenant's row."""
-    numbers = [number for number, parameter in enumerate(statement.parameters, 1) if parameter.name == "user_id"]
-    proof = Proof(tables, numbers[0] if numbers else None)
+    numbers = {parameter.name: number for number, parameter in enumerate(statement.parameters, 1)}
+    tenant = numbers.get("user_id")
+    proof = Proof(tables, tenant, numbers.get(RECEIVERS.get(statement.name, "")))
     proof.check(node)
-    if numbers and statement.parameters[numbers[0] - 1].type != "uuid":
+    if tenant and statement.parameters[tenant - 1].type != "uuid":
         proof.faults.append((0, "user_id is a uuid"))
     return proof.faults
 

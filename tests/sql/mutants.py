@@ -18,7 +18,7 @@ from pglast.enums import A_Expr_Kind, BoolExprType, JoinType, NullTestType, OnCo
 from pglast.stream import RawStream
 
 from svc.database.statements import Statement, load_statements
-from tests.sql.checker import ROOT, WITHOUT_TENANT, tenancy_faults
+from tests.sql.checker import RECEIVERS, ROOT, WITHOUT_TENANT, tenancy_faults
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import alias_of, ast, children, column, equality, line_of, location_of, parse, uncast, walk
 
@@ -133,6 +133,8 @@ class _Maker:
             ),
             _expression("gen_random_uuid()"),
         )
+        # To a receiver rows may be given, but to nobody else.
+        self._outsider = _expression("gen_random_uuid()") if statement.name in RECEIVERS else self._stranger
         self._places = {id(node): place for node, place in _places(tree)}
         self._users = {alias_of(node) for node in walk(tree) if getattr(node, "relname", None) == "users"}
 
@@ -198,7 +200,7 @@ class _Maker:
             for row in rows:
                 node = getattr(row[position], "val", row[position])
                 for kind, value in (
-                    ("another's row inserted", self._stranger),
+                    ("another's row inserted", self._outsider),
                     ("nobody's row inserted", _expression("null::uuid")),
                     ("coalesced row inserted", ast.CoalesceExpr(args=(self._stranger, node))),
                 ):

@@ -5,7 +5,8 @@ conditions count that must hold: the parts of an `and` in WHERE and in the ON of
 speaks for its optional side alone. Then
 
 - each tenant table in FROM, UPDATE and DELETE must have its tenant column tied so, on every level of the statement;
-- each row inserted must carry the tenant, and the row that it conflicts with must share it;
+- each row inserted must carry the tenant, and the row that it conflicts with must share it; where a statement names a
+  receiver, rows may be inserted for that one instead;
 - no tenant column may be assigned.
 
 What the proof does not know how to read, it refuses.
@@ -69,11 +70,16 @@ class Condition:
 
 
 class Proof:
-    """The proof for one statement; `faults` are (location, message) of what it could not prove."""
+    """The proof for one statement; `faults` are (location, message) of what it could not prove.
 
-    def __init__(self, tables: Tables, parameter: int | None) -> None:
+    `parameter` is the number of the one that is the tenant, `receiver` of one to whom the tenant's rows may be given.
+    """
+
+    def __init__(self, tables: Tables, parameter: int | None, receiver: int | None = None) -> None:
         self._tables = tables
         self._parameter = parameter
+        self._receiver = receiver
+        self._is_giving = False
         self.faults: list[tuple[int, str]] = []
 
     def check(self, node: Any) -> None:
@@ -136,9 +142,10 @@ class Proof:
             columns = [str(part.name) for part in node.cols or ()]
             if tenant_column not in columns:
                 self._fault(node.relation, f"the rows inserted into {table} name no {tenant_column}")
-            elif not dict(enumerate(flag for _, flag in output)).get(columns.index(tenant_column), False):
+            elif _is_flagged(output, columns.index(tenant_column)):
+                target.tenant_columns.add(tenant_column)
+            elif not _is_flagged(self._given(node.selectStmt, outer, known), columns.index(tenant_column)):
                 self._fault(node.relation, f"{tenant_column} of the rows inserted into {table} is not {self._tenant}")
-            target.tenant_columns.add(tenant_column)
         scope = Scope({target.name: target}, outer)
         if node.onConflictClause is not None:
             scope.relations["excluded"] = Relation("excluded", None, node, set(target.tenant_columns))
@@ -146,6 +153,14 @@ class Proof:
             self._subqueries(node.onConflictClause, scope, known)
         self._subqueries(node.returningClause, scope, known)
         return self._returned(node, Scope({target.name: target}, outer))
+
+    def _given(self, select: Any, outer: Scope | None, known: Mapping[str, set[str]]) -> Output:
+        """The columns of the rows to insert, where the receiver counts as the tenant; what is read has been proved."""
+        faults, self.faults, self._is_giving = self.faults, [], self._receiver is not None
+        try:
+            return self._query(select, outer, known)
+        finally:
+            self.faults, self._is_giving = faults, False
 
     def _conflict(self, clause: Any, table: str, tenant_column: str | None) -> None:
         if clause.action != OnConflictAction.ONCONFLICT_UPDATE or tenant_column is None:
@@ -293,7 +308,7 @@ class Proof:
     def _is_tenant(self, node: Any, scope: Scope) -> bool:
         value = _plain(node)
         if isinstance(value, ast.ParamRef):
-            return bool(value.number == self._parameter)
+            return value.number == self._parameter or (self._is_giving and value.number == self._receiver)
         named = column(value)
         relation = scope.find(*named) if named else None
         return named is not None and relation is not None and named[1] in relation.tenant_columns
@@ -307,6 +322,10 @@ class Proof:
     def _subqueries(self, node: Any, scope: Scope, known: Mapping[str, set[str]]) -> None:
         for link in _links(node):
             self._query(link.subselect, scope, known)
+
+
+def _is_flagged(output: Output, position: int) -> bool:
+    return position < len(output) and output[position][1]
 
 
 def _target_name(target: Any) -> str:

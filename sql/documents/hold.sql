@@ -1,0 +1,29 @@
+-- documents/hold :exec
+-- First statement of a transaction that moves documents: takes their rows and jobs, always in the same order,
+-- and waits for a worker that is storing one of them. So the next statement sees all that there is of each.
+-- Fewer rows than ids: some are not this user's.
+-- $1 user_id      uuid    the tenant
+-- $2 document_ids uuid[]  each once, at most 1000
+-- index: documents_pkey, ingestion_jobs_pkey
+with held as materialized (
+    select d.id
+    from documents as d
+    where d.user_id = $1::uuid and d.id = any($2::uuid[])
+    order by d.id
+    for update
+),
+
+held_jobs as materialized (
+    select j.document_id
+    from ingestion_jobs as j
+    where
+        j.user_id = $1::uuid
+        and j.document_id = any($2::uuid[])
+        and (select count(*) from held) > 0
+    order by j.document_id
+    for update
+)
+
+select h.id
+from held as h
+where (select count(*) from held_jobs) >= 0;

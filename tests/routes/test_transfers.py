@@ -1,0 +1,258 @@
+"""Documents that one user gives to another: whole, or not at all, whatever else is happening to them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from svc.database.queries import Database
+from svc.errors import LeaseLostError
+from svc.ingest.queue import Job, Queue
+from tests.conftest import ADMIN_KEY, Service
+from tests.routes.answers import done, ok, problem
+from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
+from tests.routes.test_documents import SENTENCES
+from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
+
+
+async def transfer(giver: Tenant, receiver: str, *document_ids: str) -> httpx.Response:
+    """Give documents, as the admin."""
+    body = {"document_ids": document_ids, "to_user": receiver}
+    return await giver.service.call(
+        "POST", "/documents/transfer", ADMIN_KEY, json=body, headers={"Cabinet-User": giver.id}
+    )
+
+
+async def given(giver: Tenant, receiver: Tenant, *document_ids: str) -> dict[str, int]:
+    """Give documents; how much was given."""
+    return dict(ok(await transfer(giver, receiver.id, *document_ids)))
+
+
+async def stored(tenant: Tenant) -> dict[str, list[dict[str, Any]]]:
+    """Every row of a tenant's documents, without the tenant."""
+    rows = {}
+    async with direct_connection(tenant.service) as connection:
+        for table in ("documents", "document_contents", "chunks", "chunk_vectors"):
+            query = f"select (to_jsonb(t) - 'user_id')::text from {table} as t where user_id = $1 order by 1"
+            rows[table] = [json.loads(row[0]) for row in await connection.fetch(query, UUID(tenant.id))]
+    return rows
+
+
+async def found(tenant: Tenant) -> set[str]:
+    """The documents that a search finds."""
+    results = ok(await tenant.post("/search", json={"query": "subject", "limit": 100}))["results"]
+    return {result["document_id"] for result in results}
+
+
+async def test_everything_of_a_document_goes_to_its_new_owner(tenant: Tenant, other: Tenant) -> None:
+    kept = await tenant.ready_document("kept.txt", "This stays.")
+    moved = await tenant.ready_document("moved.txt", SENTENCES, topic="numbers")
+    theirs = await other.ready_document("theirs.txt", "This was here.")
+    before, chunks = await stored(tenant), await tenant.chunks(moved["id"])
+
+    answer = await given(tenant, other, moved["id"])
+
+    assert answer == {"documents": 1, "chunks": moved["chunk_count"]}
+    problem(await tenant.get(f"/documents/{moved['id']}"), 404)
+    assert {**ok(await other.get(f"/documents/{moved['id']}")), "updated_at": None} == {**moved, "updated_at": None}
+    assert await other.chunks(moved["id"]) == chunks
+    assert (await other.get(f"/documents/{moved['id']}/content")).text == SENTENCES
+    assert await found(tenant) == {kept["id"]}
+    assert await found(other) == {moved["id"], theirs["id"]}
+    async with direct_connection(tenant.service) as connection:
+        counts = dict(await connection.fetch("select user_id::text, row_count from vector_counts"))
+    assert (counts[tenant.id], counts[other.id]) == (1, 1 + moved["chunk_count"])
+    # And back, after which nothing has changed: no column is forgotten.
+    await given(other, tenant, moved["id"])
+    after = await stored(tenant)
+    for document in [*before["documents"], *after["documents"]]:
+        del document["updated_at"]
+    assert after == before
+
+
+async def test_all_are_given_or_none(tenant: Tenant, other: Tenant) -> None:
+    own = await tenant.ready_document("own.txt", "Mine.")
+    theirs = await other.ready_document("theirs.txt", "Theirs.")
+    before = await stored(tenant), await stored(other)
+    told = []
+    for not_own in (theirs["id"], str(uuid4())):
+        problem(answer := await transfer(tenant, other.id, own["id"], not_own), 422, "document_ids")
+        told.append(answer.json()["detail"])
+    assert told[0] == told[1], "nobody learns whether another's document is there"
+    problem(await transfer(tenant, str(uuid4()), own["id"]), 422, "to_user")
+    problem(await transfer(tenant, tenant.id, own["id"]), 422, "to_user")
+    problem(await transfer(tenant, other.id), 422, "document_ids")
+    problem(await transfer(tenant, other.id, *[str(uuid4()) for _ in range(1001)]), 422, "document_ids")
+    assert (await stored(tenant), await stored(other)) == before
+
+
+async def test_nobody_pushes_documents_onto_others(tenant: Tenant, other: Tenant) -> None:
+    own = await tenant.ready_document("own.txt", "Mine.")
+    body = {"document_ids": [own["id"]], "to_user": other.id}
+    problem(await tenant.post("/documents/transfer", json=body), 403)
+    answer = await tenant.service.call("POST", "/documents/transfer", ADMIN_KEY, json=body)
+    assert "Cabinet-User" in problem(answer, 403)["detail"]
+
+
+async def test_the_same_id_twice_is_one_document(tenant: Tenant, other: Tenant) -> None:
+    own = await tenant.ready_document("own.txt", "Mine.")
+    assert await given(tenant, other, own["id"], own["id"]) == {"documents": 1, "chunks": 1}
+
+
+async def test_what_the_giver_said_of_it_stays_said(tenant: Tenant, other: Tenant) -> None:
+    kept = await tenant.ready_document("kept.txt", "This stays.")
+    moved = await tenant.ready_document("moved.txt", "The Moon is far away.")
+    conversation = await tenant.conversation(document_ids=[kept["id"], moved["id"]])
+    chunk_id = (await tenant.chunks(moved["id"]))[0]["id"]
+    await tenant.say(conversation["id"], {"role": "assistant", "content": "Far.", "sources": [chunk_id]})
+
+    await given(tenant, other, moved["id"])
+
+    assert ok(await tenant.get(f"/conversations/{conversation['id']}"))["document_ids"] == [kept["id"]]
+    (message,) = ok(await tenant.get(f"/conversations/{conversation['id']}/messages"))["data"]
+    (source,) = message["sources"]
+    assert (source["content"], source["state"]) == ("The Moon is far away.", "deleted")
+    assert "conversation_documents" not in await rows_of(other.service, other.id)
+
+
+async def test_a_failed_document_is_given_as_it_is(tenant: Tenant, other: Tenant) -> None:
+    failed = await tenant.ended((await tenant.upload("a.txt", " \n"))["id"])
+    await given(tenant, other, failed["id"])
+    assert {**ok(await other.get(f"/documents/{failed['id']}")), "updated_at": None} == {**failed, "updated_at": None}
+    ok(await other.post(f"/documents/{failed['id']}/retry"), 202)
+    assert (await other.ended(failed["id"]))["attempt"] == failed["attempt"] + 1
+
+
+# --- while it is being ingested
+
+
+async def pair_of(service: Service) -> tuple[Tenant, Tenant, str]:
+    """A user with a document in the queue, and another one."""
+    giver, receiver = await new_tenant(service), await new_tenant(service)
+    return giver, receiver, (await giver.upload("a.txt", "a"))["id"]
+
+
+async def changes_nothing(queue: Queue, job: Job) -> None:
+    """Whatever a worker does that has lost its document."""
+    with pytest.raises(LeaseLostError):
+        await queue.heartbeat(job, 0.5)
+    with pytest.raises(LeaseLostError):
+        await queue.store(job, CHUNKS, VECTORS)
+    await queue.postpone(job, 1000, "nothing")
+    await queue.fail(job, "nothing")
+    await queue.release(job)
+
+
+async def test_a_document_that_waits_goes_with_its_job(idle: Service) -> None:
+    giver, receiver, document_id = await pair_of(idle)
+    await given(giver, receiver, document_id)
+    assert (await rows_of(idle, giver.id)).keys() == {"api_keys"}
+    job = await begun(idle)
+    assert (str(job.user_id), str(job.document_id)) == (receiver.id, document_id)
+    await Queue(idle.services.database, "test", 60).store(job, CHUNKS, VECTORS)
+    assert (await receiver.ended(document_id))["status"] == "ready"
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+async def test_a_worker_that_has_it_changes_nothing_more(idle: Service, comes_back: bool) -> None:
+    giver, receiver, document_id = await pair_of(idle)
+    queue = Queue(idle.services.database, "test", 60)
+    job = await begun(idle)
+    await given(giver, receiver, document_id)
+    owner = receiver
+    if comes_back:
+        await given(receiver, giver, document_id)
+        owner = giver
+    before = await stored(owner)
+
+    await changes_nothing(queue, job)
+
+    assert await stored(owner) == before
+    # The job is due at once, with all of its tries.
+    again = await begun(idle)
+    assert (str(again.user_id), again.tries) == (owner.id, 1)
+    assert again.attempt > job.attempt
+    await queue.store(again, CHUNKS, VECTORS)
+    assert (await owner.ended(document_id))["chunk_count"] == len(CHUNKS)
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+async def test_a_worker_that_has_just_claimed_it_finds_nothing_to_do(idle: Service, comes_back: bool) -> None:
+    giver, receiver, document_id = await pair_of(idle)
+    queue = Queue(idle.services.database, "test", 60)
+    job = await queue.claim()
+    assert job is not None
+    await given(giver, receiver, document_id)
+    if comes_back:
+        await given(receiver, giver, document_id)
+    assert await queue.start(job) is None
+    again = await begun(idle)
+    assert str(again.user_id) == (giver.id if comes_back else receiver.id)
+
+
+async def test_a_document_that_is_being_stored_is_given_whole(idle: Service) -> None:
+    """The transfer waits for the worker's transaction, and then takes what that one has just written."""
+    giver, receiver, document_id = await pair_of(idle)
+    paused = PausedDatabase(idle.services.database)
+    queue = Queue(cast(Database, paused), "test", 60)
+    storing = asyncio.create_task(queue.store(await begun(idle), CHUNKS, VECTORS))
+    await paused.stored.wait()
+    giving = asyncio.create_task(given(giver, receiver, document_id))
+    await asyncio.sleep(0.2)
+    assert not giving.done(), "the transfer must wait for the lock"
+    paused.may_commit.set()
+    await storing
+    assert await giving == {"documents": 1, "chunks": len(CHUNKS)}
+    assert len((await stored(receiver))["chunk_vectors"]) == len(CHUNKS)
+    assert (await receiver.get(f"/documents/{document_id}")).json()["status"] == "ready"
+    assert (await rows_of(idle, giver.id)).keys() <= {"api_keys", "vector_counts"}
+
+
+async def test_a_document_given_while_a_real_worker_has_it(tenant: Tenant, other: Tenant) -> None:
+    uploads = [(await tenant.upload(f"{number}.txt", SENTENCES * 20))["id"] for number in range(3)]
+    for upload, pause_s in zip(uploads, (0, 0.05, 0.15), strict=True):
+        await asyncio.sleep(pause_s)
+        await given(tenant, other, upload)
+    documents = [await other.ended(upload) for upload in uploads]
+    assert {document["status"] for document in documents} == {"ready"}
+    rows = await rows_of(other.service, other.id)
+    assert rows["chunks"] == rows["chunk_vectors"] == sum(document["chunk_count"] for document in documents)
+    assert not (await rows_of(tenant.service, tenant.id)).keys() & {"documents", "chunks", "ingestion_jobs"}
+
+
+# --- while others change the same rows
+
+
+async def test_one_of_several_givers_gives(tenant: Tenant, other: Tenant) -> None:
+    third = await new_tenant(tenant.service)
+    own = await tenant.ready_document("own.txt", SENTENCES)
+    answers = await asyncio.gather(*(transfer(tenant, to.id, own["id"]) for to in (other, third) * 4))
+    assert sorted(answer.status_code for answer in answers) == [200] + [422] * 7
+    rows = [await rows_of(tenant.service, user.id) for user in (tenant, other, third)]
+    assert sorted(row.get("chunks", 0) for row in rows) == [0, 0, own["chunk_count"]]
+
+
+async def test_two_who_give_to_each_other_do_not_wait_for_each_other(tenant: Tenant, other: Tenant) -> None:
+    for _ in range(5):
+        one = await tenant.ready_document("one.txt", SENTENCES)
+        two = await other.ready_document("two.txt", SENTENCES)
+        await asyncio.gather(given(tenant, other, one["id"]), given(other, tenant, two["id"]))
+
+
+async def test_a_receiver_who_is_being_deleted_leaves_nothing_behind(tenant: Tenant) -> None:
+    for number in range(5):
+        receiver = await new_tenant(tenant.service)
+        document = await tenant.ready_document(f"{number}.txt", SENTENCES)
+        answer, deletion = await asyncio.gather(
+            transfer(tenant, receiver.id, document["id"]), receiver.delete(f"/users/{receiver.id}")
+        )
+        assert answer.status_code in (200, 422), answer.text
+        assert deletion.status_code in (200, 204), deletion.text
+        assert await rows_of(tenant.service, receiver.id) == {}
+        if answer.status_code == 422:
+            done(await tenant.delete(f"/documents/{document['id']}"))

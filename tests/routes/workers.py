@@ -1,0 +1,42 @@
+"""A worker that a test plays step by step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from svc.database.queries import Database, Transaction
+from svc.ingest.chunk import Chunk
+from svc.ingest.queue import Job, Queue
+from tests.conftest import Service
+
+CHUNKS = [Chunk(f"chunk {number}", 2, {}) for number in range(3)]
+VECTORS = np.ones((3, 256), dtype=np.float16)
+
+
+class PausedDatabase:
+    """The database, but a transaction waits before its commit until it is told to go on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.stored = asyncio.Event()
+        self.may_commit = asyncio.Event()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with self._database.transaction() as transaction:
+            yield transaction
+            self.stored.set()
+            await self.may_commit.wait()
+
+
+async def begun(service: Service) -> Job:
+    """The job of the one document in the queue, claimed and begun by a worker that the test plays."""
+    queue = Queue(service.services.database, "test", 60)
+    job = await queue.claim()
+    assert job is not None
+    assert await queue.start(job) is not None
+    return job
