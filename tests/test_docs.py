@@ -4,9 +4,10 @@ A block marked `sh` is run by a shell, all blocks of a page in one, against a re
 that follows it directly is what it printed. Ids, keys, moments and measured numbers may differ, all else must not; a
 `sample` block shows what may differ altogether. Blocks of any other kind are only read.
 
-To write the answers and the table of the settings anew:
+To write the answers and the generated tables anew, or the tables alone, which takes a second:
 
     python -m tests.test_docs
+    python -m tests.test_docs --tables
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,21 +30,26 @@ import click
 import pytest
 
 from svc.app import all_endpoints
+from svc.catalogue.callers import EVERY_ROUTE
 from svc.cli.main import main as cabinet
 from svc.database.pool import session_settings
 from svc.search.lanes import Lane
 from svc.settings import Settings, environment_name
+from tests.catalogue.derived import callers
+from tests.routes.endpoints import name_of
 from tests.server_process import CABINET, ServerProcess
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("sql/*.md")])
 SETTINGS_PAGE = ROOT / "docs/configuration.md"
+STATEMENTS_PAGE = ROOT / "sql/README.md"
 SERVED_AT = "http://127.0.0.1:8080"
 
 _BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _COMMAND = re.compile(r"\b(?P<tool>make|cabinet) (?P<words>[a-z][a-z-]*(?: [a-z][a-z-]*)?)")
 _SETTINGS_TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- end of settings -->)", re.DOTALL)
+_CALLERS_TABLE = re.compile(r"(?<=<!-- callers -->\n).*?(?=<!-- end of callers -->)", re.DOTALL)
 _MARK = "--- end of block, exit code"
 _WIDTH = 112
 
@@ -271,6 +278,29 @@ def settings_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def test_table_of_callers_is_current() -> None:
+    shown = _CALLERS_TABLE.search(STATEMENTS_PAGE.read_text())
+    assert shown is not None
+    assert shown[0] == callers_table(), "run: python -m tests.test_docs --tables"
+
+
+def callers_table() -> str:
+    """Which statements each route, command and background loop runs; what all have in common once, at the top."""
+    of_callers: dict[str, list[str]] = {name_of(endpoint): [] for endpoint in all_endpoints()}
+    for statement in sorted(callers().of):
+        for caller in callers().named(statement):
+            of_callers.setdefault(caller, []).append(statement)
+    routes = list(of_callers)[: len(all_endpoints())]
+    others = sorted(of_callers.keys() - routes, key=lambda caller: (not caller.startswith("every"), caller))
+    rows = ["| who | runs |", "|---|---|"]
+    shared = [caller for caller in others if caller.startswith(EVERY_ROUTE)]
+    for caller in [*shared, *routes, *(other for other in others if other not in shared)]:
+        shown = caller if caller.startswith("every") else f"`{caller}`"
+        links = ", ".join(f"[{name}]({name}.sql)" for name in of_callers[caller])
+        rows.append(f"| {shown} | {links or 'no statement of its own'} |")
+    return "\n".join(rows) + "\n"
+
+
 def takers_of(setting: str, command: click.Command) -> list[str]:
     """The commands that have a flag for a setting; a group where all of its commands have it."""
     if not isinstance(command, click.Group):
@@ -307,8 +337,11 @@ def is_out_of_date(block: Block, output: str) -> bool:
 
 
 def main() -> None:
-    """Write every answer that is out of date, and the table of the settings."""
+    """Write the tables and every answer that is out of date."""
     SETTINGS_PAGE.write_text(_SETTINGS_TABLE.sub(lambda _: settings_table(), SETTINGS_PAGE.read_text()))
+    STATEMENTS_PAGE.write_text(_CALLERS_TABLE.sub(lambda _: callers_table(), STATEMENTS_PAGE.read_text()))
+    if "--tables" in sys.argv:
+        return
     with served() as both:
         for page in PAGES:
             write_answers(page, *both)

@@ -22,6 +22,8 @@ Kind = Literal["route", "command", "loop"]
 _KINDS: tuple[Kind, ...] = ("route", "command", "loop")
 EVERY_ROUTE = "every route that takes a key"
 EVERY_COMMAND = "every command that opens the database"
+# Of fewer than so many the one that is missing is not worth a word.
+_FEW = 5
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class Callers:
     database_commands: frozenset[Caller]
 
     def named(self, statement: str) -> tuple[str, ...]:
-        """Who runs a statement, in words: where all routes that take a key do, they are told as one."""
+        """Who runs a statement, in words: all routes that take a key are told as one, also where one is missing."""
         callers = self.of[statement]
         words = []
         for group, word in ((self.keyed_routes, EVERY_ROUTE), (self.database_commands, EVERY_COMMAND)):
-            if group and group.issubset(callers):
+            missing = group.difference(callers)
+            if len(missing) <= min(1, len(group) // _FEW):
                 callers = tuple(caller for caller in callers if caller not in group)
-                words.append(word)
+                words.append(f"{word} but {', '.join(map(str, missing))}" if missing else word)
         return (*words, *(str(caller) for caller in callers))
 
 
