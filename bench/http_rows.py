@@ -87,8 +87,8 @@ async def index_last_tenant(database: Database, url: str, rows: Rows) -> None:
 async def _create_reader(database: Database, number: int) -> Reader:
     key = generate_key()
     row = await database.one(
-        "users/create", email=f"reader-{number}@example.com", name=f"Reader {number}", plan="free", preferences={},
-        key_prefix=key.prefix, key_hash=key.key_hash,
+        "users/create", email=f"reader-{number}@example.com", name=f"Reader {number}", plan="enterprise",
+        preferences={}, key_prefix=key.prefix, key_hash=key.key_hash,
     )  # fmt: skip
     assert row is not None
     return Reader(row["id"], key.key)

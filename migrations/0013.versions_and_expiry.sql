@@ -5,7 +5,7 @@
 -- Serves: documents/create, documents/find_same, ingest/complete, ingest/replace, documents/delete_expired,
 --   conversations/delete_expired
 -- Rollback loses: when documents and conversations end, and which uploads are to replace others.
--- depends: 0009.idempotency_keys
+-- depends: 0012.merge_patch
 alter table documents add column content_hash uuid;
 alter table documents add column replaces text;
 alter table documents add column expires_at timestamptz;

@@ -21,6 +21,7 @@ from svc.routes import (
     keys,
     message_search,
     messages,
+    quotas,
     search,
     service,
     transfers,
@@ -30,7 +31,8 @@ from svc.routing import Endpoint, starlette_routes
 from svc.services import Services
 
 _MODULES = (
-    users, keys, documents, transfers, search, conversations, messages, message_search, service, documentation,
+    users, keys, quotas, documents, transfers, search, conversations, messages, message_search, service,
+    documentation,
 )  # fmt: skip
 
 

@@ -9,13 +9,14 @@ import os
 import secrets
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from svc.database.queries import Database
 from svc.errors import ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
+from svc.quotas import Quota, quota_of
 from svc.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class Principal:
     """Who a request acts for. `user_id` is None only for the admin acting for nobody.
 
     `vector_count` is the size of the tenant some seconds ago, and `has_index` whether they had an index of their own:
-    by these a search picks its lane.
+    by these a search picks its lane. `tokens` is what they had used of their plan's tokens then, and
+    `requests_per_minute` what the plan allows; None: any number.
     """
 
     is_admin: bool
@@ -40,6 +42,8 @@ class Principal:
     key_id: UUID | None = None
     vector_count: int = 0
     has_index: bool = False
+    tokens: Quota = field(default_factory=lambda: Quota("tokens", 0, None))
+    requests_per_minute: int | None = None
 
     @property
     def tenant(self) -> UUID:
@@ -138,12 +142,20 @@ class Authenticator:
             if principal.user_id == user_id and key_id in (None, principal.key_id):
                 del self._cache[cached]
 
+    def forget_all(self) -> None:
+        """Drop everything that is cached: a plan was changed, and it is not known here whose it is."""
+        self._forgets += 1
+        self._cache.clear()
+
     async def _look_up(self, key_hash: bytes) -> Principal:
         forgets = self._forgets
         row = await self._database.one("keys/authenticate", key_hash=key_hash)
         if row is None:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
-        principal = Principal(False, row["user_id"], row["key_id"], row["vector_count"], row["has_index"])
+        principal = Principal(
+            False, row["user_id"], row["key_id"], row["vector_count"], row["has_index"], quota_of(row, "tokens"),
+            row["requests_per_minute"],
+        )  # fmt: skip
         self._remember(key_hash, principal, row["expires_at"], forgets)
         return principal
 
@@ -159,7 +171,9 @@ class Authenticator:
         row = await self._database.one("keys/tenant", user_id=user_id)
         if row is None:
             raise NotFoundError("there is no such user", field="Cabinet-User")
-        principal = Principal(True, row["user_id"], None, row["vector_count"], row["has_index"])
+        principal = Principal(
+            True, row["user_id"], None, row["vector_count"], row["has_index"], quota_of(row, "tokens")
+        )
         self._remember(cache_key, principal, None, forgets)
         return principal
 

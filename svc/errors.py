@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -41,6 +42,40 @@ class ForbiddenError(CabinetError):
 
     status = 403
     title = "Not allowed"
+
+
+class QuotaExceededError(CabinetError):
+    """A limit of the user's plan is reached.
+
+    `quota` is its name, `used` and `allowed` are in its own unit, and `resets_at` is when the use begins anew; None:
+    only deletions bring it down.
+    """
+
+    status = 403
+    title = "Quota exceeded"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        quota: str,
+        used: int,
+        allowed: int,
+        resets_at: datetime | None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.quota = quota
+        self.used = used
+        self.allowed = allowed
+        self.resets_at = resets_at
+
+
+class RateLimitedError(QuotaExceededError):
+    """More requests in this minute than the user's plan allows."""
+
+    status = 429
+    title = "Too many requests"
 
 
 class NotFoundError(CabinetError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from svc.errors import (
     InvalidRequestError,
     MalformedRequestError,
     NotFoundError,
+    QuotaExceededError,
     TooLargeError,
     UnsupportedMediaTypeError,
 )
@@ -29,6 +32,8 @@ T = TypeVar("T")
 # msgspec writes the place as: "Expected `int`, got `str` - at `$.limit`"
 _PLACE = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`$")
 _NO_NUMBER = object()
+# Of draft-ietf-httpapi-ratelimit-headers, with its member `violated-policies`.
+_QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(?P<field>[^`]*)`")
 
 
@@ -40,7 +45,11 @@ class FieldFault(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document, sent as application/problem+json (RFC 9457)."""
+    """A problem document, sent as application/problem+json (RFC 9457).
+
+    The last five say which limit of the plan was reached: how much of it is used, how much allowed, and when the use
+    begins anew.
+    """
 
     title: str
     status: int
@@ -48,6 +57,11 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str = "about:blank"
     request_id: str | None = None
     errors: list[FieldFault] = []
+    violated_policies: list[str] = msgspec.field(default_factory=list, name="violated-policies")
+    quota: str | None = None
+    used: int | None = None
+    allowed: int | None = None
+    resets_at: datetime | None = None
 
 
 class JSONResponse(Response):
@@ -85,9 +99,19 @@ def problem_response(error: CabinetError, request_id: str) -> Response:
     """The answer to a request that ended in `error`."""
     faults = [FieldFault(error.field, error.detail)] if error.field is not None else []
     problem = Problem(title=error.title, status=error.status, detail=error.detail, request_id=request_id, errors=faults)
+    if isinstance(error, QuotaExceededError):
+        problem = msgspec.structs.replace(
+            problem,
+            type=_QUOTA_EXCEEDED,
+            violated_policies=[error.quota],
+            quota=error.quota,
+            used=error.used,
+            allowed=error.allowed,
+            resets_at=error.resets_at,
+        )
     headers = {}
     if error.retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="cabinet"'
     return Response(msgspec.json.encode(problem), error.status, headers, media_type="application/problem+json")

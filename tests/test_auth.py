@@ -17,6 +17,7 @@ from svc.auth import Authenticator, NewKey, Principal, generate_key, hash_key, l
 from svc.database.queries import Database, Row
 from svc.database.statistics import collect_statistics
 from svc.errors import ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
+from svc.quotas import Quota
 from tests.conftest import ADMIN_KEY, test_settings
 
 # --- making keys
@@ -144,7 +145,8 @@ def authenticator(database: Database, cache_s: float = 60) -> Authenticator:
 async def test_a_checked_key_is_looked_up_once(database: Database) -> None:
     ada = await known(database)
     checked = [await ada.check() for _ in range(3)]
-    assert [principal for principal, _ in checked] == [Principal(False, ada.user_id, ada.key_id)] * 3
+    expected = Principal(False, ada.user_id, ada.key_id, tokens=Quota("tokens", 0, 10_000_000), requests_per_minute=600)
+    assert [principal for principal, _ in checked] == [expected] * 3
     assert [count for _, count in checked] == [1, 0, 0]
 
 
@@ -222,7 +224,7 @@ async def test_the_admin_acts_for_nobody_or_for_one_user(database: Database) -> 
 
 async def test_the_size_of_the_tenant_comes_with_the_key(database: Database) -> None:
     ada = await known(database, cache_s=0)
-    await database.exec("ingest/finish", user_id=ada.user_id, document_id=uuid4(), chunk_count=7)
+    await database.exec("ingest/finish", user_id=ada.user_id, document_id=uuid4(), chunk_count=7, token_count=0)
     await database.exec("indexes/mark", user_id=ada.user_id, has_index=True)
     for principal in ((await ada.check())[0], (await ada.check(ADMIN_KEY, str(ada.user_id)))[0]):
         assert (principal.vector_count, principal.has_index) == (7, True)

@@ -1,6 +1,8 @@
 -- documents/create :one
--- An upload: the document, its bytes, its job in the queue and the notice to the workers, together or not at
--- all.
+-- An upload: the document, its bytes, its job in the queue and the notice to the workers, what the user has
+-- now and used today, together or not at all. Within the limits of the user's plan: the first look spares the
+-- work where they are reached already, the rules of vector_counts decide between uploads at once. The counts
+-- come last, since all uploads of a user share their row. No row: a limit is reached, or the user is gone.
 -- $1 user_id   uuid   the tenant
 -- $2 filename  text
 -- $3 file_type text   text | markdown | html | pdf | csv | docx
@@ -9,9 +11,29 @@
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
 --   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
 --   updated_at timestamptz
-with created as (
+-- index: users_pkey, vector_counts_pkey, usage_days_pkey
+with allowed as (
+    select
+        p.max_documents,
+        p.max_bytes
+    from users as u
+    inner join plans as p on u.plan = p.name
+    left join vector_counts as v on u.id = v.user_id
+    where
+        u.id = $1::uuid
+        and (p.max_documents is null or coalesce(v.document_count, 0) < p.max_documents)
+        and (p.max_bytes is null or coalesce(v.byte_count, 0) + octet_length($5::bytea) <= p.max_bytes)
+),
+
+created as (
     insert into documents as d (user_id, filename, file_type, file_size, metadata)
-    values ($1::uuid, $2::text, $3::text, octet_length($5::bytea), $4::jsonb)
+    select
+        $1::uuid as user_id,
+        $2::text as filename,
+        $3::text as file_type,
+        octet_length($5::bytea) as file_size,
+        $4::jsonb as metadata
+    from allowed
     returning
         d.id,
         d.filename,
@@ -29,21 +51,58 @@ with created as (
 ),
 
 stored as (
-    insert into document_contents (user_id, document_id, content)
+    insert into document_contents as b (user_id, document_id, content)
     select
         $1::uuid as user_id,
         c.id as document_id,
         $5::bytea as content
     from created as c
+    returning b.document_id
 ),
 
 queued as (
     insert into ingestion_jobs (user_id, document_id)
     select
         $1::uuid as user_id,
-        c.id as document_id
-    from created as c
+        s.document_id
+    from stored as s
     returning pg_notify('cabinet_ingestion', '')
+),
+
+counted as (
+    insert into vector_counts as v (
+        user_id, row_count, document_count, byte_count, document_limit, byte_limit
+    )
+    select
+        $1::uuid as user_id,
+        0 as row_count,
+        1 as document_count,
+        octet_length($5::bytea) as byte_count,
+        a.max_documents as document_limit,
+        a.max_bytes as byte_limit
+    from allowed as a
+    cross join queued
+    on conflict (user_id) do update
+        set
+            document_count = v.document_count + excluded.document_count,
+            byte_count = v.byte_count + excluded.byte_count,
+            document_limit = excluded.document_limit,
+            byte_limit = excluded.byte_limit
+    returning v.user_id
+),
+
+noted as (
+    insert into usage_days as u (user_id, day, slot, uploads, bytes)
+    select
+        $1::uuid as user_id,
+        (now() at time zone 'utc')::date as day,
+        pg_backend_pid() % 16 as slot,
+        1 as uploads,
+        octet_length($5::bytea) as bytes
+    from counted
+    on conflict (user_id, day, slot) do update
+        set uploads = u.uploads + excluded.uploads, bytes = u.bytes + excluded.bytes
+    returning u.user_id
 )
 
 select
@@ -61,4 +120,4 @@ select
     d.created_at,
     d.updated_at
 from created as d
-cross join queued;
+cross join noted;

@@ -1,14 +1,15 @@
 -- documents/delete :exec
 -- Deletes a document with its bytes, chunks and vectors (by cascade) and its job, and takes it off the
--- tenant's count. That by an upsert, which always finds a row and reads it as it is now: this statement may
--- have begun before the document was stored, and an update would see the count from before.
+-- tenant's counts. That by an upsert, which always finds a row and reads it as it is now: this statement may
+-- have begun before the document was stored, and an update would see the counts from before. A document that
+-- an older server took during a migration was never counted, and must not be in the way of a deletion.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- index: documents_pkey, ingestion_jobs_pkey, vector_counts_pkey
 with deleted as (
     delete from documents as d
     where d.user_id = $1::uuid and d.id = $2::uuid
-    returning d.id, d.chunk_count
+    returning d.id, d.chunk_count, d.file_size
 ),
 
 unqueued as (
@@ -17,14 +18,18 @@ unqueued as (
 ),
 
 uncounted as (
-    insert into vector_counts as v (user_id, row_count)
+    insert into vector_counts as v (user_id, row_count, document_count, byte_count)
     select
         $1::uuid as user_id,
-        d.chunk_count as row_count
+        d.chunk_count as row_count,
+        1 as document_count,
+        d.file_size as byte_count
     from deleted as d
-    where d.chunk_count > 0
     on conflict (user_id) do update
-        set row_count = v.row_count - excluded.row_count
+        set
+            row_count = v.row_count - excluded.row_count,
+            document_count = greatest(0, v.document_count - excluded.document_count),
+            byte_count = greatest(0, v.byte_count - excluded.byte_count)
 )
 
 select d.id from deleted as d;

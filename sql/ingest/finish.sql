@@ -1,16 +1,48 @@
 -- ingest/finish :exec
--- Last statement of the transaction that stores a document: its job is done, and the tenant has grown. Last,
--- because all of a tenant's documents share the row of the count.
+-- Last statement of the transaction that stores a document: its job is done, the tenant has grown, and has
+-- used tokens. Within the limits of the plan of its user, or the whole transaction ends by a rule of
+-- vector_counts. Last, because all of a tenant's documents share the row of the counts.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 chunk_count int
--- index: ingestion_jobs_pkey, vector_counts_pkey
+-- $4 token_count int8  of the chunks that were embedded, and not stored with a vector that was there
+-- index: ingestion_jobs_pkey, users_pkey, vector_counts_pkey, usage_days_pkey
 with finished as (
     delete from ingestion_jobs as j
     where j.user_id = $1::uuid and j.document_id = $2::uuid
+),
+
+counted as (
+    insert into vector_counts as v (user_id, row_count, token_month, token_count, chunk_limit, token_limit)
+    select
+        u.id as user_id,
+        $3::int as row_count,
+        date_trunc('month', now() at time zone 'utc')::date as token_month,
+        $4::int8 as token_count,
+        p.max_chunks as chunk_limit,
+        case when $4::int8 > 0 then p.tokens_per_month end as token_limit
+    from users as u
+    inner join plans as p on u.plan = p.name
+    where u.id = $1::uuid
+    on conflict (user_id) do update
+        set
+            row_count = v.row_count + excluded.row_count,
+            token_month = greatest(v.token_month, excluded.token_month),
+            token_count = case
+                when v.token_month < excluded.token_month then excluded.token_count
+                else v.token_count + excluded.token_count
+            end,
+            chunk_limit = excluded.chunk_limit,
+            token_limit = excluded.token_limit
+    returning v.user_id
 )
 
-insert into vector_counts as v (user_id, row_count)
-values ($1::uuid, $3::int)
-on conflict (user_id) do update
-    set row_count = v.row_count + excluded.row_count;
+insert into usage_days as d (user_id, day, slot, tokens)
+select
+    c.user_id,
+    (now() at time zone 'utc')::date as day,
+    pg_backend_pid() % 16 as slot,
+    $4::int8 as tokens
+from counted as c
+on conflict (user_id, day, slot) do update
+    set tokens = d.tokens + excluded.tokens;

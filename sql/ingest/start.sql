@@ -1,12 +1,14 @@
 -- ingest/start :one
--- Shows the attempt on the document and hands its bytes to the worker. No row: the document is gone, is no
--- longer processing, or a later attempt has begun, so this job has nothing to do.
+-- Shows the attempt on the document and hands its bytes to the worker, with what the user has and may have,
+-- so that nothing is embedded that could not be stored. No row: the document is gone, is no longer
+-- processing, or a later attempt has begun, so this job has nothing to do.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 lease_s     float8
--- returns: filename text, file_type text, content bytea
--- index: documents_pkey, document_contents_pkey
+-- returns: filename text, file_type text, content bytea, chunks_used int8, chunks_allowed int8,
+--   tokens_used int8, tokens_allowed int8
+-- index: documents_pkey, document_contents_pkey, users_pkey, vector_counts_pkey
 update documents as d
 set
     attempt = $3::int,
@@ -15,6 +17,9 @@ set
     error = null,
     updated_at = now()
 from document_contents as b
+inner join users as u on b.user_id = u.id
+inner join plans as p on u.plan = p.name
+left join vector_counts as v on u.id = v.user_id
 where
     d.user_id = $1::uuid
     and d.id = $2::uuid
@@ -22,4 +27,13 @@ where
     and d.attempt < $3::int
     and b.user_id = $1::uuid
     and b.document_id = $2::uuid
-returning d.filename, d.file_type, b.content;
+returning
+    d.filename,
+    d.file_type,
+    b.content,
+    coalesce(v.row_count, 0) as chunks_used,
+    p.max_chunks as chunks_allowed,
+    case
+        when v.token_month = date_trunc('month', now() at time zone 'utc')::date then v.token_count else 0
+    end as tokens_used,
+    p.tokens_per_month as tokens_allowed;

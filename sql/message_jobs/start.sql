@@ -1,10 +1,10 @@
--- message_jobs/start :value
--- Up to which position the messages of a conversation have vectors; 0: none has. No row: the conversation is
--- gone, so this job has nothing to do.
+-- message_jobs/start :one
+-- Up to which position the messages of a conversation have vectors, 0: none has; and how many tokens the user
+-- has used this month and may use. No row: the conversation is gone, so this job has nothing to do.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
--- returns: position int8
--- index: conversations_pkey, message_vectors_pkey
+-- returns: position int8, tokens_used int8, tokens_allowed int8
+-- index: conversations_pkey, message_vectors_pkey, users_pkey, vector_counts_pkey
 select
     coalesce(
         (
@@ -15,6 +15,13 @@ select
             limit 1
         ),
         0
-    ) as position
+    ) as position,
+    case
+        when n.token_month = date_trunc('month', now() at time zone 'utc')::date then n.token_count else 0
+    end as tokens_used,
+    p.tokens_per_month as tokens_allowed
 from conversations as c
+inner join users as u on c.user_id = u.id
+inner join plans as p on u.plan = p.name
+left join vector_counts as n on u.id = n.user_id
 where c.user_id = $1::uuid and c.id = $2::uuid;

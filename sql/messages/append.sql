@@ -14,7 +14,7 @@
 -- $8 embed           bool    whether the messages are to be embedded
 -- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
 --   token_count int, created_at timestamptz
--- index: conversations_pkey, chunks_pkey, documents_pkey
+-- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey
 -- bound: by the messages given
 with cited as (
     select
@@ -74,6 +74,18 @@ queued as (
     from placed as p
     where $8::bool
     on conflict (user_id, conversation_id) do nothing
+),
+
+noted as (
+    insert into usage_days as u (user_id, day, slot, messages)
+    select
+        $1::uuid as user_id,
+        (now() at time zone 'utc')::date as day,
+        pg_backend_pid() % 16 as slot,
+        cardinality($3::text[]) as messages
+    from placed
+    on conflict (user_id, day, slot) do update
+        set messages = u.messages + excluded.messages
 )
 
 select

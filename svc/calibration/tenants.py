@@ -40,7 +40,7 @@ async def create_tenant(
     """
     key = generate_key()
     user = await database.one(
-        "users/create", email=f"{name}@example.com", name=name, plan="free", preferences={},
+        "users/create", email=f"{name}@example.com", name=name, plan="enterprise", preferences={},
         key_prefix=key.prefix, key_hash=key.key_hash,
     )  # fmt: skip
     assert user is not None
@@ -85,4 +85,6 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
         await transaction.copy(
             "ingest/write_vectors", [(user_id, ids[i], owners[i], halves[i], marks[i]) for i in range(count)]
         )
-        await transaction.exec("ingest/finish", user_id=user_id, document_id=documents[0], chunk_count=count)
+        await transaction.exec(
+            "ingest/finish", user_id=user_id, document_id=documents[0], chunk_count=count, token_count=0
+        )

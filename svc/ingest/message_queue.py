@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
+from svc.quotas import Quota, broken_quota, quota_of
 from svc.signatures import signatures
 
 # What one batch reads: enough for the provider's calls at once, and little to lose when the worker dies.
@@ -34,6 +35,14 @@ class MessageJob:
     conversation_id: UUID
     tries: int
     lease: UUID
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the work on a conversation begins: the last position that has a vector, and the user's tokens."""
+
+    position: int
+    tokens: Quota
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class Piece:
     message: PendingMessage
     number: int
     text: str
+    token_count: int
 
 
 class MessageQueue:
@@ -74,12 +84,13 @@ class MessageQueue:
         seconds: float | None = await self._database.value("message_jobs/next_due")
         return seconds
 
-    async def start(self, job: MessageJob) -> int | None:
-        """The last position that has a vector, or None where the conversation is gone; the job is dropped then."""
-        position: int | None = await self._database.value("message_jobs/start", **_place(job))
-        if position is None:
+    async def start(self, job: MessageJob) -> Start | None:
+        """Where to begin, or None where the conversation is gone; the job is dropped then."""
+        row = await self._database.one("message_jobs/start", **_place(job))
+        if row is None:
             await self.drop(job)
-        return position
+            return None
+        return Start(row["position"], quota_of(row, "tokens"))
 
     async def pending(self, job: MessageJob, after: int) -> list[PendingMessage]:
         """The next messages after a position, as many as are embedded at once."""
@@ -102,15 +113,21 @@ class MessageQueue:
 
         Raises:
             LeaseLostError: the job no longer holds the conversation.
+            QuotaExceededError: with them the user would have used more tokens than their plan allows.
         """
         marks = await asyncio.to_thread(signatures, vectors)
         rows = [_vector_row(job, piece, vectors[index], marks[index]) for index, piece in enumerate(pieces)]
+        token_count = sum(piece.token_count for piece in pieces)
         try:
             async with self._database.transaction() as transaction:
                 await transaction.copy("message_jobs/write_vectors", rows)
-                if not await transaction.exec("message_jobs/renew", **_key(job), lease_s=self.lease_s):
+                if not await transaction.exec(
+                    "message_jobs/charge", **_key(job), lease_s=self.lease_s, token_count=token_count
+                ):
                     raise _lease_lost()
         except ConstraintError as error:
+            if broken_quota(error.constraint) and (start := await self.start(job)):
+                raise start.tokens.exceeded(token_count) from None
             # They are there already, or the conversation is not.
             raise _lease_lost() from error
 

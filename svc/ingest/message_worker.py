@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -18,12 +19,19 @@ from numpy.typing import NDArray
 
 from svc import metrics
 from svc.embedding.provider import EmbeddingProvider
-from svc.errors import DocumentRejectedError, EmbeddingRefusedError, LeaseLostError, UnavailableError
+from svc.errors import (
+    DocumentRejectedError,
+    EmbeddingRefusedError,
+    LeaseLostError,
+    QuotaExceededError,
+    UnavailableError,
+)
 from svc.ingest.lease import Progress, leased
 from svc.ingest.loop import keep_working, pause_s
 from svc.ingest.message_queue import MessageJob, MessageQueue, PendingMessage, Piece
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.tokens import count_tokens
+from svc.quotas import Quota
 from svc.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -78,6 +86,10 @@ class MessageWorker:
             await self._try_later(job, error.detail, error.retry_after_s)
         except EmbeddingRefusedError as error:
             await self._give_up_or_try_later(job, error.detail)
+        except QuotaExceededError as error:
+            # Until the month ends or the plan is changed, which a look now and then finds out.
+            logger.info("messages of conversation %s wait to be embedded: %s", job.conversation_id, error.detail)
+            await self._queue.postpone(job, _MAX_RETRY_S)
         return True
 
     async def _give_up_or_try_later(self, job: MessageJob, reason: str) -> None:
@@ -93,12 +105,13 @@ class MessageWorker:
         await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S))
 
     async def _embed_conversation(self, job: MessageJob) -> None:
-        position = await self._queue.start(job)
-        if position is None:
+        start = await self._queue.start(job)
+        if start is None:
             return
+        position, tokens = start.position, start.tokens
         async with leased(partial(self._heartbeat, job), self._queue.lease_s, Progress()):
             while messages := await self._queue.pending(job, position):
-                await self._embed_messages(job, messages)
+                tokens = await self._embed_messages(job, messages, tokens)
                 position = messages[-1].position
         # Without a heartbeat, which would find the job done.
         await self._queue.finish(job, position)
@@ -106,27 +119,30 @@ class MessageWorker:
     async def _heartbeat(self, job: MessageJob, _progress: float) -> None:
         await self._queue.renew(job)
 
-    async def _embed_messages(self, job: MessageJob, messages: Sequence[PendingMessage]) -> None:
+    async def _embed_messages(self, job: MessageJob, messages: Sequence[PendingMessage], tokens: Quota) -> Quota:
+        """Embed and store messages; what is used of the user's tokens afterwards."""
         pieces = [piece for message in messages for piece in await self._pieces(message)]
         if not pieces:
-            return
+            return tokens
+        tokens.check(sum(piece.token_count for piece in pieces))
         embedded, vectors = await self._vectors(pieces)
         await self._queue.store(job, embedded, vectors)
         metrics.embedded_messages_total.inc(len({piece.message.position for piece in embedded}))
+        return replace(tokens, used=tokens.used + sum(piece.token_count for piece in embedded))
 
     async def _pieces(self, message: PendingMessage) -> list[Piece]:
         """What is embedded of a message: all of it, or where it has more tokens than a chunk, its chunks."""
         content = message.content
         if not content.strip():
             return []
-        if len(content) <= _COUNTED_AT_ONCE and count_tokens(content) <= self._settings.chunk_tokens:
-            return [Piece(message, 0, content)]
+        if len(content) <= _COUNTED_AT_ONCE and (tokens := count_tokens(content)) <= self._settings.chunk_tokens:
+            return [Piece(message, 0, content, tokens)]
         try:
             chunks = await self._sandbox.chunks("text", content.encode())
         except DocumentRejectedError as error:
             logger.warning("message %d stays without a vector: %s", message.position, error.detail)
             return []
-        return [Piece(message, number, chunk.content) for number, chunk in enumerate(chunks)]
+        return [Piece(message, number, chunk.content, chunk.token_count) for number, chunk in enumerate(chunks)]
 
     async def _vectors(self, pieces: Sequence[Piece]) -> tuple[Sequence[Piece], NDArray[np.float16]]:
         """The vectors of pieces; where the provider refuses a text, of the messages but those that it refuses.

@@ -15,10 +15,12 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import Chunk, content_hash
 from svc.ingest.file_types import FileType
+from svc.quotas import Quota, broken_quota, quota_of
 from svc.signatures import signatures
 
 # Rows in one COPY: few enough that each stays far below the statement timeout, index maintenance included.
@@ -39,11 +41,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Upload:
-    """What is to be ingested."""
+    """What is to be ingested, and what is left of the user's plan for it."""
 
     filename: str
     file_type: FileType
     content: bytes
+    chunks: Quota
+    tokens: Quota
 
 
 class Queue:
@@ -70,7 +74,9 @@ class Queue:
         if row is None:
             await self._database.exec("ingest/drop", **_key(job))
             return None
-        return Upload(**row)
+        return Upload(
+            row["filename"], row["file_type"], row["content"], quota_of(row, "chunks"), quota_of(row, "tokens")
+        )
 
     async def heartbeat(self, job: Job, progress: float) -> None:
         """Renew the lease and show the progress, 0 to 1.
@@ -104,12 +110,26 @@ class Queue:
                     new.append(index)
         return new
 
-    async def store(self, job: Job, chunks: Sequence[Chunk], vectors: Any) -> None:
+    async def store(self, job: Job, chunks: Sequence[Chunk], vectors: Any, token_count: int = 0) -> None:
         """Store chunks and vectors (one row each, shape (chunks, dimensions)) and make the document ready, or nothing.
+
+        `token_count` is how many tokens were embedded for it.
 
         Raises:
             LeaseLostError: the attempt no longer holds the document.
+            QuotaExceededError: with it the user would be over what their plan allows of chunks or tokens.
         """
+        try:
+            await self._store(job, chunks, vectors, token_count)
+        except ConstraintError as error:
+            if (quota := broken_quota(error.constraint)) is None:
+                raise
+            row = await self._database.one("usage/quotas", user_id=job.user_id)
+            if row is None:
+                raise LeaseLostError("the document is gone with its user") from None
+            raise quota_of(row, quota).exceeded(token_count if quota == "tokens" else len(chunks)) from None
+
+    async def _store(self, job: Job, chunks: Sequence[Chunk], vectors: Any, token_count: int) -> None:
         key = {"user_id": job.user_id, "document_id": job.document_id}
         marks = await asyncio.to_thread(signatures, vectors)
         async with self._database.transaction() as transaction:
@@ -122,7 +142,7 @@ class Queue:
                 await transaction.copy(
                     "ingest/write_vectors", [(job.user_id, ids[i], job.document_id, vectors[i], marks[i]) for i in rows]
                 )
-            await transaction.exec("ingest/finish", **key, chunk_count=len(chunks))
+            await transaction.exec("ingest/finish", **key, chunk_count=len(chunks), token_count=token_count)
 
     async def fail(self, job: Job, reason: str) -> None:
         """End the ingestion with a reason for the document's owner."""

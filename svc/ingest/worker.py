@@ -163,12 +163,16 @@ class Worker:
             async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
                 chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content))
                 progress.value = _PARSED
+                # Here for the sake of what embedding costs; what decides is the statement that stores.
+                upload.chunks.check(len(chunks))
                 vectors = np.empty((len(chunks), self._provider.dimensions), dtype=np.float16)
                 new = await self._reuse(job, chunks, vectors)
+                token_count = sum(chunks[index].token_count for index in new)
+                upload.tokens.check(token_count)
                 await _timed("embed", self._embed(chunks, new, vectors, progress))
                 await place.enter_async_context(self._storing)
             # No heartbeat from here on: it would wait for the row that storing holds, and find the document done.
-            await _timed("store", self._queue.store(job, chunks, vectors))
+            await _timed("store", self._queue.store(job, chunks, vectors, token_count))
         metrics.ingested_chunks_total.inc(len(chunks))
 
     async def _reuse(self, job: Job, chunks: list[Chunk], vectors: NDArray[np.float16]) -> list[int]:

@@ -11,12 +11,15 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
+from svc.database.failures import ConstraintError
 from svc.database.queries import Queries, Row
 from svc.errors import ConflictError, InvalidRequestError, NotFoundError
 from svc.http import Call
 from svc.ingest.file_types import FileType, detect_file_type
+from svc.quotas import broken_quota
 from svc.routes.idempotency import HEADER, run_once
 from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
+from svc.routes.quotas import refused_upload
 from svc.routes.uploads import UploadDocument, read_upload
 from svc.routing import Routes
 from svc.values import Filename, Metadata, check_metadata, check_text
@@ -107,7 +110,10 @@ async def upload_document(call: Call) -> Document:
     }
 
     async def create(queries: Queries) -> Document:
-        return _document(await queries.one("documents/create", user_id=tenant, **arguments))
+        row = await queries.one("documents/create", user_id=tenant, **arguments)
+        if row is None:
+            raise await refused_upload(queries, tenant, len(upload.content))
+        return _document(row)
 
     async def get_again(queries: Queries, created: dict[str, Any]) -> Document:
         row = await queries.one("documents/get", user_id=tenant, document_id=UUID(created["document_id"]))
@@ -115,13 +121,19 @@ async def upload_document(call: Call) -> Document:
             raise ConflictError("the document that was uploaded with this key has been deleted", field=HEADER)
         return _document(row)
 
-    return await run_once(
-        call,
-        lambda: [upload.filename.encode(), msgspec.json.encode(upload.metadata, order="sorted"), upload.content],
-        create,
-        lambda document: {"document_id": document.id},
-        get_again,
-    )
+    try:
+        return await run_once(
+            call,
+            lambda: [upload.filename.encode(), msgspec.json.encode(upload.metadata, order="sorted"), upload.content],
+            create,
+            lambda document: {"document_id": document.id},
+            get_again,
+        )
+    except ConstraintError as error:
+        if broken_quota(error.constraint) is None:
+            raise
+        # Another upload took what was left between the first look and the last.
+        raise await refused_upload(call.services.database, tenant, len(upload.content)) from None
 
 
 @routes.get("/documents")

@@ -48,7 +48,9 @@ async def test_storing_a_document_is_not_broken_by_a_statement_that_comes_betwee
         assert await transaction.exec("ingest/complete", **key, chunk_count=0) == 1
         other = asyncio.create_task(database.exec(name, **key, **OTHERS[name]))
         await waits_for_a_lock(observer)
-        await transaction.exec("ingest/finish", user_id=key["user_id"], document_id=key["document_id"], chunk_count=0)
+        await transaction.exec(
+            "ingest/finish", user_id=key["user_id"], document_id=key["document_id"], chunk_count=0, token_count=0
+        )
 
     assert await other == 0, "the document is ready, so the other changes nothing"
     document = await database.one("documents/get", user_id=key["user_id"], document_id=key["document_id"])
@@ -70,7 +72,7 @@ async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_al
         )
         deletion = asyncio.create_task(database.exec("documents/delete", **document))
         await waits_for_a_lock(observer)
-        await transaction.exec("ingest/finish", **document, chunk_count=1)
+        await transaction.exec("ingest/finish", **document, chunk_count=1, token_count=0)
 
     assert await deletion == 1
     for table, left in (("documents", 0), ("chunks", 0), ("ingestion_jobs", 0)):

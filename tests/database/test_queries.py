@@ -152,14 +152,14 @@ async def test_a_broken_rule_comes_back_with_its_name(database: Database) -> Non
     with pytest.raises(ConstraintError) as twice:
         await make_user(database, "ADA@example.org")
     with pytest.raises(ConstraintError) as stranger:
-        await make_document(database, uuid4())
+        await database.one("keys/create", user_id=uuid4(), name=None, prefix="x", key_hash=b"y" * 32, expires_at=None)
     with pytest.raises(ConstraintError) as empty:
         await make_document(database, user_id, "")
     with pytest.raises(ConstraintError) as missing:
         await database.one("keys/create", user_id=user_id, name=None, prefix=None, key_hash=b"x" * 32, expires_at=None)
 
     assert [error.value.constraint for error in (twice, stranger, empty, missing)] == [
-        "users_email_key", "documents_user_id_fkey", "documents_filename_length", "prefix",
+        "users_email_key", "api_keys_user_id_fkey", "documents_filename_length", "prefix",
     ]  # fmt: skip
 
 

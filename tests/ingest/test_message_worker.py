@@ -19,7 +19,7 @@ from tests.conftest import running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 from tests.ingest.conftest import DIMENSIONS
 from tests.routes.answers import done, ok, problem
-from tests.routes.tenants import Tenant, new_tenant, rows_of
+from tests.routes.tenants import Tenant, new_tenant, rows_left, rows_of
 
 
 @asynccontextmanager
@@ -189,13 +189,13 @@ async def test_what_others_append_is_looked_for(database_url: str, idle: Tenant)
 
 async def test_a_deleted_conversation_leaves_nothing_behind(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
     kept = await remote.conversation()
-    before = await rows_of(remote.service, remote.id)
+    before = await rows_left(remote.service, remote.id)
     gone = await remote.conversation()
     await say(remote, gone["id"], "message")
     await remote.embedded(gone["id"])
     assert (await rows_of(remote.service, remote.id))["message_vectors"] == 1
     done(await remote.delete(f"/conversations/{gone['id']}"))
-    assert await rows_of(remote.service, remote.id) == before
+    assert await rows_left(remote.service, remote.id) == before
 
     endpoint.delay_s = 0.5
     late = await remote.conversation()
@@ -222,9 +222,16 @@ async def claimed(queue: MessageQueue) -> MessageJob:
     return job
 
 
+async def begun(queue: MessageQueue, job: MessageJob) -> int:
+    """The last position that has a vector."""
+    start = await queue.start(job)
+    assert start is not None
+    return start.position
+
+
 async def store_all(queue: MessageQueue, job: MessageJob, after: int) -> int:
     """Store a vector for each message that waits; the last position."""
-    pieces = [Piece(message, 0, message.content) for message in await queue.pending(job, after)]
+    pieces = [Piece(message, 0, message.content, 1) for message in await queue.pending(job, after)]
     await queue.store(job, pieces, vectors_of(pieces))
     return pieces[-1].message.position
 
@@ -235,13 +242,13 @@ async def test_a_message_that_comes_meanwhile_is_not_forgotten(idle: Tenant) -> 
     await say(idle, conversation_id, "one", "two")
     job = await claimed(queue)
     assert await queue.claim() is None
-    assert await queue.start(job) == 0
+    assert await begun(queue, job) == 0
     position = await store_all(queue, job, 0)
     await say(idle, conversation_id, "three")
     assert await queue.finish(job, position) is False
     again = await claimed(queue)
     assert again.tries == 1
-    assert await queue.start(again) == 2
+    assert await begun(queue, again) == 2
     assert await queue.finish(again, await store_all(queue, again, 2)) is True
     assert await queue.claim() is None
     assert await places(idle, conversation_id) == [(1, 0), (2, 0), (3, 0)]
@@ -261,8 +268,7 @@ async def test_no_message_slips_between_the_last_look_and_the_end_of_a_job(idle:
             if (job := await queue.claim()) is None:
                 await asyncio.sleep(0)
                 continue
-            position = await queue.start(job)
-            assert position is not None
+            position = await begun(queue, job)
             while await queue.pending(job, position):
                 position = await store_all(queue, job, position)
             await queue.finish(job, position)
@@ -277,7 +283,7 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(idle: Tenant) -> Non
     await say(idle, conversation_id, "one", "two")
     first, second = (MessageQueue(idle.service.services.database, name, 0.1) for name in ("first", "second"))
     early = await claimed(first)
-    pieces = [Piece(message, 0, message.content) for message in await first.pending(early, 0)]
+    pieces = [Piece(message, 0, message.content, 1) for message in await first.pending(early, 0)]
     await asyncio.sleep(0.15)
     late = await claimed(second)
     assert late.tries == 2

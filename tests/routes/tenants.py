@@ -135,3 +135,9 @@ async def rows_of(service: Service, user_id: str) -> dict[str, int]:
             for (table,) in tables
         }
     return {table: count for table, count in counts.items() if count}
+
+
+async def rows_left(service: Service, user_id: str) -> dict[str, int]:
+    """The same without what was counted of the user, which outlives what it counts."""
+    rows = await rows_of(service, user_id)
+    return {table: count for table, count in rows.items() if table not in ("usage_days", "vector_counts")}

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.routes.answers import done, ok, problem, statements
-from tests.routes.tenants import Tenant, rows_of
+from tests.routes.tenants import Tenant, rows_left, rows_of
 
 CONVERSATION_FIELDS = {"id", "title", "document_ids", "metadata", "message_count", "created_at", "updated_at"}
 
@@ -151,12 +151,12 @@ async def test_a_wrong_recent_is_named(tenant: Tenant, recent: str) -> None:
 async def test_deleting_a_conversation_deletes_its_messages_and_no_document(tenant: Tenant) -> None:
     document = await tenant.ready_document("a.txt", "text")
     kept = await tenant.conversation(title="kept")
-    before = await rows_of(tenant.service, tenant.id)
+    before = await rows_left(tenant.service, tenant.id)
     conversation = await tenant.conversation(document_ids=[document["id"]])
     await say(tenant, conversation["id"], "one", "two")
     path = f"/conversations/{conversation['id']}"
     done(await tenant.delete(path))
-    assert await rows_of(tenant.service, tenant.id) == before
+    assert await rows_left(tenant.service, tenant.id) == before
     problem(await tenant.get(path), 404)
     problem(await tenant.get(f"{path}/messages"), 404)
     problem(await tenant.patch(path, json={"title": "x"}), 404)

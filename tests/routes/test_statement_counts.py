@@ -41,6 +41,7 @@ COUNTS: dict[str, Count] = {
     "GET /users": Count(1),
     "GET /users/{user_id}": Count(1),
     "GET /me": Count(1),
+    "GET /me/quotas": Count(1),
     "PATCH /users/{user_id}": Count(1),
     "DELETE /users/{user_id}": Count(1),
     "POST /keys": Count(1),

@@ -78,7 +78,7 @@ async def make_talk(service: Service, seed: int) -> Talk:
         assert job is not None
         messages = await queue.pending(job, 0)
         assert len(messages) == MESSAGES
-        pieces = [Piece(m, piece, "") for m in messages for piece in range(3 if m.position % 7 == 0 else 1)]
+        pieces = [Piece(m, piece, "", 0) for m in messages for piece in range(3 if m.position % 7 == 0 else 1)]
         vectors = clustered_vectors(len(pieces), 1000 * seed + number)
         await queue.store(job, pieces, vectors)
         assert await queue.finish(job, messages[-1].position)

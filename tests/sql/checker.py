@@ -31,6 +31,8 @@ WITHOUT_TENANT = {
     "samples/small_tenant",
     "samples/tenant",
     "server/health",
+    "usage/flush",
+    "usage/list",
     "users/create",
     "users/list",
 }

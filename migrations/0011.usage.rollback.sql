@@ -1,0 +1,10 @@
+alter table vector_counts
+drop column document_limit,
+drop column chunk_limit,
+drop column byte_limit,
+drop column token_limit,
+drop column document_count,
+drop column byte_count,
+drop column token_month,
+drop column token_count;
+drop table usage_days;

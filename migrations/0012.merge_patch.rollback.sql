@@ -1,0 +1,1 @@
+drop function json_merge_patch(jsonb, jsonb);

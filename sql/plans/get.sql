@@ -1,0 +1,16 @@
+-- plans/get :one
+-- One plan with its limits.
+-- $1 name text  free | pro | enterprise
+-- returns: name text, max_documents int8, max_chunks int8, max_bytes int8, tokens_per_month int8,
+--   requests_per_minute int8, updated_at timestamptz
+-- index: plans_pkey
+select
+    p.name,
+    p.max_documents,
+    p.max_chunks,
+    p.max_bytes,
+    p.tokens_per_month,
+    p.requests_per_minute,
+    p.updated_at
+from plans as p
+where p.name = $1::text;

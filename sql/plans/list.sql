@@ -1,0 +1,17 @@
+-- plans/list :many
+-- The plans with their limits, for the admin.
+-- $1 max_rows int
+-- returns: name text, max_documents int8, max_chunks int8, max_bytes int8, tokens_per_month int8,
+--   requests_per_minute int8, updated_at timestamptz
+-- index: plans_pkey
+select
+    p.name,
+    p.max_documents,
+    p.max_chunks,
+    p.max_bytes,
+    p.tokens_per_month,
+    p.requests_per_minute,
+    p.updated_at
+from plans as p
+order by p.name
+limit $1::int;

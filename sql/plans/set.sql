@@ -1,0 +1,34 @@
+-- plans/set :one
+-- Changes limits of a plan. A limit that is null is none, which is a value, so the names of those to change
+-- come beside the values.
+-- $1 name                text    free | pro | enterprise
+-- $2 changed             text[]  the columns to change
+-- $3 max_documents       int8
+-- $4 max_chunks          int8
+-- $5 max_bytes           int8
+-- $6 tokens_per_month    int8
+-- $7 requests_per_minute int8
+-- returns: name text, max_documents int8, max_chunks int8, max_bytes int8, tokens_per_month int8,
+--   requests_per_minute int8, updated_at timestamptz
+-- index: plans_pkey
+update plans as p
+set
+    max_documents = case when 'max_documents' = any($2::text[]) then $3::int8 else p.max_documents end,
+    max_chunks = case when 'max_chunks' = any($2::text[]) then $4::int8 else p.max_chunks end,
+    max_bytes = case when 'max_bytes' = any($2::text[]) then $5::int8 else p.max_bytes end,
+    tokens_per_month = case
+        when 'tokens_per_month' = any($2::text[]) then $6::int8 else p.tokens_per_month
+    end,
+    requests_per_minute = case
+        when 'requests_per_minute' = any($2::text[]) then $7::int8 else p.requests_per_minute
+    end,
+    updated_at = now()
+where p.name = $1::text
+returning
+    p.name,
+    p.max_documents,
+    p.max_chunks,
+    p.max_bytes,
+    p.tokens_per_month,
+    p.requests_per_minute,
+    p.updated_at;

@@ -1,0 +1,72 @@
+-- usage/flush :exec
+-- Adds what a process counted in the last second of requests, searches and the tokens of their queries: a
+-- write beside each search would cost more than the search. Users who are gone meanwhile are left out. First
+-- the users, then their counts, then the ledger, each in the order of their ids, so that no two of these
+-- statements wait for each other. Queries were checked when they were embedded; they are not refused here.
+-- $1 users    uuid[]
+-- $2 days     date[]  of each user, in UTC; a user may stand here with two days
+-- $3 requests int8[]
+-- $4 searches int8[]
+-- $5 tokens   int8[]
+-- tenant: none, a process adds up what all tenants did; each row names its own
+-- index: users_pkey, vector_counts_pkey, usage_days_pkey
+with present as (
+    select u.id
+    from users as u
+    where u.id = any($1::uuid[])
+    order by u.id
+    for key share
+),
+
+given as (
+    select
+        p.id as user_id,
+        g.day,
+        g.requests,
+        g.searches,
+        g.tokens
+    from present as p
+    inner join
+        unnest($1::uuid[], $2::date[], $3::int8[], $4::int8[], $5::int8[])
+            as g (user_id, day, requests, searches, tokens)
+        on p.id = g.user_id
+),
+
+counted as (
+    insert into vector_counts as v (user_id, row_count, token_month, token_count)
+    select
+        g.user_id,
+        0 as row_count,
+        date_trunc('month', max(g.day)::timestamp)::date as token_month,
+        sum(g.tokens)::int8 as token_count
+    from given as g
+    group by g.user_id
+    having sum(g.tokens) > 0
+    order by g.user_id
+    on conflict (user_id) do update
+        set
+            token_month = greatest(v.token_month, excluded.token_month),
+            token_count = case
+                when v.token_month < excluded.token_month then excluded.token_count
+                else v.token_count + excluded.token_count
+            end,
+            token_limit = null
+    returning v.user_id
+)
+
+insert into usage_days as d (user_id, day, slot, requests, searches, tokens)
+select
+    g.user_id,
+    g.day,
+    pg_backend_pid() % 16 as slot,
+    g.requests,
+    g.searches,
+    g.tokens
+from given as g
+where (select count(*) from counted) >= 0
+order by g.user_id, g.day
+on conflict (user_id, day, slot) do update
+    set
+        requests = d.requests + excluded.requests,
+        searches = d.searches + excluded.searches,
+        tokens = d.tokens + excluded.tokens;

@@ -1,0 +1,43 @@
+-- usage/recount :one
+-- Counts the documents of a user, their bytes and their chunks anew, and gives what was counted before.
+-- Without limits: what is there is there.
+-- $1 user_id uuid  the tenant
+-- returns: documents int8, documents_before int8, bytes int8, bytes_before int8, chunks int8,
+--   chunks_before int8
+-- index: documents_pkey, vector_counts_pkey
+with there as (
+    select
+        count(*) as documents,
+        coalesce(sum(d.file_size), 0)::int8 as bytes,
+        coalesce(sum(d.chunk_count), 0)::int8 as chunks
+    from documents as d
+    where d.user_id = $1::uuid
+),
+
+before as (
+    select
+        v.document_count,
+        v.byte_count,
+        v.row_count
+    from vector_counts as v
+    where v.user_id = $1::uuid
+)
+
+update vector_counts as v
+set
+    document_count = t.documents,
+    byte_count = t.bytes,
+    row_count = t.chunks,
+    document_limit = null,
+    byte_limit = null,
+    chunk_limit = null
+from there as t
+cross join before as b
+where v.user_id = $1::uuid
+returning
+    t.documents,
+    b.document_count as documents_before,
+    t.bytes,
+    b.byte_count as bytes_before,
+    t.chunks,
+    b.row_count as chunks_before;
