@@ -18,6 +18,7 @@ from svc.routes import (
     conversations,
     documentation,
     documents,
+    exports,
     keys,
     message_search,
     messages,
@@ -31,7 +32,7 @@ from svc.routing import Endpoint, starlette_routes
 from svc.services import Services
 
 _MODULES = (
-    users, keys, quotas, documents, transfers, search, conversations, messages, message_search, service,
+    users, exports, keys, quotas, documents, transfers, search, conversations, messages, message_search, service,
     documentation,
 )  # fmt: skip
 

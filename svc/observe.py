@@ -67,6 +67,8 @@ class _Observation:
         self._send = send
         self.started = time.perf_counter()
         self.status = 0
+        # Of a stream, which reads on page by page, only what runs before it begins can be too many.
+        self.statements_before = 0
         self.request_id = _request_id(scope)
         self.extra_headers: list[tuple[bytes, bytes]] = []
 
@@ -88,7 +90,7 @@ class _Observation:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             milliseconds = self.statistics.seconds * 1000
-            count = self.statistics.count
+            count = self.statements_before = self.statistics.count
             timing = f'db;dur={milliseconds:.2f};desc="{count} statement{"" if count == 1 else "s"}"'
             message["headers"] = [
                 *message.get("headers", []),
@@ -131,12 +133,12 @@ class _Observation:
         answered, timer = _request_metrics(method, route, self.status)
         answered.inc()
         timer.observe(seconds)
-        if self.statistics.count > MAX_STATEMENTS:
+        if self.statements_before > MAX_STATEMENTS:
             logger.warning(
                 "%s %s ran %d statements, more than %d: %s",
                 method,
                 route,
-                self.statistics.count,
+                self.statements_before,
                 MAX_STATEMENTS,
                 ", ".join(self.statistics.names[: 2 * MAX_STATEMENTS]),
             )

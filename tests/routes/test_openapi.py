@@ -140,7 +140,7 @@ async def test_the_answers_are_as_described(shared: Service, document: Json, end
             continue
         kind = answer.headers["content-type"].partition(";")[0]
         schema = described["content"][kind]["schema"]
-        value = answer.json() if kind.endswith("json") else answer.text
+        value = answer.json() if kind in ("application/json", "application/problem+json") else answer.text
         valid(document, schema, value)
     assert good.status_code == endpoint.status, good.text
 

@@ -44,6 +44,9 @@ COUNTS: dict[str, Count] = {
     "GET /me/quotas": Count(1),
     "PATCH /users/{user_id}": Count(1),
     "DELETE /users/{user_id}": Count(1),
+    "GET /me/export": Count(
+        14, "a bounded statement for each page of each table, so that no connection is held while a client reads"
+    ),
     "POST /keys": Count(1),
     "GET /keys": Count(1),
     "DELETE /keys/{key_id}": Count(1),

@@ -1,0 +1,21 @@
+-- export/api_keys :many
+-- A user's keys for their export: what they are called and when they were used, not the digests by which they
+-- are known again, so that no export lets anybody in.
+-- $1 user_id  uuid  the tenant
+-- $2 after_id uuid  the last id of the page before; null: from the oldest
+-- $3 max_rows int   1..1000
+-- returns: id uuid, name text, prefix text, created_at timestamptz, expires_at timestamptz,
+--   revoked_at timestamptz, last_used_at timestamptz
+-- index: api_keys_pkey
+select
+    k.id,
+    k.name,
+    k.prefix,
+    k.created_at,
+    k.expires_at,
+    k.revoked_at,
+    k.last_used_at
+from api_keys as k
+where k.user_id = $1::uuid and ($2::uuid is null or k.id > $2::uuid)
+order by k.id
+limit $3::int;

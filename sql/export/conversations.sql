@@ -1,0 +1,21 @@
+-- export/conversations :many
+-- A user's conversations for their export, oldest first. Each page is followed by the documents, messages and
+-- vectors of its conversations.
+-- $1 user_id  uuid  the tenant
+-- $2 after_id uuid  the last id of the page before; null: from the oldest
+-- $3 max_rows int   1..1000
+-- returns: id uuid, title text, metadata jsonb, message_count int8, expires_at timestamptz,
+--   created_at timestamptz, updated_at timestamptz
+-- index: conversations_pkey
+select
+    c.id,
+    c.title,
+    c.metadata,
+    c.message_count,
+    c.expires_at,
+    c.created_at,
+    c.updated_at
+from conversations as c
+where c.user_id = $1::uuid and ($2::uuid is null or c.id > $2::uuid)
+order by c.id
+limit $3::int;

@@ -1,0 +1,31 @@
+-- export/documents :many
+-- A user's documents for their export, oldest first. Each page is followed by the bytes, chunks and vectors
+-- of its documents.
+-- $1 user_id  uuid  the tenant
+-- $2 after_id uuid  the last id of the page before; null: from the oldest
+-- $3 max_rows int   1..1000
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, content_hash uuid,
+--   replaces text, expires_at timestamptz, created_at timestamptz, updated_at timestamptz
+-- index: documents_pkey
+select
+    d.id,
+    d.filename,
+    d.file_type,
+    d.file_size,
+    d.status,
+    d.error,
+    d.attempt,
+    d.lease_expires_at,
+    d.progress,
+    d.chunk_count,
+    d.metadata,
+    d.content_hash,
+    d.replaces,
+    d.expires_at,
+    d.created_at,
+    d.updated_at
+from documents as d
+where d.user_id = $1::uuid and ($2::uuid is null or d.id > $2::uuid)
+order by d.id
+limit $3::int;

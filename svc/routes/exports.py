@@ -1,0 +1,47 @@
+"""Everything of a user, to take away: `sql/export/`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response, StreamingResponse
+
+from svc.http import Call
+from svc.routing import Routes
+from svc.tenants.export import Export, find_export
+
+logger = logging.getLogger(__name__)
+
+routes = Routes("users")
+
+MEDIA_TYPE = "application/x-ndjson"
+
+
+@routes.get("/me/export", produces=MEDIA_TYPE)
+async def export_user(call: Call) -> Response:
+    """Export everything that is yours, as lines of JSON.
+
+    One line a row: profile, names of keys, documents with their bytes, chunks, vectors, conversations and messages. The
+    last line has the number of rows of each table and a SHA-256 of the lines before; without it an export was cut
+    short.
+    """
+    export = await find_export(call.services.database, call.principal.tenant)
+    headers = {
+        "Content-Disposition": f'attachment; filename="cabinet-{call.principal.tenant}.ndjson"',
+        "Cache-Control": "no-store",
+    }
+    if call.request.method == "HEAD":
+        return Response(headers=headers, media_type=MEDIA_TYPE)
+    return StreamingResponse(_watched(export), headers=headers, media_type=MEDIA_TYPE)
+
+
+async def _watched(export: Export) -> AsyncIterator[bytes]:
+    is_whole = False
+    try:
+        async for lines in export.pages():
+            yield lines
+        is_whole = True
+    finally:
+        if not is_whole:
+            logger.info("an export ended early, after %d rows", sum(export.rows.values()))

@@ -1,0 +1,165 @@
+"""Taking a tenant out: everything of theirs as lines, a page at a time, with no connection held between two pages.
+
+Each page is one statement, bounded in rows and in bytes. So an export needs the same memory however large the tenant
+is, and a client that reads slowly holds nothing up. The price is that the pages are not of one moment. What keeps the
+export whole nevertheless:
+
+- A document is followed by its bytes, chunks and vectors, and those of another attempt than the document's are left
+  out; a conversation is followed by its messages, up to as many as it had. So no row comes without the one that it
+  belongs to, and no text is mixed from two versions.
+- What was changed or deleted before the export had read all of it comes incomplete. The import notices: it reads such
+  a document again from its bytes, and leaves out what had been deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from svc import __version__
+from svc.database.migrate import migration_ids
+from svc.database.queries import Database, Row
+from svc.errors import NotFoundError
+from svc.tenants.records import FENCE, FORMAT, End, Header, encode_line, encode_rows, exported_tables
+
+# Documents or conversations that are read together, and rows of any other table.
+_OWNERS_A_PAGE = 100
+_ROWS_A_PAGE = 500
+_BYTES_A_PAGE = 2**20
+
+
+class Export:
+    """The export of one user; `rows` counts what has been written of each table."""
+
+    def __init__(self, database: Database, user: Row, model: Row) -> None:
+        self._database = database
+        self._user = user
+        self._user_id: UUID = user["id"]
+        self._digest = hashlib.sha256()
+        self._header = Header(
+            format=FORMAT,
+            user_id=self._user_id,
+            exported_at=datetime.now(UTC),
+            cabinet=__version__,
+            migration=migration_ids()[-1],
+            embedding_model=model["model"],
+            embedding_dimensions=model["dimensions"],
+        )
+        self._exported = exported_tables(database.statements)
+        self.rows = dict.fromkeys(self._exported, 0)
+
+    async def pages(self) -> AsyncIterator[bytes]:
+        """The lines, some at a time, about a megabyte at most but for a single large row.
+
+        Raises:
+            CabinetError: the database does not answer; what came before lacks the last line.
+        """
+        yield self._signed(encode_line(self._header))
+        async for table, rows in self._tables():
+            if rows:
+                self.rows[table] += len(rows)
+                # Beside the event loop: a megabyte takes some milliseconds.
+                yield await asyncio.to_thread(self._lines, table, rows)
+        yield encode_line(End(rows=self.rows, sha256=self._digest.hexdigest()))
+
+    def _lines(self, table: str, rows: Iterable[Row]) -> bytes:
+        kept = [column.name for column in self._exported[table].columns if column.name != FENCE]
+        return self._signed(encode_rows(table, [{column: row[column] for column in kept} for row in rows]))
+
+    def _signed(self, lines: bytes) -> bytes:
+        self._digest.update(lines)
+        return lines
+
+    async def _tables(self) -> AsyncIterator[tuple[str, Sequence[Row]]]:
+        """Pages of rows with their table, each row after those that it refers to."""
+        yield "users", [self._user]
+        async for keys in self._paged("export/api_keys", ["id"]):
+            yield "api_keys", keys
+        async for documents in self._paged("export/documents", ["id"], _OWNERS_A_PAGE):
+            yield "documents", documents
+            async for page in self._of_documents(documents):
+                yield page
+        async for conversations in self._paged("export/conversations", ["id"], _OWNERS_A_PAGE):
+            yield "conversations", conversations
+            async for page in self._of_conversations(conversations):
+                yield page
+
+    async def _of_documents(self, documents: Sequence[Row]) -> AsyncIterator[tuple[str, Sequence[Row]]]:
+        attempts = {row["id"]: row["attempt"] for row in documents}
+        async for contents in self._paged(
+            "export/document_contents", ["document_id"], document_ids=list(attempts), max_bytes=_BYTES_A_PAGE
+        ):
+            yield "document_contents", contents
+        first, last = documents[0]["id"], documents[-1]["id"]
+        async for found in self._paged(
+            "export/chunks",
+            ["document_id", "chunk_index"],
+            first_document_id=first,
+            last_document_id=last,
+            max_bytes=_BYTES_A_PAGE,
+        ):
+            chunks = [row for row in found if attempts.get(row["document_id"]) == row[FENCE]]
+            if chunks:
+                yield "chunks", chunks
+                yield "chunk_vectors", await self._vectors_of(chunks)
+
+    async def _vectors_of(self, chunks: Sequence[Row]) -> Sequence[Row]:
+        return await self._database.many(
+            "export/chunk_vectors",
+            user_id=self._user_id,
+            chunk_ids=[row["id"] for row in chunks],
+            max_rows=len(chunks),
+        )
+
+    async def _of_conversations(self, conversations: Sequence[Row]) -> AsyncIterator[tuple[str, Sequence[Row]]]:
+        counts = {row["id"]: row["message_count"] for row in conversations}
+        async for scopes in self._paged(
+            "export/conversation_documents", ["conversation_id", "document_id"], conversation_ids=list(counts)
+        ):
+            yield "conversation_documents", scopes
+        place = {
+            "first_conversation_id": conversations[0]["id"],
+            "last_conversation_id": conversations[-1]["id"],
+        }
+        async for messages in self._paged(
+            "export/messages", ["conversation_id", "position"], **place, max_bytes=_BYTES_A_PAGE
+        ):
+            yield "messages", _counted(messages, counts)
+        async for vectors in self._paged("export/message_vectors", ["conversation_id", "position", "piece"], **place):
+            yield "message_vectors", _counted(vectors, counts)
+
+    async def _paged(
+        self, name: str, keys: list[str], max_rows: int = _ROWS_A_PAGE, **arguments: Any
+    ) -> AsyncIterator[Sequence[Row]]:
+        """The pages of a statement, each beginning after the `keys` of the last row of the one before."""
+        after: dict[str, Any] = {f"after_{key}": None for key in keys}
+        # A page that is also limited in bytes may be short and not the last.
+        is_limited_by_rows = "max_bytes" not in arguments
+        while rows := await self._database.many(name, user_id=self._user_id, max_rows=max_rows, **arguments, **after):
+            yield rows
+            if is_limited_by_rows and len(rows) < max_rows:
+                return
+            after = {f"after_{key}": rows[-1][key] for key in keys}
+
+
+def _counted(rows: Sequence[Row], counts: dict[UUID, int]) -> Sequence[Row]:
+    """What was in its conversation when that was exported."""
+    return [row for row in rows if row["position"] <= counts.get(row["conversation_id"], 0)]
+
+
+async def find_export(database: Database, user_id: UUID) -> Export:
+    """The export of a user, not begun.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    user = await database.one("users/get", user_id=user_id)
+    if user is None:
+        raise NotFoundError("there is no such user")
+    model = await database.one("server/current_model")
+    assert model is not None
+    return Export(database, user, model)

@@ -1,0 +1,108 @@
+"""The lines of an export: what each holds, read from the headers of `sql/export/`.
+
+An export is NDJSON. The first line says what it is, the last how many rows of each table came before it and the
+SHA-256 of every byte before it; each line between is one row, its table named under `line`. Bytes, vectors (half
+precision, little-endian) and signatures stand in base64, so that they come back to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Union
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+from pgvector import HalfVector
+
+from svc.database.statements import Statement
+
+FORMAT = 1
+"""Rises when an older Cabinet could no longer read what a newer one writes."""
+
+FENCE = "document_attempt"
+"""A column that an export reads beside a table's own, and does not write."""
+
+_LINE = "line"
+_FOLDER = "export/"
+_VALUES: dict[str, Any] = {
+    "uuid": UUID,
+    "text": str,
+    "int4": int,
+    "int8": int,
+    "float4": float,
+    "bool": bool,
+    "jsonb": Any,
+    "timestamptz": Annotated[datetime, Meta(tz=True)],
+    "date": date,
+    "bytea": bytes,
+    "halfvec": bytes,
+    "bit": bytes,
+}
+
+
+class Header(Struct, frozen=True, tag_field=_LINE, tag="export", forbid_unknown_fields=True):
+    """The first line: whose export it is, and what made it. `migration` is the newest of that Cabinet's schema."""
+
+    format: int
+    user_id: UUID
+    exported_at: Annotated[datetime, Meta(tz=True)]
+    cabinet: str
+    migration: str
+    embedding_model: str
+    embedding_dimensions: int
+
+
+class End(Struct, frozen=True, tag_field=_LINE, tag="end", forbid_unknown_fields=True):
+    """The last line: the rows of each table, and the SHA-256 of all lines before, in hexadecimal digits."""
+
+    rows: dict[str, int]
+    sha256: str
+
+
+def exported_tables(statements: Mapping[str, Statement]) -> dict[str, Statement]:
+    """The tables of an export, each with the statement that reads it."""
+    listed = {name.removeprefix(_FOLDER): each for name, each in statements.items() if name.startswith(_FOLDER)}
+    return {"users": statements["users/get"], **listed}
+
+
+def line_decoder(statements: Mapping[str, Statement]) -> msgspec.json.Decoder[Any]:
+    """The decoder of a line: a `Header`, an `End` or a row, whose class is named as its table."""
+    rows = [_row_type(table, statement) for table, statement in exported_tables(statements).items()]
+    return msgspec.json.Decoder(Union[(Header, End, *rows)])
+
+
+def _row_type(table: str, statement: Statement) -> type[Struct]:
+    fields = [(column.name, _VALUES[column.type] | None) for column in statement.columns if column.name != FENCE]
+    return msgspec.defstruct(table, fields, tag_field=_LINE, tag=table, frozen=True, forbid_unknown_fields=True)
+
+
+def encode_rows(table: str, rows: list[dict[str, Any]]) -> bytes:
+    """One line for each row of a table."""
+    return b"".join(_ENCODER.encode({_LINE: table, **row}) + b"\n" for row in rows)
+
+
+def encode_line(line: Header | End) -> bytes:
+    """The first line or the last."""
+    return _ENCODER.encode(line) + b"\n"
+
+
+def vector_bytes(vector: HalfVector) -> bytes:
+    """A vector in half precision, little-endian."""
+    return vector.to_numpy().astype("<f2").tobytes()
+
+
+def read_vector(value: bytes) -> HalfVector:
+    """The vector of these bytes."""
+    return HalfVector(np.frombuffer(value, dtype="<f2"))
+
+
+def _encode_vector(value: Any) -> bytes:
+    if isinstance(value, HalfVector):
+        return vector_bytes(value)
+    raise NotImplementedError(f"an export cannot hold a {type(value).__name__}")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_encode_vector)
