@@ -101,20 +101,20 @@ def configure_log(level: str) -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
-def fail(error: CabinetError) -> NoReturn:
-    """End the command with the error's sentence and exit code 2."""
+def fail(error: CabinetError, code: int = 2) -> NoReturn:
+    """End the command with the error's sentence and an exit code."""
     for line in error.detail.splitlines():
         click.echo(click.style("cabinet: ", fg="red", bold=True, reset=False) + click.style(line, reset=True), err=True)
-    sys.exit(2)
+    sys.exit(code)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's work to its end; an error for the reader becomes its sentence and exit code 2."""
+def run(work: Coroutine[Any, Any, T], *, failure_code: int = 2) -> T:
+    """Run a command's work to its end; an error for the reader becomes its sentence and the exit code."""
     signal.signal(signal.SIGTERM, _on_stop)
     try:
         result = uvloop.run(work)
     except CabinetError as error:
-        fail(error)
+        fail(error, failure_code)
     except KeyboardInterrupt:
         sys.exit(130)
     if stop_was_requested():

@@ -7,6 +7,7 @@ import click
 from svc import __version__
 from svc.cli.bench import bench
 from svc.cli.demo import demo
+from svc.cli.doctor import doctor
 from svc.cli.index import index
 from svc.cli.keys import key
 from svc.cli.migrate import migrate
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, migrate, index, user, key, sql, bench, demo):
+for command in (serve, worker, migrate, index, user, key, sql, doctor, bench, demo):
     main.add_command(command)

@@ -24,13 +24,22 @@ async def check_unchanged(connection: Any, statements: Mapping[str, Statement]) 
         rows = await connection.fetch(statements["server/noted_migrations"].text)
     except asyncpg.UndefinedTableError:
         return
-    for row in rows:
-        file = _file(row["migration_id"])
-        if row["checksum"] is not None and file.exists() and checksum(file) != row["checksum"]:
-            raise StartupError(
-                f"Migration {row['migration_id']} was edited after this database took it, so the two differ now and "
-                f"nobody knows how. Put {file} back as it was, and make the change a migration of its own."
-            )
+    for name in edited_migrations(rows):
+        raise StartupError(
+            f"Migration {name} was edited after this database took it, so the two differ now and nobody knows how. "
+            f"Put {_file(name)} back as it was, and make the change a migration of its own."
+        )
+
+
+def edited_migrations(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The migrations whose files say something else than when they were applied; rows of `server/noted_migrations`."""
+    return [
+        row["migration_id"]
+        for row in rows
+        if row["checksum"] is not None
+        and _file(row["migration_id"]).exists()
+        and checksum(_file(row["migration_id"])) != row["checksum"]
+    ]
 
 
 async def note_checksums(connection: Any, statements: Mapping[str, Statement], applied: Iterable[str]) -> None:

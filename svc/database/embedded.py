@@ -43,6 +43,7 @@ max_wal_size = 2GB
 wal_compression = on
 random_page_cost = 1.1
 jit = off
+idle_in_transaction_session_timeout = 10min
 timezone = 'UTC'
 log_timezone = 'UTC'
 """

@@ -37,6 +37,10 @@ _TRY_AGAIN = (
 )
 
 
+UNFIT = asyncpg.SyntaxOrAccessError
+"""What the server raises where the schema, or the rights of the login, do not allow a statement at all."""
+
+
 class ConstraintError(CabinetError):
     """A statement would break a constraint of the schema; `constraint` is its name. Routes say what it means."""
 

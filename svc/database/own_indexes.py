@@ -32,7 +32,8 @@ _GRAPH_BYTES = 600
 # Rows from which an index needs more edges, or some searches do not find their way; signatures of projections, which
 # tell vectors apart less well, need them always.
 _DENSE_MIN_ROWS = 100_000
-_PREFIX = "chunk_vectors_hnsw_"
+PREFIX = "chunk_vectors_hnsw_"
+"""With what the name of such an index begins; the tenant's id in hex follows."""
 MAX_COUNT = 100
 """Indexes of tenants at most: each adds some 4 µs to the planning of every search, and a condition to every insert."""
 MEMORY_MB = 1024
@@ -129,7 +130,7 @@ def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | Non
         return None
     return Step(
         user_id=row["user_id"],
-        index_name=row["index_name"] or _PREFIX + row["user_id"].hex,
+        index_name=row["index_name"] or PREFIX + row["user_id"].hex,
         reason=_reason(row, is_chosen, f"{count} vectors{reason}"),
         creates=creates,
         drops=drops,

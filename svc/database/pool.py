@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import asyncpg
@@ -143,8 +143,11 @@ class Loan:
         await self._pool.give_back(self._connection, is_sound=kind is None)
 
 
-async def open_pool(settings: Settings, url: str, vector_schema: Statement) -> Pool:
-    """Open the pool on the database at `url`; `vector_schema` as for `connection_preparer`.
+async def open_pool(
+    settings: Settings, url: str, vector_schema: Statement, session: Mapping[str, str] | None = None
+) -> Pool:
+    """Open the pool on the database at `url`; `vector_schema` as for `connection_preparer`, `session` what its
+    connections are set to, in place of `session_settings`.
 
     Raises:
         StartupError: the database does not answer, refuses the login, or has no pgvector.
@@ -159,7 +162,7 @@ async def open_pool(settings: Settings, url: str, vector_schema: Statement) -> P
             command_timeout=settings.statement_timeout_s + 5,
             init=connection_preparer(vector_schema),
             reset=_keep_session,
-            server_settings=session_settings(settings),
+            server_settings=dict(session) if session is not None else session_settings(settings),
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
         raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error

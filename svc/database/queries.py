@@ -207,6 +207,17 @@ async def open_database(settings: Settings, url: str) -> Database:
     return database
 
 
+async def open_unchecked(settings: Settings, url: str, session: Mapping[str, str]) -> Database:
+    """A database that may be anything, for whoever finds out what is wrong with it: one connection, set to `session`.
+
+    Raises:
+        StartupError: a file of `sql/` is at fault, or the database cannot be used.
+    """
+    statements = load_statements(resource_folder("sql"))
+    one = settings.model_copy(update={"pool_min_size": 0, "pool_size": 1})
+    return Database(statements, await open_pool(one, url, statements["server/vector_schema"], session))
+
+
 @cache
 def _timer(name: str) -> Histogram:
     """The histogram of one statement: looking it up by its label costs more than what it notes."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from svc.errors import StartupError
 
-_OLDEST_SERVER = 16
-_OLDEST_VECTOR = (0, 8, 5)
+OLDEST_SERVER = 16
+OLDEST_VECTOR = (0, 8, 5)
 
 
 def check_versions(row: Mapping[str, Any] | None) -> None:
@@ -20,16 +20,21 @@ def check_versions(row: Mapping[str, Any] | None) -> None:
         StartupError: the server or its pgvector is too old, or pgvector is not installed.
     """
     found = dict(row or {})
-    if found["server_version_num"] < _OLDEST_SERVER * 10_000:
+    if found["server_version_num"] < OLDEST_SERVER * 10_000:
         raise StartupError(
-            f"The database is PostgreSQL {found['server_version']}; Cabinet needs {_OLDEST_SERVER} or later"
+            f"The database is PostgreSQL {found['server_version']}; Cabinet needs {OLDEST_SERVER} or later"
         )
     vector = found["vector_version"]
     if vector is None:
         raise StartupError("The database has no pgvector; run: cabinet migrate apply")
-    if tuple(int(part) for part in vector.split(".")) < _OLDEST_VECTOR:
-        needed = ".".join(str(part) for part in _OLDEST_VECTOR)
+    if parse_version(vector) < OLDEST_VECTOR:
+        needed = ".".join(str(part) for part in OLDEST_VECTOR)
         raise StartupError(
             f"The database has pgvector {vector}; Cabinet needs {needed} or later. Install it on the server, then "
             "update the extension in this database."
         )
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """`(0, 8, 5)` of `0.8.5`."""
+    return tuple(int(part) for part in text.split("."))

@@ -21,6 +21,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Statements that touch tenant tables and bind no tenant; each says why in its line `-- tenant:`.
 WITHOUT_TENANT = {
+    "doctor/documents_without_job",
+    "doctor/jobs_without_work",
+    "doctor/message_tenants",
+    "doctor/queues",
+    "doctor/sample_lane",
+    "doctor/sample_tenants",
+    "doctor/wrong_chunk_counts",
+    "doctor/wrong_message_counts",
+    "doctor/wrong_vector_counts",
     "idempotency/list_expired",
     "indexes/list",
     "ingest/claim",

@@ -1,0 +1,27 @@
+-- doctor/documents_without_job :many
+-- Documents that are processing although no job is in the queue for them, for `cabinet doctor`: no worker
+-- will ever take them up. One look into an index for each user, some 5 µs.
+-- $1 max_rows int  1..1000
+-- tenant: none, an administrator's look at the documents of all tenants; it reads no content
+-- returns: user_id uuid, document_id uuid, processing_s float8, mend text
+-- index: documents_user_status_idx, ingestion_jobs_pkey
+select
+    d.user_id,
+    d.id as document_id,
+    extract(epoch from now() - d.updated_at)::float8 as processing_s,
+    format(
+        'insert into ingestion_jobs (user_id, document_id, attempt) values (%L, %L, %s) '
+        'on conflict do nothing;',
+        d.user_id, d.id, d.attempt
+    ) as mend
+from users as u
+inner join documents as d on u.id = d.user_id
+where
+    d.status = 'processing'
+    and not exists (
+        select j.document_id
+        from ingestion_jobs as j
+        where j.user_id = d.user_id and j.document_id = d.id
+    )
+order by d.user_id, d.id
+limit $1::int;

@@ -1,0 +1,51 @@
+-- doctor/foreign_keys_without_index :many
+-- Foreign keys in Cabinet's schema whose columns no valid index begins with, for `cabinet doctor`: each
+-- deletion of the row that is referred to then reads the whole table. Reads the catalog.
+-- $1 max_rows int  1..1000
+-- returns: table_name name, constraint_name name, column_names text, mend text
+with keys as (
+    select
+        k.conrelid,
+        k.conname,
+        k.conkey,
+        (
+            select string_agg(quote_ident(n.attname), ', ' order by n.place)
+            from (
+                select
+                    a.attname,
+                    p.place
+                from unnest(k.conkey) with ordinality as p (attnum, place)
+                inner join pg_attribute as a on a.attrelid = k.conrelid and p.attnum = a.attnum
+                order by p.place
+                limit 32
+            ) as n
+        ) as column_names
+    from pg_constraint as k
+    where k.contype = 'f'
+)
+
+select
+    t.relname as table_name,
+    k.conname as constraint_name,
+    k.column_names,
+    format('create index concurrently on %I (%s);', t.relname, k.column_names) as mend
+from keys as k
+inner join pg_class as t on k.conrelid = t.oid
+where
+    t.relnamespace = (
+        select u.relnamespace
+        from pg_class as u
+        where u.oid = to_regclass('users')
+    )
+    and not exists (
+        select x.indexrelid
+        from pg_index as x
+        where
+            x.indrelid = k.conrelid
+            and x.indisvalid
+            and x.indpred is null
+            and x.indnkeyatts >= cardinality(k.conkey)
+            and (x.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
+    )
+order by t.relname, k.conname
+limit $1::int;

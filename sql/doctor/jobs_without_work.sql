@@ -1,0 +1,42 @@
+-- doctor/jobs_without_work :many
+-- Jobs of documents and conversations that are gone, or of documents that are no longer processing, for
+-- `cabinet doctor`. The worker that claims one drops it. Looks at the 10,000 jobs of each queue that are due
+-- first.
+-- $1 max_rows int  1..1000
+-- tenant: none, an administrator's look at the queues of all tenants; it reads no content
+-- returns: queue text, user_id uuid, id uuid, overdue_s float8
+-- index: ingestion_jobs_due_idx, message_jobs_due_idx, documents_pkey, conversations_pkey
+select
+    j.queue,
+    j.user_id,
+    j.id,
+    extract(epoch from now() - j.due_at)::float8 as overdue_s
+from (
+    (
+        select
+            'documents' as queue,
+            q.user_id,
+            q.document_id as id,
+            q.due_at
+        from ingestion_jobs as q
+        order by q.due_at
+        limit 10000
+    )
+    union all
+    (
+        select
+            'messages' as queue,
+            q.user_id,
+            q.conversation_id as id,
+            q.due_at
+        from message_jobs as q
+        order by q.due_at
+        limit 10000
+    )
+) as j
+left join documents as d
+    on j.queue = 'documents' and j.user_id = d.user_id and j.id = d.id and d.status = 'processing'
+left join conversations as c on j.queue = 'messages' and j.user_id = c.user_id and j.id = c.id
+where d.id is null and c.id is null
+order by j.due_at, j.id
+limit $1::int;

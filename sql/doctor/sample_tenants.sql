@@ -1,0 +1,24 @@
+-- doctor/sample_tenants :many
+-- Tenants in an order that the seed deals out, until their vectors come to a number, for the checks of
+-- `cabinet doctor` that count rows. Sorts the tenants, a second or two for a million.
+-- $1 seed         text  another one, another order
+-- $2 most_vectors int8  the tenant with whom they pass it is the last
+-- $3 max_rows     int   1..10000
+-- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- returns: user_id uuid, row_count int8, has_index bool
+select
+    s.user_id,
+    s.row_count,
+    s.has_index
+from (
+    select
+        u.id as user_id,
+        coalesce(v.row_count, 0) as row_count,
+        coalesce(v.has_index, false) as has_index,
+        sum(coalesce(v.row_count, 0)) over (order by md5(u.id::text || $1::text)) as total
+    from users as u
+    left join vector_counts as v on u.id = v.user_id
+) as s
+where s.total - s.row_count <= $2::int8
+order by s.total, s.user_id
+limit $3::int;

@@ -1,0 +1,26 @@
+-- doctor/server :one
+-- What `cabinet doctor` looks at: the server, the extension as it is installed in this database and as the
+-- server's files would install it, the database, and who asks. Costs a look into the catalog.
+-- returns: server_version_num int, server_version text, vector_version text, vector_available text,
+--   database_name text, user_name text, is_superuser bool, is_replica bool, up_s float8, create_vector text,
+--   update_vector text
+select
+    current_setting('server_version_num')::int as server_version_num,
+    current_setting('server_version') as server_version,
+    (
+        select e.extversion
+        from pg_extension as e
+        where e.extname = 'vector'
+    ) as vector_version,
+    (
+        select x.default_version
+        from pg_available_extensions as x
+        where x.name = 'vector'
+    ) as vector_available,
+    current_database()::text as database_name,
+    current_user::text as user_name,
+    current_setting('is_superuser')::bool as is_superuser,
+    pg_is_in_recovery() as is_replica,
+    extract(epoch from clock_timestamp() - pg_postmaster_start_time())::float8 as up_s,
+    'create extension vector;' as create_vector,
+    'alter extension vector update;' as update_vector;

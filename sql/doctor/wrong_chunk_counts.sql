@@ -1,0 +1,44 @@
+-- doctor/wrong_chunk_counts :many
+-- Documents of the tenants given whose noted number of chunks is not that of their chunks, or not that of
+-- their vectors, for `cabinet doctor`. Counts from two indexes alone: some 10 µs a document, 0.2 µs a chunk.
+-- $1 user_ids uuid[]  the tenants
+-- $2 max_rows int     1..1000
+-- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- returns: user_id uuid, document_id uuid, noted int8, chunks int8, vectors int8, mend text
+-- index: documents_user_status_idx, chunks_document_index_key, chunk_vectors_signature_idx
+select
+    d.user_id,
+    d.id as document_id,
+    d.chunk_count::bigint as noted,
+    c.counted as chunks,
+    v.counted as vectors,
+    format(
+        case
+            when c.counted = v.counted
+                then
+                    'update documents set chunk_count = %3$s where user_id = %1$L and id = %2$L;'
+            else
+                'begin; delete from chunk_vectors where user_id = %1$L and document_id = %2$L; '
+                'delete from chunks where user_id = %1$L and document_id = %2$L; '
+                'update documents set status = ''error'', error = ''damaged: retry it'', chunk_count = 0 '
+                'where user_id = %1$L and id = %2$L; commit;'
+        end,
+        d.user_id, d.id, c.counted
+    ) as mend
+from unnest($1::uuid[]) as t (user_id)
+inner join documents as d on t.user_id = d.user_id
+cross join
+    lateral (
+        select count(*) as counted
+        from chunks as k
+        where k.user_id = d.user_id and k.document_id = d.id
+    ) as c
+cross join
+    lateral (
+        select count(*) as counted
+        from chunk_vectors as w
+        where w.user_id = d.user_id and w.document_id = d.id
+    ) as v
+where d.chunk_count <> c.counted or d.chunk_count <> v.counted
+order by d.user_id, d.id
+limit $2::int;

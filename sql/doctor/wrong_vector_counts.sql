@@ -1,0 +1,34 @@
+-- doctor/wrong_vector_counts :many
+-- Tenants among those given whose noted number of vectors is not the number there is, for `cabinet doctor`.
+-- Counts from the covering index alone: 0.1 µs a vector where the visibility map knows the pages.
+-- $1 user_ids uuid[]  the tenants
+-- $2 max_rows int     1..1000
+-- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- returns: user_id uuid, noted int8, counted int8, mend text
+-- index: vector_counts_pkey, chunk_vectors_signature_idx
+with counts as (
+    select
+        t.user_id,
+        coalesce(n.row_count, 0) as noted,
+        (
+            select count(*)
+            from chunk_vectors as v
+            where v.user_id = t.user_id
+        ) as counted
+    from unnest($1::uuid[]) as t (user_id)
+    left join vector_counts as n on t.user_id = n.user_id
+)
+
+select
+    c.user_id,
+    c.noted,
+    c.counted,
+    format(
+        'insert into vector_counts (user_id, row_count) values (%L, %s) '
+        'on conflict (user_id) do update set row_count = excluded.row_count;',
+        c.user_id, c.counted
+    ) as mend
+from counts as c
+where c.noted <> c.counted
+order by c.user_id
+limit $2::int;

@@ -1,0 +1,109 @@
+"""Examining a database: every check in turn, what each found, and what comes of it all.
+
+Reads only, waits for no lock longer than two seconds, and runs one statement at a time, each within a time limit.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from svc.database.failures import UNFIT
+from svc.database.pool import session_settings
+from svc.database.queries import Database, open_unchecked
+from svc.doctor import configuration, counts, indexes, queues, recall, schema, sessions, tables, versions
+from svc.doctor.checks import Check, Limits, Subject, Verdict
+from svc.errors import CabinetError, InvalidRequestError
+from svc.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+Status = Literal["ok", "note", "unknown", "warning", "fault"]
+STATUSES: tuple[Status, ...] = ("ok", "note", "unknown", "warning", "fault")
+"""From the best to the worst."""
+
+CHECKS: list[Check] = [
+    check
+    for module in (versions, schema, indexes, tables, configuration, sessions, queues, counts, recall)
+    for check in module.checks.checks
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check, and in how many seconds; unknown, with the reason seen, where it could not be made."""
+
+    check: Check
+    status: Status
+    verdict: Verdict
+    seconds: float
+
+
+def chosen_checks(only: Sequence[str]) -> list[Check]:
+    """The checks of these names, or of these groups; all where none is named.
+
+    Raises:
+        InvalidRequestError: there is none of a name.
+    """
+    names = {check.name for check in CHECKS} | {check.group for check in CHECKS}
+    for name in only:
+        if name not in names:
+            raise InvalidRequestError(
+                f"there is no check {name}; there are {', '.join(check.name for check in CHECKS)}"
+            )
+    return [check for check in CHECKS if not only or check.name in only or check.group in only]
+
+
+@asynccontextmanager
+async def opened_subject(settings: Settings, url: str, limits: Limits | None = None) -> AsyncIterator[Subject]:
+    """The database at `url`, ready to be examined, whatever is wrong with it.
+
+    Raises:
+        StartupError: it does not answer, or refuses the login.
+    """
+    bounds = {
+        "application_name": "cabinet doctor",
+        "default_transaction_read_only": "on",
+        # Who waits for a lock makes all wait who come after.
+        "lock_timeout": "2000",
+        "statement_timeout": str(int(settings.statement_timeout_s * 1000)),
+    }
+    database = await open_unchecked(settings, url, bounds)
+    try:
+        dimensions = await _dimensions(database)
+        if dimensions is not None:
+            settings = settings.model_copy(update={"embedding_dimensions": dimensions})
+        searching = await open_unchecked(settings, url, {**session_settings(settings), **bounds})
+        try:
+            yield Subject(url, settings, limits or Limits(), database, searching, dimensions)
+        finally:
+            await searching.close()
+    finally:
+        await database.close()
+
+
+async def examine(subject: Subject, checks: Sequence[Check]) -> AsyncIterator[Outcome]:
+    """Make the checks one after the other."""
+    for check in checks:
+        started = time.perf_counter()
+        try:
+            verdict = await check.examine(subject)
+            status: Status = max((one.severity for one in verdict.findings), key=STATUSES.index, default="ok")
+        except CabinetError as error:
+            verdict, status = Verdict(f"could not be looked at: {error.detail}"), "unknown"
+        except UNFIT as error:
+            verdict, status = Verdict(f"could not be looked at: {error}"), "unknown"
+        yield Outcome(check, status, verdict, time.perf_counter() - started)
+
+
+async def _dimensions(database: Database) -> int | None:
+    try:
+        row = await database.one("server/current_model")
+    except UNFIT as error:
+        logger.debug("no model is recorded: %s", error)
+        return None
+    return None if row is None else int(row["dimensions"])

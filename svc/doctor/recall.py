@@ -1,0 +1,161 @@
+"""Recall, measured: what the lanes of a search find of what an exact one finds.
+
+The queries are stored vectors with noise, which a text that asks for a chunk is to the chunk. Each is searched
+exactly and down its lane, by the statements and settings of the service.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svc.database.queries import Row
+from svc.doctor.checks import Checks, Finding, Severity, Subject, Verdict, plural
+from svc.search.filters import Filters
+from svc.search.lanes import Search, TenantSize, run_search
+from svc.search.messages import MessageSearch, search_messages
+
+checks = Checks("recall")
+
+_TENANTS = 3
+_QUERIES = 5
+_RESULTS = 10
+# The noise is so long, where the vector is 1: the query stays nearest to its own chunk, but not by much.
+_NOISE = 0.5
+# Halves of pgvector, and of the sums of two lanes, differ by so much.
+_EPSILON = 1e-5
+
+Vector = NDArray[np.float32]
+Find = Callable[[Vector], Awaitable[Sequence[Row]]]
+
+_NO_FILTER = Filters()
+# Leaves everything, but makes it a filtered search.
+_ANY_TIME = Filters(uploaded_after=datetime(2000, 1, 1, tzinfo=UTC))
+
+
+@checks.add("recall-bits", "recall of the bits lane")
+async def recall_bits(subject: Subject) -> Verdict:
+    """Of tenants too large for an exact search, without an index of their own."""
+    return await _recall_of_chunks(subject, "bits", has_index=False, filters=_NO_FILTER)
+
+
+@checks.add("recall-index", "recall of the index lane")
+async def recall_index(subject: Subject) -> Verdict:
+    """Of tenants with an index of their own."""
+    return await _recall_of_chunks(subject, "index", has_index=True, filters=_NO_FILTER)
+
+
+@checks.add("recall-index-filtered", "recall of the index lane with a filter")
+async def recall_index_filtered(subject: Subject) -> Verdict:
+    """Of tenants with an index of their own, through a filter that leaves everything."""
+    return await _recall_of_chunks(subject, "index with a filter", has_index=True, filters=_ANY_TIME)
+
+
+@checks.add("recall-messages", "recall of the bits lane of messages")
+async def recall_messages(subject: Subject) -> Verdict:
+    """Of tenants whose messages have too many vectors for an exact search."""
+    exact_rows = subject.settings.exact_rows
+    drawn = await subject.database.many(
+        "doctor/sample_tenants", seed=secrets.token_hex(8), most_vectors=subject.limits.counted_vectors, max_rows=1000
+    )
+    large = await subject.database.many(
+        "doctor/message_tenants",
+        user_ids=[row["user_id"] for row in drawn],
+        min_vectors=exact_rows + 1,
+        max_rows=_TENANTS,
+    )
+    shares = []
+    for tenant in large:
+        user_id = tenant["user_id"]
+        rows = await subject.searching.many("doctor/sample_message_vectors", user_id=user_id, max_rows=_QUERIES)
+
+        def find(is_exact: bool, user_id: UUID = user_id) -> Find:
+            async def search(query: Vector) -> Sequence[Row]:
+                wanted = MessageSearch(user_id, None, query, _RESULTS, is_exact=is_exact)
+                return (await search_messages(subject.searching, wanted, exact_rows)).rows
+
+            return search
+
+        shares += await _shares(_queries(rows), find(True), find(False))
+    return _verdict(subject, "bits lane of messages", len(large), shares)
+
+
+async def _recall_of_chunks(subject: Subject, lane: str, *, has_index: bool, filters: Filters) -> Verdict:
+    exact_rows = subject.settings.exact_rows
+    tenants = await subject.database.many(
+        "doctor/sample_lane",
+        min_vectors=exact_rows + 1,
+        max_vectors=subject.limits.exact_vectors,
+        has_index=has_index,
+        seed=secrets.token_hex(8),
+        max_rows=_TENANTS,
+    )
+    shares = []
+    for tenant in tenants:
+        user_id, size = tenant["user_id"], TenantSize(tenant["row_count"], has_index)
+
+        def find(is_exact: bool, user_id: UUID = user_id, size: TenantSize = size) -> Find:
+            async def search(query: Vector) -> Sequence[Row]:
+                wanted = Search(user_id, query, _RESULTS, "cosine", None, filters, is_exact)
+                return (await run_search(subject.searching, wanted, size, exact_rows)).rows
+
+            return search
+
+        shares += await _shares(await _samples(subject, user_id), find(True), find(False))
+    return _verdict(subject, f"{lane} lane", len(tenants), shares)
+
+
+async def _samples(subject: Subject, user_id: UUID) -> list[Vector]:
+    """Queries made of a tenant's vectors, from places drawn by lot."""
+    place = await subject.searching.one("doctor/vector_range", user_id=user_id)
+    assert place is not None
+    if place["first_id"] is None:
+        return []
+    first, last = place["first_id"].int, place["last_id"].int
+    from_ids = [UUID(int=first + secrets.randbelow(last - first + 1)) for _ in range(_QUERIES)]
+    rows = await subject.searching.many("doctor/sample_vectors", user_id=user_id, from_ids=from_ids, max_rows=_QUERIES)
+    return _queries(rows)
+
+
+def _queries(rows: Sequence[Row]) -> list[Vector]:
+    random = np.random.default_rng()
+    queries = []
+    for row in rows:
+        vector = row["embedding"].to_numpy().astype(np.float32)
+        noise = random.standard_normal(len(vector), dtype=np.float32)
+        vector = vector / np.linalg.norm(vector) + _NOISE * noise / np.linalg.norm(noise)
+        queries.append((vector / np.linalg.norm(vector)).astype(np.float32))
+    return queries
+
+
+async def _shares(queries: list[Vector], exactly: Find, by_lane: Find) -> list[float]:
+    """For each query the share of the nearest that the lane found; what is as near as the last of them counts too."""
+    shares = []
+    for query in queries:
+        nearest = await exactly(query)
+        if nearest:
+            bound = nearest[-1]["distance"] + _EPSILON
+            found = sum(row["distance"] <= bound for row in await by_lane(query))
+            shares.append(min(found, len(nearest)) / len(nearest))
+    return shares
+
+
+def _verdict(subject: Subject, lane: str, tenants: int, shares: list[float]) -> Verdict:
+    if not shares:
+        return Verdict("no tenant is so large")
+    recall, limits = float(np.mean(shares)), subject.limits
+    seen = f"recall@{_RESULTS} {recall:.3f}, {len(shares)} queries of {plural(tenants, 'tenant')}"
+    if recall >= limits.recall_warning:
+        return Verdict(seen)
+    severity: Severity = "warning" if recall >= limits.recall_fault else "fault"
+    mend = (
+        "cabinet doctor --only indexes --only counts --only settings",
+        "cabinet bench: what this machine's lanes find and take; CABINET_EXACT_MAX_ROWS sets what is searched exactly",
+    )
+    what = f"the {lane} finds {recall:.1%} of the {_RESULTS} nearest"
+    return Verdict(seen, [Finding(severity, what, "searches miss what they should find, without a word", mend)])

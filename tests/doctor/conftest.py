@@ -1,0 +1,46 @@
+"""A hand that plants faults, and an examination that says which checks see them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from svc.doctor.checks import Finding, Limits
+from svc.doctor.examination import CHECKS, examine, opened_subject
+from tests.conftest import test_settings
+
+# The server of the tests spares the disk (tests/conftest.py), which is a fault that has been planted already.
+ALWAYS = {"durability"}
+
+Examination = dict[str, list[Finding]]
+Fired = Callable[..., Awaitable[Examination]]
+
+
+@pytest_asyncio.fixture
+async def hand(database_url: str) -> AsyncIterator[Any]:
+    """A connection of the test's own, with which it plants a fault."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def fired(database_url: str) -> Fired:
+    """Make every check; those that found something or could not be made, with what they found."""
+
+    async def look(limits: Limits | None = None, **settings: Any) -> Examination:
+        async with opened_subject(test_settings(**settings), database_url, limits) as subject:
+            outcomes = [outcome async for outcome in examine(subject, CHECKS)]
+        return {
+            outcome.check.name: outcome.verdict.findings
+            for outcome in outcomes
+            if outcome.status != "ok" and outcome.check.name not in ALWAYS
+        }
+
+    return look
