@@ -88,23 +88,6 @@ class Check:
     examine: Examine
 
 
-class Checks:
-    """The checks of one module, in the order in which they are written."""
-
-    def __init__(self, group: str) -> None:
-        self.group = group
-        self.checks: list[Check] = []
-
-    def add(self, name: str, looks_at: str) -> Callable[[Examine], Examine]:
-        """Add a check."""
-
-        def register(examine: Examine) -> Examine:
-            self.checks.append(Check(name, self.group, looks_at, examine))
-            return examine
-
-        return register
-
-
 def megabytes(count: float) -> str:
     """A number of bytes for people."""
     return f"{count / 2**20:,.0f} MB"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from svc.database.pool import session_settings
 from svc.database.queries import Row
-from svc.doctor.checks import Checks, Finding, Subject, Verdict, megabytes
-
-checks = Checks("settings")
+from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes
 
 _KIB_UNITS = {"B": 1 / 1024, "kB": 1, "8kB": 8, "MB": 1024, "GB": 1024**2}
 # The sizes that PostgreSQL is installed with, in MB: less than these is less than it asks for itself.
@@ -19,7 +17,6 @@ _LOOKED_AT = (
 )  # fmt: skip
 
 
-@checks.add("session-settings", "what the service's connections are set to")
 async def session_settings_hold(subject: Subject) -> Verdict:
     """A pooler between, or a hook, that drops what a session asks for at its start."""
     wanted = session_settings(subject.settings)
@@ -37,7 +34,6 @@ async def session_settings_hold(subject: Subject) -> Verdict:
     )
 
 
-@checks.add("memory-settings", "memory: shared_buffers, effective_cache_size, work_mem, maintenance_work_mem")
 async def memory_settings(subject: Subject) -> Verdict:
     """No less than PostgreSQL is installed with, and a cache that the planner believes in."""
     settings = await _settings(subject)
@@ -65,7 +61,6 @@ async def memory_settings(subject: Subject) -> Verdict:
     return Verdict(seen, findings)
 
 
-@checks.add("planner-settings", "the planner: random_page_cost, jit")
 async def planner_settings(subject: Subject) -> Verdict:
     """Costs of a disk that seeks, and a compiler that takes longer than the statements."""
     settings = await _settings(subject)
@@ -87,7 +82,6 @@ async def planner_settings(subject: Subject) -> Verdict:
     return Verdict(f"random_page_cost {cost:g}, jit {jit}", findings)
 
 
-@checks.add("autovacuum", "that autovacuum is on")
 async def autovacuum(subject: Subject) -> Verdict:
     """On, and with the counts that it goes by."""
     settings = await _settings(subject)
@@ -99,7 +93,6 @@ async def autovacuum(subject: Subject) -> Verdict:
     )
 
 
-@checks.add("durability", "that what was committed survives a crash: fsync, full_page_writes")
 async def durability(subject: Subject) -> Verdict:
     """Nothing that loses the database at a power cut."""
     settings = await _settings(subject)
@@ -111,7 +104,6 @@ async def durability(subject: Subject) -> Verdict:
     )
 
 
-@checks.add("connections", "connections: max_connections against the pools, idle_in_transaction_session_timeout")
 async def connections(subject: Subject) -> Verdict:
     """Room for this process's pool twice over, so that servers can be replaced one by one, and for who is there now."""
     settings = await _settings(subject)
@@ -159,3 +151,23 @@ async def set_setting(subject: Subject, name: str, value: str) -> str:
     """What an administrator runs to change a setting."""
     text: str = await subject.database.value("doctor/mend_setting", name=name, value=value, restart=name in _RESTART)
     return text
+
+
+CHECKS = (
+    Check("session-settings", "settings", "what the service's connections are set to", session_settings_hold),
+    Check(
+        "memory-settings",
+        "settings",
+        "how much memory the server may use",
+        memory_settings,
+    ),
+    Check("planner-settings", "settings", "what the planner is told of costs", planner_settings),
+    Check("autovacuum", "settings", "that autovacuum is on", autovacuum),
+    Check("durability", "settings", "that what was committed survives a crash", durability),
+    Check(
+        "connections",
+        "settings",
+        "that there is room for connections",
+        connections,
+    ),
+)

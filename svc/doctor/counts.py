@@ -5,16 +5,13 @@ from __future__ import annotations
 import secrets
 from uuid import UUID
 
-from svc.doctor.checks import Checks, Finding, Subject, Verdict, plural
-
-checks = Checks("counts")
+from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
 
 _MAX_TENANTS = 10_000
 _MAX_ROWS = 1000
 _SHOWN = 5
 
 
-@checks.add("vector-counts", "that the noted size of a tenant is the number of their vectors")
 async def vector_counts(subject: Subject) -> Verdict:
     """Of tenants drawn by lot, all of them where there are few."""
     users, seen = await _tenants(subject)
@@ -31,7 +28,6 @@ async def vector_counts(subject: Subject) -> Verdict:
     return Verdict(seen, findings + _more(len(rows), "tenants"))
 
 
-@checks.add("chunk-counts", "that a document's noted chunks are there, each with its vector")
 async def chunk_counts(subject: Subject) -> Verdict:
     """Of all documents of tenants drawn by lot."""
     users, seen = await _tenants(subject)
@@ -56,7 +52,6 @@ async def chunk_counts(subject: Subject) -> Verdict:
     return Verdict(seen, findings + _more(len(rows), "documents"))
 
 
-@checks.add("message-counts", "that a conversation's noted messages are there")
 async def message_counts(subject: Subject) -> Verdict:
     """Of conversations drawn by lot among those of the tenants drawn."""
     users, seen = await _tenants(subject)
@@ -96,3 +91,10 @@ def _more(count: int, what: str) -> list[Finding]:
         return []
     least = f"{count - _SHOWN:,}{' or more' if count == _MAX_ROWS else ''}"
     return [Finding("fault", f"and {least} other {what}", "as above")]
+
+
+CHECKS = (
+    Check("vector-counts", "counts", "that the noted size of a tenant is the number of their vectors", vector_counts),
+    Check("chunk-counts", "counts", "that a document's noted chunks are there, each with its vector", chunk_counts),
+    Check("message-counts", "counts", "that a conversation's noted messages are there", message_counts),
+)

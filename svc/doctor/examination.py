@@ -27,9 +27,15 @@ STATUSES: tuple[Status, ...] = ("ok", "note", "unknown", "warning", "fault")
 """From the best to the worst."""
 
 CHECKS: list[Check] = [
-    check
-    for module in (versions, schema, indexes, tables, configuration, sessions, queues, counts, recall)
-    for check in module.checks.checks
+    *versions.CHECKS,
+    *schema.CHECKS,
+    *indexes.CHECKS,
+    *tables.CHECKS,
+    *configuration.CHECKS,
+    *sessions.CHECKS,
+    *queues.CHECKS,
+    *counts.CHECKS,
+    *recall.CHECKS,
 ]
 
 

@@ -9,17 +9,14 @@ from collections.abc import Mapping, Sequence
 from svc.database.own_indexes import PREFIX, planned_steps
 from svc.database.queries import Row
 from svc.database.statements import Statement
-from svc.doctor.checks import Checks, Finding, Subject, Verdict, megabytes, plural
+from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes, plural
 from svc.doctor.configuration import set_setting
 from svc.resources import resource_folder
-
-checks = Checks("indexes")
 
 _MAX_ROWS = 10_000
 _CREATE = re.compile(r"create (?:unique )?index (?:concurrently )?(?:if not exists )?(?P<name>\w+) on [^;]+;")
 
 
-@checks.add("invalid-index", "that every index is valid")
 async def invalid_index(subject: Subject) -> Verdict:
     """One whose build did not end: it costs every write and serves no statement."""
     rows = await _indexes(subject)
@@ -33,7 +30,6 @@ async def invalid_index(subject: Subject) -> Verdict:
     return Verdict(plural(len(rows), "index", "indexes"), findings)
 
 
-@checks.add("missing-index", "that every index is there that a statement is written for")
 async def missing_index(subject: Subject) -> Verdict:
     """Those that the headers of the statements name, and those that the migrations make."""
     there = {row["index_name"] for row in await _indexes(subject)}
@@ -50,7 +46,6 @@ async def missing_index(subject: Subject) -> Verdict:
     return Verdict(f"{len({*served} | {*definitions})} named", findings)
 
 
-@checks.add("foreign-key-index", "that an index begins with the columns of every foreign key")
 async def foreign_key_index(subject: Subject) -> Verdict:
     """A deletion looks for what refers to the row."""
     rows = await subject.database.many("doctor/foreign_keys_without_index", max_rows=1000)
@@ -62,7 +57,6 @@ async def foreign_key_index(subject: Subject) -> Verdict:
     return Verdict("all have one" if not rows else f"{len(rows)} without", findings)
 
 
-@checks.add("duplicate-index", "that no two indexes are the same")
 async def duplicate_index(subject: Subject) -> Verdict:
     """Of the same columns, in the same order and of the same kind."""
     by_table: dict[str, list[Row]] = defaultdict(list)
@@ -81,7 +75,6 @@ async def duplicate_index(subject: Subject) -> Verdict:
     return Verdict("none are" if not findings else plural(len(findings), "twin"), findings)
 
 
-@checks.add("unused-index", "that every large index is used")
 async def unused_index(subject: Subject) -> Verdict:
     """Not once, where its table's other indexes were scanned often since the statistics began."""
     limits, served = subject.limits, _served(subject.statements)
@@ -106,7 +99,6 @@ async def unused_index(subject: Subject) -> Verdict:
     return Verdict("none is idle" if not findings else plural(len(findings), "idle one"), findings)
 
 
-@checks.add("index-memory", "that the HNSW indexes fit into memory")
 async def index_memory(subject: Subject) -> Verdict:
     """Into what the server keeps, or at least into what it takes for the machine's cache."""
     rows = [row for row in await _indexes(subject) if row["method"] == "hnsw"]
@@ -129,7 +121,6 @@ async def index_memory(subject: Subject) -> Verdict:
     return Verdict(seen)
 
 
-@checks.add("tenant-indexes", "that large tenants have an index of their own, and small ones none")
 async def tenant_indexes(subject: Subject) -> Verdict:
     """What `cabinet index plan` would do."""
     settings = subject.settings
@@ -189,3 +180,19 @@ def _is_superfluous(row: Row, other: Row, named: set[str]) -> bool:
         return one["is_constraint"], one["is_unique"], one["index_name"] in named, one["index_name"]
 
     return worth(row) < worth(other)
+
+
+CHECKS = (
+    Check("invalid-index", "indexes", "that every index is valid", invalid_index),
+    Check("missing-index", "indexes", "that every index is there that a statement is written for", missing_index),
+    Check("foreign-key-index", "indexes", "that every foreign key has an index", foreign_key_index),
+    Check("duplicate-index", "indexes", "that no two indexes are the same", duplicate_index),
+    Check("unused-index", "indexes", "that every large index is used", unused_index),
+    Check("index-memory", "indexes", "that the HNSW indexes fit into memory", index_memory),
+    Check(
+        "tenant-indexes",
+        "indexes",
+        "that the tenants who should have an index have one",
+        tenant_indexes,
+    ),
+)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from svc.doctor.checks import Checks, Finding, Subject, Verdict, plural
-
-checks = Checks("queues")
+from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
 
 _MAX_ROWS = 1000
 _SHOWN = 20
 _WORKER = "start one: cabinet worker, or cabinet serve with CABINET_WORKER_CONCURRENCY above 0"
 
 
-@checks.add("queue-age", "that jobs are taken up when they are due")
 async def queue_age(subject: Subject) -> Verdict:
     """No job that nobody holds is overdue for long."""
     rows, findings = await subject.database.many("doctor/queues", max_rows=2), []
@@ -23,7 +20,6 @@ async def queue_age(subject: Subject) -> Verdict:
     return Verdict(", ".join(f"{row['queue']}: {plural(row['jobs'], 'job')}" for row in rows) or "empty", findings)
 
 
-@checks.add("expired-lease", "that another worker goes on where one has died")
 async def expired_lease(subject: Subject) -> Verdict:
     """No job is held by a worker whose lease ran out long ago."""
     rows, findings = await subject.database.many("doctor/queues", max_rows=2), []
@@ -38,7 +34,6 @@ async def expired_lease(subject: Subject) -> Verdict:
     return Verdict("none waits" if not findings else plural(len(findings), "queue"), findings)
 
 
-@checks.add("stuck-document", "that every document in work has a job")
 async def stuck_document(subject: Subject) -> Verdict:
     """Processing for ever, since no job is in the queue."""
     rows = await subject.database.many("doctor/documents_without_job", max_rows=_MAX_ROWS)
@@ -53,7 +48,6 @@ async def stuck_document(subject: Subject) -> Verdict:
     return Verdict(f"{len(rows)} without", [Finding("fault", what, why, tuple(row["mend"] for row in rows[:_SHOWN]))])
 
 
-@checks.add("orphaned-job", "that every job has something to do")
 async def orphaned_job(subject: Subject) -> Verdict:
     """Jobs of what is gone; a worker drops them when they are due."""
     rows = await subject.database.many("doctor/jobs_without_work", max_rows=_MAX_ROWS)
@@ -71,3 +65,11 @@ def _many(count: int, word: str) -> str:
         if count == _MAX_ROWS
         else f"{plural(count, word)} {'is' if count == 1 else 'are'}"
     )
+
+
+CHECKS = (
+    Check("queue-age", "queues", "that jobs are taken up when they are due", queue_age),
+    Check("expired-lease", "queues", "that another worker goes on where one has died", expired_lease),
+    Check("stuck-document", "queues", "that every document in work has a job", stuck_document),
+    Check("orphaned-job", "queues", "that every job has something to do", orphaned_job),
+)

@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svc.database.queries import Row
-from svc.doctor.checks import Checks, Finding, Severity, Subject, Verdict, plural
+from svc.doctor.checks import Check, Finding, Severity, Subject, Verdict, plural
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
 from svc.search.messages import MessageSearch, search_messages
-
-checks = Checks("recall")
 
 _TENANTS = 3
 _QUERIES = 5
@@ -38,25 +36,21 @@ _NO_FILTER = Filters()
 _ANY_TIME = Filters(uploaded_after=datetime(2000, 1, 1, tzinfo=UTC))
 
 
-@checks.add("recall-bits", "recall of the bits lane")
 async def recall_bits(subject: Subject) -> Verdict:
     """Of tenants too large for an exact search, without an index of their own."""
     return await _recall_of_chunks(subject, "bits", has_index=False, filters=_NO_FILTER)
 
 
-@checks.add("recall-index", "recall of the index lane")
 async def recall_index(subject: Subject) -> Verdict:
     """Of tenants with an index of their own."""
     return await _recall_of_chunks(subject, "index", has_index=True, filters=_NO_FILTER)
 
 
-@checks.add("recall-index-filtered", "recall of the index lane with a filter")
 async def recall_index_filtered(subject: Subject) -> Verdict:
     """Of tenants with an index of their own, through a filter that leaves everything."""
     return await _recall_of_chunks(subject, "index with a filter", has_index=True, filters=_ANY_TIME)
 
 
-@checks.add("recall-messages", "recall of the bits lane of messages")
 async def recall_messages(subject: Subject) -> Verdict:
     """Of tenants whose messages have too many vectors for an exact search."""
     exact_rows = subject.settings.exact_rows
@@ -159,3 +153,11 @@ def _verdict(subject: Subject, lane: str, tenants: int, shares: list[float]) -> 
     )
     what = f"the {lane} finds {recall:.1%} of the {_RESULTS} nearest"
     return Verdict(seen, [Finding(severity, what, "searches miss what they should find, without a word", mend)])
+
+
+CHECKS = (
+    Check("recall-bits", "recall", "recall of the bits lane", recall_bits),
+    Check("recall-index", "recall", "recall of the index lane", recall_index),
+    Check("recall-index-filtered", "recall", "recall of the index lane with a filter", recall_index_filtered),
+    Check("recall-messages", "recall", "recall of the bits lane of messages", recall_messages),
+)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from svc.database.checksums import edited_migrations
 from svc.database.failures import UNFIT
 from svc.database.migrate import migration_ids
-from svc.doctor.checks import Checks, Finding, Subject, Verdict
+from svc.doctor.checks import Check, Finding, Subject, Verdict
 from svc.errors import StartupError
-
-checks = Checks("schema")
 
 _SHOWN = 5
 
 
-@checks.add("migrations", "that the database has the migrations of this release")
 async def migrations(subject: Subject) -> Verdict:
     """All of them, and none that this release does not know."""
     wanted = migration_ids()
@@ -35,7 +32,6 @@ async def migrations(subject: Subject) -> Verdict:
     return Verdict(f"{len(applied)} applied", findings)
 
 
-@checks.add("edited-migration", "that no migration was edited after it was applied")
 async def edited_migration(subject: Subject) -> Verdict:
     """By the checksum that was noted with each."""
     rows = await subject.database.many("server/noted_migrations")
@@ -49,7 +45,6 @@ async def edited_migration(subject: Subject) -> Verdict:
     return Verdict(f"{noted} of {len(rows)} with a checksum", findings)
 
 
-@checks.add("statements", "that every statement fits the schema")
 async def statements(subject: Subject) -> Verdict:
     """Each file of `sql/` is prepared, and its header compared, as at the start of the service."""
     try:
@@ -61,3 +56,10 @@ async def statements(subject: Subject) -> Verdict:
             findings.append(Finding("fault", f"and {len(faults) - _SHOWN} other statements do not fit", why))
         return Verdict(f"{len(faults)} do not", findings)
     return Verdict(f"{len(subject.statements)} do")
+
+
+CHECKS = (
+    Check("migrations", "schema", "that the database has the migrations of this release", migrations),
+    Check("edited-migration", "schema", "that no migration was edited after it was applied", edited_migration),
+    Check("statements", "schema", "that every statement fits the schema", statements),
+)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from svc.database.queries import Row
-from svc.doctor.checks import Checks, Finding, Subject, Verdict, plural
-
-checks = Checks("sessions")
+from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
 
 # How the service and its workers call themselves (svc/database/pool.py).
 _SERVICE = "cabinet"
 
 
-@checks.add("idle-transaction", "that no session stays in a transaction")
 async def idle_transaction(subject: Subject) -> Verdict:
     """Idle in one for long."""
     findings = []
@@ -26,7 +23,6 @@ async def idle_transaction(subject: Subject) -> Verdict:
     return Verdict("none does" if not findings else plural(len(findings), "session"), findings)
 
 
-@checks.add("long-transaction", "that no statement runs for very long")
 async def long_transaction(subject: Subject) -> Verdict:
     """At work in one transaction for long, other than to build an index."""
     findings = []
@@ -39,7 +35,6 @@ async def long_transaction(subject: Subject) -> Verdict:
     return Verdict("none does" if not findings else plural(len(findings), "session"), findings)
 
 
-@checks.add("blocked-session", "that no session waits long for another's lock")
 async def blocked_session(subject: Subject) -> Verdict:
     """Who waits, and who lets them."""
     rows = await _sessions(subject)
@@ -54,7 +49,6 @@ async def blocked_session(subject: Subject) -> Verdict:
     return Verdict("none does" if not findings else plural(len(findings), "session"), findings)
 
 
-@checks.add("service-role", "that the service is neither superuser nor owner of its tables")
 async def service_role(subject: Subject) -> Verdict:
     """Of the service's sessions that are there now."""
     rows = [row for row in await _sessions(subject) if row["application_name"] == _SERVICE]
@@ -78,3 +72,11 @@ def _who(row: Row) -> str:
 
 def _ran(row: Row) -> str:
     return row["statement"] or "a statement that is not Cabinet's"
+
+
+CHECKS = (
+    Check("idle-transaction", "sessions", "that no session stays in a transaction", idle_transaction),
+    Check("long-transaction", "sessions", "that no statement runs for very long", long_transaction),
+    Check("blocked-session", "sessions", "that no session waits long for another's lock", blocked_session),
+    Check("service-role", "sessions", "that the service is neither superuser nor owner of its tables", service_role),
+)

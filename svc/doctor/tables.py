@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from svc.database.queries import Row
-from svc.doctor.checks import Checks, Finding, Severity, Subject, Verdict, plural
-
-checks = Checks("tables")
+from svc.doctor.checks import Check, Finding, Severity, Subject, Verdict, plural
 
 # Tables of which statements read an index alone, and the statements that cost the most when they cannot.
 _READ_FROM_INDEX = {
@@ -17,7 +15,6 @@ _READ_FROM_INDEX = {
 }
 
 
-@checks.add("dead-rows", "that vacuum keeps up with what is deleted and updated")
 async def dead_rows(subject: Subject) -> Verdict:
     """No large share of dead rows."""
     limits, findings, total = subject.limits, [], 0
@@ -31,7 +28,6 @@ async def dead_rows(subject: Subject) -> Verdict:
     return Verdict(f"{total:,} dead", findings)
 
 
-@checks.add("visibility-map", "that indexes can be read without their tables")
 async def visibility_map(subject: Subject) -> Verdict:
     """Most pages of the tables of which statements read an index alone are known to be visible to all."""
     limits, findings, seen = subject.limits, [], []
@@ -47,7 +43,6 @@ async def visibility_map(subject: Subject) -> Verdict:
     return Verdict(", ".join(seen) or "no large table", findings)
 
 
-@checks.add("statistics", "that the planner has statistics")
 async def statistics(subject: Subject) -> Verdict:
     """No large table that was never analyzed."""
     rows = [row for row in await _tables(subject) if row["pages"] >= subject.limits.large_table_pages]
@@ -64,7 +59,6 @@ async def statistics(subject: Subject) -> Verdict:
     return Verdict(plural(len(rows), "large table"), findings)
 
 
-@checks.add("table-autovacuum", "that autovacuum is on for every table")
 async def table_autovacuum(subject: Subject) -> Verdict:
     """Nobody turned it off for a table."""
     rows = await _tables(subject)
@@ -82,7 +76,6 @@ async def table_autovacuum(subject: Subject) -> Verdict:
     return Verdict(plural(len(rows), "table"), findings)
 
 
-@checks.add("transaction-ids", "that no table's transaction ids run out")
 async def transaction_ids(subject: Subject) -> Verdict:
     """Half way to where the server refuses to write, something is wrong with vacuum."""
     findings, oldest = [], 0
@@ -99,3 +92,12 @@ async def transaction_ids(subject: Subject) -> Verdict:
 
 async def _tables(subject: Subject) -> Sequence[Row]:
     return await subject.database.many("doctor/tables", max_rows=10_000)
+
+
+CHECKS = (
+    Check("dead-rows", "tables", "that vacuum keeps up with what is deleted and updated", dead_rows),
+    Check("visibility-map", "tables", "that indexes can be read without their tables", visibility_map),
+    Check("statistics", "tables", "that the planner has statistics", statistics),
+    Check("table-autovacuum", "tables", "that autovacuum is on for every table", table_autovacuum),
+    Check("transaction-ids", "tables", "that no table's transaction ids run out", transaction_ids),
+)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from svc.database.queries import Row
 from svc.database.versions import OLDEST_SERVER, OLDEST_VECTOR, parse_version
-from svc.doctor.checks import Checks, Finding, Subject, Verdict
-
-checks = Checks("versions")
+from svc.doctor.checks import Check, Finding, Subject, Verdict
 
 # The minor releases that the tests run on (18.4 and 16.14 are embedded), and the one of 17 of the same day.
 _TESTED_MINORS = {16: 14, 17: 10, 18: 4}
@@ -22,7 +20,6 @@ _VECTOR_FAULTS = (
 )
 
 
-@checks.add("postgresql-version", "the release of PostgreSQL")
 async def postgresql_version(subject: Subject) -> Verdict:
     """Of a major release that is supported, and no older minor than was tested."""
     return judge_server((await _server(subject))["server_version_num"])
@@ -50,7 +47,6 @@ def judge_server(version_number: int) -> Verdict:
     return Verdict(seen)
 
 
-@checks.add("pgvector-version", "the release of pgvector")
 async def pgvector_version(subject: Subject) -> Verdict:
     """No release with a fault that Cabinet would meet, and the one that the server's files are of."""
     row = await _server(subject)
@@ -76,3 +72,9 @@ async def _server(subject: Subject) -> Row:
     row = await subject.database.one("doctor/server")
     assert row is not None
     return row
+
+
+CHECKS = (
+    Check("postgresql-version", "versions", "the release of PostgreSQL", postgresql_version),
+    Check("pgvector-version", "versions", "the release of pgvector", pgvector_version),
+)
