@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from svc.observe import ObservedApplication
 from svc.routes import (
+    bulk,
     conversations,
     documentation,
     documents,
@@ -32,7 +33,7 @@ from svc.routing import Endpoint, starlette_routes
 from svc.services import Services
 
 _MODULES = (
-    users, exports, keys, quotas, documents, transfers, search, conversations, messages, message_search, service,
+    users, exports, keys, quotas, documents, bulk, transfers, search, conversations, messages, message_search, service,
     documentation,
 )  # fmt: skip
 

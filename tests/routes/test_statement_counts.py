@@ -58,6 +58,8 @@ COUNTS: dict[str, Count] = {
     "DELETE /documents/{document_id}": Count(1),
     "GET /documents/{document_id}/chunks": Count(1),
     "POST /documents/{document_id}/retry": Count(1),
+    "POST /documents/delete": Count(1),
+    "POST /documents/retry": Count(1),
     "POST /documents/transfer": Count(
         2, "the rows are locked first: what was waited for is seen by the next statement"
     ),
@@ -170,7 +172,7 @@ async def test_the_statements_of_a_route(
     endpoint: Endpoint, kept: tuple[Tenant, dict[str, str]], counted: list[StatementStatistics]
 ) -> None:
     tenant, ids = kept
-    if endpoint.method == "DELETE" or endpoint.path.endswith(("/retry", "/transfer")):
+    if endpoint.method == "DELETE" or endpoint.path.endswith(("/retry", "/transfer", "/delete")):
         tenant = await new_tenant(tenant.service)
         ids = await ids_of(tenant)
     options: dict[str, Any] = {}

@@ -87,6 +87,8 @@ MESSAGE = {"role": "user", "content": "Hello"}
 BODIES: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST /search", "document_ids[]"): ("document_id", lambda own, id_: {"query": "sea", "document_ids": [id_]}),
     ("POST /search", "conversation_id"): ("conversation_id", lambda own, id_: {"query": "sea", "conversation_id": id_}),
+    ("POST /documents/delete", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
+    ("POST /documents/retry", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
     ("POST /conversations", "document_ids[]"): (
         "document_id",
         lambda own, id_: {"title": "t", "document_ids": [own["document_id"], id_]},
@@ -184,7 +186,7 @@ async def test_an_id_in_a_body_of_another_tenant_never_was(pair: Pair, case: tup
         await send(pair.first.service, endpoint, pair.own, pair.first.key, json=body(pair.own, id_))
         for id_ in (pair.foreign[kind], str(uuid4()), str(UUID(int=0)))
     ]
-    assert answers[0].status_code in (200, 422)
+    assert answers[0].status_code in (200, 202, 422)
     assert told(answers[0]) == told(answers[1]) == told(answers[2])
     assert SECRET not in answers[0].text
     assert [await fingerprint(tenant) for tenant in (pair.first, pair.second)] == stored
@@ -199,7 +201,7 @@ async def test_ones_own_id_in_the_same_body_is_another_matter(shared: Service, c
     (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == case[0]]
     kind, body = BODIES[case]
     answer = await send(shared, endpoint, own, tenant.key, json=body(own, own[kind]))
-    assert answer.status_code in (200, 201), answer.text
+    assert answer.status_code in (200, 201, 202), answer.text
     if case[0] == "POST /search":
         assert ok(answer)["results"]
 

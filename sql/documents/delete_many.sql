@@ -1,0 +1,60 @@
+-- documents/delete_many :value
+-- Deletes a user's documents, those named or those of a status or with some metadata, with their bytes,
+-- chunks and vectors (by cascade) and their jobs, and takes them off the tenant's count. The oldest first
+-- where there are more than may go at once. The rows are taken in one order, and the count last.
+-- $1 user_id      uuid    the tenant
+-- $2 document_ids uuid[]  null: all documents; at most 1000
+-- $3 status       text    null: any
+-- $4 metadata     jsonb   what the document's metadata must contain; null: anything
+-- $5 max_rows     int     1..1000
+-- returns: deleted int8
+-- index: documents_pkey, documents_user_status_idx, documents_user_metadata_idx, ingestion_jobs_pkey,
+--   vector_counts_pkey
+with chosen as materialized (
+    select d.id
+    from documents as d
+    where
+        d.user_id = $1::uuid
+        and ($2::uuid[] is null or d.id = any($2::uuid[]))
+        and ($3::text is null or d.status = $3::text)
+        and (
+            $4::jsonb is null
+            or (
+                d.metadata @> $4::jsonb
+                and jsonb_set('{}', array[d.user_id::text], d.metadata)
+                @> jsonb_set('{}', array[$1::uuid::text], $4::jsonb)
+            )
+        )
+    order by d.id
+    limit $5::int
+    for update
+),
+
+deleted as (
+    delete from documents as d
+    using chosen as c
+    where d.user_id = $1::uuid and d.id = c.id
+    returning d.id, d.chunk_count
+),
+
+unqueued as (
+    delete from ingestion_jobs as j
+    using deleted as d
+    where j.user_id = $1::uuid and j.document_id = d.id
+    returning j.document_id
+),
+
+uncounted as (
+    insert into vector_counts as v (user_id, row_count)
+    select
+        $1::uuid as user_id,
+        sum(d.chunk_count) as row_count
+    from deleted as d
+    where (select count(*) from unqueued) >= 0
+    having sum(d.chunk_count) > 0
+    on conflict (user_id) do update
+        set row_count = v.row_count - excluded.row_count
+)
+
+select count(d.id) as deleted
+from deleted as d;

@@ -1,0 +1,43 @@
+-- documents/retry_many :value
+-- Queues a user's failed documents again, those named or all, each with a full set of tries, as
+-- documents/retry does one. The oldest first where there are more than may go at once.
+-- $1 user_id      uuid    the tenant
+-- $2 document_ids uuid[]  null: all that have failed; at most 1000
+-- $3 max_rows     int     1..1000
+-- returns: queued int8
+-- index: documents_user_status_idx, documents_pkey, ingestion_jobs_pkey
+with chosen as materialized (
+    select d.id
+    from documents as d
+    where
+        d.user_id = $1::uuid
+        and d.status = 'error'
+        and ($2::uuid[] is null or d.id = any($2::uuid[]))
+    order by d.id
+    limit $3::int
+    for update
+),
+
+failed as (
+    update documents as d
+    set status = 'processing', error = null, progress = 0, updated_at = now()
+    from chosen as c
+    where d.user_id = $1::uuid and d.id = c.id
+    returning d.id, d.attempt
+),
+
+queued as (
+    insert into ingestion_jobs as j (user_id, document_id, attempt)
+    select
+        $1::uuid as user_id,
+        f.id as document_id,
+        f.attempt
+    from failed as f
+    order by f.id
+    on conflict (user_id, document_id) do update
+        set attempt = greatest(j.attempt, excluded.attempt), tries = 0, due_at = now()
+    returning j.document_id, pg_notify('cabinet_ingestion', '')
+)
+
+select count(q.document_id) as queued
+from queued as q;

@@ -1,0 +1,134 @@
+"""Many documents in one request and one statement."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.conftest import Service
+from tests.routes.answers import ok, problem
+from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
+
+
+async def ready(tenant: Tenant, count: int, **metadata: Any) -> list[str]:
+    """Upload so many texts at once and wait for all; their ids."""
+    uploads = await asyncio.gather(
+        *(tenant.upload(f"{number}.txt", f"Text {number}.", **metadata) for number in range(count))
+    )
+    return [(await tenant.ended(upload["id"]))["id"] for upload in uploads]
+
+
+async def failed(tenant: Tenant, *document_ids: str) -> None:
+    """Let documents have failed."""
+    async with direct_connection(tenant.service) as connection:
+        for table, change in (
+            ("ingestion_jobs", "delete from ingestion_jobs where document_id = any($1)"),
+            ("documents", "update documents set status = 'error', error = 'a test' where id = any($1)"),
+        ):
+            assert table in change
+            await connection.execute(change, [UUID(one) for one in document_ids])
+
+
+async def left(tenant: Tenant) -> set[str]:
+    """The ids of the documents there are."""
+    return {document["id"] for document in ok(await tenant.get("/documents", params={"limit": 100}))["data"]}
+
+
+async def counted(tenant: Tenant) -> int:
+    """The vectors that are counted of a tenant."""
+    async with direct_connection(tenant.service) as connection:
+        return int(await connection.fetchval("select row_count from vector_counts where user_id = $1", UUID(tenant.id)))
+
+
+# --- delete
+
+
+async def test_the_documents_named_go_with_all_of_theirs(tenant: Tenant, other: Tenant) -> None:
+    theirs = await ready(other, 1)
+    ids = await ready(tenant, 4)
+    answer = ok(await tenant.post("/documents/delete", json={"document_ids": [*ids[:3], str(uuid4()), *theirs]}))
+    assert answer == {"deleted": 3, "more": False}
+    assert await left(tenant) == {ids[3]}
+    assert await left(other) == set(theirs)
+    rows = await rows_of(tenant.service, tenant.id)
+    assert (rows["documents"], rows["document_contents"], rows["chunks"], rows["chunk_vectors"]) == (1, 1, 1, 1)
+    assert (await counted(tenant), await counted(other)) == (1, 1)
+
+
+async def test_the_documents_of_a_status_or_with_some_metadata_go(tenant: Tenant) -> None:
+    red, blue = await ready(tenant, 2, color="red"), await ready(tenant, 2, color="blue")
+    await failed(tenant, red[0], blue[0])
+    answer = ok(await tenant.post("/documents/delete", json={"status": "error", "metadata": {"color": "red"}}))
+    assert answer == {"deleted": 1, "more": False}
+    assert await left(tenant) == {red[1], *blue}
+    assert ok(await tenant.post("/documents/delete", json={"metadata": {"color": "blue"}}))["deleted"] == 2
+    assert await left(tenant) == {red[1]}
+    assert ok(await tenant.post("/documents/delete", json={"status": "error"}))["deleted"] == 0
+
+
+async def test_documents_in_the_queue_go_with_their_jobs(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    for number in range(3):
+        await tenant.upload(f"{number}.txt", "a")
+    assert ok(await tenant.post("/documents/delete", json={"status": "processing"}))["deleted"] == 3
+    assert (await rows_of(idle, tenant.id)).keys() <= {"api_keys", "vector_counts", "usage_days"}
+
+
+async def test_which_documents_must_be_said(tenant: Tenant) -> None:
+    ids = await ready(tenant, 1)
+    problem(await tenant.post("/documents/delete", json={}), 422, "document_ids")
+    problem(await tenant.post("/documents/delete", json={"document_ids": [str(uuid4())] * 1001}), 422, "document_ids")
+    problem(await tenant.post("/documents/delete", json={"status": "lost"}), 422, "status")
+    assert ok(await tenant.post("/documents/delete", json={"document_ids": []})) == {"deleted": 0, "more": False}
+    assert await left(tenant) == set(ids)
+
+
+async def test_more_than_may_go_at_once_go_in_several_requests(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = sorted(await ready(tenant, 5))
+    monkeypatch.setattr("svc.routes.bulk.MAX_DOCUMENTS", 2)
+    for deleted, more in ((2, True), (2, True), (1, False), (0, False)):
+        answer = ok(await tenant.post("/documents/delete", json={"status": "ready"}))
+        assert answer == {"deleted": deleted, "more": more}
+        # The oldest go first.
+        ids = ids[deleted:]
+        assert await left(tenant) == set(ids)
+
+
+async def test_several_deletions_at_once_count_each_document_once(tenant: Tenant) -> None:
+    ids = await ready(tenant, 12)
+    answers = await asyncio.gather(
+        *(tenant.post("/documents/delete", json={"document_ids": ids[::step]}) for step in (1, -1, 1, -1)),
+        *(tenant.delete(f"/documents/{id_}") for id_ in ids[::-1]),
+    )
+    single = sum(answer.status_code == 204 for answer in answers[4:])
+    assert sum(ok(answer)["deleted"] for answer in answers[:4]) + single == len(ids)
+    assert await counted(tenant) == 0
+
+
+# --- retry
+
+
+async def test_all_that_failed_are_queued_again(tenant: Tenant) -> None:
+    ids = await ready(tenant, 3)
+    empty = (await tenant.upload("empty.txt", " \n"))["id"]
+    assert (await tenant.ended(empty))["status"] == "error"
+    answer = ok(await tenant.post("/documents/retry", json={}), 202)
+    assert answer == {"queued": 1, "more": False}
+    assert (await tenant.ended(empty))["attempt"] == 2
+    assert await left(tenant) == {*ids, empty}
+
+
+async def test_of_the_documents_named_those_that_failed_are_queued_again(idle: Service) -> None:
+    tenant, other = await new_tenant(idle), await new_tenant(idle)
+    ids = [(await tenant.upload(f"{number}.txt", "a"))["id"] for number in range(3)]
+    theirs = (await other.upload("theirs.txt", "a"))["id"]
+    await failed(tenant, ids[0], ids[1], theirs)
+    answer = ok(await tenant.post("/documents/retry", json={"document_ids": [ids[0], ids[2], theirs]}), 202)
+    assert answer == {"queued": 1, "more": False}
+    states = {document["id"]: document["status"] for document in ok(await tenant.get("/documents"))["data"]}
+    assert states == {ids[0]: "processing", ids[1]: "error", ids[2]: "processing"}
+    assert ok(await other.get(f"/documents/{theirs}"))["status"] == "error"
+    assert (await rows_of(idle, tenant.id))["ingestion_jobs"] == 2
