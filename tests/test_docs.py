@@ -62,6 +62,7 @@ _VOLATILE = [
     # Before the ids: sixteen digits behind a point are a number too.
     (re.compile(r"\d+\.\d+(e-?\d+)?"), "<number>"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "<request id>"),
+    (re.compile(r"\b\d+ applied"), "<number> applied"),
     (re.compile(r"127\.0\.0\.1:\d+|localhost:\d+"), "<address>"),
 ]
 
