@@ -35,17 +35,17 @@ class Quota:
         """When the use begins anew at 0; None: only deletions bring it down."""
         return next_month(datetime.now(UTC)) if self.name == "tokens" else None
 
-    def check(self, more: int) -> None:
+    def check(self, more: int, whose: str = "your") -> None:
         """Refuse `more` of it where that would be over the limit.
 
         Raises:
             QuotaExceededError: with what is used, what is allowed, and when it resets.
         """
         if self.allowed is not None and self.used + more > self.allowed:
-            raise self.exceeded(more)
+            raise self.exceeded(more, whose)
 
-    def exceeded(self, more: int) -> QuotaExceededError:
-        """The error for `more` of it than is left."""
+    def exceeded(self, more: int, whose: str = "your") -> QuotaExceededError:
+        """The error for `more` of it than is left of this plan of whose it is."""
         assert self.allowed is not None
         resets_at = self.resets_at
         remedy = (
@@ -54,7 +54,7 @@ class Quota:
             else f"it begins anew on {resets_at:%Y-%m-%d}, in UTC; or ask for a larger plan"
         )
         return QuotaExceededError(
-            f"your plan allows {self.allowed} {_UNITS[self.name]}, of which {self.used} are used, and this takes "
+            f"{whose} plan allows {self.allowed} {_UNITS[self.name]}, of which {self.used} are used, and this takes "
             f"{more} more: {remedy}",
             quota=self.name,
             used=self.used,

@@ -1,7 +1,7 @@
 -- documents/delete_many :value
 -- Deletes a user's documents, those named or those of a status or with some metadata, with their bytes,
--- chunks and vectors (by cascade) and their jobs, and takes them off the tenant's count. The oldest first
--- where there are more than may go at once. The rows are taken in one order, and the count last.
+-- chunks and vectors (by cascade) and their jobs, and takes them off the tenant's counts. The oldest first
+-- where there are more than may go at once. The rows are taken in one order, and the counts last.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  null: all documents; at most 1000
 -- $3 status       text    null: any
@@ -34,7 +34,7 @@ deleted as (
     delete from documents as d
     using chosen as c
     where d.user_id = $1::uuid and d.id = c.id
-    returning d.id, d.chunk_count
+    returning d.id, d.chunk_count, d.file_size
 ),
 
 unqueued as (
@@ -45,15 +45,20 @@ unqueued as (
 ),
 
 uncounted as (
-    insert into vector_counts as v (user_id, row_count)
+    insert into vector_counts as v (user_id, row_count, document_count, byte_count)
     select
         $1::uuid as user_id,
-        sum(d.chunk_count) as row_count
+        sum(d.chunk_count) as row_count,
+        count(d.id) as document_count,
+        sum(d.file_size) as byte_count
     from deleted as d
     where (select count(*) from unqueued) >= 0
-    having sum(d.chunk_count) > 0
+    having count(d.id) > 0
     on conflict (user_id) do update
-        set row_count = v.row_count - excluded.row_count
+        set
+            row_count = v.row_count - excluded.row_count,
+            document_count = greatest(0, v.document_count - excluded.document_count),
+            byte_count = greatest(0, v.byte_count - excluded.byte_count)
 )
 
 select count(d.id) as deleted

@@ -1,12 +1,16 @@
--- documents/hold :exec
+-- documents/hold :one
 -- First statement of a transaction that moves documents: takes their rows and jobs, always in the same order,
 -- and waits for a worker that is storing one of them. So the next statement sees all that there is of each.
--- Fewer rows than ids: some are not this user's.
+-- Fewer documents than ids: some are not this user's.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  each once, at most 1000
+-- returns: documents int8, chunks int8, bytes int8
 -- index: documents_pkey, ingestion_jobs_pkey
 with held as materialized (
-    select d.id
+    select
+        d.id,
+        d.chunk_count,
+        d.file_size
     from documents as d
     where d.user_id = $1::uuid and d.id = any($2::uuid[])
     order by d.id
@@ -24,6 +28,9 @@ held_jobs as materialized (
     for update
 )
 
-select h.id
+select
+    count(h.id) as documents,
+    coalesce(sum(h.chunk_count), 0)::int8 as chunks,
+    coalesce(sum(h.file_size), 0)::int8 as bytes
 from held as h
 where (select count(*) from held_jobs) >= 0;

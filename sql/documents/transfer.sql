@@ -3,10 +3,14 @@
 -- tenant of a row is never changed in place. Ids stay. A job that a worker holds is due again at once, as an
 -- attempt of the new owner's; the attempt's number has risen, so that the worker changes nothing more, also
 -- when the document has come back meanwhile. What was to replace other documents replaces none of the new
--- owner's. The counts of both users are taken in one order, whoever gives to whom.
+-- owner's. The counts of both users are taken in one order, whoever gives to whom; the rules of vector_counts
+-- end it where the receiver would go past a limit of their plan.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the user who is given; nothing of theirs is read but the count
 -- $3 document_ids uuid[]  each once, at most 1000; held by documents/hold
+-- $4 document_limit int8  of the receiver's plan; null: none
+-- $5 chunk_limit    int8
+-- $6 byte_limit     int8
 -- returns: documents int8, chunks int8
 -- index: documents_pkey, document_contents_pkey, chunks_document_index_key, chunk_vectors_signature_idx,
 --   ingestion_jobs_pkey, vector_counts_pkey
@@ -42,7 +46,7 @@ with given as (
         d.expires_at
     from documents as d
     where d.user_id = $1::uuid and d.id = any($3::uuid[])
-    returning g.id, g.attempt, g.chunk_count
+    returning g.id, g.attempt, g.chunk_count, g.file_size
 ),
 
 given_contents as (
@@ -113,23 +117,46 @@ queued as (
 total as (
     select
         count(*) as documents,
-        coalesce(sum(g.chunk_count), 0) as chunks
+        coalesce(sum(g.chunk_count), 0) as chunks,
+        coalesce(sum(g.file_size), 0) as bytes
     from given as g
 ),
 
 counted as (
-    insert into vector_counts as v (user_id, row_count)
+    insert into vector_counts as v (
+        user_id, row_count, document_count, byte_count, document_limit, chunk_limit, byte_limit
+    )
     select
         p.user_id,
-        t.chunks as row_count
+        t.chunks as row_count,
+        t.documents as document_count,
+        t.bytes as byte_count,
+        p.document_limit,
+        p.chunk_limit,
+        p.byte_limit
     from total as t
-    cross join (values ($1::uuid), ($2::uuid)) as p (user_id)
-    where t.chunks > 0 and (select count(*) from queued) >= 0
+    cross join
+        (values ($1::uuid, null, null, null), ($2::uuid, $4::int8, $5::int8, $6::int8))
+            as p (user_id, document_limit, chunk_limit, byte_limit)
+    where (select count(*) from queued) >= 0
     order by p.user_id
     on conflict (user_id) do update
         set
             row_count = v.row_count
-            + case when v.user_id is distinct from $2::uuid then -1 else 1 end * excluded.row_count
+            + case when v.user_id is distinct from $2::uuid then -1 else 1 end * excluded.row_count,
+            document_count = greatest(
+                0,
+                v.document_count
+                + case when v.user_id is distinct from $2::uuid then -1 else 1 end * excluded.document_count
+            ),
+            byte_count = greatest(
+                0,
+                v.byte_count
+                + case when v.user_id is distinct from $2::uuid then -1 else 1 end * excluded.byte_count
+            ),
+            document_limit = excluded.document_limit,
+            chunk_limit = excluded.chunk_limit,
+            byte_limit = excluded.byte_limit
 )
 
 select

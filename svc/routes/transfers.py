@@ -8,12 +8,14 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from svc.database.failures import ConstraintError
-from svc.errors import ConflictError, InvalidRequestError
+from svc.errors import ConflictError, InvalidRequestError, UnavailableError
 from svc.http import Call
+from svc.quotas import QuotaName, broken_quota, quota_of
 from svc.routing import Routes
 
 routes = Routes("documents")
 
+_COUNTED: tuple[QuotaName, ...] = ("documents", "chunks", "bytes")
 _SOMEONE = "0198c0de-0000-7000-8000-000000000000"
 
 
@@ -40,7 +42,8 @@ class DocumentsTransferred(Struct, frozen=True):
 async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTransferred:
     """Give documents of one user to another, all of them or none.
 
-    For the admin, who says whose documents they are with `Cabinet-User`: nobody can push documents onto others. Bytes,
+    For the admin, who says whose documents they are with `Cabinet-User`: nobody can push documents onto others. They
+    must fit into the receiver's plan. Bytes,
     chunks, vectors and what is left to ingest go along, and the ids stay. A document that is being ingested begins anew
     with its new owner. The giver's conversations are about it no more, and what they cited of it keeps its text.
     """
@@ -48,11 +51,24 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
     if body.to_user == giver:
         raise InvalidRequestError("this user has the documents already", field="to_user")
     async with call.services.database.transaction() as transaction:
-        if await transaction.exec("documents/hold", user_id=giver, document_ids=documents) < len(documents):
+        held = await transaction.one("documents/hold", user_id=giver, document_ids=documents)
+        assert held is not None
+        if held["documents"] < len(documents):
             raise InvalidRequestError("one of these is no document of this user", field="document_ids")
+        quotas = await transaction.one("usage/quotas", user_id=body.to_user)
+        if quotas is None:
+            raise _no_such_user()
+        for name in _COUNTED:
+            quota_of(quotas, name).check(held[name], "the receiver's")
         try:
             row = await transaction.one(
-                "documents/transfer", user_id=giver, to_user=body.to_user, document_ids=documents
+                "documents/transfer",
+                user_id=giver,
+                to_user=body.to_user,
+                document_ids=documents,
+                document_limit=quotas["documents_allowed"],
+                chunk_limit=quotas["chunks_allowed"],
+                byte_limit=quotas["bytes_allowed"],
             )
         except ConstraintError as error:
             raise _refused(error) from None
@@ -60,9 +76,16 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
     return DocumentsTransferred(**row)
 
 
+def _no_such_user() -> InvalidRequestError:
+    return InvalidRequestError("there is no such user", field="to_user")
+
+
 def _refused(error: ConstraintError) -> Exception:
     if error.constraint == "documents_user_id_fkey":
-        return InvalidRequestError("there is no such user", field="to_user")
+        return _no_such_user()
     if error.constraint == "documents_pkey":
         return ConflictError("this user has a document of the same id already", field="document_ids")
+    if broken_quota(error.constraint) is not None:
+        # Another request took what was left since the limits were read.
+        return UnavailableError("the receiver's plan has been used up meanwhile; try again", retry_after_s=1)
     return error

@@ -37,10 +37,12 @@ async def left(tenant: Tenant) -> set[str]:
     return {document["id"] for document in ok(await tenant.get("/documents", params={"limit": 100}))["data"]}
 
 
-async def counted(tenant: Tenant) -> int:
-    """The vectors that are counted of a tenant."""
+async def counted(tenant: Tenant) -> tuple[int, int]:
+    """The documents and the vectors that are counted of a tenant."""
     async with direct_connection(tenant.service) as connection:
-        return int(await connection.fetchval("select row_count from vector_counts where user_id = $1", UUID(tenant.id)))
+        query = "select document_count, row_count from vector_counts where user_id = $1"
+        documents, vectors = await connection.fetchrow(query, UUID(tenant.id))
+    return documents, vectors
 
 
 # --- delete
@@ -55,7 +57,7 @@ async def test_the_documents_named_go_with_all_of_theirs(tenant: Tenant, other: 
     assert await left(other) == set(theirs)
     rows = await rows_of(tenant.service, tenant.id)
     assert (rows["documents"], rows["document_contents"], rows["chunks"], rows["chunk_vectors"]) == (1, 1, 1, 1)
-    assert (await counted(tenant), await counted(other)) == (1, 1)
+    assert (await counted(tenant), await counted(other)) == ((1, 1), (1, 1))
 
 
 async def test_the_documents_of_a_status_or_with_some_metadata_go(tenant: Tenant) -> None:
@@ -105,7 +107,7 @@ async def test_several_deletions_at_once_count_each_document_once(tenant: Tenant
     )
     single = sum(answer.status_code == 204 for answer in answers[4:])
     assert sum(ok(answer)["deleted"] for answer in answers[:4]) + single == len(ids)
-    assert await counted(tenant) == 0
+    assert await counted(tenant) == (0, 0)
 
 
 # --- retry

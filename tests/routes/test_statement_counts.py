@@ -61,7 +61,7 @@ COUNTS: dict[str, Count] = {
     "POST /documents/delete": Count(1),
     "POST /documents/retry": Count(1),
     "POST /documents/transfer": Count(
-        2, "the rows are locked first: what was waited for is seen by the next statement"
+        3, "lock the rows, so that all that was waited for is seen; look at the receiver's plan; move"
     ),
     "POST /search": Count(1),
     "POST /conversations": Count(1),

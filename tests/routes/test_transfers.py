@@ -19,6 +19,9 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 from tests.routes.test_documents import SENTENCES
 from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
+# What is left of a user who has given everything.
+LEFT = {"api_keys", "vector_counts", "usage_days"}
+
 
 async def transfer(giver: Tenant, receiver: str, *document_ids: str) -> httpx.Response:
     """Give documents, as the admin."""
@@ -43,6 +46,14 @@ async def stored(tenant: Tenant) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
+async def counts(tenant: Tenant) -> tuple[int, int, int]:
+    """The documents, chunks and bytes that are counted of a tenant."""
+    async with direct_connection(tenant.service) as connection:
+        query = "select document_count, row_count, byte_count from vector_counts where user_id = $1"
+        documents, chunks, size_bytes = await connection.fetchrow(query, UUID(tenant.id))
+    return documents, chunks, size_bytes
+
+
 async def found(tenant: Tenant) -> set[str]:
     """The documents that a search finds."""
     results = ok(await tenant.post("/search", json={"query": "subject", "limit": 100}))["results"]
@@ -64,15 +75,16 @@ async def test_everything_of_a_document_goes_to_its_new_owner(tenant: Tenant, ot
     assert (await other.get(f"/documents/{moved['id']}/content")).text == SENTENCES
     assert await found(tenant) == {kept["id"]}
     assert await found(other) == {moved["id"], theirs["id"]}
-    async with direct_connection(tenant.service) as connection:
-        counts = dict(await connection.fetch("select user_id::text, row_count from vector_counts"))
-    assert (counts[tenant.id], counts[other.id]) == (1, 1 + moved["chunk_count"])
+    assert await counts(tenant) == (1, 1, len("This stays."))
+    assert await counts(other) == (2, 1 + moved["chunk_count"], len("This was here.") + len(SENTENCES))
     # And back, after which nothing has changed: no column is forgotten.
     await given(other, tenant, moved["id"])
     after = await stored(tenant)
     for document in [*before["documents"], *after["documents"]]:
         del document["updated_at"]
     assert after == before
+    assert (await counts(tenant))[1] == 1 + moved["chunk_count"]
+    assert await counts(other) == (1, 1, len("This was here."))
 
 
 async def test_all_are_given_or_none(tenant: Tenant, other: Tenant) -> None:
@@ -97,6 +109,43 @@ async def test_nobody_pushes_documents_onto_others(tenant: Tenant, other: Tenant
     problem(await tenant.post("/documents/transfer", json=body), 403)
     answer = await tenant.service.call("POST", "/documents/transfer", ADMIN_KEY, json=body)
     assert "Cabinet-User" in problem(answer, 403)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("max_documents = 1", "the receiver's plan allows 1 documents, of which 1 are used, and this takes 1 more"),
+        ("max_chunks = 1", "the receiver's plan allows 1 chunks, of which 1 are used, and this takes 1 more"),
+        (
+            "max_bytes = 10",
+            "the receiver's plan allows 10 bytes of documents, of which 7 are used, and this takes 5 more",
+        ),
+    ],
+)
+async def test_what_is_given_fits_into_the_receivers_plan(service: Service, limit: str, said: str) -> None:
+    giver, receiver = await new_tenant(service), await new_tenant(service)
+    own = await giver.ready_document("own.txt", "Mine.")
+    await receiver.ready_document("theirs.txt", "Theirs.")
+    async with direct_connection(service) as connection:
+        await connection.execute(f"update plans set {limit} where name = 'free'")
+        before = await stored(giver), await stored(receiver)
+        refused = problem(await transfer(giver, receiver.id, own["id"]), 403)
+        assert refused["detail"].startswith(said)
+        assert (await stored(giver), await stored(receiver)) == before
+        await connection.execute("update plans set max_documents = 2, max_chunks = 2, max_bytes = 12")
+    assert await given(giver, receiver, own["id"]) == {"documents": 1, "chunks": 1}
+    assert (await counts(giver), await counts(receiver)) == ((0, 0, 0), (2, 2, 12))
+
+
+async def test_several_givers_do_not_fill_a_plan_twice(service: Service) -> None:
+    givers, receiver = [await new_tenant(service) for _ in range(6)], await new_tenant(service)
+    own = [(await giver.ready_document("own.txt", "Mine."))["id"] for giver in givers]
+    async with direct_connection(service) as connection:
+        await connection.execute("update plans set max_documents = 3 where name = 'free'")
+    answers = await asyncio.gather(*(transfer(giver, receiver.id, id_) for giver, id_ in zip(givers, own, strict=True)))
+    assert sum(answer.status_code == 200 for answer in answers) == 3
+    assert {answer.status_code for answer in answers} <= {200, 403, 503}
+    assert (await counts(receiver))[0] == (await rows_of(service, receiver.id))["documents"] == 3
 
 
 async def test_the_same_id_twice_is_one_document(tenant: Tenant, other: Tenant) -> None:
@@ -151,7 +200,7 @@ async def changes_nothing(queue: Queue, job: Job) -> None:
 async def test_a_document_that_waits_goes_with_its_job(idle: Service) -> None:
     giver, receiver, document_id = await pair_of(idle)
     await given(giver, receiver, document_id)
-    assert (await rows_of(idle, giver.id)).keys() == {"api_keys"}
+    assert (await rows_of(idle, giver.id)).keys() == LEFT
     job = await begun(idle)
     assert (str(job.user_id), str(job.document_id)) == (receiver.id, document_id)
     await Queue(idle.services.database, "test", 60).store(job, CHUNKS, VECTORS)
@@ -210,7 +259,8 @@ async def test_a_document_that_is_being_stored_is_given_whole(idle: Service) -> 
     assert await giving == {"documents": 1, "chunks": len(CHUNKS)}
     assert len((await stored(receiver))["chunk_vectors"]) == len(CHUNKS)
     assert (await receiver.get(f"/documents/{document_id}")).json()["status"] == "ready"
-    assert (await rows_of(idle, giver.id)).keys() <= {"api_keys", "vector_counts"}
+    assert (await rows_of(idle, giver.id)).keys() == LEFT
+    assert await counts(giver) == (0, 0, 0)
 
 
 async def test_a_document_given_while_a_real_worker_has_it(tenant: Tenant, other: Tenant) -> None:
