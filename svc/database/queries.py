@@ -23,7 +23,7 @@ from svc.database.pool import Pool, open_pool
 from svc.database.statements import Column, Shape, Statement, load_statements
 from svc.database.statistics import record
 from svc.database.versions import check_versions
-from svc.errors import DatabaseUnavailableError, StartupError
+from svc.errors import StartupError, UnavailableError
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -253,7 +253,7 @@ async def _check(connection: Any, statement: Statement) -> None:
             # Whoever runs it asks first, or takes this for an answer.
             return
         translated = classify(error, statement.name)
-        if isinstance(translated, DatabaseUnavailableError):
+        if isinstance(translated, UnavailableError):
             raise translated from error
         # The server counts the characters of the file up to the fault.
         line = statement.text.count("\n", 0, int(getattr(error, "position", None) or 0)) + 1

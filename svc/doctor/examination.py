@@ -1,6 +1,6 @@
 """Examining a database: every check in turn, what each found, and what comes of it all.
 
-Reads only, waits for no lock longer than two seconds, and runs one statement at a time, each within a time limit.
+Reads only, waits for no lock longer than half a second, and runs one statement at a time, each within a time limit.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ async def opened_subject(settings: Settings, url: str, limits: Limits | None = N
         "application_name": "cabinet doctor",
         "default_transaction_read_only": "on",
         # Who waits for a lock makes all wait who come after.
-        "lock_timeout": "2000",
+        "lock_timeout": "500",
         "statement_timeout": str(int(settings.statement_timeout_s * 1000)),
     }
     database = await open_unchecked(settings, url, bounds)

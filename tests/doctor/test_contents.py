@@ -1,0 +1,111 @@
+"""Faults of what the database holds: queues, counts and recall, each planted and seen by its one check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svc.database.queries import Database
+from svc.doctor.checks import Limits
+from tests.conftest import Service
+from tests.database.conftest import make_document, make_user
+from tests.doctor.conftest import Fired
+
+
+async def test_a_document_without_a_job_is_found_and_mended(fired: Fired, hand: Any, database: Database) -> None:
+    document = await make_document(database, await make_user(database))
+    await hand.execute("delete from ingestion_jobs")
+
+    found = await fired()
+    assert found.keys() == {"stuck-document"}
+    (finding,) = found["stuck-document"]
+    assert str(document) in finding.what
+
+    await hand.execute(finding.mend[0])
+    assert await fired() == {}
+    assert await hand.fetchval("select document_id from ingestion_jobs") == document
+
+
+async def test_a_queue_that_nobody_works_on_is_found(fired: Fired, hand: Any, database: Database) -> None:
+    await make_document(database, await make_user(database))
+    await hand.execute("update ingestion_jobs set due_at = now() - interval '10 minutes'")
+
+    found = await fired()
+
+    assert found.keys() == {"queue-age"}
+    assert "the queue of the documents (1 job) is 600 s behind" in found["queue-age"][0].what
+
+
+async def test_a_lease_that_ran_out_is_found(fired: Fired, hand: Any, database: Database) -> None:
+    await make_document(database, await make_user(database))
+    await database.one("ingest/claim", worker="one that died", lease_s=60.0)
+    assert await fired() == {}
+    await hand.execute("update ingestion_jobs set due_at = now() - interval '10 minutes'")
+
+    assert (await fired()).keys() == {"expired-lease"}
+
+
+async def test_a_job_of_what_is_gone_is_found(fired: Fired, hand: Any, database: Database) -> None:
+    user = await make_user(database)
+    await hand.execute(
+        "insert into message_jobs (user_id, conversation_id, due_at, worker) "
+        "values ($1, uuidv7(), now() - interval '61 seconds', null)",
+        user,
+    )
+
+    found = await fired(Limits(overdue_s=60))
+    assert found.keys() == {"orphaned-job", "queue-age"}
+    assert found["orphaned-job"][0].severity == "note"
+
+
+async def test_a_wrong_number_of_vectors_is_found_and_mended(fired: Fired, hand: Any, service: Service) -> None:
+    user, key = await service.user("ada@example.org")
+    await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)
+    assert await fired() == {}
+    await hand.execute("update vector_counts set row_count = row_count + 7")
+
+    found = await fired()
+    assert found.keys() == {"vector-counts"}
+    (finding,) = found["vector-counts"]
+    assert user in finding.what
+
+    await hand.execute(finding.mend[0])
+    assert await fired() == {}
+
+
+async def test_counts_of_documents_and_conversations_are_found_and_mended(
+    fired: Fired, hand: Any, service: Service
+) -> None:
+    _, key = await service.user("ada@example.org")
+    document = await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)
+    talk = (await service.call("POST", "/conversations", key, json={"title": "Moon"})).json()["id"]
+    body = {"role": "user", "content": "How far?"}
+    assert (await service.call("POST", f"/conversations/{talk}/messages", key, json=body)).status_code == 201
+    await hand.execute("update documents set chunk_count = chunk_count + 1")
+    await hand.execute("update conversations set message_count = 0")
+
+    found = await fired()
+    assert found.keys() == {"chunk-counts", "message-counts"}
+    assert document["id"] in found["chunk-counts"][0].what
+    assert talk in found["message-counts"][0].what
+    assert (await service.call("POST", f"/conversations/{talk}/messages", key, json=body)).status_code == 409
+
+    await hand.execute(found["chunk-counts"][0].mend[0])
+    await hand.execute(found["message-counts"][0].mend[0])
+    assert await fired() == {}
+    assert (await service.call("POST", f"/conversations/{talk}/messages", key, json=body)).status_code == 201
+
+
+async def test_a_document_without_its_vectors_is_found_and_mended(fired: Fired, hand: Any, service: Service) -> None:
+    _, key = await service.user("ada@example.org")
+    document = await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)
+    await hand.execute("delete from chunk_vectors where chunk_id in (select chunk_id from chunk_vectors limit 1)")
+
+    found = await fired()
+    assert found.keys() == {"chunk-counts", "vector-counts"}
+    mend = found["chunk-counts"][0].mend
+
+    await hand.execute(mend[0])
+    await hand.execute((await fired())["vector-counts"][0].mend[0])
+    assert (await service.call("POST", f"/documents/{document['id']}/retry", key)).status_code in (200, 202)
+    assert (await service.ended(key, document["id"]))["chunk_count"] == document["chunk_count"]
+    assert await fired() == {}
