@@ -37,6 +37,11 @@ class Entry:
         """The first sentence of the header's text."""
         return self.statement.intent.partition(". ")[0].rstrip(".")
 
+    @property
+    def details(self) -> str:
+        """The rest of the header's text."""
+        return self.statement.intent.partition(". ")[2]
+
     def as_json(self) -> dict[str, Any]:
         """The entry for programs."""
         return {

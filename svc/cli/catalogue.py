@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -12,9 +15,20 @@ import msgspec
 from svc.app import all_endpoints
 from svc.catalogue.callers import find_callers
 from svc.catalogue.entries import Entry, Order, chosen, make_entries
+from svc.catalogue.report import Report, render
+from svc.catalogue.schema import read_schema
+from svc.catalogue.statement_plans import read_plans
 from svc.catalogue.timings import Timings, timings_of_server, timings_of_service
-from svc.cli.environment import DATABASE_OPTIONS, fail, opened_database, run, settings_options
-from svc.database.queries import Database
+from svc.cli.environment import (
+    DATABASE_OPTIONS,
+    POOL_OPTIONS,
+    fail,
+    migrated_url,
+    opened_database,
+    run,
+    settings_options,
+)
+from svc.database.queries import Database, open_database
 from svc.database.statement_times import server_times
 from svc.database.statements import Statement, load_statements
 from svc.errors import CabinetError
@@ -55,13 +69,18 @@ def list_statements(  # noqa: PLR0917
 
 
 def _timings(settings: Settings, statements: Mapping[str, Statement], url: str | None) -> Timings:
-    """The best count there is; only one that was asked for must be there."""
-    if url is not None:
-        return timings_of_service(url)
-    if settings.database_url is not None:
+    """The best count there is."""
+    if url is None and settings.database_url is not None:
         timings = run(_timings_of_database(settings))
         if timings is not None:
             return timings
+    return _timings_of_service(settings, url)
+
+
+def _timings_of_service(settings: Settings, url: str | None) -> Timings:
+    """The count of the service at `url`; without one that of the settings, which need not be there."""
+    if url is not None:
+        return timings_of_service(url)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     try:
         return timings_of_service(f"http://{f'[{host}]' if ':' in host else host}:{settings.port}")
@@ -78,6 +97,59 @@ async def counted_by_server(database: Database) -> Timings | None:
     """The timings that the server keeps; None where it keeps none."""
     rows = await server_times(database)
     return None if rows is None else timings_of_server(database.statements.values(), rows)
+
+
+@click.command("report")
+@click.option(
+    "--output",
+    default="cabinet-sql.html",
+    show_default=True,
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="File to write; - for standard output.",
+)
+@click.option(
+    "--analyze",
+    is_flag=True,
+    help="Run the statements with the examples of their plan files, each undone, for plans with times. Without it "
+    "nothing is run.",
+)
+@click.option("--url", help="Count by the service that answers there. Default: the address of the settings.")
+@settings_options("host", "port", *DATABASE_OPTIONS, *POOL_OPTIONS)
+def report(settings: Settings, output: str, analyze: bool, url: str | None) -> None:
+    """Write one HTML page of everything: statements, plans, timings, who runs them, tables, indexes.
+
+    The page needs no network and no other file.
+    """
+    command = click.get_current_context().find_root().command
+    page = render(run(read_report(settings, command, analyze, url)))
+    with click.open_file(output, "w", encoding="utf-8") as file:
+        file.write(page)
+    if output != "-":
+        click.echo(f"{output}: {len(page.encode()) / 1024:,.0f} kB; open it in a browser.")
+
+
+async def read_report(settings: Settings, command: click.Command, analyze: bool, url: str | None) -> Report:
+    """What the page shows, read from the database; `command` is the whole command line."""
+    async with migrated_url(settings) as database_url:
+        database = await open_database(settings, database_url)
+        try:
+            timings = await counted_by_server(database) if url is None else None
+            if timings is None:
+                timings = await asyncio.to_thread(_timings_of_service, settings, url)
+            callers = find_callers(list(database.statements), all_endpoints(), command)
+            versions = await database.one("server/versions")
+            assert versions is not None
+            return Report(
+                entries=make_entries(database.statements, callers, timings.of),
+                tables=await read_schema(database),
+                plans=await read_plans(settings, database_url, database, is_run=analyze),
+                database=urlsplit(database_url).path.removeprefix("/"),
+                server=versions["server_version"],
+                counted_by=timings.source,
+                made_at=datetime.now(UTC),
+            )
+        finally:
+            await database.close()
 
 
 def _print_text(entries: Sequence[Entry], timings: Timings) -> None:

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.syntax import Syntax
 
-from svc.cli.catalogue import list_statements
+from svc.cli.catalogue import list_statements, report
 from svc.cli.environment import fail
 from svc.cli.explain import explain
 from svc.database.statements import Statement, load_statements
@@ -38,6 +38,7 @@ def show(name: str) -> None:
 
 
 sql.add_command(explain)
+sql.add_command(report)
 
 
 def _load() -> dict[str, Statement]:

@@ -73,7 +73,10 @@ class Explainer:
         """
         session = {**session_settings(settings), "plan_cache_mode": f"force_{kind}_plan"}
         try:
-            connection = await asyncpg.connect(url, timeout=settings.connect_timeout_s, server_settings=session)
+            # Without a cache: asyncpg drops a statement that nothing refers to when it prepares the next new one.
+            connection = await asyncpg.connect(
+                url, timeout=settings.connect_timeout_s, server_settings=session, statement_cache_size=0
+            )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
             raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
         return cls(connection, statements, kind)
@@ -101,7 +104,7 @@ class Explainer:
         await self._connection.close()
 
     async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> Plan:
-        transaction = self._connection.transaction()
+        transaction, prepared = self._connection.transaction(), None
         try:
             await transaction.start()
             try:
@@ -110,8 +113,8 @@ class Explainer:
                 prepared = await self._connection.prepare(statement.text, name=_PREPARED)
                 execute = self._statements[name].text + (f"({literals})" if values else "")
                 answer = await self._connection.fetchval(execute)
-                del prepared
             finally:
+                del prepared
                 await transaction.rollback()
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             # In the server's own words: whoever explains a statement reads SQL.

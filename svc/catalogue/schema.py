@@ -1,0 +1,100 @@
+"""The schema as it stands in a database: its tables with their columns, sizes, indexes and foreign keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from svc.database.queries import Database, Row
+
+_MAX_TABLES = 1_000
+_MAX_PARTS = 10_000
+_KEY_COLUMNS = re.compile(r"^FOREIGN KEY \((?P<columns>[^)]*)\)")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `type` as the server writes it, `is_key`: it is part of the primary key."""
+
+    name: str
+    type: str
+    is_required: bool
+    is_key: bool
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index; `scans` since the server's statistics were last reset."""
+
+    name: str
+    definition: str
+    bytes: int
+    scans: int
+    is_unique: bool
+    is_valid: bool
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """What some columns of a table refer to."""
+
+    name: str
+    columns: tuple[str, ...]
+    referenced_table: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; sizes in bytes, `estimated_rows` as of the last ANALYZE, scans since the last reset."""
+
+    name: str
+    estimated_rows: float
+    heap_bytes: int
+    toast_bytes: int
+    index_bytes: int
+    sequential_scans: int
+    index_scans: int
+    dead_rows: int
+    columns: tuple[Column, ...]
+    indexes: tuple[Index, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+
+    @property
+    def total_bytes(self) -> int:
+        """The table with all that belongs to it."""
+        return self.heap_bytes + self.toast_bytes + self.index_bytes
+
+
+async def read_schema(database: Database) -> list[Table]:
+    """The tables of the schema that the service uses, by name."""
+    tables = await database.many("catalogue/tables", max_rows=_MAX_TABLES)
+    columns = await database.many("catalogue/columns", max_rows=_MAX_PARTS)
+    indexes = await database.many("catalogue/indexes", max_rows=_MAX_PARTS)
+    keys = await database.many("catalogue/foreign_keys", max_rows=_MAX_TABLES)
+    return [
+        Table(
+            **table,
+            columns=tuple(Column(**_without_table(row)) for row in _of(table["name"], columns)),
+            indexes=tuple(Index(**_without_table(row)) for row in _of(table["name"], indexes)),
+            foreign_keys=tuple(
+                ForeignKey(row["name"], _key_columns(row["definition"]), row["referenced_table"], row["definition"])
+                for row in _of(table["name"], keys)
+            ),
+        )
+        for table in tables
+    ]
+
+
+def _of(table: str, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["table_name"] == table]
+
+
+def _without_table(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "table_name"}
+
+
+def _key_columns(definition: str) -> tuple[str, ...]:
+    match = _KEY_COLUMNS.match(definition)
+    return tuple(column.strip() for column in match["columns"].split(",")) if match else ()
