@@ -36,17 +36,17 @@ def test_every_statement_is_listed_without_a_database_and_a_service() -> None:
 
     assert [one["name"] for one in answer["statements"]] == sorted(all_statements())
     assert answer["counted_by"].startswith("nobody: ")
-    (search,) = [one for one in answer["statements"] if one["name"] == "documents/create"]
+    (search,) = [one for one in answer["statements"] if one["name"] == "ingest/drop"]
     assert search == {
-        "name": "documents/create",
-        "shape": "one",
+        "name": "ingest/drop",
+        "shape": "exec",
         "purpose": search["purpose"],
         "reads": [],
-        "writes": ["document_contents", "documents", "ingestion_jobs"],
-        "indexes": [],
-        "routes": ["POST /documents"],
+        "writes": ["ingestion_jobs"],
+        "indexes": ["ingestion_jobs_pkey"],
+        "routes": [],
         "commands": [],
-        "loops": [],
+        "loops": ["ingestion"],
         "calls": None,
         "total_ms": None,
         "mean_ms": None,
