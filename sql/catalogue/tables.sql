@@ -1,6 +1,6 @@
 -- catalogue/tables :many
--- The tables of the schema with their sizes and how they are read, for `cabinet sql report`; those in which the
--- migrations keep their books are left out.
+-- The tables of the schema with their sizes and how they are read, for `cabinet sql report`; those in which
+-- the migrations keep their books are left out.
 -- $1 max_rows int  1..1000
 -- returns: name text, estimated_rows float8, heap_bytes int8, toast_bytes int8, index_bytes int8,
 --   sequential_scans int8, index_scans int8, dead_rows int8
