@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from svc.auth import Authenticator
 from svc.database.migrate import check_model, migration_ids
 from svc.database.queries import Database, open_database
+from svc.database.roles import check_role
 from svc.embedding.provider import EmbeddingProvider, create_provider
 from svc.ingest.worker import Worker, running_worker
 from svc.settings import Settings
@@ -44,8 +45,12 @@ class Services:
 
 
 @asynccontextmanager
-async def running_services(settings: Settings, url: str, admin_key: str) -> AsyncIterator[Services]:
+async def running_services(
+    settings: Settings, url: str, admin_key: str, *, owner_url: str | None = None
+) -> AsyncIterator[Services]:
     """Open everything that the service needs on the migrated database at `url`, and close it after the block.
+
+    `owner_url` is the same database for the login that may make indexes, where that is another one.
 
     Raises:
         StartupError: something does not fit; the detail says what to do.
@@ -53,11 +58,14 @@ async def running_services(settings: Settings, url: str, admin_key: str) -> Asyn
     async with AsyncExitStack() as stack:
         database = await open_database(settings, url)
         stack.push_async_callback(database.close)
+        await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         provider = create_provider(settings)
         stack.push_async_callback(provider.close)
         worker = None
         if settings.worker_concurrency:
-            worker = await stack.enter_async_context(running_worker(settings, url, database, provider))
+            worker = await stack.enter_async_context(
+                running_worker(settings, url, database, provider, owner_url=owner_url)
+            )
         authenticator = Authenticator(database, settings, admin_key)
         yield Services(settings, database, provider, authenticator, migration_ids(), worker)

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from svc.errors import StartupError
 
 PREFIX = "CABINET_"
+SERVICE_ROLE = "cabinet_service"
 LOCAL_MODEL = "wordllama-l2-supercat-256"
 LOCAL_DIMENSIONS = 256
 OPENAI_MODEL = "text-embedding-3-small"
@@ -61,6 +62,17 @@ class Settings(BaseSettings):
         None,
         validation_alias=AliasChoices("database_url", "DATABASE_URL"),
         description="A PostgreSQL 16 to 18 with pgvector >= 0.8.5. Not given: an embedded server on the data folder.",
+    )
+    owner_database_url: SecretStr | None = Field(
+        None,
+        description="The same database as its owner, for migrations and indexes; DATABASE_URL when not given.",
+    )
+    service_role: str = Field(
+        SERVICE_ROLE,
+        min_length=1,
+        max_length=63,
+        description="Role to which `cabinet migrate apply` grants what the service needs of the tables, where there is "
+        "such a role; the embedded server makes it and is used as it.",
     )
     postgres_version: Literal["16", "18"] = Field("18", description="Major version of the embedded server.")
     postgres_memory_mb: int | None = Field(
@@ -190,7 +202,7 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "owner_database_url")
     @classmethod
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
@@ -199,6 +211,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Self:
+        if self.owner_database_url is not None and self.database_url is None:
+            raise ValueError(
+                f"{PREFIX}OWNER_DATABASE_URL is given, but DATABASE_URL, as whom the service connects, is not"
+            )
         if self.pool_min_size > self.pool_size:
             raise ValueError(
                 f"{PREFIX}POOL_MIN_SIZE ({self.pool_min_size}) is over {PREFIX}POOL_SIZE ({self.pool_size})"

@@ -21,7 +21,7 @@ import pytest
 import pytest_asyncio
 
 from svc.app import create_app
-from svc.database.embedded import EmbeddedServer, start_embedded
+from svc.database.embedded import EmbeddedServer, start_embedded, url_as
 from svc.database.guard import mark_held, unmark_held
 from svc.database.migrate import apply_migrations
 from svc.database.queries import Database, open_database
@@ -122,8 +122,8 @@ def settings() -> Settings:
 
 @pytest_asyncio.fixture
 async def database(settings: Settings, database_url: str) -> AsyncIterator[Database]:
-    """The query module on a fresh database."""
-    database = await open_database(settings, database_url)
+    """The query module on a fresh database, connected as the role of the service."""
+    database = await open_database(settings, url_as(database_url, settings.service_role))
     try:
         yield database
     finally:
@@ -171,8 +171,9 @@ class Service:
 
 @asynccontextmanager
 async def running_service(settings: Settings, database_url: str) -> AsyncIterator[Service]:
-    """A service on this database, for the block."""
-    async with running_services(settings, database_url, ADMIN_KEY) as services:
+    """A service on this database, connected as its role, for the block."""
+    as_service = url_as(database_url, settings.service_role)
+    async with running_services(settings, as_service, ADMIN_KEY, owner_url=database_url) as services:
         transport = httpx.ASGITransport(app=create_app(services))
         async with httpx.AsyncClient(transport=transport, base_url="http://cabinet") as client:
             yield Service(client, services, database_url)

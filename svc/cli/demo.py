@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from svc.auth import load_admin_key
-from svc.cli.environment import configure_log, migrated_url, run, settings_options
+from svc.cli.environment import configure_log, migrated_urls, run, settings_options
 from svc.cli.serve import listen, serve_until_signal
 from svc.demo.screen import Screen
 from svc.demo.tour import Tour
@@ -96,7 +96,10 @@ async def _demo(settings: Settings, screen: Screen) -> str | None:
     )
     listener = listen(settings.host, settings.port)
     admin_key = load_admin_key(settings)
-    async with migrated_url(settings) as url, running_services(settings, url, admin_key) as services:
+    async with (
+        migrated_urls(settings) as urls,
+        running_services(settings, urls.service, admin_key, owner_url=urls.owner) as services,
+    ):
         address = f"http://{_HOST}:{listener.getsockname()[1]}"
         screen.line(
             f"The service answers on {address} after {time.perf_counter() - started:.1f} s; embeddings by "

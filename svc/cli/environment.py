@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -24,7 +25,15 @@ _stop_requested = threading.Event()
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DATABASE_OPTIONS = ("data_dir", "database_url", "postgres_version", "postgres_memory_mb", "log_level")
+DATABASE_OPTIONS = (
+    "data_dir",
+    "database_url",
+    "owner_database_url",
+    "service_role",
+    "postgres_version",
+    "postgres_memory_mb",
+    "log_level",
+)
 EMBEDDING_OPTIONS = (
     "openai_api_key",
     "openai_base_url",
@@ -134,33 +143,59 @@ def _on_stop(*_: Any) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """One database for its two roles: the service, which reads and writes rows, and the owner of the tables."""
+
+    service: str
+    owner: str
+
+
 @asynccontextmanager
-async def database_url(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database: the one given, else that of the embedded server, which runs for the block."""
+async def database_urls(settings: Settings) -> AsyncIterator[DatabaseUrls]:
+    """The URLs of the database: those given, else those of the embedded server, which runs for the block."""
     if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+        url = settings.database_url.get_secret_value()
+        owner = settings.owner_database_url
+        yield DatabaseUrls(url, url if owner is None else owner.get_secret_value())
         return
-    server = await start_embedded(settings.data_dir, settings.postgres_version, settings.embedded_memory_mb)
+    server = await start_embedded(
+        settings.data_dir, settings.postgres_version, settings.embedded_memory_mb, settings.service_role
+    )
     try:
-        yield server.url
+        yield DatabaseUrls(server.service_url, server.url)
     finally:
         server.stop()
 
 
 @asynccontextmanager
-async def migrated_url(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database at this release's schema. The embedded one is migrated on the way.
+async def database_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database for its owner, who may change its tables."""
+    async with database_urls(settings) as urls:
+        yield urls.owner
+
+
+@asynccontextmanager
+async def migrated_urls(settings: Settings) -> AsyncIterator[DatabaseUrls]:
+    """The URLs of the database at this release's schema. The embedded one is migrated on the way.
 
     Raises:
         StartupError: the database given lacks migrations; applying them is its owner's decision.
     """
-    async with database_url(settings) as url:
+    async with database_urls(settings) as urls:
         if settings.database_url is None:
-            await apply_migrations(settings, url)
-        missing = [state.id for state in await migration_states(url) if state.applied_at is None]
+            await apply_migrations(settings, urls.owner)
+        missing = [state.id for state in await migration_states(urls.service) if state.applied_at is None]
         if missing:
             raise StartupError(f"The database lacks the migrations {', '.join(missing)}; run: cabinet migrate apply")
-        yield url
+        yield urls
+
+
+@asynccontextmanager
+async def migrated_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database for the service, at this release's schema; raises as `migrated_urls` does."""
+    async with migrated_urls(settings) as urls:
+        yield urls.service
 
 
 @asynccontextmanager

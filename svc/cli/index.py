@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_url, run, settings_options
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
 from svc.database.own_indexes import IndexBuilder, Step, planned_steps
 from svc.database.queries import Database, open_database
 from svc.settings import Settings
@@ -37,8 +37,8 @@ def apply(settings: Settings) -> None:
 
 
 async def _plan(settings: Settings) -> None:
-    async with migrated_url(settings) as url:
-        database = await open_database(settings, url)
+    async with migrated_urls(settings) as urls:
+        database = await open_database(settings, urls.service)
         try:
             _print(
                 await planned_steps(database, settings.index_min_rows, settings.index_max_count),
@@ -70,10 +70,11 @@ def _print(steps: list[Step], database: Database, memory_mb: int) -> None:
 
 
 async def _apply(settings: Settings) -> None:
-    async with migrated_url(settings) as url:
-        database = await open_database(settings, url)
+    async with migrated_urls(settings) as urls:
+        # As the owner, who sees how far a build is.
+        database = await open_database(settings, urls.owner)
         try:
-            builder = await IndexBuilder.open(url, database.statements, settings.index_memory_mb)
+            builder = await IndexBuilder.open(urls.owner, database.statements, settings.index_memory_mb)
             try:
                 steps = await planned_steps(database, settings.index_min_rows, settings.index_max_count)
                 for step in steps:

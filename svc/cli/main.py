@@ -11,6 +11,7 @@ from svc.cli.doctor import doctor
 from svc.cli.index import index
 from svc.cli.keys import key
 from svc.cli.migrate import migrate
+from svc.cli.roles import roles
 from svc.cli.serve import serve
 from svc.cli.sql import sql
 from svc.cli.users import user
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, migrate, index, user, key, sql, doctor, bench, demo):
+for command in (serve, worker, migrate, roles, index, user, key, sql, doctor, bench, demo):
     main.add_command(command)

@@ -19,7 +19,7 @@ from svc.cli.environment import (
     EMBEDDING_OPTIONS,
     POOL_OPTIONS,
     WORKER_OPTIONS,
-    migrated_url,
+    migrated_urls,
     run,
     settings_options,
     stop_was_requested,
@@ -51,7 +51,10 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     admin_key = load_admin_key(settings)
-    async with migrated_url(settings) as url, running_services(settings, url, admin_key) as services:
+    async with (
+        migrated_urls(settings) as urls,
+        running_services(settings, urls.service, admin_key, owner_url=urls.owner) as services,
+    ):
         click.echo(_greeting(settings, listener, admin_key))
         await serve_until_signal(services, listener)
     click.echo("Cabinet has stopped.")

@@ -13,12 +13,13 @@ from svc.cli.environment import (
     EMBEDDING_OPTIONS,
     POOL_OPTIONS,
     WORKER_OPTIONS,
-    migrated_url,
+    migrated_urls,
     run,
     settings_options,
 )
 from svc.database.migrate import check_model
 from svc.database.queries import open_database
+from svc.database.roles import check_role
 from svc.embedding.provider import create_provider
 from svc.errors import StartupError
 from svc.ingest.worker import running_worker
@@ -39,13 +40,16 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(migrated_url(settings))
-        database = await open_database(settings, url)
+        urls = await stack.enter_async_context(migrated_urls(settings))
+        database = await open_database(settings, urls.service)
         stack.push_async_callback(database.close)
+        await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         provider = create_provider(settings)
         stack.push_async_callback(provider.close)
-        await stack.enter_async_context(running_worker(settings, url, database, provider))
+        await stack.enter_async_context(
+            running_worker(settings, urls.service, database, provider, owner_url=urls.owner)
+        )
         click.echo(f"Cabinet's worker waits for documents, {settings.worker_concurrency} at once. Ctrl-C stops it.")
         await stopped.wait()
     click.echo("Cabinet's worker has stopped.")

@@ -11,18 +11,22 @@ import subprocess
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import platformdirs
 import psutil
 
 from svc.database.leftovers import is_running, remove_leftovers
+from svc.database.roles import make_service_role
 from svc.database.socket_folder import check_name, keep_sockets_plain
-from svc.database.statements import load_statements
+from svc.database.statements import Statement, load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
+from svc.settings import SERVICE_ROLE
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +65,16 @@ _START_FAILURES = (
 
 
 class EmbeddedServer:
-    """A running embedded server. `url` is the address of its database, over a socket in a 0700 folder."""
+    """A running embedded server, over a socket in a 0700 folder.
 
-    def __init__(self, server: Any, url: str) -> None:
+    `url` is the address of its database as the owner, who is the server's superuser; `service_url` as the role of the
+    service, which may read and write rows.
+    """
+
+    def __init__(self, server: Any, url: str, service_role: str) -> None:
         self._server = server
         self.url = url
+        self.service_url = url_as(url, service_role)
 
     @property
     def pid(self) -> int:
@@ -79,9 +88,12 @@ class EmbeddedServer:
 
 
 async def start_embedded(
-    data_dir: Path, version: Literal["16", "18"], memory_mb: int = MODEST_MEMORY_MB
+    data_dir: Path,
+    version: Literal["16", "18"],
+    memory_mb: int = MODEST_MEMORY_MB,
+    service_role: str = SERVICE_ROLE,
 ) -> EmbeddedServer:
-    """Start the server on `data_dir/postgres`, or join the one already running there, and make the database.
+    """Start the server on `data_dir/postgres`, or join the one already running there; make database and service's role.
 
     `memory_mb` are the megabytes of pages that it keeps in memory (shared_buffers), taken as they are needed.
 
@@ -100,9 +112,9 @@ async def start_embedded(
             remove_leftovers(folder)
         _forget_dead_processes(server)
         _start(server)
-        started = EmbeddedServer(server, server.get_uri(database=DATABASE))
+        started = EmbeddedServer(server, server.get_uri(database=DATABASE), service_role)
         try:
-            await _ensure_database(server.get_uri(), version)
+            await _ensure_database(server.get_uri(), version, service_role)
         except BaseException:
             # Also when it is cancelled: nobody else knows of the server yet.
             started.stop()
@@ -200,14 +212,28 @@ def _forget_dead_processes(server: Any) -> None:
         server.global_process_id_list.put([pid for pid in pids if psutil.pid_exists(pid)])
 
 
-async def _ensure_database(url: str, version: Literal["16", "18"]) -> None:
+async def _ensure_database(url: str, version: Literal["16", "18"], service_role: str) -> None:
+    statements = load_statements(resource_folder("sql"))
     connection = await asyncpg.connect(url)
     try:
-        statements = load_statements(resource_folder("sql"))
-        if not await connection.fetchval(statements["server/database_exists"].text, DATABASE):
-            # lower() must know more than ASCII, whatever the locale of the shell that ran initdb.
-            await connection.execute(statements[f"server/create_database_{version}"].text)
-    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        logger.debug("another process made the database first")
+        await _make_database(connection, statements, version)
+        await make_service_role(connection, statements, service_role)
     finally:
         await connection.close()
+
+
+async def _make_database(connection: Any, statements: Mapping[str, Statement], version: Literal["16", "18"]) -> None:
+    if await connection.fetchval(statements["server/database_exists"].text, DATABASE):
+        return
+    try:
+        # lower() must know more than ASCII, whatever the locale of the shell that ran initdb.
+        await connection.execute(statements[f"server/create_database_{version}"].text)
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+        logger.debug("another process made the database first")
+
+
+def url_as(url: str, role: str) -> str:
+    """The URL of the same database for another role, which needs no password: the socket's folder is the lock."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(role, safe='')}@{host}"))

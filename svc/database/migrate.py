@@ -23,6 +23,7 @@ import psycopg
 import yoyo
 
 from svc.database.checksums import check_unchanged, note_checksums
+from svc.database.roles import grant_rights
 from svc.database.statements import Statement, load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
@@ -38,6 +39,7 @@ _VECTOR_DDL = {
 }
 # Seconds between two looks whether another process has done migrating.
 _LOCK_LOOK_S = 0.2
+_OWNER_WANTED = "Give the login of the tables' owner in CABINET_OWNER_DATABASE_URL."
 # A migration waits no longer for a lock: all who come after it would wait behind it.
 _LOCK_TIMEOUT = "10s"
 
@@ -53,6 +55,8 @@ class MigrationState:
 async def apply_migrations(settings: Settings, url: str) -> list[str]:
     """Apply what is missing, make the tables of the vectors, record the model; the ids applied, oldest first.
 
+    `url` is the owner's; the role of the service, where there is one, is granted what it needs of the tables.
+
     Raises:
         StartupError: the database cannot be used, holds another model's vectors, or has a migration that was edited.
     """
@@ -61,6 +65,7 @@ async def apply_migrations(settings: Settings, url: str) -> list[str]:
         applied = await asyncio.to_thread(_with_backend, url, _apply)
         await note_checksums(connection, statements, applied)
         await _make_vector_tables(connection, statements, settings)
+        await grant_rights(connection, statements, settings.service_role)
     return applied
 
 
@@ -78,6 +83,11 @@ async def migration_states(url: str) -> list[MigrationState]:
         rows = await connection.fetch(statements["server/applied_migrations"].text)
     except asyncpg.UndefinedTableError:
         rows = []
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartupError(
+            f"The role of DATABASE_URL may not read the migrations: {error}. Run cabinet migrate apply as the owner, "
+            "with CABINET_SERVICE_ROLE naming this role; `cabinet roles` prints the SQL that makes both."
+        ) from error
     finally:
         await connection.close()
     applied = {row["migration_id"]: row["applied_at_utc"] for row in rows}
@@ -132,6 +142,8 @@ async def _locked(url: str) -> AsyncIterator[tuple[Any, dict[str, Statement]]]:
         while not await connection.fetchval(statements["server/lock_migrations"].text):  # noqa: ASYNC110
             await asyncio.sleep(_LOCK_LOOK_S)
         yield connection, statements
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartupError(f"This login may not migrate: {error}. {_OWNER_WANTED}") from error
     finally:
         await connection.close()
 
@@ -148,8 +160,10 @@ def _with_backend(url: str, work: Callable[[Any, Any], list[str]]) -> list[str]:
     except psycopg.errors.UndefinedTable as error:
         # yoyo says nothing when it may not make its own tables, and then misses them.
         raise StartupError(
-            "The login of DATABASE_URL may not create tables in its schema; migrate with that of the owner"
+            f"This login may not create tables in its schema. {_OWNER_WANTED}"
         ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StartupError(f"This login may not migrate: {error}. {_OWNER_WANTED}") from error
     except psycopg.Error as error:
         raise StartupError(f"The database cannot be migrated: {error}") from error
     finally:

@@ -166,16 +166,13 @@ class IndexBuilder:
 
         Raises:
             ConflictError: another session is changing indexes, perhaps for a client that was killed.
-            StartupError: the database cannot be used.
+            StartupError: the database cannot be used, or not by this login for making indexes.
         """
         # A build takes as long as it takes, and is several times as fast while the graph fits into memory.
         settings = {
             "application_name": "cabinet index", "statement_timeout": "0", "maintenance_work_mem": f"{memory_mb}MB"
         }  # fmt: skip
-        try:
-            connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-            raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
+        connection = await _connect_owner(url, statements, settings)
         if not await connection.fetchval(statements["indexes/lock"].text):
             await connection.close()
             raise ConflictError(
@@ -200,6 +197,29 @@ class IndexBuilder:
     async def _note(self, step: Step) -> None:
         if step.user_id is not None:
             await self._connection.execute(self._statements["indexes/mark"].text, step.user_id, step.has_index)
+
+
+async def check_owner(url: str, statements: Mapping[str, Statement]) -> None:
+    """Look whether indexes can be made at `url`.
+
+    Raises:
+        StartupError: the database cannot be used, or not by this login for making indexes.
+    """
+    await (await _connect_owner(url, statements, {"application_name": "cabinet index"})).close()
+
+
+async def _connect_owner(url: str, statements: Mapping[str, Statement], settings: dict[str, str]) -> Any:
+    try:
+        connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+        raise StartupError(f"The database cannot be used for making indexes: {error}") from error
+    if not await connection.fetchval(statements["server/owns_vectors"].text):
+        await connection.close()
+        raise StartupError(
+            "Only the owner of the tables makes indexes, and this login is not; give the owner's in "
+            "CABINET_OWNER_DATABASE_URL"
+        )
+    return connection
 
 
 async def keep_indexes(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from svc import metrics
 from svc.database.notices import Notices
-from svc.database.own_indexes import keep_indexes
+from svc.database.own_indexes import check_owner, keep_indexes
 from svc.database.queries import Database
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import (
@@ -221,9 +221,21 @@ async def _keep_indexes(settings: Settings, database: Database, url: str) -> Non
 
 @asynccontextmanager
 async def running_worker(
-    settings: Settings, url: str, database: Database, provider: EmbeddingProvider
+    settings: Settings,
+    url: str,
+    database: Database,
+    provider: EmbeddingProvider,
+    *,
+    owner_url: str | None = None,
 ) -> AsyncIterator[Worker]:
-    """A worker on the database at `url`, stopped after the block."""
+    """A worker on the database at `url`, stopped after the block; as the owner, at `owner_url`, it makes indexes.
+
+    Raises:
+        StartupError: it is to make indexes, and may not.
+    """
+    if settings.index_check_s:
+        # Now, not in the log an hour later.
+        await check_owner(owner_url or url, database.statements)
     queue = Queue(database, f"{socket.gethostname()}:{os.getpid()}", settings.worker_lease_s)
     sandbox = ParserSandbox(settings)
     notices = Notices(url, NOTICE_CHANNEL)
@@ -235,7 +247,7 @@ async def running_worker(
     worker = Worker(settings, queue, provider, sandbox, notices, messages=messages)
     worker.start()
     keepers = [
-        asyncio.create_task(_keep_indexes(settings, database, url), name="indexes"),
+        asyncio.create_task(_keep_indexes(settings, database, owner_url or url), name="indexes"),
         asyncio.create_task(keep_sweeping(database), name="sweep"),
     ]
     try:

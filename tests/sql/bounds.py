@@ -15,9 +15,12 @@ Found = Iterator[tuple[int, str]]
 
 _KINDS = {
     "copy": (ast.CopyStmt,),
-    "ddl": (ast.CreateStmt, ast.IndexStmt, ast.DropStmt, ast.CreatedbStmt, ast.VacuumStmt),
+    "ddl": (
+        ast.CreateStmt, ast.IndexStmt, ast.DropStmt, ast.CreatedbStmt, ast.VacuumStmt,
+        ast.CreateRoleStmt, ast.GrantStmt, ast.CreateExtensionStmt,
+    ),
     "explain": (ast.ExplainStmt,),
-}
+}  # fmt: skip
 _QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 _MOST_ROWS = 10_000
 _MOST_TIMES = 10

@@ -13,6 +13,7 @@ from svc.database.statements import Statement, read_statement
 from svc.errors import StartupError
 from tests.sql.bounds import function_faults, kind_faults, limit_faults, parameter_faults, star_faults
 from tests.sql.migrations import check_migrations
+from tests.sql.privileges import grant_faults
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tenancy import Proof
 from tests.sql.tree import OWN_INDEX, Fault, SqlSyntaxError, line_of, parse, walk
@@ -58,6 +59,7 @@ WITHOUT_LIMIT = {
     "server/applied_migrations",
     "server/noted_migrations",
     "server/table_columns",
+    "server/table_rights",
 }
 # Locks of a session: each of these runs on a connection that its caller opens for itself and closes.
 FUNCTION_EXCEPTIONS = {
@@ -159,7 +161,7 @@ def check_all(root: Path = ROOT) -> list[Fault]:
     """Every fault of the SQL below `root`."""
     migrations = check_migrations(root, KEY_EXCEPTIONS)
     # Without a readable schema nothing can be said of the statements.
-    return sorted(migrations or check_sql(root))
+    return sorted(migrations or check_sql(root) + grant_faults(root))
 
 
 def main() -> None:

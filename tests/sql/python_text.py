@@ -23,7 +23,7 @@ _PATTERNS = [
         r"\bmerge\s+into\b",
         r"\bwith\s+(recursive\s+)?\w+\s*(\([^)]*\)\s*)?as\s+((not\s+)?materialized\s*)?\(",
         r"\b(create|alter|drop)\s+(or\s+replace\s+)?(unlogged\s+|temp(orary)?\s+|unique\s+|materialized\s+)*"
-        r"(table|index|view|function|procedure|database|schema|extension|sequence|trigger|type|role|user|policy)\s+\w",
+        r"(table|index|view|function|procedure|database|schema|extension|sequence|trigger|type|role|user|policy)\s+[\w:]",
         r"\btruncate\s+(table\s+)?\w+\s*;?\s*$",
         r"\bcopy\s+.+\b(from|to)\s+(stdin|stdout|program|')",
         r"^\s*set\s+(local|session)\b",

@@ -1,0 +1,3 @@
+-- roles/extension :ddl
+-- pgvector, which only a superuser may install.
+create extension if not exists vector;

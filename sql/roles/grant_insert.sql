@@ -1,0 +1,18 @@
+-- roles/grant_insert :ddl
+-- Where the service adds rows.
+grant insert on
+    api_keys,
+    chunk_vectors,
+    chunks,
+    conversation_documents,
+    conversations,
+    document_contents,
+    documents,
+    idempotency_keys,
+    ingestion_jobs,
+    message_jobs,
+    message_vectors,
+    messages,
+    users,
+    vector_counts
+to :service_role;

@@ -1,0 +1,21 @@
+-- roles/grant_select :ddl
+-- What the service reads: every table that a statement of it names.
+grant select on
+    _yoyo_log,
+    _yoyo_migration,
+    api_keys,
+    chunk_vectors,
+    chunks,
+    conversation_documents,
+    conversations,
+    document_contents,
+    documents,
+    embedding_model,
+    idempotency_keys,
+    ingestion_jobs,
+    message_jobs,
+    message_vectors,
+    messages,
+    users,
+    vector_counts
+to :service_role;

@@ -1,0 +1,12 @@
+-- roles/grant_update :ddl
+-- Where the service changes rows, or locks them for itself.
+grant update on
+    api_keys,
+    conversations,
+    documents,
+    idempotency_keys,
+    ingestion_jobs,
+    message_jobs,
+    users,
+    vector_counts
+to :service_role;

@@ -1,0 +1,39 @@
+"""`cabinet roles`: the SQL by which a DBA makes the two roles."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+import click
+
+from svc.cli.environment import DATABASE_OPTIONS, settings_options
+from svc.database.embedded import DATABASE
+from svc.database.roles import GRANTS, SETUP, fill_names
+from svc.database.statements import load_statements
+from svc.resources import resource_folder
+from svc.settings import Settings
+
+
+@click.command()
+@click.option("--owner", default="cabinet_owner", show_default=True, help="Role that migrates and builds indexes.")
+@click.option("--schema", default="public", show_default=True, help="Schema of the tables.")
+@click.option("--grants", is_flag=True, help="Print the grants on tables, which `cabinet migrate apply` runs itself.")
+@settings_options(*DATABASE_OPTIONS)
+def roles(settings: Settings, owner: str, schema: str, grants: bool) -> None:
+    """Print the SQL that makes the role of the service and that of the owner, for a superuser to read and run.
+
+    It changes nothing by itself. The database is that of DATABASE_URL; the SQL is run connected to it.
+    """
+    statements = load_statements(resource_folder("sql"))
+    names = {
+        "owner_role": owner, "service_role": settings.service_role, "schema_name": schema,
+        "database_name": _database_name(settings),
+    }  # fmt: skip
+    for name in GRANTS.values() if grants else SETUP:
+        click.echo(fill_names(statements[name].text, **names))
+
+
+def _database_name(settings: Settings) -> str:
+    if settings.database_url is None:
+        return DATABASE
+    return unquote(urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")) or DATABASE

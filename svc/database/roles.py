@@ -1,0 +1,127 @@
+"""The two roles: the owner of the schema, who migrates and builds indexes, and the one as whom the service connects.
+
+The service's role owns nothing and is no superuser. What it may do stands in `sql/roles/`: rights on tables exactly as
+the statements need them, granted by the owner at the end of every migration.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from svc.database.queries import Database
+from svc.database.statements import Statement
+from svc.errors import StartupError
+
+logger = logging.getLogger(__name__)
+
+# What a superuser runs once on a database, in this order.
+SETUP = (
+    "roles/create_owner",
+    "roles/create_service",
+    "roles/extension",
+    "roles/revoke_database",
+    "roles/grant_database",
+    "roles/revoke_schema",
+    "roles/grant_schema_owner",
+    "roles/grant_schema_service",
+)
+# What the owner runs whenever the tables have changed, by privilege.
+GRANTS = {
+    "select": "roles/grant_select",
+    "insert": "roles/grant_insert",
+    "update": "roles/grant_update",
+    "delete": "roles/grant_delete",
+}
+
+_TABLES = re.compile(r"^grant \w+ on\s+(?P<tables>[a-z_,\s]+?)\s+to :service_role;$")
+_ADVICE = "`cabinet roles` prints the SQL for a role that may read and write rows, and nothing else"
+
+
+def fill_names(text: str, **names: str) -> str:
+    """SQL with a quoted name for each placeholder, such as `:service_role` for `service_role`."""
+    for placeholder, name in names.items():
+        quoted = name.replace('"', '""')
+        text = text.replace(f":{placeholder}", f'"{quoted}"')
+    return text
+
+
+async def make_service_role(connection: Any, statements: Mapping[str, Statement], role: str) -> None:
+    """Make the role of the service on the embedded server, where it is not there yet."""
+    if not await connection.fetchval(statements["server/role_exists"].text, role):
+        try:
+            await connection.execute(fill_names(statements["roles/create_service"].text, service_role=role))
+        except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+            logger.debug("another process made the role first")
+
+
+async def grant_rights(connection: Any, statements: Mapping[str, Statement], role: str) -> bool:
+    """As the owner, grant the role what the statements need of the tables; whether there is such a role.
+
+    Nothing is granted to a role that has it all already, nor while a table is still missing.
+    """
+    if not await connection.fetchval(statements["server/role_exists"].text, role):
+        return False
+    for privilege, name in GRANTS.items():
+        rights = await connection.fetch(
+            statements["server/table_rights"].text, role, privilege, _granted_tables(statements[name])
+        )
+        missing = [row["table_name"] for row in rights if not row["is_there"]]
+        if missing:
+            logger.warning("%s is granted no %s: there is no table %s", role, privilege, ", ".join(missing))
+        elif not all(row["is_granted"] for row in rights):
+            await connection.execute(fill_names(statements[name].text, service_role=role))
+    return True
+
+
+async def check_role(database: Database) -> None:
+    """Say in the log as whom the service is connected; a warning where that is more than it needs.
+
+    Raises:
+        StartupError: the role lacks a right that a statement needs.
+    """
+    role = await database.one("server/role")
+    assert role is not None
+    lacking = await _lacking_rights(database, role["name"])
+    if lacking:
+        raise StartupError(
+            f"The role {role['name']} may not {'; nor '.join(lacking)}. Run cabinet migrate apply as the owner, with "
+            f"CABINET_SERVICE_ROLE={role['name']}; or {_ADVICE}."
+        )
+    powers = _powers(role)
+    if powers:
+        logger.warning("connected as %s, %s, more than the service needs: %s", role["name"], powers, _ADVICE)
+    else:
+        logger.info(
+            "connected as %s: no superuser, owns no table, has the rights that the statements need", role["name"]
+        )
+
+
+async def _lacking_rights(database: Database, role: str) -> list[str]:
+    lacking = []
+    for privilege, name in GRANTS.items():
+        tables = _granted_tables(database.statements[name])
+        rows = await database.many("server/table_rights", role_name=role, privilege=privilege, tables=tables)
+        if names := [row["table_name"] for row in rows if not row["is_granted"]]:
+            lacking.append(f"{privilege} on {', '.join(names)}")
+    return lacking
+
+
+def _powers(role: Mapping[str, Any]) -> str:
+    if role["is_superuser"]:
+        return "a superuser"
+    powers = [f"who owns {role['owned']} table(s)"] if role["owned"] else []
+    powers += ["who may make roles"] if role["makes_roles"] else []
+    powers += ["who may make databases"] if role["makes_databases"] else []
+    return " and ".join(powers)
+
+
+def _granted_tables(statement: Statement) -> list[str]:
+    match = _TABLES.match(statement.body)
+    if match is None:
+        raise StartupError(f"{statement.path}:1: the body reads: grant privilege on table, … to :service_role;")
+    return [table.strip() for table in match["tables"].split(",")]

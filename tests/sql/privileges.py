@@ -1,0 +1,97 @@
+"""The rights on tables that the statements need: `sql/roles/grant_*.sql` give the service these and no others.
+
+`python -m tests.sql.privileges` writes those files anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pglast.enums import OnConflictAction
+
+from svc.database.statements import Statement, load_statements
+from svc.errors import StartupError
+from tests.sql.tables import Tables, read_tables, schema_files
+from tests.sql.tree import Fault, SqlSyntaxError, ast, parse, walk
+
+PRIVILEGES = ("select", "insert", "update", "delete")
+# The statements by which migrations write what the service only reads; they run as the owner.
+RUN_BY_OWNER = {"server/note_migration", "server/record_model"}
+_HEADERS = {
+    "select": "What the service reads: every table that a statement of it names.",
+    "insert": "Where the service adds rows.",
+    "update": "Where the service changes rows, or locks them for itself.",
+    "delete": "Where the service takes rows away. A foreign key takes those that hang on them, as the tables' owner.",
+}
+
+
+def needed(statements: Iterable[Statement], tables: Tables) -> dict[str, set[str]]:
+    """The tables on which each privilege is needed by what the service runs."""
+    rights: dict[str, set[str]] = {privilege: set() for privilege in PRIVILEGES}
+    for statement in statements:
+        if statement.shape == "ddl" or statement.name in RUN_BY_OWNER:
+            continue
+        for node in walk(parse(statement.text)):
+            for privilege, table in _rights(node):
+                if table in tables.columns or table.startswith("_yoyo_"):
+                    rights[privilege].add(table)
+    return rights
+
+
+def _rights(node: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(node, ast.RangeVar):
+        return [("select", str(node.relname))]
+    if isinstance(node, ast.InsertStmt):
+        table, clause = str(node.relation.relname), node.onConflictClause
+        updates = clause is not None and clause.action == OnConflictAction.ONCONFLICT_UPDATE
+        return [("insert", table), *([("update", table)] if updates else [])]
+    if isinstance(node, ast.UpdateStmt):
+        return [("update", str(node.relation.relname))]
+    if isinstance(node, ast.DeleteStmt):
+        return [("delete", str(node.relation.relname))]
+    if isinstance(node, ast.CopyStmt):
+        return [("insert", str(node.relation.relname))]
+    if isinstance(node, ast.SelectStmt) and node.lockingClause:
+        return [("update", str(part.relname)) for part in walk(node.fromClause) if isinstance(part, ast.RangeVar)]
+    return []
+
+
+def grant_faults(root: Path) -> list[Fault]:
+    """The files of grants below `root` that say something else than the statements need."""
+    return [
+        Fault(path, 1, "it grants not what the statements need; run: python -m tests.sql.privileges")
+        for path, text in _grants(root).items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def _grants(root: Path) -> dict[Path, str]:
+    try:
+        rights = needed(load_statements(root / "sql").values(), read_tables(schema_files(root)))
+    except (StartupError, SqlSyntaxError):
+        # Other rules name these faults.
+        return {}
+    return {
+        root / "sql" / "roles" / f"grant_{privilege}.sql": _text(privilege, sorted(tables))
+        for privilege, tables in rights.items()
+    }
+
+
+def _text(privilege: str, tables: list[str]) -> str:
+    lines = ",\n".join(f"    {table}" for table in tables)
+    return (
+        f"-- roles/grant_{privilege} :ddl\n-- {_HEADERS[privilege]}\ngrant {privilege} on\n{lines}\nto :service_role;\n"
+    )
+
+
+def main() -> None:
+    """Write the files of grants."""
+    root = Path(__file__).resolve().parents[2]
+    for path, text in _grants(root).items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
