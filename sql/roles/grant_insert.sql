@@ -13,6 +13,7 @@ grant insert on
     message_jobs,
     message_vectors,
     messages,
+    usage_days,
     users,
     vector_counts
 to :service_role;

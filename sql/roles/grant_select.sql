@@ -16,6 +16,8 @@ grant select on
     message_jobs,
     message_vectors,
     messages,
+    plans,
+    usage_days,
     users,
     vector_counts
 to :service_role;

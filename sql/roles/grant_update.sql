@@ -7,6 +7,8 @@ grant update on
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
+    plans,
+    usage_days,
     users,
     vector_counts
 to :service_role;

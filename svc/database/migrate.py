@@ -159,9 +159,7 @@ def _with_backend(url: str, work: Callable[[Any, Any], list[str]]) -> list[str]:
             return work(backend, yoyo.read_migrations(str(resource_folder("migrations"))))
     except psycopg.errors.UndefinedTable as error:
         # yoyo says nothing when it may not make its own tables, and then misses them.
-        raise StartupError(
-            f"This login may not create tables in its schema. {_OWNER_WANTED}"
-        ) from error
+        raise StartupError(f"This login may not create tables in its schema. {_OWNER_WANTED}") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise StartupError(f"This login may not migrate: {error}. {_OWNER_WANTED}") from error
     except psycopg.Error as error:
