@@ -256,7 +256,7 @@ async def _service(
             httpx.AsyncClient(base_url=service.url, timeout=_UPLOAD_TIMEOUT_S) as http,
         ):
             admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
-            made = await http.post("/users", json={"email": "bench@example.com"}, headers=admin)
+            made = await http.post("/users", json={"email": "bench@example.com", "plan": "enterprise"}, headers=admin)
             made.raise_for_status()
             yield _Client(http, made.json()["api_key"], url, settings)
 

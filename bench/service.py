@@ -33,13 +33,14 @@ class RunningService:
 async def cabinet_service(database_url: str, dimensions: int, **settings: str) -> AsyncIterator[RunningService]:
     """`cabinet serve` on a migrated database with vectors of a made-up model, which is never called.
 
-    It has no worker, and takes `ADMIN_KEY`. `settings` are further ones by their names in Python, such as
-    `pool_size="20"`.
+    It has no worker, no limits for its users, and takes `ADMIN_KEY`. `settings` are further ones by their names in
+    Python, such as `pool_size="20"`.
     """
     variables = {
         "DATABASE_URL": database_url, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "CABINET_PORT": "0",
         "CABINET_EMBEDDING_MODEL": "made-up", "CABINET_EMBEDDING_DIMENSIONS": str(dimensions),
         "CABINET_WORKER_CONCURRENCY": "0", "CABINET_ADMIN_KEY": ADMIN_KEY,
+        "CABINET_DEFAULT_PLAN": "enterprise",
         **{f"CABINET_{name.upper()}": value for name, value in settings.items()},
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("cabinet")), "serve"]

@@ -23,18 +23,21 @@ from svc.routes import (
     keys,
     message_search,
     messages,
+    plans,
+    preferences,
     quotas,
     search,
     service,
     transfers,
+    usage,
     users,
 )
 from svc.routing import Endpoint, starlette_routes
 from svc.services import Services
 
 _MODULES = (
-    users, exports, keys, quotas, documents, bulk, transfers, search, conversations, messages, message_search, service,
-    documentation,
+    users, preferences, exports, keys, plans, quotas, usage, documents, bulk, transfers, search, conversations,
+    messages, message_search, service, documentation,
 )  # fmt: skip
 
 

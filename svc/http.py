@@ -23,11 +23,18 @@ from svc.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from svc.values import check_text
 
 if TYPE_CHECKING:
     from svc.services import Services
 
 T = TypeVar("T")
+
+MERGE_PATCH = "application/merge-patch+json"
+"""The media type of a JSON merge patch (RFC 7396)."""
+
+ANSWER_HEADERS = "cabinet.answer_headers"
+"""Where in the ASGI scope the headers stand that go with every answer to this request, an error too."""
 
 # msgspec writes the place as: "Expected `int`, got `str` - at `$.limit`"
 _PLACE = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`$")
@@ -83,6 +90,19 @@ class Call:
         self.principal = principal
         self.answer_headers: dict[str, str] = {}
 
+    def path_text(self, name: str, what: str) -> str:
+        """The word in the path.
+
+        Raises:
+            NotFoundError: the database cannot hold it, so there is no `what` of that name either.
+        """
+        word = str(self.request.path_params[name])
+        try:
+            check_text(word, name)
+        except InvalidRequestError:
+            raise NotFoundError(f"there is no such {what}") from None
+        return word
+
     def path_id(self, name: str, what: str) -> UUID:
         """The id in the path.
 
@@ -117,19 +137,17 @@ def problem_response(error: CabinetError, request_id: str) -> Response:
     return Response(msgspec.json.encode(problem), error.status, headers, media_type="application/problem+json")
 
 
-async def read_json(request: Request, type_: type[T], limit_bytes: int) -> T:
-    """The body of a request as a `type_`.
+async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: str = "application/json") -> T:
+    """The body of a request as a `type_`. It is sent as JSON, or as the `kind` of JSON that it is.
 
     Raises:
-        UnsupportedMediaTypeError: it is not sent as JSON.
+        UnsupportedMediaTypeError: it is sent as anything else.
         TooLargeError: it is over `limit_bytes`.
         MalformedRequestError: it is no JSON.
         InvalidRequestError: it is JSON of another shape; names the field.
     """
-    if media_type(request) != "application/json":
-        raise UnsupportedMediaTypeError(
-            "send JSON, with the header Content-Type: application/json", field="Content-Type"
-        )
+    if media_type(request) not in ("application/json", kind):
+        raise UnsupportedMediaTypeError(f"send JSON, with the header Content-Type: {kind}", field="Content-Type")
     body = await read_body(request, limit_bytes)
     try:
         return msgspec.json.decode(body, type=type_)

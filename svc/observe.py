@@ -27,7 +27,7 @@ from svc.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
-from svc.http import problem_response
+from svc.http import ANSWER_HEADERS, problem_response
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class _Observation:
                 (b"x-request-id", self.request_id.encode()),
                 (b"server-timing", timing.encode()),
                 *self.extra_headers,
+                *self.scope.get(ANSWER_HEADERS, ()),
             ]
         await self._send(message)
 

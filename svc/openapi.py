@@ -16,12 +16,13 @@ _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _STATUS_TEXTS = {
     400: "The request cannot be read.",
     401: "No key, or none that is good.",
-    403: "The key is not for this.",
+    403: "The key is not for this, or a limit of the plan is reached; it is named.",
     404: "There is no such thing, or it is not yours.",
     409: "It contradicts what is stored.",
     413: "The body is too large.",
     415: "The body is of another type.",
     422: "A field is wrong; it is named.",
+    429: "The plan allows no more requests in this minute; see Retry-After.",
     503: "Something needed does not answer now; see Retry-After.",
 }
 _DESCRIPTION = """The data layer of an AI application: users, documents, vector search and conversations.
@@ -76,7 +77,12 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", **({"format": "uuid"} if name.endswith("_id") else {})},
+        }
         for name in _PATH_PARAMETER.findall(endpoint.path)
     ]
 
@@ -151,7 +157,11 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
         return {"required": True, "content": content}
     if endpoint.body is None:
         return None
-    return {"required": True, "content": {"application/json": _json_body(endpoint, schemas[str(endpoint.body)])}}
+    kinds = {"application/json", endpoint.extra.get("media_type", "application/json")}
+    return {
+        "required": True,
+        "content": {kind: _json_body(endpoint, schemas[str(endpoint.body)]) for kind in sorted(kinds, reverse=True)},
+    }
 
 
 def _json_body(endpoint: Endpoint, schema: dict[str, Any]) -> dict[str, Any]:
@@ -178,6 +188,8 @@ def _usual_errors(endpoint: Endpoint) -> set[int]:
         errors.add(403)
     if endpoint.access in ("user", "acting"):
         errors.add(404)  # Cabinet-User names no user
+    if endpoint.access in ("user", "any"):
+        errors.add(429)
     if endpoint.query is not None:
         errors.add(422)
     if endpoint.body is not None or "upload" in endpoint.extra:

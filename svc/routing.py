@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from svc.auth import Principal
 from svc.errors import ForbiddenError
-from svc.http import Call, JSONResponse, read_json, read_query
+from svc.http import ANSWER_HEADERS, Call, JSONResponse, read_json, read_query
 from svc.services import Services
 
 # public: no key; any: a good key; user: acts on one user's data; admin: the admin's key; acting: that, for one user
@@ -65,7 +65,8 @@ class Endpoint:
         if self.query is not None:
             arguments["query"] = read_query(request, self.query)
         if self.body is not None:
-            arguments["body"] = await read_json(request, self.body, services.settings.max_body_bytes)
+            kind = self.extra.get("media_type", "application/json")
+            arguments["body"] = await read_json(request, self.body, services.settings.max_body_bytes, kind)
         call = Call(request, services, principal)
         result = await self.handler(call, **arguments)
         if isinstance(result, Response):
@@ -81,11 +82,28 @@ class Endpoint:
         principal = await services.authenticator.authenticate(
             request.headers.get("authorization"), request.headers.get("cabinet-user")
         )
+        _count(request, services, principal)
         if self.access in ("admin", "acting") and not principal.is_admin:
             raise ForbiddenError("this route takes the admin's key")
         if self.access in ("user", "acting"):
             _ = principal.tenant
         return principal
+
+
+def _count(request: Request, services: Services, principal: Principal) -> None:
+    """Count the request for its user, and refuse it where it is one too many in this minute.
+
+    Raises:
+        RateLimitedError: the user's plan allows no more of them now. The admin, acting for a user, is not limited.
+    """
+    if principal.user_id is None:
+        return
+    if principal.requests_per_minute is not None:
+        state = services.rate_limiter.take(principal.user_id, principal.requests_per_minute)
+        request.scope[ANSWER_HEADERS] = state.headers
+        if state.is_refused:
+            raise state.error
+    services.usage.add(principal.user_id, requests=1)
 
 
 class Routes:
@@ -125,8 +143,8 @@ class Routes:
 
         `status` is that of success (204 where nothing is returned), `errors` those that the route adds to the
         usual ones. The rest is for `/openapi.json`: `example`, a body; `produces`, a media type other than JSON;
-        `answers`, structs by status; `upload`, the struct of a body that the handler reads by itself; `once`, that
-        it heeds the header Idempotency-Key.
+        `answers`, structs by status; `media_type`, the kind of JSON that the body is; `upload`, the struct of a body
+        that the handler reads by itself; `once`, that it heeds the header Idempotency-Key.
         """
 
         def register(handler: Handler) -> Handler:

@@ -12,7 +12,9 @@ from svc.database.queries import Database, open_database
 from svc.database.roles import check_role
 from svc.embedding.provider import EmbeddingProvider, create_provider
 from svc.ingest.worker import Worker, running_worker
+from svc.rate_limit import RateLimiter
 from svc.settings import Settings
+from svc.usage import UsageMeter, running_meter
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Services:
     database: Database
     provider: EmbeddingProvider
     authenticator: Authenticator
+    usage: UsageMeter
+    rate_limiter: RateLimiter
     migrations: list[str]
     worker: Worker | None
 
@@ -68,4 +72,5 @@ async def running_services(
                 running_worker(settings, url, database, provider, owner_url=owner_url)
             )
         authenticator = Authenticator(database, settings, admin_key)
-        yield Services(settings, database, provider, authenticator, migration_ids(), worker)
+        usage = await stack.enter_async_context(running_meter(database))
+        yield Services(settings, database, provider, authenticator, usage, RateLimiter(), migration_ids(), worker)

@@ -25,6 +25,7 @@ LOCAL_MODEL = "wordllama-l2-supercat-256"
 LOCAL_DIMENSIONS = 256
 OPENAI_MODEL = "text-embedding-3-small"
 OPENAI_DIMENSIONS = 1536
+PLANS = ("free", "pro", "enterprise")
 
 
 class Settings(BaseSettings):
@@ -55,6 +56,10 @@ class Settings(BaseSettings):
         le=60,
         description="Seconds for which a checked API key needs no statement; also how long "
         "another server may still accept a revoked one.",
+    )
+
+    default_plan: Literal["free", "pro", "enterprise"] = Field(
+        "free", description="Plan of a new user where none is named: a row of limits that the admin sets."
     )
 
     # the database

@@ -52,7 +52,7 @@ def test_settings(**changes: object) -> Settings:
     """Small limits, so that a test waits for nothing long."""
     values: dict[str, object] = {
         "pool_size": 5, "acquire_timeout_s": 5.0, "worker_poll_s": 0.5, "worker_retry_s": 0.1, "worker_concurrency": 2,
-        "admin_key": ADMIN_KEY, "chunk_tokens": 64, "chunk_overlap_tokens": 8,
+        "admin_key": ADMIN_KEY, "default_plan": "enterprise", "chunk_tokens": 64, "chunk_overlap_tokens": 8,
     }  # fmt: skip
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
 

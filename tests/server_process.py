@@ -36,7 +36,9 @@ class ServerProcess:
         self.folder = data_dir or Path(tempfile.mkdtemp(prefix="cabinet-server-"))
         self.folder.chmod(0o755)
         self._environment = clean_environment(
-            CABINET_DATA_DIR=str(self.folder / "data"), CABINET_PORT="0", **(variables or {})
+            CABINET_DATA_DIR=str(self.folder / "data"),
+            CABINET_PORT="0",
+            **{"CABINET_DEFAULT_PLAN": "enterprise", **(variables or {})},
         )
         self.url = ""
         self.process: subprocess.Popen[str]

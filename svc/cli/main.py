@@ -14,6 +14,7 @@ from svc.cli.migrate import migrate
 from svc.cli.roles import roles
 from svc.cli.serve import serve
 from svc.cli.sql import sql
+from svc.cli.usage import usage
 from svc.cli.users import user
 from svc.cli.worker import worker
 
@@ -28,5 +29,9 @@ def main() -> None:
     """
 
 
+<<<<<<< HEAD
 for command in (serve, worker, migrate, roles, index, user, key, sql, doctor, bench, demo):
+=======
+for command in (serve, worker, migrate, index, user, plan, usage, key, sql, doctor, bench, demo):
+>>>>>>> 93ab927 (Limit requests a minute, keep a ledger of use, patch preferences, edit plans)
     main.add_command(command)

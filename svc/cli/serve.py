@@ -33,6 +33,7 @@ SERVE_OPTIONS = (
     "port",
     "admin_key",
     "key_cache_s",
+    "default_plan",
     "max_upload_bytes",
     "max_body_bytes",
     "exact_max_rows",

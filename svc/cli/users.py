@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import click
 import msgspec
+from rich.console import Console
+from rich.table import Table
 
 from svc.auth import generate_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.database.failures import ConstraintError
-from svc.errors import CabinetError, ConflictError
+from svc.database.queries import Row
+from svc.errors import CabinetError, ConflictError, NotFoundError
 from svc.http import invalid_request
+from svc.routes.quotas import Quotas, read_quotas
 from svc.routes.users import CreateUser
-from svc.settings import Settings
+from svc.settings import PLANS, Settings
 
 
 @click.group()
@@ -22,15 +28,55 @@ def user() -> None:
 @user.command()
 @click.argument("email")
 @click.option("--name", help="Name to show.")
-@click.option("--plan", type=click.Choice(["free", "pro", "enterprise"]), default="free", show_default=True)
+@click.option("--plan", type=click.Choice(PLANS), help="Plan; that of CABINET_DEFAULT_PLAN when not given.")
 @settings_options(*DATABASE_OPTIONS)
-def create(settings: Settings, email: str, name: str | None, plan: str) -> None:
+def create(settings: Settings, email: str, name: str | None, plan: str | None) -> None:
     """Create a user and print their id and first API key, which is shown only now."""
     user_id, key = run(_create(settings, email, name, plan))
     click.echo(f"user {user_id}\nkey  {key}")
 
 
-async def _create(settings: Settings, email: str, name: str | None, plan: str) -> tuple[str, str]:
+@user.command()
+@click.argument("user_id", type=click.UUID)
+@settings_options(*DATABASE_OPTIONS)
+def show(settings: Settings, user_id: UUID) -> None:
+    """Show a user, their plan, and how much of it is used."""
+    row, quotas = run(_show(settings, user_id))
+    click.echo(f"user  {row['id']}\nemail {row['email']}\nname  {row['name'] or ''}\nplan  {row['plan']}")
+    table = Table("limit", "used", "allowed")
+    for quota in quotas.quotas:
+        table.add_row(quota.quota, f"{quota.used:,}", "any number" if quota.allowed is None else f"{quota.allowed:,}")
+    Console().print(table)
+
+
+@user.command("set-plan")
+@click.argument("user_id", type=click.UUID)
+@click.argument("plan", type=click.Choice(PLANS))
+@settings_options(*DATABASE_OPTIONS)
+def set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
+    """Give a user another plan. Running servers learn of it within a few seconds (CABINET_KEY_CACHE_S)."""
+    run(_set_plan(settings, user_id, plan))
+    click.echo(f"plan {plan}")
+
+
+async def _show(settings: Settings, user_id: UUID) -> tuple[Row, Quotas]:
+    async with opened_database(settings) as database:
+        quotas = await read_quotas(database, user_id)
+        row = await database.one("users/get", user_id=user_id)
+        assert row is not None
+        return row, quotas
+
+
+async def _set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
+    async with opened_database(settings) as database:
+        changed = await database.one(
+            "users/update", user_id=user_id, email=None, set_name=False, name=None, plan=plan, preferences=None
+        )
+        if changed is None:
+            raise NotFoundError(f"there is no user {user_id}")
+
+
+async def _create(settings: Settings, email: str, name: str | None, plan: str | None) -> tuple[str, str]:
     try:
         wanted = msgspec.convert({"email": email, "name": name, "plan": plan}, CreateUser)
     except msgspec.ValidationError as error:
@@ -43,7 +89,7 @@ async def _create(settings: Settings, email: str, name: str | None, plan: str) -
                 "users/create",
                 email=wanted.email,
                 name=wanted.name,
-                plan=wanted.plan,
+                plan=wanted.plan or settings.default_plan,
                 preferences={},
                 key_prefix=key.prefix,
                 key_hash=key.key_hash,

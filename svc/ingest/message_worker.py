@@ -30,7 +30,7 @@ from svc.ingest.lease import Progress, leased
 from svc.ingest.loop import keep_working, pause_s
 from svc.ingest.message_queue import MessageJob, MessageQueue, PendingMessage, Piece
 from svc.ingest.sandbox import ParserSandbox
-from svc.ingest.tokens import count_tokens
+from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.quotas import Quota
 from svc.settings import Settings
 
@@ -39,8 +39,6 @@ logger = logging.getLogger(__name__)
 _MAX_RETRY_S = 600.0
 # Messages that the provider may refuse one after the other before it is taken to refuse everything.
 _REFUSED_AT_FIRST = 5
-# Characters whose tokens are counted in about a millisecond; a longer message is split without counting it first.
-_COUNTED_AT_ONCE = 4_000
 
 
 class MessageWorker:
@@ -135,7 +133,8 @@ class MessageWorker:
         content = message.content
         if not content.strip():
             return []
-        if len(content) <= _COUNTED_AT_ONCE and (tokens := count_tokens(content)) <= self._settings.chunk_tokens:
+        # A longer one is split without counting it first.
+        if len(content) <= COUNTED_AT_ONCE and (tokens := count_tokens(content)) <= self._settings.chunk_tokens:
             return [Piece(message, 0, content, tokens)]
         try:
             chunks = await self._sandbox.chunks("text", content.encode())

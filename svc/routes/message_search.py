@@ -95,6 +95,7 @@ async def _search(call: Call, body: SearchMessages, conversation_id: UUID | None
         created_before=body.created_before,
         is_exact=body.recall == "exact",
     )
+    services.usage.add(tenant, searches=1)
     found = await search_messages(services.database, wanted, services.settings.exact_rows)
     await mark_sources(services.database, tenant, (source for row in found.rows for source in row["sources"]))
     return MessageSearchResponse([FoundMessage(**message_values(row)) for row in found.rows], found.lane)

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from svc.database.queries import Queries, Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.http import Call
-from svc.ingest.tokens import count_tokens
+from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.routes.citations import Source, mark_sources
 from svc.routes.idempotency import run_once
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
@@ -22,9 +22,6 @@ from svc.routing import Routes
 from svc.values import check_text
 
 routes = Routes("messages")
-
-# Characters whose tokens are counted in about a millisecond.
-_COUNTED_AT_ONCE = 4_000
 
 MAX_TOKENS = 10_000_000
 
@@ -223,7 +220,7 @@ def _message(row: Row) -> Message:
 async def _token_counts(messages: Sequence[AppendMessage]) -> list[int]:
     """Tokens of each message; long ones are counted beside the event loop, so that others are answered meanwhile."""
     uncounted = sum(len(message.content) for message in messages if message.token_count is None)
-    if uncounted < _COUNTED_AT_ONCE:
+    if uncounted < COUNTED_AT_ONCE:
         return [_tokens(message) for message in messages]
     return await asyncio.to_thread(lambda: [_tokens(message) for message in messages])
 

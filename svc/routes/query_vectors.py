@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from svc.embedding.vectors import check_query_vector
 from svc.errors import InvalidRequestError
 from svc.http import Call
+from svc.ingest.tokens import count_tokens_aside
 
 QueryText = Annotated[str, Meta(max_length=32_768)]
 QueryVector = Annotated[list[float], Meta(max_length=3584)]
@@ -21,6 +22,7 @@ async def query_vector(call: Call, query: str | None, embedding: list[float] | N
 
     Raises:
         InvalidRequestError: both are given or none, the text is blank, or the vector is none of the model's.
+        QuotaExceededError: the user's plan has no tokens left for the text.
     """
     provider = call.services.provider
     if (query is None) == (embedding is None):
@@ -30,5 +32,9 @@ async def query_vector(call: Call, query: str | None, embedding: list[float] | N
     assert query is not None
     if not query.strip():
         raise InvalidRequestError("the query is blank", field="query")
+    user_id, usage = call.principal.tenant, call.services.usage
+    tokens = await count_tokens_aside(query)
+    usage.check_tokens(user_id, call.principal.tokens, tokens)
     vector: NDArray[np.float32] = (await provider.embed([query]))[0]
+    usage.add(user_id, tokens=tokens)
     return vector

@@ -101,6 +101,7 @@ async def search(call: Call, body: SearchRequest) -> SearchResponse:
         is_exact=body.recall == "exact",
     )
     services = call.services
+    services.usage.add(tenant, searches=1)
     size = TenantSize(call.principal.vector_count, call.principal.has_index)
     found = await run_search(services.database, wanted, size, services.settings.exact_rows)
     return SearchResponse([Result(**row) for row in found.rows], found.lane)

@@ -45,11 +45,11 @@ class User(Struct, frozen=True):
 
 
 class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
-    """A new user."""
+    """A new user. Without a `plan` they get the one that CABINET_DEFAULT_PLAN names."""
 
     email: Email
     name: Name | None = None
-    plan: Plan = "free"
+    plan: Plan | None = None
     preferences: Metadata = msgspec.field(default_factory=dict)
 
 
@@ -88,7 +88,7 @@ async def create_user(call: Call, body: CreateUser) -> UserCreated:
             "users/create",
             email=body.email,
             name=body.name,
-            plan=body.plan,
+            plan=body.plan or call.services.settings.default_plan,
             preferences=body.preferences,
             key_prefix=key.prefix,
             key_hash=key.key_hash,
@@ -144,6 +144,8 @@ async def update_user(call: Call, body: UpdateUser) -> User:
         )
     except ConstraintError as error:
         raise _email_taken(error) from None
+    if body.plan is not UNSET:
+        call.services.authenticator.forget(user_id)
     return _found(row)
 
 

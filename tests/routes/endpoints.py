@@ -15,6 +15,8 @@ from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, new_tenant
 
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+# Without the names of plans, which are no tenant's.
+PATH_ID = re.compile(r"\{(\w+_id)\}")
 SENTENCE = "A sentence of which there is one chunk."
 
 
@@ -61,6 +63,7 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
         "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],
         "document_id": document["id"],
         "conversation_id": conversation["id"],
+        "plan": "pro",
         "receiver_id": (await new_tenant(tenant.service)).id,
     }
 

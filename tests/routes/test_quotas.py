@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
-from tests.conftest import Service
-from tests.routes.answers import ok, problem
+from svc.errors import QuotaExceededError
+from svc.ingest.queue import Queue
+from svc.ingest.tokens import count_tokens
+from svc.quotas import next_month
+from svc.rate_limit import RateLimiter
+from tests.conftest import Service, running_service, test_settings
+from tests.database.conftest import until
+from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
+from tests.routes.workers import CHUNKS, VECTORS, begun
 
-LIMITS = ("max_documents", "max_chunks", "max_bytes", "tokens_per_month", "requests_per_minute")
+NO_LIMITS = dict.fromkeys(("max_documents", "max_chunks", "max_bytes", "tokens_per_month", "requests_per_minute"))
+
+
+async def limited(service: Service, **limits: int | None) -> Tenant:
+    """A new user of the plan `free`, which has these limits and no others."""
+    await limit(service, **limits)
+    tenant = await new_tenant(service)
+    ok(await service.call("PATCH", f"/users/{tenant.id}", json={"plan": "free"}))
+    return tenant
 
 
 async def limit(service: Service, **limits: int | None) -> None:
     """Let the plan `free` have these limits and no others."""
-    async with direct_connection(service) as connection:
-        values = [limits.get(name) for name in LIMITS]
-        columns = ", ".join(f"{name} = ${number}" for number, name in enumerate(LIMITS, start=1))
-        await connection.execute(f"update plans set {columns} where name = 'free'", *values)
+    ok(await service.call("PATCH", "/plans/free", json={**NO_LIMITS, **limits}))
 
 
-def exceeded(answer: httpx.Response, quota: str, used: int, allowed: int) -> dict[str, Any]:
+def exceeded(answer: httpx.Response, quota: str, used: int, allowed: int, status: int = 403) -> dict[str, Any]:
     """The problem document of an answer that says that this limit is reached."""
-    document = problem(answer, 403)
+    document = problem(answer, status)
     assert document["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
     assert document["violated-policies"] == [document["quota"]] == [quota]
     assert (document["used"], document["allowed"]) == (used, allowed)
     assert f"allows {allowed} " in document["detail"]
-    assert f"{used} are used" in document["detail"]
     return document
 
 
@@ -39,9 +52,13 @@ async def state(tenant: Tenant) -> dict[str, tuple[int, int | None]]:
     return {quota["quota"]: (quota["used"], quota["allowed"]) for quota in quotas}
 
 
+def text_of(size: int) -> dict[str, str]:
+    """An upload of this many bytes."""
+    return {"filename": "a.txt", "content": ("text " * size)[:size]}
+
+
 async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(idle: Service) -> None:
-    tenant = await new_tenant(idle)
-    await limit(idle, max_documents=10)
+    tenant = await limited(idle, max_documents=10)
     answers = await asyncio.gather(
         *(tenant.post("/documents", json={"filename": f"{n}.txt", "content": f"text {n}"}) for n in range(64))
     )
@@ -56,3 +73,282 @@ async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(
     async with direct_connection(idle) as connection:
         for table in ("documents", "document_contents", "ingestion_jobs"):
             assert await connection.fetchval(f"select count(*) from {table}") == 10, table
+        used = await connection.fetchrow("select sum(uploads) as uploads, sum(bytes) as bytes from usage_days")
+        stored = await connection.fetchval("select sum(file_size) from documents")
+        assert (used["uploads"], used["bytes"]) == (10, stored)
+
+
+async def test_a_deletion_makes_room_for_an_upload(idle: Service) -> None:
+    tenant = await limited(idle, max_documents=1)
+    first = await tenant.upload("a.txt", "text")
+    refused = exceeded(await tenant.post("/documents", json=text_of(9)), "documents", 1, 1)
+    assert "resets_at" not in refused
+    assert "delete documents, or ask for a larger plan" in refused["detail"]
+    done(await tenant.delete(f"/documents/{first['id']}"))
+    assert await state(tenant) == {"documents": (0, 1), "chunks": (0, None), "bytes": (0, None), "tokens": (0, None)}
+    await tenant.upload("b.txt", "text")
+
+
+async def test_bytes_are_counted_and_a_deletion_frees_them(idle: Service) -> None:
+    tenant = await limited(idle, max_bytes=100)
+    first = ok(await tenant.post("/documents", json=text_of(60)), 202)
+    exceeded(await tenant.post("/documents", json=text_of(41)), "bytes", 60, 100)
+    ok(await tenant.post("/documents", json=text_of(40)), 202)
+    assert (await state(tenant))["bytes"] == (100, 100)
+    exceeded(await tenant.post("/documents", json=text_of(1)), "bytes", 100, 100)
+    done(await tenant.delete(f"/documents/{first['id']}"))
+    assert (await state(tenant))["bytes"] == (40, 100)
+    exceeded(await tenant.post("/documents", json=text_of(101)), "bytes", 40, 100)
+
+
+async def test_bytes_hold_against_uploads_at_once(idle: Service) -> None:
+    tenant = await limited(idle, max_bytes=1000)
+    answers = await asyncio.gather(*(tenant.post("/documents", json=text_of(300)) for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [202] * 3 + [403] * 17
+    assert (await state(tenant))["bytes"] == (900, 1000)
+
+
+async def test_a_refused_upload_leaves_no_key_and_takes_effect_later(idle: Service) -> None:
+    tenant = await limited(idle, max_documents=0)
+    headers = {"Idempotency-Key": "one"}
+    exceeded(await tenant.post("/documents", json=text_of(9), headers=headers), "documents", 0, 0)
+    await limit(idle, max_documents=1)
+    answer = await tenant.post("/documents", json=text_of(9), headers=headers)
+    ok(answer, 202)
+    assert "idempotency-replayed" not in answer.headers
+    # Again, with the quota used up: it is the same upload, not one more.
+    assert ok(await tenant.post("/documents", json=text_of(9), headers=headers), 202) == answer.json()
+    assert (await state(tenant))["documents"] == (1, 1)
+
+
+async def test_uploads_with_keys_at_once_are_held_by_the_quota_too(idle: Service) -> None:
+    tenant = await limited(idle, max_documents=3)
+    answers = await asyncio.gather(
+        *(tenant.post("/documents", json=text_of(9), headers={"Idempotency-Key": f"key {n}"}) for n in range(12))
+    )
+    assert sorted(answer.status_code for answer in answers) == [202] * 3 + [403] * 9
+    assert (await state(tenant))["documents"] == (3, 3)
+
+
+async def test_the_limits_of_one_user_are_not_anothers(idle: Service) -> None:
+    tenant, other = await limited(idle, max_documents=1), await limited(idle, max_documents=1)
+    await tenant.upload("a.txt", "text")
+    assert (await state(other))["documents"] == (0, 1)
+    await other.upload("a.txt", "text")
+    exceeded(await tenant.post("/documents", json=text_of(9)), "documents", 1, 1)
+
+
+async def test_a_smaller_plan_takes_nothing_away_and_lets_nothing_in(idle: Service) -> None:
+    tenant = await limited(idle)
+    documents = [await tenant.upload(f"{n}.txt", "text") for n in range(3)]
+    await limit(idle, max_documents=2, max_bytes=5)
+    assert (await state(tenant))["documents"] == (3, 2)
+    exceeded(await tenant.post("/documents", json=text_of(9)), "documents", 3, 2)
+    for document in documents:
+        done(await tenant.delete(f"/documents/{document['id']}"))
+    ok(await tenant.post("/documents", json=text_of(5)), 202)
+
+
+# --- ingestion
+
+
+async def test_chunks_are_refused_when_they_are_stored_and_a_larger_plan_lets_a_retry_in(service: Service) -> None:
+    tenant = await limited(service, max_chunks=2)
+    await tenant.ready_document("fits.txt", "A sentence.")
+    document = await tenant.ended((await tenant.upload("long.txt", "One more sentence. " * 100))["id"])
+    assert document["status"] == "error"
+    assert "your plan allows 2 chunks, of which 1 are used" in document["error"]
+    assert (await state(tenant))["documents"] == (2, None)
+    assert (await state(tenant))["chunks"] == (1, 2)
+    await limit(service, max_chunks=1000)
+    ok(await tenant.post(f"/documents/{document['id']}/retry"), 202)
+    ready = await tenant.ended(document["id"])
+    assert ready["status"] == "ready"
+    assert (await state(tenant))["chunks"] == (1 + ready["chunk_count"], 1000)
+    done(await tenant.delete(f"/documents/{document['id']}"))
+    assert (await state(tenant))["chunks"] == (1, 1000)
+
+
+async def test_of_documents_stored_at_once_those_beyond_the_chunks_quota_are_refused(idle: Service) -> None:
+    """All were read while there was room; what decides is the statement that stores."""
+    tenant = await limited(idle, max_chunks=2 * len(CHUNKS))
+    for number in range(5):
+        await tenant.upload(f"{number}.txt", "text")
+    jobs = [await begun(idle) for _ in range(5)]
+    queue = Queue(idle.services.database, "test", 60)
+    outcomes = await asyncio.gather(
+        *(queue.store(job, CHUNKS, VECTORS, token_count=7) for job in jobs), return_exceptions=True
+    )
+    refused = [outcome for outcome in outcomes if outcome is not None]
+    assert len(refused) == 3
+    assert all(isinstance(error, QuotaExceededError) and error.quota == "chunks" for error in refused)
+    assert (await state(tenant))["chunks"] == (2 * len(CHUNKS), 2 * len(CHUNKS))
+    assert (await state(tenant))["tokens"] == (14, None)
+
+
+async def test_tokens_are_refused_until_the_month_ends(service: Service) -> None:
+    tenant = await limited(service, tokens_per_month=20)
+    await tenant.ready_document("fits.txt", "A short sentence of a few words.")
+    used = (await state(tenant))["tokens"][0]
+    assert 5 < used < 20
+    document = await tenant.ended((await tenant.upload("long.txt", "Many other words follow here. " * 20))["id"])
+    assert document["status"] == "error"
+    assert f"your plan allows 20 tokens a month, of which {used} are used" in document["error"]
+    assert f"{next_month(datetime.now(UTC)):%Y-%m-%d}" in document["error"]
+    # A text that is stored already costs none, and deleting frees none.
+    again = await tenant.ready_document("again.txt", "A short sentence of a few words.")
+    done(await tenant.delete(f"/documents/{again['id']}"))
+    assert (await state(tenant))["tokens"] == (used, 20)
+    async with direct_connection(service) as connection:
+        await connection.execute("update vector_counts set token_month = token_month - interval '1 month'")
+    assert (await state(tenant))["tokens"] == (0, 20)
+    await tenant.ready_document("new.txt", "Eleven other words of a new month are embedded here now.")
+    assert 5 < (await state(tenant))["tokens"][0] <= 20
+
+
+async def test_a_search_is_refused_when_its_tokens_are_used_up(service: Service) -> None:
+    tenant = await limited(service, tokens_per_month=12)
+    query = {"query": "How many words are there in it?"}
+    cost = count_tokens(query["query"])
+    assert 6 < cost <= 12
+    ok(await tenant.post("/search", json=query))
+    for path in ("/search", "/conversations/search"):
+        refused = exceeded(await tenant.post(path, json=query), "tokens", cost, 12)
+        assert refused["resets_at"] == next_month(datetime.now(UTC)).isoformat().replace("+00:00", "Z")
+    await service.services.usage.flush()
+    service.services.authenticator.forget_all()
+    exceeded(await tenant.post("/search", json=query), "tokens", cost, 12)
+    assert (await state(tenant))["tokens"] == (cost, 12)
+    # A vector of one's own costs nothing.
+    ok(await tenant.post("/search", json={"embedding": [0.5] * 256}))
+
+
+async def test_messages_beyond_the_tokens_of_a_plan_wait_and_are_embedded_later(service: Service) -> None:
+    tenant = await limited(service, tokens_per_month=10)
+    conversation = await tenant.conversation()
+    path = f"/conversations/{conversation['id']}/messages"
+    long = "More words than the plan has tokens for, which therefore have to wait."
+    ok(await tenant.post(path, json=[{"role": "user", "content": long}]), 201)
+    async with direct_connection(service) as connection:
+        await until(lambda: connection.fetchval("select due_at > now() + interval '5 minutes' from message_jobs"))
+        assert await connection.fetchval("select count(*) from message_vectors") == 0
+        assert (await state(tenant))["tokens"] == (0, 10)
+        await limit(service, tokens_per_month=1000)
+        await connection.execute("update message_jobs set due_at = now()")
+        service.services.note_messages()
+        await tenant.embedded(conversation["id"])
+    assert (await state(tenant))["tokens"] == (count_tokens(long), 1000)
+
+
+# --- requests a minute
+
+RATE_HEADERS = {"ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"}
+
+
+async def test_requests_beyond_the_plans_are_refused_until_the_minute_ends(idle: Service) -> None:
+    tenant = await limited(idle, requests_per_minute=5)
+    answers = await asyncio.gather(*(tenant.get("/me") for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [429] * 7
+    seen = sorted(int(answer.headers["ratelimit-remaining"]) for answer in answers if answer.status_code == 200)
+    assert seen == [0, 1, 2, 3, 4]
+    for answer in answers:
+        assert answer.headers["ratelimit-policy"] == '"requests";q=5;w=60'
+        remaining, reset_s = (answer.headers[f"ratelimit-{what}"] for what in ("remaining", "reset"))
+        assert answer.headers["ratelimit"] == f'"requests";r={remaining};t={reset_s}'
+        assert answer.headers["ratelimit-limit"] == "5"
+        assert 1 <= int(reset_s) <= 60
+        if answer.status_code == 429:
+            refused = exceeded(answer, "requests", 5, 5, status=429)
+            assert answer.headers["retry-after"] == reset_s
+            assert remaining == "0"
+            resets_at = datetime.fromisoformat(refused["resets_at"])
+            assert abs((resets_at - datetime.now(UTC)).total_seconds() - int(reset_s)) < 5
+
+
+async def test_every_answer_to_a_limited_user_says_what_is_left(idle: Service) -> None:
+    tenant = await limited(idle, requests_per_minute=100)
+    answers = [
+        await tenant.get("/documents"),
+        await tenant.post("/conversations", json={}),
+        await tenant.post("/conversations", json={"title": 5}),
+        await tenant.get("/documents/no-id"),
+        await tenant.get("/users"),
+        await tenant.get("/health/live"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 201, 422, 404, 403, 200]
+    # The health of the service is everybody's question.
+    assert [answer.headers.get("ratelimit-remaining") for answer in answers] == ["99", "98", "97", "96", "95", None]
+
+
+async def test_who_is_not_limited_is_told_of_no_limit(idle: Service) -> None:
+    limited_user, other = await limited(idle, requests_per_minute=1), await new_tenant(idle)
+    acting = {"Cabinet-User": limited_user.id}
+    answers = [await other.get("/me") for _ in range(3)]
+    answers += [await idle.call("GET", "/me", headers=acting) for _ in range(3)]
+    for answer in answers:
+        ok(answer)
+        assert not RATE_HEADERS & answer.headers.keys()
+
+
+async def test_a_changed_limit_holds_at_once(idle: Service) -> None:
+    tenant = await limited(idle, requests_per_minute=1)
+    ok(await tenant.get("/me"))
+    exceeded(await tenant.get("/me"), "requests", 1, 1, status=429)
+    await limit(idle, requests_per_minute=3)
+    ok(await tenant.get("/me"))
+    ok(await idle.call("PATCH", f"/users/{tenant.id}", json={"plan": "enterprise"}))
+    assert "ratelimit" not in (await tenant.get("/me")).headers
+
+
+def test_a_minute_ends_and_the_next_begins() -> None:
+    now_s = 1_000_000.0
+    limiter = RateLimiter(lambda: now_s)
+    user = uuid4()
+    states = [limiter.take(user, 2) for _ in range(3)]
+    assert [(state.remaining, state.is_refused) for state in states] == [(1, False), (0, False), (0, True)]
+    assert limiter.take(uuid4(), 2).remaining == 1
+    now_s += states[-1].reset_s
+    assert limiter.take(user, 2).remaining == 1
+
+
+def test_the_limiter_forgets_users_of_earlier_minutes() -> None:
+    now_s = 1_000_000.0
+    limiter = RateLimiter(lambda: now_s)
+    for _ in range(3):
+        for _ in range(10_000):
+            limiter.take(uuid4(), 2)
+        now_s += 120
+    assert len(limiter._used) <= 20_000
+
+
+# --- plans
+
+
+async def test_a_new_database_has_plans_with_limits_and_one_with_users_has_none(idle: Service) -> None:
+    plans = {plan["name"]: plan for plan in ok(await idle.call("GET", "/plans"))["data"]}
+    assert plans.keys() == {"free", "pro", "enterprise"}
+    assert all(plans["enterprise"][name] is None for name in NO_LIMITS)
+    assert all(0 < plans["free"][name] < plans["pro"][name] for name in NO_LIMITS)
+
+
+async def test_the_admin_changes_a_plan_and_users_read_it(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    before = ok(await tenant.get("/plans/pro"))
+    changed = ok(await idle.call("PATCH", "/plans/pro", json={"max_documents": 7, "max_bytes": None}))
+    assert changed == {**before, "max_documents": 7, "max_bytes": None, "updated_at": changed["updated_at"]}
+    assert ok(await tenant.get("/plans/pro")) == changed
+    assert ok(await idle.call("PATCH", "/plans/pro", json={}))["max_documents"] == 7
+    problem(await tenant.patch("/plans/pro", json={}), 403)
+    problem(await idle.call("PATCH", "/plans/pro", json={"max_documents": -1}), 422, "max_documents")
+    problem(await idle.call("PATCH", "/plans/pro", json={"requests_per_minute": 0}), 422, "requests_per_minute")
+    problem(await idle.call("PATCH", "/plans/gold", json={}), 404)
+    problem(await tenant.get("/plans/gold"), 404)
+
+
+async def test_a_new_user_gets_the_plan_of_the_settings(database_url: str) -> None:
+    settings = test_settings(default_plan="pro", worker_concurrency=0)
+    async with running_service(settings, database_url) as service:
+        tenant = await new_tenant(service)
+        assert ok(await tenant.get("/me/quotas"))["plan"] == "pro"
+        other = ok(await service.call("POST", "/users", json={"email": "a@example.org", "plan": "free"}), 201)
+        assert other["user"]["plan"] == "free"

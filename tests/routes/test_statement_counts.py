@@ -42,6 +42,13 @@ COUNTS: dict[str, Count] = {
     "GET /users/{user_id}": Count(1),
     "GET /me": Count(1),
     "GET /me/quotas": Count(1),
+    "GET /me/preferences": Count(1),
+    "PATCH /me/preferences": Count(1),
+    "GET /plans": Count(1),
+    "GET /plans/{plan}": Count(1),
+    "PATCH /plans/{plan}": Count(1),
+    "GET /usage": Count(1),
+    "GET /usage/users": Count(1),
     "PATCH /users/{user_id}": Count(1),
     "DELETE /users/{user_id}": Count(1),
     "GET /me/export": Count(

@@ -23,7 +23,7 @@ from svc.app import all_endpoints
 from svc.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import ok, problem, statements
-from tests.routes.endpoints import PATH_PARAMETER, ids_of, name_of, path_of, send
+from tests.routes.endpoints import PATH_ID, ids_of, name_of, path_of, send
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -75,7 +75,7 @@ def id_places() -> set[tuple[str, str, str]]:
     """(route, path or body or query, field) of every id that a route takes."""
     places = set()
     for endpoint in all_endpoints():
-        places |= {(name_of(endpoint), "path", parameter) for parameter in PATH_PARAMETER.findall(endpoint.path)}
+        places |= {(name_of(endpoint), "path", parameter) for parameter in PATH_ID.findall(endpoint.path)}
         for kind, type_ in (("body", endpoint.body or endpoint.extra.get("upload")), ("query", endpoint.query)):
             if type_ is not None:
                 places |= {(name_of(endpoint), kind, field) for field in uuid_fields(type_)}
@@ -141,13 +141,16 @@ def told(answer: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]], int
     return answer.status_code, answer.content.replace(number, b"(number)"), headers, statements(answer)
 
 
+COUNTED = ["last_used_at", "token_count", "token_month"]
+
+
 async def fingerprint(tenant: Tenant) -> dict[str, Any]:
-    """Everything that is stored of a tenant, but for when a key was last used."""
+    """Everything that is stored of a tenant, but for when a key was last used and what is counted of each request."""
     stored: dict[str, Any] = {}
     async with direct_connection(tenant.service) as connection:
-        for table in await rows_of(tenant.service, tenant.id):
-            query = f"select (to_jsonb(t) - 'last_used_at')::text from {table} t where user_id = $1::uuid order by 1"
-            stored[table] = [row[0] for row in await connection.fetch(query, tenant.id)]
+        for table in (await rows_of(tenant.service, tenant.id)).keys() - {"usage_days"}:
+            query = f"select (to_jsonb(t) - $2::text[])::text from {table} t where user_id = $1::uuid order by 1"
+            stored[table] = [row[0] for row in await connection.fetch(query, tenant.id, COUNTED)]
         stored["users"] = await connection.fetchval(
             "select to_jsonb(u)::text from users u where id = $1::uuid", tenant.id
         )
@@ -156,13 +159,13 @@ async def fingerprint(tenant: Tenant) -> dict[str, Any]:
 
 # --- the wall
 
-WITH_PATH_ID = [endpoint for endpoint in all_endpoints() if PATH_PARAMETER.search(endpoint.path)]
+WITH_PATH_ID = [endpoint for endpoint in all_endpoints() if PATH_ID.search(endpoint.path)]
 
 
 @pytest.mark.parametrize("endpoint", WITH_PATH_ID, ids=name_of)
 async def test_an_id_in_the_path_of_another_tenant_never_was(pair: Pair, endpoint: Endpoint) -> None:
     before = await fingerprint(pair.second)
-    for parameter in PATH_PARAMETER.findall(endpoint.path):
+    for parameter in PATH_ID.findall(endpoint.path):
         theirs = await send(
             pair.first.service, endpoint, {**pair.own, parameter: pair.foreign[parameter]}, pair.first.key
         )

@@ -29,7 +29,7 @@ async def test_a_new_user_has_a_key_that_works(shared: Service) -> None:
     assert created.keys() == {"user", "api_key"}
     assert created["user"].keys() == USER_FIELDS
     assert (created["user"]["email"], created["user"]["name"]) == (email, None)
-    assert (created["user"]["plan"], created["user"]["preferences"]) == ("free", {})
+    assert (created["user"]["plan"], created["user"]["preferences"]) == ("enterprise", {})
     assert created["api_key"].startswith("cab_")
     assert len(created["api_key"]) > 40
     assert ok(await shared.call("GET", "/me", created["api_key"])) == created["user"]
@@ -179,9 +179,9 @@ async def test_a_change_keeps_what_it_leaves_out(shared: Service) -> None:
 
 
 async def test_only_the_admin_changes_the_plan(shared: Service, tenant: Tenant) -> None:
-    refused = await tenant.patch(f"/users/{tenant.id}", json={"plan": "enterprise", "name": "also not changed"})
+    refused = await tenant.patch(f"/users/{tenant.id}", json={"plan": "free", "name": "also not changed"})
     problem(refused, 403, "plan")
-    assert ok(await tenant.get("/me"))["plan"] == "free"
+    assert ok(await tenant.get("/me"))["plan"] == "enterprise"
     assert ok(await tenant.get("/me"))["name"] is None
     assert ok(await shared.call("PATCH", f"/users/{tenant.id}", json={"plan": "pro"}))["plan"] == "pro"
 

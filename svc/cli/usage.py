@@ -1,0 +1,104 @@
+"""`cabinet usage`: what users used, and what they have, without HTTP."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.errors import NotFoundError
+from svc.routes.usage import MOST_DAYS, Counts, Span
+from svc.settings import Settings
+
+_COUNTS = Counts.__struct_fields__
+_day = click.DateTime(["%Y-%m-%d"])
+_first = click.option("--from", "first", type=_day, help="The first day, in UTC; that of the month when not given.")
+_last = click.option("--to", "last", type=_day, help="The last day; today when not given.")
+
+
+@click.group()
+def usage() -> None:
+    """Show what users used and have."""
+
+
+@usage.command()
+@click.argument("user_id", type=click.UUID)
+@_first
+@_last
+@click.option("--by", type=click.Choice(["day", "month"]), default="day", show_default=True)
+@settings_options(*DATABASE_OPTIONS)
+def show(settings: Settings, user_id: UUID, first: datetime | None, last: datetime | None, by: str) -> None:
+    """Show what one user used, by day or by month."""
+    days = _days(first, last, MOST_DAYS[by])
+
+    async def work() -> list[Any]:
+        async with opened_database(settings) as database:
+            rows = await database.many(
+                "usage/by_period", user_id=user_id, unit=by, first=days[0], last=days[1], max_rows=MOST_DAYS["day"]
+            )
+            return list(rows)
+
+    _print([by, *_COUNTS], [[str(row["period"]), *_numbers(row)] for row in run(work())])
+
+
+@usage.command()
+@_first
+@_last
+@click.option("--sort", type=click.Choice(_COUNTS), default="tokens", show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Users at most.")
+@settings_options(*DATABASE_OPTIONS)
+def users(settings: Settings, first: datetime | None, last: datetime | None, sort: str, limit: int) -> None:
+    """Show all users by what they used, the largest first."""
+    days = _days(first, last, MOST_DAYS["day"])
+
+    async def work() -> list[Any]:
+        async with opened_database(settings) as database:
+            rows = await database.many(
+                "usage/list", first=days[0], last=days[1], sort=sort, after=None, after_user=None, max_rows=limit
+            )
+            return list(rows)
+
+    rows = [[str(row["user_id"]), row["email"], row["plan"], *_numbers(row)] for row in run(work())]
+    _print(["user", "email", "plan", *_COUNTS], rows)
+
+
+@usage.command()
+@click.argument("user_id", type=click.UUID)
+@settings_options(*DATABASE_OPTIONS)
+def recount(settings: Settings, user_id: UUID) -> None:
+    """Count anew what a user has: documents, bytes and chunks.
+
+    Needed only after rows were changed behind the service's back, or taken by an older server during a migration.
+    """
+    row = run(_recount(settings, user_id))
+    for what in ("documents", "bytes", "chunks"):
+        click.echo(f"{what}: {row[what]}, {row[f'{what}_before']} were counted before")
+
+
+async def _recount(settings: Settings, user_id: UUID) -> Any:
+    async with opened_database(settings) as database:
+        if await database.one("users/get", user_id=user_id) is None:
+            raise NotFoundError(f"there is no user {user_id}")
+        async with database.transaction() as transaction:
+            await transaction.exec("usage/lock_counts", user_id=user_id)
+            return await transaction.one("usage/recount", user_id=user_id)
+
+
+def _days(first: datetime | None, last: datetime | None, most: int) -> tuple[date, date]:
+    return Span(first and first.date(), last and last.date()).days(most)
+
+
+def _numbers(row: Any) -> list[str]:
+    return [f"{row[name]:,}" for name in _COUNTS]
+
+
+def _print(columns: list[str], rows: list[list[str]]) -> None:
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

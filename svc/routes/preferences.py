@@ -1,0 +1,41 @@
+"""A user's preferences, changed by JSON merge patch (RFC 7396): `sql/users/merge_preferences.sql`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svc.errors import NotFoundError
+from svc.http import MERGE_PATCH, Call
+from svc.routing import Routes
+from svc.values import Metadata, check_metadata
+
+routes = Routes("users")
+
+
+@routes.get("/me/preferences")
+async def get_preferences(call: Call) -> dict[str, Any]:
+    """Get your preferences."""
+    row = await call.services.database.one("users/get", user_id=call.principal.tenant)
+    if row is None:
+        raise NotFoundError("there is no such user")
+    preferences: dict[str, Any] = row["preferences"]
+    return preferences
+
+
+@routes.patch("/me/preferences", media_type=MERGE_PATCH, example={"language": "en", "theme": {"dark": True}})
+async def patch_preferences(call: Call, body: Metadata) -> dict[str, Any]:
+    """Change your preferences by a JSON merge patch (RFC 7396).
+
+    A member replaces the one of its name, or is merged with it where both are objects; null takes a member away. Sent
+    as application/merge-patch+json, or as application/json.
+    """
+    check_metadata(body, "(body)")
+    async with call.services.database.transaction() as transaction:
+        preferences: dict[str, Any] | None = await transaction.value(
+            "users/merge_preferences", user_id=call.principal.tenant, patch=body
+        )
+        if preferences is None:
+            raise NotFoundError("there is no such user")
+        # The patch is within the limits, and what is there was; together they may not be.
+        check_metadata(preferences, "preferences")
+    return preferences

@@ -1,0 +1,294 @@
+"""The ledger: what a user did, to the last token, on which day, and who is the largest."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from svc.ingest.tokens import count_tokens
+from svc.usage import UsageMeter, running_meter
+from tests.conftest import Service
+from tests.routes.answers import done, ok, problem
+from tests.routes.tenants import Tenant, direct_connection, new_tenant
+
+ZERO = dict.fromkeys(("requests", "searches", "uploads", "bytes", "messages", "tokens"), 0)
+
+
+async def used(tenant: Tenant, **parameters: Any) -> dict[str, Any]:
+    """The answer of `GET /usage` with all that this process has counted, but for the request itself."""
+    await tenant.service.services.usage.flush()
+    return dict(ok(await tenant.get("/usage", params=parameters)))
+
+
+async def test_a_run_of_uploads_searches_and_appends_adds_up(service: Service) -> None:
+    tenant, other = await new_tenant(service), await new_tenant(service)
+    texts = ["The first text is short.", "The second text is another one."]
+    for number, text in enumerate(texts):
+        await tenant.ready_document(f"{number}.txt", text)
+    await tenant.ready_document("again.txt", texts[0])
+    chunks = [chunk for d in ok(await tenant.get("/documents"))["data"] for chunk in await tenant.chunks(d["id"])]
+    queries = ["Which text is short?", "Which one is another?", "Which text is short?"]
+    for query in queries:
+        ok(await tenant.post("/search", json={"query": query}))
+    ok(await tenant.post("/search", json={"embedding": [0.1] * 256}))
+    conversation = await tenant.conversation()
+    messages = ["What is short?", "The first text is."]
+    await tenant.say(conversation["id"], *({"role": "user", "content": text} for text in messages))
+    ok(await tenant.post("/conversations/search", json={"query": queries[0]}))
+    await other.conversation()
+
+    total = (await used(tenant))["total"]
+
+    assert len(chunks) == 3
+    spent = [*texts, *queries, queries[0], *messages]  # the third document's text is stored already
+    assert total["tokens"] == sum(map(count_tokens, spent))
+    assert (total["searches"], total["uploads"], total["messages"]) == (5, 3, 2)
+    assert total["bytes"] == sum(map(len, [*texts, texts[0]]))
+    quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
+    assert quotas == {"documents": 3, "chunks": 3, "bytes": total["bytes"], "tokens": total["tokens"]}
+    assert (await used(other))["total"] == {**ZERO, "requests": 1}
+
+
+async def test_each_request_is_counted_also_one_that_is_refused(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    for status, answer in [
+        (200, await tenant.get("/me")),
+        (404, await tenant.get("/documents/no-id")),
+        (422, await tenant.post("/search", json={})),
+        (200, await idle.call("GET", "/me", headers={"Cabinet-User": tenant.id})),
+    ]:
+        assert answer.status_code == status
+    await asyncio.gather(*(tenant.get("/me") for _ in range(30)))
+    problem(await idle.call("GET", "/me", "cab_wrong"), 401)
+    assert (await used(tenant))["total"] == {**ZERO, "requests": 34}
+    assert (await used(tenant))["total"] == {**ZERO, "requests": 35}
+
+
+async def test_a_repeated_request_is_one_upload_and_one_message(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    conversation = await tenant.conversation()
+    for _ in range(3):
+        headers = {"Idempotency-Key": "key"}
+        body = {"filename": "a.txt", "content": "text"}
+        ok(await tenant.post("/documents", json=body, headers=headers), 202)
+        message = {"role": "user", "content": "Hello"}
+        ok(await tenant.post(f"/conversations/{conversation['id']}/messages", json=message, headers=headers), 201)
+    assert (await used(tenant))["total"] == {**ZERO, "requests": 7, "uploads": 1, "bytes": 4, "messages": 1}
+
+
+async def test_writers_at_once_are_all_counted(idle: Service) -> None:
+    """Of one user, on many connections, some of them with the same slot of the ledger."""
+    tenant = await new_tenant(idle)
+    conversations = [await tenant.conversation() for _ in range(8)]
+    message = {"role": "user", "content": "Hello"}
+    answers = await asyncio.gather(
+        *(tenant.post(f"/conversations/{conversations[n % 8]['id']}/messages", json=message) for n in range(64)),
+        *(tenant.post("/documents", json={"filename": "a.txt", "content": "text"}) for _ in range(32)),
+    )
+    assert all(answer.is_success for answer in answers)
+    assert (await used(tenant))["total"] == {**ZERO, "requests": 104, "messages": 64, "uploads": 32, "bytes": 128}
+
+
+async def test_what_is_refused_or_undone_is_not_counted(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    conversation = await tenant.conversation()
+    path = f"/conversations/{conversation['id']}/messages"
+    problem(await tenant.post(path, json={"role": "user", "content": "x", "sources": [str(UUID(int=1))]}), 422)
+    problem(await tenant.post("/documents", json={"filename": "a.gif", "content": "GIF89a"}), 415)
+    assert (await used(tenant))["total"] == {**ZERO, "requests": 3}
+
+
+# --- days and months
+
+
+async def days_used(tenant: Tenant, *days: tuple[date, int]) -> None:
+    """Let the user have used so many tokens on each of these days, some of it by another connection."""
+    async with direct_connection(tenant.service) as connection:
+        for day, tokens in days:
+            for slot, share in ((0, tokens - tokens // 3), (15, tokens // 3)):
+                await connection.execute(
+                    "insert into usage_days (user_id, day, slot, tokens) values ($1::uuid, $2, $3, $4)",
+                    tenant.id, day, slot, share,
+                )  # fmt: skip
+
+
+async def test_use_is_told_by_day_and_by_month(idle: Service) -> None:
+    tenant, other = await new_tenant(idle), await new_tenant(idle)
+    await days_used(
+        tenant, (date(2025, 12, 31), 10), (date(2026, 1, 1), 20), (date(2026, 1, 31), 30), (date(2026, 2, 1), 40)
+    )
+    await days_used(other, (date(2026, 1, 1), 7))
+    span = {"from": "2026-01-01", "to": "2026-02-01"}
+    by_day = await used(tenant, **span)
+    assert [(row["period"], row["tokens"]) for row in by_day["data"]] == [
+        ("2026-01-01", 20), ("2026-01-31", 30), ("2026-02-01", 40),
+    ]  # fmt: skip
+    assert (by_day["from"], by_day["to"], by_day["by"]) == (*span.values(), "day")
+    assert by_day["total"] == {**ZERO, "tokens": 90}
+    by_month = await used(tenant, **span, by="month")
+    assert [(row["period"], row["tokens"]) for row in by_month["data"]] == [("2026-01-01", 50), ("2026-02-01", 40)]
+    assert (await used(tenant, **{"from": "2016-01-01", "to": "2025-12-31"}, by="month"))["total"]["tokens"] == 10
+    one_day = await used(tenant, **{"from": "2026-01-31", "to": "2026-01-31"})
+    assert [row["tokens"] for row in one_day["data"]] == [30]
+
+
+async def test_without_days_it_is_this_month(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    today = datetime.now(UTC).date()
+    answer = await used(tenant)
+    assert answer["from"] in (str(today.replace(day=1)), str(datetime.now(UTC).date().replace(day=1)))
+    assert answer["to"] in (str(today), str(datetime.now(UTC).date()))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"from": "2026-02-01", "to": "2026-01-31"}, "from"),
+        ({"from": "2025-01-01", "to": "2026-01-02"}, "from"),
+        ({"from": "1990-01-01", "to": "2026-01-02", "by": "month"}, "from"),
+        ({"from": "yesterday"}, "from"),
+        ({"to": "2026-13-01"}, "to"),
+        ({"by": "year"}, "by"),
+        ({"first": "2026-01-01"}, "first"),
+    ],
+)
+async def test_a_span_that_is_none_is_refused(tenant: Tenant, parameters: dict[str, str], field: str) -> None:
+    problem(await tenant.get("/usage", params=parameters), 422, field)
+
+
+async def test_users_are_listed_largest_first_on_pages(idle: Service) -> None:
+    day = date(2026, 3, 5)
+    tenants = [await new_tenant(idle) for _ in range(7)]
+    sizes = [50, 10, 70, 10, 10, 90, 0]
+    for tenant, size in zip(tenants, sizes, strict=True):
+        await days_used(tenant, (day, size), (day + timedelta(days=1), 1000 - size))
+    expected = [
+        tenant.id for _, tenant in sorted(zip(sizes, tenants, strict=True), key=lambda p: (p[0], p[1].id), reverse=True)
+    ]
+    seen: list[dict[str, Any]] = []
+    parameters: dict[str, Any] = {"from": str(day), "to": str(day), "limit": 2}
+    pages = 0
+    while True:
+        answer = ok(await idle.call("GET", "/usage/users", params=parameters))
+        seen += answer["data"]
+        pages += 1
+        if answer["next"] is None:
+            break
+        parameters["after"] = answer["next"]
+    assert pages == 4
+    assert [user["user_id"] for user in seen] == expected
+    assert [user["tokens"] for user in seen] == sorted(sizes, reverse=True)
+    assert seen[0] == {"user_id": expected[0], "email": seen[0]["email"], "plan": "enterprise", **ZERO, "tokens": 90}
+    by_requests = {**parameters, "sort": "requests"}
+    del by_requests["after"]
+    assert {user["requests"] for user in ok(await idle.call("GET", "/usage/users", params=by_requests))["data"]} == {0}
+
+
+async def test_the_list_of_users_is_the_admins(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    problem(await tenant.get("/usage/users"), 403)
+    for wrong in ("5", "x_y", f"5_{'0' * 36}"):
+        problem(await idle.call("GET", "/usage/users", params={"after": wrong}), 422, "after")
+    problem(await idle.call("GET", "/usage/users", params={"sort": "size"}), 422, "sort")
+
+
+# --- what a process counts by itself
+
+
+async def test_what_was_counted_reaches_the_ledger_within_seconds_and_at_the_end(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    user_id = UUID(tenant.id)
+    async with direct_connection(idle) as connection:
+        counted = "select coalesce(sum(searches), 0) from usage_days where user_id = $1"
+        async with running_meter(idle.services.database) as meter:
+            meter.add(user_id, searches=3)
+            for _ in range(100):
+                if await connection.fetchval(counted, user_id) == 3:
+                    break
+                await asyncio.sleep(0.1)
+            assert await connection.fetchval(counted, user_id) == 3
+            meter.add(user_id, searches=4)
+        assert await connection.fetchval(counted, user_id) == 7
+
+
+async def test_what_cannot_be_handed_over_is_kept_and_comes_with_the_next(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    meter = UsageMeter(idle.services.database)
+    meter.add(UUID(tenant.id), searches=1, tokens=5)
+    async with direct_connection(idle) as connection:
+        await connection.execute("alter table usage_days rename to elsewhere")
+        with pytest.raises(Exception, match="does not exist"):
+            await meter.flush()
+        await connection.execute("alter table elsewhere rename to usage_days")
+    meter.add(UUID(tenant.id), searches=1)
+    await meter.flush()
+    total = (await used(tenant))["total"]
+    assert (total["searches"], total["tokens"]) == (2, 5)
+    quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
+    assert quotas["tokens"] == 5, "nothing of the statement that failed is left"
+
+
+async def test_a_user_who_is_gone_is_in_nobodys_way(idle: Service) -> None:
+    tenant, gone = await new_tenant(idle), await new_tenant(idle)
+    meter = UsageMeter(idle.services.database)
+    for user in (gone, tenant):
+        meter.add(UUID(user.id), searches=1, tokens=5)
+    done(await idle.call("DELETE", f"/users/{gone.id}"))
+    await meter.flush()
+    assert (await used(tenant))["total"]["searches"] == 1
+
+
+async def test_flushes_of_many_servers_and_a_deletion_do_not_stand_in_each_others_way(idle: Service) -> None:
+    tenants = [await new_tenant(idle) for _ in range(6)]
+    meters = [UsageMeter(idle.services.database) for _ in range(4)]
+
+    async def flush(meter: UsageMeter, order: int) -> None:
+        for _ in range(10):
+            for tenant in tenants[::order]:
+                meter.add(UUID(tenant.id), searches=1, tokens=1)
+            await meter.flush()
+
+    await asyncio.gather(
+        *(flush(meter, 1 if number % 2 else -1) for number, meter in enumerate(meters)),
+        *(tenant.upload("a.txt", "text") for tenant in tenants[1:]),
+        idle.call("DELETE", f"/users/{tenants[0].id}"),
+    )
+    for tenant in tenants[1:]:
+        total = (await used(tenant))["total"]
+        assert (total["searches"], total["tokens"], total["uploads"]) == (40, 40, 1)
+
+
+# --- counted anew
+
+
+async def test_a_recount_mends_what_was_counted_wrong(service: Service) -> None:
+    tenant = await new_tenant(service)
+    document = await tenant.ready_document("a.txt", "One text. " * 100)
+    database = service.services.database
+    async with direct_connection(service) as connection:
+        await connection.execute("update vector_counts set document_count = 7, byte_count = 1, row_count = 900")
+    async with database.transaction() as transaction:
+        await transaction.exec("usage/lock_counts", user_id=UUID(tenant.id))
+        row = await transaction.one("usage/recount", user_id=UUID(tenant.id))
+    chunks = document["chunk_count"]
+    assert row is not None
+    assert dict(row) == {
+        "documents": 1, "documents_before": 7, "bytes": 1000, "bytes_before": 1, "chunks": chunks, "chunks_before": 900,
+    }  # fmt: skip
+    quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
+    assert (quotas["documents"], quotas["bytes"], quotas["chunks"]) == (1, 1000, chunks)
+
+
+async def test_a_deletion_is_not_stopped_by_a_count_that_is_wrong(idle: Service) -> None:
+    """A document that an older server took while the schema was new already was never counted."""
+    tenant = await new_tenant(idle)
+    document = await tenant.upload("a.txt", "text")
+    async with direct_connection(idle) as connection:
+        await connection.execute("update vector_counts set document_count = 0, byte_count = 0")
+    done(await tenant.delete(f"/documents/{document['id']}"))
+    quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
+    assert quotas == {"documents": 0, "chunks": 0, "bytes": 0, "tokens": 0}
