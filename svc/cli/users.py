@@ -78,7 +78,7 @@ async def _set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
 
 async def _create(settings: Settings, email: str, name: str | None, plan: str | None) -> tuple[str, str]:
     try:
-        wanted = msgspec.convert({"email": email, "name": name, "plan": plan}, CreateUser)
+        wanted = msgspec.convert({"email": email, "name": name}, CreateUser)
     except msgspec.ValidationError as error:
         fault = invalid_request(error)
         raise CabinetError(f"{fault.field}: {fault.detail}") from None
@@ -89,7 +89,7 @@ async def _create(settings: Settings, email: str, name: str | None, plan: str | 
                 "users/create",
                 email=wanted.email,
                 name=wanted.name,
-                plan=wanted.plan or settings.default_plan,
+                plan=plan or settings.default_plan,
                 preferences={},
                 key_prefix=key.prefix,
                 key_hash=key.key_hash,

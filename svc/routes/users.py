@@ -49,7 +49,7 @@ class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
 
     email: Email
     name: Name | None = None
-    plan: Plan | None = None
+    plan: Plan | UnsetType = UNSET
     preferences: Metadata = msgspec.field(default_factory=dict)
 
 
@@ -88,7 +88,7 @@ async def create_user(call: Call, body: CreateUser) -> UserCreated:
             "users/create",
             email=body.email,
             name=body.name,
-            plan=body.plan or call.services.settings.default_plan,
+            plan=call.services.settings.default_plan if body.plan is UNSET else body.plan,
             preferences=body.preferences,
             key_prefix=key.prefix,
             key_hash=key.key_hash,
