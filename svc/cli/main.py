@@ -11,6 +11,7 @@ from svc.cli.doctor import doctor
 from svc.cli.index import index
 from svc.cli.keys import key
 from svc.cli.migrate import migrate
+from svc.cli.plan import plan
 from svc.cli.roles import roles
 from svc.cli.serve import serve
 from svc.cli.sql import sql
@@ -29,9 +30,5 @@ def main() -> None:
     """
 
 
-<<<<<<< HEAD
-for command in (serve, worker, migrate, roles, index, user, key, sql, doctor, bench, demo):
-=======
-for command in (serve, worker, migrate, index, user, plan, usage, key, sql, doctor, bench, demo):
->>>>>>> 93ab927 (Limit requests a minute, keep a ledger of use, patch preferences, edit plans)
+for command in (serve, worker, migrate, roles, index, user, plan, usage, key, sql, doctor, bench, demo):
     main.add_command(command)
