@@ -34,6 +34,12 @@ statement_errors_total = Counter(
     ["statement", "code"],
     registry=REGISTRY,
 )
+slow_statements_total = Counter(
+    "cabinet_slow_statements",
+    "Statements that took longer than CABINET_SLOW_STATEMENT_MS, by name.",
+    ["statement"],
+    registry=REGISTRY,
+)
 pool_connections = Gauge("cabinet_pool_connections", "Connections of the pool, by state.", ["state"], registry=REGISTRY)
 pool_wait_seconds = Histogram(
     "cabinet_pool_wait_seconds", "Seconds waited for a free connection.", buckets=_SECONDS, registry=REGISTRY

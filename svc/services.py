@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from svc.auth import Authenticator
 from svc.database.migrate import check_model, migration_ids
-from svc.database.queries import Database, open_database
+from svc.database.queries import Database
 from svc.database.roles import check_role
+from svc.database.slow_statements import watched_database
 from svc.embedding.provider import EmbeddingProvider, create_provider
 from svc.ingest.worker import Worker, running_worker
 from svc.rate_limit import RateLimiter
@@ -60,8 +61,7 @@ async def running_services(
         StartupError: something does not fit; the detail says what to do.
     """
     async with AsyncExitStack() as stack:
-        database = await open_database(settings, url)
-        stack.push_async_callback(database.close)
+        database = await stack.enter_async_context(watched_database(settings, url))
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         provider = create_provider(settings)

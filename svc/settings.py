@@ -93,6 +93,19 @@ class Settings(BaseSettings):
         5.0, gt=0, le=600, description="Seconds to wait for a free connection before answering 503."
     )
     statement_timeout_s: float = Field(10.0, ge=0.01, le=3600, description="Seconds a statement may run on the server.")
+    slow_statement_ms: float = Field(
+        500.0,
+        ge=0,
+        le=3_600_000,
+        description="Milliseconds from which a statement is logged, with its parameters' types and sizes and, now and "
+        "then, its plan; 0: none is.",
+    )
+    slow_plan_s: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds between two plans of the same slow statement in the log; 0: the log has no plans.",
+    )
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds to wait for a new connection.")
 
     # embedding

@@ -46,6 +46,7 @@ EMBEDDING_OPTIONS = (
     "embedding_max_retries",
     "embedding_cache_mb",
 )
+SLOW_OPTIONS = ("slow_statement_ms", "slow_plan_s")
 POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_timeout_s", "connect_timeout_s")
 WORKER_OPTIONS = (
     "index_min_rows",

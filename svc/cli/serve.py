@@ -18,6 +18,7 @@ from svc.cli.environment import (
     DATABASE_OPTIONS,
     EMBEDDING_OPTIONS,
     POOL_OPTIONS,
+    SLOW_OPTIONS,
     WORKER_OPTIONS,
     migrated_urls,
     run,
@@ -43,7 +44,7 @@ _GRACE_S = 10
 
 
 @click.command()
-@settings_options(*SERVE_OPTIONS, *DATABASE_OPTIONS, *POOL_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
+@settings_options(*SERVE_OPTIONS, *DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
 def serve(settings: Settings) -> None:
     """Serve the HTTP API, with a worker, until Ctrl-C."""
     run(_serve(settings))

@@ -12,14 +12,15 @@ from svc.cli.environment import (
     DATABASE_OPTIONS,
     EMBEDDING_OPTIONS,
     POOL_OPTIONS,
+    SLOW_OPTIONS,
     WORKER_OPTIONS,
     migrated_urls,
     run,
     settings_options,
 )
 from svc.database.migrate import check_model
-from svc.database.queries import open_database
 from svc.database.roles import check_role
+from svc.database.slow_statements import watched_database
 from svc.embedding.provider import create_provider
 from svc.errors import StartupError
 from svc.ingest.worker import running_worker
@@ -27,7 +28,7 @@ from svc.settings import Settings
 
 
 @click.command()
-@settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
+@settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
 def worker(settings: Settings) -> None:
     """Ingest uploaded documents until Ctrl-C. Any number of workers may run on one database."""
     run(_work(settings))
@@ -41,8 +42,7 @@ async def _work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(migrated_urls(settings))
-        database = await open_database(settings, urls.service)
-        stack.push_async_callback(database.close)
+        database = await stack.enter_async_context(watched_database(settings, urls.service))
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         provider = create_provider(settings)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from prometheus_client import Histogram
 
@@ -32,6 +32,18 @@ Row: TypeAlias = Mapping[str, Any]
 _UNDEFINED_TABLE = "42P01"
 
 
+class Watch(Protocol):
+    """Who is told of statements that took long."""
+
+    threshold_s: float
+
+    def note(
+        self, statement: Statement, values: Sequence[Any], seconds: float, outcome: int | BaseException | None
+    ) -> None:
+        """A statement took `threshold_s` or more, with these values; `outcome`: its rows, if they are known, or what
+        it ended with. Returns at once."""
+
+
 class Queries(ABC):
     """The five ways to run a statement, each for the files of that shape. Subclasses say on which connection.
 
@@ -41,6 +53,7 @@ class Queries(ABC):
 
     def __init__(self, statements: Mapping[str, Statement]) -> None:
         self.statements = statements
+        self.watch: Watch | None = None
 
     @abstractmethod
     def _connection(self) -> AbstractAsyncContextManager[Any]:
@@ -49,38 +62,46 @@ class Queries(ABC):
     async def one(self, name: str, /, **arguments: Any) -> Row | None:
         """The row of a `:one` statement, or None."""
         statement = self._statement(name, "one")
-        async with self._running(statement) as connection:
-            row: Row | None = await connection.fetchrow(statement.text, *bind(statement, arguments))
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            row: Row | None = await run.connection.fetchrow(statement.text, *values)
+            run.rows = 0 if row is None else 1
             return row
 
     async def many(self, name: str, /, **arguments: Any) -> Sequence[Row]:
         """The rows of a `:many` statement."""
         statement = self._statement(name, "many")
-        async with self._running(statement) as connection:
-            rows: Sequence[Row] = await connection.fetch(statement.text, *bind(statement, arguments))
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            rows: Sequence[Row] = await run.connection.fetch(statement.text, *values)
+            run.rows = len(rows)
             return rows
 
     async def value(self, name: str, /, **arguments: Any) -> Any:
         """The first column of the first row of a `:value` statement, or None."""
         statement = self._statement(name, "value")
-        async with self._running(statement) as connection:
-            return await connection.fetchval(statement.text, *bind(statement, arguments))
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            return await run.connection.fetchval(statement.text, *values)
 
     async def exec(self, name: str, /, **arguments: Any) -> int:
         """Run an `:exec` statement; the number of rows that it changed."""
         statement = self._statement(name, "exec")
-        async with self._running(statement) as connection:
-            return _changed_rows(await connection.execute(statement.text, *bind(statement, arguments)))
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            run.rows = _changed_rows(await run.connection.execute(statement.text, *values))
+            return run.rows
 
     async def copy(self, name: str, /, rows: Iterable[Sequence[Any]]) -> int:
         """Send rows down the COPY of a `:copy` statement, in the order of its columns; the number of rows stored."""
         statement = self._statement(name, "copy")
         table, columns = statement.copy_target
-        async with self._running(statement) as connection:
+        async with self._running(statement, ()) as run:
             # asyncpg writes the COPY by itself; its condition is the one place where the name can travel along.
             named = f"true /* {statement.name} */"
-            status = await connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
-            return _changed_rows(status)
+            status = await run.connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
+            run.rows = _changed_rows(status)
+            return run.rows
 
     def _statement(self, name: str, shape: Shape) -> Statement:
         statement = self.statements.get(name)
@@ -90,23 +111,32 @@ class Queries(ABC):
             raise LookupError(f"sql/{name}.sql is :{statement.shape}, called as :{shape}")
         return statement
 
-    def _running(self, statement: Statement) -> _Run:
-        return _Run(statement, self._connection())
+    def _running(self, statement: Statement, values: Sequence[Any]) -> _Run:
+        return _Run(statement, values, self._connection(), self.watch)
 
 
 class _Run:
     """One run of a statement: a connection for it, its time noted, its error made the service's own."""
 
-    __slots__ = ("_loan", "_started", "_statement")
+    __slots__ = ("_loan", "_started", "_statement", "_values", "_watch", "connection", "rows")
 
-    def __init__(self, statement: Statement, loan: AbstractAsyncContextManager[Any]) -> None:
+    def __init__(
+        self,
+        statement: Statement,
+        values: Sequence[Any],
+        loan: AbstractAsyncContextManager[Any],
+        watch: Watch | None,
+    ) -> None:
         self._statement = statement
+        self._values = values
         self._loan = loan
+        self._watch = watch
+        self.rows: int | None = None
 
-    async def __aenter__(self) -> Any:
-        connection = await self._loan.__aenter__()
+    async def __aenter__(self) -> _Run:
+        self.connection = await self._loan.__aenter__()
         self._started = time.perf_counter()
-        return connection
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -115,6 +145,8 @@ class _Run:
         name = self._statement.name
         _timer(name).observe(seconds)
         record(name, seconds)
+        if self._watch is not None and seconds >= self._watch.threshold_s:
+            self._watch.note(self._statement, self._values, seconds, error if error is not None else self.rows)
         await self._loan.__aexit__(kind, error, traceback)
         if isinstance(error, Exception):
             metrics.statement_errors_total.labels(name, sqlstate(error)).inc()
@@ -126,8 +158,9 @@ class _Run:
 class Transaction(Queries):
     """Statements on one connection, inside one transaction."""
 
-    def __init__(self, statements: Mapping[str, Statement], connection: Any) -> None:
+    def __init__(self, statements: Mapping[str, Statement], connection: Any, watch: Watch | None = None) -> None:
         super().__init__(statements)
+        self.watch = watch
         self._held = connection
 
     def _connection(self) -> AbstractAsyncContextManager[Any]:
@@ -152,7 +185,7 @@ class Database(Queries):
             try:
                 await transaction.start()
                 try:
-                    yield Transaction(self.statements, connection)
+                    yield Transaction(self.statements, connection, self.watch)
                 except BaseException:
                     if not connection.is_closed():
                         await transaction.rollback()
