@@ -18,6 +18,8 @@ _READ_TIMEOUT_S = 2.0
 _COMMENT = re.compile(r"^--[^\n]*|/\*.*?\*/", re.MULTILINE | re.DOTALL)
 # The server puts parameters in the place of constants; here both become the same.
 _VALUE = re.compile(r"\$\d+|'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b|\b(?:true|false|null)\b")
+# `extract(epoch from …)`: the field is a constant too.
+_FIELD = re.compile(r"\bextract\(\s*\w+\s+from\b")
 _VALUES = re.compile(r"\?(?:,\?)+")
 # Before PostgreSQL 18 the header stays; a COPY has its name in its condition.
 _NAME = re.compile(r"^-- ([a-z0-9_]+/[a-z0-9_]+) :|/\* ([a-z0-9_]+/[a-z0-9_]+) \*/")
@@ -94,5 +96,5 @@ def timings_of_service(url: str) -> Timings:
 
 def fingerprint(text: str) -> str:
     """A statement without what the server's count loses of it: comments, spaces, constants."""
-    bare = _VALUE.sub("?", _COMMENT.sub("", text).lower())
+    bare = _VALUE.sub("?", _FIELD.sub("extract(? from", _COMMENT.sub("", text).lower()))
     return _VALUES.sub("?", re.sub(r"[\s;-]", "", bare))
