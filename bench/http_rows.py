@@ -96,7 +96,7 @@ async def _create_reader(database: Database, number: int) -> Reader:
 
 async def _create_conversation(database: Database, user_id: UUID) -> UUID:
     row = await database.one(
-        "conversations/create", user_id=user_id, title="About the Moon", document_ids=[], metadata={}
+        "conversations/create", user_id=user_id, title="About the Moon", document_ids=[], metadata={}, expires_at=None
     )
     assert row is not None
     conversation_id: UUID = row["id"]

@@ -82,13 +82,17 @@ class JSONResponse(Response):
 
 
 class Call:
-    """One request to one route: who calls, the services that answer, and headers to add to the answer."""
+    """One request to one route: who calls, the services that answer, and what to add to the answer.
+
+    `answer_headers` are added to it; `answer_status` takes the place of the route's own, where it is set.
+    """
 
     def __init__(self, request: Request, services: Services, principal: Principal) -> None:
         self.request = request
         self.services = services
         self.principal = principal
         self.answer_headers: dict[str, str] = {}
+        self.answer_status: int | None = None
 
     def path_text(self, name: str, what: str) -> str:
         """The word in the path.

@@ -57,6 +57,9 @@ ingested_chunks_total = Counter("cabinet_ingested_chunks", "Chunks stored.", reg
 reused_vectors_total = Counter(
     "cabinet_reused_vectors", "Chunks that took the stored vector of an equal text.", registry=REGISTRY
 )
+expired_total = Counter(
+    "cabinet_expired", "Documents and conversations deleted because their time was over.", ["kind"], registry=REGISTRY
+)
 embedded_messages_total = Counter("cabinet_embedded_messages", "Messages that got their vectors.", registry=REGISTRY)
 ingestion_seconds = Histogram(
     "cabinet_ingestion_seconds",

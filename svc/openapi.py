@@ -14,6 +14,7 @@ from svc.routing import Endpoint
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _STATUS_TEXTS = {
+    200: "It is there already.",
     400: "The request cannot be read.",
     401: "No key, or none that is good.",
     403: "The key is not for this, or a limit of the plan is reached; it is named.",
@@ -141,6 +142,7 @@ def _idempotency_key(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any] | None:
     if upload := endpoint.extra.get("upload"):
+        fields = msgspec.json.schema_components([upload])[1][upload.__name__]["properties"]
         multipart = {
             "type": "object",
             "required": ["file"],
@@ -148,6 +150,8 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
                 "file": {"type": "string", "format": "binary"},
                 "filename": {"type": "string", "description": "In place of the file's own name."},
                 "metadata": {"type": "string", "description": "A JSON object."},
+                "on_conflict": fields["on_conflict"],
+                "expires_at": _without_null(fields["expires_at"]),
             },
         }
         content = {
@@ -201,7 +205,7 @@ def _success(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     if produces := endpoint.extra.get("produces"):
         schema = {"type": "object" if produces == "application/json" else "string"}
         return {"description": endpoint.summary, "content": {produces: {"schema": schema}}}
-    answer = endpoint.extra.get("answers", {}).get(503) if "answers" in endpoint.extra else endpoint.returns
+    answer = endpoint.returns or endpoint.extra.get("answers", {}).get(503)
     if answer is None:
         return {"description": "Done; nothing to return."}
     return {

@@ -73,7 +73,7 @@ class Endpoint:
             return result
         if result is None:
             return Response(status_code=204, headers=call.answer_headers)
-        return JSONResponse(result, self.status, call.answer_headers)
+        return JSONResponse(result, call.answer_status or self.status, call.answer_headers)
 
     async def _principal(self, request: Request) -> Principal:
         if self.access == "public":

@@ -23,6 +23,8 @@ Metadata = Annotated[
 Filename = Annotated[str, Meta(min_length=1, max_length=255)]
 Title = Annotated[str, Meta(max_length=255)]
 Name = Annotated[str, Meta(max_length=255)]
+# tz=True: a moment without an offset would mean another one on another machine.
+Moment = Annotated[datetime, Meta(tz=True, description="A moment with its offset, such as 2027-01-01T00:00:00Z.")]
 
 
 def check_text(value: str, field: str) -> None:
@@ -51,6 +53,17 @@ def check_moment(value: datetime, field: str) -> None:
         value.astimezone(UTC)
     except OverflowError:
         raise InvalidRequestError("the moment is outside the years 1 to 9999 in UTC", field=field) from None
+
+
+def check_future(value: datetime, field: str) -> None:
+    """Refuse a moment at which something is to end, when it is over already.
+
+    Raises:
+        InvalidRequestError: it is in the past, or in none of the years 1 to 9999 in UTC.
+    """
+    check_moment(value, field)
+    if value <= datetime.now(UTC):
+        raise InvalidRequestError("the moment is in the past", field=field)
 
 
 def check_metadata(value: dict[str, Any], field: str) -> None:

@@ -3,7 +3,7 @@
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   created_at timestamptz, updated_at timestamptz
+--   expires_at timestamptz, created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey, conversation_documents_pkey
 select
     c.id,
@@ -17,6 +17,7 @@ select
     ) as document_ids,
     c.metadata,
     c.message_count,
+    c.expires_at,
     c.created_at,
     c.updated_at
 from conversations as c

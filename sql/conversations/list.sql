@@ -4,7 +4,7 @@
 -- $2 after    uuid  the last id of the page before; null: from the newest
 -- $3 max_rows int   1..101
 -- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   created_at timestamptz, updated_at timestamptz
+--   expires_at timestamptz, created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey, conversation_documents_pkey
 select
     c.id,
@@ -18,6 +18,7 @@ select
     ) as document_ids,
     c.metadata,
     c.message_count,
+    c.expires_at,
     c.created_at,
     c.updated_at
 from conversations as c

@@ -6,7 +6,7 @@
 -- $3 max_rows int   1..101
 -- $4 recent   int   newest messages of each conversation, 1..50
 -- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   created_at timestamptz, updated_at timestamptz, messages jsonb
+--   expires_at timestamptz, created_at timestamptz, updated_at timestamptz, messages jsonb
 -- index: conversations_pkey, messages_pkey, conversation_documents_pkey
 with page as (
     select
@@ -14,6 +14,7 @@ with page as (
         c.title,
         c.metadata,
         c.message_count,
+        c.expires_at,
         c.created_at,
         c.updated_at
     from conversations as c
@@ -34,6 +35,7 @@ select
     ) as document_ids,
     c.metadata,
     c.message_count,
+    c.expires_at,
     c.created_at,
     c.updated_at,
     coalesce(

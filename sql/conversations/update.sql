@@ -1,22 +1,25 @@
 -- conversations/update :one
 -- Changes what is given of a conversation; giving documents replaces them all.
--- $1 user_id         uuid    the tenant
+-- $1 user_id         uuid         the tenant
 -- $2 conversation_id uuid
--- $3 set_title       bool    whether to take the title
--- $4 title           text    null: none
--- $5 document_ids    uuid[]  null: as they are; at most 1000
--- $6 metadata        jsonb   null: as it is
+-- $3 set_title       bool         whether to take the title
+-- $4 title           text         null: none
+-- $5 document_ids    uuid[]       null: as they are; at most 1000
+-- $6 metadata        jsonb        null: as it is
+-- $7 set_expires_at  bool         whether to take the end
+-- $8 expires_at      timestamptz  null: never
 -- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   created_at timestamptz, updated_at timestamptz
+--   expires_at timestamptz, created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey, conversation_documents_pkey
 with changed as (
     update conversations as c
     set
         title = case when $3::bool then $4::text else c.title end,
         metadata = coalesce($6::jsonb, c.metadata),
+        expires_at = case when $7::bool then $8::timestamptz else c.expires_at end,
         updated_at = now()
     where c.user_id = $1::uuid and c.id = $2::uuid
-    returning c.id, c.title, c.metadata, c.message_count, c.created_at, c.updated_at
+    returning c.id, c.title, c.metadata, c.message_count, c.expires_at, c.created_at, c.updated_at
 ),
 
 removed as (
@@ -60,6 +63,7 @@ select
     end as document_ids,
     c.metadata,
     c.message_count,
+    c.expires_at,
     c.created_at,
     c.updated_at
 from changed as c;

@@ -3,14 +3,17 @@
 -- now and used today, together or not at all. Within the limits of the user's plan: the first look spares the
 -- work where they are reached already, the rules of vector_counts decide between uploads at once. The counts
 -- come last, since all uploads of a user share their row. No row: a limit is reached, or the user is gone.
--- $1 user_id   uuid   the tenant
--- $2 filename  text
--- $3 file_type text   text | markdown | html | pdf | csv | docx
--- $4 metadata  jsonb
--- $5 content   bytea  the bytes as they came
+-- $1 user_id      uuid         the tenant
+-- $2 filename     text
+-- $3 file_type    text         text | markdown | html | pdf | csv | docx
+-- $4 metadata     jsonb
+-- $5 content      bytea        the bytes as they came
+-- $6 content_hash uuid         the first half of their SHA-256
+-- $7 replaces     text         the name whose earlier documents go when this one is ready; null: none
+-- $8 expires_at   timestamptz  when it is deleted; null: never
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
---   updated_at timestamptz
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
+--   created_at timestamptz, updated_at timestamptz
 -- index: users_pkey, vector_counts_pkey, usage_days_pkey
 with allowed as (
     select
@@ -26,13 +29,18 @@ with allowed as (
 ),
 
 created as (
-    insert into documents as d (user_id, filename, file_type, file_size, metadata)
+    insert into documents as d (
+        user_id, filename, file_type, file_size, metadata, content_hash, replaces, expires_at
+    )
     select
         $1::uuid as user_id,
         $2::text as filename,
         $3::text as file_type,
         octet_length($5::bytea) as file_size,
-        $4::jsonb as metadata
+        $4::jsonb as metadata,
+        $6::uuid as content_hash,
+        $7::text as replaces,
+        $8::timestamptz as expires_at
     from allowed
     returning
         d.id,
@@ -46,6 +54,7 @@ created as (
         d.progress,
         d.chunk_count,
         d.metadata,
+        d.expires_at,
         d.created_at,
         d.updated_at
 ),
@@ -117,6 +126,7 @@ select
     d.progress,
     d.chunk_count,
     d.metadata,
+    d.expires_at,
     d.created_at,
     d.updated_at
 from created as d

@@ -3,8 +3,8 @@
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
---   updated_at timestamptz
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
+--   created_at timestamptz, updated_at timestamptz
 -- index: documents_pkey
 select
     d.id,
@@ -18,6 +18,7 @@ select
     d.progress,
     d.chunk_count,
     d.metadata,
+    d.expires_at,
     d.created_at,
     d.updated_at
 from documents as d

@@ -5,8 +5,8 @@
 -- $3 after    uuid  the last id of the page before; null: from the newest
 -- $4 max_rows int   1..101
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
---   updated_at timestamptz
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
+--   created_at timestamptz, updated_at timestamptz
 -- index: documents_user_status_idx
 select
     d.id,
@@ -20,6 +20,7 @@ select
     d.progress,
     d.chunk_count,
     d.metadata,
+    d.expires_at,
     d.created_at,
     d.updated_at
 from documents as d

@@ -4,8 +4,8 @@
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
---   updated_at timestamptz
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
+--   created_at timestamptz, updated_at timestamptz
 -- index: documents_pkey
 with failed as (
     update documents as d
@@ -23,6 +23,7 @@ with failed as (
         d.progress,
         d.chunk_count,
         d.metadata,
+        d.expires_at,
         d.created_at,
         d.updated_at
 ),
@@ -51,6 +52,7 @@ select
     d.progress,
     d.chunk_count,
     d.metadata,
+    d.expires_at,
     d.created_at,
     d.updated_at
 from failed as d

@@ -1,17 +1,20 @@
 -- documents/update :one
--- Renames a document or replaces its metadata.
--- $1 user_id     uuid   the tenant
--- $2 document_id uuid
--- $3 filename    text   null: as it is
--- $4 metadata    jsonb  null: as it is
+-- Renames a document, replaces its metadata, or says when it ends.
+-- $1 user_id        uuid         the tenant
+-- $2 document_id    uuid
+-- $3 filename       text         null: as it is
+-- $4 metadata       jsonb        null: as it is
+-- $5 set_expires_at bool         whether to take the end
+-- $6 expires_at     timestamptz  null: never
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, created_at timestamptz,
---   updated_at timestamptz
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
+--   created_at timestamptz, updated_at timestamptz
 -- index: documents_pkey
 update documents as d
 set
     filename = coalesce($3::text, d.filename),
     metadata = coalesce($4::jsonb, d.metadata),
+    expires_at = case when $5::bool then $6::timestamptz else d.expires_at end,
     updated_at = now()
 where d.user_id = $1::uuid and d.id = $2::uuid
 returning
@@ -26,5 +29,6 @@ returning
     d.progress,
     d.chunk_count,
     d.metadata,
+    d.expires_at,
     d.created_at,
     d.updated_at;

@@ -113,6 +113,8 @@ class Queue:
     async def store(self, job: Job, chunks: Sequence[Chunk], vectors: Any, token_count: int = 0) -> None:
         """Store chunks and vectors (one row each, shape (chunks, dimensions)) and make the document ready, or nothing.
 
+        The documents that it replaces go in the same transaction.
+
         `token_count` is how many tokens were embedded for it.
 
         Raises:
@@ -133,7 +135,8 @@ class Queue:
         key = {"user_id": job.user_id, "document_id": job.document_id}
         marks = await asyncio.to_thread(signatures, vectors)
         async with self._database.transaction() as transaction:
-            if not await transaction.exec("ingest/complete", **_key(job), chunk_count=len(chunks)):
+            completed = await transaction.one("ingest/complete", **_key(job), chunk_count=len(chunks))
+            if completed is None:
                 raise LeaseLostError("the document went to another worker, or is gone")
             ids = [row["id"] for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
             for first in range(0, len(chunks), _ROWS_A_COPY):
@@ -142,6 +145,8 @@ class Queue:
                 await transaction.copy(
                     "ingest/write_vectors", [(job.user_id, ids[i], job.document_id, vectors[i], marks[i]) for i in rows]
                 )
+            if completed["replaces"] is not None:
+                await transaction.exec("ingest/replace", **key)
             await transaction.exec("ingest/finish", **key, chunk_count=len(chunks), token_count=token_count)
 
     async def fail(self, job: Job, reason: str) -> None:

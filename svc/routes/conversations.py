@@ -17,7 +17,7 @@ from svc.routes.citations import mark_sources
 from svc.routes.messages import Message
 from svc.routes.pages import Limit, Page, one_more, page
 from svc.routing import Routes
-from svc.values import Metadata, Title, check_metadata, check_text
+from svc.values import Metadata, Moment, Title, check_future, check_metadata, check_text
 
 routes = Routes("conversations")
 
@@ -25,13 +25,17 @@ DocumentIds = Annotated[list[UUID], Meta(max_length=1000, description="Documents
 
 
 class Conversation(Struct, frozen=True, omit_defaults=True):
-    """A conversation. `messages` are its newest ones, oldest first, where the list was asked for `recent`."""
+    """A conversation. `messages` are its newest ones, oldest first, where the list was asked for `recent`.
+
+    Within a minute of `expires_at` it is deleted with its messages; null: it stays.
+    """
 
     id: UUID
     title: str | None
     document_ids: list[UUID]
     metadata: dict[str, Any]
     message_count: int
+    expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
     messages: list[Message] | UnsetType = UNSET
@@ -43,6 +47,7 @@ class CreateConversation(Struct, frozen=True, forbid_unknown_fields=True):
     title: Title | None = None
     document_ids: DocumentIds = []
     metadata: Metadata = msgspec.field(default_factory=dict)
+    expires_at: Moment | None = None
 
 
 class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,6 +56,7 @@ class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
     title: Title | UnsetType | None = UNSET
     document_ids: DocumentIds | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
+    expires_at: Moment | UnsetType | None = UNSET
 
 
 class ConversationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +72,7 @@ class ConversationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
 @routes.post("/conversations", status=201, example={"title": "About the Moon", "metadata": {"channel": "web"}})
 async def create_conversation(call: Call, body: CreateConversation) -> Conversation:
     """Create a conversation, about some documents or none."""
-    _check(body.title, body.metadata)
+    _check(body.title, body.metadata, body.expires_at)
     try:
         row = await call.services.database.one(
             "conversations/create",
@@ -74,6 +80,7 @@ async def create_conversation(call: Call, body: CreateConversation) -> Conversat
             title=body.title,
             document_ids=body.document_ids,
             metadata=body.metadata,
+            expires_at=body.expires_at,
         )
     except ConstraintError as error:
         raise _no_such_document(error) from None
@@ -113,10 +120,11 @@ async def get_conversation(call: Call) -> Conversation:
 
 @routes.patch("/conversations/{conversation_id}", errors=(404,), example={"title": "About the Moon and the Sun"})
 async def update_conversation(call: Call, body: UpdateConversation) -> Conversation:
-    """Change a conversation's title, documents or metadata; documents and metadata are replaced as a whole."""
+    """Change a conversation's title, documents, metadata or end; documents and metadata are replaced as a whole."""
     title = None if body.title is UNSET else body.title
     metadata = None if body.metadata is UNSET else body.metadata
-    _check(title, metadata)
+    expires_at = None if body.expires_at is UNSET else body.expires_at
+    _check(title, metadata, expires_at)
     try:
         row = await call.services.database.one(
             "conversations/update",
@@ -126,6 +134,8 @@ async def update_conversation(call: Call, body: UpdateConversation) -> Conversat
             title=title,
             document_ids=None if body.document_ids is UNSET else body.document_ids,
             metadata=metadata,
+            set_expires_at=body.expires_at is not UNSET,
+            expires_at=expires_at,
         )
     except ConstraintError as error:
         raise _no_such_document(error) from None
@@ -153,11 +163,13 @@ def _conversation(row: Row | None) -> Conversation:
     return Conversation(**values)
 
 
-def _check(title: str | None, metadata: dict[str, Any] | None) -> None:
+def _check(title: str | None, metadata: dict[str, Any] | None, expires_at: datetime | None) -> None:
     if title is not None:
         check_text(title, "title")
     if metadata is not None:
         check_metadata(metadata, "metadata")
+    if expires_at is not None:
+        check_future(expires_at, "expires_at")
 
 
 def _no_such_document(error: ConstraintError) -> Exception:

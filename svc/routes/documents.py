@@ -20,9 +20,9 @@ from svc.quotas import broken_quota
 from svc.routes.idempotency import HEADER, run_once
 from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
 from svc.routes.quotas import refused_upload
-from svc.routes.uploads import UploadDocument, read_upload
+from svc.routes.uploads import Upload, UploadDocument, file_hash, read_upload
 from svc.routing import Routes
-from svc.values import Filename, Metadata, check_metadata, check_text
+from svc.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 
 routes = Routes("documents")
 
@@ -33,6 +33,7 @@ class Document(Struct, frozen=True):
     """An uploaded file and the state of its ingestion.
 
     `progress` goes from 0 to 1; `error` says why, when `status` is error, or what is waited for while it is processing.
+    Within a minute of `expires_at` the document is deleted; null: it stays.
     """
 
     id: UUID
@@ -46,6 +47,7 @@ class Document(Struct, frozen=True):
     progress: float
     chunk_count: int
     metadata: dict[str, Any]
+    expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -67,6 +69,7 @@ class UpdateDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
     filename: Filename | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
+    expires_at: Moment | UnsetType | None = UNSET
 
 
 class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +86,7 @@ class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     errors=(409, 413, 415),
     upload=UploadDocument,
     once=True,
+    answers={200: Document},
     example={
         "filename": "moon.md",
         "content": "# The Moon\n\nThe Moon is 384,400 km away.",
@@ -95,21 +99,45 @@ async def upload_document(call: Call) -> Document:
     Either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, if wanted, `filename`
     and `metadata` (JSON). Answers at once; a worker reads, splits and embeds it: follow `status` and `progress`. The
     type is found by the content: plain text, Markdown, HTML, PDF, CSV or DOCX.
+
+    `on_conflict` is for files that are uploaded again. With `replace` the earlier documents of this name are found
+    until this one is ready, and are gone from then on; where it fails they stay. With `skip` nothing is uploaded where
+    a document of this name has the same content: the answer is that document, with 200.
     """
     tenant = call.principal.tenant
     upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
     check_text(upload.filename, "filename")
     check_metadata(upload.metadata, "metadata")
+    if upload.expires_at is not None:
+        check_future(upload.expires_at, "expires_at")
     if not upload.content:
         raise InvalidRequestError("the document is empty", field="content")
+    content_hash = await file_hash(upload.content)
     arguments = {
         "filename": upload.filename,
         "file_type": detect_file_type(upload.filename, upload.content),
         "metadata": upload.metadata,
         "content": upload.content,
+        "content_hash": content_hash,
+        "replaces": upload.filename if upload.on_conflict == "replace" else None,
+        "expires_at": upload.expires_at,
     }
 
+    async def find_same(queries: Queries) -> Document | None:
+        await queries.exec("documents/lock_name", user_id=tenant, filename=upload.filename)
+        row = await queries.one(
+            "documents/find_same",
+            user_id=tenant,
+            filename=upload.filename,
+            file_size=len(upload.content),
+            content_hash=content_hash,
+        )
+        return None if row is None else _document(row)
+
     async def create(queries: Queries) -> Document:
+        if upload.on_conflict == "skip" and (same := await find_same(queries)) is not None:
+            call.answer_status = 200
+            return same
         row = await queries.one("documents/create", user_id=tenant, **arguments)
         if row is None:
             raise await refused_upload(queries, tenant, len(upload.content))
@@ -124,10 +152,11 @@ async def upload_document(call: Call) -> Document:
     try:
         return await run_once(
             call,
-            lambda: [upload.filename.encode(), msgspec.json.encode(upload.metadata, order="sorted"), upload.content],
+            lambda: _asked_for(upload),
             create,
             lambda document: {"document_id": document.id},
             get_again,
+            in_transaction=upload.on_conflict == "skip",
         )
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:
@@ -185,11 +214,14 @@ async def download_document(call: Call) -> Response:
 
 @routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})
 async def update_document(call: Call, body: UpdateDocument) -> Document:
-    """Rename a document or replace its metadata."""
+    """Rename a document, replace its metadata, or say when it ends."""
     if body.filename is not UNSET:
         check_text(body.filename, "filename")
     if body.metadata is not UNSET:
         check_metadata(body.metadata, "metadata")
+    expires_at = None if body.expires_at is UNSET else body.expires_at
+    if expires_at is not None:
+        check_future(expires_at, "expires_at")
     return _document(
         await call.services.database.one(
             "documents/update",
@@ -197,6 +229,8 @@ async def update_document(call: Call, body: UpdateDocument) -> Document:
             document_id=call.path_id("document_id", "document"),
             filename=None if body.filename is UNSET else body.filename,
             metadata=None if body.metadata is UNSET else body.metadata,
+            set_expires_at=body.expires_at is not UNSET,
+            expires_at=expires_at,
         )
     )
 
@@ -238,6 +272,14 @@ async def retry_document(call: Call) -> Document:
         document = _document(await database.one("documents/get", user_id=tenant, document_id=document_id))
         raise ConflictError(f"only a document in status error can be retried; this one is {document.status}")
     return _document(row)
+
+
+def _asked_for(upload: Upload) -> list[bytes]:
+    """All that an upload asks for, in bytes; what is left out takes none, so that older keys stay good."""
+    parts = [upload.filename.encode(), msgspec.json.encode(upload.metadata, order="sorted"), upload.content]
+    if upload.on_conflict != "new" or upload.expires_at is not None:
+        parts.append(msgspec.json.encode([upload.on_conflict, upload.expires_at]))
+    return parts
 
 
 def _document(row: Row | None) -> Document:

@@ -7,13 +7,12 @@ for it, and are then told what it did.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from svc.database.queries import Queries
+from svc.digests import bytes_digest
 from svc.errors import InvalidRequestError
 from svc.http import Call
 from svc.ingest.sweep import KEYS_KEPT_S
@@ -24,8 +23,6 @@ HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 
 _KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
-# Bytes whose digest takes about a millisecond.
-_DIGESTED_AT_ONCE = 2**20
 
 
 async def run_once(
@@ -34,18 +31,24 @@ async def run_once(
     work: Callable[[Queries], Awaitable[T]],
     note: Callable[[T], dict[str, Any]],
     repeat: Callable[[Queries, dict[str, Any]], Awaitable[T]],
+    *,
+    in_transaction: bool = False,
 ) -> T:
     """Do `work`; where the request shows a key that did this work before, give what came of it instead.
 
     `request` gives all that the request asks for: with anything else the same key is refused. `note` makes of a result
-    what is kept, and `repeat` of what was kept the result. Without the header it is no more than `work`.
+    what is kept, and `repeat` of what was kept the result. Without the header it is no more than `work`, in a
+    transaction where `in_transaction` asks for one.
 
     Raises:
         InvalidRequestError: the header is no key, or the key was used for another request.
     """
     database = call.services.database
     if (key := _key_of(call)) is None:
-        return await work(database)
+        if not in_transaction:
+            return await work(database)
+        async with database.transaction() as transaction:
+            return await work(transaction)
     named = {"user_id": call.principal.tenant, "route": _route_of(call), "key": key}
     digest = await _digest(request())
     async with database.transaction() as transaction:
@@ -76,15 +79,5 @@ def _route_of(call: Call) -> str:
 
 
 async def _digest(parts: Sequence[bytes]) -> bytes:
-    if sum(map(len, parts)) <= _DIGESTED_AT_ONCE:
-        return _digest_of(parts)
-    return await asyncio.to_thread(_digest_of, parts)
-
-
-def _digest_of(parts: Sequence[bytes]) -> bytes:
-    digest = hashlib.sha256()
-    for part in parts:
-        # With its length, so that no two requests run together to the same bytes.
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
+    # Each with its length, so that no two requests run together to the same bytes.
+    return await bytes_digest([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import datetime
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from svc.auth import generate_key
-from svc.errors import InvalidRequestError, NotFoundError
+from svc.errors import NotFoundError
 from svc.http import Call
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.routing import Routes
-from svc.values import Name, check_moment, check_text
+from svc.values import Moment, Name, check_future, check_text
 
 routes = Routes("keys")
-
-# tz=True: a moment without an offset would mean another one on another machine.
-Moment = Annotated[datetime, Meta(tz=True, description="A moment with its offset, such as 2027-01-01T00:00:00Z.")]
 
 
 class Key(Struct, frozen=True):
@@ -56,9 +52,7 @@ async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     if body.name is not None:
         check_text(body.name, "name")
     if body.expires_at is not None:
-        check_moment(body.expires_at, "expires_at")
-        if body.expires_at <= datetime.now(UTC):
-            raise InvalidRequestError("the moment is in the past", field="expires_at")
+        check_future(body.expires_at, "expires_at")
     new = generate_key()
     row = await call.services.database.one(
         "keys/create",

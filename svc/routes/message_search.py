@@ -10,12 +10,11 @@ from msgspec import Meta, Struct
 from svc.errors import ConflictError
 from svc.http import Call
 from svc.routes.citations import mark_sources
-from svc.routes.keys import Moment
 from svc.routes.messages import Message, Role, check_conversation, message_values
 from svc.routes.query_vectors import QueryText, QueryVector, query_vector
 from svc.routing import Routes
 from svc.search.messages import MessageLane, MessageSearch, search_messages
-from svc.values import check_moment
+from svc.values import Moment, check_moment
 
 routes = Routes("conversations")
 

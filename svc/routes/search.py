@@ -10,12 +10,11 @@ from msgspec import Meta, Struct
 from svc.errors import InvalidRequestError
 from svc.http import Call
 from svc.ingest.file_types import FileType
-from svc.routes.keys import Moment
 from svc.routes.query_vectors import QueryText, QueryVector, query_vector
 from svc.routing import Routes
 from svc.search.filters import Filters
 from svc.search.lanes import Lane, Metric, Search, TenantSize, run_search
-from svc.values import Metadata, check_metadata, check_moment
+from svc.values import Metadata, Moment, check_metadata, check_moment
 
 routes = Routes("search")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -11,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
+from svc.digests import bytes_digest
 from svc.errors import InvalidRequestError, MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
 from svc.http import check_declared_length, invalid_request, media_type, read_json, too_large
-from svc.values import Filename, Metadata
+from svc.values import Filename, Metadata, Moment
 
 # Beside the document: the other fields, and in multipart the boundaries and the part headers.
 _OVERHEAD_BYTES = 64 * 1024
@@ -21,20 +24,33 @@ _OVERHEAD_BYTES = 64 * 1024
 _JSON_OVERHEAD = 6
 
 
+OnConflict = Literal["new", "replace", "skip"]
+"""What becomes of an upload whose name a document has already."""
+
+
 class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """A document sent as JSON, its text included."""
+    """A document sent as JSON, its text included.
+
+    `on_conflict` says what to do where documents of this name are there already: `new`, keep them; `replace`, delete
+    them when this one is ready; `skip`, answer with the one that has the same content, if there is one. At `expires_at`
+    the document is deleted.
+    """
 
     filename: Filename
     content: Annotated[str, Meta(min_length=1)]
     metadata: Metadata = msgspec.field(default_factory=dict)
+    on_conflict: OnConflict = "new"
+    expires_at: Moment | None = None
 
 
 class Upload(Struct, frozen=True):
-    """A document as it came: name, bytes and metadata."""
+    """A document as it came: name, bytes and metadata, what it does to others of its name, and when it ends."""
 
     filename: str
     content: bytes
     metadata: dict[str, Any]
+    on_conflict: OnConflict
+    expires_at: datetime | None
 
 
 async def read_upload(request: Request, limit_bytes: int) -> Upload:
@@ -55,6 +71,11 @@ async def read_upload(request: Request, limit_bytes: int) -> Upload:
     return upload
 
 
+async def file_hash(content: bytes) -> UUID:
+    """The first half of the SHA-256 of a file, as a UUID, as that of a chunk is."""
+    return UUID(bytes=(await bytes_digest([content]))[:16])
+
+
 def _document_too_large(limit_bytes: int) -> TooLargeError:
     return TooLargeError(f"the document is over {limit_bytes} bytes, the most that is accepted")
 
@@ -63,7 +84,7 @@ async def _read(request: Request, limit_bytes: int) -> Upload:
     kind = media_type(request)
     if kind == "application/json":
         body = await read_json(request, UploadDocument, limit_bytes * _JSON_OVERHEAD + _OVERHEAD_BYTES)
-        return Upload(body.filename, body.content.encode(), body.metadata)
+        return Upload(body.filename, body.content.encode(), body.metadata, body.on_conflict, body.expires_at)
     if kind == "multipart/form-data":
         return await _read_multipart(request, limit_bytes + _OVERHEAD_BYTES)
     raise UnsupportedMediaTypeError(
@@ -104,23 +125,26 @@ async def _upload_of(form: FormData) -> Upload:
         raise InvalidRequestError("the part with the file is required", field="file")
     if not isinstance(file, UploadFile):
         raise InvalidRequestError("the part has no filename, so it is no file", field="file")
-    unknown = [name for name in form if name not in ("file", "filename", "metadata")]
+    unknown = [name for name in form if name not in ("file", *_Fields.__struct_fields__)]
     if unknown:
         raise InvalidRequestError("there is no such field", field=unknown[0])
     try:
         fields = {
             "filename": form.get("filename") or file.filename or "",
             "metadata": _metadata(form.get("metadata")),
+            **{name: form[name] for name in ("on_conflict", "expires_at") if name in form},
         }
         named = msgspec.convert(fields, _Fields)
     except msgspec.ValidationError as error:
         raise invalid_request(error) from None
-    return Upload(named.filename, await file.read(), named.metadata)
+    return Upload(named.filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
 
 
 class _Fields(Struct, frozen=True):
     filename: Filename
     metadata: Metadata
+    on_conflict: OnConflict = "new"
+    expires_at: Moment | None = None
 
 
 def _metadata(text: Any) -> Any:

@@ -84,7 +84,8 @@ async def make_user(database: Database, email: str = "ada@example.org") -> UUID:
 async def make_document(database: Database, user_id: UUID, filename: str = "notes.txt") -> UUID:
     """A document's id; its job is in the queue."""
     row = await database.one(
-        "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text"
-    )
+        "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text",
+        content_hash=UUID(int=1), replaces=None, expires_at=None,
+    )  # fmt: skip
     assert row is not None
     return UUID(str(row["id"]))

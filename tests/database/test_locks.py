@@ -45,7 +45,7 @@ async def test_storing_a_document_is_not_broken_by_a_statement_that_comes_betwee
     """The store has the document and wants the job; another that took the job first would be a deadlock."""
     key = await claimed(database)
     async with database.transaction() as transaction:
-        assert await transaction.exec("ingest/complete", **key, chunk_count=0) == 1
+        assert await transaction.one("ingest/complete", **key, chunk_count=0) is not None
         other = asyncio.create_task(database.exec(name, **key, **OTHERS[name]))
         await waits_for_a_lock(observer)
         await transaction.exec(
@@ -65,7 +65,7 @@ async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_al
     key = await claimed(database)
     document = {"user_id": key["user_id"], "document_id": key["document_id"]}
     async with database.transaction() as transaction:
-        await transaction.exec("ingest/complete", **key, chunk_count=1)
+        await transaction.one("ingest/complete", **key, chunk_count=1)
         [row] = await transaction.many("ingest/chunk_ids", chunk_count=1)
         await transaction.copy(
             "ingest/write_chunks", rows=[(key["user_id"], row["id"], key["document_id"], 0, "x", 1, {}, row["id"])]
@@ -118,7 +118,7 @@ async def test_deleting_a_conversation_while_its_job_ends_waits_and_then_takes_i
     """The end of a job has the conversation and wants the job; a deletion that took that first would be a deadlock."""
     user_id, lease = await make_user(database), uuid4()
     conversation = await database.one(
-        "conversations/create", user_id=user_id, title=None, document_ids=[], metadata={}
+        "conversations/create", user_id=user_id, title=None, document_ids=[], metadata={}, expires_at=None
     )  # fmt: skip
     assert conversation is not None
     place = {"user_id": user_id, "conversation_id": conversation["id"]}

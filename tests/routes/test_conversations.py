@@ -8,7 +8,9 @@ import pytest
 from tests.routes.answers import done, ok, problem, statements
 from tests.routes.tenants import Tenant, rows_left, rows_of
 
-CONVERSATION_FIELDS = {"id", "title", "document_ids", "metadata", "message_count", "created_at", "updated_at"}
+CONVERSATION_FIELDS = {
+    "id", "title", "document_ids", "metadata", "message_count", "expires_at", "created_at", "updated_at",
+}  # fmt: skip
 
 
 async def say(tenant: Tenant, conversation_id: str, *contents: str) -> None:

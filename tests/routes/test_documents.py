@@ -18,7 +18,7 @@ from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
 DOCUMENT_FIELDS = {
     "id", "filename", "file_type", "file_size", "status", "error", "attempt", "lease_expires_at", "progress",
-    "chunk_count", "metadata", "created_at", "updated_at",
+    "chunk_count", "metadata", "expires_at", "created_at", "updated_at",
 }  # fmt: skip
 CHUNK_FIELDS = {"id", "document_id", "chunk_index", "content", "token_count", "metadata", "created_at"}
 SENTENCES = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(120))

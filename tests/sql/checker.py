@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Statements that touch tenant tables and bind no tenant; each says why in its line `-- tenant:`.
 WITHOUT_TENANT = {
+    "conversations/list_expired",
+    "documents/list_expired",
     "doctor/documents_without_job",
     "doctor/jobs_without_work",
     "doctor/message_tenants",

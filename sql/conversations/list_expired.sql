@@ -1,0 +1,15 @@
+-- conversations/list_expired :many
+-- Conversations whose time is over, the longest over first: a batch for a worker to take away, each with
+-- how many messages it has.
+-- $1 max_rows int  1..1000
+-- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
+-- returns: user_id uuid, id uuid, part_count int8
+-- index: conversations_expires_idx
+select
+    c.user_id,
+    c.id,
+    c.message_count::int8 as part_count
+from conversations as c
+where c.expires_at <= now()
+order by c.expires_at
+limit $1::int;

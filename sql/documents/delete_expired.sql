@@ -1,0 +1,48 @@
+-- documents/delete_expired :value
+-- Takes away documents of one user whose time is over, as documents/delete_many does, but none whose time was
+-- made longer meanwhile, and without waiting for one that is being changed: the next sweep finds it again.
+-- $1 user_id      uuid    the tenant
+-- $2 document_ids uuid[]  at most 1000
+-- returns: deleted int8
+-- index: documents_pkey, ingestion_jobs_pkey, vector_counts_pkey
+with expired as materialized (
+    select d.id
+    from documents as d
+    where d.user_id = $1::uuid and d.id = any($2::uuid[]) and d.expires_at <= now()
+    order by d.id
+    for update skip locked
+),
+
+deleted as (
+    delete from documents as d
+    using expired as e
+    where d.user_id = $1::uuid and d.id = e.id
+    returning d.id, d.chunk_count, d.file_size
+),
+
+unqueued as (
+    delete from ingestion_jobs as j
+    using deleted as d
+    where j.user_id = $1::uuid and j.document_id = d.id
+    returning j.document_id
+),
+
+uncounted as (
+    insert into vector_counts as v (user_id, row_count, document_count, byte_count)
+    select
+        $1::uuid as user_id,
+        sum(d.chunk_count) as row_count,
+        count(d.id) as document_count,
+        sum(d.file_size) as byte_count
+    from deleted as d
+    where (select count(*) from unqueued) >= 0
+    having count(d.id) > 0
+    on conflict (user_id) do update
+        set
+            row_count = v.row_count - excluded.row_count,
+            document_count = greatest(0, v.document_count - excluded.document_count),
+            byte_count = greatest(0, v.byte_count - excluded.byte_count)
+)
+
+select count(d.id) as deleted
+from deleted as d;

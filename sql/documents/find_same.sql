@@ -1,0 +1,42 @@
+-- documents/find_same :one
+-- The newest document of a name that has the same bytes as an upload and has not failed. Bytes that were
+-- stored before there were digests are digested here.
+-- $1 user_id      uuid  the tenant
+-- $2 filename     text
+-- $3 file_size    int8
+-- $4 content_hash uuid  the first half of the SHA-256 of the upload
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
+--   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
+--   created_at timestamptz, updated_at timestamptz
+-- index: documents_user_filename_idx, document_contents_pkey
+select
+    d.id,
+    d.filename,
+    d.file_type,
+    d.file_size,
+    d.status,
+    d.error,
+    d.attempt,
+    d.lease_expires_at,
+    d.progress,
+    d.chunk_count,
+    d.metadata,
+    d.expires_at,
+    d.created_at,
+    d.updated_at
+from documents as d
+where
+    d.user_id = $1::uuid
+    and d.filename = $2::text
+    and d.status <> 'error'
+    and d.file_size = $3::int8
+    and coalesce(
+        d.content_hash,
+        (
+            select encode(substring(sha256(b.content) from 1 for 16), 'hex')::uuid
+            from document_contents as b
+            where b.user_id = $1::uuid and b.document_id = d.id
+        )
+    ) = $4::uuid
+order by d.id desc
+limit 1;

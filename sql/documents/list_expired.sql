@@ -1,0 +1,15 @@
+-- documents/list_expired :many
+-- Documents whose time is over, the longest over first: a batch for a worker to take away, each with
+-- how many chunks it has.
+-- $1 max_rows int  1..1000
+-- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
+-- returns: user_id uuid, id uuid, part_count int8
+-- index: documents_expires_idx
+select
+    d.user_id,
+    d.id,
+    d.chunk_count::int8 as part_count
+from documents as d
+where d.expires_at <= now()
+order by d.expires_at
+limit $1::int;
