@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pglast.enums import OnConflictAction
 
 from svc.database.statements import Statement, load_statements
 from tests.sql.tables import Tables, read_tables, schema_files
-from tests.sql.tree import Fault, ast, parse, walk
+from tests.sql.tree import Fault, alias_of, ast, parse, walk
 
 PRIVILEGES = ("select", "insert", "update", "delete")
 # The statements by which migrations write what the service only reads; they run as the owner.
@@ -53,8 +53,17 @@ def _rights(node: Any) -> Iterable[tuple[str, str]]:
     if isinstance(node, ast.CopyStmt):
         return [("insert", str(node.relation.relname))]
     if isinstance(node, ast.SelectStmt) and node.lockingClause:
-        return [("update", str(part.relname)) for part in walk(node.fromClause) if isinstance(part, ast.RangeVar)]
+        return [("update", str(part.relname)) for part in _locked(node)]
     return []
+
+
+def _locked(select: Any) -> Iterator[Any]:
+    """The tables whose rows a query locks: those that it names after OF, or all that it reads."""
+    named = [clause.lockedRels for clause in select.lockingClause]
+    aliases = {str(relation.relname) for relations in named for relation in relations or ()}
+    for part in walk(select.fromClause):
+        if isinstance(part, ast.RangeVar) and (None in named or (alias_of(part) or part.relname) in aliases):
+            yield part
 
 
 def grant_faults(root: Path) -> list[Fault]:
