@@ -52,18 +52,23 @@ def tables_used(body: str) -> TablesUsed:
 
 def _announced(tokens: list[str]) -> Iterator[tuple[str, bool]]:
     """Names that stand where a table's does, and whether it is written there."""
-    kind = tokens[0] if tokens and tokens[0] in ("create", "alter", "drop", "vacuum") else ""
+    kind = tokens[0] if tokens else ""
+    if kind in ("grant", "revoke"):
+        # Rights on a table are the table's; those on a schema or a database are none of ours.
+        yield from _names_at(tokens, tokens.index("on") + 1, is_written=True)
+        return
+    is_ddl = kind in ("create", "alter", "drop")
     for i, word in enumerate(tokens):
         before, after = tokens[i - 1] if i else "", i + 1
         if (
             word in ("into", "copy")
-            or (before, word) == ("delete", "from")
             or (word == "update" and before not in _NO_UPDATE)
+            or (before, word) == ("delete", "from")
         ):
             yield from _name_at(tokens, after)
         elif word == "references" or (word in ("from", "join", "using") and before != "distinct"):
             yield from _names_at(tokens, after, is_written=False, is_key=word == "references")
-        elif (kind and word == "table") or (kind == "create" and word == "on" and "index" in tokens[:i]):
+        elif is_ddl and (word == "table" or (word == "on" and "index" in tokens[:i])):
             yield from _name_at(tokens, after)
         elif kind == "vacuum" and word == ")":
             yield from _names_at(tokens, after, is_written=True)
@@ -81,7 +86,7 @@ def _names_at(tokens: list[str], i: int, *, is_written: bool, is_key: bool = Fal
     """The tables of a list such as `documents as d, chunks as c`; functions and columns are none."""
     while i < len(tokens) and _WORD.match(tokens[i]):
         following = tokens[i + 1] if i + 1 < len(tokens) else ";"
-        if following == "." or tokens[i] in ("lateral", "stdin") or (following == "(" and not is_key):
+        if following in (".", ":") or tokens[i] in ("lateral", "stdin") or (following == "(" and not is_key):
             return
         yield tokens[i], is_written
         i += 3 if following == "as" else 1

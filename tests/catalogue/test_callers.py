@@ -119,7 +119,7 @@ def test_a_named_task_is_a_caller_of_its_own(planted: Sources) -> None:
 
 
 # Called by functions of svc/database/explain.py that so far only the tests call.
-OF_THE_TESTS = {"explain/analyze", "explain/generic"}
+OF_THE_TESTS = {"explain/analyze"}
 
 
 def test_every_statement_is_run_by_somebody() -> None:

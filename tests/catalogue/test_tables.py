@@ -21,6 +21,8 @@ def tables_of_tree(text: str) -> TablesUsed:
     parts = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
     locked = {id(name) for node in nodes if isinstance(node, ast.LockingClause) for name in node.lockedRels or ()}
     written = {id(node.relation): node.relation.relname for node in nodes if isinstance(node, WRITING)}
+    granted = [table for node in nodes if isinstance(node, ast.GrantStmt) for table in node.objects]
+    written |= {id(table): table.relname for table in granted if isinstance(table, ast.RangeVar)}
     read = {
         node.relname
         for node in nodes
