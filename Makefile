@@ -38,6 +38,11 @@ serve: install ## Serve on http://127.0.0.1:8080; settings from the environment 
 test: $(VENV)/.installed-dev ## Run the tests; on the older server with CABINET_POSTGRES_VERSION=16; ARGS="-k search"
 	$(BIN)/python -m pytest $(ARGS)
 
+# What differs is for a person to read: git diff tests/plans/baselines
+.PHONY: baseline
+baseline: $(VENV)/.installed-dev ## Record the plans of statements anew, on PostgreSQL 18 and 16; ARGS="documents/list search/bits"
+	$(BIN)/python -m tests.plans.record $(ARGS)
+
 .PHONY: check
 check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the direction of imports
 	$(BIN)/ruff check .

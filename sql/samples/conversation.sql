@@ -1,12 +1,13 @@
 -- samples/conversation :one
 -- The conversation of a user with the most messages, for examples, and the position of the one in its middle.
 -- $1 user_id uuid  the tenant
--- returns: conversation_id text, middle text
+-- returns: conversation_id text, conversation_ids text, middle text
 -- index: conversations_pkey
 select
     c.id::text as conversation_id,
+    array[c.id]::text as conversation_ids,
     (c.message_count / 2)::text as middle
 from conversations as c
 where c.user_id = $1::uuid
-order by c.message_count desc, c.id asc
+order by c.message_count desc, c.id desc
 limit 1;

@@ -1,5 +1,5 @@
 -- samples/document :one
--- The document of a user with the most chunks, for examples.
+-- The document of a user with the most chunks, the newest of several, for examples.
 -- $1 user_id uuid  the tenant
 -- returns: document_id text, document_ids text
 -- index: documents_user_status_idx
@@ -8,5 +8,5 @@ select
     array[d.id]::text as document_ids
 from documents as d
 where d.user_id = $1::uuid and d.status = 'ready'
-order by d.chunk_count desc, d.id asc
+order by d.chunk_count desc, d.id desc
 limit 1;

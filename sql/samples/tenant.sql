@@ -1,19 +1,24 @@
 -- samples/tenant :one
 -- The largest tenant, for whom `cabinet sql explain` runs its examples; without vectors, any user.
 -- tenant: none, it looks for the tenant whom the examples are about; it shows no more than their id
--- returns: user_id text
+-- returns: user_id text, user_ids text
 select
-    coalesce(
-        (
-            select v.user_id
-            from vector_counts as v
-            order by v.row_count desc, v.user_id asc
-            limit 1
-        ),
-        (
-            select u.id
-            from users as u
-            order by u.id
-            limit 1
-        )
-    )::text as user_id;
+    t.user_id::text as user_id,
+    array[t.user_id]::text as user_ids
+from (
+    select
+        coalesce(
+            (
+                select v.user_id
+                from vector_counts as v
+                order by v.row_count desc, v.user_id asc
+                limit 1
+            ),
+            (
+                select u.id
+                from users as u
+                order by u.id
+                limit 1
+            )
+        ) as user_id
+) as t;

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.syntax import Syntax
 
+from svc.cli.baseline import baseline
 from svc.cli.catalogue import list_statements, report
 from svc.cli.environment import fail
 from svc.cli.explain import explain
@@ -39,6 +40,7 @@ def show(name: str) -> None:
 
 sql.add_command(explain)
 sql.add_command(report)
+sql.add_command(baseline)
 
 
 def _load() -> dict[str, Statement]:

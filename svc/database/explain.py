@@ -20,14 +20,13 @@ PlanKind = Literal["custom", "generic"]
 PLAN_KINDS: tuple[PlanKind, ...] = ("custom", "generic")
 """A custom plan is made for the values at hand, a generic one for any: see `plan_cache_mode` in PostgreSQL's manual."""
 
-# The name that sql/explain/ calls the statement by; each explanation makes it anew.
-_PREPARED = "explained"
 _UNEXPLAINED = ("copy", "ddl", "explain")
 
 
 def has_plan(statement: Statement) -> bool:
-    """Whether the planner has a say in the statement: COPY and DDL have no plan."""
-    return statement.shape not in _UNEXPLAINED
+    """Whether the planner has a say in the statement on every server: COPY and DDL have no plan, and what needs an
+    extension has none where that is not."""
+    return statement.shape not in _UNEXPLAINED and not statement.needs
 
 
 async def analyze(database: Database, name: str, /, **arguments: Any) -> Plan:
@@ -73,10 +72,7 @@ class Explainer:
         """
         session = {**session_settings(settings), "plan_cache_mode": f"force_{kind}_plan"}
         try:
-            # Without a cache: asyncpg drops a statement that nothing refers to when it prepares the next new one.
-            connection = await asyncpg.connect(
-                url, timeout=settings.connect_timeout_s, server_settings=session, statement_cache_size=0
-            )
+            connection = await asyncpg.connect(url, timeout=settings.connect_timeout_s, server_settings=session)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
             raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
         return cls(connection, statements, kind)
@@ -104,23 +100,26 @@ class Explainer:
         await self._connection.close()
 
     async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> Plan:
-        transaction, prepared = self._connection.transaction(), None
         try:
-            await transaction.start()
+            literals = await self._connection.fetchval(self._statements["explain/literals"].text, list(values))
+            await self._connection.execute(self._statements["explain/prepare"].text + statement.text)
             try:
-                literals = await self._connection.fetchval(self._statements["explain/literals"].text, list(values))
-                # asyncpg forgets it on the server when nothing refers to it any more.
-                prepared = await self._connection.prepare(statement.text, name=_PREPARED)
-                execute = self._statements[name].text + (f"({literals})" if values else "")
-                answer = await self._connection.fetchval(execute)
+                answer = await self._undone(self._statements[name].text + (f"({literals})" if values else ""))
             finally:
-                del prepared
-                await transaction.rollback()
+                await self._connection.execute(self._statements["explain/forget"].text)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             # In the server's own words: whoever explains a statement reads SQL.
             message = " ".join(str(error).splitlines())
             raise InvalidRequestError(f"sql/{statement.name}.sql cannot be explained so: {message}") from error
         return _plan(answer)
+
+    async def _undone(self, text: str) -> str:
+        transaction = self._connection.transaction()
+        await transaction.start()
+        try:
+            return str(await self._connection.fetchval(text))
+        finally:
+            await transaction.rollback()
 
 
 def _plan(answer: str) -> Plan:

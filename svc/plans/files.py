@@ -13,29 +13,48 @@ database. The plans are written by `cabinet sql baseline`; `tests/plans/README.m
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+
 from svc.errors import StartupError
+from svc.plans.shape import difference
+
+_SHAPE = re.compile(r"^(custom|generic)(_\d\d)?$")
+
+
+RECORDED_ON = 18
+"""The major version of PostgreSQL whose plans stand under `custom` and `generic`. Where another version, 16 for one,
+makes another plan, that stands under `custom_16` and `generic_16` beside them."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One example of a statement. A value is a text, or a reference such as `@tenant.user_id`."""
+    """One example of a statement. A value is a text, or a reference such as `@tenant.user_id`; `shapes` are the
+    recorded plans by their key, such as `custom` or `generic_16`."""
 
     name: str
     arguments: Mapping[str, str]
+    shapes: Mapping[str, str]
+
+    def shape(self, kind: str, version: int) -> str | None:
+        """The recorded plan of a kind on a major version of PostgreSQL; None where there is none."""
+        return self.shapes.get(f"{kind}_{version}", self.shapes.get(kind))
 
 
 @dataclass(frozen=True)
 class PlanFile:
-    """The plan file of one statement, with its cases in order."""
+    """The plan file of one statement, with its cases in order; `without_generic` says why no generic plan of it is
+    recorded, empty where they are."""
 
     path: Path
     cases: tuple[Case, ...]
+    without_generic: str
 
     def case(self, name: str | None) -> Case:
         """The case of this name, the first when None.
@@ -67,17 +86,46 @@ def read_plan_file(path: Path) -> PlanFile:
         raise StartupError(f"there is no plan file {path}") from None
     except tomllib.TOMLDecodeError as error:
         raise StartupError(f"{path}: {error}") from error
+    without_generic = str(document.pop("without_generic", ""))
     cases = tuple(_case(path, name, table) for name, table in document.items())
     if not cases:
         raise StartupError(f"{path} has no case: a table such as [first_page] with a line arguments = {{ … }}")
-    return PlanFile(path, cases)
+    return PlanFile(path, cases, without_generic)
 
 
 def _case(path: Path, name: str, table: Any) -> Case:
     arguments = table.get("arguments") if isinstance(table, dict) else None
     if not isinstance(arguments, dict):
         raise StartupError(f"{path}: the case {name} has no line arguments = {{ name = value, … }}")
-    return Case(name, {key: _text(path, name, key, value) for key, value in arguments.items()})
+    shapes = {key: str(value) for key, value in table.items() if key != "arguments"}
+    unknown = [key for key in shapes if not _SHAPE.match(key)]
+    if unknown:
+        raise StartupError(
+            f"{path}: {unknown[0]} of the case {name} is none of arguments, custom, generic, custom_16, …"
+        )
+    return Case(name, {key: _text(path, name, key, value) for key, value in arguments.items()}, shapes)
+
+
+def record_shapes(path: Path, recorded: Mapping[str, Mapping[str, str]], version: int) -> bool:
+    """Write plans into a plan file, by case and kind; what people wrote stays. Whether the file is another now.
+
+    Those of another version than `RECORDED_ON` are written only where they differ from that one's.
+    """
+    text = path.read_text(encoding="utf-8")
+    document = tomlkit.parse(text)
+    for case, shapes in recorded.items():
+        table: Any = document[case]
+        for kind, shape in shapes.items():
+            key = kind if version == RECORDED_ON else f"{kind}_{version}"
+            if version != RECORDED_ON and difference(str(table.get(kind, "")), shape) == "":
+                table.pop(key, None)
+            # What keeps within the bounds is left, so that a file changes only where a plan did.
+            elif key not in table or difference(str(table[key]), shape):
+                # Read and not made, since what is made begins on the line of its quotes.
+                table[key] = tomlkit.value(f"'''\n{shape}\n'''")
+    changed = tomlkit.dumps(document)
+    path.write_text(changed, encoding="utf-8")
+    return changed != text
 
 
 def _text(path: Path, case: str, name: str, value: Any) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-# What a node compares or sorts by.
+# What a node compares or sorts by, and the unique indexes of ON CONFLICT.
 _EXPRESSIONS = {
     "Index Cond", "Recheck Cond", "Order By", "TID Cond", "Hash Cond", "Merge Cond", "Join Filter", "Filter",
-    "One-Time Filter", "Conflict Filter", "Sort Key", "Presorted Key", "Group Key", "Cache Key", "Run Condition",
+    "One-Time Filter", "Conflict Filter", "Conflict Arbiter Indexes",
+    "Sort Key", "Presorted Key", "Group Key", "Cache Key", "Run Condition",
 }  # fmt: skip
 _REMOVED = ("Rows Removed by Filter", "Rows Removed by Join Filter", "Rows Removed by Index Recheck")
 # A UUID is 36 characters long: it is shown whole. A vector is not.

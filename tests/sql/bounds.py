@@ -19,7 +19,7 @@ _KINDS = {
         ast.CreateStmt, ast.IndexStmt, ast.DropStmt, ast.CreatedbStmt, ast.VacuumStmt,
         ast.CreateRoleStmt, ast.GrantStmt, ast.CreateExtensionStmt,
     ),
-    "explain": (ast.ExplainStmt,),
+    "explain": (ast.ExplainStmt, ast.PrepareStmt, ast.DeallocateStmt),
 }  # fmt: skip
 _QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 _MOST_ROWS = 10_000

@@ -40,6 +40,7 @@ WITHOUT_TENANT = {
     "keys/authenticate",
     "message_jobs/claim",
     "message_jobs/next_due",
+    "samples/indexed_tenant",
     "samples/small_tenant",
     "samples/tenant",
     "server/health",
@@ -68,7 +69,7 @@ FUNCTION_EXCEPTIONS = {
     "indexes/lock": "pg_try_advisory_lock",
     "server/lock_migrations": "pg_try_advisory_lock",
 }
-# The least that can follow an EXPLAIN, while its file is parsed.
+# The least that can follow an EXPLAIN or PREPARE, while its file is parsed.
 _FOLLOWING = "select"
 KEY_EXCEPTIONS = {
     "users_email_key": "an address is unique among all tenants",
@@ -114,8 +115,8 @@ def check_statement(statement: Statement, tables: Tables) -> list[Fault]:
 
 
 def is_unfinished(statement: Statement) -> bool:
-    """Whether the file is the beginning of a statement: EXPLAIN, which the text of another file follows."""
-    return statement.shape == "explain" and statement.body.endswith(")")
+    """Whether the file is the beginning of a statement: EXPLAIN or PREPARE, which the text of another file follows."""
+    return statement.shape == "explain" and statement.body.endswith((")", " as"))
 
 
 def _query_faults(statement: Statement, node: object, tables: Tables) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,56 @@
+"""`cabinet sql baseline`: the plans of statements, written into their plan files for a person to review."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_url, run, settings_options
+from svc.database.baselines import Recorder
+from svc.database.queries import Database, open_database
+from svc.errors import CabinetError
+from svc.plans.files import plan_path, read_plan_file, record_shapes
+from svc.resources import resource_folder
+from svc.settings import Settings
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS)
+def baseline(settings: Settings, names: Sequence[str]) -> None:
+    """Write the plans that the database at hand makes into the plan files of statements, all of them or those named.
+
+    The tests hold them to the database of `python -m tests.plans.database`, so record on that one, and read the
+    difference before it is kept.
+    """
+    for line in run(_recorded(settings, [name.removesuffix(".sql") for name in names])):
+        click.echo(line)
+
+
+async def _recorded(settings: Settings, names: Sequence[str]) -> list[str]:
+    async with migrated_url(settings) as url:
+        database = await open_database(settings, url)
+        try:
+            return await _record(settings, url, database, names)
+        finally:
+            await database.close()
+
+
+async def _record(settings: Settings, url: str, database: Database, names: Sequence[str]) -> list[str]:
+    folder = resource_folder("plans")
+    recorder = await Recorder.open(settings, url, database)
+    said = []
+    try:
+        for statement in recorder.in_order(names):
+            path = plan_path(folder, statement.name)
+            try:
+                shapes = await recorder.shapes(statement, read_plan_file(path))
+            except CabinetError as error:
+                said.append(f"{statement.name}: not recorded: {error.detail}")
+                continue
+            is_changed = record_shapes(path, shapes, recorder.server_version)
+            said.append(f"{statement.name}: {'written, see git diff' if is_changed else 'as recorded'}")
+    finally:
+        await recorder.close()
+    return said

@@ -1,0 +1,358 @@
+"""Every statement runs by the plans that were recorded for it, and a change of plan is seen.
+
+The database takes some ten seconds to fill, so all tests that need it stand in this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from svc.database.baselines import Recorder, writes
+from svc.database.examples import Example, resolve
+from svc.database.explain import PLAN_KINDS, Explainer, has_plan
+from svc.database.queries import Database
+from svc.database.statements import Parameter, Statement, load_statements
+from svc.errors import InvalidRequestError
+from svc.plans.drawing import plain
+from svc.plans.files import Case, plan_path
+from svc.plans.findings import find
+from svc.plans.shape import difference, shape
+from svc.plans.tree import Plan, read_plan
+from tests.conftest import test_settings
+from tests.plans.comparison import BASELINES, LARGE_TABLES, differences, plan_file
+from tests.server_process import clean_environment
+from tests.sql.checker import ROOT
+
+STATEMENTS = load_statements(ROOT / "sql")
+# As `Recorder.in_order` has them: those that write leave pages behind that index-only scans look up.
+PLANNED = sorted(
+    (one for one in STATEMENTS.values() if has_plan(one) and plan_path(BASELINES, one.name).exists()),
+    key=lambda one: (writes(one), one.name),
+)
+
+# Statements that read a whole table on purpose.
+READ_WHOLE = {
+    ("indexes/list", "vector_counts"): "all tenants of some size: a row a tenant, and seldom run",
+    ("samples/indexed_tenant", "vector_counts"): "looks for a tenant: a row a tenant, and run by people only",
+    ("samples/small_tenant", "vector_counts"): "looks for a tenant: a row a tenant, and run by people only",
+    ("samples/tenant", "vector_counts"): "looks for a tenant: a row a tenant, and run by people only",
+    ("usage/list", "users"): "each of them used something",
+    ("usage/list", "usage_days"): "adds up what all tenants used between two days, for the admin",
+}
+# Headers name them; the planner reads so few rows without them.
+OF_FEW_ROWS = {"plans_pkey": "three plans"}
+MOST_ROWS = 1_000
+_INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
+# Statements of which a step takes more rows in hand, by custom plans.
+READ_MANY = {
+    "message_search/bits": "compares the signatures of a tenant's messages",
+    "message_search/exact": "compares all vectors of a tenant's messages",
+    "message_search/size": "counts as far as the lane depends on it",
+    "samples/document": "sorts a tenant's documents, and is run by people only",
+    "search/bits": "compares the signatures of a tenant",
+    "search/exact": "compares all vectors of a tenant of few",
+    "search/index_filtered": "the documents of a tenant that the filters leave",
+    "usage/list": "adds up what all tenants used between two days, for the admin",
+    "usage/recount": "counts the documents of a tenant anew, and is run by people only",
+    "users/delete": "deletes all that a tenant has",
+}
+
+
+@pytest.mark.parametrize("statement", PLANNED, ids=lambda statement: statement.name)
+async def test_plans_are_as_recorded(recorder: Recorder, statement: Statement) -> None:
+    told = await differences(recorder, statement, plan_file(statement))
+
+    assert not told, f"{told}\n\nWhere the new plan is meant: make baseline ARGS={statement.name}"
+
+
+@pytest.mark.parametrize("statement", PLANNED, ids=lambda statement: statement.name)
+def test_what_is_recorded_can_stay(statement: Statement) -> None:
+    """What a person who reviews a plan looks for."""
+    seen = set()
+    for place, line in recorded_lines(statement):
+        if match := re.search(r"Seq Scan on (\w+)", line):
+            named = (statement.name, match[1])
+            assert match[1] not in LARGE_TABLES or named in READ_WHOLE, f"{place} reads all of {match[1]}"
+        if "custom" in place and (match := re.search(r"rows <= (\d+)", line)):
+            assert int(match[1]) <= MOST_ROWS or statement.name in READ_MANY, f"{place}: {line.strip()}"
+        seen |= set(_INDEX.findall(line))
+    meant = {name.strip() for name in statement.index.split(",") if name.strip()} - set(OF_FEW_ROWS)
+    assert meant <= seen, f"{sorted(meant - seen)} of the header's line `-- index:` is in no plan"
+
+
+def recorded_lines(statement: Statement) -> Iterator[tuple[str, str]]:
+    """Every line of the recorded plans, with the place where it stands."""
+    for case in plan_file(statement).cases:
+        for kind, recorded in case.shapes.items():
+            for line in recorded.splitlines():
+                yield f"{statement.name}, {case.name}, {kind}", line
+
+
+def test_every_exception_is_needed() -> None:
+    whole, many = set(), set()
+    for statement in PLANNED:
+        for place, line in recorded_lines(statement):
+            if match := re.search(r"Seq Scan on (\w+)", line):
+                whole.add((statement.name, match[1]))
+            if "custom" in place and (match := re.search(r"rows <= (\d+)", line)) and int(match[1]) > MOST_ROWS:
+                many.add(statement.name)
+    assert set(READ_WHOLE) <= whole
+    assert set(READ_MANY) <= many
+
+
+def test_every_plan_file_belongs_to_a_statement() -> None:
+    named = {path.relative_to(BASELINES).with_suffix("").as_posix() for path in BASELINES.rglob("*") if path.is_file()}
+
+    assert named == {statement.name for statement in PLANNED}
+
+
+# A statement, what is changed in it, and a line of the diff; a change that means the same makes none.
+CHANGES = [
+    ("documents/list", "limit $3::int", "limit $3::int offset 500", "(rows <= 521)"),
+    ("chunks/list_by_document", "limit $4::int", "limit $4::int offset 1", "skipped <= 1)"),
+    ("documents/list", "d.user_id = $1::uuid", "d.user_id >= $1::uuid", "(user_id >= …::uuid)"),
+    ("documents/list", "order by d.id desc", "order by d.created_at desc", "Backward using documents_user_created_idx"),
+    ("documents/list_by_status", "d.status = $2::text", "d.status <> $2::text", "+      Filter: (status <> …::text)"),
+    ("documents/get", "d.id = $2::uuid", "d.id::text = $2::uuid::text", "+    Filter: ((id)::text = …::text)"),
+    ("messages/list", "m.position > $3::int8", "m.position + 0 > $3::int8", '(("position" + 0) > '),
+    ("messages/context", "and m.role = 'system'", "and m.role in ('system')", ""),
+    ("messages/context", "and m.role = 'system'", "and m.role in ('system', 'tool')", "+        Filter: (role = ANY"),
+    ("search/bits", "order by hamming_distance(v.signature, $3::varbit)",
+     "order by hamming_distance(v.signature, $3::varbit), v.embedding <=> $2::halfvec",
+     "-      Index Only Scan using chunk_vectors_signature_idx"),
+    ("ingest/claim", "q.due_at <= now()", "q.due_at + interval '0' <= now()", "-          Index Cond: (due_at"),
+    ("users/update", "u.id = $1::uuid", "(u.id = $1::uuid or u.email = $2::text)", "+  Seq Scan on users"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "good", "bad", "shown"), CHANGES)
+async def test_a_changed_statement_fails_with_the_diff_of_its_plan(
+    recorder: Recorder, name: str, good: str, bad: str, shown: str
+) -> None:
+    statement = STATEMENTS[name]
+    assert good in statement.text
+    changed = replace(statement, text=statement.text.replace(good, bad, 1))
+
+    told = await differences(recorder, changed, plan_file(statement))
+
+    # What means the same has the same plan.
+    assert bool(told) == bool(shown)
+    assert shown in told
+    assert not shown or ("\n--- recorded\n+++ now\n" in told and "\n+" in told), told
+
+
+# Indexes that no plan of a statement names, and what they are for.
+WITHOUT_PLAN = {
+    "conversation_documents_document_idx": "the foreign key to documents deletes by it; a cascade shows no plan",
+    "conversations_expires_idx": "what has expired is deleted by it",
+    "documents_expires_idx": "what has expired is deleted by it",
+    "plans_pkey": OF_FEW_ROWS["plans_pkey"],
+    "users_email_key": "keeps addresses unique; no statement looks for one",
+}
+INDEXES = """
+    select c.relname as name, t.relname as table_name, k.conname as constraint_name
+    from pg_index as x
+    inner join pg_class as c on x.indexrelid = c.oid
+    inner join pg_class as t on x.indrelid = t.oid
+    left join pg_constraint as k on k.conindid = c.oid and k.contype in ('p', 'u')
+    where t.relnamespace = 'public'::regnamespace and t.relname !~ 'yoyo'
+    order by c.relname
+"""
+
+
+async def test_no_index_can_be_dropped_unseen(filled_url: str, filled: Database) -> None:
+    """Each in turn, in a transaction that is undone: a recorded plan fails, and the diff names the index."""
+    examples = {
+        (statement.name, case.name): await resolve(filled, statement, case.arguments)
+        for statement in PLANNED
+        for case in plan_file(statement).cases
+    }
+    unseen = []
+    explainers = [await Explainer.open(test_settings(), filled_url, STATEMENTS, kind) for kind in PLAN_KINDS]
+    try:
+        indexes = await explainers[0]._connection.fetch(INDEXES)
+        for index in indexes:
+            if not any([await is_missed(explainer, index, examples) for explainer in explainers]):
+                unseen.append(index["name"])
+    finally:
+        for explainer in explainers:
+            await explainer.close()
+
+    assert len(indexes) >= 30
+    assert set(unseen) <= set(WITHOUT_PLAN)
+
+
+async def is_missed(explainer: Explainer, index: Any, examples: dict[tuple[str, str], Example]) -> bool:
+    """Whether a recorded plan that goes by an index is another one when the index is dropped."""
+    shown = re.sub(r"_[0-9a-f]{32}$", "_…", index["name"])
+    drop = f"drop index {index['name']}"
+    if index["constraint_name"]:
+        drop = f"alter table {index['table_name']} drop constraint {index['constraint_name']} cascade"
+    transaction = explainer._connection.transaction()
+    await transaction.start()
+    try:
+        await explainer._connection.execute(drop)
+        for statement, case, recorded in recorded_with(shown, explainer):
+            try:
+                plan = await explainer.analyze(statement, examples[statement.name, case.name].values)
+            except InvalidRequestError as error:
+                assert "ON CONFLICT" in error.detail
+                return True
+            lost = [line for line in difference(recorded, shape(plan, statement.body)).splitlines() if line[:1] == "-"]
+            if any(shown in _INDEX.findall(line) for line in lost):
+                return True
+    finally:
+        await transaction.rollback()
+    return False
+
+
+def recorded_with(index: str, explainer: Explainer) -> Iterator[tuple[Statement, Case, str]]:
+    """The recorded plans, of the explainer's kind and server, that go by an index."""
+    for statement in PLANNED:
+        for case in plan_file(statement).cases:
+            recorded = case.shape(explainer.kind, explainer.server_version)
+            if recorded is not None and index in _INDEX.findall(recorded):
+                yield statement, case, recorded
+
+
+MISJUDGED = "select d.id from documents as d where md5(d.user_id::text) = md5({largest}::text)"
+# What is planted and how the session is set for it; the kind of what is found, and a part of how it is said.
+PLANTED = [
+    ("", "select c.id from chunks as c where c.content like 'x%'", "sequential scan", "all of chunks, 68,061 rows"),
+    ("", "select c.id from chunks as c where c.content like 'x%'", "rows removed", "away 68,061 rows and keeps 0"),
+    ("", MISJUDGED, "misestimate", "5,002 rows instead of 91, 55x off"),
+    ("set local work_mem = '64kB'", "select c.id from chunks as c order by c.content_hash", "on disk", "work_mem"),
+    ("set local work_mem = '64kB'", "select c.content, count(*) from chunks as c group by 1", "on disk", "work_mem"),
+    ("update documents as d set progress = 1", "select d.created_at from documents as d where d.user_id = {largest}",
+     "heap fetches", " rows the table too"),
+    ("set local hnsw.iterative_scan = off; set local hnsw.ef_search = 10",
+     "select v.chunk_id from chunk_vectors as v where v.user_id = {indexed} order by v.signature <~> {query} limit 150",
+     "too few rows", " rows where 150 were asked for"),
+    ("", "select pg_sleep(0.05)", "slow", " ms of "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "text", "kind", "said"), PLANTED)
+async def test_what_is_wrong_with_a_plan_is_found(
+    planted: Planted, before: str, text: str, kind: str, said: str
+) -> None:
+    findings = find(await planted(before, text))
+
+    told = [finding.what for finding in findings if finding.kind == kind]
+    assert len(told) == 1, findings
+    assert said in told[0]
+    assert all(finding.advice for finding in findings)
+
+
+GOOD = [
+    "select d.id from documents as d where d.user_id = {largest} order by d.id limit 20",
+    # The scan is stopped by LIMIT: that it gives fewer rows than it could is no wrong estimate.
+    "select d.id from documents as d where d.user_id = {largest} limit 1",
+    "select v.chunk_id from chunk_vectors as v where v.user_id = {indexed} order by v.signature <~> {query} limit 150",
+    "select u.id from users as u",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+async def test_nothing_is_found_where_nothing_is_wrong(planted: Planted, text: str) -> None:
+    findings = find(await planted("set local hnsw.iterative_scan = relaxed_order", text))
+
+    # On a machine with other work everything may be slow.
+    assert [finding for finding in findings if finding.kind != "slow"] == []
+
+
+Planted = Callable[[str, str], Awaitable[Plan]]
+
+
+@pytest_asyncio.fixture
+async def planted(filled_url: str, filled: Database) -> AsyncIterator[Planted]:
+    """Run a text under EXPLAIN, after another that prepares for it; both are undone."""
+    references = {"largest": "@tenant.user_id", "indexed": "@indexed_tenant.user_id", "query": "@vector.signature"}
+    samples = await resolve(filled, replace(STATEMENTS["search/index"], parameters=tuple(
+        Parameter(name, "text") for name in references
+    )), references)  # fmt: skip
+    values = {name: f"'{value}'" for name, value in samples.values.items()}
+    connection = await asyncpg.connect(filled_url)
+
+    async def explained(before: str, text: str) -> Plan:
+        if before:
+            await connection.execute(before)
+        prefix = "explain (analyze, buffers, format json) "
+        return read_plan(json.loads(await connection.fetchval(prefix + text.format(**values))))
+
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield explained
+    finally:
+        await transaction.rollback()
+        await connection.close()
+
+
+async def test_a_plan_is_drawn_with_its_faults_marked(planted: Planted) -> None:
+    drawing = plain(await planted("", MISJUDGED)).splitlines()
+
+    figures = r"5,002 rows \(expected 91\), 13,\d\d\d removed, [\d,.]+ ms, [\d,]+ pages( \([\d,]+ read\))?"
+    assert re.fullmatch(rf"Seq Scan on documents d  {figures}", drawing[0])
+    assert re.fullmatch(r"Filter: \(md5\(\(user_id\)::text\) = '[0-9a-f]{32}'::text\)", drawing[1])
+    assert re.fullmatch(r"! sequential scan: reads all of documents, 18,\d\d\d rows", drawing[2])
+    assert drawing[3] == "! misestimate: 5,002 rows instead of 91, 55x off"
+
+
+async def run_cabinet(*arguments: str) -> str:
+    """What a command prints; it must succeed."""
+    environment = clean_environment(CABINET_LOG_LEVEL="warning")
+    command = [str(Path(sys.executable).parent / "cabinet"), *arguments]
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    return out.decode()
+
+
+async def test_the_command_explains_a_write_and_undoes_it(filled_url: str, filled: Database) -> None:
+    before = await filled.value("message_search/size", user_id=UUID(int=0), conversation_id=None, max_rows=1)
+    printed = await run_cabinet("sql", "explain", "users/delete", "--database-url", filled_url)
+
+    assert "\ncustom plan: planned in " in printed
+    assert "\ngeneric plan: planned in " in printed
+    assert "Delete on users u  0 rows" in printed
+    assert "chunks_document_fkey on documents: 5,002 calls" in printed
+    rows = await filled.many("users/list", after=None, max_rows=101)
+    assert before == 0
+    assert len(rows) == 101
+
+
+async def test_the_command_prints_no_vector_and_takes_arguments(filled_url: str) -> None:
+    given = ["--custom", "--arg", "max_rows=3", "--arg", "threshold", "--case", "by_metadata"]
+    printed = await run_cabinet("sql", "explain", "search/exact", *given, "--database-url", filled_url)
+
+    assert "  max_rows = 3\n" in printed
+    assert "  threshold = null\n" in printed
+    assert re.search(r"  embedding = \[.{11}…\n", printed)
+    assert "Limit  3 rows" in printed
+    assert "\ngeneric plan" not in printed
+    assert not re.search(r"[-\d.,]{60}", printed)
+
+
+async def test_the_command_prints_json(filled_url: str) -> None:
+    printed = await run_cabinet("sql", "explain", "search/bits", "--format", "json", "--database-url", filled_url)
+
+    explained = json.loads(printed)
+    assert explained["statement"] == "search/bits"
+    assert [plan["kind"] for plan in explained["plans"]] == ["custom", "generic"]
+    assert explained["plans"][0]["root"]["name"] == "Limit"
+    assert explained["plans"][0]["settings"]["plan_cache_mode"] == "force_custom_plan"
+    assert not re.search(r"[-\d.,]{60}", printed)
