@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_url, run, settings_options
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
 from svc.database.baselines import Recorder
 from svc.database.queries import Database, open_database
 from svc.errors import CabinetError
@@ -29,10 +29,11 @@ def baseline(settings: Settings, names: Sequence[str]) -> None:
 
 
 async def _recorded(settings: Settings, names: Sequence[str]) -> list[str]:
-    async with migrated_url(settings) as url:
-        database = await open_database(settings, url)
+    # As the owner: the statements of the migrations are closed to the service's role.
+    async with migrated_urls(settings) as urls:
+        database = await open_database(settings, urls.owner)
         try:
-            return await _record(settings, url, database, names)
+            return await _record(settings, urls.owner, database, names)
         finally:
             await database.close()
 

@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.padding import Padding
 
-from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_url, run, settings_options
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
 from svc.database.examples import Example, resolve
 from svc.database.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.database.queries import Database, open_database
@@ -69,15 +69,16 @@ def _argument(text: str) -> tuple[str, str | None]:
 async def _explained(
     settings: Settings, name: str, case: str | None, given: dict[str, str | None], kinds: Sequence[PlanKind]
 ) -> Explained:
-    async with migrated_url(settings) as url:
-        database = await open_database(settings, url)
+    # As the owner: the statements of the migrations are closed to the service's role.
+    async with migrated_urls(settings) as urls:
+        database = await open_database(settings, urls.owner)
         try:
             statement = _statement(database, name)
             case, arguments = _example(statement, case, given)
             example = await resolve(database, statement, {**arguments, **given})
             plans = {}
             for kind in kinds:
-                explainer = await Explainer.open(settings, url, database.statements, kind)
+                explainer = await Explainer.open(settings, urls.owner, database.statements, kind)
                 try:
                     plans[kind] = await explainer.analyze(statement, example.values)
                 finally:

@@ -59,10 +59,15 @@ class Recorder:
         }
 
     async def plans(self, statement: Statement, file: PlanFile, case: Case) -> dict[PlanKind, Plan]:
-        """The plans of one case, of each kind that the file has."""
+        """The plans of one case, of each kind that the file has; the statement is run also where it has none."""
         example: Example = await resolve(self._database, statement, case.arguments)
-        kinds = [kind for kind in PLAN_KINDS if kind == "custom" or not file.without_generic]
-        return {kind: await self._explainers[kind].analyze(statement, example.values) for kind in kinds}
+        if not file.kinds:
+            await self._explainers["custom"].analyze(statement, example.values)
+        return {
+            kind: await explainer.analyze(statement, example.values)
+            for kind, explainer in self._explainers.items()
+            if kind in file.kinds
+        }
 
     async def close(self) -> None:
         """Disconnect."""

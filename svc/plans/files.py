@@ -50,11 +50,19 @@ class Case:
 @dataclass(frozen=True)
 class PlanFile:
     """The plan file of one statement, with its cases in order; `without_generic` says why no generic plan of it is
-    recorded, empty where they are."""
+    recorded, `without_plans` why none at all is; empty where they are."""
 
     path: Path
     cases: tuple[Case, ...]
     without_generic: str
+    without_plans: str
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of plans that are recorded."""
+        if self.without_plans:
+            return ()
+        return ("custom",) if self.without_generic else ("custom", "generic")
 
     def case(self, name: str | None) -> Case:
         """The case of this name, the first when None.
@@ -86,11 +94,11 @@ def read_plan_file(path: Path) -> PlanFile:
         raise StartupError(f"there is no plan file {path}") from None
     except tomllib.TOMLDecodeError as error:
         raise StartupError(f"{path}: {error}") from error
-    without_generic = str(document.pop("without_generic", ""))
+    without = [str(document.pop(key, "")) for key in ("without_generic", "without_plans")]
     cases = tuple(_case(path, name, table) for name, table in document.items())
     if not cases:
         raise StartupError(f"{path} has no case: a table such as [first_page] with a line arguments = {{ … }}")
-    return PlanFile(path, cases, without_generic)
+    return PlanFile(path, cases, *without)
 
 
 def _case(path: Path, name: str, table: Any) -> Case:
