@@ -102,7 +102,8 @@ class Explainer:
     async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> Plan:
         try:
             literals = await self._connection.fetchval(self._statements["explain/literals"].text, list(values))
-            await self._connection.execute(self._statements["explain/prepare"].text + statement.text)
+            prepare = self._statements["explain/prepare"].text + statement.text
+            await self._connection.execute(prepare)
             try:
                 answer = await self._undone(self._statements[name].text + (f"({literals})" if values else ""))
             finally:

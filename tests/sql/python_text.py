@@ -37,6 +37,8 @@ _PATTERNS = [
         r"^\s*(explain|vacuum|reindex|cluster|lock\s+table|grant|revoke|call|prepare|execute|declare)\s+\w+.*;\s*$",
         r"^\s*(where|and|or)\s+[\w.\"]+\s*(=|<>|<|>|~|in\s*\(|is\s+(not\s+)?null)",
         r"^\s*explain\s*\(",
+        r"^\s*prepare\s+\w+\s+as\b",
+        r"^\s*deallocate\s+\w+\s*;?\s*$",
         r"\border\s+by\s+[\w.\"]+|\blimit\s+(\$\d|\d+\b)\s*;?\s*$",
         r"\bpg_(notify|sleep|advisory_\w+|terminate_backend)\s*\(",
         r"\$\d+::",
