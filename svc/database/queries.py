@@ -296,7 +296,10 @@ async def _check(connection: Any, statement: Statement) -> None:
     found = [_server_name(type_) for type_ in prepared.get_parameters()]
     declared = [parameter.type for parameter in statement.parameters]
     if found != declared:
-        raise StartupError(f"{statement.path}: the header's parameters are {declared}, the server's {found}")
+        # The first that differs, where one of the header's does.
+        number = next((n for n, pair in enumerate(zip(declared, found, strict=False), 1) if pair[0] != pair[1]), 1)
+        line = _line(statement, f"-- ${number} ")
+        raise StartupError(f"{statement.path}:{line}: the header's parameters are {declared}, the server's {found}")
     # Of an :exec only the number of rows is used, whatever they hold.
     if statement.shape == "exec":
         return
@@ -315,7 +318,14 @@ async def _check_copy(queries: Queries, statement: Statement) -> None:
 def _compare(statement: Statement, what: str, declared: Sequence[Column], found: Sequence[Column]) -> None:
     said, seen = ([f"{item.name} {item.type}" for item in items] for items in (declared, found))
     if said != seen:
-        raise StartupError(f"{statement.path}: the header's {what}s are {said}, the server's {seen}")
+        line = _line(statement, "-- $" if statement.shape == "copy" else "-- returns:")
+        raise StartupError(f"{statement.path}:{line}: the header's {what}s are {said}, the server's {seen}")
+
+
+def _line(statement: Statement, beginning: str) -> int:
+    """The line of the file, from 1, that begins so; the first where none does."""
+    lines = enumerate(statement.text.splitlines(), 1)
+    return next((number for number, line in lines if line.startswith(beginning)), 1)
 
 
 def _server_name(type_: Any) -> str:

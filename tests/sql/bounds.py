@@ -110,11 +110,16 @@ def limit_faults(statement: Statement, node: Any) -> Found:
         yield from _gathering_faults(node)
     for select in _all(node, ast.SelectStmt):
         if select.limitOffset is not None:
-            yield location_of(select.limitOffset), "no OFFSET: it reads what it skips; page by the last key"
+            yield _end_of(select), "no OFFSET: it reads what it skips; page by the last key"
         if select.limitCount is not None:
             if not select.sortClause:
                 yield location_of(select.limitCount), "a LIMIT without ORDER BY takes any rows"
             yield from _count_faults(statement, select.limitCount)
+
+
+def _end_of(select: Any) -> int:
+    """Where the last part of a query stands that knows where it is: a number in LIMIT or OFFSET does not."""
+    return max(getattr(part, "location", None) or 0 for part in walk(select))
 
 
 def _count_faults(statement: Statement, node: Any) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from shutil import copytree
 
@@ -51,9 +52,32 @@ async def test_a_file_that_does_not_fit_stops_the_start_and_is_named(
     with pytest.raises(StartupError) as refused:
         await open_database(settings, database_url)
 
-    assert f"{name}.sql" in refused.value.detail
+    assert re.search(rf"{name}\.sql:\d+: ", refused.value.detail), "with its line"
     assert message in refused.value.detail
     assert len(refused.value.detail.splitlines()) == 1, "and no other file is blamed"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line"),
+    [
+        ("$2 after    uuid", "$2 after    text", 4),
+        ("$3 max_rows int", "$3 max_rows bigint", 5),
+        ("updated_at timestamptz", "updated_at date", 6),
+    ],
+)
+async def test_a_wrong_type_is_named_with_its_line(
+    database: Database, tmp_path: Path, good: str, bad: str, line: int
+) -> None:
+    folder = copytree(ROOT / "sql", tmp_path / "sql")
+    path = folder / "conversations" / "list.sql"
+    text = path.read_text()
+    path.write_text(text.replace(good, bad, 1))
+    assert path.read_text() != text
+
+    with pytest.raises(StartupError) as refused:
+        await Database(load_statements(folder), database.pool).check()
+
+    assert refused.value.detail.startswith(f"{path}:{line}: the header's ")
 
 
 async def test_every_file_at_fault_is_named_at_once(database: Database, tmp_path: Path) -> None:

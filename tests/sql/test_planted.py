@@ -1,0 +1,126 @@
+"""Faults planted into the project's own statements: `make check` names the file and the line of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from svc.database.statements import read_statement
+from tests.sql.checker import ROOT, check_all, check_statement
+from tests.sql.tables import Tables
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A change to one statement: what is replaced by what, the line that is blamed, and what is said of it."""
+
+    name: str
+    good: str
+    bad: str
+    blamed: str
+    message: str
+
+
+PLANTS = {
+    "paging by OFFSET": Plant(
+        "chunks/list_by_document", "limit $4::int;", "limit $4::int offset 1000;",
+        "limit $4::int offset 1000;", "no OFFSET: it reads what it skips; page by the last key",
+    ),
+    "no user_id": Plant(
+        "documents/get", "d.user_id = $1::uuid and ", "",
+        "from documents as d", "d.user_id is not tied to the tenant ($1)",
+    ),
+    "no user_id in one part of several": Plant(
+        "documents/delete", "where j.user_id = $1::uuid and j.document_id", "where j.document_id",
+        "    delete from ingestion_jobs as j", "j.user_id is not tied to the tenant ($1)",
+    ),
+    "a user_id that need not hold": Plant(
+        "documents/get", "d.user_id = $1::uuid", "(d.user_id = $1::uuid or $1::uuid is null)",
+        "from documents as d", "d.user_id is not tied to the tenant ($1)",
+    ),
+    "a row for another user": Plant(
+        "documents/delete", "        $1::uuid as user_id,", "        $2::uuid as user_id,",
+        "    insert into vector_counts as v (user_id, row_count, document_count, byte_count)",
+        "user_id of the rows inserted into vector_counts is not the tenant ($1)",
+    ),
+    "a user_id without its parameter": Plant(
+        "documents/get", "-- $1 user_id    ", "-- $1 owner_id   ",
+        "from documents as d", "no parameter is named user_id",
+    ),
+    "SELECT *": Plant(
+        "users/get", "    u.id,\n", "    u.*,\n", "    u.*,", "columns are listed, never *",
+    ),
+    "a whole row": Plant(
+        "users/get", "    u.id,\n", "    u,\n", "    u,", "u is a whole row; list its columns",
+    ),
+    "a list without end": Plant(
+        "chunks/list_by_document", "\nlimit $4::int;", ";",
+        "-- chunks/list_by_document :many", "a :many statement has a LIMIT",
+    ),
+    "a header with a wrong type": Plant(
+        "documents/get", "$2 document_id uuid", "$2 document_id text",
+        "where d.user_id = $1::uuid and d.id = $2::uuid;", "$2 stands without a cast to text",
+    ),
+    "a parameter that the header does not know": Plant(
+        "documents/get", "d.id = $2::uuid", "d.id = $3::uuid",
+        "where d.user_id = $1::uuid and d.id = $3::uuid;", "$3 is not in the header",
+    ),
+    "a table that nobody made": Plant(
+        "documents/get", "from documents as d", "from papers as d",
+        "from papers as d", "there is no table papers",
+    ),
+    "a mistake of grammar": Plant(
+        "documents/get", "where d.user_id", "were d.user_id",
+        "were d.user_id = $1::uuid and d.id = $2::uuid;", "syntax error",
+    ),
+    "a changed session": Plant(
+        "documents/get", "    d.id,\n", "    set_config('jit', 'on', false) as id,\n",
+        "    set_config('jit', 'on', false) as id,", "set_config() is forbidden",
+    ),
+    "a right that nobody granted": Plant(
+        "roles/grant_delete", "    documents,\n", "",
+        "-- roles/grant_delete :ddl", "it grants not what the statements need",
+    ),
+}  # fmt: skip
+
+
+NAMED = ("paging by OFFSET", "no user_id in one part of several", "SELECT *", "a right that nobody granted")
+
+
+def plant_in(root: Path, plant: Plant) -> str:
+    """Change the copy of a statement below `root`; file and line that are to be blamed, as a fault begins."""
+    path = root / "sql" / f"{plant.name}.sql"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = (ROOT / "sql" / f"{plant.name}.sql").read_text()
+    assert plant.good in text
+    path.write_text(text.replace(plant.good, plant.bad, 1))
+    return f"{path}:{path.read_text().splitlines().index(plant.blamed) + 1}: "
+
+
+@pytest.mark.parametrize("name", sorted(PLANTS.keys() - {"a right that nobody granted"}))
+def test_a_planted_fault_is_named_with_file_and_line(tmp_path: Path, tables: Tables, name: str) -> None:
+    plant = PLANTS[name]
+    blamed = plant_in(tmp_path, plant)
+    folder = tmp_path / "sql"
+
+    faults = [str(fault) for fault in check_statement(read_statement(folder / f"{plant.name}.sql", folder), tables)]
+
+    assert any(fault.startswith(blamed) and plant.message in fault for fault in faults), faults
+
+
+def test_make_check_names_each_and_blames_no_other(tmp_path: Path) -> None:
+    for folder in ("sql", "migrations"):
+        copytree(ROOT / folder, tmp_path / folder)
+    assert check_all(tmp_path) == []
+    # The grants are looked at when the statements themselves are without fault.
+    for names in (NAMED[:-1], NAMED[-1:]):
+        blamed = sorted(plant_in(tmp_path, PLANTS[name]) for name in names)
+
+        faults = [str(fault) for fault in check_all(tmp_path)]
+
+        assert len(faults) == len(blamed)
+        assert all(fault.startswith(place) for fault, place in zip(faults, blamed, strict=True)), faults
+        copytree(ROOT / "sql", tmp_path / "sql", dirs_exist_ok=True)
