@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from svc.auth import Authenticator
 from svc.database.migrate import check_model, migration_ids
+from svc.database.own_indexes import drop_own_index
 from svc.database.queries import Database
 from svc.database.roles import check_role
 from svc.database.slow_statements import watched_database
@@ -30,6 +32,7 @@ class Services:
     rate_limiter: RateLimiter
     migrations: list[str]
     worker: Worker | None
+    owner_url: str = field(repr=False)
 
     @property
     def worker_ok(self) -> bool:
@@ -47,6 +50,10 @@ class Services:
         """Say that messages were appended, so that this process's worker, if it has one, embeds them soon."""
         if self.worker is not None:
             self.worker.note_messages()
+
+    async def drop_own_index(self, user_id: UUID) -> bool:
+        """Drop the index of a tenant who is gone; False: it is left for now, and the log says why."""
+        return await drop_own_index(self.owner_url, self.database.statements, user_id)
 
 
 @asynccontextmanager
@@ -73,4 +80,6 @@ async def running_services(
             )
         authenticator = Authenticator(database, settings, admin_key)
         usage = await stack.enter_async_context(running_meter(database))
-        yield Services(settings, database, provider, authenticator, usage, RateLimiter(), migration_ids(), worker)
+        yield Services(
+            settings, database, provider, authenticator, usage, RateLimiter(), migration_ids(), worker, owner_url or url
+        )

@@ -18,6 +18,7 @@ from svc.database.queries import Database, Row
 from svc.database.statistics import collect_statistics
 from svc.errors import ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
 from svc.quotas import Quota
+from svc.tenants.erase import erase_user
 from tests.conftest import ADMIN_KEY, test_settings
 
 # --- making keys
@@ -191,7 +192,7 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(database: D
         await database.exec("keys/revoke", user_id=ada.user_id, key_id=ada.key_id)
         checking.forget(ada.user_id, ada.key_id)
     else:
-        await database.exec("users/delete", user_id=ada.user_id)
+        await erase_user(database, ada.user_id)
         checking.forget(ada.user_id)
     paused.let_go.set()
     await under_way  # it was asked for before the key was revoked

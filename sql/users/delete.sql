@@ -1,32 +1,133 @@
--- users/delete :exec
--- Deletes a user and, by cascade, everything that is theirs. The documents go first, then their jobs (a queue
--- has no foreign key), then conversations and theirs, then the user: in this order a worker takes its locks.
--- The counts are never negative; they make each step wait for the one before.
+-- users/delete :one
+-- Erases a user with everything that is theirs, after users/hold: what went, by table. What hangs on another
+-- row goes first, so that no cascade takes it uncounted; the counts, never negative, make each step wait for
+-- the one before. None of users: there was no such user.
 -- $1 user_id uuid  the tenant
--- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, message_jobs_pkey, users_pkey
-with removed as (
-    delete from documents as d
-    where d.user_id = $1::uuid
-    returning d.id
+-- returns: users int8, api_keys int8, usage_days int8, vector_counts int8, documents int8,
+--   document_contents int8, chunks int8, chunk_vectors int8, ingestion_jobs int8, conversations int8,
+--   conversation_documents int8, messages int8, message_vectors int8, message_jobs int8,
+--   idempotency_keys int8
+-- index: documents_pkey, chunk_vectors_signature_idx, chunks_document_index_key, ingestion_jobs_pkey,
+--   conversations_pkey, messages_pkey, message_vectors_pkey, message_jobs_pkey, users_pkey
+with erased_vectors as (
+    delete from chunk_vectors as v
+    where v.user_id = $1::uuid
+    returning v.chunk_id
 ),
 
-unqueued as (
-    delete from ingestion_jobs as j
-    where j.user_id = $1::uuid and (select count(*) from removed) >= 0
-    returning j.document_id
-),
-
-removed_conversations as (
-    delete from conversations as c
-    where c.user_id = $1::uuid and (select count(*) from unqueued) >= 0
+erased_chunks as (
+    delete from chunks as c
+    where c.user_id = $1::uuid
     returning c.id
 ),
 
-unqueued_messages as (
+erased_contents as (
+    delete from document_contents as b
+    where b.user_id = $1::uuid
+    returning b.document_id
+),
+
+erased_jobs as (
+    delete from ingestion_jobs as j
+    where j.user_id = $1::uuid
+    returning j.document_id
+),
+
+erased_message_vectors as (
+    delete from message_vectors as v
+    where v.user_id = $1::uuid
+    returning v.position
+),
+
+erased_messages as (
+    delete from messages as m
+    where m.user_id = $1::uuid
+    returning m.position
+),
+
+erased_message_jobs as (
     delete from message_jobs as j
-    where j.user_id = $1::uuid and (select count(*) from removed_conversations) >= 0
+    where j.user_id = $1::uuid
     returning j.conversation_id
+),
+
+erased_scopes as (
+    delete from conversation_documents as s
+    where s.user_id = $1::uuid
+    returning s.document_id
+),
+
+erased_documents as (
+    delete from documents as d
+    where
+        d.user_id = $1::uuid
+        and (select count(*) from erased_vectors) >= 0
+        and (select count(*) from erased_chunks) >= 0
+        and (select count(*) from erased_contents) >= 0
+        and (select count(*) from erased_scopes) >= 0
+    returning d.id
+),
+
+erased_conversations as (
+    delete from conversations as c
+    where
+        c.user_id = $1::uuid
+        and (select count(*) from erased_message_vectors) >= 0
+        and (select count(*) from erased_messages) >= 0
+        and (select count(*) from erased_scopes) >= 0
+    returning c.id
+),
+
+erased_days as (
+    delete from usage_days as u
+    where u.user_id = $1::uuid
+    returning u.day
+),
+
+erased_keys as (
+    delete from api_keys as k
+    where k.user_id = $1::uuid
+    returning k.id
+),
+
+erased_idempotency_keys as (
+    delete from idempotency_keys as k
+    where k.user_id = $1::uuid
+    returning k.key
+),
+
+erased_counts as (
+    delete from vector_counts as v
+    where v.user_id = $1::uuid
+    returning v.row_count
+),
+
+erased as (
+    delete from users as u
+    where
+        u.id = $1::uuid
+        and (select count(*) from erased_documents) >= 0
+        and (select count(*) from erased_conversations) >= 0
+        and (select count(*) from erased_days) >= 0
+        and (select count(*) from erased_keys) >= 0
+        and (select count(*) from erased_idempotency_keys) >= 0
+        and (select count(*) from erased_counts) >= 0
+    returning u.id
 )
 
-delete from users as u
-where u.id = $1::uuid and (select count(*) from unqueued_messages) >= 0;
+select
+    (select count(*) from erased) as users,
+    (select count(*) from erased_keys) as api_keys,
+    (select count(*) from erased_days) as usage_days,
+    (select count(*) from erased_counts) as vector_counts,
+    (select count(*) from erased_documents) as documents,
+    (select count(*) from erased_contents) as document_contents,
+    (select count(*) from erased_chunks) as chunks,
+    (select count(*) from erased_vectors) as chunk_vectors,
+    (select count(*) from erased_jobs) as ingestion_jobs,
+    (select count(*) from erased_conversations) as conversations,
+    (select count(*) from erased_scopes) as conversation_documents,
+    (select count(*) from erased_messages) as messages,
+    (select count(*) from erased_message_vectors) as message_vectors,
+    (select count(*) from erased_message_jobs) as message_jobs,
+    (select count(*) from erased_idempotency_keys) as idempotency_keys;

@@ -15,6 +15,7 @@ from svc.cli.plan import plan
 from svc.cli.roles import roles
 from svc.cli.serve import serve
 from svc.cli.sql import sql
+from svc.cli.tenants import export_command, import_command
 from svc.cli.usage import usage
 from svc.cli.users import user
 from svc.cli.worker import worker
@@ -30,5 +31,8 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, migrate, roles, index, user, plan, usage, key, sql, doctor, bench, demo):
+for command in (
+    serve, worker, migrate, roles, index, user, plan, usage, key, export_command, import_command, sql, doctor, bench,
+    demo,
+):  # fmt: skip
     main.add_command(command)

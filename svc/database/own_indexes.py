@@ -32,6 +32,8 @@ _GRAPH_BYTES = 600
 # Rows from which an index needs more edges, or some searches do not find their way; signatures of projections, which
 # tell vectors apart less well, need them always.
 _DENSE_MIN_ROWS = 100_000
+# Seconds that a request waits for an index to go: the drop waits for the transactions that could be using it.
+_DROP_WAIT_S = 5.0
 PREFIX = "chunk_vectors_hnsw_"
 """With what the name of such an index begins; the tenant's id in hex follows."""
 MAX_COUNT = 100
@@ -130,7 +132,7 @@ def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | Non
         return None
     return Step(
         user_id=row["user_id"],
-        index_name=row["index_name"] or PREFIX + row["user_id"].hex,
+        index_name=row["index_name"] or own_index_name(row["user_id"]),
         reason=_reason(row, is_chosen, f"{count} vectors{reason}"),
         creates=creates,
         drops=drops,
@@ -220,6 +222,28 @@ async def _connect_owner(url: str, statements: Mapping[str, Statement], settings
             "CABINET_OWNER_DATABASE_URL"
         )
     return connection
+
+
+async def drop_own_index(url: str, statements: Mapping[str, Statement], user_id: UUID) -> bool:
+    """Drop the index of a tenant who is gone. False: not now; a later plan has it as a step, and the log says why."""
+    name = own_index_name(user_id)
+    step = Step(None, name, "its tenant is gone", False, True, False, 0.0, 0, False)
+    try:
+        builder = await IndexBuilder.open(url, statements)
+        try:
+            async with asyncio.timeout(_DROP_WAIT_S):
+                await builder.apply(step)
+        finally:
+            await builder.close()
+    except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        logger.warning("index %s is left, although its tenant is gone; cabinet index apply drops it: %r", name, error)
+        return False
+    return True
+
+
+def own_index_name(user_id: UUID) -> str:
+    """The name of the index that a tenant has of their own, if they have one."""
+    return PREFIX + user_id.hex
 
 
 async def keep_indexes(

@@ -196,9 +196,10 @@ class Tour:
         )
 
     async def _deletion(self, admin: Account) -> None:
-        self._screen.step("Gone is gone", "The admin deletes Grace with everything that is hers, in one statement.")
-        deleted = await admin.call("DELETE", f"/users/{self.grace.user_id}", expect=[204])
-        self._screen.line(f"\nDELETE /users/{self.grace.user_id} → {deleted.status}\n", indent=2)
+        self._screen.step("Gone is gone", "The admin erases Grace with everything that is hers, and is told what went.")
+        deleted = await admin.call("DELETE", f"/users/{self.grace.user_id}", expect=[200])
+        went = ", ".join(f"{count} {table}" for table, count in deleted.body["rows"].items() if count)
+        self._screen.line(f"\nDELETE /users/{self.grace.user_id} → {went}\n", indent=2)
         refused = await self.grace.call("GET", "/documents", expect=[200, 401])
         self._screen.check("her key opens nothing any more", refused.status == 401, refused.body)
         left = await self.ada.call("GET", "/documents", params={"limit": 100})

@@ -11,11 +11,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.auth import generate_key
 from svc.database.failures import ConstraintError
+from svc.database.own_indexes import own_index_name
 from svc.database.queries import Row
 from svc.errors import ConflictError, ForbiddenError, NotFoundError
 from svc.http import Call
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.routing import Routes
+from svc.tenants.erase import erase_user
 from svc.values import Metadata, Name, check_metadata, check_text
 
 routes = Routes("users")
@@ -60,6 +62,18 @@ class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name | UnsetType | None = UNSET
     plan: Plan | UnsetType = UNSET
     preferences: Metadata | UnsetType = UNSET
+
+
+class UserErased(Struct, frozen=True):
+    """What went with a user: the rows of each table.
+
+    `index_left` names the index that a large user had of their own, where it could not be dropped at once; it holds
+    none of their texts, and goes with the next `cabinet index apply`.
+    """
+
+    id: UUID
+    rows: dict[str, int]
+    index_left: str | None
 
 
 class UserCreated(Struct, frozen=True):
@@ -150,12 +164,18 @@ async def update_user(call: Call, body: UpdateUser) -> User:
 
 
 @routes.delete("/users/{user_id}", access="any", errors=(404,))
-async def delete_user(call: Call) -> None:
-    """Delete a user with everything that is theirs: yourself, or any for the admin."""
+async def delete_user(call: Call) -> UserErased:
+    """Erase a user with everything that is theirs: yourself, or any for the admin.
+
+    The answer counts what went, table by table; no table holds anything of the user after it.
+    """
     user_id = _visible_user(call)
-    if not await call.services.database.exec("users/delete", user_id=user_id):
-        raise NotFoundError("there is no such user")
+    erased = await erase_user(call.services.database, user_id)
     call.services.authenticator.forget(user_id)
+    if erased is None:
+        raise NotFoundError("there is no such user")
+    is_left = erased.had_index and not await call.services.drop_own_index(user_id)
+    return UserErased(user_id, erased.rows, own_index_name(user_id) if is_left else None)
 
 
 def _visible_user(call: Call) -> UUID:

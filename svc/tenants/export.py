@@ -79,6 +79,8 @@ class Export:
         yield "users", [self._user]
         async for keys in self._paged("export/api_keys", ["id"]):
             yield "api_keys", keys
+        async for days in self._paged("export/usage_days", ["day", "slot"]):
+            yield "usage_days", days
         async for documents in self._paged("export/documents", ["id"], _OWNERS_A_PAGE):
             yield "documents", documents
             async for page in self._of_documents(documents):

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from svc.database.queries import Database
+from svc.tenants.erase import erase_user
 from tests.database.conftest import make_document, make_user, until
 
 
@@ -111,9 +112,9 @@ async def test_a_key_is_good_though_its_row_is_locked(database: Database, observ
     assert await observer.fetchval("select last_used_at from api_keys") == used, "noted once a minute"
 
 
-@pytest.mark.parametrize("name", ["conversations/delete", "users/delete"])
+@pytest.mark.parametrize("what", ["conversation", "user"])
 async def test_deleting_a_conversation_while_its_job_ends_waits_and_then_takes_it_all(
-    database: Database, observer: Any, name: str
+    database: Database, observer: Any, what: str
 ) -> None:
     """The end of a job has the conversation and wants the job; a deletion that took that first would be a deadlock."""
     user_id, lease = await make_user(database), uuid4()
@@ -129,12 +130,12 @@ async def test_deleting_a_conversation_while_its_job_ends_waits_and_then_takes_i
     assert await database.one("message_jobs/claim", worker="w", lease=lease, lease_s=60.0) is not None
     async with database.transaction() as transaction:
         await transaction.exec("message_jobs/hold", **place)
-        deletion = asyncio.create_task(
-            database.exec(name, **(place if name == "conversations/delete" else {"user_id": user_id}))
+        deletion: asyncio.Task[Any] = asyncio.create_task(
+            database.exec("conversations/delete", **place) if what == "conversation" else erase_user(database, user_id)
         )
         await waits_for_a_lock(observer)
         assert await transaction.exec("message_jobs/release", **place, lease=lease) == 1
 
-    assert await deletion == 1
+    assert await deletion
     for table in ("conversations", "messages", "message_jobs"):
         assert await observer.fetchval(f"select count(*) from {table}") == 0, table

@@ -16,6 +16,7 @@ from svc.database.statements import load_statements
 from svc.errors import ConflictError
 from svc.resources import resource_folder
 from tests.conftest import Service, running_service, test_settings
+from tests.routes.tenants import direct_connection
 from tests.search.corpus import make_corpus, random_vectors
 
 NAME = "chunk_vectors_hnsw_" + "0" * 32
@@ -105,7 +106,8 @@ async def test_an_index_comes_and_goes_with_the_size_of_its_tenant(idle: Service
 async def test_the_index_of_a_tenant_who_is_gone_is_dropped(idle: Service) -> None:
     corpus = await make_corpus(idle, [random_vectors(20, 1)])
     assert await take_all(idle, 10) == ["create"]
-    await idle.call("DELETE", f"/users/{corpus.tenant.id}")
+    async with direct_connection(idle) as connection:
+        await connection.execute("delete from users where id = $1", UUID(corpus.tenant.id))
     assert await take_all(idle, 10) == ["drop"]
     assert await indexes(idle) == {}
 

@@ -205,7 +205,7 @@ async def test_a_deleted_conversation_leaves_nothing_behind(remote: Tenant, endp
     await say(remote, kept["id"], "message")
     await remote.embedded(kept["id"])
     assert len(await fetch(remote, "select from message_vectors")) == 1, "the late vector found its conversation gone"
-    done(await remote.delete(f"/users/{remote.id}"))
+    ok(await remote.delete(f"/users/{remote.id}"))
     assert await rows_of(remote.service, remote.id) == {}
 
 

@@ -13,7 +13,7 @@ from svc.database.queries import Database, Transaction
 from svc.ingest.chunk import Chunk
 from svc.ingest.queue import Queue
 from tests.conftest import Service
-from tests.routes.answers import done, ok, problem
+from tests.routes.answers import ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 
 USER_FIELDS = {"id", "email", "name", "plan", "preferences", "created_at", "updated_at"}
@@ -194,7 +194,7 @@ async def test_deleting_a_user_deletes_all_that_is_theirs(shared: Service) -> No
     stored = await rows_of(shared, tenant.id)
     assert {"documents", "chunks", "chunk_vectors", "vector_counts", "messages"} <= stored.keys()
 
-    done(await tenant.delete(f"/users/{tenant.id}"))
+    ok(await tenant.delete(f"/users/{tenant.id}"))
 
     assert await rows_of(shared, tenant.id) == {}
     problem(await tenant.get("/me"), 401)
@@ -208,7 +208,7 @@ async def test_deleting_a_user_takes_their_uploads_off_the_queue(idle: Service) 
     tenant, other = await new_tenant(idle), await new_tenant(idle)
     await tenant.upload("a.txt", "text")
     await other.upload("b.txt", "text")
-    done(await tenant.delete(f"/users/{tenant.id}"))
+    ok(await tenant.delete(f"/users/{tenant.id}"))
     assert await rows_of(idle, tenant.id) == {}
     assert (await rows_of(idle, other.id))["ingestion_jobs"] == 1
 
@@ -255,7 +255,7 @@ async def test_deleting_a_user_while_a_document_of_theirs_is_stored(idle: Servic
     await asyncio.sleep(0.3)
     stepping.may_finish.set()
     await asyncio.wait([storing, deleting])
-    done(deleting.result())
+    ok(deleting.result())
     assert storing.exception() is None
     assert await rows_of(idle, tenant.id) == {}
 
@@ -264,7 +264,7 @@ async def test_the_admin_deletes_any_user_and_nobody_else_does(shared: Service, 
     problem(await tenant.delete(f"/users/{other.id}"), 404)
     assert ok(await other.get("/me"))["id"] == other.id
     ok(await shared.call("GET", "/documents", headers={"Cabinet-User": other.id}))
-    done(await shared.call("DELETE", f"/users/{other.id}"))
+    ok(await shared.call("DELETE", f"/users/{other.id}"))
     problem(await other.get("/me"), 401)
     problem(await shared.call("GET", "/documents", headers={"Cabinet-User": other.id}), 404, "Cabinet-User")
 

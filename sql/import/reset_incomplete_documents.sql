@@ -1,0 +1,41 @@
+-- import/reset_incomplete_documents :exec
+-- Sets the documents of an import back to the beginning whose chunks or vectors did not all come: they were
+-- changed while the export ran, or the import was told to leave vectors out.
+-- $1 user_id uuid  the tenant
+-- index: documents_pkey, chunks_document_index_key, chunk_vectors_signature_idx
+with incomplete as (
+    select d.id
+    from documents as d
+    where
+        d.user_id = $1::uuid
+        and d.status = 'ready'
+        and (
+            d.chunk_count <> (
+                select count(*)
+                from chunks as c
+                where c.user_id = $1::uuid and c.document_id = d.id
+            )
+            or d.chunk_count <> (
+                select count(*)
+                from chunk_vectors as v
+                where v.user_id = $1::uuid and v.document_id = d.id
+            )
+        )
+),
+
+emptied as (
+    delete from chunks as c
+    using incomplete as i
+    where c.user_id = $1::uuid and c.document_id = i.id
+),
+
+without_vectors as (
+    delete from chunk_vectors as v
+    using incomplete as i
+    where v.user_id = $1::uuid and v.document_id = i.id
+)
+
+update documents as d
+set status = 'processing', progress = 0, chunk_count = 0, updated_at = now()
+from incomplete as i
+where d.user_id = $1::uuid and d.id = i.id;

@@ -1,0 +1,12 @@
+-- import/users :exec
+-- The user of an export, as they were on the Cabinet that it came from.
+-- $1 user_id     uuid         the tenant
+-- $2 email       text
+-- $3 name        text         null: none
+-- $4 plan        text
+-- $5 preferences jsonb
+-- $6 created_at  timestamptz
+-- $7 updated_at  timestamptz
+-- index: users_pkey
+insert into users (id, email, name, plan, preferences, created_at, updated_at)
+values ($1::uuid, $2::text, $3::text, $4::text, $5::jsonb, $6::timestamptz, $7::timestamptz);

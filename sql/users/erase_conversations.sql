@@ -1,0 +1,83 @@
+-- users/erase_conversations :one
+-- Erases the first conversations of a user who has too many for one statement, with their messages, vectors
+-- and jobs: as many as have a number of messages together, but one at least. What went, by table.
+-- $1 user_id      uuid  the tenant
+-- $2 max_messages int8
+-- $3 max_rows     int   conversations at most, 1..10000
+-- returns: conversations int8, conversation_documents int8, messages int8, message_vectors int8,
+--   message_jobs int8
+-- index: conversations_pkey, conversation_documents_pkey, messages_pkey, message_vectors_pkey,
+--   message_jobs_pkey
+with held as (
+    select
+        c.id,
+        c.message_count
+    from conversations as c
+    where c.user_id = $1::uuid
+    order by c.id
+    limit $3::int
+    for update
+),
+
+counted as (
+    select
+        h.id,
+        sum(h.message_count) over (
+            order by h.id
+            rows between unbounded preceding and current row
+        ) - h.message_count as messages_before
+    from held as h
+),
+
+chosen as (
+    select c.id
+    from counted as c
+    where c.messages_before < $2::int8
+),
+
+erased_vectors as (
+    delete from message_vectors as v
+    using chosen as c
+    where v.user_id = $1::uuid and v.conversation_id = c.id
+    returning v.position
+),
+
+erased_messages as (
+    delete from messages as m
+    using chosen as c
+    where m.user_id = $1::uuid and m.conversation_id = c.id
+    returning m.position
+),
+
+erased_jobs as (
+    delete from message_jobs as j
+    using chosen as c
+    where j.user_id = $1::uuid and j.conversation_id = c.id
+    returning j.conversation_id
+),
+
+erased_scopes as (
+    delete from conversation_documents as s
+    using chosen as c
+    where s.user_id = $1::uuid and s.conversation_id = c.id
+    returning s.document_id
+),
+
+erased_conversations as (
+    delete from conversations as v
+    using chosen as c
+    where
+        v.user_id = $1::uuid
+        and v.id = c.id
+        and (select count(*) from erased_vectors) >= 0
+        and (select count(*) from erased_messages) >= 0
+        and (select count(*) from erased_scopes) >= 0
+    returning v.id
+)
+
+select
+    (select count(*) from erased_conversations) as conversations,
+    (select count(*) from erased_scopes) as conversation_documents,
+    (select count(*) from erased_messages) as messages,
+    (select count(*) from erased_vectors) as message_vectors,
+    (select count(*) from erased_jobs) as message_jobs;

@@ -1,0 +1,47 @@
+-- users/hold :one
+-- First statement of the transaction that erases a user: takes the rows through which anything of theirs
+-- could still come, in the order in which uploads, appends and workers take theirs, and so waits for those
+-- under way. What the next statement sees is then all there is. Of more documents or conversations than asked
+-- for not all are taken: such a user is erased in parts first.
+-- $1 user_id  uuid  the tenant
+-- $2 max_rows int   documents, and conversations, that are taken at most
+-- returns: document_count int8, chunk_count int8, conversation_count int8, message_count int8, has_index bool
+-- index: documents_pkey, conversations_pkey, vector_counts_pkey, users_pkey
+with held_documents as materialized (
+    select
+        d.id,
+        d.chunk_count
+    from documents as d
+    where d.user_id = $1::uuid
+    order by d.id
+    limit $2::int
+    for update
+),
+
+held_conversations as materialized (
+    select
+        c.id,
+        c.message_count
+    from conversations as c
+    where c.user_id = $1::uuid and (select count(*) from held_documents) >= 0
+    order by c.id
+    limit $2::int
+    for update
+),
+
+held_count as materialized (
+    select v.has_index
+    from vector_counts as v
+    where v.user_id = $1::uuid and (select count(*) from held_conversations) >= 0
+    for update
+)
+
+select
+    (select count(*) from held_documents) as document_count,
+    (select coalesce(sum(d.chunk_count), 0) from held_documents as d) as chunk_count,
+    (select count(*) from held_conversations) as conversation_count,
+    (select coalesce(sum(c.message_count), 0)::int8 from held_conversations as c) as message_count,
+    coalesce((select bool_or(v.has_index) from held_count as v), false) as has_index
+from users as u
+where u.id = $1::uuid and (select count(*) from held_count) >= 0
+for update;

@@ -1,0 +1,188 @@
+"""Bringing a tenant in: the lines of an export, stored as they were, all of them or none.
+
+The file is read twice. First from the first line to the last, without the database: so a file that was cut short or
+altered is refused before anything is stored. Then its rows go down one COPY after the other, in one transaction. Both
+need the memory of a few rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from svc.database.failures import ConstraintError
+from svc.database.queries import Database, Transaction
+from svc.errors import ConflictError, InvalidRequestError
+from svc.tenants.erase import erase_in
+from svc.tenants.reading import BadExportError, ExportReader, Line
+from svc.tenants.records import Header, read_vector
+
+STORED_BY: dict[str, str | None] = {
+    "users": "import/users",
+    "api_keys": None,
+    "usage_days": "import/usage_days",
+    "documents": "import/documents",
+    "document_contents": "import/document_contents",
+    "chunks": "import/chunks",
+    "chunk_vectors": "ingest/write_vectors",
+    "conversations": "import/conversations",
+    "conversation_documents": "import/conversation_documents",
+    "messages": "import/messages",
+    "message_vectors": "message_jobs/write_vectors",
+}
+"""Of each table of an export the statement that stores its rows; None: they are for people, and not stored."""
+
+_WITH_VECTORS = frozenset({"chunks", "chunk_vectors", "message_vectors"})
+_ROWS_AT_ONCE = 500
+_BYTES_AT_ONCE = 4 * 2**20
+
+
+@dataclass
+class Imported:
+    """What an import did.
+
+    `rows` counts what was stored of each table. Of what was changed while the export ran, `reset` documents are read
+    again from their bytes, and `dropped` documents and conversations had been deleted. `queued` documents wait for a
+    worker, those that are reset among them.
+    """
+
+    user_id: UUID
+    rows: dict[str, int] = field(default_factory=dict)
+    reset: int = 0
+    dropped: int = 0
+    queued: int = 0
+
+
+async def import_user(
+    database: Database,
+    file: BinaryIO,
+    *,
+    replace: bool = False,
+    without_vectors: bool = False,
+    embed_messages: bool = True,
+) -> Imported:
+    """Store the user of an export, from a file that can be read twice.
+
+    `replace` erases the user of that id first, in the same transaction. `without_vectors` leaves out what belongs to
+    the export's embedding model: documents are queued to be read again, and with `embed_messages` messages too.
+
+    Raises:
+        BadExportError: the file is cut short, altered, or holds what cannot be stored; names the line.
+        ConflictError: the user or their address is there already, or the vectors are of another model.
+    """
+    reader = ExportReader(database.statements)
+    header = reader.check(file)
+    file.seek(0)
+    async with database.transaction() as transaction:
+        if not without_vectors:
+            await _check_model(transaction, header)
+        if replace:
+            await erase_in(transaction, header.user_id)
+        imported = Imported(header.user_id)
+        stored = {table for table, name in STORED_BY.items() if name is not None}
+        if without_vectors:
+            stored -= _WITH_VECTORS
+        for lines in _batches(line for line in reader.rows(file) if line.table in stored):
+            await _store(transaction, header.user_id, lines)
+            imported.rows[lines[0].table] = imported.rows.get(lines[0].table, 0) + len(lines)
+        await _settle(transaction, imported, embed_messages)
+    return imported
+
+
+async def _check_model(transaction: Transaction, header: Header) -> None:
+    row = await transaction.one("server/current_model")
+    assert row is not None
+    if (row["model"], row["dimensions"]) != (header.embedding_model, header.embedding_dimensions):
+        raise ConflictError(
+            f"the export has vectors of {header.embedding_model} with {header.embedding_dimensions} dimensions, this "
+            f"database holds those of {row['model']} with {row['dimensions']}. With --without-vectors they are left "
+            "out, and all is embedded again"
+        )
+
+
+def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Rows of one table that follow each other, a few at a time."""
+    for _, same in itertools.groupby(lines, key=lambda line: line.table):
+        batch: list[Line] = []
+        size_bytes = 0
+        for line in same:
+            batch.append(line)
+            size_bytes += len(line.text)
+            if len(batch) == _ROWS_AT_ONCE or size_bytes >= _BYTES_AT_ONCE:
+                yield batch
+                batch, size_bytes = [], 0
+        if batch:
+            yield batch
+
+
+async def _store(transaction: Transaction, user_id: UUID, lines: Sequence[Line]) -> None:
+    table, rows = lines[0].table, [line.value for line in lines]
+    try:
+        if table == "users":
+            await _store_user(transaction, rows[0])
+        elif table == "conversation_documents":
+            await transaction.exec(
+                "import/conversation_documents",
+                user_id=user_id,
+                conversation_ids=[row.conversation_id for row in rows],
+                document_ids=[row.document_id for row in rows],
+            )
+        else:
+            name = STORED_BY[table]
+            assert name is not None
+            columns = transaction.statements[name].parameters[1:]
+            kept = [(column.name, read_vector if column.type == "halfvec" else None) for column in columns]
+            await transaction.copy(name, [(user_id, *_values(row, kept)) for row in rows])
+    except ConstraintError as error:
+        raise _bad(lines, f"the rule {error.constraint} does not allow it") from None
+    except InvalidRequestError as error:
+        raise _bad(lines, error.detail) from None
+
+
+def _values(row: Any, columns: Iterable[tuple[str, Any]]) -> Iterator[Any]:
+    for name, read in columns:
+        value = getattr(row, name)
+        yield value if read is None or value is None else read(value)
+
+
+async def _store_user(transaction: Transaction, row: Any) -> None:
+    try:
+        await transaction.exec(
+            "import/users",
+            user_id=row.id,
+            email=row.email,
+            name=row.name,
+            plan=row.plan,
+            preferences=row.preferences,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+    except ConstraintError as error:
+        if error.constraint == "users_pkey":
+            raise ConflictError(
+                f"the user {row.id} is here already; with --replace they are erased first, with all that is theirs"
+            ) from None
+        if error.constraint == "users_email_key":
+            raise ConflictError(f"another user here has the email address {row.email}") from None
+        raise
+
+
+def _bad(lines: Sequence[Line], detail: str) -> BadExportError:
+    first, last = lines[0].number, lines[-1].number
+    where = first if first == last else f"{first} to {last}"
+    return BadExportError(where, f"{lines[0].table} that cannot be stored: {detail}")
+
+
+async def _settle(transaction: Transaction, imported: Imported, embed_messages: bool) -> None:
+    """Make whole what came incomplete, queue what is to be done, and count."""
+    user_id = imported.user_id
+    imported.dropped = await transaction.exec("import/drop_vanished_documents", user_id=user_id)
+    imported.dropped += await transaction.exec("import/drop_vanished_conversations", user_id=user_id)
+    imported.reset = await transaction.exec("import/reset_incomplete_documents", user_id=user_id)
+    imported.queued = await transaction.exec("import/queue_documents", user_id=user_id)
+    if embed_messages:
+        await transaction.exec("import/queue_messages", user_id=user_id)
+    await transaction.exec("import/count", user_id=user_id)

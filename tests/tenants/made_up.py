@@ -1,0 +1,100 @@
+"""A made-up tenant of any size, written past the ingestion: documents with bytes, chunks, vectors, conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from pgvector import HalfVector
+
+from svc.database.queries import Database
+from svc.signatures import signatures
+from tests.database.conftest import make_user
+
+DIMENSIONS = 256
+_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+# Of Unicode beyond ASCII, so that what is not kept to the byte is seen.
+_SENTENCE = 'Number {number}: die Öffnung der Kuppel dauert 2 µs – quote " and backslash \\, tab \t, 🦊.\n'
+
+
+async def make_large_user(
+    database: Database, *, documents: int, chunks_each: int, conversations: int, messages_each: int, seed: int = 7
+) -> UUID:
+    """Store a user with so many documents of so many chunks, and so many conversations of so many messages."""
+    user_id = await make_user(database, f"large{seed}@example.org")
+    random = np.random.default_rng(seed)
+    for first in range(0, documents, 50):
+        await _store_documents(database, user_id, range(first, min(first + 50, documents)), chunks_each, random)
+    for first in range(0, conversations, 50):
+        numbers = range(first, min(first + 50, conversations))
+        await _store_conversations(database, user_id, numbers, messages_each, random)
+    await database.exec("import/count", user_id=user_id)
+    return user_id
+
+
+async def _store_documents(
+    database: Database, user_id: UUID, numbers: range, chunks_each: int, random: np.random.Generator
+) -> None:
+    content = ("".join(_SENTENCE.format(number=chunk) for chunk in range(chunks_each)) * 4).encode()
+    size = len(content)
+    await database.copy("import/documents", [_document(user_id, n, size, chunks_each) for n in numbers])
+    await database.copy("import/document_contents", [(user_id, _id(1, n), content) for n in numbers])
+    for number in numbers:
+        ids = [_id(2, number, chunk) for chunk in range(chunks_each)]
+        await database.copy("import/chunks", _chunks(user_id, number, ids))
+        vectors, marks = _vectors(chunks_each, random)
+        rows = [(user_id, *each) for each in zip(ids, [_id(1, number)] * len(ids), vectors, marks, strict=True)]
+        await database.copy("ingest/write_vectors", rows)
+
+
+def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> tuple[Any, ...]:
+    moment = _BEGIN + timedelta(seconds=number, microseconds=number)
+    return (
+        user_id, _id(1, number), f"made-up-{number}.txt", "text", size, "ready", None, 1, None, 1.0, chunk_count,
+        {"number": number, "tags": ["a", None, 0.1]}, UUID(int=number), None, None, moment, moment,
+    )  # fmt: skip
+
+
+def _chunks(user_id: UUID, number: int, ids: list[UUID]) -> Iterator[tuple[Any, ...]]:
+    for index, chunk_id in enumerate(ids):
+        content = _SENTENCE.format(number=f"{number}/{index}") * 4
+        yield user_id, chunk_id, _id(1, number), index, content, UUID(int=index), 128, {"page": index}, _BEGIN
+
+
+async def _store_conversations(
+    database: Database, user_id: UUID, numbers: range, messages_each: int, random: np.random.Generator
+) -> None:
+    rows = [(user_id, _id(3, n), f"About {n}", {"n": n}, messages_each, None, _BEGIN, _BEGIN) for n in numbers]
+    await database.copy("import/conversations", rows)
+    for number in numbers:
+        places = range(1, messages_each + 1)
+        moments = [_BEGIN + timedelta(seconds=position) for position in places]
+        await database.copy(
+            "import/messages",
+            [
+                (user_id, _id(3, number), p, _id(4, number, p), "user", _SENTENCE.format(number=p), [], 32, moment)
+                for p, moment in zip(places, moments, strict=True)
+            ],
+        )
+        vectors, marks = _vectors(messages_each, random)
+        await database.copy(
+            "message_jobs/write_vectors",
+            [
+                (user_id, _id(3, number), p, 0, "user", moment, vector, mark)
+                for p, moment, vector, mark in zip(places, moments, vectors, marks, strict=True)
+            ],
+        )
+
+
+def _vectors(count: int, random: np.random.Generator) -> tuple[list[HalfVector], list[bytes]]:
+    vectors = random.standard_normal((count, DIMENSIONS)).astype(np.float16)
+    return [HalfVector(vector) for vector in vectors], list(signatures(vectors))
+
+
+def _id(kind: int, *numbers: int) -> UUID:
+    """An id that sorts as the numbers do."""
+    high, low = (*numbers, 0)[:2]
+    return UUID(int=(kind << 96) | (high << 64) | (0x7 << 76) | low)
