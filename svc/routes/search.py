@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from svc.errors import InvalidRequestError
+from svc.database.explain import analyze
+from svc.errors import ForbiddenError, InvalidRequestError
 from svc.http import Call
 from svc.ingest.file_types import FileType
+from svc.routes.explanations import Explanation, explanation
 from svc.routes.query_vectors import QueryText, QueryVector, query_vector
 from svc.routing import Routes
 from svc.search.filters import Filters
@@ -42,6 +45,12 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     uploaded_before: Moment | None = None
 
 
+class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """`explain` asks for an explanation beside the results; for the admin's key."""
+
+    explain: bool = False
+
+
 class Result(Struct, frozen=True):
     """A chunk that was found. `metadata` is the chunk's own (such as `page`) under the document's."""
 
@@ -56,10 +65,11 @@ class Result(Struct, frozen=True):
 
 
 class SearchResponse(Struct, frozen=True):
-    """What was found, most similar first, and the lane that found it."""
+    """What was found, most similar first, and the lane that found it; `explanation` where it was asked for."""
 
     results: list[Result]
     lane: Lane
+    explanation: Explanation | UnsetType = UNSET
 
 
 @routes.post(
@@ -73,20 +83,26 @@ class SearchResponse(Struct, frozen=True):
         "uploaded_after": "2026-01-01T00:00:00Z",
     },
 )
-async def search(call: Call, body: SearchRequest) -> SearchResponse:
+async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchResponse:
     """Search your chunks by meaning.
 
     One statement, after the query is embedded with no database connection held; with `conversation_id` one more.
+    `explain=true`, for the admin's key, runs the statement once more to tell its plan.
     """
     tenant = call.principal.tenant
+    if query.explain and not call.principal.is_admin:
+        raise ForbiddenError("explain=true takes the admin's key, with Cabinet-User: the plan is for those who operate")
     if body.metadata is not None:
         check_metadata(body.metadata, "metadata")
     for moment, field in ((body.uploaded_after, "uploaded_after"), (body.uploaded_before, "uploaded_before")):
         if moment is not None:
             check_moment(moment, field)
+    started = time.perf_counter()
+    embedding = await query_vector(call, body.query, body.embedding)
+    embedding_s = time.perf_counter() - started
     wanted = Search(
         user_id=tenant,
-        embedding=await query_vector(call, body.query, body.embedding),
+        embedding=embedding,
         limit=body.limit,
         metric=body.metric,
         threshold=body.threshold,
@@ -102,8 +118,17 @@ async def search(call: Call, body: SearchRequest) -> SearchResponse:
     services = call.services
     services.usage.add(tenant, searches=1)
     size = TenantSize(call.principal.vector_count, call.principal.has_index)
+    started = time.perf_counter()
     found = await run_search(services.database, wanted, size, services.settings.exact_rows)
-    return SearchResponse([Result(**row) for row in found.rows], found.lane)
+    search_s = time.perf_counter() - started
+    results = [Result(**row) for row in found.rows]
+    if not query.explain:
+        return SearchResponse(results, found.lane)
+    call.answer_headers["Cache-Control"] = "no-store"
+    plan = await analyze(services.database, found.statement, **found.arguments)
+    return SearchResponse(
+        results, found.lane, explanation(found.statement, plan, embedding_s=embedding_s, search_s=search_s)
+    )
 
 
 async def _document_ids(call: Call, body: SearchRequest) -> list[UUID] | None:

@@ -12,9 +12,9 @@ All but the exact lane are for cosine: signatures tell angles, and the indexes a
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
@@ -60,10 +60,12 @@ class Search:
 
 @dataclass(frozen=True)
 class Found:
-    """The rows of a search, most similar first, and the lane that found them."""
+    """The rows of a search, most similar first, the lane that found them, and the statement that it ran for them."""
 
     rows: Sequence[Row]
     lane: Lane
+    statement: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -89,71 +91,74 @@ async def run_search(database: Database, search: Search, size: TenantSize, exact
     """
     lane = choose_lane(search, size, exact_rows)
     if lane == "exact":
-        return Found(await _exact(database, search), "exact")
+        return await _exact(database, search)
     if lane == "bits":
-        return Found(await _bits(database, search), "bits")
+        return await _bits(database, search)
     if not search.filters.is_empty:
         return await _own_index_filtered(database, search, size)
-    rows = await _own_index(database, search)
-    if len(rows) < search.limit:
-        if len(rows) < size.vector_count:
-            logger.warning("the tenant's index gave %d of %d rows, the bits lane answers", len(rows), search.limit)
-        return Found(await _bits(database, search), "bits")
-    return Found([row for row in rows if _is_similar(row, search.threshold)], "index")
+    found = await _own_index(database, search)
+    if len(found.rows) < search.limit:
+        if len(found.rows) < size.vector_count:
+            logger.warning(
+                "the tenant's index gave %d of %d rows, the bits lane answers", len(found.rows), search.limit
+            )
+        return await _bits(database, search)
+    return replace(found, rows=[row for row in found.rows if _is_similar(row, search.threshold)])
 
 
-async def _exact(database: Database, search: Search) -> Sequence[Row]:
-    return await database.many(
-        "search/exact",
-        user_id=search.user_id,
-        embedding=search.embedding,
-        metric=search.metric,
-        threshold=search.threshold,
-        max_rows=search.limit,
+async def _exact(database: Database, search: Search) -> Found:
+    arguments = {
+        "user_id": search.user_id,
+        "embedding": search.embedding,
+        "metric": search.metric,
+        "threshold": search.threshold,
+        "max_rows": search.limit,
         **search.filters.arguments,
-    )
+    }
+    return Found(await database.many("search/exact", **arguments), "exact", "search/exact", arguments)
 
 
-async def _bits(database: Database, search: Search) -> Sequence[Row]:
-    return await database.many(
-        "search/bits",
-        user_id=search.user_id,
-        embedding=search.embedding,
-        signature=_signature(search),
-        candidates=_candidates(search, _LEAST_CANDIDATES),
-        threshold=search.threshold,
-        max_rows=search.limit,
+async def _bits(database: Database, search: Search) -> Found:
+    arguments = {
+        "user_id": search.user_id,
+        "embedding": search.embedding,
+        "signature": _signature(search),
+        "candidates": _candidates(search, _LEAST_CANDIDATES),
+        "threshold": search.threshold,
+        "max_rows": search.limit,
         **search.filters.arguments,
-    )
+    }
+    return Found(await database.many("search/bits", **arguments), "bits", "search/bits", arguments)
 
 
-async def _own_index(database: Database, search: Search) -> Sequence[Row]:
-    return await database.many(
-        "search/index",
-        user_id=search.user_id,
-        embedding=search.embedding,
-        signature=_signature(search),
+async def _own_index(database: Database, search: Search) -> Found:
+    arguments = {
+        "user_id": search.user_id,
+        "embedding": search.embedding,
+        "signature": _signature(search),
         # No more than one round of the scan gives (hnsw.ef_search): a second costs as much again.
-        candidates=_candidates(search, index_candidates(len(search.embedding))),
-        max_rows=search.limit,
-    )
+        "candidates": _candidates(search, index_candidates(len(search.embedding))),
+        "max_rows": search.limit,
+    }
+    return Found(await database.many("search/index", **arguments), "index", "search/index", arguments)
 
 
 async def _own_index_filtered(database: Database, search: Search, size: TenantSize) -> Found:
-    rows = await database.many(
-        "search/index_filtered",
-        user_id=search.user_id,
-        embedding=search.embedding,
-        signature=_signature(search),
+    arguments = {
+        "user_id": search.user_id,
+        "embedding": search.embedding,
+        "signature": _signature(search),
         # Two rounds of the scan: a filter makes it go on anyway, and it finds what the first round passed by.
-        candidates=_candidates(search, 2 * index_candidates(len(search.embedding))),
-        index_min_rows=max(_FILTERED_MIN_ROWS, int(_FILTERED_MIN_SHARE * size.vector_count)),
-        threshold=search.threshold,
-        max_rows=search.limit,
+        "candidates": _candidates(search, 2 * index_candidates(len(search.embedding))),
+        "index_min_rows": max(_FILTERED_MIN_ROWS, int(_FILTERED_MIN_SHARE * size.vector_count)),
+        "threshold": search.threshold,
+        "max_rows": search.limit,
         **search.filters.arguments,
-    )
+    }
+    rows = await database.many("search/index_filtered", **arguments)
     # Nothing was found: then it was the signatures that found nothing, whatever the filters left.
-    return Found([_without_lane(row) for row in rows], rows[0]["lane"] if rows else "bits")
+    lane: Lane = rows[0]["lane"] if rows else "bits"
+    return Found([_without_lane(row) for row in rows], lane, "search/index_filtered", arguments)
 
 
 def _without_lane(row: Row) -> Row:

@@ -118,19 +118,15 @@ def test_a_named_task_is_a_caller_of_its_own(planted: Sources) -> None:
     assert "planted.store:Store.get" in task.uses
 
 
-# Called by functions of svc/database/explain.py that so far only the tests call.
-OF_THE_TESTS = {"explain/analyze"}
-
-
 def test_every_statement_is_run_by_somebody() -> None:
     unused = {name for name, those in callers().of.items() if not those}
 
-    assert unused - OF_THE_TESTS == set(), "dead SQL: delete it, or call it"
+    assert unused == set(), "dead SQL: delete it, or call it"
 
 
 def test_every_name_that_stands_in_the_code_is_found() -> None:
     """What a search for the name finds, the derivation finds too: no function is lost between."""
-    statements, found = all_statements(), {name for name, those in callers().of.items() if those} | OF_THE_TESTS
+    statements, found = all_statements(), {name for name, those in callers().of.items() if those}
     for path in sorted((ROOT / "svc").rglob("*.py")):
         for part in ast.walk(ast.parse(path.read_text())):
             if isinstance(part, ast.Constant) and part.value in statements:

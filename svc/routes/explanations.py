@@ -1,0 +1,89 @@
+"""How an explained search says what it did: the statement, its plan as a tree, and where the time went."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from svc.plans.findings import find
+from svc.plans.tree import Node, Plan
+
+
+class PlanStep(Struct, frozen=True):
+    """One step of a plan, with the steps that it takes its rows from.
+
+    `rows`, `expected_rows`, `removed_rows` and `ms` are those of one of its `loops`; `ms` includes the steps below,
+    `own_ms` is of all loops without them. `pages_hit` were in the server's memory, `pages_read` came from outside it.
+    """
+
+    step: str
+    conditions: dict[str, list[str]]
+    expected_rows: float
+    rows: float
+    loops: int
+    ms: float
+    own_ms: float
+    removed_rows: float
+    heap_fetches: int | None
+    pages_hit: int
+    pages_read: int
+    steps: list[PlanStep]
+
+
+class PlanFinding(Struct, frozen=True):
+    """Something that is wrong with a step of the plan, and what to do about it."""
+
+    step: str
+    kind: str
+    what: str
+    advice: str
+
+
+class Explanation(Struct, frozen=True):
+    """Which statement answered, with what plan, and where the time went, in milliseconds.
+
+    `embedding_ms` is that of making or remembering the query's vector, `search_ms` of the search as it was answered,
+    the wait for a connection included. The plan is of a second run of the same statement with the same values, which
+    was undone: `planning_ms` and `execution_ms` are that run's, on the server.
+    """
+
+    statement: str
+    embedding_ms: float
+    search_ms: float
+    planning_ms: float
+    execution_ms: float
+    plan: PlanStep
+    findings: list[PlanFinding]
+
+
+def explanation(statement: str, plan: Plan, *, embedding_s: float, search_s: float) -> Explanation:
+    """What there is to say of a search that `statement` answered."""
+    return Explanation(
+        statement=statement,
+        embedding_ms=_milliseconds(embedding_s),
+        search_ms=_milliseconds(search_s),
+        planning_ms=plan.planning_ms,
+        execution_ms=plan.execution_ms,
+        plan=_step(plan.root),
+        findings=[PlanFinding(one.node.title, one.kind, one.what, one.advice) for one in find(plan)],
+    )
+
+
+def _step(node: Node) -> PlanStep:
+    return PlanStep(
+        step=f"{node.subplan}: {node.title}" if node.subplan else node.title,
+        conditions={name: list(values) for name, values in node.expressions.items()},
+        expected_rows=node.estimated_rows,
+        rows=node.actual_rows or 0,
+        loops=node.loops,
+        ms=node.actual_ms or 0,
+        own_ms=round(node.own_ms, 3),
+        removed_rows=node.removed_rows,
+        heap_fetches=node.heap_fetches,
+        pages_hit=node.buffers.hit,
+        pages_read=node.buffers.read,
+        steps=[_step(child) for child in node.children],
+    )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)
