@@ -48,17 +48,30 @@ async def _plan(
 ) -> StatementPlan:
     if not has_plan(statement):
         return StatementPlan(None, f"What is :{statement.shape} has no plan.")
-    path = plan_path(resource_folder("plans"), statement.name)
+    why_not = ""
+    if running is not None:
+        try:
+            return await _run(statement, database, running)
+        except CabinetError as error:
+            # Mostly for want of a row that the example could name.
+            why_not = f", because {error.detail}"
     try:
-        if running is None or not path.exists():
-            return StatementPlan(await estimating.estimate(statement), "As planned for any values; not run.")
-        case = read_plan_file(path).case(None)
-        example = await resolve(database, statement, case.arguments)
-        plan = await running.analyze(statement, example.values)
+        return StatementPlan(await estimating.estimate(statement), f"As planned for any values; not run{why_not}.")
     except CabinetError as error:
         if statement.needs:
             return StatementPlan(None, f"It needs {statement.needs}, which this database lacks.")
         return StatementPlan(None, f"It could not be explained: {error.detail}")
+
+
+async def _run(statement: Statement, database: Database, running: Explainer) -> StatementPlan:
+    """The plan of the first example of the plan file.
+
+    Raises:
+        CabinetError: there is no example, or it cannot be run here.
+    """
+    case = read_plan_file(plan_path(resource_folder("plans"), statement.name)).case(None)
+    example = await resolve(database, statement, case.arguments)
+    plan = await running.analyze(statement, example.values)
     made_up = f" Made up: {'; '.join(example.missing)}." if example.missing else ""
     return StatementPlan(
         plan,

@@ -23,7 +23,7 @@ from svc.cli.environment import (
     DATABASE_OPTIONS,
     POOL_OPTIONS,
     fail,
-    migrated_url,
+    migrated_urls,
     opened_database,
     run,
     settings_options,
@@ -130,8 +130,9 @@ def report(settings: Settings, output: str, analyze: bool, url: str | None) -> N
 
 async def read_report(settings: Settings, command: click.Command, analyze: bool, url: str | None) -> Report:
     """What the page shows, read from the database; `command` is the whole command line."""
-    async with migrated_url(settings) as database_url:
-        database = await open_database(settings, database_url)
+    # As the owner: some statements are closed to the service's role.
+    async with migrated_urls(settings) as urls:
+        database = await open_database(settings, urls.owner)
         try:
             timings = await counted_by_server(database) if url is None else None
             if timings is None:
@@ -142,8 +143,8 @@ async def read_report(settings: Settings, command: click.Command, analyze: bool,
             return Report(
                 entries=make_entries(database.statements, callers, timings.of),
                 tables=await read_schema(database),
-                plans=await read_plans(settings, database_url, database, is_run=analyze),
-                database=urlsplit(database_url).path.removeprefix("/"),
+                plans=await read_plans(settings, urls.owner, database, is_run=analyze),
+                database=urlsplit(urls.owner).path.removeprefix("/"),
                 server=versions["server_version"],
                 counted_by=timings.source,
                 made_at=datetime.now(UTC),
