@@ -13,6 +13,7 @@ import pytest
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.ingest.queue import Job, Queue
+from tests.campaigns.transfers import fire
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
@@ -306,3 +307,11 @@ async def test_a_receiver_who_is_being_deleted_leaves_nothing_behind(tenant: Ten
         assert await rows_of(tenant.service, receiver.id) == {}
         if answer.status_code == 422:
             done(await tenant.delete(f"/documents/{document['id']}"))
+
+
+async def test_under_fire_each_chunk_is_found_by_one_of_the_two(service: Service) -> None:
+    """The short version of `python -m tests.campaigns.transfers`."""
+    tally = await fire(service, transfers=12)
+    assert tally.faults == []
+    looked_at = ("snapshots", "pairs of searches with no transfer meanwhile", "of them while being ingested")
+    assert all(tally.counts[what] for what in looked_at), tally.counts
