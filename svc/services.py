@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from svc.auth import Authenticator
-from svc.database.migrate import check_model, migration_ids
+from svc.database.migrate import check_model
+from svc.database.migration_files import migration_ids
 from svc.database.own_indexes import drop_own_index
 from svc.database.queries import Database
 from svc.database.roles import check_role

@@ -108,6 +108,15 @@ class Settings(BaseSettings):
     )
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds to wait for a new connection.")
 
+    # migrations
+    migration_wait_s: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds for which a migration goes on trying for the locks that it needs, never waiting longer "
+        "than 2 at a time; then it is given up, with nothing changed.",
+    )
+
     # embedding
     openai_api_key: SecretStr | None = Field(
         None,

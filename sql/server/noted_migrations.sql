@@ -1,9 +1,11 @@
 -- server/noted_migrations :many
--- The migrations that the database has, with the checksum that was noted; null where none was.
--- returns: migration_id varchar, checksum varchar
+-- The migrations that the database has, when it took them, and the checksum that was noted; null where none
+-- was.
+-- returns: migration_id varchar, applied_at_utc timestamp, checksum varchar
 -- bound: by the files in migrations/
 select
     m.migration_id,
+    m.applied_at_utc,
     l.comment as checksum
 from _yoyo_migration as m
 left join _yoyo_log as l on l.id = left(m.migration_id, 36)

@@ -34,6 +34,7 @@ DATABASE_OPTIONS = (
     "postgres_memory_mb",
     "log_level",
 )
+MIGRATION_OPTIONS = ("migration_wait_s",)
 EMBEDDING_OPTIONS = (
     "openai_api_key",
     "openai_base_url",
@@ -186,7 +187,7 @@ async def migrated_urls(settings: Settings) -> AsyncIterator[DatabaseUrls]:
     async with database_urls(settings) as urls:
         if settings.database_url is None:
             await apply_migrations(settings, urls.owner)
-        missing = [state.id for state in await migration_states(urls.service) if state.applied_at is None]
+        missing = [state.id for state in await migration_states(urls.service) if state.state == "missing"]
         if missing:
             raise StartupError(f"The database lacks the migrations {', '.join(missing)}; run: cabinet migrate apply")
         yield urls

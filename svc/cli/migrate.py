@@ -6,8 +6,21 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from svc.cli.environment import DATABASE_OPTIONS, EMBEDDING_OPTIONS, database_url, run, settings_options
-from svc.database.migrate import apply_migrations, migration_states, rollback_migrations
+from svc.cli.environment import (
+    DATABASE_OPTIONS,
+    EMBEDDING_OPTIONS,
+    MIGRATION_OPTIONS,
+    database_url,
+    run,
+    settings_options,
+)
+from svc.database.migrate import (
+    MigrationState,
+    apply_migrations,
+    migration_script,
+    migration_states,
+    rollback_migrations,
+)
 from svc.settings import Settings
 
 
@@ -17,9 +30,9 @@ def migrate() -> None:
 
 
 @migrate.command()
-@settings_options(*DATABASE_OPTIONS, *EMBEDDING_OPTIONS)
+@settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *EMBEDDING_OPTIONS)
 def apply(settings: Settings) -> None:
-    """Apply the migrations that are missing, and make the table of the vectors."""
+    """Apply the migrations that are missing, and make the table of the vectors. Safe to kill and to repeat."""
 
     async def work() -> list[str]:
         async with database_url(settings) as url:
@@ -32,9 +45,25 @@ def apply(settings: Settings) -> None:
 
 
 @migrate.command()
+@click.option("--rollback", type=click.IntRange(min=1), metavar="COUNT", help="What rolling back so many would run.")
+@settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *EMBEDDING_OPTIONS)
+def plan(settings: Settings, rollback: int | None) -> None:
+    """Print the SQL that `apply` would send to this database now, in its order, as a script for psql.
+
+    It changes nothing and waits for nobody. Run by hand, the script does all that `apply` does, its notes included.
+    """
+
+    async def work() -> str:
+        async with database_url(settings) as url:
+            return await migration_script(settings, url, rollback or 0)
+
+    click.echo(run(work()), nl=False)
+
+
+@migrate.command()
 @click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many, newest first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@settings_options(*DATABASE_OPTIONS)
+@settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS)
 def rollback(settings: Settings, count: int, yes: bool) -> None:
     """Undo the newest migrations, with the data that they hold."""
 
@@ -45,7 +74,7 @@ def rollback(settings: Settings, count: int, yes: bool) -> None:
 
     async def work() -> list[str]:
         async with database_url(settings) as url:
-            return await rollback_migrations(url, count)
+            return await rollback_migrations(settings, url, count)
 
     if not yes:
         click.confirm(f"Undo {', '.join(run(names())) or 'nothing'}, and lose what their tables hold?", abort=True)
@@ -56,19 +85,17 @@ def rollback(settings: Settings, count: int, yes: bool) -> None:
 @migrate.command()
 @settings_options(*DATABASE_OPTIONS)
 def status(settings: Settings) -> None:
-    """Show every migration and when it was applied; exit code 1 when one is missing."""
+    """Show every migration and when it was applied; exit code 1 unless all are, as their files say."""
 
-    async def work() -> list[tuple[str, str]]:
+    async def work() -> list[MigrationState]:
         async with database_url(settings) as url:
-            return [
-                (state.id, f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "missing")
-                for state in await migration_states(url)
-            ]
+            return await migration_states(url)
 
-    table = Table("migration", "applied")
+    table = Table("migration", "state", "applied")
     states = run(work())
     for state in states:
-        table.add_row(*state)
+        applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else ""
+        table.add_row(state.id, state.state, applied)
     Console().print(table)
-    if any(applied == "missing" for _, applied in states):
+    if any(state.state != "applied" for state in states):
         raise SystemExit(1)

@@ -1,55 +1,55 @@
-"""Bringing a database to the schema of this release: yoyo for the versioned steps, `sql/ddl/` for the vectors.
+"""Bringing a database to the schema of this release: `migrations/` for the versioned steps, `sql/ddl/` for the vectors.
 
-Migrations run one process at a time, under an advisory lock that dies with its session. yoyo's own lock is a row
-that outlives a killed process; under the advisory lock such a row can only be a leftover, and is removed.
-
-A migration and the note that it was applied are one transaction. yoyo's own way takes two, and a process killed
-between them leaves a migration that is there but not noted, at which every later attempt fails.
+Migrations run one process at a time, under an advisory lock of the session that sends them: it dies with the session,
+so whoever comes next finds nothing running and nothing locked. A migration and the note that it was applied are one
+transaction. What is sent is planned first, and `cabinet migrate plan` prints that plan.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any, Literal
 
 import asyncpg
-import psycopg
-import yoyo
 
-from svc.database.checksums import check_unchanged, note_checksums
-from svc.database.roles import grant_rights
-from svc.database.statements import Statement, load_statements
+from svc.database.migration_files import Migration, edited_migrations, is_noted, read_migrations
+from svc.database.migration_session import OWNER_WANTED, connect, migrating
+from svc.database.migration_steps import (
+    VECTOR_DDL,
+    Statements,
+    Step,
+    apply_step,
+    grants_step,
+    log_step,
+    notes_step,
+    rollback_step,
+    script,
+    vectors_step,
+)
+from svc.database.roles import wanted_grants
+from svc.database.statements import load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
 from svc.settings import LOCAL_MODEL, Settings
-from svc.signatures import signature_bits
 
 logger = logging.getLogger(__name__)
 
-# The tables of vectors, each with the files that make it, in this order.
-_VECTOR_DDL = {
-    "chunk_vectors": ("ddl/chunk_vectors", "ddl/chunk_vectors_signature_index"),
-    "message_vectors": ("ddl/message_vectors",),
-}
-# Seconds between two looks whether another process has done migrating.
-_LOCK_LOOK_S = 0.2
-_OWNER_WANTED = "Give the login of the tables' owner in CABINET_OWNER_DATABASE_URL."
-# A migration waits no longer for a lock: all who come after it would wait behind it.
-_LOCK_TIMEOUT = "10s"
+State = Literal["applied", "missing", "edited", "unknown"]
 
 
 @dataclass(frozen=True)
 class MigrationState:
-    """One migration, and when the database took it (UTC); None while it has not."""
+    """One migration, and when the database took it (UTC); None while it has not.
+
+    `edited`: the file says something else than when it was applied. `unknown`: this release has no such file.
+    """
 
     id: str
     applied_at: datetime | None
+    state: State
 
 
 async def apply_migrations(settings: Settings, url: str) -> list[str]:
@@ -58,31 +58,61 @@ async def apply_migrations(settings: Settings, url: str) -> list[str]:
     `url` is the owner's; the role of the service, where there is one, is granted what it needs of the tables.
 
     Raises:
-        StartupError: the database cannot be used, holds another model's vectors, or has a migration that was edited.
+        StartupError: the database cannot be used, holds another model's vectors, has a migration that was edited or
+            that this release does not know, or holds locks for too long.
     """
-    async with _locked(url) as (connection, statements):
-        await check_unchanged(connection, statements)
-        applied = await asyncio.to_thread(_with_backend, url, _apply)
-        await note_checksums(connection, statements, applied)
-        await _make_vector_tables(connection, statements, settings)
-        await grant_rights(connection, statements, settings.service_role)
-    return applied
+    statements = load_statements(resource_folder("sql"))
+    async with migrating(url, statements, settings.migration_wait_s) as session:
+        steps = await _apply_steps(session.connection, statements, settings)
+        for step in steps:
+            await session.take(step)
+            if step.migration is not None:
+                logger.info("applied migration %s", step.migration)
+    return _ids(steps)
 
 
-async def rollback_migrations(url: str, count: int) -> list[str]:
-    """Undo the newest `count` migrations with what they hold; the ids undone, newest first."""
-    async with _locked(url):
-        return await asyncio.to_thread(_with_backend, url, lambda backend, files: _rollback(backend, files, count))
+async def rollback_migrations(settings: Settings, url: str, count: int) -> list[str]:
+    """Undo the newest `count` migrations with what they hold; the ids undone, newest first.
+
+    Raises:
+        StartupError: the database cannot be used, has a migration that this release does not know, or holds locks for
+            too long.
+    """
+    statements = load_statements(resource_folder("sql"))
+    async with migrating(url, statements, settings.migration_wait_s) as session:
+        steps = await _rollback_steps(session.connection, statements, count)
+        for step in steps:
+            await session.take(step)
+            logger.info("rolled back migration %s", step.migration)
+    return _ids(steps)
+
+
+async def migration_script(settings: Settings, url: str, rollback: int = 0) -> str:
+    """What `apply_migrations`, or a rollback of the newest `rollback` migrations, would send now, as a psql script.
+
+    Raises:
+        StartupError: as `apply_migrations` and `rollback_migrations`.
+    """
+    statements = load_statements(resource_folder("sql"))
+    connection = await connect(url)
+    try:
+        if rollback:
+            steps = await _rollback_steps(connection, statements, rollback)
+        else:
+            steps = await _apply_steps(connection, statements, settings)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartupError(f"This login may not migrate: {error}. {OWNER_WANTED}") from error
+    finally:
+        await connection.close()
+    return script(steps, statements, settings)
 
 
 async def migration_states(url: str) -> list[MigrationState]:
-    """Every migration of this release, oldest first, with when the database took it."""
+    """Every migration that this release or the database has, oldest first."""
     statements = load_statements(resource_folder("sql"))
-    connection = await _connect(url)
+    connection = await connect(url)
     try:
-        rows = await connection.fetch(statements["server/applied_migrations"].text)
-    except asyncpg.UndefinedTableError:
-        rows = []
+        return _states(read_migrations(), await _noted(connection, statements))
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartupError(
             f"The role of DATABASE_URL may not read the migrations: {error}. Run cabinet migrate apply as the owner, "
@@ -90,17 +120,6 @@ async def migration_states(url: str) -> list[MigrationState]:
         ) from error
     finally:
         await connection.close()
-    applied = {row["migration_id"]: row["applied_at_utc"] for row in rows}
-    return [MigrationState(name, applied.get(name)) for name in migration_ids()]
-
-
-def migration_ids() -> list[str]:
-    """Ids of the migrations that this release brings, oldest first."""
-    return sorted(
-        path.name.removesuffix(".sql")
-        for path in resource_folder("migrations").glob("*.sql")
-        if not path.name.endswith(".rollback.sql")
-    )
 
 
 def check_model(settings: Settings, row: Any) -> None:
@@ -126,99 +145,84 @@ def check_model(settings: Settings, row: Any) -> None:
         )
 
 
-async def _connect(url: str) -> Any:
+async def _noted(connection: Any, statements: Statements) -> dict[str, Any]:
+    """The rows of `server/noted_migrations` by id."""
     try:
-        return await asyncpg.connect(url, timeout=10)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-        raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
+        rows = await connection.fetch(statements["server/noted_migrations"].text)
+    except asyncpg.UndefinedTableError:
+        return {}
+    return {row["migration_id"]: row for row in rows}
 
 
-@asynccontextmanager
-async def _locked(url: str) -> AsyncIterator[tuple[Any, dict[str, Statement]]]:
-    statements = load_statements(resource_folder("sql"))
-    connection = await _connect(url)
-    try:
-        # Another process has it: there is nothing here to be woken by.
-        while not await connection.fetchval(statements["server/lock_migrations"].text):  # noqa: ASYNC110
-            await asyncio.sleep(_LOCK_LOOK_S)
-        yield connection, statements
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise StartupError(f"This login may not migrate: {error}. {_OWNER_WANTED}") from error
-    finally:
-        await connection.close()
+def _states(migrations: Sequence[Migration], noted: dict[str, Any]) -> list[MigrationState]:
+    known = {migration.id for migration in migrations}
+    edited = set(edited_migrations(noted.values()))
+    states = [MigrationState(name, None, "missing") for name in known - set(noted)]
+    for name, row in noted.items():
+        state: State = "unknown" if name not in known else "edited" if name in edited else "applied"
+        states.append(MigrationState(name, row["applied_at_utc"], state))
+    return sorted(states, key=lambda state: state.id)
 
 
-def _with_backend(url: str, work: Callable[[Any, Any], list[str]]) -> list[str]:
-    try:
-        backend = yoyo.get_backend(_backend_url(url))
-    except psycopg.Error as error:
-        raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
-    try:
-        backend.break_lock()
-        with backend.lock():
-            return work(backend, yoyo.read_migrations(str(resource_folder("migrations"))))
-    except psycopg.errors.UndefinedTable as error:
-        # yoyo says nothing when it may not make its own tables, and then misses them.
-        raise StartupError(f"This login may not create tables in its schema. {_OWNER_WANTED}") from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise StartupError(f"This login may not migrate: {error}. {_OWNER_WANTED}") from error
-    except psycopg.Error as error:
-        raise StartupError(f"The database cannot be migrated: {error}") from error
-    finally:
-        backend.connection.close()
-
-
-def _backend_url(url: str) -> str:
-    parts = urlsplit(url)
-    parameters = dict(parse_qsl(parts.query))
-    parameters["options"] = f"{parameters.get('options', '')} -c lock_timeout={_LOCK_TIMEOUT}".strip()
-    # yoyo names its psycopg 3 backend by the scheme.
-    return urlunsplit(parts._replace(scheme="postgresql+psycopg", query=urlencode(parameters)))
-
-
-def _apply(backend: Any, migrations: Any) -> list[str]:
-    missing = list(backend.to_apply(migrations))
-    for migration in missing:
-        _run(backend, migration, "apply", backend.mark_one)
-        logger.info("applied migration %s", migration.id)
-    return [str(migration.id) for migration in missing]
-
-
-def _rollback(backend: Any, migrations: Any, count: int) -> list[str]:
-    newest = list(backend.to_rollback(migrations))[:count]
-    for migration in newest:
-        _run(backend, migration, "rollback", backend.unmark_one)
-        logger.info("rolled back migration %s", migration.id)
-    return [str(migration.id) for migration in newest]
-
-
-def _run(backend: Any, migration: Any, direction: str, note: Callable[..., None]) -> None:
-    try:
-        migration.load()
-        # One that says `-- transactional: false` (an index built concurrently) is noted right after it.
-        with backend.transaction() if migration.use_transactions else nullcontext():
-            migration.process_steps(backend, direction)
-            note(migration, log=False)
-    except psycopg.errors.LockNotAvailable as error:
+def _check_known(states: Sequence[MigrationState]) -> None:
+    unknown = [state.id for state in states if state.state == "unknown"]
+    if unknown:
         raise StartupError(
-            f"Migration {migration.id} waited {_LOCK_TIMEOUT} for a lock that another session holds, and changed "
-            f"nothing: {error}. Try again when that session is done."
-        ) from error
-    except psycopg.Error as error:
-        raise StartupError(f"Migration {migration.id} failed, and changed nothing: {error}") from error
+            f"The database has migrations that this release does not know: {', '.join(unknown)}. A newer release has "
+            "migrated it. Use that one, or let it take them back first (cabinet migrate rollback)."
+        )
 
 
-async def _make_vector_tables(connection: Any, statements: dict[str, Statement], settings: Settings) -> None:
-    async with connection.transaction():
-        await connection.execute(statements["server/record_model"].text, settings.model, settings.dimensions)
-        check_model(settings, await connection.fetchrow(statements["server/current_model"].text))
-        for table, files in _VECTOR_DDL.items():
-            # Looked for first: even `if not exists` would lock the table, and a start must not wait for a search.
-            if not await connection.fetch(statements["server/table_columns"].text, table):
-                for name in files:
-                    await connection.execute(fill_widths(statements[name].text, settings.dimensions))
+def _check_unchanged(states: Sequence[MigrationState], known: dict[str, Migration]) -> None:
+    for state in states:
+        if state.state == "edited":
+            raise StartupError(
+                f"Migration {state.id} was edited after this database took it, so the two differ now and nobody knows "
+                f"how. Put {known[state.id].path} back as it was, and make the change a migration of its own."
+            )
 
 
-def fill_widths(ddl: str, dimensions: int) -> str:
-    """DDL with `:dimensions` and `:bits` filled in: the only substitutions there are, and only integers."""
-    return ddl.replace(":dimensions", str(int(dimensions))).replace(":bits", str(signature_bits(dimensions)))
+async def _apply_steps(connection: Any, statements: Statements, settings: Settings) -> list[Step]:
+    known = {migration.id: migration for migration in read_migrations()}
+    noted = await _noted(connection, statements)
+    states = _states(list(known.values()), noted)
+    _check_known(states)
+    _check_unchanged(states, known)
+    steps = [] if noted or await _exists(connection, statements, "_yoyo_migration") else [log_step(statements)]
+    if unnoted := [known[name] for name, row in noted.items() if not is_noted(row)]:
+        steps.append(notes_step(unnoted, statements))
+    steps += [apply_step(migration, statements) for name, migration in known.items() if name not in noted]
+    steps += await _vector_steps(connection, statements, settings)
+    if grants := await wanted_grants(connection, statements, settings.service_role):
+        steps.append(grants_step(settings.service_role, grants, statements))
+    return steps
+
+
+async def _vector_steps(connection: Any, statements: Statements, settings: Settings) -> list[Step]:
+    try:
+        model = await connection.fetchrow(statements["server/current_model"].text)
+    except asyncpg.UndefinedTableError:
+        model = None
+    if model is not None:
+        check_model(settings, model)
+    # Looked for first: even `if not exists` would lock the table, and a start must not wait for a search.
+    missing = [table for table in VECTOR_DDL if not await _exists(connection, statements, table)]
+    if model is not None and not missing:
+        return []
+    return [vectors_step(settings, model is None, missing, statements)]
+
+
+async def _rollback_steps(connection: Any, statements: Statements, count: int) -> list[Step]:
+    migrations = read_migrations()
+    noted = await _noted(connection, statements)
+    _check_known(_states(migrations, noted))
+    applied = [migration for migration in migrations if migration.id in noted]
+    return [rollback_step(migration, statements) for migration in applied[::-1][:count]]
+
+
+async def _exists(connection: Any, statements: Statements, table: str) -> bool:
+    return bool(await connection.fetch(statements["server/table_columns"].text, table))
+
+
+def _ids(steps: Sequence[Step]) -> list[str]:
+    return [step.migration for step in steps if step.migration is not None]

@@ -59,23 +59,19 @@ async def make_service_role(connection: Any, statements: Mapping[str, Statement]
             logger.debug("another process made the role first")
 
 
-async def grant_rights(connection: Any, statements: Mapping[str, Statement], role: str) -> bool:
-    """As the owner, grant the role what the statements need of the tables; whether there is such a role.
-
-    Nothing is granted to a role that has it all already, nor while a table is still missing.
-    """
+async def wanted_grants(connection: Any, statements: Mapping[str, Statement], role: str) -> list[str]:
+    """The names of the statements that grant the role what it lacks of the tables, or of tables that are not there yet;
+    none where there is no such role."""
     if not await connection.fetchval(statements["server/role_exists"].text, role):
-        return False
+        return []
+    wanted = []
     for privilege, name in GRANTS.items():
         rights = await connection.fetch(
             statements["server/table_rights"].text, role, privilege, _granted_tables(statements[name])
         )
-        missing = [row["table_name"] for row in rights if not row["is_there"]]
-        if missing:
-            logger.warning("%s is granted no %s: there is no table %s", role, privilege, ", ".join(missing))
-        elif not all(row["is_granted"] for row in rights):
-            await connection.execute(fill_names(statements[name].text, service_role=role))
-    return True
+        if not all(row["is_there"] and row["is_granted"] for row in rights):
+            wanted.append(name)
+    return wanted
 
 
 async def check_role(database: Database) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from svc.database.checksums import edited_migrations
 from svc.database.failures import UNFIT
-from svc.database.migrate import migration_ids
+from svc.database.migration_files import edited_migrations, migration_ids
 from svc.doctor.checks import Check, Finding, Subject, Verdict
 from svc.errors import StartupError
 

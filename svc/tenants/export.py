@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID
 
 from svc import __version__
-from svc.database.migrate import migration_ids
+from svc.database.migration_files import migration_ids
 from svc.database.queries import Database, Row
 from svc.errors import NotFoundError
 from svc.tenants.records import FENCE, FORMAT, End, Header, encode_line, encode_rows, exported_tables

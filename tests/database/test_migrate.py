@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -14,16 +17,21 @@ from typing import Any
 import asyncpg
 import pytest
 
-from svc.database import checksums, migrate
-from svc.database.migrate import apply_migrations, migration_ids, migration_states, rollback_migrations
+from svc.database import migration_files, migration_steps
+from svc.database.migrate import apply_migrations, migration_states, rollback_migrations
+from svc.database.migration_files import migration_ids
 from svc.database.queries import open_database
+from svc.database.statements import load_statements
 from svc.errors import StartupError
 from svc.resources import resource_folder
 from svc.settings import Settings
 from tests.conftest import test_settings
+from tests.database.conftest import until
 
 ALL = migration_ids()
 NEXT = f"{int(ALL[-1][:4]) + 1:04}"
+# One in a transaction whose way back takes tables that others read.
+PLAIN = "0013.versions_and_expiry"
 
 # Everything that a migration can make, as the server tells it. Columns by their place among those that are there: the
 # server's own number goes on counting past those that were dropped.
@@ -73,7 +81,7 @@ async def test_there_and_back_and_there_again_gives_the_same_schema(settings: Se
     first = await catalogue(empty_url)
     assert len(first) > 100
 
-    assert await rollback_migrations(empty_url, len(ALL)) == ALL[::-1]
+    assert await rollback_migrations(settings, empty_url, len(ALL)) == ALL[::-1]
     assert await catalogue(empty_url) == before
     assert await applied(empty_url) == []
 
@@ -86,7 +94,7 @@ async def test_each_step_back_and_forth_alone_gives_the_same_schema(settings: Se
     whole = await catalogue(empty_url)
 
     for count in range(1, len(ALL) + 1):
-        assert await rollback_migrations(empty_url, count) == ALL[::-1][:count]
+        assert await rollback_migrations(settings, empty_url, count) == ALL[::-1][:count]
         assert await applied(empty_url) == ALL[: len(ALL) - count]
         assert await apply_migrations(settings, empty_url) == ALL[len(ALL) - count :]
         assert await catalogue(empty_url) == whole
@@ -95,7 +103,7 @@ async def test_each_step_back_and_forth_alone_gives_the_same_schema(settings: Se
 async def test_states_tell_what_is_applied_and_when(settings: Settings, empty_url: str) -> None:
     assert [(state.id, state.applied_at) for state in await migration_states(empty_url)] == [(i, None) for i in ALL]
     await apply_migrations(settings, empty_url)
-    await rollback_migrations(empty_url, 1)
+    await rollback_migrations(settings, empty_url, 1)
 
     states = await migration_states(empty_url)
 
@@ -110,29 +118,19 @@ async def test_of_several_at_once_one_does_the_work_and_all_succeed(settings: Se
     await (await open_database(settings, empty_url)).close()
 
 
-async def test_the_lock_row_of_a_killed_process_blocks_nobody(settings: Settings, empty_url: str) -> None:
-    await apply_migrations(settings, empty_url)
-    await rollback_migrations(empty_url, 1)
-    await fetch(empty_url, "insert into yoyo_lock (locked, ctime, pid) values (1, now(), 1) returning 1")
-
-    started = time.monotonic()
-    assert await apply_migrations(settings, empty_url) == ALL[-1:]
-    assert time.monotonic() - started < 5
-
-
 KILLED = """
 import asyncio, os, signal, sys
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend as Backend
+from asyncpg import Connection
 from svc.database.migrate import apply_migrations
 from svc.settings import Settings
 Settings.model_config["env_file"] = None
 
-def {method}(self, *arguments, **options):
-    if "0003.documents" in repr(arguments):
+async def execute(self, query, *arguments, **options):
+    if "0003.documents" in arguments:
         os.kill(os.getpid(), signal.SIGKILL)
-    return original(self, *arguments, **options)
+    return await original(self, query, *arguments, **options)
 
-original, Backend.{method} = Backend.{method}, {method}
+original, Connection.execute = Connection.execute, execute
 asyncio.run(apply_migrations(Settings(), sys.argv[1]))
 """
 
@@ -140,10 +138,9 @@ asyncio.run(apply_migrations(Settings(), sys.argv[1]))
 async def test_a_process_killed_between_a_migration_and_its_note_leaves_neither(
     settings: Settings, empty_url: str
 ) -> None:
-    """yoyo alone would commit the tables, then be killed, and find them in its way for ever after."""
-    script = KILLED.format(method="mark_one")
+    """Were they two transactions, the tables would be in the way of every later attempt."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, empty_url, cwd=resource_folder("sql").parent, stderr=subprocess.PIPE
+        sys.executable, "-c", KILLED, empty_url, cwd=resource_folder("sql").parent, stderr=subprocess.PIPE
     )
     _, errors = await process.communicate()
     assert process.returncode == -signal.SIGKILL, errors.decode()
@@ -157,9 +154,7 @@ async def test_a_process_killed_between_a_migration_and_its_note_leaves_neither(
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the migrations that the release takes for its own; a test adds to it."""
     folder = copytree(resource_folder("migrations"), tmp_path / "migrations")
-    real = resource_folder
-    for module in (migrate, checksums):
-        monkeypatch.setattr(module, "resource_folder", lambda name: folder if name == "migrations" else real(name))
+    monkeypatch.setattr(migration_files, "resource_folder", lambda _name: folder)
     return folder
 
 
@@ -197,7 +192,7 @@ async def test_a_migration_edited_after_it_was_applied_is_noticed(
         await apply_migrations(settings, database_url)
 
     # Taken back and applied again, the new text is the one that counts.
-    await rollback_migrations(database_url, len(ALL) - 3)
+    await rollback_migrations(settings, database_url, len(ALL) - 3)
     assert await apply_migrations(settings, database_url) == ALL[3:]
     assert await apply_migrations(settings, database_url) == []
     file.write_text(text)
@@ -215,24 +210,68 @@ async def test_an_index_can_be_built_without_a_transaction(
 
     assert await apply_migrations(settings, database_url) == [f"{NEXT}.index"]
     assert any("messages_role_idx" in line for line in await catalogue(database_url))
-    assert await rollback_migrations(database_url, 1) == [f"{NEXT}.index"]
+    assert await rollback_migrations(settings, database_url, 1) == [f"{NEXT}.index"]
     assert await apply_migrations(settings, database_url) == [f"{NEXT}.index"]
 
 
-async def test_a_migration_does_not_wait_long_for_a_lock(
-    settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, observer: Any
-) -> None:
-    """All who come after a waiting ALTER or DROP would wait behind it."""
-    monkeypatch.setattr(migrate, "_LOCK_TIMEOUT", "200ms")
+@asynccontextmanager
+async def every_table_read(observer: Any) -> AsyncIterator[Any]:
+    """A session that has read every table in a transaction that goes on, for the block."""
     tables = "select string_agg(oid::regclass::text, ', ') from pg_class where relkind = 'r' and relnamespace = 2200"
     async with observer.transaction():
         await observer.execute(f"lock table {await observer.fetchval(tables)} in access share mode")
+        # As a service would: the statement's name stands first.
+        await observer.fetchval("-- users/get\nselect 1")
+        yield observer
 
-        with pytest.raises(StartupError, match=rf"Migration {ALL[-1]} waited 200ms for a lock"):
-            await rollback_migrations(database_url, 1)
 
-    assert await applied(database_url) == ALL
-    assert await rollback_migrations(database_url, 1) == ALL[-1:]
+async def test_a_migration_that_gets_no_lock_is_given_up_and_says_who_holds_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, observer: Any
+) -> None:
+    """All who come after a waiting ALTER or DROP would wait behind it."""
+    monkeypatch.setattr(migration_steps, "LOCK_TIMEOUT", "700ms")
+    settings = test_settings(migration_wait_s=3)
+    await rollback_migrations(settings, database_url, len(ALL) - ALL.index(PLAIN) - 1)
+    async with every_table_read(observer):
+        started = time.monotonic()
+
+        with pytest.raises(StartupError, match=rf"Migration {PLAIN} did not get the locks") as refused:
+            await rollback_migrations(settings, database_url, 1)
+
+        assert time.monotonic() - started < 10
+    detail = refused.value.detail
+    assert re.search(r"in [2-9] attempts within 3 s, and changed nothing", detail), detail
+    assert f"pid {observer.get_server_pid()}, " in detail
+    assert "statement users/get, idle in transaction, for " in detail
+    assert await applied(database_url) == ALL[: ALL.index(PLAIN) + 1]
+
+
+async def test_a_migration_is_tried_again_until_the_lock_is_free(
+    settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, observer: Any, caplog: Any
+) -> None:
+    monkeypatch.setattr(migration_steps, "LOCK_TIMEOUT", "300ms")
+    caplog.set_level("INFO")
+    count = len(ALL) - ALL.index(PLAIN)
+    await rollback_migrations(settings, database_url, count - 1)
+    async with every_table_read(observer):
+        rollback = asyncio.create_task(rollback_migrations(settings, database_url, 1))
+        await until(lambda: asyncio.sleep(0, "trying again in" in caplog.text))
+        assert not rollback.done()
+
+    assert await rollback == [PLAIN]
+
+
+async def test_one_that_migrates_waits_for_another_and_says_for_whom(
+    settings: Settings, database_url: str, observer: Any, caplog: Any
+) -> None:
+    caplog.set_level("INFO")
+    lock = load_statements(resource_folder("sql"))["server/lock_migrations"].text
+    assert await observer.fetchval(lock)
+    waiting = asyncio.create_task(apply_migrations(settings, database_url))
+    await until(lambda: asyncio.sleep(0, f"migrates the database: pid {observer.get_server_pid()}" in caplog.text))
+    await observer.fetchval("select pg_advisory_unlock_all()::text")
+
+    assert await waiting == []
 
 
 async def test_a_start_with_nothing_to_do_locks_no_table(settings: Settings, database_url: str, observer: Any) -> None:
@@ -289,8 +328,9 @@ async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_ur
     url = empty_url.replace("postgres:@", "visitor:@")
     await fetch(empty_url, "create role visitor login")
     try:
-        with pytest.raises(StartupError, match="may not create tables in its schema"):
+        with pytest.raises(StartupError, match="The log of the migrations failed, and changed nothing") as refused:
             await apply_migrations(settings, url)
+        assert "login of the tables' owner in CABINET_OWNER_DATABASE_URL" in refused.value.detail
         await fetch(empty_url, "grant create on schema public to visitor")
         with pytest.raises(StartupError, match=r"Migration 0001\.extension failed.*permission denied"):
             await apply_migrations(settings, url)
@@ -307,7 +347,7 @@ async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_ur
     ["postgresql://ada:geheim@127.0.0.1:1/x", "postgresql://ada:geheim@/x?host=/nowhere"],
 )
 async def test_a_database_out_of_reach_is_told_without_its_password(settings: Settings, url: str) -> None:
-    for work in (apply_migrations(settings, url), rollback_migrations(url, 1), migration_states(url)):
+    for work in (apply_migrations(settings, url), rollback_migrations(settings, url, 1), migration_states(url)):
         with pytest.raises(StartupError, match="cannot be used") as refused:
             await work
         assert "geheim" not in refused.value.detail
@@ -324,5 +364,5 @@ async def test_the_options_of_the_url_are_kept(settings: Settings, empty_url: st
     await (await open_database(settings, empty_url)).close()
     tables = "select relname from pg_class where relnamespace = 'cabinet'::regnamespace and relname = 'documents'"
     assert len(await fetch(empty_url, tables)) == 1
-    assert await rollback_migrations(empty_url, len(ALL)) == ALL[::-1]
+    assert await rollback_migrations(settings, empty_url, len(ALL)) == ALL[::-1]
     assert await apply_migrations(settings, empty_url) == ALL

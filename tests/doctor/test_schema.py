@@ -82,7 +82,7 @@ async def test_a_missing_migration_is_found(fired: Fired, hand: Any) -> None:
 
 
 async def test_an_edited_migration_is_found(fired: Fired, hand: Any) -> None:
-    await hand.execute("update _yoyo_log set comment = 'sha256:0' where migration_id = '0002.users'")
+    await hand.execute("update _yoyo_log set comment = 'words:0' where migration_id = '0002.users'")
 
     found = await fired()
 

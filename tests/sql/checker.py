@@ -68,6 +68,7 @@ WITHOUT_LIMIT = {
 FUNCTION_EXCEPTIONS = {
     "indexes/lock": "pg_try_advisory_lock",
     "server/lock_migrations": "pg_try_advisory_lock",
+    "server/set_for_session": "set_config",
 }
 # The least that can follow an EXPLAIN or PREPARE, while its file is parsed.
 _FOLLOWING = "select"

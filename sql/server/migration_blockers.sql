@@ -1,0 +1,16 @@
+-- server/migration_blockers :many
+-- Who holds the locks that a migrating session waits for, the oldest transaction first: what it ran last,
+-- where that is a statement of Cabinet, and the seconds since its transaction began.
+-- $1 pid      int  the session that waits
+-- $2 max_rows int  1..10
+-- returns: pid int, application text, state text, statement text, seconds float8
+select
+    a.pid,
+    a.application_name as application,
+    coalesce(a.state, 'unknown') as state,
+    substring(a.query from '^-- ([a-z0-9_]+/[a-z0-9_.]+)') as statement,
+    extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
+from pg_stat_activity as a
+where a.pid = any(pg_blocking_pids($1::int))
+order by a.xact_start, a.pid
+limit $2::int;

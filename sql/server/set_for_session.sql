@@ -1,0 +1,6 @@
+-- server/set_for_session :value
+-- Changes a setting of the session that migrates: how long it waits for a lock, above all.
+-- $1 setting text
+-- $2 value   text
+-- returns: value text
+select set_config($1::text, $2::text, false) as value;
