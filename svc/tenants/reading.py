@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from svc.database.migrate import migration_ids
+from svc.database.migration_files import migration_ids
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError
 from svc.tenants.records import FORMAT, End, Header, exported_tables, line_decoder
