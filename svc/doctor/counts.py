@@ -28,6 +28,23 @@ async def vector_counts(subject: Subject) -> Verdict:
     return Verdict(seen, findings + _more(len(rows), "tenants"))
 
 
+async def usage_counts(subject: Subject) -> Verdict:
+    """Of tenants drawn by lot."""
+    users, seen = await _tenants(subject)
+    rows = await subject.database.many("doctor/wrong_usage_counts", user_ids=users, max_rows=_MAX_ROWS)
+    findings = [
+        Finding(
+            "fault",
+            f"user {row['user_id']} has {plural(row['counted'], 'document')} of {row['counted_bytes']:,} bytes, "
+            f"{row['noted']:,} of {row['noted_bytes']:,} are noted",
+            "uploads are refused too soon, or too late",
+            (f"cabinet usage recount {row['user_id']}",),
+        )
+        for row in rows[:_SHOWN]
+    ]
+    return Verdict(seen, findings + _more(len(rows), "tenants"))
+
+
 async def chunk_counts(subject: Subject) -> Verdict:
     """Of all documents of tenants drawn by lot."""
     users, seen = await _tenants(subject)
@@ -95,6 +112,7 @@ def _more(count: int, what: str) -> list[Finding]:
 
 CHECKS = (
     Check("vector-counts", "counts", "that the noted size of a tenant is the number of their vectors", vector_counts),
+    Check("usage-counts", "counts", "that what counts towards a plan is what there is", usage_counts),
     Check("chunk-counts", "counts", "that a document's noted chunks are there, each with its vector", chunk_counts),
     Check("message-counts", "counts", "that a conversation's noted messages are there", message_counts),
 )

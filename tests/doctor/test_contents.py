@@ -72,6 +72,21 @@ async def test_a_wrong_number_of_vectors_is_found_and_mended(fired: Fired, hand:
     assert await fired() == {}
 
 
+async def test_a_wrong_number_towards_a_plan_is_found(fired: Fired, hand: Any, database: Database) -> None:
+    user = await make_user(database)
+    await make_document(database, user)
+    await hand.execute("update vector_counts set document_count = 3, byte_count = 5")
+
+    found = await fired()
+    assert found.keys() == {"usage-counts"}
+    (finding,) = found["usage-counts"]
+    assert "has 1 document of 4 bytes, 3 of 5 are noted" in finding.what
+    assert finding.mend == (f"cabinet usage recount {user}",)
+
+    await database.one("usage/recount", user_id=user)
+    assert await fired() == {}
+
+
 async def test_counts_of_documents_and_conversations_are_found_and_mended(
     fired: Fired, hand: Any, service: Service
 ) -> None:

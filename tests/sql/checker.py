@@ -32,6 +32,7 @@ WITHOUT_TENANT = {
     "doctor/sample_tenants",
     "doctor/wrong_chunk_counts",
     "doctor/wrong_message_counts",
+    "doctor/wrong_usage_counts",
     "doctor/wrong_vector_counts",
     "idempotency/list_expired",
     "indexes/list",

@@ -1,0 +1,32 @@
+-- doctor/wrong_usage_counts :many
+-- Tenants among those given whose noted numbers of documents and of their bytes, by which their plan's limits
+-- are kept, are not those there are, for `cabinet doctor`. Reads the row of every document of theirs.
+-- $1 user_ids uuid[]  the tenants
+-- $2 max_rows int     1..1000
+-- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- returns: user_id uuid, noted int8, counted int8, noted_bytes int8, counted_bytes int8
+-- index: vector_counts_pkey, documents_pkey
+with counted as (
+    select
+        d.user_id,
+        count(*) as documents,
+        sum(d.file_size)::bigint as bytes
+    from documents as d
+    where d.user_id = any($1::uuid[])
+    group by d.user_id
+)
+
+select
+    t.user_id,
+    coalesce(n.document_count, 0) as noted,
+    coalesce(c.documents, 0) as counted,
+    coalesce(n.byte_count, 0) as noted_bytes,
+    coalesce(c.bytes, 0) as counted_bytes
+from unnest($1::uuid[]) as t (user_id)
+left join vector_counts as n on t.user_id = n.user_id
+left join counted as c on t.user_id = c.user_id
+where
+    coalesce(n.document_count, 0) <> coalesce(c.documents, 0)
+    or coalesce(n.byte_count, 0) <> coalesce(c.bytes, 0)
+order by t.user_id
+limit $2::int;
