@@ -108,8 +108,8 @@ _FILL = [
     select s.user_id, made(3, s.number), 'failed.pdf', 'pdf', 64, 'error', 'the file is damaged', 1 from sizes as s
     """,
     """
-    insert into documents (user_id, id, filename, file_type, file_size, attempt)
-    select s.user_id, made(4, s.number), 'queued.pdf', 'pdf', 64, 1 from sizes as s
+    insert into documents (user_id, id, filename, file_type, file_size, attempt, replaces)
+    select s.user_id, made(4, s.number), 'queued.pdf', 'pdf', 64, 1, 'failed.pdf' from sizes as s
     """,
     """
     insert into ingestion_jobs (user_id, document_id, attempt, due_at)
@@ -219,6 +219,10 @@ _FINISH = [
     "drop function made",
     "vacuum (freeze, analyze)",
 ]
+_NOT_VISIBLE = """
+    select count(*) from pg_class as t
+    where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relallvisible < t.relpages
+"""
 
 
 async def fill(url: str, settings: Settings) -> None:
@@ -245,8 +249,19 @@ async def fill(url: str, settings: Settings) -> None:
         await builder.close()
         for text in _FINISH:
             await connection.execute(text)
+        await _make_visible(connection)
     finally:
         await connection.close()
+
+
+async def _make_visible(connection: Any) -> None:
+    """Vacuum until every page is known to be visible to all: another session's snapshot may stand in the way."""
+    for _ in range(100):
+        if not await connection.fetchval(_NOT_VISIBLE):
+            return
+        await asyncio.sleep(0.1)
+        await connection.execute("vacuum (freeze)")
+    raise AssertionError("a snapshot that is held for long keeps pages from being visible to all")
 
 
 async def _copy_vectors(connection: Any, dimensions: int) -> None:
@@ -314,6 +329,10 @@ async def _make(folder: Path, version: Any) -> None:
     try:
         await apply_migrations(settings, server.url)
         await fill(server.url, settings)
+        # What was committed without waiting for the disk must outlast the end of the server.
+        connection = await asyncpg.connect(server.url)
+        await connection.execute("checkpoint")
+        await connection.close()
     finally:
         server.stop()
 
