@@ -108,7 +108,8 @@ FORBIDDEN = {
     "change the model": "update embedding_model set dimensions = 1",
     "forget a migration": "delete from _yoyo_migration",
     "note a migration": "insert into _yoyo_migration (migration_hash, migration_id) values ('x', 'x')",
-    "delete single chunks": "delete from chunks",
+    "change what a chunk says": "update chunks set content = 'something else'",
+    "change what was said": "update messages set content = 'something else'",
     "make a role": "create role planted",
     "become the owner": f'set role "{OWNER}"',
     "become a superuser": "set role postgres",
@@ -163,7 +164,7 @@ async def test_a_role_that_may_do_more_is_warned_of(
 
 async def test_a_right_that_is_missing_stops_the_start_and_is_named(migrated: Database) -> None:
     owner = await asyncpg.connect(migrated.owner)
-    await owner.execute(f'revoke insert, delete on documents, messages from "{SERVICE}"')
+    await owner.execute(f'revoke insert, update on documents, messages from "{SERVICE}"')
     try:
         with pytest.raises(StartupError) as refused:
             async with running_service(SETTINGS, migrated.owner):
@@ -172,7 +173,7 @@ async def test_a_right_that_is_missing_stops_the_start_and_is_named(migrated: Da
         await apply_migrations(SETTINGS, migrated.owner)
         await owner.close()
 
-    assert f"The role {SERVICE} may not insert on documents, messages; nor delete on documents." in refused.value.detail
+    assert f"The role {SERVICE} may not insert on documents, messages; nor update on documents." in refused.value.detail
     assert f"CABINET_SERVICE_ROLE={SERVICE}" in refused.value.detail
     async with running_service(SETTINGS, migrated.owner):
         """The next migration has given them back."""

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pglast.enums import A_Expr_Kind, BoolExprType, JoinType, NullTestType, OnConflictAction
@@ -99,7 +99,27 @@ def survivors(statement: Statement, tables: Tables, counts: Counter[str]) -> lis
         with mutant.made():
             if not tenancy_faults(statement, tree, tables):
                 alive.append(Survivor(statement, mutant.kind, mutant.line, RawStream()(tree)))
+    for changed in _other_headers(statement):
+        counts["another parameter called user_id"] += 1
+        if not tenancy_faults(changed, tree, tables):
+            alive.append(Survivor(changed, "another parameter called user_id", 1, changed.text))
     return alive
+
+
+def _other_headers(statement: Statement) -> Iterator[Statement]:
+    """The statement under headers that give the tenant's name to another parameter, or to none."""
+    parameters = statement.parameters
+    tenant = statement.parameter_names.index("user_id")
+    nameless = replace(parameters[tenant], name="other_id")
+    for number, parameter in enumerate(parameters):
+        if number == tenant:
+            swapped = parameters
+        elif parameter.type == "uuid":
+            swapped = (*parameters[:number], replace(parameter, name="user_id"), *parameters[number + 1 :])
+        else:
+            continue
+        changed = (*swapped[:tenant], nameless, *swapped[tenant + 1 :])
+        yield replace(statement, parameters=changed)
 
 
 def mutants(statement: Statement, tree: Any, tables: Tables) -> list[Mutant]:

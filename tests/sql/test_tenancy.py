@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from svc.app import all_endpoints
 from svc.database.statements import Statement
+from svc.routing import Endpoint
+from tests.catalogue.derived import statements_of_routes
+from tests.routes.endpoints import name_of
 from tests.sql.checker import WITHOUT_TENANT, tenancy_faults
 from tests.sql.conftest import STATEMENTS, Write
 from tests.sql.tables import Tables
@@ -197,6 +201,22 @@ def test_every_statement_is_bound_or_listed(statement: Statement, tables: Tables
 
     # A listed one must need its place, too.
     assert bool(faults) == (statement.name in WITHOUT_TENANT), faults
+
+
+# Of the statements without a tenant, those that run for whoever asks.
+FOR_ANYBODY = {
+    "keys/authenticate": "it tells who asks",
+    "server/health": "it counts, for the readiness check and the metrics",
+}
+
+
+@pytest.mark.parametrize("endpoint", all_endpoints(), ids=name_of)
+def test_what_a_user_asks_for_is_answered_by_bound_statements_alone(endpoint: Endpoint) -> None:
+    """The others are run for the admin, by workers and by commands."""
+    run = statements_of_routes()[f"{endpoint.method} {endpoint.path}"]
+
+    if endpoint.access not in ("admin", "acting"):
+        assert run & WITHOUT_TENANT <= FOR_ANYBODY.keys()
 
 
 def test_the_proof_reads_the_whole_tree() -> None:
