@@ -2,14 +2,16 @@
 
 Everything else is added up in the statement that does the work. A write beside each search would cost more than the
 search, so these counts are added to the ledger once a second, all users' in one statement, and at the end of the
-process. A process that is killed loses those of its last second.
+process. A process that is killed loses those of its last second; where the database's answer is lost, those of one
+second may be added twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -44,6 +46,9 @@ class UsageMeter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counts: dict[tuple[UUID, date], _Counts] = {}
+        # On their way to the ledger.
+        self._leaving: dict[tuple[UUID, date], _Counts] = {}
+        self._flushing = asyncio.Lock()
 
     def add(self, user_id: UUID, *, requests: int = 0, searches: int = 0, tokens: int = 0) -> None:
         """Count something that a user did just now."""
@@ -59,36 +64,44 @@ class UsageMeter:
             QuotaExceededError: the plan's tokens of this month are used up.
         """
         if tokens.allowed is not None:
-            counted = self._counts.get((user_id, datetime.now(UTC).date()), _Counts())
-            replace(tokens, used=tokens.used + counted.tokens).check(more)
+            key = user_id, datetime.now(UTC).date()
+            counted = sum(counts[key].tokens for counts in (self._counts, self._leaving) if key in counts)
+            replace(tokens, used=tokens.used + counted).check(more)
 
     async def flush(self) -> None:
-        """Add what was counted to the ledger; what could not be added is kept for the next time.
+        """Add what was counted until now to the ledger; what could not be added is kept for the next time.
 
         Raises:
             CabinetError: the database does not answer.
         """
-        while self._counts:
-            keys = list(self._counts)[:_USERS_AT_ONCE]
-            counted = {key: self._counts.pop(key) for key in keys}
-            try:
-                await self._database.exec(
-                    "usage/flush",
-                    users=[user_id for user_id, _ in counted],
-                    days=[day for _, day in counted],
-                    requests=[counts.requests for counts in counted.values()],
-                    searches=[counts.searches for counts in counted.values()],
-                    tokens=[counts.tokens for counts in counted.values()],
-                )
-            except BaseException:
-                for key, counts in counted.items():
-                    self._counts.setdefault(key, _Counts()).add(counts)
-                raise
+        async with self._flushing:
+            while self._counts:
+                keys = list(self._counts)[:_USERS_AT_ONCE]
+                self._leaving = {key: self._counts.pop(key) for key in keys}
+                try:
+                    await self._hand_over(self._leaving)
+                except BaseException:
+                    for key, counts in self._leaving.items():
+                        self._counts.setdefault(key, _Counts()).add(counts)
+                    raise
+                finally:
+                    self._leaving = {}
+
+    async def _hand_over(self, counted: Mapping[tuple[UUID, date], _Counts]) -> None:
+        await self._database.exec(
+            "usage/flush",
+            users=[user_id for user_id, _ in counted],
+            days=[day for _, day in counted],
+            requests=[counts.requests for counts in counted.values()],
+            searches=[counts.searches for counts in counted.values()],
+            tokens=[counts.tokens for counts in counted.values()],
+        )
 
 
-async def _keep_flushing(meter: UsageMeter) -> None:
-    while True:
-        await asyncio.sleep(_EVERY_S)
+async def _keep_flushing(meter: UsageMeter, stopped: asyncio.Event) -> None:
+    while not stopped.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), _EVERY_S)
         await _flush_or_warn(meter)
 
 
@@ -102,11 +115,11 @@ async def _flush_or_warn(meter: UsageMeter) -> None:
 @asynccontextmanager
 async def running_meter(database: Database) -> AsyncIterator[UsageMeter]:
     """A meter that hands over once a second, and a last time after the block."""
-    meter = UsageMeter(database)
-    flushing = asyncio.create_task(_keep_flushing(meter), name="usage")
+    meter, stopped = UsageMeter(database), asyncio.Event()
+    flushing = asyncio.create_task(_keep_flushing(meter, stopped), name="usage")
     try:
         yield meter
     finally:
-        flushing.cancel()
-        await asyncio.gather(flushing, return_exceptions=True)
-        await _flush_or_warn(meter)
+        # Not by cancelling: of a statement that is cancelled nobody knows whether it took effect.
+        stopped.set()
+        await flushing
