@@ -153,7 +153,8 @@ def pretty(value: Any, indent: int = 0) -> str:
 @contextmanager
 def served() -> Iterator[tuple[ServerProcess, Path]]:
     """A service, and a folder that looks to a reader's commands like the checkout from which it was started."""
-    with ServerProcess() as server, tempfile.TemporaryDirectory() as name:
+    # With the plan that users get where nothing is set.
+    with ServerProcess({"CABINET_DEFAULT_PLAN": "free"}) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / ".cabinet").symlink_to(server.folder / "data")
         (folder / ".venv/bin").mkdir(parents=True)

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.table import print_table
 from svc.errors import NotFoundError
 from svc.routes.usage import MOST_DAYS, Counts, Span
 from svc.settings import Settings
@@ -43,7 +42,7 @@ def show(settings: Settings, user_id: UUID, first: datetime | None, last: dateti
             )
             return list(rows)
 
-    _print([by, *_COUNTS], [[str(row["period"]), *_numbers(row)] for row in run(work())])
+    print_table([by, *_COUNTS], [[str(row["period"]), *_numbers(row)] for row in run(work())])
 
 
 @usage.command()
@@ -64,7 +63,7 @@ def users(settings: Settings, first: datetime | None, last: datetime | None, sor
             return list(rows)
 
     rows = [[str(row["user_id"]), row["email"], row["plan"], *_numbers(row)] for row in run(work())]
-    _print(["user", "email", "plan", *_COUNTS], rows)
+    print_table(["user", "email", "plan", *_COUNTS], rows)
 
 
 @usage.command()
@@ -95,10 +94,3 @@ def _days(first: datetime | None, last: datetime | None, most: int) -> tuple[dat
 
 def _numbers(row: Any) -> list[str]:
     return [f"{row[name]:,}" for name in _COUNTS]
-
-
-def _print(columns: list[str], rows: list[list[str]]) -> None:
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

@@ -6,11 +6,10 @@ from uuid import UUID
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from svc.auth import generate_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.table import print_table
 from svc.database.failures import ConstraintError
 from svc.database.queries import Row
 from svc.errors import CabinetError, ConflictError, NotFoundError
@@ -43,10 +42,13 @@ def show(settings: Settings, user_id: UUID) -> None:
     """Show a user, their plan, and how much of it is used."""
     row, quotas = run(_show(settings, user_id))
     click.echo(f"user  {row['id']}\nemail {row['email']}\nname  {row['name'] or ''}\nplan  {row['plan']}")
-    table = Table("limit", "used", "allowed")
-    for quota in quotas.quotas:
-        table.add_row(quota.quota, f"{quota.used:,}", "any number" if quota.allowed is None else f"{quota.allowed:,}")
-    Console().print(table)
+    print_table(
+        ["limit", "used", "allowed"],
+        [
+            [quota.quota, f"{quota.used:,}", "any number" if quota.allowed is None else f"{quota.allowed:,}"]
+            for quota in quotas.quotas
+        ],
+    )
 
 
 @user.command("set-plan")

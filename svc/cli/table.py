@@ -1,0 +1,21 @@
+"""Tables on the screen, which stay whole when they are sent into a file or another program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+_WIDTH_OF_FILES = 200
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, as wide as the terminal; where there is none, as wide as it needs to be."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_OF_FILES)
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
