@@ -11,7 +11,7 @@ from svc.errors import InvalidRequestError
 from svc.http import Call
 from svc.routes.documents import Status
 from svc.routing import Routes
-from svc.values import Metadata, check_metadata
+from svc.values import MAX_METADATA_BYTES, Metadata, check_metadata
 
 routes = Routes("documents")
 
@@ -51,6 +51,19 @@ class DocumentsQueued(Struct, frozen=True):
     more: bool
 
 
+class PatchMetadata(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which documents to change, and a JSON merge patch (RFC 7396) of their metadata."""
+
+    document_ids: DocumentIds
+    patch: Metadata
+
+
+class MetadataPatched(Struct, frozen=True):
+    """How many documents were changed."""
+
+    updated: int
+
+
 @routes.post("/documents/delete", example={"status": "error", "metadata": {"topic": "astronomy"}})
 async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDeleted:
     """Delete many documents: those named, or those of a status or with some metadata.
@@ -85,6 +98,33 @@ async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
         max_rows=MAX_DOCUMENTS,
     )
     return DocumentsQueued(queued, _may_be_more(body.document_ids, queued))
+
+
+@routes.post(
+    "/documents/metadata",
+    example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"], "patch": {"reviewed": True, "draft": None}},
+)
+async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
+    """Change the metadata of many documents by one JSON merge patch (RFC 7396).
+
+    A member replaces the one of its name, or is merged with it where both are objects; null takes a member away. An id
+    that is none of yours is passed over: the count tells. When one document would have too much metadata, none changes.
+    """
+    check_metadata(body.patch, "patch")
+    row = await call.services.database.one(
+        "documents/merge_metadata_many",
+        user_id=call.principal.tenant,
+        document_ids=body.document_ids,
+        patch=body.patch,
+        max_bytes=MAX_METADATA_BYTES,
+    )
+    assert row is not None
+    if row["too_large"] is not None:
+        raise InvalidRequestError(
+            f"with it document {row['too_large']} would have more than {MAX_METADATA_BYTES} bytes of metadata",
+            field="patch",
+        )
+    return MetadataPatched(row["updated"])
 
 
 def _may_be_more(document_ids: list[Any] | None, changed: int) -> bool:

@@ -134,3 +134,58 @@ async def test_of_the_documents_named_those_that_failed_are_queued_again(idle: S
     assert states == {ids[0]: "processing", ids[1]: "error", ids[2]: "processing"}
     assert ok(await other.get(f"/documents/{theirs}"))["status"] == "error"
     assert (await rows_of(idle, tenant.id))["ingestion_jobs"] == 2
+
+
+# --- metadata
+
+
+async def patched(tenant: Tenant, patch: dict[str, Any], *document_ids: str) -> int:
+    """Change the metadata of documents; of how many."""
+    body = {"document_ids": document_ids, "patch": patch}
+    return int(ok(await tenant.post("/documents/metadata", json=body))["updated"])
+
+
+async def metadata(tenant: Tenant, document_id: str) -> Any:
+    """The metadata of a document."""
+    return ok(await tenant.get(f"/documents/{document_id}"))["metadata"]
+
+
+async def test_the_metadata_of_many_is_merged_with_one_patch(idle: Service) -> None:
+    tenant, other = await new_tenant(idle), await new_tenant(idle)
+    red = await tenant.upload("red.txt", "a", color="red", draft=True, size={"w": 1, "h": 2})
+    blue = await tenant.upload("blue.txt", "a", color="blue")
+    kept = await tenant.upload("kept.txt", "a", color="green")
+    theirs = await other.upload("theirs.txt", "a", color="red")
+    patch = {"draft": None, "size": {"h": 3}, "reviewed": True}
+    assert await patched(tenant, patch, red["id"], blue["id"], blue["id"], theirs["id"], str(uuid4())) == 2
+    assert await metadata(tenant, red["id"]) == {"color": "red", "size": {"w": 1, "h": 3}, "reviewed": True}
+    assert await metadata(tenant, blue["id"]) == {"color": "blue", "size": {"h": 3}, "reviewed": True}
+    assert await metadata(tenant, kept["id"]) == {"color": "green"}
+    assert await metadata(other, theirs["id"]) == {"color": "red"}
+    # And is found by it at once.
+    assert ok(await tenant.post("/documents/delete", json={"metadata": {"reviewed": True}}))["deleted"] == 2
+
+
+async def test_metadata_that_would_be_too_large_changes_none(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    small, large = await tenant.upload("a.txt", "a"), await tenant.upload("b.txt", "b", text="x" * 16_000)
+    body = {"document_ids": [small["id"], large["id"]], "patch": {"more": "y" * 1000}}
+    refused = problem(await tenant.post("/documents/metadata", json=body), 422, "patch")
+    assert large["id"] in refused["detail"]
+    assert (await metadata(tenant, small["id"]), await metadata(tenant, large["id"])) == ({}, {"text": "x" * 16_000})
+    # What makes it no larger is no matter how large it is.
+    assert await patched(tenant, {"text": "z" * 16_000}, small["id"], large["id"]) == 2
+    for wrong in ({"a": "x" * 17_000}, {"a": 2**70}, {"a": "\x00"}):
+        answer = await tenant.post("/documents/metadata", json={"document_ids": [small["id"]], "patch": wrong})
+        assert problem(answer, 422)["errors"][0]["field"].startswith("patch")
+
+
+async def test_patches_of_the_same_documents_at_once_lose_nothing(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    ids = [(await tenant.upload(f"{number}.txt", "a"))["id"] for number in range(6)]
+    updated = await asyncio.gather(
+        *(patched(tenant, {f"key{number}": number}, *ids[:: (-1) ** number]) for number in range(8))
+    )
+    assert updated == [6] * 8
+    for id_ in ids:
+        assert await metadata(tenant, id_) == {f"key{number}": number for number in range(8)}

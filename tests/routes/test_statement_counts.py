@@ -67,6 +67,7 @@ COUNTS: dict[str, Count] = {
     "POST /documents/{document_id}/retry": Count(1),
     "POST /documents/delete": Count(1),
     "POST /documents/retry": Count(1),
+    "POST /documents/metadata": Count(1),
     "POST /documents/transfer": Count(
         3, "lock the rows, so that all that was waited for is seen; look at the receiver's plan; move"
     ),
@@ -107,6 +108,18 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         "with a key",
         {"json": {"filename": "a.txt", "content": "a"}, "headers": {"Idempotency-Key": "{new}"}},
         Count(3, "claim the key, do the work, note what came of it: one transaction"),
+    ),
+    (
+        "POST /documents",
+        "to be skipped where it is there",
+        {"json": {"filename": "{new}.txt", "content": "a", "on_conflict": "skip"}},
+        Count(3, "wait for others of the name, look for the same, store: one transaction"),
+    ),
+    (
+        "POST /documents",
+        "to replace",
+        {"json": {"filename": "{new}.txt", "content": "a", "on_conflict": "replace"}},
+        Count(1),
     ),
     (
         "POST /conversations/{conversation_id}/messages",

@@ -89,6 +89,10 @@ BODIES: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST /search", "conversation_id"): ("conversation_id", lambda own, id_: {"query": "sea", "conversation_id": id_}),
     ("POST /documents/delete", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
     ("POST /documents/retry", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
+    ("POST /documents/metadata", "document_ids[]"): (
+        "document_id",
+        lambda own, id_: {"document_ids": [id_], "patch": {"planted": True}},
+    ),
     ("POST /conversations", "document_ids[]"): (
         "document_id",
         lambda own, id_: {"title": "t", "document_ids": [own["document_id"], id_]},
