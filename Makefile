@@ -53,6 +53,10 @@ check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the dir
 	$(BIN)/python -m tests.sql.checker
 	$(BIN)/lint-imports --no-logo
 
+.PHONY: schema
+schema: $(VENV)/.installed-dev ## Write schema.sql anew from the migrations
+	$(BIN)/python -m tests.database.schema
+
 .PHONY: format
 format: $(VENV)/.installed-dev ## Put Python and SQL into the project's style
 	$(BIN)/ruff check --fix-only .

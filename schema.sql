@@ -1,0 +1,442 @@
+-- The schema that the migrations and sql/ddl/ make, with the local embedding model. For reading and comparing: nothing
+-- runs it. `make schema` writes it, and a test compares it with what the migrations make.
+
+CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
+
+CREATE FUNCTION public.json_merge_patch(target jsonb, patch jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+begin
+    if jsonb_typeof(patch) is distinct from 'object' then
+        return patch;
+    end if;
+    if jsonb_typeof(target) is distinct from 'object' then
+        target := '{}';
+    end if;
+    return (
+        select coalesce(jsonb_object_agg(m.key, m.value), '{}')
+        from (
+            select t.key, t.value from jsonb_each(target) as t where not patch ? t.key
+            union all
+            select p.key, json_merge_patch(target -> p.key, p.value)
+            from jsonb_each(patch) as p
+            where jsonb_typeof(p.value) <> 'null'
+        ) as m (key, value)
+    );
+end
+$$;
+
+COMMENT ON FUNCTION public.json_merge_patch(target jsonb, patch jsonb) IS 'RFC 7396: what the target is after the patch.';
+
+CREATE TABLE public._yoyo_log (
+    id character varying(36) NOT NULL,
+    migration_hash character varying(64),
+    migration_id character varying(255),
+    operation character varying(10),
+    username character varying(255),
+    hostname character varying(255),
+    comment character varying(255),
+    created_at_utc timestamp without time zone
+);
+
+CREATE TABLE public._yoyo_migration (
+    migration_hash character varying(64) NOT NULL,
+    migration_id character varying(255),
+    applied_at_utc timestamp without time zone
+);
+
+CREATE TABLE public._yoyo_version (
+    version integer NOT NULL,
+    installed_at_utc timestamp without time zone
+);
+
+CREATE TABLE public.api_keys (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    name text,
+    prefix text NOT NULL,
+    key_hash bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT api_keys_hash_sha256 CHECK ((octet_length(key_hash) = 32)),
+    CONSTRAINT api_keys_name_length CHECK ((char_length(name) <= 255))
+);
+
+CREATE TABLE public.chunk_vectors (
+    user_id uuid NOT NULL,
+    chunk_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    embedding public.halfvec(256) NOT NULL,
+    signature bit(1536) NOT NULL
+)
+WITH (autovacuum_vacuum_insert_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.02');
+ALTER TABLE ONLY public.chunk_vectors ALTER COLUMN embedding SET STORAGE PLAIN;
+ALTER TABLE ONLY public.chunk_vectors ALTER COLUMN signature SET STORAGE PLAIN;
+
+CREATE TABLE public.chunks (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    document_id uuid NOT NULL,
+    chunk_index integer NOT NULL,
+    content text NOT NULL,
+    content_hash uuid NOT NULL,
+    token_count integer NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT chunks_index_positive CHECK ((chunk_index >= 0)),
+    CONSTRAINT chunks_tokens_positive CHECK ((token_count >= 0))
+);
+
+COMMENT ON COLUMN public.chunks.content_hash IS 'The first 16 bytes of the content''s SHA-256. By it a worker finds the vector that an equal text has.';
+
+CREATE TABLE public.conversation_documents (
+    user_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    document_id uuid NOT NULL
+);
+
+CREATE TABLE public.conversations (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    title text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    message_count bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT conversations_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 255))
+)
+WITH (fillfactor='85');
+
+CREATE TABLE public.document_contents (
+    user_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    content bytea NOT NULL
+);
+
+CREATE TABLE public.documents (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    filename text NOT NULL,
+    file_type text NOT NULL,
+    file_size bigint NOT NULL,
+    status text DEFAULT 'processing'::text NOT NULL,
+    error text,
+    attempt integer DEFAULT 0 NOT NULL,
+    lease_expires_at timestamp with time zone,
+    progress real DEFAULT 0 NOT NULL,
+    chunk_count integer DEFAULT 0 NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    content_hash uuid,
+    replaces text,
+    expires_at timestamp with time zone,
+    CONSTRAINT documents_file_type_known CHECK ((file_type = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text, 'csv'::text, 'docx'::text]))),
+    CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
+    CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT documents_status_known CHECK ((status = ANY (ARRAY['processing'::text, 'ready'::text, 'error'::text])))
+)
+WITH (fillfactor='85');
+
+COMMENT ON COLUMN public.documents.content_hash IS 'The first 16 bytes of the SHA-256 of the file; null where it was uploaded before there was this column.';
+
+COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier documents go when this one is ready; null: none.';
+
+CREATE TABLE public.embedding_model (
+    is_current boolean DEFAULT true NOT NULL,
+    model text NOT NULL,
+    dimensions integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT embedding_model_dimensions CHECK (((dimensions >= 1) AND (dimensions <= 3584))),
+    CONSTRAINT embedding_model_single CHECK (is_current)
+);
+
+CREATE TABLE public.idempotency_keys (
+    user_id uuid NOT NULL,
+    route text NOT NULL,
+    key text NOT NULL,
+    request_digest bytea NOT NULL,
+    result jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_keys_digest_sha256 CHECK ((octet_length(request_digest) = 32)),
+    CONSTRAINT idempotency_keys_key_length CHECK (((char_length(key) >= 1) AND (char_length(key) <= 255)))
+)
+WITH (fillfactor='85');
+
+COMMENT ON COLUMN public.idempotency_keys.result IS 'Where the result is found, such as the id of the document. Null only inside the transaction that makes it.';
+
+CREATE TABLE public.ingestion_jobs (
+    user_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    worker text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.ingestion_jobs.attempt IS 'Rises with each claim and never falls: the fencing token that a worker must show to change the document.';
+
+COMMENT ON COLUMN public.ingestion_jobs.tries IS 'Claims since the job was last queued by a person; limited by CABINET_WORKER_MAX_ATTEMPTS.';
+
+COMMENT ON COLUMN public.ingestion_jobs.due_at IS 'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, after a delay when an attempt failed.';
+
+CREATE TABLE public.message_jobs (
+    user_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease uuid,
+    worker text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.message_jobs.due_at IS 'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, after a delay when an attempt failed.';
+
+COMMENT ON COLUMN public.message_jobs.lease IS 'Made up anew by each claim: the token that a worker must show to change the job. A number would not do: a job ends with its work, and the next one of the conversation would count from the beginning.';
+
+CREATE TABLE public.message_vectors (
+    user_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    piece integer NOT NULL,
+    role text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    embedding public.halfvec(256) NOT NULL,
+    signature bit(1536) NOT NULL
+)
+WITH (autovacuum_vacuum_insert_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.02');
+ALTER TABLE ONLY public.message_vectors ALTER COLUMN embedding SET STORAGE PLAIN;
+ALTER TABLE ONLY public.message_vectors ALTER COLUMN signature SET STORAGE PLAIN;
+
+CREATE TABLE public.messages (
+    user_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    role text NOT NULL,
+    content text NOT NULL,
+    sources jsonb DEFAULT '[]'::jsonb NOT NULL,
+    token_count integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))),
+    CONSTRAINT messages_sources_array CHECK ((jsonb_typeof(sources) = 'array'::text)),
+    CONSTRAINT messages_tokens_positive CHECK ((token_count >= 0))
+);
+
+CREATE TABLE public.plans (
+    name text NOT NULL,
+    max_documents bigint,
+    max_chunks bigint,
+    max_bytes bigint,
+    tokens_per_month bigint,
+    requests_per_minute bigint,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT plans_max_bytes_positive CHECK ((max_bytes >= 0)),
+    CONSTRAINT plans_max_chunks_positive CHECK ((max_chunks >= 0)),
+    CONSTRAINT plans_max_documents_positive CHECK ((max_documents >= 0)),
+    CONSTRAINT plans_name_known CHECK ((name = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT plans_requests_positive CHECK ((requests_per_minute >= 1)),
+    CONSTRAINT plans_tokens_positive CHECK ((tokens_per_month >= 0))
+);
+
+COMMENT ON TABLE public.plans IS 'The limits of each plan; null: none. The statements that add to what a user has read them.';
+
+CREATE TABLE public.usage_days (
+    user_id uuid NOT NULL,
+    day date NOT NULL,
+    slot integer NOT NULL,
+    requests bigint DEFAULT 0 NOT NULL,
+    searches bigint DEFAULT 0 NOT NULL,
+    uploads bigint DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    messages bigint DEFAULT 0 NOT NULL,
+    tokens bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT usage_days_slot_known CHECK (((slot >= 0) AND (slot <= 15)))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN public.usage_days.day IS 'In UTC.';
+
+COMMENT ON COLUMN public.usage_days.slot IS 'The number of the backend modulo 16, so that many writers of one user seldom wait for each other. A day is the sum of its slots.';
+
+COMMENT ON COLUMN public.usage_days.bytes IS 'Uploaded.';
+
+COMMENT ON COLUMN public.usage_days.tokens IS 'Embedded: of new texts of documents, of messages, of queries.';
+
+CREATE TABLE public.users (
+    id uuid DEFAULT uuidv7() NOT NULL,
+    email text NOT NULL,
+    name text,
+    plan text DEFAULT 'free'::text NOT NULL,
+    preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT users_email_length CHECK (((char_length(email) >= 3) AND (char_length(email) <= 320))),
+    CONSTRAINT users_name_length CHECK ((char_length(name) <= 255)),
+    CONSTRAINT users_plan_known CHECK ((plan = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT users_preferences_object CHECK ((jsonb_typeof(preferences) = 'object'::text))
+);
+
+CREATE TABLE public.vector_counts (
+    user_id uuid NOT NULL,
+    row_count bigint NOT NULL,
+    has_index boolean DEFAULT false NOT NULL,
+    document_count bigint DEFAULT 0 NOT NULL,
+    byte_count bigint DEFAULT 0 NOT NULL,
+    token_month date,
+    token_count bigint DEFAULT 0 NOT NULL,
+    document_limit bigint,
+    chunk_limit bigint,
+    byte_limit bigint,
+    token_limit bigint,
+    CONSTRAINT vector_counts_bytes_quota CHECK ((byte_count <= byte_limit)),
+    CONSTRAINT vector_counts_chunks_quota CHECK ((row_count <= chunk_limit)),
+    CONSTRAINT vector_counts_documents_quota CHECK ((document_count <= document_limit)),
+    CONSTRAINT vector_counts_positive CHECK ((row_count >= 0)),
+    CONSTRAINT vector_counts_tokens_quota CHECK ((token_count <= token_limit))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN public.vector_counts.token_month IS 'The month in UTC of which token_count is the sum.';
+
+COMMENT ON COLUMN public.vector_counts.document_limit IS 'The limit of the plan when a document was last added. The statement that adds writes it anew, and the rule of the column ends it where the count would go past; null: it was not checked. So with the other limits.';
+
+ALTER TABLE ONLY public._yoyo_log
+    ADD CONSTRAINT _yoyo_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public._yoyo_migration
+    ADD CONSTRAINT _yoyo_migration_pkey PRIMARY KEY (migration_hash);
+
+ALTER TABLE ONLY public._yoyo_version
+    ADD CONSTRAINT _yoyo_version_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY public.chunk_vectors
+    ADD CONSTRAINT chunk_vectors_pkey PRIMARY KEY (user_id, chunk_id);
+
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_document_index_key UNIQUE (user_id, document_id, chunk_index);
+
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY public.conversation_documents
+    ADD CONSTRAINT conversation_documents_pkey PRIMARY KEY (user_id, conversation_id, document_id);
+
+ALTER TABLE ONLY public.conversations
+    ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY public.document_contents
+    ADD CONSTRAINT document_contents_pkey PRIMARY KEY (user_id, document_id);
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE ONLY public.embedding_model
+    ADD CONSTRAINT embedding_model_pkey PRIMARY KEY (is_current);
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, route, key);
+
+ALTER TABLE ONLY public.ingestion_jobs
+    ADD CONSTRAINT ingestion_jobs_pkey PRIMARY KEY (user_id, document_id);
+
+ALTER TABLE ONLY public.message_jobs
+    ADD CONSTRAINT message_jobs_pkey PRIMARY KEY (user_id, conversation_id);
+
+ALTER TABLE ONLY public.message_vectors
+    ADD CONSTRAINT message_vectors_pkey PRIMARY KEY (user_id, conversation_id, "position", piece) INCLUDE (role, created_at, signature);
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (user_id, conversation_id, "position");
+
+ALTER TABLE ONLY public.plans
+    ADD CONSTRAINT plans_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.usage_days
+    ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, day, slot);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.vector_counts
+    ADD CONSTRAINT vector_counts_pkey PRIMARY KEY (user_id);
+
+CREATE UNIQUE INDEX api_keys_key_hash_key ON public.api_keys USING btree (key_hash);
+
+CREATE INDEX chunk_vectors_signature_idx ON public.chunk_vectors USING btree (user_id, document_id) INCLUDE (chunk_id, signature);
+
+CREATE INDEX chunks_content_hash_idx ON public.chunks USING btree (user_id, content_hash);
+
+CREATE INDEX conversation_documents_document_idx ON public.conversation_documents USING btree (user_id, document_id);
+
+CREATE INDEX conversations_expires_idx ON public.conversations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX documents_expires_idx ON public.documents USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX documents_user_created_idx ON public.documents USING btree (user_id, created_at) INCLUDE (id, file_type, chunk_count);
+
+CREATE INDEX documents_user_filename_idx ON public.documents USING btree (user_id, filename, id);
+
+CREATE INDEX documents_user_metadata_idx ON public.documents USING gin (jsonb_set('{}'::jsonb, ARRAY[(user_id)::text], metadata) jsonb_path_ops) WITH (fastupdate=off);
+
+CREATE INDEX documents_user_status_idx ON public.documents USING btree (user_id, status, id);
+
+CREATE INDEX idempotency_keys_created_idx ON public.idempotency_keys USING btree (created_at);
+
+CREATE INDEX ingestion_jobs_due_idx ON public.ingestion_jobs USING btree (due_at);
+
+CREATE INDEX message_jobs_due_idx ON public.message_jobs USING btree (due_at);
+
+CREATE INDEX messages_system_idx ON public.messages USING btree (user_id, conversation_id, "position") WHERE (role = 'system'::text);
+
+CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.chunk_vectors
+    ADD CONSTRAINT chunk_vectors_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.chunks
+    ADD CONSTRAINT chunks_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.conversation_documents
+    ADD CONSTRAINT conversation_documents_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.conversation_documents
+    ADD CONSTRAINT conversation_documents_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.conversations
+    ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.document_contents
+    ADD CONSTRAINT document_contents_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.message_vectors
+    ADD CONSTRAINT message_vectors_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.messages
+    ADD CONSTRAINT messages_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.usage_days
+    ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.vector_counts
+    ADD CONSTRAINT vector_counts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
