@@ -7,6 +7,5 @@
 -- $5 preferences jsonb
 -- $6 created_at  timestamptz
 -- $7 updated_at  timestamptz
--- index: users_pkey
 insert into users (id, email, name, plan, preferences, created_at, updated_at)
 values ($1::uuid, $2::text, $3::text, $4::text, $5::jsonb, $6::timestamptz, $7::timestamptz);

@@ -200,6 +200,26 @@ _FILL = [
     select c.user_id, made(6, c.number), now() - interval '1 hour' + c.number * interval '1 second', made(8, c.number)
     from made_conversations as c where c.place <= 2
     """,
+    # A tenant whose import is under way: nothing is counted or queued yet, and of some documents the bytes are missing.
+    f"""
+    insert into users (id, email, plan) values (made(0, {USERS + 1}), 'newcomer@example.org', 'enterprise')
+    """,
+    f"""
+    insert into documents (user_id, id, filename, file_type, file_size)
+    select made(0, {USERS + 1}), made(9, n), 'imported-' || n || '.txt', 'text', 64 from generate_series(1, 40) as n
+    """,
+    f"""
+    insert into document_contents (user_id, document_id, content)
+    select made(0, {USERS + 1}), made(9, n), 'bytes' from generate_series(1, 30) as n
+    """,
+    f"""
+    insert into conversations (user_id, id, message_count)
+    select made(0, {USERS + 1}), made(6, 1000000 + n), 1 from generate_series(1, 20) as n
+    """,
+    f"""
+    insert into messages (user_id, conversation_id, position, role, content, token_count)
+    select made(0, {USERS + 1}), made(6, 1000000 + n), 1, 'user', 'imported', 1 from generate_series(1, 15) as n
+    """,
     """
     insert into idempotency_keys (user_id, route, key, request_digest, result, created_at)
     select s.user_id, 'POST /documents', 'key-' || k.number, sha256(k.number::text::bytea), '{}',
