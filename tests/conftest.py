@@ -105,6 +105,13 @@ async def template(server: EmbeddedServer) -> str:
 @pytest_asyncio.fixture
 async def database_url(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
     """URL of a fresh migrated database."""
+    async with fresh_database(server, template) as url:
+        yield url
+
+
+@asynccontextmanager
+async def fresh_database(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
+    """URL of a clone of the template, there for the block."""
     name = f"test_{next(_numbers)}"
     maintenance = database_url_of(server.url, "postgres")
     connection = await asyncpg.connect(maintenance)

@@ -81,11 +81,11 @@ class Export:
             yield "api_keys", keys
         async for days in self._paged("export/usage_days", ["day", "slot"]):
             yield "usage_days", days
-        async for documents in self._paged("export/documents", ["id"], _OWNERS_A_PAGE):
+        async for documents in self._paged("export/documents", ["id"], of_owners=True):
             yield "documents", documents
             async for page in self._of_documents(documents):
                 yield page
-        async for conversations in self._paged("export/conversations", ["id"], _OWNERS_A_PAGE):
+        async for conversations in self._paged("export/conversations", ["id"], of_owners=True):
             yield "conversations", conversations
             async for page in self._of_conversations(conversations):
                 yield page
@@ -135,10 +135,11 @@ class Export:
             yield "message_vectors", _counted(vectors, counts)
 
     async def _paged(
-        self, name: str, keys: list[str], max_rows: int = _ROWS_A_PAGE, **arguments: Any
+        self, name: str, keys: list[str], *, of_owners: bool = False, **arguments: Any
     ) -> AsyncIterator[Sequence[Row]]:
         """The pages of a statement, each beginning after the `keys` of the last row of the one before."""
         after: dict[str, Any] = {f"after_{key}": None for key in keys}
+        max_rows = _OWNERS_A_PAGE if of_owners else _ROWS_A_PAGE
         # A page that is also limited in bytes may be short and not the last.
         is_limited_by_rows = "max_bytes" not in arguments
         while rows := await self._database.many(name, user_id=self._user_id, max_rows=max_rows, **arguments, **after):

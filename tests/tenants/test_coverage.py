@@ -1,0 +1,64 @@
+"""Every table and column of a tenant is exported, imported and erased, or stands here with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svc.database.statements import load_statements
+from svc.resources import resource_folder
+from svc.tenants.imports import STORED_BY
+from svc.tenants.records import FENCE, exported_tables
+from tests.tenants.stored import tenant_tables
+
+STATEMENTS = load_statements(resource_folder("sql"))
+
+NOT_EXPORTED = {
+    "vector_counts": "counted anew by the import",
+    "ingestion_jobs": "a queue: the import queues what is not done",
+    "message_jobs": "a queue: the import queues what has no vector",
+    "idempotency_keys": "of requests to this Cabinet, and a day old at most",
+}
+COLUMNS_NOT_EXPORTED = {("api_keys", "key_hash"): "no export lets anybody in"}
+NOT_STORED = {"api_keys": "a key without its hash opens nothing"}
+
+
+async def test_every_column_of_every_table_is_exported(observer: Any) -> None:
+    tables, exported = await tenant_tables(observer), exported_tables(STATEMENTS)
+    assert tables.keys() == exported.keys() | NOT_EXPORTED.keys()
+    for table, statement in exported.items():
+        written = {column.name for column in statement.columns} - {FENCE}
+        left_out = {name for of, name in COLUMNS_NOT_EXPORTED if of == table}
+        assert written | left_out == set(tables[table]) - {"user_id"}, f"export/{table}.sql"
+        assert not written & left_out
+
+
+def test_every_column_that_is_exported_is_stored() -> None:
+    exported = exported_tables(STATEMENTS)
+    assert STORED_BY.keys() == exported.keys()
+    assert {table for table, name in STORED_BY.items() if name is None} == NOT_STORED.keys()
+    for table, name in STORED_BY.items():
+        if name in (None, "import/conversation_documents"):
+            continue
+        columns = {column.name: column.type for column in exported[table].columns if column.name != FENCE}
+        tenant, *parameters = STATEMENTS[str(name)].parameters
+        assert tenant.name == "user_id"
+        if table == "users":
+            del columns["id"]
+        assert {parameter.name: parameter.type for parameter in parameters} == columns, name
+
+
+async def test_what_is_erased_is_counted_for_every_table(observer: Any) -> None:
+    counted = {column.name for column in STATEMENTS["users/delete"].columns}
+    assert counted == (await tenant_tables(observer)).keys()
+    for part in ("users/erase_documents", "users/erase_conversations"):
+        assert {column.name for column in STATEMENTS[part].columns} <= counted
+
+
+async def test_nothing_else_hangs_on_a_tenant(observer: Any) -> None:
+    """A table of theirs that names them otherwise than by `user_id` would be missed by all of the above."""
+    referring = await observer.fetch(
+        "select distinct c.conrelid::regclass::text as name from pg_constraint as c"
+        " where c.contype = 'f' and c.confrelid = any(array(select t::regclass from unnest($1::text[]) as t))",
+        list(await tenant_tables(observer)),
+    )
+    assert {row["name"] for row in referring} <= (await tenant_tables(observer)).keys()
