@@ -30,9 +30,10 @@ _FOLDER = "export/"
 _VALUES: dict[str, Any] = {
     "uuid": UUID,
     "text": str,
-    "int4": int,
-    "int8": int,
-    "float4": float,
+    # As large as the server's: asyncpg would end the COPY with an error of its own.
+    "int4": Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)],
+    "int8": Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)],
+    "float4": Annotated[float, Meta(ge=-3.4e38, le=3.4e38)],
     "bool": bool,
     "jsonb": Any,
     "timestamptz": Annotated[datetime, Meta(tz=True)],

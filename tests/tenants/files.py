@@ -23,9 +23,9 @@ def lines_of(export: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in export.splitlines()]
 
 
-def file_of(lines: list[dict[str, Any]]) -> io.BytesIO:
+def file_of(lines: list[dict[str, Any]], *, ensure_ascii: bool = False) -> io.BytesIO:
     """A file of these lines whose last one says what stands before it."""
-    texts = [json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines[:-1]]
+    texts = [json.dumps(line, ensure_ascii=ensure_ascii).encode() + b"\n" for line in lines[:-1]]
     rows = Counter(line["line"] for line in lines[1:-1])
     end = {"line": "end", "rows": rows, "sha256": hashlib.sha256(b"".join(texts)).hexdigest()}
     return io.BytesIO(b"".join([*texts, json.dumps(end).encode() + b"\n"]))

@@ -41,19 +41,19 @@ async def _store_documents(
     content = ("".join(_SENTENCE.format(number=chunk) for chunk in range(chunks_each)) * 4).encode()
     size = len(content)
     await database.copy("import/documents", [_document(user_id, n, size, chunks_each) for n in numbers])
-    await database.copy("import/document_contents", [(user_id, _id(1, n), content) for n in numbers])
+    await database.copy("import/document_contents", [(user_id, id_of(1, n), content) for n in numbers])
     for number in numbers:
-        ids = [_id(2, number, chunk) for chunk in range(chunks_each)]
+        ids = [id_of(2, number, chunk) for chunk in range(chunks_each)]
         await database.copy("import/chunks", _chunks(user_id, number, ids))
         vectors, marks = _vectors(chunks_each, random)
-        rows = [(user_id, *each) for each in zip(ids, [_id(1, number)] * len(ids), vectors, marks, strict=True)]
+        rows = [(user_id, *each) for each in zip(ids, [id_of(1, number)] * len(ids), vectors, marks, strict=True)]
         await database.copy("ingest/write_vectors", rows)
 
 
 def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> tuple[Any, ...]:
     moment = _BEGIN + timedelta(seconds=number, microseconds=number)
     return (
-        user_id, _id(1, number), f"made-up-{number}.txt", "text", size, "ready", None, 1, None, 1.0, chunk_count,
+        user_id, id_of(1, number), f"made-up-{number}.txt", "text", size, "ready", None, 1, None, 1.0, chunk_count,
         {"number": number, "tags": ["a", None, 0.1]}, UUID(int=number), None, None, moment, moment,
     )  # fmt: skip
 
@@ -61,13 +61,13 @@ def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> tuple[
 def _chunks(user_id: UUID, number: int, ids: list[UUID]) -> Iterator[tuple[Any, ...]]:
     for index, chunk_id in enumerate(ids):
         content = _SENTENCE.format(number=f"{number}/{index}") * 4
-        yield user_id, chunk_id, _id(1, number), index, content, UUID(int=index), 128, {"page": index}, _BEGIN
+        yield user_id, chunk_id, id_of(1, number), index, content, UUID(int=index), 128, {"page": index}, _BEGIN
 
 
 async def _store_conversations(
     database: Database, user_id: UUID, numbers: range, messages_each: int, random: np.random.Generator
 ) -> None:
-    rows = [(user_id, _id(3, n), f"About {n}", {"n": n}, messages_each, None, _BEGIN, _BEGIN) for n in numbers]
+    rows = [(user_id, id_of(3, n), f"About {n}", {"n": n}, messages_each, None, _BEGIN, _BEGIN) for n in numbers]
     await database.copy("import/conversations", rows)
     for number in numbers:
         places = range(1, messages_each + 1)
@@ -75,7 +75,7 @@ async def _store_conversations(
         await database.copy(
             "import/messages",
             [
-                (user_id, _id(3, number), p, _id(4, number, p), "user", _SENTENCE.format(number=p), [], 32, moment)
+                (user_id, id_of(3, number), p, id_of(4, number, p), "user", _SENTENCE.format(number=p), [], 32, moment)
                 for p, moment in zip(places, moments, strict=True)
             ],
         )
@@ -83,7 +83,7 @@ async def _store_conversations(
         await database.copy(
             "message_jobs/write_vectors",
             [
-                (user_id, _id(3, number), p, 0, "user", moment, vector, mark)
+                (user_id, id_of(3, number), p, 0, "user", moment, vector, mark)
                 for p, moment, vector, mark in zip(places, moments, vectors, marks, strict=True)
             ],
         )
@@ -94,7 +94,7 @@ def _vectors(count: int, random: np.random.Generator) -> tuple[list[HalfVector],
     return [HalfVector(vector) for vector in vectors], list(signatures(vectors))
 
 
-def _id(kind: int, *numbers: int) -> UUID:
+def id_of(kind: int, *numbers: int) -> UUID:
     """An id that sorts as the numbers do."""
     high, low = (*numbers, 0)[:2]
     return UUID(int=(kind << 96) | (high << 64) | (0x7 << 76) | low)

@@ -109,8 +109,8 @@ async def test_a_large_tenant_is_the_same(
     database: Database, second: Database, database_url: str, second_url: str
 ) -> None:
     """Many pages of everything, and documents that are larger than a page."""
-    user_id = await make_large_user(database, documents=120, chunks_each=2, conversations=110, messages_each=6)
-    big = await make_large_user(database, documents=2, chunks_each=700, conversations=1, messages_each=600, seed=8)
+    user_id = await make_large_user(database, documents=105, chunks_each=2, conversations=105, messages_each=3)
+    big = await make_large_user(database, documents=2, chunks_each=550, conversations=1, messages_each=550, seed=8)
     async with connected(database_url) as first, connected(second_url) as then:
         for each in (user_id, big):
             before = await hashes(first, each, LEFT_OUT)
@@ -120,9 +120,9 @@ async def test_a_large_tenant_is_the_same(
 
 
 async def test_a_page_is_small_however_large_the_tenant(database: Database) -> None:
-    user_id = await make_large_user(database, documents=60, chunks_each=100, conversations=1, messages_each=600)
+    user_id = await make_large_user(database, documents=60, chunks_each=60, conversations=1, messages_each=10)
     sizes = [len(page) async for page in (await find_export(database, user_id)).pages()]
-    assert sum(sizes) > 8 * 2**20
+    assert sum(sizes) > 5 * 2**20
     assert max(sizes) < 3 * 2**20
 
 
