@@ -125,7 +125,7 @@ def vectors_step(settings: Settings, records_model: bool, tables: Iterable[str],
 def grants_step(role: str, names: Iterable[str], statements: Statements) -> Step:
     """Grants the service's role what the statements need of the tables."""
     return Step(
-        name="The rights of the service's role",
+        name="The rights of the role of the service",
         header=f"-- What the role {json.dumps(role)} may do with the tables.",
         commands=tuple(Command(f"-- {name}\n{fill_names(statements[name].body, service_role=role)}") for name in names),
     )
@@ -159,6 +159,7 @@ def _script_lines(steps: list[Step], statements: Statements, settings: Settings)
     yield "\\if :locked"
     for number, step in enumerate(steps, start=1):
         yield ""
+        # psql takes what stands between quotes as it is; none of the names holds one.
         yield f"\\echo '{number} of {len(steps)}: {step.name}'"
         yield step.header
         yield from _step_lines(step)

@@ -1,0 +1,171 @@
+"""`cabinet migrate plan`: what it prints is what `apply` sends, and does the same when a person runs it with psql."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import yoyo
+
+from svc.database.migrate import apply_migrations, migration_script, migration_states, rollback_migrations
+from svc.database.migration_files import migration_ids, read_migrations
+from svc.database.statements import load_statements
+from svc.errors import StartupError
+from svc.resources import resource_folder
+from svc.settings import Settings
+from tests.conftest import POSTGRES_VERSION
+from tests.database.schema import SCHEMA, dump, tool
+from tests.server_process import CABINET, clean_environment
+
+ALL = migration_ids()
+NOTES = """
+    select m.migration_hash, m.migration_id, l.comment, l.operation, l.username
+    from _yoyo_migration as m inner join _yoyo_log as l using (migration_id) order by m.migration_id"""
+
+
+def psql(script: str, url: str) -> tuple[int, str]:
+    """Run a script as a person would: the exit code, and what it complains of."""
+    command: list[str | Path] = [tool("psql", POSTGRES_VERSION), "--no-psqlrc", "--quiet", "--file=-", url]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+    return done.returncode, "\n".join(line for line in done.stderr.splitlines() if "NOTICE:" not in line)
+
+
+async def cabinet(*arguments: str) -> tuple[int, str]:
+    """Run the command: its exit code and what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        *CABINET, *arguments, env=clean_environment(), stdout=subprocess.PIPE
+    )  # fmt: skip
+    printed, _ = await process.communicate()
+    return process.returncode or 0, printed.decode()
+
+
+async def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("applied", [0, 6])
+async def test_run_by_hand_it_does_all_that_apply_does(
+    settings: Settings, empty_url: str, database_url: str, applied: int
+) -> None:
+    if applied:
+        await apply_migrations(settings, empty_url)
+        await rollback_migrations(settings, empty_url, len(ALL) - applied)
+
+    done = psql(await migration_script(settings, empty_url), empty_url)
+
+    assert done == (0, "")
+    assert dump(empty_url, POSTGRES_VERSION) == SCHEMA.read_text()
+    assert {state.state for state in await migration_states(empty_url)} == {"applied"}
+    assert await rows(empty_url, NOTES) == await rows(database_url, NOTES)
+    model = "select model, dimensions from embedding_model"
+    assert await rows(empty_url, model) == await rows(database_url, model)
+    assert await apply_migrations(settings, empty_url) == []
+
+
+async def test_it_prints_what_apply_sends_in_the_same_order(
+    settings: Settings, empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = await migration_script(settings, empty_url)
+    sent: list[str] = []
+    execute = asyncpg.Connection.execute
+
+    async def recorded(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
+        sent.append(query)
+        return await execute(self, query, *arguments, **options)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", recorded)
+    await apply_migrations(settings, empty_url)
+
+    place, begun = 0, 0
+    for query in sent:
+        # Values stand in the script where the query has its parameters.
+        text = query.partition("$1")[0].strip()
+        expected = text.lower() if text in {"BEGIN;", "COMMIT;"} else text
+        assert expected in script[place:], query
+        place = script.index(expected, place) + len(expected)
+        begun += expected == "begin;"
+    assert begun == script.count("\nbegin;\n") > 10
+    for migration in read_migrations():
+        assert migration.header in script
+    assert script.count("create index concurrently") == sum("create index concurrently" in query for query in sent)
+
+
+async def test_it_changes_nothing_and_ends_with_nothing_to_do(settings: Settings, empty_url: str) -> None:
+    before = dump(empty_url, POSTGRES_VERSION)
+    await migration_script(settings, empty_url)
+    assert dump(empty_url, POSTGRES_VERSION) == before
+
+    await apply_migrations(settings, empty_url)
+
+    assert "begin;" not in await migration_script(settings, empty_url)
+
+
+async def test_the_way_back_can_be_run_by_hand_too(settings: Settings, database_url: str) -> None:
+    code, printed = await cabinet("migrate", "plan", "--rollback", "2", "--database-url", database_url)
+    assert code == 0
+
+    done = psql(printed, database_url)
+
+    assert done == (0, "")
+    states = {state.id: state.state for state in await migration_states(database_url)}
+    assert [name for name, state in states.items() if state == "missing"] == ALL[-2:]
+    assert await apply_migrations(settings, database_url) == ALL[-2:]
+    assert dump(database_url, POSTGRES_VERSION) == SCHEMA.read_text()
+
+
+async def test_run_by_hand_beside_another_who_migrates_it_does_nothing(settings: Settings, empty_url: str) -> None:
+    script = await migration_script(settings, empty_url)
+    other = await asyncpg.connect(empty_url)
+    try:
+        assert await other.fetchval(load_statements(resource_folder("sql"))["server/lock_migrations"].text)
+        done = psql(script, empty_url)
+    finally:
+        await other.close()
+
+    assert done == (0, "Another session is migrating this database; nothing was done.")
+    assert {state.state for state in await migration_states(empty_url)} == {"missing"}
+
+
+async def test_a_name_of_a_model_cannot_break_out_of_the_script(empty_url: str) -> None:
+    names = {"openai_base_url": "http://127.0.0.1:9/v1", "embedding_model": "it's \\ $1", "embedding_dimensions": 3}
+    settings = Settings(**names)  # type: ignore[arg-type]
+
+    done = psql(await migration_script(settings, empty_url), empty_url)
+
+    assert done == (0, "")
+    assert await rows(empty_url, "select model, dimensions from embedding_model") == [("it's \\ $1", 3)]
+
+
+async def test_yoyo_itself_reads_the_notes(settings: Settings, database_url: str) -> None:
+    """Whoever has yoyo's command can use it on the same database."""
+    backend = yoyo.get_backend(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        migrations = yoyo.read_migrations(str(resource_folder("migrations")))
+        assert list(backend.to_apply(migrations)) == []
+        assert [migration.id for migration in backend.to_rollback(migrations)] == ALL[::-1]
+    finally:
+        backend.connection.close()
+
+
+async def test_a_database_of_a_newer_release_is_left_alone(settings: Settings, database_url: str) -> None:
+    newer = "insert into _yoyo_migration (migration_hash, migration_id) values ('x', '9999.newer') returning 1"
+    await rows(database_url, newer)
+
+    for work in (
+        apply_migrations(settings, database_url),
+        rollback_migrations(settings, database_url, 1),
+        migration_script(settings, database_url),
+    ):
+        with pytest.raises(StartupError, match=r"does not know: 9999\.newer\. A newer release has migrated it"):
+            await work
+    code, shown = await cabinet("migrate", "status", "--database-url", database_url)
+    assert code == 1
+    assert "unknown" in shown
