@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -31,7 +32,7 @@ from svc.cli.environment import (
 from svc.database.queries import Database, open_database
 from svc.database.statement_times import server_times
 from svc.database.statements import Statement, load_statements
-from svc.errors import CabinetError
+from svc.errors import CabinetError, NotFoundError
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -39,6 +40,7 @@ Format: TypeAlias = Literal["text", "tsv", "json"]
 
 
 @click.command("list")
+@click.argument("names", nargs=-1)
 @click.option("--table", help="Only statements that read or write this table.")
 @click.option("--caller", help="Only those run by a route, command or loop with this in its name, such as /documents.")
 @click.option("--sort", "order", type=click.Choice(["name", "calls", "time"]), default="name", show_default=True)
@@ -48,24 +50,46 @@ Format: TypeAlias = Literal["text", "tsv", "json"]
 @click.option("--url", help="Count by the service that answers there. Default: the address of the settings.")
 @settings_options("host", "port", *DATABASE_OPTIONS)
 def list_statements(  # noqa: PLR0917
-    settings: Settings, table: str | None, caller: str | None, order: Order, form: Format | None, url: str | None
+    settings: Settings,
+    names: tuple[str, ...],
+    table: str | None,
+    caller: str | None,
+    order: Order,
+    form: Format | None,
+    url: str | None,
 ) -> None:
-    """List every statement: what for, on which tables and indexes, who runs it, and how often it ran.
+    """List the statements: what for, on which tables and indexes, who runs them, and how often they ran.
 
-    Who runs it is found in the code. How often comes from pg_stat_statements where the database of DATABASE_URL has
-    it, else from the service that answers at the address of the settings or of --url; where nothing answers, the rest
-    is listed all the same.
+    NAMES are those wanted, such as documents/list or 'search/*'; all when none is given. Who runs them is found in the
+    code. How often comes from pg_stat_statements where the database of DATABASE_URL has it, else from the service that
+    answers at the address of the settings or of --url; where nothing answers, the rest is listed all the same.
     """
     try:
         statements = load_statements(resource_folder("sql"))
+        wanted = _meant(statements, names) if names else statements
         timings = _timings(settings, statements, url)
     except CabinetError as error:
         fail(error)
     callers = find_callers(list(statements), all_endpoints(), click.get_current_context().find_root().command)
-    entries = chosen(make_entries(statements, callers, timings.of), table, caller, order)
+    entries = chosen(make_entries(wanted, callers, timings.of), table, caller, order)
     if form is None:
         form = "text" if sys.stdout.isatty() else "tsv"
     {"text": _print_text, "tsv": _print_tsv, "json": _print_json}[form](entries, timings)
+
+
+def _meant(statements: Mapping[str, Statement], patterns: Sequence[str]) -> dict[str, Statement]:
+    """The statements of these names, in which * stands for anything.
+
+    Raises:
+        NotFoundError: one of them is the name of none.
+    """
+    meant: dict[str, Statement] = {}
+    for pattern in patterns:
+        names = fnmatch.filter(statements, pattern.removesuffix(".sql"))
+        if not names:
+            raise NotFoundError(f"there is no statement {pattern}; cabinet sql list names them all")
+        meant |= {name: statements[name] for name in names}
+    return meant
 
 
 def _timings(settings: Settings, statements: Mapping[str, Statement], url: str | None) -> Timings:
@@ -163,7 +187,8 @@ def _print_text(entries: Sequence[Entry], timings: Timings) -> None:
         ):  # fmt: skip
             for number, word in enumerate(filter(None, words)):
                 click.echo(f"    {'' if number else label:8}{word}")
-    click.echo(f"{len(entries)} statements; a star stands behind what is written. Calls counted by {timings.source}.")
+    count = f"{len(entries)} statement{'' if len(entries) == 1 else 's'}"
+    click.echo(f"{count}; a star stands behind what is written. Calls counted by {timings.source}.")
 
 
 def _numbers(entry: Entry) -> tuple[str, str]:

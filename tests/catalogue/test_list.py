@@ -68,6 +68,19 @@ def test_people_get_the_names_whole() -> None:
     assert "run by  DELETE /documents/{document_id}" in shown
 
 
+def test_statements_by_their_names() -> None:
+    assert names("users/get", "search/*.sql") == [
+        "search/bits", "search/exact", "search/index", "search/index_filtered", "users/get",
+    ]  # fmt: skip
+
+
+def test_a_name_of_no_statement_is_an_error() -> None:
+    result = run("users/get", "users/nobody")
+
+    assert result.exit_code == 2
+    assert "there is no statement users/nobody; cabinet sql list names them all" in result.output
+
+
 def test_statements_of_a_table() -> None:
     found = listed("--table", "api_keys")["statements"]
 
