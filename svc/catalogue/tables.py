@@ -63,7 +63,7 @@ def _announced(tokens: list[str]) -> Iterator[tuple[str, bool]]:
         if (
             word in ("into", "copy")
             or (word == "update" and before not in _NO_UPDATE)
-            or (before, word) == ("delete", "from")
+            or (word == "from" and before == "delete")
         ):
             yield from _name_at(tokens, after)
         elif word == "references" or (word in ("from", "join", "using") and before != "distinct"):

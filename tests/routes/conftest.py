@@ -54,5 +54,7 @@ def _only_derived_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(observe._Observation, "_report", note)
     yield
     derived = statements_of_routes()
-    unknown = {(route, name) for route, name in ran if name not in derived[route.replace("HEAD ", "GET ")]}
+    # A route that a test adds to the service is not in its code.
+    called = {(route.replace("HEAD ", "GET "), name) for route, name in ran}
+    unknown = {(route, name) for route, name in called if route in derived and name not in derived[route]}
     assert not unknown, "svc/catalogue/sources.py does not see that these routes run these statements"
