@@ -5,7 +5,7 @@
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
 -- On 10M rows: milliseconds; its tables are new.
 -- Serves: documents/*, ingest/*, search/*, messages/append, messages/list_stale_sources, server/health,
---   users/delete, calibration/*
+--   users/delete, calibration/*, import/*, doctor/*, samples/*
 -- Rollback loses: the documents, and what waits to be ingested.
 -- depends: 0002.users
 create table documents (

@@ -3,7 +3,8 @@
 -- Lock: SHARE ROW EXCLUSIVE on users and documents for a moment, for the foreign keys: it waits for writers,
 --   readers go on.
 -- On 10M rows: milliseconds; its tables are new.
--- Serves: conversations/*, messages/*, message_jobs/*, message_search/*, users/delete
+-- Serves: conversations/*, messages/*, message_jobs/*, message_search/*, users/delete, users/erase_documents,
+--   ingest/replace
 -- Rollback loses: the conversations and their messages.
 -- depends: 0004.chunks
 create table conversations (

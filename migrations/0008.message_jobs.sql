@@ -5,7 +5,8 @@
 --   sql/ddl/.
 -- Lock: none on any existing table.
 -- On 10M rows: milliseconds; its table is new.
--- Serves: message_jobs/*, messages/append, conversations/delete, users/delete, server/health
+-- Serves: message_jobs/*, messages/append, conversations/delete, users/delete, server/health,
+--   doctor/*
 -- Rollback loses: which messages wait to be embedded, and every vector of a message.
 -- depends: 0007.messages_system_idx
 create table message_jobs (

@@ -12,7 +12,7 @@ from pathlib import Path
 from svc.database.statements import Statement, read_statement
 from svc.errors import StartupError
 from tests.sql.bounds import function_faults, kind_faults, limit_faults, parameter_faults, star_faults
-from tests.sql.migrations import check_migrations
+from tests.sql.migrations import check_migrations, check_served
 from tests.sql.privileges import grant_faults
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tenancy import Proof
@@ -164,7 +164,7 @@ def _stray_files(folder: Path) -> Iterator[Fault]:
 
 def check_all(root: Path = ROOT) -> list[Fault]:
     """Every fault of the SQL below `root`."""
-    migrations = check_migrations(root, KEY_EXCEPTIONS)
+    migrations = check_migrations(root, KEY_EXCEPTIONS) or check_served(root)
     # Without a readable schema nothing can be said of the statements.
     return sorted(migrations or check_sql(root) or grant_faults(root))
 

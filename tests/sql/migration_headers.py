@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from svc.database.statements import Statement
-from tests.sql.tree import Fault, ast, parse, walk
+from tests.sql.tree import Fault, SqlSyntaxError, ast, function_name, parse, walk
 
 _KEYS = {
     "Why": "what it is for",
@@ -39,7 +39,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Touched:
-    """What the statements of a migration name: tables that they make, others that they need, indexes that they make."""
+    """What the statements of a migration name: tables and functions that they make, tables that they need, indexes that
+    they make."""
 
     made: frozenset[str]
     needed: frozenset[str]
@@ -47,7 +48,7 @@ class Touched:
 
     @property
     def tables(self) -> frozenset[str]:
-        """All tables."""
+        """All of them but the indexes."""
         return self.made | self.needed
 
 
@@ -96,7 +97,9 @@ def touched(text: str) -> Touched:
     for node in walk(tuple(parse(text))):
         if isinstance(node, ast.CreateStmt):
             made.add(str(node.relation.relname))
-        elif isinstance(node, ast.AlterTableStmt):
+        elif isinstance(node, ast.CreateFunctionStmt):
+            made.add(str(node.funcname[-1].sval))
+        elif isinstance(node, ast.AlterTableStmt | ast.InsertStmt | ast.UpdateStmt | ast.DeleteStmt):
             needed.add(str(node.relation.relname))
         elif isinstance(node, ast.IndexStmt):
             needed.add(str(node.relation.relname))
@@ -107,8 +110,13 @@ def touched(text: str) -> Touched:
 
 
 def tables_of(statement: Statement) -> frozenset[str]:
-    """The relations that a statement names."""
-    return frozenset(str(node.relname) for node in walk(tuple(parse(statement.text))) if isinstance(node, ast.RangeVar))
+    """The relations and functions that a statement names; none where it is no whole statement, or no SQL."""
+    try:
+        nodes = list(walk(tuple(parse(statement.text))))
+    except SqlSyntaxError:
+        return frozenset()
+    relations = {str(node.relname) for node in nodes if isinstance(node, ast.RangeVar)}
+    return frozenset(relations | {function_name(node) for node in nodes if isinstance(node, ast.FuncCall)})
 
 
 def truth_faults(
@@ -116,7 +124,7 @@ def truth_faults(
 ) -> Iterator[Fault]:
     """Where a header says something else than the files: locked tables that it does not name, statements that are not.
 
-    `statements` are those of `sql/` by name, `tables` the tables that each of them names.
+    `statements` are those of `sql/` by name, `tables` the tables and functions that each of them names.
     """
     fields = {field.key: field for field in read_header(path, text)[0]}
     about = touched(text)
@@ -134,14 +142,14 @@ def truth_faults(
         elif not names:
             yield Fault(path, serves.line, f"Serves: there is no statement {pattern} in sql/")
         elif not any(tables[name] & about.tables for name in names):
-            yield Fault(path, serves.line, f"Serves: {pattern} reads and writes no table of this migration")
+            yield Fault(path, serves.line, f"Serves: {pattern} uses no table and no function of this migration")
         served |= names
     for name in sorted(set(statements) - served):
         for index in sorted(about.indexes & set(re.split(r",\s*", statements[name].index))):
             yield Fault(path, serves.line, f"Serves: does not name {name}, which is written for {index}")
     for table in sorted(about.made):
         if not any(table in tables[name] for name in served):
-            yield Fault(path, serves.line, f"Serves: names no statement that reads or writes {table}")
+            yield Fault(path, serves.line, f"Serves: names no statement that uses {table}")
 
 
 def _matching(pattern: str, statements: Mapping[str, Any]) -> set[str]:

@@ -9,7 +9,9 @@ from typing import Any
 
 from pglast.enums import ConstrType
 
-from tests.sql.migration_headers import header_faults
+from svc.database.statements import load_statements
+from svc.errors import StartupError
+from tests.sql.migration_headers import header_faults, tables_of, truth_faults
 from tests.sql.tables import Key, Tables, read_tables, schema_files
 from tests.sql.tree import Fault, SqlSyntaxError, ast, line_of, location_of, parse, walk
 
@@ -37,10 +39,28 @@ def check_migrations(root: Path, exceptions: Mapping[str, str]) -> list[Fault]:
             faults.append(Fault(path, error.line, error.message))
             continue
         faults += [Fault(path, line_of(text, location), message) for location, message in _statement_faults(nodes)]
+        faults += [
+            Fault(path, line_of(text, location), message) for location, message in _concurrent_faults(path, nodes)
+        ]
         if not path.name.endswith(".rollback.sql"):
             faults += list(_header_faults(path, text, folder))
     if not faults:
         faults += check_keys(read_tables(schema_files(root)), exceptions)
+    return faults
+
+
+def check_served(root: Path) -> list[Fault]:
+    """Where a header and the files say different things: of the tables that are locked, of the statements served."""
+    try:
+        statements = load_statements(root / "sql")
+    except StartupError:
+        # The check of the statements names the file.
+        return []
+    tables = {name: tables_of(statement) for name, statement in statements.items()}
+    faults: list[Fault] = []
+    for path in sorted((root / "migrations").glob("*.sql")):
+        if ".rollback." not in path.name:
+            faults += truth_faults(path, path.read_text(encoding="utf-8"), statements, tables)
     return faults
 
 
@@ -106,6 +126,32 @@ def _statement_faults(nodes: list[Any]) -> Iterator[tuple[int, str]]:
             yield from _constraint_faults(node)
         if isinstance(node, ast.DoStmt) and re.search(r"\btrigger\b|\bsequence\b", _body(node), re.IGNORECASE):
             yield location_of(node), "a DO block makes no trigger and no sequence"
+
+
+def _concurrent_faults(path: Path, nodes: list[Any]) -> Iterator[tuple[int, str]]:
+    """An index is built, or dropped, beside others' work: outside a transaction, and with nothing else in its file but
+    the drop of what a killed build left, so that the file can be run again after any end."""
+    forward = path.with_name(path.name.replace(".rollback.", "."))
+    is_outside = "\n-- transactional: false\n" in (forward.read_text(encoding="utf-8") if forward.exists() else "")
+    concurrent = [node for node in nodes if getattr(node, "concurrent", False)]
+    if not is_outside:
+        for node in concurrent:
+            yield location_of(node), "concurrently is for a file with the line -- transactional: false"
+        return
+    for node in nodes:
+        if node not in concurrent:
+            yield location_of(node), "without a transaction there are only statements with concurrently"
+    dropped: set[str] = set()
+    for node in concurrent:
+        if isinstance(node, ast.DropStmt):
+            dropped |= {str(name[-1].sval) for name in node.objects}
+            if not node.missing_ok:
+                yield location_of(node), "what may have been dropped already is dropped `if exists`"
+        elif str(node.idxname) not in dropped:
+            yield (
+                location_of(node),
+                f"drop index concurrently if exists {node.idxname} stands before it: a killed build",
+            )
 
 
 def _constraint_faults(node: Any) -> Iterator[tuple[int, str]]:

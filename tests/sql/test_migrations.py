@@ -12,7 +12,7 @@ import pytest
 from svc.database.migration_files import migration_ids
 from svc.database.queries import Database
 from tests.sql.checker import KEY_EXCEPTIONS, ROOT, check_all
-from tests.sql.migrations import check_migrations
+from tests.sql.migrations import check_migrations, check_served
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import OWN_INDEX
 
@@ -116,6 +116,84 @@ def test_a_migration_says_in_its_header_what_a_person_must_know(root: Path, good
     assert good in HEADER
 
     assert message in "\n".join(plant(root, GOOD_TABLE, HEADER.replace(good, bad)))
+
+
+BUILD = """\
+drop index concurrently if exists chunks_planted_idx;
+-- squawk-ignore ban-concurrent-index-creation-in-transaction
+create index concurrently if not exists chunks_planted_idx on chunks (user_id, token_count);
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("", "", ""),
+        ("-- transactional: false\n", "", "concurrently is for a file with the line -- transactional: false"),
+        ("drop index concurrently if exists chunks_planted_idx;\n", "", "drop index concurrently if exists chunks_planted"),
+        ("drop index concurrently if exists", "drop index if exists", "only statements with concurrently"),
+        ("if exists ", "", "is dropped `if exists`"),
+        ("token_count);\n", "token_count);\ncreate table p (id uuid);\n", "only statements with concurrently"),
+    ],
+)  # fmt: skip
+def test_an_index_that_is_built_concurrently_can_be_built_again(root: Path, good: str, bad: str, message: str) -> None:
+    whole = HEADER + "-- transactional: false\n" + BUILD
+    assert good in whole
+    (root / "migrations" / f"{PLANTED}.sql").write_text(whole.replace(good, bad, 1))
+    (root / "migrations" / f"{PLANTED}.rollback.sql").write_text(
+        "drop index concurrently if exists chunks_planted_idx;"
+    )
+
+    faults = "\n".join(str(fault) for fault in check_migrations(root, KEY_EXCEPTIONS))
+
+    assert message in faults
+    assert bool(message) == bool(faults)
+
+
+TRUE_HEADER = """\
+-- Why: a test.
+-- Lock: SHARE ROW EXCLUSIVE on documents, SHARE on chunks.
+-- On 10M rows: milliseconds.
+-- Serves: documents/get, planted/*
+-- Rollback loses: nothing.
+-- depends: {LAST}
+"""
+PLANTED_STATEMENT = """\
+-- planted/list :value
+-- Counts what a test planted.
+-- $1 user_id uuid  the tenant
+-- returns: size int8
+-- index: chunks_planted_idx
+select count(*) as size from planted as p where p.user_id = $1::uuid;
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "message"),
+    [
+        ("", "", ""),
+        ("documents, ", "others, ", "sql:2: Lock: says nothing of documents"),
+        (" on chunks", "", "sql:2: Lock: says nothing of chunks"),
+        ("documents/get", "documents/got", "sql:4: Serves: there is no statement documents/got in sql/"),
+        ("documents/get", "plant/*", "there is no statement plant/*"),
+        ("documents/get", "users/get", "Serves: users/get uses no table and no function of this migration"),
+        ("documents/get", "documents", "Serves: lists folder/name"),
+        (", planted/*", "", "Serves: does not name planted/list, which is written for chunks_planted_idx"),
+        (", planted/*", "", "Serves: names no statement that uses planted"),
+    ],
+)  # fmt: skip
+def test_what_a_header_says_of_tables_and_statements_is_true(root: Path, good: str, bad: str, message: str) -> None:
+    assert good in TRUE_HEADER
+    (root / "sql" / "planted").mkdir()
+    (root / "sql" / "planted" / "list.sql").write_text(PLANTED_STATEMENT)
+    index = "\ncreate index chunks_planted_idx on chunks (user_id, token_count);"
+    header = TRUE_HEADER.format(LAST=LAST).replace(good, bad)
+    assert plant(root, GOOD_TABLE + index, header) == []
+
+    faults = "\n".join(str(fault) for fault in check_served(root))
+
+    assert message in faults
+    assert bool(message) == bool(faults)
 
 
 @pytest.mark.parametrize(
