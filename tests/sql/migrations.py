@@ -148,10 +148,8 @@ def _concurrent_faults(path: Path, nodes: list[Any]) -> Iterator[tuple[int, str]
             if not node.missing_ok:
                 yield location_of(node), "what may have been dropped already is dropped `if exists`"
         elif str(node.idxname) not in dropped:
-            yield (
-                location_of(node),
-                f"drop index concurrently if exists {node.idxname} stands before it: a killed build",
-            )
+            what = f"before it stands: drop index concurrently if exists {node.idxname}; a killed build leaves it"
+            yield location_of(node), what
 
 
 def _constraint_faults(node: Any) -> Iterator[tuple[int, str]]:

@@ -130,7 +130,7 @@ create index concurrently if not exists chunks_planted_idx on chunks (user_id, t
     [
         ("", "", ""),
         ("-- transactional: false\n", "", "concurrently is for a file with the line -- transactional: false"),
-        ("drop index concurrently if exists chunks_planted_idx;\n", "", "drop index concurrently if exists chunks_planted"),
+        ("drop index concurrently if exists chunks_planted_idx;\n", "", "before it stands: drop"),
         ("drop index concurrently if exists", "drop index if exists", "only statements with concurrently"),
         ("if exists ", "", "is dropped `if exists`"),
         ("token_count);\n", "token_count);\ncreate table p (id uuid);\n", "only statements with concurrently"),
