@@ -9,6 +9,7 @@ import fnmatch
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +64,7 @@ def find_callers(statements: Collection[str], endpoints: Iterable[Endpoint], com
     Reads the Python of the package, which takes about half a second.
     """
     endpoints = list(endpoints)
-    sources = Sources(Path(inspect.getfile(find_callers)).parents[1])
+    sources = _sources()
     found: dict[str, set[Caller]] = {name: set() for name in statements}
     opening = set()
     for caller, roots, texts in _roots(sources, endpoints, command):
@@ -81,6 +82,12 @@ def find_callers(statements: Collection[str], endpoints: Iterable[Endpoint], com
         frozenset(Caller("route", endpoint_name(one)) for one in endpoints if one.access != "public"),
         frozenset(opening),
     )
+
+
+@cache
+def _sources() -> Sources:
+    """The package as it was when it was first asked for: it does not change under a running process."""
+    return Sources(Path(inspect.getfile(find_callers)).parents[1])
 
 
 def endpoint_name(endpoint: Endpoint) -> str:

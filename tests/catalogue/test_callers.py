@@ -6,6 +6,8 @@ That no route runs more than what is found is checked on every request that the 
 from __future__ import annotations
 
 import ast
+import asyncio
+import re
 from pathlib import Path
 
 import click
@@ -14,6 +16,7 @@ import pytest
 from svc.catalogue.callers import EVERY_COMMAND, EVERY_ROUTE, Caller
 from svc.catalogue.sources import Sources
 from svc.cli.main import main
+from svc.database import queries, statistics
 from tests.catalogue.derived import all_statements, callers
 from tests.conftest import Service
 from tests.routes.tenants import new_tenant
@@ -173,6 +176,28 @@ async def test_a_new_key_is_looked_up_as_derived(service: Service) -> None:
 
     assert answer.headers["server-timing"].endswith('desc="2 statements"')
     assert Caller("route", "GET /documents") in callers().of["keys/authenticate"]
+
+
+async def test_loops_run_no_more_than_is_derived(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop is a task with a name, so each statement can be told by whom it is run."""
+    ran: set[tuple[str, str]] = set()
+    record = statistics.record
+
+    def note(name: str, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        ran.add((re.sub(r"-\d+$", "", task.get_name()), name))
+        record(name, seconds)
+
+    monkeypatch.setattr(queries, "record", note)
+    tenant = await new_tenant(service)
+    await tenant.ready_document("a.md", "A sentence.")
+    await tenant.say((await tenant.conversation())["id"], {"role": "user", "content": "Another sentence."})
+
+    loops = {caller.name for those in callers().of.values() for caller in those if caller.kind == "loop"}
+    by_loops = {(loop, name) for loop, name in ran if loop in loops}
+    assert {("ingestion", "ingest/complete"), ("messages", "message_jobs/write_vectors")} <= by_loops
+    assert [one for one in by_loops if Caller("loop", one[0]) not in callers().of[one[1]]] == []
 
 
 def test_every_command_is_looked_at() -> None:
