@@ -145,6 +145,8 @@ def _print(explained: Explained) -> None:
         console.print(
             f"{kind} plan: planned in {plan.planning_ms:,.2f} ms, run in {plan.execution_ms:,.2f} ms", style="bold"
         )
+        settings = ", ".join(f"{name} = {value}" for name, value in plan.settings.items())
+        console.print(f"  settings: {settings or 'as the server has them'}", style="dim", markup=False)
         if console.is_terminal:
             console.print(Padding(drawn(plan), (0, 0, 0, 2)))
         else:
