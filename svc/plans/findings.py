@@ -57,12 +57,17 @@ def _below(node: Node, plan: Plan, *, is_cut_short: bool, asked: float | None) -
         yield from _slow(node, plan)
     stops = is_cut_short and node.name not in _READS_ALL
     for child in node.children:
-        is_stopped = stops or node.name == "Limit" or "Semi" in node.name or "Anti" in node.name
+        is_stopped = stops or _is_full(node) or "Semi" in node.name or "Anti" in node.name
         # A subplan runs to its own end, unless it has a LIMIT of its own.
         is_stopped = is_stopped and child.role not in ("InitPlan", "SubPlan")
         yield from _below(
             child, plan, is_cut_short=is_stopped, asked=node.estimated_rows if node.name == "Limit" else None
         )
+
+
+def _is_full(node: Node) -> bool:
+    """Whether it is a LIMIT that got what it asked for; else what is below it came to its own end."""
+    return node.name == "Limit" and (node.actual_rows or 0) >= node.estimated_rows
 
 
 def _sequential_scan(node: Node) -> Iterator[Finding]:
