@@ -21,6 +21,14 @@ async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service
         yield service
 
 
+@pytest_asyncio.fixture(scope="session")
+async def quiet(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
+    """A service without a worker, shared by the tests that leave its plans and its queue to no other."""
+    settings = test_settings(worker_concurrency=0)
+    async with shared_service(server, template, "quiet_routes", settings) as service:
+        yield service
+
+
 @pytest_asyncio.fixture
 async def tenant(shared: Service) -> Tenant:
     """A new user of the shared service."""

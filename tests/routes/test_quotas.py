@@ -57,8 +57,8 @@ def text_of(size: int) -> dict[str, str]:
     return {"filename": "a.txt", "content": ("text " * size)[:size]}
 
 
-async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(idle: Service) -> None:
-    tenant = await limited(idle, max_documents=10)
+async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(quiet: Service) -> None:
+    tenant = await limited(quiet, max_documents=10)
     answers = await asyncio.gather(
         *(tenant.post("/documents", json={"filename": f"{n}.txt", "content": f"text {n}"}) for n in range(64))
     )
@@ -70,16 +70,19 @@ async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(
     assert {document["id"] for document in ok(await tenant.get("/documents"))["data"]} == set(taken)
     assert (await state(tenant))["documents"] == (10, 10)
     # None lost: each that was taken is in the queue with its bytes, and nothing of the others is.
-    async with direct_connection(idle) as connection:
+    async with direct_connection(quiet) as connection:
         for table in ("documents", "document_contents", "ingestion_jobs"):
-            assert await connection.fetchval(f"select count(*) from {table}") == 10, table
-        used = await connection.fetchrow("select sum(uploads) as uploads, sum(bytes) as bytes from usage_days")
-        stored = await connection.fetchval("select sum(file_size) from documents")
-        assert (used["uploads"], used["bytes"]) == (10, stored)
+            count = f"select count(*) from {table} where user_id = $1::uuid"
+            assert await connection.fetchval(count, tenant.id) == 10, table
+        used = await connection.fetchrow(
+            "select sum(uploads) as uploads, sum(bytes) as bytes from usage_days where user_id = $1::uuid", tenant.id
+        )
+        size = "select sum(file_size) from documents where user_id = $1::uuid"
+        assert (used["uploads"], used["bytes"]) == (10, await connection.fetchval(size, tenant.id))
 
 
-async def test_a_deletion_makes_room_for_an_upload(idle: Service) -> None:
-    tenant = await limited(idle, max_documents=1)
+async def test_a_deletion_makes_room_for_an_upload(quiet: Service) -> None:
+    tenant = await limited(quiet, max_documents=1)
     first = await tenant.upload("a.txt", "text")
     refused = exceeded(await tenant.post("/documents", json=text_of(9)), "documents", 1, 1)
     assert "resets_at" not in refused
@@ -89,8 +92,8 @@ async def test_a_deletion_makes_room_for_an_upload(idle: Service) -> None:
     await tenant.upload("b.txt", "text")
 
 
-async def test_bytes_are_counted_and_a_deletion_frees_them(idle: Service) -> None:
-    tenant = await limited(idle, max_bytes=100)
+async def test_bytes_are_counted_and_a_deletion_frees_them(quiet: Service) -> None:
+    tenant = await limited(quiet, max_bytes=100)
     first = ok(await tenant.post("/documents", json=text_of(60)), 202)
     exceeded(await tenant.post("/documents", json=text_of(41)), "bytes", 60, 100)
     ok(await tenant.post("/documents", json=text_of(40)), 202)
@@ -101,18 +104,18 @@ async def test_bytes_are_counted_and_a_deletion_frees_them(idle: Service) -> Non
     exceeded(await tenant.post("/documents", json=text_of(101)), "bytes", 40, 100)
 
 
-async def test_bytes_hold_against_uploads_at_once(idle: Service) -> None:
-    tenant = await limited(idle, max_bytes=1000)
+async def test_bytes_hold_against_uploads_at_once(quiet: Service) -> None:
+    tenant = await limited(quiet, max_bytes=1000)
     answers = await asyncio.gather(*(tenant.post("/documents", json=text_of(300)) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [202] * 3 + [403] * 17
     assert (await state(tenant))["bytes"] == (900, 1000)
 
 
-async def test_a_refused_upload_leaves_no_key_and_takes_effect_later(idle: Service) -> None:
-    tenant = await limited(idle, max_documents=0)
+async def test_a_refused_upload_leaves_no_key_and_takes_effect_later(quiet: Service) -> None:
+    tenant = await limited(quiet, max_documents=0)
     headers = {"Idempotency-Key": "one"}
     exceeded(await tenant.post("/documents", json=text_of(9), headers=headers), "documents", 0, 0)
-    await limit(idle, max_documents=1)
+    await limit(quiet, max_documents=1)
     answer = await tenant.post("/documents", json=text_of(9), headers=headers)
     ok(answer, 202)
     assert "idempotency-replayed" not in answer.headers
@@ -121,8 +124,8 @@ async def test_a_refused_upload_leaves_no_key_and_takes_effect_later(idle: Servi
     assert (await state(tenant))["documents"] == (1, 1)
 
 
-async def test_uploads_with_keys_at_once_are_held_by_the_quota_too(idle: Service) -> None:
-    tenant = await limited(idle, max_documents=3)
+async def test_uploads_with_keys_at_once_are_held_by_the_quota_too(quiet: Service) -> None:
+    tenant = await limited(quiet, max_documents=3)
     answers = await asyncio.gather(
         *(tenant.post("/documents", json=text_of(9), headers={"Idempotency-Key": f"key {n}"}) for n in range(12))
     )
@@ -130,18 +133,18 @@ async def test_uploads_with_keys_at_once_are_held_by_the_quota_too(idle: Service
     assert (await state(tenant))["documents"] == (3, 3)
 
 
-async def test_the_limits_of_one_user_are_not_anothers(idle: Service) -> None:
-    tenant, other = await limited(idle, max_documents=1), await limited(idle, max_documents=1)
+async def test_the_limits_of_one_user_are_not_anothers(quiet: Service) -> None:
+    tenant, other = await limited(quiet, max_documents=1), await limited(quiet, max_documents=1)
     await tenant.upload("a.txt", "text")
     assert (await state(other))["documents"] == (0, 1)
     await other.upload("a.txt", "text")
     exceeded(await tenant.post("/documents", json=text_of(9)), "documents", 1, 1)
 
 
-async def test_a_smaller_plan_takes_nothing_away_and_lets_nothing_in(idle: Service) -> None:
-    tenant = await limited(idle)
+async def test_a_smaller_plan_takes_nothing_away_and_lets_nothing_in(quiet: Service) -> None:
+    tenant = await limited(quiet)
     documents = [await tenant.upload(f"{n}.txt", "text") for n in range(3)]
-    await limit(idle, max_documents=2, max_bytes=5)
+    await limit(quiet, max_documents=2, max_bytes=5)
     assert (await state(tenant))["documents"] == (3, 2)
     exceeded(await tenant.post("/documents", json=text_of(9)), "documents", 3, 2)
     for document in documents:
@@ -245,8 +248,8 @@ async def test_messages_beyond_the_tokens_of_a_plan_wait_and_are_embedded_later(
 RATE_HEADERS = {"ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"}
 
 
-async def test_requests_beyond_the_plans_are_refused_until_the_minute_ends(idle: Service) -> None:
-    tenant = await limited(idle, requests_per_minute=5)
+async def test_requests_beyond_the_plans_are_refused_until_the_minute_ends(quiet: Service) -> None:
+    tenant = await limited(quiet, requests_per_minute=5)
     answers = await asyncio.gather(*(tenant.get("/me") for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [429] * 7
     seen = sorted(int(answer.headers["ratelimit-remaining"]) for answer in answers if answer.status_code == 200)
@@ -265,8 +268,8 @@ async def test_requests_beyond_the_plans_are_refused_until_the_minute_ends(idle:
             assert abs((resets_at - datetime.now(UTC)).total_seconds() - int(reset_s)) < 5
 
 
-async def test_every_answer_to_a_limited_user_says_what_is_left(idle: Service) -> None:
-    tenant = await limited(idle, requests_per_minute=100)
+async def test_every_answer_to_a_limited_user_says_what_is_left(quiet: Service) -> None:
+    tenant = await limited(quiet, requests_per_minute=100)
     answers = [
         await tenant.get("/documents"),
         await tenant.post("/conversations", json={}),
@@ -280,23 +283,23 @@ async def test_every_answer_to_a_limited_user_says_what_is_left(idle: Service) -
     assert [answer.headers.get("ratelimit-remaining") for answer in answers] == ["99", "98", "97", "96", "95", None]
 
 
-async def test_who_is_not_limited_is_told_of_no_limit(idle: Service) -> None:
-    limited_user, other = await limited(idle, requests_per_minute=1), await new_tenant(idle)
+async def test_who_is_not_limited_is_told_of_no_limit(quiet: Service) -> None:
+    limited_user, other = await limited(quiet, requests_per_minute=1), await new_tenant(quiet)
     acting = {"Cabinet-User": limited_user.id}
     answers = [await other.get("/me") for _ in range(3)]
-    answers += [await idle.call("GET", "/me", headers=acting) for _ in range(3)]
+    answers += [await quiet.call("GET", "/me", headers=acting) for _ in range(3)]
     for answer in answers:
         ok(answer)
         assert not RATE_HEADERS & answer.headers.keys()
 
 
-async def test_a_changed_limit_holds_at_once(idle: Service) -> None:
-    tenant = await limited(idle, requests_per_minute=1)
+async def test_a_changed_limit_holds_at_once(quiet: Service) -> None:
+    tenant = await limited(quiet, requests_per_minute=1)
     ok(await tenant.get("/me"))
     exceeded(await tenant.get("/me"), "requests", 1, 1, status=429)
-    await limit(idle, requests_per_minute=3)
+    await limit(quiet, requests_per_minute=3)
     ok(await tenant.get("/me"))
-    ok(await idle.call("PATCH", f"/users/{tenant.id}", json={"plan": "enterprise"}))
+    ok(await quiet.call("PATCH", f"/users/{tenant.id}", json={"plan": "enterprise"}))
     assert "ratelimit" not in (await tenant.get("/me")).headers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -53,23 +54,23 @@ async def test_a_run_of_uploads_searches_and_appends_adds_up(service: Service) -
     assert (await used(other))["total"] == {**ZERO, "requests": 1}
 
 
-async def test_each_request_is_counted_also_one_that_is_refused(idle: Service) -> None:
-    tenant = await new_tenant(idle)
+async def test_each_request_is_counted_also_one_that_is_refused(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
     for status, answer in [
         (200, await tenant.get("/me")),
         (404, await tenant.get("/documents/no-id")),
         (422, await tenant.post("/search", json={})),
-        (200, await idle.call("GET", "/me", headers={"Cabinet-User": tenant.id})),
+        (200, await quiet.call("GET", "/me", headers={"Cabinet-User": tenant.id})),
     ]:
         assert answer.status_code == status
     await asyncio.gather(*(tenant.get("/me") for _ in range(30)))
-    problem(await idle.call("GET", "/me", "cab_wrong"), 401)
+    problem(await quiet.call("GET", "/me", "cab_wrong"), 401)
     assert (await used(tenant))["total"] == {**ZERO, "requests": 34}
     assert (await used(tenant))["total"] == {**ZERO, "requests": 35}
 
 
-async def test_a_repeated_request_is_one_upload_and_one_message(idle: Service) -> None:
-    tenant = await new_tenant(idle)
+async def test_a_repeated_request_is_one_upload_and_one_message(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
     conversation = await tenant.conversation()
     for _ in range(3):
         headers = {"Idempotency-Key": "key"}
@@ -80,9 +81,9 @@ async def test_a_repeated_request_is_one_upload_and_one_message(idle: Service) -
     assert (await used(tenant))["total"] == {**ZERO, "requests": 7, "uploads": 1, "bytes": 4, "messages": 1}
 
 
-async def test_writers_at_once_are_all_counted(idle: Service) -> None:
+async def test_writers_at_once_are_all_counted(quiet: Service) -> None:
     """Of one user, on many connections, some of them with the same slot of the ledger."""
-    tenant = await new_tenant(idle)
+    tenant = await new_tenant(quiet)
     conversations = [await tenant.conversation() for _ in range(8)]
     message = {"role": "user", "content": "Hello"}
     answers = await asyncio.gather(
@@ -93,8 +94,30 @@ async def test_writers_at_once_are_all_counted(idle: Service) -> None:
     assert (await used(tenant))["total"] == {**ZERO, "requests": 104, "messages": 64, "uploads": 32, "bytes": 128}
 
 
-async def test_what_is_refused_or_undone_is_not_counted(idle: Service) -> None:
-    tenant = await new_tenant(idle)
+async def test_writers_of_one_user_do_not_wait_for_each_other(quiet: Service) -> None:
+    """A message is being appended, and its transaction stays open; one to another conversation is not held up."""
+    tenant = await new_tenant(quiet)
+    conversation = await tenant.conversation()
+    async with AsyncExitStack() as stack:
+        while True:
+            connection = await stack.enter_async_context(direct_connection(quiet))
+            slots = "select array_agg(distinct pid % 16) from pg_stat_activity where pid <> pg_backend_pid()"
+            if await connection.fetchval("select pg_backend_pid() % 16") not in await connection.fetchval(slots):
+                break
+        await stack.enter_async_context(connection.transaction())
+        await connection.execute(
+            "insert into usage_days (user_id, day, slot, messages)"
+            " values ($1::uuid, (now() at time zone 'utc')::date, pg_backend_pid() % 16, 1)",
+            tenant.id,
+        )
+        message = {"role": "user", "content": "Hello"}
+        appending = tenant.post(f"/conversations/{conversation['id']}/messages", json=message)
+        ok(await asyncio.wait_for(appending, 5), 201)
+    assert (await used(tenant))["total"]["messages"] == 2
+
+
+async def test_what_is_refused_or_undone_is_not_counted(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
     conversation = await tenant.conversation()
     path = f"/conversations/{conversation['id']}/messages"
     problem(await tenant.post(path, json={"role": "user", "content": "x", "sources": [str(UUID(int=1))]}), 422)
@@ -116,8 +139,8 @@ async def days_used(tenant: Tenant, *days: tuple[date, int]) -> None:
                 )  # fmt: skip
 
 
-async def test_use_is_told_by_day_and_by_month(idle: Service) -> None:
-    tenant, other = await new_tenant(idle), await new_tenant(idle)
+async def test_use_is_told_by_day_and_by_month(quiet: Service) -> None:
+    tenant, other = await new_tenant(quiet), await new_tenant(quiet)
     await days_used(
         tenant, (date(2025, 12, 31), 10), (date(2026, 1, 1), 20), (date(2026, 1, 31), 30), (date(2026, 2, 1), 40)
     )
@@ -136,8 +159,8 @@ async def test_use_is_told_by_day_and_by_month(idle: Service) -> None:
     assert [row["tokens"] for row in one_day["data"]] == [30]
 
 
-async def test_without_days_it_is_this_month(idle: Service) -> None:
-    tenant = await new_tenant(idle)
+async def test_without_days_it_is_this_month(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
     today = datetime.now(UTC).date()
     answer = await used(tenant)
     assert answer["from"] in (str(today.replace(day=1)), str(datetime.now(UTC).date().replace(day=1)))
@@ -160,9 +183,9 @@ async def test_a_span_that_is_none_is_refused(tenant: Tenant, parameters: dict[s
     problem(await tenant.get("/usage", params=parameters), 422, field)
 
 
-async def test_users_are_listed_largest_first_on_pages(idle: Service) -> None:
+async def test_users_are_listed_largest_first_on_pages(quiet: Service) -> None:
     day = date(2026, 3, 5)
-    tenants = [await new_tenant(idle) for _ in range(7)]
+    tenants = [await new_tenant(quiet) for _ in range(7)]
     sizes = [50, 10, 70, 10, 10, 90, 0]
     for tenant, size in zip(tenants, sizes, strict=True):
         await days_used(tenant, (day, size), (day + timedelta(days=1), 1000 - size))
@@ -173,7 +196,7 @@ async def test_users_are_listed_largest_first_on_pages(idle: Service) -> None:
     parameters: dict[str, Any] = {"from": str(day), "to": str(day), "limit": 2}
     pages = 0
     while True:
-        answer = ok(await idle.call("GET", "/usage/users", params=parameters))
+        answer = ok(await quiet.call("GET", "/usage/users", params=parameters))
         seen += answer["data"]
         pages += 1
         if answer["next"] is None:
@@ -185,26 +208,26 @@ async def test_users_are_listed_largest_first_on_pages(idle: Service) -> None:
     assert seen[0] == {"user_id": expected[0], "email": seen[0]["email"], "plan": "enterprise", **ZERO, "tokens": 90}
     by_requests = {**parameters, "sort": "requests"}
     del by_requests["after"]
-    assert {user["requests"] for user in ok(await idle.call("GET", "/usage/users", params=by_requests))["data"]} == {0}
+    assert {user["requests"] for user in ok(await quiet.call("GET", "/usage/users", params=by_requests))["data"]} == {0}
 
 
-async def test_the_list_of_users_is_the_admins(idle: Service) -> None:
-    tenant = await new_tenant(idle)
+async def test_the_list_of_users_is_the_admins(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
     problem(await tenant.get("/usage/users"), 403)
     for wrong in ("5", "x_y", f"5_{'0' * 36}"):
-        problem(await idle.call("GET", "/usage/users", params={"after": wrong}), 422, "after")
-    problem(await idle.call("GET", "/usage/users", params={"sort": "size"}), 422, "sort")
+        problem(await quiet.call("GET", "/usage/users", params={"after": wrong}), 422, "after")
+    problem(await quiet.call("GET", "/usage/users", params={"sort": "size"}), 422, "sort")
 
 
 # --- what a process counts by itself
 
 
-async def test_what_was_counted_reaches_the_ledger_within_seconds_and_at_the_end(idle: Service) -> None:
-    tenant = await new_tenant(idle)
+async def test_what_was_counted_reaches_the_ledger_within_seconds_and_at_the_end(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
     user_id = UUID(tenant.id)
-    async with direct_connection(idle) as connection:
+    async with direct_connection(quiet) as connection:
         counted = "select coalesce(sum(searches), 0) from usage_days where user_id = $1"
-        async with running_meter(idle.services.database) as meter:
+        async with running_meter(quiet.services.database) as meter:
             meter.add(user_id, searches=3)
             for _ in range(100):
                 if await connection.fetchval(counted, user_id) == 3:
@@ -232,19 +255,19 @@ async def test_what_cannot_be_handed_over_is_kept_and_comes_with_the_next(idle: 
     assert quotas["tokens"] == 5, "nothing of the statement that failed is left"
 
 
-async def test_a_user_who_is_gone_is_in_nobodys_way(idle: Service) -> None:
-    tenant, gone = await new_tenant(idle), await new_tenant(idle)
-    meter = UsageMeter(idle.services.database)
+async def test_a_user_who_is_gone_is_in_nobodys_way(quiet: Service) -> None:
+    tenant, gone = await new_tenant(quiet), await new_tenant(quiet)
+    meter = UsageMeter(quiet.services.database)
     for user in (gone, tenant):
         meter.add(UUID(user.id), searches=1, tokens=5)
-    done(await idle.call("DELETE", f"/users/{gone.id}"))
+    ok(await quiet.call("DELETE", f"/users/{gone.id}"))
     await meter.flush()
     assert (await used(tenant))["total"]["searches"] == 1
 
 
-async def test_flushes_of_many_servers_and_a_deletion_do_not_stand_in_each_others_way(idle: Service) -> None:
-    tenants = [await new_tenant(idle) for _ in range(6)]
-    meters = [UsageMeter(idle.services.database) for _ in range(4)]
+async def test_flushes_of_many_servers_and_a_deletion_do_not_stand_in_each_others_way(quiet: Service) -> None:
+    tenants = [await new_tenant(quiet) for _ in range(6)]
+    meters = [UsageMeter(quiet.services.database) for _ in range(4)]
 
     async def flush(meter: UsageMeter, order: int) -> None:
         for _ in range(10):
@@ -255,7 +278,7 @@ async def test_flushes_of_many_servers_and_a_deletion_do_not_stand_in_each_other
     await asyncio.gather(
         *(flush(meter, 1 if number % 2 else -1) for number, meter in enumerate(meters)),
         *(tenant.upload("a.txt", "text") for tenant in tenants[1:]),
-        idle.call("DELETE", f"/users/{tenants[0].id}"),
+        quiet.call("DELETE", f"/users/{tenants[0].id}"),
     )
     for tenant in tenants[1:]:
         total = (await used(tenant))["total"]
@@ -283,12 +306,14 @@ async def test_a_recount_mends_what_was_counted_wrong(service: Service) -> None:
     assert (quotas["documents"], quotas["bytes"], quotas["chunks"]) == (1, 1000, chunks)
 
 
-async def test_a_deletion_is_not_stopped_by_a_count_that_is_wrong(idle: Service) -> None:
+async def test_a_deletion_is_not_stopped_by_a_count_that_is_wrong(quiet: Service) -> None:
     """A document that an older server took while the schema was new already was never counted."""
-    tenant = await new_tenant(idle)
+    tenant = await new_tenant(quiet)
     document = await tenant.upload("a.txt", "text")
-    async with direct_connection(idle) as connection:
-        await connection.execute("update vector_counts set document_count = 0, byte_count = 0")
+    async with direct_connection(quiet) as connection:
+        await connection.execute(
+            "update vector_counts set document_count = 0, byte_count = 0 where user_id = $1::uuid", tenant.id
+        )
     done(await tenant.delete(f"/documents/{document['id']}"))
     quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
     assert quotas == {"documents": 0, "chunks": 0, "bytes": 0, "tokens": 0}
