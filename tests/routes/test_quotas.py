@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from svc.errors import QuotaExceededError
 from svc.ingest.queue import Queue
@@ -79,6 +80,38 @@ async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(
         )
         size = "select sum(file_size) from documents where user_id = $1::uuid"
         assert (used["uploads"], used["bytes"]) == (10, await connection.fetchval(size, tenant.id))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "{n}"}], ids=["plain", "with keys"])
+async def test_uploads_that_all_saw_room_are_held_by_the_quota(quiet: Service, headers: dict[str, str]) -> None:
+    """As many as the pool lets through look while there is room for one, and count when the first has taken it."""
+    tenant = await limited(quiet, max_documents=10)
+    for number in range(9):
+        await tenant.upload(f"{number}.txt", "text")
+    async with direct_connection(quiet) as connection, direct_connection(quiet) as observer:
+        async with connection.transaction():
+            await connection.execute("select from vector_counts where user_id = $1::uuid for update", tenant.id)
+            uploads = [
+                asyncio.create_task(
+                    tenant.post(
+                        "/documents",
+                        json=text_of(9),
+                        headers={name: value.format(n=number) for name, value in headers.items()},
+                    )
+                )
+                for number in range(8)
+            ]
+            waiting = "select count(*) >= 3 from pg_stat_activity where wait_event_type = 'Lock'"
+            await until(lambda: observer.fetchval(f"{waiting} and datname = current_database()"))
+        answers = await asyncio.gather(*uploads)
+    assert sorted(answer.status_code for answer in answers) == [202] + [403] * 7
+    for answer in answers:
+        if answer.status_code == 403:
+            exceeded(answer, "documents", 10, 10)
+    assert (await state(tenant))["documents"] == (10, 10)
+    async with direct_connection(quiet) as connection:
+        count = "select count(*) from documents where user_id = $1::uuid"
+        assert await connection.fetchval(count, tenant.id) == 10
 
 
 async def test_a_deletion_makes_room_for_an_upload(quiet: Service) -> None:

@@ -60,13 +60,14 @@ async def test_each_request_is_counted_also_one_that_is_refused(quiet: Service) 
         (200, await tenant.get("/me")),
         (404, await tenant.get("/documents/no-id")),
         (422, await tenant.post("/search", json={})),
+        (200, await tenant.post("/search", json={"embedding": [0.1] * 256})),
         (200, await quiet.call("GET", "/me", headers={"Cabinet-User": tenant.id})),
     ]:
         assert answer.status_code == status
     await asyncio.gather(*(tenant.get("/me") for _ in range(30)))
     problem(await quiet.call("GET", "/me", "cab_wrong"), 401)
-    assert (await used(tenant))["total"] == {**ZERO, "requests": 34}
-    assert (await used(tenant))["total"] == {**ZERO, "requests": 35}
+    assert (await used(tenant))["total"] == {**ZERO, "requests": 35, "searches": 1}
+    assert (await used(tenant))["total"] == {**ZERO, "requests": 36, "searches": 1}
 
 
 async def test_a_repeated_request_is_one_upload_and_one_message(quiet: Service) -> None:
@@ -105,11 +106,9 @@ async def test_writers_of_one_user_do_not_wait_for_each_other(quiet: Service) ->
             if await connection.fetchval("select pg_backend_pid() % 16") not in await connection.fetchval(slots):
                 break
         await stack.enter_async_context(connection.transaction())
-        await connection.execute(
-            "insert into usage_days (user_id, day, slot, messages)"
-            " values ($1::uuid, (now() at time zone 'utc')::date, pg_backend_pid() % 16, 1)",
-            tenant.id,
-        )
+        append = quiet.services.database.statements["messages/append"].text
+        other = await tenant.conversation()
+        await connection.fetch(append, tenant.id, other["id"], ["user"], ["Hello"], [1], [], [], False)
         message = {"role": "user", "content": "Hello"}
         appending = tenant.post(f"/conversations/{conversation['id']}/messages", json=message)
         ok(await asyncio.wait_for(appending, 5), 201)
