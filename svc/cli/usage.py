@@ -33,9 +33,9 @@ def usage() -> None:
 @settings_options(*DATABASE_OPTIONS)
 def show(settings: Settings, user_id: UUID, first: datetime | None, last: datetime | None, by: str) -> None:
     """Show what one user used, by day or by month."""
-    days = _days(first, last, MOST_DAYS[by])
 
     async def work() -> list[Any]:
+        days = _days(first, last, MOST_DAYS[by])
         async with opened_database(settings) as database:
             rows = await database.many(
                 "usage/by_period", user_id=user_id, unit=by, first=days[0], last=days[1], max_rows=MOST_DAYS["day"]
@@ -53,9 +53,9 @@ def show(settings: Settings, user_id: UUID, first: datetime | None, last: dateti
 @settings_options(*DATABASE_OPTIONS)
 def users(settings: Settings, first: datetime | None, last: datetime | None, sort: str, limit: int) -> None:
     """Show all users by what they used, the largest first."""
-    days = _days(first, last, MOST_DAYS["day"])
 
     async def work() -> list[Any]:
+        days = _days(first, last, MOST_DAYS["day"])
         async with opened_database(settings) as database:
             rows = await database.many(
                 "usage/list", first=days[0], last=days[1], sort=sort, after=None, after_user=None, max_rows=limit

@@ -1,0 +1,87 @@
+"""`cabinet plan`, `cabinet usage` and the plans of `cabinet user`, on a database of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import date
+from typing import Any
+
+import asyncpg
+import pytest
+from click.testing import CliRunner
+
+from svc.cli.main import main
+
+
+async def cabinet(url: str, *words: str, exit_code: int = 0) -> str:
+    """What a command prints; beside the event loop, since it has one of its own."""
+    result = await asyncio.to_thread(CliRunner().invoke, main, [*words, "--database-url", url])
+    assert result.exit_code == exit_code, result.output
+    return str(result.output)
+
+
+def cells(output: str) -> list[list[str]]:
+    """The rows of the table that was printed, its heading first."""
+    lines = [line for line in output.splitlines() if re.match("[┃│]", line)]
+    return [[cell.strip() for cell in re.split("[┃│]", line)[1:-1]] for line in lines]
+
+
+@pytest.fixture(autouse=True)
+def in_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals are the main thread's, and none is sent here."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+
+async def test_plans_and_usage_from_the_command_line(database_url: str) -> None:
+    printed = await cabinet(database_url, "plan", "set", "free", "--documents", "5", "--tokens-per-month", "none")
+    assert cells(printed)[1] == ["free", "5", "100,000", "1,073,741,824", "none", "600"]
+    assert [row[0] for row in cells(await cabinet(database_url, "plan", "list"))] == [
+        "plan", "enterprise", "free", "pro",
+    ]  # fmt: skip
+    refused = await cabinet(database_url, "plan", "set", "free", "--chunks", "many", exit_code=2)
+    assert "max_chunks" in refused
+
+    created = await cabinet(database_url, "user", "create", "a@example.org")
+    user_id = created.split()[1]
+    assert cells(await cabinet(database_url, "user", "show", user_id))[1] == ["documents", "0", "5"]
+    assert await cabinet(database_url, "user", "set-plan", user_id, "enterprise") == "plan enterprise\n"
+    assert cells(await cabinet(database_url, "user", "show", user_id))[1] == ["documents", "0", "any number"]
+    nobody = "0198c0de-0000-7000-8000-000000000000"
+    for words in (["user", "show", nobody], ["user", "set-plan", nobody, "pro"], ["usage", "recount", nobody]):
+        assert "there is no" in await cabinet(database_url, *words, exit_code=2)
+
+    await use(database_url, user_id)
+    span = ["--from", "2026-01-01", "--to", "2026-02-28"]
+    by_month = cells(await cabinet(database_url, "usage", "show", user_id, *span, "--by", "month"))
+    assert by_month[1:] == [
+        ["2026-01-01", "0", "0", "2", "0", "0", "1,500"],
+        ["2026-02-01", "0", "0", "1", "0", "0", "7"],
+    ]
+    users = cells(await cabinet(database_url, "usage", "users", *span, "--sort", "uploads"))
+    assert users[1:] == [[user_id, "a@example.org", "enterprise", "0", "0", "3", "0", "0", "1,507"]]
+    assert await cabinet(database_url, "usage", "recount", user_id) == (
+        "documents: 0, 4 were counted before\nbytes: 0, 0 were counted before\nchunks: 0, 9 were counted before\n"
+    )
+    wrong = ["usage", "users", "--from", "2026-02-01", "--to", "2026-01-01"]
+    assert "the first day is after the last" in await cabinet(database_url, *wrong, exit_code=2)
+
+
+async def use(url: str, user_id: str) -> None:
+    """Rows of the ledger, and counts that are wrong."""
+    connection: Any = await asyncpg.connect(url)
+    try:
+        for day, uploads, tokens in (
+            (date(2026, 1, 1), 1, 1000),
+            (date(2026, 1, 31), 1, 500),
+            (date(2026, 2, 2), 1, 7),
+        ):
+            await connection.execute(
+                "insert into usage_days (user_id, day, slot, uploads, tokens) values ($1::uuid, $2, 3, $3, $4)",
+                user_id, day, uploads, tokens,
+            )  # fmt: skip
+        await connection.execute(
+            "insert into vector_counts (user_id, row_count, document_count) values ($1::uuid, 9, 4)", user_id
+        )
+    finally:
+        await connection.close()
