@@ -51,6 +51,7 @@ def render(report: Report) -> str:
     )
     environment.filters["sql"] = _highlighted
     environment.filters["prose"] = _prose
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["size"] = _size
     environment.filters["count"] = _count
     environment.globals["figures"] = figures

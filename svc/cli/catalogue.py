@@ -134,8 +134,8 @@ async def counted_by_server(database: Database) -> Timings | None:
 @click.option(
     "--analyze",
     is_flag=True,
-    help="Run the statements with the examples of their plan files, each undone, for plans with times. Without it "
-    "nothing is run.",
+    help="Run the statements with the examples of their plan files, each undone, for plans with times; even the "
+    "deletion of a user, with its locks. Without it nothing is run.",
 )
 @click.option("--url", help="Count by the service that answers there. Default: the address of the settings.")
 @settings_options("host", "port", *DATABASE_OPTIONS, *POOL_OPTIONS)
