@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
 import pytest_asyncio
 
 from svc.app import all_endpoints
+from svc.database.embedded import EmbeddedServer
+from svc.database.queries import Database
 from svc.routing import Endpoint
-from tests.conftest import ADMIN_KEY, Service
+from tests.conftest import ADMIN_KEY, Service, test_settings
 from tests.routes.answers import ok, problem, statements
 from tests.routes.endpoints import PATH_ID, ids_of, name_of, path_of, send
-from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
+from tests.routes.row_guard import raise_guard, tenants_told
+from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of, shared_service
 
 UUID_TEXT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 SECRET = "The submarine of the second tenant is yellow."
@@ -39,6 +43,17 @@ class Pair:
     second: Tenant
     own: dict[str, str]
     foreign: dict[str, str]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
+    """A service for the tests here, whose database refuses every statement that reaches another tenant's row."""
+    # A key that is looked up again is a statement more, and a hint to whoever counts them.
+    settings = test_settings(key_cache_s=60)
+    with tenants_told():
+        async with shared_service(server, template, "shared_tenancy", settings) as service:
+            await raise_guard(service.url)
+            yield service
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -232,6 +247,34 @@ async def test_nobody_acts_for_another_tenant(pair: Pair) -> None:
             }
             assert len(seen) == 1
             assert seen.pop()[0] == 403
+
+
+# For each, what a careless hand makes of it.
+CARELESS = {
+    "documents/get": ("d.user_id = $1::uuid", "(d.user_id = $1::uuid or true)"),
+    "documents/content": ("d.user_id = $1::uuid", "(d.user_id = $1::uuid or true)"),
+    "conversations/get": ("c.user_id = $1::uuid", "c.user_id >= $1::uuid"),
+    "documents/list": ("d.user_id = $1::uuid", "coalesce(d.user_id = $1::uuid, true) is not null"),
+    "users/get": ("u.id = $1::uuid", "u.id <> $1::uuid"),
+}
+
+
+@pytest.mark.parametrize("name", CARELESS)
+async def test_a_statement_that_reaches_another_tenant_is_seen(pair: Pair, name: str) -> None:
+    """The control of all others here: had one of them run such a statement, it would have failed."""
+    database = pair.first.service.services.database
+    statement = database.statements[name]
+    good, bad = CARELESS[name]
+    assert good in statement.text
+    careless = Database({name: replace(statement, text=statement.text.replace(good, bad))}, database.pool)
+    arguments: dict[str, Any] = {
+        "user_id": UUID(int=0) if ">=" in bad else UUID(pair.first.id), "after": None, "max_rows": 100,
+        **{kind: UUID(pair.foreign[kind]) for kind in ("document_id", "conversation_id")},
+    }  # fmt: skip
+    run = {"one": careless.one, "many": careless.many}[statement.shape]
+
+    with pytest.raises(asyncpg.RaiseError, match=r"a row of \S+ is reached by a statement for"):
+        await run(name, **{parameter: arguments[parameter] for parameter in statement.parameter_names})
 
 
 # --- what is shown

@@ -1,0 +1,85 @@
+"""A second witness of tenancy: the database itself, which refuses a statement that reaches another tenant's row.
+
+Each tenant table gets a policy that does not hide the rows of others, but raises an error when a statement comes to
+see or write one. PostgreSQL looks first at `user_id = …`, whose operator gives nothing away, so a bound statement never
+gets there. Whose rows a statement may see is told before it runs: those of the value that it binds to `user_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from svc.database import queries
+from svc.database.queries import Queries
+from svc.database.statements import Statement
+from svc.settings import SERVICE_ROLE
+from tests.sql.checker import RECEIVERS, ROOT, WITHOUT_TENANT
+from tests.sql.tables import read_tables, schema_files
+
+_EVERYBODY = "everybody"
+# Dear, so that no plan asks it of more rows than it must.
+_GUARD = """
+create function guarded_row(tenant uuid) returns boolean language plpgsql stable cost 1000000 as $body$
+begin
+    if string_to_array(current_setting('guard.tenants', true), ',') && array['everybody', tenant::text] then
+        return true;
+    end if;
+    raise exception 'a row of % is reached by a statement for %', tenant, current_setting('guard.tenants', true);
+end
+$body$
+"""
+
+
+async def raise_guard(url: str) -> None:
+    """Guard the tenant tables of a migrated database, whose owner's URL this is, against the role of the service."""
+    tables = read_tables(schema_files(ROOT))
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(_GUARD)
+        for table in sorted(tables.tenant_tables):
+            guard = f"guarded_row({tables.tenant_column(table)})"
+            await connection.execute(f"alter table {table} enable row level security")
+            await connection.execute(f"create policy guarded on {table} to {SERVICE_ROLE} using ({guard})")
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def tenants_told() -> Iterator[None]:
+    """For the block, the database is told before each statement for whom it runs."""
+    entered = queries._Run.__aenter__
+
+    async def enter(run: queries._Run) -> queries._Run:
+        await entered(run)
+        told = tenants_of(run._statement, run._values)
+        await run.connection.execute(f"select set_config('guard.tenants', '{told}', false)")
+        return run
+
+    async def copy(self: Queries, name: str, /, rows: Iterable[Sequence[Any]]) -> int:
+        """PostgreSQL takes no COPY into a table with policies."""
+        statement = self._statement(name, "copy")
+        table, columns = statement.copy_target
+        values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+        records = list(rows)
+        async with self._running(statement, records[0] if records else ()) as run:
+            await run.connection.executemany(f"insert into {table} ({', '.join(columns)}) values ({values})", records)
+            return len(records)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queries._Run, "__aenter__", enter)
+        patch.setattr(Queries, "copy", copy)
+        yield
+
+
+def tenants_of(statement: Statement, values: Sequence[Any]) -> str:
+    """Those whose rows a statement with these values may reach."""
+    if statement.name in WITHOUT_TENANT:
+        return _EVERYBODY
+    arguments = dict(zip(statement.parameter_names, values, strict=False))
+    names = ("user_id", RECEIVERS.get(statement.name, "user_id"))
+    return ",".join(sorted({str(arguments[name]) for name in names if name in arguments}))
