@@ -89,17 +89,6 @@ async def test_there_and_back_and_there_again_gives_the_same_schema(settings: Se
     assert await catalogue(empty_url) == first
 
 
-async def test_each_step_back_and_forth_alone_gives_the_same_schema(settings: Settings, empty_url: str) -> None:
-    await apply_migrations(settings, empty_url)
-    whole = await catalogue(empty_url)
-
-    for count in range(1, len(ALL) + 1):
-        assert await rollback_migrations(settings, empty_url, count) == ALL[::-1][:count]
-        assert await applied(empty_url) == ALL[: len(ALL) - count]
-        assert await apply_migrations(settings, empty_url) == ALL[len(ALL) - count :]
-        assert await catalogue(empty_url) == whole
-
-
 async def test_states_tell_what_is_applied_and_when(settings: Settings, empty_url: str) -> None:
     assert [(state.id, state.applied_at) for state in await migration_states(empty_url)] == [(i, None) for i in ALL]
     await apply_migrations(settings, empty_url)
