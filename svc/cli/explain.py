@@ -93,7 +93,8 @@ def _statement(database: Database, name: str) -> Statement:
     if statement is None:
         raise NotFoundError(f"there is no statement {name}; cabinet sql list names them all")
     if not has_plan(statement):
-        raise InvalidRequestError(f"sql/{name}.sql is :{statement.shape}, for which there is no plan")
+        what = f"needs {statement.needs}" if statement.needs else f"is :{statement.shape}"
+        raise InvalidRequestError(f"sql/{name}.sql {what}, so there is no plan of it")
     return statement
 
 

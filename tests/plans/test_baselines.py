@@ -335,14 +335,23 @@ async def test_a_plan_is_drawn_with_its_faults_marked(planted: Planted) -> None:
     assert re.fullmatch(r"! misestimate: 5,002 rows instead of 9\d, 5\dx off", drawing[3])
 
 
-async def run_cabinet(*arguments: str) -> str:
-    """What a command prints; it must succeed."""
+async def run_cabinet(*arguments: str, exit_code: int = 0) -> str:
+    """What a command prints, or says is wrong; it must end with this code."""
     environment = clean_environment(CABINET_LOG_LEVEL="warning")
     command = [str(Path(sys.executable).parent / "cabinet"), *arguments]
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
     out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out.decode()
+    assert process.returncode == exit_code, err.decode()
+    return (out or err).decode()
+
+
+async def test_the_command_says_in_the_servers_words_what_is_wrong_with_a_value(filled_url: str) -> None:
+    arguments = ["sql", "explain", "documents/get", "--arg", "document_id=abc", "--database-url", filled_url]
+    printed = await run_cabinet(*arguments, exit_code=2)
+
+    assert printed == (
+        'cabinet: sql/documents/get.sql cannot be explained so: invalid input syntax for type uuid: "abc"\n'
+    )
 
 
 async def test_the_command_explains_a_write_and_undoes_it(filled_url: str, filled: Database) -> None:
