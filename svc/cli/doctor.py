@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, database_url, run, settings_options
+from svc.doctor.checks import plural
 from svc.doctor.examination import STATUSES, Outcome, Status, chosen_checks, examine, opened_subject
 from svc.settings import Settings
 
@@ -22,7 +23,14 @@ _COLOURS: dict[Status, str] = {"ok": "green", "note": "cyan", "warning": "yellow
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, for machines.")
 @click.option("--only", multiple=True, metavar="NAME", help="A check or a group of checks; may be given again.")
 @click.option("-v", "--verbose", is_flag=True, help="Also what is as it should be.")
-@settings_options("exact_max_rows", "index_min_rows", "index_max_count", *DATABASE_OPTIONS, *POOL_OPTIONS)
+@settings_options(
+    "exact_max_rows",
+    "index_min_rows",
+    "index_max_count",
+    *DATABASE_OPTIONS,
+    *POOL_OPTIONS,
+    failure_code=EXIT_CODES["unknown"],
+)
 def doctor(settings: Settings, as_json: bool, only: tuple[str, ...], verbose: bool) -> None:
     """Look at a live database: what is wrong, why it matters, and the SQL that mends it.
 
@@ -76,7 +84,7 @@ def _print(outcomes: list[Outcome], worst: Status, verbose: bool) -> None:
         _print_outcome(console, outcome)
     counts = {status: sum(outcome.status == status for outcome in outcomes) for status in reversed(STATUSES)}
     summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    console.print(f"[{_COLOURS[worst]}]{worst}[/]: {len(outcomes)} checks, {summary}")
+    console.print(f"[{_COLOURS[worst]}]{worst}[/]: {plural(len(outcomes), 'check')}, {summary}")
 
 
 def _print_outcome(console: Console, outcome: Outcome) -> None:

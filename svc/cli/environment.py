@@ -70,8 +70,9 @@ WORKER_OPTIONS = (
 )
 
 
-def settings_options(*names: str) -> Callable[[Command], Command]:
-    """Give a command a flag for each of these settings; the command receives `settings` in their place.
+def settings_options(*names: str, failure_code: int = 2) -> Callable[[Command], Command]:
+    """Give a command a flag for each of these settings; the command receives `settings` in their place. Wrong ones end
+    it with `failure_code`.
 
     The flags carry no default and no type of their own: `Settings` has both, and its errors name the setting.
     """
@@ -82,7 +83,7 @@ def settings_options(*names: str) -> Callable[[Command], Command]:
             try:
                 settings = load_settings(**flags)
             except CabinetError as error:
-                fail(error)
+                fail(error, failure_code)
             configure_log(settings.log_level)
             return command(settings=settings, **arguments)
 

@@ -247,7 +247,7 @@ async def open_unchecked(settings: Settings, url: str, session: Mapping[str, str
         StartupError: a file of `sql/` is at fault, or the database cannot be used.
     """
     statements = load_statements(resource_folder("sql"))
-    one = settings.model_copy(update={"pool_min_size": 0, "pool_size": 1})
+    one = settings.model_copy(update={"pool_min_size": 1, "pool_size": 1})
     return Database(statements, await open_pool(one, url, statements["server/vector_schema"], session))
 
 
