@@ -57,7 +57,7 @@ async def service_role(subject: Subject) -> Verdict:
         is_superuser = any(row["is_superuser"] for row in rows if row["user_name"] == user)
         what = f"the service is connected as {user}, {'a superuser' if is_superuser else 'who owns its tables'}"
         why = "a fault in it could drop tables, read files of the server or end the walls between tenants"
-        mend = ("connect it as a role of its own: docs/for-dbas.md#roles",)
+        mend = ("cabinet roles: the SQL for a role of its own",)
         findings.append(Finding("warning", what, why, mend))
     return Verdict(plural(len(rows), "session") + " of the service", findings)
 
