@@ -33,9 +33,13 @@ from tests.routes.endpoints import (
 )
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
-NO_IDS = {name: str(uuid4()) for name in ("user_id", "key_id", "document_id", "conversation_id", "receiver_id")}
+NO_IDS = {name: str(uuid4()) for name in ("user_id", "key_id", "document_id", "conversation_id", "receiver_id")} | {
+    "plan": "no-plan"
+}
 GUARDED = endpoints_of("any", "user", "admin", "acting")
 WITH_BODY = with_body()
+# Any JSON object is a good body for the others.
+WITH_FIELDS = [endpoint for endpoint in WITH_BODY if name_of(endpoint) != "PATCH /me/preferences"]
 WITH_QUERY = [endpoint for endpoint in all_endpoints() if endpoint.query is not None]
 
 
@@ -137,11 +141,19 @@ def malformed(example: Any) -> Iterator[bytes]:
     yield from (body[:length] for length in {0, 1, 2, len(body) // 3, len(body) // 2, len(body) - 2, len(body) - 1})
     yield from (body + more for more in (b"x", b"{}", b",", b"]", b"\x00"))
     yield from (before + body for before in (b"\xef\xbb\xbf", b"\xff\xfe", b"x", b"\x00"))
-    first_text = re.search(rb'": \[?"', body)
-    assert first_text is not None
-    middle = first_text.end()
-    for inside in (b"\xff", b"\xc3", b"\xed\xa0\x80", b"\\ud800", b"\\udc00", b"\\x41", b"\n", b"\x00", b"\xf0\x9f"):
-        yield body[:middle] + inside + body[middle:]
+    for text in list(re.finditer(rb'": \[?"', body))[:1]:
+        for inside in (
+            b"\xff",
+            b"\xc3",
+            b"\xed\xa0\x80",
+            b"\\ud800",
+            b"\\udc00",
+            b"\\x41",
+            b"\n",
+            b"\x00",
+            b"\xf0\x9f",
+        ):
+            yield body[: text.end()] + inside + body[text.end() :]
     yield body.replace(b'"', b"'")
 
 
@@ -177,11 +189,12 @@ async def test_a_body_of_another_shape(shared: Service, tenant: Tenant, endpoint
         )
         problem(answer, 422)
         assert answer.json()["errors"]
-    answer = await send(shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), json={"unheard_of": 1})
-    problem(answer, 422)
+    if endpoint in WITH_FIELDS:
+        answer = await send(shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), json={"unheard_of": 1})
+        problem(answer, 422)
 
 
-@pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
+@pytest.mark.parametrize("endpoint", WITH_FIELDS, ids=name_of)
 async def test_an_unknown_field_is_named(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
     example = endpoint.extra["example"]
     items = example if isinstance(example, list) else [example]
