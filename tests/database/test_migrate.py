@@ -27,6 +27,7 @@ from svc.resources import resource_folder
 from svc.settings import Settings
 from tests.conftest import test_settings
 from tests.database.conftest import until
+from tests.server_process import CABINET, clean_environment
 
 ALL = migration_ids()
 NEXT = f"{int(ALL[-1][:4]) + 1:04}"
@@ -261,6 +262,42 @@ async def test_one_that_migrates_waits_for_another_and_says_for_whom(
     await observer.fetchval("select pg_advisory_unlock_all()::text")
 
     assert await waiting == []
+
+
+async def test_what_a_killed_build_left_is_dropped_and_built_again(
+    settings: Settings, database_url: str, observer: Any
+) -> None:
+    await rollback_migrations(settings, database_url, len(ALL) - ALL.index("0007.messages_system_idx"))
+    building = (
+        "select count(*) from pg_stat_activity where application_name = 'cabinet migrate'"
+        " and datname = current_database() and query ~ 'create index' and wait_event_type = 'Lock'"
+    )
+    sessions = (
+        "select count(*) from pg_stat_activity where application_name ~ 'cabinet migrate'"
+        " and datname = current_database()"
+    )
+    is_valid = "select indisvalid from pg_index where indexrelid = to_regclass('messages_system_idx')"
+    async with observer.transaction():
+        # A writer, for whose end the build waits.
+        await observer.execute("lock table messages in row exclusive mode")
+        process = await asyncio.create_subprocess_exec(
+            *CABINET, "migrate", "apply", "--database-url", database_url, env=clean_environment()
+        )
+        await until(lambda: counted(database_url, building), 30)
+        process.kill()
+        await process.wait()
+        # The server sees that nobody waits for the answer any more, and gives the build up.
+        await until(lambda: counted(database_url, f"select (({sessions}) = 0)::int"), 30)
+        assert await observer.fetchval(is_valid) is False
+
+    assert await apply_migrations(settings, database_url) == ALL[ALL.index("0007.messages_system_idx") :]
+    assert await observer.fetchval(is_valid) is True
+
+
+async def counted(url: str, query: str) -> int:
+    """One number, over a connection of its own: a transaction sees the sessions as they were at its first look."""
+    [row] = await fetch(url, query)
+    return int(row[0])
 
 
 async def test_a_start_with_nothing_to_do_locks_no_table(settings: Settings, database_url: str, observer: Any) -> None:

@@ -1,0 +1,18 @@
+"""The short version of `python -m tests.campaigns.killed_migrations`."""
+
+from __future__ import annotations
+
+from svc.database.embedded import EmbeddedServer
+from tests.campaigns.killed_migrations import Campaign, spread
+from tests.conftest import POSTGRES_VERSION
+
+
+async def test_killed_anywhere_and_run_again_a_migration_ends_well(server: EmbeddedServer) -> None:
+    campaign = Campaign(server.url, POSTGRES_VERSION)
+    try:
+        for point in spread(await campaign.prepare(), 6):
+            await campaign.try_point(point)
+    finally:
+        await campaign.close()
+
+    assert campaign.killed == 4
