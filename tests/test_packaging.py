@@ -102,6 +102,9 @@ def test_wheel_holds_the_service_and_nothing_else(wheel: Path) -> None:
         for name, text in files_below(ROOT / part).items()
     }
     assert sql == shipped
+    plans = {name.removeprefix("svc/_resources/plans/") for name in names if name.endswith(".toml")}
+    baselines = ROOT / "tests/plans/baselines"
+    assert plans == {str(path.relative_to(baselines)) for path in baselines.rglob("*.toml")}
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"svc", "cabinet_svc"}
     assert not [name for name in names if name.endswith(".pyc")]
     assert [name for name in names if name.endswith("/LICENSE")]
