@@ -102,7 +102,8 @@ def test_a_hole_in_the_proof_lets_mutants_live(
     monkeypatch.setattr(owner, name, hole)
 
     alive: set[str] = set()
-    for statement in MUTATED:
+    # The few copies first, or the hole that only they show takes the longest.
+    for statement in sorted(MUTATED, key=lambda one: one.shape != "copy"):
         alive |= {survivor.kind for survivor in survivors(statement, tables, Counter())}
         if kinds <= alive:
             return

@@ -114,7 +114,6 @@ def test_a_planted_fault_is_named_with_file_and_line(tmp_path: Path, tables: Tab
 def test_make_check_names_each_and_blames_no_other(tmp_path: Path) -> None:
     for folder in ("sql", "migrations"):
         copytree(ROOT / folder, tmp_path / folder)
-    assert check_all(tmp_path) == []
     # The grants are looked at when the statements themselves are without fault.
     for names in (NAMED[:-1], NAMED[-1:]):
         blamed = sorted(plant_in(tmp_path, PLANTS[name]) for name in names)
