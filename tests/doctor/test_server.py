@@ -20,7 +20,8 @@ from tests.doctor.test_schema import MANY_USERS
 
 MANY_DOCUMENTS = (
     "insert into documents (user_id, filename, file_type, file_size, status) "
-    "select u.id, 'a.txt', 'text', 1, 'ready' from users as u"
+    "select u.id, 'a.txt', 'text', 1, 'ready' from users as u; "
+    "insert into vector_counts (user_id, row_count, document_count, byte_count) select u.id, 0, 1, 1 from users as u"
 )
 
 
