@@ -59,7 +59,7 @@ async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired,
     async with old_snapshot(database_url):
         await hand.execute(MANY_USERS)
         await hand.execute(MANY_DOCUMENTS)
-        await hand.execute("analyze users, documents")
+        await hand.execute("analyze users, documents, vector_counts")
         found = await fired(limits)
     assert found.keys() == {"visibility-map"}
     (finding,) = found["visibility-map"]
