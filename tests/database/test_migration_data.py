@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import asyncpg
 import pytest
 
@@ -77,5 +79,42 @@ async def test_a_full_database_of_the_newest_version_loses_nothing_by_the_last_s
 
         assert await apply_migrations(settings, database_url) == ALL[-1:]
         assert await contents(connection, columns) == kept
+    finally:
+        await connection.close()
+
+
+# The strongest lock on each table, of those that others would notice.
+HELD = """
+    select distinct on (l.relation) l.relation::regclass::text as name, l.mode
+    from unnest(array['ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+        'AccessExclusiveLock']) with ordinality as m (mode, strength)
+    inner join pg_locks as l using (mode)
+    where l.pid = pg_backend_pid() and l.granted and l.relation = any($1::oid[])
+    order by l.relation, m.strength desc"""
+
+
+async def test_each_header_names_the_locks_that_the_server_sees(empty_url: str) -> None:
+    """Of the tables that were there before, in a mode that others would notice."""
+    connection = await asyncpg.connect(empty_url)
+    try:
+        for migration in MIGRATIONS:
+            tables = "select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+            before = [row["oid"] for row in await connection.fetch(tables)]
+            if not migration.is_transactional:
+                for statement in migration.statements:
+                    await connection.execute(statement)
+                continue
+            async with connection.transaction():
+                for statement in migration.statements:
+                    await connection.execute(statement)
+                held = {(row["name"], row["mode"]) for row in await connection.fetch(HELD, before)}
+            said = " ".join(
+                migration.header.replace("\n--  ", "").partition("-- Lock: ")[2].partition("-- ")[0].split()
+            )
+            for table, mode in held:
+                words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
+                assert re.search(rf"\b{table}\b", said), (migration.id, table, mode, said)
+                assert words in said, (migration.id, table, mode, said)
+            assert bool(held) == (not said.startswith("none")), (migration.id, held, said)
     finally:
         await connection.close()
