@@ -222,10 +222,10 @@ def test_commands_exist(page: Path) -> None:
 
 
 def code_of(text: str) -> Iterator[str]:
-    """The lines of a page that are code, and the code inside of its sentences."""
+    """The lines of a page that are code, what commands print left out, and the code inside of its sentences."""
     sentences = _BLOCK.sub("", text)
     for code in [
-        *(block["text"] for block in _BLOCK.finditer(text)),
+        *(block["text"] for block in _BLOCK.finditer(text) if block["kind"] not in ("json", "sample", "text")),
         *re.findall(r"^    .+$", sentences, re.MULTILINE),
     ]:
         yield from (line.partition("#")[0] for line in code.splitlines())
