@@ -76,7 +76,7 @@ def _sequential_scan(node: Node) -> Iterator[Finding]:
             node,
             "sequential scan",
             f"reads all of {node.relation}, {_count(node.rows_read, 'row')}",
-            "make an index for the condition, or change the condition so that one can be used: a bare column on one "
+            "add an index for the condition, or change the condition so that one can be used: a bare column on one "
             "side, no function or cast around it",
         )
 
