@@ -82,7 +82,8 @@ def _settings_for(settings: Settings, folder: Path) -> Settings:
     if "embedding_provider" in settings.model_fields_set:
         kept |= {name for name in Settings.model_fields if name.startswith(("embedding_", "openai_"))}
     defaults = {name: field.default for name, field in Settings.model_fields.items() if name not in kept}
-    chosen = {"host": _HOST, "port": 0, "data_dir": folder, "log_level": log_level}
+    # On a server that has just been made, slow statements tell how busy the machine is, and nothing else.
+    chosen = {"host": _HOST, "port": 0, "data_dir": folder, "log_level": log_level, "slow_statement_ms": 0.0}
     return settings.model_copy(update={**defaults, **chosen})
 
 
