@@ -7,10 +7,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from svc.database.embedded import url_as
 from svc.doctor.checks import Limits
 from svc.doctor.examination import CHECKS, chosen_checks, examine, opened_subject
 from svc.doctor.versions import judge_server
 from svc.errors import InvalidRequestError
+from svc.settings import Settings
 from tests.doctor.conftest import Fired
 
 # More users than fit on a page, quickly.
@@ -169,3 +171,11 @@ async def test_a_large_index_that_nobody_uses_is_found(fired: Fired, hand: Any) 
     (finding,) = found["unused-index"]
     assert "users_name_idx" in finding.what
     assert finding.severity == "warning"
+
+
+async def test_the_role_of_the_service_may_look_too(settings: Settings, database_url: str) -> None:
+    url = url_as(database_url, settings.service_role)
+    async with opened_subject(settings, url) as subject:
+        outcomes = {outcome.check.name: outcome.status async for outcome in examine(subject, CHECKS)}
+
+    assert {name for name, status in outcomes.items() if status != "ok"} == {"durability"}
