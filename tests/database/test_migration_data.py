@@ -46,7 +46,7 @@ async def test_from_this_version_with_data_the_way_up_down_and_up_keeps_all(
     try:
         await fill(connection, 3, signature_bits(settings.dimensions))
         columns = await columns_of(connection)
-        before, schema = await contents(connection, columns), dump(empty_url, POSTGRES_VERSION)
+        before = await contents(connection, columns)
         assert all(rows for rows, _ in before.values())
 
         assert await apply_migrations(settings, empty_url) == ALL[count:]
@@ -55,8 +55,7 @@ async def test_from_this_version_with_data_the_way_up_down_and_up_keeps_all(
 
         await rollback_migrations(settings, empty_url, len(ALL) - count)
         assert await contents(connection, columns) == before
-        if not set(VECTORS.values()) & (set(await columns_of(connection)) - set(columns)):
-            assert dump(empty_url, POSTGRES_VERSION) == schema
+        assert await columns_of(connection) == columns
 
         assert await apply_migrations(settings, empty_url) == ALL[count:]
         assert dump(empty_url, POSTGRES_VERSION) == SCHEMA.read_text()
