@@ -42,6 +42,11 @@ ADMIN_KEY = "test-admin-key-0123456789"
 _numbers = itertools.count(1)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name files by their argument: what is in a ZIP file depends on the time, and all processes must agree."""
+    return argname if isinstance(val, bytes) else None
+
+
 def database_url_of(server_url: str, name: str) -> str:
     """The URL of another database on the same server."""
     parts = urlsplit(server_url)
