@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -40,6 +41,12 @@ Settings.model_config["env_file"] = None
 ADMIN_KEY = "test-admin-key-0123456789"
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _log_level_of_no_command() -> None:
+    """A command that an earlier test ran in this process has set the level of the log; no other is to notice."""
+    logging.getLogger("svc").setLevel(logging.NOTSET)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
