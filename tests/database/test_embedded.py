@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import asyncpg
 import psutil
@@ -54,7 +55,10 @@ def servers_on(folder: Path) -> list[int]:
 class Process:
     """A process that uses the server of a data folder."""
 
+    running: ClassVar[list[Process]] = []
+
     def __init__(self, folder: Path, umask: str = "022") -> None:
+        self.running.append(self)
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROCESS, str(folder), VERSION, umask],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=resource_folder("sql").parent,
@@ -76,6 +80,12 @@ class Process:
         self._process.kill()
         self._process.wait()
 
+    @classmethod
+    def kill_all(cls) -> None:
+        """Kill what a test that failed left behind: it would keep the server running under the next tests."""
+        while cls.running:
+            cls.running.pop().kill()
+
     def _line(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
@@ -91,6 +101,7 @@ def parent() -> Iterator[Path]:
         assert servers_on(folder) == []
     finally:
         # A test that failed half way.
+        Process.kill_all()
         for pid in servers_on(folder):
             os.kill(pid, signal.SIGQUIT)
         shutil.rmtree(folder, ignore_errors=True)
@@ -101,6 +112,7 @@ def folder(parent: Path) -> Iterator[Path]:
     """A data folder, the same for every test: each must leave it good for the next, and no server on it."""
     data = parent / "data"
     yield data
+    Process.kill_all()
     assert servers_on(data) == []
 
 
@@ -123,6 +135,41 @@ async def test_two_processes_share_a_folder_and_the_last_stops_the_server(folder
 
     second.stop()
     assert servers_on(folder) == []
+
+
+async def test_many_processes_make_a_new_folder_at_once(parent: Path) -> None:
+    processes = [Process(parent / "new") for _ in range(4)]
+    assert len({process.ready() for process in processes}) == 1
+
+    for process in processes:
+        process.stop()
+    assert servers_on(parent / "new") == []
+
+
+@pytest.mark.parametrize("version", ["", "18\n"])
+async def test_a_folder_whose_making_was_cut_short_is_refused_with_what_to_do(parent: Path, version: str) -> None:
+    folder = parent / f"half-made{len(version)}" / "postgres"
+    folder.mkdir(parents=True)
+    (folder / "PG_VERSION").write_text(version)
+
+    with pytest.raises(StartupError, match=f"{folder} is not whole: .* remove the folder and start again"):
+        await start_embedded(folder.parent, VERSION)
+
+
+async def test_a_process_waits_while_another_makes_the_folder(parent: Path) -> None:
+    """`initdb` makes the file with the version empty, and fills it a moment later."""
+    folder = parent / "slow" / "postgres"
+    folder.mkdir(parents=True)
+    lock = embedded._import_server().PostgresServer._lock
+    with lock:
+        (folder / "PG_VERSION").write_text("")
+        process = Process(folder.parent)
+        await asyncio.sleep(1.5)
+        (folder / "PG_VERSION").unlink()
+    _, url = process.ready()
+    assert await answer(url) == 42
+    process.stop()
+    assert servers_on(folder.parent) == []
 
 
 async def test_a_killed_process_does_not_keep_the_server_running_for_ever(folder: Path) -> None:
