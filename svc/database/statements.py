@@ -162,10 +162,10 @@ def _read_header(path: Path, lines: list[str]) -> _Header:
         if line.startswith("-- $"):
             header.parameters.append(_read_parameter(path, number, line, len(header.parameters) + 1))
             open_key = ""
-        elif (match := _KEY.match(line)) and (close := difflib.get_close_matches(match["key"], _KEYS, cutoff=0.7)):
+        elif (match := _KEY.match(line)) and (meant := _meant_key(match["key"])):
             open_key = match["key"]
-            if open_key not in _KEYS:
-                raise _fault(path, number, f"{open_key}: is no key of a header; did you mean {close[0]}:?")
+            if open_key != meant:
+                raise _fault(path, number, f"{open_key}: is no key of a header; did you mean {meant}:?")
             if open_key in header.keys:
                 raise _fault(path, number, f"{open_key}: stands here twice")
             header.keys[open_key] = match["value"].strip()
@@ -177,6 +177,14 @@ def _read_header(path: Path, lines: list[str]) -> _Header:
             header.intent.append(line.removeprefix("--").strip())
     header.columns = _read_columns(path, header.keys.get("returns", ""))
     return header
+
+
+def _meant_key(word: str) -> str | None:
+    """The key that a word before a colon is, or is close to; none where it begins a line of prose."""
+    if word in _KEYS:
+        return word
+    close = difflib.get_close_matches(word, _KEYS, n=1, cutoff=0.7)
+    return close[0] if close else None
 
 
 def _read_parameter(path: Path, number: int, line: str, expected: int) -> Parameter:
