@@ -1,7 +1,8 @@
 -- messages/context :many
 -- What a language model is to be told of a conversation: its system messages, the newest hundred at most, and
--- of the others the newest whose tokens fit into what the system messages leave of a budget; oldest first. It
--- reads no more of a long conversation than of a short one.
+-- of the others the newest whose tokens fit into what the system messages leave of a budget; oldest first.
+-- The newest 64 fill most budgets; older ones are read only where there is room left. It reads no more of a
+-- long conversation than of a short one.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int
@@ -12,7 +13,6 @@
 with system_messages as materialized (
     select
         m.id,
-        m.conversation_id,
         m.position,
         m.role,
         m.content,
@@ -25,10 +25,9 @@ with system_messages as materialized (
     limit 100
 ),
 
-newest as (
+newest as materialized (
     select
         m.id,
-        m.conversation_id,
         m.position,
         m.role,
         m.content,
@@ -42,13 +41,65 @@ newest as (
     from messages as m
     where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role <> 'system'
     order by m.position desc
-    limit $4::int
+    limit least(64, $4::int)
+),
+
+seen as (
+    select
+        min(n.position) as first_position,
+        max(n.tokens) as tokens
+    from newest as n
+),
+
+older as (
+    select
+        m.id,
+        m.position,
+        m.role,
+        m.content,
+        m.sources,
+        m.token_count,
+        m.created_at,
+        (select s.tokens from seen as s) + sum(m.token_count) over (
+            order by m.position desc
+            rows between unbounded preceding and current row
+        ) as tokens
+    from messages as m
+    where
+        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role <> 'system'
+        and m.position < (select s.first_position from seen as s)
+        and (select s.tokens from seen as s) < $3::int
+    order by m.position desc
+    limit greatest(0, $4::int - 64)
+),
+
+candidates as (
+    select
+        n.id,
+        n.position,
+        n.role,
+        n.content,
+        n.sources,
+        n.token_count,
+        n.created_at,
+        n.tokens
+    from newest as n
+    union all
+    select
+        o.id,
+        o.position,
+        o.role,
+        o.content,
+        o.sources,
+        o.token_count,
+        o.created_at,
+        o.tokens
+    from older as o
 ),
 
 kept as (
     select
         s.id,
-        s.conversation_id,
         s.position,
         s.role,
         s.content,
@@ -58,21 +109,20 @@ kept as (
     from system_messages as s
     union all
     select
-        n.id,
-        n.conversation_id,
-        n.position,
-        n.role,
-        n.content,
-        n.sources,
-        n.token_count,
-        n.created_at
-    from newest as n
-    where n.tokens <= $3::int - (select coalesce(sum(s.token_count), 0) from system_messages as s)
+        c.id,
+        c.position,
+        c.role,
+        c.content,
+        c.sources,
+        c.token_count,
+        c.created_at
+    from candidates as c
+    where c.tokens <= $3::int - (select coalesce(sum(s.token_count), 0) from system_messages as s)
 )
 
 select
     k.id,
-    k.conversation_id,
+    c.id as conversation_id,
     k.position,
     k.role,
     k.content,
@@ -81,6 +131,7 @@ select
     k.created_at,
     c.message_count
 from kept as k
-inner join conversations as c on c.user_id = $1::uuid and k.conversation_id = c.id
+cross join conversations as c
+where c.user_id = $1::uuid and c.id = $2::uuid
 order by k.position
 limit 1100;

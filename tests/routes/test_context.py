@@ -73,6 +73,25 @@ async def test_the_newest_that_fit_come_oldest_first(tenant: Tenant, said: Said,
         assert context["omitted"] == len(said) - len(positions)
 
 
+@pytest.mark.parametrize("length", [63, 64, 65, 66, 200])
+@pytest.mark.parametrize("system", [0, 50])
+async def test_a_long_one_is_cut_where_a_short_one_is(tenant: Tenant, system: int, length: int) -> None:
+    """The statement looks at 64 messages first, and at more where there is room."""
+    said: Said = [("user", 1 + number % 3) for number in range(length)]
+    if system:
+        said = [("system", system), *said]
+    path = await conversation_of(tenant, said)
+    newest_first = [tokens for role, tokens in reversed(said) if role != "system"]
+    for count in (62, 63, 64, 65, 128, 199):
+        exact = system + sum(newest_first[:count])
+        for token_budget in (exact - 1, exact, exact + 1):
+            for max_messages in (63, 64, 65, 66, 1000):
+                params = {"token_budget": token_budget, "max_messages": max_messages}
+                context = ok(await tenant.get(f"{path}/context", params=params))
+                positions = [message["position"] for message in context["data"]]
+                assert positions == expected(said, token_budget, max_messages), params
+
+
 async def test_a_budget_of_three_thousand_is_meant_where_none_is_given(tenant: Tenant) -> None:
     path = await conversation_of(tenant, [("user", 1000)] * 5)
     context = ok(await tenant.get(f"{path}/context"))
@@ -154,16 +173,19 @@ async def test_a_context_costs_the_same_however_long_the_conversation_is(tenant:
         (short,), (long,) = await fill(connection, tenant, 1, 200), await fill(connection, tenant, 1, 20_000)
         await connection.execute("vacuum analyze messages")
         plans = [
-            await plan_of(connection, "messages/context", UUID(tenant.id), conversation_id, 500, 150)
+            await plan_of(connection, "messages/context", UUID(tenant.id), conversation_id, token_budget, 150)
+            for token_budget in (500, 250)
             for conversation_id in (short, long)
         ]
-    for plan in plans:
+    # The window function reads one row more than is wanted of it, in each of the two looks.
+    for plan, kept, most_read in zip(plans, (100, 100, 50, 50), (152, 152, 65, 65), strict=True):
         read = scans(plan)
         assert not [name for name in read if name.startswith("seq")], read
         assert read["messages_system_idx"] == 1
-        assert read["messages_pkey"] <= 151
-        assert plan["Plan"]["Actual Rows"] == 100
-    assert pages(plans[1]) <= 1.5 * pages(plans[0]), "the tree is a level deeper, no more"
+        assert read["messages_pkey"] <= most_read
+        assert plan["Plan"]["Actual Rows"] == kept
+    for short_plan, long_plan in (plans[:2], plans[2:]):
+        assert pages(long_plan) <= 1.5 * pages(short_plan), "the tree is a level deeper, no more"
 
 
 async def test_recent_messages_cost_the_same_however_long_the_conversations_are(tenant: Tenant) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pglast.enums import SubLinkType
+from pglast.enums import MinMaxOp, SubLinkType
 
 from svc.database.statements import Statement, server_type
 from tests.sql.tree import alias_of, ast, children, column, function_name, location_of, uncast, walk
@@ -123,14 +123,28 @@ def _end_of(select: Any) -> int:
 
 
 def _count_faults(statement: Statement, node: Any) -> Found:
-    value = uncast(_without_factor(node))
-    if isinstance(value, ast.ParamRef):
+    value = uncast(_without_factor(_without_rest(node)))
+    if isinstance(value, ast.MinMaxExpr) and value.op == MinMaxOp.IS_LEAST:
+        for each in value.args:
+            yield from _count_faults(statement, each)
+    elif isinstance(value, ast.ParamRef):
         if value.number > len(statement.parameters) or statement.parameters[value.number - 1].type != "int4":
             yield location_of(node), "the parameter of a LIMIT is an int"
     elif not isinstance(value, ast.A_Const) or not isinstance(value.val, ast.Integer):
-        yield location_of(node), "a LIMIT is a parameter, a number, or a number times a parameter"
+        yield location_of(node), "a LIMIT is a parameter, a number, a number times a parameter, or the least of such"
     elif value.val.ival > _MOST_ROWS:
         yield location_of(node), f"a LIMIT of over {_MOST_ROWS} rows is none"
+
+
+def _without_rest(node: Any) -> Any:
+    """The parameter of `greatest(0, $1 - 64)`, what is left when 64 are there; anything else as it is."""
+    if not isinstance(node, ast.MinMaxExpr) or node.op != MinMaxOp.IS_GREATEST or len(node.args) != 2:
+        return node
+    zero, rest = node.args
+    is_zero = isinstance(zero, ast.A_Const) and isinstance(zero.val, ast.Integer) and zero.val.ival == 0
+    is_rest = isinstance(rest, ast.A_Expr) and [name.sval for name in rest.name] == ["-"]
+    is_less = is_rest and isinstance(rest.rexpr, ast.A_Const) and isinstance(rest.rexpr.val, ast.Integer)
+    return rest.lexpr if is_zero and is_less else node
 
 
 def _without_factor(node: Any) -> Any:

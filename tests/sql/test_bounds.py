@@ -31,6 +31,11 @@ FAULTS = {
     ),
     "a limit of millions": ("limit $2::int", "limit 1000000", "over 10000 rows"),
     "a limit that is computed": ("limit $2::int", "limit $2::int + 1000", "a parameter, a number"),
+    "the more of two limits": ("limit $2::int", "limit greatest(10, $2::int)", "a parameter, a number"),
+    "a limit less something unknown": ("limit $2::int", "limit greatest(0, $2::int - d.n)", "a parameter, a number"),
+    "a limit and more": ("limit $2::int", "limit greatest(0, $2::int + 64)", "a parameter, a number"),
+    "the least of one that is computed": ("limit $2::int", "limit least(64, $2::int + 1)", "a parameter, a number"),
+    "the least of millions": ("limit $2::int", "limit least(1000000, 2 * $2::int)", "over 10000 rows"),
     "a limit of many times as much": ("limit $2::int", "limit 11 * $2::int", "a parameter, a number"),
     "no order": ("order by d.id\n", "", "without ORDER BY"),
     "offset": ("limit $2::int", "limit $2::int offset 10", "no OFFSET"),
@@ -68,6 +73,11 @@ FAULTS = {
 
 def test_a_good_statement_passes(write: Write, tables: Tables) -> None:
     assert check_statement(write(f"{HEADER}{GOOD}\n"), tables) == []
+
+
+@pytest.mark.parametrize("limit", ["64", "2 * $2::int", "least(64, $2::int)", "greatest(0, $2::int - 64)"])
+def test_a_limit_that_ends_a_list_passes(write: Write, tables: Tables, limit: str) -> None:
+    assert check_statement(write(f"{HEADER}{GOOD.replace('limit $2::int', f'limit {limit}')}\n"), tables) == []
 
 
 @pytest.mark.parametrize(("good", "bad", "message"), FAULTS.values(), ids=FAULTS.keys())
