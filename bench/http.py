@@ -37,12 +37,13 @@ from bench.http_questions import CABINET, ME, PGBENCH, SEARCH_LIMIT, SEED, Quest
 from bench.http_rows import PAGE, Rows, index_last_tenant, seed_database, store_rows
 from bench.load import fetch, run_load
 from bench.machine import describe_machine
-from bench.pgbench import pgbench_path, run_pgbench
+from bench.pgbench import run_pgbench
 from bench.plans import explain
 from bench.progress import quiet_progress, step
 from bench.report import DEFAULT_FOLDER, Report, plot_bars
 from bench.seed_stack.application import create_engine
 from bench.seed_stack.repositories import recent_documents, recent_messages, similar_chunks, user_by_id
+from bench.server_programs import server_programs
 from bench.servers import benchmark_connection, benchmark_database, benchmark_server, benchmark_settings
 from bench.service import RunningService, cabinet_service, seed_service
 from svc.cli.environment import run
@@ -231,7 +232,7 @@ async def _measure_service(
 
 async def _measure_pgbench(cell: Cell, stacks: Stacks, question: Question, clients: int, options: Options) -> None:
     rate = await run_pgbench(
-        pgbench_path(options.postgres),
+        server_programs(options.postgres) / "pgbench",
         stacks.database_url,
         stacks.statements[question.statement],
         question.arguments,

