@@ -23,7 +23,7 @@ from tests.routes.tenants import new_tenant
 
 ROOT = Path(__file__).parents[2]
 
-# A package in which a handler reaches `get` by ten different ways, one a function.
+# A package in which a handler reaches `get` by a dozen different ways, one a function.
 PLANTED = """
 from __future__ import annotations
 import asyncio
@@ -47,6 +47,9 @@ async def by_partial(store: Store): await run_twice(partial(store.get))
 async def by_inner_function(store: Store):
     async def inner(): return await store.get()
     await run_twice(inner)
+async def by_what_an_inner_function_gives(holder: Holder):
+    def inner() -> Store: return holder.store
+    await inner().get()
 async def by_lambda(store: Store): await run_twice(lambda: store.get())
 async def by_loop(stores: list[Store]):
     for one in stores:
