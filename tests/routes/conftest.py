@@ -65,4 +65,4 @@ def _only_derived_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A route that a test adds to the service is not in its code.
     called = {(route.replace("HEAD ", "GET "), name) for route, name in ran}
     unknown = {(route, name) for route, name in called if route in derived and name not in derived[route]}
-    assert not unknown, "svc/catalogue/sources.py does not see that these routes run these statements"
+    assert not unknown, "svc/catalogue does not see that these routes run these statements"
