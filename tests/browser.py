@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
@@ -55,8 +57,12 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        children = psutil.Process(self._process.pid).children(recursive=True)
         self._process.terminate()
         self._process.wait(_STOP_S)
+        # Its network process writes into the folder to the end, after the browser's own.
+        for late in psutil.wait_procs(children, timeout=_STOP_S)[1]:
+            late.kill()
         self._answers.close()
         os.close(self._to)
         shutil.rmtree(self._folder, ignore_errors=True)
