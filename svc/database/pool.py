@@ -177,12 +177,14 @@ def session_settings(settings: Settings) -> dict[str, str]:
         "idle_in_transaction_session_timeout": "60000",
         "timezone": "UTC",
         "jit": "off",
+        # A search takes milliseconds. To start workers for it costs more than they save, and takes them from others.
+        "max_parallel_workers_per_gather": "0",
         # A generic plan cannot know how large this tenant is, nor which of the optional filters are set.
         "plan_cache_mode": "force_custom_plan",
         # Without it an HNSW scan stops after ef_search rows, whatever a filter leaves of them. Relaxed, because the
         # statements sort what they get: in strict order what comes out of turn would be thrown away.
         "hnsw.iterative_scan": "relaxed_order",
-        # As many as the index lane compares exactly for up to sixteen results.
+        # As many as the index lane compares exactly for a search of few results.
         "hnsw.ef_search": str(index_candidates(settings.dimensions)),
         "hnsw.max_scan_tuples": "200000",
     }

@@ -46,6 +46,17 @@ async def test_waiting_callers_are_served_as_connections_come_free(database_url:
         await database.close()
 
 
+async def test_no_statement_starts_parallel_workers(database: Database) -> None:
+    """However cheap they look to the planner: a search is done before they have started."""
+    async with database.pool.connection() as connection, connection.transaction():
+        for cost in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
+            await connection.execute(f"set local {cost} = 0")
+        scan = "explain select count(*) from chunk_vectors where embedding is not null"
+        assert "Gather" not in str(await connection.fetch(scan))
+        await connection.execute("set local max_parallel_workers_per_gather = 2")
+        assert "Gather" in str(await connection.fetch(scan)), "or this test proves nothing"
+
+
 async def terminate(observer: Any, where: str) -> int:
     """Kill the service's backends; how many."""
     return len(
