@@ -249,6 +249,30 @@ CREATE TABLE public.plans (
 
 COMMENT ON TABLE public.plans IS 'The limits of each plan; null: none. The statements that add to what a user has read them.';
 
+CREATE TABLE public.tenant_totals (
+    user_id uuid NOT NULL,
+    chunk_count bigint NOT NULL,
+    has_index boolean DEFAULT false NOT NULL,
+    document_count bigint DEFAULT 0 NOT NULL,
+    byte_count bigint DEFAULT 0 NOT NULL,
+    token_month date,
+    token_count bigint DEFAULT 0 NOT NULL,
+    document_limit bigint,
+    chunk_limit bigint,
+    byte_limit bigint,
+    token_limit bigint,
+    CONSTRAINT tenant_totals_bytes_quota CHECK ((byte_count <= byte_limit)),
+    CONSTRAINT tenant_totals_chunks_positive CHECK ((chunk_count >= 0)),
+    CONSTRAINT tenant_totals_chunks_quota CHECK ((chunk_count <= chunk_limit)),
+    CONSTRAINT tenant_totals_documents_quota CHECK ((document_count <= document_limit)),
+    CONSTRAINT tenant_totals_tokens_quota CHECK ((token_count <= token_limit))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN public.tenant_totals.token_month IS 'The month in UTC of which token_count is the sum.';
+
+COMMENT ON COLUMN public.tenant_totals.document_limit IS 'The limit of the plan when a document was last added. The statement that adds writes it anew, and the rule of the column ends it where the count would go past; null: it was not checked. So with the other limits.';
+
 CREATE TABLE public.usage_days (
     user_id uuid NOT NULL,
     day date NOT NULL,
@@ -284,30 +308,6 @@ CREATE TABLE public.users (
     CONSTRAINT users_plan_known CHECK ((plan = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
     CONSTRAINT users_preferences_object CHECK ((jsonb_typeof(preferences) = 'object'::text))
 );
-
-CREATE TABLE public.vector_counts (
-    user_id uuid NOT NULL,
-    row_count bigint NOT NULL,
-    has_index boolean DEFAULT false NOT NULL,
-    document_count bigint DEFAULT 0 NOT NULL,
-    byte_count bigint DEFAULT 0 NOT NULL,
-    token_month date,
-    token_count bigint DEFAULT 0 NOT NULL,
-    document_limit bigint,
-    chunk_limit bigint,
-    byte_limit bigint,
-    token_limit bigint,
-    CONSTRAINT vector_counts_bytes_quota CHECK ((byte_count <= byte_limit)),
-    CONSTRAINT vector_counts_chunks_quota CHECK ((row_count <= chunk_limit)),
-    CONSTRAINT vector_counts_documents_quota CHECK ((document_count <= document_limit)),
-    CONSTRAINT vector_counts_positive CHECK ((row_count >= 0)),
-    CONSTRAINT vector_counts_tokens_quota CHECK ((token_count <= token_limit))
-)
-WITH (fillfactor='50');
-
-COMMENT ON COLUMN public.vector_counts.token_month IS 'The month in UTC of which token_count is the sum.';
-
-COMMENT ON COLUMN public.vector_counts.document_limit IS 'The limit of the plan when a document was last added. The statement that adds writes it anew, and the rule of the column ends it where the count would go past; null: it was not checked. So with the other limits.';
 
 ALTER TABLE ONLY public._yoyo_log
     ADD CONSTRAINT _yoyo_log_pkey PRIMARY KEY (id);
@@ -363,14 +363,14 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.plans
     ADD CONSTRAINT plans_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.tenant_totals
+    ADD CONSTRAINT tenant_totals_pkey PRIMARY KEY (user_id);
+
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, day, slot);
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY public.vector_counts
-    ADD CONSTRAINT vector_counts_pkey PRIMARY KEY (user_id);
 
 CREATE UNIQUE INDEX api_keys_key_hash_key ON public.api_keys USING btree (key_hash);
 
@@ -435,8 +435,8 @@ ALTER TABLE ONLY public.message_vectors
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.tenant_totals
+    ADD CONSTRAINT tenant_totals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.vector_counts
-    ADD CONSTRAINT vector_counts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -1,2 +1,2 @@
-drop table vector_counts;
+drop table tenant_totals;
 drop table chunks;

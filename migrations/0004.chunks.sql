@@ -28,9 +28,9 @@ create index chunks_content_hash_idx on chunks (user_id, content_hash);
 comment on column chunks.content_hash is
 'The first 16 bytes of the content''s SHA-256. By it a worker finds the vector that an equal text has.';
 
-create table vector_counts (
-    user_id uuid not null constraint vector_counts_user_id_fkey references users (id) on delete cascade,
-    row_count bigint not null constraint vector_counts_positive check (row_count >= 0),
+create table tenant_totals (
+    user_id uuid not null constraint tenant_totals_user_id_fkey references users (id) on delete cascade,
+    chunk_count bigint not null constraint tenant_totals_chunks_positive check (chunk_count >= 0),
     has_index boolean not null default false,
-    constraint vector_counts_pkey primary key (user_id)
+    constraint tenant_totals_pkey primary key (user_id)
 ) with (fillfactor = 50);

@@ -1,4 +1,4 @@
-alter table vector_counts
+alter table tenant_totals
 drop column document_limit,
 drop column chunk_limit,
 drop column byte_limit,

@@ -3,7 +3,7 @@
 --   statement that does the work. Documents that an older server takes after this, while it still runs, are
 --   not counted: cabinet usage recount.
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
---   Then ACCESS EXCLUSIVE on vector_counts, which has a row for each tenant, while the documents are counted:
+--   Then ACCESS EXCLUSIVE on tenant_totals, which has a row for each tenant, while the documents are counted:
 --   searches go on with keys that are cached, other requests wait.
 -- On 10M rows: half a minute for 10M documents, which are read once.
 -- Serves: usage/*, documents/create, documents/delete, messages/append, ingest/start, ingest/finish,
@@ -30,27 +30,27 @@ comment on column usage_days.slot is
 comment on column usage_days.bytes is 'Uploaded.';
 comment on column usage_days.tokens is 'Embedded: of new texts of documents, of messages, of queries.';
 
-alter table vector_counts
+alter table tenant_totals
 add column document_count bigint not null default 0,
 add column byte_count bigint not null default 0,
 add column token_month date,
 add column token_count bigint not null default 0,
-add column document_limit bigint constraint vector_counts_documents_quota check (
+add column document_limit bigint constraint tenant_totals_documents_quota check (
     document_count <= document_limit
 ),
-add column chunk_limit bigint constraint vector_counts_chunks_quota check (row_count <= chunk_limit),
-add column byte_limit bigint constraint vector_counts_bytes_quota check (byte_count <= byte_limit),
-add column token_limit bigint constraint vector_counts_tokens_quota check (token_count <= token_limit);
+add column chunk_limit bigint constraint tenant_totals_chunks_quota check (chunk_count <= chunk_limit),
+add column byte_limit bigint constraint tenant_totals_bytes_quota check (byte_count <= byte_limit),
+add column token_limit bigint constraint tenant_totals_tokens_quota check (token_count <= token_limit);
 
-comment on column vector_counts.document_limit is
+comment on column tenant_totals.document_limit is
 'The limit of the plan when a document was last added. The statement that adds writes it anew, and the rule '
 'of the column ends it where the count would go past; null: it was not checked. So with the other limits.';
-comment on column vector_counts.token_month is 'The month in UTC of which token_count is the sum.';
+comment on column tenant_totals.token_month is 'The month in UTC of which token_count is the sum.';
 
-insert into vector_counts as v (user_id, row_count, document_count, byte_count)
+insert into tenant_totals as v (user_id, chunk_count, document_count, byte_count)
 select
     d.user_id,
-    0 as row_count,
+    0 as chunk_count,
     count(*) as document_count,
     sum(d.file_size) as byte_count
 from documents as d

@@ -32,7 +32,7 @@ _ADMIN_KEY_FILE = "admin.key"
 class Principal:
     """Who a request acts for. `user_id` is None only for the admin acting for nobody.
 
-    `vector_count` is the size of the tenant some seconds ago, and `has_index` whether they had an index of their own:
+    `chunk_count` is the size of the tenant some seconds ago, and `has_index` whether they had an index of their own:
     by these a search picks its lane. `tokens` is what they had used of their plan's tokens then, and
     `requests_per_minute` what the plan allows; None: any number.
     """
@@ -40,7 +40,7 @@ class Principal:
     is_admin: bool
     user_id: UUID | None = None
     key_id: UUID | None = None
-    vector_count: int = 0
+    chunk_count: int = 0
     has_index: bool = False
     tokens: Quota = field(default_factory=lambda: Quota("tokens", 0, None))
     requests_per_minute: int | None = None
@@ -153,7 +153,7 @@ class Authenticator:
         if row is None:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
         principal = Principal(
-            False, row["user_id"], row["key_id"], row["vector_count"], row["has_index"], quota_of(row, "tokens"),
+            False, row["user_id"], row["key_id"], row["chunk_count"], row["has_index"], quota_of(row, "tokens"),
             row["requests_per_minute"],
         )  # fmt: skip
         self._remember(key_hash, principal, row["expires_at"], forgets)
@@ -171,9 +171,7 @@ class Authenticator:
         row = await self._database.one("keys/tenant", user_id=user_id)
         if row is None:
             raise NotFoundError("there is no such user", field="Cabinet-User")
-        principal = Principal(
-            True, row["user_id"], None, row["vector_count"], row["has_index"], quota_of(row, "tokens")
-        )
+        principal = Principal(True, row["user_id"], None, row["chunk_count"], row["has_index"], quota_of(row, "tokens"))
         self._remember(cache_key, principal, None, forgets)
         return principal
 

@@ -19,7 +19,7 @@ _UNITS: Final[Mapping[QuotaName, str]] = {
     "bytes": "bytes of documents",
     "tokens": "tokens a month",
 }
-_RULES: Final[Mapping[str, QuotaName]] = {f"vector_counts_{name}_quota": name for name in NAMES}
+_RULES: Final[Mapping[str, QuotaName]] = {f"tenant_totals_{name}_quota": name for name in NAMES}
 
 
 @dataclass(frozen=True)

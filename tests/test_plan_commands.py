@@ -80,7 +80,7 @@ async def use(url: str, user_id: str) -> None:
                 user_id, day, uploads, tokens,
             )  # fmt: skip
         await connection.execute(
-            "insert into vector_counts (user_id, row_count, document_count) values ($1::uuid, 9, 4)", user_id
+            "insert into tenant_totals (user_id, chunk_count, document_count) values ($1::uuid, 9, 4)", user_id
         )
     finally:
         await connection.close()

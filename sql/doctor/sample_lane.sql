@@ -7,11 +7,11 @@
 -- $4 seed        text  another one, another order
 -- $5 max_rows    int   1..100
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
--- returns: user_id uuid, row_count int8
+-- returns: user_id uuid, chunk_count int8
 select
-    v.user_id,
-    v.row_count
-from vector_counts as v
-where v.row_count between $1::int8 and $2::int8 and v.has_index = $3::bool
-order by md5(v.user_id::text || $4::text)
+    t.user_id,
+    t.chunk_count
+from tenant_totals as t
+where t.chunk_count between $1::int8 and $2::int8 and t.has_index = $3::bool
+order by md5(t.user_id::text || $4::text)
 limit $5::int;

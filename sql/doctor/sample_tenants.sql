@@ -5,20 +5,20 @@
 -- $2 most_vectors int8  the tenant with whom they pass it is the last
 -- $3 max_rows     int   1..10000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
--- returns: user_id uuid, row_count int8, has_index bool
+-- returns: user_id uuid, chunk_count int8, has_index bool
 select
     s.user_id,
-    s.row_count,
+    s.chunk_count,
     s.has_index
 from (
     select
         u.id as user_id,
-        coalesce(v.row_count, 0) as row_count,
-        coalesce(v.has_index, false) as has_index,
-        sum(coalesce(v.row_count, 0)) over (order by md5(u.id::text || $1::text)) as total
+        coalesce(t.chunk_count, 0) as chunk_count,
+        coalesce(t.has_index, false) as has_index,
+        sum(coalesce(t.chunk_count, 0)) over (order by md5(u.id::text || $1::text)) as total
     from users as u
-    left join vector_counts as v on u.id = v.user_id
+    left join tenant_totals as t on u.id = t.user_id
 ) as s
-where s.total - s.row_count <= $2::int8
+where s.total - s.chunk_count <= $2::int8
 order by s.total, s.user_id
 limit $3::int;

@@ -1,7 +1,7 @@
 -- documents/create :one
 -- An upload: the document, its bytes, its job in the queue and the notice to the workers, what the user has
 -- now and used today, together or not at all. Within the limits of the user's plan: the first look spares the
--- work where they are reached already, the rules of vector_counts decide between uploads at once. The counts
+-- work where they are reached already, the rules of tenant_totals decide between uploads at once. The counts
 -- come last, since all uploads of a user share their row. No row: a limit is reached, or the user is gone.
 -- $1 user_id      uuid         the tenant
 -- $2 filename     text
@@ -14,18 +14,18 @@
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
 --   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
 --   created_at timestamptz, updated_at timestamptz
--- index: users_pkey, vector_counts_pkey, usage_days_pkey
+-- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 with allowed as (
     select
         p.max_documents,
         p.max_bytes
     from users as u
     inner join plans as p on u.plan = p.name
-    left join vector_counts as v on u.id = v.user_id
+    left join tenant_totals as t on u.id = t.user_id
     where
         u.id = $1::uuid
-        and (p.max_documents is null or coalesce(v.document_count, 0) < p.max_documents)
-        and (p.max_bytes is null or coalesce(v.byte_count, 0) + octet_length($5::bytea) <= p.max_bytes)
+        and (p.max_documents is null or coalesce(t.document_count, 0) < p.max_documents)
+        and (p.max_bytes is null or coalesce(t.byte_count, 0) + octet_length($5::bytea) <= p.max_bytes)
 ),
 
 created as (
@@ -79,12 +79,12 @@ queued as (
 ),
 
 counted as (
-    insert into vector_counts as v (
-        user_id, row_count, document_count, byte_count, document_limit, byte_limit
+    insert into tenant_totals as t (
+        user_id, chunk_count, document_count, byte_count, document_limit, byte_limit
     )
     select
         $1::uuid as user_id,
-        0 as row_count,
+        0 as chunk_count,
         1 as document_count,
         octet_length($5::bytea) as byte_count,
         a.max_documents as document_limit,
@@ -93,11 +93,11 @@ counted as (
     cross join queued
     on conflict (user_id) do update
         set
-            document_count = v.document_count + excluded.document_count,
-            byte_count = v.byte_count + excluded.byte_count,
+            document_count = t.document_count + excluded.document_count,
+            byte_count = t.byte_count + excluded.byte_count,
             document_limit = excluded.document_limit,
             byte_limit = excluded.byte_limit
-    returning v.user_id
+    returning t.user_id
 ),
 
 noted as (

@@ -5,7 +5,7 @@
 -- an older server took during a migration was never counted, and must not be in the way of a deletion.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- index: documents_pkey, ingestion_jobs_pkey, vector_counts_pkey
+-- index: documents_pkey, ingestion_jobs_pkey, tenant_totals_pkey
 with deleted as (
     delete from documents as d
     where d.user_id = $1::uuid and d.id = $2::uuid
@@ -18,18 +18,18 @@ unqueued as (
 ),
 
 uncounted as (
-    insert into vector_counts as v (user_id, row_count, document_count, byte_count)
+    insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)
     select
         $1::uuid as user_id,
-        d.chunk_count as row_count,
+        d.chunk_count,
         1 as document_count,
         d.file_size as byte_count
     from deleted as d
     on conflict (user_id) do update
         set
-            row_count = v.row_count - excluded.row_count,
-            document_count = greatest(0, v.document_count - excluded.document_count),
-            byte_count = greatest(0, v.byte_count - excluded.byte_count)
+            chunk_count = t.chunk_count - excluded.chunk_count,
+            document_count = greatest(0, t.document_count - excluded.document_count),
+            byte_count = greatest(0, t.byte_count - excluded.byte_count)
 )
 
 select d.id from deleted as d;

@@ -9,7 +9,7 @@
 -- $5 max_rows     int     1..1000
 -- returns: deleted int8
 -- index: documents_pkey, documents_user_status_idx, documents_user_metadata_idx, ingestion_jobs_pkey,
---   vector_counts_pkey
+--   tenant_totals_pkey
 with chosen as materialized (
     select d.id
     from documents as d
@@ -45,10 +45,10 @@ unqueued as (
 ),
 
 uncounted as (
-    insert into vector_counts as v (user_id, row_count, document_count, byte_count)
+    insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)
     select
         $1::uuid as user_id,
-        sum(d.chunk_count) as row_count,
+        sum(d.chunk_count) as chunk_count,
         count(d.id) as document_count,
         sum(d.file_size) as byte_count
     from deleted as d
@@ -56,9 +56,9 @@ uncounted as (
     having count(d.id) > 0
     on conflict (user_id) do update
         set
-            row_count = v.row_count - excluded.row_count,
-            document_count = greatest(0, v.document_count - excluded.document_count),
-            byte_count = greatest(0, v.byte_count - excluded.byte_count)
+            chunk_count = t.chunk_count - excluded.chunk_count,
+            document_count = greatest(0, t.document_count - excluded.document_count),
+            byte_count = greatest(0, t.byte_count - excluded.byte_count)
 )
 
 select count(d.id) as deleted

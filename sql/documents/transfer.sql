@@ -3,7 +3,7 @@
 -- tenant of a row is never changed in place. Ids stay. A job that a worker holds is due again at once, as an
 -- attempt of the new owner's; the attempt's number has risen, so that the worker changes nothing more, also
 -- when the document has come back meanwhile. What was to replace other documents replaces none of the new
--- owner's. The counts of both users are taken in one order, whoever gives to whom; the rules of vector_counts
+-- owner's. The counts of both users are taken in one order, whoever gives to whom; the rules of tenant_totals
 -- end it where the receiver would go past a limit of their plan.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the user who is given; nothing of theirs is read but the count
@@ -13,7 +13,7 @@
 -- $6 byte_limit     int8
 -- returns: documents int8, chunks int8
 -- index: documents_pkey, document_contents_pkey, chunks_document_index_key, chunk_vectors_signature_idx,
---   ingestion_jobs_pkey, vector_counts_pkey
+--   ingestion_jobs_pkey, tenant_totals_pkey
 with given as (
     insert into documents as g (
         user_id, id, filename, file_type, file_size, status, error, attempt, progress, chunk_count, metadata,
@@ -123,12 +123,12 @@ total as (
 ),
 
 counted as (
-    insert into vector_counts as v (
-        user_id, row_count, document_count, byte_count, document_limit, chunk_limit, byte_limit
+    insert into tenant_totals as n (
+        user_id, chunk_count, document_count, byte_count, document_limit, chunk_limit, byte_limit
     )
     select
         p.user_id,
-        t.chunks as row_count,
+        t.chunks as chunk_count,
         t.documents as document_count,
         t.bytes as byte_count,
         p.document_limit,
@@ -142,17 +142,17 @@ counted as (
     order by p.user_id
     on conflict (user_id) do update
         set
-            row_count = v.row_count
-            + case when v.user_id is distinct from $2::uuid then -1 else 1 end * excluded.row_count,
+            chunk_count = n.chunk_count
+            + case when n.user_id is distinct from $2::uuid then -1 else 1 end * excluded.chunk_count,
             document_count = greatest(
                 0,
-                v.document_count
-                + case when v.user_id is distinct from $2::uuid then -1 else 1 end * excluded.document_count
+                n.document_count
+                + case when n.user_id is distinct from $2::uuid then -1 else 1 end * excluded.document_count
             ),
             byte_count = greatest(
                 0,
-                v.byte_count
-                + case when v.user_id is distinct from $2::uuid then -1 else 1 end * excluded.byte_count
+                n.byte_count
+                + case when n.user_id is distinct from $2::uuid then -1 else 1 end * excluded.byte_count
             ),
             document_limit = excluded.document_limit,
             chunk_limit = excluded.chunk_limit,

@@ -3,14 +3,14 @@
 -- quotas are checked.
 -- $1 user_id uuid  the tenant
 -- index: chunk_vectors_signature_idx, documents_pkey, usage_days_pkey
-insert into vector_counts (user_id, row_count, document_count, byte_count, token_month, token_count)
+insert into tenant_totals (user_id, chunk_count, document_count, byte_count, token_month, token_count)
 select
     $1::uuid as user_id,
     (
         select count(*)
         from chunk_vectors as v
         where v.user_id = $1::uuid
-    ) as row_count,
+    ) as chunk_count,
     count(d.id) as document_count,
     coalesce(sum(d.file_size), 0) as byte_count,
     date_trunc('month', now() at time zone 'utc')::date as token_month,

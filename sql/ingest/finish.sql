@@ -1,22 +1,22 @@
 -- ingest/finish :exec
 -- Last statement of the transaction that stores a document: its job is done, the tenant has grown, and has
 -- used tokens. Within the limits of the plan of its user, or the whole transaction ends by a rule of
--- vector_counts. Last, because all of a tenant's documents share the row of the counts.
+-- tenant_totals. Last, because all of a tenant's documents share the row of the counts.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 chunk_count int
 -- $4 token_count int8  of the chunks that were embedded, and not stored with a vector that was there
--- index: ingestion_jobs_pkey, users_pkey, vector_counts_pkey, usage_days_pkey
+-- index: ingestion_jobs_pkey, users_pkey, tenant_totals_pkey, usage_days_pkey
 with finished as (
     delete from ingestion_jobs as j
     where j.user_id = $1::uuid and j.document_id = $2::uuid
 ),
 
 counted as (
-    insert into vector_counts as v (user_id, row_count, token_month, token_count, chunk_limit, token_limit)
+    insert into tenant_totals as t (user_id, chunk_count, token_month, token_count, chunk_limit, token_limit)
     select
         u.id as user_id,
-        $3::int as row_count,
+        $3::int as chunk_count,
         date_trunc('month', now() at time zone 'utc')::date as token_month,
         $4::int8 as token_count,
         p.max_chunks as chunk_limit,
@@ -26,15 +26,15 @@ counted as (
     where u.id = $1::uuid
     on conflict (user_id) do update
         set
-            row_count = v.row_count + excluded.row_count,
-            token_month = greatest(v.token_month, excluded.token_month),
+            chunk_count = t.chunk_count + excluded.chunk_count,
+            token_month = greatest(t.token_month, excluded.token_month),
             token_count = case
-                when v.token_month < excluded.token_month then excluded.token_count
-                else v.token_count + excluded.token_count
+                when t.token_month < excluded.token_month then excluded.token_count
+                else t.token_count + excluded.token_count
             end,
             chunk_limit = excluded.chunk_limit,
             token_limit = excluded.token_limit
-    returning v.user_id
+    returning t.user_id
 )
 
 insert into usage_days as d (user_id, day, slot, tokens)

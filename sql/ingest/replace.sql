@@ -5,7 +5,7 @@
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
---   conversations_pkey, ingestion_jobs_pkey, vector_counts_pkey
+--   conversations_pkey, ingestion_jobs_pkey, tenant_totals_pkey
 with replaced as (
     delete from documents as o
     using documents as n
@@ -45,10 +45,10 @@ unqueued as (
     returning j.document_id
 )
 
-insert into vector_counts as v (user_id, row_count, document_count, byte_count)
+insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)
 select
     $1::uuid as user_id,
-    sum(r.chunk_count) as row_count,
+    sum(r.chunk_count) as chunk_count,
     count(r.id) as document_count,
     sum(r.file_size) as byte_count
 from replaced as r
@@ -56,6 +56,6 @@ where (select count(*) from unqueued) >= 0
 having count(r.id) > 0
 on conflict (user_id) do update
     set
-        row_count = v.row_count - excluded.row_count,
-        document_count = greatest(0, v.document_count - excluded.document_count),
-        byte_count = greatest(0, v.byte_count - excluded.byte_count);
+        chunk_count = t.chunk_count - excluded.chunk_count,
+        document_count = greatest(0, t.document_count - excluded.document_count),
+        byte_count = greatest(0, t.byte_count - excluded.byte_count);

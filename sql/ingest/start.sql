@@ -8,7 +8,7 @@
 -- $4 lease_s     float8
 -- returns: filename text, file_type text, content bytea, chunks_used int8, chunks_allowed int8,
 --   tokens_used int8, tokens_allowed int8
--- index: documents_pkey, document_contents_pkey, users_pkey, vector_counts_pkey
+-- index: documents_pkey, document_contents_pkey, users_pkey, tenant_totals_pkey
 update documents as d
 set
     attempt = $3::int,
@@ -19,7 +19,7 @@ set
 from document_contents as b
 inner join users as u on b.user_id = u.id
 inner join plans as p on u.plan = p.name
-left join vector_counts as v on u.id = v.user_id
+left join tenant_totals as t on u.id = t.user_id
 where
     d.user_id = $1::uuid
     and d.id = $2::uuid
@@ -31,9 +31,9 @@ returning
     d.filename,
     d.file_type,
     b.content,
-    coalesce(v.row_count, 0) as chunks_used,
+    coalesce(t.chunk_count, 0) as chunks_used,
     p.max_chunks as chunks_allowed,
     case
-        when v.token_month = date_trunc('month', now() at time zone 'utc')::date then v.token_count else 0
+        when t.token_month = date_trunc('month', now() at time zone 'utc')::date then t.token_count else 0
     end as tokens_used,
     p.tokens_per_month as tokens_allowed;

@@ -4,9 +4,9 @@
 -- can pick its lane and a request be counted without asking.
 -- $1 key_hash bytea  SHA-256 of the key shown
 -- tenant: none, the key is what tells the tenant
--- returns: user_id uuid, key_id uuid, expires_at timestamptz, vector_count int8, has_index bool,
+-- returns: user_id uuid, key_id uuid, expires_at timestamptz, chunk_count int8, has_index bool,
 --   requests_per_minute int8, tokens_used int8, tokens_allowed int8
--- index: api_keys_key_hash_key, users_pkey, vector_counts_pkey
+-- index: api_keys_key_hash_key, users_pkey, tenant_totals_pkey
 with shown as (
     select
         k.user_id,
@@ -40,14 +40,14 @@ select
     s.user_id,
     s.id as key_id,
     s.expires_at,
-    coalesce(v.row_count, 0) as vector_count,
-    coalesce(v.has_index, false) as has_index,
+    coalesce(t.chunk_count, 0) as chunk_count,
+    coalesce(t.has_index, false) as has_index,
     p.requests_per_minute,
     case
-        when v.token_month = date_trunc('month', now() at time zone 'utc')::date then v.token_count else 0
+        when t.token_month = date_trunc('month', now() at time zone 'utc')::date then t.token_count else 0
     end as tokens_used,
     p.tokens_per_month as tokens_allowed
 from shown as s
 inner join users as u on s.user_id = u.id
 inner join plans as p on u.plan = p.name
-left join vector_counts as v on s.user_id = v.user_id;
+left join tenant_totals as t on s.user_id = t.user_id;

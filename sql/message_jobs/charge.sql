@@ -1,13 +1,13 @@
 -- message_jobs/charge :exec
 -- Last statement of the transaction that stores the vectors of messages: renews the lease and adds up what
 -- was embedded. No row: the lease was lost, or the conversation is gone, and nothing may be stored. Within
--- the limit of the user's plan, or the transaction ends by a rule of vector_counts.
+-- the limit of the user's plan, or the transaction ends by a rule of tenant_totals.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim
 -- $4 lease_s         float8
 -- $5 token_count     int8    of the texts that were embedded
--- index: message_jobs_pkey, users_pkey, vector_counts_pkey, usage_days_pkey
+-- index: message_jobs_pkey, users_pkey, tenant_totals_pkey, usage_days_pkey
 with renewed as (
     update message_jobs as j
     set due_at = now() + make_interval(secs => $4::float8)
@@ -16,10 +16,10 @@ with renewed as (
 ),
 
 counted as (
-    insert into vector_counts as v (user_id, row_count, token_month, token_count, token_limit)
+    insert into tenant_totals as t (user_id, chunk_count, token_month, token_count, token_limit)
     select
         r.user_id,
-        0 as row_count,
+        0 as chunk_count,
         date_trunc('month', now() at time zone 'utc')::date as token_month,
         $5::int8 as token_count,
         p.tokens_per_month as token_limit
@@ -28,13 +28,13 @@ counted as (
     inner join plans as p on u.plan = p.name
     on conflict (user_id) do update
         set
-            token_month = greatest(v.token_month, excluded.token_month),
+            token_month = greatest(t.token_month, excluded.token_month),
             token_count = case
-                when v.token_month < excluded.token_month then excluded.token_count
-                else v.token_count + excluded.token_count
+                when t.token_month < excluded.token_month then excluded.token_count
+                else t.token_count + excluded.token_count
             end,
             token_limit = excluded.token_limit
-    returning v.user_id
+    returning t.user_id
 ),
 
 noted as (

@@ -4,7 +4,7 @@
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- returns: position int8, tokens_used int8, tokens_allowed int8
--- index: conversations_pkey, message_vectors_pkey, users_pkey, vector_counts_pkey
+-- index: conversations_pkey, message_vectors_pkey, users_pkey, tenant_totals_pkey
 select
     coalesce(
         (
@@ -23,5 +23,5 @@ select
 from conversations as c
 inner join users as u on c.user_id = u.id
 inner join plans as p on u.plan = p.name
-left join vector_counts as n on u.id = n.user_id
+left join tenant_totals as n on u.id = n.user_id
 where c.user_id = $1::uuid and c.id = $2::uuid;

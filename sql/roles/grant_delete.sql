@@ -13,7 +13,7 @@ grant delete on
     message_jobs,
     message_vectors,
     messages,
+    tenant_totals,
     usage_days,
-    users,
-    vector_counts
+    users
 to :service_role;

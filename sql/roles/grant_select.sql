@@ -17,7 +17,7 @@ grant select on
     message_vectors,
     messages,
     plans,
+    tenant_totals,
     usage_days,
-    users,
-    vector_counts
+    users
 to :service_role;

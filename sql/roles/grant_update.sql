@@ -8,7 +8,7 @@ grant update on
     ingestion_jobs,
     message_jobs,
     plans,
+    tenant_totals,
     usage_days,
-    users,
-    vector_counts
+    users
 to :service_role;

@@ -9,9 +9,9 @@ from (
     select
         coalesce(
             (
-                select v.user_id
-                from vector_counts as v
-                order by v.row_count desc, v.user_id asc
+                select n.user_id
+                from tenant_totals as n
+                order by n.chunk_count desc, n.user_id asc
                 limit 1
             ),
             (

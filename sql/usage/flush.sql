@@ -9,7 +9,7 @@
 -- $4 searches int8[]
 -- $5 tokens   int8[]
 -- tenant: none, a process adds up what all tenants did; each row names its own
--- index: users_pkey, vector_counts_pkey, usage_days_pkey
+-- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 with present as (
     select u.id
     from users as u
@@ -33,10 +33,10 @@ given as (
 ),
 
 counted as (
-    insert into vector_counts as v (user_id, row_count, token_month, token_count)
+    insert into tenant_totals as t (user_id, chunk_count, token_month, token_count)
     select
         g.user_id,
-        0 as row_count,
+        0 as chunk_count,
         date_trunc('month', max(g.day)::timestamp)::date as token_month,
         sum(g.tokens)::int8 as token_count
     from given as g
@@ -45,13 +45,13 @@ counted as (
     order by g.user_id
     on conflict (user_id) do update
         set
-            token_month = greatest(v.token_month, excluded.token_month),
+            token_month = greatest(t.token_month, excluded.token_month),
             token_count = case
-                when v.token_month < excluded.token_month then excluded.token_count
-                else v.token_count + excluded.token_count
+                when t.token_month < excluded.token_month then excluded.token_count
+                else t.token_count + excluded.token_count
             end,
             token_limit = null
-    returning v.user_id
+    returning t.user_id
 )
 
 insert into usage_days as d (user_id, day, slot, requests, searches, tokens)

@@ -4,7 +4,7 @@
 -- $1 user_id uuid  the tenant
 -- returns: documents int8, documents_before int8, bytes int8, bytes_before int8, chunks int8,
 --   chunks_before int8
--- index: documents_pkey, vector_counts_pkey
+-- index: documents_pkey, tenant_totals_pkey
 with there as (
     select
         count(*) as documents,
@@ -16,28 +16,28 @@ with there as (
 
 before as (
     select
-        v.document_count,
-        v.byte_count,
-        v.row_count
-    from vector_counts as v
-    where v.user_id = $1::uuid
+        n.document_count,
+        n.byte_count,
+        n.chunk_count
+    from tenant_totals as n
+    where n.user_id = $1::uuid
 )
 
-update vector_counts as v
+update tenant_totals as n
 set
     document_count = t.documents,
     byte_count = t.bytes,
-    row_count = t.chunks,
+    chunk_count = t.chunks,
     document_limit = null,
     byte_limit = null,
     chunk_limit = null
 from there as t
 cross join before as b
-where v.user_id = $1::uuid
+where n.user_id = $1::uuid
 returning
     t.documents,
     b.document_count as documents_before,
     t.bytes,
     b.byte_count as bytes_before,
     t.chunks,
-    b.row_count as chunks_before;
+    b.chunk_count as chunks_before;

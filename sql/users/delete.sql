@@ -3,7 +3,7 @@
 -- row goes first, so that no cascade takes it uncounted; the counts, never negative, make each step wait for
 -- the one before. None of users: there was no such user.
 -- $1 user_id uuid  the tenant
--- returns: users int8, api_keys int8, usage_days int8, vector_counts int8, documents int8,
+-- returns: users int8, api_keys int8, usage_days int8, tenant_totals int8, documents int8,
 --   document_contents int8, chunks int8, chunk_vectors int8, ingestion_jobs int8, conversations int8,
 --   conversation_documents int8, messages int8, message_vectors int8, message_jobs int8,
 --   idempotency_keys int8
@@ -96,10 +96,10 @@ erased_idempotency_keys as (
     returning k.key
 ),
 
-erased_counts as (
-    delete from vector_counts as v
-    where v.user_id = $1::uuid
-    returning v.row_count
+erased_totals as (
+    delete from tenant_totals as t
+    where t.user_id = $1::uuid
+    returning t.chunk_count
 ),
 
 erased as (
@@ -111,7 +111,7 @@ erased as (
         and (select count(*) from erased_days) >= 0
         and (select count(*) from erased_keys) >= 0
         and (select count(*) from erased_idempotency_keys) >= 0
-        and (select count(*) from erased_counts) >= 0
+        and (select count(*) from erased_totals) >= 0
     returning u.id
 )
 
@@ -119,7 +119,7 @@ select
     (select count(*) from erased) as users,
     (select count(*) from erased_keys) as api_keys,
     (select count(*) from erased_days) as usage_days,
-    (select count(*) from erased_counts) as vector_counts,
+    (select count(*) from erased_totals) as tenant_totals,
     (select count(*) from erased_documents) as documents,
     (select count(*) from erased_contents) as document_contents,
     (select count(*) from erased_chunks) as chunks,

@@ -6,7 +6,7 @@
 -- $1 user_id  uuid  the tenant
 -- $2 max_rows int   documents, and conversations, that are taken at most
 -- returns: document_count int8, chunk_count int8, conversation_count int8, message_count int8, has_index bool
--- index: documents_pkey, conversations_pkey, vector_counts_pkey, users_pkey
+-- index: documents_pkey, conversations_pkey, tenant_totals_pkey, users_pkey
 with held_documents as materialized (
     select
         d.id,
@@ -29,10 +29,10 @@ held_conversations as materialized (
     for update
 ),
 
-held_count as materialized (
-    select v.has_index
-    from vector_counts as v
-    where v.user_id = $1::uuid and (select count(*) from held_conversations) >= 0
+held_totals as materialized (
+    select t.has_index
+    from tenant_totals as t
+    where t.user_id = $1::uuid and (select count(*) from held_conversations) >= 0
     for update
 )
 
@@ -41,7 +41,7 @@ select
     (select coalesce(sum(d.chunk_count), 0) from held_documents as d) as chunk_count,
     (select count(*) from held_conversations) as conversation_count,
     (select coalesce(sum(c.message_count), 0)::int8 from held_conversations as c) as message_count,
-    coalesce((select bool_or(v.has_index) from held_count as v), false) as has_index
+    coalesce((select bool_or(t.has_index) from held_totals as t), false) as has_index
 from users as u
-where u.id = $1::uuid and (select count(*) from held_count) >= 0
+where u.id = $1::uuid and (select count(*) from held_totals) >= 0
 for update;

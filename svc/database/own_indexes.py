@@ -113,7 +113,7 @@ def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int, max_count:
 
 def _weight(row: Row, min_rows: int) -> int:
     """By what a tenant competes for an index: its rows, twice as many where it has one; 0: it is too small."""
-    count = row["row_count"] or 0
+    count = row["chunk_count"] or 0
     weight = count * 2 if row["is_valid"] else count
     return weight if row["user_id"] is not None and weight >= min_rows else 0
 
@@ -125,7 +125,7 @@ def _bound(row: Row, is_chosen: bool, min_rows: int) -> str:
 
 
 def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | None:
-    count, exists, is_valid = row["row_count"] or 0, row["index_name"] is not None, row["is_valid"]
+    count, exists, is_valid = row["chunk_count"] or 0, row["index_name"] is not None, row["is_valid"]
     creates, drops = is_chosen and not is_valid, exists and not (is_chosen and is_valid)
     has_index = creates or (exists and not drops)
     if not creates and not drops and row["has_index"] == has_index:

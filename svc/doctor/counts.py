@@ -12,10 +12,10 @@ _MAX_ROWS = 1000
 _SHOWN = 5
 
 
-async def vector_counts(subject: Subject) -> Verdict:
+async def chunk_totals(subject: Subject) -> Verdict:
     """Of tenants drawn by lot, all of them where there are few."""
     users, seen = await _tenants(subject)
-    rows = await subject.database.many("doctor/wrong_vector_counts", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/wrong_chunk_totals", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
             "fault",
@@ -28,10 +28,10 @@ async def vector_counts(subject: Subject) -> Verdict:
     return Verdict(seen, findings + _more(len(rows), "tenants"))
 
 
-async def usage_counts(subject: Subject) -> Verdict:
+async def document_totals(subject: Subject) -> Verdict:
     """Of tenants drawn by lot."""
     users, seen = await _tenants(subject)
-    rows = await subject.database.many("doctor/wrong_usage_counts", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/wrong_document_totals", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
             "fault",
@@ -62,7 +62,7 @@ async def chunk_counts(subject: Subject) -> Verdict:
             why = "chunks without a vector are not found, vectors without a chunk take the places of others"
             mend = (
                 row["mend"],
-                "cabinet doctor --only vector-counts, and what it says",
+                "cabinet doctor --only chunk-totals, and what it says",
                 f"POST /documents/{row['document_id']}/retry, for the user",
             )
         findings.append(Finding("fault", what, why, mend))
@@ -111,8 +111,8 @@ def _more(count: int, what: str) -> list[Finding]:
 
 
 CHECKS = (
-    Check("vector-counts", "counts", "that the noted size of a tenant is the number of their vectors", vector_counts),
-    Check("usage-counts", "counts", "that what counts towards a plan is what there is", usage_counts),
+    Check("chunk-totals", "counts", "that the noted size of a tenant is the number of their vectors", chunk_totals),
+    Check("document-totals", "counts", "that what counts towards a plan is what there is", document_totals),
     Check("chunk-counts", "counts", "that a document's noted chunks are there, each with its vector", chunk_counts),
     Check("message-counts", "counts", "that a conversation's noted messages are there", message_counts),
 )

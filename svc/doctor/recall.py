@@ -91,7 +91,7 @@ async def _recall_of_chunks(subject: Subject, lane: str, *, has_index: bool, fil
     )
     shares = []
     for tenant in tenants:
-        user_id, size = tenant["user_id"], TenantSize(tenant["row_count"], has_index)
+        user_id, size = tenant["user_id"], TenantSize(tenant["chunk_count"], has_index)
 
         def find(is_exact: bool, user_id: UUID = user_id, size: TenantSize = size) -> Find:
             async def search(query: Vector) -> Sequence[Row]:

@@ -117,7 +117,7 @@ async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchR
     )
     services = call.services
     services.usage.add(tenant, searches=1)
-    size = TenantSize(call.principal.vector_count, call.principal.has_index)
+    size = TenantSize(call.principal.chunk_count, call.principal.has_index)
     started = time.perf_counter()
     found = await run_search(services.database, wanted, size, services.settings.exact_rows)
     search_s = time.perf_counter() - started

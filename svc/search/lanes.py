@@ -72,13 +72,13 @@ class Found:
 class TenantSize:
     """What is known of a tenant, some seconds old: their vectors, and whether they have an index of their own."""
 
-    vector_count: int
+    chunk_count: int
     has_index: bool
 
 
 def choose_lane(search: Search, size: TenantSize, exact_rows: int) -> Lane:
     """The fastest lane that keeps the recall, for a tenant of this size."""
-    if search.is_exact or search.metric != "cosine" or size.vector_count <= exact_rows:
+    if search.is_exact or search.metric != "cosine" or size.chunk_count <= exact_rows:
         return "exact"
     return "index" if size.has_index else "bits"
 
@@ -98,7 +98,7 @@ async def run_search(database: Database, search: Search, size: TenantSize, exact
         return await _own_index_filtered(database, search, size)
     found = await _own_index(database, search)
     if len(found.rows) < search.limit:
-        if len(found.rows) < size.vector_count:
+        if len(found.rows) < size.chunk_count:
             logger.warning(
                 "the tenant's index gave %d of %d rows, the bits lane answers", len(found.rows), search.limit
             )
@@ -150,7 +150,7 @@ async def _own_index_filtered(database: Database, search: Search, size: TenantSi
         "signature": _signature(search),
         # Two rounds of the scan: a filter makes it go on anyway, and it finds what the first round passed by.
         "candidates": _candidates(search, 2 * index_candidates(len(search.embedding))),
-        "index_min_rows": max(_FILTERED_MIN_ROWS, int(_FILTERED_MIN_SHARE * size.vector_count)),
+        "index_min_rows": max(_FILTERED_MIN_ROWS, int(_FILTERED_MIN_SHARE * size.chunk_count)),
         "threshold": search.threshold,
         "max_rows": search.limit,
         **search.filters.arguments,

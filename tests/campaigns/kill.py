@@ -131,7 +131,7 @@ async def _look(server: ServerProcess) -> tuple[list[asyncpg.Record], int]:
     embedded = await start_embedded(server.folder / "data", "18")
     connection = await asyncpg.connect(embedded.url)
     try:
-        return await connection.fetch(CHECK), await connection.fetchval("select sum(row_count) from vector_counts")
+        return await connection.fetch(CHECK), await connection.fetchval("select sum(chunk_count) from tenant_totals")
     finally:
         await connection.close()
         embedded.stop()

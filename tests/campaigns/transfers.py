@@ -45,16 +45,16 @@ _MISPLACED = """
     having count(c.id) <> 1 or count(v.chunk_id) <> 1"""
 # What is counted of each user, and what they have.
 _MISCOUNTED = """
-    select v.user_id, v.row_count, v.document_count, v.byte_count, d.chunks, d.documents, d.bytes, r.vectors
-    from vector_counts as v
+    select v.user_id, v.chunk_count, v.document_count, v.byte_count, d.chunks, d.documents, d.bytes, r.vectors
+    from tenant_totals as v
     cross join lateral (
         select coalesce(sum(chunk_count), 0) as chunks, count(*) as documents, coalesce(sum(file_size), 0) as bytes
         from documents where user_id = v.user_id
     ) as d
     cross join lateral (select count(*) as vectors from chunk_vectors where user_id = v.user_id) as r
     where
-        (v.row_count, v.document_count, v.byte_count) is distinct from (d.chunks, d.documents, d.bytes)
-        or r.vectors <> v.row_count"""
+        (v.chunk_count, v.document_count, v.byte_count) is distinct from (d.chunks, d.documents, d.bytes)
+        or r.vectors <> v.chunk_count"""
 _LEFT = """
     select
         (select count(*) from ingestion_jobs) as jobs,

@@ -64,7 +64,7 @@ def test_people_get_the_names_whole() -> None:
     shown = run("--format", "text", "--caller", "delete /documents").stdout
 
     assert "documents/delete :exec" in shown
-    assert "tables  documents*, ingestion_jobs*, vector_counts*" in shown
+    assert "tables  documents*, ingestion_jobs*, tenant_totals*" in shown
     assert "run by  DELETE /documents/{document_id}" in shown
 
 

@@ -32,7 +32,7 @@ ROWS = {
         insert into chunks (user_id, id, document_id, chunk_index, content, content_hash, token_count)
         select d.user_id, md5('c' || c || d.id)::uuid, d.id, c, 'chunk ' || c, md5('chunk ' || c)::uuid, 7
         from documents as d cross join generate_series(0, 2) as c""",
-    "vector_counts": "insert into vector_counts (user_id, row_count) select u.id, 12 from users as u",
+    "tenant_totals": "insert into tenant_totals (user_id, chunk_count) select u.id, 12 from users as u",
     "conversations": """
         insert into conversations (user_id, id, title, message_count)
         select u.id, md5('v' || v || u.id)::uuid, 'About ' || v, 5

@@ -55,7 +55,7 @@ MOMENTS = {
     "in the build": Moment(phase="building index: loading tuples"),
     "before its validation": Moment(phase="waiting for writers before validation", holders=(WRITER, WRITER)),
     "before it is valid": Moment(phase="waiting for old snapshots", holders=(READER,)),
-    "before it is noted": Moment(statement="-- indexes/mark", holders=("select from vector_counts for update",)),
+    "before it is noted": Moment(statement="-- indexes/mark", holders=("select from tenant_totals for update",)),
     "in the drop of an invalid one": Moment(
         statement="drop index concurrently", holders=(WRITER,), is_rebuild=True
     ),
@@ -75,7 +75,7 @@ async def fresh(large: Corpus) -> AsyncIterator[Corpus]:
     """The tenant, without one."""
     async with direct_connection(large.tenant.service) as connection:
         await connection.execute(f"drop index if exists {name_of(large)}")
-        await connection.execute("update vector_counts set has_index = false")
+        await connection.execute("update tenant_totals set has_index = false")
     yield large
 
 
@@ -199,7 +199,7 @@ async def check_nothing_is_left(corpus: Corpus, connection: Any) -> None:
         "chunk_vectors_signature_idx": True,
         name_of(corpus): True,
     }
-    assert await connection.fetchval("select has_index from vector_counts where user_id = $1", UUID(corpus.tenant.id))
+    assert await connection.fetchval("select has_index from tenant_totals where user_id = $1", UUID(corpus.tenant.id))
     assert await planned_steps(service.services.database, MIN_ROWS) == []
     await session_gone(connection)
     for left in (

@@ -78,7 +78,7 @@ async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_al
     assert await deletion == 1
     for table, left in (("documents", 0), ("chunks", 0), ("ingestion_jobs", 0)):
         assert await observer.fetchval(f"select count(*) from {table}") == left, table
-    assert await observer.fetchval("select row_count from vector_counts") == 0, "the tenant's size is true again"
+    assert await observer.fetchval("select chunk_count from tenant_totals") == 0, "the tenant's size is true again"
 
 
 async def test_each_of_many_claims_gets_a_job_of_its_own(database: Database) -> None:

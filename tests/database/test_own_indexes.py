@@ -26,7 +26,7 @@ def row(count: int | None, *, exists: bool = False, is_valid: bool = False, note
     """A row of `indexes/list`."""
     return {
         "user_id": None if count is None else UUID(int=0),
-        "row_count": count,
+        "chunk_count": count,
         "has_index": noted,
         "index_name": NAME if exists else None,
         "is_valid": is_valid,

@@ -61,11 +61,11 @@ async def test_a_wrong_number_of_vectors_is_found_and_mended(fired: Fired, hand:
     user, key = await service.user("ada@example.org")
     await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)
     assert await fired() == {}
-    await hand.execute("update vector_counts set row_count = row_count + 7")
+    await hand.execute("update tenant_totals set chunk_count = chunk_count + 7")
 
     found = await fired()
-    assert found.keys() == {"vector-counts"}
-    (finding,) = found["vector-counts"]
+    assert found.keys() == {"chunk-totals"}
+    (finding,) = found["chunk-totals"]
     assert user in finding.what
 
     await hand.execute(finding.mend[0])
@@ -75,11 +75,11 @@ async def test_a_wrong_number_of_vectors_is_found_and_mended(fired: Fired, hand:
 async def test_a_wrong_number_towards_a_plan_is_found(fired: Fired, hand: Any, database: Database) -> None:
     user = await make_user(database)
     await make_document(database, user)
-    await hand.execute("update vector_counts set document_count = 3, byte_count = 5")
+    await hand.execute("update tenant_totals set document_count = 3, byte_count = 5")
 
     found = await fired()
-    assert found.keys() == {"usage-counts"}
-    (finding,) = found["usage-counts"]
+    assert found.keys() == {"document-totals"}
+    (finding,) = found["document-totals"]
     assert "has 1 document of 4 bytes, 3 of 5 are noted" in finding.what
     assert finding.mend == (f"cabinet usage recount {user}",)
 
@@ -116,11 +116,11 @@ async def test_a_document_without_its_vectors_is_found_and_mended(fired: Fired, 
     await hand.execute("delete from chunk_vectors where chunk_id in (select chunk_id from chunk_vectors limit 1)")
 
     found = await fired()
-    assert found.keys() == {"chunk-counts", "vector-counts"}
+    assert found.keys() == {"chunk-counts", "chunk-totals"}
     mend = found["chunk-counts"][0].mend
 
     await hand.execute(mend[0])
-    await hand.execute((await fired())["vector-counts"][0].mend[0])
+    await hand.execute((await fired())["chunk-totals"][0].mend[0])
     assert (await service.call("POST", f"/documents/{document['id']}/retry", key)).status_code in (200, 202)
     assert (await service.ended(key, document["id"]))["chunk_count"] == document["chunk_count"]
     assert await fired() == {}

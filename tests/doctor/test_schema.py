@@ -70,7 +70,7 @@ async def test_a_database_without_a_schema_is_told_what_to_run(server: Any, sett
 
     (finding,) = outcomes["migrations"].verdict.findings
     assert finding.mend == ("cabinet migrate apply",)
-    assert outcomes["vector-counts"].status == "unknown"
+    assert outcomes["chunk-totals"].status == "unknown"
 
 
 async def test_a_missing_migration_is_found(fired: Fired, hand: Any) -> None:

@@ -21,7 +21,7 @@ from tests.doctor.test_schema import MANY_USERS
 MANY_DOCUMENTS = (
     "insert into documents (user_id, filename, file_type, file_size, status) "
     "select u.id, 'a.txt', 'text', 1, 'ready' from users as u; "
-    "insert into vector_counts (user_id, row_count, document_count, byte_count) select u.id, 0, 1, 1 from users as u"
+    "insert into tenant_totals (user_id, chunk_count, document_count, byte_count) select u.id, 0, 1, 1 from users as u"
 )
 
 
@@ -59,7 +59,7 @@ async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired,
     async with old_snapshot(database_url):
         await hand.execute(MANY_USERS)
         await hand.execute(MANY_DOCUMENTS)
-        await hand.execute("analyze users, documents, vector_counts")
+        await hand.execute("analyze users, documents, tenant_totals")
         found = await fired(limits)
     assert found.keys() == {"visibility-map"}
     (finding,) = found["visibility-map"]

@@ -129,7 +129,7 @@ _FILL = [
     order by d.number, c.number
     """,
     """
-    insert into vector_counts (user_id, row_count, document_count, byte_count, token_month, token_count)
+    insert into tenant_totals (user_id, chunk_count, document_count, byte_count, token_month, token_count)
     select
         d.user_id, sum(d.chunk_count), count(*), sum(d.file_size), date_trunc('month', now() at time zone 'utc'), 1000
     from documents as d group by d.user_id

@@ -17,7 +17,7 @@ _LEAKS = [
         r"traceback", r'file "', r"\.py\b", r"site-packages", r"\bsvc[./]", r"0x[0-9a-f]{6}",
         r"asyncpg", r"msgspec", r"psycopg", r"starlette", r"multipart\.exceptions", r"exception",
         r"\brelation\b", r"\bcolumn\b", r"\bconstraint\b", r"sqlstate", r"_fkey", r"_pkey", r"_idx\b", r"_check\b",
-        r"api_keys", r"chunk_vectors", r"vector_counts", r"ingestion_jobs", r"document_contents",
+        r"api_keys", r"chunk_vectors", r"tenant_totals", r"ingestion_jobs", r"document_contents",
         r"conversation_documents", r"embedding_model", r"_yoyo", r"key_hash", r"users_email",
         r"postgres(ql)?://", r"\bcab_", re.escape(ADMIN_KEY),
     )

@@ -140,4 +140,4 @@ async def rows_of(service: Service, user_id: str) -> dict[str, int]:
 async def rows_left(service: Service, user_id: str) -> dict[str, int]:
     """The same without what was counted of the user, which outlives what it counts."""
     rows = await rows_of(service, user_id)
-    return {table: count for table, count in rows.items() if table not in ("usage_days", "vector_counts")}
+    return {table: count for table, count in rows.items() if table not in ("usage_days", "tenant_totals")}

@@ -40,7 +40,7 @@ async def left(tenant: Tenant) -> set[str]:
 async def counted(tenant: Tenant) -> tuple[int, int]:
     """The documents and the vectors that are counted of a tenant."""
     async with direct_connection(tenant.service) as connection:
-        query = "select document_count, row_count from vector_counts where user_id = $1"
+        query = "select document_count, chunk_count from tenant_totals where user_id = $1"
         documents, vectors = await connection.fetchrow(query, UUID(tenant.id))
     return documents, vectors
 
@@ -76,7 +76,7 @@ async def test_documents_in_the_queue_go_with_their_jobs(idle: Service) -> None:
     for number in range(3):
         await tenant.upload(f"{number}.txt", "a")
     assert ok(await tenant.post("/documents/delete", json={"status": "processing"}))["deleted"] == 3
-    assert (await rows_of(idle, tenant.id)).keys() <= {"api_keys", "vector_counts", "usage_days"}
+    assert (await rows_of(idle, tenant.id)).keys() <= {"api_keys", "tenant_totals", "usage_days"}
 
 
 async def test_which_documents_must_be_said(tenant: Tenant) -> None:

@@ -151,7 +151,7 @@ async def test_deleting_a_document_leaves_nothing_of_it(tenant: Tenant) -> None:
     gone = await tenant.ready_document("gone.txt", SENTENCES)
     conversation = await tenant.conversation(document_ids=[kept["id"], gone["id"]])
     async with direct_connection(tenant.service) as connection:
-        counted = "select row_count from vector_counts where user_id = $1"
+        counted = "select chunk_count from tenant_totals where user_id = $1"
         assert await connection.fetchval(counted, UUID(tenant.id)) == 1 + gone["chunk_count"]
 
         done(await tenant.delete(f"/documents/{gone['id']}"))
@@ -194,7 +194,7 @@ async def deleted_while_stored(tenant: Tenant) -> int:
     await storing
     done(await deleting)
     async with direct_connection(service) as connection:
-        counted: int | None = await connection.fetchval("select row_count from vector_counts")
+        counted: int | None = await connection.fetchval("select chunk_count from tenant_totals")
     return counted or 0
 
 

@@ -273,7 +273,7 @@ async def fault(_call: Call) -> None:
 @broken.get("/broken/constraint", access="public")
 async def constraint(_call: Call) -> None:
     """Break a rule of the schema that no route explains."""
-    raise ConstraintError("vector_counts_positive")
+    raise ConstraintError("tenant_totals_chunks_positive")
 
 
 async def answer_of(service: Service, path: str) -> httpx.Response:
@@ -297,7 +297,7 @@ async def test_a_broken_rule_that_no_route_explains_is_not_named(
     shared: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     problem(await answer_of(shared, "/broken/constraint"), 409)
-    assert "vector_counts_positive" in caplog.text
+    assert "tenant_totals_chunks_positive" in caplog.text
 
 
 async def test_every_route_says_when_the_database_is_away(database_url: str) -> None:

@@ -104,7 +104,7 @@ async def test_documents_whose_time_is_over_go_with_all_of_theirs(service: Servi
     assert (rows["document_contents"], rows["chunks"], rows["chunk_vectors"]) == (2, 2, 2)
     assert not (await rows_of(service, other.id)).keys() & {"documents", "chunks", "chunk_vectors"}
     async with direct_connection(service) as connection:
-        counts = "select document_count, row_count from vector_counts order by user_id"
+        counts = "select document_count, chunk_count from tenant_totals order by user_id"
         assert [tuple(row) for row in await connection.fetch(counts)] == [(2, 2), (0, 0)]
 
 
@@ -137,7 +137,7 @@ async def test_many_parts_go_in_several_statements(idle: Service, monkeypatch: p
     async with direct_connection(idle) as connection:
         await connection.execute("update documents set chunk_count = 15000")
     async with direct_connection(idle) as connection:
-        await connection.execute("update vector_counts set row_count = 75000")
+        await connection.execute("update tenant_totals set chunk_count = 75000")
     await let_expire(idle, "documents", *ids)
     sizes = []
     value = Database.value

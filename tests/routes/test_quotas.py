@@ -90,7 +90,7 @@ async def test_uploads_that_all_saw_room_are_held_by_the_quota(quiet: Service, h
         await tenant.upload(f"{number}.txt", "text")
     async with direct_connection(quiet) as connection, direct_connection(quiet) as observer:
         async with connection.transaction():
-            await connection.execute("select from vector_counts where user_id = $1::uuid for update", tenant.id)
+            await connection.execute("select from tenant_totals where user_id = $1::uuid for update", tenant.id)
             uploads = [
                 asyncio.create_task(
                     tenant.post(
@@ -236,7 +236,7 @@ async def test_tokens_are_refused_until_the_month_ends(service: Service) -> None
     done(await tenant.delete(f"/documents/{again['id']}"))
     assert (await state(tenant))["tokens"] == (used, 20)
     async with direct_connection(service) as connection:
-        await connection.execute("update vector_counts set token_month = token_month - interval '1 month'")
+        await connection.execute("update tenant_totals set token_month = token_month - interval '1 month'")
     assert (await state(tenant))["tokens"] == (0, 20)
     await tenant.ready_document("new.txt", "Eleven other words of a new month are embedded here now.")
     assert 5 < (await state(tenant))["tokens"][0] <= 20

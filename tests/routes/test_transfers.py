@@ -21,7 +21,7 @@ from tests.routes.test_documents import SENTENCES
 from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
 # What is left of a user who has given everything.
-LEFT = {"api_keys", "vector_counts", "usage_days"}
+LEFT = {"api_keys", "tenant_totals", "usage_days"}
 
 
 async def transfer(giver: Tenant, receiver: str, *document_ids: str) -> httpx.Response:
@@ -50,7 +50,7 @@ async def stored(tenant: Tenant) -> dict[str, list[dict[str, Any]]]:
 async def counts(tenant: Tenant) -> tuple[int, int, int]:
     """The documents, chunks and bytes that are counted of a tenant."""
     async with direct_connection(tenant.service) as connection:
-        query = "select document_count, row_count, byte_count from vector_counts where user_id = $1"
+        query = "select document_count, chunk_count, byte_count from tenant_totals where user_id = $1"
         documents, chunks, size_bytes = await connection.fetchrow(query, UUID(tenant.id))
     return documents, chunks, size_bytes
 

@@ -296,7 +296,7 @@ async def test_a_recount_mends_what_was_counted_wrong(service: Service) -> None:
     document = await tenant.ready_document("a.txt", "One text. " * 100)
     database = service.services.database
     async with direct_connection(service) as connection:
-        await connection.execute("update vector_counts set document_count = 7, byte_count = 1, row_count = 900")
+        await connection.execute("update tenant_totals set document_count = 7, byte_count = 1, chunk_count = 900")
     async with database.transaction() as transaction:
         await transaction.exec("usage/lock_counts", user_id=UUID(tenant.id))
         row = await transaction.one("usage/recount", user_id=UUID(tenant.id))
@@ -315,7 +315,7 @@ async def test_a_deletion_is_not_stopped_by_a_count_that_is_wrong(quiet: Service
     document = await tenant.upload("a.txt", "text")
     async with direct_connection(quiet) as connection:
         await connection.execute(
-            "update vector_counts set document_count = 0, byte_count = 0 where user_id = $1::uuid", tenant.id
+            "update tenant_totals set document_count = 0, byte_count = 0 where user_id = $1::uuid", tenant.id
         )
     done(await tenant.delete(f"/documents/{document['id']}"))
     quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}

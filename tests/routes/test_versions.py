@@ -45,7 +45,7 @@ async def texts(tenant: Tenant) -> set[str]:
 async def counts(tenant: Tenant) -> tuple[int, int]:
     """The documents and chunks that are counted of a tenant."""
     async with direct_connection(tenant.service) as connection:
-        query = "select document_count, row_count from vector_counts where user_id = $1"
+        query = "select document_count, chunk_count from tenant_totals where user_id = $1"
         documents, chunks = await connection.fetchrow(query, UUID(tenant.id))
     return documents, chunks
 

@@ -265,7 +265,7 @@ async def test_each_tenant_is_counted_right(changed: dict[Lane, Drawer], service
         for drawer in changed.values():
             there = sum(len(known.vectors) for known in drawer.present.values())
             counts = await connection.fetchrow(
-                "select (select row_count from vector_counts where user_id = $1),"
+                "select (select chunk_count from tenant_totals where user_id = $1),"
                 " (select count(*) from chunk_vectors where user_id = $1),"
                 " (select count(*) from chunks where user_id = $1),"
                 " (select sum(chunk_count) from documents where user_id = $1)",

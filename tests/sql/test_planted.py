@@ -43,8 +43,8 @@ PLANTS = {
     ),
     "a row for another user": Plant(
         "documents/delete", "        $1::uuid as user_id,", "        $2::uuid as user_id,",
-        "    insert into vector_counts as v (user_id, row_count, document_count, byte_count)",
-        "user_id of the rows inserted into vector_counts is not the tenant ($1)",
+        "    insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)",
+        "user_id of the rows inserted into tenant_totals is not the tenant ($1)",
     ),
     "a user_id without its parameter": Plant(
         "documents/get", "-- $1 user_id    ", "-- $1 owner_id   ",

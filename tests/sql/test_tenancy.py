@@ -30,7 +30,7 @@ BOUND = {
         select c.id from documents as d inner join chunks as c on d.user_id = c.user_id and d.id = c.document_id
         where d.user_id = $1::uuid;""",
     "an outer join that carries it to its optional side": """
-        select u.id from users as u left join vector_counts as v on u.id = v.user_id where u.id = $1::uuid;""",
+        select u.id from users as u left join tenant_totals as v on u.id = v.user_id where u.id = $1::uuid;""",
     "a chain through two joins, in any order": """
         select c.id from chunks as c
         inner join documents as d on d.user_id = c.user_id
@@ -56,8 +56,8 @@ BOUND = {
         update documents as d set error = null from chunks as c
         where d.user_id = $1::uuid and c.user_id = d.user_id and c.document_id = d.id;""",
     "an upsert on a key that begins with the tenant": """
-        insert into vector_counts as v (user_id, row_count) values ($1::uuid, 1)
-        on conflict (user_id) do update set row_count = v.row_count + 1;""",
+        insert into tenant_totals as v (user_id, chunk_count) values ($1::uuid, 1)
+        on conflict (user_id) do update set chunk_count = v.chunk_count + 1;""",
     "both arms of a union": """
         select d.id from documents as d where d.user_id = $1::uuid
         union all select c.id from chunks as c where c.user_id = $1::uuid;""",

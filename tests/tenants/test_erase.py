@@ -168,7 +168,7 @@ async def test_a_large_tenant_goes_in_parts(database: Database, observer: Any, m
 
     assert erased is not None
     assert {table: count for table, count in erased.rows.items() if count} == {
-        "users": 1, "api_keys": 1, "vector_counts": 1, "documents": 11, "document_contents": 11, "chunks": 66,
+        "users": 1, "api_keys": 1, "tenant_totals": 1, "documents": 11, "document_contents": 11, "chunks": 66,
         "chunk_vectors": 66, "conversations": 9, "messages": 45, "message_vectors": 45,
     }  # fmt: skip
     assert await mentions(observer, user_id) == {}

@@ -31,7 +31,7 @@ from tests.tenants.stored import hashes, mentions, tenant_tables
 LEFT_OUT: dict[str, list[str]] = {
     "api_keys": [],
     "idempotency_keys": [],
-    "vector_counts": ["has_index", "document_limit", "chunk_limit", "byte_limit", "token_limit"],
+    "tenant_totals": ["has_index", "document_limit", "chunk_limit", "byte_limit", "token_limit"],
 }
 WORDS = 'Größe, \U0001f98a, \\u0041 " \\ \t and \x7f\u2028 stay as they are'
 
@@ -176,7 +176,7 @@ async def test_what_changes_meanwhile_comes_whole_or_is_made_whole(
             counts = await then.fetch(f"select count(*) from {table} group by {owner}")
             assert {row[0] for row in counts} == {each}
         assert await then.fetchval("select count(*) from chunk_vectors") == 5 * 7
-        assert await then.fetchval("select row_count from vector_counts") == 5 * 7
+        assert await then.fetchval("select chunk_count from tenant_totals") == 5 * 7
 
 
 async def _disturb(
@@ -230,7 +230,7 @@ async def test_a_user_who_is_there_is_refused_or_replaced(database: Database, da
         await first.execute("update documents set filename = 'changed' where user_id = $1", user_id)
         await import_user(database, BytesIO(export), replace=True)
         after = await hashes(first, user_id, {})
-        assert {table for table in after if after[table] != before[table]} <= {"api_keys", "vector_counts"}
+        assert {table for table in after if after[table] != before[table]} <= {"api_keys", "tenant_totals"}
 
 
 async def test_an_email_address_of_another_is_refused(database: Database, second: Database, second_url: str) -> None:

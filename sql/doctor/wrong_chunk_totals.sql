@@ -1,22 +1,22 @@
--- doctor/wrong_vector_counts :many
+-- doctor/wrong_chunk_totals :many
 -- Tenants among those given whose noted number of vectors is not the number there is, for `cabinet doctor`.
 -- Counts from the covering index alone: 0.1 µs a vector where the visibility map knows the pages.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, noted int8, counted int8, mend text
--- index: vector_counts_pkey, chunk_vectors_signature_idx
+-- index: tenant_totals_pkey, chunk_vectors_signature_idx
 with counts as (
     select
         t.user_id,
-        coalesce(n.row_count, 0) as noted,
+        coalesce(n.chunk_count, 0) as noted,
         (
             select count(*)
             from chunk_vectors as v
             where v.user_id = t.user_id
         ) as counted
     from unnest($1::uuid[]) as t (user_id)
-    left join vector_counts as n on t.user_id = n.user_id
+    left join tenant_totals as n on t.user_id = n.user_id
 )
 
 select
@@ -24,8 +24,8 @@ select
     c.noted,
     c.counted,
     format(
-        'insert into vector_counts (user_id, row_count) values (%L, %s) '
-        'on conflict (user_id) do update set row_count = excluded.row_count;',
+        'insert into tenant_totals (user_id, chunk_count) values (%L, %s) '
+        'on conflict (user_id) do update set chunk_count = excluded.chunk_count;',
         c.user_id, c.counted
     ) as mend
 from counts as c

@@ -1,11 +1,11 @@
--- doctor/wrong_usage_counts :many
+-- doctor/wrong_document_totals :many
 -- Tenants among those given whose noted numbers of documents and of their bytes, by which their plan's limits
 -- are kept, are not those there are, for `cabinet doctor`. Reads the row of every document of theirs.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, noted int8, counted int8, noted_bytes int8, counted_bytes int8
--- index: vector_counts_pkey, documents_pkey
+-- index: tenant_totals_pkey, documents_pkey
 with counted as (
     select
         d.user_id,
@@ -23,7 +23,7 @@ select
     coalesce(n.byte_count, 0) as noted_bytes,
     coalesce(c.bytes, 0) as counted_bytes
 from unnest($1::uuid[]) as t (user_id)
-left join vector_counts as n on t.user_id = n.user_id
+left join tenant_totals as n on t.user_id = n.user_id
 left join counted as c on t.user_id = c.user_id
 where
     coalesce(n.document_count, 0) <> coalesce(c.documents, 0)
