@@ -1,13 +1,13 @@
 -- conversations/create :one
 -- A new conversation and the documents that it is about; a document that is not the user's breaks the foreign
 -- key.
--- $1 user_id      uuid         the tenant
--- $2 title        text         null: none
--- $3 document_ids uuid[]       at most 1000
+-- $1 user_id      uuid              the tenant
+-- $2 title        text null         null: none
+-- $3 document_ids uuid[]            at most 1000
 -- $4 metadata     jsonb
--- $5 expires_at   timestamptz  when it is deleted; null: never
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz, created_at timestamptz, updated_at timestamptz
+-- $5 expires_at   timestamptz null  when it is deleted; null: never
+-- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 with created as (
     insert into conversations (user_id, title, metadata, expires_at)
     values ($1::uuid, $2::text, $4::jsonb, $5::timestamptz)

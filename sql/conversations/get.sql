@@ -2,8 +2,8 @@
 -- One conversation without its messages.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz, created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey, conversation_documents_pkey
 select
     c.id,

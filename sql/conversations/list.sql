@@ -1,10 +1,10 @@
 -- conversations/list :many
 -- A user's conversations, newest first, without their messages.
--- $1 user_id  uuid  the tenant
--- $2 after    uuid  the last id of the page before; null: from the newest
--- $3 max_rows int   1..101
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz, created_at timestamptz, updated_at timestamptz
+-- $1 user_id  uuid       the tenant
+-- $2 after    uuid null  the last id of the page before; null: from the newest
+-- $3 max_rows int        1..101
+-- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey, conversation_documents_pkey
 select
     c.id,

@@ -1,12 +1,12 @@
 -- conversations/list_with_recent :many
 -- A user's conversations, newest first, each with its newest messages, oldest of them first: one statement
 -- for them all. The newest are read from the end of the messages' primary key, however long the conversation.
--- $1 user_id  uuid  the tenant
--- $2 after    uuid  the last id of the page before; null: from the newest
--- $3 max_rows int   1..101
--- $4 recent   int   newest messages of each conversation, 1..50
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz, created_at timestamptz, updated_at timestamptz, messages jsonb
+-- $1 user_id  uuid       the tenant
+-- $2 after    uuid null  the last id of the page before; null: from the newest
+-- $3 max_rows int        1..101
+-- $4 recent   int        newest messages of each conversation, 1..50
+-- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz, messages jsonb
 -- index: conversations_pkey, messages_pkey, conversation_documents_pkey
 with page as (
     select

@@ -1,15 +1,15 @@
 -- conversations/update :one
 -- Changes what is given of a conversation; giving documents replaces them all.
--- $1 user_id         uuid         the tenant
+-- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid
--- $3 set_title       bool         whether to take the title
--- $4 title           text         null: none
--- $5 document_ids    uuid[]       null: as they are; at most 1000
--- $6 metadata        jsonb        null: as it is
--- $7 set_expires_at  bool         whether to take the end
--- $8 expires_at      timestamptz  null: never
--- returns: id uuid, title text, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz, created_at timestamptz, updated_at timestamptz
+-- $3 set_title       bool              whether to take the title
+-- $4 title           text null         null: none
+-- $5 document_ids    uuid[] null       null: as they are; at most 1000
+-- $6 metadata        jsonb null        null: as it is
+-- $7 set_expires_at  bool              whether to take the end
+-- $8 expires_at      timestamptz null  null: never
+-- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey, conversation_documents_pkey
 with changed as (
     update conversations as c

@@ -3,7 +3,7 @@
 -- extension are known by their name alone until its code is loaded.
 -- $1 names    text[]  of settings
 -- $2 max_rows int     1..100
--- returns: name text, setting text
+-- returns: name text, setting text null
 select
     n.name,
     coalesce(

@@ -4,8 +4,9 @@
 -- is no member of pg_read_all_stats sees the state of its own sessions only. Who blocks is asked for those
 -- alone that wait for a lock, since the question itself stops the lock table for a moment.
 -- $1 max_rows int  1..1000
--- returns: pid int, application_name text, user_name name, is_superuser bool, is_owner bool, state text,
---   statement text, state_s float8, transaction_s float8, blocked_by int[], cancel text, terminate text
+-- returns: pid int, application_name text, user_name name, is_superuser bool, is_owner bool null,
+--   state text null, statement text null, state_s float8 null, transaction_s float8 null, blocked_by int[],
+--   cancel text, terminate text
 select
     a.pid,
     a.application_name,

@@ -2,7 +2,7 @@
 -- Settings of the server as they hold for the session that asks, for `cabinet doctor`.
 -- $1 names    text[]  of settings
 -- $2 max_rows int     1..100
--- returns: name text, setting text, unit text, source text
+-- returns: name text, setting text, unit text null, source text
 select
     s.name,
     s.setting,

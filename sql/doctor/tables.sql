@@ -5,8 +5,8 @@
 -- statistics.
 -- $1 max_rows int  1..10000
 -- returns: table_name name, pages int8, visible_pages int8, counted_rows float8, live_rows int8,
---   dead_rows int8, vacuumed_at timestamptz, analyzed_at timestamptz, is_autovacuumed bool, xid_age int8,
---   multixact_age int8, vacuum text, vacuum_freeze text, enable text
+--   dead_rows int8, vacuumed_at timestamptz null, analyzed_at timestamptz null, is_autovacuumed bool,
+--   xid_age int8, multixact_age int8, vacuum text, vacuum_freeze text, enable text
 select
     t.relname as table_name,
     pg_relation_size(t.oid) / current_setting('block_size')::bigint as pages,

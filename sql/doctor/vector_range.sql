@@ -1,7 +1,7 @@
 -- doctor/vector_range :one
 -- The first and the last id of a tenant's vectors, between which `cabinet doctor` picks its samples.
 -- $1 user_id uuid  the tenant
--- returns: first_id uuid, last_id uuid
+-- returns: first_id uuid null, last_id uuid null
 -- index: chunk_vectors_pkey
 select
     (

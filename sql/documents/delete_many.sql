@@ -2,11 +2,11 @@
 -- Deletes a user's documents, those named or those of a status or with some metadata, with their bytes,
 -- chunks and vectors (by cascade) and their jobs, and takes them off the tenant's counts. The oldest first
 -- where there are more than may go at once. The rows are taken in one order, and the counts last.
--- $1 user_id      uuid    the tenant
--- $2 document_ids uuid[]  null: all documents; at most 1000
--- $3 status       text    null: any
--- $4 metadata     jsonb   what the document's metadata must contain; null: anything
--- $5 max_rows     int     1..1000
+-- $1 user_id      uuid         the tenant
+-- $2 document_ids uuid[] null  null: all documents; at most 1000
+-- $3 status       text null    null: any
+-- $4 metadata     jsonb null   what the document's metadata must contain; null: anything
+-- $5 max_rows     int          1..1000
 -- returns: deleted int8
 -- index: documents_pkey, documents_user_status_idx, documents_user_metadata_idx, ingestion_jobs_pkey,
 --   tenant_totals_pkey

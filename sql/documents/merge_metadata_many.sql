@@ -5,7 +5,7 @@
 -- $2 document_ids uuid[]  at most 1000
 -- $3 patch        jsonb   an object
 -- $4 max_bytes    int     that metadata may take as text
--- returns: updated int8, too_large uuid
+-- returns: updated int8, too_large uuid null
 -- index: documents_pkey
 with patched as materialized (
     select

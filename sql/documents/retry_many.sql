@@ -1,9 +1,9 @@
 -- documents/retry_many :value
 -- Queues a user's failed documents again, those named or all, each with a full set of tries, as
 -- documents/retry does one. The oldest first where there are more than may go at once.
--- $1 user_id      uuid    the tenant
--- $2 document_ids uuid[]  null: all that have failed; at most 1000
--- $3 max_rows     int     1..1000
+-- $1 user_id      uuid         the tenant
+-- $2 document_ids uuid[] null  null: all that have failed; at most 1000
+-- $3 max_rows     int          1..1000
 -- returns: queued int8
 -- index: documents_user_status_idx, documents_pkey, ingestion_jobs_pkey
 with chosen as materialized (

@@ -5,10 +5,10 @@
 -- when the document has come back meanwhile. What was to replace other documents replaces none of the new
 -- owner's. The counts of both users are taken in one order, whoever gives to whom; the rules of tenant_totals
 -- end it where the receiver would go past a limit of their plan.
--- $1 user_id      uuid    the tenant
--- $2 to_user      uuid    the user who is given; nothing of theirs is read but the count
--- $3 document_ids uuid[]  each once, at most 1000; held by documents/hold
--- $4 document_limit int8  of the receiver's plan; null: none
+-- $1 user_id        uuid       the tenant
+-- $2 to_user        uuid       the user who is given; nothing of theirs is read but the count
+-- $3 document_ids   uuid[]     each once, at most 1000; held by documents/hold
+-- $4 document_limit int8 null  of the receiver's plan; null: none
 -- $5 chunk_limit    int8
 -- $6 byte_limit     int8
 -- returns: documents int8, chunks int8

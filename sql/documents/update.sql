@@ -1,14 +1,14 @@
 -- documents/update :one
 -- Renames a document, replaces its metadata, or says when it ends.
--- $1 user_id        uuid         the tenant
+-- $1 user_id        uuid              the tenant
 -- $2 document_id    uuid
--- $3 filename       text         null: as it is
--- $4 metadata       jsonb        null: as it is
--- $5 set_expires_at bool         whether to take the end
--- $6 expires_at     timestamptz  null: never
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
---   created_at timestamptz, updated_at timestamptz
+-- $3 filename       text null         null: as it is
+-- $4 metadata       jsonb null        null: as it is
+-- $5 set_expires_at bool              whether to take the end
+-- $6 expires_at     timestamptz null  null: never
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
+--   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: documents_pkey
 update documents as d
 set

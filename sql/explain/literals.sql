@@ -2,7 +2,7 @@
 -- Values in the notation of the server's types, quoted by the server, to follow explain/execute; null stays
 -- null.
 -- $1 texts text[]  at most 100
--- returns: literals text
+-- returns: literals text null
 select string_agg(q.literal, ', ' order by q.number) as literals
 from (
     select

@@ -1,11 +1,11 @@
 -- export/api_keys :many
 -- A user's keys for their export: what they are called and when they were used, not the digests by which they
 -- are known again, so that no export lets anybody in.
--- $1 user_id  uuid  the tenant
--- $2 after_id uuid  the last id of the page before; null: from the oldest
--- $3 max_rows int   1..1000
--- returns: id uuid, name text, prefix text, created_at timestamptz, expires_at timestamptz,
---   revoked_at timestamptz, last_used_at timestamptz
+-- $1 user_id  uuid       the tenant
+-- $2 after_id uuid null  the last id of the page before; null: from the oldest
+-- $3 max_rows int        1..1000
+-- returns: id uuid, name text null, prefix text, created_at timestamptz, expires_at timestamptz null,
+--   revoked_at timestamptz null, last_used_at timestamptz null
 -- index: api_keys_pkey
 select
     k.id,

@@ -2,13 +2,13 @@
 -- The chunks of neighbouring documents for an export, as many as fit into a number of bytes, but one at
 -- least. With each the attempt that made it: what another attempt made than the one that was exported belongs
 -- to another text and is left out.
--- $1 user_id           uuid  the tenant
--- $2 first_document_id uuid  the first of the documents
--- $3 last_document_id  uuid  the last of them
--- $4 after_document_id uuid  of the last chunk of the page before; null: from the first
+-- $1 user_id           uuid       the tenant
+-- $2 first_document_id uuid       the first of the documents
+-- $3 last_document_id  uuid       the last of them
+-- $4 after_document_id uuid null  of the last chunk of the page before; null: from the first
 -- $5 after_chunk_index int
 -- $6 max_bytes         int8
--- $7 max_rows          int   1..1000
+-- $7 max_rows          int        1..1000
 -- returns: document_attempt int, id uuid, document_id uuid, chunk_index int, content text,
 --   content_hash uuid, token_count int, metadata jsonb, created_at timestamptz
 -- index: chunks_document_index_key, documents_pkey

@@ -1,10 +1,10 @@
 -- export/conversations :many
 -- A user's conversations for their export, oldest first. Each page is followed by the documents, messages and
 -- vectors of its conversations.
--- $1 user_id  uuid  the tenant
--- $2 after_id uuid  the last id of the page before; null: from the oldest
--- $3 max_rows int   1..1000
--- returns: id uuid, title text, metadata jsonb, message_count int8, expires_at timestamptz,
+-- $1 user_id  uuid       the tenant
+-- $2 after_id uuid null  the last id of the page before; null: from the oldest
+-- $3 max_rows int        1..1000
+-- returns: id uuid, title text null, metadata jsonb, message_count int8, expires_at timestamptz null,
 --   created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey
 select

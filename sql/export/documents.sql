@@ -1,12 +1,13 @@
 -- export/documents :many
 -- A user's documents for their export, oldest first. Each page is followed by the bytes, chunks and vectors
 -- of its documents.
--- $1 user_id  uuid  the tenant
--- $2 after_id uuid  the last id of the page before; null: from the oldest
--- $3 max_rows int   1..1000
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, content_hash uuid,
---   replaces text, expires_at timestamptz, created_at timestamptz, updated_at timestamptz
+-- $1 user_id  uuid       the tenant
+-- $2 after_id uuid null  the last id of the page before; null: from the oldest
+-- $3 max_rows int        1..1000
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
+--   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
+--   content_hash uuid null, replaces text null, expires_at timestamptz null, created_at timestamptz,
+--   updated_at timestamptz
 -- index: documents_pkey
 select
     d.id,

@@ -1,12 +1,12 @@
 -- export/message_vectors :many
 -- The vectors of the messages of neighbouring conversations, for an export.
--- $1 user_id               uuid  the tenant
--- $2 first_conversation_id uuid  the first of the conversations
--- $3 last_conversation_id  uuid  the last of them
--- $4 after_conversation_id uuid  of the last vector of the page before; null: from the first
+-- $1 user_id               uuid       the tenant
+-- $2 first_conversation_id uuid       the first of the conversations
+-- $3 last_conversation_id  uuid       the last of them
+-- $4 after_conversation_id uuid null  of the last vector of the page before; null: from the first
 -- $5 after_position        int8
 -- $6 after_piece           int
--- $7 max_rows              int   1..1000
+-- $7 max_rows              int        1..1000
 -- returns: conversation_id uuid, position int8, piece int, role text, created_at timestamptz,
 --   embedding halfvec, signature bit
 -- index: message_vectors_pkey

@@ -1,13 +1,13 @@
 -- export/messages :many
 -- The messages of neighbouring conversations for an export, as many as fit into a number of bytes, but one at
 -- least.
--- $1 user_id               uuid  the tenant
--- $2 first_conversation_id uuid  the first of the conversations
--- $3 last_conversation_id  uuid  the last of them
--- $4 after_conversation_id uuid  of the last message of the page before; null: from the first
+-- $1 user_id               uuid       the tenant
+-- $2 first_conversation_id uuid       the first of the conversations
+-- $3 last_conversation_id  uuid       the last of them
+-- $4 after_conversation_id uuid null  of the last message of the page before; null: from the first
 -- $5 after_position        int8
 -- $6 max_bytes             int8
--- $7 max_rows              int   1..1000
+-- $7 max_rows              int        1..1000
 -- returns: conversation_id uuid, position int8, id uuid, role text, content text, sources jsonb,
 --   token_count int, created_at timestamptz
 -- index: messages_pkey

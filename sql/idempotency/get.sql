@@ -3,7 +3,7 @@
 -- $1 user_id uuid  the tenant
 -- $2 route   text
 -- $3 key     text
--- returns: request_digest bytea, result jsonb
+-- returns: request_digest bytea, result jsonb null
 -- index: idempotency_keys_pkey
 select
     k.request_digest,

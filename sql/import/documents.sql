@@ -1,20 +1,20 @@
 -- import/documents :copy
 -- Documents of an export.
--- $1 user_id          uuid         the tenant
+-- $1 user_id          uuid              the tenant
 -- $2 id               uuid
 -- $3 filename         text
 -- $4 file_type        text
 -- $5 file_size        int8
 -- $6 status           text
--- $7 error            text
+-- $7 error            text null
 -- $8 attempt          int
--- $9 lease_expires_at timestamptz
+-- $9 lease_expires_at timestamptz null
 -- $10 progress        real
 -- $11 chunk_count     int
 -- $12 metadata        jsonb
--- $13 content_hash    uuid
--- $14 replaces        text
--- $15 expires_at      timestamptz
+-- $13 content_hash    uuid null
+-- $14 replaces        text null
+-- $15 expires_at      timestamptz null
 -- $16 created_at      timestamptz
 -- $17 updated_at      timestamptz
 copy documents (

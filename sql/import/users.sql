@@ -2,7 +2,7 @@
 -- The user of an export, as they were on the Cabinet that it came from.
 -- $1 user_id     uuid         the tenant
 -- $2 email       text
--- $3 name        text         null: none
+-- $3 name        text null    null: none
 -- $4 plan        text
 -- $5 preferences jsonb
 -- $6 created_at  timestamptz

@@ -7,7 +7,7 @@
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim
 -- $4 chunk_count int
--- returns: replaces text
+-- returns: replaces text null
 -- index: documents_pkey, documents_user_filename_idx
 with replaced as materialized (
     select o.id

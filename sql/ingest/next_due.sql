@@ -2,7 +2,7 @@
 -- Seconds until the next job is due, negative when one is overdue, null when the queue is empty: how long a
 -- worker sleeps.
 -- tenant: none, a worker serves all tenants
--- returns: due_in_s float8
+-- returns: due_in_s float8 null
 -- index: ingestion_jobs_due_idx
 select extract(epoch from j.due_at - now())::float8 as due_in_s
 from ingestion_jobs as j

@@ -1,12 +1,12 @@
 -- keys/create :one
 -- One more key for a user.
--- $1 user_id    uuid         the tenant
--- $2 name       text         null: none
--- $3 prefix     text         the first characters of the key
--- $4 key_hash   bytea        SHA-256 of the key
--- $5 expires_at timestamptz  null: never
--- returns: id uuid, name text, prefix text, created_at timestamptz, expires_at timestamptz,
---   revoked_at timestamptz, last_used_at timestamptz
+-- $1 user_id    uuid              the tenant
+-- $2 name       text null         null: none
+-- $3 prefix     text              the first characters of the key
+-- $4 key_hash   bytea             SHA-256 of the key
+-- $5 expires_at timestamptz null  null: never
+-- returns: id uuid, name text null, prefix text, created_at timestamptz, expires_at timestamptz null,
+--   revoked_at timestamptz null, last_used_at timestamptz null
 insert into api_keys as k (user_id, name, prefix, key_hash, expires_at)
 values ($1::uuid, $2::text, $3::text, $4::bytea, $5::timestamptz)
 returning

@@ -1,10 +1,10 @@
 -- keys/list :many
 -- A user's keys, newest first, revoked ones too, never the keys themselves.
--- $1 user_id  uuid  the tenant
--- $2 after    uuid  the last id of the page before; null: from the newest
--- $3 max_rows int   1..101
--- returns: id uuid, name text, prefix text, created_at timestamptz, expires_at timestamptz,
---   revoked_at timestamptz, last_used_at timestamptz
+-- $1 user_id  uuid       the tenant
+-- $2 after    uuid null  the last id of the page before; null: from the newest
+-- $3 max_rows int        1..101
+-- returns: id uuid, name text null, prefix text, created_at timestamptz, expires_at timestamptz null,
+--   revoked_at timestamptz null, last_used_at timestamptz null
 -- index: api_keys_pkey
 select
     k.id,

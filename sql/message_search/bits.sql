@@ -2,16 +2,16 @@
 -- The messages of one user most similar to a query by cosine: those whose signatures differ least from the
 -- query's, read with the filters from the covering key alone, then compared exactly. A message of several
 -- pieces is one candidate, as similar as the nearest of them.
--- $1 user_id         uuid         the tenant
--- $2 conversation_id uuid         null: all conversations
--- $3 embedding       halfvec      of the query
--- $4 signature       varbit       of the query
--- $5 candidates      int          messages that are compared exactly
--- $6 threshold       float8       least similarity; null: any
--- $7 roles           text[]       null: all
--- $8 created_after   timestamptz  this moment or later; null: any
--- $9 created_before  timestamptz  earlier than this; null: any
--- $10 max_rows       int          1..100
+-- $1 user_id         uuid              the tenant
+-- $2 conversation_id uuid null         null: all conversations
+-- $3 embedding       halfvec           of the query
+-- $4 signature       varbit            of the query
+-- $5 candidates      int               messages that are compared exactly
+-- $6 threshold       float8 null       least similarity; null: any
+-- $7 roles           text[] null       null: all
+-- $8 created_after   timestamptz null  this moment or later; null: any
+-- $9 created_before  timestamptz null  earlier than this; null: any
+-- $10 max_rows       int               1..100
 -- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
 --   token_count int, created_at timestamptz, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey

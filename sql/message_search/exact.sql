@@ -1,14 +1,14 @@
 -- message_search/exact :many
 -- The messages of one user most similar to a query by cosine, compared with every vector that the filters
 -- leave: exact, ties by place. A message of several pieces is as similar as the nearest of them.
--- $1 user_id         uuid         the tenant
--- $2 conversation_id uuid         null: all conversations
--- $3 embedding       halfvec      of the query
--- $4 threshold       float8       least similarity; null: any
--- $5 roles           text[]       null: all
--- $6 created_after   timestamptz  this moment or later; null: any
--- $7 created_before  timestamptz  earlier than this; null: any
--- $8 max_rows        int          1..100
+-- $1 user_id         uuid              the tenant
+-- $2 conversation_id uuid null         null: all conversations
+-- $3 embedding       halfvec           of the query
+-- $4 threshold       float8 null       least similarity; null: any
+-- $5 roles           text[] null       null: all
+-- $6 created_after   timestamptz null  this moment or later; null: any
+-- $7 created_before  timestamptz null  earlier than this; null: any
+-- $8 max_rows        int               1..100
 -- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
 --   token_count int, created_at timestamptz, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey

@@ -1,8 +1,8 @@
 -- message_search/size :value
 -- How many vectors the messages of a user, or of one of their conversations, have, counted no further than a
 -- search needs to know to pick its lane.
--- $1 user_id         uuid  the tenant
--- $2 conversation_id uuid  null: all conversations
+-- $1 user_id         uuid       the tenant
+-- $2 conversation_id uuid null  null: all conversations
 -- $3 max_rows        int
 -- returns: vector_count int8
 -- index: message_vectors_pkey

@@ -1,7 +1,7 @@
 -- samples/chunks :one
 -- Twenty chunks of a user, for examples: ids, documents and content hashes.
 -- $1 user_id uuid  the tenant
--- returns: chunk_ids text, document_ids text, content_hashes text
+-- returns: chunk_ids text null, document_ids text null, content_hashes text null
 -- index: chunks_pkey
 select
     array_agg(c.id order by c.id)::text as chunk_ids,

@@ -1,7 +1,7 @@
 -- samples/message_job :one
 -- A job in the queue of messages to embed and the lease that has it, for examples.
 -- $1 user_id uuid  the tenant
--- returns: conversation_id text, lease text
+-- returns: conversation_id text, lease text null
 -- index: message_jobs_pkey
 select
     j.conversation_id::text as conversation_id,

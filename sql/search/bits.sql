@@ -2,17 +2,17 @@
 -- The chunks of one user most similar to a query by cosine: the vectors whose signatures differ least from
 -- the query's, read from the covering index alone, then compared exactly. Filters come before the signatures
 -- are compared, so however few rows they leave, none is lost to them.
--- $1 user_id         uuid         the tenant
--- $2 embedding       halfvec      of the query
--- $3 signature       varbit       of the query
--- $4 candidates      int          vectors that are compared exactly
--- $5 threshold       float8       least similarity; null: any
--- $6 document_ids    uuid[]       null: all documents
--- $7 metadata        jsonb        what the document's metadata must contain; null: anything
--- $8 file_types      text[]       null: all
--- $9 uploaded_after  timestamptz  this moment or later; null: any
--- $10 uploaded_before timestamptz earlier than this; null: any
--- $11 max_rows       int          1..100
+-- $1 user_id          uuid              the tenant
+-- $2 embedding        halfvec           of the query
+-- $3 signature        varbit            of the query
+-- $4 candidates       int               vectors that are compared exactly
+-- $5 threshold        float8 null       least similarity; null: any
+-- $6 document_ids     uuid[] null       null: all documents
+-- $7 metadata         jsonb null        what the document's metadata must contain; null: anything
+-- $8 file_types       text[] null       null: all
+-- $9 uploaded_after   timestamptz null  this moment or later; null: any
+-- $10 uploaded_before timestamptz null  earlier than this; null: any
+-- $11 max_rows        int               1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,

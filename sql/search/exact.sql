@@ -2,16 +2,16 @@
 -- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact,
 -- ties by id. Adding 0 to the distance keeps the planner from an approximate index, which would lose rows
 -- without a word.
--- $1 user_id         uuid         the tenant
--- $2 embedding       halfvec      of the query
--- $3 metric          text         cosine | l2 | inner_product
--- $4 threshold       float8       least similarity; null: any
--- $5 document_ids    uuid[]       null: all documents
--- $6 metadata        jsonb        what the document's metadata must contain; null: anything
--- $7 file_types      text[]       null: all
--- $8 uploaded_after  timestamptz  this moment or later; null: any
--- $9 uploaded_before timestamptz  earlier than this; null: any
--- $10 max_rows       int          1..100
+-- $1 user_id         uuid              the tenant
+-- $2 embedding       halfvec           of the query
+-- $3 metric          text              cosine | l2 | inner_product
+-- $4 threshold       float8 null       least similarity; null: any
+-- $5 document_ids    uuid[] null       null: all documents
+-- $6 metadata        jsonb null        what the document's metadata must contain; null: anything
+-- $7 file_types      text[] null       null: all
+-- $8 uploaded_after  timestamptz null  this moment or later; null: any
+-- $9 uploaded_before timestamptz null  earlier than this; null: any
+-- $10 max_rows       int               1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
 -- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,

@@ -4,18 +4,18 @@
 -- that the filters refuse. Where they leave few, or the index gave too few, they come from the signatures of
 -- just those documents. `is true` keeps the documents a hashed subplan, which the index's order survives; as
 -- a join it would not. A branch that is not taken is not run.
--- $1 user_id         uuid         the tenant
--- $2 embedding       halfvec      of the query
--- $3 signature       varbit       of the query
--- $4 candidates      int          vectors that are compared exactly
--- $5 index_min_rows  int          chunks that the filters must leave for the index to be worth it
--- $6 threshold       float8       least similarity; null: any
--- $7 document_ids    uuid[]       null: all documents
--- $8 metadata        jsonb        what the document's metadata must contain; null: anything
--- $9 file_types      text[]       null: all
--- $10 uploaded_after  timestamptz this moment or later; null: any
--- $11 uploaded_before timestamptz earlier than this; null: any
--- $12 max_rows       int          1..100
+-- $1 user_id          uuid              the tenant
+-- $2 embedding        halfvec           of the query
+-- $3 signature        varbit            of the query
+-- $4 candidates       int               vectors that are compared exactly
+-- $5 index_min_rows   int               chunks that the filters must leave for the index to be worth it
+-- $6 threshold        float8 null       least similarity; null: any
+-- $7 document_ids     uuid[] null       null: all documents
+-- $8 metadata         jsonb null        what the document's metadata must contain; null: anything
+-- $9 file_types       text[] null       null: all
+-- $10 uploaded_after  timestamptz null  this moment or later; null: any
+-- $11 uploaded_before timestamptz null  earlier than this; null: any
+-- $12 max_rows        int               1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8, lane text
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,

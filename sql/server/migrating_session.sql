@@ -1,7 +1,7 @@
 -- server/migrating_session :one
 -- The session that migrates this database now: it holds the lock of server/lock_migrations, whose number
 -- stands in two halves here.
--- returns: pid int, application text, seconds float8
+-- returns: pid int, application text null, seconds float8 null
 select
     l.pid,
     a.application_name as application,

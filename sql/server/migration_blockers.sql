@@ -3,7 +3,7 @@
 -- where that is a statement of Cabinet, and the seconds since its transaction began.
 -- $1 pid      int  the session that waits
 -- $2 max_rows int  1..10
--- returns: pid int, application text, state text, statement text, seconds float8
+-- returns: pid int, application text, state text, statement text null, seconds float8 null
 select
     a.pid,
     a.application_name as application,

@@ -1,7 +1,7 @@
 -- server/noted_migrations :many
 -- The migrations that the database has, when it took them, and the checksum that was noted; null where none
 -- was.
--- returns: migration_id varchar, applied_at_utc timestamp, checksum varchar
+-- returns: migration_id varchar null, applied_at_utc timestamp null, checksum varchar null
 -- bound: by the files in migrations/
 select
     m.migration_id,

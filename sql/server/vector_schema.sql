@@ -1,6 +1,6 @@
 -- server/vector_schema :value
 -- The schema that holds pgvector's types, for each new connection; null before the extension is installed.
--- returns: nspname name
+-- returns: nspname name null
 select n.nspname
 from pg_type as t
 inner join pg_namespace as n on t.typnamespace = n.oid

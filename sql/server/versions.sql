@@ -1,6 +1,6 @@
 -- server/versions :one
 -- What the server and its pgvector are: compared at every start with what this release needs.
--- returns: server_version_num int, server_version text, vector_version text
+-- returns: server_version_num int, server_version text, vector_version text null
 select
     current_setting('server_version_num')::int as server_version_num,
     current_setting('server_version') as server_version,

@@ -2,10 +2,10 @@
 -- All users who used anything between two days, the largest first by one of the counts, for the admin.
 -- $1 first      date
 -- $2 last       date
--- $3 sort       text  requests | searches | uploads | bytes | messages | tokens
--- $4 after      int8  the count of the last user of the page before; null: from the largest
--- $5 after_user uuid  the last user of the page before
--- $6 max_rows   int   1..101
+-- $3 sort       text       requests | searches | uploads | bytes | messages | tokens
+-- $4 after      int8 null  the count of the last user of the page before; null: from the largest
+-- $5 after_user uuid null  the last user of the page before
+-- $6 max_rows   int        1..101
 -- tenant: none, the admin's list of the tenants themselves
 -- returns: user_id uuid, email text, plan text, requests int8, searches int8, uploads int8, bytes int8,
 --   messages int8, tokens int8, size int8

@@ -1,13 +1,13 @@
 -- users/create :one
 -- A new user and the first key, together or not at all.
 -- $1 email       text
--- $2 name        text   null: none
--- $3 plan        text   free | pro | enterprise
+-- $2 name        text null  null: none
+-- $3 plan        text       free | pro | enterprise
 -- $4 preferences jsonb
--- $5 key_prefix  text   the first characters of the key, for people to recognise it
--- $6 key_hash    bytea  SHA-256 of the key; the key itself is not stored
+-- $5 key_prefix  text       the first characters of the key, for people to recognise it
+-- $6 key_hash    bytea      SHA-256 of the key; the key itself is not stored
 -- tenant: none, it creates the tenant
--- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz,
+-- returns: id uuid, email text, name text null, plan text, preferences jsonb, created_at timestamptz,
 --   updated_at timestamptz
 with created as (
     insert into users (email, name, plan, preferences)

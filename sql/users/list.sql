@@ -1,9 +1,9 @@
 -- users/list :many
 -- All users, newest first, for the admin.
--- $1 after    uuid  the last id of the page before; null: from the newest
--- $2 max_rows int   1..101
+-- $1 after    uuid null  the last id of the page before; null: from the newest
+-- $2 max_rows int        1..101
 -- tenant: none, the admin's list of the tenants themselves
--- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz,
+-- returns: id uuid, email text, name text null, plan text, preferences jsonb, created_at timestamptz,
 --   updated_at timestamptz
 -- index: users_pkey
 select

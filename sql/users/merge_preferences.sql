@@ -3,7 +3,7 @@
 -- caller to check before it commits.
 -- $1 user_id uuid   the tenant
 -- $2 patch   jsonb
--- returns: preferences jsonb
+-- returns: preferences jsonb null
 -- index: users_pkey
 update users as u
 set preferences = json_merge_patch(u.preferences, $2::jsonb), updated_at = now()

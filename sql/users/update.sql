@@ -1,12 +1,12 @@
 -- users/update :one
 -- Changes what is given of a user; a null name is a value, so it comes with a flag.
--- $1 user_id     uuid   the tenant
--- $2 email       text   null: as it is
--- $3 set_name    bool   whether to take the name
+-- $1 user_id     uuid        the tenant
+-- $2 email       text null   null: as it is
+-- $3 set_name    bool        whether to take the name
 -- $4 name        text
--- $5 plan        text   null: as it is
--- $6 preferences jsonb  null: as they are
--- returns: id uuid, email text, name text, plan text, preferences jsonb, created_at timestamptz,
+-- $5 plan        text null   null: as it is
+-- $6 preferences jsonb null  null: as they are
+-- returns: id uuid, email text, name text null, plan text, preferences jsonb, created_at timestamptz,
 --   updated_at timestamptz
 -- index: users_pkey
 update users as u

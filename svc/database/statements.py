@@ -32,9 +32,10 @@ _SERVER_TYPES = {
 
 _TITLE = re.compile(r"^-- (?P<name>[a-z0-9_]+/[a-z0-9_]+) :(?P<shape>[a-z]+)$")
 _PARAMETER = re.compile(
-    r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)(?: +(?P<comment>.+))?$"
+    r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)"
+    r"(?P<null> null(?=  |$))?(?: +(?P<comment>.+))?$"
 )
-_COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)$")
+_COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)(?P<null> null)?$")
 _KEYS = ("returns", "index", "tenant", "bound", "needs")
 # Any word in small letters: a misspelt key must not be taken for a line of intent.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
@@ -48,14 +49,17 @@ class Parameter:
     name: str
     type: str
     comment: str = ""
+    can_be_null: bool = False
 
 
 @dataclass(frozen=True)
 class Column:
-    """A value that comes out of a statement."""
+    """A value that comes out of a statement. The column of a `:value` statement that may give no row counts as one that
+    can be null."""
 
     name: str
     type: str
+    can_be_null: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,10 +194,12 @@ def _meant_key(word: str) -> str | None:
 def _read_parameter(path: Path, number: int, line: str, expected: int) -> Parameter:
     match = _PARAMETER.match(line)
     if match is None:
-        raise _fault(path, number, f"a parameter reads: -- $1 name type  what it is; this is {line!r}")
+        raise _fault(
+            path, number, f"a parameter reads: -- $1 name type null  comment, `null` where it may be; this is {line!r}"
+        )
     if int(match["number"]) != expected:
         raise _fault(path, number, f"parameter ${match['number']} stands where ${expected} should")
-    return Parameter(match["name"], server_type(match["type"]), (match["comment"] or "").strip())
+    return Parameter(match["name"], server_type(match["type"]), (match["comment"] or "").strip(), bool(match["null"]))
 
 
 def _read_columns(path: Path, text: str) -> list[Column]:
@@ -201,8 +207,8 @@ def _read_columns(path: Path, text: str) -> list[Column]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _COLUMN.match(part)
         if match is None:
-            raise _fault(path, 1, f"returns: reads: name type, name type, …; this is {part!r}")
-        columns.append(Column(match["name"], server_type(match["type"])))
+            raise _fault(path, 1, f"returns: reads: name type, name type null, …; this is {part!r}")
+        columns.append(Column(match["name"], server_type(match["type"]), bool(match["null"])))
     return columns
 
 

@@ -13,6 +13,7 @@ from svc.database.statements import Statement, read_statement
 from svc.errors import StartupError
 from tests.sql.bounds import function_faults, kind_faults, limit_faults, parameter_faults, star_faults
 from tests.sql.migrations import check_migrations, check_served
+from tests.sql.nulls import null_faults
 from tests.sql.privileges import grant_faults
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tenancy import Proof
@@ -130,6 +131,7 @@ def _query_faults(statement: Statement, node: object, tables: Tables) -> Iterato
     yield from _exception_faults(statement, node, tables)
     if statement.shape != "copy":
         yield from parameter_faults(statement, node)
+        yield from null_faults(statement, node, tables)
     if statement.name not in WITHOUT_TENANT:
         yield from tenancy_faults(statement, node, tables)
 

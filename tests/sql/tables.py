@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pglast.enums import ConstrType
+from pglast.enums import AlterTableType, ConstrType
 
 from tests.sql.tree import ast, line_of, location_of, parse
 
@@ -16,6 +16,7 @@ _KEY_KINDS = {
     ConstrType.CONSTR_UNIQUE: "unique key",
     ConstrType.CONSTR_FOREIGN: "foreign key",
 }
+_FILLED = {ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_IDENTITY}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Tables:
 
     columns: dict[str, list[str]] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=list)
+    not_null: set[tuple[str, str]] = field(default_factory=set)
+    """Table and column."""
 
     def tenant_column(self, table: str) -> str | None:
         """The column that says whose a row is; None where no row is a tenant's."""
@@ -71,18 +74,34 @@ def _add(tables: Tables, statement: Any, path: Path, text: str) -> None:
         table = str(statement.relation.relname)
         elements = statement.tableElts or ()
         tables.columns[table] = [str(part.colname) for part in elements if isinstance(part, ast.ColumnDef)]
+        tables.not_null.update((table, column) for column in _not_null(elements))
         tables.keys.extend(_table_keys(table, elements, path, text))
     elif isinstance(statement, ast.AlterTableStmt):
+        table = str(statement.relation.relname)
         for command in statement.cmds:
             if isinstance(command.def_, ast.ColumnDef):
-                tables.columns[str(statement.relation.relname)].append(str(command.def_.colname))
+                tables.columns[table].append(str(command.def_.colname))
+                tables.not_null.update((table, column) for column in _not_null([command.def_]))
+            elif command.subtype == AlterTableType.AT_SetNotNull:
+                tables.not_null.add((table, str(command.name)))
+            elif command.subtype == AlterTableType.AT_DropNotNull:
+                tables.not_null.discard((table, str(command.name)))
             if isinstance(command.def_, ast.ColumnDef | ast.Constraint):
-                tables.keys.extend(_table_keys(str(statement.relation.relname), [command.def_], path, text))
+                tables.keys.extend(_table_keys(table, [command.def_], path, text))
     elif isinstance(statement, ast.IndexStmt):
         columns = tuple(str(part.name or "(expression)") for part in statement.indexParams)
         kind = "unique index" if statement.unique else "index"
         line = line_of(text, location_of(statement))
         tables.keys.append(Key(kind, str(statement.idxname), str(statement.relation.relname), columns, path, line))
+
+
+def _not_null(elements: Iterable[Any]) -> Iterator[str]:
+    """The columns that NOT NULL, an identity or a primary key keeps from being null."""
+    for element in elements:
+        if isinstance(element, ast.Constraint) and element.contype == ConstrType.CONSTR_PRIMARY:
+            yield from _names(element.keys)
+        elif isinstance(element, ast.ColumnDef) and _FILLED & {one.contype for one in element.constraints or ()}:
+            yield str(element.colname)
 
 
 def _table_keys(table: str, elements: Iterable[Any], path: Path, text: str) -> Iterator[Key]:

@@ -44,6 +44,23 @@ def test_a_header_is_read_whole(write: Write) -> None:
     assert statement.text == GOOD, "the server receives the header too"
 
 
+def test_a_parameter_and_a_column_can_be_declared_null(write: Write) -> None:
+    text = GOOD.replace("$2 statuses text[]  of these", "$2 statuses text[] null  null: all").replace(
+        "uuid, names text[]", "uuid null, names text[] null"
+    )
+    statement = write(text)
+
+    assert [(one.name, one.type, one.comment, one.can_be_null) for one in statement.parameters] == [
+        ("user_id", "uuid", "the tenant", False), ("statuses", "text[]", "null: all", True),
+        ("max_rows", "int4", "", False),
+    ]  # fmt: skip
+    assert [(one.name, one.can_be_null) for one in statement.columns] == [
+        ("id", True), ("names", True), ("progress", False),
+    ]  # fmt: skip
+    commented = write(GOOD.replace("of these", "null here is a comment")).parameters[1]
+    assert (commented.comment, commented.can_be_null) == ("null here is a comment", False)
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "line", "message"),
     [

@@ -15,7 +15,7 @@ from tests.sql.tables import Tables
 
 @dataclass(frozen=True)
 class Plant:
-    """A change to one statement: what is replaced by what, the line that is blamed, and what is said of it."""
+    """A change to one statement: what replaces what, how the line begins that is blamed, and what the fault says."""
 
     name: str
     good: str
@@ -55,6 +55,22 @@ PLANTS = {
     ),
     "a whole row": Plant(
         "users/get", "    u.id,\n", "    u,\n", "    u,", "u is a whole row; list its columns",
+    ),
+    "a column that can be null, declared not null": Plant(
+        "documents/get", "error text null", "error text",
+        "-- returns: id uuid", "the column error can be null: its header reads `error text null`",
+    ),
+    "a column of an outer join, declared not null": Plant(
+        "indexes/list", "index_name name null", "index_name name",
+        "-- returns: user_id uuid", "the column index_name can be null: its header reads `index_name name null`",
+    ),
+    "a column that cannot be null, declared null": Plant(
+        "documents/get", "returns: id uuid, filename text,", "returns: id uuid, filename text null,",
+        "-- returns: id uuid", "the column filename cannot be null, but its header says that it can",
+    ),
+    "a parameter compared with null, declared not null": Plant(
+        "documents/list", "after    uuid null", "after    uuid     ",
+        "-- $2 after", "$2 is compared with null: its header reads `after uuid null`",
     ),
     "a list without end": Plant(
         "chunks/list_by_document", "\nlimit $4::int;", ";",
@@ -97,7 +113,8 @@ def plant_in(root: Path, plant: Plant) -> str:
     text = (ROOT / "sql" / f"{plant.name}.sql").read_text()
     assert plant.good in text
     path.write_text(text.replace(plant.good, plant.bad, 1))
-    return f"{path}:{path.read_text().splitlines().index(plant.blamed) + 1}: "
+    lines = enumerate(path.read_text().splitlines(), 1)
+    return f"{path}:{next(number for number, line in lines if line.startswith(plant.blamed))}: "
 
 
 @pytest.mark.parametrize("name", sorted(PLANTS.keys() - {"a right that nobody granted"}))
