@@ -3,17 +3,17 @@
 -- now and used today, together or not at all. Within the limits of the user's plan: the first look spares the
 -- work where they are reached already, the rules of tenant_totals decide between uploads at once. The counts
 -- come last, since all uploads of a user share their row. No row: a limit is reached, or the user is gone.
--- $1 user_id      uuid         the tenant
+-- $1 user_id      uuid              the tenant
 -- $2 filename     text
--- $3 file_type    text         text | markdown | html | pdf | csv | docx
+-- $3 file_type    text              text | markdown | html | pdf | csv | docx
 -- $4 metadata     jsonb
--- $5 content      bytea        the bytes as they came
--- $6 content_hash uuid         the first half of their SHA-256
--- $7 replaces     text         the name whose earlier documents go when this one is ready; null: none
--- $8 expires_at   timestamptz  when it is deleted; null: never
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text, attempt int,
---   lease_expires_at timestamptz, progress real, chunk_count int, metadata jsonb, expires_at timestamptz,
---   created_at timestamptz, updated_at timestamptz
+-- $5 content      bytea             the bytes as they came
+-- $6 content_hash uuid              the first half of their SHA-256
+-- $7 replaces     text null         the name whose earlier documents go when this one is ready; null: none
+-- $8 expires_at   timestamptz null  when it is deleted; null: never
+-- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
+--   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 with allowed as (
     select

@@ -4,7 +4,8 @@
 -- $1 min_rows int  vectors from which a tenant gets an index
 -- $2 max_rows int  1..10000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
--- returns: user_id uuid, chunk_count int8, has_index bool, index_name name, is_valid bool, size_bytes int8
+-- returns: user_id uuid null, chunk_count int8 null, has_index bool, index_name name null, is_valid bool,
+--   size_bytes int8
 select
     t.user_id,
     t.chunk_count,

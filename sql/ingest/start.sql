@@ -6,8 +6,8 @@
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 lease_s     float8
--- returns: filename text, file_type text, content bytea, chunks_used int8, chunks_allowed int8,
---   tokens_used int8, tokens_allowed int8
+-- returns: filename text, file_type text, content bytea, chunks_used int8, chunks_allowed int8 null,
+--   tokens_used int8, tokens_allowed int8 null
 -- index: documents_pkey, document_contents_pkey, users_pkey, tenant_totals_pkey
 update documents as d
 set

@@ -4,8 +4,8 @@
 -- can pick its lane and a request be counted without asking.
 -- $1 key_hash bytea  SHA-256 of the key shown
 -- tenant: none, the key is what tells the tenant
--- returns: user_id uuid, key_id uuid, expires_at timestamptz, chunk_count int8, has_index bool,
---   requests_per_minute int8, tokens_used int8, tokens_allowed int8
+-- returns: user_id uuid, key_id uuid, expires_at timestamptz null, chunk_count int8, has_index bool,
+--   requests_per_minute int8 null, tokens_used int8, tokens_allowed int8 null
 -- index: api_keys_key_hash_key, users_pkey, tenant_totals_pkey
 with shown as (
     select

@@ -1,7 +1,7 @@
 -- keys/tenant :one
 -- The user for whom the admin acts, with what `keys/authenticate` gives of a tenant.
 -- $1 user_id uuid  the tenant
--- returns: user_id uuid, chunk_count int8, has_index bool, tokens_used int8, tokens_allowed int8
+-- returns: user_id uuid, chunk_count int8, has_index bool, tokens_used int8, tokens_allowed int8 null
 -- index: users_pkey, tenant_totals_pkey
 select
     u.id as user_id,

@@ -3,7 +3,7 @@
 -- has used this month and may use. No row: the conversation is gone, so this job has nothing to do.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
--- returns: position int8, tokens_used int8, tokens_allowed int8
+-- returns: position int8, tokens_used int8, tokens_allowed int8 null
 -- index: conversations_pkey, message_vectors_pkey, users_pkey, tenant_totals_pkey
 select
     coalesce(

@@ -1,8 +1,9 @@
 -- usage/quotas :one
 -- What a user has and may have: for their own page, and to say which limit stood in the way.
 -- $1 user_id uuid  the tenant
--- returns: plan text, documents_used int8, documents_allowed int8, chunks_used int8, chunks_allowed int8,
---   bytes_used int8, bytes_allowed int8, tokens_used int8, tokens_allowed int8, requests_per_minute int8
+-- returns: plan text, documents_used int8, documents_allowed int8 null, chunks_used int8,
+--   chunks_allowed int8 null, bytes_used int8, bytes_allowed int8 null, tokens_used int8,
+--   tokens_allowed int8 null, requests_per_minute int8 null
 -- index: users_pkey, tenant_totals_pkey
 select
     u.plan,
