@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from bench.seed_stack.application import create_engine
 from bench.seed_stack.models import Base, use_dimensions
-from svc.auth import generate_key
+from svc.access.keys import generate_key
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
-from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.database.queries import Database
+from svc.search.own_indexes import IndexBuilder, planned_steps
 
 SQL = Path(__file__).parent / "sql"
 USERS = 200

@@ -29,12 +29,12 @@ from bench.servers import benchmark_connection, benchmark_database, benchmark_se
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.calibration.timing import Times, interleaved
-from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.database.queries import Database, bind
 from svc.ingest.chunk import Chunk, content_hash
 from svc.ingest.queue import Job, Queue
+from svc.search.own_indexes import IndexBuilder, planned_steps
 from svc.settings import Settings
-from svc.signatures import signatures
+from svc.vectors.signatures import signatures
 
 SQL = Path(__file__).parent / "sql"
 CABINET, CABINET_INDEXED = "Cabinet", "Cabinet, tenant with an HNSW index"

@@ -38,12 +38,12 @@ from bench.texts import PASSAGE_WORDS, RealVectors, passage_vectors, scifact_vec
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.calibration.timing import Times, interleaved
-from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.database.queries import Database
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
+from svc.search.own_indexes import IndexBuilder, planned_steps
 from svc.settings import Settings
-from svc.signatures import index_candidates, signatures
+from svc.vectors.signatures import index_candidates, signatures
 
 SQL = Path(__file__).parent / "sql"
 SIZES = (100, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 200_000)

@@ -11,11 +11,11 @@ from typing import Any
 
 import asyncpg
 
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations
 from svc.database.pool import connection_preparer, session_settings
 from svc.database.queries import Database, open_database
 from svc.database.statements import load_statements
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations
 from svc.resources import resource_folder
 from svc.settings import Settings
 

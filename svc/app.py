@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from svc.observe import ObservedApplication
 from svc.routes import (
     bulk,
     conversations,
@@ -32,8 +31,9 @@ from svc.routes import (
     usage,
     users,
 )
-from svc.routing import Endpoint, starlette_routes
 from svc.services import Services
+from svc.web.observe import ObservedApplication
+from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, documents, bulk, transfers, search, conversations,

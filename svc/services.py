@@ -7,18 +7,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from svc.auth import Authenticator
-from svc.database.migrate import check_model
-from svc.database.migration_files import migration_ids
-from svc.database.own_indexes import drop_own_index
+from svc.access.authenticator import Authenticator
+from svc.access.meter import UsageMeter, running_meter
+from svc.access.rate_limit import RateLimiter
 from svc.database.queries import Database
-from svc.database.roles import check_role
-from svc.database.slow_statements import watched_database
-from svc.embedding.provider import EmbeddingProvider, create_provider
-from svc.ingest.worker import Worker, running_worker
-from svc.rate_limit import RateLimiter
+from svc.embedding.choice import create_provider
+from svc.embedding.provider import EmbeddingProvider
+from svc.migrations.files import migration_ids
+from svc.migrations.migrate import check_model
+from svc.migrations.roles import check_role
+from svc.plans.slow_statements import watched_database
+from svc.search.own_indexes import drop_own_index
 from svc.settings import Settings
-from svc.usage import UsageMeter, running_meter
+from svc.worker import Worker, running_worker
 
 
 @dataclass(frozen=True)

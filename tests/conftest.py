@@ -22,10 +22,10 @@ import pytest
 import pytest_asyncio
 
 from svc.app import create_app
-from svc.database.embedded import EmbeddedServer, start_embedded, url_as
 from svc.database.guard import mark_held, unmark_held
-from svc.database.migrate import apply_migrations
 from svc.database.queries import Database, open_database
+from svc.embedded.server import EmbeddedServer, start_embedded, url_as
+from svc.migrations.migrate import apply_migrations
 from svc.services import Services, running_services
 from svc.settings import Settings
 

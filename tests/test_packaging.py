@@ -29,9 +29,9 @@ import yaml  # type: ignore[import-untyped]
 
 from bench.server_programs import server_programs
 from svc.cli.main import main as cabinet
-from svc.database.embedded import start_embedded, url_as
-from svc.database.migrate import apply_migrations
-from svc.database.roles import SETUP
+from svc.embedded.server import start_embedded, url_as
+from svc.migrations.migrate import apply_migrations
+from svc.migrations.roles import SETUP
 from svc.settings import SERVICE_ROLE, Settings, environment_name
 from tests.conftest import POSTGRES_VERSION, running_service, test_settings
 from tests.server_process import clean_environment

@@ -13,10 +13,10 @@ import numpy as np
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.calibration.timing import Times, interleaved
-from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.database.queries import Database
 from svc.search.filters import Filters
 from svc.search.lanes import Lane, Search, TenantSize, run_search
+from svc.search.own_indexes import IndexBuilder, planned_steps
 
 LIMIT = 10
 _QUERIES = 100

@@ -9,10 +9,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from svc.auth import generate_key
+from svc.access.keys import generate_key
 from svc.database.queries import Database
 from svc.ingest.chunk import content_hash
-from svc.signatures import signatures
+from svc.vectors.signatures import signatures
 
 CHUNKS_A_DOCUMENT = 20
 _DOCUMENTS_AT_ONCE = 50

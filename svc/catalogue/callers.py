@@ -17,7 +17,7 @@ import click
 
 from svc.catalogue.sources import Sources
 from svc.database.queries import open_database
-from svc.routing import Endpoint
+from svc.web.routing import Endpoint
 
 Kind = Literal["route", "command", "loop"]
 _KINDS: tuple[Kind, ...] = ("route", "command", "loop")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from svc.database.examples import resolve
-from svc.database.explain import Explainer, has_plan
 from svc.database.queries import Database
 from svc.database.statements import Statement
 from svc.errors import CabinetError
+from svc.plans.examples import resolve
+from svc.plans.explain import Explainer, has_plan
 from svc.plans.files import plan_path, read_plan_file
 from svc.plans.tree import Plan
 from svc.resources import resource_folder

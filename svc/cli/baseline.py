@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
-from svc.database.baselines import Recorder
 from svc.database.queries import Database, open_database
 from svc.errors import CabinetError
+from svc.plans.baselines import Recorder
 from svc.plans.files import plan_path, read_plan_file, record_shapes
 from svc.resources import resource_folder
 from svc.settings import Settings

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from svc.calibration.crossover import Crossover, LaneTimes, SizeTimes, measure_sizes, suggest
 from svc.cli.environment import DATABASE_OPTIONS, run, settings_options
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations
 from svc.database.queries import open_database
+from svc.embedded.server import start_embedded
 from svc.errors import StartupError
+from svc.migrations.migrate import apply_migrations
 from svc.settings import Settings
 
 _SIZES = "250,500,1000,2000,4000,8000,16000,32000"

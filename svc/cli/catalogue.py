@@ -18,6 +18,7 @@ from svc.catalogue.callers import find_callers
 from svc.catalogue.entries import Entry, Order, chosen, make_entries
 from svc.catalogue.report import Report, render
 from svc.catalogue.schema import read_schema
+from svc.catalogue.server_times import server_times
 from svc.catalogue.statement_plans import read_plans
 from svc.catalogue.timings import Timings, timings_of_server, timings_of_service
 from svc.cli.environment import (
@@ -30,7 +31,6 @@ from svc.cli.environment import (
     settings_options,
 )
 from svc.database.queries import Database, open_database
-from svc.database.statement_times import server_times
 from svc.database.statements import Statement, load_statements
 from svc.errors import CabinetError, NotFoundError
 from svc.resources import resource_folder

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from svc.auth import load_admin_key
+from svc.access.keys import load_admin_key
 from svc.cli.environment import configure_log, migrated_urls, run, settings_options
 from svc.cli.serve import listen, serve_until_signal
 from svc.demo.screen import Screen

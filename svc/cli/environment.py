@@ -14,10 +14,10 @@ from typing import Any, NoReturn, TypeVar
 import click
 import uvloop
 
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations, migration_states
 from svc.database.queries import Database, open_database
+from svc.embedded.server import start_embedded
 from svc.errors import CabinetError, StartupError
+from svc.migrations.migrate import apply_migrations, migration_states
 from svc.settings import Settings, environment_name, load_settings
 
 _stop_requested = threading.Event()

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.padding import Padding
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
-from svc.database.examples import Example, resolve
-from svc.database.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.database.queries import Database, open_database
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.plans.drawing import drawn, plain
+from svc.plans.examples import Example, resolve
+from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.plans.files import plan_path, read_plan_file
 from svc.plans.findings import find
 from svc.plans.tree import Plan, shortened

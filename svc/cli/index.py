@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
-from svc.database.own_indexes import IndexBuilder, Step, planned_steps
 from svc.database.queries import Database, open_database
+from svc.search.own_indexes import IndexBuilder, Step, planned_steps
 from svc.settings import Settings
 
 _LOOK_S = 0.5

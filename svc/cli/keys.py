@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from svc.auth import generate_key
+from svc.access.keys import generate_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.database.failures import ConstraintError
 from svc.errors import NotFoundError

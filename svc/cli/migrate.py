@@ -14,7 +14,7 @@ from svc.cli.environment import (
     run,
     settings_options,
 )
-from svc.database.migrate import (
+from svc.migrations.migrate import (
     MigrationState,
     apply_migrations,
     migration_script,

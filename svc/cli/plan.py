@@ -10,9 +10,9 @@ import msgspec
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
 from svc.errors import CabinetError
-from svc.http import invalid_request
 from svc.routes.plans import MOST_PLANS, UpdatePlan, set_limits
 from svc.settings import PLANS, Settings
+from svc.web.request import invalid_request
 
 LIMITS = UpdatePlan.__struct_fields__
 # What options are called; `--max-chunks` is another setting, of one document.

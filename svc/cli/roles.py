@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, settings_options
-from svc.database.embedded import DATABASE
-from svc.database.roles import GRANTS, SETUP, fill_names
 from svc.database.statements import load_statements
+from svc.embedded.server import DATABASE
+from svc.migrations.roles import GRANTS, SETUP, fill_names
 from svc.resources import resource_folder
 from svc.settings import Settings
 

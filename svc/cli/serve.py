@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import click
 import uvicorn
 
+from svc.access.keys import load_admin_key
 from svc.app import create_app
-from svc.auth import load_admin_key
 from svc.cli.environment import (
     DATABASE_OPTIONS,
     EMBEDDING_OPTIONS,

@@ -7,16 +7,16 @@ from uuid import UUID
 import click
 import msgspec
 
-from svc.auth import generate_key
+from svc.access.keys import generate_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
 from svc.database.failures import ConstraintError
 from svc.database.queries import Row
 from svc.errors import CabinetError, ConflictError, NotFoundError
-from svc.http import invalid_request
 from svc.routes.quotas import Quotas, read_quotas
 from svc.routes.users import CreateUser
 from svc.settings import PLANS, Settings
+from svc.web.request import invalid_request
 
 
 @click.group()

@@ -18,13 +18,13 @@ from svc.cli.environment import (
     run,
     settings_options,
 )
-from svc.database.migrate import check_model
-from svc.database.roles import check_role
-from svc.database.slow_statements import watched_database
-from svc.embedding.provider import create_provider
+from svc.embedding.choice import create_provider
 from svc.errors import StartupError
-from svc.ingest.worker import running_worker
+from svc.migrations.migrate import check_model
+from svc.migrations.roles import check_role
+from svc.plans.slow_statements import watched_database
 from svc.settings import Settings
+from svc.worker import running_worker
 
 
 @click.command()

@@ -18,7 +18,7 @@ from svc.database.guard import mark_held, unmark_held
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError, StartupError
 from svc.settings import Settings
-from svc.signatures import index_candidates
+from svc.vectors.signatures import index_candidates
 
 logger = logging.getLogger(__name__)
 

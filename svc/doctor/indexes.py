@@ -6,12 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from svc.database.own_indexes import PREFIX, planned_steps
 from svc.database.queries import Row
 from svc.database.statements import Statement
 from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes, plural
 from svc.doctor.configuration import set_setting
 from svc.resources import resource_folder
+from svc.search.own_indexes import PREFIX, planned_steps
 
 _MAX_ROWS = 10_000
 _CREATE = re.compile(r"create (?:unique )?index (?:concurrently )?(?:if not exists )?(?P<name>\w+) on [^;]+;")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from svc.database.failures import UNFIT
-from svc.database.migration_files import edited_migrations, migration_ids
 from svc.doctor.checks import Check, Finding, Subject, Verdict
 from svc.errors import StartupError
+from svc.migrations.files import edited_migrations, migration_ids
 
 _SHOWN = 5
 

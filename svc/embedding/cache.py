@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from svc import metrics
 from svc.database.guard import external_call
-from svc.digests import text_digest
 from svc.embedding.provider import EmbeddingProvider, check_texts
+from svc.vectors.digests import text_digest
 
 ENTRY_BYTES: Final = 256
 """What an entry takes beside its numbers: two `bytes` objects with the 32 of the hash, and its place in the order.

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from svc.database.guard import external_call
 from svc.embedding.provider import check_texts
-from svc.embedding.vectors import check_vectors
 from svc.errors import EmbeddingRefusedError
 from svc.settings import Settings
+from svc.vectors.formats import check_vectors
 
 PIECE_CHARACTERS: Final = 16_384
 """A longer text is embedded in pieces of this length: 4 MB of token vectors in English, 64 MB in emoji."""

@@ -14,8 +14,8 @@ import numpy as np
 import openai
 from numpy.typing import NDArray
 
-from svc.embedding.vectors import check_vectors
 from svc.errors import CabinetError, EmbeddingRefusedError
+from svc.vectors.formats import check_vectors
 
 MAX_STATED_RETRY_AFTER_S: Final = 86_400.0
 """A day: what a Retry-After beyond it, such as a date in another century, is taken for."""

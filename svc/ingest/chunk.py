@@ -10,11 +10,11 @@ from uuid import UUID
 import msgspec
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
-from svc.digests import text_digest
 from svc.errors import DocumentRejectedError
 from svc.ingest.file_types import FileType
 from svc.ingest.segment import Segment
 from svc.ingest.tokens import WordCounter
+from svc.vectors.digests import text_digest
 
 
 class Chunk(msgspec.Struct, frozen=True):

@@ -15,13 +15,13 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from svc.access.quotas import Quota, broken_quota, quota_of
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import Chunk, content_hash
 from svc.ingest.file_types import FileType
-from svc.quotas import Quota, broken_quota, quota_of
-from svc.signatures import signatures
+from svc.vectors.signatures import signatures
 
 # Rows in one COPY: few enough that each stays far below the statement timeout, index maintenance included.
 _ROWS_A_COPY = 500

@@ -1,7 +1,7 @@
-"""The worker: claims documents, reads, splits and embeds them, stores what came out.
+"""The document worker: claims documents, reads, splits and embeds them, stores what came out.
 
-Several run in one process (`CABINET_WORKER_CONCURRENCY`) and any number of processes on one database. No database
-connection is held while a document is parsed or embedded.
+Several loops run it in one process (`CABINET_WORKER_CONCURRENCY`) and any number of processes on one database. No
+database connection is held while a document is parsed or embedded.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any
 
@@ -22,8 +19,6 @@ from numpy.typing import NDArray
 
 from svc import metrics
 from svc.database.notices import Notices
-from svc.database.own_indexes import check_owner, keep_indexes
-from svc.database.queries import Database
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import (
     CabinetError,
@@ -33,26 +28,22 @@ from svc.errors import (
     UnavailableError,
 )
 from svc.ingest.chunk import Chunk
-from svc.ingest.lease import Progress, leased
-from svc.ingest.loop import keep_working, pause_s
-from svc.ingest.message_queue import MessageQueue
-from svc.ingest.message_worker import MessageWorker
 from svc.ingest.queue import Job, Queue, Upload
 from svc.ingest.sandbox import ParserSandbox
-from svc.ingest.sweep import keep_sweeping
+from svc.jobs.lease import Progress, leased
+from svc.jobs.loop import pause_s
 from svc.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-NOTICE_CHANNEL = "cabinet_ingestion"
 # Shares of the progress that a document shows: parsed, then embedded; the rest is storing.
 _PARSED = 0.1
 _EMBEDDED = 0.9
 _MAX_RETRY_S = 600.0
 
 
-class Worker:
-    """Ingests documents until it is stopped."""
+class DocumentWorker:
+    """Ingests one document after the other; one object serves all loops of a process."""
 
     def __init__(
         self,
@@ -61,53 +52,25 @@ class Worker:
         provider: EmbeddingProvider,
         sandbox: ParserSandbox,
         notices: Notices,
-        *,
-        messages: MessageWorker | None,
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._provider = provider
         self._sandbox = sandbox
         self._notices = notices
-        self._messages = messages
         # Storing is the only step that holds a connection for long: leave half the pool to the requests.
         self._storing = asyncio.Semaphore(max(1, settings.pool_size // 2))
-        self._tasks: list[asyncio.Task[None]] = []
 
-    @property
-    def is_running(self) -> bool:
-        """Whether every loop is alive."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
-
-    def start(self) -> None:
-        """Start the loops, `worker_concurrency` of them, and where messages are embedded one more."""
-        self._tasks = [
-            asyncio.create_task(keep_working(self._work_once, self._wait), name=f"ingestion-{number}")
-            for number in range(self._settings.worker_concurrency)
-        ]
-        if self._messages is not None:
-            self._tasks.append(asyncio.create_task(self._messages.run(), name="messages"))
-
-    def note_messages(self) -> None:
-        """Say that this process has appended messages, so that they need not wait for the next look at their queue."""
-        if self._messages is not None:
-            self._messages.wake()
-
-    async def stop(self) -> None:
-        """Stop the loops; what they were doing is given back to the queue."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
-
-    async def _work_once(self) -> bool:
+    async def work_once(self) -> bool:
+        """Claim a document and ingest it; False: none is waiting."""
         job = await self._queue.claim()
         if job is None:
             return False
         await self._work(job)
         return True
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Return when it is worth looking for a document again: after a notice, or when one is due."""
         await self._notices.wait(pause_s(await self._queue.next_due_s(), self._settings.worker_poll_s))
 
     async def _work(self, job: Job) -> None:
@@ -209,53 +172,3 @@ async def _timed(stage: str, work: Awaitable[Any]) -> Any:
         return await work
     finally:
         metrics.ingestion_seconds.labels(stage).observe(time.perf_counter() - started)
-
-
-async def _keep_indexes(settings: Settings, database: Database, url: str) -> None:
-    if settings.index_check_s:
-        await keep_indexes(
-            database, url, settings.index_min_rows, settings.index_check_s,
-            max_count=settings.index_max_count, memory_mb=settings.index_memory_mb,
-        )  # fmt: skip
-
-
-@asynccontextmanager
-async def running_worker(
-    settings: Settings,
-    url: str,
-    database: Database,
-    provider: EmbeddingProvider,
-    *,
-    owner_url: str | None = None,
-) -> AsyncIterator[Worker]:
-    """A worker on the database at `url`, stopped after the block; as the owner, at `owner_url`, it makes indexes.
-
-    Raises:
-        StartupError: it is to make indexes, and may not.
-    """
-    if settings.index_check_s:
-        # Now, not in the log an hour later.
-        await check_owner(owner_url or url, database.statements)
-    queue = Queue(database, f"{socket.gethostname()}:{os.getpid()}", settings.worker_lease_s)
-    sandbox = ParserSandbox(settings)
-    notices = Notices(url, NOTICE_CHANNEL)
-    notices.start()
-    messages = None
-    if settings.embed_messages:
-        message_queue = MessageQueue(database, queue.worker, settings.worker_lease_s)
-        messages = MessageWorker(settings, message_queue, provider, sandbox)
-    worker = Worker(settings, queue, provider, sandbox, notices, messages=messages)
-    worker.start()
-    keepers = [
-        asyncio.create_task(_keep_indexes(settings, database, owner_url or url), name="indexes"),
-        asyncio.create_task(keep_sweeping(database), name="sweep"),
-    ]
-    try:
-        yield worker
-    finally:
-        for keeper in keepers:
-            keeper.cancel()
-        await asyncio.gather(*keepers, return_exceptions=True)
-        await worker.stop()
-        await notices.stop()
-        await sandbox.close()

@@ -1,2 +1,2 @@
 """Plans of PostgreSQL's planner: read, drawn, judged, and compared with what was recorded. Nothing here talks to a
-database; `svc.database.explain` runs EXPLAIN."""
+database; `svc.plans.explain` runs EXPLAIN."""

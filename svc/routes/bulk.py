@@ -8,10 +8,10 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from svc.errors import InvalidRequestError
-from svc.http import Call
+from svc.fields.values import MAX_METADATA_BYTES, Metadata, check_metadata
 from svc.routes.documents import Status
-from svc.routing import Routes
-from svc.values import MAX_METADATA_BYTES, Metadata, check_metadata
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("documents")
 

@@ -12,12 +12,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from svc.database.failures import ConstraintError
 from svc.database.queries import Row
 from svc.errors import InvalidRequestError, NotFoundError
-from svc.http import Call
+from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
 from svc.routes.citations import mark_sources
 from svc.routes.messages import Message
 from svc.routes.pages import Limit, Page, one_more, page
-from svc.routing import Routes
-from svc.values import Metadata, Moment, Title, check_future, check_metadata, check_text
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("conversations")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import HTMLResponse, Response
 
-from svc.http import Call, JSONResponse
-from svc.openapi import openapi_document
-from svc.routing import Routes
+from svc.web.openapi import openapi_document
+from svc.web.request import Call, JSONResponse
+from svc.web.routing import Routes
 
 routes = Routes("service")
 

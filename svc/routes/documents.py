@@ -11,18 +11,18 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
+from svc.access.quotas import broken_quota
 from svc.database.failures import ConstraintError
 from svc.database.queries import Queries, Row
 from svc.errors import ConflictError, InvalidRequestError, NotFoundError
-from svc.http import Call
+from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 from svc.ingest.file_types import FileType, detect_file_type
-from svc.quotas import broken_quota
 from svc.routes.idempotency import HEADER, run_once
 from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
 from svc.routes.quotas import refused_upload
 from svc.routes.uploads import Upload, UploadDocument, file_hash, read_upload
-from svc.routing import Routes
-from svc.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("documents")
 

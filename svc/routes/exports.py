@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response, StreamingResponse
 
-from svc.http import Call
-from svc.routing import Routes
 from svc.tenants.export import find_export
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("users")
 

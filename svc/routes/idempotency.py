@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from svc.database.queries import Queries
-from svc.digests import bytes_digest
 from svc.errors import InvalidRequestError
-from svc.http import Call
-from svc.ingest.sweep import KEYS_KEPT_S
+from svc.jobs.sweep import KEYS_KEPT_S
+from svc.vectors.digests import bytes_digest
+from svc.web.request import Call
 
 T = TypeVar("T")
 

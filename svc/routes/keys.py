@@ -7,12 +7,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from svc.auth import generate_key
+from svc.access.keys import generate_key
 from svc.errors import NotFoundError
-from svc.http import Call
+from svc.fields.values import Moment, Name, check_future, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
-from svc.routing import Routes
-from svc.values import Moment, Name, check_future, check_text
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("keys")
 

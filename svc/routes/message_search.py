@@ -8,13 +8,13 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from svc.errors import ConflictError
-from svc.http import Call
+from svc.fields.values import Moment, check_moment
 from svc.routes.citations import mark_sources
 from svc.routes.messages import Message, Role, check_conversation, message_values
 from svc.routes.query_vectors import QueryText, QueryVector, query_vector
-from svc.routing import Routes
 from svc.search.messages import MessageLane, MessageSearch, search_messages
-from svc.values import Moment, check_moment
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("conversations")
 

@@ -13,13 +13,13 @@ from msgspec import Meta, Struct
 
 from svc.database.queries import Queries, Row
 from svc.errors import InvalidRequestError, NotFoundError
-from svc.http import Call
+from svc.fields.values import check_text
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.routes.citations import Source, mark_sources
 from svc.routes.idempotency import run_once
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
-from svc.routing import Routes
-from svc.values import check_text
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("messages")
 

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.database.queries import Queries, Row
 from svc.errors import NotFoundError
-from svc.http import Call
 from svc.routes.users import Plan as PlanName
-from svc.routing import Routes
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("plans")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from svc.errors import NotFoundError
-from svc.http import MERGE_PATCH, Call
-from svc.routing import Routes
-from svc.values import Metadata, check_metadata
+from svc.fields.values import Metadata, check_metadata
+from svc.web.request import MERGE_PATCH, Call
+from svc.web.routing import Routes
 
 routes = Routes("users")
 

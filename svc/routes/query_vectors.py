@@ -8,10 +8,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from svc.embedding.vectors import check_query_vector
 from svc.errors import InvalidRequestError
-from svc.http import Call
 from svc.ingest.tokens import count_tokens_aside
+from svc.vectors.formats import check_query_vector
+from svc.web.request import Call
 
 QueryText = Annotated[str, Meta(max_length=32_768)]
 QueryVector = Annotated[list[float], Meta(max_length=3584)]

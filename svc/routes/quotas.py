@@ -7,12 +7,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from svc.access.quotas import NAMES, QuotaName, quota_of
 from svc.database.queries import Queries
 from svc.errors import CabinetError, NotFoundError, QuotaExceededError, UnauthenticatedError, UnavailableError
-from svc.http import Call
-from svc.quotas import NAMES, QuotaName, quota_of
 from svc.routes.users import Plan
-from svc.routing import Routes
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("usage")
 

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from svc.database.explain import analyze
 from svc.errors import ForbiddenError, InvalidRequestError
-from svc.http import Call
+from svc.fields.values import Metadata, Moment, check_metadata, check_moment
 from svc.ingest.file_types import FileType
+from svc.plans.explain import analyze
 from svc.routes.explanations import Explanation, explanation
 from svc.routes.query_vectors import QueryText, QueryVector, query_vector
-from svc.routing import Routes
 from svc.search.filters import Filters
 from svc.search.lanes import Lane, Metric, Search, TenantSize, run_search
-from svc.values import Metadata, Moment, check_metadata, check_moment
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("search")
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from svc import metrics
 from svc.errors import CabinetError
-from svc.http import Call, JSONResponse
-from svc.routing import Routes
+from svc.web.request import Call, JSONResponse
+from svc.web.routing import Routes
 
 logger = logging.getLogger(__name__)
 

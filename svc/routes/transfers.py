@@ -7,11 +7,11 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from svc.access.quotas import QuotaName, broken_quota, quota_of
 from svc.database.failures import ConstraintError
 from svc.errors import ConflictError, InvalidRequestError, UnavailableError
-from svc.http import Call
-from svc.quotas import QuotaName, broken_quota, quota_of
-from svc.routing import Routes
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("documents")
 

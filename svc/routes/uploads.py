@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from svc.digests import bytes_digest
 from svc.errors import InvalidRequestError, MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
-from svc.http import check_declared_length, invalid_request, media_type, read_json, too_large
-from svc.values import Filename, Metadata, Moment
+from svc.fields.values import Filename, Metadata, Moment
+from svc.vectors.digests import bytes_digest
+from svc.web.request import check_declared_length, invalid_request, media_type, read_json, too_large
 
 # Beside the document: the other fields, and in multipart the boundaries and the part headers.
 _OVERHEAD_BYTES = 64 * 1024

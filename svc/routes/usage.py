@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from svc.errors import InvalidRequestError
-from svc.http import Call
 from svc.routes.pages import Limit, Page, one_more
 from svc.routes.users import Plan
-from svc.routing import Routes
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("usage")
 

@@ -9,16 +9,16 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from svc.auth import generate_key
+from svc.access.keys import generate_key
 from svc.database.failures import ConstraintError
-from svc.database.own_indexes import own_index_name
 from svc.database.queries import Row
 from svc.errors import ConflictError, ForbiddenError, NotFoundError
-from svc.http import Call
+from svc.fields.values import Metadata, Name, check_metadata, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
-from svc.routing import Routes
+from svc.search.own_indexes import own_index_name
 from svc.tenants.erase import erase_user
-from svc.values import Metadata, Name, check_metadata, check_text
+from svc.web.request import Call
+from svc.web.routing import Routes
 
 routes = Routes("users")
 

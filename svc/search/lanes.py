@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from svc.database.queries import Database, Row
 from svc.search.filters import Filters
-from svc.signatures import index_candidates, signatures
+from svc.vectors.signatures import index_candidates, signatures
 
 logger = logging.getLogger(__name__)
 
 # Vectors that are compared exactly after the signatures: at least so many, and so many for each result asked for. Of
-# real texts (see svc/signatures.py) the hundred nearest signatures hold 0.999 of the ten nearest vectors, the five
-# hundred nearest 0.994 of the hundred nearest.
+# real texts (see svc/vectors/signatures.py) the hundred nearest signatures hold 0.999 of the ten nearest vectors, the
+# five hundred nearest 0.994 of the hundred nearest.
 _LEAST_CANDIDATES = 100
 _CANDIDATES_A_RESULT = 5
 # Filters must leave so many of a tenant's chunks, and this share of them, for the tenant's index to be worth it: its

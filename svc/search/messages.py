@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svc.database.queries import Database, Row
-from svc.signatures import signatures
+from svc.vectors.signatures import signatures
 
 MessageLane = Literal["exact", "bits"]
 

@@ -21,9 +21,9 @@ from typing import Any
 from uuid import UUID
 
 from svc import __version__
-from svc.database.migration_files import migration_ids
 from svc.database.queries import Database, Row
 from svc.errors import NotFoundError
+from svc.migrations.files import migration_ids
 from svc.tenants.records import FENCE, FORMAT, End, Header, encode_line, encode_rows, exported_tables
 
 # Documents or conversations that are read together, and rows of any other table.

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from svc.database.migration_files import migration_ids
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError
+from svc.migrations.files import migration_ids
 from svc.tenants.records import FORMAT, End, Header, exported_tables, line_decoder
 
 # Far over the largest upload in base64: a file without ends of lines must not be read into memory whole.

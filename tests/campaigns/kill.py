@@ -17,7 +17,7 @@ import time
 
 import asyncpg
 
-from svc.database.embedded import start_embedded
+from svc.embedded.server import start_embedded
 from tests.campaigns.load import text_of
 from tests.embedding_endpoint import EmbeddingEndpoint
 from tests.server_process import CABINET, ServerProcess, clean_environment

@@ -24,10 +24,10 @@ from typing import Any
 
 import asyncpg
 
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations, migration_states
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations, migration_states
 from svc.settings import Settings
-from svc.signatures import signature_bits
+from svc.vectors.signatures import signature_bits
 from tests.conftest import POSTGRES_VERSION, database_url_of
 from tests.database.filling import columns_of, contents, fill
 from tests.database.schema import SCHEMA, dump
@@ -43,7 +43,7 @@ USERS = 20
 PROCESS = """
 import asyncio, os, signal, sys
 import asyncpg
-from svc.database.migrate import apply_migrations
+from svc.migrations.migrate import apply_migrations
 from svc.errors import CabinetError
 from svc.settings import Settings
 

@@ -25,8 +25,8 @@ import asyncpg
 import httpx
 import psutil
 
-from svc.database.embedded import start_embedded
 from svc.database.queries import open_database
+from svc.embedded.server import start_embedded
 from svc.settings import Settings
 from tests.server_process import CABINET, ServerProcess, clean_environment
 from tests.tenants.made_up import make_large_user

@@ -20,8 +20,8 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations
 from tests.conftest import running_service, test_settings
 from tests.search.properties import LANES, LEAST_RECALL, NO_OTHER_PLAN, Tally, compare, make_twins
 

@@ -21,7 +21,7 @@ import httpx
 import numpy as np
 from rich.progress import Progress
 
-from svc.embedding.provider import create_provider
+from svc.embedding.choice import create_provider
 from svc.settings import Settings
 from tests.server_process import ServerProcess
 

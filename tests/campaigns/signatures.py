@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from svc.embedding.provider import create_provider
+from svc.embedding.choice import create_provider
 from svc.settings import Settings
-from svc.signatures import orthonormal_bases
+from svc.vectors.signatures import orthonormal_bases
 
 NEAREST, CANDIDATES = 10, 100
 WORDS = 120

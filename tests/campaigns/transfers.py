@@ -26,8 +26,8 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations
 from tests.conftest import ADMIN_KEY, Service, running_service, test_settings
 
 # Few enough that one search finds all there are.

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest_asyncio
 
-from svc.database.embedded import EmbeddedServer
+from svc.embedded.server import EmbeddedServer
 from tests.conftest import database_url_of
 
 

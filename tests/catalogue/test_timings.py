@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from svc.catalogue.server_times import server_times
 from svc.catalogue.timings import Timing, fingerprint, timings_of_server, timings_of_service
 from svc.database.queries import Database
-from svc.database.statement_times import server_times
 from svc.errors import UnavailableError
 from tests.catalogue.derived import all_statements
 

@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from svc.database.embedded import EmbeddedServer
 from svc.database.queries import Database
 from svc.database.statements import read_statement
+from svc.embedded.server import EmbeddedServer
 from tests.conftest import database_url_of
 
 Plant = Callable[[str, str], Database]

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from bench.server_programs import server_programs
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations
 from svc.settings import Settings
 from tests.sql.checker import ROOT
 

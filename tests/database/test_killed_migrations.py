@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svc.database.embedded import EmbeddedServer
+from svc.embedded.server import EmbeddedServer
 from tests.campaigns.killed_migrations import Campaign, spread
 from tests.conftest import POSTGRES_VERSION
 

@@ -17,12 +17,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from svc.database import migration_files, migration_steps
-from svc.database.migrate import apply_migrations, migration_states, rollback_migrations
-from svc.database.migration_files import migration_ids
 from svc.database.queries import open_database
 from svc.database.statements import load_statements
 from svc.errors import StartupError
+from svc.migrations import files as migration_files
+from svc.migrations import steps as migration_steps
+from svc.migrations.files import migration_ids
+from svc.migrations.migrate import apply_migrations, migration_states, rollback_migrations
 from svc.resources import resource_folder
 from svc.settings import Settings
 from tests.conftest import test_settings
@@ -111,7 +112,7 @@ async def test_of_several_at_once_one_does_the_work_and_all_succeed(settings: Se
 KILLED = """
 import asyncio, os, signal, sys
 from asyncpg import Connection
-from svc.database.migrate import apply_migrations
+from svc.migrations.migrate import apply_migrations
 from svc.settings import Settings
 Settings.model_config["env_file"] = None
 

@@ -7,14 +7,14 @@ import re
 import asyncpg
 import pytest
 
-from svc.database.migrate import apply_migrations, rollback_migrations
-from svc.database.migration_files import read_migrations
-from svc.database.migration_session import migrating
-from svc.database.migration_steps import apply_step, log_step, vectors_step
 from svc.database.statements import load_statements
+from svc.migrations.files import read_migrations
+from svc.migrations.migrate import apply_migrations, rollback_migrations
+from svc.migrations.session import migrating
+from svc.migrations.steps import apply_step, log_step, vectors_step
 from svc.resources import resource_folder
 from svc.settings import Settings
-from svc.signatures import signature_bits
+from svc.vectors.signatures import signature_bits
 from tests.conftest import POSTGRES_VERSION
 from tests.database.filling import columns_of, contents, fill
 from tests.database.schema import SCHEMA, dump

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from svc.database.migration_files import checksum
+from svc.migrations.files import checksum
 
 TEXT = """create table t (
     -- A comment.

@@ -12,10 +12,10 @@ import pytest
 import yoyo
 
 from bench.server_programs import server_programs
-from svc.database.migrate import apply_migrations, migration_script, migration_states, rollback_migrations
-from svc.database.migration_files import migration_ids, read_migrations
 from svc.database.statements import load_statements
 from svc.errors import StartupError
+from svc.migrations.files import migration_ids, read_migrations
+from svc.migrations.migrate import apply_migrations, migration_script, migration_states, rollback_migrations
 from svc.resources import resource_folder
 from svc.settings import Settings
 from tests.conftest import POSTGRES_VERSION

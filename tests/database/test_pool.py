@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 
 from svc import metrics
-from svc.database.embedded import EmbeddedServer
 from svc.database.queries import Database, open_database
+from svc.embedded.server import EmbeddedServer
 from svc.errors import DatabaseUnavailableError, StartupError
 from svc.settings import Settings
 from tests.conftest import database_url_of, test_settings

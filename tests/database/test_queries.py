@@ -15,7 +15,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.database.statistics import collect_statistics
 from svc.errors import InvalidRequestError, UnavailableError
-from svc.signatures import signatures
+from svc.vectors.signatures import signatures
 from tests.database.conftest import Plant, make_document, make_user, until
 
 

@@ -12,12 +12,12 @@ import pytest_asyncio
 from click.testing import CliRunner
 
 from svc.cli.main import main
-from svc.database.embedded import EmbeddedServer, url_as
-from svc.database.migrate import apply_migrations, migration_states
-from svc.database.own_indexes import IndexBuilder
 from svc.database.queries import open_database
-from svc.database.roles import check_role, fill_names
+from svc.embedded.server import EmbeddedServer, url_as
 from svc.errors import StartupError
+from svc.migrations.migrate import apply_migrations, migration_states
+from svc.migrations.roles import check_role, fill_names
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import SERVICE_ROLE
 from tests.conftest import database_url_of, running_service, test_settings
 from tests.routes.tenants import new_tenant
@@ -72,7 +72,7 @@ async def migrated(prepared: Database) -> Database:
 
 
 async def test_a_service_runs_as_the_role_that_was_made(migrated: Database, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "svc.database.roles")
+    caplog.set_level(logging.INFO, "svc.migrations.roles")
 
     async with running_service(SETTINGS, migrated.owner) as service:
         tenant = await new_tenant(service)
@@ -85,7 +85,7 @@ async def test_a_service_runs_as_the_role_that_was_made(migrated: Database, capl
     assert "yellow" in found.text
     assert len(said) == 1
     assert gone.is_success
-    said_so = [record for record in caplog.records if record.name == "svc.database.roles"]
+    said_so = [record for record in caplog.records if record.name == "svc.migrations.roles"]
     assert [record.levelname for record in said_so] == ["INFO"]
     assert f"connected as {SERVICE}: no superuser, owns no table" in said_so[0].message
 

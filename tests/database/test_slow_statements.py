@@ -13,9 +13,9 @@ import pytest
 
 from svc import metrics
 from svc.database.queries import Database
-from svc.database.slow_statements import SlowStatements, described, watched_database
 from svc.database.statements import Parameter
 from svc.errors import UnavailableError
+from svc.plans.slow_statements import SlowStatements, described, watched_database
 from tests.conftest import test_settings
 from tests.database.conftest import Plant, until
 
@@ -41,7 +41,7 @@ async def watched(plant: Plant, database: Database, database_url: str) -> AsyncI
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if one.name == "svc.database.slow_statements"]
+    return [one.getMessage() for one in caplog.records if one.name == "svc.plans.slow_statements"]
 
 
 async def test_a_slow_statement_is_logged_with_its_plan_and_no_values(

@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations
 from tests.conftest import POSTGRES_VERSION, test_settings
 
 

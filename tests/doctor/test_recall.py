@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from svc.database.own_indexes import IndexBuilder, planned_steps
 from svc.database.queries import Database
 from svc.doctor.examination import chosen_checks, examine, opened_subject
 from svc.ingest.chunk import Chunk
 from svc.ingest.queue import Queue
-from svc.signatures import signatures
+from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.vectors.signatures import signatures
 from tests.conftest import test_settings
 from tests.database.conftest import make_document, make_user
 from tests.doctor.conftest import Fired

@@ -7,10 +7,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from svc.database.embedded import url_as
 from svc.doctor.checks import Limits
 from svc.doctor.examination import CHECKS, chosen_checks, examine, opened_subject
 from svc.doctor.versions import judge_server
+from svc.embedded.server import url_as
 from svc.errors import InvalidRequestError
 from svc.settings import Settings
 from tests.doctor.conftest import Fired

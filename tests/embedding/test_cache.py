@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from svc.embedding.cache import ENTRY_BYTES, CachingProvider
+from svc.embedding.choice import create_provider
 from svc.embedding.openai import OpenAIProvider
-from svc.embedding.provider import create_provider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError, EmbeddingUnavailableError
 from svc.settings import load_settings
 from tests.conftest import Service, connection_held, running_service, test_settings

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from svc.embedding.choice import create_provider
 from svc.embedding.local import PIECE_CHARACTERS, LocalProvider
-from svc.embedding.provider import EmbeddingProvider, create_provider
+from svc.embedding.provider import EmbeddingProvider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError
 from svc.settings import LOCAL_DIMENSIONS, LOCAL_MODEL, load_settings
 from tests.conftest import connection_held
@@ -161,7 +162,7 @@ class NoNetwork(socket.socket):
 def no_lookup(*arguments, **named): raise AssertionError(f"looks up {arguments}")
 socket.socket, socket.getaddrinfo, socket.create_connection = NoNetwork, no_lookup, no_lookup
 
-from svc.embedding.provider import create_provider
+from svc.embedding.choice import create_provider
 from svc.settings import load_settings
 
 async def main():

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from svc.embedding.choice import create_provider
 from svc.embedding.openai import MAX_BATCH_BYTES, OpenAIProvider
 from svc.embedding.openai_replies import AttemptFailedError, ReplyReader
-from svc.embedding.provider import create_provider
 from svc.errors import (
     ConnectionHeldError,
     EmbeddingRefusedError,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from svc.database.baselines import Recorder
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError
+from svc.plans.baselines import Recorder
 from svc.plans.files import PlanFile, plan_path, read_plan_file
 from svc.plans.shape import difference
 from tests.sql.checker import ROOT

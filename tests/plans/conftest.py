@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest_asyncio
 
-from svc.database.baselines import Recorder
-from svc.database.embedded import EmbeddedServer
 from svc.database.queries import Database, open_database
+from svc.embedded.server import EmbeddedServer
+from svc.plans.baselines import Recorder
 from tests.conftest import database_url_of, test_settings
 from tests.plans.database import fill
 

@@ -21,13 +21,13 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from svc.database.embedded import start_embedded
-from svc.database.migrate import apply_migrations
-from svc.database.own_indexes import IndexBuilder, Step
 from svc.database.statements import load_statements
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations
 from svc.resources import resource_folder
+from svc.search.own_indexes import IndexBuilder, Step
 from svc.settings import Settings
-from svc.signatures import signature_bits, signatures
+from svc.vectors.signatures import signature_bits, signatures
 
 USERS = 500
 MESSAGES = 100_000

@@ -20,13 +20,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from svc.database.baselines import Recorder, writes
-from svc.database.examples import Example, resolve
-from svc.database.explain import PLAN_KINDS, Explainer, has_plan
 from svc.database.queries import Database
 from svc.database.statements import Parameter, Statement, load_statements
 from svc.errors import InvalidRequestError
+from svc.plans.baselines import Recorder, writes
 from svc.plans.drawing import plain
+from svc.plans.examples import Example, resolve
+from svc.plans.explain import PLAN_KINDS, Explainer, has_plan
 from svc.plans.files import Case
 from svc.plans.findings import find
 from svc.plans.shape import difference, shape

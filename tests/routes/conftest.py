@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from svc import observe
-from svc.database.embedded import EmbeddedServer
+from svc.embedded.server import EmbeddedServer
+from svc.web import observe
 from tests.catalogue.derived import statements_of_routes
 from tests.conftest import Service, running_service, test_settings
 from tests.routes.tenants import Tenant, new_tenant, shared_service

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from svc.app import all_endpoints
-from svc.routing import Endpoint
+from svc.web.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, new_tenant

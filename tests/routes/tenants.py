@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from svc.database.embedded import EmbeddedServer
+from svc.embedded.server import EmbeddedServer
 from svc.settings import Settings
 from tests.conftest import Service, database_url_of, running_service
 

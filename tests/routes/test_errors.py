@@ -16,8 +16,8 @@ import pytest
 
 from svc.app import all_endpoints, create_app
 from svc.database.failures import ConstraintError
-from svc.http import Call
-from svc.routing import Endpoint, Routes, starlette_routes
+from svc.web.request import Call
+from svc.web.routing import Endpoint, Routes, starlette_routes
 from tests.conftest import ADMIN_KEY, Service, database_url_of, running_service, test_settings
 from tests.routes.answers import ok, problem
 from tests.routes.endpoints import (

@@ -11,7 +11,7 @@ import pytest
 
 from svc.database.queries import Database
 from svc.errors import UnavailableError
-from svc.ingest import sweep
+from svc.jobs import sweep
 from svc.metrics import REGISTRY
 from tests.conftest import Service
 from tests.routes.answers import ok, problem

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from svc.ingest import sweep
+from svc.jobs import sweep
 from tests.conftest import Service
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of

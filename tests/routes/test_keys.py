@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from svc import auth
+from svc.access import authenticator as auth
 from tests.conftest import Service, running_service, test_settings
 from tests.routes.answers import done, ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection, new_tenant

@@ -9,9 +9,9 @@ import pytest
 from starlette.types import Message, Scope
 
 from svc.app import create_app
-from svc.http import Call
-from svc.observe import MAX_STATEMENTS
-from svc.routing import Routes, starlette_routes
+from svc.web.observe import MAX_STATEMENTS
+from svc.web.request import Call
+from svc.web.routing import Routes, starlette_routes
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import ok, problem, statements
 from tests.routes.tenants import Tenant, new_tenant
@@ -112,7 +112,7 @@ async def test_the_time_of_the_database_is_measured(shared: Service) -> None:
 
 
 async def test_too_many_statements_are_warned_of(shared: Service, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "svc.observe")
+    caplog.set_level(logging.WARNING, "svc.web.observe")
     assert statements(await chatty_answer(shared, "/chatty/ten")) == MAX_STATEMENTS
     assert not caplog.records
     assert statements(await chatty_answer(shared, "/chatty/eleven")) == MAX_STATEMENTS + 1

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from svc.app import all_endpoints
-from svc.routing import Endpoint
+from svc.web.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.endpoints import PATH_PARAMETER, ids_of, key_for, name_of, send, takes_body, with_body
 from tests.routes.tenants import new_tenant

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from svc.values import MAX_METADATA_BYTES
+from svc.fields.values import MAX_METADATA_BYTES
 from tests.conftest import Service
 from tests.routes.answers import ok, problem
 from tests.routes.tenants import Tenant, direct_connection

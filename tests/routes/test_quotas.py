@@ -10,11 +10,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from svc.access.quotas import next_month
+from svc.access.rate_limit import RateLimiter
 from svc.errors import QuotaExceededError
 from svc.ingest.queue import Queue
 from svc.ingest.tokens import count_tokens
-from svc.quotas import next_month
-from svc.rate_limit import RateLimiter
 from tests.conftest import Service, running_service, test_settings
 from tests.database.conftest import until
 from tests.routes.answers import done, ok, problem

@@ -17,10 +17,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from svc import observe
 from svc.app import all_endpoints
 from svc.database.statistics import StatementStatistics, collect_statistics
-from svc.routing import Endpoint
+from svc.web import observe
+from svc.web.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service
 from tests.routes.endpoints import ids_of, key_for, name_of, path_of, send
 from tests.routes.tenants import Tenant, direct_connection, new_tenant

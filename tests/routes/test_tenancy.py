@@ -21,9 +21,9 @@ import pytest
 import pytest_asyncio
 
 from svc.app import all_endpoints
-from svc.database.embedded import EmbeddedServer
 from svc.database.queries import Database
-from svc.routing import Endpoint
+from svc.embedded.server import EmbeddedServer
+from svc.web.routing import Endpoint
 from tests.conftest import ADMIN_KEY, Service, test_settings
 from tests.routes.answers import ok, problem, statements
 from tests.routes.endpoints import PATH_ID, ids_of, name_of, path_of, send

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from svc.access.meter import UsageMeter, running_meter
 from svc.ingest.tokens import count_tokens
-from svc.usage import UsageMeter, running_meter
 from tests.conftest import Service
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant

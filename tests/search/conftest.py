@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest_asyncio
 
-from svc.database.embedded import EmbeddedServer
+from svc.embedded.server import EmbeddedServer
 from tests.conftest import Service, test_settings
 from tests.routes.tenants import shared_service
 from tests.search.corpus import Corpus, make_corpus, random_vectors

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from svc.database.own_indexes import IndexBuilder, planned_steps
+from svc.search.own_indexes import IndexBuilder, planned_steps
 from tests.conftest import Service
 from tests.routes.answers import ok
 from tests.search.corpus import (

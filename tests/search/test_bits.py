@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from svc.database.embedded import EmbeddedServer
-from svc.signatures import signature_bits, signatures
+from svc.embedded.server import EmbeddedServer
+from svc.vectors.signatures import signature_bits, signatures
 from tests.conftest import Service, test_settings
 from tests.routes.answers import ok
 from tests.routes.tenants import shared_service

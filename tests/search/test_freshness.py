@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from svc.database.embedded import EmbeddedServer
+from svc.embedded.server import EmbeddedServer
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import Chunk
 from svc.ingest.queue import Queue

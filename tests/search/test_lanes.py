@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 
 from svc.database import pool
-from svc.database.embedded import EmbeddedServer
-from svc.database.own_indexes import IndexBuilder, planned_steps
+from svc.embedded.server import EmbeddedServer
 from svc.search import lanes
 from svc.search.filters import Filters
 from svc.search.lanes import Metric, Search, TenantSize, choose_lane
-from svc.signatures import signatures
+from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.vectors.signatures import signatures
 from tests.conftest import Service, test_settings
 from tests.routes.answers import ok, statements
 from tests.routes.tenants import shared_service

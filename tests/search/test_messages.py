@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from svc.database.embedded import EmbeddedServer
-from svc.ingest.message_queue import MessageQueue, Piece
+from svc.embedded.server import EmbeddedServer
+from svc.messages.queue import MessageQueue, Piece
 from tests.conftest import Service, running_service, test_settings
 from tests.routes.answers import ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, shared_service

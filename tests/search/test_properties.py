@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from svc.database.embedded import EmbeddedServer
+from svc.embedded.server import EmbeddedServer
 from tests.conftest import test_settings
 from tests.routes.tenants import Tenant, direct_connection, shared_service
 from tests.search.corpus import DIMENSIONS

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from svc.database.embedded import EmbeddedServer
 from svc.database.statements import Statement, load_statements, read_statement
+from svc.embedded.server import EmbeddedServer
 from tests.conftest import database_url_of
 from tests.sql.checker import ROOT
 from tests.sql.tables import Tables, read_tables, schema_files

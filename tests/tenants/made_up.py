@@ -11,7 +11,7 @@ import numpy as np
 from pgvector import HalfVector
 
 from svc.database.queries import Database
-from svc.signatures import signatures
+from svc.vectors.signatures import signatures
 from tests.database.conftest import make_user
 
 DIMENSIONS = 256

@@ -9,12 +9,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from svc.database.own_indexes import IndexBuilder, own_index_name, planned_steps
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import Chunk
-from svc.ingest.message_queue import MessageQueue, Piece
 from svc.ingest.queue import Queue
+from svc.messages.queue import MessageQueue, Piece
+from svc.search.own_indexes import IndexBuilder, own_index_name, planned_steps
 from svc.tenants import erase
 from svc.tenants.erase import erase_user
 from tests.conftest import Service, running_service, test_settings

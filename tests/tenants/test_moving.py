@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from svc.auth import generate_key
+from svc.access.keys import generate_key
 from svc.database.queries import Database
 from svc.errors import ConflictError, NotFoundError
 from svc.tenants.erase import erase_user

@@ -1,0 +1,65 @@
+"""API keys: how one is made and hashed, and where the admin's key comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from svc.errors import StartupError
+from svc.settings import Settings
+
+KEY_PREFIX = "cab_"
+# Enough to recognise a key in a list, too little to guess it.
+_SHOWN_CHARACTERS = 12
+_ADMIN_KEY_FILE = "admin.key"
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key just made: `key` is shown once, `prefix` and `key_hash` (SHA-256) are stored."""
+
+    key: str
+    prefix: str
+    key_hash: bytes
+
+
+def generate_key() -> NewKey:
+    """Make a random API key of 256 bits."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    return NewKey(key, key[:_SHOWN_CHARACTERS], hash_key(key))
+
+
+def hash_key(key: str) -> bytes:
+    """SHA-256 of a key. The key is random, so a slow hash would protect nothing more."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def load_admin_key(settings: Settings) -> str:
+    """The admin's key: of the setting, else of the data folder's file, made (mode 0600) the first time.
+
+    Raises:
+        StartupError: the file can be read by others, or not at all.
+    """
+    if settings.admin_key is not None:
+        return settings.admin_key.get_secret_value()
+    file = settings.data_dir.expanduser() / _ADMIN_KEY_FILE
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return _make_admin_key(file)
+    except FileExistsError:
+        if file.stat().st_mode & 0o077:
+            raise StartupError(f"{file} can be read by other users; run: chmod 600 {file}") from None
+        return file.read_text().strip()
+    except OSError as error:
+        raise StartupError(f"The admin key {file} cannot be used: {error.strerror}") from error
+
+
+def _make_admin_key(file: Path) -> str:
+    key = "cab_admin_" + secrets.token_urlsafe(32)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(key + "\n")
+    return key

@@ -1,0 +1,125 @@
+"""What a process counts by itself of each user's use: requests, searches, and the tokens of their queries.
+
+Everything else is added up in the statement that does the work. A write beside each search would cost more than the
+search, so these counts are added to the ledger once a second, all users' in one statement, and at the end of the
+process. A process that is killed loses those of its last second; where the database's answer is lost, those of one
+second may be added twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from svc.access.quotas import Quota
+from svc.database.queries import Database
+from svc.errors import CabinetError
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 1.0
+# Users in one statement; each holds its locks until the statement ends.
+_USERS_AT_ONCE = 1000
+
+
+@dataclass
+class _Counts:
+    requests: int = 0
+    searches: int = 0
+    tokens: int = 0
+
+    def add(self, other: _Counts) -> None:
+        self.requests += other.requests
+        self.searches += other.searches
+        self.tokens += other.tokens
+
+
+class UsageMeter:
+    """Counts in memory, and hands over to the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._counts: dict[tuple[UUID, date], _Counts] = {}
+        # On their way to the ledger.
+        self._leaving: dict[tuple[UUID, date], _Counts] = {}
+        self._flushing = asyncio.Lock()
+
+    def add(self, user_id: UUID, *, requests: int = 0, searches: int = 0, tokens: int = 0) -> None:
+        """Count something that a user did just now."""
+        counts = self._counts.setdefault((user_id, datetime.now(UTC).date()), _Counts())
+        counts.requests += requests
+        counts.searches += searches
+        counts.tokens += tokens
+
+    def check_tokens(self, user_id: UUID, tokens: Quota, more: int) -> None:
+        """Refuse a query of `more` tokens that the plan has not left; `tokens` is what was known some seconds ago.
+
+        Raises:
+            QuotaExceededError: the plan's tokens of this month are used up.
+        """
+        if tokens.allowed is not None:
+            key = user_id, datetime.now(UTC).date()
+            counted = sum(counts[key].tokens for counts in (self._counts, self._leaving) if key in counts)
+            replace(tokens, used=tokens.used + counted).check(more)
+
+    async def flush(self) -> None:
+        """Add what was counted until now to the ledger; what could not be added is kept for the next time.
+
+        Raises:
+            CabinetError: the database does not answer.
+        """
+        async with self._flushing:
+            while self._counts:
+                keys = list(self._counts)[:_USERS_AT_ONCE]
+                self._leaving = {key: self._counts.pop(key) for key in keys}
+                try:
+                    await self._hand_over(self._leaving)
+                except BaseException:
+                    for key, counts in self._leaving.items():
+                        self._counts.setdefault(key, _Counts()).add(counts)
+                    raise
+                finally:
+                    self._leaving = {}
+
+    async def _hand_over(self, counted: Mapping[tuple[UUID, date], _Counts]) -> None:
+        await self._database.exec(
+            "usage/flush",
+            users=[user_id for user_id, _ in counted],
+            days=[day for _, day in counted],
+            requests=[counts.requests for counts in counted.values()],
+            searches=[counts.searches for counts in counted.values()],
+            tokens=[counts.tokens for counts in counted.values()],
+        )
+
+
+async def _keep_flushing(meter: UsageMeter, stopped: asyncio.Event) -> None:
+    while not stopped.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), _EVERY_S)
+        await _flush_or_warn(meter)
+
+
+async def _flush_or_warn(meter: UsageMeter) -> None:
+    try:
+        await meter.flush()
+    except CabinetError as error:
+        logger.warning("what was used in the last second is not in the ledger yet: %s", error.detail)
+
+
+@asynccontextmanager
+async def running_meter(database: Database) -> AsyncIterator[UsageMeter]:
+    """A meter that hands over once a second, and a last time after the block."""
+    meter, stopped = UsageMeter(database), asyncio.Event()
+    flushing = asyncio.create_task(_keep_flushing(meter, stopped), name="usage")
+    try:
+        yield meter
+    finally:
+        # Not by cancelling: of a statement that is cancelled nobody knows whether it took effect.
+        stopped.set()
+        await flushing

@@ -1,0 +1,228 @@
+"""Bringing a database to the schema of this release: `migrations/` for the versioned steps, `sql/ddl/` for the vectors.
+
+Migrations run one process at a time, under an advisory lock of the session that sends them: it dies with the session,
+so whoever comes next finds nothing running and nothing locked. A migration and the note that it was applied are one
+transaction. What is sent is planned first, and `cabinet migrate plan` prints that plan.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import asyncpg
+
+from svc.database.statements import load_statements
+from svc.errors import StartupError
+from svc.migrations.files import Migration, edited_migrations, is_noted, read_migrations
+from svc.migrations.roles import wanted_grants
+from svc.migrations.session import OWNER_WANTED, connect, migrating
+from svc.migrations.steps import (
+    VECTOR_DDL,
+    Statements,
+    Step,
+    apply_step,
+    grants_step,
+    log_step,
+    notes_step,
+    rollback_step,
+    script,
+    vectors_step,
+)
+from svc.resources import resource_folder
+from svc.settings import LOCAL_MODEL, Settings
+
+logger = logging.getLogger(__name__)
+
+State = Literal["applied", "missing", "edited", "unknown"]
+
+
+@dataclass(frozen=True)
+class MigrationState:
+    """One migration, and when the database took it (UTC); None while it has not.
+
+    `edited`: the file says something else than when it was applied. `unknown`: this release has no such file.
+    """
+
+    id: str
+    applied_at: datetime | None
+    state: State
+
+
+async def apply_migrations(settings: Settings, url: str) -> list[str]:
+    """Apply what is missing, make the tables of the vectors, record the model; the ids applied, oldest first.
+
+    `url` is the owner's; the role of the service, where there is one, is granted what it needs of the tables.
+
+    Raises:
+        StartupError: the database cannot be used, holds another model's vectors, has a migration that was edited or
+            that this release does not know, or holds locks for too long.
+    """
+    statements = load_statements(resource_folder("sql"))
+    async with migrating(url, statements, settings.migration_wait_s) as session:
+        steps = await _apply_steps(session.connection, statements, settings)
+        for step in steps:
+            await session.take(step)
+            if step.migration is not None:
+                logger.info("applied migration %s", step.migration)
+    return _ids(steps)
+
+
+async def rollback_migrations(settings: Settings, url: str, count: int) -> list[str]:
+    """Undo the newest `count` migrations with what they hold; the ids undone, newest first.
+
+    Raises:
+        StartupError: the database cannot be used, has a migration that this release does not know, or holds locks for
+            too long.
+    """
+    statements = load_statements(resource_folder("sql"))
+    async with migrating(url, statements, settings.migration_wait_s) as session:
+        steps = await _rollback_steps(session.connection, statements, count)
+        for step in steps:
+            await session.take(step)
+            logger.info("rolled back migration %s", step.migration)
+    return _ids(steps)
+
+
+async def migration_script(settings: Settings, url: str, rollback: int = 0) -> str:
+    """What `apply_migrations`, or a rollback of the newest `rollback` migrations, would send now, as a psql script.
+
+    Raises:
+        StartupError: as `apply_migrations` and `rollback_migrations`.
+    """
+    statements = load_statements(resource_folder("sql"))
+    connection = await connect(url)
+    try:
+        if rollback:
+            steps = await _rollback_steps(connection, statements, rollback)
+        else:
+            steps = await _apply_steps(connection, statements, settings)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartupError(f"This login may not migrate: {error}. {OWNER_WANTED}") from error
+    finally:
+        await connection.close()
+    return script(steps, statements, settings)
+
+
+async def migration_states(url: str) -> list[MigrationState]:
+    """Every migration that this release or the database has, oldest first."""
+    statements = load_statements(resource_folder("sql"))
+    connection = await connect(url)
+    try:
+        return _states(read_migrations(), await _noted(connection, statements))
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StartupError(
+            f"The role of DATABASE_URL may not read the migrations: {error}. Run cabinet migrate apply as the owner, "
+            "with CABINET_SERVICE_ROLE naming this role; `cabinet roles` prints the SQL that makes both."
+        ) from error
+    finally:
+        await connection.close()
+
+
+def check_model(settings: Settings, row: Any) -> None:
+    """Compare the recorded model (`model`, `dimensions`; None when none is) with the settings.
+
+    Raises:
+        StartupError: they differ, so new vectors could not be compared with the stored ones.
+    """
+    if row is None:
+        raise StartupError("The database has no embedding model recorded; run: cabinet migrate apply")
+    stored, wanted = (row["model"], row["dimensions"]), (settings.model, settings.dimensions)
+    if stored != wanted:
+        way_back = (
+            "CABINET_EMBEDDING_PROVIDER=local"
+            if stored[0] == LOCAL_MODEL
+            else f"CABINET_EMBEDDING_MODEL={stored[0]}, CABINET_EMBEDDING_DIMENSIONS={stored[1]}, and the "
+            "OPENAI_API_KEY or OPENAI_BASE_URL that it was used with"
+        )
+        raise StartupError(
+            f"The database holds vectors of {stored[0]} with {stored[1]} dimensions, the settings say {wanted[0]} with "
+            f"{wanted[1]}: they cannot be compared. Go on with the stored model ({way_back}), or give the new model a "
+            "database of its own (another DATABASE_URL or CABINET_DATA_DIR) and upload the documents there."
+        )
+
+
+async def _noted(connection: Any, statements: Statements) -> dict[str, Any]:
+    """The rows of `server/noted_migrations` by id."""
+    try:
+        rows = await connection.fetch(statements["server/noted_migrations"].text)
+    except asyncpg.UndefinedTableError:
+        return {}
+    return {row["migration_id"]: row for row in rows}
+
+
+def _states(migrations: Sequence[Migration], noted: dict[str, Any]) -> list[MigrationState]:
+    known = {migration.id for migration in migrations}
+    edited = set(edited_migrations(noted.values()))
+    states = [MigrationState(name, None, "missing") for name in known - set(noted)]
+    for name, row in noted.items():
+        state: State = "unknown" if name not in known else "edited" if name in edited else "applied"
+        states.append(MigrationState(name, row["applied_at_utc"], state))
+    return sorted(states, key=lambda state: state.id)
+
+
+def _check_known(states: Sequence[MigrationState]) -> None:
+    unknown = [state.id for state in states if state.state == "unknown"]
+    if unknown:
+        raise StartupError(
+            f"The database has migrations that this release does not know: {', '.join(unknown)}. A newer release has "
+            "migrated it. Use that one, or let it take them back first (cabinet migrate rollback)."
+        )
+
+
+def _check_unchanged(states: Sequence[MigrationState], known: dict[str, Migration]) -> None:
+    for state in states:
+        if state.state == "edited":
+            raise StartupError(
+                f"Migration {state.id} was edited after this database took it, so the two differ now and nobody knows "
+                f"how. Put {known[state.id].path} back as it was, and make the change a migration of its own."
+            )
+
+
+async def _apply_steps(connection: Any, statements: Statements, settings: Settings) -> list[Step]:
+    known = {migration.id: migration for migration in read_migrations()}
+    noted = await _noted(connection, statements)
+    states = _states(list(known.values()), noted)
+    _check_known(states)
+    _check_unchanged(states, known)
+    steps = [] if noted or await _exists(connection, statements, "_yoyo_migration") else [log_step(statements)]
+    if unnoted := [known[name] for name, row in noted.items() if not is_noted(row)]:
+        steps.append(notes_step(unnoted, statements))
+    steps += [apply_step(migration, statements) for name, migration in known.items() if name not in noted]
+    steps += await _vector_steps(connection, statements, settings)
+    if grants := await wanted_grants(connection, statements, settings.service_role):
+        steps.append(grants_step(settings.service_role, grants, statements))
+    return steps
+
+
+async def _vector_steps(connection: Any, statements: Statements, settings: Settings) -> list[Step]:
+    try:
+        model = await connection.fetchrow(statements["server/current_model"].text)
+    except asyncpg.UndefinedTableError:
+        model = None
+    if model is not None:
+        check_model(settings, model)
+    # Looked for first: even `if not exists` would lock the table, and a start must not wait for a search.
+    missing = [table for table in VECTOR_DDL if not await _exists(connection, statements, table)]
+    if model is not None and not missing:
+        return []
+    return [vectors_step(settings, model is None, missing, statements)]
+
+
+async def _rollback_steps(connection: Any, statements: Statements, count: int) -> list[Step]:
+    migrations = read_migrations()
+    noted = await _noted(connection, statements)
+    _check_known(_states(migrations, noted))
+    applied = [migration for migration in migrations if migration.id in noted]
+    return [rollback_step(migration, statements) for migration in applied[::-1][:count]]
+
+
+async def _exists(connection: Any, statements: Statements, table: str) -> bool:
+    return bool(await connection.fetch(statements["server/table_columns"].text, table))
+
+
+def _ids(steps: Sequence[Step]) -> list[str]:
+    return [step.migration for step in steps if step.migration is not None]

@@ -1,0 +1,118 @@
+"""Slow statements in the log: name, time, rows, the types and sizes of the parameters, never their values; and now and
+then the plan, got on a connection of its own when the answer has long been on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from svc import metrics
+from svc.database.failures import sqlstate
+from svc.database.queries import Database, open_database
+from svc.database.statements import Parameter, Statement
+from svc.errors import CabinetError
+from svc.plans.drawing import plain
+from svc.plans.explain import Explainer, has_plan
+from svc.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# How the size of a value of these types is told; of any other type there is nothing to tell.
+_UNITS = {"text": "characters", "varchar": "characters", "bytea": "bytes", "halfvec": "dimensions", "jsonb": "keys"}
+
+
+class SlowStatements:
+    """Logs the statements that take `threshold_s` or more, and plans of them: one at a time, of each statement one in
+    `slow_plan_s`. A plan is the generic one, which no value takes part in."""
+
+    def __init__(self, settings: Settings, url: str, statements: Mapping[str, Statement]) -> None:
+        self.threshold_s = settings.slow_statement_ms / 1000
+        self._settings = settings
+        self._url = url
+        self._statements = statements
+        self._planned_at: dict[str, float] = {}
+        self._planning: asyncio.Task[None] | None = None
+
+    def note(
+        self, statement: Statement, values: Sequence[Any], seconds: float, outcome: int | BaseException | None
+    ) -> None:
+        """Log one; see `svc.database.queries.Watch`."""
+        metrics.slow_statements_total.labels(statement.name).inc()
+        parameters = ", ".join(map(described, statement.parameters, values)) or "none"
+        logger.warning(
+            "slow statement %s: %.0f ms, %s; parameters: %s",
+            statement.name, seconds * 1000, _outcome(outcome), parameters,
+        )  # fmt: skip
+        if self._wants_plan(statement):
+            self._planned_at[statement.name] = time.monotonic()
+            # In a context of its own: the statement's connection and statistics are none of its business.
+            self._planning = asyncio.create_task(
+                self._log_plan(statement), name="slow-statements", context=contextvars.Context()
+            )
+
+    async def close(self) -> None:
+        """Give up the plan that is being got."""
+        if self._planning is not None:
+            self._planning.cancel()
+            await asyncio.gather(self._planning, return_exceptions=True)
+
+    def _wants_plan(self, statement: Statement) -> bool:
+        every_s = self._settings.slow_plan_s
+        if not every_s or not has_plan(statement) or (self._planning is not None and not self._planning.done()):
+            return False
+        planned_at = self._planned_at.get(statement.name)
+        return planned_at is None or time.monotonic() - planned_at >= every_s
+
+    async def _log_plan(self, statement: Statement) -> None:
+        try:
+            explainer = await Explainer.open(self._settings, self._url, self._statements, "generic")
+            try:
+                plan = await explainer.estimate(statement)
+            finally:
+                await explainer.close()
+        except CabinetError as error:
+            logger.warning("the plan of slow statement %s cannot be had: %s", statement.name, error)
+            return
+        lines = plain(plan).replace("\n", "\n    ")
+        logger.warning("the plan of slow statement %s, for any values:\n    %s", statement.name, lines)
+
+
+@asynccontextmanager
+async def watched_database(settings: Settings, url: str) -> AsyncIterator[Database]:
+    """The database of a running service, for the block, with its slow statements logged where that is asked for.
+
+    Raises:
+        StartupError: as `open_database`.
+    """
+    database = await open_database(settings, url)
+    slow = SlowStatements(settings, url, database.statements) if settings.slow_statement_ms else None
+    database.watch = slow
+    try:
+        yield database
+    finally:
+        if slow is not None:
+            await slow.close()
+        await database.close()
+
+
+def described(parameter: Parameter, value: Any) -> str:
+    """A parameter without its value: name, type, and how much of it there is."""
+    text = f"{parameter.name} {parameter.type}"
+    if value is None:
+        return f"{text} null"
+    if parameter.type.endswith("[]"):
+        return f"{text} of {len(value)}"
+    unit = _UNITS.get(parameter.type)
+    return text if unit is None else f"{text} of {len(value)} {unit}"
+
+
+def _outcome(outcome: int | BaseException | None) -> str:
+    if isinstance(outcome, BaseException):
+        return f"failed with {sqlstate(outcome)}"
+    return "rows not counted" if outcome is None else f"{outcome} row{'' if outcome == 1 else 's'}"

@@ -1,0 +1,279 @@
+"""The indexes of large tenants: which there should be, and making it so, beside a running service.
+
+An HNSW index over all tenants loses rows to a filter on one of them, and its scan costs what all tenants weigh. An
+index of one tenant's own has neither fault. It is built `concurrently`: reads and writes go on. A build that was
+killed leaves an invalid index, which the next plan drops and builds again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+
+from svc.database.queries import Database, Row
+from svc.database.statements import Statement
+from svc.errors import CabinetError, ConflictError, StartupError
+from svc.vectors.signatures import has_own_directions, signature_bits
+
+logger = logging.getLogger(__name__)
+
+_MAX_TENANTS = 10_000
+# Measured on two cores: a minute for 200,000 signatures of 1,536 bits.
+_BUILD_S_A_ROW = 300e-6
+# Of the graph that a build holds in memory, a row, beside its signature.
+_GRAPH_BYTES = 600
+# Rows from which an index needs more edges, or some searches do not find their way; signatures of projections, which
+# tell vectors apart less well, need them always.
+_DENSE_MIN_ROWS = 100_000
+# Seconds that a request waits for an index to go: the drop waits for the transactions that could be using it.
+_DROP_WAIT_S = 5.0
+PREFIX = "chunk_vectors_hnsw_"
+"""With what the name of such an index begins; the tenant's id in hex follows."""
+MAX_COUNT = 100
+"""Indexes of tenants at most: each adds some 4 µs to the planning of every search, and a condition to every insert."""
+MEMORY_MB = 1024
+"""Megabytes that a build may take (maintenance_work_mem)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change to the indexes: why, what it runs, what it locks, about how long it takes and in how much memory.
+
+    `user_id` is None for the index of a tenant that is gone; `has_index` is what is noted of the tenant; `is_dense`
+    that it is to have more edges, for a large tenant.
+    """
+
+    user_id: UUID | None
+    index_name: str
+    reason: str
+    creates: bool
+    drops: bool
+    has_index: bool
+    estimate_s: float
+    memory_mb: int
+    is_dense: bool
+
+    @property
+    def action(self) -> Literal["create", "drop", "rebuild", "note"]:
+        """The step in a word."""
+        if self.creates:
+            return "rebuild" if self.drops else "create"
+        return "drop" if self.drops else "note"
+
+    @property
+    def lock(self) -> str:
+        """What waits for this step."""
+        if self.action == "note":
+            return "one row"
+        return "SHARE UPDATE EXCLUSIVE on chunk_vectors: reads and writes go on; vacuum and schema changes wait"
+
+    def ddl(self, statements: Mapping[str, Statement]) -> list[str]:
+        """The statements that it runs, in order."""
+        texts = []
+        if self.drops:
+            texts.append(statements["ddl/drop_own_index"].body)
+        if self.creates:
+            texts.append(statements["ddl/own_dense_index" if self.is_dense else "ddl/own_index"].body)
+        return [text.replace(":index", self.index_name).replace(":user_id", str(self.user_id)) for text in texts]
+
+
+async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_COUNT) -> list[Step]:
+    """The steps that the sizes of the tenants and the indexes there are ask for; see `plan_indexes`."""
+    rows = await database.many("indexes/list", min_rows=min_rows, max_rows=_MAX_TENANTS)
+    model = await database.one("server/current_model")
+    assert model is not None
+    return plan_indexes(rows, min_rows, model["dimensions"], max_count)
+
+
+def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int, max_count: int = MAX_COUNT) -> list[Step]:
+    """What to change, given the rows of `indexes/list`; what is dropped goes first, to make room.
+
+    Tenants of `min_rows` vectors or more get an index, at most `max_count` of them, the largest first. A tenant who has
+    one counts as twice as large, so that indexes do not come and go.
+    """
+    weights = [_weight(row, min_rows) for row in rows]
+    ranked = sorted((number for number, weight in enumerate(weights) if weight), key=lambda i: -weights[i])
+    chosen = set(ranked[:max_count])
+    too_many = f", and {max_count} tenants, the most that have an index, are larger"
+    steps = []
+    for number, row in enumerate(rows):
+        reason = (
+            too_many if weights[number] and number not in chosen else f", {_bound(row, number in chosen, min_rows)}"
+        )
+        steps.append(_step(row, number in chosen, reason, dimensions))
+    return sorted((step for step in steps if step is not None), key=lambda step: step.creates)
+
+
+def _weight(row: Row, min_rows: int) -> int:
+    """By what a tenant competes for an index: its rows, twice as many where it has one; 0: it is too small."""
+    count = row["chunk_count"] or 0
+    weight = count * 2 if row["is_valid"] else count
+    return weight if row["user_id"] is not None and weight >= min_rows else 0
+
+
+def _bound(row: Row, is_chosen: bool, min_rows: int) -> str:
+    if is_chosen:
+        return f"{min_rows} or more"
+    return f"fewer than half of {min_rows}" if row["is_valid"] else f"fewer than {min_rows}"
+
+
+def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | None:
+    count, exists, is_valid = row["chunk_count"] or 0, row["index_name"] is not None, row["is_valid"]
+    creates, drops = is_chosen and not is_valid, exists and not (is_chosen and is_valid)
+    has_index = creates or (exists and not drops)
+    if not creates and not drops and row["has_index"] == has_index:
+        return None
+    return Step(
+        user_id=row["user_id"],
+        index_name=row["index_name"] or own_index_name(row["user_id"]),
+        reason=_reason(row, is_chosen, f"{count} vectors{reason}"),
+        creates=creates,
+        drops=drops,
+        has_index=has_index,
+        estimate_s=count * _BUILD_S_A_ROW if creates else 0.0,
+        memory_mb=math.ceil(count * (signature_bits(dimensions) / 8 + _GRAPH_BYTES) / 2**20) if creates else 0,
+        is_dense=count >= _DENSE_MIN_ROWS or not has_own_directions(dimensions),
+    )
+
+
+def _reason(row: Row, is_chosen: bool, size: str) -> str:
+    if row["user_id"] is None:
+        return "its tenant is gone"
+    if row["index_name"] is not None and not row["is_valid"]:
+        return "the index is invalid: a build of it did not end"
+    if row["index_name"] is None and not is_chosen:
+        return "searches are told of none"
+    if row["is_valid"] and is_chosen:
+        return "the index is there, but searches are not told of it"
+    return size
+
+
+class IndexBuilder:
+    """A session that changes indexes, one step after the other. Only one may be open on a database."""
+
+    def __init__(self, connection: Any, statements: Mapping[str, Statement]) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    @classmethod
+    async def open(cls, url: str, statements: Mapping[str, Statement], memory_mb: int = MEMORY_MB) -> IndexBuilder:
+        """Connect; a build may take `memory_mb` megabytes.
+
+        Raises:
+            ConflictError: another session is changing indexes, perhaps for a client that was killed.
+            StartupError: the database cannot be used, or not by this login for making indexes.
+        """
+        # A build takes as long as it takes, and is several times as fast while the graph fits into memory.
+        settings = {
+            "application_name": "cabinet index", "statement_timeout": "0", "maintenance_work_mem": f"{memory_mb}MB"
+        }  # fmt: skip
+        connection = await _connect_owner(url, statements, settings)
+        if not await connection.fetchval(statements["indexes/lock"].text):
+            await connection.close()
+            raise ConflictError(
+                "another session is changing the tenants' indexes; a build goes on also when its client was killed. "
+                "Try again when it has ended (see pg_stat_progress_create_index)."
+            )
+        return cls(connection, statements)
+
+    async def apply(self, step: Step) -> None:
+        """Take one step. Searches are told of an index only when it is valid, and to leave it before it goes."""
+        if not step.has_index:
+            await self._note(step)
+        for text in step.ddl(self._statements):
+            await self._connection.execute(text)
+        if step.has_index:
+            await self._note(step)
+
+    async def close(self) -> None:
+        """Disconnect, at which the lock goes."""
+        await self._connection.close()
+
+    async def _note(self, step: Step) -> None:
+        if step.user_id is not None:
+            await self._connection.execute(self._statements["indexes/mark"].text, step.user_id, step.has_index)
+
+
+async def check_owner(url: str, statements: Mapping[str, Statement]) -> None:
+    """Look whether indexes can be made at `url`.
+
+    Raises:
+        StartupError: the database cannot be used, or not by this login for making indexes.
+    """
+    await (await _connect_owner(url, statements, {"application_name": "cabinet index"})).close()
+
+
+async def _connect_owner(url: str, statements: Mapping[str, Statement], settings: dict[str, str]) -> Any:
+    try:
+        connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+        raise StartupError(f"The database cannot be used for making indexes: {error}") from error
+    if not await connection.fetchval(statements["server/owns_vectors"].text):
+        await connection.close()
+        raise StartupError(
+            "Only the owner of the tables makes indexes, and this login is not; give the owner's in "
+            "CABINET_OWNER_DATABASE_URL"
+        )
+    return connection
+
+
+async def drop_own_index(url: str, statements: Mapping[str, Statement], user_id: UUID) -> bool:
+    """Drop the index of a tenant who is gone. False: not now; a later plan has it as a step, and the log says why."""
+    name = own_index_name(user_id)
+    step = Step(None, name, "its tenant is gone", False, True, False, 0.0, 0, False)
+    try:
+        builder = await IndexBuilder.open(url, statements)
+        try:
+            async with asyncio.timeout(_DROP_WAIT_S):
+                await builder.apply(step)
+        finally:
+            await builder.close()
+    except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        logger.warning("index %s is left, although its tenant is gone; cabinet index apply drops it: %r", name, error)
+        return False
+    return True
+
+
+def own_index_name(user_id: UUID) -> str:
+    """The name of the index that a tenant has of their own, if they have one."""
+    return PREFIX + user_id.hex
+
+
+async def keep_indexes(
+    database: Database,
+    url: str,
+    min_rows: int,
+    every_s: float,
+    *,
+    max_count: int = MAX_COUNT,
+    memory_mb: int = MEMORY_MB,
+) -> None:
+    """Make and drop indexes as planned, looking every `every_s` seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await _take_steps(database, url, min_rows, max_count, memory_mb)
+        except ConflictError:
+            logger.info("another process is changing the tenants' indexes")
+        except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            logger.warning("the tenants' indexes are left as they are for now: %r", error)
+
+
+async def _take_steps(database: Database, url: str, min_rows: int, max_count: int, memory_mb: int) -> None:
+    if not await planned_steps(database, min_rows, max_count):
+        return
+    builder = await IndexBuilder.open(url, database.statements, memory_mb)
+    try:
+        # Planned again: another process may have taken the steps before the lock was ours.
+        for step in await planned_steps(database, min_rows, max_count):
+            await builder.apply(step)
+            logger.info("index %s: %s, because %s", step.index_name, step.action, step.reason)
+    finally:
+        await builder.close()

@@ -1,0 +1,175 @@
+"""Around every request: its id, its time, its statements, its line in the log, and its errors made readable.
+
+Pure ASGI: Starlette's BaseHTTPMiddleware would hide a client's disconnect.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from functools import cache
+
+from prometheus_client import Counter, Histogram
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from svc import metrics
+from svc.database.failures import ConstraintError
+from svc.database.statistics import StatementStatistics, collect_statistics
+from svc.errors import (
+    CabinetError,
+    ConflictError,
+    MalformedRequestError,
+    NotFoundError,
+    UnauthenticatedError,
+)
+from svc.web.request import ANSWER_HEADERS, problem_response
+
+logger = logging.getLogger(__name__)
+
+MAX_STATEMENTS = 10
+# Nobody is there to see it; the metrics count it, by the number that nginx made known.
+_CLIENT_CLOSED_REQUEST = 499
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CLIENT_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+
+class MethodNotAllowedError(CabinetError):
+    """The path exists, the method does not."""
+
+    status = 405
+    title = "Method not allowed"
+
+
+class ObservedApplication:
+    """Wraps the application: see the module."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request; anything but HTTP goes through as it is."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        with collect_statistics() as statistics:
+            await _Observation(scope, statistics, send).run(self.app, receive)
+
+
+class _Observation:
+    def __init__(self, scope: Scope, statistics: StatementStatistics, send: Send) -> None:
+        self.scope = scope
+        self.statistics = statistics
+        self._send = send
+        self.started = time.perf_counter()
+        self.status = 0
+        # Of a stream, which reads on page by page, only what runs before it begins can be too many.
+        self.statements_before = 0
+        self.request_id = _request_id(scope)
+        self.extra_headers: list[tuple[bytes, bytes]] = []
+
+    async def run(self, app: ASGIApp, receive: Receive) -> None:
+        try:
+            await app(self.scope, receive, self.send)
+        except ClientDisconnect:
+            self.status = self.status or _CLIENT_CLOSED_REQUEST
+            logger.info("the client of %s %s went away", self.scope["method"], self.scope["path"])
+        except Exception as error:
+            if self.status:
+                raise
+            response = problem_response(self._readable(error), self.request_id)
+            await response(self.scope, receive, self.send)
+        finally:
+            self._report()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            milliseconds = self.statistics.seconds * 1000
+            count = self.statements_before = self.statistics.count
+            timing = f'db;dur={milliseconds:.2f};desc="{count} statement{"" if count == 1 else "s"}"'
+            message["headers"] = [
+                *message.get("headers", []),
+                (b"x-request-id", self.request_id.encode()),
+                (b"server-timing", timing.encode()),
+                *self.extra_headers,
+                *self.scope.get(ANSWER_HEADERS, ()),
+            ]
+        await self._send(message)
+
+    def _readable(self, error: Exception) -> CabinetError:
+        if isinstance(error, ConstraintError) and error.constraint.endswith("_user_id_fkey"):
+            # The key is still cached, but its user was deleted.
+            return UnauthenticatedError("the user of this key no longer exists")
+        if isinstance(error, ConstraintError):
+            # A route that knows what the rule means says so itself; its name is nobody's business outside.
+            logger.warning("request %s %s: %s, id %s", self.scope["method"], self.scope["path"], error, self.request_id)
+            return ConflictError("the change contradicts what is stored, perhaps for a moment; try again")
+        if isinstance(error, CabinetError):
+            return error
+        if isinstance(error, HTTPException):
+            return self._of_starlette(error)
+        logger.exception("request %s %s failed, id %s", self.scope["method"], self.scope["path"], self.request_id)
+        return CabinetError("something went wrong on our side; the log has it under the request_id")
+
+    def _of_starlette(self, error: HTTPException) -> CabinetError:
+        if error.status_code == 405:
+            methods = (error.headers or {}).get("Allow", "GET, HEAD")  # the assets' application names none
+            allowed = ", ".join(sorted(methods.split(", ")))
+            self.extra_headers.append((b"allow", allowed.encode()))
+            return MethodNotAllowedError(f"this path takes {allowed}")
+        if error.status_code == 404:
+            return NotFoundError("there is no such path; /docs shows those there are")
+        return MalformedRequestError(error.detail)
+
+    def _report(self) -> None:
+        seconds = time.perf_counter() - self.started
+        route = _route_template(self.scope)
+        # A client may send any word as the method; the metric must not have one series a word.
+        method = self.scope["method"] if self.scope["method"] in _METHODS else "(other)"
+        answered, timer = _request_metrics(method, route, self.status)
+        answered.inc()
+        timer.observe(seconds)
+        if self.statements_before > MAX_STATEMENTS:
+            logger.warning(
+                "%s %s ran %d statements, more than %d: %s",
+                method,
+                route,
+                self.statements_before,
+                MAX_STATEMENTS,
+                ", ".join(self.statistics.names[: 2 * MAX_STATEMENTS]),
+            )
+        logger.debug(
+            "%s %s %d %.1f ms, database %.1f ms in %d statements, id %s",
+            method,
+            route,
+            self.status,
+            seconds * 1000,
+            self.statistics.seconds * 1000,
+            self.statistics.count,
+            self.request_id,
+        )
+
+
+@cache
+def _request_metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The metrics of one kind of request: looking them up by their labels costs more than what they note."""
+    return metrics.requests_total.labels(method, route, str(status)), metrics.request_seconds.labels(method, route)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's `X-Request-Id` where it is a plain one, so that a request can be followed across services."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and (given := _CLIENT_REQUEST_ID.match(value.decode("latin-1"))):
+            return given[0]
+    return secrets.token_hex(8)
+
+
+def _route_template(scope: Scope) -> str:
+    """`/users/{user_id}`, not the id: a metric must not have one series a user."""
+    route = scope.get("route")
+    return str(route.path) if isinstance(route, Route) else "(none)"

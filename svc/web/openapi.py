@@ -1,0 +1,214 @@
+"""`/openapi.json`, made from the same structs that validate the requests and shape the answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from svc import __version__
+from svc.web.request import Problem
+from svc.web.routing import Endpoint
+
+_REFERENCE = "#/components/schemas/{name}"
+_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_STATUS_TEXTS = {
+    200: "It is there already.",
+    400: "The request cannot be read.",
+    401: "No key, or none that is good.",
+    403: "The key is not for this, or a limit of the plan is reached; it is named.",
+    404: "There is no such thing, or it is not yours.",
+    409: "It contradicts what is stored.",
+    413: "The body is too large.",
+    415: "The body is of another type.",
+    422: "A field is wrong; it is named.",
+    429: "The plan allows no more requests in this minute; see Retry-After.",
+    503: "Something needed does not answer now; see Retry-After.",
+}
+_DESCRIPTION = """The data layer of an AI application: users, documents, vector search and conversations.
+
+Send your API key as `Authorization: Bearer <key>`. The admin's key may act for a user with `Cabinet-User: <user id>`.
+Lists answer `{"data": […], "next": …}`: send `next` as `after` to get the following page. Errors are problem documents
+(RFC 9457) and name the field. Each answer carries `X-Request-Id` and `Server-Timing` (the database's milliseconds)."""
+
+
+def openapi_document(endpoints: list[Endpoint]) -> dict[str, Any]:
+    """The OpenAPI 3.1 description of the endpoints."""
+    types = [Problem]
+    for endpoint in endpoints:
+        answers = endpoint.extra.get("answers", {}).values()
+        types += [t for t in (endpoint.body, endpoint.returns, endpoint.extra.get("upload"), *answers) if t is not None]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    by_type = dict(zip(map(str, types), schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_type)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Cabinet", "version": __version__, "description": _DESCRIPTION},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": endpoint.handler.__name__,
+        "tags": [endpoint.tag],
+        "summary": endpoint.summary,
+        "parameters": [
+            *_path_parameters(endpoint),
+            *_query_parameters(endpoint),
+            *_acting_for(endpoint),
+            *_idempotency_key(endpoint),
+        ],
+        "responses": _responses(endpoint, schemas),
+        "security": [] if endpoint.access == "public" else [{"key": []}],
+    }
+    if endpoint.description:
+        operation["description"] = endpoint.description
+    if body := _request_body(endpoint, schemas):
+        operation["requestBody"] = body
+    return operation
+
+
+def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", **({"format": "uuid"} if name.endswith("_id") else {})},
+        }
+        for name in _PATH_PARAMETER.findall(endpoint.path)
+    ]
+
+
+def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if endpoint.query is None:
+        return []
+    _, components = msgspec.json.schema_components([endpoint.query], ref_template=_REFERENCE)
+    properties = components[endpoint.query.__name__]["properties"]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
+        for name, schema in properties.items()
+    ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query string cannot carry null: leaving the parameter out is how it is said."""
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    rest = {
+        key: value
+        for key, value in schema.items()
+        if key not in ("anyOf", "default") or value not in (None, schema.get("anyOf"))
+    }
+    return {**options[0], **rest} if len(options) == 1 else schema
+
+
+def _acting_for(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if endpoint.access not in ("user", "acting"):
+        return []
+    is_required = endpoint.access == "acting"
+    condition = "" if is_required else "With the admin's key: "
+    return [
+        {
+            "name": "Cabinet-User",
+            "in": "header",
+            "required": is_required,
+            "schema": {"type": "string", "format": "uuid"},
+            "description": f"{condition}the user for whom to act.",
+        }
+    ]
+
+
+def _idempotency_key(endpoint: Endpoint) -> list[dict[str, Any]]:
+    if not endpoint.extra.get("once"):
+        return []
+    return [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "description": "A word of your own for this request: sent again within 24 hours, it takes no effect twice.",
+        }
+    ]
+
+
+def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any] | None:
+    if upload := endpoint.extra.get("upload"):
+        fields = msgspec.json.schema_components([upload])[1][upload.__name__]["properties"]
+        multipart = {
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": {"type": "string", "format": "binary"},
+                "filename": {"type": "string", "description": "In place of the file's own name."},
+                "metadata": {"type": "string", "description": "A JSON object."},
+                "on_conflict": fields["on_conflict"],
+                "expires_at": _without_null(fields["expires_at"]),
+            },
+        }
+        content = {
+            "application/json": _json_body(endpoint, schemas[str(upload)]),
+            "multipart/form-data": {"schema": multipart},
+        }
+        return {"required": True, "content": content}
+    if endpoint.body is None:
+        return None
+    kinds = {"application/json", endpoint.extra.get("media_type", "application/json")}
+    return {
+        "required": True,
+        "content": {kind: _json_body(endpoint, schemas[str(endpoint.body)]) for kind in sorted(kinds, reverse=True)},
+    }
+
+
+def _json_body(endpoint: Endpoint, schema: dict[str, Any]) -> dict[str, Any]:
+    example = {"example": endpoint.extra["example"]} if "example" in endpoint.extra else {}
+    return {"schema": schema, **example}
+
+
+def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    responses: dict[str, Any] = {str(endpoint.status): _success(endpoint, schemas)}
+    for status, type_ in endpoint.extra.get("answers", {}).items():
+        responses[str(status)] = {
+            "description": _STATUS_TEXTS[status],
+            "content": {"application/json": {"schema": schemas[str(type_)]}},
+        }
+    problem = {"application/problem+json": {"schema": schemas[str(Problem)]}}
+    for status in sorted({*_usual_errors(endpoint), *endpoint.errors} - {int(code) for code in responses}):
+        responses[str(status)] = {"description": _STATUS_TEXTS[status], "content": problem}
+    return responses
+
+
+def _usual_errors(endpoint: Endpoint) -> set[int]:
+    errors = set() if endpoint.access == "public" else {401, 503}
+    if endpoint.access in ("admin", "user", "any", "acting"):
+        errors.add(403)
+    if endpoint.access in ("user", "acting"):
+        errors.add(404)  # Cabinet-User names no user
+    if endpoint.access in ("user", "any"):
+        errors.add(429)
+    if endpoint.query is not None:
+        errors.add(422)
+    if endpoint.body is not None or "upload" in endpoint.extra:
+        errors |= {400, 413, 415, 422}
+    return errors
+
+
+def _success(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    if produces := endpoint.extra.get("produces"):
+        schema = {"type": "object" if produces == "application/json" else "string"}
+        return {"description": endpoint.summary, "content": {produces: {"schema": schema}}}
+    answer = endpoint.returns or endpoint.extra.get("answers", {}).get(503)
+    if answer is None:
+        return {"description": "Done; nothing to return."}
+    return {
+        "description": endpoint.summary,
+        "content": {"application/json": {"schema": schemas[str(answer)]}},
+    }

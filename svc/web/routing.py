@@ -1,0 +1,205 @@
+"""How a route is written: a function whose signature says everything.
+
+    @routes.post("/users", status=201, access="admin")
+    async def create_user(call: Call, body: CreateUser) -> UserCreated:
+        \"\"\"Create a user. …\"\"\"
+
+`body` is decoded from JSON, `query` from the query string, each into the struct of its annotation; the return
+value is encoded. The same annotations make `/openapi.json`, so what is documented is what validates.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from svc.access.authenticator import Principal
+from svc.errors import ForbiddenError
+from svc.services import Services
+from svc.web.request import ANSWER_HEADERS, Call, JSONResponse, read_json, read_query
+
+# public: no key; any: a good key; user: acts on one user's data; admin: the admin's key; acting: that, for one user
+Access = Literal["public", "any", "user", "admin", "acting"]
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route: what `/openapi.json` says of it, and what its signature asks for."""
+
+    method: str
+    path: str
+    handler: Callable[..., Awaitable[Any]]
+    tag: str
+    access: Access
+    status: int
+    errors: tuple[int, ...]
+    body: Any
+    query: Any
+    returns: Any
+    extra: dict[str, Any]
+
+    @property
+    def summary(self) -> str:
+        """First sentence of the handler's docstring."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """The rest of the handler's docstring."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
+
+    async def __call__(self, request: Request) -> Response:
+        """Authenticate, read what the signature asks for, run the handler, encode what it returns."""
+        services: Services = request.app.state.services
+        principal = await self._principal(request)
+        arguments: dict[str, Any] = {}
+        if self.query is not None:
+            arguments["query"] = read_query(request, self.query)
+        if self.body is not None:
+            kind = self.extra.get("media_type", "application/json")
+            arguments["body"] = await read_json(request, self.body, services.settings.max_body_bytes, kind)
+        call = Call(request, services, principal)
+        result = await self.handler(call, **arguments)
+        if isinstance(result, Response):
+            return result
+        if result is None:
+            return Response(status_code=204, headers=call.answer_headers)
+        return JSONResponse(result, call.answer_status or self.status, call.answer_headers)
+
+    async def _principal(self, request: Request) -> Principal:
+        if self.access == "public":
+            return Principal(is_admin=False)
+        services: Services = request.app.state.services
+        principal = await services.authenticator.authenticate(
+            request.headers.get("authorization"), request.headers.get("cabinet-user")
+        )
+        _count(request, services, principal)
+        if self.access in ("admin", "acting") and not principal.is_admin:
+            raise ForbiddenError("this route takes the admin's key")
+        if self.access in ("user", "acting"):
+            _ = principal.tenant
+        return principal
+
+
+def _count(request: Request, services: Services, principal: Principal) -> None:
+    """Count the request for its user, and refuse it where it is one too many in this minute.
+
+    Raises:
+        RateLimitedError: the user's plan allows no more of them now. The admin, acting for a user, is not limited.
+    """
+    if principal.user_id is None:
+        return
+    if principal.requests_per_minute is not None:
+        state = services.rate_limiter.take(principal.user_id, principal.requests_per_minute)
+        request.scope[ANSWER_HEADERS] = state.headers
+        if state.is_refused:
+            raise state.error
+    services.usage.add(principal.user_id, requests=1)
+
+
+class Routes:
+    """The endpoints of one module, in the order in which they are written."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.endpoints: list[Endpoint] = []
+
+    def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a GET route; options as for `add`."""
+        return self.add("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a POST route."""
+        return self.add("POST", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a PATCH route."""
+        return self.add("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a DELETE route."""
+        return self.add("DELETE", path, **options)
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        *,
+        access: Access = "user",
+        status: int | None = None,
+        errors: tuple[int, ...] = (),
+        **extra: Any,
+    ) -> Callable[[Handler], Handler]:
+        """Register the decorated handler.
+
+        `status` is that of success (204 where nothing is returned), `errors` those that the route adds to the
+        usual ones. The rest is for `/openapi.json`: `example`, a body; `produces`, a media type other than JSON;
+        `answers`, structs by status; `media_type`, the kind of JSON that the body is; `upload`, the struct of a body
+        that the handler reads by itself; `once`, that it heeds the header Idempotency-Key.
+        """
+
+        def register(handler: Handler) -> Handler:
+            hints = get_type_hints(handler, include_extras=True)
+            returns = hints.get("return")
+            nothing = returns is None or returns is type(None)
+            # A handler that answers by itself says in `produces` or `answers` what.
+            is_response = isinstance(returns, type) and issubclass(returns, Response)
+            self.endpoints.append(
+                Endpoint(
+                    method,
+                    path,
+                    handler,
+                    self.tag,
+                    access,
+                    status or (204 if nothing else 200),
+                    errors,
+                    hints.get("body"),
+                    hints.get("query"),
+                    None if nothing or is_response else returns,
+                    extra,
+                )
+            )
+            return handler
+
+        return register
+
+
+def starlette_routes(endpoints: list[Endpoint]) -> list[Route]:
+    """The endpoints as Starlette's routes: one for each path, so that another method answers 405."""
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    # A path without parameters first: its last word must not be taken for an id.
+    ordered = sorted(paths.items(), key=lambda item: "{" in item[0])
+    return [_route(path, methods) for path, methods in ordered]
+
+
+def _route(path: str, methods: dict[str, Endpoint]) -> Route:
+    route = Route(path, _Dispatcher(methods))
+    # Every method is ours to refuse: Starlette would look on for another route that the path fits.
+    route.methods = None
+    return route
+
+
+class _Dispatcher:
+    """The methods of one path, as an ASGI application: Starlette wraps a function in two layers more."""
+
+    def __init__(self, methods: dict[str, Endpoint]) -> None:
+        # Starlette, which answers HEAD wherever GET is answered, leaves that to us too.
+        self._methods = {**methods, "HEAD": methods["GET"]} if "GET" in methods else methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._methods.get(scope["method"])
+        if endpoint is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(self._methods)})
+        response = await endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)

@@ -1,0 +1,329 @@
+"""How messages get their vectors: whatever the embedding endpoint does, whoever holds the lease, whatever is said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from svc.errors import LeaseLostError
+from svc.messages.queue import MessageJob, MessageQueue, Piece
+from tests.conftest import running_service, test_settings
+from tests.embedding_endpoint import EmbeddingEndpoint
+from tests.ingest.conftest import DIMENSIONS
+from tests.routes.answers import done, ok, problem
+from tests.routes.tenants import Tenant, new_tenant, rows_left, rows_of
+
+
+@asynccontextmanager
+async def service_with(endpoint: EmbeddingEndpoint, url: str, **changes: object) -> AsyncIterator[Tenant]:
+    """A tenant of a service that embeds through the endpoint and remembers nothing in its memory."""
+    values: dict[str, object] = {
+        "openai_base_url": endpoint.base_url, "embedding_model": "test-model", "embedding_dimensions": DIMENSIONS,
+        "embedding_cache_mb": 0, "embedding_max_retries": 0, "embedding_timeout_s": 2.0, "worker_retry_s": 0.05,
+        "worker_max_attempts": 3,
+    }  # fmt: skip
+    async with running_service(test_settings(**{**values, **changes}), url) as service:
+        yield await new_tenant(service)
+
+
+@pytest_asyncio.fixture
+async def remote(endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None) -> AsyncIterator[Tenant]:
+    """Such a tenant."""
+    async with service_with(endpoint, database_url) as tenant:
+        yield tenant
+
+
+@pytest_asyncio.fixture
+async def idle(database_url: str) -> AsyncIterator[Tenant]:
+    """A tenant of a service without a worker: the test plays the workers."""
+    async with running_service(test_settings(worker_concurrency=0), database_url) as service:
+        yield await new_tenant(service)
+
+
+async def say(tenant: Tenant, conversation_id: str, *contents: str) -> None:
+    """Append messages and do not wait."""
+    body = [{"role": "user", "content": content} for content in contents]
+    ok(await tenant.post(f"/conversations/{conversation_id}/messages", json=body), 201)
+
+
+async def fetch(tenant: Tenant, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(tenant.service.url)
+    try:
+        return [tuple(row) for row in await connection.fetch(query, *values)]
+    finally:
+        await connection.close()
+
+
+async def places(tenant: Tenant, conversation_id: str) -> list[tuple[int, int]]:
+    """Position and piece of every vector of a conversation."""
+    query = "select position, piece from message_vectors where conversation_id = $1 order by 1, 2"
+    return [(position, piece) for position, piece in await fetch(tenant, query, UUID(conversation_id))]
+
+
+async def test_every_message_gets_a_vector_in_the_background(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+    conversation_id = (await remote.conversation())["id"]
+    endpoint.delay_s = 1.0
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await say(remote, conversation_id, *(f"message {number}" for number in range(300)))
+    assert loop.time() - started < 0.9, "an append does not wait for the endpoint"
+    await remote.embedded(conversation_id)
+    assert await places(remote, conversation_id) == [(position, 0) for position in range(1, 301)]
+    assert sum(call.texts for call in endpoint.calls) == 300
+    await say(remote, conversation_id, "one more")
+    await remote.embedded(conversation_id)
+    assert (await places(remote, conversation_id))[-1] == (301, 0)
+    assert sum(call.texts for call in endpoint.calls) == 301, "what has a vector is not embedded again"
+    metrics = (await remote.get("/metrics")).text
+    assert 'cabinet_message_queue{state="queued"} 0.0' in metrics
+
+
+async def test_no_connection_is_held_while_messages_are_embedded(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+    endpoint.delay_s = 1.0
+    conversation_id = (await remote.conversation())["id"]
+    await say(remote, conversation_id, "message")
+    await asyncio.sleep(0.3)
+    assert endpoint.calls
+    assert remote.service.services.database.pool.busy_count == 0
+
+
+async def test_an_endpoint_that_fails_is_asked_again_until_it_recovers(
+    endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None
+) -> None:
+    """More often than a document is tried: nobody would see that a message has no vector."""
+    endpoint.next("500")
+    endpoint.next("garbage")
+    async with service_with(endpoint, database_url, worker_max_attempts=1) as tenant:
+        conversation_id = (await tenant.conversation())["id"]
+        await say(tenant, conversation_id, "message")
+        await tenant.embedded(conversation_id)
+        assert await places(tenant, conversation_id) == [(1, 0)]
+    assert [call.behaviour for call in endpoint.calls] == ["500", "garbage", "well"]
+
+
+async def test_a_text_that_is_refused_holds_up_no_other(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+    """The batch of four is refused, then each by itself: of these the second."""
+    for behaviour in ("400", "well", "400"):
+        endpoint.next(behaviour)
+    conversation_id = (await remote.conversation())["id"]
+    await say(remote, conversation_id, "one", "two", "three", "four")
+    await remote.embedded(conversation_id)
+    assert await places(remote, conversation_id) == [(1, 0), (3, 0), (4, 0)]
+    assert [call.texts for call in endpoint.calls] == [4, 1, 1, 1, 1]
+
+
+async def test_an_endpoint_that_refuses_everything_is_left_alone_in_the_end(
+    remote: Tenant, endpoint: EmbeddingEndpoint
+) -> None:
+    endpoint.always("401")
+    conversation_id = (await remote.conversation())["id"]
+    await say(remote, conversation_id, *(f"message {number}" for number in range(20)))
+    await remote.embedded(conversation_id)
+    assert await places(remote, conversation_id) == []
+    assert len(endpoint.calls) == 3 * (1 + 5)
+    endpoint.well()
+    await say(remote, conversation_id, "one more")
+    await remote.embedded(conversation_id)
+    assert len(await places(remote, conversation_id)) == 21, "the next message brings them all"
+
+
+async def test_blank_messages_are_passed_over(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+    conversation_id = (await remote.conversation())["id"]
+    await say(remote, conversation_id, " ", "word", "\n\t", "\u2003")
+    await remote.embedded(conversation_id)
+    assert await places(remote, conversation_id) == [(2, 0)]
+    assert [call.texts for call in endpoint.calls] == [1]
+
+
+async def test_a_long_message_is_embedded_in_pieces(remote: Tenant) -> None:
+    """And found by what stands in any of them, once."""
+    conversation_id = (await remote.conversation())["id"]
+    filler = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(60))
+    await say(remote, conversation_id, "short", f"{filler} The pelican flew over the quarry. {filler}", "short too")
+    await remote.embedded(conversation_id)
+    found = await places(remote, conversation_id)
+    pieces = [piece for position, piece in found if position == 2]
+    assert pieces == list(range(len(pieces)))
+    assert len(pieces) > 10
+    assert [position for position, _ in found if position != 2] == [1, 3]
+    body = {"query": "The pelican flew over the quarry.", "limit": 10}
+    results = ok(await remote.post(f"/conversations/{conversation_id}/search", json=body))["results"]
+    assert results[0]["position"] == 2
+    assert sorted(result["position"] for result in results) == [1, 2, 3]
+
+
+async def test_it_can_be_turned_off(endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None) -> None:
+    async with service_with(endpoint, database_url, embed_messages=False) as tenant:
+        conversation_id = (await tenant.conversation())["id"]
+        await say(tenant, conversation_id, "message")
+        assert "message_jobs" not in await rows_of(tenant.service, tenant.id)
+        for path in ("/conversations/search", f"/conversations/{conversation_id}/search"):
+            detail = problem(await tenant.post(path, json={"query": "message"}), 409)["detail"]
+            assert "CABINET_EMBED_MESSAGES" in detail
+        await asyncio.sleep(0.2)
+        assert endpoint.calls == []
+    async with service_with(endpoint, database_url) as other:
+        again = Tenant(other.service, tenant.id, tenant.key)
+        await say(again, conversation_id, "another")
+        await again.embedded(conversation_id)
+        assert await places(again, conversation_id) == [(1, 0), (2, 0)], "what was said before is embedded too"
+
+
+async def test_what_others_append_is_looked_for(database_url: str, idle: Tenant) -> None:
+    """By a process without notices: at its next look."""
+    conversation_id = (await idle.conversation())["id"]
+    async with running_service(test_settings(worker_poll_s=0.1), database_url):
+        await asyncio.sleep(0.3)
+        await say(idle, conversation_id, "message")
+        await idle.embedded(conversation_id, within_s=5)
+    assert await places(idle, conversation_id) == [(1, 0)]
+
+
+async def test_a_deleted_conversation_leaves_nothing_behind(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+    kept = await remote.conversation()
+    before = await rows_left(remote.service, remote.id)
+    gone = await remote.conversation()
+    await say(remote, gone["id"], "message")
+    await remote.embedded(gone["id"])
+    assert (await rows_of(remote.service, remote.id))["message_vectors"] == 1
+    done(await remote.delete(f"/conversations/{gone['id']}"))
+    assert await rows_left(remote.service, remote.id) == before
+
+    endpoint.delay_s = 0.5
+    late = await remote.conversation()
+    await say(remote, late["id"], "message")
+    await asyncio.sleep(0.2)
+    done(await remote.delete(f"/conversations/{late['id']}"))
+    await say(remote, kept["id"], "message")
+    await remote.embedded(kept["id"])
+    assert len(await fetch(remote, "select from message_vectors")) == 1, "the late vector found its conversation gone"
+    ok(await remote.delete(f"/users/{remote.id}"))
+    assert await rows_of(remote.service, remote.id) == {}
+
+
+# --- the queue, step by step
+
+
+def vectors_of(pieces: Sequence[Piece]) -> Any:
+    return np.eye(len(pieces), DIMENSIONS, dtype=np.float16)
+
+
+async def claimed(queue: MessageQueue) -> MessageJob:
+    job = await queue.claim()
+    assert job is not None
+    return job
+
+
+async def begun(queue: MessageQueue, job: MessageJob) -> int:
+    """The last position that has a vector."""
+    start = await queue.start(job)
+    assert start is not None
+    return start.position
+
+
+async def store_all(queue: MessageQueue, job: MessageJob, after: int) -> int:
+    """Store a vector for each message that waits; the last position."""
+    pieces = [Piece(message, 0, message.content, 1) for message in await queue.pending(job, after)]
+    await queue.store(job, pieces, vectors_of(pieces))
+    return pieces[-1].message.position
+
+
+async def test_a_message_that_comes_meanwhile_is_not_forgotten(idle: Tenant) -> None:
+    conversation_id = (await idle.conversation())["id"]
+    queue = MessageQueue(idle.service.services.database, "worker", 60)
+    await say(idle, conversation_id, "one", "two")
+    job = await claimed(queue)
+    assert await queue.claim() is None
+    assert await begun(queue, job) == 0
+    position = await store_all(queue, job, 0)
+    await say(idle, conversation_id, "three")
+    assert await queue.finish(job, position) is False
+    again = await claimed(queue)
+    assert again.tries == 1
+    assert await begun(queue, again) == 2
+    assert await queue.finish(again, await store_all(queue, again, 2)) is True
+    assert await queue.claim() is None
+    assert await places(idle, conversation_id) == [(1, 0), (2, 0), (3, 0)]
+
+
+async def test_no_message_slips_between_the_last_look_and_the_end_of_a_job(idle: Tenant) -> None:
+    """Messages come as fast as jobs end: whenever no job is left, every message has its vector."""
+    conversation_id = (await idle.conversation())["id"]
+    queue = MessageQueue(idle.service.services.database, "worker", 60)
+
+    async def write() -> None:
+        for number in range(60):
+            await say(idle, conversation_id, f"message {number}")
+
+    async def work() -> None:
+        while not writing.done() or await queue.next_due_s() is not None:
+            if (job := await queue.claim()) is None:
+                await asyncio.sleep(0)
+                continue
+            position = await begun(queue, job)
+            while await queue.pending(job, position):
+                position = await store_all(queue, job, position)
+            await queue.finish(job, position)
+
+    writing = asyncio.create_task(write())
+    await asyncio.gather(writing, work(), work())
+    assert await places(idle, conversation_id) == [(position, 0) for position in range(1, 61)]
+
+
+async def test_a_worker_that_lost_its_lease_changes_nothing(idle: Tenant) -> None:
+    conversation_id = (await idle.conversation())["id"]
+    await say(idle, conversation_id, "one", "two")
+    first, second = (MessageQueue(idle.service.services.database, name, 0.1) for name in ("first", "second"))
+    early = await claimed(first)
+    pieces = [Piece(message, 0, message.content, 1) for message in await first.pending(early, 0)]
+    await asyncio.sleep(0.15)
+    late = await claimed(second)
+    assert late.tries == 2
+    for attempt in (first.store(early, pieces, vectors_of(pieces)), first.renew(early)):
+        with pytest.raises(LeaseLostError):
+            await attempt
+    await first.postpone(early, 100)
+    await first.release(early)
+    await first.drop(early)
+    assert await first.finish(early, 2) is False
+    assert await places(idle, conversation_id) == []
+    assert await second.finish(late, await store_all(second, late, 0)) is True
+    with pytest.raises(LeaseLostError):
+        await first.store(early, pieces, vectors_of(pieces))
+    assert await places(idle, conversation_id) == [(1, 0), (2, 0)]
+
+
+async def test_a_batch_is_no_larger_than_it_may_be(idle: Tenant) -> None:
+    conversation_id = (await idle.conversation())["id"]
+    await say(idle, conversation_id, "ö" * 300_000, "ä" * 400_000, "x" * 900_000, *(["short"] * 300))
+    queue = MessageQueue(idle.service.services.database, "worker", 60)
+    job = await claimed(queue)
+    batches, position = [], 0
+    while messages := await queue.pending(job, position):
+        batches.append(len(messages))
+        position = messages[-1].position
+    # A batch goes on as long as what came before it is below 1 MiB: 0.6 + 0.8 MB, then 0.9 MB and what fits beside it.
+    assert batches == [2, 256, 45]
+
+
+async def test_a_stopped_worker_gives_its_job_back_at_once(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+    endpoint.always("hang")
+    conversation_id = (await remote.conversation())["id"]
+    await say(remote, conversation_id, "message")
+    async with asyncio.timeout(10):
+        while not endpoint.calls:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    worker = remote.service.services.worker
+    assert worker is not None
+    await worker.stop()
+    job = await MessageQueue(remote.service.services.database, "next", 5).claim()
+    assert job is not None
+    assert job.tries == 1

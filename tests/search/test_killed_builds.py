@@ -1,0 +1,220 @@
+"""`cabinet index apply`, killed at any moment of its work and run again: all indexes valid, nothing left over."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from svc.embedded.server import EmbeddedServer
+from svc.search.own_indexes import planned_steps
+from tests.conftest import Service, test_settings
+from tests.routes.answers import ok
+from tests.routes.tenants import direct_connection, shared_service
+from tests.search.corpus import Corpus, check, make_corpus, random_vectors
+from tests.server_process import CABINET, clean_environment
+
+MIN_ROWS = 1000
+# The session that the command changes indexes in, and what it does; it waits for locks that a moment's holders have.
+SESSION = """
+select p.phase, a.wait_event_type, a.query
+from pg_stat_activity as a
+left join pg_stat_progress_create_index as p on a.pid = p.pid
+where a.application_name = 'cabinet index' and a.datname = current_database() and a.state = 'active'
+"""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: in a phase of a build, or in a statement that begins so; `holders` keep the session there.
+
+    Each holder is a transaction that stays open: the first before the command begins, the second once it waits for the
+    first, which then ends.
+    """
+
+    phase: str | None = None
+    statement: str | None = None
+    holders: tuple[str, ...] = ()
+    is_rebuild: bool = False
+
+
+WRITER = "lock table chunk_vectors in row exclusive mode"
+READER = "set transaction isolation level repeatable read; select 1"
+MOMENTS = {
+    "before the build": Moment(phase="waiting for writers before build", holders=(WRITER,)),
+    "in the build": Moment(phase="building index: loading tuples"),
+    "before its validation": Moment(phase="waiting for writers before validation", holders=(WRITER, WRITER)),
+    "before it is valid": Moment(phase="waiting for old snapshots", holders=(READER,)),
+    "before it is noted": Moment(statement="-- indexes/mark", holders=("select from tenant_totals for update",)),
+    "in the drop of an invalid one": Moment(
+        statement="drop index concurrently", holders=(WRITER,), is_rebuild=True
+    ),
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module")
+async def large(server: EmbeddedServer, template: str) -> AsyncIterator[Corpus]:
+    """A tenant who is to have an index."""
+    settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
+    async with shared_service(server, template, "shared_killed_builds", settings) as service:
+        yield await make_corpus(service, [np.concatenate([random_vectors(500, seed) for seed in range(4)])])
+
+
+@pytest_asyncio.fixture
+async def fresh(large: Corpus) -> AsyncIterator[Corpus]:
+    """The tenant, without one."""
+    async with direct_connection(large.tenant.service) as connection:
+        await connection.execute(f"drop index if exists {name_of(large)}")
+        await connection.execute("update tenant_totals set has_index = false")
+    yield large
+
+
+def name_of(corpus: Corpus) -> str:
+    return f"chunk_vectors_hnsw_{UUID(corpus.tenant.id).hex}"
+
+
+async def start(service: Service) -> asyncio.subprocess.Process:
+    """Start the command."""
+    environment = clean_environment(DATABASE_URL=service.url, CABINET_INDEX_MIN_ROWS=str(MIN_ROWS))
+    return await asyncio.create_subprocess_exec(
+        *CABINET, "index", "apply", env=environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+
+
+async def seen(connection: Any, phase: str | None, statement: str | None) -> None:
+    """Wait until the command's session is there."""
+    deadline = time.monotonic() + 20
+    last: Any = None
+    while time.monotonic() < deadline:
+        row = await connection.fetchrow(SESSION)
+        if row is not None:
+            last = dict(row)
+            is_waiting = row["wait_event_type"] == "Lock"
+            if phase is not None and row["phase"] == phase:
+                return
+            if statement is not None and is_waiting and row["query"].strip().lower().startswith(statement):
+                return
+        await asyncio.sleep(0.003)
+    raise AssertionError(f"it never came to {phase or statement}; last seen: {last}")
+
+
+async def kill_at(service: Service, moment: Moment, connection: Any, holders: AsyncExitStack) -> None:
+    """Start the command and kill it at this moment; the session of its server is still in it then."""
+    holding = [await holders.enter_async_context(held(service, each)) for each in moment.holders[:1]]
+    process = await start(service)
+    for each in moment.holders[1:]:
+        await seen(connection, "waiting for writers before build", None)
+        await holders.enter_async_context(held(service, each))
+        await holding[0].execute("rollback")
+    await seen(connection, moment.phase, moment.statement)
+    process.send_signal(signal.SIGKILL)
+    assert await process.wait() == -signal.SIGKILL, "it had ended before"
+
+
+@asynccontextmanager
+async def held(service: Service, statement: str) -> AsyncIterator[Any]:
+    """A transaction that has run this and stays open for the block."""
+    async with direct_connection(service) as connection:
+        await connection.execute(f"begin; {statement}")
+        yield connection
+
+
+async def end_session(connection: Any) -> None:
+    """End the session that works on for a client that is gone, as a restart of the server would."""
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where application_name = 'cabinet index' and datname = current_database()"
+    )
+    await session_gone(connection)
+
+
+async def session_gone(connection: Any) -> None:
+    """Wait until no session of the command is there."""
+    deadline = time.monotonic() + 20
+    while await connection.fetchval(
+        "select count(*) from pg_stat_activity"
+        " where application_name = 'cabinet index' and datname = current_database()"
+    ):
+        assert time.monotonic() < deadline, "a session is still there"
+        await asyncio.sleep(0.01)
+
+
+async def make_invalid(corpus: Corpus) -> None:
+    """Leave an invalid index, as a build does that was cut short."""
+    service = corpus.tenant.service
+    async with direct_connection(service) as connection, AsyncExitStack() as holders:
+        await holders.enter_async_context(held(service, WRITER))
+        with pytest.raises(asyncpg.QueryCanceledError):
+            await connection.execute("set statement_timeout = 200")
+            await connection.execute(
+                f"create index concurrently {name_of(corpus)} on chunk_vectors"
+                f" using hnsw (embedding halfvec_cosine_ops) where user_id = '{corpus.tenant.id}'"
+            )
+
+
+@pytest.mark.parametrize("ending", ["its session goes on", "its session ends"])
+@pytest.mark.parametrize("name", MOMENTS)
+async def test_killed_and_run_again_it_ends_well(fresh: Corpus, name: str, ending: str) -> None:
+    moment, service = MOMENTS[name], fresh.tenant.service
+    if moment.is_rebuild:
+        await make_invalid(fresh)
+    async with direct_connection(service) as connection:
+        async with AsyncExitStack() as holders:
+            await kill_at(service, moment, connection, holders)
+            if ending == "its session ends":
+                await end_session(connection)
+            elif moment.holders:
+                refused = await start(service)
+                said = (await refused.communicate())[0].decode()
+                assert refused.returncode != 0
+                assert "another session is changing" in " ".join(said.split())
+        await session_gone(connection)
+        again = await start(service)
+        said = (await again.communicate())[0].decode()
+        assert again.returncode == 0, said
+        await check_nothing_is_left(fresh, connection)
+    await check_searches(fresh)
+
+
+async def check_nothing_is_left(corpus: Corpus, connection: Any) -> None:
+    """Check that the tenant's index is the only one beside the table's own, all valid, and that nobody works on it."""
+    service = corpus.tenant.service
+    rows = await connection.fetch(
+        "select indexrelid::regclass::text as name, indisvalid and indisready and indislive as is_good"
+        " from pg_index where indrelid = 'chunk_vectors'::regclass"
+    )
+    assert {row["name"]: row["is_good"] for row in rows} == {
+        "chunk_vectors_pkey": True,
+        "chunk_vectors_signature_idx": True,
+        name_of(corpus): True,
+    }
+    assert await connection.fetchval("select has_index from tenant_totals where user_id = $1", UUID(corpus.tenant.id))
+    assert await planned_steps(service.services.database, MIN_ROWS) == []
+    await session_gone(connection)
+    for left in (
+        "select count(*) from pg_locks where locktype = 'advisory' and database ="
+        " (select oid from pg_database where datname = current_database())",
+        "select count(*) from pg_stat_progress_create_index where datname = current_database()",
+        "select count(*) from pg_index where not (indisvalid and indisready and indislive)",
+        r"select count(*) from pg_class where relname like '%\_ccnew%' or relname like '%\_ccold%'",
+    ):
+        assert await connection.fetchval(left) == 0, left
+
+
+async def check_searches(corpus: Corpus) -> None:
+    """Check that searches go through the index and find what there is."""
+    query = [float(component) for component in random_vectors(1, 77)[0]]
+    found = ok(await corpus.tenant.post("/search", json={"embedding": query, "limit": 1}))
+    assert found["lane"] == "index"
+    check(found["results"], query, corpus.chunks, limit=1)
