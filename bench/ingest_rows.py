@@ -30,7 +30,7 @@ from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.calibration.timing import Times, interleaved
 from svc.database.queries import Database, bind
-from svc.ingest.chunk import Chunk, content_hash
+from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.queue import Job, Queue
 from svc.search.own_indexes import IndexBuilder, planned_steps
 from svc.settings import Settings
@@ -77,7 +77,7 @@ class Material:
     def __init__(self, options: RowOptions) -> None:
         self._options = options
         self._number = 0
-        self.chunks: list[Chunk] = []
+        self.chunks: list[TextChunk] = []
         self.halves: NDArray[np.float16] = np.empty((0, options.dimensions), dtype=np.float16)
         self.signatures: Sequence[bytes] = []
         self.lists: list[list[float]] = []
@@ -90,7 +90,7 @@ class Material:
         count = self._options.chunks
         vectors = synthetic_vectors(count, self._options.dimensions, 500_000 + self._number)
         self.chunks = [
-            Chunk(f"Chunk {index} of document {self._number}, which says nothing. " * 16, 200, {})
+            TextChunk(f"Chunk {index} of document {self._number}, which says nothing. " * 16, 200, {})
             for index in range(count)
         ]
         self.halves = vectors.astype(np.float16)

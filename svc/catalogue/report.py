@@ -21,8 +21,8 @@ from svc.catalogue.entries import Entry
 from svc.catalogue.schema import Table
 from svc.catalogue.statement_plans import StatementPlan
 from svc.plans.drawing import figures
-from svc.plans.findings import Finding, find
-from svc.plans.tree import Node, Plan
+from svc.plans.findings import Diagnosis, find
+from svc.plans.tree import Node, QueryPlan
 
 _TEMPLATE = "report.html.jinja"
 
@@ -81,11 +81,11 @@ def _prose(text: str) -> Markup:
     return Markup("").join(marked)
 
 
-def _findings_of(node: Node, findings: Sequence[Finding]) -> list[Finding]:
+def _findings_of(node: Node, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
     return [finding for finding in findings if finding.node is node]
 
 
-def _share(node: Node, plan: Plan) -> float:
+def _share(node: Node, plan: QueryPlan) -> float:
     """The part of a plan's time that a step took by itself, 0 to 100."""
     return min(100.0, 100 * node.own_ms / plan.execution_ms) if plan.execution_ms else 0.0
 

@@ -14,7 +14,7 @@ _KEY_COLUMNS = re.compile(r"^FOREIGN KEY \((?P<columns>[^)]*)\)")
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column; `type` as the server writes it, `is_key`: it is part of the primary key."""
 
     name: str
@@ -57,7 +57,7 @@ class Table:
     sequential_scans: int
     index_scans: int
     dead_rows: int
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     indexes: tuple[Index, ...]
     foreign_keys: tuple[ForeignKey, ...]
 
@@ -76,7 +76,7 @@ async def read_schema(database: Database) -> list[Table]:
     return [
         Table(
             **table,
-            columns=tuple(Column(**_without_table(row)) for row in _of(table["name"], columns)),
+            columns=tuple(TableColumn(**_without_table(row)) for row in _of(table["name"], columns)),
             indexes=tuple(Index(**_without_table(row)) for row in _of(table["name"], indexes)),
             foreign_keys=tuple(
                 ForeignKey(row["name"], _key_columns(row["definition"]), row["referenced_table"], row["definition"])

@@ -10,7 +10,7 @@ from svc.errors import CabinetError
 from svc.plans.examples import resolve
 from svc.plans.explain import Explainer, has_plan
 from svc.plans.files import plan_path, read_plan_file
-from svc.plans.tree import Plan
+from svc.plans.tree import QueryPlan
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -19,7 +19,7 @@ from svc.settings import Settings
 class StatementPlan:
     """The plan of one statement and how it came about, in words; without a plan, why there is none."""
 
-    plan: Plan | None
+    plan: QueryPlan | None
     how: str
 
 

@@ -21,7 +21,7 @@ from svc.plans.examples import Example, resolve
 from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.plans.files import plan_path, read_plan_file
 from svc.plans.findings import find
-from svc.plans.tree import Plan, shortened
+from svc.plans.tree import QueryPlan, shortened
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -36,7 +36,7 @@ class Explained:
     statement: Statement
     case: str
     example: Example
-    plans: dict[PlanKind, Plan]
+    plans: dict[PlanKind, QueryPlan]
 
 
 @click.command()

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
 from svc.database.queries import Database, open_database
-from svc.search.own_indexes import IndexBuilder, Step, planned_steps
+from svc.search.own_indexes import IndexBuilder, IndexStep, planned_steps
 from svc.settings import Settings
 
 _LOOK_S = 0.5
@@ -49,13 +49,13 @@ async def _plan(settings: Settings) -> None:
             await database.close()
 
 
-def _memory(step: Step, memory_mb: int) -> str:
+def _memory(step: IndexStep, memory_mb: int) -> str:
     if step.memory_mb <= memory_mb:
         return f"{step.memory_mb} MB"
     return f"{step.memory_mb} MB, over CABINET_INDEX_MEMORY_MB ({memory_mb}): several times as slow"
 
 
-def _print(steps: list[Step], database: Database, memory_mb: int) -> None:
+def _print(steps: list[IndexStep], database: Database, memory_mb: int) -> None:
     console = Console()
     for number, step in enumerate(steps, start=1):
         table = Table(title=f"{number}. {step.action} {step.index_name}", title_justify="left", show_header=False)
@@ -86,7 +86,7 @@ async def _apply(settings: Settings) -> None:
     click.echo(f"{len(steps)} step(s) taken." if steps else "Nothing to do.")
 
 
-async def _apply_with_bar(database: Database, builder: IndexBuilder, step: Step) -> None:
+async def _apply_with_bar(database: Database, builder: IndexBuilder, step: IndexStep) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[phase]}"), TimeElapsedColumn())
     with Progress(*columns) as progress:
         bar = progress.add_task(f"{step.action} {step.index_name}", total=None, phase="")

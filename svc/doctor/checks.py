@@ -14,7 +14,7 @@ Severity = Literal["note", "warning", "fault"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class Thresholds:
     """Where a check begins to complain. Seconds, rows, shares and pages as their names say."""
 
     idle_in_transaction_s: float = 60
@@ -64,7 +64,7 @@ class Subject:
 
     url: str
     settings: Settings
-    limits: Limits
+    limits: Thresholds
     database: Database
     searching: Database
     dimensions: int | None

@@ -16,7 +16,7 @@ from svc.database.failures import UNFIT
 from svc.database.pool import session_settings
 from svc.database.queries import Database, open_unchecked
 from svc.doctor import configuration, counts, indexes, queues, recall, schema, sessions, tables, versions
-from svc.doctor.checks import Check, Limits, Subject, Verdict
+from svc.doctor.checks import Check, Subject, Thresholds, Verdict
 from svc.errors import CabinetError, InvalidRequestError
 from svc.settings import Settings
 
@@ -65,7 +65,7 @@ def chosen_checks(only: Sequence[str]) -> list[Check]:
 
 
 @asynccontextmanager
-async def opened_subject(settings: Settings, url: str, limits: Limits | None = None) -> AsyncIterator[Subject]:
+async def opened_subject(settings: Settings, url: str, limits: Thresholds | None = None) -> AsyncIterator[Subject]:
     """The database at `url`, ready to be examined, whatever is wrong with it.
 
     Raises:
@@ -85,7 +85,7 @@ async def opened_subject(settings: Settings, url: str, limits: Limits | None = N
             settings = settings.model_copy(update={"embedding_dimensions": dimensions})
         searching = await open_unchecked(settings, url, {**session_settings(settings), **bounds})
         try:
-            yield Subject(url, settings, limits or Limits(), database, searching, dimensions)
+            yield Subject(url, settings, limits or Thresholds(), database, searching, dimensions)
         finally:
             await searching.close()
     finally:

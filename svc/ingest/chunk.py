@@ -17,7 +17,7 @@ from svc.ingest.tokens import WordCounter
 from svc.vectors.digests import text_digest
 
 
-class Chunk(msgspec.Struct, frozen=True):
+class TextChunk(msgspec.Struct, frozen=True):
     """A piece of a document as it is embedded and found.
 
     `content` is never blank, `token_count` is what `tokens.count_tokens` says of it, `metadata` is that of the
@@ -47,7 +47,7 @@ _BLOCK_CHARACTERS = 1_000_000
 
 def split(
     file_type: FileType, segments: Sequence[Segment], *, chunk_tokens: int, overlap_tokens: int, max_chunks: int
-) -> list[Chunk]:
+) -> list[TextChunk]:
     """Cut segments into chunks of at most `chunk_tokens`, which share at most `overlap_tokens` with their neighbour.
 
     A chunk lies within one segment. The same input gives the same chunks.
@@ -62,11 +62,11 @@ def split(
     splitter = kind.from_callback(
         lambda text: max(counter.count(text) - 1, 0), chunk_tokens - 1, max(overlap_tokens - 1, 0)
     )
-    chunks: list[Chunk] = []
+    chunks: list[TextChunk] = []
     for segment in segments:
         for block in _blocks(segment.text):
             chunks += (
-                Chunk(content, counter.count(content), segment.metadata)
+                TextChunk(content, counter.count(content), segment.metadata)
                 for content in splitter.chunks(block)
                 if content.strip()
             )

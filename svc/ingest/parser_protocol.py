@@ -11,7 +11,7 @@ import struct
 
 import msgspec
 
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Chunks(msgspec.Struct, tag=True):
-    chunks: list[Chunk]
+    chunks: list[TextChunk]
 
 
 class Rejected(msgspec.Struct, tag=True):

@@ -21,7 +21,7 @@ import msgspec
 import pypdfium2
 
 from svc.errors import DocumentRejectedError
-from svc.ingest.chunk import Chunk, split
+from svc.ingest.chunk import TextChunk, split
 from svc.ingest.file_types import FileType
 from svc.ingest.parse import parse
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected
@@ -161,7 +161,7 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
     return 0
 
 
-def _cut(file_type: FileType, data: bytes, limits: Limits) -> list[Chunk]:
+def _cut(file_type: FileType, data: bytes, limits: Limits) -> list[TextChunk]:
     return split(
         file_type,
         parse(file_type, data),

@@ -19,7 +19,7 @@ from svc.access.quotas import Quota, broken_quota, quota_of
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
-from svc.ingest.chunk import Chunk, content_hash
+from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.file_types import FileType
 from svc.vectors.signatures import signatures
 
@@ -40,7 +40,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Upload:
+class QueuedUpload:
     """What is to be ingested, and what is left of the user's plan for it."""
 
     filename: str
@@ -68,13 +68,13 @@ class Queue:
         seconds: float | None = await self._database.value("ingest/next_due")
         return seconds
 
-    async def start(self, job: Job) -> Upload | None:
+    async def start(self, job: Job) -> QueuedUpload | None:
         """Begin an attempt: the document's bytes, or None where there is nothing to do; the job is dropped then."""
         row = await self._database.one("ingest/start", **_key(job), lease_s=self.lease_s)
         if row is None:
             await self._database.exec("ingest/drop", **_key(job))
             return None
-        return Upload(
+        return QueuedUpload(
             row["filename"], row["file_type"], row["content"], quota_of(row, "chunks"), quota_of(row, "tokens")
         )
 
@@ -87,7 +87,7 @@ class Queue:
         if not await self._database.exec("ingest/heartbeat", **_key(job), lease_s=self.lease_s, progress=progress):
             raise LeaseLostError("the document went to another worker, or is gone")
 
-    async def reuse_vectors(self, job: Job, chunks: Sequence[Chunk], vectors: NDArray[np.float16]) -> list[int]:
+    async def reuse_vectors(self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
         """Fill in the vectors of the chunks whose text the tenant has stored already; the indexes of the others.
 
         `vectors` has one row a chunk, shape (chunks, dimensions), in the half precision in which they are stored: so
@@ -110,7 +110,7 @@ class Queue:
                     new.append(index)
         return new
 
-    async def store(self, job: Job, chunks: Sequence[Chunk], vectors: Any, token_count: int = 0) -> None:
+    async def store(self, job: Job, chunks: Sequence[TextChunk], vectors: Any, token_count: int = 0) -> None:
         """Store chunks and vectors (one row each, shape (chunks, dimensions)) and make the document ready, or nothing.
 
         The documents that it replaces go in the same transaction.
@@ -131,7 +131,7 @@ class Queue:
                 raise LeaseLostError("the document is gone with its user") from None
             raise quota_of(row, quota).exceeded(token_count if quota == "tokens" else len(chunks)) from None
 
-    async def _store(self, job: Job, chunks: Sequence[Chunk], vectors: Any, token_count: int) -> None:
+    async def _store(self, job: Job, chunks: Sequence[TextChunk], vectors: Any, token_count: int) -> None:
         key = {"user_id": job.user_id, "document_id": job.document_id}
         marks = await asyncio.to_thread(signatures, vectors)
         async with self._database.transaction() as transaction:
@@ -166,7 +166,7 @@ def _key(job: Job) -> dict[str, Any]:
     return {"user_id": job.user_id, "document_id": job.document_id, "attempt": job.attempt}
 
 
-def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: Chunk) -> tuple[Any, ...]:
+def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: TextChunk) -> tuple[Any, ...]:
     return (
         job.user_id, chunk_id, job.document_id, index, chunk.content, chunk.token_count, chunk.metadata,
         content_hash(chunk.content),

@@ -27,7 +27,7 @@ import msgspec
 
 from svc.database.guard import external_call
 from svc.errors import DocumentRejectedError, UnavailableError
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.file_types import FileType
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected
 from svc.settings import Settings
@@ -59,7 +59,7 @@ class ParserSandbox:
         self._server: _ParserServer | None = None
         self._is_closed = False
 
-    async def chunks(self, file_type: FileType, data: bytes) -> list[Chunk]:
+    async def chunks(self, file_type: FileType, data: bytes) -> list[TextChunk]:
         """The chunks of a document. Cancelling kills the child that is at it.
 
         Raises:
@@ -117,9 +117,9 @@ class ParserSandbox:
 
     async def _converse(
         self, connection: socket.socket, status: socket.socket, file_type: FileType, data: bytes
-    ) -> list[Chunk]:
+    ) -> list[TextChunk]:
         loop = asyncio.get_running_loop()
-        chunks: list[Chunk] = []
+        chunks: list[TextChunk] = []
         # A child that was killed meanwhile shows as a broken pipe here; its status says why.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             await loop.sock_sendall(connection, f"{file_type}\n".encode())

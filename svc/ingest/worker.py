@@ -27,8 +27,8 @@ from svc.errors import (
     LeaseLostError,
     UnavailableError,
 )
-from svc.ingest.chunk import Chunk
-from svc.ingest.queue import Job, Queue, Upload
+from svc.ingest.chunk import TextChunk
+from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
 from svc.jobs.lease import Progress, leased
 from svc.jobs.loop import pause_s
@@ -88,7 +88,7 @@ class DocumentWorker:
             time.perf_counter() - started,
         )
 
-    async def _outcome(self, job: Job, upload: Upload) -> str:
+    async def _outcome(self, job: Job, upload: QueuedUpload) -> str:
         if job.tries > self._settings.worker_max_attempts:
             await self._queue.fail(
                 job,
@@ -120,7 +120,7 @@ class DocumentWorker:
         await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S), f"to be tried again: {error.detail}")
         return "postponed"
 
-    async def _ingest(self, job: Job, upload: Upload) -> None:
+    async def _ingest(self, job: Job, upload: QueuedUpload) -> None:
         progress = Progress()
         async with contextlib.AsyncExitStack() as place:
             async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
@@ -138,7 +138,7 @@ class DocumentWorker:
             await _timed("store", self._queue.store(job, chunks, vectors, token_count))
         metrics.ingested_chunks_total.inc(len(chunks))
 
-    async def _reuse(self, job: Job, chunks: list[Chunk], vectors: NDArray[np.float16]) -> list[int]:
+    async def _reuse(self, job: Job, chunks: list[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
         """Fill in the vectors that are stored already; the indexes of the chunks that are to be embedded."""
         if not self._settings.reuse_embeddings:
             return list(range(len(chunks)))
@@ -155,7 +155,7 @@ class DocumentWorker:
         return new
 
     async def _embed(
-        self, chunks: list[Chunk], new: list[int], vectors: NDArray[np.float16], progress: Progress
+        self, chunks: list[TextChunk], new: list[int], vectors: NDArray[np.float16], progress: Progress
     ) -> None:
         """Fill in the vectors of the chunks at the indexes `new`."""
         # As many texts as fill the provider's calls at once; less would leave a lone document's calls to wait in turn.

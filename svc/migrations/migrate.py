@@ -22,8 +22,8 @@ from svc.migrations.roles import wanted_grants
 from svc.migrations.session import OWNER_WANTED, connect, migrating
 from svc.migrations.steps import (
     VECTOR_DDL,
+    MigrationStep,
     Statements,
-    Step,
     apply_step,
     grants_step,
     log_step,
@@ -182,7 +182,7 @@ def _check_unchanged(states: Sequence[MigrationState], known: dict[str, Migratio
             )
 
 
-async def _apply_steps(connection: Any, statements: Statements, settings: Settings) -> list[Step]:
+async def _apply_steps(connection: Any, statements: Statements, settings: Settings) -> list[MigrationStep]:
     known = {migration.id: migration for migration in read_migrations()}
     noted = await _noted(connection, statements)
     states = _states(list(known.values()), noted)
@@ -198,7 +198,7 @@ async def _apply_steps(connection: Any, statements: Statements, settings: Settin
     return steps
 
 
-async def _vector_steps(connection: Any, statements: Statements, settings: Settings) -> list[Step]:
+async def _vector_steps(connection: Any, statements: Statements, settings: Settings) -> list[MigrationStep]:
     try:
         model = await connection.fetchrow(statements["server/current_model"].text)
     except asyncpg.UndefinedTableError:
@@ -212,7 +212,7 @@ async def _vector_steps(connection: Any, statements: Statements, settings: Setti
     return [vectors_step(settings, model is None, missing, statements)]
 
 
-async def _rollback_steps(connection: Any, statements: Statements, count: int) -> list[Step]:
+async def _rollback_steps(connection: Any, statements: Statements, count: int) -> list[MigrationStep]:
     migrations = read_migrations()
     noted = await _noted(connection, statements)
     _check_known(_states(migrations, noted))
@@ -224,5 +224,5 @@ async def _exists(connection: Any, statements: Statements, table: str) -> bool:
     return bool(await connection.fetch(statements["server/table_columns"].text, table))
 
 
-def _ids(steps: Sequence[Step]) -> list[str]:
+def _ids(steps: Sequence[MigrationStep]) -> list[str]:
     return [step.migration for step in steps if step.migration is not None]

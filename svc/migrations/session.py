@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from svc.errors import StartupError
-from svc.migrations.steps import Command, Statements, Step, lock_command, session_commands
+from svc.migrations.steps import Command, MigrationStep, Statements, lock_command, session_commands
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class MigrationSession:
         except asyncpg.InvalidParameterValueError as error:
             logger.debug("the server cannot notice clients that are gone: %s", error)
 
-    async def take(self, step: Step) -> None:
+    async def take(self, step: MigrationStep) -> None:
         """Send what a step consists of, again and again while others hold the locks that it needs.
 
         Raises:
@@ -128,14 +128,14 @@ class MigrationSession:
             else:
                 return
 
-    def _gave_up(self, step: Step, attempt: int, blockers: Sequence[Any]) -> str:
+    def _gave_up(self, step: MigrationStep, attempt: int, blockers: Sequence[Any]) -> str:
         tries = f"in {attempt} attempts within {self._wait_s:g} s" if step.is_transactional else "in time"
         return (
             f"{step.name} did not get the locks that it needs {tries}{_kept(step)}. They are held by "
             f"{_sessions(blockers)}. Run it again when that has ended, or end it."
         )
 
-    async def _attempt(self, step: Step, blockers: list[Any]) -> None:
+    async def _attempt(self, step: MigrationStep, blockers: list[Any]) -> None:
         watch = asyncio.create_task(self._watch(step, blockers))
         try:
             if step.is_transactional:
@@ -147,14 +147,14 @@ class MigrationSession:
             watch.cancel()
             await asyncio.wait([watch])
 
-    async def _send_all(self, step: Step) -> None:
+    async def _send_all(self, step: MigrationStep) -> None:
         for command in step.commands:
             await self._send(command)
 
     async def _send(self, command: Command) -> None:
         await self.connection.execute(command.text, *command.arguments)
 
-    async def _watch(self, step: Step, blockers: list[Any]) -> None:
+    async def _watch(self, step: MigrationStep, blockers: list[Any]) -> None:
         """Keep `blockers` at the sessions that were last seen in the way; the log tells of them when it takes long."""
         logged_at = time.monotonic()
         while True:
@@ -186,7 +186,7 @@ class MigrationSession:
                     logger.debug("a connection did not close: %r", error)
 
 
-def _kept(step: Step) -> str:
+def _kept(step: MigrationStep) -> str:
     if step.is_transactional:
         return ", and changed nothing"
     return "; an index that it left half built is dropped when it runs again"

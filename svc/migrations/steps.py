@@ -36,7 +36,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Step:
+class MigrationStep:
     """Commands that belong together: one transaction, or, for an index that is built concurrently, none.
 
     `name` is what messages call it; `header` says to people what it is for; `migration` is the id of the migration
@@ -64,50 +64,52 @@ def lock_command(statements: Statements) -> Command:
     return named(statements["server/lock_migrations"])
 
 
-def log_step(statements: Statements) -> Step:
+def log_step(statements: Statements) -> MigrationStep:
     """Makes the tables in which applied migrations are noted."""
     tables = ("ddl/migration_list", "ddl/migration_log", "ddl/migration_log_version")
-    return Step(
+    return MigrationStep(
         name="The log of the migrations",
         header="-- The log of the migrations.",
         commands=(*(named(statements[name]) for name in tables), named(statements["server/note_log_version"])),
     )
 
 
-def apply_step(migration: Migration, statements: Statements) -> Step:
+def apply_step(migration: Migration, statements: Statements) -> MigrationStep:
     """Applies a migration and notes it."""
     note = named(statements["server/note_migration"], migration.id, migration.checksum)
     return _migration_step(migration, migration.statements, note, statements)
 
 
-def rollback_step(migration: Migration, statements: Statements) -> Step:
+def rollback_step(migration: Migration, statements: Statements) -> MigrationStep:
     """Takes a migration back and forgets that it was applied."""
     note = named(statements["server/forget_migration"], migration.id)
     return _migration_step(migration, migration.back, note, statements)
 
 
-def _migration_step(migration: Migration, texts: Iterable[str], note: Command, statements: Statements) -> Step:
+def _migration_step(migration: Migration, texts: Iterable[str], note: Command, statements: Statements) -> MigrationStep:
     commands = [*(Command(f"-- migrations/{migration.id}\n{text}") for text in texts), note]
     if not migration.is_transactional:
         patience = statements["server/set_for_session"]
         commands.insert(0, named(patience, "lock_timeout", BUILD_LOCK_TIMEOUT))
         commands.append(named(patience, "lock_timeout", LOCK_TIMEOUT))
-    return Step(
+    return MigrationStep(
         f"Migration {migration.id}", migration.header, tuple(commands), migration.is_transactional, migration.id
     )
 
 
-def notes_step(migrations: Iterable[Migration], statements: Statements) -> Step:
+def notes_step(migrations: Iterable[Migration], statements: Statements) -> MigrationStep:
     """Notes what applied migrations read, where that is not noted yet."""
     note = statements["server/note_migration"]
-    return Step(
+    return MigrationStep(
         name="The notes of what migrations read",
         header="-- Migrations that were applied without a note of what they read.",
         commands=tuple(named(note, migration.id, migration.checksum) for migration in migrations),
     )
 
 
-def vectors_step(settings: Settings, records_model: bool, tables: Iterable[str], statements: Statements) -> Step:
+def vectors_step(
+    settings: Settings, records_model: bool, tables: Iterable[str], statements: Statements
+) -> MigrationStep:
     """Records the embedding model and makes the tables of its vectors."""
     commands = []
     if records_model:
@@ -115,16 +117,16 @@ def vectors_step(settings: Settings, records_model: bool, tables: Iterable[str],
     for table in tables:
         for name in VECTOR_DDL[table]:
             commands.append(Command(f"-- {name}\n{fill_widths(statements[name].body, settings.dimensions)}"))
-    return Step(
+    return MigrationStep(
         name="The tables of the vectors",
         header="-- The tables of the vectors, as wide as those of the embedding model.",
         commands=tuple(commands),
     )
 
 
-def grants_step(role: str, names: Iterable[str], statements: Statements) -> Step:
+def grants_step(role: str, names: Iterable[str], statements: Statements) -> MigrationStep:
     """Grants the service's role what the statements need of the tables."""
-    return Step(
+    return MigrationStep(
         name="The rights of the role of the service",
         header=f"-- What the role {json.dumps(role)} may do with the tables.",
         commands=tuple(Command(f"-- {name}\n{fill_names(statements[name].body, service_role=role)}") for name in names),
@@ -141,12 +143,12 @@ def named(statement: Statement, *arguments: str | int) -> Command:
     return Command(f"-- {statement.name}\n{statement.body}", arguments)
 
 
-def script(steps: Iterable[Step], statements: Statements, settings: Settings) -> str:
+def script(steps: Iterable[MigrationStep], statements: Statements, settings: Settings) -> str:
     """All of it as a script for psql, in the order in which it is sent."""
     return "\n".join(_script_lines(list(steps), statements, settings)) + "\n"
 
 
-def _script_lines(steps: list[Step], statements: Statements, settings: Settings) -> Iterator[str]:
+def _script_lines(steps: list[MigrationStep], statements: Statements, settings: Settings) -> Iterator[str]:
     yield '-- For psql, which stops at the first error: psql --no-psqlrc --file=FILE "$DATABASE_URL"'
     yield "\\set ON_ERROR_STOP on"
     yield ""
@@ -169,7 +171,7 @@ def _script_lines(steps: list[Step], statements: Statements, settings: Settings)
     yield "\\endif"
 
 
-def _step_lines(step: Step) -> Iterator[str]:
+def _step_lines(step: MigrationStep) -> Iterator[str]:
     texts = [with_values(command) for command in step.commands]
     yield from [f"{_BEGIN};", *texts, f"{_COMMIT};"] if step.is_transactional else texts
 

@@ -11,7 +11,7 @@ from svc.plans.examples import Example, resolve
 from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.plans.files import Case, PlanFile
 from svc.plans.shape import shape
-from svc.plans.tree import Plan
+from svc.plans.tree import QueryPlan
 from svc.settings import Settings
 
 
@@ -58,7 +58,7 @@ class Recorder:
             for case in file.cases
         }
 
-    async def plans(self, statement: Statement, file: PlanFile, case: Case) -> dict[PlanKind, Plan]:
+    async def plans(self, statement: Statement, file: PlanFile, case: Case) -> dict[PlanKind, QueryPlan]:
         """The plans of one case, of each kind that the file has; the statement is run also where it has none."""
         example: Example = await resolve(self._database, statement, case.arguments)
         if not file.kinds:

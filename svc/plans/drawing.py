@@ -9,18 +9,18 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from svc.plans.findings import Finding, find
-from svc.plans.tree import Node, Plan
+from svc.plans.findings import Diagnosis, find
+from svc.plans.tree import Node, QueryPlan
 
 _WIDTH = 10_000
 
 
-def drawn(plan: Plan) -> Tree:
+def drawn(plan: QueryPlan) -> Tree:
     """The plan as a tree for `rich`."""
     return _drawn(plan.root, find(plan))
 
 
-def plain(plan: Plan) -> str:
+def plain(plan: QueryPlan) -> str:
     """The plan as lines of text without colours, one step or detail a line."""
     console = Console(file=StringIO(), width=_WIDTH, color_system=None)
     console.print(drawn(plan), end="")
@@ -28,7 +28,7 @@ def plain(plan: Plan) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-def _drawn(node: Node, findings: Sequence[Finding]) -> Tree:
+def _drawn(node: Node, findings: Sequence[Diagnosis]) -> Tree:
     own = [finding for finding in findings if finding.node is node]
     tree = Tree(_label(node, own), guide_style="dim")
     for child in node.children:
@@ -36,7 +36,7 @@ def _drawn(node: Node, findings: Sequence[Finding]) -> Tree:
     return tree
 
 
-def _label(node: Node, own: Sequence[Finding]) -> Text:
+def _label(node: Node, own: Sequence[Diagnosis]) -> Text:
     text = Text()
     if node.subplan:
         text.append(f"{node.subplan}: ", "italic")

@@ -13,7 +13,7 @@ from svc.database.pool import session_settings
 from svc.database.queries import Database, bind
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError, StartupError
-from svc.plans.tree import Plan, read_plan
+from svc.plans.tree import QueryPlan, read_plan
 from svc.settings import Settings
 
 PlanKind = Literal["custom", "generic"]
@@ -29,7 +29,7 @@ def has_plan(statement: Statement) -> bool:
     return statement.shape not in _UNEXPLAINED and not statement.needs
 
 
-async def analyze(database: Database, name: str, /, **arguments: Any) -> Plan:
+async def analyze(database: Database, name: str, /, **arguments: Any) -> QueryPlan:
     """The custom plan of a statement, run with these arguments on a connection of the pool and undone.
 
     The arguments are those with which the service calls it, as Python's values. Raises as the statement itself does.
@@ -82,7 +82,7 @@ class Explainer:
         """The server's major version."""
         return int(self._connection.get_server_version().major)
 
-    async def analyze(self, statement: Statement, values: Mapping[str, str | None]) -> Plan:
+    async def analyze(self, statement: Statement, values: Mapping[str, str | None]) -> QueryPlan:
         """Run a statement and undo it; its plan.
 
         Raises:
@@ -90,7 +90,7 @@ class Explainer:
         """
         return await self._explain("explain/execute", statement, bind(statement, values))
 
-    async def estimate(self, statement: Statement) -> Plan:
+    async def estimate(self, statement: Statement) -> QueryPlan:
         """The generic plan of a statement, without values and without running it; on a session of that kind."""
         assert self.kind == "generic"
         return await self._explain("explain/generic", statement, [None] * len(statement.parameters))
@@ -99,7 +99,7 @@ class Explainer:
         """Disconnect."""
         await self._connection.close()
 
-    async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> Plan:
+    async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> QueryPlan:
         try:
             literals = await self._connection.fetchval(self._statements["explain/literals"].text, list(values))
             prepare = self._statements["explain/prepare"].text + statement.text
@@ -123,5 +123,5 @@ class Explainer:
             await transaction.rollback()
 
 
-def _plan(answer: str) -> Plan:
+def _plan(answer: str) -> QueryPlan:
     return read_plan(json.loads(answer))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from svc.plans.tree import Node, Plan
+from svc.plans.tree import Node, QueryPlan
 
 Kind = Literal[
     "sequential scan", "misestimate", "on disk", "heap fetches", "too few rows", "rows removed", "slow"
@@ -28,7 +28,7 @@ _READS_ALL = ("Sort", "Aggregate", "HashAggregate", "GroupAggregate", "Hash", "W
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that is wrong with one step: `what` says it with its figures, `advice` what to do."""
 
     node: Node
@@ -37,14 +37,14 @@ class Finding:
     advice: str
 
 
-def find(plan: Plan) -> list[Finding]:
+def find(plan: QueryPlan) -> list[Diagnosis]:
     """Everything that is wrong with a plan, in the order of its steps. What was not run has nothing to tell."""
     if not plan.is_analyzed:
         return []
     return list(_below(plan.root, plan, is_cut_short=False, asked=None))
 
 
-def _below(node: Node, plan: Plan, *, is_cut_short: bool, asked: float | None) -> Iterator[Finding]:
+def _below(node: Node, plan: QueryPlan, *, is_cut_short: bool, asked: float | None) -> Iterator[Diagnosis]:
     """The findings of a node and those below; `is_cut_short`: something above stops it when it has enough rows;
     `asked`: so many rows the LIMIT just above wants."""
     if node.loops:
@@ -70,9 +70,9 @@ def _is_full(node: Node) -> bool:
     return node.name == "Limit" and (node.actual_rows or 0) >= node.estimated_rows
 
 
-def _sequential_scan(node: Node) -> Iterator[Finding]:
+def _sequential_scan(node: Node) -> Iterator[Diagnosis]:
     if node.name.removeprefix("Parallel ") == "Seq Scan" and node.rows_read >= LARGE_TABLE_ROWS:
-        yield Finding(
+        yield Diagnosis(
             node,
             "sequential scan",
             f"reads all of {node.relation}, {_count(node.rows_read, 'row')}",
@@ -81,14 +81,14 @@ def _sequential_scan(node: Node) -> Iterator[Finding]:
         )
 
 
-def _misestimate(node: Node, is_cut_short: bool) -> Iterator[Finding]:
+def _misestimate(node: Node, is_cut_short: bool) -> Iterator[Diagnosis]:
     actual, estimated = max(1.0, node.actual_rows or 0), max(1.0, node.estimated_rows)
     # What is stopped gives fewer rows than it has.
     if max(actual, estimated) < _MISESTIMATE_MIN_ROWS or (estimated > actual and is_cut_short):
         return
     factor = max(actual, estimated) / min(actual, estimated)
     if factor >= _MISESTIMATE_FACTOR:
-        yield Finding(
+        yield Diagnosis(
             node,
             "misestimate",
             f"{_count(node.actual_rows or 0, 'row')} instead of {node.estimated_rows:,.0f}, {factor:,.0f}x off",
@@ -97,10 +97,10 @@ def _misestimate(node: Node, is_cut_short: bool) -> Iterator[Finding]:
         )
 
 
-def _on_disk(node: Node) -> Iterator[Finding]:
+def _on_disk(node: Node) -> Iterator[Diagnosis]:
     if node.is_on_disk:
         size = f", {node.sort_kb:,} kB" if node.sort_kb else ""
-        yield Finding(
+        yield Diagnosis(
             node,
             "on disk",
             f"does not fit into work_mem and goes to disk{size}",
@@ -108,10 +108,10 @@ def _on_disk(node: Node) -> Iterator[Finding]:
         )
 
 
-def _heap_fetches(node: Node) -> Iterator[Finding]:
+def _heap_fetches(node: Node) -> Iterator[Diagnosis]:
     fetches = node.heap_fetches or 0
     if fetches >= _HEAP_FETCHES_MIN and fetches >= _HEAP_FETCHES_SHARE * node.rows_read:
-        yield Finding(
+        yield Diagnosis(
             node,
             "heap fetches",
             f"reads the index, and for {_count(fetches, 'row')} the table too",
@@ -120,12 +120,12 @@ def _heap_fetches(node: Node) -> Iterator[Finding]:
         )
 
 
-def _too_few_rows(node: Node, asked: float | None) -> Iterator[Finding]:
+def _too_few_rows(node: Node, asked: float | None) -> Iterator[Diagnosis]:
     if asked is None or not _is_approximate(node):
         return
     given = node.actual_rows or 0
     if given < asked:
-        yield Finding(
+        yield Diagnosis(
             node,
             "too few rows",
             f"the approximate index gave {_count(given, 'row')} where {asked:,.0f} were asked for",
@@ -139,10 +139,10 @@ def _is_approximate(node: Node) -> bool:
     return bool(node.index) and "Order By" in node.expressions
 
 
-def _rows_removed(node: Node) -> Iterator[Finding]:
+def _rows_removed(node: Node) -> Iterator[Diagnosis]:
     removed, kept = node.removed_rows * node.loops, node.rows_given
     if removed >= _REMOVED_MIN_ROWS and removed >= _REMOVED_FACTOR * max(kept, 1):
-        yield Finding(
+        yield Diagnosis(
             node,
             "rows removed",
             f"throws away {_count(removed, 'row')} and keeps {kept:,.0f}",
@@ -150,9 +150,9 @@ def _rows_removed(node: Node) -> Iterator[Finding]:
         )
 
 
-def _slow(node: Node, plan: Plan) -> Iterator[Finding]:
+def _slow(node: Node, plan: QueryPlan) -> Iterator[Diagnosis]:
     if node.own_ms >= _SLOW_MS and node.own_ms >= _SLOW_SHARE * plan.execution_ms:
-        yield Finding(
+        yield Diagnosis(
             node,
             "slow",
             f"takes {node.own_ms:,.1f} ms of {plan.execution_ms:,.1f}",

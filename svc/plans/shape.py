@@ -17,7 +17,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from svc.plans.tree import Node, Plan
+from svc.plans.tree import Node, QueryPlan
 
 _BOUND = re.compile(r"  \((?P<bounds>[^()]*)\)$")
 _NUMBER = re.compile(r"(?P<what>[a-z ]+) <= (?P<number>\d+)")
@@ -31,7 +31,7 @@ _RETURNS = re.compile(r" \(returns [^)]*\)")
 _WRITES = {"Insert", "Update", "Delete", "Merge", "LockRows"}
 
 
-def shape(plan: Plan, body: str) -> str:
+def shape(plan: QueryPlan, body: str) -> str:
     """The shape of an analyzed plan of a statement; `body` is its text, whose own literals stay as they are.
 
     Other literals come from the values of this run and tell nothing of the statement: an ellipsis stands for each.

@@ -106,7 +106,7 @@ class Trigger:
 
 
 @dataclass(frozen=True)
-class Plan:
+class QueryPlan:
     """One plan. `is_analyzed`: the statement was run. `settings` are those of the planner that are not the default."""
 
     root: Node
@@ -121,7 +121,7 @@ class Plan:
         return self.root.walk()
 
 
-def read_plan(document: list[dict[str, Any]]) -> Plan:
+def read_plan(document: list[dict[str, Any]]) -> QueryPlan:
     """The plan in the decoded output of EXPLAIN (FORMAT JSON)."""
     plan = document[0]
     triggers = (
@@ -133,7 +133,7 @@ def read_plan(document: list[dict[str, Any]]) -> Plan:
         )
         for trigger in plan.get("Triggers", ())
     )
-    return Plan(
+    return QueryPlan(
         root=_read_node(plan["Plan"]),
         is_analyzed="Execution Time" in plan,
         planning_ms=float(plan.get("Planning Time", 0)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from svc.plans.findings import find
-from svc.plans.tree import Node, Plan
+from svc.plans.tree import Node, QueryPlan
 
 
 class PlanStep(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Explanation(Struct, frozen=True):
     findings: list[PlanFinding]
 
 
-def explanation(statement: str, plan: Plan, *, embedding_s: float, search_s: float) -> Explanation:
+def explanation(statement: str, plan: QueryPlan, *, embedding_s: float, search_s: float) -> Explanation:
     """What there is to say of a search that `statement` answered."""
     return Explanation(
         statement=statement,

@@ -25,7 +25,7 @@ class Alive(Struct, frozen=True):
     status: Literal["alive"] = "alive"
 
 
-class Check(Struct, frozen=True):
+class ReadinessCheck(Struct, frozen=True):
     """One of the things that must be well."""
 
     ok: bool
@@ -36,9 +36,9 @@ class Readiness(Struct, frozen=True):
     """Whether the service can do its work, and if not, why."""
 
     ready: bool
-    database: Check
-    migrations: Check
-    worker: Check
+    database: ReadinessCheck
+    migrations: ReadinessCheck
+    worker: ReadinessCheck
 
 
 @routes.get("/health/live", access="public")
@@ -55,15 +55,17 @@ async def ready(call: Call) -> Response:
         row = await services.database.one("server/health")
         applied = {r["migration_id"] for r in await services.database.many("server/applied_migrations")}
     except CabinetError as error:
-        unknown = Check(False, "unknown while the database does not answer")
-        return JSONResponse(Readiness(False, Check(False, error.detail), unknown, unknown), 503)
+        unknown = ReadinessCheck(False, "unknown while the database does not answer")
+        return JSONResponse(Readiness(False, ReadinessCheck(False, error.detail), unknown, unknown), 503)
     assert row is not None
     missing = [migration for migration in services.migrations if migration not in applied]
     overdue_s = max(0.0, row["overdue_s"])
     checks = (
-        Check(True, "answers"),
-        Check(not missing, f"missing: {', '.join(missing)}" if missing else f"{len(applied)} applied, none missing"),
-        Check(
+        ReadinessCheck(True, "answers"),
+        ReadinessCheck(
+            not missing, f"missing: {', '.join(missing)}" if missing else f"{len(applied)} applied, none missing"
+        ),
+        ReadinessCheck(
             services.worker_ok,
             f"{services.worker_state}; {row['queued']} queued, the longest overdue by {overdue_s:.0f} s",
         ),

@@ -43,7 +43,7 @@ MEMORY_MB = 1024
 
 
 @dataclass(frozen=True)
-class Step:
+class IndexStep:
     """One change to the indexes: why, what it runs, what it locks, about how long it takes and in how much memory.
 
     `user_id` is None for the index of a tenant that is gone; `has_index` is what is noted of the tenant; `is_dense`
@@ -84,7 +84,7 @@ class Step:
         return [text.replace(":index", self.index_name).replace(":user_id", str(self.user_id)) for text in texts]
 
 
-async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_COUNT) -> list[Step]:
+async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_COUNT) -> list[IndexStep]:
     """The steps that the sizes of the tenants and the indexes there are ask for; see `plan_indexes`."""
     rows = await database.many("indexes/list", min_rows=min_rows, max_rows=_MAX_TENANTS)
     model = await database.one("server/current_model")
@@ -92,7 +92,7 @@ async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_
     return plan_indexes(rows, min_rows, model["dimensions"], max_count)
 
 
-def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int, max_count: int = MAX_COUNT) -> list[Step]:
+def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int, max_count: int = MAX_COUNT) -> list[IndexStep]:
     """What to change, given the rows of `indexes/list`; what is dropped goes first, to make room.
 
     Tenants of `min_rows` vectors or more get an index, at most `max_count` of them, the largest first. A tenant who has
@@ -124,13 +124,13 @@ def _bound(row: Row, is_chosen: bool, min_rows: int) -> str:
     return f"fewer than half of {min_rows}" if row["is_valid"] else f"fewer than {min_rows}"
 
 
-def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> Step | None:
+def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> IndexStep | None:
     count, exists, is_valid = row["chunk_count"] or 0, row["index_name"] is not None, row["is_valid"]
     creates, drops = is_chosen and not is_valid, exists and not (is_chosen and is_valid)
     has_index = creates or (exists and not drops)
     if not creates and not drops and row["has_index"] == has_index:
         return None
-    return Step(
+    return IndexStep(
         user_id=row["user_id"],
         index_name=row["index_name"] or own_index_name(row["user_id"]),
         reason=_reason(row, is_chosen, f"{count} vectors{reason}"),
@@ -183,7 +183,7 @@ class IndexBuilder:
             )
         return cls(connection, statements)
 
-    async def apply(self, step: Step) -> None:
+    async def apply(self, step: IndexStep) -> None:
         """Take one step. Searches are told of an index only when it is valid, and to leave it before it goes."""
         if not step.has_index:
             await self._note(step)
@@ -196,7 +196,7 @@ class IndexBuilder:
         """Disconnect, at which the lock goes."""
         await self._connection.close()
 
-    async def _note(self, step: Step) -> None:
+    async def _note(self, step: IndexStep) -> None:
         if step.user_id is not None:
             await self._connection.execute(self._statements["indexes/mark"].text, step.user_id, step.has_index)
 
@@ -227,7 +227,7 @@ async def _connect_owner(url: str, statements: Mapping[str, Statement], settings
 async def drop_own_index(url: str, statements: Mapping[str, Statement], user_id: UUID) -> bool:
     """Drop the index of a tenant who is gone. False: not now; a later plan has it as a step, and the log says why."""
     name = own_index_name(user_id)
-    step = Step(None, name, "its tenant is gone", False, True, False, 0.0, 0, False)
+    step = IndexStep(None, name, "its tenant is gone", False, True, False, 0.0, 0, False)
     try:
         builder = await IndexBuilder.open(url, statements)
         try:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from svc.catalogue.diagram import draw
 from svc.catalogue.entries import make_entries
 from svc.catalogue.report import Report, render
-from svc.catalogue.schema import Column, ForeignKey, Index, Table
+from svc.catalogue.schema import ForeignKey, Index, Table, TableColumn
 from svc.catalogue.statement_plans import StatementPlan
 from svc.catalogue.timings import Timing
 from svc.cli.main import main
@@ -75,7 +75,8 @@ def planted(words: str) -> Report:
     )  # fmt: skip
     entries = make_entries({"documents/get": statement}, callers(), {"documents/get": Timing(1, 1.0)})
     table = Table(
-        words, 1.0, 1, 1, 1, 1, 1, 1, (Column(words, words, True, True),), (Index(words, words, 1, 1, True, False),),
+        words, 1.0, 1, 1, 1, 1, 1, 1,
+        (TableColumn(words, words, True, True),), (Index(words, words, 1, 1, True, False),),
         (ForeignKey(words, (words,), "other", words),),
     )  # fmt: skip
     other = replace(table, name="other", foreign_keys=())
@@ -96,7 +97,7 @@ def tables(references: dict[str, list[str]]) -> list[Table]:
     """Tables with foreign keys to others."""
     return [
         Table(
-            name, 0, 0, 0, 0, 0, 0, 0, (Column("id", "uuid", True, True),), (),
+            name, 0, 0, 0, 0, 0, 0, 0, (TableColumn("id", "uuid", True, True),), (),
             tuple(ForeignKey(f"{name}_{other}", ("id",), other, "") for other in others),
         )
         for name, others in references.items()

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from svc.doctor.checks import Finding, Limits
+from svc.doctor.checks import Finding, Thresholds
 from svc.doctor.examination import CHECKS, examine, opened_subject
 from tests.conftest import test_settings
 
@@ -34,7 +34,7 @@ async def hand(database_url: str) -> AsyncIterator[Any]:
 def fired(database_url: str) -> Fired:
     """Make every check; those that found something or could not be made, with what they found."""
 
-    async def look(limits: Limits | None = None, **settings: Any) -> Examination:
+    async def look(limits: Thresholds | None = None, **settings: Any) -> Examination:
         async with opened_subject(test_settings(**settings), database_url, limits) as subject:
             outcomes = [outcome async for outcome in examine(subject, CHECKS)]
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from svc.database.queries import Database
-from svc.doctor.checks import Limits
+from svc.doctor.checks import Thresholds
 from tests.conftest import Service
 from tests.database.conftest import make_document, make_user
 from tests.doctor.conftest import Fired
@@ -52,7 +52,7 @@ async def test_a_job_of_what_is_gone_is_found(fired: Fired, hand: Any, database:
         user,
     )
 
-    found = await fired(Limits(overdue_s=60))
+    found = await fired(Thresholds(overdue_s=60))
     assert found.keys() == {"orphaned-job", "queue-age"}
     assert found["orphaned-job"][0].severity == "note"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from svc.database.queries import Database
 from svc.doctor.examination import chosen_checks, examine, opened_subject
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Queue
 from svc.search.own_indexes import IndexBuilder, planned_steps
 from svc.vectors.signatures import signatures
@@ -33,7 +33,7 @@ async def large_tenant(database: Database) -> UUID:
     job = await queue.claim()
     assert job is not None
     assert await queue.start(job) is not None
-    await queue.store(job, [Chunk(f"chunk {number}", 2, {}) for number in range(COUNT)], random_vectors())
+    await queue.store(job, [TextChunk(f"chunk {number}", 2, {}) for number in range(COUNT)], random_vectors())
     return user
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from svc.doctor.checks import Limits
+from svc.doctor.checks import Thresholds
 from svc.doctor.examination import CHECKS, chosen_checks, examine, opened_subject
 from svc.doctor.versions import judge_server
 from svc.embedded.server import url_as
@@ -154,7 +154,7 @@ async def test_an_index_that_is_there_twice_is_found_and_mended(fired: Fired, ha
 
 
 async def test_a_large_index_that_nobody_uses_is_found(fired: Fired, hand: Any) -> None:
-    limits = Limits(scans_to_judge_by=1000, large_index_bytes=100_000)
+    limits = Thresholds(scans_to_judge_by=1000, large_index_bytes=100_000)
     await hand.execute(MANY_USERS)
     await hand.execute("create index users_name_idx on users (name)")
     await hand.execute("analyze users")

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from svc.doctor.checks import Limits
+from svc.doctor.checks import Thresholds
 from svc.doctor.configuration import session_settings_hold
 from svc.doctor.examination import CHECKS, examine, opened_subject
 from tests.database.conftest import until
@@ -46,7 +46,7 @@ async def test_dead_rows_are_found(fired: Fired, hand: Any, database_url: str) -
         await hand.execute(MANY_USERS)
         await hand.execute("delete from users where name > 'user 3'")
         await hand.execute("select pg_stat_force_next_flush()")
-        found = await fired(Limits(dead_rows=1000))
+        found = await fired(Thresholds(dead_rows=1000))
 
     assert found.keys() == {"dead-rows"}
     (finding,) = found["dead-rows"]
@@ -55,7 +55,7 @@ async def test_dead_rows_are_found(fired: Fired, hand: Any, database_url: str) -
 
 
 async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired, hand: Any, database_url: str) -> None:
-    limits = Limits(large_table_pages=50)
+    limits = Thresholds(large_table_pages=50)
     async with old_snapshot(database_url):
         await hand.execute(MANY_USERS)
         await hand.execute(MANY_DOCUMENTS)
@@ -70,7 +70,7 @@ async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired,
 
 
 async def test_a_large_table_without_statistics_is_found_and_mended(fired: Fired, hand: Any, database_url: str) -> None:
-    limits = Limits(large_table_pages=50)
+    limits = Thresholds(large_table_pages=50)
     async with old_snapshot(database_url):
         # A table of which autovacuum knows nothing yet: it begins with its rows.
         await hand.execute("create table notes (text text)")
@@ -171,7 +171,7 @@ async def test_an_idle_transaction_is_found_and_ended(fired: Fired, hand: Any, d
     await idle.execute("begin")
     await idle.fetchval("-- users/get :one\nselect 'a secret'")
 
-    found = await fired(Limits(idle_in_transaction_s=0))
+    found = await fired(Thresholds(idle_in_transaction_s=0))
     assert found.keys() == {"idle-transaction"}
     (finding,) = found["idle-transaction"]
     assert "after users/get" in finding.what
@@ -179,7 +179,7 @@ async def test_an_idle_transaction_is_found_and_ended(fired: Fired, hand: Any, d
 
     await hand.execute(finding.mend[0])
     await until(lambda: hand.fetchval("select not exists (select from pg_stat_activity where pid = $1)", pid))
-    assert await fired(Limits(idle_in_transaction_s=0)) == {}
+    assert await fired(Thresholds(idle_in_transaction_s=0)) == {}
     idle.terminate()
 
 
@@ -190,7 +190,7 @@ async def test_a_statement_that_runs_for_long_is_found_and_cancelled(
     running = asyncio.create_task(busy.execute("-- search/exact :many\nselect pg_sleep(60)"))
     await until(lambda: hand.fetchval("select count(*) from pg_stat_activity where query ~ '^-- search/exact'"))
 
-    found = await fired(Limits(long_transaction_s=0))
+    found = await fired(Thresholds(long_transaction_s=0))
     assert found.keys() == {"long-transaction"}
     (finding,) = found["long-transaction"]
     assert "runs search/exact" in finding.what
@@ -212,7 +212,7 @@ async def test_a_session_that_waits_for_a_lock_is_found_with_who_holds_it(
         lambda: hand.fetchval("select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0")
     )
 
-    found = await fired(Limits(blocked_s=0))
+    found = await fired(Thresholds(blocked_s=0))
     assert found.keys() == {"blocked-session"}
     (finding,) = found["blocked-session"]
     assert f"for session {holder.get_server_pid()}" in finding.what

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from svc.errors import DocumentRejectedError
-from svc.ingest.chunk import Chunk, split
+from svc.ingest.chunk import TextChunk, split
 from svc.ingest.file_types import FileType
 from svc.ingest.parsers.characters import clean_text
 from svc.ingest.segment import Segment
@@ -33,7 +33,7 @@ def prose(characters: int, seed: int = 1) -> str:
 
 def chunks_of(
     text: str, file_type: FileType = "text", *, tokens: int = 64, overlap: int = 0, most: int = 100_000
-) -> list[Chunk]:
+) -> list[TextChunk]:
     return split(file_type, [Segment(text, {})], chunk_tokens=tokens, overlap_tokens=overlap, max_chunks=most)
 
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue
 from tests.campaigns import kill
 from tests.conftest import Service, running_service, test_settings
@@ -166,7 +166,7 @@ async def idle(database_url: str) -> AsyncIterator[Service]:
         yield service
 
 
-CHUNKS = [Chunk(content=f"chunk {number}", token_count=2, metadata={}) for number in range(3)]
+CHUNKS = [TextChunk(content=f"chunk {number}", token_count=2, metadata={}) for number in range(3)]
 VECTORS = np.eye(3, DIMENSIONS, dtype=np.float16)
 
 

@@ -25,7 +25,7 @@ from svc.database.statements import load_statements
 from svc.embedded.server import start_embedded
 from svc.migrations.migrate import apply_migrations
 from svc.resources import resource_folder
-from svc.search.own_indexes import IndexBuilder, Step
+from svc.search.own_indexes import IndexBuilder, IndexStep
 from svc.settings import Settings
 from svc.vectors.signatures import signature_bits, signatures
 
@@ -260,7 +260,7 @@ async def fill(url: str, settings: Settings) -> None:
             await connection.execute(text)
         await _copy_vectors(connection, settings.dimensions)
         indexed = await connection.fetchval("select made(0, $1)", _INDEXED_USER)
-        step = Step(
+        step = IndexStep(
             user_id=indexed, index_name=f"chunk_vectors_hnsw_{indexed.hex}", reason="", creates=True, drops=False,
             has_index=True, estimate_s=0, memory_mb=0, is_dense=False,
         )  # fmt: skip

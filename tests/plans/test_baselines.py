@@ -30,7 +30,7 @@ from svc.plans.explain import PLAN_KINDS, Explainer, has_plan
 from svc.plans.files import Case
 from svc.plans.findings import find
 from svc.plans.shape import difference, shape
-from svc.plans.tree import Plan, read_plan
+from svc.plans.tree import QueryPlan, read_plan
 from tests.conftest import test_settings
 from tests.plans.comparison import BASELINES, LARGE_TABLES, differences, plan_file
 from tests.server_process import clean_environment
@@ -293,7 +293,7 @@ async def test_nothing_is_found_where_nothing_is_wrong(planted: Planted, text: s
     assert [finding for finding in findings if finding.kind != "slow"] == []
 
 
-Planted = Callable[[str, str], Awaitable[Plan]]
+Planted = Callable[[str, str], Awaitable[QueryPlan]]
 
 
 @pytest_asyncio.fixture
@@ -306,7 +306,7 @@ async def planted(filled_url: str, filled: Database) -> AsyncIterator[Planted]:
     values = {name: f"'{value}'" for name, value in samples.values.items()}
     connection = await asyncpg.connect(filled_url)
 
-    async def explained(before: str, text: str) -> Plan:
+    async def explained(before: str, text: str) -> QueryPlan:
         if before:
             await connection.execute(before)
         prefix = "explain (analyze, buffers, format json) "

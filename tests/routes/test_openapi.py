@@ -149,7 +149,7 @@ def test_a_wrong_answer_would_show(document: Json) -> None:
     """The control of the test above: the schemas it checks against are strict enough to fail."""
     for name, wrong in (
         ("Key", {}),
-        ("Check", {"ok": "yes", "detail": "fine"}),
+        ("ReadinessCheck", {"ok": "yes", "detail": "fine"}),
         ("Problem", {"title": "Not found", "status": "404", "detail": "there is no such thing"}),
         ("MessagesAppended", {"data": [{"id": "no uuid"}]}),
     ):

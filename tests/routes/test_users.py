@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from svc.database.queries import Database, Transaction
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Queue
 from tests.conftest import Service
 from tests.routes.answers import ok, problem
@@ -249,7 +249,7 @@ async def test_deleting_a_user_while_a_document_of_theirs_is_stored(idle: Servic
     job = await Queue(idle.services.database, "test", 60).claim()
     assert job is not None
     assert await Queue(idle.services.database, "test", 60).start(job) is not None
-    storing = asyncio.create_task(queue.store(job, [Chunk("text", 1, {})], np.ones((1, 256), dtype=np.float16)))
+    storing = asyncio.create_task(queue.store(job, [TextChunk("text", 1, {})], np.ones((1, 256), dtype=np.float16)))
     await stepping.stored.wait()
     deleting = asyncio.create_task(tenant.delete(f"/users/{tenant.id}"))
     await asyncio.sleep(0.3)

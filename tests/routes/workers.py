@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 import numpy as np
 
 from svc.database.queries import Database, Transaction
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue
 from tests.conftest import Service
 
-CHUNKS = [Chunk(f"chunk {number}", 2, {}) for number in range(3)]
+CHUNKS = [TextChunk(f"chunk {number}", 2, {}) for number in range(3)]
 VECTORS = np.ones((3, 256), dtype=np.float16)
 
 

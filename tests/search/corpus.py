@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Queue
 from tests.conftest import Service
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
@@ -76,7 +76,7 @@ async def store(tenant: Tenant, vectors: NDArray[np.float16], number: int) -> li
     assert job is not None
     assert await queue.start(job) is not None
     chunks = [
-        Chunk(f"document {number}, chunk {i}", 4, {"page": i, "both": "the chunk's"}) for i in range(len(vectors))
+        TextChunk(f"document {number}, chunk {i}", 4, {"page": i, "both": "the chunk's"}) for i in range(len(vectors))
     ]
     await queue.store(job, chunks, vectors)
     file_type, created_at = FILE_TYPES[number % 6], FIRST_DAY + timedelta(days=number)

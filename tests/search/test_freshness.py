@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from svc.embedded.server import EmbeddedServer
 from svc.errors import LeaseLostError
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Queue
 from tests.conftest import Service, test_settings
 from tests.routes.answers import done, ok
@@ -102,7 +102,7 @@ class Storing:
             count, seed = map(int, upload.content.split())
             vectors = clustered_vectors(count, seed)
             try:
-                await self._queue.store(job, [Chunk(f"{seed}, {n}", 2, {}) for n in range(count)], vectors)
+                await self._queue.store(job, [TextChunk(f"{seed}, {n}", 2, {}) for n in range(count)], vectors)
             except LeaseLostError:
                 continue  # deleted meanwhile
             self.stored(str(job.document_id)).set_result(vectors)

@@ -11,7 +11,7 @@ import pytest
 
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
-from svc.ingest.chunk import Chunk
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Queue
 from svc.messages.queue import MessageQueue, Piece
 from svc.search.own_indexes import IndexBuilder, own_index_name, planned_steps
@@ -118,7 +118,7 @@ async def test_a_worker_that_holds_a_lease_changes_nothing(database: Database, o
     vectors = np.ones((1, 256), dtype=np.float16)
     for late in (
         queue.heartbeat(job, 0.5),
-        queue.store(job, [Chunk("text", 1, {})], vectors),
+        queue.store(job, [TextChunk("text", 1, {})], vectors),
         messages.renew(message_job),
         messages.store(message_job, [Piece(pending, 0, "text", 1)], vectors),
     ):
