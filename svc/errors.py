@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+
+# Faults that are spelt out in the detail of an error with many.
+_SHOWN_FAULTS = 3
+
+
+@dataclass(frozen=True)
+class FieldFault:
+    """What is wrong with one field of a request. `detail` is a sentence that names the field."""
+
+    field: str
+    detail: str
 
 
 class CabinetError(Exception):
     """Base of every error that is written for the person who reads it.
 
-    `detail` says what was wrong and what to do. `field` names the offending part of the request,
+    `detail` says what was wrong and what to do. `field` names the part of the request that is wrong,
     as a path such as `metadata.pages[2]`. `retry_after_s` is set where trying again can help.
     """
 
@@ -21,6 +34,11 @@ class CabinetError(Exception):
         self.detail = detail
         self.field = field
         self.retry_after_s = retry_after_s
+
+    @property
+    def faults(self) -> Sequence[FieldFault]:
+        """The fields that are wrong, each with what is wrong with it."""
+        return [] if self.field is None else [FieldFault(self.field, self.detail)]
 
 
 class MalformedRequestError(CabinetError):
@@ -111,6 +129,21 @@ class InvalidRequestError(CabinetError):
 
     status = 422
     title = "Invalid request"
+
+
+class InvalidFieldsError(InvalidRequestError):
+    """One or more fields are wrong. `detail` lists the first few of them, `faults` all."""
+
+    def __init__(self, faults: Sequence[FieldFault]) -> None:
+        shown = "; ".join(fault.detail for fault in faults[:_SHOWN_FAULTS])
+        more = len(faults) - _SHOWN_FAULTS
+        super().__init__(shown if more <= 0 else f"{shown}; and {more} more, listed in errors")
+        self._faults = faults
+
+    @property
+    def faults(self) -> Sequence[FieldFault]:
+        """The fields that are wrong."""
+        return self._faults
 
 
 class UnavailableError(CabinetError):

@@ -9,10 +9,10 @@ import msgspec
 
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
-from svc.errors import CabinetError
+from svc.errors import FieldFault, InvalidFieldsError
+from svc.fields.validation import faults_of
 from svc.routes.plans import MOST_PLANS, UpdatePlan, set_limits
 from svc.settings import PLANS, Settings
-from svc.web.request import invalid_request
 
 LIMITS = UpdatePlan.__struct_fields__
 # What options are called; `--max-chunks` is another setting, of one document.
@@ -60,11 +60,19 @@ async def _set(settings: Settings, name: str, limits: dict[str, str | None]) -> 
     }
     try:
         wanted = msgspec.convert(given, UpdatePlan, strict=False)
-    except msgspec.ValidationError as error:
-        fault = invalid_request(error, "option")
-        raise CabinetError(f"{fault.field}: {fault.detail}; or none") from None
+    except msgspec.ValidationError:
+        raise InvalidFieldsError(
+            [_option_fault(fault) for fault in faults_of(given, UpdatePlan, is_text=True)]
+        ) from None
     async with opened_database(settings) as database:
         return await set_limits(database, name, wanted)
+
+
+def _option_fault(fault: FieldFault) -> FieldFault:
+    """The fault of a limit, by the name of the option that gave it."""
+    columns = {column: option for option, column in _COLUMNS.items()}
+    option = "--" + columns.get(fault.field, fault.field).replace("_", "-")
+    return FieldFault(option, f"{option}{fault.detail.removeprefix(fault.field)}, or none")
 
 
 def _show(rows: list[Any]) -> None:

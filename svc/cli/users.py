@@ -12,11 +12,11 @@ from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings
 from svc.cli.table import print_table
 from svc.database.failures import ConstraintError
 from svc.database.queries import Row
-from svc.errors import CabinetError, ConflictError, NotFoundError
+from svc.errors import ConflictError, InvalidFieldsError, NotFoundError
+from svc.fields.validation import fault_without_value, faults_of
 from svc.routes.quotas import Quotas, read_quotas
 from svc.routes.users import CreateUser
 from svc.settings import PLANS, Settings
-from svc.web.request import invalid_request
 
 
 @click.group()
@@ -79,11 +79,12 @@ async def _set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
 
 
 async def _create(settings: Settings, email: str, name: str | None, plan: str | None) -> tuple[str, str]:
+    given = {"email": email, "name": name}
     try:
-        wanted = msgspec.convert({"email": email, "name": name}, CreateUser)
+        wanted = msgspec.convert(given, CreateUser)
     except msgspec.ValidationError as error:
-        fault = invalid_request(error)
-        raise CabinetError(f"{fault.field}: {fault.detail}") from None
+        faults = faults_of(given, CreateUser) or [fault_without_value(error, CreateUser)]
+        raise InvalidFieldsError(faults) from None
     key = generate_key()
     async with opened_database(settings) as database:
         try:

@@ -71,7 +71,9 @@ def classify(error: Exception, statement: str) -> CabinetError | None:
         return UnavailableError("another request was changing the same rows; try again", retry_after_s=1)
     if isinstance(error, asyncpg.DataError) or _is_refused_by_codec(error):
         logger.warning("statement %s was given a value that the database refuses: %s", statement, sqlstate(error))
-        return InvalidRequestError("a value in the request cannot be stored by the database")
+        return InvalidRequestError(
+            "a value cannot be stored by the database: a number out of range, or text that is not Unicode"
+        )
     if isinstance(error, _UNREACHABLE):
         logger.warning("statement %s did not reach the database: %r", statement, error)
         return DatabaseUnavailableError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import math
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import openai
 from numpy.typing import NDArray
 
 from svc.errors import CabinetError, EmbeddingRefusedError
+from svc.fields.validation import fault_without_value, json_fault
 from svc.vectors.formats import check_vectors
 
 MAX_STATED_RETRY_AFTER_S: Final = 86_400.0
@@ -69,9 +71,10 @@ class ReplyReader:
         try:
             rows = _rows_in_order(_reply_decoder.decode(body), count)
         except ValueError as error:  # msgspec's, binascii's and UnicodeDecodeError are all of this kind
+            reason = _why_unreadable(error, body)
             start = self._shorten(body[: 4 * MAX_MESSAGE_CHARACTERS].decode(errors="replace"))[:80]
             raise AttemptFailedError(
-                f"the embedding endpoint's answer cannot be read: {error} (it begins {start!r})"
+                f"the embedding endpoint's answer cannot be read: {reason} (it begins {start!r})"
             ) from error
         try:
             return check_vectors(rows, count=count, dimensions=self._dimensions, first=first)
@@ -123,6 +126,16 @@ def _vector(embedding: str | list[float]) -> NDArray[np.float32]:
     # A number beyond single precision becomes infinite, and is refused as such.
     with np.errstate(over="ignore"):
         return np.asarray(embedding, dtype=np.float32)
+
+
+def _why_unreadable(error: ValueError, body: bytes) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return fault_without_value(error, _Reply).detail
+    if isinstance(error, msgspec.DecodeError | UnicodeDecodeError):
+        return f"it is not JSON: {json_fault(error, body)}"
+    if isinstance(error, binascii.Error):
+        return "an embedding is not encoded in base64"
+    return str(error)
 
 
 def _endpoint_message(body: object) -> str:

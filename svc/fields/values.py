@@ -35,12 +35,14 @@ def check_text(value: str, field: str) -> None:
     """
     if "\x00" in value:
         raise InvalidRequestError(
-            "the text holds a NUL character (U+0000), which cannot be stored; remove it", field=field
+            f"{field} contains the character U+0000 (NUL), which PostgreSQL cannot store; remove it", field=field
         )
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidRequestError("the text holds half a character (a lone surrogate)", field=field) from None
+        raise InvalidRequestError(
+            f"{field} contains a lone surrogate, which is half of a character; remove it", field=field
+        ) from None
 
 
 def check_moment(value: datetime, field: str) -> None:
@@ -52,7 +54,7 @@ def check_moment(value: datetime, field: str) -> None:
     try:
         value.astimezone(UTC)
     except OverflowError:
-        raise InvalidRequestError("the moment is outside the years 1 to 9999 in UTC", field=field) from None
+        raise InvalidRequestError(f"{field} must be in the years 1 to 9999 in UTC", field=field) from None
 
 
 def check_future(value: datetime, field: str) -> None:
@@ -63,7 +65,7 @@ def check_future(value: datetime, field: str) -> None:
     """
     check_moment(value, field)
     if value <= datetime.now(UTC):
-        raise InvalidRequestError("the moment is in the past", field=field)
+        raise InvalidRequestError(f"{field} must be in the future, and is in the past", field=field)
 
 
 def check_metadata(value: dict[str, Any], field: str) -> None:
@@ -74,14 +76,16 @@ def check_metadata(value: dict[str, Any], field: str) -> None:
     """
     for path, item, depth in _walk(value, field, 1):
         if depth > MAX_METADATA_DEPTH:
-            raise InvalidRequestError(f"nested more than {MAX_METADATA_DEPTH} deep", field=path)
+            raise InvalidRequestError(f"{field} must be nested at most {MAX_METADATA_DEPTH} levels deep", field=path)
         if isinstance(item, str):
             check_text(item, path)
         elif isinstance(item, int | float) and not -_BEYOND_64_BITS <= item < _BEYOND_64_BITS:
-            raise InvalidRequestError("the number is over 64 bits; send it as a string", field=path)
+            raise InvalidRequestError(f"{path} is a number of more than 64 bits; send it as a string", field=path)
     size = len(msgspec.json.encode(value))
     if size > MAX_METADATA_BYTES:
-        raise InvalidRequestError(f"{size} bytes of JSON, {MAX_METADATA_BYTES} are allowed", field=field)
+        raise InvalidRequestError(
+            f"{field} must be at most {MAX_METADATA_BYTES:,} bytes of JSON; it has {size:,}", field=field
+        )
 
 
 def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any, int]]:

@@ -71,7 +71,10 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
     At most 1,000 a request, the oldest first. An id that is none of yours is passed over: the count tells.
     """
     if body.document_ids is None and body.status is None and body.metadata is None:
-        raise InvalidRequestError("say which: document_ids, status or metadata", field="document_ids")
+        raise InvalidRequestError(
+            "send at least one of document_ids, status and metadata, to say which documents to delete",
+            field="document_ids",
+        )
     if body.metadata is not None:
         check_metadata(body.metadata, "metadata")
     deleted = await call.services.database.value(
@@ -121,7 +124,7 @@ async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
     assert row is not None
     if row["too_large"] is not None:
         raise InvalidRequestError(
-            f"with it document {row['too_large']} would have more than {MAX_METADATA_BYTES} bytes of metadata",
+            f"patch would make the metadata of document {row['too_large']} larger than {MAX_METADATA_BYTES:,} bytes",
             field="patch",
         )
     return MetadataPatched(row["updated"])

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from svc.database.failures import ConstraintError
 from svc.database.queries import Row
 from svc.errors import InvalidRequestError, NotFoundError
+from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
 from svc.routes.citations import mark_sources
 from svc.routes.messages import Message
@@ -164,15 +165,14 @@ def _conversation(row: Row | None) -> Conversation:
 
 
 def _check(title: str | None, metadata: dict[str, Any] | None, expires_at: datetime | None) -> None:
-    if title is not None:
-        check_text(title, "title")
-    if metadata is not None:
-        check_metadata(metadata, "metadata")
-    if expires_at is not None:
-        check_future(expires_at, "expires_at")
+    faults = Faults()
+    faults.check(check_text, title, "title")
+    faults.check(check_metadata, metadata, "metadata")
+    faults.check(check_future, expires_at, "expires_at")
+    faults.raise_if_any()
 
 
 def _no_such_document(error: ConstraintError) -> Exception:
     if error.constraint == "conversation_documents_document_fkey":
-        return InvalidRequestError("one of these is no document of yours", field="document_ids")
+        return InvalidRequestError("document_ids contains an id that is not a document of yours", field="document_ids")
     return error

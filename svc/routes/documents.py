@@ -15,6 +15,7 @@ from svc.access.quotas import broken_quota
 from svc.database.failures import ConstraintError
 from svc.database.queries import Queries, Row
 from svc.errors import ConflictError, InvalidRequestError, NotFoundError
+from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 from svc.ingest.file_types import FileType, detect_file_type
 from svc.routes.idempotency import HEADER, run_once
@@ -106,12 +107,12 @@ async def upload_document(call: Call) -> Document:
     """
     tenant = call.principal.tenant
     upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
-    check_text(upload.filename, "filename")
-    check_metadata(upload.metadata, "metadata")
-    if upload.expires_at is not None:
-        check_future(upload.expires_at, "expires_at")
-    if not upload.content:
-        raise InvalidRequestError("the document is empty", field="content")
+    faults = Faults()
+    faults.check(check_text, upload.filename, "filename")
+    faults.check(check_metadata, upload.metadata, "metadata")
+    faults.check(check_future, upload.expires_at, "expires_at")
+    faults.check(_check_not_empty, upload.content, "content")
+    faults.raise_if_any()
     content_hash = await file_hash(upload.content)
     arguments = {
         "filename": upload.filename,
@@ -215,13 +216,12 @@ async def download_document(call: Call) -> Response:
 @routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})
 async def update_document(call: Call, body: UpdateDocument) -> Document:
     """Rename a document, replace its metadata, or say when it ends."""
-    if body.filename is not UNSET:
-        check_text(body.filename, "filename")
-    if body.metadata is not UNSET:
-        check_metadata(body.metadata, "metadata")
+    faults = Faults()
+    faults.check(check_text, body.filename, "filename")
+    faults.check(check_metadata, body.metadata, "metadata")
+    faults.check(check_future, body.expires_at, "expires_at")
+    faults.raise_if_any()
     expires_at = None if body.expires_at is UNSET else body.expires_at
-    if expires_at is not None:
-        check_future(expires_at, "expires_at")
     return _document(
         await call.services.database.one(
             "documents/update",
@@ -280,6 +280,11 @@ def _asked_for(upload: Upload) -> list[bytes]:
     if upload.on_conflict != "new" or upload.expires_at is not None:
         parts.append(msgspec.json.encode([upload.on_conflict, upload.expires_at]))
     return parts
+
+
+def _check_not_empty(content: bytes, field: str) -> None:
+    if not content:
+        raise InvalidRequestError(f"{field} is empty; send a document with text in it", field=field)
 
 
 def _document(row: Row | None) -> Document:

@@ -59,7 +59,7 @@ async def run_once(
         earlier = await transaction.one("idempotency/get", **named)
         if earlier is None or earlier["request_digest"] != digest:
             raise InvalidRequestError(
-                "this key was used for another request within the last 24 hours; send a new one", field=HEADER
+                f"{HEADER} was used for another request within the last 24 hours; send a new key", field=HEADER
             )
         call.answer_headers[REPLAYED_HEADER] = "true"
         return await repeat(transaction, earlier["result"])
@@ -70,7 +70,7 @@ def _key_of(call: Call) -> str | None:
     if not keys:
         return None
     if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
-        raise InvalidRequestError("send one key of 1 to 255 printable ASCII characters", field=HEADER)
+        raise InvalidRequestError(f"{HEADER} must be one key of 1 to 255 printable ASCII characters", field=HEADER)
     return keys[0]
 
 

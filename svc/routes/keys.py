@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from svc.access.keys import generate_key
 from svc.errors import NotFoundError
+from svc.fields.validation import Faults
 from svc.fields.values import Moment, Name, check_future, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.web.request import Call
@@ -49,10 +50,10 @@ async def create_key(call: Call, body: CreateKey) -> KeyCreated:
 
     The key is shown once: only its SHA-256 is stored.
     """
-    if body.name is not None:
-        check_text(body.name, "name")
-    if body.expires_at is not None:
-        check_future(body.expires_at, "expires_at")
+    faults = Faults()
+    faults.check(check_text, body.name, "name")
+    faults.check(check_future, body.expires_at, "expires_at")
+    faults.raise_if_any()
     new = generate_key()
     row = await call.services.database.one(
         "keys/create",

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from svc.errors import ConflictError
+from svc.fields.validation import Faults
 from svc.fields.values import Moment, check_moment
 from svc.routes.citations import mark_sources
 from svc.routes.messages import Message, Role, check_conversation, message_values
@@ -80,9 +81,10 @@ async def _search(call: Call, body: SearchMessages, conversation_id: UUID | None
     services, tenant = call.services, call.principal.tenant
     if not services.settings.embed_messages:
         raise ConflictError("messages are not embedded here, because CABINET_EMBED_MESSAGES is off")
-    for moment, field in ((body.created_after, "created_after"), (body.created_before, "created_before")):
-        if moment is not None:
-            check_moment(moment, field)
+    faults = Faults()
+    faults.check(check_moment, body.created_after, "created_after")
+    faults.check(check_moment, body.created_before, "created_before")
+    faults.raise_if_any()
     wanted = MessageSearch(
         user_id=tenant,
         conversation_id=conversation_id,

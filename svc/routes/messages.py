@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from svc.database.queries import Queries, Row
 from svc.errors import InvalidRequestError, NotFoundError
+from svc.fields.validation import Faults
 from svc.fields.values import check_text
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.routes.citations import Source, mark_sources
@@ -97,8 +98,10 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
     """Append one message or a list of them, all or none."""
     messages = [body] if isinstance(body, AppendMessage) else body
     is_list = not isinstance(body, AppendMessage)
+    faults = Faults()
     for index, message in enumerate(messages):
-        check_text(message.content, f"[{index}].content" if is_list else "content")
+        faults.check(check_text, message.content, f"[{index}].content" if is_list else "content")
+    faults.raise_if_any()
     tenant, conversation_id = call.principal.tenant, call.path_id("conversation_id", "conversation")
     arguments = {
         "user_id": tenant,
@@ -206,7 +209,9 @@ async def _explain_refusal(
     """Nothing was appended: say whether for want of the conversation or of a source."""
     await check_conversation(queries, tenant, conversation_id)
     cited = sum(len(message.sources) for message in messages)
-    raise InvalidRequestError(f"one of the {cited} is no chunk of yours; nothing was appended", field="sources")
+    raise InvalidRequestError(
+        f"sources must be ids of your chunks, and one of the {cited} is not; nothing was appended", field="sources"
+    )
 
 
 async def _mark(queries: Queries, tenant: UUID, rows: Sequence[Row]) -> None:

@@ -26,12 +26,12 @@ async def query_vector(call: Call, query: str | None, embedding: list[float] | N
     """
     provider = call.services.provider
     if (query is None) == (embedding is None):
-        raise InvalidRequestError("give either query or embedding, one of them", field="query")
+        raise InvalidRequestError("send either query or embedding, and not both", field="query")
     if embedding is not None:
         return check_query_vector(embedding, provider.dimensions)
     assert query is not None
     if not query.strip():
-        raise InvalidRequestError("the query is blank", field="query")
+        raise InvalidRequestError("query must contain more than white space", field="query")
     user_id, usage = call.principal.tenant, call.services.usage
     tokens = await count_tokens_aside(query)
     usage.check_tokens(user_id, call.principal.tokens, tokens)

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.errors import ForbiddenError, InvalidRequestError
+from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, check_metadata, check_moment
 from svc.ingest.file_types import FileType
 from svc.plans.explain import analyze
@@ -92,11 +93,11 @@ async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchR
     tenant = call.principal.tenant
     if query.explain and not call.principal.is_admin:
         raise ForbiddenError("explain=true takes the admin's key, with Cabinet-User: the plan is for those who operate")
-    if body.metadata is not None:
-        check_metadata(body.metadata, "metadata")
-    for moment, field in ((body.uploaded_after, "uploaded_after"), (body.uploaded_before, "uploaded_before")):
-        if moment is not None:
-            check_moment(moment, field)
+    faults = Faults()
+    faults.check(check_metadata, body.metadata, "metadata")
+    faults.check(check_moment, body.uploaded_after, "uploaded_after")
+    faults.check(check_moment, body.uploaded_before, "uploaded_before")
+    faults.raise_if_any()
     started = time.perf_counter()
     embedding = await query_vector(call, body.query, body.embedding)
     embedding_s = time.perf_counter() - started
@@ -139,6 +140,6 @@ async def _document_ids(call: Call, body: SearchRequest) -> list[UUID] | None:
         "conversations/get", user_id=call.principal.tenant, conversation_id=body.conversation_id
     )
     if row is None:
-        raise InvalidRequestError("there is no such conversation", field="conversation_id")
+        raise InvalidRequestError("conversation_id is not the id of a conversation of yours", field="conversation_id")
     documents: list[UUID] = row["document_ids"]
     return documents if body.document_ids is None else sorted({*documents} & {*body.document_ids})

@@ -49,12 +49,14 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
     """
     giver, documents = call.principal.tenant, sorted(set(body.document_ids))
     if body.to_user == giver:
-        raise InvalidRequestError("this user has the documents already", field="to_user")
+        raise InvalidRequestError("to_user has the documents already; name another user", field="to_user")
     async with call.services.database.transaction() as transaction:
         held = await transaction.one("documents/hold", user_id=giver, document_ids=documents)
         assert held is not None
         if held["documents"] < len(documents):
-            raise InvalidRequestError("one of these is no document of this user", field="document_ids")
+            raise InvalidRequestError(
+                "document_ids contains an id that is not a document of this user", field="document_ids"
+            )
         quotas = await transaction.one("usage/quotas", user_id=body.to_user)
         if quotas is None:
             raise _no_such_user()
@@ -77,7 +79,7 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
 
 
 def _no_such_user() -> InvalidRequestError:
-    return InvalidRequestError("there is no such user", field="to_user")
+    return InvalidRequestError("to_user is not the id of a user", field="to_user")
 
 
 def _refused(error: ConstraintError) -> Exception:

@@ -13,16 +13,35 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from svc.errors import InvalidRequestError, MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from svc.errors import (
+    FieldFault,
+    InvalidFieldsError,
+    InvalidRequestError,
+    MalformedRequestError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
+from svc.fields.validation import fault_without_value, faults_of, json_fault, shown_field
 from svc.fields.values import Filename, Metadata, Moment
 from svc.vectors.digests import bytes_digest
-from svc.web.request import check_declared_length, invalid_request, media_type, read_json, too_large
+from svc.web.request import check_declared_length, media_type, read_json, too_large
 
 # Beside the document: the other fields, and in multipart the boundaries and the part headers.
 _OVERHEAD_BYTES = 64 * 1024
 # Six bytes of JSON (\\uXXXX) can stand for one byte of text.
 _JSON_OVERHEAD = 6
+MAX_FIELDS = 8
 
+# By how Starlette's message begins. Whatever python-multipart finds, Starlette calls it invalid data.
+_MULTIPART_FAULTS = {
+    "Missing boundary": "the header Content-Type names no boundary; let your HTTP client write this header",
+    "Too many files": "the multipart body has more than one file; send one file with a request",
+    "Too many fields": f"the multipart body has more than {MAX_FIELDS} parts beside the file; leave out the others",
+    "Field exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
+    "Part exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
+    "The Content-Disposition": 'a part has no name; each needs the header Content-Disposition: form-data; name="…"',
+}
+_BROKEN_MULTIPART = "the multipart body cannot be read: it ends too early, or its parts are not divided by the boundary"
 
 OnConflict = Literal["new", "replace", "skip"]
 """What becomes of an upload whose name a document has already."""
@@ -96,13 +115,18 @@ async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
     check_declared_length(request, limit_bytes)
     bounded = Request(request.scope, _bounded(request, limit_bytes))
     try:
-        async with bounded.form(max_files=1, max_fields=8, max_part_size=_OVERHEAD_BYTES) as form:
+        async with bounded.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=_OVERHEAD_BYTES) as form:
             return await _upload_of(form)
     except HTTPException as error:
-        raise MalformedRequestError(f"the multipart body cannot be read: {error.detail}") from None
+        raise MalformedRequestError(_multipart_fault(error.detail)) from None
     except UnicodeError:
         # Only with a charset parameter, which may name any of Python's codecs; without one it is UTF-8.
         raise MalformedRequestError("the multipart body is not in the charset of its Content-Type") from None
+
+
+def _multipart_fault(message: str) -> str:
+    """Why a multipart body cannot be read, by the message of Starlette's parser."""
+    return next((ours for theirs, ours in _MULTIPART_FAULTS.items() if message.startswith(theirs)), _BROKEN_MULTIPART)
 
 
 def _bounded(request: Request, limit_bytes: int) -> Any:
@@ -122,22 +146,28 @@ def _bounded(request: Request, limit_bytes: int) -> Any:
 async def _upload_of(form: FormData) -> Upload:
     file = form.get("file")
     if file is None:
-        raise InvalidRequestError("the part with the file is required", field="file")
+        raise InvalidRequestError('file is required: a part with the name "file" and a filename', field="file")
     if not isinstance(file, UploadFile):
-        raise InvalidRequestError("the part has no filename, so it is no file", field="file")
-    unknown = [name for name in form if name not in ("file", *_Fields.__struct_fields__)]
-    if unknown:
-        raise InvalidRequestError("there is no such field", field=unknown[0])
+        raise InvalidRequestError("file must be a file: give its part a filename", field="file")
+    known = ("file", *_Fields.__struct_fields__)
+    faults = [_unknown_part(name, known) for name in form if name not in known]
+    fields: dict[str, Any] = {"filename": form.get("filename") or file.filename or ""}
+    fields |= {name: form[name] for name in ("on_conflict", "expires_at") if name in form}
+    metadata, fault = _metadata(form.get("metadata"))
+    faults += [fault] if fault is not None else []
     try:
-        fields = {
-            "filename": form.get("filename") or file.filename or "",
-            "metadata": _metadata(form.get("metadata")),
-            **{name: form[name] for name in ("on_conflict", "expires_at") if name in form},
-        }
-        named = msgspec.convert(fields, _Fields)
+        named = msgspec.convert({**fields, "metadata": metadata}, _Fields)
     except msgspec.ValidationError as error:
-        raise invalid_request(error) from None
+        found = faults_of({**fields, "metadata": metadata}, _Fields)
+        raise InvalidFieldsError([*(found or [fault_without_value(error, _Fields)]), *faults]) from None
+    if faults:
+        raise InvalidFieldsError(faults)
     return Upload(named.filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
+
+
+def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:
+    field = shown_field(name)
+    return FieldFault(field, f"there is no field {field}; the parts of an upload are {', '.join(known)}")
 
 
 class _Fields(Struct, frozen=True):
@@ -147,10 +177,14 @@ class _Fields(Struct, frozen=True):
     expires_at: Moment | None = None
 
 
-def _metadata(text: Any) -> Any:
+def _metadata(text: Any) -> tuple[Any, FieldFault | None]:
+    """The metadata in a part, or an empty object and why the part cannot be read."""
     if text is None:
-        return {}
+        return {}, None
+    if not isinstance(text, str):
+        return {}, FieldFault("metadata", "metadata must be text, not a file: send its part without a filename")
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, TypeError, RecursionError) as error:
-        raise InvalidRequestError(f"the part is no JSON: {error}", field="metadata") from None
+        return msgspec.json.decode(text), None
+    except (msgspec.DecodeError, RecursionError) as error:
+        reason = json_fault(error, text.encode(errors="replace"))
+        return {}, FieldFault("metadata", f"metadata cannot be read as JSON: {reason}")

@@ -44,9 +44,11 @@ class Span(Struct, frozen=True, forbid_unknown_fields=True):
         last = self.last or datetime.now(UTC).date()
         first = self.first or min(last.replace(day=1), last)
         if first > last:
-            raise InvalidRequestError("the first day is after the last", field="from")
+            raise InvalidRequestError(f"from ({first}) must not be after to ({last})", field="from")
         if last - first >= timedelta(days=most):
-            raise InvalidRequestError(f"{(last - first).days + 1} days, {most} are allowed", field="from")
+            raise InvalidRequestError(
+                f"from and to may be at most {most:,} days apart; these are {(last - first).days + 1:,}", field="from"
+            )
         return first, last
 
 
@@ -88,7 +90,17 @@ class UsersQuery(Span, frozen=True, forbid_unknown_fields=True):
 
     sort: Count = "tokens"
     limit: Limit = 20
-    after: Annotated[str, Meta(pattern=_CURSOR, description="The `next` of the page before.")] | None = None
+    after: (
+        Annotated[
+            str,
+            Meta(
+                pattern=_CURSOR,
+                description="The `next` of the page before.",
+                extra={"form": "the next of the page before, as it was sent"},
+            ),
+        ]
+        | None
+    ) = None
 
 
 class UserUsage(Counts, frozen=True):

@@ -13,6 +13,7 @@ from svc.access.keys import generate_key
 from svc.database.failures import ConstraintError
 from svc.database.queries import Row
 from svc.errors import ConflictError, ForbiddenError, NotFoundError
+from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Name, check_metadata, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.search.own_indexes import own_index_name
@@ -30,6 +31,7 @@ Email = Annotated[
         max_length=320,
         pattern=r"^[^@\s\x00]+@[^@\s\x00]+(?!\s)$",  # Python's $ alone would let a last line break through
         description="Unique without regard to case.",
+        extra={"form": "an email address of at most 320 characters, such as ada@example.com"},
     ),
 ]
 
@@ -193,10 +195,10 @@ def _found(row: Row | None) -> User:
 
 
 def _check(name: str | None, preferences: dict[str, Any] | None) -> None:
-    if name is not None:
-        check_text(name, "name")
-    if preferences is not None:
-        check_metadata(preferences, "preferences")
+    faults = Faults()
+    faults.check(check_text, name, "name")
+    faults.check(check_metadata, preferences, "preferences")
+    faults.raise_if_any()
 
 
 def _email_taken(error: ConstraintError) -> Exception:

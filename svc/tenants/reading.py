@@ -11,6 +11,7 @@ import msgspec
 
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError
+from svc.fields.validation import faults_of_json, json_fault
 from svc.migrations.files import migration_ids
 from svc.tenants.records import FORMAT, End, Header, exported_tables, line_decoder
 
@@ -103,9 +104,9 @@ class ExportReader:
         try:
             value = self._decoder.decode(text)
         except msgspec.ValidationError as error:
-            raise BadExportError(number, f"{error}{_release_hint(header)}") from None
+            raise BadExportError(number, f"{_fault(text, self._decoder.type, error)}{_release_hint(header)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadExportError(number, f"it is no JSON: {error}") from None
+            raise BadExportError(number, f"it cannot be read as JSON: {json_fault(error, text)}") from None
         if isinstance(value, Header):
             raise BadExportError(number, "another export begins here")
         return value
@@ -136,3 +137,7 @@ def _release_hint(header: Header) -> str:
     return (
         f". The export was made at the schema {header.migration}, this release is at {newest}: bring both to the same"
     )
+
+
+def _fault(text: bytes, type_: Any, error: msgspec.ValidationError) -> str:
+    return "; ".join(fault.detail for fault in faults_of_json(text, type_, error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import re
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -16,12 +16,22 @@ from starlette.responses import Response
 from svc.access.authenticator import Principal
 from svc.errors import (
     CabinetError,
+    FieldFault,
+    InvalidFieldsError,
     InvalidRequestError,
     MalformedRequestError,
     NotFoundError,
     QuotaExceededError,
     TooLargeError,
     UnsupportedMediaTypeError,
+)
+from svc.fields.validation import (
+    MAX_EXPLAINED_BYTES,
+    fault_without_value,
+    faults_of,
+    faults_of_json,
+    json_fault,
+    shown_field,
 )
 from svc.fields.values import check_text
 
@@ -36,19 +46,9 @@ MERGE_PATCH = "application/merge-patch+json"
 ANSWER_HEADERS = "cabinet.answer_headers"
 """Where in the ASGI scope the headers stand that go with every answer to this request, an error too."""
 
-# msgspec writes the place as: "Expected `int`, got `str` - at `$.limit`"
-_PLACE = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`$")
 _NO_NUMBER = object()
 # Of draft-ietf-httpapi-ratelimit-headers, with its member `violated-policies`.
 _QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-_UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(?P<field>[^`]*)`")
-
-
-class FieldFault(msgspec.Struct, frozen=True):
-    """What is wrong with one field of a request."""
-
-    field: str
-    detail: str
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -121,8 +121,9 @@ class Call:
 
 def problem_response(error: CabinetError, request_id: str) -> Response:
     """The answer to a request that ended in `error`."""
-    faults = [FieldFault(error.field, error.detail)] if error.field is not None else []
-    problem = Problem(title=error.title, status=error.status, detail=error.detail, request_id=request_id, errors=faults)
+    problem = Problem(
+        title=error.title, status=error.status, detail=error.detail, request_id=request_id, errors=[*error.faults]
+    )
     if isinstance(error, QuotaExceededError):
         problem = msgspec.structs.replace(
             problem,
@@ -156,15 +157,19 @@ async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: st
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError as error:
-        raise invalid_request(error) from None
+        raise InvalidFieldsError(faults_of_json(body, type_, error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if field := _place_of_no_number(body):
-            raise MalformedRequestError("NaN and infinities are no numbers in JSON", field=field) from None
-        raise MalformedRequestError(f"the body is no JSON: {str(error) or 'nested too deep'}") from None
+            raise MalformedRequestError(
+                f"{field} is NaN or infinite, which JSON has no number for; send null or leave it out", field=field
+            ) from None
+        raise MalformedRequestError(f"the body cannot be read as JSON: {json_fault(error, body)}") from None
 
 
 def _place_of_no_number(body: bytes) -> str | None:
     """The field with the first NaN or infinity, as Python and JavaScript clients write them although JSON has none."""
+    if len(body) > MAX_EXPLAINED_BYTES:
+        return None
     try:
         value = json.loads(body, parse_constant=lambda _: _NO_NUMBER)
     except (ValueError, RecursionError):
@@ -173,7 +178,7 @@ def _place_of_no_number(body: bytes) -> str | None:
     while stack:
         path, value = stack.pop()
         if value is _NO_NUMBER:
-            return path or "(body)"
+            return shown_field(path)
         if isinstance(value, dict):
             stack += [(f"{path}.{name}".lstrip("."), item) for name, item in reversed(value.items())]
         elif isinstance(value, list):
@@ -221,29 +226,16 @@ def read_query(request: Request, type_: type[T]) -> T:
     items = request.query_params.multi_items()
     values = dict(items)
     if len(values) < len(items):
-        twice = next(name for name, _ in items if [n for n, _ in items].count(name) > 1)
-        raise InvalidRequestError("the parameter is given more than once", field=twice)
+        counts = Counter(name for name, _ in items)
+        twice = ((shown_field(name), count) for name, count in counts.items() if count > 1)
+        raise InvalidFieldsError(
+            [FieldFault(name, f"{name} is given {count} times; give it once") for name, count in twice]
+        )
     try:
         return msgspec.convert(values, type_, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid_request(error, "parameter") from None
-
-
-def invalid_request(error: msgspec.ValidationError, kind: str = "field") -> InvalidRequestError:
-    """msgspec's complaint as an error that names the field, or whatever `kind` of thing is wrong."""
-    message = str(error)
-    place = _PLACE.search(message)
-    path = place["path"].removeprefix("$").lstrip(".") if place else ""
-    message = _PLACE.sub("", message)
-    if unknown := _UNKNOWN_FIELD.match(message):
-        path = f"{path}.{unknown['field']}".lstrip(".")
-        message = f"there is no such {kind}"
-    elif missing := re.match(r"^Object missing required field `([^`]*)`", message):
-        path = f"{path}.{missing[1]}".lstrip(".")
-        message = f"the {kind} is required"
-    elif "matching regex" in message:
-        message = "the text does not have the form that is asked for; see /docs"
-    return InvalidRequestError(message[0].lower() + message[1:], field=path or "(body)")
+        faults = faults_of(values, type_, is_text=True)
+        raise InvalidFieldsError(faults or [fault_without_value(error, type_)]) from None
 
 
 def media_type(request: Request) -> str:

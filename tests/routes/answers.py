@@ -16,6 +16,9 @@ _LEAKS = [
         r"\bselect\b.+\bfrom\b", r"\binsert\s+into\b", r"\bupdate\s+\w+\s+set\b", r"\bdelete\s+from\b", r"\$\d",
         r"traceback", r'file "', r"\.py\b", r"site-packages", r"\bsvc[./]", r"0x[0-9a-f]{6}",
         r"asyncpg", r"msgspec", r"psycopg", r"starlette", r"multipart\.exceptions", r"exception",
+        # How msgspec, python-multipart and Starlette word what they refuse.
+        r"expected `", r"got `", r"- at `", r"items after validation", r"malformed:", r"\(byte \d", r"was truncated",
+        r"rfc ?3339", r"matching regex", r"invalid value", r"invalid multipart", r"exceeded maximum",
         r"\brelation\b", r"\bcolumn\b", r"\bconstraint\b", r"sqlstate", r"_fkey", r"_pkey", r"_idx\b", r"_check\b",
         r"api_keys", r"chunk_vectors", r"tenant_totals", r"ingestion_jobs", r"document_contents",
         r"conversation_documents", r"embedding_model", r"_yoyo", r"key_hash", r"users_email",

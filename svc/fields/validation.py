@@ -1,0 +1,315 @@
+"""Why msgspec refused a value, in sentences for the person who sent it: every fault, each with its field.
+
+msgspec stops at the first fault and words it for Python programmers ("Expected `str` of length >= 1"). After it has
+refused a value, this module compares the value with the same type once more and describes each difference.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+from msgspec import inspect
+from msgspec.structs import FieldInfo
+
+from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError
+
+T = TypeVar("T")
+
+MAX_FAULTS = 20
+"""Faults that are described. A value with more of them has mostly the same one in many places."""
+
+MAX_EXPLAINED_BYTES = 4 * 2**20
+"""Wrong JSON of up to so many bytes is decoded once more, to describe what is wrong with it."""
+
+WHOLE = "(body)"
+"""Stands for the field where the whole value is wrong."""
+
+_MAX_SHOWN_CHARACTERS = 80
+# msgspec writes the place as: "Expected `int`, got `str` - at `$.limit`"
+_PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
+_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[[^\]]*\]")
+_NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+# The types that text is converted to; of anything else the kind is wrong, which the fault says.
+_WRITTEN_AS_TEXT = (
+    inspect.StrType, inspect.UUIDType, inspect.DateTimeType, inspect.DateType, inspect.LiteralType, inspect.BytesType,
+)  # fmt: skip
+
+
+class Faults:
+    """Collects the wrong fields of a request, so that one answer names all of them."""
+
+    def __init__(self) -> None:
+        self._faults: list[FieldFault] = []
+
+    def check(self, check: Callable[[T, str], None], value: T | msgspec.UnsetType | None, field: str) -> None:
+        """Run a check of a field that raises InvalidRequestError; a field that is null or left out is not checked."""
+        if value is None or isinstance(value, msgspec.UnsetType):
+            return
+        try:
+            check(value, field)
+        except InvalidRequestError as error:
+            self._faults += error.faults
+
+    def raise_if_any(self) -> None:
+        """Refuse the request where a check found something.
+
+        Raises:
+            InvalidFieldsError: names every field that was found wrong.
+        """
+        if self._faults:
+            raise InvalidFieldsError(self._faults[:MAX_FAULTS])
+
+
+def faults_of(value: object, type_: Any, *, is_text: bool = False) -> list[FieldFault]:
+    """What is wrong with `value` as a `type_`, at most `MAX_FAULTS` of it; empty where no difference is found.
+
+    `is_text` is for query strings and forms: their values are text, and nothing in them can be null.
+    """
+    return list(islice(_faults(value, type_, "", is_text), MAX_FAULTS))
+
+
+def faults_of_json(body: bytes, type_: Any, error: msgspec.ValidationError) -> list[FieldFault]:
+    """What is wrong with JSON that msgspec refused as a `type_` with this error; at least one fault."""
+    found: list[FieldFault] = []
+    if len(body) <= MAX_EXPLAINED_BYTES:
+        # A number beyond a float, for example, is refused here too.
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = faults_of(msgspec.json.decode(body), type_)
+    return found or [fault_without_value(error, type_)]
+
+
+def fault_without_value(error: msgspec.ValidationError, type_: Any) -> FieldFault:
+    """The one fault that msgspec found, where the value cannot be looked at again, such as a number beyond a float."""
+    place = _PLACE.search(str(error))
+    path = place["path"] if place else ""
+    for step in _STEP.finditer(path):
+        type_ = _member_type(type_, step["name"])
+    path = path.lstrip(".")
+    if named := _NAMED.match(str(error)):
+        field = shown_field(f"{path}.{named['name']}".lstrip("."))
+        is_missing = "missing" in named[0]
+        return FieldFault(field, f"{field} is required" if is_missing else f"there is no field {field}; leave it out")
+    return _wrong(path, type_)
+
+
+def json_fault(error: Exception, body: bytes) -> str:
+    """Why `body` cannot be read as JSON; `error` is what the decoder raised."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not encoded in UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    place = _BYTE.search(str(error))
+    if place is None:
+        return "it ends too early" if body.strip() else "it is empty"
+    before = body[: int(place[1])]
+    line, byte = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+    return f"line {line} has a syntax error at byte {byte}"
+
+
+def expectation(type_: Any) -> str:
+    """What a value of this type is, as a phrase: `an integer from 1 to 100`."""
+    return _phrase(inspect.type_info(type_))
+
+
+def _faults(value: object, type_: Any, path: str, is_text: bool) -> Iterator[FieldFault]:
+    """Every fault of `value`, each at its innermost place."""
+    if _fits(value, type_, is_text):
+        return
+    if isinstance(value, dict) and (struct := _struct_of(type_, value)) is not None:
+        yield from _faults_of_members(value, struct, path, is_text)
+    elif isinstance(value, dict) and (tags := _tags_of(type_)):
+        field = shown_field(f"{path}.{tags[0]}".lstrip("."))
+        yield FieldFault(field, f"{field} must be one of {', '.join(tags[1])}, not {value.get(tags[0])!r:.80}")
+    elif (
+        isinstance(value, list) and (list_ := _list_of(type_)) is not None and _fits([None] * len(value), _sized(list_))
+    ):
+        for index, item in enumerate(value):
+            yield from _faults(item, get_args(_bare(list_))[0], f"{path}[{index}]", is_text)
+    else:
+        yield _wrong(path, type_, _difference(value, type_, is_text))
+
+
+def _faults_of_members(
+    value: dict[str, Any], struct: type[msgspec.Struct], path: str, is_text: bool
+) -> Iterator[FieldFault]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    for name, field in fields.items():
+        place = f"{path}.{name}".lstrip(".")
+        if name in value:
+            yield from _faults(value[name], field.type, place, is_text)
+        elif field.required:
+            shown = shown_field(place)
+            yield FieldFault(shown, f"{shown} is required: {expectation(field.type)}")
+    if struct.__struct_config__.forbid_unknown_fields:
+        for name in sorted(value.keys() - fields.keys() - {struct.__struct_config__.tag_field}):
+            yield _unknown(shown_field(f"{path}.{name}".lstrip(".")), name, list(fields), is_text)
+
+
+def _unknown(field: str, name: str, known: list[str], is_text: bool) -> FieldFault:
+    kind = "parameter" if is_text else "field"
+    close = difflib.get_close_matches(name[:_MAX_SHOWN_CHARACTERS], known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"the {kind}s here are {', '.join(known)}"
+    return FieldFault(field, f"there is no {kind} {field}; {hint}")
+
+
+def _fits(value: object, type_: Any, is_text: bool = False) -> bool:
+    try:
+        msgspec.convert(value, type_, strict=not is_text)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _wrong(path: str, type_: Any, difference: str = "") -> FieldFault:
+    field = shown_field(path)
+    subject = "the body" if field == WHOLE else field
+    return FieldFault(field, f"{subject} must be {expectation(type_)}{difference}")
+
+
+def shown_field(path: str) -> str:
+    """The path of a field as it is shown; a client can send a name of any length."""
+    return (path if len(path) <= _MAX_SHOWN_CHARACTERS else f"{path[:_MAX_SHOWN_CHARACTERS]}…") or WHOLE
+
+
+def _difference(value: object, type_: Any, is_text: bool) -> str:
+    """How the value differs, for the end of the sentence. A string is not repeated: it may be long."""
+    wanted = [_plain(one) for one in _alternatives(inspect.type_info(type_))]
+    if isinstance(value, str):
+        if any(isinstance(one, inspect.StrType) and one.pattern is None for one in wanted):
+            return f"; it has {len(value):,}"
+        is_kind = is_text or any(isinstance(one, _WRITTEN_AS_TEXT) for one in wanted)
+        return "" if is_kind else ", not a string"
+    if isinstance(value, list):
+        return (
+            f"; it has {len(value):,}" if any(isinstance(one, inspect.ListType) for one in wanted) else ", not a list"
+        )
+    if isinstance(value, bool) or value is None:
+        return f", not {msgspec.json.encode(value).decode()}"
+    if isinstance(value, int | float):
+        return f", not {value}" if abs(value) < 1e15 else ", not a number of this size"
+    return ", not an object"
+
+
+def _phrase(info: inspect.Type) -> str:
+    if isinstance(info, inspect.UnionType) and any(
+        isinstance(one, inspect.StructType) and one.tag for one in info.types
+    ):
+        return "a JSON object of a known kind"
+    if isinstance(info, inspect.UnionType):
+        # Null is left unsaid: it is the same as leaving the field out, and a query string cannot carry it.
+        return " or ".join(_phrase(one) for one in info.types if not isinstance(one, inspect.NoneType))
+    form = (info.extra or {}).get("form") if isinstance(info, inspect.Metadata) else None
+    if form is not None:
+        return str(form)
+    info = _plain(info)
+    match info:
+        case inspect.StrType():
+            phrase = "a string" + _size(info.min_length, info.max_length, "character")
+        case inspect.IntType():
+            phrase = "an integer" + _range(info.ge, info.le)
+        case inspect.FloatType():
+            phrase = "a number" + _range(info.ge, info.le)
+        case inspect.LiteralType():
+            values = ", ".join(f'"{value}"' for value in info.values)
+            phrase = f"one of {values}" if len(info.values) > 1 else values
+        case inspect.ListType():
+            phrase = "a list" + _size(info.min_length, info.max_length, _item(info.item_type))
+        case _:
+            phrase = next((phrase for kind, phrase in _PHRASES if isinstance(info, kind)), "another value; see /docs")
+    return phrase
+
+
+_PHRASES: tuple[tuple[type[inspect.Type], str], ...] = (
+    (inspect.UUIDType, "a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057"),
+    (inspect.DateTimeType, "a timestamp with its offset from UTC, such as 2027-01-31T12:00:00Z"),
+    (inspect.DateType, "a date, such as 2027-01-31"),
+    (inspect.BytesType, "bytes in base64"),
+    (inspect.BoolType, "true or false"),
+    (inspect.DictType, "a JSON object"),
+    (inspect.StructType, "a JSON object"),
+)
+
+
+def _item(info: inspect.Type) -> str:
+    names: tuple[tuple[type[inspect.Type], str], ...] = (
+        (inspect.UUIDType, "UUID"), (inspect.StructType, "object"), (inspect.FloatType, "number"),
+    )  # fmt: skip
+    return next((name for kind, name in names if isinstance(_plain(info), kind)), "item")
+
+
+def _size(least: int | None, most: int | None, unit: str) -> str:
+    """Such as ` of 1 to 255 characters`."""
+    if least is None and most is None:
+        return f" of {unit}s" if unit != "character" else ""
+    if most is None:
+        return f" of at least {least:,} {unit}{'' if least == 1 else 's'}"
+    return f" of {least:,} to {most:,} {unit}s" if least else f" of at most {most:,} {unit}s"
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    if least is not None:
+        return f" of at least {least}"
+    return "" if most is None else f" of at most {most}"
+
+
+def _plain(info: inspect.Type) -> inspect.Type:
+    return info.type if isinstance(info, inspect.Metadata) else info
+
+
+def _alternatives(info: inspect.Type) -> tuple[inspect.Type, ...]:
+    return info.types if isinstance(info, inspect.UnionType) else (info,)
+
+
+def _members(type_: Any) -> list[Any]:
+    """The types of a union, each with its constraints; `type_` itself where it is none."""
+    return list(get_args(type_)) if get_origin(type_) in (Union, types.UnionType) else [type_]
+
+
+def _bare(type_: Any) -> Any:
+    return get_args(type_)[0] if get_origin(type_) is Annotated else type_
+
+
+def _struct_of(type_: Any, value: dict[str, Any]) -> type[msgspec.Struct] | None:
+    """The struct that an object is meant to be: of several the one whose tag it has."""
+    for one in map(_bare, _members(type_)):
+        if isinstance(one, type) and issubclass(one, msgspec.Struct):
+            config = one.__struct_config__
+            if config.tag_field is None or value.get(config.tag_field) == config.tag:
+                return one
+    return None
+
+
+def _tags_of(type_: Any) -> tuple[str, list[str]] | None:
+    """The field by which the structs of a union are told apart, and its values."""
+    configs = [one.__struct_config__ for one in map(_bare, _members(type_)) if hasattr(one, "__struct_config__")]
+    field = next((config.tag_field for config in configs), None)
+    return None if field is None else (field, [str(config.tag) for config in configs])
+
+
+def _list_of(type_: Any) -> Any:
+    return next((one for one in _members(type_) if get_origin(_bare(one)) is list), None)
+
+
+def _sized(list_: Any) -> Any:
+    """The type of a list of anything, of the same size."""
+    return Annotated[list[Any], *get_args(list_)[1:]] if get_origin(list_) is Annotated else list[Any]
+
+
+def _member_type(type_: Any, name: str | None) -> Any:
+    """The type of a member of an object, or without a name of an item of a list; what it is a part of when unknown."""
+    if name is None:
+        list_ = _list_of(type_)
+        return type_ if list_ is None else get_args(_bare(list_))[0]
+    struct = _struct_of(type_, {})
+    fields: tuple[FieldInfo, ...] = () if struct is None else msgspec.structs.fields(struct)
+    return next((field.type for field in fields if field.encode_name == name), type_)
