@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from svc.database_url import read_url
 from svc.errors import StartupError
 
 PREFIX = "CABINET_"
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         frozen=True,
         extra="ignore",
+        hide_input_in_errors=True,
     )
 
     # where
@@ -232,9 +234,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", "owner_database_url")
     @classmethod
     def _database_url_is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("postgres://", "postgresql://")):
-            raise ValueError("must begin with postgresql://")
-        return value
+        return None if value is None else SecretStr(read_url(value.get_secret_value()))
 
     @model_validator(mode="after")
     def _settings_fit_together(self) -> Self:

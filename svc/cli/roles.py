@@ -6,10 +6,12 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from svc.cli.environment import DATABASE_OPTIONS, settings_options
+from svc.cli.environment import DATABASE_OPTIONS, EMBEDDING_OPTIONS, settings_options
+from svc.database.pool import session_settings
+from svc.database.session_check import required
 from svc.database.statements import load_statements
 from svc.embedded.server import DATABASE
-from svc.migrations.roles import GRANTS, SETUP, fill_names
+from svc.migrations.roles import GRANTS, SETTINGS, SETUP, fill_names, set_in_database
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -18,7 +20,7 @@ from svc.settings import Settings
 @click.option("--owner", default="cabinet_owner", show_default=True, help="Role that migrates and builds indexes.")
 @click.option("--schema", default="public", show_default=True, help="Schema of the tables.")
 @click.option("--grants", is_flag=True, help="Print the grants on tables, which `cabinet migrate apply` runs itself.")
-@settings_options(*DATABASE_OPTIONS)
+@settings_options("statement_timeout_s", *DATABASE_OPTIONS, *EMBEDDING_OPTIONS)
 def roles(settings: Settings, owner: str, schema: str, grants: bool) -> None:
     """Print the SQL that makes the role of the service and that of the owner, for a superuser to read and run.
 
@@ -31,6 +33,9 @@ def roles(settings: Settings, owner: str, schema: str, grants: bool) -> None:
     }  # fmt: skip
     for name in GRANTS.values() if grants else SETUP:
         click.echo(fill_names(statements[name].text, **names))
+    if not grants:
+        session = required(session_settings(settings))
+        click.echo(set_in_database(statements[SETTINGS], session, **names), nl=False)
 
 
 def _database_name(settings: Settings) -> str:

@@ -13,10 +13,11 @@ import msgspec
 from pgvector import HalfVector
 
 from svc import metrics
+from svc.database.connecting import NOT_CONNECTED, cannot_connect
 from svc.database.failures import classify, sqlstate
 from svc.database.guard import mark_held, unmark_held
 from svc.database.statements import Statement
-from svc.errors import DatabaseUnavailableError, StartupError
+from svc.errors import DatabaseUnavailableError
 from svc.settings import Settings
 from svc.vectors.signatures import index_candidates
 
@@ -152,6 +153,7 @@ async def open_pool(
     Raises:
         StartupError: the database does not answer, refuses the login, or has no pgvector.
     """
+    session = session_settings(settings) if session is None else session
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -162,10 +164,10 @@ async def open_pool(
             command_timeout=settings.statement_timeout_s + 5,
             init=connection_preparer(vector_schema),
             reset=_keep_session,
-            server_settings=dict(session) if session is not None else session_settings(settings),
+            server_settings=dict(session),
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-        raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
+    except NOT_CONNECTED as error:
+        raise cannot_connect(url, error, session) from error
     return Pool(pool, settings.acquire_timeout_s)
 
 

@@ -19,9 +19,11 @@ from prometheus_client import Histogram
 
 from svc import metrics
 from svc.database.failures import classify, sqlstate
-from svc.database.pool import Pool, open_pool
+from svc.database.pool import Pool, open_pool, session_settings
+from svc.database.session_check import check_session, required
 from svc.database.statements import Column, Shape, Statement, load_statements
 from svc.database.statistics import record
+from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
 from svc.errors import StartupError, UnavailableError
 from svc.resources import resource_folder
@@ -224,15 +226,20 @@ class Database(Queries):
 
 
 async def open_database(settings: Settings, url: str) -> Database:
-    """Load `sql/` and open the pool on the migrated database at `url`; every statement is checked against it.
+    """Load `sql/` and open the pool on the migrated database at `url`; every statement is checked against it, and
+    the settings of its connections are read back.
 
     Raises:
-        StartupError: a file of `sql/` is at fault, or the database cannot be used.
+        StartupError: a file of `sql/` is at fault, the database cannot be used, or a setting does not hold.
     """
     statements = load_statements(resource_folder("sql"))
-    database = Database(statements, await open_pool(settings, url, statements["server/vector_schema"]))
+    session = session_settings(settings)
+    database = Database(statements, await open_pool(settings, url, statements["server/vector_schema"], session))
     try:
         check_versions(await database.one("server/versions"))
+        check_suitable(await database.one("server/database"))
+        names = list(required(session))
+        check_session(await database.many("server/session_settings", names=names, max_rows=len(names)), session)
         await database.check()
     except BaseException:
         await database.close()

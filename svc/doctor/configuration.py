@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from svc.database.connecting import pooler_remedy
 from svc.database.pool import session_settings
 from svc.database.queries import Row
+from svc.database.session_check import lost_settings, required
 from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes
 
 _KIB_UNITS = {"B": 1 / 1024, "kB": 1, "8kB": 8, "MB": 1024, "GB": 1024**2}
@@ -19,16 +21,13 @@ _LOOKED_AT = (
 
 async def session_settings_hold(subject: Subject) -> Verdict:
     """A pooler between, or a hook, that drops what a session asks for at its start."""
-    wanted = session_settings(subject.settings)
-    for own in ("application_name", "statement_timeout"):
-        del wanted[own]
-    rows = await subject.searching.many("doctor/session_settings", names=list(wanted), max_rows=100)
-    found = {row["name"]: row["setting"] for row in rows}
-    lost = [f"{name} is {found.get(name)}, not {value}" for name, value in wanted.items() if found.get(name) != value]
+    wanted = required(session_settings(subject.settings))
+    rows = await subject.searching.many("server/session_settings", names=list(wanted), max_rows=100)
+    lost = lost_settings(rows, wanted)
     if not lost:
         return Verdict(f"all {len(wanted)} hold")
     why = "without them searches lose rows without a word and statements get slow plans"
-    mend = ("connect directly, or through a pooler in session mode that passes startup parameters on",)
+    mend = (pooler_remedy(wanted),)
     return Verdict(
         "; ".join(lost), [Finding("fault", f"a connection is not as it was opened: {'; '.join(lost)}", why, mend)]
     )

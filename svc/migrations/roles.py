@@ -30,6 +30,8 @@ SETUP = (
     "roles/grant_schema_owner",
     "roles/grant_schema_service",
 )
+SETTINGS = "roles/set_in_database"
+"""What makes a connection's settings hold behind a pooler that drops them; the last of what a superuser runs."""
 # What the owner runs whenever the tables have changed, by privilege.
 GRANTS = {
     "select": "roles/grant_select",
@@ -48,6 +50,14 @@ def fill_names(text: str, **names: str) -> str:
         quoted = name.replace('"', '""')
         text = text.replace(f":{placeholder}", f'"{quoted}"')
     return text
+
+
+def set_in_database(statement: Statement, session: Mapping[str, str], **names: str) -> str:
+    """The SQL that sets what the connections of a role are set to, by `roles/set_in_database`: a line a setting, below
+    the statement's header. Names and values of settings are the service's own."""
+    header, body = statement.text[: statement.text.index(statement.body)], statement.body
+    lines = (body.replace(":setting", name).replace(":value", f"'{value}'") for name, value in session.items())
+    return fill_names(header + "\n".join(line.strip() for line in lines) + "\n", **names)
 
 
 async def make_service_role(connection: Any, statements: Mapping[str, Statement], role: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import asyncpg
 
+from svc.database import connecting
+from svc.database.suitability import check_suitable, check_writable
 from svc.errors import StartupError
 from svc.migrations.steps import Command, MigrationStep, Statements, lock_command, session_commands
 
@@ -37,10 +39,7 @@ async def connect(url: str, application: str = _APPLICATION) -> Any:
     Raises:
         StartupError: it cannot be had.
     """
-    try:
-        return await asyncpg.connect(url, timeout=10, server_settings={"application_name": application})
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-        raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
+    return await connecting.connect(url, timeout_s=10, session={"application_name": application})
 
 
 @asynccontextmanager
@@ -50,11 +49,14 @@ async def migrating(url: str, statements: Statements, wait_s: float) -> AsyncIte
     A step is tried again for `wait_s` seconds when others hold the locks that it needs.
 
     Raises:
-        StartupError: the database cannot be used.
+        StartupError: the database cannot be used, or is not fit to be migrated.
     """
     connection = await connect(url)
     session = MigrationSession(connection, url, statements, wait_s)
     try:
+        database = await connection.fetchrow(statements["server/database"].text)
+        check_suitable(database)
+        check_writable(database)
         await session.begin()
         yield session
     except asyncpg.InsufficientPrivilegeError as error:

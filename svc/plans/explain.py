@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import asyncpg
 
+from svc.database.connecting import connect
 from svc.database.failures import classify
 from svc.database.pool import session_settings
 from svc.database.queries import Database, bind
 from svc.database.statements import Statement
-from svc.errors import InvalidRequestError, StartupError
+from svc.errors import InvalidRequestError
 from svc.plans.tree import QueryPlan, read_plan
 from svc.settings import Settings
 
@@ -71,10 +72,7 @@ class Explainer:
             StartupError: the database cannot be used.
         """
         session = {**session_settings(settings), "plan_cache_mode": f"force_{kind}_plan"}
-        try:
-            connection = await asyncpg.connect(url, timeout=settings.connect_timeout_s, server_settings=session)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-            raise StartupError(f"The database of DATABASE_URL cannot be used: {error}") from error
+        connection = await connect(url, timeout_s=settings.connect_timeout_s, session=session)
         return cls(connection, statements, kind)
 
     @property

@@ -16,6 +16,7 @@ from svc import metrics
 from svc.database.failures import sqlstate
 from svc.database.queries import Database, open_database
 from svc.database.statements import Parameter, Statement
+from svc.database.suitability import check_writable
 from svc.errors import CabinetError
 from svc.plans.drawing import plain
 from svc.plans.explain import Explainer, has_plan
@@ -88,9 +89,14 @@ async def watched_database(settings: Settings, url: str) -> AsyncIterator[Databa
     """The database of a running service, for the block, with its slow statements logged where that is asked for.
 
     Raises:
-        StartupError: as `open_database`.
+        StartupError: as `open_database`, or the database is read-only.
     """
     database = await open_database(settings, url)
+    try:
+        check_writable(await database.one("server/database"))
+    except BaseException:
+        await database.close()
+        raise
     slow = SlowStatements(settings, url, database.statements) if settings.slow_statement_ms else None
     database.watch = slow
     try:

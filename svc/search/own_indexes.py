@@ -17,6 +17,7 @@ from uuid import UUID
 
 import asyncpg
 
+from svc.database.connecting import connect
 from svc.database.queries import Database, Row
 from svc.database.statements import Statement
 from svc.errors import CabinetError, ConflictError, StartupError
@@ -211,10 +212,7 @@ async def check_owner(url: str, statements: Mapping[str, Statement]) -> None:
 
 
 async def _connect_owner(url: str, statements: Mapping[str, Statement], settings: dict[str, str]) -> Any:
-    try:
-        connection = await asyncpg.connect(url, timeout=10, server_settings=settings)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
-        raise StartupError(f"The database cannot be used for making indexes: {error}") from error
+    connection = await connect(url, timeout_s=10, session=settings)
     if not await connection.fetchval(statements["server/owns_vectors"].text):
         await connection.close()
         raise StartupError(

@@ -155,9 +155,10 @@ async def test_a_session_is_not_reset_between_callers(database: Database) -> Non
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://ada:geheim@127.0.0.1:1/x", "cannot be used"),
-        ("postgresql://ada:geheim@no-such-host.invalid/x", "cannot be used"),
-        ("postgresql://ada:geheim@/x?host=/nowhere", "cannot be used"),
+        ("postgresql://ada:geheim@127.0.0.1:1/x", "at 127.0.0.1 port 1 cannot be used: the connection was refused"),
+        ("postgresql://ada:geheim@no-such-host.invalid/x", "at no-such-host.invalid port 5432 cannot be used"),
+        ("postgresql://ada:geheim@/x?host=/nowhere", "at the socket in /nowhere cannot be used"),
+        ("postgresql://ada:geheim@127.0.0.1:1/x?sslmode=geheim", "`sslmode` parameter must be one of"),
     ],
 )
 async def test_a_database_out_of_reach_stops_the_start_without_its_password(url: str, said: str) -> None:

@@ -161,7 +161,7 @@ async def test_a_connection_that_lost_its_settings_is_found(settings: Any, datab
         verdict = await session_settings_hold(replace(subject, searching=subject.database))
 
     (finding,) = verdict.findings
-    assert "hnsw.iterative_scan is None, not relaxed_order" in finding.what
+    assert "hnsw.iterative_scan is not set, not relaxed_order" in finding.what
     assert "plan_cache_mode is auto, not force_custom_plan" in finding.what
 
 

@@ -21,7 +21,7 @@ OWN_INDEX = "x_name"
 _PLACEHOLDERS = {
     ":dimensions": "10000000000", ":bits": "10000", ":index": OWN_INDEX,
     ":owner_role": "an_owner_ro", ":service_role": "a_service_rol", ":database_name": "a_database_nam",
-    ":schema_name": "a_schema_nam",
+    ":schema_name": "a_schema_nam", ":setting": "a_settin", ":value": "'text'",
 }  # fmt: skip
 
 

@@ -1,0 +1,56 @@
+"""Opening a connection, and the sentence for one that cannot be had: where it was tried, why not, and no password."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from svc.database_url import hide_password, place_of
+from svc.errors import StartupError
+
+NOT_CONNECTED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError)
+"""What asyncpg raises where no connection can be had."""
+
+_POOLER_REFUSES = "unsupported startup parameter"
+
+
+async def connect(url: str, *, timeout_s: float, session: Mapping[str, str]) -> Any:
+    """A connection to the database at `url`, set to `session`.
+
+    Raises:
+        StartupError: it cannot be had.
+    """
+    try:
+        return await asyncpg.connect(url, timeout=timeout_s, server_settings=dict(session))
+    except NOT_CONNECTED as error:
+        raise cannot_connect(url, error, session) from error
+
+
+def cannot_connect(url: str, error: BaseException, session: Mapping[str, str]) -> StartupError:
+    """The error to raise instead of `error`, one of `NOT_CONNECTED`, with which opening a connection ended."""
+    reason = _reason(url, error)
+    if _POOLER_REFUSES in reason:
+        reason += f". A pooler there refuses the settings of a connection. {pooler_remedy(session)}"
+    return StartupError(f"The database at {place_of(url)} cannot be used: {reason}")
+
+
+def _reason(url: str, error: BaseException) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return "it did not answer in time (CABINET_CONNECT_TIMEOUT_S)"
+    if isinstance(error, socket.gaierror):
+        return f"its name cannot be resolved ({error.strerror})"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused; is a server running there?"
+    # The server's own words name roles and databases; asyncpg's about a URL could hold parts of it.
+    return str(error) if isinstance(error, asyncpg.PostgresError) else hide_password(str(error), url)
+
+
+def pooler_remedy(session: Mapping[str, str]) -> str:
+    """How the settings of a session are made to hold behind a pooler."""
+    return (
+        f"In PgBouncer list them (ignore_startup_parameters = {', '.join(session)}), and set them for the role of the "
+        "service with the alter role … in database … set … that cabinet roles prints; or connect directly."
+    )
