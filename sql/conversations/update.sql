@@ -1,5 +1,6 @@
 -- conversations/update :one
--- Changes what is given of a conversation; giving documents replaces them all.
+-- Changes what is given of a conversation; giving documents replaces them all, and then conversations/hold
+-- comes first in the same transaction.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid
 -- $3 set_title       bool              whether to take the title

@@ -1,19 +1,31 @@
 -- ingest/complete :one
 -- First statement of the transaction that stores a document: takes its row and makes it ready, if the attempt
--- still holds it. Before it the rows of the documents that it is to replace, the oldest first, as whoever
--- changes several does; uploaded later are none of them, so no two wait for each other. No row: nothing may
--- be stored.
+-- still holds it. Before it come the conversations that are about a document that it is to replace, whose
+-- documents nobody else may change until it is over, and then those documents, the oldest first, as in every
+-- statement that takes several; none of them was uploaded later, so no two wait for each other. No row:
+-- nothing may be stored.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim
 -- $4 chunk_count int
 -- returns: replaces text null
--- index: documents_pkey, documents_user_filename_idx
-with replaced as materialized (
+-- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx, conversations_pkey
+with scoped as materialized (
+    select c.id
+    from documents as n
+    inner join documents as o on o.user_id = $1::uuid and n.replaces = o.filename and n.id > o.id
+    inner join conversation_documents as s on s.user_id = $1::uuid and o.id = s.document_id
+    inner join conversations as c on c.user_id = $1::uuid and s.conversation_id = c.id
+    where n.user_id = $1::uuid and n.id = $2::uuid
+    order by c.id
+    for key share of c
+),
+
+replaced as materialized (
     select o.id
     from documents as n
     inner join documents as o on o.user_id = $1::uuid and n.replaces = o.filename and n.id > o.id
-    where n.user_id = $1::uuid and n.id = $2::uuid
+    where n.user_id = $1::uuid and n.id = $2::uuid and (select count(*) from scoped) >= 0
     order by o.id
     for update of o
 )

@@ -1,7 +1,7 @@
 -- ingest/replace :exec
 -- In the transaction that stores a document: those whose place it takes go, with their bytes, chunks and
 -- vectors (by cascade), their jobs and their share of the tenant's counts. Conversations that were about one
--- of them are about this one now, but for those that are just being deleted.
+-- of them are about this one now; ingest/complete holds them already, but for one that became so meanwhile.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
@@ -25,7 +25,7 @@ scoped as (
     from replaced as r
     inner join conversation_documents as s on s.user_id = $1::uuid and r.id = s.document_id
     inner join conversations as c on c.user_id = $1::uuid and s.conversation_id = c.id
-    for key share of c skip locked
+    for key share of c
 ),
 
 rescoped as (

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.database.failures import ConstraintError
-from svc.database.queries import Row
+from svc.database.queries import Queries, Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
@@ -126,11 +126,14 @@ async def update_conversation(call: Call, body: UpdateConversation) -> Conversat
     metadata = None if body.metadata is UNSET else body.metadata
     expires_at = None if body.expires_at is UNSET else body.expires_at
     _check(title, metadata, expires_at)
-    try:
-        row = await call.services.database.one(
+    database, tenant = call.services.database, call.principal.tenant
+    conversation_id = call.path_id("conversation_id", "conversation")
+
+    async def update(queries: Queries) -> Row | None:
+        return await queries.one(
             "conversations/update",
-            user_id=call.principal.tenant,
-            conversation_id=call.path_id("conversation_id", "conversation"),
+            user_id=tenant,
+            conversation_id=conversation_id,
             set_title=body.title is not UNSET,
             title=title,
             document_ids=None if body.document_ids is UNSET else body.document_ids,
@@ -138,9 +141,15 @@ async def update_conversation(call: Call, body: UpdateConversation) -> Conversat
             set_expires_at=body.expires_at is not UNSET,
             expires_at=expires_at,
         )
+
+    if body.document_ids is UNSET:
+        return _conversation(await update(database))
+    try:
+        async with database.transaction() as transaction:
+            await transaction.exec("conversations/hold", user_id=tenant, conversation_id=conversation_id)
+            return _conversation(await update(transaction))
     except ConstraintError as error:
         raise _no_such_document(error) from None
-    return _conversation(row)
 
 
 @routes.delete("/conversations/{conversation_id}", errors=(404,))

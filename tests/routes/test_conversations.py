@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from tests.database.conftest import until
 from tests.routes.answers import done, ok, problem, statements
-from tests.routes.tenants import Tenant, rows_left, rows_of
+from tests.routes.tenants import Tenant, direct_connection, rows_left, rows_of
 
 CONVERSATION_FIELDS = {
     "id", "title", "document_ids", "metadata", "message_count", "expires_at", "created_at", "updated_at",
@@ -42,6 +45,32 @@ async def test_a_document_named_twice_is_there_once(tenant: Tenant) -> None:
     path = f"/conversations/{created['id']}"
     assert ok(await tenant.patch(path, json={"document_ids": [document] * 3}))["document_ids"] == [document]
     assert ok(await tenant.get(path))["document_ids"] == [document]
+
+
+async def test_of_two_changes_of_the_documents_at_once_the_second_holds(tenant: Tenant) -> None:
+    """Both transactions have begun, and wait for the conversation, before either has changed its documents."""
+    first, second = [(await tenant.upload(f"{n}.txt", "text"))["id"] for n in range(2)]
+    path = f"/conversations/{(await tenant.conversation())['id']}"
+    async with direct_connection(tenant.service) as holder, direct_connection(tenant.service) as observer:
+        async with holder.transaction():
+            await holder.execute("select from conversations where id = $1 for update", UUID(path.rpartition("/")[2]))
+            changes = []
+            for waiting, document in enumerate((first, second), start=1):
+                changes.append(asyncio.create_task(tenant.patch(path, json={"document_ids": [document]})))
+                await until(partial(_waiting, observer, waiting))
+        answers = [ok(answer)["document_ids"] for answer in await asyncio.gather(*changes)]
+    assert answers == [[first], [second]]
+    assert ok(await tenant.get(path))["document_ids"] in answers
+
+
+async def _waiting(observer: Any, count: int) -> bool:
+    """Whether so many statements of this database wait for a lock."""
+    return bool(
+        count
+        == await observer.fetchval(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+    )
 
 
 @pytest.mark.parametrize("kind", ["another tenant's", "never there"])

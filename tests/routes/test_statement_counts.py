@@ -98,6 +98,12 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         Count(2, CITED),
     ),
     (
+        "PATCH /conversations/{conversation_id}",
+        "with documents",
+        {"json": {"document_ids": []}},
+        Count(2, "the first waits for a change of the same documents, so that the second sees what it left"),
+    ),
+    (
         "POST /search",
         "in the documents of a conversation",
         {"json": {"query": "sentence", "conversation_id": "{conversation_id}"}},

@@ -13,6 +13,7 @@ from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.ingest.queue import Job, Queue
 from tests.conftest import Service
+from tests.database.conftest import until
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase
@@ -250,6 +251,55 @@ async def test_a_conversation_that_is_being_deleted_is_in_nobodys_way(idle: Serv
         await transaction.commit()
     await storing
     assert await left(tenant) == {new}
+
+
+@pytest.mark.parametrize("comes_first", ["the replacement", "the change"])
+async def test_a_change_of_what_a_conversation_is_about_holds_against_a_replacement(
+    idle: Service, comes_first: str
+) -> None:
+    """Whoever begins first, the conversation is about the documents that its owner named, and no other."""
+    tenant = await new_tenant(idle)
+    database, tenant_id = idle.services.database, UUID(tenant.id)
+    queue = Queue(database, "test", 60)
+    old = await uploaded(tenant, "a", "new")
+    await queue.store((await jobs(idle, 1))[old], CHUNKS, VECTORS)
+    other_name = (await tenant.upload("other.txt", "text"))["id"]
+    conversation = await tenant.conversation(document_ids=[old])
+    path, key = f"/conversations/{conversation['id']}", {"conversation_id": UUID(conversation["id"])}
+    new = await uploaded(tenant, "b", "replace")
+    job = (await jobs(idle, 2))[new]
+
+    async with direct_connection(idle) as observer:
+        if comes_first == "the replacement":
+            paused = PausedDatabase(database)
+            storing = asyncio.create_task(Queue(cast(Database, paused), "test", 60).store(job, CHUNKS, VECTORS))
+            await paused.stored.wait()
+            changing = asyncio.create_task(tenant.patch(path, json={"document_ids": [other_name]}))
+            await until(lambda: waits(observer))
+            paused.may_commit.set()
+            ok(await changing)
+        else:
+            async with database.transaction() as transaction:
+                await transaction.exec("conversations/hold", user_id=tenant_id, **key)
+                await transaction.one(
+                    "conversations/update", user_id=tenant_id, **key, set_title=False, title=None,
+                    document_ids=[UUID(other_name)], metadata=None, set_expires_at=False, expires_at=None,
+                )  # fmt: skip
+                storing = asyncio.create_task(queue.store(job, CHUNKS, VECTORS))
+                await until(lambda: waits(observer))
+        await storing
+    assert ok(await tenant.get(path))["document_ids"] == [other_name]
+    assert await left(tenant) == {new, other_name}
+
+
+async def waits(observer: Any) -> bool:
+    """Whether a statement of this database waits for a lock."""
+    return bool(
+        await observer.fetchval(
+            "select exists (select from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock')"
+        )
+    )
 
 
 async def test_what_is_given_away_replaces_nothing_of_the_new_owner(idle: Service) -> None:

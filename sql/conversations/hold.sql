@@ -1,0 +1,12 @@
+-- conversations/hold :exec
+-- First statement of the transaction that replaces the documents of a conversation. Two such transactions run
+-- one after the other, so that the next statement sees all documents that there are. One statement would
+-- wait for the row but delete only the documents that it saw when it began. `for update`, unlike the lock of
+-- an update, also waits for ingest/replace, which adds the new document to the conversation.
+-- $1 user_id         uuid  the tenant
+-- $2 conversation_id uuid
+-- index: conversations_pkey
+select c.id
+from conversations as c
+where c.user_id = $1::uuid and c.id = $2::uuid
+for update;
