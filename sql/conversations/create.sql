@@ -6,8 +6,7 @@
 -- $3 document_ids uuid[]            at most 1000
 -- $4 metadata     jsonb
 -- $5 expires_at   timestamptz null  when it is deleted; null: never
--- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as conversations/get
 with created as (
     insert into conversations (user_id, title, metadata, expires_at)
     values ($1::uuid, $2::text, $4::jsonb, $5::timestamptz)

@@ -3,8 +3,7 @@
 -- $1 user_id  uuid       the tenant
 -- $2 after    uuid null  the last id of the page before; null: from the newest
 -- $3 max_rows int        1..101
--- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as conversations/get
 -- index: conversations_pkey, conversation_documents_pkey
 select
     c.id,

@@ -5,8 +5,7 @@
 -- $2 after    uuid null  the last id of the page before; null: from the newest
 -- $3 max_rows int        1..101
 -- $4 recent   int        newest messages of each conversation, 1..50
--- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz, messages jsonb
+-- returns: as conversations/get, messages jsonb
 -- index: conversations_pkey, messages_pkey, conversation_documents_pkey
 with page as (
     select

@@ -9,8 +9,7 @@
 -- $6 metadata        jsonb null        null: as it is
 -- $7 set_expires_at  bool              whether to take the end
 -- $8 expires_at      timestamptz null  null: never
--- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as conversations/get
 -- index: conversations_pkey, conversation_documents_pkey
 with changed as (
     update conversations as c

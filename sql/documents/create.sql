@@ -11,9 +11,7 @@
 -- $6 content_hash uuid              the first half of their SHA-256
 -- $7 replaces     text null         the name whose earlier documents go when this one is ready; null: none
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
---   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 with allowed as (
     select

@@ -5,9 +5,7 @@
 -- $2 filename     text
 -- $3 file_size    int8
 -- $4 content_hash uuid  the first half of the SHA-256 of the upload
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
---   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as documents/get
 -- index: documents_user_filename_idx, document_contents_pkey
 select
     d.id,

@@ -3,9 +3,7 @@
 -- $1 user_id  uuid       the tenant
 -- $2 after    uuid null  the last id of the page before; null: from the newest
 -- $3 max_rows int        1..101
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
---   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as documents/get
 -- index: documents_pkey
 select
     d.id,

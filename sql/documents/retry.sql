@@ -3,9 +3,7 @@
 -- is still busy with an old attempt cannot interfere.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
---   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as documents/get
 -- index: documents_pkey
 with failed as (
     update documents as d

@@ -6,9 +6,7 @@
 -- $4 metadata       jsonb null        null: as it is
 -- $5 set_expires_at bool              whether to take the end
 -- $6 expires_at     timestamptz null  null: never
--- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
---   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+-- returns: as documents/get
 -- index: documents_pkey
 update documents as d
 set

@@ -5,8 +5,7 @@
 -- $3 prefix     text              the first characters of the key
 -- $4 key_hash   bytea             SHA-256 of the key
 -- $5 expires_at timestamptz null  null: never
--- returns: id uuid, name text null, prefix text, created_at timestamptz, expires_at timestamptz null,
---   revoked_at timestamptz null, last_used_at timestamptz null
+-- returns: as keys/list
 insert into api_keys as k (user_id, name, prefix, key_hash, expires_at)
 values ($1::uuid, $2::text, $3::text, $4::bytea, $5::timestamptz)
 returning

@@ -9,8 +9,7 @@
 -- $6 created_after   timestamptz null  this moment or later; null: any
 -- $7 created_before  timestamptz null  earlier than this; null: any
 -- $8 max_rows        int               1..100
--- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
---   token_count int, created_at timestamptz, similarity float8, distance float8
+-- returns: as messages/list, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey
 with nearest as (
     select

@@ -12,8 +12,7 @@
 -- $6 source_messages int[]   for each source the message that cites it, from 1
 -- $7 source_chunks   uuid[]  for each source its chunk
 -- $8 embed           bool    whether the messages are to be embedded
--- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
---   token_count int, created_at timestamptz
+-- returns: as messages/list
 -- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey
 -- bound: by the messages given
 with cited as (

@@ -7,8 +7,7 @@
 -- $2 conversation_id uuid
 -- $3 token_budget    int
 -- $4 max_messages    int   besides the system's; 1..1000
--- returns: id uuid, conversation_id uuid, position int8, role text, content text, sources jsonb,
---   token_count int, created_at timestamptz, message_count int8
+-- returns: as messages/list, message_count int8
 -- index: messages_system_idx, messages_pkey, conversations_pkey
 with system_messages as materialized (
     select

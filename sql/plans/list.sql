@@ -1,8 +1,7 @@
 -- plans/list :many
 -- The plans with their limits, for the admin.
 -- $1 max_rows int
--- returns: name text, max_documents int8 null, max_chunks int8 null, max_bytes int8 null,
---   tokens_per_month int8 null, requests_per_minute int8 null, updated_at timestamptz
+-- returns: as plans/get
 -- index: plans_pkey
 select
     p.name,

@@ -8,8 +8,7 @@
 -- $5 max_bytes           int8
 -- $6 tokens_per_month    int8
 -- $7 requests_per_minute int8
--- returns: name text, max_documents int8 null, max_chunks int8 null, max_bytes int8 null,
---   tokens_per_month int8 null, requests_per_minute int8 null, updated_at timestamptz
+-- returns: as plans/get
 -- index: plans_pkey
 update plans as p
 set

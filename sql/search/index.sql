@@ -8,8 +8,7 @@
 -- $3 signature  varbit   of the query
 -- $4 candidates int      vectors that are compared exactly
 -- $5 max_rows   int      1..100
--- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
---   similarity float8, distance float8
+-- returns: as search/exact
 -- index: chunks_pkey, documents_pkey
 with candidates as materialized (
     select

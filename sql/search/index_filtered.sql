@@ -16,8 +16,7 @@
 -- $10 uploaded_after  timestamptz null  this moment or later; null: any
 -- $11 uploaded_before timestamptz null  earlier than this; null: any
 -- $12 max_rows        int               1..100
--- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
---   similarity float8, distance float8, lane text
+-- returns: as search/exact, lane text
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
 --   documents_user_created_idx, documents_pkey, chunks_pkey
 with allowed as materialized (

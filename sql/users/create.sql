@@ -7,8 +7,7 @@
 -- $5 key_prefix  text       the first characters of the key, for people to recognise it
 -- $6 key_hash    bytea      SHA-256 of the key; the key itself is not stored
 -- tenant: none, it creates the tenant
--- returns: id uuid, email text, name text null, plan text, preferences jsonb, created_at timestamptz,
---   updated_at timestamptz
+-- returns: as users/get
 with created as (
     insert into users (email, name, plan, preferences)
     values ($1::text, $2::text, $3::text, $4::jsonb)

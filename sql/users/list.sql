@@ -3,8 +3,7 @@
 -- $1 after    uuid null  the last id of the page before; null: from the newest
 -- $2 max_rows int        1..101
 -- tenant: none, the admin's list of the tenants themselves
--- returns: id uuid, email text, name text null, plan text, preferences jsonb, created_at timestamptz,
---   updated_at timestamptz
+-- returns: as users/get
 -- index: users_pkey
 select
     u.id,

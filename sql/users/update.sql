@@ -6,8 +6,7 @@
 -- $4 name        text
 -- $5 plan        text null   null: as it is
 -- $6 preferences jsonb null  null: as they are
--- returns: id uuid, email text, name text null, plan text, preferences jsonb, created_at timestamptz,
---   updated_at timestamptz
+-- returns: as users/get
 -- index: users_pkey
 update users as u
 set

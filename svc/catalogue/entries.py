@@ -48,6 +48,7 @@ class Entry:
             "name": self.name,
             "shape": self.statement.shape,
             "purpose": self.purpose,
+            "returns": [str(column) for column in self.statement.columns],
             "reads": list(self.tables.reads),
             "writes": list(self.tables.writes),
             "indexes": list(self.statement.indexes),

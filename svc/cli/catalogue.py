@@ -31,11 +31,12 @@ from svc.cli.environment import (
     settings_options,
 )
 from svc.database.queries import Database, open_database
-from svc.database.statements import Statement, load_statements
+from svc.database.statements import Statement, load_statements, wrapped_columns
 from svc.errors import CabinetError, NotFoundError
 from svc.resources import resource_folder
 from svc.settings import Settings
 
+_RETURNS_WIDTH = 98
 Format: TypeAlias = Literal["text", "tsv", "json"]
 
 
@@ -183,7 +184,9 @@ def _print_text(entries: Sequence[Entry], timings: Timings) -> None:
         times = "" if entry.timing is None else f"   {entry.timing.calls:,} calls, {entry.timing.mean_ms:.3f} ms each"
         click.echo(f"{click.style(entry.name, bold=True)} :{entry.statement.shape}{times}")
         for label, words in (
-            ("tables", [str(entry.tables)]), ("indexes", [entry.statement.index]), ("run by", entry.run_by),
+            ("returns", wrapped_columns(entry.statement.columns, _RETURNS_WIDTH)),
+            ("tables", [str(entry.tables)]), ("indexes", [entry.statement.index]),
+            ("run by", entry.run_by),
         ):  # fmt: skip
             for number, word in enumerate(filter(None, words)):
                 click.echo(f"    {'' if number else label:8}{word}")

@@ -28,14 +28,17 @@ sql.add_command(list_statements, "list")
 @sql.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show one statement, such as search/exact, as it is sent to the server."""
+    """Show one statement, such as search/exact, as it is sent to the server.
+
+    Where its header says `returns: as` and the name of another statement, the columns are added in brackets.
+    """
     statement = _load().get(name.removesuffix(".sql"))
     if statement is None:
         fail(NotFoundError(f"there is no statement {name}; cabinet sql list names them all"))
     if sys.stdout.isatty():
-        Console().print(Syntax(statement.text, "postgresql", background_color="default"))
+        Console().print(Syntax(statement.expanded, "postgresql", background_color="default"))
     else:
-        click.echo(statement.text, nl=False)
+        click.echo(statement.expanded, nl=False)
 
 
 sql.add_command(explain)

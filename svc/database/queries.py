@@ -203,9 +203,10 @@ class Database(Queries):
         """Prepare every statement against the live schema and compare it with its header.
 
         Raises:
-            StartupError: files do not prepare, or their headers say another type or column; names every such file.
+            StartupError: files do not prepare, or their headers say another type or column; names every such file,
+                but those that take their columns from one of these.
         """
-        faults = []
+        faults: dict[str, str] = {}
         async with self.pool.connection() as connection:
             # On this one connection throughout: a second would never come where the pool has but one.
             transaction = Transaction(self.statements, connection)
@@ -216,9 +217,11 @@ class Database(Queries):
                     elif statement.shape not in ("ddl", "explain"):
                         await _check(connection, statement)
                 except StartupError as fault:
-                    faults.append(fault.detail)
-        if faults:
-            raise StartupError("\n".join(faults))
+                    faults[statement.name] = fault.detail
+        # A header that refers to a wrong one is wrong for the same reason.
+        details = [detail for name, detail in faults.items() if self.statements[name].columns_as not in faults]
+        if details:
+            raise StartupError("\n".join(details))
 
     async def close(self) -> None:
         """Close the pool."""

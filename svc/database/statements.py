@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +38,8 @@ _PARAMETER = re.compile(
     r"(?P<null> null(?=  |$))?(?: +(?P<comment>.+))?$"
 )
 _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)(?P<null> null)?$")
+_SAME_COLUMNS = re.compile(r"^as (?P<name>[a-z0-9_]+/[a-z0-9_]+)$")
+_HEADER_WIDTH = 110
 _KEYS = ("returns", "index", "tenant", "bound", "needs")
 # Any word in small letters: a misspelt key must not be taken for a line of intent.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
@@ -61,14 +65,28 @@ class Column:
     type: str
     can_be_null: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}{' null' if self.can_be_null else ''}"
+
+
+def wrapped_columns(columns: Iterable[Column], width: int, around: str = "") -> list[str]:
+    """Columns as lines of at most `width` characters that end between two of them, the whole `around` in two halves."""
+    # A no-break space keeps the name and the type of a column on one line.
+    text = ", ".join(str(column).replace(" ", "\u00a0") for column in columns)
+    half = len(around) // 2
+    lines = textwrap.wrap(f"{around[:half]}{text}{around[half:]}", width)
+    return [line.replace("\u00a0", " ") for line in lines]
+
 
 @dataclass(frozen=True)
 class Statement:
     """One file of `sql/`.
 
     `text` is the whole file, header included: it is what the server receives, so the name also stands in
-    `pg_stat_activity`. `tenant` is empty for a statement bound to one user, else the reason why it is not;
-    `bound` says what limits a list that has no LIMIT, `needs` names the extension without which it does not prepare.
+    `pg_stat_activity`. `columns` are all that come out; `columns_as` names the statement that lists the first of them
+    where the header says `returns: as …`, and is empty elsewhere. `tenant` is empty for a statement bound to one user,
+    else the reason why it is not; `bound` says what limits a list that has no LIMIT, `needs` names the extension
+    without which it does not prepare.
     """
 
     name: str
@@ -76,6 +94,7 @@ class Statement:
     intent: str
     parameters: tuple[Parameter, ...]
     columns: tuple[Column, ...]
+    columns_as: str
     index: str
     tenant: str
     bound: str
@@ -87,6 +106,14 @@ class Statement:
     def body(self) -> str:
         """The statement without its header."""
         return "\n".join(line for line in self.text.splitlines() if not line.startswith("--")).strip()
+
+    @cached_property
+    def expanded(self) -> str:
+        """The text for readers: where the header says `returns: as …`, all columns follow that line in brackets."""
+        if not self.columns_as:
+            return self.text
+        listed = "\n".join(f"--   {line}" for line in wrapped_columns(self.columns, _HEADER_WIDTH - 5, "()"))
+        return re.sub(r"^-- returns: .*\n(?:--   .*\n)*", lambda line: f"{line[0]}{listed}\n", self.text, flags=re.M)
 
     @cached_property
     def indexes(self) -> tuple[str, ...]:
@@ -134,6 +161,7 @@ def read_statement(path: Path, folder: Path) -> Statement:
     if title["shape"] not in SHAPES:
         raise _fault(path, 1, f":{title['shape']} is none of {', '.join(':' + shape for shape in SHAPES)}")
     parts = _read_header(path, header)
+    columns_as, columns = _returned(parts, path, folder)
     if not parts.intent:
         raise _fault(path, 2, "a line of intent follows the first: who asks, and for what")
     return Statement(
@@ -141,7 +169,8 @@ def read_statement(path: Path, folder: Path) -> Statement:
         shape=cast(Shape, title["shape"]),
         intent=" ".join(parts.intent),
         parameters=tuple(parts.parameters),
-        columns=tuple(parts.columns),
+        columns=tuple(columns),
+        columns_as=columns_as,
         index=parts.keys.get("index", ""),
         tenant=parts.keys.get("tenant", ""),
         bound=parts.keys.get("bound", ""),
@@ -155,8 +184,8 @@ def read_statement(path: Path, folder: Path) -> Statement:
 class _Header:
     intent: list[str] = field(default_factory=list)
     parameters: list[Parameter] = field(default_factory=list)
-    columns: list[Column] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
 
 
 def _read_header(path: Path, lines: list[str]) -> _Header:
@@ -172,14 +201,13 @@ def _read_header(path: Path, lines: list[str]) -> _Header:
                 raise _fault(path, number, f"{open_key}: is no key of a header; did you mean {meant}:?")
             if open_key in header.keys:
                 raise _fault(path, number, f"{open_key}: stands here twice")
-            header.keys[open_key] = match["value"].strip()
+            header.keys[open_key], header.lines[open_key] = match["value"].strip(), number
         elif open_key and line.startswith("--   "):
             header.keys[open_key] += " " + line[2:].strip()
         elif header.parameters or header.keys:
             raise _fault(path, number, f"this is neither a parameter nor a line of {', '.join(_KEYS)}: {line!r}")
         else:
             header.intent.append(line.removeprefix("--").strip())
-    header.columns = _read_columns(path, header.keys.get("returns", ""))
     return header
 
 
@@ -202,12 +230,37 @@ def _read_parameter(path: Path, number: int, line: str, expected: int) -> Parame
     return Parameter(match["name"], server_type(match["type"]), (match["comment"] or "").strip(), bool(match["null"]))
 
 
-def _read_columns(path: Path, text: str) -> list[Column]:
+def _returned(header: _Header, path: Path, folder: Path) -> tuple[str, list[Column]]:
+    """The statement whose columns come first, empty where there is none, and all columns of a header."""
+    line = header.lines.get("returns", 1)
+    first, *rest = header.keys.get("returns", "").split(",", 1)
+    same = _SAME_COLUMNS.match(first.strip())
+    if same is None:
+        return "", _read_columns(path, line, ",".join([first, *rest]))
+    return same["name"], [*_columns_of(same["name"], path, line, folder), *_read_columns(path, line, "".join(rest))]
+
+
+def _columns_of(name: str, path: Path, line: int, folder: Path) -> list[Column]:
+    """The columns that another statement lists; `path` and `line` are where its name stands."""
+    other = folder / f"{name}.sql"
+    if not other.is_file():
+        raise _fault(path, line, f"returns: as {name}: there is no such statement")
+    lines = other.read_text(encoding="utf-8").splitlines()
+    header = _read_header(other, list(itertools.takewhile(lambda line: line.startswith("--"), lines)))
+    returns = header.keys.get("returns", "")
+    if not returns or returns.startswith("as "):
+        raise _fault(path, line, f"returns: as {name}: that statement does not list columns of its own")
+    return _read_columns(other, header.lines["returns"], returns)
+
+
+def _read_columns(path: Path, line: int, text: str) -> list[Column]:
     columns = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _COLUMN.match(part)
         if match is None:
-            raise _fault(path, 1, f"returns: reads: name type, name type null, …; this is {part!r}")
+            raise _fault(
+                path, line, f"returns: reads: name type, name type null, …, or: as folder/name, …; this is {part!r}"
+            )
         columns.append(Column(match["name"], server_type(match["type"]), bool(match["null"])))
     return columns
 

@@ -41,6 +41,7 @@ def test_every_statement_is_listed_without_a_database_and_a_service() -> None:
         "name": "ingest/drop",
         "shape": "exec",
         "purpose": search["purpose"],
+        "returns": [],
         "reads": [],
         "writes": ["ingestion_jobs"],
         "indexes": ["ingestion_jobs_pkey"],

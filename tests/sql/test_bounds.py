@@ -123,7 +123,7 @@ def test_a_reason_in_the_header_alone_excuses_nothing(write: Write, tables: Tabl
 
 @pytest.mark.parametrize(
     ("name", "list_name"),
-    [("users/list", "WITHOUT_TENANT"), ("ingest/chunk_ids", "WITHOUT_LIMIT")],
+    [("indexes/list", "WITHOUT_TENANT"), ("ingest/chunk_ids", "WITHOUT_LIMIT")],
 )
 def test_a_place_in_the_list_alone_excuses_nothing(
     write: Write, tables: Tables, monkeypatch: pytest.MonkeyPatch, name: str, list_name: str

@@ -69,7 +69,10 @@ def test_a_parameter_and_a_column_can_be_declared_null(write: Write) -> None:
         ("-- $2 statuses", "-- $3 statuses", 5, "parameter $3 stands where $2 should"),
         ("-- $2 statuses text[]", "-- $2 Statuses text[]", 5, "a parameter reads"),
         ("-- $3 max_rows int", "-- $3 max_rows", 6, "a parameter reads"),
-        ("returns: id uuid", "returns: id", 1, "returns: reads: name type"),
+        ("returns: id uuid", "returns: id", 7, "returns: reads: name type"),
+        ("returns: id uuid,", "returns: as documents/none,", 7, "as documents/none: there is no such statement"),
+        ("returns: id uuid,", "returns: as documents/planted,", 7, "does not list columns of its own"),
+        ("names text[],", "as documents/get,", 7, "this is 'as documents/get'"),
         ("-- returns: id", "-- retuns: id", 7, "retuns: is no key of a header; did you mean returns:?"),
         ("-- index: documents_pkey", "-- index: a\n-- index: b", 10, "index: stands here twice"),
         ("-- index: documents_pkey", "-- as it comes", 9, "neither a parameter nor"),
@@ -90,6 +93,52 @@ def test_a_header_that_breaks_the_grammar_is_refused_with_file_and_line(
 
     assert refused.value.detail.startswith(f"{tmp_path}/sql/documents/planted.sql:{line}: ")
     assert message in refused.value.detail
+
+
+REFERRING = """\
+-- documents/referring :many
+-- A user's documents with one column more, for a test.
+-- returns: as documents/planted, size int
+-- index: documents_pkey
+select 1;
+"""
+
+
+def test_columns_are_taken_from_the_statement_that_lists_them(write: Write) -> None:
+    listed = write(GOOD)
+    statement = write(REFERRING)
+
+    assert statement.columns_as == "documents/planted"
+    assert statement.columns == (*listed.columns, Column("size", "int4"))
+    assert statement.text == REFERRING, "the server receives the file as it is"
+    shown = "-- returns: as documents/planted, size int\n--   (id uuid, names text[], progress float4, size int4)\n"
+    assert statement.expanded == REFERRING.replace("-- returns: as documents/planted, size int\n", shown)
+    assert listed.expanded == listed.text
+
+
+def test_columns_are_not_taken_from_a_statement_that_takes_its_own_from_another(write: Write, tmp_path: Path) -> None:
+    write(GOOD)
+    write(REFERRING)
+
+    with pytest.raises(StartupError) as refused:
+        write(
+            REFERRING.replace("documents/referring", "documents/third").replace(
+                "as documents/planted", "as documents/referring"
+            )
+        )
+
+    assert refused.value.detail.startswith(f"{tmp_path}/sql/documents/third.sql:3: ")
+    assert "does not list columns of its own" in refused.value.detail
+
+
+def test_every_statement_with_the_columns_of_another_refers_to_it() -> None:
+    """Five columns and more stand in one header only; an export lists the columns of its table."""
+    seen: dict[tuple[Column, ...], str] = {}
+    for statement in STATEMENTS.values():
+        is_export = statement.name.startswith("export/")
+        if len(statement.columns) >= 5 and not statement.columns_as and not is_export:
+            assert statement.columns not in seen, f"{statement.name} lists the columns of {seen[statement.columns]}"
+            seen[statement.columns] = statement.name
 
 
 def test_a_file_is_named_as_its_header_says(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ PLANTS = {
         "-- returns: id uuid", "the column filename cannot be null, but its header says that it can",
     ),
     "a parameter compared with null, declared not null": Plant(
-        "documents/list", "after    uuid null", "after    uuid     ",
+        "keys/list", "after    uuid null", "after    uuid     ",
         "-- $2 after", "$2 is compared with null: its header reads `after uuid null`",
     ),
     "a list without end": Plant(

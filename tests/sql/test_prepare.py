@@ -60,16 +60,16 @@ async def test_a_file_that_does_not_fit_stops_the_start_and_is_named(
 @pytest.mark.parametrize(
     ("good", "bad", "line"),
     [
-        ("$2 after    uuid", "$2 after    text", 4),
-        ("$3 max_rows int", "$3 max_rows bigint", 5),
-        ("updated_at timestamptz", "updated_at date", 6),
+        ("$2 document_id uuid", "$2 document_id text", 4),
+        ("$4 max_rows    int", "$4 max_rows    bigint", 6),
+        ("created_at timestamptz", "created_at date", 7),
     ],
 )
 async def test_a_wrong_type_is_named_with_its_line(
     database: Database, tmp_path: Path, good: str, bad: str, line: int
 ) -> None:
     folder = copytree(ROOT / "sql", tmp_path / "sql")
-    path = folder / "conversations" / "list.sql"
+    path = folder / "chunks" / "list_by_document.sql"
     text = path.read_text()
     path.write_text(text.replace(good, bad, 1))
     assert path.read_text() != text
