@@ -67,7 +67,7 @@ async def test_preferences_stay_within_their_size(tenant: Tenant) -> None:
         await patch(tenant, {name: piece})
     before = ok(await tenant.get(PATH))
     refused = problem(await tenant.patch(PATH, json={"d": piece}), 422, "preferences")
-    assert f"{MAX_METADATA_BYTES} are allowed" in refused["detail"]
+    assert f"at most {MAX_METADATA_BYTES:,} bytes" in refused["detail"]
     assert ok(await tenant.get(PATH)) == before
     await patch(tenant, {"a": None, "d": piece})
 
