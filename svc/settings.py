@@ -7,18 +7,16 @@ have a name of their own everywhere: `DATABASE_URL`, `OPENAI_API_KEY` and `OPENA
 
 from __future__ import annotations
 
-import difflib
-import os
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import psutil
-from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from svc.database_url import read_url
 from svc.errors import StartupError
+from svc.setting_faults import SettingFaults
 
 PREFIX = "CABINET_"
 SERVICE_ROLE = "cabinet_service"
@@ -301,39 +299,18 @@ def load_settings(**flags: Any) -> Settings:
     """Read the settings; `flags` are those given on the command line, None for those that were not.
 
     Raises:
-        StartupError: a value is wrong, or a `CABINET_…` variable is none of ours; the detail names it.
+        StartupError: a value is wrong, or a `CABINET_…` variable is not a setting; the detail names all of them.
     """
-    _refuse_unknown_variables()
-    try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
-    except ValidationError as error:
-        raise StartupError("\n".join(_sentence(dict(fault)) for fault in error.errors())) from None
-
-
-def _sentence(fault: dict[str, Any]) -> str:
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    if not fault["loc"]:
-        return f"Wrong settings: {message}."
-    name = str(fault["loc"][0]).lower()
-    variable = environment_name(name) if name in Settings.model_fields else name.upper()
-    # A secret never appears in a message, not even a wrong one.
-    field = Settings.model_fields.get(name)
-    is_secret = field is None or "SecretStr" in str(field.annotation) or "url" in name
-    given = "" if is_secret else f" (got {fault['input']!r})"
-    return f"Wrong setting {variable}: {message[0].lower() + message[1:]}{given}."
-
-
-def _refuse_unknown_variables() -> None:
-    known = {environment_name(field) for field in Settings.model_fields}
+    given = {name: value for name, value in flags.items() if value is not None}
     file = Settings.model_config.get("env_file")
-    # The file may hold other programs' variables too, and names in any case: only ours are looked at.
-    in_file = {name.upper() for name in dotenv_values(file)} if isinstance(file, str) else set()
-    for variable in sorted({*os.environ, *in_file}):
-        if variable.startswith(PREFIX) and variable not in known:
-            raise StartupError(f"{variable} is not a setting{_hint(variable, known)}")
-
-
-def _hint(variable: str, known: set[str]) -> str:
-    unprefixed = variable.removeprefix(PREFIX)
-    close = [unprefixed] if unprefixed in known else difflib.get_close_matches(variable, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f". The settings are: {', '.join(sorted(known))}"
+    faults = SettingFaults(
+        Settings.model_fields, environment_name, Path(file) if isinstance(file, str) else None, given.keys()
+    )
+    sentences = faults.unknown(PREFIX)
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        sentences += [faults.sentence(dict(fault)) for fault in error.errors()]
+    if sentences:
+        raise StartupError("\n".join(sentences))
+    return settings

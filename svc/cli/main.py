@@ -17,11 +17,12 @@ from svc.cli.serve import serve
 from svc.cli.sql import sql
 from svc.cli.tenants import export_command, import_command
 from svc.cli.usage import usage
+from svc.cli.usage_errors import Commands
 from svc.cli.users import user
 from svc.cli.worker import worker
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="cabinet")
 def main() -> None:
     """Cabinet: the data layer of an AI application, in one PostgreSQL, over HTTP.

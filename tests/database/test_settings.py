@@ -113,7 +113,8 @@ def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) ->
     lines = refused(log_level="loud").splitlines()
 
     assert [line.split(":")[0] for line in lines] == [
-        "Wrong setting CABINET_PORT", "Wrong setting CABINET_LOG_LEVEL", "Wrong setting CABINET_POOL_SIZE",
+        "Wrong setting CABINET_PORT", "Wrong setting CABINET_LOG_LEVEL (flag --log-level)",
+        "Wrong setting CABINET_POOL_SIZE",
     ]  # fmt: skip
 
 
@@ -154,7 +155,9 @@ def test_a_wrong_value_in_the_file_is_refused_by_name(monkeypatch: pytest.Monkey
     monkeypatch.setitem(Settings.model_config, "env_file", ".env")
     (tmp_path / ".env").write_text("CABINET_POOL_SIZE=many\n")
 
-    assert refused().startswith("Wrong setting CABINET_POOL_SIZE: ")
+    assert refused() == (
+        "Wrong setting CABINET_POOL_SIZE (file .env): must be an integer from 1 to 1,000 (got 'many')."
+    )
 
 
 @pytest.mark.parametrize("line", ["CABINET_POOL_SIZ=3", "cabinet_pool_siz=3"])
@@ -163,7 +166,57 @@ def test_an_unknown_name_in_the_file_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setitem(Settings.model_config, "env_file", ".env")
     (tmp_path / ".env").write_text(f"OTHER=1\n{line}\n")
 
-    assert refused() == "CABINET_POOL_SIZ is not a setting; did you mean CABINET_POOL_SIZE?"
+    assert refused() == "CABINET_POOL_SIZ in the file .env is not a setting; did you mean CABINET_POOL_SIZE?"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"CABINET_HOST=\xff\n", "The file .env is not encoded in UTF-8; save it as UTF-8."),
+        (b"OTHER 'PROGRAM\n\nCABINET_HOST 'a b\n", "Line 3 of the file .env cannot be read; write NAME=value"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    (tmp_path / ".env").write_bytes(content)
+
+    assert refused().startswith(said)
+
+
+# How a setting of each kind is refused; none of it is pydantic's wording.
+SENTENCES = {
+    ("port", "http"): "Wrong setting CABINET_PORT: must be an integer from 0 to 65,535 (got 'http').",
+    ("port", "1.5"): "Wrong setting CABINET_PORT: must be an integer from 0 to 65,535 (got '1.5').",
+    ("port", "70000"): "Wrong setting CABINET_PORT: must be an integer from 0 to 65,535 (got '70000').",
+    ("acquire_timeout_s", "0"): "Wrong setting CABINET_ACQUIRE_TIMEOUT_S: must be a number of more than 0 and at most "
+    "600 (got '0').",
+    ("log_level", "loud"): "Wrong setting CABINET_LOG_LEVEL: must be one of 'debug', 'info', 'warning', 'error' "
+    "(got 'loud').",
+    ("embed_messages", "perhaps"): "Wrong setting CABINET_EMBED_MESSAGES: must be true or false (got 'perhaps').",
+    ("admin_key", "short"): "Wrong setting CABINET_ADMIN_KEY: must be text of at least 16 characters.",
+    ("service_role", "r" * 64): "Wrong setting CABINET_SERVICE_ROLE: must be text of at least 1 and at most 63 "
+    f"characters (got '{'r' * 64}').",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), SENTENCES)
+def test_each_kind_of_setting_has_its_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(environment_name(name), value)
+
+    assert refused() == SENTENCES[name, value]
+
+
+def test_unknown_and_wrong_settings_are_all_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("CABINET_POOL_SIZ", "CABINET_PRT"):
+        monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("CABINET_PORT", "http")
+
+    assert [line.split(" is ")[0].split(":")[0] for line in refused().splitlines()] == [
+        "CABINET_POOL_SIZ", "CABINET_PRT", "Wrong setting CABINET_PORT",
+    ]  # fmt: skip
 
 
 def test_the_variables_with_names_of_their_own_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,93 @@
+"""What was wrong with a command line, in our own sentences: which word, what it must be, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+class Commands(click.Group):
+    """The group of all commands; its usage errors are worded by `sentence`."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the options of the group itself."""
+        with _reworded():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that the words name."""
+        with _reworded():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _reworded() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        if type(error) is click.UsageError and not error.message.startswith("Got unexpected"):
+            raise
+        raise click.UsageError(sentence(error), error.ctx) from None
+
+
+def sentence(error: click.UsageError) -> str:
+    """What was wrong, by the kind of click's error."""
+    match error:
+        case click.MissingParameter(param=click.Parameter() as parameter):
+            said = f"{name_of(parameter)} is required: {expectation(parameter.type)}."
+        case click.NoSuchOption():
+            said = f"There is no option {error.option_name}{_closest(error.possibilities)}"
+        case click.NoSuchCommand():
+            said = f"There is no command {error.command_name}{_closest(error.possibilities)}"
+        case click.BadOptionUsage():
+            takes = "takes no value" if "not take a value" in error.message else "needs a value after it"
+            said = f"The option {error.option_name} {takes}."
+        case click.BadParameter(param=click.Parameter() as parameter) if error.param_hint is None:
+            said = f"{name_of(parameter)} must be {expectation(parameter.type)}."
+        case click.BadParameter():
+            said = f"{error.param_hint}: {error.message}."
+        case _:
+            words = error.message.partition("(")[2].rstrip(")")
+            said = f"There are more words than the command takes: {words}."
+    return said
+
+
+def name_of(parameter: click.Parameter) -> str:
+    """The option, or the argument as the usage line shows it."""
+    return parameter.opts[0] if isinstance(parameter, click.Option) else str(parameter.human_readable_name)
+
+
+def expectation(kind: click.ParamType[Any]) -> str:
+    """What a word of this kind is, as a phrase."""
+    match kind:
+        case click.Choice():
+            phrase = f"one of {', '.join(str(choice) for choice in kind.choices)}"
+        case click.IntRange(min=least, max=None):
+            phrase = f"an integer of at least {least}"
+        case click.IntRange(min=least, max=most):
+            phrase = f"an integer from {least} to {most}"
+        case click.DateTime():
+            phrase = f"a date, such as {'2027-01-31T12:00:00' if len(kind.formats) > 1 else '2027-01-31'}"
+        case click.File():
+            phrase = "a file that can be read, or - for standard input"
+        case _:
+            phrase = _PHRASES.get(kind.name, kind.name)
+    return phrase
+
+
+_PHRASES = {
+    "uuid": "a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057",
+    "integer": "an integer",
+    "text": "text",
+    "path": "a file to write to",
+    "directory": "a folder",
+}
+
+
+def _closest(possibilities: list[str] | None) -> str:
+    return f"; did you mean {possibilities[0]}?" if possibilities else "."

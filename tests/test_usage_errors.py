@@ -1,0 +1,38 @@
+"""Wrong command lines: each kind of mistake is answered in a sentence that says what to write."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from svc.cli.main import main
+
+UUID_EXAMPLE = "a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057"
+MISTAKES = {
+    "serv": "There is no command serv; did you mean serve?",
+    "xyzzy": "There is no command xyzzy.",
+    "user shw": "There is no command shw; did you mean show?",
+    "serve --prot 1": "There is no option --prot; did you mean --port?",
+    "user create": "EMAIL is required: text.",
+    "user show": f"USER_ID is required: {UUID_EXAMPLE}.",
+    "user show ada": f"USER_ID must be {UUID_EXAMPLE}.",
+    "user create a@b --plan gold": "--plan must be one of free, pro, enterprise.",
+    "usage users --limit 0": "--limit must be an integer from 1 to 1000.",
+    "usage users --limit ten": "--limit must be an integer from 1 to 1000.",
+    "usage users --from yesterday": "--from must be a date, such as 2027-01-31.",
+    "migrate rollback --count 0": "--count must be an integer of at least 1.",
+    "import none.ndjson": "FILE must be a file that can be read, or - for standard input.",
+    "serve --port": "The option --port needs a value after it.",
+    "doctor --json=yes": "The option --json takes no value.",
+    "bench --sizes many": "--sizes: give whole numbers, separated by commas.",
+    "keys": "There is no command keys; did you mean key?",
+    "user create a@b c": "There are more words than the command takes: c.",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_a_wrong_command_line_says_what_to_write(words: str) -> None:
+    result = CliRunner().invoke(main, words.split())
+
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1] == f"Error: {MISTAKES[words]}"
