@@ -28,6 +28,7 @@ from svc.routes import (
     search,
     service,
     transfers,
+    uploads,
     usage,
     users,
 )
@@ -36,7 +37,7 @@ from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
-    users, preferences, exports, keys, plans, quotas, usage, documents, bulk, transfers, search, conversations,
+    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, bulk, transfers, search, conversations,
     messages, message_search, service, documentation,
 )  # fmt: skip
 

@@ -7,21 +7,15 @@ from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from svc.access.quotas import broken_quota
-from svc.database.failures import ConstraintError
-from svc.database.queries import Queries, Row
-from svc.errors import ConflictError, InvalidRequestError, NotFoundError
+from svc.database.queries import Row
+from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
-from svc.ingest.file_types import FileType, detect_file_type
-from svc.routes.idempotency import HEADER, run_once
+from svc.ingest.file_types import FileType
 from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
-from svc.routes.quotas import refused_upload
-from svc.routes.uploads import Upload, UploadDocument, file_hash, read_upload
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -81,91 +75,6 @@ class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     status: Status | None = None
 
 
-@routes.post(
-    "/documents",
-    status=202,
-    errors=(409, 413, 415),
-    upload=UploadDocument,
-    once=True,
-    answers={200: Document},
-    example={
-        "filename": "moon.md",
-        "content": "# The Moon\n\nThe Moon is 384,400 km away.",
-        "metadata": {"topic": "astronomy"},
-    },
-)
-async def upload_document(call: Call) -> Document:
-    """Upload a document.
-
-    Either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, if wanted, `filename`
-    and `metadata` (JSON). Answers at once; a worker reads, splits and embeds it: follow `status` and `progress`. The
-    type is found by the content: plain text, Markdown, HTML, PDF, CSV or DOCX.
-
-    `on_conflict` is for files that are uploaded again. With `replace` the earlier documents of this name are found
-    until this one is ready, and are gone from then on; where it fails they stay. With `skip` nothing is uploaded where
-    a document of this name has the same content: the answer is that document, with 200.
-    """
-    tenant = call.principal.tenant
-    upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
-    faults = Faults()
-    faults.check(check_text, upload.filename, "filename")
-    faults.check(check_metadata, upload.metadata, "metadata")
-    faults.check(check_future, upload.expires_at, "expires_at")
-    faults.check(_check_not_empty, upload.content, "content")
-    faults.raise_if_any()
-    content_hash = await file_hash(upload.content)
-    arguments = {
-        "filename": upload.filename,
-        "file_type": detect_file_type(upload.filename, upload.content),
-        "metadata": upload.metadata,
-        "content": upload.content,
-        "content_hash": content_hash,
-        "replaces": upload.filename if upload.on_conflict == "replace" else None,
-        "expires_at": upload.expires_at,
-    }
-
-    async def find_same(queries: Queries) -> Document | None:
-        await queries.exec("documents/lock_name", user_id=tenant, filename=upload.filename)
-        row = await queries.one(
-            "documents/find_same",
-            user_id=tenant,
-            filename=upload.filename,
-            file_size=len(upload.content),
-            content_hash=content_hash,
-        )
-        return None if row is None else _document(row)
-
-    async def create(queries: Queries) -> Document:
-        if upload.on_conflict == "skip" and (same := await find_same(queries)) is not None:
-            call.answer_status = 200
-            return same
-        row = await queries.one("documents/create", user_id=tenant, **arguments)
-        if row is None:
-            raise await refused_upload(queries, tenant, len(upload.content))
-        return _document(row)
-
-    async def get_again(queries: Queries, created: dict[str, Any]) -> Document:
-        row = await queries.one("documents/get", user_id=tenant, document_id=UUID(created["document_id"]))
-        if row is None:
-            raise ConflictError("the document that was uploaded with this key has been deleted", field=HEADER)
-        return _document(row)
-
-    try:
-        return await run_once(
-            call,
-            lambda: _asked_for(upload),
-            create,
-            lambda document: {"document_id": document.id},
-            get_again,
-            in_transaction=upload.on_conflict == "skip",
-        )
-    except ConstraintError as error:
-        if broken_quota(error.constraint) is None:
-            raise
-        # Another upload took what was left between the first look and the last.
-        raise await refused_upload(call.services.database, tenant, len(upload.content)) from None
-
-
 @routes.get("/documents")
 async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
     """List your documents, newest first; `status` keeps one status."""
@@ -184,9 +93,9 @@ async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
 
 
 @routes.get("/documents/{document_id}", errors=(404,))
-async def get_document(call: Call) -> Document:
+async def getdocument(call: Call) -> Document:
     """Get a document with the state of its ingestion."""
-    return _document(
+    return document_of(
         await call.services.database.one(
             "documents/get",
             user_id=call.principal.tenant,
@@ -196,7 +105,7 @@ async def get_document(call: Call) -> Document:
 
 
 @routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream")
-async def download_document(call: Call) -> Response:
+async def downloaddocument(call: Call) -> Response:
     """Download the bytes of a document, as they were uploaded."""
     row = await call.services.database.one(
         "documents/content",
@@ -214,7 +123,7 @@ async def download_document(call: Call) -> Response:
 
 
 @routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})
-async def update_document(call: Call, body: UpdateDocument) -> Document:
+async def updatedocument(call: Call, body: UpdateDocument) -> Document:
     """Rename a document, replace its metadata, or say when it ends."""
     faults = Faults()
     faults.check(check_text, body.filename, "filename")
@@ -222,7 +131,7 @@ async def update_document(call: Call, body: UpdateDocument) -> Document:
     faults.check(check_future, body.expires_at, "expires_at")
     faults.raise_if_any()
     expires_at = None if body.expires_at is UNSET else body.expires_at
-    return _document(
+    return document_of(
         await call.services.database.one(
             "documents/update",
             user_id=call.principal.tenant,
@@ -236,7 +145,7 @@ async def update_document(call: Call, body: UpdateDocument) -> Document:
 
 
 @routes.delete("/documents/{document_id}", errors=(404,))
-async def delete_document(call: Call) -> None:
+async def deletedocument(call: Call) -> None:
     """Delete a document with its bytes, chunks and vectors."""
     deleted = await call.services.database.exec(
         "documents/delete", user_id=call.principal.tenant, document_id=call.path_id("document_id", "document")
@@ -258,36 +167,28 @@ async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
         max_rows=one_more(query.limit),
     )
     if not rows:
-        _document(await database.one("documents/get", user_id=tenant, document_id=document_id))
+        document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
     return page(rows, query.limit, lambda row: Chunk(**row), cursor="chunk_index")
 
 
 @routes.post("/documents/{document_id}/retry", status=202, errors=(404, 409))
-async def retry_document(call: Call) -> Document:
+async def retrydocument(call: Call) -> Document:
     """Ingest a failed document again."""
     database, tenant = call.services.database, call.principal.tenant
     document_id = call.path_id("document_id", "document")
     row = await database.one("documents/retry", user_id=tenant, document_id=document_id)
     if row is None:
-        document = _document(await database.one("documents/get", user_id=tenant, document_id=document_id))
+        document = document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
         raise ConflictError(f"only a document in status error can be retried; this one is {document.status}")
-    return _document(row)
+    return document_of(row)
 
 
-def _asked_for(upload: Upload) -> list[bytes]:
-    """All that an upload asks for, in bytes; what is left out takes none, so that older keys stay good."""
-    parts = [upload.filename.encode(), msgspec.json.encode(upload.metadata, order="sorted"), upload.content]
-    if upload.on_conflict != "new" or upload.expires_at is not None:
-        parts.append(msgspec.json.encode([upload.on_conflict, upload.expires_at]))
-    return parts
+def document_of(row: Row | None) -> Document:
+    """The document in a row.
 
-
-def _check_not_empty(content: bytes, field: str) -> None:
-    if not content:
-        raise InvalidRequestError(f"{field} is empty; send a document with text in it", field=field)
-
-
-def _document(row: Row | None) -> Document:
+    Raises:
+        NotFoundError: there is no row.
+    """
     if row is None:
         raise NotFoundError("there is no such document")
     return Document(**row)

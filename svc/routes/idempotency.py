@@ -1,15 +1,15 @@
 """Requests that take effect once, however often they are sent: the header `Idempotency-Key`. `sql/idempotency/`.
 
-The key, the work and the note of what came of it are one transaction. So a key that is there stands for work that was
-done; work that failed leaves none; and of requests with one key at the same time the first works while the others wait
-for it, and are then told what it did.
+The key, the work and its result are stored in one transaction. A stored key therefore stands for completed work, and
+work that failed leaves no key. Concurrent requests with the same key wait for the first and return its result.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 from svc.database.queries import Queries
 from svc.errors import InvalidRequestError
@@ -17,52 +17,59 @@ from svc.jobs.sweep import KEYS_KEPT_S
 from svc.vectors.digests import bytes_digest
 from svc.web.request import Call
 
-T = TypeVar("T")
-
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 
 _KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 
 
-async def run_once(
-    call: Call,
-    request: Callable[[], Sequence[bytes]],
-    work: Callable[[Queries], Awaitable[T]],
-    note: Callable[[T], dict[str, Any]],
-    repeat: Callable[[Queries, dict[str, Any]], Awaitable[T]],
-    *,
-    in_transaction: bool = False,
-) -> T:
-    """Do `work`; where the request shows a key that did this work before, give what came of it instead.
+class Once:
+    """One request within its transaction; `earlier` is the result that an earlier request with the same key kept."""
 
-    `request` gives all that the request asks for: with anything else the same key is refused. `note` makes of a result
-    what is kept, and `repeat` of what was kept the result. Without the header it is no more than `work`, in a
-    transaction where `in_transaction` asks for one.
+    def __init__(
+        self, queries: Queries, key: dict[str, Any] | None = None, earlier: dict[str, Any] | None = None
+    ) -> None:
+        self.queries = queries
+        self.earlier = earlier
+        self._key = key
+
+    async def keep(self, result: dict[str, Any]) -> None:
+        """Store `result` for requests that repeat this one; without a key there is nothing to store."""
+        if self._key is not None:
+            await self.queries.exec("idempotency/keep", **self._key, result=result)
+
+
+@asynccontextmanager
+async def once(call: Call, parts: Sequence[bytes], *, in_transaction: bool = False) -> AsyncIterator[Once]:
+    """Run the block in the transaction that claims the request's key.
+
+    `parts` holds the whole request in bytes: the same key with a different request is refused. Without the header
+    nothing is claimed, and the block gets a transaction only if `in_transaction` is set.
 
     Raises:
         InvalidRequestError: the header is no key, or the key was used for another request.
     """
     database = call.services.database
-    if (key := _key_of(call)) is None:
-        if not in_transaction:
-            return await work(database)
-        async with database.transaction() as transaction:
-            return await work(transaction)
-    named = {"user_id": call.principal.tenant, "route": _route_of(call), "key": key}
-    digest = await _digest(request())
+    key = _key_of(call)
+    if key is None and not in_transaction:
+        yield Once(database)
+        return
+    digest = await _digest(parts) if key is not None else b""
     async with database.transaction() as transaction:
+        if key is None:
+            yield Once(transaction)
+            return
+        named = {"user_id": call.principal.tenant, "route": _route_of(call), "key": key}
         if await transaction.exec("idempotency/claim", **named, request_digest=digest, kept_s=KEYS_KEPT_S):
-            result = await work(transaction)
-            await transaction.exec("idempotency/keep", **named, result=note(result))
-            return result
+            yield Once(transaction, named)
+            return
         earlier = await transaction.one("idempotency/get", **named)
         if earlier is None or earlier["request_digest"] != digest:
             raise InvalidRequestError(
                 f"{HEADER} was used for another request within the last 24 hours; send a new key", field=HEADER
             )
         call.answer_headers[REPLAYED_HEADER] = "true"
-        return await repeat(transaction, earlier["result"])
+        yield Once(transaction, None, earlier["result"])
 
 
 def _key_of(call: Call) -> str | None:

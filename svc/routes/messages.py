@@ -17,7 +17,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import check_text
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.routes.citations import Source, mark_sources
-from svc.routes.idempotency import run_once
+from svc.routes.idempotency import once
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -103,33 +103,26 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
         faults.check(check_text, message.content, f"[{index}].content" if is_list else "content")
     faults.raise_if_any()
     tenant, conversation_id = call.principal.tenant, call.path_id("conversation_id", "conversation")
-    arguments = {
-        "user_id": tenant,
-        "conversation_id": conversation_id,
-        "roles": [message.role for message in messages],
-        "contents": [message.content for message in messages],
-        "token_counts": await _token_counts(messages),
-        "source_messages": [number for number, message in enumerate(messages, start=1) for _ in message.sources],
-        "source_chunks": [chunk_id for message in messages for chunk_id in message.sources],
-        "embed": call.services.settings.embed_messages,
-    }
-
-    async def append(queries: Queries) -> Sequence[Row]:
-        rows = await queries.many("messages/append", **arguments)
-        if not rows:
-            await _explain_refusal(queries, tenant, conversation_id, messages)
-        return rows
-
-    async def read_again(queries: Queries, appended: dict[str, Any]) -> Sequence[Row]:
-        return await _list(queries, tenant, conversation_id, appended["first"] - 1, appended["count"])
-
-    rows = await run_once(
-        call,
-        lambda: [conversation_id.bytes, msgspec.json.encode(messages)],
-        append,
-        lambda rows: {"first": rows[0]["position"], "count": len(rows)},
-        read_again,
-    )
+    token_counts = await _token_counts(messages)
+    async with once(call, [conversation_id.bytes, msgspec.json.encode(messages)]) as request:
+        if request.earlier is not None:
+            first, count = request.earlier["first"], request.earlier["count"]
+            rows = await _list(request.queries, tenant, conversation_id, first - 1, count)
+        else:
+            rows = await request.queries.many(
+                "messages/append",
+                user_id=tenant,
+                conversation_id=conversation_id,
+                roles=[message.role for message in messages],
+                contents=[message.content for message in messages],
+                token_counts=token_counts,
+                source_messages=[number for number, message in enumerate(messages, start=1) for _ in message.sources],
+                source_chunks=[chunk_id for message in messages for chunk_id in message.sources],
+                embed=call.services.settings.embed_messages,
+            )
+            if not rows:
+                await _explain_refusal(request.queries, tenant, conversation_id, messages)
+            await request.keep({"first": rows[0]["position"], "count": len(rows)})
     call.services.note_messages()
     return MessagesAppended([_message(row) for row in rows])
 

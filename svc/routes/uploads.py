@@ -1,190 +1,104 @@
-"""Reading an upload: JSON with the text in it, or multipart/form-data with a file."""
+"""Uploading a document: `sql/documents/`."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
-import msgspec
-from msgspec import Meta, Struct
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.types import Message
+from svc.access.quotas import broken_quota
+from svc.database.failures import ConstraintError
+from svc.database.queries import Queries
+from svc.errors import ConflictError
+from svc.ingest.file_types import detect_file_type
+from svc.routes.documents import Document, document_of
+from svc.routes.idempotency import HEADER, once
+from svc.routes.quotas import refused_upload
+from svc.routes.upload_bodies import Upload, UploadDocument, file_hash, read_upload
+from svc.web.request import Call
+from svc.web.routing import Routes
 
-from svc.errors import (
-    FieldFault,
-    InvalidFieldsError,
-    InvalidRequestError,
-    MalformedRequestError,
-    TooLargeError,
-    UnsupportedMediaTypeError,
+routes = Routes("documents")
+
+
+@routes.post(
+    "/documents",
+    status=202,
+    errors=(409, 413, 415),
+    upload=UploadDocument,
+    once=True,
+    answers={200: Document},
+    example={
+        "filename": "moon.md",
+        "content": "# The Moon\n\nThe Moon is 384,400 km away.",
+        "metadata": {"topic": "astronomy"},
+    },
 )
-from svc.fields.validation import fault_without_value, faults_of, json_fault, shown_field
-from svc.fields.values import Filename, Metadata, Moment
-from svc.vectors.digests import bytes_digest
-from svc.web.request import check_declared_length, media_type, read_json, too_large
+async def upload_document(call: Call) -> Document:
+    """Upload a document.
 
-# Beside the document: the other fields, and in multipart the boundaries and the part headers.
-_OVERHEAD_BYTES = 64 * 1024
-# Six bytes of JSON (\\uXXXX) can stand for one byte of text.
-_JSON_OVERHEAD = 6
-MAX_FIELDS = 8
+    Either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, optionally, `filename`
+    and `metadata` (JSON). The route answers at once; a worker reads, splits and embeds the document: follow `status`
+    and `progress`. The content determines the type: plain text, Markdown, HTML, PDF, CSV or DOCX.
 
-# By how Starlette's message begins. Whatever python-multipart finds, Starlette calls it invalid data.
-_MULTIPART_FAULTS = {
-    "Missing boundary": "the header Content-Type names no boundary; let your HTTP client write this header",
-    "Too many files": "the multipart body has more than one file; send one file with a request",
-    "Too many fields": f"the multipart body has more than {MAX_FIELDS} parts beside the file; leave out the others",
-    "Field exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
-    "Part exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
-    "The Content-Disposition": 'a part has no name; each needs the header Content-Disposition: form-data; name="…"',
-}
-_BROKEN_MULTIPART = "the multipart body cannot be read: it ends too early, or its parts are not divided by the boundary"
-
-OnConflict = Literal["new", "replace", "skip"]
-"""What becomes of an upload whose name a document has already."""
-
-
-class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """A document sent as JSON, its text included.
-
-    `on_conflict` says what to do where documents of this name are there already: `new`, keep them; `replace`, delete
-    them when this one is ready; `skip`, answer with the one that has the same content, if there is one. At `expires_at`
-    the document is deleted.
+    `on_conflict` is for files that are uploaded again. With `replace`, earlier documents of the same name are found
+    until this one is ready and are deleted then; if it fails, they stay. With `skip`, nothing is uploaded if a
+    document of the same name has the same content: the answer is that document, with status 200.
     """
-
-    filename: Filename
-    content: Annotated[str, Meta(min_length=1)]
-    metadata: Metadata = msgspec.field(default_factory=dict)
-    on_conflict: OnConflict = "new"
-    expires_at: Moment | None = None
-
-
-class Upload(Struct, frozen=True):
-    """A document as it came: name, bytes and metadata, what it does to others of its name, and when it ends."""
-
-    filename: str
-    content: bytes
-    metadata: dict[str, Any]
-    on_conflict: OnConflict
-    expires_at: datetime | None
-
-
-async def read_upload(request: Request, limit_bytes: int) -> Upload:
-    """The upload in the body of a request.
-
-    Raises:
-        UnsupportedMediaTypeError: neither JSON nor multipart/form-data.
-        TooLargeError: the document is over `limit_bytes`.
-        MalformedRequestError, InvalidRequestError: it cannot be read, or a field is wrong.
-    """
+    tenant = call.principal.tenant
+    upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
+    content_hash = await file_hash(upload.content)
     try:
-        upload = await _read(request, limit_bytes)
-    except TooLargeError:
-        # It names the limit of the body, which is further out than that of the document in it.
-        raise _document_too_large(limit_bytes) from None
-    if len(upload.content) > limit_bytes:
-        raise _document_too_large(limit_bytes)
-    return upload
+        async with once(call, upload.parts(), in_transaction=upload.on_conflict == "skip") as request:
+            if request.earlier is not None:
+                return await _uploaded_before(request.queries, tenant, request.earlier)
+            document = await _find_same(request.queries, tenant, upload, content_hash)
+            if document is not None:
+                call.answer_status = 200
+            else:
+                document = await _create(request.queries, tenant, upload, content_hash)
+            await request.keep({"document_id": document.id})
+            return document
+    except ConstraintError as error:
+        if broken_quota(error.constraint) is None:
+            raise
+        # Another upload used up the quota between the check and the insert.
+        raise await refused_upload(call.services.database, tenant, len(upload.content)) from None
 
 
-async def file_hash(content: bytes) -> UUID:
-    """The first half of the SHA-256 of a file, as a UUID, as that of a chunk is."""
-    return UUID(bytes=(await bytes_digest([content]))[:16])
-
-
-def _document_too_large(limit_bytes: int) -> TooLargeError:
-    return TooLargeError(f"the document is over {limit_bytes} bytes, the most that is accepted")
-
-
-async def _read(request: Request, limit_bytes: int) -> Upload:
-    kind = media_type(request)
-    if kind == "application/json":
-        body = await read_json(request, UploadDocument, limit_bytes * _JSON_OVERHEAD + _OVERHEAD_BYTES)
-        return Upload(body.filename, body.content.encode(), body.metadata, body.on_conflict, body.expires_at)
-    if kind == "multipart/form-data":
-        return await _read_multipart(request, limit_bytes + _OVERHEAD_BYTES)
-    raise UnsupportedMediaTypeError(
-        "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
+async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_hash: UUID) -> Document | None:
+    """The document that makes this upload unnecessary, where `on_conflict` is `skip`."""
+    if upload.on_conflict != "skip":
+        return None
+    await queries.exec("documents/lock_name", user_id=tenant, filename=upload.filename)
+    row = await queries.one(
+        "documents/find_same",
+        user_id=tenant,
+        filename=upload.filename,
+        file_size=len(upload.content),
+        content_hash=content_hash,
     )
+    return None if row is None else document_of(row)
 
 
-async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
-    check_declared_length(request, limit_bytes)
-    bounded = Request(request.scope, _bounded(request, limit_bytes))
-    try:
-        async with bounded.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=_OVERHEAD_BYTES) as form:
-            return await _upload_of(form)
-    except HTTPException as error:
-        raise MalformedRequestError(_multipart_fault(error.detail)) from None
-    except UnicodeError:
-        # Only with a charset parameter, which may name any of Python's codecs; without one it is UTF-8.
-        raise MalformedRequestError("the multipart body is not in the charset of its Content-Type") from None
+async def _create(queries: Queries, tenant: UUID, upload: Upload, content_hash: UUID) -> Document:
+    row = await queries.one(
+        "documents/create",
+        user_id=tenant,
+        filename=upload.filename,
+        file_type=detect_file_type(upload.filename, upload.content),
+        metadata=upload.metadata,
+        content=upload.content,
+        content_hash=content_hash,
+        replaces=upload.filename if upload.on_conflict == "replace" else None,
+        expires_at=upload.expires_at,
+    )
+    if row is None:
+        raise await refused_upload(queries, tenant, len(upload.content))
+    return document_of(row)
 
 
-def _multipart_fault(message: str) -> str:
-    """Why a multipart body cannot be read, by the message of Starlette's parser."""
-    return next((ours for theirs, ours in _MULTIPART_FAULTS.items() if message.startswith(theirs)), _BROKEN_MULTIPART)
-
-
-def _bounded(request: Request, limit_bytes: int) -> Any:
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit_bytes:
-            raise too_large(limit_bytes)
-        return message
-
-    return receive
-
-
-async def _upload_of(form: FormData) -> Upload:
-    file = form.get("file")
-    if file is None:
-        raise InvalidRequestError('file is required: a part with the name "file" and a filename', field="file")
-    if not isinstance(file, UploadFile):
-        raise InvalidRequestError("file must be a file: give its part a filename", field="file")
-    known = ("file", *_Fields.__struct_fields__)
-    faults = [_unknown_part(name, known) for name in form if name not in known]
-    fields: dict[str, Any] = {"filename": form.get("filename") or file.filename or ""}
-    fields |= {name: form[name] for name in ("on_conflict", "expires_at") if name in form}
-    metadata, fault = _metadata(form.get("metadata"))
-    faults += [fault] if fault is not None else []
-    try:
-        named = msgspec.convert({**fields, "metadata": metadata}, _Fields)
-    except msgspec.ValidationError as error:
-        found = faults_of({**fields, "metadata": metadata}, _Fields)
-        raise InvalidFieldsError([*(found or [fault_without_value(error, _Fields)]), *faults]) from None
-    if faults:
-        raise InvalidFieldsError(faults)
-    return Upload(named.filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
-
-
-def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:
-    field = shown_field(name)
-    return FieldFault(field, f"there is no field {field}; the parts of an upload are {', '.join(known)}")
-
-
-class _Fields(Struct, frozen=True):
-    filename: Filename
-    metadata: Metadata
-    on_conflict: OnConflict = "new"
-    expires_at: Moment | None = None
-
-
-def _metadata(text: Any) -> tuple[Any, FieldFault | None]:
-    """The metadata in a part, or an empty object and why the part cannot be read."""
-    if text is None:
-        return {}, None
-    if not isinstance(text, str):
-        return {}, FieldFault("metadata", "metadata must be text, not a file: send its part without a filename")
-    try:
-        return msgspec.json.decode(text), None
-    except (msgspec.DecodeError, RecursionError) as error:
-        reason = json_fault(error, text.encode(errors="replace"))
-        return {}, FieldFault("metadata", f"metadata cannot be read as JSON: {reason}")
+async def _uploaded_before(queries: Queries, tenant: UUID, earlier: dict[str, Any]) -> Document:
+    row = await queries.one("documents/get", user_id=tenant, document_id=UUID(earlier["document_id"]))
+    if row is None:
+        raise ConflictError("the document that was uploaded with this key has been deleted", field=HEADER)
+    return document_of(row)

@@ -1,0 +1,218 @@
+"""Reading an upload: JSON with the text in it, or multipart/form-data with a file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
+
+from svc.errors import (
+    FieldFault,
+    InvalidFieldsError,
+    InvalidRequestError,
+    MalformedRequestError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
+from svc.fields.validation import Faults, fault_without_value, faults_of, json_fault, shown_field
+from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
+from svc.vectors.digests import bytes_digest
+from svc.web.request import check_declared_length, media_type, read_json, too_large
+
+# Beside the document: the other fields, and in multipart the boundaries and the part headers.
+_OVERHEAD_BYTES = 64 * 1024
+# Six bytes of JSON (\\uXXXX) can stand for one byte of text.
+_JSON_OVERHEAD = 6
+MAX_FIELDS = 8
+
+# By how Starlette's message begins. Whatever python-multipart finds, Starlette calls it invalid data.
+_MULTIPART_FAULTS = {
+    "Missing boundary": "the header Content-Type names no boundary; let your HTTP client write this header",
+    "Too many files": "the multipart body has more than one file; send one file with a request",
+    "Too many fields": f"the multipart body has more than {MAX_FIELDS} parts beside the file; leave out the others",
+    "Field exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
+    "Part exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
+    "The Content-Disposition": 'a part has no name; each needs the header Content-Disposition: form-data; name="…"',
+}
+_BROKEN_MULTIPART = "the multipart body cannot be read: it ends too early, or its parts are not divided by the boundary"
+
+OnConflict = Literal["new", "replace", "skip"]
+"""What becomes of an upload whose name a document has already."""
+
+
+class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    """A document sent as JSON, its text included.
+
+    `on_conflict` says what to do where documents of this name are there already: `new`, keep them; `replace`, delete
+    them when this one is ready; `skip`, answer with the one that has the same content, if there is one. At `expires_at`
+    the document is deleted.
+    """
+
+    filename: Filename
+    content: Annotated[str, Meta(min_length=1)]
+    metadata: Metadata = msgspec.field(default_factory=dict)
+    on_conflict: OnConflict = "new"
+    expires_at: Moment | None = None
+
+
+class Upload(Struct, frozen=True):
+    """A document as it arrived: name, bytes, metadata, its effect on documents of the same name, and its expiry."""
+
+    filename: str
+    content: bytes
+    metadata: dict[str, Any]
+    on_conflict: OnConflict
+    expires_at: datetime | None
+
+    def parts(self) -> list[bytes]:
+        """The whole upload in bytes, for its digest."""
+        return [
+            self.filename.encode(),
+            msgspec.json.encode(self.metadata, order="sorted"),
+            self.content,
+            msgspec.json.encode([self.on_conflict, self.expires_at]),
+        ]
+
+    def check(self) -> None:
+        """Check what the types of the fields do not say.
+
+        Raises:
+            InvalidRequestError, InvalidFieldsError: PostgreSQL cannot store a field, or it does not fit.
+        """
+        faults = Faults()
+        faults.check(check_text, self.filename, "filename")
+        faults.check(check_metadata, self.metadata, "metadata")
+        faults.check(check_future, self.expires_at, "expires_at")
+        faults.check(_check_not_empty, self.content, "content")
+        faults.raise_if_any()
+
+
+async def read_upload(request: Request, limit_bytes: int) -> Upload:
+    """The upload in the body of a request.
+
+    Raises:
+        UnsupportedMediaTypeError: neither JSON nor multipart/form-data.
+        TooLargeError: the document is over `limit_bytes`.
+        MalformedRequestError, InvalidRequestError: it cannot be read, or a field is wrong.
+    """
+    try:
+        upload = await _read(request, limit_bytes)
+    except TooLargeError:
+        # It names the limit of the body, which is further out than that of the document in it.
+        raise _document_too_large(limit_bytes) from None
+    if len(upload.content) > limit_bytes:
+        raise _document_too_large(limit_bytes)
+    upload.check()
+    return upload
+
+
+def _check_not_empty(content: bytes, field: str) -> None:
+    if not content:
+        raise InvalidRequestError(f"{field} is empty; send a document with text in it", field=field)
+
+
+async def file_hash(content: bytes) -> UUID:
+    """The first half of the SHA-256 of a file, as a UUID, as that of a chunk is."""
+    return UUID(bytes=(await bytes_digest([content]))[:16])
+
+
+def _document_too_large(limit_bytes: int) -> TooLargeError:
+    return TooLargeError(f"the document is over {limit_bytes} bytes, the most that is accepted")
+
+
+async def _read(request: Request, limit_bytes: int) -> Upload:
+    kind = media_type(request)
+    if kind == "application/json":
+        body = await read_json(request, UploadDocument, limit_bytes * _JSON_OVERHEAD + _OVERHEAD_BYTES)
+        return Upload(body.filename, body.content.encode(), body.metadata, body.on_conflict, body.expires_at)
+    if kind == "multipart/form-data":
+        return await _read_multipart(request, limit_bytes + _OVERHEAD_BYTES)
+    raise UnsupportedMediaTypeError(
+        "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
+    )
+
+
+async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
+    check_declared_length(request, limit_bytes)
+    bounded = Request(request.scope, _bounded(request, limit_bytes))
+    try:
+        async with bounded.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=_OVERHEAD_BYTES) as form:
+            return await _upload_of(form)
+    except HTTPException as error:
+        raise MalformedRequestError(_multipart_fault(error.detail)) from None
+    except UnicodeError:
+        # Only with a charset parameter, which may name any of Python's codecs; without one it is UTF-8.
+        raise MalformedRequestError("the multipart body is not in the charset of its Content-Type") from None
+
+
+def _multipart_fault(message: str) -> str:
+    """Why a multipart body cannot be read, by the message of Starlette's parser."""
+    return next((ours for theirs, ours in _MULTIPART_FAULTS.items() if message.startswith(theirs)), _BROKEN_MULTIPART)
+
+
+def _bounded(request: Request, limit_bytes: int) -> Any:
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > limit_bytes:
+            raise too_large(limit_bytes)
+        return message
+
+    return receive
+
+
+async def _upload_of(form: FormData) -> Upload:
+    file = form.get("file")
+    if file is None:
+        raise InvalidRequestError('file is required: a part with the name "file" and a filename', field="file")
+    if not isinstance(file, UploadFile):
+        raise InvalidRequestError("file must be a file: give its part a filename", field="file")
+    known = ("file", *_Fields.__struct_fields__)
+    faults = [_unknown_part(name, known) for name in form if name not in known]
+    fields: dict[str, Any] = {"filename": form.get("filename") or file.filename or ""}
+    fields |= {name: form[name] for name in ("on_conflict", "expires_at") if name in form}
+    metadata, fault = _metadata(form.get("metadata"))
+    faults += [fault] if fault is not None else []
+    try:
+        named = msgspec.convert({**fields, "metadata": metadata}, _Fields)
+    except msgspec.ValidationError as error:
+        found = faults_of({**fields, "metadata": metadata}, _Fields)
+        raise InvalidFieldsError([*(found or [fault_without_value(error, _Fields)]), *faults]) from None
+    if faults:
+        raise InvalidFieldsError(faults)
+    return Upload(named.filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
+
+
+def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:
+    field = shown_field(name)
+    return FieldFault(field, f"there is no field {field}; the parts of an upload are {', '.join(known)}")
+
+
+class _Fields(Struct, frozen=True):
+    filename: Filename
+    metadata: Metadata
+    on_conflict: OnConflict = "new"
+    expires_at: Moment | None = None
+
+
+def _metadata(text: Any) -> tuple[Any, FieldFault | None]:
+    """The metadata in a part, or an empty object and why the part cannot be read."""
+    if text is None:
+        return {}, None
+    if not isinstance(text, str):
+        return {}, FieldFault("metadata", "metadata must be text, not a file: send its part without a filename")
+    try:
+        return msgspec.json.decode(text), None
+    except (msgspec.DecodeError, RecursionError) as error:
+        reason = json_fault(error, text.encode(errors="replace"))
+        return {}, FieldFault("metadata", f"metadata cannot be read as JSON: {reason}")
