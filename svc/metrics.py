@@ -44,6 +44,12 @@ pool_connections = Gauge("cabinet_pool_connections", "Connections of the pool, b
 pool_wait_seconds = Histogram(
     "cabinet_pool_wait_seconds", "Seconds waited for a free connection.", buckets=_SECONDS, registry=REGISTRY
 )
+background_failures_total = Counter(
+    "cabinet_background_failures",
+    "Background loops that died and were restarted, by name.",
+    ["loop"],
+    registry=REGISTRY,
+)
 embedding_cache_total = Counter(
     "cabinet_embedding_cache",
     "Texts for which a vector was wanted: a hit cost no call of the provider.",

@@ -10,6 +10,7 @@ from uuid import UUID
 from svc.access.authenticator import Authenticator
 from svc.access.meter import UsageMeter, running_meter
 from svc.access.rate_limit import RateLimiter
+from svc.background import Background
 from svc.database.queries import Database
 from svc.embedding.choice import create_provider
 from svc.embedding.provider import EmbeddingProvider
@@ -34,6 +35,7 @@ class Services:
     rate_limiter: RateLimiter
     migrations: list[str]
     worker: Worker | None
+    background: Background
     owner_url: str = field(repr=False)
 
     @property
@@ -46,7 +48,7 @@ class Services:
         """The same in words."""
         if self.worker is None:
             return "none in this process"
-        return "running" if self.worker.is_running else "stopped"
+        return "running" if self.worker.is_running else "failing"
 
     def note_messages(self) -> None:
         """Say that messages were appended, so that this process's worker, if it has one, embeds them soon."""
@@ -69,8 +71,9 @@ async def running_services(
     Raises:
         StartupError: something does not fit; the detail says what to do.
     """
+    background = Background()
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(watched_database(settings, url))
+        database = await stack.enter_async_context(watched_database(settings, url, background))
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         provider = create_provider(settings)
@@ -78,10 +81,11 @@ async def running_services(
         worker = None
         if settings.worker_concurrency:
             worker = await stack.enter_async_context(
-                running_worker(settings, url, database, provider, owner_url=owner_url)
+                running_worker(settings, url, database, provider, background, owner_url=owner_url)
             )
         authenticator = Authenticator(database, settings, admin_key)
-        usage = await stack.enter_async_context(running_meter(database))
+        usage = await stack.enter_async_context(running_meter(database, background))
         yield Services(
-            settings, database, provider, authenticator, usage, RateLimiter(), migration_ids(), worker, owner_url or url
-        )
+            settings, database, provider, authenticator, usage, RateLimiter(), migration_ids(), worker, background,
+            owner_url or url,
+        )  # fmt: skip

@@ -9,7 +9,6 @@ second may be added twice.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 from svc.access.quotas import Quota
+from svc.background import Background
 from svc.database.queries import Database
 from svc.errors import CabinetError
 
@@ -98,13 +98,6 @@ class UsageMeter:
         )
 
 
-async def _keep_flushing(meter: UsageMeter, stopped: asyncio.Event) -> None:
-    while not stopped.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), _EVERY_S)
-        await _flush_or_warn(meter)
-
-
 async def _flush_or_warn(meter: UsageMeter) -> None:
     try:
         await meter.flush()
@@ -113,13 +106,28 @@ async def _flush_or_warn(meter: UsageMeter) -> None:
 
 
 @asynccontextmanager
-async def running_meter(database: Database) -> AsyncIterator[UsageMeter]:
+async def running_meter(database: Database, background: Background) -> AsyncIterator[UsageMeter]:
     """A meter that hands over once a second, and a last time after the block."""
     meter, stopped = UsageMeter(database), asyncio.Event()
-    flushing = asyncio.create_task(_keep_flushing(meter, stopped), name="usage")
+
+    async def turn() -> float:
+        await _wait(stopped, _EVERY_S)
+        await _flush_or_warn(meter)
+        return 0.0
+
+    flushing = background.keep(turn, name="usage")
     try:
         yield meter
     finally:
-        # Not by cancelling: of a statement that is cancelled nobody knows whether it took effect.
+        # Not by cancelling: nobody could tell whether a cancelled statement took effect.
         stopped.set()
-        await flushing
+        await flushing.finish()
+        await _flush_or_warn(meter)
+
+
+async def _wait(event: asyncio.Event, most_s: float) -> None:
+    try:
+        async with asyncio.timeout(most_s):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 Types = frozenset[str]
 NO_TYPES: Types = frozenset()
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_STARTS_TASK = ("create_task", "keep", "once")
 
 
 @dataclass(frozen=True)
 class Task:
-    """A loop that is started with `asyncio.create_task(…, name="…")` and runs on by itself."""
+    """A loop that is started with `background.keep(…, name="…")`, or a task with `create_task` or `once`."""
 
     name: str
     texts: frozenset[str]
@@ -259,8 +260,8 @@ class DefinitionReader(ast.NodeVisitor):
 
 
 def _task_name(call: ast.Call) -> str | None:
-    """`ingestion` of `asyncio.create_task(…, name=f"ingestion-{number}")`."""
-    if not isinstance(call.func, ast.Attribute) or call.func.attr != "create_task":
+    """`ingestion` of `background.keep(…, name=f"ingestion-{number}")`."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _STARTS_TASK:
         return None
     for keyword in call.keywords:
         if keyword.arg == "name":

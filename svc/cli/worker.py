@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import click
 
+from svc.background import Background
 from svc.cli.environment import (
     DATABASE_OPTIONS,
     EMBEDDING_OPTIONS,
@@ -40,15 +41,16 @@ async def _work(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    background = Background()
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(migrated_urls(settings))
-        database = await stack.enter_async_context(watched_database(settings, urls.service))
+        database = await stack.enter_async_context(watched_database(settings, urls.service, background))
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         provider = create_provider(settings)
         stack.push_async_callback(provider.close)
         await stack.enter_async_context(
-            running_worker(settings, urls.service, database, provider, owner_url=urls.owner)
+            running_worker(settings, urls.service, database, provider, background, owner_url=urls.owner)
         )
         click.echo(f"Cabinet's worker waits for documents, {settings.worker_concurrency} at once. Ctrl-C stops it.")
         await stopped.wait()

@@ -8,6 +8,8 @@ from typing import Any
 
 import asyncpg
 
+from svc.background import Background, Loop
+
 logger = logging.getLogger(__name__)
 
 _RECONNECT_S = 5.0
@@ -24,36 +26,35 @@ class Notices:
         self._url = url
         self._channel = channel
         self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._loop: Loop | None = None
+        self._is_lost = False
 
-    def start(self) -> None:
+    def start(self, background: Background) -> None:
         """Begin to listen, now and again after every lost connection."""
-        self._task = asyncio.create_task(self._listen(), name=f"listen-{self._channel}")
+        self._loop = background.keep(self._listen, name="notices")
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._loop is not None:
+            await self._loop.stop()
 
     async def wait(self, timeout_s: float) -> None:
         """Return at the next notice, or after `timeout_s` seconds."""
         try:
-            await asyncio.wait_for(self._arrived.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._arrived.wait()
         except TimeoutError:
             return
 
-    async def _listen(self) -> None:
-        is_lost = False
-        while True:
-            try:
-                await self._until_closed()
-                is_lost = False
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                if not is_lost:
-                    logger.warning("no notices of new documents, polling instead: %r", error)
-                is_lost = True
-            await asyncio.sleep(_RECONNECT_S)
+    async def _listen(self) -> float:
+        try:
+            await self._until_closed()
+            self._is_lost = False
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            if not self._is_lost:
+                logger.warning("no notices of new documents, polling instead: %r", error)
+            self._is_lost = True
+        return _RECONNECT_S
 
     async def _until_closed(self) -> None:
         closed = asyncio.Event()
@@ -63,6 +64,8 @@ class Notices:
         try:
             connection.add_termination_listener(lambda _connection: closed.set())
             await connection.add_listener(self._channel, self._wake)
+            if self._loop is not None:
+                self._loop.went_well()
             await closed.wait()
         finally:
             connection.terminate()

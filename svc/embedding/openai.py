@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ import openai
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
+from svc.backoff import backoff, jittered
 from svc.database.guard import external_call
 from svc.embedding.openai_replies import AttemptFailedError, ReplyReader
 from svc.embedding.provider import check_texts
@@ -126,8 +126,7 @@ class OpenAIProvider:
 
     def _pause_after(self, failure: AttemptFailedError, attempt: int) -> float:
         """Seconds to wait before the next attempt; a Retry-After within the limit holds for every call."""
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311
-        backoff_s = min(self._backoff_s * 2.0 ** (attempt - 1), MAX_BACKOFF_S) * jitter
+        backoff_s = jittered(backoff(attempt, self._backoff_s, MAX_BACKOFF_S))
         if failure.retry_after_s is None:
             return backoff_s
         if failure.retry_after_s <= self._retry_after_limit_s:

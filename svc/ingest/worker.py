@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svc import metrics
+from svc.backoff import backoff
 from svc.database.notices import Notices
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import (
@@ -116,7 +117,7 @@ class DocumentWorker:
         if job.tries >= self._settings.worker_max_attempts:
             await self._queue.fail(job, f"gave up after {job.tries} attempts: {error.detail}")
             return "error"
-        delay_s = max(self._settings.worker_retry_s * 2 ** (job.tries - 1), error.retry_after_s or 0.0)
+        delay_s = max(backoff(job.tries, self._settings.worker_retry_s, _MAX_RETRY_S), error.retry_after_s or 0.0)
         await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S), f"to be tried again: {error.detail}")
         return "postponed"
 

@@ -1,39 +1,42 @@
-"""A worker's loop: works as long as there is work, waits where there is none, and outlives what goes wrong."""
+"""The turn of a worker's loop: one job if there is one, else a wait for the next."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 
+from svc.backoff import backoff, jittered
 from svc.errors import UnavailableError
 
 logger = logging.getLogger(__name__)
 
+_FIRST_PAUSE_S = 1.0
 _MOST_PAUSE_S = 30.0
 
 
-async def keep_working(work: Callable[[], Awaitable[bool]], wait: Callable[[], Awaitable[None]]) -> None:
-    """Do one job after the other until cancelled; `work` says whether there was one, `wait` returns when to look again.
+class WorkTurn:
+    """Does one job per call. `work` says whether there was one; `wait` returns when it is time to look again.
 
-    After a failure it pauses, longer after each further one.
+    While the database is away it pauses, longer each time. Any other error ends the loop, which is restarted: a bug
+    costs one job its attempt, not the process its worker.
     """
-    failures = 0
-    while True:
+
+    def __init__(self, work: Callable[[], Awaitable[bool]], wait: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+        self._wait = wait
+        self._failures = 0
+
+    async def __call__(self) -> float:
+        """Do a job or wait; there is no rest after it."""
         try:
-            if not await work():
-                await wait()
-            failures = 0
+            if not await self._work():
+                await self._wait()
+            self._failures = 0
         except UnavailableError as error:
-            failures += 1
+            self._failures += 1
             logger.warning("the worker waits for the database: %s", error.detail)
-            await asyncio.sleep(min(_MOST_PAUSE_S, 0.5 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311  jitter
-        except Exception:
-            # A fault of ours must cost one job its attempt, not the process its worker.
-            failures += 1
-            logger.exception("the worker met an error of its own and goes on")
-            await asyncio.sleep(min(_MOST_PAUSE_S, 0.5 * 2**failures))
+            return jittered(backoff(self._failures, _FIRST_PAUSE_S, _MOST_PAUSE_S))
+        return 0.0
 
 
 def pause_s(due_in_s: float | None, poll_s: float) -> float:

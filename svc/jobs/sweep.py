@@ -5,7 +5,6 @@ Each is looked for across all tenants and deleted a tenant at a time, in batches
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Iterator, Sequence
 from uuid import UUID
@@ -27,16 +26,15 @@ _EXPIRED_AT_ONCE = 100
 _PARTS_AT_ONCE = 20_000
 
 
-async def keep_sweeping(database: Database) -> None:
-    """Clear away once a minute, until cancelled."""
-    while True:
-        is_full = [
-            await _tried(sweep_documents(database), "documents whose time is over") >= _EXPIRED_AT_ONCE,
-            await _tried(sweep_conversations(database), "conversations whose time is over") >= _EXPIRED_AT_ONCE,
-            await _tried(sweep_keys(database), "expired keys of requests") >= _KEYS_AT_ONCE,
-        ]
-        # After a full batch there are more; but others first, nobody waits for this.
-        await asyncio.sleep(_SOON_S if any(is_full) else _EVERY_S)
+async def sweep_turn(database: Database) -> float:
+    """Delete a batch of each kind; the seconds to rest, fewer where there may be more to delete."""
+    is_full = [
+        await _tried(sweep_documents(database), "documents whose time is over") >= _EXPIRED_AT_ONCE,
+        await _tried(sweep_conversations(database), "conversations whose time is over") >= _EXPIRED_AT_ONCE,
+        await _tried(sweep_keys(database), "expired keys of requests") >= _KEYS_AT_ONCE,
+    ]
+    # After a full batch there are more; but others first, nobody waits for this.
+    return _SOON_S if any(is_full) else _EVERY_S
 
 
 async def sweep_documents(database: Database) -> int:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from svc import metrics
 from svc.access.quotas import Quota
+from svc.backoff import backoff
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import (
     DocumentRejectedError,
@@ -30,7 +31,7 @@ from svc.errors import (
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.jobs.lease import Progress, leased
-from svc.jobs.loop import keep_working, pause_s
+from svc.jobs.loop import pause_s
 from svc.messages.queue import MessageJob, MessageQueue, PendingMessage, Piece
 from svc.settings import Settings
 
@@ -53,23 +54,22 @@ class MessageWorker:
         self._sandbox = sandbox
         self._appended = asyncio.Event()
 
-    async def run(self) -> None:
-        """Work until cancelled."""
-        await keep_working(self._work_once, self._wait)
-
     def wake(self) -> None:
         """Look at the queue now."""
         self._appended.set()
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Return when it is time to look at the queue again."""
         pause = pause_s(await self._queue.next_due_s(), self._settings.worker_poll_s)
         try:
-            await asyncio.wait_for(self._appended.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._appended.wait()
         except TimeoutError:
             return
         self._appended.clear()
 
-    async def _work_once(self) -> bool:
+    async def work_once(self) -> bool:
+        """Embed the messages of one conversation; False: none waits."""
         job = await self._queue.claim()
         if job is None:
             return False
@@ -98,7 +98,7 @@ class MessageWorker:
         await self._queue.drop(job)
 
     async def _try_later(self, job: MessageJob, reason: str, retry_after_s: float | None) -> None:
-        delay_s = max(self._settings.worker_retry_s * 2.0 ** min(job.tries - 1, 20), retry_after_s or 0.0)
+        delay_s = max(backoff(job.tries, self._settings.worker_retry_s, _MAX_RETRY_S), retry_after_s or 0.0)
         logger.warning("messages of conversation %s are to be embedded later: %s", job.conversation_id, reason)
         await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S))
 

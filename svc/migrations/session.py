@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 
+from svc.backoff import backoff, jittered
 from svc.database import connecting
 from svc.database.suitability import check_suitable, check_writable
 from svc.errors import StartupError
@@ -27,8 +28,8 @@ _LOCK_LOG_S = 10.0
 # Seconds a step runs before it is looked whom it waits for, again and again.
 _BLOCKERS_LOOK_S = 0.5
 _MAX_BLOCKERS = 5
-# Seconds before the second attempt, at most twice as long before each further one, at most the last.
-_FIRST_PAUSE_S = 0.5
+# Most seconds before the second attempt, twice as many before each further one, never more than the last.
+_FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 8.0
 _LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError, TimeoutError)
 
@@ -111,12 +112,12 @@ class MigrationSession:
             StartupError: it failed, or got no lock in the time given; a transactional one has changed nothing.
         """
         deadline = time.monotonic() + self._wait_s
-        for attempt in range(1, 10_000):
+        for attempt in itertools.count(1):
             blockers: list[Any] = []
             try:
                 await self._attempt(step, blockers)
             except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
-                pause_s = random.uniform(0.5, 1) * min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S)  # noqa: S311
+                pause_s = jittered(backoff(attempt, _FIRST_PAUSE_S, _LONGEST_PAUSE_S))
                 if time.monotonic() + pause_s > deadline or not step.is_transactional:
                     raise StartupError(self._gave_up(step, attempt, blockers)) from error
                 logger.info("%s waits for %s; trying again in %.1f s", step.name, _sessions(blockers), pause_s)

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from svc import metrics
+from svc.background import Background
 from svc.database.failures import sqlstate
 from svc.database.queries import Database, open_database
 from svc.database.statements import Parameter, Statement
@@ -32,11 +33,14 @@ class SlowStatements:
     """Logs the statements that take `threshold_s` or more, and plans of them: one at a time, of each statement one in
     `slow_plan_s`. A plan is the generic one, which no value takes part in."""
 
-    def __init__(self, settings: Settings, url: str, statements: Mapping[str, Statement]) -> None:
+    def __init__(
+        self, settings: Settings, url: str, statements: Mapping[str, Statement], background: Background
+    ) -> None:
         self.threshold_s = settings.slow_statement_ms / 1000
         self._settings = settings
         self._url = url
         self._statements = statements
+        self._background = background
         self._planned_at: dict[str, float] = {}
         self._planning: asyncio.Task[None] | None = None
 
@@ -53,7 +57,7 @@ class SlowStatements:
         if self._wants_plan(statement):
             self._planned_at[statement.name] = time.monotonic()
             # In a context of its own: the statement's connection and statistics are none of its business.
-            self._planning = asyncio.create_task(
+            self._planning = self._background.once(
                 self._log_plan(statement), name="slow-statements", context=contextvars.Context()
             )
 
@@ -85,7 +89,7 @@ class SlowStatements:
 
 
 @asynccontextmanager
-async def watched_database(settings: Settings, url: str) -> AsyncIterator[Database]:
+async def watched_database(settings: Settings, url: str, background: Background) -> AsyncIterator[Database]:
     """The database of a running service, for the block, with its slow statements logged where that is asked for.
 
     Raises:
@@ -97,7 +101,7 @@ async def watched_database(settings: Settings, url: str) -> AsyncIterator[Databa
     except BaseException:
         await database.close()
         raise
-    slow = SlowStatements(settings, url, database.statements) if settings.slow_statement_ms else None
+    slow = SlowStatements(settings, url, database.statements, background) if settings.slow_statement_ms else None
     database.watch = slow
     try:
         yield database

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from svc import metrics
 from svc.errors import CabinetError
+from svc.services import Services
 from svc.web.request import Call, JSONResponse
 from svc.web.routing import Routes
 
@@ -39,6 +40,7 @@ class Readiness(Struct, frozen=True):
     database: ReadinessCheck
     migrations: ReadinessCheck
     worker: ReadinessCheck
+    background: ReadinessCheck
 
 
 @routes.get("/health/live", access="public")
@@ -49,14 +51,15 @@ async def live(_call: Call) -> Alive:
 
 @routes.get("/health/ready", access="public", answers={503: Readiness})
 async def ready(call: Call) -> Response:
-    """Check the database, the migrations and the worker: 200 when all are well, else 503."""
+    """Check the database, the migrations, the worker and the background loops: 200 when all are well, else 503."""
     services = call.services
+    background = _background(services)
     try:
         row = await services.database.one("server/health")
         applied = {r["migration_id"] for r in await services.database.many("server/applied_migrations")}
     except CabinetError as error:
         unknown = ReadinessCheck(False, "unknown while the database does not answer")
-        return JSONResponse(Readiness(False, ReadinessCheck(False, error.detail), unknown, unknown), 503)
+        return JSONResponse(Readiness(False, ReadinessCheck(False, error.detail), unknown, unknown, background), 503)
     assert row is not None
     missing = [migration for migration in services.migrations if migration not in applied]
     overdue_s = max(0.0, row["overdue_s"])
@@ -69,9 +72,18 @@ async def ready(call: Call) -> Response:
             services.worker_ok,
             f"{services.worker_state}; {row['queued']} queued, the longest overdue by {overdue_s:.0f} s",
         ),
+        background,
     )
     is_ready = all(check.ok for check in checks)
     return JSONResponse(Readiness(is_ready, *checks), 200 if is_ready else 503)
+
+
+def _background(services: Services) -> ReadinessCheck:
+    failing = services.background.failing
+    if failing:
+        names = ", ".join(f"{loop.name} ({loop.deaths} times in a row)" for loop in failing)
+        return ReadinessCheck(False, f"keeps dying and is restarted: {names}; the log says why")
+    return ReadinessCheck(True, f"{services.background.loop_count} loops run")
 
 
 @routes.get("/metrics", access="public", produces="text/plain")

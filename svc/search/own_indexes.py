@@ -244,7 +244,7 @@ def own_index_name(user_id: UUID) -> str:
     return PREFIX + user_id.hex
 
 
-async def keep_indexes(
+async def index_turn(
     database: Database,
     url: str,
     min_rows: int,
@@ -252,16 +252,16 @@ async def keep_indexes(
     *,
     max_count: int = MAX_COUNT,
     memory_mb: int = MEMORY_MB,
-) -> None:
-    """Make and drop indexes as planned, looking every `every_s` seconds, until cancelled."""
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            await _take_steps(database, url, min_rows, max_count, memory_mb)
-        except ConflictError:
-            logger.info("another process is changing the tenants' indexes")
-        except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            logger.warning("the tenants' indexes are left as they are for now: %r", error)
+) -> float:
+    """Sleep `every_s` seconds, then make and drop indexes as planned."""
+    await asyncio.sleep(every_s)
+    try:
+        await _take_steps(database, url, min_rows, max_count, memory_mb)
+    except ConflictError:
+        logger.info("another process is changing the tenants' indexes")
+    except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        logger.warning("the tenants' indexes are left as they are for now: %r", error)
+    return 0.0
 
 
 async def _take_steps(database: Database, url: str, min_rows: int, max_count: int, memory_mb: int) -> None:

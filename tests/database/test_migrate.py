@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import signal
 import subprocess
@@ -21,9 +22,12 @@ from svc.database.queries import open_database
 from svc.database.statements import load_statements
 from svc.errors import StartupError
 from svc.migrations import files as migration_files
+from svc.migrations import session as migration_session
 from svc.migrations import steps as migration_steps
 from svc.migrations.files import migration_ids
 from svc.migrations.migrate import apply_migrations, migration_states, rollback_migrations
+from svc.migrations.session import MigrationSession, migrating
+from svc.migrations.steps import MigrationStep
 from svc.resources import resource_folder
 from svc.settings import Settings
 from tests.conftest import test_settings
@@ -235,6 +239,23 @@ async def test_a_migration_that_gets_no_lock_is_given_up_and_says_who_holds_it(
     assert f"pid {observer.get_server_pid()}, " in detail
     assert "statement users/get, idle in transaction, for " in detail
     assert await applied(database_url) == ALL[: ALL.index(PLAIN) + 1]
+
+
+async def test_a_step_is_tried_for_as_long_as_the_setting_says(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The setting allows a day, which is more than 10,000 attempts; the 1,024th raised OverflowError."""
+    attempts = itertools.count(1)
+
+    async def attempt(*_arguments: object) -> None:
+        if next(attempts) < 11_000:
+            raise asyncpg.LockNotAvailableError("held")
+
+    monkeypatch.setattr(MigrationSession, "_attempt", attempt)
+    monkeypatch.setattr(migration_session, "_FIRST_PAUSE_S", 0.0)
+    async with migrating(database_url, load_statements(resource_folder("sql")), 86_400) as session:
+        await session.take(MigrationStep("a step", "", ()))
+    assert next(attempts) == 11_001, "it was taken, not given up without a word"
 
 
 async def test_a_migration_is_tried_again_until_the_lock_is_free(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from svc import metrics
+from svc.background import Background
 from svc.database.queries import Database
 from svc.database.statements import Parameter
 from svc.errors import UnavailableError
@@ -34,7 +35,8 @@ limit 1"""
 async def watched(plant: Plant, database: Database, database_url: str) -> AsyncIterator[Database]:
     """A database with the statement `slow/sleep`, whose slow statements are logged from 50 ms on."""
     planted = plant("slow/sleep :one", SLEEPS)
-    slow = SlowStatements(test_settings(slow_statement_ms=50, slow_plan_s=60), database_url, planted.statements)
+    settings = test_settings(slow_statement_ms=50, slow_plan_s=60)
+    slow = SlowStatements(settings, database_url, planted.statements, Background())
     planted.watch = slow
     yield planted
     await slow.close()
@@ -95,7 +97,7 @@ async def test_a_plan_is_got_beside_the_pool_and_after_the_answer(
     """Also inside a transaction that holds the only connection and a lock."""
     settings = test_settings(slow_statement_ms=50, pool_size=1)
     user = await observer.fetchval("insert into users (email) values ('ada@example.org') returning id")
-    async with watched_database(settings, database_url) as database:
+    async with watched_database(settings, database_url, Background()) as database:
         statements = plant("slow/sleep :one", SLEEPS).statements
         database.statements = statements
         async with database.transaction() as transaction:
@@ -110,7 +112,7 @@ async def test_a_statement_that_ran_into_its_time_limit_is_logged(
 ) -> None:
     user = await observer.fetchval("insert into users (email) values ('ada@example.org') returning id")
     settings = test_settings(slow_statement_ms=50, slow_plan_s=0, statement_timeout_s=0.2)
-    async with watched_database(settings, database_url) as database:
+    async with watched_database(settings, database_url, Background()) as database:
         database.statements = plant("slow/sleep :one", SLEEPS).statements
         with pytest.raises(UnavailableError):
             await database.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=5.0)
@@ -134,7 +136,7 @@ async def test_a_plan_that_cannot_be_had_is_told(
 
 
 async def test_nothing_is_watched_where_it_is_turned_off(database_url: str) -> None:
-    async with watched_database(test_settings(slow_statement_ms=0), database_url) as database:
+    async with watched_database(test_settings(slow_statement_ms=0), database_url, Background()) as database:
         assert database.watch is None
 
 

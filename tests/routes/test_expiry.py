@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from svc.background import Background
 from svc.database.queries import Database
 from svc.errors import UnavailableError
 from svc.jobs import sweep
@@ -176,14 +178,14 @@ async def test_the_worker_sweeps_and_a_failure_stops_nothing(
         raise UnavailableError("a test")
 
     monkeypatch.setattr(sweep, "sweep_documents", failing)
-    sweeping = asyncio.create_task(sweep.keep_sweeping(service.services.database))
+    sweeping = Background().keep(partial(sweep.sweep_turn, service.services.database), name="sweep")
     try:
         for _ in range(400):
             if (await tenant.get(f"/conversations/{conversation['id']}")).status_code == 404:
                 break
             await asyncio.sleep(0.05)
     finally:
-        sweeping.cancel()
+        await sweeping.stop()
     problem(await tenant.get(f"/conversations/{conversation['id']}"), 404)
     assert "documents whose time is over stay for now: a test" in caplog.text
     ok(await tenant.get(f"/documents/{document['id']}"))

@@ -230,7 +230,7 @@ async def test_what_was_counted_reaches_the_ledger_within_seconds_and_at_the_end
     user_id = UUID(tenant.id)
     async with direct_connection(quiet) as connection:
         counted = "select coalesce(sum(searches), 0) from usage_days where user_id = $1"
-        async with running_meter(quiet.services.database) as meter:
+        async with running_meter(quiet.services.database, quiet.services.background) as meter:
             meter.add(user_id, searches=3)
             for _ in range(100):
                 if await connection.fetchval(counted, user_id) == 3:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,11 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from svc.background import Background
 from svc.database.statements import load_statements
 from svc.errors import ConflictError
 from svc.resources import resource_folder
-from svc.search.own_indexes import IndexBuilder, keep_indexes, plan_indexes, planned_steps
+from svc.search.own_indexes import IndexBuilder, index_turn, plan_indexes, planned_steps
 from tests.conftest import Service, running_service, test_settings
 from tests.routes.tenants import direct_connection
 from tests.search.corpus import make_corpus, random_vectors
@@ -122,7 +124,7 @@ async def test_only_one_session_changes_indexes(idle: Service) -> None:
 
 async def test_a_worker_can_do_it_by_itself(idle: Service) -> None:
     await make_corpus(idle, [random_vectors(30, 2)])
-    keeper = asyncio.create_task(keep_indexes(idle.services.database, idle.url, 10, 0.05))
+    keeper = Background().keep(partial(index_turn, idle.services.database, idle.url, 10, 0.05), name="indexes")
     try:
         for _ in range(400):
             if not await planned_steps(idle.services.database, 10):
@@ -130,4 +132,4 @@ async def test_a_worker_can_do_it_by_itself(idle: Service) -> None:
             await asyncio.sleep(0.05)
         assert list((await indexes(idle)).values()) == [True]
     finally:
-        keeper.cancel()
+        await keeper.stop()
