@@ -7,13 +7,14 @@
 -- returns: id uuid
 -- bound: by document_count
 insert into documents as d (
-    user_id, filename, file_type, file_size, status, progress, chunk_count, metadata, created_at
+    user_id, filename, file_type, file_size, content_hash, status, progress, chunk_count, metadata, created_at
 )
 select
     $1::uuid as user_id,
     'made-up-' || n.number || '.txt' as filename,
     (array['text', 'markdown', 'html', 'pdf', 'csv', 'docx'])[1 + n.number % 6] as file_type,
     0 as file_size,
+    md5('made-up-' || n.number)::uuid as content_hash,
     'ready' as status,
     1 as progress,
     $3::int as chunk_count,

@@ -14,6 +14,6 @@ from pg_index as x
 inner join pg_class as c on x.indrelid = c.oid
 inner join pg_class as i on x.indexrelid = i.oid
 left join pg_stat_user_indexes as s on x.indexrelid = s.indexrelid
-where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and c.relname !~ '^_?yoyo'
+where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'schema_migrations'
 order by c.relname, i.relname
 limit $1::int;

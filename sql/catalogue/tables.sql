@@ -15,6 +15,6 @@ select
     coalesce(s.n_dead_tup, 0) as dead_rows
 from pg_class as c
 left join pg_stat_user_tables as s on c.oid = s.relid
-where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and c.relname !~ '^_?yoyo'
+where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'schema_migrations'
 order by c.relname
 limit $1::int;

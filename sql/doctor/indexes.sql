@@ -50,6 +50,6 @@ where
         from pg_class as u
         where u.oid = to_regclass('users')
     )
-    and t.relname not like '%yoyo%'
+    and t.relname <> 'schema_migrations'
 order by t.relname, c.relname
 limit $1::int;

@@ -21,8 +21,7 @@ with chosen as materialized (
             $4::jsonb is null
             or (
                 d.metadata @> $4::jsonb
-                and jsonb_set('{}', array[d.user_id::text], d.metadata)
-                @> jsonb_set('{}', array[$1::uuid::text], $4::jsonb)
+                and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $4::jsonb)
             )
         )
     order by d.id

@@ -1,12 +1,11 @@
 -- documents/find_same :one
--- The newest document of a name that has the same bytes as an upload and has not failed. Bytes that were
--- stored before there were digests are digested here.
+-- The newest document of a name that has the same bytes as an upload and has not failed.
 -- $1 user_id      uuid  the tenant
 -- $2 filename     text
 -- $3 file_size    int8
 -- $4 content_hash uuid  the first half of the SHA-256 of the upload
 -- returns: as documents/get
--- index: documents_user_filename_idx, document_contents_pkey
+-- index: documents_user_filename_idx
 select
     d.id,
     d.filename,
@@ -28,13 +27,6 @@ where
     and d.filename = $2::text
     and d.status <> 'error'
     and d.file_size = $3::int8
-    and coalesce(
-        d.content_hash,
-        (
-            select encode(substring(sha256(b.content) from 1 for 16), 'hex')::uuid
-            from document_contents as b
-            where b.user_id = $1::uuid and b.document_id = d.id
-        )
-    ) = $4::uuid
+    and d.content_hash = $4::uuid
 order by d.id desc
 limit 1;

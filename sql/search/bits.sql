@@ -38,8 +38,7 @@ with candidates as materialized (
                         $7::jsonb is null
                         or (
                             d.metadata @> $7::jsonb
-                            and jsonb_set('{}', array[d.user_id::text], d.metadata)
-                            @> jsonb_set('{}', array[$1::uuid::text], $7::jsonb)
+                            and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $7::jsonb)
                         )
                     )
                     and ($8::text[] is null or d.file_type = any($8::text[]))

@@ -40,8 +40,7 @@ with nearest as (
                         $6::jsonb is null
                         or (
                             d.metadata @> $6::jsonb
-                            and jsonb_set('{}', array[d.user_id::text], d.metadata)
-                            @> jsonb_set('{}', array[$1::uuid::text], $6::jsonb)
+                            and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $6::jsonb)
                         )
                     )
                     and ($7::text[] is null or d.file_type = any($7::text[]))

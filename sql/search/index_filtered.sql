@@ -32,8 +32,7 @@ with allowed as materialized (
             $8::jsonb is null
             or (
                 d.metadata @> $8::jsonb
-                and jsonb_set('{}', array[d.user_id::text], d.metadata)
-                @> jsonb_set('{}', array[$1::uuid::text], $8::jsonb)
+                and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $8::jsonb)
             )
         )
         and ($9::text[] is null or d.file_type = any($9::text[]))

@@ -1,9 +1,11 @@
 -- server/applied_migrations :many
--- Ids of the migrations that the database has, for the readiness check and for `cabinet migrate status`.
--- returns: migration_id varchar null, applied_at_utc timestamp null
+-- The migrations that the database has, when it took them, and the digest of what each said then: for the
+-- readiness check, for migrating and for `cabinet migrate status`.
+-- returns: id text, applied_at timestamptz, checksum text
 -- bound: by the files in migrations/
 select
-    m.migration_id,
-    m.applied_at_utc
-from _yoyo_migration as m
-order by m.migration_id;
+    m.id,
+    m.applied_at,
+    m.checksum
+from schema_migrations as m
+order by m.id;

@@ -1,10 +1,5 @@
 -- server/forget_migration :exec
--- Notes that a migration was taken back: in the transaction that does it.
+-- Removes the record of a migration, in the transaction that rolls it back.
 -- $1 migration_id text
-with noted as (
-    delete from _yoyo_log as l
-    where l.id = left($1::text, 36)
-)
-
-delete from _yoyo_migration as m
-where m.migration_id = $1::text;
+delete from schema_migrations as m
+where m.id = $1::text;

@@ -1,6 +1,6 @@
 """Reading `migrations/`: which there are, in which order, what each sends there and back.
 
-The format of the files is yoyo's, and so are the splitting into statements and the order.
+The format is that of yoyo, which splits the files into statements and sorts them; it does not run them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from yoyo.migrations import read_sql_migration, topological_sort
 
 from svc.errors import StartupError
 from svc.resources import resource_folder
-
-# How a checksum begins: of what it was made.
-_FORM = "words:"
 
 
 @dataclass(frozen=True)
@@ -60,18 +57,9 @@ def migration_ids() -> list[str]:
 
 def edited_migrations(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """The ids of the migrations whose files say something else than when they were applied, as `rows` (those of
-    `server/noted_migrations`) tell; a file that is gone says nothing."""
+    `server/applied_migrations`) tell; a file that is gone says nothing."""
     checksums = {migration.id: migration.checksum for migration in read_migrations()}
-    return [
-        row["migration_id"]
-        for row in rows
-        if is_noted(row) and checksums.get(row["migration_id"], row["checksum"]) != row["checksum"]
-    ]
-
-
-def is_noted(row: Mapping[str, Any]) -> bool:
-    """Whether it is noted what an applied migration read, in a form that this release can compare."""
-    return row["checksum"] is not None and row["checksum"].startswith(_FORM)
+    return [row["id"] for row in rows if checksums.get(row["id"], row["checksum"]) != row["checksum"]]
 
 
 # Splitting the files takes a tenth of a second, and a running service asks for the newest of them: once for each state
@@ -107,5 +95,4 @@ def checksum(statements: Iterable[str]) -> str:
         for kind, word in lexer.tokenize(statement)  # type: ignore[no-untyped-call]
         if kind not in Whitespace and kind not in Comment
     ]
-    digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
-    return _FORM + digest
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()

@@ -17,7 +17,7 @@ import asyncpg
 
 from svc.database.statements import load_statements
 from svc.errors import StartupError
-from svc.migrations.files import Migration, edited_migrations, is_noted, read_migrations
+from svc.migrations.files import Migration, edited_migrations, read_migrations
 from svc.migrations.roles import wanted_grants
 from svc.migrations.session import OWNER_WANTED, connect, migrating
 from svc.migrations.steps import (
@@ -27,7 +27,6 @@ from svc.migrations.steps import (
     apply_step,
     grants_step,
     log_step,
-    notes_step,
     rollback_step,
     script,
     vectors_step,
@@ -112,7 +111,7 @@ async def migration_states(url: str) -> list[MigrationState]:
     statements = load_statements(resource_folder("sql"))
     connection = await connect(url)
     try:
-        return _states(read_migrations(), await _noted(connection, statements))
+        return _states(read_migrations(), await _applied(connection, statements))
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartupError(
             f"The role of DATABASE_URL may not read the migrations: {error}. Run cabinet migrate apply as the owner, "
@@ -145,22 +144,22 @@ def check_model(settings: Settings, row: Any) -> None:
         )
 
 
-async def _noted(connection: Any, statements: Statements) -> dict[str, Any]:
-    """The rows of `server/noted_migrations` by id."""
+async def _applied(connection: Any, statements: Statements) -> dict[str, Any]:
+    """The rows of `server/applied_migrations` by id."""
     try:
-        rows = await connection.fetch(statements["server/noted_migrations"].text)
+        rows = await connection.fetch(statements["server/applied_migrations"].text)
     except asyncpg.UndefinedTableError:
         return {}
-    return {row["migration_id"]: row for row in rows}
+    return {row["id"]: row for row in rows}
 
 
-def _states(migrations: Sequence[Migration], noted: dict[str, Any]) -> list[MigrationState]:
+def _states(migrations: Sequence[Migration], applied: dict[str, Any]) -> list[MigrationState]:
     known = {migration.id for migration in migrations}
-    edited = set(edited_migrations(noted.values()))
-    states = [MigrationState(name, None, "missing") for name in known - set(noted)]
-    for name, row in noted.items():
+    edited = set(edited_migrations(applied.values()))
+    states = [MigrationState(name, None, "missing") for name in known - set(applied)]
+    for name, row in applied.items():
         state: State = "unknown" if name not in known else "edited" if name in edited else "applied"
-        states.append(MigrationState(name, row["applied_at_utc"], state))
+        states.append(MigrationState(name, row["applied_at"], state))
     return sorted(states, key=lambda state: state.id)
 
 
@@ -184,14 +183,12 @@ def _check_unchanged(states: Sequence[MigrationState], known: dict[str, Migratio
 
 async def _apply_steps(connection: Any, statements: Statements, settings: Settings) -> list[MigrationStep]:
     known = {migration.id: migration for migration in read_migrations()}
-    noted = await _noted(connection, statements)
-    states = _states(list(known.values()), noted)
+    applied = await _applied(connection, statements)
+    states = _states(list(known.values()), applied)
     _check_known(states)
     _check_unchanged(states, known)
-    steps = [] if noted or await _exists(connection, statements, "_yoyo_migration") else [log_step(statements)]
-    if unnoted := [known[name] for name, row in noted.items() if not is_noted(row)]:
-        steps.append(notes_step(unnoted, statements))
-    steps += [apply_step(migration, statements) for name, migration in known.items() if name not in noted]
+    steps = [] if applied or await _exists(connection, statements, "schema_migrations") else [log_step(statements)]
+    steps += [apply_step(migration, statements) for name, migration in known.items() if name not in applied]
     steps += await _vector_steps(connection, statements, settings)
     if grants := await wanted_grants(connection, statements, settings.service_role):
         steps.append(grants_step(settings.service_role, grants, statements))
@@ -214,10 +211,10 @@ async def _vector_steps(connection: Any, statements: Statements, settings: Setti
 
 async def _rollback_steps(connection: Any, statements: Statements, count: int) -> list[MigrationStep]:
     migrations = read_migrations()
-    noted = await _noted(connection, statements)
-    _check_known(_states(migrations, noted))
-    applied = [migration for migration in migrations if migration.id in noted]
-    return [rollback_step(migration, statements) for migration in applied[::-1][:count]]
+    applied = await _applied(connection, statements)
+    _check_known(_states(migrations, applied))
+    newest = [migration for migration in migrations if migration.id in applied][::-1][:count]
+    return [rollback_step(migration, statements) for migration in newest]
 
 
 async def _exists(connection: Any, statements: Statements, table: str) -> bool:

@@ -65,12 +65,11 @@ def lock_command(statements: Statements) -> Command:
 
 
 def log_step(statements: Statements) -> MigrationStep:
-    """Makes the tables in which applied migrations are noted."""
-    tables = ("ddl/migration_list", "ddl/migration_log", "ddl/migration_log_version")
+    """Makes the table in which applied migrations are recorded."""
     return MigrationStep(
         name="The log of the migrations",
         header="-- The log of the migrations.",
-        commands=(*(named(statements[name]) for name in tables), named(statements["server/note_log_version"])),
+        commands=(named(statements["ddl/migration_log"]),),
     )
 
 
@@ -94,16 +93,6 @@ def _migration_step(migration: Migration, texts: Iterable[str], note: Command, s
         commands.append(named(patience, "lock_timeout", LOCK_TIMEOUT))
     return MigrationStep(
         f"Migration {migration.id}", migration.header, tuple(commands), migration.is_transactional, migration.id
-    )
-
-
-def notes_step(migrations: Iterable[Migration], statements: Statements) -> MigrationStep:
-    """Notes what applied migrations read, where that is not noted yet."""
-    note = statements["server/note_migration"]
-    return MigrationStep(
-        name="The notes of what migrations read",
-        header="-- Migrations that were applied without a note of what they read.",
-        commands=tuple(named(note, migration.id, migration.checksum) for migration in migrations),
     )
 
 

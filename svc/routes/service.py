@@ -56,7 +56,7 @@ async def ready(call: Call) -> Response:
     background = _background(services)
     try:
         row = await services.database.one("server/health")
-        applied = {r["migration_id"] for r in await services.database.many("server/applied_migrations")}
+        applied = {r["id"] for r in await services.database.many("server/applied_migrations")}
     except CabinetError as error:
         unknown = ReadinessCheck(False, "unknown while the database does not answer")
         return JSONResponse(Readiness(False, ReadinessCheck(False, error.detail), unknown, unknown, background), 503)

@@ -2,10 +2,11 @@
 
     python -m tests.campaigns.killed_migrations [--points 50]
 
-A moment is a statement, `begin` and `commit` included, of the way from an empty database or from an earlier version
-with rows in every table. There the process is killed before it sends the statement, or when it has sent it and has no
-answer; or its connection is cut at the server. Run again, it must end well: the schema of `schema.sql`, every row as it
-was, no invalid index, no lock and no session left.
+A moment is a statement, `begin` and `commit` included, of the way from an empty database, or from one that has the
+released migrations and rows in every table, to migrations that a later release may add. There the process is killed
+before it sends the statement, or when it has sent it and has no answer; or its connection is cut at the server. Run
+again, it must end well: the schema of a run that nobody disturbs, every row as it was, no invalid index, no lock and no
+session left.
 """
 
 from __future__ import annotations
@@ -21,34 +22,32 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import asyncpg
 
 from svc.embedded.server import start_embedded
+from svc.migrations import files as migration_files
 from svc.migrations.migrate import apply_migrations, migration_states
 from svc.settings import Settings
 from svc.vectors.signatures import signature_bits
 from tests.conftest import POSTGRES_VERSION, database_url_of
+from tests.database.added_migrations import MIGRATE, RELEASED, add_migrations
 from tests.database.filling import columns_of, contents, fill
-from tests.database.schema import SCHEMA, dump
+from tests.database.schema import dump
 from tests.database.test_migration_data import migrate_to
 from tests.server_process import clean_environment
 from tests.sql.checker import ROOT
 
 WAYS = ("before it is sent", "when it is sent", "its connection is cut")
-# How many migrations the filled database has: what follows makes tables, adds columns and builds indexes.
-FILLED_AT = 6
 USERS = 20
 
-PROCESS = """
-import asyncio, os, signal, sys
+PROCESS = f"""{MIGRATE}
+import os, signal
 import asyncpg
-from svc.migrations.migrate import apply_migrations
 from svc.errors import CabinetError
-from svc.settings import Settings
 
-Settings.model_config["env_file"] = None
-url, number, way = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+number, way = int(sys.argv[3]), sys.argv[4]
 original, count = asyncpg.Connection.execute, 0
 
 async def execute(self, query, *arguments, **options):
@@ -86,14 +85,19 @@ class Point:
 
 
 class Campaign:
-    """Databases to migrate on one server, and what became of them."""
+    """Databases to migrate on one server, and what became of them.
 
-    def __init__(self, server_url: str, version: str) -> None:
+    `folder` holds the migrations, which this process takes for those of the release.
+    """
+
+    def __init__(self, server_url: str, version: str, folder: Path) -> None:
+        self._folder = folder
         self._server_url = server_url
         self._version = version
         self._settings = Settings()
         self._rows: dict[str, tuple[int, str]] = {}
         self._columns: dict[str, list[str]] = {}
+        self._schema = ""
         self.killed = 0
         self.lost = 0
 
@@ -101,7 +105,7 @@ class Campaign:
         """Make the database that is filled; how many statements an upgrade sends, by whether it begins with that."""
         await self._execute("create database killed_filled template template0")
         url = database_url_of(self._server_url, "killed_filled")
-        await migrate_to(url, self._settings, FILLED_AT)
+        await migrate_to(url, self._settings, len(RELEASED))
         connection = await asyncpg.connect(url)
         await fill(connection, USERS, signature_bits(self._settings.dimensions))
         self._columns = await columns_of(connection)
@@ -113,6 +117,7 @@ class Campaign:
             code, said = await self._run(url, Point(0, "none", is_filled))
             assert code == 0, said
             counts[is_filled] = int(said)
+            self._schema = dump(url, self._version)
         return counts
 
     async def close(self) -> None:
@@ -135,7 +140,7 @@ class Campaign:
         await self._check(url, point)
 
     async def _check(self, url: str, point: Point) -> None:
-        assert dump(url, self._version) == SCHEMA.read_text(encoding="utf-8"), point
+        assert dump(url, self._version) == self._schema, point
         assert {state.state for state in await migration_states(url)} == {"applied"}, point
         connection = await asyncpg.connect(url)
         try:
@@ -168,7 +173,7 @@ class Campaign:
 
     async def _run(self, url: str, point: Point) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROCESS, url, str(point.number), point.way,
+            sys.executable, "-c", PROCESS, url, str(self._folder), str(point.number), point.way,
             env=clean_environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         said, _ = await process.communicate()
@@ -201,16 +206,18 @@ async def run(points: int) -> int:
     try:
         server = await start_embedded(folder, POSTGRES_VERSION)  # type: ignore[arg-type]
         try:
-            campaign = Campaign(server.url, POSTGRES_VERSION)
-            counts = await campaign.prepare()
-            for point in spread(counts, points):
-                await campaign.try_point(point)
+            migrations = add_migrations(folder / "migrations")
+            campaign = Campaign(server.url, POSTGRES_VERSION, migrations)
+            with patch.object(migration_files, "resource_folder", lambda _name: migrations):
+                counts = await campaign.prepare()
+                for point in spread(counts, points):
+                    await campaign.try_point(point)
         finally:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{points} points over {counts[False]} statements from nothing and {counts[True]} from version {FILLED_AT} "
+        f"{points} points over {counts[False]} statements from nothing and {counts[True]} after {len(RELEASED)} migrations "
         f"with rows: {campaign.killed} killed, {campaign.lost} cut off; the same schema and all rows each time, in "
         f"{time.monotonic() - started:.0f} s"
     )

@@ -17,7 +17,9 @@ import pytest_asyncio
 from svc.database.queries import Database
 from svc.database.statements import read_statement
 from svc.embedded.server import EmbeddedServer
+from svc.migrations import files as migration_files
 from tests.conftest import database_url_of
+from tests.database.added_migrations import add_migrations
 
 Plant = Callable[[str, str], Database]
 
@@ -45,6 +47,14 @@ async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
         await connection.execute(f"drop database {name} with (force)")
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the migrations of a later release, which this one takes for its own."""
+    folder = add_migrations(tmp_path / "migrations")
+    monkeypatch.setattr(migration_files, "resource_folder", lambda _name: folder)
+    return folder
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Rows in every table that a database has, at whichever version of the schema it is: what an upgrade must keep.
+"""Rows in every table that a database has, whichever migrations it has: an upgrade must keep them.
 
-Only columns that a table was made with are named; what migrations add must have defaults.
+Only the columns that a table was made with are named; columns that migrations add must have defaults.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from typing import Any
 # half of it.
 ROWS = {
     "users": """
-        insert into users (id, email, name, preferences)
-        select md5('u' || u)::uuid, 'user' || u || '@example.org', 'Ada ☂ ' || u, '{"theme": "dark"}'
+        insert into users (id, email, name, plan, preferences)
+        select md5('u' || u)::uuid, 'user' || u || '@example.org', 'Ada ☂ ' || u, 'free', '{"theme": "dark"}'
         from generate_series(1, ROWS) as u""",
     "api_keys": """
         insert into api_keys (user_id, id, prefix, key_hash)
         select u.id, md5('k' || u.id)::uuid, 'cab_test', sha256(u.email::bytea) from users as u""",
     "documents": """
-        insert into documents (user_id, id, filename, file_type, file_size, status, chunk_count, metadata)
-        select u.id, md5('d' || d || u.id)::uuid, 'file ' || d, 'text', 1000 * d, 'ready', 3, '{"page": 1}'
+        insert into documents (
+            user_id, id, filename, file_type, file_size, content_hash, status, chunk_count, metadata
+        )
+        select u.id, md5('d' || d || u.id)::uuid, 'file ' || d, 'text', 1000 * d, md5('f' || d)::uuid, 'ready', 3,
+            '{"page": 1}'
         from users as u cross join generate_series(1, 4) as d""",
     "document_contents": """
         insert into document_contents (user_id, document_id, content)
@@ -63,8 +66,8 @@ ROWS = {
         insert into usage_days (user_id, day, slot, searches)
         select u.id, date '2026-11-01', 3, 17 from users as u""",
 }  # fmt: skip
-# Filled by the migration that makes it, and what applying notes of itself.
-NOT_FILLED = {"plans", "embedding_model", "_yoyo_log", "_yoyo_migration", "_yoyo_version"}
+# Filled by the migration that makes it, and by applying migrations.
+NOT_FILLED = {"plans", "embedding_model", "schema_migrations"}
 
 COLUMNS = """
     select c.relname as name, array_agg(quote_ident(a.attname) order by a.attname) as columns

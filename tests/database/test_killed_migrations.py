@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from svc.embedded.server import EmbeddedServer
 from tests.campaigns.killed_migrations import Campaign, spread
 from tests.conftest import POSTGRES_VERSION
 
 
-async def test_killed_anywhere_and_run_again_a_migration_ends_well(server: EmbeddedServer) -> None:
-    campaign = Campaign(server.url, POSTGRES_VERSION)
+async def test_killed_anywhere_and_run_again_a_migration_ends_well(server: EmbeddedServer, added: Path) -> None:
+    campaign = Campaign(server.url, POSTGRES_VERSION, added)
     try:
         for point in spread(await campaign.prepare(), 6):
             await campaign.try_point(point)

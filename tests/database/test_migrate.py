@@ -31,13 +31,12 @@ from svc.migrations.steps import MigrationStep
 from svc.resources import resource_folder
 from svc.settings import Settings
 from tests.conftest import test_settings
+from tests.database.added_migrations import COLUMNS, INDEXES, MIGRATE
 from tests.database.conftest import until
-from tests.server_process import CABINET, clean_environment
+from tests.server_process import clean_environment
 
 ALL = migration_ids()
 NEXT = f"{int(ALL[-1][:4]) + 1:04}"
-# One in a transaction whose way back takes tables that others read.
-PLAIN = "0013.versions_and_expiry"
 
 # Everything that a migration can make, as the server tells it. Columns by their place among those that are there: the
 # server's own number goes on counting past those that were dropped.
@@ -64,9 +63,9 @@ CATALOGUE = """
 
 
 async def catalogue(url: str) -> list[str]:
-    """What the database holds, one line each, without yoyo's own tables."""
+    """What the database holds, one line each, without the log of the migrations."""
     rows = await fetch(url, CATALOGUE)
-    return [f"{row['kind']}: {row['what']}" for row in rows if "yoyo" not in row["what"]]
+    return [f"{row['kind']}: {row['what']}" for row in rows if "schema_migrations" not in row["what"]]
 
 
 async def fetch(url: str, query: str) -> list[Any]:
@@ -121,7 +120,7 @@ from svc.settings import Settings
 Settings.model_config["env_file"] = None
 
 async def execute(self, query, *arguments, **options):
-    if "0003.documents" in arguments:
+    if "0003.users" in arguments:
         os.kill(os.getpid(), signal.SIGKILL)
     return await original(self, query, *arguments, **options)
 
@@ -175,7 +174,7 @@ async def test_a_migration_edited_after_it_was_applied_is_noticed(
     settings: Settings, database_url: str, planted: Path
 ) -> None:
     await apply_migrations(settings, database_url)
-    file = planted / "0004.chunks.sql"
+    file = planted / "0004.documents.sql"
     text = file.read_text()
     file.write_text(
         text.replace("-- Why: ", "-- Why: a comment may change, ").replace(",\n    id uuid", ", id uuid", 1)
@@ -183,7 +182,7 @@ async def test_a_migration_edited_after_it_was_applied_is_noticed(
     assert await apply_migrations(settings, database_url) == []
 
     file.write_text(text.replace("token_count integer", "token_count bigint"))
-    with pytest.raises(StartupError, match=r"Migration 0004\.chunks was edited after this database took it"):
+    with pytest.raises(StartupError, match=r"Migration 0004\.documents was edited after this database took it"):
         await apply_migrations(settings, database_url)
 
     # Taken back and applied again, the new text is the one that counts.
@@ -221,24 +220,23 @@ async def every_table_read(observer: Any) -> AsyncIterator[Any]:
 
 
 async def test_a_migration_that_gets_no_lock_is_given_up_and_says_who_holds_it(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, observer: Any
+    database_url: str, added: Path, monkeypatch: pytest.MonkeyPatch, observer: Any
 ) -> None:
     """All who come after a waiting ALTER or DROP would wait behind it."""
     monkeypatch.setattr(migration_steps, "LOCK_TIMEOUT", "700ms")
     settings = test_settings(migration_wait_s=3)
-    await rollback_migrations(settings, database_url, len(ALL) - ALL.index(PLAIN) - 1)
     async with every_table_read(observer):
         started = time.monotonic()
 
-        with pytest.raises(StartupError, match=rf"Migration {PLAIN} did not get the locks") as refused:
-            await rollback_migrations(settings, database_url, 1)
+        with pytest.raises(StartupError, match=rf"Migration {COLUMNS} did not get the locks") as refused:
+            await apply_migrations(settings, database_url)
 
         assert time.monotonic() - started < 10
     detail = refused.value.detail
     assert re.search(r"in [2-9] attempts within 3 s, and changed nothing", detail), detail
     assert f"pid {observer.get_server_pid()}, " in detail
     assert "statement users/get, idle in transaction, for " in detail
-    assert await applied(database_url) == ALL[: ALL.index(PLAIN) + 1]
+    assert await applied(database_url) == ALL
 
 
 async def test_a_step_is_tried_for_as_long_as_the_setting_says(
@@ -259,18 +257,17 @@ async def test_a_step_is_tried_for_as_long_as_the_setting_says(
 
 
 async def test_a_migration_is_tried_again_until_the_lock_is_free(
-    settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, observer: Any, caplog: Any
+    settings: Settings, database_url: str, added: Path, monkeypatch: pytest.MonkeyPatch, observer: Any, caplog: Any
 ) -> None:
     monkeypatch.setattr(migration_steps, "LOCK_TIMEOUT", "300ms")
     caplog.set_level("INFO")
-    count = len(ALL) - ALL.index(PLAIN)
-    await rollback_migrations(settings, database_url, count - 1)
+    await apply_migrations(settings, database_url)
     async with every_table_read(observer):
-        rollback = asyncio.create_task(rollback_migrations(settings, database_url, 1))
+        rollback = asyncio.create_task(rollback_migrations(settings, database_url, 2))
         await until(lambda: asyncio.sleep(0, "trying again in" in caplog.text))
         assert not rollback.done()
 
-    assert await rollback == [PLAIN]
+    assert await rollback == [INDEXES, COLUMNS]
 
 
 async def test_one_that_migrates_waits_for_another_and_says_for_whom(
@@ -287,9 +284,10 @@ async def test_one_that_migrates_waits_for_another_and_says_for_whom(
 
 
 async def test_what_a_killed_build_left_is_dropped_and_built_again(
-    settings: Settings, database_url: str, observer: Any
+    settings: Settings, database_url: str, added: Path, observer: Any
 ) -> None:
-    await rollback_migrations(settings, database_url, len(ALL) - ALL.index("0007.messages_system_idx"))
+    await apply_migrations(settings, database_url)
+    await rollback_migrations(settings, database_url, 1)
     building = (
         "select count(*) from pg_stat_activity where application_name = 'cabinet migrate'"
         " and datname = current_database() and query ~ 'create index' and wait_event_type = 'Lock'"
@@ -298,13 +296,14 @@ async def test_what_a_killed_build_left_is_dropped_and_built_again(
         "select count(*) from pg_stat_activity where application_name ~ 'cabinet migrate'"
         " and datname = current_database()"
     )
-    is_valid = "select indisvalid from pg_index where indexrelid = to_regclass('messages_system_idx')"
+    is_valid = "select indisvalid from pg_index where indexrelid = to_regclass('documents_archived_idx')"
     async with observer.transaction():
         # A writer, for whose end the build waits.
-        await observer.execute("lock table messages in row exclusive mode")
+        await observer.execute("lock table documents in row exclusive mode")
         process = await asyncio.create_subprocess_exec(
-            *CABINET, "migrate", "apply", "--database-url", database_url, env=clean_environment()
-        )
+            sys.executable, "-c", f"{MIGRATE}asyncio.run(apply_migrations(Settings(), url))", database_url, str(added),
+            env=clean_environment(), cwd=resource_folder("sql").parent,
+        )  # fmt: skip
         await until(lambda: counted(database_url, building), 30)
         process.kill()
         await process.wait()
@@ -312,7 +311,7 @@ async def test_what_a_killed_build_left_is_dropped_and_built_again(
         await until(lambda: counted(database_url, f"select (({sessions}) = 0)::int"), 30)
         assert await observer.fetchval(is_valid) is False
 
-    assert await apply_migrations(settings, database_url) == ALL[ALL.index("0007.messages_system_idx") :]
+    assert await apply_migrations(settings, database_url) == [INDEXES]
     assert await observer.fetchval(is_valid) is True
 
 
@@ -380,7 +379,7 @@ async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_ur
             await apply_migrations(settings, url)
         assert "login of the tables' owner in CABINET_OWNER_DATABASE_URL" in refused.value.detail
         await fetch(empty_url, "grant create on schema public to visitor")
-        with pytest.raises(StartupError, match=r"Migration 0001\.extension failed.*permission denied"):
+        with pytest.raises(StartupError, match=r"Migration 0001\.extension_and_functions failed.*permission denied"):
             await apply_migrations(settings, url)
         # The administrator installs the extension; the rest is the login's own.
         await fetch(empty_url, "create extension vector")

@@ -1,4 +1,4 @@
-"""Upgrades of a database in use: from every earlier version, with rows in every table, up, down and up again."""
+"""Upgrades of a database in use: from every number of migrations, with rows in every table, up, down and up again."""
 
 from __future__ import annotations
 
@@ -11,34 +11,31 @@ from svc.database.statements import load_statements
 from svc.migrations.files import read_migrations
 from svc.migrations.migrate import apply_migrations, rollback_migrations
 from svc.migrations.session import migrating
-from svc.migrations.steps import apply_step, log_step, vectors_step
+from svc.migrations.steps import VECTOR_DDL, apply_step, log_step, vectors_step
 from svc.resources import resource_folder
 from svc.settings import Settings
 from svc.vectors.signatures import signature_bits
 from tests.conftest import POSTGRES_VERSION
+from tests.database.added_migrations import ADDED, ALL, RELEASED
 from tests.database.filling import columns_of, contents, fill
 from tests.database.schema import SCHEMA, dump
 
-MIGRATIONS = read_migrations()
-ALL = [migration.id for migration in MIGRATIONS]
-# The table of vectors came with the release that has this migration.
-VECTORS = {"0006.embedding_model": "chunk_vectors", "0008.message_jobs": "message_vectors"}
+pytestmark = pytest.mark.usefixtures("added")
 
 
 async def migrate_to(url: str, settings: Settings, count: int) -> None:
-    """Bring an empty database to an earlier version, as the release that had `count` migrations did."""
+    """Bring an empty database to the state after `count` migrations."""
     statements = load_statements(resource_folder("sql"))
-    tables = [VECTORS[name] for name in ALL[:count] if name in VECTORS]
     async with migrating(url, statements, 5) as session:
         await session.take(log_step(statements))
-        for migration in MIGRATIONS[:count]:
+        for migration in read_migrations()[:count]:
             await session.take(apply_step(migration, statements))
-        if tables:
-            await session.take(vectors_step(settings, True, tables, statements))
+        if count >= len(RELEASED):
+            await session.take(vectors_step(settings, True, VECTOR_DDL, statements))
 
 
 @pytest.mark.parametrize("count", range(1, len(ALL) + 1), ids=ALL)
-async def test_from_this_version_with_data_the_way_up_down_and_up_keeps_all(
+async def test_from_here_with_data_the_way_up_down_and_up_keeps_all(
     settings: Settings, empty_url: str, count: int
 ) -> None:
     await migrate_to(empty_url, settings, count)
@@ -50,7 +47,7 @@ async def test_from_this_version_with_data_the_way_up_down_and_up_keeps_all(
         assert all(rows for rows, _ in before.values())
 
         assert await apply_migrations(settings, empty_url) == ALL[count:]
-        assert dump(empty_url, POSTGRES_VERSION) == SCHEMA.read_text()
+        newest = dump(empty_url, POSTGRES_VERSION)
         assert await contents(connection, columns) == before
 
         await rollback_migrations(settings, empty_url, len(ALL) - count)
@@ -58,8 +55,13 @@ async def test_from_this_version_with_data_the_way_up_down_and_up_keeps_all(
         assert await columns_of(connection) == columns
 
         assert await apply_migrations(settings, empty_url) == ALL[count:]
-        assert dump(empty_url, POSTGRES_VERSION) == SCHEMA.read_text()
+        assert dump(empty_url, POSTGRES_VERSION) == newest
         assert await contents(connection, columns) == before
+
+        if count <= len(RELEASED):
+            await rollback_migrations(settings, empty_url, len(ADDED))
+            assert dump(empty_url, POSTGRES_VERSION) == SCHEMA.read_text()
+            assert await contents(connection, columns) == before
     finally:
         await connection.close()
 
@@ -70,6 +72,7 @@ async def test_a_full_database_of_the_newest_version_loses_nothing_by_the_last_s
     """Only what the header of the newest migration says is lost."""
     connection = await asyncpg.connect(database_url)
     try:
+        await apply_migrations(settings, database_url)
         await fill(connection, 3, signature_bits(settings.dimensions))
         await rollback_migrations(settings, database_url, 1)
         columns = await columns_of(connection)
@@ -96,7 +99,7 @@ async def test_each_header_names_the_locks_that_the_server_sees(empty_url: str) 
     """Of the tables that were there before, in a mode that others would notice."""
     connection = await asyncpg.connect(empty_url)
     try:
-        for migration in MIGRATIONS:
+        for migration in read_migrations():
             tables = "select oid from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
             before = [row["oid"] for row in await connection.fetch(tables)]
             if not migration.is_transactional:

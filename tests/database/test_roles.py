@@ -106,8 +106,8 @@ FORBIDDEN = {
     "read the passwords": "select rolpassword from pg_authid",
     "read another table": "select secret from others",
     "change the model": "update embedding_model set dimensions = 1",
-    "forget a migration": "delete from _yoyo_migration",
-    "note a migration": "insert into _yoyo_migration (migration_hash, migration_id) values ('x', 'x')",
+    "forget a migration": "delete from schema_migrations",
+    "note a migration": "insert into schema_migrations (id, checksum) values ('x', 'x')",
     "change what a chunk says": "update chunks set content = 'something else'",
     "change what was said": "update messages set content = 'something else'",
     "make a role": "create role planted",
@@ -196,7 +196,7 @@ async def test_a_role_without_rights_is_told_so(prepared: Database, migrated: Da
     try:
         await connection.execute('create role newcomer login; grant connect on database "of-its-own" to newcomer')
         await connection.execute("grant usage on schema public to newcomer")
-        with pytest.raises(StartupError, match=r"permission denied for table _yoyo_migration.*CABINET_SERVICE_ROLE"):
+        with pytest.raises(StartupError, match=r"permission denied for table schema_migrations.*CABINET_SERVICE_ROLE"):
             await migration_states(url_as(prepared.superuser, "newcomer"))
         with pytest.raises(StartupError, match="CABINET_OWNER_DATABASE_URL"):
             await apply_migrations(SETTINGS, url_as(prepared.superuser, "newcomer"))

@@ -49,7 +49,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_a_slow_statement_is_logged_with_its_plan_and_no_values(
     watched: Database, observer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    user = await observer.fetchval("insert into users (email) values ('ada@example.org') returning id")
+    user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
     before = metrics.slow_statements_total.labels("slow/sleep")._value.get()
 
     await watched.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=0.1)
@@ -81,7 +81,7 @@ async def test_a_quick_statement_is_not_logged(watched: Database, caplog: pytest
 async def test_of_many_slow_ones_one_plan_is_logged(
     watched: Database, observer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    user = await observer.fetchval("insert into users (email) values ('ada@example.org') returning id")
+    user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
 
     await asyncio.gather(*(watched.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=0.1) for _ in range(4)))
     await until(lambda: asyncio.sleep(0, any("the plan" in one for one in told(caplog))))
@@ -96,7 +96,7 @@ async def test_a_plan_is_got_beside_the_pool_and_after_the_answer(
 ) -> None:
     """Also inside a transaction that holds the only connection and a lock."""
     settings = test_settings(slow_statement_ms=50, pool_size=1)
-    user = await observer.fetchval("insert into users (email) values ('ada@example.org') returning id")
+    user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
     async with watched_database(settings, database_url, Background()) as database:
         statements = plant("slow/sleep :one", SLEEPS).statements
         database.statements = statements
@@ -110,7 +110,7 @@ async def test_a_plan_is_got_beside_the_pool_and_after_the_answer(
 async def test_a_statement_that_ran_into_its_time_limit_is_logged(
     plant: Plant, observer: Any, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    user = await observer.fetchval("insert into users (email) values ('ada@example.org') returning id")
+    user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
     settings = test_settings(slow_statement_ms=50, slow_plan_s=0, statement_timeout_s=0.2)
     async with watched_database(settings, database_url, Background()) as database:
         database.statements = plant("slow/sleep :one", SLEEPS).statements
@@ -124,7 +124,7 @@ async def test_a_statement_that_ran_into_its_time_limit_is_logged(
 async def test_a_plan_that_cannot_be_had_is_told(
     watched: Database, observer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    user = await observer.fetchval("insert into users (email) values ('ada@example.org') returning id")
+    user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
     watch = watched.watch
     assert isinstance(watch, SlowStatements)
     watch._url = watch._url.replace("/test_", "/no_such_")

@@ -91,8 +91,8 @@ async def test_the_random_bits_are_random(connection: Any) -> None:
 
 
 async def test_ids_are_the_defaults_of_the_tables(connection: Any) -> None:
-    first = await connection.fetchval("insert into users (email) values ('a@example.org') returning id")
-    second = await connection.fetchval("insert into users (email) values ('b@example.org') returning id")
+    first = await connection.fetchval("insert into users (email, plan) values ('a@example.org', 'free') returning id")
+    second = await connection.fetchval("insert into users (email, plan) values ('b@example.org', 'free') returning id")
 
     assert first < second
     assert first.version == 7

@@ -17,7 +17,8 @@ from tests.doctor.conftest import Fired
 
 # More users than fit on a page, quickly.
 MANY_USERS = (
-    "insert into users (email, name) select n || '@example.org', 'user ' || n from generate_series(1, 5000) as n"
+    "insert into users (email, name, plan) "
+    "select n || '@example.org', 'user ' || n, 'free' from generate_series(1, 5000) as n"
 )
 
 
@@ -74,8 +75,8 @@ async def test_a_database_without_a_schema_is_told_what_to_run(server: Any, sett
 
 
 async def test_a_missing_migration_is_found(fired: Fired, hand: Any) -> None:
-    name = await hand.fetchval("select max(migration_id) from _yoyo_migration")
-    await hand.execute("delete from _yoyo_migration where migration_id = $1", name)
+    name = await hand.fetchval("select max(id) from schema_migrations")
+    await hand.execute("delete from schema_migrations where id = $1", name)
 
     found = await fired()
 
@@ -84,12 +85,12 @@ async def test_a_missing_migration_is_found(fired: Fired, hand: Any) -> None:
 
 
 async def test_an_edited_migration_is_found(fired: Fired, hand: Any) -> None:
-    await hand.execute("update _yoyo_log set comment = 'words:0' where migration_id = '0002.users'")
+    await hand.execute("update schema_migrations set checksum = '0' where id = '0003.users'")
 
     found = await fired()
 
     assert found.keys() == {"edited-migration"}
-    assert "0002.users" in found["edited-migration"][0].what
+    assert "0003.users" in found["edited-migration"][0].what
 
 
 async def test_a_statement_that_no_longer_fits_is_found(fired: Fired, hand: Any) -> None:

@@ -19,8 +19,8 @@ from tests.doctor.conftest import Fired
 from tests.doctor.test_schema import MANY_USERS
 
 MANY_DOCUMENTS = (
-    "insert into documents (user_id, filename, file_type, file_size, status) "
-    "select u.id, 'a.txt', 'text', 1, 'ready' from users as u; "
+    "insert into documents (user_id, filename, file_type, file_size, content_hash, status) "
+    "select u.id, 'a.txt', 'text', 1, u.id, 'ready' from users as u; "
     "insert into tenant_totals (user_id, chunk_count, document_count, byte_count) select u.id, 0, 1, 1 from users as u"
 )
 
@@ -205,7 +205,7 @@ async def test_a_session_that_waits_for_a_lock_is_found_with_who_holds_it(
     fired: Fired, hand: Any, database_url: str
 ) -> None:
     holder, waiting = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
-    await hand.execute("insert into users (email) values ('ada@example.org')")
+    await hand.execute("insert into users (email, plan) values ('ada@example.org', 'free')")
     await holder.execute("begin; update users set name = 'Ada'")
     blocked = asyncio.create_task(waiting.execute("-- users/update :one\nupdate users set name = 'Ava'"))
     await until(

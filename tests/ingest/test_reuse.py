@@ -145,7 +145,9 @@ async def test_a_lookup_reads_one_chunk_a_text_through_the_indexes(database: Dat
     connection = await asyncpg.connect(database_url)
     try:
         users = [
-            await connection.fetchval("insert into users (email) values ($1) returning id", f"{name}@example.com")
+            await connection.fetchval(
+                "insert into users (email, plan) values ($1, 'free') returning id", f"{name}@example.com"
+            )
             for name in ("ada", "ben")
         ]
         for user_id in users:
@@ -183,8 +185,8 @@ def inlined(text: str, user_id: UUID, hashes: list[UUID]) -> str:
 
 FILL = """
 with document as (
-    insert into documents (user_id, filename, file_type, file_size, status)
-    values ($1, 'a.txt', 'text', 1, 'ready') returning user_id, id
+    insert into documents (user_id, filename, file_type, file_size, content_hash, status)
+    values ($1, 'a.txt', 'text', 1, $1, 'ready') returning user_id, id
 ),
 filled as (
     insert into chunks (user_id, document_id, chunk_index, content, content_hash, token_count)

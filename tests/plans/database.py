@@ -104,12 +104,14 @@ _FILL = [
     order by d.number
     """,
     """
-    insert into documents (user_id, id, filename, file_type, file_size, status, error, attempt)
-    select s.user_id, made(3, s.number), 'failed.pdf', 'pdf', 64, 'error', 'the file is damaged', 1 from sizes as s
+    insert into documents (user_id, id, filename, file_type, file_size, content_hash, status, error, attempt)
+    select s.user_id, made(3, s.number), 'failed.pdf', 'pdf', 64, made(3, s.number), 'error',
+        'the file is damaged', 1
+    from sizes as s
     """,
     """
-    insert into documents (user_id, id, filename, file_type, file_size, attempt, replaces)
-    select s.user_id, made(4, s.number), 'queued.pdf', 'pdf', 64, 1, 'failed.pdf' from sizes as s
+    insert into documents (user_id, id, filename, file_type, file_size, content_hash, attempt, replaces)
+    select s.user_id, made(4, s.number), 'queued.pdf', 'pdf', 64, made(4, s.number), 1, 'failed.pdf' from sizes as s
     """,
     """
     insert into ingestion_jobs (user_id, document_id, attempt, due_at)
@@ -205,8 +207,9 @@ _FILL = [
     insert into users (id, email, plan) values (made(0, {USERS + 1}), 'newcomer@example.org', 'enterprise')
     """,
     f"""
-    insert into documents (user_id, id, filename, file_type, file_size)
-    select made(0, {USERS + 1}), made(9, n), 'imported-' || n || '.txt', 'text', 64 from generate_series(1, 40) as n
+    insert into documents (user_id, id, filename, file_type, file_size, content_hash)
+    select made(0, {USERS + 1}), made(9, n), 'imported-' || n || '.txt', 'text', 64, made(9, n)
+    from generate_series(1, 40) as n
     """,
     f"""
     insert into document_contents (user_id, document_id, content)

@@ -184,7 +184,7 @@ INDEXES = """
     inner join pg_class as c on x.indexrelid = c.oid
     inner join pg_class as t on x.indrelid = t.oid
     left join pg_constraint as k on k.conindid = c.oid and k.contype in ('p', 'u')
-    where t.relnamespace = 'public'::regnamespace and t.relname !~ 'yoyo'
+    where t.relnamespace = 'public'::regnamespace and t.relname <> 'schema_migrations'
     order by c.relname
 """
 

@@ -21,7 +21,7 @@ _LEAKS = [
         r"rfc ?3339", r"matching regex", r"invalid value", r"invalid multipart", r"exceeded maximum",
         r"\brelation\b", r"\bcolumn\b", r"\bconstraint\b", r"sqlstate", r"_fkey", r"_pkey", r"_idx\b", r"_check\b",
         r"api_keys", r"chunk_vectors", r"tenant_totals", r"ingestion_jobs", r"document_contents",
-        r"conversation_documents", r"embedding_model", r"_yoyo", r"key_hash", r"users_email",
+        r"conversation_documents", r"embedding_model", r"schema_migrations", r"key_hash", r"users_email",
         r"postgres(ql)?://", r"\bcab_", re.escape(ADMIN_KEY),
     )
 ]  # fmt: skip

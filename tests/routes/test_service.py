@@ -55,9 +55,7 @@ async def test_not_ready_without_the_database(idle: Service) -> None:
 
 async def test_not_ready_while_a_migration_is_missing(idle: Service) -> None:
     async with direct_connection(idle) as connection:
-        removed = await connection.fetchval(
-            "delete from _yoyo_migration where migration_id like '0003%' returning migration_id"
-        )
+        removed = await connection.fetchval("delete from schema_migrations where id like '0003%' returning id")
     assert removed
     unready = await readiness(idle, 503)
     assert (unready["ready"], unready["database"]["ok"], unready["migrations"]["ok"]) == (False, True, False)

@@ -62,7 +62,6 @@ WITHOUT_LIMIT = {
     "ingest/chunk_ids",
     "messages/append",
     "server/applied_migrations",
-    "server/noted_migrations",
     "server/table_columns",
     "server/table_rights",
 }

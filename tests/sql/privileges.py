@@ -39,7 +39,7 @@ def needed(statements: Iterable[Statement], tables: Tables) -> dict[str, set[str
             continue
         for node in walk(parse(statement.text)):
             for privilege, table in _rights(node):
-                if table in tables.columns or table.startswith("_yoyo_"):
+                if table in tables.columns:
                     rights[privilege].add(table)
     return rights
 

@@ -273,8 +273,7 @@ class Proof:
 
     def _tenant_column(self, node: Any) -> str | None:
         table = str(node.relname)
-        is_catalogue = table.startswith("pg_") or table.startswith("_yoyo_")
-        if table not in self._tables.columns and not is_catalogue:
+        if table not in self._tables.columns and not table.startswith("pg_"):
             self._fault(node, f"there is no table {table} in migrations/ and sql/ddl/")
         return self._tables.tenant_column(table)
 

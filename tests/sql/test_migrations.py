@@ -109,7 +109,7 @@ def test_a_schema_that_breaks_a_wall_is_caught(root: Path, good: str, bad: str, 
         ("-- Serves: all\n", "-- Serves: all\n-- Serves: all\n", "sql:6: Serves: stands here twice"),
         ("-- Why: a test.\n", "-- Rollback loses: it.\n-- Why: a test.\n", "stand in this order"),
         (f"-- depends: {LAST}\n", "", f"sql:1: a line reads: -- depends: {LAST}"),
-        (LAST, "0001.extension", f"sql:7: a line reads: -- depends: {LAST}"),
+        (LAST, "0001.extension_and_functions", f"sql:7: a line reads: -- depends: {LAST}"),
     ],
 )  # fmt: skip
 def test_a_migration_says_in_its_header_what_a_person_must_know(root: Path, good: str, bad: str, message: str) -> None:
@@ -199,10 +199,10 @@ def test_what_a_header_says_of_tables_and_statements_is_true(root: Path, good: s
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("0004.chunks.rollback.sql", None, "0004.chunks.rollback.sql is missing"),
-        ("0004.chunks.sql", None, "no migration that this takes back"),
-        ("0004.chunks.sql", "0003.chunks.sql", "each is given once"),
-        ("0004.chunks.sql", "chunks.sql", "a migration is named"),
+        ("0004.documents.rollback.sql", None, "0004.documents.rollback.sql is missing"),
+        ("0004.documents.sql", None, "no migration that this takes back"),
+        ("0004.documents.sql", "0003.documents.sql", "each is given once"),
+        ("0004.documents.sql", "documents.sql", "a migration is named"),
     ],
 )
 def test_migrations_are_named_in_order_and_each_has_a_way_back(

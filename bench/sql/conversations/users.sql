@@ -1,3 +1,3 @@
 -- A user.
-insert into users (email) values ($1::text)
+insert into users (email, plan) values ($1::text, 'free')
 returning id;

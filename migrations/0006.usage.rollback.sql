@@ -1,2 +1,2 @@
 drop table tenant_totals;
-drop table chunks;
+drop table usage_days;

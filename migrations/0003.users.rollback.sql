@@ -1,2 +1,3 @@
+drop table idempotency_keys;
 drop table api_keys;
 drop table users;

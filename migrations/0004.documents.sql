@@ -1,13 +1,14 @@
--- Why: what users upload, the bytes as they came, and the queue of those still to be read. The queue has no
---   foreign key into the tenants' tables: a claim looks across all tenants, which a distributed table
---   refuses, so the queue must be able to live on one node. A job whose document is gone is dropped by the
---   worker that claims it.
+-- Why: the files that users upload, byte for byte, the queue of those still to be ingested, and the chunks
+--   that a search finds and an answer cites. The queue has no foreign key into the tenants' tables: a claim
+--   looks across all tenants, which a distributed table refuses, so the queue must be able to live on one
+--   node. A worker that claims a job whose document is gone drops the job. The vectors of the chunks live in
+--   a narrow table of their own (sql/ddl/), whose width is a setting.
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
 -- On 10M rows: milliseconds; its tables are new.
--- Serves: documents/*, ingest/*, search/*, messages/append, messages/list_stale_sources, server/health,
---   users/delete, calibration/*, import/*, doctor/*, samples/*
--- Rollback loses: the documents, and what waits to be ingested.
--- depends: 0002.users
+-- Serves: documents/*, chunks/*, ingest/*, search/*, messages/append, messages/list_stale_sources,
+--   server/health, users/delete, calibration/*, import/*, doctor/*, samples/*
+-- Rollback loses: the documents, their text, and the queue.
+-- depends: 0003.users
 create table documents (
     user_id uuid not null constraint documents_user_id_fkey references users (id) on delete cascade,
     id uuid not null default uuidv7(),
@@ -18,6 +19,8 @@ create table documents (
         file_type in ('text', 'markdown', 'html', 'pdf', 'csv', 'docx')
     ),
     file_size bigint not null,
+    content_hash uuid not null,
+    replaces text,
     status text not null default 'processing' constraint documents_status_known check (
         status in ('processing', 'ready', 'error')
     ),
@@ -29,22 +32,31 @@ create table documents (
     metadata jsonb not null default '{}' constraint documents_metadata_object check (
         jsonb_typeof(metadata) = 'object'
     ),
+    expires_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint documents_pkey primary key (user_id, id)
 ) with (fillfactor = 85);
 
-create index documents_user_status_idx on documents (user_id, status, id);
+comment on column documents.content_hash is 'The first 16 bytes of the SHA-256 of the file.';
+comment on column documents.replaces is
+'The filename whose earlier documents are deleted when this one is ready; null: none.';
 
--- What a search is limited to by date and by type of file: read from the index alone.
+create index documents_user_status_idx on documents (user_id, status, id);
+create index documents_user_filename_idx on documents (user_id, filename, id);
+
+-- The filters of a search by date and by type of file are read from this index alone.
 create index documents_user_created_idx on documents (user_id, created_at)
 include (id, file_type, chunk_count);
 
--- What a search is limited to by metadata. The tenant is the outermost key of each value that is indexed, so
--- that a scan meets no other tenant's documents, although GIN takes no uuid beside the jsonb. No list of
--- pending entries, which every search would have to read.
+-- The filter of a search by metadata. It keeps no list of pending entries, which every search would have to
+-- read.
 create index documents_user_metadata_idx on documents
-using gin (jsonb_set('{}', array[user_id::text], metadata) jsonb_path_ops) with (fastupdate = off);
+using gin (tenant_metadata(user_id, metadata) jsonb_path_ops) with (fastupdate = off);
+
+-- A worker looks across all tenants for what has expired. Only rows that expire are in it.
+create index documents_expires_idx on documents (expires_at)
+where expires_at is not null;
 
 create table document_contents (
     user_id uuid not null,
@@ -75,3 +87,24 @@ comment on column ingestion_jobs.attempt is
 'Rises with each claim and never falls: the fencing token that a worker must show to change the document.';
 comment on column ingestion_jobs.tries is
 'Claims since the job was last queued by a person; limited by CABINET_WORKER_MAX_ATTEMPTS.';
+
+create table chunks (
+    user_id uuid not null,
+    id uuid not null default uuidv7(),
+    document_id uuid not null,
+    chunk_index integer not null constraint chunks_index_positive check (chunk_index >= 0),
+    content text not null,
+    content_hash uuid not null,
+    token_count integer not null constraint chunks_tokens_positive check (token_count >= 0),
+    metadata jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    constraint chunks_pkey primary key (user_id, id),
+    constraint chunks_document_index_key unique (user_id, document_id, chunk_index),
+    constraint chunks_document_fkey foreign key (user_id, document_id)
+    references documents (user_id, id) on delete cascade
+);
+
+create index chunks_content_hash_idx on chunks (user_id, content_hash);
+
+comment on column chunks.content_hash is
+'The first 16 bytes of the content''s SHA-256. A worker finds the vector of an equal text by it.';

@@ -1,2 +1,0 @@
-drop table if exists message_vectors;
-drop table message_jobs;

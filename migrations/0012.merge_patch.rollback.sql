@@ -1,1 +1,0 @@
-drop function json_merge_patch(jsonb, jsonb);

@@ -1,1 +1,0 @@
-drop index concurrently if exists documents_user_filename_idx;
