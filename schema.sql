@@ -26,29 +26,13 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION public.json_merge_patch(target jsonb, patch jsonb) IS 'RFC 7396: what the target is after the patch.';
+COMMENT ON FUNCTION public.json_merge_patch(target jsonb, patch jsonb) IS 'The target after the patch, as RFC 7396 defines it.';
 
-CREATE TABLE public._yoyo_log (
-    id character varying(36) NOT NULL,
-    migration_hash character varying(64),
-    migration_id character varying(255),
-    operation character varying(10),
-    username character varying(255),
-    hostname character varying(255),
-    comment character varying(255),
-    created_at_utc timestamp without time zone
-);
+CREATE FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_set('{}'::jsonb, ARRAY[(user_id)::text], metadata);
 
-CREATE TABLE public._yoyo_migration (
-    migration_hash character varying(64) NOT NULL,
-    migration_id character varying(255),
-    applied_at_utc timestamp without time zone
-);
-
-CREATE TABLE public._yoyo_version (
-    version integer NOT NULL,
-    installed_at_utc timestamp without time zone
-);
+COMMENT ON FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) IS 'The metadata under the tenant''s id, as {"<user_id>": metadata}. GIN takes no uuid beside the jsonb: an index on this keeps the tenants apart, so that a scan meets no other tenant''s rows. The planner inlines it.';
 
 CREATE TABLE public.api_keys (
     user_id uuid NOT NULL,
@@ -89,7 +73,7 @@ CREATE TABLE public.chunks (
     CONSTRAINT chunks_tokens_positive CHECK ((token_count >= 0))
 );
 
-COMMENT ON COLUMN public.chunks.content_hash IS 'The first 16 bytes of the content''s SHA-256. By it a worker finds the vector that an equal text has.';
+COMMENT ON COLUMN public.chunks.content_hash IS 'The first 16 bytes of the content''s SHA-256. A worker finds the vector of an equal text by it.';
 
 CREATE TABLE public.conversation_documents (
     user_id uuid NOT NULL,
@@ -103,9 +87,9 @@ CREATE TABLE public.conversations (
     title text,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     message_count bigint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone,
     CONSTRAINT conversations_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 255))
 )
@@ -123,6 +107,8 @@ CREATE TABLE public.documents (
     filename text NOT NULL,
     file_type text NOT NULL,
     file_size bigint NOT NULL,
+    content_hash uuid NOT NULL,
+    replaces text,
     status text DEFAULT 'processing'::text NOT NULL,
     error text,
     attempt integer DEFAULT 0 NOT NULL,
@@ -130,11 +116,9 @@ CREATE TABLE public.documents (
     progress real DEFAULT 0 NOT NULL,
     chunk_count integer DEFAULT 0 NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    content_hash uuid,
-    replaces text,
-    expires_at timestamp with time zone,
     CONSTRAINT documents_file_type_known CHECK ((file_type = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text, 'csv'::text, 'docx'::text]))),
     CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
     CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
@@ -143,9 +127,9 @@ CREATE TABLE public.documents (
 )
 WITH (fillfactor='85');
 
-COMMENT ON COLUMN public.documents.content_hash IS 'The first 16 bytes of the SHA-256 of the file; null where it was uploaded before there was this column.';
+COMMENT ON COLUMN public.documents.content_hash IS 'The first 16 bytes of the SHA-256 of the file.';
 
-COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier documents go when this one is ready; null: none.';
+COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier documents are deleted when this one is ready; null: none.';
 
 CREATE TABLE public.embedding_model (
     is_current boolean DEFAULT true NOT NULL,
@@ -168,7 +152,7 @@ CREATE TABLE public.idempotency_keys (
 )
 WITH (fillfactor='85');
 
-COMMENT ON COLUMN public.idempotency_keys.result IS 'Where the result is found, such as the id of the document. Null only inside the transaction that makes it.';
+COMMENT ON COLUMN public.idempotency_keys.result IS 'The place of the result, such as the id of the document. Null only inside the transaction that makes it.';
 
 CREATE TABLE public.ingestion_jobs (
     user_id uuid NOT NULL,
@@ -200,7 +184,7 @@ WITH (fillfactor='70');
 
 COMMENT ON COLUMN public.message_jobs.due_at IS 'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, after a delay when an attempt failed.';
 
-COMMENT ON COLUMN public.message_jobs.lease IS 'Made up anew by each claim: the token that a worker must show to change the job. A number would not do: a job ends with its work, and the next one of the conversation would count from the beginning.';
+COMMENT ON COLUMN public.message_jobs.lease IS 'A random token of each claim, which a worker must show to change the job. A number would not do: a job ends with its work, and the next one of the conversation would count from the beginning.';
 
 CREATE TABLE public.message_vectors (
     user_id uuid NOT NULL,
@@ -242,25 +226,32 @@ CREATE TABLE public.plans (
     CONSTRAINT plans_max_bytes_positive CHECK ((max_bytes >= 0)),
     CONSTRAINT plans_max_chunks_positive CHECK ((max_chunks >= 0)),
     CONSTRAINT plans_max_documents_positive CHECK ((max_documents >= 0)),
-    CONSTRAINT plans_name_known CHECK ((name = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
+    CONSTRAINT plans_name_form CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
     CONSTRAINT plans_requests_positive CHECK ((requests_per_minute >= 1)),
     CONSTRAINT plans_tokens_positive CHECK ((tokens_per_month >= 0))
 );
 
-COMMENT ON TABLE public.plans IS 'The limits of each plan; null: none. The statements that add to what a user has read them.';
+COMMENT ON TABLE public.plans IS 'The limits of each plan; null: none. The statements that add to a user''s totals read them.';
+
+CREATE TABLE public.schema_migrations (
+    id text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    applied_by text DEFAULT CURRENT_USER NOT NULL
+);
 
 CREATE TABLE public.tenant_totals (
     user_id uuid NOT NULL,
-    chunk_count bigint NOT NULL,
-    has_index boolean DEFAULT false NOT NULL,
     document_count bigint DEFAULT 0 NOT NULL,
+    chunk_count bigint DEFAULT 0 NOT NULL,
     byte_count bigint DEFAULT 0 NOT NULL,
-    token_month date,
     token_count bigint DEFAULT 0 NOT NULL,
+    token_month date,
     document_limit bigint,
     chunk_limit bigint,
     byte_limit bigint,
     token_limit bigint,
+    has_index boolean DEFAULT false NOT NULL,
     CONSTRAINT tenant_totals_bytes_quota CHECK ((byte_count <= byte_limit)),
     CONSTRAINT tenant_totals_chunks_positive CHECK ((chunk_count >= 0)),
     CONSTRAINT tenant_totals_chunks_quota CHECK ((chunk_count <= chunk_limit)),
@@ -269,9 +260,15 @@ CREATE TABLE public.tenant_totals (
 )
 WITH (fillfactor='50');
 
-COMMENT ON COLUMN public.tenant_totals.token_month IS 'The month in UTC of which token_count is the sum.';
+COMMENT ON COLUMN public.tenant_totals.chunk_count IS 'Chunks, each of which has a vector. A search picks its lane by it.';
 
-COMMENT ON COLUMN public.tenant_totals.document_limit IS 'The limit of the plan when a document was last added. The statement that adds writes it anew, and the rule of the column ends it where the count would go past; null: it was not checked. So with the other limits.';
+COMMENT ON COLUMN public.tenant_totals.byte_count IS 'Bytes of the documents as they were uploaded.';
+
+COMMENT ON COLUMN public.tenant_totals.token_count IS 'Tokens embedded in token_month, a month in UTC.';
+
+COMMENT ON COLUMN public.tenant_totals.document_limit IS 'The limit of the plan when a document was last added. The statement that adds writes it again, and the CHECK constraint of the column aborts it where the count would exceed the limit; null: it was not checked. The other limits work alike.';
+
+COMMENT ON COLUMN public.tenant_totals.has_index IS 'Whether the tenant''s searches may use an index of their own.';
 
 CREATE TABLE public.usage_days (
     user_id uuid NOT NULL,
@@ -299,24 +296,14 @@ CREATE TABLE public.users (
     id uuid DEFAULT uuidv7() NOT NULL,
     email text NOT NULL,
     name text,
-    plan text DEFAULT 'free'::text NOT NULL,
+    plan text NOT NULL,
     preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT users_email_length CHECK (((char_length(email) >= 3) AND (char_length(email) <= 320))),
     CONSTRAINT users_name_length CHECK ((char_length(name) <= 255)),
-    CONSTRAINT users_plan_known CHECK ((plan = ANY (ARRAY['free'::text, 'pro'::text, 'enterprise'::text]))),
     CONSTRAINT users_preferences_object CHECK ((jsonb_typeof(preferences) = 'object'::text))
 );
-
-ALTER TABLE ONLY public._yoyo_log
-    ADD CONSTRAINT _yoyo_log_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY public._yoyo_migration
-    ADD CONSTRAINT _yoyo_migration_pkey PRIMARY KEY (migration_hash);
-
-ALTER TABLE ONLY public._yoyo_version
-    ADD CONSTRAINT _yoyo_version_pkey PRIMARY KEY (version);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (user_id, id);
@@ -363,6 +350,9 @@ ALTER TABLE ONLY public.messages
 ALTER TABLE ONLY public.plans
     ADD CONSTRAINT plans_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.tenant_totals
     ADD CONSTRAINT tenant_totals_pkey PRIMARY KEY (user_id);
 
@@ -388,7 +378,7 @@ CREATE INDEX documents_user_created_idx ON public.documents USING btree (user_id
 
 CREATE INDEX documents_user_filename_idx ON public.documents USING btree (user_id, filename, id);
 
-CREATE INDEX documents_user_metadata_idx ON public.documents USING gin (jsonb_set('{}'::jsonb, ARRAY[(user_id)::text], metadata) jsonb_path_ops) WITH (fastupdate=off);
+CREATE INDEX documents_user_metadata_idx ON public.documents USING gin (public.tenant_metadata(user_id, metadata) jsonb_path_ops) WITH (fastupdate=off);
 
 CREATE INDEX documents_user_status_idx ON public.documents USING btree (user_id, status, id);
 
@@ -440,3 +430,6 @@ ALTER TABLE ONLY public.tenant_totals
 
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_plan_fkey FOREIGN KEY (plan) REFERENCES public.plans(name);

@@ -12,7 +12,7 @@
 -- $10 progress        real
 -- $11 chunk_count     int
 -- $12 metadata        jsonb
--- $13 content_hash    uuid null
+-- $13 content_hash    uuid
 -- $14 replaces        text null
 -- $15 expires_at      timestamptz null
 -- $16 created_at      timestamptz

@@ -1,8 +1,6 @@
 -- roles/grant_select :ddl
 -- What the service reads: every table that a statement of it names.
 grant select on
-    _yoyo_log,
-    _yoyo_migration,
     api_keys,
     chunk_vectors,
     chunks,
@@ -17,6 +15,7 @@ grant select on
     message_vectors,
     messages,
     plans,
+    schema_migrations,
     tenant_totals,
     usage_days,
     users

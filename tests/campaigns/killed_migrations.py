@@ -217,7 +217,7 @@ async def run(points: int) -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(
-        f"{points} points over {counts[False]} statements from nothing and {counts[True]} after {len(RELEASED)} migrations "
+        f"{points} points over {counts[False]} statements from nothing and {counts[True]} after {len(RELEASED)} "
         f"with rows: {campaign.killed} killed, {campaign.lost} cut off; the same schema and all rows each time, in "
         f"{time.monotonic() - started:.0f} s"
     )

@@ -83,6 +83,9 @@ def _key_fault(key: Key, tables: Tables) -> str | None:
     tenant_column = tables.tenant_column(key.table)
     if tenant_column is None:
         return None
+    if key.references is not None and tables.tenant_column(key.references[0]) is None:
+        # It refers to a table that all tenants share: there is no tenant to take across.
+        return None
     if key.columns[0] != tenant_column:
         return f"{key.kind} {key.name} of {key.table} begins with {key.columns[0]}, not with {tenant_column}"
     if key.references is not None:
