@@ -1,6 +1,7 @@
 -- doctor/foreign_keys_without_index :many
 -- Foreign keys in Cabinet's schema whose columns no valid index begins with, for `cabinet doctor`: each
--- deletion of the row that is referred to then reads the whole table. Reads the catalog.
+-- deletion of the row that is referred to then reads the whole table. References to plans need no index: no
+-- statement deletes a plan. Reads the catalog.
 -- $1 max_rows int  1..1000
 -- returns: table_name name, constraint_name name, column_names text, mend text
 with keys as (
@@ -21,7 +22,7 @@ with keys as (
             ) as n
         ) as column_names
     from pg_constraint as k
-    where k.contype = 'f'
+    where k.contype = 'f' and k.confrelid is distinct from to_regclass('plans')
 )
 
 select
