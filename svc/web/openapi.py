@@ -15,6 +15,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _STATUS_TEXTS = {
     200: "It is there already.",
+    303: "A browser is redirected to the page in Location.",
     400: "The request cannot be read.",
     401: "No key, or none that is good.",
     403: "The key is not for this, or a limit of the plan is reached; it is named.",

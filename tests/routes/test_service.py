@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from svc import background
+from svc import __version__, background
 from svc.access import meter
 from tests.conftest import Service, running_service, test_settings
 from tests.database.conftest import until
@@ -24,6 +24,35 @@ async def test_alive_asks_nothing_of_the_database(idle: Service) -> None:
         assert ok(answer) == {"status": "alive"}
         assert statements(answer) == 0
         await idle.services.database.pool.close()
+
+
+async def test_the_root_links_to_what_needs_no_key(shared: Service) -> None:
+    answer = await shared.call("GET", "/", key=None)
+    root = ok(answer)
+    assert (root["name"], root["version"]) == ("Cabinet", __version__)
+    assert statements(answer) == 0
+    assert {"/docs", "/openapi.json", "/health/ready"} <= set(root["links"].values())
+    for link in root["links"].values():
+        assert (await shared.call("GET", link, key=None)).status_code == 200, link
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", 303),
+        ("*/*", 200),
+        ("", 200),
+        ("application/json", 200),
+        ("application/json, text/html;q=0.5", 200),
+    ],
+)
+async def test_the_root_leads_a_browser_to_the_docs(shared: Service, accept: str, status: int) -> None:
+    answer = await shared.client.get("/", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["vary"]) == (status, "Accept")
+    if status == 303:
+        page = await shared.client.get(str(answer.url.join(answer.headers["location"])))
+        assert page.headers["content-type"].startswith("text/html")
+        assert "Cabinet API" in page.text
 
 
 async def test_ready(shared: Service) -> None:

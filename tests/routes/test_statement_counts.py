@@ -82,6 +82,7 @@ COUNTS: dict[str, Count] = {
     "GET /conversations/{conversation_id}/context": Count(2, CITED),
     "POST /conversations/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
     "POST /conversations/{conversation_id}/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
+    "GET /": Count(0),
     "GET /health/live": Count(0),
     "GET /health/ready": Count(2, "the queue and the migrations are two questions, and nobody waits for the answer"),
     "GET /metrics": Count(1),
