@@ -47,11 +47,16 @@ baseline: $(VENV)/.installed-dev ## Record the plans of statements anew, on Post
 check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.sql.statement_types --check
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations
 	$(BIN)/squawk migrations/*.sql
 	$(BIN)/python -m tests.sql.checker
 	$(BIN)/lint-imports --no-logo
+
+.PHONY: types
+types: $(VENV)/.installed-dev ## Write the types of the statements from the headers of sql/
+	$(BIN)/python -m tests.sql.statement_types
 
 .PHONY: schema
 schema: $(VENV)/.installed-dev ## Write schema.sql anew from the migrations

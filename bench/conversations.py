@@ -46,7 +46,8 @@ from bench.seed_stack.repositories import ConversationRepository, conversations_
 from bench.servers import MEMORY_MB, benchmark_connection, benchmark_database, benchmark_server, benchmark_settings
 from svc.calibration.timing import Times, Variant, interleaved
 from svc.cli.environment import run
-from svc.database.queries import Database, bind
+from svc.database.by_name import bind
+from svc.database.queries import Database
 from svc.settings import Settings
 
 RECENT_QUESTION, CONTEXT_QUESTION = "recent", "context"

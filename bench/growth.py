@@ -45,7 +45,8 @@ from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant
 from svc.calibration.timing import Times, Variant, interleaved
 from svc.cli.environment import run
-from svc.database.queries import Database, Row, bind
+from svc.database.by_name import bind
+from svc.database.queries import Database, Row
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
 from svc.settings import Settings
@@ -328,7 +329,7 @@ class _Recorder:
 
     async def many(self, name: str, /, **arguments: Any) -> Sequence[Row]:
         self.calls.append((name, arguments))
-        return await self._database.many(name, **arguments)
+        return await self._database.many_by_name(name, arguments)
 
 
 async def _orm_plans(url: str, asked: Asked) -> dict[str, str]:

@@ -47,8 +47,8 @@ from bench.server_programs import server_programs
 from bench.servers import benchmark_connection, benchmark_database, benchmark_server, benchmark_settings
 from bench.service import RunningService, cabinet_service, seed_service
 from svc.cli.environment import run
+from svc.database.by_name import bind
 from svc.database.pool import session_settings
-from svc.database.queries import bind
 from svc.database.statements import Statement, load_statements
 from svc.resources import resource_folder
 from svc.settings import Settings

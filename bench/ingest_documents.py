@@ -23,7 +23,7 @@ from bench.progress import step
 from bench.servers import benchmark_connection, benchmark_server, benchmark_settings
 from bench.service import ADMIN_KEY, running_service
 from svc.calibration.timing import Times, interleaved
-from svc.database.queries import bind
+from svc.database.by_name import bind
 from svc.database.statements import load_statements
 from svc.migrations.migrate import apply_migrations
 from svc.resources import resource_folder

@@ -29,7 +29,8 @@ from bench.servers import benchmark_connection, benchmark_database, benchmark_se
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.calibration.timing import Times, interleaved
-from svc.database.queries import Database, bind
+from svc.database.by_name import bind
+from svc.database.queries import Database
 from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.queue import Job, Queue
 from svc.search.own_indexes import IndexBuilder, planned_steps

@@ -15,7 +15,8 @@ from bench.service import cabinet_service
 from bench.stores import LIMIT, Advance, Query, Store, Tenant
 from bench.stores.http_client import HttpClient
 from svc.calibration.tenants import MadeUpTenant, create_tenant
-from svc.database.queries import Database, Row, bind
+from svc.database.by_name import bind
+from svc.database.queries import Database, Row
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, choose_lane, run_search
 from svc.search.own_indexes import IndexBuilder, planned_steps

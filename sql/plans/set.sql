@@ -1,13 +1,13 @@
 -- plans/set :one
 -- Changes limits of a plan. A limit that is null is none, which is a value, so the names of those to change
 -- come beside the values.
--- $1 name                text    free | pro | enterprise
--- $2 changed             text[]  the columns to change
--- $3 max_documents       int8
--- $4 max_chunks          int8
--- $5 max_bytes           int8
--- $6 tokens_per_month    int8
--- $7 requests_per_minute int8
+-- $1 name                text       free | pro | enterprise
+-- $2 changed             text[]     the columns to change
+-- $3 max_documents       int8 null
+-- $4 max_chunks          int8 null
+-- $5 max_bytes           int8 null
+-- $6 tokens_per_month    int8 null
+-- $7 requests_per_minute int8 null
 -- returns: as plans/get
 -- index: plans_pkey
 update plans as p

@@ -3,7 +3,7 @@
 -- $1 user_id     uuid        the tenant
 -- $2 email       text null   null: as it is
 -- $3 set_name    bool        whether to take the name
--- $4 name        text
+-- $4 name        text null
 -- $5 plan        text null   null: as it is
 -- $6 preferences jsonb null  null: as they are
 -- returns: as users/get

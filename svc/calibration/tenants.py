@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from svc.access.keys import generate_key
 from svc.database.queries import Database
+from svc.database.rows import IngestWriteChunks, IngestWriteVectors
 from svc.ingest.chunk import content_hash
 from svc.vectors.signatures import signatures
 
@@ -66,24 +67,33 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
     halves, marks = vectors.astype(np.float16), signatures(vectors)
     async with database.transaction() as transaction:
         documents = [
-            row["id"]
+            row.id
             for row in await transaction.many(
                 "calibration/create_documents", user_id=user_id, document_count=count // a_document,
                 chunk_count=a_document,
             )
         ]  # fmt: skip
-        ids = [row["id"] for row in await transaction.many("ingest/chunk_ids", chunk_count=count)]
+        ids = [row.id for row in await transaction.many("ingest/chunk_ids", chunk_count=count)]
         owners = [documents[i // a_document] for i in range(count)]
         texts = [f"The text of the made-up chunk {chunk_id}. " * 16 for chunk_id in ids]
         await transaction.copy(
             "ingest/write_chunks",
             [
-                (user_id, ids[i], owners[i], i % a_document, texts[i], 200, {}, content_hash(texts[i]))
+                IngestWriteChunks(
+                    user_id=user_id, id=ids[i], document_id=owners[i], chunk_index=i % a_document, content=texts[i],
+                    token_count=200, metadata={}, content_hash=content_hash(texts[i]),
+                )
                 for i in range(count)
             ],
-        )
+        )  # fmt: skip
         await transaction.copy(
-            "ingest/write_vectors", [(user_id, ids[i], owners[i], halves[i], marks[i]) for i in range(count)]
+            "ingest/write_vectors",
+            [
+                IngestWriteVectors(
+                    user_id=user_id, chunk_id=ids[i], document_id=owners[i], embedding=halves[i], signature=marks[i]
+                )
+                for i in range(count)
+            ],
         )
         await transaction.exec(
             "ingest/finish", user_id=user_id, document_id=documents[0], chunk_count=count, token_count=0

@@ -1,160 +1,26 @@
-"""Running the statements of `sql/` by name, with named arguments.
-
-    user = await database.one("users/get", user_id=user_id)
-
-The literal is the path of the file. The same literal stands in `pg_stat_activity`, in `/metrics` and in the log.
-"""
+"""Where statements run: on any connection of the pool, or on one inside a transaction."""
 
 from __future__ import annotations
 
-import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import cache
-from types import TracebackType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-from prometheus_client import Histogram
-
-from svc import metrics
+from svc.database.by_name import UntypedRow, Watch
+from svc.database.calls import Queries
 from svc.database.failures import classify, sqlstate
 from svc.database.pool import Pool, open_pool, session_settings
 from svc.database.session_check import check_session, required
-from svc.database.statements import Column, Shape, Statement, load_statements
-from svc.database.statistics import record
+from svc.database.statements import Column, Statement, load_statements
 from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
 from svc.errors import StartupError, UnavailableError
 from svc.resources import resource_folder
 from svc.settings import Settings
 
-Row: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = UntypedRow
 
 _UNDEFINED_TABLE = "42P01"
-
-
-class Watch(Protocol):
-    """Who is told of statements that took long."""
-
-    threshold_s: float
-
-    def note(
-        self, statement: Statement, values: Sequence[Any], seconds: float, outcome: int | BaseException | None
-    ) -> None:
-        """A statement took `threshold_s` or more, with these values; `outcome`: its rows, if they are known, or what
-        it ended with. Returns at once."""
-
-
-class Queries(ABC):
-    """The five ways to run a statement, each for the files of that shape. Subclasses say on which connection.
-
-    Raises, all of them: `DatabaseUnavailableError`, `UnavailableError` (time limit, deadlock), `ConstraintError`,
-    `InvalidRequestError` (a value that the database refuses).
-    """
-
-    def __init__(self, statements: Mapping[str, Statement]) -> None:
-        self.statements = statements
-        self.watch: Watch | None = None
-
-    @abstractmethod
-    def _connection(self) -> AbstractAsyncContextManager[Any]:
-        """The connection for one statement."""
-
-    async def one(self, name: str, /, **arguments: Any) -> Row | None:
-        """The row of a `:one` statement, or None."""
-        statement = self._statement(name, "one")
-        values = bind(statement, arguments)
-        async with self._running(statement, values) as run:
-            row: Row | None = await run.connection.fetchrow(statement.text, *values)
-            run.rows = 0 if row is None else 1
-            return row
-
-    async def many(self, name: str, /, **arguments: Any) -> Sequence[Row]:
-        """The rows of a `:many` statement."""
-        statement = self._statement(name, "many")
-        values = bind(statement, arguments)
-        async with self._running(statement, values) as run:
-            rows: Sequence[Row] = await run.connection.fetch(statement.text, *values)
-            run.rows = len(rows)
-            return rows
-
-    async def value(self, name: str, /, **arguments: Any) -> Any:
-        """The first column of the first row of a `:value` statement, or None."""
-        statement = self._statement(name, "value")
-        values = bind(statement, arguments)
-        async with self._running(statement, values) as run:
-            return await run.connection.fetchval(statement.text, *values)
-
-    async def exec(self, name: str, /, **arguments: Any) -> int:
-        """Run an `:exec` statement; the number of rows that it changed."""
-        statement = self._statement(name, "exec")
-        values = bind(statement, arguments)
-        async with self._running(statement, values) as run:
-            run.rows = _changed_rows(await run.connection.execute(statement.text, *values))
-            return run.rows
-
-    async def copy(self, name: str, /, rows: Iterable[Sequence[Any]]) -> int:
-        """Send rows down the COPY of a `:copy` statement, in the order of its columns; the number of rows stored."""
-        statement = self._statement(name, "copy")
-        table, columns = statement.copy_target
-        async with self._running(statement, ()) as run:
-            # asyncpg writes the COPY by itself; its condition is the one place where the name can travel along.
-            named = f"true /* {statement.name} */"
-            status = await run.connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
-            run.rows = _changed_rows(status)
-            return run.rows
-
-    def _statement(self, name: str, shape: Shape) -> Statement:
-        statement = self.statements.get(name)
-        if statement is None:
-            raise LookupError(f"there is no file sql/{name}.sql")
-        if statement.shape != shape:
-            raise LookupError(f"sql/{name}.sql is :{statement.shape}, called as :{shape}")
-        return statement
-
-    def _running(self, statement: Statement, values: Sequence[Any]) -> _Run:
-        return _Run(statement, values, self._connection(), self.watch)
-
-
-class _Run:
-    """One run of a statement: a connection for it, its time noted, its error made the service's own."""
-
-    __slots__ = ("_loan", "_started", "_statement", "_values", "_watch", "connection", "rows")
-
-    def __init__(
-        self,
-        statement: Statement,
-        values: Sequence[Any],
-        loan: AbstractAsyncContextManager[Any],
-        watch: Watch | None,
-    ) -> None:
-        self._statement = statement
-        self._values = values
-        self._loan = loan
-        self._watch = watch
-        self.rows: int | None = None
-
-    async def __aenter__(self) -> _Run:
-        self.connection = await self._loan.__aenter__()
-        self._started = time.perf_counter()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        seconds = time.perf_counter() - self._started
-        name = self._statement.name
-        _timer(name).observe(seconds)
-        record(name, seconds)
-        if self._watch is not None and seconds >= self._watch.threshold_s:
-            self._watch.note(self._statement, self._values, seconds, error if error is not None else self.rows)
-        await self._loan.__aexit__(kind, error, traceback)
-        if isinstance(error, Exception):
-            metrics.statement_errors_total.labels(name, sqlstate(error)).inc()
-            translated = classify(error, name)
-            if translated is not None:
-                raise translated from error
 
 
 class Transaction(Queries):
@@ -259,33 +125,6 @@ async def open_unchecked(settings: Settings, url: str, session: Mapping[str, str
     statements = load_statements(resource_folder("sql"))
     one = settings.model_copy(update={"pool_min_size": 1, "pool_size": 1})
     return Database(statements, await open_pool(one, url, statements["server/vector_schema"], session))
-
-
-@cache
-def _timer(name: str) -> Histogram:
-    """The histogram of one statement: looking it up by its label costs more than what it notes."""
-    return metrics.statement_seconds.labels(name)
-
-
-def bind(statement: Statement, arguments: Mapping[str, Any]) -> list[Any]:
-    """The arguments in the order of `$1, $2, …`.
-
-    Raises:
-        TypeError: one is missing, or is none of the statement's.
-    """
-    names = statement.parameter_names
-    if len(names) == len(arguments):
-        try:
-            return [arguments[name] for name in names]
-        except KeyError:
-            pass
-    raise TypeError(f"sql/{statement.name}.sql takes {list(names)}, not {sorted(arguments)}")
-
-
-def _changed_rows(status: str) -> int:
-    """`3` of `DELETE 3`, the status that the server sends after a statement."""
-    last = status.rsplit(" ", 1)[-1]
-    return int(last) if last.isdigit() else 0
 
 
 async def _check(connection: Any, statement: Statement) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, cast
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svc.access.quotas import Quota, broken_quota, quota_of
+from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
@@ -61,12 +62,11 @@ class Queue:
     async def claim(self) -> Job | None:
         """The job that is due the longest, or None."""
         row = await self._database.one("ingest/claim", worker=self.worker, lease_s=self.lease_s)
-        return None if row is None else Job(**row)
+        return None if row is None else Job(row.user_id, row.document_id, row.attempt, row.tries)
 
     async def next_due_s(self) -> float | None:
         """Seconds until a job is due; negative when one is overdue, None when there is none."""
-        seconds: float | None = await self._database.value("ingest/next_due")
-        return seconds
+        return await self._database.value("ingest/next_due")
 
     async def start(self, job: Job) -> QueuedUpload | None:
         """Begin an attempt: the document's bytes, or None where there is nothing to do; the job is dropped then."""
@@ -75,7 +75,11 @@ class Queue:
             await self._database.exec("ingest/drop", **_key(job))
             return None
         return QueuedUpload(
-            row["filename"], row["file_type"], row["content"], quota_of(row, "chunks"), quota_of(row, "tokens")
+            filename=row.filename,
+            file_type=cast(FileType, row.file_type),
+            content=row.content,
+            chunks=quota_of(row, "chunks"),
+            tokens=quota_of(row, "tokens"),
         )
 
     async def heartbeat(self, job: Job, progress: float) -> None:
@@ -102,7 +106,7 @@ class Queue:
             rows = await self._database.many(
                 "ingest/known_vectors", user_id=job.user_id, hashes=wanted, max_rows=len(wanted)
             )
-            known = {row["content_hash"]: row["embedding"].to_numpy() for row in rows}
+            known = {row.content_hash: row.embedding.to_numpy() for row in rows}
             for index, text_hash in enumerate(hashes, start=first):
                 if text_hash in known:
                     vectors[index] = known[text_hash]
@@ -110,7 +114,9 @@ class Queue:
                     new.append(index)
         return new
 
-    async def store(self, job: Job, chunks: Sequence[TextChunk], vectors: Any, token_count: int = 0) -> None:
+    async def store(
+        self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int = 0
+    ) -> None:
         """Store chunks and vectors (one row each, shape (chunks, dimensions)) and make the document ready, or nothing.
 
         The documents that it replaces go in the same transaction.
@@ -131,21 +137,23 @@ class Queue:
                 raise LeaseLostError("the document is gone with its user") from None
             raise quota_of(row, quota).exceeded(token_count if quota == "tokens" else len(chunks)) from None
 
-    async def _store(self, job: Job, chunks: Sequence[TextChunk], vectors: Any, token_count: int) -> None:
-        key = {"user_id": job.user_id, "document_id": job.document_id}
+    async def _store(
+        self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int
+    ) -> None:
+        key: _Document = {"user_id": job.user_id, "document_id": job.document_id}
         marks = await asyncio.to_thread(signatures, vectors)
         async with self._database.transaction() as transaction:
             completed = await transaction.one("ingest/complete", **_key(job), chunk_count=len(chunks))
             if completed is None:
                 raise LeaseLostError("the document went to another worker, or is gone")
-            ids = [row["id"] for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
+            ids = [row.id for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
             for first in range(0, len(chunks), _ROWS_A_COPY):
                 rows = range(first, min(first + _ROWS_A_COPY, len(chunks)))
                 await transaction.copy("ingest/write_chunks", [_chunk_row(job, ids[i], i, chunks[i]) for i in rows])
                 await transaction.copy(
-                    "ingest/write_vectors", [(job.user_id, ids[i], job.document_id, vectors[i], marks[i]) for i in rows]
+                    "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], marks[i]) for i in rows]
                 )
-            if completed["replaces"] is not None:
+            if completed.replaces is not None:
                 await transaction.exec("ingest/replace", **key)
             await transaction.exec("ingest/finish", **key, chunk_count=len(chunks), token_count=token_count)
 
@@ -162,12 +170,27 @@ class Queue:
         await self._database.exec("ingest/release", **_key(job))
 
 
-def _key(job: Job) -> dict[str, Any]:
+class _Document(TypedDict):
+    user_id: UUID
+    document_id: UUID
+
+
+class _Key(_Document):
+    attempt: int
+
+
+def _key(job: Job) -> _Key:
     return {"user_id": job.user_id, "document_id": job.document_id, "attempt": job.attempt}
 
 
-def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: TextChunk) -> tuple[Any, ...]:
-    return (
-        job.user_id, chunk_id, job.document_id, index, chunk.content, chunk.token_count, chunk.metadata,
-        content_hash(chunk.content),
+def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: TextChunk) -> r.IngestWriteChunks:
+    return r.IngestWriteChunks(
+        user_id=job.user_id, id=chunk_id, document_id=job.document_id, chunk_index=index, content=chunk.content,
+        token_count=chunk.token_count, metadata=chunk.metadata, content_hash=content_hash(chunk.content),
     )  # fmt: skip
+
+
+def _vector_row(job: Job, chunk_id: UUID, vector: NDArray[np.float16], signature: bytes) -> r.IngestWriteVectors:
+    return r.IngestWriteVectors(
+        user_id=job.user_id, chunk_id=chunk_id, document_id=job.document_id, embedding=vector, signature=signature
+    )

@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 from uuid import UUID, uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from svc.access.quotas import Quota, broken_quota, quota_of
+from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
@@ -77,12 +78,11 @@ class MessageQueue:
         """The conversation that waits the longest, or None."""
         lease = uuid4()
         row = await self._database.one("message_jobs/claim", worker=self._worker, lease=lease, lease_s=self.lease_s)
-        return None if row is None else MessageJob(**row, lease=lease)
+        return None if row is None else MessageJob(row.user_id, row.conversation_id, row.tries, lease)
 
     async def next_due_s(self) -> float | None:
         """Seconds until a job is due; negative when one is overdue, None when there is none."""
-        seconds: float | None = await self._database.value("message_jobs/next_due")
-        return seconds
+        return await self._database.value("message_jobs/next_due")
 
     async def start(self, job: MessageJob) -> Start | None:
         """Where to begin, or None where the conversation is gone; the job is dropped then."""
@@ -90,14 +90,14 @@ class MessageQueue:
         if row is None:
             await self.drop(job)
             return None
-        return Start(row["position"], quota_of(row, "tokens"))
+        return Start(row.position, quota_of(row, "tokens"))
 
     async def pending(self, job: MessageJob, after: int) -> list[PendingMessage]:
         """The next messages after a position, as many as are embedded at once."""
         rows = await self._database.many(
             "message_jobs/pending", **_place(job), after=after, max_bytes=_BYTES_AT_ONCE, max_rows=_MESSAGES_AT_ONCE
         )
-        return [PendingMessage(**row) for row in rows]
+        return [PendingMessage(row.position, row.role, row.content, row.created_at) for row in rows]
 
     async def renew(self, job: MessageJob) -> None:
         """Renew the lease.
@@ -157,17 +157,28 @@ def _lease_lost() -> LeaseLostError:
     return LeaseLostError("the conversation went to another worker, or is gone")
 
 
-def _place(job: MessageJob) -> dict[str, Any]:
+class _Place(TypedDict):
+    user_id: UUID
+    conversation_id: UUID
+
+
+class _Key(_Place):
+    lease: UUID
+
+
+def _place(job: MessageJob) -> _Place:
     return {"user_id": job.user_id, "conversation_id": job.conversation_id}
 
 
-def _key(job: MessageJob) -> dict[str, Any]:
+def _key(job: MessageJob) -> _Key:
     return {**_place(job), "lease": job.lease}
 
 
-def _vector_row(job: MessageJob, piece: Piece, vector: NDArray[np.float16], signature: bytes) -> tuple[Any, ...]:
+def _vector_row(
+    job: MessageJob, piece: Piece, vector: NDArray[np.float16], signature: bytes
+) -> r.MessageJobsWriteVectors:
     message = piece.message
-    return (
-        job.user_id, job.conversation_id, message.position, piece.number, message.role, message.created_at, vector,
-        signature,
+    return r.MessageJobsWriteVectors(
+        user_id=job.user_id, conversation_id=job.conversation_id, position=message.position, piece=piece.number,
+        role=message.role, created_at=message.created_at, embedding=vector, signature=signature,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from svc.database.queries import Queries
+from svc.database.calls import Queries
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError, StartupError
 
@@ -74,14 +74,14 @@ class _Samples:
 
     async def _row(self, sample: Statement, user_id: str | None) -> Mapping[str, Any] | None:
         if not sample.parameters:
-            return await self._queries.one(sample.name)
+            return await self._queries.one_by_name(sample.name, {})
         # A statement of all tenants, such as keys/authenticate, is explained with what the largest has.
         user_id = user_id or await self.look_up("@tenant.user_id", None)
         try:
             tenant = UUID(str(user_id))
         except ValueError:
             raise InvalidRequestError(f"the tenant of sql/{sample.name}.sql is a UUID, not {user_id}") from None
-        return await self._queries.one(sample.name, user_id=tenant)
+        return await self._queries.one_by_name(sample.name, {"user_id": tenant})
 
     def _references(self) -> list[str]:
         samples = (one for name, one in sorted(self._queries.statements.items()) if name.startswith("samples/"))

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import asyncpg
 
+from svc.database.by_name import bind
 from svc.database.connecting import connect
 from svc.database.failures import classify
 from svc.database.pool import session_settings
-from svc.database.queries import Database, bind
+from svc.database.queries import Database
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError
 from svc.plans.tree import QueryPlan, read_plan

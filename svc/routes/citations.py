@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from svc.database.queries import Queries
+from svc.database.calls import Queries
 
 SourceState = Literal["current", "changed", "deleted"]
 

@@ -9,8 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
-from svc.database.queries import Queries, Row
+from svc.database.queries import Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypedDict
+from uuid import UUID
 
-from svc.database.queries import Queries
+from svc.database.calls import Queries
 from svc.errors import InvalidRequestError
 from svc.jobs.sweep import KEYS_KEPT_S
 from svc.vectors.digests import bytes_digest
@@ -23,12 +24,16 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 _KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
 
 
+class _Key(TypedDict):
+    user_id: UUID
+    route: str
+    key: str
+
+
 class Once:
     """One request within its transaction; `earlier` is the result that an earlier request with the same key kept."""
 
-    def __init__(
-        self, queries: Queries, key: dict[str, Any] | None = None, earlier: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, queries: Queries, key: _Key | None = None, earlier: dict[str, Any] | None = None) -> None:
         self.queries = queries
         self.earlier = earlier
         self._key = key
@@ -59,17 +64,17 @@ async def once(call: Call, parts: Sequence[bytes], *, in_transaction: bool = Fal
         if key is None:
             yield Once(transaction)
             return
-        named = {"user_id": call.principal.tenant, "route": _route_of(call), "key": key}
+        named: _Key = {"user_id": call.principal.tenant, "route": _route_of(call), "key": key}
         if await transaction.exec("idempotency/claim", **named, request_digest=digest, kept_s=KEYS_KEPT_S):
             yield Once(transaction, named)
             return
         earlier = await transaction.one("idempotency/get", **named)
-        if earlier is None or earlier["request_digest"] != digest:
+        if earlier is None or earlier.request_digest != digest:
             raise InvalidRequestError(
                 f"{HEADER} was used for another request within the last 24 hours; send a new key", field=HEADER
             )
         call.answer_headers[REPLAYED_HEADER] = "true"
-        yield Once(transaction, None, earlier["result"])
+        yield Once(transaction, None, earlier.result)
 
 
 def _key_of(call: Call) -> str | None:

@@ -11,7 +11,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from svc.database.queries import Queries, Row
+from svc.database.calls import Queries
+from svc.database.queries import Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import check_text

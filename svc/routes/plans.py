@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from svc.database.queries import Queries, Row
+from svc.database.calls import Queries
+from svc.database.queries import Row
 from svc.errors import NotFoundError
 from svc.routes.users import Plan as PlanName
 from svc.web.request import Call
@@ -82,13 +83,20 @@ async def update_plan(call: Call, body: UpdatePlan) -> Plan:
 
 async def set_limits(queries: Queries, name: str, limits: UpdatePlan) -> Row | None:
     """Change limits of a plan; its row, None where there is no such plan."""
-    given = {name: getattr(limits, name) for name in limits.__struct_fields__}
     return await queries.one(
         "plans/set",
         name=name,
-        changed=[name for name, value in given.items() if value is not UNSET],
-        **{name: None if value is UNSET else value for name, value in given.items()},
+        changed=[name for name in limits.__struct_fields__ if getattr(limits, name) is not UNSET],
+        max_documents=_given(limits.max_documents),
+        max_chunks=_given(limits.max_chunks),
+        max_bytes=_given(limits.max_bytes),
+        tokens_per_month=_given(limits.tokens_per_month),
+        requests_per_minute=_given(limits.requests_per_minute),
     )
+
+
+def _given(limit: int | UnsetType | None) -> int | None:
+    return None if limit is UNSET else limit
 
 
 def _found(row: Row | None) -> Plan:

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from svc.access.quotas import NAMES, QuotaName, quota_of
-from svc.database.queries import Queries
+from svc.database.calls import Queries
 from svc.errors import CabinetError, NotFoundError, QuotaExceededError, UnauthenticatedError, UnavailableError
 from svc.routes.users import Plan
 from svc.web.request import Call

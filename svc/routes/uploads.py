@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from svc.access.quotas import broken_quota
+from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
-from svc.database.queries import Queries
 from svc.errors import ConflictError
 from svc.ingest.file_types import detect_file_type
 from svc.routes.documents import Document, document_of

@@ -14,14 +14,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal, TypedDict, cast
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svc.database.queries import Database, Row
-from svc.search.filters import Filters
+from svc.database import rows as r
+from svc.database.queries import Database
+from svc.search.filters import FilterArguments, Filters
 from svc.vectors.signatures import index_candidates, signatures
 
 logger = logging.getLogger(__name__)
@@ -62,10 +63,10 @@ class Search:
 class Found:
     """The rows of a search, most similar first, the lane that found them, and the statement that it ran for them."""
 
-    rows: Sequence[Row]
+    rows: Sequence[r.SearchExact]
     lane: Lane
     statement: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,35 @@ async def run_search(database: Database, search: Search, size: TenantSize, exact
     return replace(found, rows=[row for row in found.rows if _is_similar(row, search.threshold)])
 
 
+class _Arguments(TypedDict):
+    user_id: UUID
+    embedding: NDArray[np.float32]
+    max_rows: int
+
+
+class _Filtered(_Arguments, FilterArguments):
+    threshold: float | None
+
+
+class _Exact(_Filtered):
+    metric: Metric
+
+
+class _Index(_Arguments):
+    signature: bytes
+    candidates: int
+
+
+class _Bits(_Filtered, _Index):
+    pass
+
+
+class _IndexFiltered(_Bits):
+    index_min_rows: int
+
+
 async def _exact(database: Database, search: Search) -> Found:
-    arguments = {
+    arguments: _Exact = {
         "user_id": search.user_id,
         "embedding": search.embedding,
         "metric": search.metric,
@@ -119,7 +147,7 @@ async def _exact(database: Database, search: Search) -> Found:
 
 
 async def _bits(database: Database, search: Search) -> Found:
-    arguments = {
+    arguments: _Bits = {
         "user_id": search.user_id,
         "embedding": search.embedding,
         "signature": _signature(search),
@@ -132,7 +160,7 @@ async def _bits(database: Database, search: Search) -> Found:
 
 
 async def _own_index(database: Database, search: Search) -> Found:
-    arguments = {
+    arguments: _Index = {
         "user_id": search.user_id,
         "embedding": search.embedding,
         "signature": _signature(search),
@@ -144,7 +172,7 @@ async def _own_index(database: Database, search: Search) -> Found:
 
 
 async def _own_index_filtered(database: Database, search: Search, size: TenantSize) -> Found:
-    arguments = {
+    arguments: _IndexFiltered = {
         "user_id": search.user_id,
         "embedding": search.embedding,
         "signature": _signature(search),
@@ -157,13 +185,8 @@ async def _own_index_filtered(database: Database, search: Search, size: TenantSi
     }
     rows = await database.many("search/index_filtered", **arguments)
     # Nothing was found: then it was the signatures that found nothing, whatever the filters left.
-    lane: Lane = rows[0]["lane"] if rows else "bits"
-    return Found([_without_lane(row) for row in rows], lane, "search/index_filtered", arguments)
-
-
-def _without_lane(row: Row) -> Row:
-    """A row as the other lanes have it."""
-    return {name: value for name, value in row.items() if name != "lane"}
+    lane: Lane = cast(Lane, rows[0].lane) if rows else "bits"
+    return Found(rows, lane, "search/index_filtered", arguments)
 
 
 def _signature(search: Search) -> bytes:
@@ -174,5 +197,5 @@ def _candidates(search: Search, least: int) -> int:
     return max(least, _CANDIDATES_A_RESULT * search.limit)
 
 
-def _is_similar(row: Row, threshold: float | None) -> bool:
-    return threshold is None or row["similarity"] >= threshold
+def _is_similar(row: r.SearchExact, threshold: float | None) -> bool:
+    return threshold is None or row.similarity >= threshold

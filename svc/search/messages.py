@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, TypedDict
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from svc.database.queries import Database, Row
+from svc.database import rows as r
+from svc.database.queries import Database
 from svc.vectors.signatures import signatures
 
 MessageLane = Literal["exact", "bits"]
@@ -27,6 +28,20 @@ MessageLane = Literal["exact", "bits"]
 # Messages that are compared exactly after the signatures, as for chunks: see svc/search/lanes.py.
 _LEAST_CANDIDATES = 100
 _CANDIDATES_A_RESULT = 5
+
+
+class _Place(TypedDict):
+    user_id: UUID
+    conversation_id: UUID | None
+
+
+class _Arguments(_Place):
+    embedding: NDArray[np.float32]
+    threshold: float | None
+    roles: Sequence[str] | None
+    created_after: datetime | None
+    created_before: datetime | None
+    max_rows: int
 
 
 @dataclass(frozen=True)
@@ -48,12 +63,12 @@ class MessageSearch:
     is_exact: bool = False
 
     @property
-    def place(self) -> dict[str, Any]:
+    def place(self) -> _Place:
         """The arguments that say whose messages are searched."""
         return {"user_id": self.user_id, "conversation_id": self.conversation_id}
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> _Arguments:
         """The arguments that both lanes take."""
         return {
             **self.place,
@@ -70,7 +85,7 @@ class MessageSearch:
 class MessagesFound:
     """The rows of a search, most similar first, and the lane that found them."""
 
-    rows: Sequence[Row]
+    rows: Sequence[r.MessageSearchBits]
     lane: MessageLane
 
 
@@ -88,5 +103,4 @@ async def search_messages(database: Database, search: MessageSearch, exact_rows:
 
 
 async def _size(database: Database, search: MessageSearch, most: int) -> int:
-    size: int = await database.value("message_search/size", **search.place, max_rows=most)
-    return size
+    return await database.value("message_search/size", **search.place, max_rows=most)

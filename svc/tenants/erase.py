@@ -73,10 +73,10 @@ async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) ->
         if not part["documents"]:
             break
     while True:
-        part = await database.one(
+        conversations = await database.one(
             "users/erase_conversations", user_id=user_id, max_messages=_MESSAGES_AT_ONCE, max_rows=_OWNERS_AT_ONCE
         )
-        assert part is not None
-        rows.update(dict(part))
-        if not part["conversations"]:
+        assert conversations is not None
+        rows.update(dict(conversations))
+        if not conversations["conversations"]:
             break

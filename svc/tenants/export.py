@@ -142,7 +142,8 @@ class Export:
         max_rows = _OWNERS_A_PAGE if of_owners else _ROWS_A_PAGE
         # A page that is also limited in bytes may be short and not the last.
         is_limited_by_rows = "max_bytes" not in arguments
-        while rows := await self._database.many(name, user_id=self._user_id, max_rows=max_rows, **arguments, **after):
+        fixed = {"user_id": self._user_id, "max_rows": max_rows, **arguments}
+        while rows := await self._database.many_by_name(name, {**fixed, **after}):
             yield rows
             if is_limited_by_rows and len(rows) < max_rows:
                 return

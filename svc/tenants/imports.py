@@ -135,7 +135,7 @@ async def _store(transaction: Transaction, user_id: UUID, lines: Sequence[Line])
             assert name is not None
             columns = transaction.statements[name].parameters[1:]
             kept = [(column.name, read_vector if column.type == "halfvec" else None) for column in columns]
-            await transaction.copy(name, [(user_id, *_values(row, kept)) for row in rows])
+            await transaction.copy_by_name(name, [(user_id, *_values(row, kept)) for row in rows])
     except ConstraintError as error:
         raise _bad(lines, f"the rule {error.constraint} does not allow it") from None
     except InvalidRequestError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from svc.access import authenticator as auth
 from svc.access.authenticator import Authenticator, Principal
 from svc.access.keys import NewKey, generate_key, hash_key, load_admin_key
 from svc.access.quotas import Quota
-from svc.database.queries import Database, Row
+from svc.database.by_name import UntypedRow
+from svc.database.queries import Database
 from svc.database.statistics import collect_statistics
 from svc.errors import ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
 from svc.tenants.erase import erase_user
@@ -108,8 +110,8 @@ class PausedDatabase(Database):
         super().__init__(real.statements, real.pool)
         self.read, self.let_go = asyncio.Event(), asyncio.Event()
 
-    async def one(self, name: str, /, **arguments: Any) -> Row | None:
-        row = await super().one(name, **arguments)
+    async def one_by_name(self, name: str, arguments: Mapping[str, Any]) -> UntypedRow | None:
+        row = await super().one_by_name(name, arguments)
         self.read.set()
         await self.let_go.wait()
         return row

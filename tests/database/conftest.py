@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from svc.database.calls import Queries
 from svc.database.queries import Database
 from svc.database.statements import read_statement
 from svc.embedded.server import EmbeddedServer
@@ -81,7 +82,7 @@ async def until(condition: Callable[[], Awaitable[Any]], within_s: float = 10) -
     raise AssertionError(f"it did not come within {within_s} s")
 
 
-async def make_user(database: Database, email: str = "ada@example.org") -> UUID:
+async def make_user(database: Queries, email: str = "ada@example.org") -> UUID:
     """A user's id."""
     row = await database.one(
         "users/create", email=email, name=None, plan="free", preferences={}, key_prefix="cab_test",
@@ -91,7 +92,7 @@ async def make_user(database: Database, email: str = "ada@example.org") -> UUID:
     return UUID(str(row["id"]))
 
 
-async def make_document(database: Database, user_id: UUID, filename: str = "notes.txt") -> UUID:
+async def make_document(database: Queries, user_id: UUID, filename: str = "notes.txt") -> UUID:
     """A document's id; its job is in the queue."""
     row = await database.one(
         "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text",

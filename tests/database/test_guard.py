@@ -15,7 +15,7 @@ from tests.database.conftest import make_user
 async def test_an_external_call_inside_a_transaction_is_stopped_and_undoes_it(database: Database) -> None:
     with pytest.raises(ConnectionHeldError, match="embedding 3 texts while 1 database connection"):
         async with database.transaction() as transaction:
-            await make_user(transaction)  # type: ignore[arg-type]
+            await make_user(transaction)
             external_call("embedding 3 texts")
 
     assert await database.many("users/list", after=None, max_rows=1) == []

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID, uuid4
 
 import pytest
 
 from svc.database.queries import Database
+from svc.database.rows import IngestWriteChunks
 from svc.tenants.erase import erase_user
 from tests.database.conftest import make_document, make_user, until
 
 
-async def claimed(database: Database) -> dict[str, Any]:
+class Document(TypedDict):
+    user_id: UUID
+    document_id: UUID
+
+
+class Key(Document):
+    attempt: int
+
+
+class Place(TypedDict):
+    user_id: UUID
+    conversation_id: UUID
+
+
+async def claimed(database: Database) -> Key:
     """A document whose first attempt runs: what its worker names in every statement."""
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
     job = await database.one("ingest/claim", worker="w", lease_s=60.0)
     assert job is not None
     assert (job["user_id"], job["document_id"], job["attempt"]) == (user_id, document_id, 1)
-    key = {"user_id": user_id, "document_id": document_id, "attempt": 1}
+    key: Key = {"user_id": user_id, "document_id": document_id, "attempt": 1}
     assert await database.one("ingest/start", **key, lease_s=60.0) is not None
     return key
 
@@ -47,7 +62,7 @@ async def test_storing_a_document_is_not_broken_by_a_statement_that_comes_betwee
     key = await claimed(database)
     async with database.transaction() as transaction:
         assert await transaction.one("ingest/complete", **key, chunk_count=0) is not None
-        other = asyncio.create_task(database.exec(name, **key, **OTHERS[name]))
+        other = asyncio.create_task(database.exec_by_name(name, {**key, **OTHERS[name]}))
         await waits_for_a_lock(observer)
         await transaction.exec(
             "ingest/finish", user_id=key["user_id"], document_id=key["document_id"], chunk_count=0, token_count=0
@@ -64,12 +79,17 @@ async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_al
     database: Database, observer: Any
 ) -> None:
     key = await claimed(database)
-    document = {"user_id": key["user_id"], "document_id": key["document_id"]}
+    document: Document = {"user_id": key["user_id"], "document_id": key["document_id"]}
     async with database.transaction() as transaction:
         await transaction.one("ingest/complete", **key, chunk_count=1)
         [row] = await transaction.many("ingest/chunk_ids", chunk_count=1)
         await transaction.copy(
-            "ingest/write_chunks", rows=[(key["user_id"], row["id"], key["document_id"], 0, "x", 1, {}, row["id"])]
+            "ingest/write_chunks",
+            rows=[
+                IngestWriteChunks(
+                    **document, id=row.id, chunk_index=0, content="x", token_count=1, metadata={}, content_hash=row.id
+                )
+            ],
         )
         deletion = asyncio.create_task(database.exec("documents/delete", **document))
         await waits_for_a_lock(observer)
@@ -122,7 +142,7 @@ async def test_deleting_a_conversation_while_its_job_ends_waits_and_then_takes_i
         "conversations/create", user_id=user_id, title=None, document_ids=[], metadata={}, expires_at=None
     )  # fmt: skip
     assert conversation is not None
-    place = {"user_id": user_id, "conversation_id": conversation["id"]}
+    place: Place = {"user_id": user_id, "conversation_id": conversation.id}
     await database.many(
         "messages/append", **place, roles=["user"], contents=["text"], token_counts=[1], source_messages=[],
         source_chunks=[], embed=True,

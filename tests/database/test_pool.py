@@ -71,7 +71,7 @@ async def test_a_backend_killed_in_mid_statement_is_a_503_and_the_next_call_work
     plant: Plant, database: Database, observer: Any
 ) -> None:
     planted = plant("users/slow :value", "-- returns: slept void\nselect pg_sleep(30) as slept;")
-    task = asyncio.create_task(planted.value("users/slow"))
+    task = asyncio.create_task(planted.value_by_name("users/slow", {}))
     await until(lambda: terminate(observer, "wait_event = 'PgSleep'"))
 
     with pytest.raises(DatabaseUnavailableError, match="does not answer now") as refused:
@@ -84,7 +84,7 @@ async def test_a_backend_killed_in_mid_statement_is_a_503_and_the_next_call_work
 async def test_a_backend_killed_in_a_transaction_undoes_it(database: Database, observer: Any) -> None:
     with pytest.raises(DatabaseUnavailableError):
         async with database.transaction() as transaction:
-            await make_user(transaction)  # type: ignore[arg-type]
+            await make_user(transaction)
             assert await terminate(observer, "state = 'idle in transaction'") == 1
             await transaction.one("users/get", **ANYBODY)
 
@@ -108,7 +108,7 @@ async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, o
 
     async def work(number: int) -> None:
         async with database.transaction() as transaction:
-            await make_user(transaction, f"{number}@example.org")  # type: ignore[arg-type]
+            await make_user(transaction, f"{number}@example.org")
             await transaction.one("users/get", **ANYBODY)
 
     committed = 0
@@ -126,7 +126,7 @@ async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, o
     # A task that is cancelled while its COMMIT is under way may have committed.
     assert len(await database.many("users/list", after=None, max_rows=100)) >= committed
     async with database.transaction() as transaction:
-        await make_user(transaction, "after@example.org")  # type: ignore[arg-type]
+        await make_user(transaction, "after@example.org")
     assert await observer.fetchval("select count(*) from users where email = 'after@example.org'") == 1
 
 
@@ -139,7 +139,7 @@ async def test_every_connection_carries_the_settings_that_a_search_needs(plant: 
         "users/setting :value", "-- $1 name text\n-- returns: s text\nselect current_setting($1::text) as s;"
     )
 
-    found = {name: await planted.value("users/setting", name=name) for name in wanted}
+    found = {name: await planted.value_by_name("users/setting", {"name": name}) for name in wanted}
 
     assert found == wanted
 

@@ -12,7 +12,8 @@ from pgvector import HalfVector
 
 from svc import metrics
 from svc.database.failures import ConstraintError
-from svc.database.queries import Database
+from svc.database.queries import Database, Transaction
+from svc.database.rows import IngestWriteChunks, IngestWriteVectors
 from svc.database.statistics import collect_statistics
 from svc.errors import InvalidRequestError, UnavailableError
 from svc.vectors.signatures import signatures
@@ -45,7 +46,9 @@ async def test_value_gives_the_first_column_or_none(database: Database) -> None:
     assert await database.value("ingest/next_due") is None
     await make_document(database, await make_user(database))
 
-    assert await database.value("ingest/next_due") <= 0
+    due_in_s = await database.value("ingest/next_due")
+    assert due_in_s is not None
+    assert due_in_s <= 0
 
 
 async def test_exec_counts_the_rows_that_it_changed(database: Database) -> None:
@@ -62,10 +65,21 @@ async def test_copy_stores_every_row_with_its_vector(database: Database) -> None
     ids = [row["id"] for row in await database.many("ingest/chunk_ids", chunk_count=3)]
     vectors = np.eye(3, 256, dtype=np.float16)
 
-    chunks = [(user_id, id_, document_id, n, f"chunk {n}", 2, {"page": n}, UUID(int=n)) for n, id_ in enumerate(ids)]
+    chunks = [
+        IngestWriteChunks(
+            user_id=user_id, id=id_, document_id=document_id, chunk_index=n, content=f"chunk {n}", token_count=2,
+            metadata={"page": n}, content_hash=UUID(int=n),
+        )
+        for n, id_ in enumerate(ids)
+    ]  # fmt: skip
     assert await database.copy("ingest/write_chunks", rows=chunks) == 3
     marks = signatures(vectors)
-    rows = [(user_id, ids[n], document_id, vectors[n], marks[n]) for n in range(3)]
+    rows = [
+        IngestWriteVectors(
+            user_id=user_id, chunk_id=ids[n], document_id=document_id, embedding=vectors[n], signature=marks[n]
+        )
+        for n in range(3)
+    ]
     assert await database.copy("ingest/write_vectors", rows=rows) == 3
 
     stored = await database.many(
@@ -97,27 +111,27 @@ async def test_missing_and_unknown_arguments_are_refused_before_the_database(dat
     ]
     for arguments, said in refused:
         with pytest.raises(TypeError) as error:
-            await database.one("users/get", **arguments)
+            await database.one_by_name("users/get", arguments)
         assert said in str(error.value)
 
 
 async def test_a_statement_that_is_not_there_or_of_another_shape_is_refused(database: Database) -> None:
     with pytest.raises(LookupError, match=r"there is no file sql/users/gone\.sql"):
-        await database.one("users/gone")
+        await database.one_by_name("users/gone", {})
     with pytest.raises(LookupError, match=r"sql/users/get\.sql is :one, called as :many"):
-        await database.many("users/get", user_id=uuid4())
+        await database.many_by_name("users/get", {"user_id": uuid4()})
 
 
 async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
     with pytest.raises(RuntimeError, match="in the middle"):
         async with database.transaction() as transaction:
-            await make_user(transaction, "first@example.org")  # type: ignore[arg-type]
+            await make_user(transaction, "first@example.org")
             raise RuntimeError("in the middle")
     assert await database.many("users/list", after=None, max_rows=10) == []
 
     async with database.transaction() as transaction:
-        await make_user(transaction, "first@example.org")  # type: ignore[arg-type]
-        await make_user(transaction, "second@example.org")  # type: ignore[arg-type]
+        await make_user(transaction, "first@example.org")
+        await make_user(transaction, "second@example.org")
         assert await database.many("users/list", after=None, max_rows=10) == [], "not before it is committed"
     assert len(await database.many("users/list", after=None, max_rows=10)) == 2
 
@@ -127,8 +141,8 @@ async def test_a_failed_statement_undoes_its_transaction_and_the_connection_serv
 
     with pytest.raises(ConstraintError):
         async with database.transaction() as transaction:
-            await make_user(transaction, "new@example.org")  # type: ignore[arg-type]
-            await make_user(transaction)  # type: ignore[arg-type]
+            await make_user(transaction, "new@example.org")
+            await make_user(transaction)
 
     assert [row["email"] for row in await database.many("users/list", after=None, max_rows=10)] == ["ada@example.org"]
 
@@ -156,7 +170,10 @@ async def test_a_broken_rule_comes_back_with_its_name(database: Database) -> Non
     with pytest.raises(ConstraintError) as empty:
         await make_document(database, user_id, "")
     with pytest.raises(ConstraintError) as missing:
-        await database.one("keys/create", user_id=user_id, name=None, prefix=None, key_hash=b"x" * 32, expires_at=None)
+        await database.one_by_name(
+            "keys/create",
+            {"user_id": user_id, "name": None, "prefix": None, "key_hash": b"x" * 32, "expires_at": None},
+        )
 
     assert [error.value.constraint for error in (twice, stranger, empty, missing)] == [
         "users_email_key", "api_keys_user_id_fkey", "documents_filename_length", "prefix",
@@ -172,9 +189,12 @@ async def test_a_value_that_the_database_refuses_is_the_callers_fault(database: 
     ]
     for name, preferences in refused:
         with pytest.raises(InvalidRequestError):
-            await database.one(
-                "users/create", email="a@example.org", name=name, plan="free", preferences=preferences,
-                key_prefix="x", key_hash=b"x" * 32,
+            await database.one_by_name(
+                "users/create",
+                {
+                    "email": "a@example.org", "name": name, "plan": "free", "preferences": preferences,
+                    "key_prefix": "x", "key_hash": b"x" * 32,
+                },
             )  # fmt: skip
 
     assert await database.many("users/list", after=None, max_rows=1) == []
@@ -186,7 +206,7 @@ async def test_a_statement_stops_at_its_time_limit(database: Database, plant: Pl
         await connection.execute("set statement_timeout = '100ms'")
 
     with pytest.raises(UnavailableError, match="took longer") as refused:
-        await planted.value("users/slow")
+        await planted.value_by_name("users/slow", {})
 
     assert type(refused.value) is UnavailableError
     assert refused.value.retry_after_s == 1
@@ -195,20 +215,24 @@ async def test_a_statement_stops_at_its_time_limit(database: Database, plant: Pl
 async def test_the_time_limit_of_the_settings_holds_on_the_server(database: Database, plant: Plant) -> None:
     planted = plant("users/limit :value", "-- returns: s text\nselect current_setting('statement_timeout') as s;")
 
-    assert await planted.value("users/limit") == "10s"
+    assert await planted.value_by_name("users/limit", {}) == "10s"
 
 
 async def test_one_of_two_that_wait_for_each_other_is_told_to_try_again(database: Database) -> None:
     users = [await make_user(database, f"{name}@example.org") for name in ("ada", "bob")]
     both_hold_one = asyncio.Barrier(2)
 
+    async def rename(transaction: Transaction, user_id: UUID) -> None:
+        await transaction.one(
+            "users/update", user_id=user_id, email=None, set_name=True, name="x", plan=None, preferences=None
+        )
+
     async def change(first: UUID, second: UUID) -> str:
-        arguments = {"email": None, "set_name": True, "name": "x", "plan": None, "preferences": None}
         try:
             async with database.transaction() as transaction:
-                await transaction.one("users/update", user_id=first, **arguments)
+                await rename(transaction, first)
                 await both_hold_one.wait()
-                await transaction.one("users/update", user_id=second, **arguments)
+                await rename(transaction, second)
         except UnavailableError as error:
             return error.detail
         return "changed"
@@ -229,13 +253,13 @@ async def test_json_comes_back_as_it_went(plant: Plant) -> None:
         3,
     ]
 
-    assert [await planted.value("users/echo", value=value) for value in values] == values
+    assert [await planted.value_by_name("users/echo", {"value": value}) for value in values] == values
 
 
 async def test_none_is_null_and_not_jsons_null(plant: Plant) -> None:
     planted = plant("users/echo :value", "-- $1 value jsonb\n-- returns: n bool\nselect $1::jsonb is null as n;")
 
-    assert await planted.value("users/echo", value=None) is True
+    assert await planted.value_by_name("users/echo", {"value": None}) is True
 
 
 async def test_a_vector_comes_back_in_half_precision_whatever_it_went_as(plant: Plant) -> None:
@@ -245,7 +269,7 @@ async def test_a_vector_comes_back_in_half_precision_whatever_it_went_as(plant: 
         numbers, np.array(numbers, dtype=np.float32), np.array(numbers, dtype=np.float16), HalfVector(numbers),
     ]  # fmt: skip
 
-    received = [(await planted.value("chunks/echo", v=vector)).to_list() for vector in sent]
+    received = [(await planted.value_by_name("chunks/echo", {"v": vector})).to_list() for vector in sent]
 
     assert received == [np.array(numbers, dtype=np.float16).tolist()] * 4
 
@@ -254,16 +278,27 @@ async def test_a_vector_of_another_width_or_without_a_number_is_refused(database
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
     [row] = await database.many("ingest/chunk_ids", chunk_count=1)
-    await database.copy("ingest/write_chunks", rows=[(user_id, row["id"], document_id, 0, "x", 1, {}, uuid4())])
+    await database.copy(
+        "ingest/write_chunks",
+        rows=[
+            IngestWriteChunks(
+                user_id=user_id, id=row.id, document_id=document_id, chunk_index=0, content="x", token_count=1,
+                metadata={}, content_hash=uuid4(),
+            )
+        ],
+    )  # fmt: skip
 
     for vector in (np.zeros(3), np.full(256, np.nan)):
+        bad = IngestWriteVectors(
+            user_id=user_id, chunk_id=row.id, document_id=document_id, embedding=vector, signature=bytes(192)
+        )
         with pytest.raises(InvalidRequestError):
-            await database.copy("ingest/write_vectors", rows=[(user_id, row["id"], document_id, vector, bytes(192))])
+            await database.copy("ingest/write_vectors", rows=[bad])
 
 
 async def test_the_statements_name_stands_where_a_dba_looks(database: Database, plant: Plant, observer: Any) -> None:
     planted = plant("users/seen :value", "-- returns: slept void\nselect pg_sleep(0.5) as slept;")
-    task = asyncio.create_task(planted.value("users/seen"))
+    task = asyncio.create_task(planted.value_by_name("users/seen", {}))
 
     seen = """
         select query from pg_stat_activity

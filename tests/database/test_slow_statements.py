@@ -52,7 +52,7 @@ async def test_a_slow_statement_is_logged_with_its_plan_and_no_values(
     user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
     before = metrics.slow_statements_total.labels("slow/sleep")._value.get()
 
-    await watched.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=0.1)
+    await watched.one_by_name("slow/sleep", {"user_id": user, "secret": SECRET, "sleep_s": 0.1})
     await until(lambda: asyncio.sleep(0, len(told(caplog)) == 2))
 
     line, plan = told(caplog)
@@ -73,7 +73,7 @@ async def test_a_quick_statement_is_not_logged(watched: Database, caplog: pytest
     assert watched.watch is not None
     watched.watch.threshold_s = 3600
 
-    await watched.one("slow/sleep", user_id=UUID(int=0), secret="", sleep_s=0.1)
+    await watched.one_by_name("slow/sleep", {"user_id": UUID(int=0), "secret": "", "sleep_s": 0.1})
 
     assert told(caplog) == []
 
@@ -83,9 +83,10 @@ async def test_of_many_slow_ones_one_plan_is_logged(
 ) -> None:
     user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
 
-    await asyncio.gather(*(watched.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=0.1) for _ in range(4)))
+    arguments = {"user_id": user, "secret": SECRET, "sleep_s": 0.1}
+    await asyncio.gather(*(watched.one_by_name("slow/sleep", arguments) for _ in range(4)))
     await until(lambda: asyncio.sleep(0, any("the plan" in one for one in told(caplog))))
-    await watched.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=0.1)
+    await watched.one_by_name("slow/sleep", {"user_id": user, "secret": SECRET, "sleep_s": 0.1})
 
     assert sum(one.startswith("slow statement") for one in told(caplog)) == 5
     assert sum(one.startswith("the plan") for one in told(caplog)) == 1
@@ -101,7 +102,7 @@ async def test_a_plan_is_got_beside_the_pool_and_after_the_answer(
         statements = plant("slow/sleep :one", SLEEPS).statements
         database.statements = statements
         async with database.transaction() as transaction:
-            await transaction.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=0.1)
+            await transaction.one_by_name("slow/sleep", {"user_id": user, "secret": SECRET, "sleep_s": 0.1})
             await until(lambda: asyncio.sleep(0, len(told(caplog)) == 2))
 
     assert "the plan of slow statement slow/sleep" in told(caplog)[1]
@@ -115,7 +116,7 @@ async def test_a_statement_that_ran_into_its_time_limit_is_logged(
     async with watched_database(settings, database_url, Background()) as database:
         database.statements = plant("slow/sleep :one", SLEEPS).statements
         with pytest.raises(UnavailableError):
-            await database.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=5.0)
+            await database.one_by_name("slow/sleep", {"user_id": user, "secret": SECRET, "sleep_s": 5.0})
 
     (line,) = told(caplog)
     assert "failed with 57014" in line
@@ -129,7 +130,7 @@ async def test_a_plan_that_cannot_be_had_is_told(
     assert isinstance(watch, SlowStatements)
     watch._url = watch._url.replace("/test_", "/no_such_")
 
-    await watched.one("slow/sleep", user_id=user, secret=SECRET, sleep_s=0.1)
+    await watched.one_by_name("slow/sleep", {"user_id": user, "secret": SECRET, "sleep_s": 0.1})
     await until(lambda: asyncio.sleep(0, len(told(caplog)) == 2))
 
     assert told(caplog)[1].startswith("the plan of slow statement slow/sleep cannot be had: ")

@@ -14,8 +14,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from svc.database import queries
-from svc.database.queries import Queries
+from svc.database import by_name
+from svc.database.by_name import ByName
 from svc.database.statements import Statement
 from svc.settings import SERVICE_ROLE
 from tests.sql.checker import RECEIVERS, ROOT, WITHOUT_TENANT
@@ -52,15 +52,15 @@ async def raise_guard(url: str) -> None:
 @contextmanager
 def tenants_told() -> Iterator[None]:
     """For the block, the database is told before each statement for whom it runs."""
-    entered = queries._Run.__aenter__
+    entered = by_name._Run.__aenter__
 
-    async def enter(run: queries._Run) -> queries._Run:
+    async def enter(run: by_name._Run) -> by_name._Run:
         await entered(run)
         told = tenants_of(run._statement, run._values)
         await run.connection.execute(f"select set_config('guard.tenants', '{told}', false)")
         return run
 
-    async def copy(self: Queries, name: str, /, rows: Iterable[Sequence[Any]]) -> int:
+    async def copy(self: ByName, name: str, rows: Iterable[Sequence[Any]]) -> int:
         """PostgreSQL takes no COPY into a table with policies."""
         statement = self._statement(name, "copy")
         table, columns = statement.copy_target
@@ -71,8 +71,8 @@ def tenants_told() -> Iterator[None]:
             return len(records)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queries._Run, "__aenter__", enter)
-        patch.setattr(Queries, "copy", copy)
+        patch.setattr(by_name._Run, "__aenter__", enter)
+        patch.setattr(ByName, "copy_by_name", copy)
         yield
 
 

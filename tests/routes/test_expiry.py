@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -142,13 +143,13 @@ async def test_many_parts_go_in_several_statements(idle: Service, monkeypatch: p
         await connection.execute("update tenant_totals set chunk_count = 75000")
     await let_expire(idle, "documents", *ids)
     sizes = []
-    value = Database.value
+    value = Database.value_by_name
 
-    async def noting(self: Database, name: str, /, **arguments: Any) -> Any:
+    async def noting(self: Database, name: str, arguments: Mapping[str, Any]) -> Any:
         sizes.append(len(arguments["document_ids"]))
-        return await value(self, name, **arguments)
+        return await value(self, name, arguments)
 
-    monkeypatch.setattr(Database, "value", noting)
+    monkeypatch.setattr(Database, "value_by_name", noting)
     assert await sweep.sweep_documents(idle.services.database) == 5
     assert sizes == [1] * 5
 

@@ -271,10 +271,10 @@ async def test_a_statement_that_reaches_another_tenant_is_seen(pair: Pair, name:
         "user_id": UUID(int=0) if ">=" in bad else UUID(pair.first.id), "after": None, "max_rows": 100,
         **{kind: UUID(pair.foreign[kind]) for kind in ("document_id", "conversation_id")},
     }  # fmt: skip
-    run = {"one": careless.one, "many": careless.many}[statement.shape]
+    run = {"one": careless.one_by_name, "many": careless.many_by_name}[statement.shape]
 
     with pytest.raises(asyncpg.RaiseError, match=r"a row of \S+ is reached by a statement for"):
-        await run(name, **{parameter: arguments[parameter] for parameter in statement.parameter_names})
+        await run(name, {parameter: arguments[parameter] for parameter in statement.parameter_names})
 
 
 # --- what is shown

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -220,11 +220,11 @@ class SteppingTransaction(Transaction):
         super().__init__(transaction.statements, transaction._held)
         self._stored, self._may_finish = stored, may_finish
 
-    async def exec(self, name: str, /, **arguments: Any) -> int:
+    async def exec_by_name(self, name: str, arguments: Mapping[str, Any]) -> int:
         if name == "ingest/finish":
             self._stored.set()
             await self._may_finish.wait()
-        return await super().exec(name, **arguments)
+        return await super().exec_by_name(name, arguments)
 
 
 class SteppingDatabase:

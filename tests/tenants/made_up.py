@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import numpy as np
 from pgvector import HalfVector
 
+from svc.database import rows as r
 from svc.database.queries import Database
 from svc.vectors.signatures import signatures
 from tests.database.conftest import make_user
@@ -41,33 +41,53 @@ async def _store_documents(
     content = ("".join(_SENTENCE.format(number=chunk) for chunk in range(chunks_each)) * 4).encode()
     size = len(content)
     await database.copy("import/documents", [_document(user_id, n, size, chunks_each) for n in numbers])
-    await database.copy("import/document_contents", [(user_id, id_of(1, n), content) for n in numbers])
+    await database.copy(
+        "import/document_contents", [r.ImportDocumentContents(user_id, id_of(1, n), content) for n in numbers]
+    )
     for number in numbers:
         ids = [id_of(2, number, chunk) for chunk in range(chunks_each)]
         await database.copy("import/chunks", _chunks(user_id, number, ids))
         vectors, marks = _vectors(chunks_each, random)
-        rows = [(user_id, *each) for each in zip(ids, [id_of(1, number)] * len(ids), vectors, marks, strict=True)]
-        await database.copy("ingest/write_vectors", rows)
+        await database.copy(
+            "ingest/write_vectors",
+            [
+                r.IngestWriteVectors(
+                    user_id=user_id, chunk_id=chunk_id, document_id=id_of(1, number), embedding=vector, signature=mark
+                )
+                for chunk_id, vector, mark in zip(ids, vectors, marks, strict=True)
+            ],
+        )  # fmt: skip
 
 
-def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> tuple[Any, ...]:
+def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> r.ImportDocuments:
     moment = _BEGIN + timedelta(seconds=number, microseconds=number)
-    return (
-        user_id, id_of(1, number), f"made-up-{number}.txt", "text", size, "ready", None, 1, None, 1.0, chunk_count,
-        {"number": number, "tags": ["a", None, 0.1]}, UUID(int=number), None, None, moment, moment,
+    return r.ImportDocuments(
+        user_id=user_id, id=id_of(1, number), filename=f"made-up-{number}.txt", file_type="text", file_size=size,
+        status="ready", error=None, attempt=1, lease_expires_at=None, progress=1.0, chunk_count=chunk_count,
+        metadata={"number": number, "tags": ["a", None, 0.1]}, content_hash=UUID(int=number), replaces=None,
+        expires_at=None, created_at=moment, updated_at=moment,
     )  # fmt: skip
 
 
-def _chunks(user_id: UUID, number: int, ids: list[UUID]) -> Iterator[tuple[Any, ...]]:
+def _chunks(user_id: UUID, number: int, ids: list[UUID]) -> Iterator[r.ImportChunks]:
     for index, chunk_id in enumerate(ids):
         content = _SENTENCE.format(number=f"{number}/{index}") * 4
-        yield user_id, chunk_id, id_of(1, number), index, content, UUID(int=index), 128, {"page": index}, _BEGIN
+        yield r.ImportChunks(
+            user_id=user_id, id=chunk_id, document_id=id_of(1, number), chunk_index=index, content=content,
+            content_hash=UUID(int=index), token_count=128, metadata={"page": index}, created_at=_BEGIN,
+        )  # fmt: skip
 
 
 async def _store_conversations(
     database: Database, user_id: UUID, numbers: range, messages_each: int, random: np.random.Generator
 ) -> None:
-    rows = [(user_id, id_of(3, n), f"About {n}", {"n": n}, messages_each, None, _BEGIN, _BEGIN) for n in numbers]
+    rows = [
+        r.ImportConversations(
+            user_id=user_id, id=id_of(3, n), title=f"About {n}", metadata={"n": n}, message_count=messages_each,
+            expires_at=None, created_at=_BEGIN, updated_at=_BEGIN,
+        )
+        for n in numbers
+    ]  # fmt: skip
     await database.copy("import/conversations", rows)
     for number in numbers:
         places = range(1, messages_each + 1)
@@ -75,18 +95,24 @@ async def _store_conversations(
         await database.copy(
             "import/messages",
             [
-                (user_id, id_of(3, number), p, id_of(4, number, p), "user", _SENTENCE.format(number=p), [], 32, moment)
+                r.ImportMessages(
+                    user_id=user_id, conversation_id=id_of(3, number), position=p, id=id_of(4, number, p), role="user",
+                    content=_SENTENCE.format(number=p), sources=[], token_count=32, created_at=moment,
+                )
                 for p, moment in zip(places, moments, strict=True)
             ],
-        )
+        )  # fmt: skip
         vectors, marks = _vectors(messages_each, random)
         await database.copy(
             "message_jobs/write_vectors",
             [
-                (user_id, id_of(3, number), p, 0, "user", moment, vector, mark)
+                r.MessageJobsWriteVectors(
+                    user_id=user_id, conversation_id=id_of(3, number), position=p, piece=0, role="user",
+                    created_at=moment, embedding=vector, signature=mark,
+                )
                 for p, moment, vector, mark in zip(places, moments, vectors, marks, strict=True)
             ],
-        )
+        )  # fmt: skip
 
 
 def _vectors(count: int, random: np.random.Generator) -> tuple[list[HalfVector], list[bytes]]:

@@ -65,7 +65,7 @@ async def test_what_is_under_way_is_waited_for_and_goes_too(database: Database, 
     conversation_id = await _converse(database, user_id)
     async with database.transaction() as transaction:
         if what == "upload":
-            await make_document(transaction, user_id, "late.txt")  # type: ignore[arg-type]
+            await make_document(transaction, user_id, "late.txt")
         elif what == "append":
             await _append(transaction, user_id, conversation_id)
         elif what == "conversation":

@@ -1,0 +1,185 @@
+"""Running the statements of `sql/` by a name that is known at run time only.
+
+Code that knows the name calls `Queries` (svc/database/calls.py), where mypy compares the arguments and the columns
+with the statement's header. Here nothing is compared before the statement runs.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import cache
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias
+
+from prometheus_client import Histogram
+
+from svc import metrics
+from svc.database.failures import classify, sqlstate
+from svc.database.rows import ROW_CLASSES
+from svc.database.statements import Shape, Statement
+from svc.database.statistics import record
+from svc.database.types import Row
+
+UntypedRow: TypeAlias = Mapping[str, Any]
+"""A row whose columns are read as items, unknown to mypy."""
+
+
+class Watch(Protocol):
+    """Who is told of statements that took long."""
+
+    threshold_s: float
+
+    def note(
+        self, statement: Statement, values: Sequence[Any], seconds: float, outcome: int | BaseException | None
+    ) -> None:
+        """A statement took `threshold_s` or more, with these values; `outcome`: its rows, if they are known, or what
+        it ended with. Returns at once."""
+
+
+class ByName(ABC):
+    """The five ways to run a statement, each for the files of that shape. Subclasses say on which connection.
+
+    Raises, all of them: `DatabaseUnavailableError`, `UnavailableError` (time limit, deadlock), `ConstraintError`,
+    `InvalidRequestError` (a value that the database refuses).
+    """
+
+    def __init__(self, statements: Mapping[str, Statement]) -> None:
+        self.statements = statements
+        self.watch: Watch | None = None
+
+    @abstractmethod
+    def _connection(self) -> AbstractAsyncContextManager[Any]:
+        """The connection for one statement."""
+
+    async def one_by_name(self, name: str, arguments: Mapping[str, Any]) -> UntypedRow | None:
+        """The row of a `:one` statement, or None."""
+        statement = self._statement(name, "one")
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            row: UntypedRow | None = await run.connection.fetchrow(
+                statement.text, *values, record_class=_row_class(name)
+            )
+            run.rows = 0 if row is None else 1
+            return row
+
+    async def many_by_name(self, name: str, arguments: Mapping[str, Any]) -> Sequence[UntypedRow]:
+        """The rows of a `:many` statement."""
+        statement = self._statement(name, "many")
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            rows: Sequence[UntypedRow] = await run.connection.fetch(
+                statement.text, *values, record_class=_row_class(name)
+            )
+            run.rows = len(rows)
+            return rows
+
+    async def value_by_name(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """The first column of the first row of a `:value` statement, or None."""
+        statement = self._statement(name, "value")
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            return await run.connection.fetchval(statement.text, *values)
+
+    async def exec_by_name(self, name: str, arguments: Mapping[str, Any]) -> int:
+        """Run an `:exec` statement; the number of rows that it changed."""
+        statement = self._statement(name, "exec")
+        values = bind(statement, arguments)
+        async with self._running(statement, values) as run:
+            run.rows = _changed_rows(await run.connection.execute(statement.text, *values))
+            return run.rows
+
+    async def copy_by_name(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Send rows down the COPY of a `:copy` statement, in the order of its columns; the number of rows stored."""
+        statement = self._statement(name, "copy")
+        table, columns = statement.copy_target
+        async with self._running(statement, ()) as run:
+            # asyncpg writes the COPY by itself; its condition is the one place where the name can travel along.
+            named = f"true /* {statement.name} */"
+            status = await run.connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
+            run.rows = _changed_rows(status)
+            return run.rows
+
+    def _statement(self, name: str, shape: Shape) -> Statement:
+        statement = self.statements.get(name)
+        if statement is None:
+            raise LookupError(f"there is no file sql/{name}.sql")
+        if statement.shape != shape:
+            raise LookupError(f"sql/{name}.sql is :{statement.shape}, called as :{shape}")
+        return statement
+
+    def _running(self, statement: Statement, values: Sequence[Any]) -> _Run:
+        return _Run(statement, values, self._connection(), self.watch)
+
+
+class _Run:
+    """One run of a statement: a connection for it, its time noted, its error made the service's own."""
+
+    __slots__ = ("_loan", "_started", "_statement", "_values", "_watch", "connection", "rows")
+
+    def __init__(
+        self,
+        statement: Statement,
+        values: Sequence[Any],
+        loan: AbstractAsyncContextManager[Any],
+        watch: Watch | None,
+    ) -> None:
+        self._statement = statement
+        self._values = values
+        self._loan = loan
+        self._watch = watch
+        self.rows: int | None = None
+
+    async def __aenter__(self) -> _Run:
+        self.connection = await self._loan.__aenter__()
+        self._started = time.perf_counter()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        seconds = time.perf_counter() - self._started
+        name = self._statement.name
+        _timer(name).observe(seconds)
+        record(name, seconds)
+        if self._watch is not None and seconds >= self._watch.threshold_s:
+            self._watch.note(self._statement, self._values, seconds, error if error is not None else self.rows)
+        await self._loan.__aexit__(kind, error, traceback)
+        if isinstance(error, Exception):
+            metrics.statement_errors_total.labels(name, sqlstate(error)).inc()
+            translated = classify(error, name)
+            if translated is not None:
+                raise translated from error
+
+
+@cache
+def _timer(name: str) -> Histogram:
+    """The histogram of one statement: looking it up by its label costs more than what it notes."""
+    return metrics.statement_seconds.labels(name)
+
+
+def _row_class(name: str) -> type[Row]:
+    return ROW_CLASSES.get(name, Row)
+
+
+def bind(statement: Statement, arguments: Mapping[str, Any]) -> list[Any]:
+    """The arguments in the order of `$1, $2, …`.
+
+    Raises:
+        TypeError: one is missing, or is none of the statement's.
+    """
+    names = statement.parameter_names
+    if len(names) == len(arguments):
+        try:
+            return [arguments[name] for name in names]
+        except KeyError:
+            pass
+    raise TypeError(f"sql/{statement.name}.sql takes {list(names)}, not {sorted(arguments)}")
+
+
+def _changed_rows(status: str) -> int:
+    """`3` of `DELETE 3`, the status that the server sends after a statement."""
+    last = status.rsplit(" ", 1)[-1]
+    return int(last) if last.isdigit() else 0

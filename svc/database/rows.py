@@ -1,0 +1,1435 @@
+"""The rows of the statements: a class for each `:one` and `:many`, a tuple for each `:copy`.
+
+Generated from the headers of `sql/` by `make types`; `make check` compares them.
+Statements share a class where a header says `returns: as …`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from pgvector import HalfVector
+
+from svc.database.types import Json, Row, Vector, column
+
+
+class CalibrationCreateDocuments(Row):
+    """A row of `calibration/create_documents`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+
+
+class CatalogueColumns(Row):
+    """A row of `catalogue/columns`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    name: str = column("name")
+    type: str = column("type")
+    is_required: bool = column("is_required")
+    is_key: bool = column("is_key")
+
+
+class CatalogueForeignKeys(Row):
+    """A row of `catalogue/foreign_keys`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    name: str = column("name")
+    referenced_table: str = column("referenced_table")
+    definition: str = column("definition")
+
+
+class CatalogueIndexes(Row):
+    """A row of `catalogue/indexes`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    name: str = column("name")
+    definition: str = column("definition")
+    bytes: int = column("bytes")
+    scans: int = column("scans")
+    is_unique: bool = column("is_unique")
+    is_valid: bool = column("is_valid")
+
+
+class CatalogueStatementTimes(Row):
+    """A row of `catalogue/statement_times`."""
+
+    __slots__ = ()
+
+    query: str = column("query")
+    calls: int = column("calls")
+    total_ms: float = column("total_ms")
+    rows: int = column("rows")
+
+
+class CatalogueTables(Row):
+    """A row of `catalogue/tables`."""
+
+    __slots__ = ()
+
+    name: str = column("name")
+    estimated_rows: float = column("estimated_rows")
+    heap_bytes: int = column("heap_bytes")
+    toast_bytes: int = column("toast_bytes")
+    index_bytes: int = column("index_bytes")
+    sequential_scans: int = column("sequential_scans")
+    index_scans: int = column("index_scans")
+    dead_rows: int = column("dead_rows")
+
+
+class ChunksListByDocument(Row):
+    """A row of `chunks/list_by_document`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    document_id: UUID = column("document_id")
+    chunk_index: int = column("chunk_index")
+    content: str = column("content")
+    token_count: int = column("token_count")
+    metadata: Json = column("metadata")
+    created_at: datetime = column("created_at")
+
+
+class ConversationsGet(Row):
+    """A row of `conversations/create`, `conversations/get`, `conversations/list`, `conversations/update`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    title: str | None = column("title")
+    document_ids: list[UUID] = column("document_ids")
+    metadata: Json = column("metadata")
+    message_count: int = column("message_count")
+    expires_at: datetime | None = column("expires_at")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+
+
+class ConversationsListExpired(Row):
+    """A row of `conversations/list_expired`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    id: UUID = column("id")
+    part_count: int = column("part_count")
+
+
+class ConversationsListWithRecent(ConversationsGet):
+    """A row of `conversations/list_with_recent`."""
+
+    __slots__ = ()
+
+    messages: Json = column("messages")
+
+
+class DoctorDocumentsWithoutJob(Row):
+    """A row of `doctor/documents_without_job`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    document_id: UUID = column("document_id")
+    processing_s: float = column("processing_s")
+    mend: str = column("mend")
+
+
+class DoctorForeignKeysWithoutIndex(Row):
+    """A row of `doctor/foreign_keys_without_index`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    constraint_name: str = column("constraint_name")
+    column_names: str = column("column_names")
+    mend: str = column("mend")
+
+
+class DoctorIndexes(Row):
+    """A row of `doctor/indexes`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    index_name: str = column("index_name")
+    method: str = column("method")
+    is_valid: bool = column("is_valid")
+    is_unique: bool = column("is_unique")
+    is_constraint: bool = column("is_constraint")
+    is_building: bool = column("is_building")
+    size_bytes: int = column("size_bytes")
+    scans: int = column("scans")
+    table_scans: int = column("table_scans")
+    key_columns: str = column("key_columns")
+    rest: str = column("rest")
+    rebuild: str = column("rebuild")
+    remove: str = column("remove")
+
+
+class DoctorJobsWithoutWork(Row):
+    """A row of `doctor/jobs_without_work`."""
+
+    __slots__ = ()
+
+    queue: str = column("queue")
+    user_id: UUID = column("user_id")
+    id: UUID = column("id")
+    overdue_s: float = column("overdue_s")
+
+
+class DoctorMessageTenants(Row):
+    """A row of `doctor/message_tenants`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    counted: int = column("counted")
+
+
+class DoctorQueues(Row):
+    """A row of `doctor/queues`."""
+
+    __slots__ = ()
+
+    queue: str = column("queue")
+    jobs: int = column("jobs")
+    waiting_s: float = column("waiting_s")
+    abandoned: int = column("abandoned")
+    abandoned_s: float = column("abandoned_s")
+
+
+class DoctorSampleLane(Row):
+    """A row of `doctor/sample_lane`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    chunk_count: int = column("chunk_count")
+
+
+class DoctorSampleMessageVectors(Row):
+    """A row of `doctor/sample_message_vectors`."""
+
+    __slots__ = ()
+
+    conversation_id: UUID = column("conversation_id")
+    embedding: HalfVector = column("embedding")
+
+
+class DoctorSampleTenants(Row):
+    """A row of `doctor/sample_tenants`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    chunk_count: int = column("chunk_count")
+    has_index: bool = column("has_index")
+
+
+class DoctorSampleVectors(Row):
+    """A row of `doctor/sample_vectors`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    embedding: HalfVector = column("embedding")
+
+
+class DoctorServer(Row):
+    """A row of `doctor/server`."""
+
+    __slots__ = ()
+
+    server_version_num: int = column("server_version_num")
+    server_version: str = column("server_version")
+    vector_version: str | None = column("vector_version")
+    vector_available: str | None = column("vector_available")
+    database_name: str = column("database_name")
+    user_name: str = column("user_name")
+    is_superuser: bool = column("is_superuser")
+    is_replica: bool = column("is_replica")
+    up_s: float = column("up_s")
+    create_vector: str = column("create_vector")
+    update_vector: str = column("update_vector")
+
+
+class DoctorSessions(Row):
+    """A row of `doctor/sessions`."""
+
+    __slots__ = ()
+
+    pid: int = column("pid")
+    application_name: str = column("application_name")
+    user_name: str = column("user_name")
+    is_superuser: bool = column("is_superuser")
+    is_owner: bool | None = column("is_owner")
+    state: str | None = column("state")
+    statement: str | None = column("statement")
+    state_s: float | None = column("state_s")
+    transaction_s: float | None = column("transaction_s")
+    blocked_by: list[int] = column("blocked_by")
+    cancel: str = column("cancel")
+    terminate: str = column("terminate")
+
+
+class DoctorSettings(Row):
+    """A row of `doctor/settings`."""
+
+    __slots__ = ()
+
+    name: str = column("name")
+    setting: str = column("setting")
+    unit: str | None = column("unit")
+    source: str = column("source")
+
+
+class DoctorTables(Row):
+    """A row of `doctor/tables`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    pages: int = column("pages")
+    visible_pages: int = column("visible_pages")
+    counted_rows: float = column("counted_rows")
+    live_rows: int = column("live_rows")
+    dead_rows: int = column("dead_rows")
+    vacuumed_at: datetime | None = column("vacuumed_at")
+    analyzed_at: datetime | None = column("analyzed_at")
+    is_autovacuumed: bool = column("is_autovacuumed")
+    xid_age: int = column("xid_age")
+    multixact_age: int = column("multixact_age")
+    vacuum: str = column("vacuum")
+    vacuum_freeze: str = column("vacuum_freeze")
+    enable: str = column("enable")
+
+
+class DoctorVectorRange(Row):
+    """A row of `doctor/vector_range`."""
+
+    __slots__ = ()
+
+    first_id: UUID | None = column("first_id")
+    last_id: UUID | None = column("last_id")
+
+
+class DoctorWrongChunkCounts(Row):
+    """A row of `doctor/wrong_chunk_counts`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    document_id: UUID = column("document_id")
+    noted: int = column("noted")
+    chunks: int = column("chunks")
+    vectors: int = column("vectors")
+    mend: str = column("mend")
+
+
+class DoctorWrongChunkTotals(Row):
+    """A row of `doctor/wrong_chunk_totals`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    noted: int = column("noted")
+    counted: int = column("counted")
+    mend: str = column("mend")
+
+
+class DoctorWrongDocumentTotals(Row):
+    """A row of `doctor/wrong_document_totals`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    noted: int = column("noted")
+    counted: int = column("counted")
+    noted_bytes: int = column("noted_bytes")
+    counted_bytes: int = column("counted_bytes")
+
+
+class DoctorWrongMessageCounts(Row):
+    """A row of `doctor/wrong_message_counts`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    conversation_id: UUID = column("conversation_id")
+    noted: int = column("noted")
+    counted: int = column("counted")
+    mend: str = column("mend")
+
+
+class DocumentsContent(Row):
+    """A row of `documents/content`."""
+
+    __slots__ = ()
+
+    filename: str = column("filename")
+    file_type: str = column("file_type")
+    content: bytes = column("content")
+
+
+class DocumentsGet(Row):
+    """A row of `documents/create`, `documents/find_same`, `documents/get`, `documents/list`,
+    `documents/list_by_status`, `documents/retry`, `documents/update`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    filename: str = column("filename")
+    file_type: str = column("file_type")
+    file_size: int = column("file_size")
+    status: str = column("status")
+    error: str | None = column("error")
+    attempt: int = column("attempt")
+    lease_expires_at: datetime | None = column("lease_expires_at")
+    progress: float = column("progress")
+    chunk_count: int = column("chunk_count")
+    metadata: Json = column("metadata")
+    expires_at: datetime | None = column("expires_at")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+
+
+class DocumentsHold(Row):
+    """A row of `documents/hold`."""
+
+    __slots__ = ()
+
+    documents: int = column("documents")
+    chunks: int = column("chunks")
+    bytes: int = column("bytes")
+
+
+class DocumentsListExpired(Row):
+    """A row of `documents/list_expired`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    id: UUID = column("id")
+    part_count: int = column("part_count")
+
+
+class DocumentsMergeMetadataMany(Row):
+    """A row of `documents/merge_metadata_many`."""
+
+    __slots__ = ()
+
+    updated: int = column("updated")
+    too_large: UUID | None = column("too_large")
+
+
+class DocumentsTransfer(Row):
+    """A row of `documents/transfer`."""
+
+    __slots__ = ()
+
+    documents: int = column("documents")
+    chunks: int = column("chunks")
+
+
+class ExportApiKeys(Row):
+    """A row of `export/api_keys`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    name: str | None = column("name")
+    prefix: str = column("prefix")
+    created_at: datetime = column("created_at")
+    expires_at: datetime | None = column("expires_at")
+    revoked_at: datetime | None = column("revoked_at")
+    last_used_at: datetime | None = column("last_used_at")
+
+
+class ExportChunkVectors(Row):
+    """A row of `export/chunk_vectors`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    document_id: UUID = column("document_id")
+    embedding: HalfVector = column("embedding")
+    signature: bytes = column("signature")
+
+
+class ExportChunks(Row):
+    """A row of `export/chunks`."""
+
+    __slots__ = ()
+
+    document_attempt: int = column("document_attempt")
+    id: UUID = column("id")
+    document_id: UUID = column("document_id")
+    chunk_index: int = column("chunk_index")
+    content: str = column("content")
+    content_hash: UUID = column("content_hash")
+    token_count: int = column("token_count")
+    metadata: Json = column("metadata")
+    created_at: datetime = column("created_at")
+
+
+class ExportConversationDocuments(Row):
+    """A row of `export/conversation_documents`."""
+
+    __slots__ = ()
+
+    conversation_id: UUID = column("conversation_id")
+    document_id: UUID = column("document_id")
+
+
+class ExportConversations(Row):
+    """A row of `export/conversations`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    title: str | None = column("title")
+    metadata: Json = column("metadata")
+    message_count: int = column("message_count")
+    expires_at: datetime | None = column("expires_at")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+
+
+class ExportDocumentContents(Row):
+    """A row of `export/document_contents`."""
+
+    __slots__ = ()
+
+    document_id: UUID = column("document_id")
+    content: bytes = column("content")
+
+
+class ExportDocuments(Row):
+    """A row of `export/documents`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    filename: str = column("filename")
+    file_type: str = column("file_type")
+    file_size: int = column("file_size")
+    status: str = column("status")
+    error: str | None = column("error")
+    attempt: int = column("attempt")
+    lease_expires_at: datetime | None = column("lease_expires_at")
+    progress: float = column("progress")
+    chunk_count: int = column("chunk_count")
+    metadata: Json = column("metadata")
+    content_hash: UUID = column("content_hash")
+    replaces: str | None = column("replaces")
+    expires_at: datetime | None = column("expires_at")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+
+
+class ExportMessageVectors(Row):
+    """A row of `export/message_vectors`."""
+
+    __slots__ = ()
+
+    conversation_id: UUID = column("conversation_id")
+    position: int = column("position")
+    piece: int = column("piece")
+    role: str = column("role")
+    created_at: datetime = column("created_at")
+    embedding: HalfVector = column("embedding")
+    signature: bytes = column("signature")
+
+
+class ExportMessages(Row):
+    """A row of `export/messages`."""
+
+    __slots__ = ()
+
+    conversation_id: UUID = column("conversation_id")
+    position: int = column("position")
+    id: UUID = column("id")
+    role: str = column("role")
+    content: str = column("content")
+    sources: Json = column("sources")
+    token_count: int = column("token_count")
+    created_at: datetime = column("created_at")
+
+
+class ExportUsageDays(Row):
+    """A row of `export/usage_days`."""
+
+    __slots__ = ()
+
+    day: date = column("day")
+    slot: int = column("slot")
+    requests: int = column("requests")
+    searches: int = column("searches")
+    uploads: int = column("uploads")
+    bytes: int = column("bytes")
+    messages: int = column("messages")
+    tokens: int = column("tokens")
+
+
+class IdempotencyGet(Row):
+    """A row of `idempotency/get`."""
+
+    __slots__ = ()
+
+    request_digest: bytes = column("request_digest")
+    result: Json | None = column("result")
+
+
+class IdempotencyListExpired(Row):
+    """A row of `idempotency/list_expired`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    route: str = column("route")
+    key: str = column("key")
+
+
+class IndexesList(Row):
+    """A row of `indexes/list`."""
+
+    __slots__ = ()
+
+    user_id: UUID | None = column("user_id")
+    chunk_count: int | None = column("chunk_count")
+    has_index: bool = column("has_index")
+    index_name: str | None = column("index_name")
+    is_valid: bool = column("is_valid")
+    size_bytes: int = column("size_bytes")
+
+
+class IndexesProgress(Row):
+    """A row of `indexes/progress`."""
+
+    __slots__ = ()
+
+    phase: str = column("phase")
+    done: int = column("done")
+    total: int = column("total")
+
+
+class IngestChunkIds(Row):
+    """A row of `ingest/chunk_ids`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+
+
+class IngestClaim(Row):
+    """A row of `ingest/claim`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    document_id: UUID = column("document_id")
+    attempt: int = column("attempt")
+    tries: int = column("tries")
+
+
+class IngestComplete(Row):
+    """A row of `ingest/complete`."""
+
+    __slots__ = ()
+
+    replaces: str | None = column("replaces")
+
+
+class IngestKnownVectors(Row):
+    """A row of `ingest/known_vectors`."""
+
+    __slots__ = ()
+
+    content_hash: UUID = column("content_hash")
+    embedding: HalfVector = column("embedding")
+
+
+class IngestStart(Row):
+    """A row of `ingest/start`."""
+
+    __slots__ = ()
+
+    filename: str = column("filename")
+    file_type: str = column("file_type")
+    content: bytes = column("content")
+    chunks_used: int = column("chunks_used")
+    chunks_allowed: int | None = column("chunks_allowed")
+    tokens_used: int = column("tokens_used")
+    tokens_allowed: int | None = column("tokens_allowed")
+
+
+class KeysAuthenticate(Row):
+    """A row of `keys/authenticate`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    key_id: UUID = column("key_id")
+    expires_at: datetime | None = column("expires_at")
+    chunk_count: int = column("chunk_count")
+    has_index: bool = column("has_index")
+    requests_per_minute: int | None = column("requests_per_minute")
+    tokens_used: int = column("tokens_used")
+    tokens_allowed: int | None = column("tokens_allowed")
+
+
+class KeysList(Row):
+    """A row of `keys/create`, `keys/list`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    name: str | None = column("name")
+    prefix: str = column("prefix")
+    created_at: datetime = column("created_at")
+    expires_at: datetime | None = column("expires_at")
+    revoked_at: datetime | None = column("revoked_at")
+    last_used_at: datetime | None = column("last_used_at")
+
+
+class KeysTenant(Row):
+    """A row of `keys/tenant`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    chunk_count: int = column("chunk_count")
+    has_index: bool = column("has_index")
+    tokens_used: int = column("tokens_used")
+    tokens_allowed: int | None = column("tokens_allowed")
+
+
+class MessageJobsClaim(Row):
+    """A row of `message_jobs/claim`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    conversation_id: UUID = column("conversation_id")
+    tries: int = column("tries")
+
+
+class MessageJobsPending(Row):
+    """A row of `message_jobs/pending`."""
+
+    __slots__ = ()
+
+    position: int = column("position")
+    role: str = column("role")
+    content: str = column("content")
+    created_at: datetime = column("created_at")
+
+
+class MessageJobsStart(Row):
+    """A row of `message_jobs/start`."""
+
+    __slots__ = ()
+
+    position: int = column("position")
+    tokens_used: int = column("tokens_used")
+    tokens_allowed: int | None = column("tokens_allowed")
+
+
+class MessagesList(Row):
+    """A row of `messages/append`, `messages/list`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    conversation_id: UUID = column("conversation_id")
+    position: int = column("position")
+    role: str = column("role")
+    content: str = column("content")
+    sources: Json = column("sources")
+    token_count: int = column("token_count")
+    created_at: datetime = column("created_at")
+
+
+class MessageSearchBits(MessagesList):
+    """A row of `message_search/bits`, `message_search/exact`."""
+
+    __slots__ = ()
+
+    similarity: float = column("similarity")
+    distance: float = column("distance")
+
+
+class MessagesContext(MessagesList):
+    """A row of `messages/context`."""
+
+    __slots__ = ()
+
+    message_count: int = column("message_count")
+
+
+class MessagesListStaleSources(Row):
+    """A row of `messages/list_stale_sources`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    is_deleted: bool = column("is_deleted")
+
+
+class PlansGet(Row):
+    """A row of `plans/get`, `plans/list`, `plans/set`."""
+
+    __slots__ = ()
+
+    name: str = column("name")
+    max_documents: int | None = column("max_documents")
+    max_chunks: int | None = column("max_chunks")
+    max_bytes: int | None = column("max_bytes")
+    tokens_per_month: int | None = column("tokens_per_month")
+    requests_per_minute: int | None = column("requests_per_minute")
+    updated_at: datetime = column("updated_at")
+
+
+class SamplesChunks(Row):
+    """A row of `samples/chunks`."""
+
+    __slots__ = ()
+
+    chunk_ids: str | None = column("chunk_ids")
+    document_ids: str | None = column("document_ids")
+    content_hashes: str | None = column("content_hashes")
+
+
+class SamplesConversation(Row):
+    """A row of `samples/conversation`."""
+
+    __slots__ = ()
+
+    conversation_id: str = column("conversation_id")
+    conversation_ids: str = column("conversation_ids")
+    middle: str = column("middle")
+
+
+class SamplesDocument(Row):
+    """A row of `samples/document`."""
+
+    __slots__ = ()
+
+    document_id: str = column("document_id")
+    document_ids: str = column("document_ids")
+
+
+class SamplesFailedDocument(Row):
+    """A row of `samples/failed_document`."""
+
+    __slots__ = ()
+
+    document_id: str = column("document_id")
+
+
+class SamplesIdempotencyKey(Row):
+    """A row of `samples/idempotency_key`."""
+
+    __slots__ = ()
+
+    route: str = column("route")
+    key: str = column("key")
+    request_digest: str = column("request_digest")
+
+
+class SamplesIndexedTenant(Row):
+    """A row of `samples/indexed_tenant`."""
+
+    __slots__ = ()
+
+    user_id: str = column("user_id")
+
+
+class SamplesJob(Row):
+    """A row of `samples/job`."""
+
+    __slots__ = ()
+
+    document_id: str = column("document_id")
+    attempt: str = column("attempt")
+
+
+class SamplesKey(Row):
+    """A row of `samples/key`."""
+
+    __slots__ = ()
+
+    key_id: str = column("key_id")
+    key_hash: str = column("key_hash")
+
+
+class SamplesMessageJob(Row):
+    """A row of `samples/message_job`."""
+
+    __slots__ = ()
+
+    conversation_id: str = column("conversation_id")
+    lease: str | None = column("lease")
+
+
+class SamplesMessageVector(Row):
+    """A row of `samples/message_vector`."""
+
+    __slots__ = ()
+
+    conversation_id: str = column("conversation_id")
+    embedding: str = column("embedding")
+    signature: str = column("signature")
+
+
+class SamplesSmallTenant(Row):
+    """A row of `samples/small_tenant`."""
+
+    __slots__ = ()
+
+    user_id: str = column("user_id")
+
+
+class SamplesTenant(Row):
+    """A row of `samples/tenant`."""
+
+    __slots__ = ()
+
+    user_id: str | None = column("user_id")
+    user_ids: str = column("user_ids")
+
+
+class SamplesVector(Row):
+    """A row of `samples/vector`."""
+
+    __slots__ = ()
+
+    embedding: str = column("embedding")
+    signature: str = column("signature")
+
+
+class SearchExact(Row):
+    """A row of `search/bits`, `search/exact`, `search/index`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    document_id: UUID = column("document_id")
+    filename: str = column("filename")
+    chunk_index: int = column("chunk_index")
+    content: str = column("content")
+    metadata: Json = column("metadata")
+    similarity: float = column("similarity")
+    distance: float = column("distance")
+
+
+class SearchIndexFiltered(SearchExact):
+    """A row of `search/index_filtered`."""
+
+    __slots__ = ()
+
+    lane: str = column("lane")
+
+
+class ServerAppliedMigrations(Row):
+    """A row of `server/applied_migrations`."""
+
+    __slots__ = ()
+
+    id: str = column("id")
+    applied_at: datetime = column("applied_at")
+    checksum: str = column("checksum")
+
+
+class ServerCurrentModel(Row):
+    """A row of `server/current_model`."""
+
+    __slots__ = ()
+
+    model: str = column("model")
+    dimensions: int = column("dimensions")
+
+
+class ServerDatabase(Row):
+    """A row of `server/database`."""
+
+    __slots__ = ()
+
+    database_name: str = column("database_name")
+    encoding: str = column("encoding")
+    is_standby: bool = column("is_standby")
+    is_read_only: bool = column("is_read_only")
+    search_path: str = column("search_path")
+    vector_schema: str | None = column("vector_schema")
+    is_vector_found: bool = column("is_vector_found")
+
+
+class ServerHealth(Row):
+    """A row of `server/health`."""
+
+    __slots__ = ()
+
+    queued: int = column("queued")
+    overdue_s: float = column("overdue_s")
+    conversations_queued: int = column("conversations_queued")
+
+
+class ServerMigratingSession(Row):
+    """A row of `server/migrating_session`."""
+
+    __slots__ = ()
+
+    pid: int = column("pid")
+    application: str | None = column("application")
+    seconds: float | None = column("seconds")
+
+
+class ServerMigrationBlockers(Row):
+    """A row of `server/migration_blockers`."""
+
+    __slots__ = ()
+
+    pid: int = column("pid")
+    application: str = column("application")
+    state: str = column("state")
+    statement: str | None = column("statement")
+    seconds: float | None = column("seconds")
+
+
+class ServerRole(Row):
+    """A row of `server/role`."""
+
+    __slots__ = ()
+
+    name: str = column("name")
+    is_superuser: bool = column("is_superuser")
+    makes_roles: bool = column("makes_roles")
+    makes_databases: bool = column("makes_databases")
+    owned: int = column("owned")
+
+
+class ServerSessionSettings(Row):
+    """A row of `server/session_settings`."""
+
+    __slots__ = ()
+
+    name: str = column("name")
+    setting: str | None = column("setting")
+
+
+class ServerTableColumns(Row):
+    """A row of `server/table_columns`."""
+
+    __slots__ = ()
+
+    name: str = column("name")
+    type: str = column("type")
+
+
+class ServerTableRights(Row):
+    """A row of `server/table_rights`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    is_there: bool = column("is_there")
+    is_granted: bool = column("is_granted")
+
+
+class ServerVersions(Row):
+    """A row of `server/versions`."""
+
+    __slots__ = ()
+
+    server_version_num: int = column("server_version_num")
+    server_version: str = column("server_version")
+    vector_version: str | None = column("vector_version")
+
+
+class UsageByPeriod(Row):
+    """A row of `usage/by_period`."""
+
+    __slots__ = ()
+
+    period: date = column("period")
+    requests: int = column("requests")
+    searches: int = column("searches")
+    uploads: int = column("uploads")
+    bytes: int = column("bytes")
+    messages: int = column("messages")
+    tokens: int = column("tokens")
+
+
+class UsageList(Row):
+    """A row of `usage/list`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    email: str = column("email")
+    plan: str = column("plan")
+    requests: int = column("requests")
+    searches: int = column("searches")
+    uploads: int = column("uploads")
+    bytes: int = column("bytes")
+    messages: int = column("messages")
+    tokens: int = column("tokens")
+    size: int = column("size")
+
+
+class UsageQuotas(Row):
+    """A row of `usage/quotas`."""
+
+    __slots__ = ()
+
+    plan: str = column("plan")
+    documents_used: int = column("documents_used")
+    documents_allowed: int | None = column("documents_allowed")
+    chunks_used: int = column("chunks_used")
+    chunks_allowed: int | None = column("chunks_allowed")
+    bytes_used: int = column("bytes_used")
+    bytes_allowed: int | None = column("bytes_allowed")
+    tokens_used: int = column("tokens_used")
+    tokens_allowed: int | None = column("tokens_allowed")
+    requests_per_minute: int | None = column("requests_per_minute")
+
+
+class UsageRecount(Row):
+    """A row of `usage/recount`."""
+
+    __slots__ = ()
+
+    documents: int = column("documents")
+    documents_before: int = column("documents_before")
+    bytes: int = column("bytes")
+    bytes_before: int = column("bytes_before")
+    chunks: int = column("chunks")
+    chunks_before: int = column("chunks_before")
+
+
+class UsersGet(Row):
+    """A row of `users/create`, `users/get`, `users/list`, `users/update`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    email: str = column("email")
+    name: str | None = column("name")
+    plan: str = column("plan")
+    preferences: Json = column("preferences")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+
+
+class UsersDelete(Row):
+    """A row of `users/delete`."""
+
+    __slots__ = ()
+
+    users: int = column("users")
+    api_keys: int = column("api_keys")
+    usage_days: int = column("usage_days")
+    tenant_totals: int = column("tenant_totals")
+    documents: int = column("documents")
+    document_contents: int = column("document_contents")
+    chunks: int = column("chunks")
+    chunk_vectors: int = column("chunk_vectors")
+    ingestion_jobs: int = column("ingestion_jobs")
+    conversations: int = column("conversations")
+    conversation_documents: int = column("conversation_documents")
+    messages: int = column("messages")
+    message_vectors: int = column("message_vectors")
+    message_jobs: int = column("message_jobs")
+    idempotency_keys: int = column("idempotency_keys")
+
+
+class UsersEraseConversations(Row):
+    """A row of `users/erase_conversations`."""
+
+    __slots__ = ()
+
+    conversations: int = column("conversations")
+    conversation_documents: int = column("conversation_documents")
+    messages: int = column("messages")
+    message_vectors: int = column("message_vectors")
+    message_jobs: int = column("message_jobs")
+
+
+class UsersEraseDocuments(Row):
+    """A row of `users/erase_documents`."""
+
+    __slots__ = ()
+
+    documents: int = column("documents")
+    document_contents: int = column("document_contents")
+    chunks: int = column("chunks")
+    chunk_vectors: int = column("chunk_vectors")
+    ingestion_jobs: int = column("ingestion_jobs")
+    conversation_documents: int = column("conversation_documents")
+
+
+class UsersHold(Row):
+    """A row of `users/hold`."""
+
+    __slots__ = ()
+
+    document_count: int = column("document_count")
+    chunk_count: int = column("chunk_count")
+    conversation_count: int = column("conversation_count")
+    message_count: int = column("message_count")
+    has_index: bool = column("has_index")
+
+
+class ImportChunks(NamedTuple):
+    """A row for `import/chunks`."""
+
+    user_id: UUID
+    id: UUID
+    document_id: UUID
+    chunk_index: int
+    content: str
+    content_hash: UUID
+    token_count: int
+    metadata: Json
+    created_at: datetime
+
+
+class ImportConversations(NamedTuple):
+    """A row for `import/conversations`."""
+
+    user_id: UUID
+    id: UUID
+    title: str | None
+    metadata: Json
+    message_count: int
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ImportDocumentContents(NamedTuple):
+    """A row for `import/document_contents`."""
+
+    user_id: UUID
+    document_id: UUID
+    content: bytes
+
+
+class ImportDocuments(NamedTuple):
+    """A row for `import/documents`."""
+
+    user_id: UUID
+    id: UUID
+    filename: str
+    file_type: str
+    file_size: int
+    status: str
+    error: str | None
+    attempt: int
+    lease_expires_at: datetime | None
+    progress: float
+    chunk_count: int
+    metadata: Json
+    content_hash: UUID
+    replaces: str | None
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ImportMessages(NamedTuple):
+    """A row for `import/messages`."""
+
+    user_id: UUID
+    conversation_id: UUID
+    position: int
+    id: UUID
+    role: str
+    content: str
+    sources: Json
+    token_count: int
+    created_at: datetime
+
+
+class ImportUsageDays(NamedTuple):
+    """A row for `import/usage_days`."""
+
+    user_id: UUID
+    day: date
+    slot: int
+    requests: int
+    searches: int
+    uploads: int
+    bytes: int
+    messages: int
+    tokens: int
+
+
+class IngestWriteChunks(NamedTuple):
+    """A row for `ingest/write_chunks`."""
+
+    user_id: UUID
+    id: UUID
+    document_id: UUID
+    chunk_index: int
+    content: str
+    token_count: int
+    metadata: Json
+    content_hash: UUID
+
+
+class IngestWriteVectors(NamedTuple):
+    """A row for `ingest/write_vectors`."""
+
+    user_id: UUID
+    chunk_id: UUID
+    document_id: UUID
+    embedding: Vector
+    signature: bytes
+
+
+class MessageJobsWriteVectors(NamedTuple):
+    """A row for `message_jobs/write_vectors`."""
+
+    user_id: UUID
+    conversation_id: UUID
+    position: int
+    piece: int
+    role: str
+    created_at: datetime
+    embedding: Vector
+    signature: bytes
+
+
+ROW_CLASSES: Mapping[str, type[Row]] = {
+    "calibration/create_documents": CalibrationCreateDocuments,
+    "catalogue/columns": CatalogueColumns,
+    "catalogue/foreign_keys": CatalogueForeignKeys,
+    "catalogue/indexes": CatalogueIndexes,
+    "catalogue/statement_times": CatalogueStatementTimes,
+    "catalogue/tables": CatalogueTables,
+    "chunks/list_by_document": ChunksListByDocument,
+    "conversations/create": ConversationsGet,
+    "conversations/get": ConversationsGet,
+    "conversations/list": ConversationsGet,
+    "conversations/list_expired": ConversationsListExpired,
+    "conversations/list_with_recent": ConversationsListWithRecent,
+    "conversations/update": ConversationsGet,
+    "doctor/documents_without_job": DoctorDocumentsWithoutJob,
+    "doctor/foreign_keys_without_index": DoctorForeignKeysWithoutIndex,
+    "doctor/indexes": DoctorIndexes,
+    "doctor/jobs_without_work": DoctorJobsWithoutWork,
+    "doctor/message_tenants": DoctorMessageTenants,
+    "doctor/queues": DoctorQueues,
+    "doctor/sample_lane": DoctorSampleLane,
+    "doctor/sample_message_vectors": DoctorSampleMessageVectors,
+    "doctor/sample_tenants": DoctorSampleTenants,
+    "doctor/sample_vectors": DoctorSampleVectors,
+    "doctor/server": DoctorServer,
+    "doctor/sessions": DoctorSessions,
+    "doctor/settings": DoctorSettings,
+    "doctor/tables": DoctorTables,
+    "doctor/vector_range": DoctorVectorRange,
+    "doctor/wrong_chunk_counts": DoctorWrongChunkCounts,
+    "doctor/wrong_chunk_totals": DoctorWrongChunkTotals,
+    "doctor/wrong_document_totals": DoctorWrongDocumentTotals,
+    "doctor/wrong_message_counts": DoctorWrongMessageCounts,
+    "documents/content": DocumentsContent,
+    "documents/create": DocumentsGet,
+    "documents/find_same": DocumentsGet,
+    "documents/get": DocumentsGet,
+    "documents/hold": DocumentsHold,
+    "documents/list": DocumentsGet,
+    "documents/list_by_status": DocumentsGet,
+    "documents/list_expired": DocumentsListExpired,
+    "documents/merge_metadata_many": DocumentsMergeMetadataMany,
+    "documents/retry": DocumentsGet,
+    "documents/transfer": DocumentsTransfer,
+    "documents/update": DocumentsGet,
+    "export/api_keys": ExportApiKeys,
+    "export/chunk_vectors": ExportChunkVectors,
+    "export/chunks": ExportChunks,
+    "export/conversation_documents": ExportConversationDocuments,
+    "export/conversations": ExportConversations,
+    "export/document_contents": ExportDocumentContents,
+    "export/documents": ExportDocuments,
+    "export/message_vectors": ExportMessageVectors,
+    "export/messages": ExportMessages,
+    "export/usage_days": ExportUsageDays,
+    "idempotency/get": IdempotencyGet,
+    "idempotency/list_expired": IdempotencyListExpired,
+    "indexes/list": IndexesList,
+    "indexes/progress": IndexesProgress,
+    "ingest/chunk_ids": IngestChunkIds,
+    "ingest/claim": IngestClaim,
+    "ingest/complete": IngestComplete,
+    "ingest/known_vectors": IngestKnownVectors,
+    "ingest/start": IngestStart,
+    "keys/authenticate": KeysAuthenticate,
+    "keys/create": KeysList,
+    "keys/list": KeysList,
+    "keys/tenant": KeysTenant,
+    "message_jobs/claim": MessageJobsClaim,
+    "message_jobs/pending": MessageJobsPending,
+    "message_jobs/start": MessageJobsStart,
+    "message_search/bits": MessageSearchBits,
+    "message_search/exact": MessageSearchBits,
+    "messages/append": MessagesList,
+    "messages/context": MessagesContext,
+    "messages/list": MessagesList,
+    "messages/list_stale_sources": MessagesListStaleSources,
+    "plans/get": PlansGet,
+    "plans/list": PlansGet,
+    "plans/set": PlansGet,
+    "samples/chunks": SamplesChunks,
+    "samples/conversation": SamplesConversation,
+    "samples/document": SamplesDocument,
+    "samples/failed_document": SamplesFailedDocument,
+    "samples/idempotency_key": SamplesIdempotencyKey,
+    "samples/indexed_tenant": SamplesIndexedTenant,
+    "samples/job": SamplesJob,
+    "samples/key": SamplesKey,
+    "samples/message_job": SamplesMessageJob,
+    "samples/message_vector": SamplesMessageVector,
+    "samples/small_tenant": SamplesSmallTenant,
+    "samples/tenant": SamplesTenant,
+    "samples/vector": SamplesVector,
+    "search/bits": SearchExact,
+    "search/exact": SearchExact,
+    "search/index": SearchExact,
+    "search/index_filtered": SearchIndexFiltered,
+    "server/applied_migrations": ServerAppliedMigrations,
+    "server/current_model": ServerCurrentModel,
+    "server/database": ServerDatabase,
+    "server/health": ServerHealth,
+    "server/migrating_session": ServerMigratingSession,
+    "server/migration_blockers": ServerMigrationBlockers,
+    "server/role": ServerRole,
+    "server/session_settings": ServerSessionSettings,
+    "server/table_columns": ServerTableColumns,
+    "server/table_rights": ServerTableRights,
+    "server/versions": ServerVersions,
+    "usage/by_period": UsageByPeriod,
+    "usage/list": UsageList,
+    "usage/quotas": UsageQuotas,
+    "usage/recount": UsageRecount,
+    "users/create": UsersGet,
+    "users/delete": UsersDelete,
+    "users/erase_conversations": UsersEraseConversations,
+    "users/erase_documents": UsersEraseDocuments,
+    "users/get": UsersGet,
+    "users/hold": UsersHold,
+    "users/list": UsersGet,
+    "users/update": UsersGet,
+}
