@@ -98,19 +98,24 @@ def run_blocks(blocks: list[Block], server: ServerProcess, folder: Path) -> list
     forget_users(server)
     script = "set -u\n" + "".join(f"{block.command}\nprintf '\\n{_MARK} %s\\n' $?\n" for block in blocks)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CABINET")}
-    environment["PATH"] = os.pathsep.join(
-        [str(Path(CABINET[0]).parent), str(server_programs("18")), environment["PATH"]]
-    )
+    environment["PATH"] = os.pathsep.join([str(server_programs("18")), *path_of_a_reader()])
+    environment.pop("VIRTUAL_ENV", None)
     environment["CABINET_LOG_LEVEL"] = "warning"
     done = subprocess.run(
         ["bash", "-c", script.replace(SERVED_AT, server.url)],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     outputs = re.split(rf"\n{_MARK} (\d+)\n", done.stdout)
     assert len(outputs) == 2 * len(blocks) + 1, f"the shell stopped: {done.stdout[-500:]} {done.stderr[-500:]}"
     for block, code in zip(blocks, outputs[1::2], strict=True):
         assert code == "0", f"exit code {code} of:\n{block.command}\n{done.stderr[-500:]}"
     return outputs[0:-1:2]
+
+
+def path_of_a_reader() -> list[str]:
+    """The PATH without the environment that `make install` makes: a reader's shell does not have it either."""
+    own = Path(CABINET[0]).parent
+    return [folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder).resolve() != own.resolve()]
 
 
 def forget_users(server: ServerProcess) -> None:
@@ -151,8 +156,7 @@ def served() -> Iterator[tuple[ServerProcess, Path]]:
     with ServerProcess({"CABINET_DEFAULT_PLAN": "free"}) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / ".cabinet").symlink_to(server.folder / "data")
-        (folder / ".venv/bin").mkdir(parents=True)
-        (folder / ".venv/bin/cabinet").symlink_to(CABINET[0])
+        (folder / ".venv").symlink_to(Path(CABINET[0]).parents[1])
         for shown in ("README.md", "docs", "sql", "svc", "tests"):
             (folder / shown).symlink_to(ROOT / shown)
         yield server, folder
