@@ -40,7 +40,7 @@ from tests.routes.endpoints import name_of
 from tests.server_process import CABINET, ServerProcess
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("sql/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("sql/*.md")])
 SETTINGS_PAGE = ROOT / "docs/configuration.md"
 STATEMENTS_PAGE = ROOT / "sql/README.md"
 SERVED_AT = "http://127.0.0.1:8080"
@@ -63,6 +63,8 @@ _VOLATILE = [
     (re.compile(r"\d+\.\d+(e-?\d+)?"), "<number>"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "<request id>"),
     (re.compile(r"\b\d+ applied"), "<number> applied"),
+    # Their number depends on the machine's processors and the defaults.
+    (re.compile(r"\b\d+ loops run"), "<number> loops run"),
     (re.compile(r"127\.0\.0\.1:\d+|localhost:\d+"), "<address>"),
 ]
 
