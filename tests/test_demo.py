@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from svc.demo.client import DemoFailedError
-from svc.demo.pdf import pdf_of
 from svc.demo.samples import harbour_samples, observatory_samples
 from svc.demo.screen import Screen, snippet
 from svc.ingest.file_types import detect_file_type
@@ -121,13 +120,14 @@ def test_a_claim_that_does_not_hold_is_an_error() -> None:
     assert screen.checks == 1
 
 
-def test_pdf_is_read_page_by_page() -> None:
-    pages = ["First (page), \\ and 12 €", "Second page\nwith two lines"]
-    segments = parse("pdf", pdf_of(pages))
-    assert [(segment.metadata["page"], segment.text.split()) for segment in segments] == [
-        (1, pages[0].split()),
-        (2, pages[1].split()),
-    ]
+def test_the_manual_has_two_pages() -> None:
+    (manual,) = [sample for sample in observatory_samples() if sample.filename.endswith(".pdf")]
+
+    pages = [(segment.metadata["page"], " ".join(segment.text.split())) for segment in parse("pdf", manual.content)]
+
+    assert [number for number, _ in pages] == [1, 2]
+    assert "less than one degree warmer than the air outside" in pages[0][1]
+    assert "Error E17, the guider has lost its star." in pages[1][1]
 
 
 def test_samples_are_of_their_types() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svc.demo.pdf import pdf_of
-
 _SAMPLES = Path(__file__).parent / "samples"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 # Small beside what a PDF may be, and far more than any of these is.
@@ -25,9 +23,8 @@ class Sample:
 
 def observatory_samples() -> list[Sample]:
     """The documents of an observatory: a PDF of two pages, a HTML page, a Markdown file."""
-    pages = (_SAMPLES / "observatory-manual.txt").read_text(encoding="utf-8").split("\f")
-    manual = Sample("observatory-manual.pdf", pdf_of(pages), "sample")
-    return [manual, _packaged("observatory-visitors.html"), _packaged("observatory-night-log.md")]
+    names = ("observatory-manual.pdf", "observatory-visitors.html", "observatory-night-log.md")
+    return [_packaged(name) for name in names]
 
 
 def harbour_samples() -> list[Sample]:
