@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from svc.catalogue.callers import Caller, Callers
-from svc.catalogue.tables import TablesUsed, tables_used
+from svc.catalogue.tables import TablesUsed, recorded_tables
 from svc.catalogue.timings import Timing
 from svc.database.statements import Statement
 
@@ -63,8 +63,9 @@ class Entry:
 
 def make_entries(statements: Mapping[str, Statement], callers: Callers, timings: Mapping[str, Timing]) -> list[Entry]:
     """The catalogue, in the order of the names."""
+    tables = recorded_tables()
     return [
-        Entry(statement, tables_used(statement.body), callers.of[name], callers.named(name), timings.get(name))
+        Entry(statement, tables.get(name, TablesUsed()), callers.of[name], callers.named(name), timings.get(name))
         for name, statement in sorted(statements.items())
     ]
 

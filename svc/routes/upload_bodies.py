@@ -8,10 +8,11 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from svc.errors import (
     FieldFault,
@@ -141,15 +142,27 @@ async def _read(request: Request, limit_bytes: int) -> Upload:
 
 async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
     check_declared_length(request, limit_bytes)
-    bounded = Request(request.scope, _bounded(request, limit_bytes))
+    bounded = Request(_without_charset(request), _bounded(request, limit_bytes))
     try:
         async with bounded.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=_OVERHEAD_BYTES) as form:
             return await _upload_of(form)
     except HTTPException as error:
         raise MalformedRequestError(_multipart_fault(error.detail)) from None
-    except UnicodeError:
-        # Only with a charset parameter, which may name any of Python's codecs; without one it is UTF-8.
-        raise MalformedRequestError("the multipart body is not in the charset of its Content-Type") from None
+
+
+def _without_charset(request: Request) -> Scope:
+    """The request's scope, its Content-Type without the charset that it declares.
+
+    A charset could name any of Python's codecs, and Starlette falls back to Latin-1 where the codec fails. In Cabinet
+    the text of every part is UTF-8: the parser is told Latin-1, which keeps each byte, and `_texts` decodes.
+    """
+    _, options = parse_options_header(request.headers["content-type"])
+    boundary = options.get(b"boundary")
+    kind = b"multipart/form-data; charset=latin-1"
+    if boundary is not None:
+        kind += b'; boundary="' + boundary.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+    return {**request.scope, "headers": [*others, (b"content-type", kind)]}
 
 
 def _multipart_fault(message: str) -> str:
@@ -177,11 +190,12 @@ async def _upload_of(form: FormData) -> Upload:
         raise InvalidRequestError('file is required: a part with the name "file" and a filename', field="file")
     if not isinstance(file, UploadFile):
         raise InvalidRequestError("file must be a file: give its part a filename", field="file")
+    texts, faults = _texts(form, file)
     known = ("file", *_Fields.__struct_fields__)
-    faults = [_unknown_part(name, known) for name in form if name not in known]
-    fields: dict[str, Any] = {"filename": form.get("filename") or file.filename or ""}
-    fields |= {name: form[name] for name in ("on_conflict", "expires_at") if name in form}
-    metadata, fault = _metadata(form.get("metadata"))
+    faults += [_unknown_part(name, known) for name in texts if name not in known]
+    fields: dict[str, Any] = {"filename": texts.get("filename") or texts.get("file") or ""}
+    fields |= {name: texts[name] for name in ("on_conflict", "expires_at") if name in texts}
+    metadata, fault = _metadata(texts.get("metadata"))
     faults += [fault] if fault is not None else []
     try:
         named = msgspec.convert({**fields, "metadata": metadata}, _Fields)
@@ -191,6 +205,20 @@ async def _upload_of(form: FormData) -> Upload:
     if faults:
         raise InvalidFieldsError(faults)
     return Upload(named.filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
+
+
+def _texts(form: FormData, file: UploadFile) -> tuple[dict[str, str], list[FieldFault]]:
+    """The text of each part, `file` being the file's name, and those parts whose text is not UTF-8."""
+    texts, faults = {}, []
+    for name, value in [*form.multi_items(), ("file", file.filename)]:
+        if isinstance(value, str):
+            field = name.encode("latin-1").decode(errors="replace")
+            try:
+                texts[field] = value.encode("latin-1").decode()
+            except UnicodeDecodeError:
+                named = "filename" if field == "file" else shown_field(field)
+                faults.append(FieldFault(named, f"{named} must be text in UTF-8"))
+    return texts, faults
 
 
 def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:
@@ -205,14 +233,12 @@ class _Fields(Struct, frozen=True):
     expires_at: Moment | None = None
 
 
-def _metadata(text: Any) -> tuple[Any, FieldFault | None]:
+def _metadata(text: str | None) -> tuple[Any, FieldFault | None]:
     """The metadata in a part, or an empty object and why the part cannot be read."""
     if text is None:
         return {}, None
-    if not isinstance(text, str):
-        return {}, FieldFault("metadata", "metadata must be text, not a file: send its part without a filename")
     try:
         return msgspec.json.decode(text), None
     except (msgspec.DecodeError, RecursionError) as error:
-        reason = json_fault(error, text.encode(errors="replace"))
+        reason = json_fault(error, text.encode())
         return {}, FieldFault("metadata", f"metadata cannot be read as JSON: {reason}")

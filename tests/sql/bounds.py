@@ -63,6 +63,23 @@ def kind_faults(statement: Statement, nodes: list[Any]) -> Found:
             yield location_of(select), "SELECT INTO makes a table"
 
 
+def description_faults(statement: Statement) -> Found:
+    """The header says in a sentence what the statement is for, and what comes out where something does."""
+    if len(statement.intent.split()) < 4 or not statement.intent.endswith("."):
+        yield 0, "the header's text is a sentence of four words or more: who asks, and for what"
+    if not statement.text.endswith(";\n") and statement.shape != "explain":
+        yield 0, "a file ends with a semicolon and a line feed"
+    returns_rows = statement.shape in ("one", "many", "value")
+    if returns_rows != bool(statement.columns):
+        article = "an" if statement.shape == "exec" else "a"
+        yield 0, f"{article} :{statement.shape} file has {'a' if returns_rows else 'no'} line `-- returns:`"
+    elif statement.shape == "value" and len(statement.columns) != 1:
+        yield 0, "a :value file returns one column"
+    for parameter in statement.parameters:
+        if parameter.name == "user_id" and not statement.tenant and parameter.comment != "the tenant":
+            yield 0, "the comment of user_id is: the tenant"
+
+
 def function_faults(statement: Statement, node: Any, allowed: dict[str, str]) -> Found:
     """No function that reaches past the text of the statement; `allowed` names a file's exception."""
     for call in _all(node, ast.FuncCall):

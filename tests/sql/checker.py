@@ -1,4 +1,6 @@
-"""Every rule of `sql/` and `migrations/` that can be proved without a server: run by `make check` and by the tests.
+"""Every rule of `sql/`, `migrations/` and the Python of `svc/` that needs no server: run by `make check`.
+
+The tests plant faults and see each rule fail; that the project itself is without fault is checked here alone.
 
 The exceptions stand here, each with its reason. A statement's own reason is in its header; here it is counted.
 """
@@ -11,10 +13,19 @@ from pathlib import Path
 
 from svc.database.statements import Statement, read_statement
 from svc.errors import StartupError
-from tests.sql.bounds import function_faults, kind_faults, limit_faults, parameter_faults, star_faults
+from tests.sql.bounds import (
+    description_faults,
+    function_faults,
+    kind_faults,
+    limit_faults,
+    parameter_faults,
+    star_faults,
+)
 from tests.sql.migrations import check_migrations, check_served
 from tests.sql.nulls import null_faults
 from tests.sql.privileges import grant_faults
+from tests.sql.python_text import sql_faults
+from tests.sql.record_tables import record_faults
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tenancy import Proof
 from tests.sql.tree import OWN_INDEX, Fault, SqlSyntaxError, line_of, parse, walk
@@ -86,6 +97,15 @@ KEY_EXCEPTIONS = {
 }
 
 
+# Texts of the service that only look like SQL: the grammar of a `:copy` file is told by its words.
+ALLOWED_TEXTS = {
+    "svc/database/statements.py": {
+        r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$",
+        "a :copy body reads: copy table (column, …) from stdin with (format binary);",
+    },
+}
+
+
 def check_sql(root: Path = ROOT) -> list[Fault]:
     """Every fault of `sql/` below `root`."""
     folder = root / "sql"
@@ -110,8 +130,9 @@ def check_statement(statement: Statement, tables: Tables) -> list[Fault]:
         nodes = parse(statement.text + _FOLLOWING if is_unfinished(statement) else statement.text)
     except SqlSyntaxError as error:
         return [Fault(statement.path, error.line, error.message)]
-    found = list(kind_faults(statement, nodes))
-    if not found:
+    kind = list(kind_faults(statement, nodes))
+    found = [*description_faults(statement), *kind]
+    if not kind:
         found += _query_faults(statement, nodes[0], tables)
     return [Fault(statement.path, line_of(statement.text, location), message) for location, message in found]
 
@@ -131,8 +152,11 @@ def _query_faults(statement: Statement, node: object, tables: Tables) -> Iterato
     if statement.shape != "copy":
         yield from parameter_faults(statement, node)
         yield from null_faults(statement, node, tables)
+    unbound = tenancy_faults(statement, node, tables)
     if statement.name not in WITHOUT_TENANT:
-        yield from tenancy_faults(statement, node, tables)
+        yield from unbound
+    elif not unbound:
+        yield 0, "it binds its tenant, so it needs no place in the list WITHOUT_TENANT of tests/sql/checker.py"
 
 
 def tenancy_faults(statement: Statement, node: object, tables: Tables) -> list[tuple[int, str]]:
@@ -163,11 +187,27 @@ def _stray_files(folder: Path) -> Iterator[Fault]:
             yield Fault(path, 1, "sql/ holds folder/name.sql and README.md; nobody would load this")
 
 
+def check_python(root: Path = ROOT) -> list[Fault]:
+    """SQL in the service's Python."""
+    faults = []
+    for path in sorted((root / "svc").rglob("*.py")):
+        source, name = path.read_text(encoding="utf-8"), path.relative_to(root).as_posix()
+        faults += sql_faults(path, source, ALLOWED_TEXTS.get(name, set()))
+    for name, texts in ALLOWED_TEXTS.items():
+        path = root / name
+        found = sql_faults(path, path.read_text(encoding="utf-8"), set()) if path.is_file() else []
+        if path.is_file() and len(found) != len(texts):
+            faults.append(
+                Fault(path, 1, "a text in the list ALLOWED_TEXTS of tests/sql/checker.py stands here no more")
+            )
+    return faults
+
+
 def check_all(root: Path = ROOT) -> list[Fault]:
-    """Every fault of the SQL below `root`."""
-    migrations = check_migrations(root, KEY_EXCEPTIONS) or check_served(root)
+    """Every fault of the SQL below `root`, and of the service's Python about it."""
     # Without a readable schema nothing can be said of the statements.
-    return sorted(migrations or check_sql(root) or grant_faults(root))
+    in_sql = check_migrations(root, KEY_EXCEPTIONS) or check_served(root) or check_sql(root)
+    return sorted([*check_python(root), *(in_sql or list(grant_faults(root)) or record_faults(root))])
 
 
 def main() -> None:

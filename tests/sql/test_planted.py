@@ -8,8 +8,11 @@ from shutil import copytree
 
 import pytest
 
+from svc.catalogue.tables import TablesUsed
 from svc.database.statements import read_statement
+from tests.sql import record_tables
 from tests.sql.checker import ROOT, check_all, check_statement
+from tests.sql.conftest import Write
 from tests.sql.tables import Tables
 
 
@@ -140,3 +143,36 @@ def test_make_check_names_each_and_blames_no_other(tmp_path: Path) -> None:
         assert len(faults) == len(blamed)
         assert all(fault.startswith(place) for fault, place in zip(faults, blamed, strict=True)), faults
         copytree(ROOT / "sql", tmp_path / "sql", dirs_exist_ok=True)
+
+
+def test_tables_that_are_not_as_recorded_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = record_tables.recorded_tables()
+    used = recorded.pop("users/get")
+    recorded |= {"users/list": TablesUsed(used.reads, used.reads), "users/gone": used}
+    monkeypatch.setattr(record_tables, "recorded_tables", lambda: recorded)
+
+    faults = [fault.message for fault in record_tables.record_faults(ROOT)]
+
+    assert faults == [
+        f"the tables of {name} are not as recorded; run: make record"
+        for name in ("users/get", "users/gone", "users/list")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "reads", "writes"),
+    [
+        ("select a.x from a, b as c, lateral f(a.x) as g;", "a b", ""),
+        ("with a as (select 1), b as not materialized (select 2) select x from a, b, c;", "c", ""),
+        ("select x from a for no key update of a;", "a", ""),
+        ("insert into a (x) values (1) on conflict (x) do update set x = 2;", "", "a"),
+        ("delete from a using b as c where a.x = c.x;", "b", "a"),
+        ("update only a set x = 'from z' from b;", "b", "a"),
+        ("create index concurrently if not exists i on a using hnsw (x);", "", "a"),
+        ("grant select on a, b to service;", "", "a b"),
+    ],
+)
+def test_the_tables_of_a_statement(write: Write, body: str, reads: str, writes: str) -> None:
+    statement = write(f"-- planted/planted :exec\n-- A statement with tables.\n{body}\n")
+
+    assert record_tables.tables_used(statement) == TablesUsed(tuple(reads.split()), tuple(writes.split()))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from svc.app import all_endpoints
-from svc.database.statements import Statement
 from svc.web.routing import Endpoint
 from tests.catalogue.derived import statements_of_routes
 from tests.routes.endpoints import name_of
 from tests.sql.checker import WITHOUT_TENANT, tenancy_faults
-from tests.sql.conftest import STATEMENTS, Write
+from tests.sql.conftest import Write
 from tests.sql.tables import Tables
 from tests.sql.tree import ast, children, parse, walk
 
@@ -190,17 +189,6 @@ def test_a_statement_without_the_parameter_is_caught(write: Write, tables: Table
     messages = [message for _, message in tenancy_faults(statement, parse(statement.text)[0], tables)]
 
     assert messages == ["d.user_id is not tied to a tenant: no parameter is named user_id"]
-
-
-BOUND_FILES = [statement for statement in STATEMENTS.values() if statement.shape not in ("ddl", "explain")]
-
-
-@pytest.mark.parametrize("statement", BOUND_FILES, ids=lambda statement: statement.name)
-def test_every_statement_is_bound_or_listed(statement: Statement, tables: Tables) -> None:
-    faults = tenancy_faults(statement, parse(statement.text)[0], tables)
-
-    # A listed one must need its place, too.
-    assert bool(faults) == (statement.name in WITHOUT_TENANT), faults
 
 
 # Of the statements without a tenant, those that run for whoever asks.
