@@ -190,9 +190,9 @@ async def _upload_of(form: FormData) -> Upload:
         raise InvalidRequestError('file is required: a part with the name "file" and a filename', field="file")
     if not isinstance(file, UploadFile):
         raise InvalidRequestError("file must be a file: give its part a filename", field="file")
-    texts, faults = _texts(form, file)
+    texts = _texts(form, file)
     known = ("file", *_Fields.__struct_fields__)
-    faults += [_unknown_part(name, known) for name in texts if name not in known]
+    faults = [_unknown_part(name, known) for name in texts if name not in known]
     fields: dict[str, Any] = {"filename": texts.get("filename") or texts.get("file") or ""}
     fields |= {name: texts[name] for name in ("on_conflict", "expires_at") if name in texts}
     metadata, fault = _metadata(texts.get("metadata"))
@@ -207,8 +207,12 @@ async def _upload_of(form: FormData) -> Upload:
     return Upload(named.filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
 
 
-def _texts(form: FormData, file: UploadFile) -> tuple[dict[str, str], list[FieldFault]]:
-    """The text of each part, `file` being the file's name, and those parts whose text is not UTF-8."""
+def _texts(form: FormData, file: UploadFile) -> dict[str, str]:
+    """The text of each part by its name; that of `file` is the file's name.
+
+    Raises:
+        InvalidFieldsError: the text of one or more parts is not UTF-8.
+    """
     texts, faults = {}, []
     for name, value in [*form.multi_items(), ("file", file.filename)]:
         if isinstance(value, str):
@@ -216,9 +220,11 @@ def _texts(form: FormData, file: UploadFile) -> tuple[dict[str, str], list[Field
             try:
                 texts[field] = value.encode("latin-1").decode()
             except UnicodeDecodeError:
-                named = "filename" if field == "file" else shown_field(field)
-                faults.append(FieldFault(named, f"{named} must be text in UTF-8"))
-    return texts, faults
+                shown = "filename" if field == "file" else shown_field(field)
+                faults.append(FieldFault(shown, f"{shown} must be text in UTF-8"))
+    if faults:
+        raise InvalidFieldsError(faults)
+    return texts
 
 
 def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:

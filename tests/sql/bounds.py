@@ -17,7 +17,7 @@ _KINDS = {
     "copy": (ast.CopyStmt,),
     "ddl": (
         ast.CreateStmt, ast.IndexStmt, ast.DropStmt, ast.CreatedbStmt, ast.VacuumStmt,
-        ast.CreateRoleStmt, ast.GrantStmt, ast.CreateExtensionStmt,
+        ast.AlterRoleSetStmt, ast.CreateRoleStmt, ast.GrantStmt, ast.CreateExtensionStmt,
     ),
     "explain": (ast.ExplainStmt, ast.PrepareStmt, ast.DeallocateStmt),
 }  # fmt: skip

@@ -97,11 +97,19 @@ KEY_EXCEPTIONS = {
 }
 
 
-# Texts of the service that only look like SQL: the grammar of a `:copy` file is told by its words.
+# Texts of the service that it does not run.
 ALLOWED_TEXTS = {
+    # The grammar of a `:copy` file.
     "svc/database/statements.py": {
         r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$",
         "a :copy body reads: copy table (column, …) from stdin with (format binary);",
+    },
+    # What the person who set up the database can do, in the message that refuses it.
+    "svc/database/suitability.py": {
+        "pgvector is installed in the schema x of the database x, which is not on the search path of this login (x). "
+        'Add it for both roles: alter database "x" set search_path = x, "x"; or move it: alter extension vector set '
+        "schema public.",
+        '"; or move it: alter extension vector set schema public.',
     },
 }
 

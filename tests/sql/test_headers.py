@@ -8,7 +8,7 @@ import pytest
 
 from svc.database.statements import Column, Parameter, read_statement
 from svc.errors import StartupError
-from tests.sql.conftest import Write
+from tests.sql.conftest import STATEMENTS, Write
 
 GOOD = """\
 -- documents/planted :many

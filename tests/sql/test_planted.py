@@ -8,7 +8,7 @@ from shutil import copytree
 
 import pytest
 
-from svc.catalogue.tables import TablesUsed
+from svc.catalogue.tables import TablesUsed, recorded_tables
 from svc.database.statements import read_statement
 from tests.sql import record_tables
 from tests.sql.checker import ROOT, check_all, check_statement
@@ -146,7 +146,7 @@ def test_make_check_names_each_and_blames_no_other(tmp_path: Path) -> None:
 
 
 def test_tables_that_are_not_as_recorded_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded = record_tables.recorded_tables()
+    recorded = recorded_tables()
     used = recorded.pop("users/get")
     recorded |= {"users/list": TablesUsed(used.reads, used.reads), "users/gone": used}
     monkeypatch.setattr(record_tables, "recorded_tables", lambda: recorded)
