@@ -6,15 +6,14 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-mpl.use("Agg")  # No screen is needed, nor looked for.
-
-import matplotlib.pyplot as plt
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DEFAULT_FOLDER = Path("bench/results")
 # A vector in a plan is thousands of characters that nobody reads.
@@ -78,7 +77,7 @@ def plot_lines(
     log_y: bool = True,
 ) -> None:
     """Draw named lines of (x, y) over a logarithmic x to an SVG or PNG; `bound` is the figure to stay under."""
-    figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
+    figure, axes = _plot()
     markers = "osD^vPX*<>ph"
     for number, (name, points) in enumerate(lines.items()):
         ordered = sorted(points)
@@ -97,7 +96,7 @@ def plot_lines(
 
 def plot_bars(file: Path, title: str, y_label: str, groups: Mapping[str, Mapping[str, float]], *, log_y: bool) -> None:
     """Draw groups of bars, group -> series -> value, each bar with its value."""
-    figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
+    figure, axes = _plot()
     series = list(dict.fromkeys(name for values in groups.values() for name in values))
     width = 0.8 / len(series)
     for number, name in enumerate(series):
@@ -113,6 +112,14 @@ def plot_bars(file: Path, title: str, y_label: str, groups: Mapping[str, Mapping
     _save(figure, file)
 
 
+def _plot() -> tuple[Figure, Axes]:
+    """An empty plot. matplotlib is imported by the first: the help of a benchmark, and its tables, do without."""
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(9, 5.2), layout="constrained")
+    return figure, figure.add_subplot()
+
+
 def _save(figure: Figure, file: Path) -> None:
+    # A Figure made by itself needs no screen: each format brings its own canvas.
     figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)
-    plt.close(figure)

@@ -1,9 +1,18 @@
-"""How a command ends when it is told to stop."""
+"""The commands: what their help loads, how they end when told to stop, and that only some make a database."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from svc.cli.main import main
 
 # asyncio may lose the cancellation by itself too, so that nothing here depends on whether it comes.
 LOSES_ITS_CANCELLATION = """
@@ -25,3 +34,87 @@ def test_a_stop_that_the_work_did_not_notice_still_shows_in_the_exit_code() -> N
         [sys.executable, "-c", LOSES_ITS_CANCELLATION], capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
+
+
+LOADED = """
+import sys
+from svc.cli.main import main
+try:
+    main(["--help"])
+except SystemExit as stop:
+    assert stop.code == 0
+print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def test_the_help_imports_no_command() -> None:
+    """Importing all of them takes most of a second."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60, check=True)
+
+    assert "  serve " in done.stdout
+    heavy = {"numpy", "asyncpg", "starlette", "uvicorn", "openai", "pydantic", "msgspec", "rich", "uvloop", "asyncio"}
+    assert heavy & set(done.stderr.split()) == set()
+
+
+def test_every_command_is_listed_with_a_sentence() -> None:
+    listed = CliRunner().invoke(main, ["--help"]).output
+    for name, command in main.commands.items():
+        assert command.name == name
+        assert re.search(rf"^  {name} +[A-Z]", listed, re.MULTILINE)
+        assert main.sources[name].help.endswith(".")
+
+
+NOBODY = "0198c0de-0000-7000-8000-000000000000"
+MAKERS = {"serve", "demo"}
+NEED_NO_DATABASE = {"roles", "sql list"}
+CLIENTS = {
+    "worker": [],
+    "migrate apply": [],
+    "migrate plan": [],
+    "migrate rollback": ["--yes"],
+    "migrate status": [],
+    "index plan": [],
+    "index apply": [],
+    "user create": ["ada@example.com"],
+    "user show": [NOBODY],
+    "user set-plan": [NOBODY, "free"],
+    "plan list": [],
+    "plan set": ["free", "--documents", "5"],
+    "usage show": [NOBODY],
+    "usage users": [],
+    "usage recount": [NOBODY],
+    "key create": [NOBODY],
+    "key revoke": [NOBODY, NOBODY],
+    "export": [NOBODY],
+    "import": ["-"],
+    "sql explain": ["users/get"],
+    "sql report": [],
+    "sql baseline": ["users/get"],
+    "doctor": [],
+}
+
+
+def commands_with_a_data_folder(command: click.Command, *words: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from commands_with_a_data_folder(inner, *words, name)
+    elif any(parameter.name == "data_dir" for parameter in command.params):
+        yield " ".join(words)
+
+
+def test_every_command_with_a_data_folder_is_known() -> None:
+    assert set(commands_with_a_data_folder(main)) == {*CLIENTS, *MAKERS, *NEED_NO_DATABASE}
+
+
+@pytest.mark.parametrize("command", CLIENTS)
+def test_a_command_in_another_folder_than_the_servers_makes_no_database(command: str, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    arguments = [*command.split(), *CLIENTS[command], "--data-dir", str(folder)]
+
+    result = CliRunner().invoke(main, arguments, input="")
+
+    assert result.exit_code in {2, 3}
+    assert f"There is no database in the data folder {folder}" in result.output
+    assert "--data-dir" in result.output
+    assert "DATABASE_URL" in result.output
+    assert not folder.exists()

@@ -98,7 +98,7 @@ async def _demo(settings: Settings, screen: Screen) -> str | None:
     listener = listen(settings.host, settings.port)
     admin_key = load_admin_key(settings)
     async with (
-        migrated_urls(settings) as urls,
+        migrated_urls(settings, makes=True) as urls,
         running_services(settings, urls.service, admin_key, owner_url=urls.owner) as services,
     ):
         address = f"http://{_HOST}:{listener.getsockname()[1]}"

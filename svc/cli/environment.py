@@ -15,7 +15,7 @@ import click
 import uvloop
 
 from svc.database.queries import Database, open_database
-from svc.embedded.server import start_embedded
+from svc.embedded.server import is_made, start_embedded
 from svc.errors import CabinetError, StartupError
 from svc.migrations.migrate import apply_migrations, migration_states
 from svc.settings import Settings, environment_name, load_settings
@@ -155,13 +155,24 @@ class DatabaseUrls:
 
 
 @asynccontextmanager
-async def database_urls(settings: Settings) -> AsyncIterator[DatabaseUrls]:
-    """The URLs of the database: those given, else those of the embedded server, which runs for the block."""
+async def database_urls(settings: Settings, *, makes: bool = False) -> AsyncIterator[DatabaseUrls]:
+    """The URLs of the database: those given, else those of the embedded server, which runs for the block.
+
+    Raises:
+        StartupError: no database is given and none is in the data folder, unless the command `makes` one. Otherwise a
+            command in another folder than the server's would silently work on a database of its own.
+    """
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         owner = settings.owner_database_url
         yield DatabaseUrls(url, url if owner is None else owner.get_secret_value())
         return
+    if not makes and not is_made(settings.data_dir):
+        raise StartupError(
+            f"There is no database in the data folder {settings.data_dir.expanduser().resolve()}, and DATABASE_URL is "
+            "not set. Run this command in the folder where cabinet serve runs, name the data folder that it printed at "
+            "its start with --data-dir (or CABINET_DATA_DIR), or set DATABASE_URL. cabinet serve creates a database."
+        )
     server = await start_embedded(
         settings.data_dir, settings.postgres_version, settings.embedded_memory_mb, settings.service_role
     )
@@ -179,13 +190,14 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def migrated_urls(settings: Settings) -> AsyncIterator[DatabaseUrls]:
+async def migrated_urls(settings: Settings, *, makes: bool = False) -> AsyncIterator[DatabaseUrls]:
     """The URLs of the database at this release's schema. The embedded one is migrated on the way.
 
     Raises:
-        StartupError: the database given lacks migrations; applying them is its owner's decision.
+        StartupError: the database given lacks migrations; applying them is its owner's decision. Or as
+            `database_urls`.
     """
-    async with database_urls(settings) as urls:
+    async with database_urls(settings, makes=makes) as urls:
         if settings.database_url is None:
             await apply_migrations(settings, urls.owner)
         missing = [state.id for state in await migration_states(urls.service) if state.state == "missing"]

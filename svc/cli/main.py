@@ -5,24 +5,10 @@ from __future__ import annotations
 import click
 
 from svc import __version__
-from svc.cli.bench import bench
-from svc.cli.demo import demo
-from svc.cli.doctor import doctor
-from svc.cli.index import index
-from svc.cli.keys import key
-from svc.cli.migrate import migrate
-from svc.cli.plan import plan
-from svc.cli.roles import roles
-from svc.cli.serve import serve
-from svc.cli.sql import sql
-from svc.cli.tenants import export_command, import_command
-from svc.cli.usage import usage
-from svc.cli.usage_errors import Commands
-from svc.cli.users import user
-from svc.cli.worker import worker
+from svc.cli.lazy import LazyGroup, Source
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="cabinet")
 def main() -> None:
     """Cabinet: the data layer of an AI application, in one PostgreSQL, over HTTP.
@@ -32,8 +18,22 @@ def main() -> None:
     """
 
 
-for command in (
-    serve, worker, migrate, roles, index, user, plan, usage, key, export_command, import_command, sql, doctor, bench,
-    demo,
-):  # fmt: skip
-    main.add_command(command)
+main.use(
+    {
+        "serve": Source("serve", "serve", "Serve the HTTP API, with a worker, until Ctrl-C."),
+        "worker": Source("worker", "worker", "Ingest uploaded documents until Ctrl-C."),
+        "migrate": Source("migrate", "migrate", "Bring the database to this release's schema, or back."),
+        "roles": Source("roles", "roles", "Print the SQL that creates the roles of the service and of the owner."),
+        "index": Source("index", "index", "Build the HNSW indexes of large tenants, and drop those no longer needed."),
+        "user": Source("users", "user", "Manage users."),
+        "plan": Source("plan", "plan", "Show and change what the plans allow."),
+        "usage": Source("usage", "usage", "Show what users used and have."),
+        "key": Source("keys", "key", "Manage API keys."),
+        "export": Source("tenants", "export_command", "Write everything of a user to standard output."),
+        "import": Source("tenants", "import_command", "Store the user of an export: all of it, or nothing."),
+        "sql": Source("sql", "sql", "Read and explain the statements that Cabinet runs."),
+        "doctor": Source("doctor", "doctor", "Examine a live database and print what fixes what it finds."),
+        "bench": Source("bench", "bench", "Measure the lanes of a search; print the settings that suit this machine."),
+        "demo": Source("demo", "demo", "Show what Cabinet does, on a service of its own."),
+    }
+)

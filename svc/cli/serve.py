@@ -25,6 +25,7 @@ from svc.cli.environment import (
     settings_options,
     stop_was_requested,
 )
+from svc.database_url import place_of
 from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
@@ -54,10 +55,10 @@ async def _serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     admin_key = load_admin_key(settings)
     async with (
-        migrated_urls(settings) as urls,
+        migrated_urls(settings, makes=True) as urls,
         running_services(settings, urls.service, admin_key, owner_url=urls.owner) as services,
     ):
-        click.echo(_greeting(settings, listener, admin_key))
+        click.echo(_greeting(settings, listener, admin_key, _place_of_data(settings)))
         await serve_until_signal(services, listener)
     click.echo("Cabinet has stopped.")
 
@@ -115,7 +116,13 @@ async def serve_until_signal(services: Services, listener: socket.socket) -> Non
     await _Server(config).serve(sockets=[listener])
 
 
-def _greeting(settings: Settings, listener: socket.socket, admin_key: str) -> str:
+def _place_of_data(settings: Settings) -> str:
+    if settings.database_url is None:
+        return f"in {settings.data_dir.expanduser().resolve()}"
+    return f"on the PostgreSQL at {place_of(settings.database_url.get_secret_value())}"
+
+
+def _greeting(settings: Settings, listener: socket.socket, admin_key: str, place_of_data: str) -> str:
     host, port = listener.getsockname()[:2]
     shown_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     url = f"http://{shown_host}:{port}"
@@ -126,6 +133,7 @@ def _greeting(settings: Settings, listener: socket.socket, admin_key: str) -> st
     lines = "\n  ".join(_curl_lines(url, shown_key))
     return f"""
 Cabinet serves on {url}   (read and try the API: {url}/docs)
+The data lies {place_of_data}
 Admin key ({where}): {shown_key}
 
 Try it: make a user and keep the key, upload a text, search it.

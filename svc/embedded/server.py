@@ -88,6 +88,15 @@ class EmbeddedServer:
         self._server.cleanup()
 
 
+def is_made(data_dir: Path) -> bool:
+    """Whether the data folder holds a database, or one whose making was cut short."""
+    return (_postgres_folder(data_dir) / "PG_VERSION").exists()
+
+
+def _postgres_folder(data_dir: Path) -> Path:
+    return data_dir.expanduser().resolve() / "postgres"
+
+
 async def start_embedded(
     data_dir: Path,
     version: Literal["16", "18"],
@@ -101,7 +110,7 @@ async def start_embedded(
     Raises:
         StartupError: the folder cannot be used, belongs to another major version, or the server does not start.
     """
-    folder = data_dir.expanduser().resolve() / "postgres"
+    folder = _postgres_folder(data_dir)
     check_name(folder)
     try:
         _make_private_folder(folder.parent)
