@@ -10,6 +10,7 @@ from uuid import UUID
 from svc.access.authenticator import Authenticator
 from svc.access.meter import UsageMeter, running_meter
 from svc.access.rate_limit import RateLimiter
+from svc.accounts.plans import check_default_plan
 from svc.background import Background
 from svc.database.queries import Database
 from svc.embedding.choice import create_provider
@@ -76,6 +77,7 @@ async def running_services(
         database = await stack.enter_async_context(watched_database(settings, url, background))
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))
+        await check_default_plan(database, settings.default_plan)
         provider = create_provider(settings)
         stack.push_async_callback(provider.close)
         worker = None

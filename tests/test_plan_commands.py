@@ -42,10 +42,20 @@ async def test_plans_and_usage_from_the_command_line(database_url: str) -> None:
     refused = await cabinet(database_url, "plan", "set", "free", "--chunks", "many", exit_code=2)
     assert "--chunks must be an integer from 0 to 9007199254740991, or none" in refused
 
+    added = await cabinet(database_url, "plan", "add", "team", "--chunks", "9", "--bytes", "none")
+    assert cells(added)[1] == ["team", "none", "9", "none", "none", "none"]
+    assert "there is a plan team already" in await cabinet(database_url, "plan", "add", "team", exit_code=2)
+    assert "name must" in await cabinet(database_url, "plan", "add", "The Team", exit_code=2)
+    unknown = await cabinet(database_url, "plan", "set", "gold", exit_code=2)
+    assert "there is no such plan; the plans are enterprise, free, pro, team" in unknown
+
     created = await cabinet(database_url, "user", "create", "a@example.org")
     user_id = created.split()[1]
     assert await cabinet(database_url, "user", "set-plan", user_id, "enterprise") == "plan enterprise\n"
     assert cells(await cabinet(database_url, "user", "show", user_id))[1] == ["documents", "0", "any number"]
+    for words in (["user", "create", "b@example.org", "--plan", "gold"], ["user", "set-plan", user_id, "gold"]):
+        refused = await cabinet(database_url, *words, exit_code=2)
+        assert "plan must be one of enterprise, free, pro, team, not 'gold'" in " ".join(refused.split())
     nobody = "0198c0de-0000-7000-8000-000000000000"
     for words in (["user", "show", nobody], ["user", "set-plan", nobody, "pro"], ["usage", "recount", nobody]):
         assert "there is no" in await cabinet(database_url, *words, exit_code=2)

@@ -1,7 +1,7 @@
 -- plans/set :one
 -- Changes limits of a plan. A limit that is null is none, which is a value, so the names of those to change
 -- come beside the values.
--- $1 name                text       free | pro | enterprise
+-- $1 name                text
 -- $2 changed             text[]     the columns to change
 -- $3 max_documents       int8 null
 -- $4 max_chunks          int8 null

@@ -2,7 +2,7 @@
 -- A new user and the first key, together or not at all.
 -- $1 email       text
 -- $2 name        text null  null: none
--- $3 plan        text       free | pro | enterprise
+-- $3 plan        text
 -- $4 preferences jsonb
 -- $5 key_prefix  text       the first characters of the key, for people to recognise it
 -- $6 key_hash    bytea      SHA-256 of the key; the key itself is not stored

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 import msgspec
+from msgspec import Struct
 
+from svc.accounts.plans import MAX_PLANS, CreatePlan, UpdatePlan, create_plan, set_limits
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
+from svc.database.queries import Row
 from svc.errors import FieldFault, InvalidFieldsError
 from svc.fields.validation import faults_of
-from svc.routes.plans import MOST_PLANS, UpdatePlan, set_limits
-from svc.settings import PLANS, Settings
+from svc.settings import Settings
 
 LIMITS = UpdatePlan.__struct_fields__
 # What options are called; `--max-chunks` is another setting, of one document.
 _COLUMNS = {"documents": "max_documents", "chunks": "max_chunks", "bytes": "max_bytes"}
+_OPTIONS = {
+    "--documents": "Documents at most.",
+    "--chunks": "Chunks at most, of all documents.",
+    "--bytes": "Bytes at most, of all documents as they were uploaded.",
+    "--tokens-per-month": "Tokens embedded in a month at most.",
+    "--requests-per-minute": "Requests in a minute at most.",
+}
+
+T = TypeVar("T", bound=Struct)
 
 
 @click.group()
 def plan() -> None:
-    """Show and change what the plans allow."""
+    """Show, add and change plans."""
 
 
 @plan.command("list")
@@ -31,18 +43,30 @@ def list_(settings: Settings) -> None:
 
     async def work() -> list[Any]:
         async with opened_database(settings) as database:
-            return list(await database.many("plans/list", max_rows=MOST_PLANS))
+            return list(await database.many("plans/list", max_rows=MAX_PLANS))
 
     _show(run(work()))
 
 
+def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a plan's limits."""
+    for option, help_text in reversed(_OPTIONS.items()):
+        command = click.option(option, metavar="NUMBER|none", help=help_text)(command)
+    return command
+
+
+@plan.command()
+@click.argument("name")
+@_limit_options
+@settings_options(*DATABASE_OPTIONS)
+def add(settings: Settings, name: str, **limits: str | None) -> None:
+    """Add a plan; a limit that is not given is none."""
+    _show([run(_add(settings, name, limits))])
+
+
 @plan.command("set")
-@click.argument("name", type=click.Choice(PLANS))
-@click.option("--documents", metavar="NUMBER|none", help="Documents at most.")
-@click.option("--chunks", metavar="NUMBER|none", help="Chunks at most, of all documents.")
-@click.option("--bytes", metavar="NUMBER|none", help="Bytes at most, of all documents as they were uploaded.")
-@click.option("--tokens-per-month", metavar="NUMBER|none", help="Tokens embedded in a month at most.")
-@click.option("--requests-per-minute", metavar="NUMBER|none", help="Requests in a minute at most.")
+@click.argument("name")
+@_limit_options
 @settings_options(*DATABASE_OPTIONS)
 def set_(settings: Settings, name: str, **limits: str | None) -> None:
     """Change limits of a plan; `none` takes one away.
@@ -52,24 +76,39 @@ def set_(settings: Settings, name: str, **limits: str | None) -> None:
     _show([run(_set(settings, name, limits))])
 
 
-async def _set(settings: Settings, name: str, limits: dict[str, str | None]) -> Any:
-    given = {
-        _COLUMNS.get(limit, limit): None if value == "none" else value
-        for limit, value in limits.items()
-        if value is not None
-    }
-    try:
-        wanted = msgspec.convert(given, UpdatePlan, strict=False)
-    except msgspec.ValidationError:
-        raise InvalidFieldsError(
-            [_option_fault(fault) for fault in faults_of(given, UpdatePlan, is_text=True)]
-        ) from None
+async def _add(settings: Settings, name: str, limits: dict[str, str | None]) -> Row:
+    wanted = _converted({"name": name, **_given(limits)}, CreatePlan)
+    async with opened_database(settings) as database:
+        return await create_plan(database, wanted)
+
+
+async def _set(settings: Settings, name: str, limits: dict[str, str | None]) -> Row:
+    wanted = _converted(_given(limits), UpdatePlan)
     async with opened_database(settings) as database:
         return await set_limits(database, name, wanted)
 
 
+def _given(limits: dict[str, str | None]) -> dict[str, str | None]:
+    """The limits of the options that were given, by their columns."""
+    return {
+        _COLUMNS.get(limit, limit): None if value == "none" else value
+        for limit, value in limits.items()
+        if value is not None
+    }
+
+
+def _converted(given: dict[str, str | None], type_: type[T]) -> T:
+    try:
+        return msgspec.convert(given, type_, strict=False)
+    except msgspec.ValidationError:
+        faults = faults_of(given, type_, is_text=True)
+        raise InvalidFieldsError([_option_fault(fault) for fault in faults]) from None
+
+
 def _option_fault(fault: FieldFault) -> FieldFault:
     """The fault of a limit, by the name of the option that gave it."""
+    if fault.field == "name":
+        return fault
     columns = {column: option for option, column in _COLUMNS.items()}
     option = "--" + columns.get(fault.field, fault.field).replace("_", "-")
     return FieldFault(option, f"{option}{fault.detail.removeprefix(fault.field)}, or none")

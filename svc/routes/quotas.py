@@ -10,7 +10,6 @@ from msgspec import Struct
 from svc.access.quotas import NAMES, QuotaName, quota_of
 from svc.database.calls import Queries
 from svc.errors import CabinetError, NotFoundError, QuotaExceededError, UnauthenticatedError, UnavailableError
-from svc.routes.users import Plan
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -29,7 +28,7 @@ class QuotaState(Struct, frozen=True):
 class Quotas(Struct, frozen=True):
     """The user's plan, and how much of it is used."""
 
-    plan: Plan
+    plan: str
     requests_per_minute: int | None
     quotas: list[QuotaState]
 

@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 
 from svc.errors import InvalidRequestError
 from svc.routes.pages import Limit, Page, one_more
-from svc.routes.users import Plan
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -108,7 +107,7 @@ class UserUsage(Counts, frozen=True):
 
     user_id: UUID
     email: str
-    plan: Plan
+    plan: str
 
 
 @routes.get("/usage")

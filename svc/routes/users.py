@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from svc.access.keys import generate_key
-from svc.database.failures import ConstraintError
+from svc.accounts import users as accounts
+from svc.accounts.plans import KnownPlan
 from svc.database.queries import Row
-from svc.errors import ConflictError, ForbiddenError, NotFoundError
+from svc.errors import ForbiddenError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Name, check_metadata, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
@@ -23,7 +23,6 @@ from svc.web.routing import Routes
 
 routes = Routes("users")
 
-Plan = Literal["free", "pro", "enterprise"]
 Email = Annotated[
     str,
     Meta(
@@ -42,7 +41,7 @@ class User(Struct, frozen=True):
     id: UUID
     email: str
     name: str | None
-    plan: Plan
+    plan: str
     preferences: dict[str, Any]
     created_at: datetime
     updated_at: datetime
@@ -53,7 +52,7 @@ class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
 
     email: Email
     name: Name | None = None
-    plan: Plan | UnsetType = UNSET
+    plan: KnownPlan | UnsetType = UNSET
     preferences: Metadata = msgspec.field(default_factory=dict)
 
 
@@ -62,7 +61,7 @@ class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
 
     email: Email | UnsetType = UNSET
     name: Name | UnsetType | None = UNSET
-    plan: Plan | UnsetType = UNSET
+    plan: KnownPlan | UnsetType = UNSET
     preferences: Metadata | UnsetType = UNSET
 
 
@@ -97,22 +96,15 @@ async def create_user(call: Call, body: CreateUser) -> UserCreated:
 
     The key is shown once: only its SHA-256 is stored.
     """
-    _check(body.name, body.preferences)
-    key = generate_key()
-    try:
-        row = await call.services.database.one(
-            "users/create",
-            email=body.email,
-            name=body.name,
-            plan=call.services.settings.default_plan if body.plan is UNSET else body.plan,
-            preferences=body.preferences,
-            key_prefix=key.prefix,
-            key_hash=key.key_hash,
-        )
-    except ConstraintError as error:
-        raise _email_taken(error) from None
-    assert row is not None
-    return UserCreated(User(**row), key.key)
+    _check(body.name, None if body.plan is UNSET else body.plan, body.preferences)
+    row, key = await accounts.create_user(
+        call.services.database,
+        email=body.email,
+        name=body.name,
+        plan=call.services.settings.default_plan if body.plan is UNSET else body.plan,
+        preferences=body.preferences,
+    )
+    return UserCreated(User(**row), key)
 
 
 @routes.get("/users", access="admin")
@@ -147,19 +139,17 @@ async def update_user(call: Call, body: UpdateUser) -> User:
         raise ForbiddenError("only the admin's key may change the plan", field="plan")
     name = None if body.name is UNSET else body.name
     preferences = None if body.preferences is UNSET else body.preferences
-    _check(name, preferences)
-    try:
-        row = await call.services.database.one(
-            "users/update",
-            user_id=user_id,
-            email=None if body.email is UNSET else body.email,
-            set_name=body.name is not UNSET,
-            name=name,
-            plan=None if body.plan is UNSET else body.plan,
-            preferences=preferences,
-        )
-    except ConstraintError as error:
-        raise _email_taken(error) from None
+    plan = None if body.plan is UNSET else body.plan
+    _check(name, plan, preferences)
+    row = await accounts.update_user(
+        call.services.database,
+        user_id,
+        email=None if body.email is UNSET else body.email,
+        set_name=body.name is not UNSET,
+        name=name,
+        plan=plan,
+        preferences=preferences,
+    )
     if body.plan is not UNSET:
         call.services.authenticator.forget(user_id)
     return _found(row)
@@ -194,14 +184,9 @@ def _found(row: Row | None) -> User:
     return User(**row)
 
 
-def _check(name: str | None, preferences: dict[str, Any] | None) -> None:
+def _check(name: str | None, plan: str | None, preferences: dict[str, Any] | None) -> None:
     faults = Faults()
     faults.check(check_text, name, "name")
+    faults.check(check_text, plan, "plan")
     faults.check(check_metadata, preferences, "preferences")
     faults.raise_if_any()
-
-
-def _email_taken(error: ConstraintError) -> Exception:
-    if error.constraint == "users_email_key":
-        return ConflictError("another user has this email address", field="email")
-    return error

@@ -137,6 +137,9 @@ async def _store(transaction: Transaction, user_id: UUID, lines: Sequence[Line])
             kept = [(column.name, read_vector if column.type == "halfvec" else None) for column in columns]
             await transaction.copy_by_name(name, [(user_id, *_values(row, kept)) for row in rows])
     except ConstraintError as error:
+        if error.constraint == "users_plan_fkey":
+            plan = rows[0].plan
+            raise _bad(lines, f"the user's plan {plan} does not exist here: cabinet plan add {plan}") from None
         raise _bad(lines, f"the rule {error.constraint} does not allow it") from None
     except InvalidRequestError as error:
         raise _bad(lines, error.detail) from None

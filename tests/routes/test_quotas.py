@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 
 from svc.access.quotas import next_month
 from svc.access.rate_limit import RateLimiter
-from svc.errors import QuotaExceededError
+from svc.errors import QuotaExceededError, StartupError
 from svc.ingest.queue import Queue
 from svc.ingest.tokens import count_tokens
 from tests.conftest import Service, running_service, test_settings
@@ -360,7 +361,7 @@ def test_the_limiter_forgets_users_of_earlier_minutes() -> None:
 # --- plans
 
 
-async def test_a_new_database_has_plans_with_limits_and_one_with_users_has_none(idle: Service) -> None:
+async def test_a_new_database_has_three_plans(idle: Service) -> None:
     plans = {plan["name"]: plan for plan in ok(await idle.call("GET", "/plans"))["data"]}
     assert plans.keys() == {"free", "pro", "enterprise"}
     assert all(plans["enterprise"][name] is None for name in NO_LIMITS)
@@ -379,6 +380,91 @@ async def test_the_admin_changes_a_plan_and_users_read_it(idle: Service) -> None
     problem(await idle.call("PATCH", "/plans/pro", json={"requests_per_minute": 0}), 422, "requests_per_minute")
     problem(await idle.call("PATCH", "/plans/gold", json={}), 404)
     problem(await tenant.get("/plans/gold"), 404)
+
+
+async def test_the_admin_adds_a_plan_whose_limits_hold_for_its_users(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    added = ok(await idle.call("POST", "/plans", json={"name": "team", "max_documents": 1, "max_bytes": None}), 201)
+    assert added == {**NO_LIMITS, "name": "team", "max_documents": 1, "updated_at": added["updated_at"]}
+    assert ok(await tenant.get("/plans/team")) == added
+    assert "team" in [plan["name"] for plan in ok(await tenant.get("/plans"))["data"]]
+
+    assert ok(await idle.call("PATCH", f"/users/{tenant.id}", json={"plan": "team"}))["plan"] == "team"
+    ok(await tenant.post("/documents", json=text_of(10)), 202)
+    exceeded(await tenant.post("/documents", json=text_of(10)), "documents", 1, 1)
+    ok(await idle.call("PATCH", "/plans/team", json={"max_documents": 2}))
+    ok(await tenant.post("/documents", json=text_of(10)), 202)
+    created = ok(await idle.call("POST", "/users", json={"email": "team@example.org", "plan": "team"}), 201)
+    assert created["user"]["plan"] == "team"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "Team"}, "name"),
+        ({"name": "-team"}, "name"),
+        ({"name": "two words"}, "name"),
+        ({"name": "line\n"}, "name"),
+        ({"name": "nul\x00"}, "name"),
+        ({"name": "a" * 64}, "name"),
+        ({"name": None}, "name"),
+        ({"name": "team", "max_documents": -1}, "max_documents"),
+        ({"name": "team", "max_bytes": 2**53}, "max_bytes"),
+        ({"name": "team", "requests_per_minute": 0}, "requests_per_minute"),
+        ({"name": "team", "max_users": 1}, "max_users"),
+    ],
+)
+async def test_a_plan_that_cannot_be_is_refused(shared: Service, body: dict[str, Any], field: str) -> None:
+    problem(await shared.call("POST", "/plans", json=body), 422, field)
+    assert len(ok(await shared.call("GET", "/plans"))["data"]) == 3
+
+
+async def test_a_plan_is_added_once_by_the_admin_and_not_without_end(
+    idle: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = await new_tenant(idle)
+    problem(await tenant.post("/plans", json={"name": "team"}), 403)
+    before = ok(await idle.call("GET", "/plans/pro"))
+    refused = problem(await idle.call("POST", "/plans", json={"name": "pro"}), 409, "name")
+    assert refused["detail"] == "there is a plan pro already"
+    assert ok(await idle.call("GET", "/plans/pro")) == before
+    monkeypatch.setattr("svc.accounts.plans.MAX_PLANS", 4)
+    ok(await idle.call("POST", "/plans", json={"name": "a" * 63}), 201)
+    full = problem(await idle.call("POST", "/plans", json={"name": "team"}), 409)
+    assert full["detail"] == "there are 4 plans, which is the most there may be"
+
+
+async def test_an_unknown_plan_of_a_user_is_refused_with_those_there_are(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    ok(await idle.call("POST", "/plans", json={"name": "team"}), 201)
+    for plan in ("gold", "", "Team"):
+        for answer in (
+            await idle.call("POST", "/users", json={"email": "nobody@example.org", "plan": plan}),
+            await idle.call("PATCH", f"/users/{tenant.id}", json={"plan": plan, "name": "not stored"}),
+        ):
+            refused = problem(answer, 422, "plan")
+            assert refused["detail"] == f"plan must be one of enterprise, free, pro, team, not {plan!r}"
+    problem(await idle.call("PATCH", f"/users/{tenant.id}", json={"plan": "nul\x00"}), 422, "plan")
+    problem(await idle.call("PATCH", f"/users/{tenant.id}", json={"plan": "a" * 64}), 422, "plan")
+    stored = ok(await tenant.get("/me"))
+    assert (stored["plan"], stored["name"]) == ("enterprise", None)
+    assert "nobody@example.org" not in str(ok(await idle.call("GET", "/users")))
+
+
+async def test_a_plan_of_users_cannot_be_deleted_by_hand(idle: Service) -> None:
+    await new_tenant(idle)
+    async with direct_connection(idle) as connection:
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match="users_plan_fkey"):
+            await connection.execute("delete from plans where name = 'enterprise'")
+
+
+async def test_a_default_plan_that_does_not_exist_stops_the_start(database_url: str) -> None:
+    settings = test_settings(default_plan="gold", worker_concurrency=0)
+    with pytest.raises(StartupError, match=r"CABINET_DEFAULT_PLAN names the plan 'gold', .* enterprise, free, pro"):
+        async with running_service(settings, database_url):
+            pass
 
 
 async def test_a_new_user_gets_the_plan_of_the_settings(database_url: str) -> None:

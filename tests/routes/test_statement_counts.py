@@ -45,6 +45,7 @@ COUNTS: dict[str, Count] = {
     "GET /me/preferences": Count(1),
     "PATCH /me/preferences": Count(1),
     "GET /plans": Count(1),
+    "POST /plans": Count(1),
     "GET /plans/{plan}": Count(1),
     "PATCH /plans/{plan}": Count(1),
     "GET /usage": Count(1),

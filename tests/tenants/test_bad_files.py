@@ -123,7 +123,7 @@ FORGED: dict[str, tuple[Callable[[Line], Line], str, str]] = {
     "of no document": (lambda line: {**line, "document_id": line["id"]}, "chunks", "chunks_document_fkey"),
     "twice the same": (_of("conversations", id=str(UUID(int=1))), "conversations", "conversations_pkey"),
     "of another user": (_of("users", id=str(UUID(int=1))), "users", "the user is not"),
-    "a plan that is none": (_of("users", plan="gold"), "users", "users_plan_fkey"),
+    "a plan that is none": (_of("users", plan="gold"), "users", "plan gold does not exist here: cabinet plan add gold"),
 }
 
 

@@ -1,0 +1,28 @@
+-- plans/create :one
+-- Adds a plan with its limits, for the admin; a limit that is null is none. No row: there are as many plans as
+-- may be.
+-- $1 name                text
+-- $2 max_documents       int8 null
+-- $3 max_chunks          int8 null
+-- $4 max_bytes           int8 null
+-- $5 tokens_per_month    int8 null
+-- $6 requests_per_minute int8 null
+-- $7 max_plans           int
+-- returns: as plans/get
+insert into plans as p (name, max_documents, max_chunks, max_bytes, tokens_per_month, requests_per_minute)
+select
+    $1::text as name,
+    $2::int8 as max_documents,
+    $3::int8 as max_chunks,
+    $4::int8 as max_bytes,
+    $5::int8 as tokens_per_month,
+    $6::int8 as requests_per_minute
+where (select count(*) from plans) < $7::int
+returning
+    p.name,
+    p.max_documents,
+    p.max_chunks,
+    p.max_bytes,
+    p.tokens_per_month,
+    p.requests_per_minute,
+    p.updated_at;

@@ -1,0 +1,119 @@
+"""The plans and their limits, for the routes and the commands: `sql/plans/`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from svc.database.failures import ConstraintError
+from svc.database.queries import Queries, Row
+from svc.errors import ConflictError, InvalidRequestError, NotFoundError, StartupError
+
+MAX_LIMIT = 2**53 - 1
+MAX_PLANS = 100
+MAX_NAME_CHARACTERS = 63
+
+PlanName = Annotated[
+    str,
+    Meta(
+        max_length=MAX_NAME_CHARACTERS,
+        pattern=r"^[a-z0-9][a-z0-9_-]*(?!\s)$",  # Python's $ alone would let a last line break through
+        extra={"form": "at most 63 lower-case letters, digits, hyphens and underscores, such as team-2026"},
+    ),
+]
+KnownPlan = Annotated[
+    str, Meta(max_length=MAX_NAME_CHARACTERS, description="The name of a plan; `GET /plans` lists them.")
+]
+Limit = Annotated[int, Meta(ge=0, le=MAX_LIMIT)]
+RequestLimit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+
+
+class CreatePlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new plan. A limit that is null or left out is none."""
+
+    name: PlanName
+    max_documents: Limit | None = None
+    max_chunks: Limit | None = None
+    max_bytes: Limit | None = None
+    tokens_per_month: Limit | None = None
+    requests_per_minute: RequestLimit | None = None
+
+
+class UpdatePlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """The limits to change; null takes a limit away, and what is left out stays as it is."""
+
+    max_documents: Limit | UnsetType | None = UNSET
+    max_chunks: Limit | UnsetType | None = UNSET
+    max_bytes: Limit | UnsetType | None = UNSET
+    tokens_per_month: Limit | UnsetType | None = UNSET
+    requests_per_minute: RequestLimit | UnsetType | None = UNSET
+
+
+async def create_plan(queries: Queries, plan: CreatePlan) -> Row:
+    """Add a plan; its row.
+
+    Raises:
+        ConflictError: there is a plan of this name, or there are `MAX_PLANS` plans.
+    """
+    try:
+        row = await queries.one(
+            "plans/create",
+            name=plan.name,
+            max_documents=plan.max_documents,
+            max_chunks=plan.max_chunks,
+            max_bytes=plan.max_bytes,
+            tokens_per_month=plan.tokens_per_month,
+            requests_per_minute=plan.requests_per_minute,
+            max_plans=MAX_PLANS,
+        )
+    except ConstraintError as error:
+        if error.constraint != "plans_pkey":
+            raise
+        raise ConflictError(f"there is a plan {plan.name} already", field="name") from None
+    if row is None:
+        raise ConflictError(f"there are {MAX_PLANS} plans, which is the most there may be")
+    return row
+
+
+async def set_limits(queries: Queries, name: str, limits: UpdatePlan) -> Row:
+    """Change limits of a plan; its row.
+
+    Raises:
+        NotFoundError: there is no such plan.
+    """
+    given = {name: getattr(limits, name) for name in limits.__struct_fields__}
+    row = await queries.one(
+        "plans/set",
+        name=name,
+        changed=[name for name, value in given.items() if value is not UNSET],
+        **{name: None if value is UNSET else value for name, value in given.items()},
+    )
+    if row is None:
+        raise NotFoundError(f"there is no such plan; the plans are {', '.join(await plan_names(queries))}")
+    return row
+
+
+async def plan_names(queries: Queries) -> list[str]:
+    """The names of all plans, sorted."""
+    return [row["name"] for row in await queries.many("plans/list", max_rows=MAX_PLANS)]
+
+
+async def unknown_plan(queries: Queries, name: str) -> InvalidRequestError:
+    """The error for a user who is to have a plan that does not exist."""
+    names = ", ".join(await plan_names(queries))
+    return InvalidRequestError(f"plan must be one of {names}, not {name!r:.80}", field="plan")
+
+
+async def check_default_plan(queries: Queries, name: str) -> None:
+    """Check that new users can have the plan of the settings.
+
+    Raises:
+        StartupError: it does not exist.
+    """
+    if await queries.one("plans/get", name=name) is None:
+        names = ", ".join(await plan_names(queries))
+        raise StartupError(
+            f"CABINET_DEFAULT_PLAN names the plan {name!r:.80}, which does not exist. Choose one of {names}, or add it "
+            "with cabinet plan add."
+        )

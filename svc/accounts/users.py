@@ -1,0 +1,76 @@
+"""Creating and changing users, for the routes and the commands: `sql/users/`."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from svc.access.keys import generate_key
+from svc.accounts.plans import unknown_plan
+from svc.database.failures import ConstraintError
+from svc.database.queries import Queries, Row
+from svc.errors import ConflictError
+
+
+async def create_user(
+    queries: Queries, *, email: str, name: str | None, plan: str, preferences: dict[str, Any]
+) -> tuple[Row, str]:
+    """Create a user and their first API key; the user's row, and the key.
+
+    Raises:
+        ConflictError: another user has the address.
+        InvalidRequestError: the plan does not exist.
+    """
+    key = generate_key()
+    try:
+        row = await queries.one(
+            "users/create",
+            email=email,
+            name=name,
+            plan=plan,
+            preferences=preferences,
+            key_prefix=key.prefix,
+            key_hash=key.key_hash,
+        )
+    except ConstraintError as error:
+        raise await _refusal(queries, error, plan) from None
+    assert row is not None
+    return row, key.key
+
+
+async def update_user(
+    queries: Queries,
+    user_id: UUID,
+    *,
+    email: str | None = None,
+    set_name: bool = False,
+    name: str | None = None,
+    plan: str | None = None,
+    preferences: dict[str, Any] | None = None,
+) -> Row | None:
+    """Change what is given of a user; their row, None where there is no such user.
+
+    Raises:
+        ConflictError: another user has the address.
+        InvalidRequestError: the plan does not exist.
+    """
+    try:
+        return await queries.one(
+            "users/update",
+            user_id=user_id,
+            email=email,
+            set_name=set_name,
+            name=name,
+            plan=plan,
+            preferences=preferences,
+        )
+    except ConstraintError as error:
+        raise await _refusal(queries, error, plan) from None
+
+
+async def _refusal(queries: Queries, error: ConstraintError, plan: str | None) -> Exception:
+    if error.constraint == "users_email_key":
+        return ConflictError("another user has this email address", field="email")
+    if error.constraint == "users_plan_fkey" and plan is not None:
+        return await unknown_plan(queries, plan)
+    return error
