@@ -13,6 +13,7 @@ grant insert on
     message_jobs,
     message_vectors,
     messages,
+    plans,
     tenant_totals,
     usage_days,
     users
