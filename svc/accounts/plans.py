@@ -6,8 +6,9 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
-from svc.database.queries import Queries, Row
+from svc.database.rows import PlansGet
 from svc.errors import ConflictError, InvalidRequestError, NotFoundError, StartupError
 
 MAX_LIMIT = 2**53 - 1
@@ -50,7 +51,7 @@ class UpdatePlan(Struct, frozen=True, forbid_unknown_fields=True):
     requests_per_minute: RequestLimit | UnsetType | None = UNSET
 
 
-async def create_plan(queries: Queries, plan: CreatePlan) -> Row:
+async def create_plan(queries: Queries, plan: CreatePlan) -> PlansGet:
     """Add a plan; its row.
 
     Raises:
@@ -76,22 +77,29 @@ async def create_plan(queries: Queries, plan: CreatePlan) -> Row:
     return row
 
 
-async def set_limits(queries: Queries, name: str, limits: UpdatePlan) -> Row:
+async def set_limits(queries: Queries, name: str, limits: UpdatePlan) -> PlansGet:
     """Change limits of a plan; its row.
 
     Raises:
         NotFoundError: there is no such plan.
     """
-    given = {name: getattr(limits, name) for name in limits.__struct_fields__}
     row = await queries.one(
         "plans/set",
         name=name,
-        changed=[name for name, value in given.items() if value is not UNSET],
-        **{name: None if value is UNSET else value for name, value in given.items()},
+        changed=[limit for limit in limits.__struct_fields__ if getattr(limits, limit) is not UNSET],
+        max_documents=_given(limits.max_documents),
+        max_chunks=_given(limits.max_chunks),
+        max_bytes=_given(limits.max_bytes),
+        tokens_per_month=_given(limits.tokens_per_month),
+        requests_per_minute=_given(limits.requests_per_minute),
     )
     if row is None:
         raise NotFoundError(f"there is no such plan; the plans are {', '.join(await plan_names(queries))}")
     return row
+
+
+def _given(limit: int | UnsetType | None) -> int | None:
+    return None if limit is UNSET else limit
 
 
 async def plan_names(queries: Queries) -> list[str]:

@@ -7,14 +7,15 @@ from uuid import UUID
 
 from svc.access.keys import generate_key
 from svc.accounts.plans import unknown_plan
+from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
-from svc.database.queries import Queries, Row
+from svc.database.rows import UsersGet
 from svc.errors import ConflictError
 
 
 async def create_user(
     queries: Queries, *, email: str, name: str | None, plan: str, preferences: dict[str, Any]
-) -> tuple[Row, str]:
+) -> tuple[UsersGet, str]:
     """Create a user and their first API key; the user's row, and the key.
 
     Raises:
@@ -47,7 +48,7 @@ async def update_user(
     name: str | None = None,
     plan: str | None = None,
     preferences: dict[str, Any] | None = None,
-) -> Row | None:
+) -> UsersGet | None:
     """Change what is given of a user; their row, None where there is no such user.
 
     Raises:

@@ -788,7 +788,7 @@ class MessagesListStaleSources(Row):
 
 
 class PlansGet(Row):
-    """A row of `plans/get`, `plans/list`, `plans/set`."""
+    """A row of `plans/create`, `plans/get`, `plans/list`, `plans/set`."""
 
     __slots__ = ()
 
@@ -1389,6 +1389,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "messages/context": MessagesContext,
     "messages/list": MessagesList,
     "messages/list_stale_sources": MessagesListStaleSources,
+    "plans/create": PlansGet,
     "plans/get": PlansGet,
     "plans/list": PlansGet,
     "plans/set": PlansGet,
