@@ -14,7 +14,7 @@ from svc.access.keys import hash_key
 from svc.access.quotas import Quota, quota_of
 from svc.database.queries import Database
 from svc.errors import ForbiddenError, NotFoundError, UnauthenticatedError
-from svc.settings import Settings
+from svc.settings.groups import AccessSettings
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Principal:
 class Authenticator:
     """Turns the headers of a request into a principal, with at most one statement, mostly none."""
 
-    def __init__(self, database: Database, settings: Settings, admin_key: str) -> None:
+    def __init__(self, database: Database, settings: AccessSettings, admin_key: str) -> None:
         self._database = database
         self._cache_s = settings.key_cache_s
         self._admin_hash = hash_key(admin_key)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from svc.errors import StartupError
-from svc.settings import Settings
+from svc.settings.groups import AccessSettings
 
 KEY_PREFIX = "cab_"
 # Enough to recognise a key in a list, too little to guess it.
@@ -37,7 +37,7 @@ def hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-def load_admin_key(settings: Settings) -> str:
+def load_admin_key(settings: AccessSettings) -> str:
     """The admin's key: of the setting, else of the data folder's file, made (mode 0600) the first time.
 
     Raises:

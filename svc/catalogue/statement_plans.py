@@ -12,7 +12,7 @@ from svc.plans.explain import Explainer, has_plan
 from svc.plans.files import plan_path, read_plan_file
 from svc.plans.tree import QueryPlan
 from svc.resources import resource_folder
-from svc.settings import Settings
+from svc.settings.groups import DatabaseSettings
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class StatementPlan:
     how: str
 
 
-async def read_plans(settings: Settings, url: str, database: Database, *, is_run: bool) -> dict[str, StatementPlan]:
+async def read_plans(
+    settings: DatabaseSettings, url: str, database: Database, *, is_run: bool
+) -> dict[str, StatementPlan]:
     """A plan for each statement, by its name.
 
     `is_run`: statements with examples are run with them, and undone; the others, and without it all, are estimated.

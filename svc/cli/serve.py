@@ -25,10 +25,10 @@ from svc.cli.environment import (
     settings_options,
     stop_was_requested,
 )
-from svc.database_url import place_of
 from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
+from svc.settings.database_url import place_of
 
 SERVE_OPTIONS = (
     "host",

@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncpg
 
-from svc.database_url import hide_password, place_of
 from svc.errors import StartupError
+from svc.settings.database_url import hide_password, place_of
 
 NOT_CONNECTED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError)
 """What asyncpg raises where no connection can be had."""

@@ -18,7 +18,7 @@ from svc.database.failures import classify, sqlstate
 from svc.database.guard import mark_held, unmark_held
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError
-from svc.settings import Settings
+from svc.settings.groups import DatabaseSettings
 from svc.vectors.signatures import index_candidates
 
 logger = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class Loan:
 
 
 async def open_pool(
-    settings: Settings, url: str, vector_schema: Statement, session: Mapping[str, str] | None = None
+    settings: DatabaseSettings, url: str, vector_schema: Statement, session: Mapping[str, str] | None = None
 ) -> Pool:
     """Open the pool on the database at `url`; `vector_schema` as for `connection_preparer`, `session` what its
     connections are set to, in place of `session_settings`.
@@ -171,7 +171,7 @@ async def open_pool(
     return Pool(pool, settings.acquire_timeout_s)
 
 
-def session_settings(settings: Settings) -> dict[str, str]:
+def session_settings(settings: DatabaseSettings) -> dict[str, str]:
     """What every connection is opened with; nothing changes them afterwards, so no connection needs a reset."""
     return {
         "application_name": "cabinet",

@@ -16,7 +16,7 @@ from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
 from svc.errors import StartupError, UnavailableError
 from svc.resources import resource_folder
-from svc.settings import Settings
+from svc.settings.groups import DatabaseSettings
 
 Row: TypeAlias = UntypedRow
 
@@ -94,7 +94,7 @@ class Database(Queries):
         await self.pool.close()
 
 
-async def open_database(settings: Settings, url: str) -> Database:
+async def open_database(settings: DatabaseSettings, url: str) -> Database:
     """Load `sql/` and open the pool on the migrated database at `url`; every statement is checked against it, and
     the settings of its connections are read back.
 
@@ -116,7 +116,7 @@ async def open_database(settings: Settings, url: str) -> Database:
     return database
 
 
-async def open_unchecked(settings: Settings, url: str, session: Mapping[str, str]) -> Database:
+async def open_unchecked(settings: DatabaseSettings, url: str, session: Mapping[str, str]) -> Database:
     """A database that may be anything, for whoever finds out what is wrong with it: one connection, set to `session`.
 
     Raises:

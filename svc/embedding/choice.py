@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from svc.embedding.cache import CachingProvider
 from svc.embedding.provider import EmbeddingProvider
-from svc.settings import Settings
+from svc.settings.groups import EmbeddingSettings
 
 logger = logging.getLogger(__name__)
 
 
-def create_provider(settings: Settings) -> EmbeddingProvider:
+def create_provider(settings: EmbeddingSettings) -> EmbeddingProvider:
     """Make the provider that the settings ask for, behind its cache, and log which one it is."""
     # Each provider is imported only when it is the one: openai takes 0.4 s and wordllama 0.3 s to import.
     provider: EmbeddingProvider

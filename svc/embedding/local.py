@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from svc.database.guard import external_call
 from svc.embedding.provider import check_texts
 from svc.errors import EmbeddingRefusedError
-from svc.settings import Settings
+from svc.settings.groups import EmbeddingSettings
 from svc.vectors.formats import check_vectors
 
 PIECE_CHARACTERS: Final = 16_384
@@ -37,7 +37,7 @@ class LocalProvider:
 
     name = "local"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: EmbeddingSettings) -> None:
         self.model = settings.model
         self.dimensions = settings.dimensions
         threads = min(settings.embedding_concurrency, os.cpu_count() or 1)

@@ -29,7 +29,7 @@ from svc.database.guard import external_call
 from svc.embedding.openai_replies import AttemptFailedError, ReplyReader
 from svc.embedding.provider import check_texts
 from svc.errors import EmbeddingRefusedError, EmbeddingUnavailableError, StartupError
-from svc.settings import Settings
+from svc.settings.groups import EmbeddingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class OpenAIProvider:
     name = "openai"
 
     def __init__(
-        self, settings: Settings, *, backoff_s: float = 0.5, retry_after_limit_s: float = MAX_RETRY_AFTER_S
+        self, settings: EmbeddingSettings, *, backoff_s: float = 0.5, retry_after_limit_s: float = MAX_RETRY_AFTER_S
     ) -> None:
         self.model = settings.model
         self.dimensions = settings.dimensions

@@ -30,7 +30,7 @@ from svc.errors import DocumentRejectedError, UnavailableError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.file_types import FileType
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected
-from svc.settings import Settings
+from svc.settings.groups import ParserSettings
 
 PARSERS_AT_ONCE = 2
 RESULT_MOST_BYTES = 128 * 2**20
@@ -45,7 +45,7 @@ class ParserSandbox:
     Nothing is started before the first document; `close` ends everything.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ParserSettings) -> None:
         self._limits = Limits(
             cpu_s=settings.parse_cpu_s,
             timeout_s=settings.parse_timeout_s,

@@ -33,7 +33,7 @@ from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
 from svc.jobs.lease import Progress, leased
 from svc.jobs.loop import pause_s
-from svc.settings import Settings
+from svc.settings.groups import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class DocumentWorker:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: WorkerSettings,
         queue: Queue,
         provider: EmbeddingProvider,
         sandbox: ParserSandbox,

@@ -33,7 +33,7 @@ from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.jobs.lease import Progress, leased
 from svc.jobs.loop import pause_s
 from svc.messages.queue import MessageJob, MessageQueue, PendingMessage, Piece
-from svc.settings import Settings
+from svc.settings.groups import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class MessageWorker:
     """Embeds the messages of one conversation after the other."""
 
     def __init__(
-        self, settings: Settings, queue: MessageQueue, provider: EmbeddingProvider, sandbox: ParserSandbox
+        self, settings: WorkerSettings, queue: MessageQueue, provider: EmbeddingProvider, sandbox: ParserSandbox
     ) -> None:
         self._settings = settings
         self._queue = queue

@@ -32,7 +32,7 @@ from svc.migrations.steps import (
     vectors_step,
 )
 from svc.resources import resource_folder
-from svc.settings import LOCAL_MODEL, Settings
+from svc.settings.groups import LOCAL_MODEL, DatabaseSettings
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class MigrationState:
     state: State
 
 
-async def apply_migrations(settings: Settings, url: str) -> list[str]:
+async def apply_migrations(settings: DatabaseSettings, url: str) -> list[str]:
     """Apply what is missing, make the tables of the vectors, record the model; the ids applied, oldest first.
 
     `url` is the owner's; the role of the service, where there is one, is granted what it needs of the tables.
@@ -70,7 +70,7 @@ async def apply_migrations(settings: Settings, url: str) -> list[str]:
     return _ids(steps)
 
 
-async def rollback_migrations(settings: Settings, url: str, count: int) -> list[str]:
+async def rollback_migrations(settings: DatabaseSettings, url: str, count: int) -> list[str]:
     """Undo the newest `count` migrations with what they hold; the ids undone, newest first.
 
     Raises:
@@ -86,7 +86,7 @@ async def rollback_migrations(settings: Settings, url: str, count: int) -> list[
     return _ids(steps)
 
 
-async def migration_script(settings: Settings, url: str, rollback: int = 0) -> str:
+async def migration_script(settings: DatabaseSettings, url: str, rollback: int = 0) -> str:
     """What `apply_migrations`, or a rollback of the newest `rollback` migrations, would send now, as a psql script.
 
     Raises:
@@ -121,7 +121,7 @@ async def migration_states(url: str) -> list[MigrationState]:
         await connection.close()
 
 
-def check_model(settings: Settings, row: Any) -> None:
+def check_model(settings: DatabaseSettings, row: Any) -> None:
     """Compare the recorded model (`model`, `dimensions`; None when none is) with the settings.
 
     Raises:
@@ -181,7 +181,7 @@ def _check_unchanged(states: Sequence[MigrationState], known: dict[str, Migratio
             )
 
 
-async def _apply_steps(connection: Any, statements: Statements, settings: Settings) -> list[MigrationStep]:
+async def _apply_steps(connection: Any, statements: Statements, settings: DatabaseSettings) -> list[MigrationStep]:
     known = {migration.id: migration for migration in read_migrations()}
     applied = await _applied(connection, statements)
     states = _states(list(known.values()), applied)
@@ -195,7 +195,7 @@ async def _apply_steps(connection: Any, statements: Statements, settings: Settin
     return steps
 
 
-async def _vector_steps(connection: Any, statements: Statements, settings: Settings) -> list[MigrationStep]:
+async def _vector_steps(connection: Any, statements: Statements, settings: DatabaseSettings) -> list[MigrationStep]:
     try:
         model = await connection.fetchrow(statements["server/current_model"].text)
     except asyncpg.UndefinedTableError:

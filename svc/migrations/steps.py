@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from svc.database.statements import Statement
 from svc.migrations.files import Migration
 from svc.migrations.roles import fill_names
-from svc.settings import Settings
+from svc.settings.groups import DatabaseSettings
 from svc.vectors.signatures import signature_bits
 
 Statements = Mapping[str, Statement]
@@ -97,7 +97,7 @@ def _migration_step(migration: Migration, texts: Iterable[str], note: Command, s
 
 
 def vectors_step(
-    settings: Settings, records_model: bool, tables: Iterable[str], statements: Statements
+    settings: DatabaseSettings, records_model: bool, tables: Iterable[str], statements: Statements
 ) -> MigrationStep:
     """Records the embedding model and makes the tables of its vectors."""
     commands = []
@@ -132,12 +132,12 @@ def named(statement: Statement, *arguments: str | int) -> Command:
     return Command(f"-- {statement.name}\n{statement.body}", arguments)
 
 
-def script(steps: Iterable[MigrationStep], statements: Statements, settings: Settings) -> str:
+def script(steps: Iterable[MigrationStep], statements: Statements, settings: DatabaseSettings) -> str:
     """All of it as a script for psql, in the order in which it is sent."""
     return "\n".join(_script_lines(list(steps), statements, settings)) + "\n"
 
 
-def _script_lines(steps: list[MigrationStep], statements: Statements, settings: Settings) -> Iterator[str]:
+def _script_lines(steps: list[MigrationStep], statements: Statements, settings: DatabaseSettings) -> Iterator[str]:
     yield '-- For psql, which stops at the first error: psql --no-psqlrc --file=FILE "$DATABASE_URL"'
     yield "\\set ON_ERROR_STOP on"
     yield ""

@@ -12,7 +12,7 @@ from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.plans.files import Case, PlanFile
 from svc.plans.shape import shape
 from svc.plans.tree import QueryPlan
-from svc.settings import Settings
+from svc.settings.groups import DatabaseSettings
 
 
 class Recorder:
@@ -23,7 +23,7 @@ class Recorder:
         self._explainers = explainers
 
     @classmethod
-    async def open(cls, settings: Settings, url: str, database: Database) -> Recorder:
+    async def open(cls, settings: DatabaseSettings, url: str, database: Database) -> Recorder:
         """Connect; raises as `Explainer.open` does."""
         return cls(
             database, {kind: await Explainer.open(settings, url, database.statements, kind) for kind in PLAN_KINDS}

@@ -16,7 +16,7 @@ from svc.database.queries import Database
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError
 from svc.plans.tree import QueryPlan, read_plan
-from svc.settings import Settings
+from svc.settings.groups import DatabaseSettings
 
 PlanKind = Literal["custom", "generic"]
 PLAN_KINDS: tuple[PlanKind, ...] = ("custom", "generic")
@@ -66,7 +66,9 @@ class Explainer:
         self.kind = kind
 
     @classmethod
-    async def open(cls, settings: Settings, url: str, statements: Mapping[str, Statement], kind: PlanKind) -> Explainer:
+    async def open(
+        cls, settings: DatabaseSettings, url: str, statements: Mapping[str, Statement], kind: PlanKind
+    ) -> Explainer:
         """Connect, with the settings that every connection of the service has, but for `plan_cache_mode`.
 
         Raises:

@@ -21,7 +21,7 @@ from svc.database.suitability import check_writable
 from svc.errors import CabinetError
 from svc.plans.drawing import plain
 from svc.plans.explain import Explainer, has_plan
-from svc.settings import Settings
+from svc.settings.groups import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class SlowStatements:
     `slow_plan_s`. A plan is the generic one, which no value takes part in."""
 
     def __init__(
-        self, settings: Settings, url: str, statements: Mapping[str, Statement], background: Background
+        self, settings: DatabaseSettings, url: str, statements: Mapping[str, Statement], background: Background
     ) -> None:
         self.threshold_s = settings.slow_statement_ms / 1000
         self._settings = settings
@@ -89,7 +89,7 @@ class SlowStatements:
 
 
 @asynccontextmanager
-async def watched_database(settings: Settings, url: str, background: Background) -> AsyncIterator[Database]:
+async def watched_database(settings: DatabaseSettings, url: str, background: Background) -> AsyncIterator[Database]:
     """The database of a running service, for the block, with its slow statements logged where that is asked for.
 
     Raises:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from svc.database_url import hide_password, place_of, read_url
 from svc.errors import StartupError
 from svc.settings import Settings, load_settings
+from svc.settings.database_url import hide_password, place_of, read_url
 
 PLAIN = "postgresql://ada:secret@db.example.com:5432/cabinet"
 

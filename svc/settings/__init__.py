@@ -1,0 +1,13 @@
+"""The settings of Cabinet."""
+
+from svc.settings.groups import LOCAL_DIMENSIONS, LOCAL_MODEL, SERVICE_ROLE
+from svc.settings.loading import Settings, environment_name, load_settings
+
+__all__ = [
+    "LOCAL_DIMENSIONS",
+    "LOCAL_MODEL",
+    "SERVICE_ROLE",
+    "Settings",
+    "environment_name",
+    "load_settings",
+]

@@ -1,0 +1,50 @@
+"""Every setting of Cabinet, in one frozen object.
+
+A setting comes from, in order of precedence: a command line flag, an environment variable, the file `.env` in the
+current folder, the default. The variable is `CABINET_` and the field's name in capitals, except for the three that
+have a well-known name: `DATABASE_URL`, `OPENAI_API_KEY` and `OPENAI_BASE_URL`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, ValidationError
+
+from svc.errors import StartupError
+from svc.settings.faults import SettingFaults
+from svc.settings.groups import PREFIX, SearchSettings, ServerSettings, WorkerSettings
+
+
+class Settings(SearchSettings, WorkerSettings, ServerSettings):
+    """The settings of one Cabinet process. Immutable: they are read once, at the start."""
+
+
+def environment_name(field: str) -> str:
+    """The environment variable of a setting, such as `CABINET_POOL_SIZE` for `pool_size`."""
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[-1])
+    return PREFIX + field.upper()
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; `flags` are those given on the command line, None for those that were not.
+
+    Raises:
+        StartupError: a value is wrong, or a `CABINET_…` variable is not a setting; the detail names all of them.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    file = Settings.model_config.get("env_file")
+    faults = SettingFaults(
+        Settings.model_fields, environment_name, Path(file) if isinstance(file, str) else None, given.keys()
+    )
+    sentences = faults.unknown(PREFIX)
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        sentences += [faults.sentence(dict(fault)) for fault in error.errors()]
+    if sentences:
+        raise StartupError("\n".join(sentences))
+    return settings
