@@ -1,0 +1,42 @@
+"""The reader of prose finds a planted phrase in each kind of file, and leaves code and plain sentences alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.english import stumbles
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("page.md", "Rows are counted.\nOf each row the server keeps a copy.\n", 2),
+        ("page.md", "| `x` | The plan is read anew. |\n", 1),
+        ("statement.sql", "-- users/get :one\n-- Who is told of it.\nselect 1;\n", 2),
+        ("module.py", 'def f() -> None:\n    """Mends what is broken."""\n', 2),
+        ("module.py", "x = 1  # a fault of ours\n", 1),
+        ("module.py", 'raise ValueError("the index is to be built anew")\n', 1),
+    ],
+)
+def test_a_planted_phrase_is_found(tmp_path: Path, name: str, text: str, line: int) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+
+    assert [stumble.line for stumble in stumbles(path)] == [line]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("page.md", "Of course, the index is rebuilt. The size of each row is bounded.\n"),
+        ("statement.sql", "-- users/get :one\n-- One user.\nselect anew from mend;\n"),
+        ("module.py", "anew = mend(by_lot)\n"),
+    ],
+)
+def test_plain_sentences_and_code_are_left_alone(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+
+    assert stumbles(path) == []
