@@ -23,6 +23,6 @@ comment on table plans is
 
 insert into plans (name, max_documents, max_chunks, max_bytes, tokens_per_month, requests_per_minute)
 values
+('enterprise', null, null, null, null, null),
 ('free', 1000, 100000, 1073741824, 10000000, 600),
-('pro', 50000, 5000000, 107374182400, 1000000000, 6000),
-('enterprise', null, null, null, null, null);
+('pro', 50000, 5000000, 107374182400, 1000000000, 6000);

@@ -1,12 +1,16 @@
 -- catalogue/tables :many
--- The tables of the schema with their sizes and how they are read, for `cabinet sql report`; those in which
--- the migrations keep their books are left out.
+-- The tables of the schema with their sizes and how they are read, for `cabinet sql report`; the log of the
+-- migrations is left out. The number of rows is an estimate of the last ANALYZE; null where there are rows of
+-- which it knows nothing: a table that was never analyzed, or filled since.
 -- $1 max_rows int  1..1000
--- returns: name text, estimated_rows float8, heap_bytes int8, toast_bytes int8, index_bytes int8,
+-- returns: name text, estimated_rows float8 null, heap_bytes int8, toast_bytes int8, index_bytes int8,
 --   sequential_scans int8, index_scans int8, dead_rows int8
 select
     c.relname::text as name,
-    greatest(c.reltuples, 0)::float8 as estimated_rows,
+    case
+        when pg_relation_size(c.oid) = 0 then 0
+        when c.reltuples > 0 then c.reltuples::float8
+    end as estimated_rows,
     pg_relation_size(c.oid) as heap_bytes,
     case when c.reltoastrelid = 0 then 0 else pg_total_relation_size(c.reltoastrelid) end as toast_bytes,
     pg_indexes_size(c.oid) as index_bytes,
@@ -15,6 +19,9 @@ select
     coalesce(s.n_dead_tup, 0) as dead_rows
 from pg_class as c
 left join pg_stat_user_tables as s on c.oid = s.relid
-where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'schema_migrations'
+where
+    c.relnamespace = current_schema()::regnamespace
+    and c.relkind in ('r', 'p')
+    and c.relname <> 'schema_migrations'
 order by c.relname
 limit $1::int;

@@ -1,8 +1,8 @@
 -- doctor/tables :many
 -- Every table in Cabinet's schema, for `cabinet doctor`: its pages now, and those that the last vacuum found
--- visible to all; its rows as last counted (-1: never); dead ones; when it was last vacuumed and analyzed;
--- whether autovacuum is off for it; the age of its oldest transaction id. Reads the catalog and the
--- statistics.
+-- visible to all; its rows as last counted (-1: never); live and dead ones, as counted since; when it was
+-- last vacuumed and analyzed; whether autovacuum is off for it; the age of its oldest transaction id. Reads the
+-- catalog and the statistics.
 -- $1 max_rows int  1..10000
 -- returns: table_name name, pages int8, visible_pages int8, counted_rows float8, live_rows int8,
 --   dead_rows int8, vacuumed_at timestamptz null, analyzed_at timestamptz null, is_autovacuumed bool,
@@ -12,7 +12,7 @@ select
     pg_relation_size(t.oid) / current_setting('block_size')::bigint as pages,
     t.relallvisible::bigint as visible_pages,
     t.reltuples::float8 as counted_rows,
-    coalesce(s.n_live_tup, 0) as live_rows,
+    coalesce(nullif(s.n_live_tup, 0), greatest(t.reltuples, 0)::bigint) as live_rows,
     coalesce(s.n_dead_tup, 0) as dead_rows,
     greatest(s.last_vacuum, s.last_autovacuum) as vacuumed_at,
     greatest(s.last_analyze, s.last_autoanalyze) as analyzed_at,

@@ -54,6 +54,7 @@ def render(report: Report) -> str:
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["size"] = _size
     environment.filters["count"] = _count
+    environment.filters["rows"] = _rows
     environment.globals["figures"] = figures
     environment.globals["share"] = _share
     findings = {name: find(one.plan) if one.plan is not None else [] for name, one in report.plans.items()}
@@ -99,3 +100,10 @@ def _size(size: int) -> str:
 
 def _count(number: float) -> str:
     return f"{number:,.0f}"
+
+
+def _rows(estimate: float | None) -> str:
+    """The rows of a table; an estimate of 0 would be taken for an empty table."""
+    if estimate is None:
+        return "not analyzed yet"
+    return f"about {estimate:,.0f} rows" if estimate else "no rows"

@@ -47,10 +47,13 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Table:
-    """One table; sizes in bytes, `estimated_rows` as of the last ANALYZE, scans since the last reset."""
+    """One table; sizes in bytes, `estimated_rows` as of the last ANALYZE, scans since the last reset.
+
+    None for `estimated_rows`: there are rows, and nobody has counted them.
+    """
 
     name: str
-    estimated_rows: float
+    estimated_rows: float | None
     heap_bytes: int
     toast_bytes: int
     index_bytes: int

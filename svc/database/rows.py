@@ -78,7 +78,7 @@ class CatalogueTables(Row):
     __slots__ = ()
 
     name: str = column("name")
-    estimated_rows: float = column("estimated_rows")
+    estimated_rows: float | None = column("estimated_rows")
     heap_bytes: int = column("heap_bytes")
     toast_bytes: int = column("toast_bytes")
     index_bytes: int = column("index_bytes")

@@ -22,7 +22,7 @@ async def dead_rows(subject: Subject) -> Verdict:
         dead, live, name = row["dead_rows"], row["live_rows"], row["table_name"]
         total += dead
         if dead > limits.dead_rows and dead > limits.dead_share * (live + dead):
-            what = f"{dead:,} of {live + dead:,} rows of {name} are dead"
+            what = f"about {dead:,} of {live + dead:,} rows of {name} are dead"
             why = "scans read them too; a session that stays in its transaction may be what holds vacuum back"
             findings.append(Finding("warning", what, why, (row["vacuum"],)))
     return Verdict(f"{total:,} dead", findings)

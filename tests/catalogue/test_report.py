@@ -8,16 +8,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 from click.testing import CliRunner
 
 from svc.catalogue.diagram import draw
 from svc.catalogue.entries import make_entries
 from svc.catalogue.report import Report, render
-from svc.catalogue.schema import ForeignKey, Index, Table, TableColumn
+from svc.catalogue.schema import ForeignKey, Index, Table, TableColumn, read_schema
 from svc.catalogue.statement_plans import StatementPlan
 from svc.catalogue.timings import Timing
 from svc.cli.main import main
+from svc.database.queries import Database
 from tests.browser import CHROMIUM, Browser
 from tests.catalogue.derived import all_statements, callers
 
@@ -65,6 +67,43 @@ def test_every_statement_and_every_table_is_there(page: Path) -> None:
         assert f'<details class="card" id="table:{table}"' in text
     assert "could not be explained" not in text
     assert "not in this database" not in text, "a header names an index that is not there"
+
+
+async def test_a_number_of_rows_that_nobody_counted_does_not_read_as_0(database: Database, database_url: str) -> None:
+    async def rows() -> dict[str, float | None]:
+        return {table.name: table.estimated_rows for table in await read_schema(database)}
+
+    # As the tables' owner, who may analyze them.
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("insert into users (email, plan) values ('a@example.org', 'free')")
+        first = await rows()
+        # A table that was empty when it was analyzed.
+        await connection.execute("analyze documents")
+        await connection.execute(
+            "insert into documents (user_id, filename, file_type, file_size, content_hash) "
+            "select id, 'a', 'text', 1, id from users"
+        )
+        second = await rows()
+        await connection.execute("analyze")
+        third = await rows()
+    finally:
+        await connection.close()
+
+    assert (first["users"], first["documents"], first["plans"]) == (None, 0, None)
+    assert second["documents"] is None
+    assert (third["users"], third["documents"], third["plans"], third["messages"]) == (1, 1, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "shown"), [(None, "not analyzed yet"), (0, "no rows"), (1234, "about 1,234 rows")]
+)
+def test_the_page_says_whether_rows_were_counted(estimate: float | None, shown: str) -> None:
+    report = planted("words")
+
+    page = render(replace(report, tables=[replace(table, estimated_rows=estimate) for table in report.tables]))
+
+    assert f"{shown}, 3 B</span>" in page
 
 
 def planted(words: str) -> Report:
