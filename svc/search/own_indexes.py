@@ -30,7 +30,7 @@ _MAX_TENANTS = 10_000
 _BUILD_S_A_ROW = 300e-6
 # Of the graph that a build holds in memory, a row, beside its signature.
 _GRAPH_BYTES = 600
-# Rows from which an index needs more edges, or some searches do not find their way; signatures of projections, which
+# Rows from which an index needs more edges, or some searches do not find their way; signatures of rotations, which
 # tell vectors apart less well, need them always.
 _DENSE_MIN_ROWS = 100_000
 # Seconds that a request waits for an index to go: the drop waits for the transactions that could be using it.

@@ -20,11 +20,11 @@ from rich.table import Table
 
 from svc.embedding.choice import create_provider
 from svc.settings import Settings
-from svc.vectors.signatures import orthonormal_bases
+from svc.vectors.rotations import rotated
 
 NEAREST, CANDIDATES = 10, 100
 WORDS = 120
-BASES = (1, 2, 3, 4, 6)
+BITS = (384, 768, 1152, 1536, 2304)
 
 
 async def local_vectors(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -37,10 +37,10 @@ async def local_vectors(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.f
     return await provider.embed(pieces), await provider.embed(claims)
 
 
-def recall(vectors: NDArray[np.float32], queries: NDArray[np.float32], directions: NDArray[np.float32] | None) -> float:
+def recall(vectors: NDArray[np.float32], queries: NDArray[np.float32], bits: int | None) -> float:
     """The share of the nearest by cosine that are among the nearest by signature; None: the vector's own signs."""
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :NEAREST]
-    signs = [np.sign(each if directions is None else each @ directions) for each in (vectors, queries)]
+    signs = [np.sign(each if bits is None else rotated(each, bits)) for each in (vectors, queries)]
     nearest = np.argpartition(-(signs[1] @ signs[0].T), CANDIDATES, axis=1)[:, :CANDIDATES]
     return float(np.mean([len({*one} & {*other}) / NEAREST for one, other in zip(exact, nearest, strict=True)]))
 
@@ -49,12 +49,11 @@ def main() -> None:
     """Run the campaign and print its table."""
     folder = Path(sys.argv[1])
     minilm = [np.load(folder / f"{name}.minilm.f16.npy").astype(np.float32) for name in ("corpus", "queries")]
-    table = Table("model", "vectors", "plain signs", *(f"{bases} bases" for bases in BASES))
+    table = Table("model", "vectors", "plain signs", *(f"{bits:,} bits" for bits in BITS))
     for name, (vectors, queries) in {"MiniLM": minilm, "local": asyncio.run(local_vectors(folder))}.items():
         unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (vectors, queries)]
         dimensions = vectors.shape[1]
-        rotated = [recall(unit[0], unit[1], orthonormal_bases(dimensions, bases)) for bases in BASES]
-        cells = [f"{one:.3f}" for one in (recall(unit[0], unit[1], None), *rotated)]
+        cells = [f"{recall(unit[0], unit[1], bits):.3f}" for bits in (None, *BITS)]
         table.add_row(f"{name}, {dimensions}", f"{len(vectors):,}", *cells)
     Console().print(table)
 

@@ -240,6 +240,14 @@ async def test_the_parser_server_holds_no_secrets(monkeypatch: pytest.MonkeyPatc
         assert b"sk-a-secret" not in Path(f"/proc/{server}/environ").read_bytes()
 
 
+@needs_proc
+async def test_the_parser_server_has_one_thread_and_may_fork() -> None:
+    """What other threads hold at the moment of a fork stays locked in the child for ever."""
+    async with sandbox() as opened:
+        server = await started(opened)
+        assert len(list(Path(f"/proc/{server}/task").iterdir())) == 1
+
+
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [

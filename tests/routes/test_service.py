@@ -128,7 +128,9 @@ async def test_not_ready_while_a_loop_keeps_dying(
     async def broken(*_arguments: object) -> None:
         raise OverflowError("int too large to convert to float")
 
+    # The last one also lets the loops of a service that other tests share recover at once.
     monkeypatch.setattr(background, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(background, "_MOST_PAUSE_S", 0.02)
     monkeypatch.setattr(meter, "_EVERY_S", 0.01)
     settings = test_settings(key_cache_s=0, index_check_s=0.01)
     with monkeypatch.context() as patch:

@@ -87,9 +87,3 @@ def test_a_signature_tells_near_from_far(dimensions: int) -> None:
     # The share of differing bits estimates the angle, in half turns.
     assert (bits[0] != bits[1]).mean() < 0.15
     assert (bits[0] != bits[2]).mean() > 0.98
-
-
-def test_signatures_are_the_same_in_every_release() -> None:
-    """They are stored: were they made otherwise one day, what is stored could not be compared any more."""
-    vector = np.linspace(-1, 1, 256, dtype=np.float32)[np.newaxis]
-    assert signatures(vector)[0][:8].hex() == "70315119047f824f"

@@ -1,0 +1,76 @@
+"""Random rotations of vectors, by additions alone.
+
+Each is a change of random signs, then the Walsh-Hadamard transform, both twice: H D2 H D1, after Andoni and others,
+"Practical and optimal LSH for angular distance", 2015. A vector whose number of dimensions is no power of two is filled
+up with zeros.
+
+There is no matrix and no linear algebra library in it. The library's threads can hang a process that forks, and its
+results differ between machines in the last bits. Additions of single precision in a fixed order give the same bytes
+everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROUNDS = 2
+# Rotated at once: a batch then stays in the processor's cache.
+_NUMBERS_AT_ONCE = 2**16
+# Part of the format of stored signatures: with other signs none of them could be compared any more.
+_SEED = b"cabinet signatures, 20021119"
+
+
+def rotated(vectors: NDArray[np.floating], count: int) -> NDArray[np.float32]:
+    """The first `count` components of each vector under one rotation after the other, shape (vectors, `count`).
+
+    They are scaled by a number that is the same for all. One rotation gives as many components as the vector has
+    dimensions, rounded up to a power of two.
+    """
+    width = rotation_width(vectors.shape[1])
+    rotations = math.ceil(count / width)
+    at_once = max(1, _NUMBERS_AT_ONCE // (rotations * width))
+    result = np.empty((len(vectors), count), dtype=np.float32)
+    for first in range(0, len(vectors), at_once):
+        batch = vectors[first : first + at_once]
+        result[first : first + at_once] = _rotated_batch(batch, rotations, width)[:count].T
+    return result
+
+
+def rotation_width(dimensions: int) -> int:
+    """The components that one rotation gives: the next power of two."""
+    return 1 << (dimensions - 1).bit_length()
+
+
+def _rotated_batch(vectors: NDArray[np.floating], rotations: int, width: int) -> NDArray[np.float32]:
+    """The components of all rotations, shape (rotations * width, vectors)."""
+    count, dimensions = vectors.shape
+    # The vectors stand side by side, so that each addition goes over a long run of memory.
+    numbers = np.zeros((rotations, width, count), dtype=np.float32)
+    numbers[:, :dimensions] = vectors.T
+    other = np.empty_like(numbers)
+    half = width // 2
+    for signs in _signs(rotations, width):
+        numbers *= signs
+        for _ in range(width.bit_length() - 1):
+            even, odd = numbers[:, 0::2], numbers[:, 1::2]
+            np.add(even, odd, out=other[:, :half])
+            np.subtract(even, odd, out=other[:, half:])
+            numbers, other = other, numbers
+    return numbers.reshape(rotations * width, count)
+
+
+@cache
+def _signs(rotations: int, width: int) -> NDArray[np.float32]:
+    """1 and -1 at random, always the same: shape (_ROUNDS, rotations, width, 1)."""
+    count = _ROUNDS * rotations * width
+    # A hash function's stream is the same in every release of every library.
+    stream = hashlib.shake_256(_SEED).digest(math.ceil(count / 8))
+    bits = np.unpackbits(np.frombuffer(stream, dtype=np.uint8))[:count]
+    signs: NDArray[np.float32] = 1 - 2 * bits.astype(np.float32)
+    signs.flags.writeable = False
+    return signs.reshape(_ROUNDS, rotations, width, 1)
