@@ -16,7 +16,7 @@ MISTAKES = {
     "user create": "EMAIL is required: text.",
     "user show": f"USER_ID is required: {UUID_EXAMPLE}.",
     "user show ada": f"USER_ID must be {UUID_EXAMPLE}.",
-    "user create a@b --plan gold": "--plan must be one of free, pro, enterprise.",
+    "usage show 0198c0de-0000-7000-8000-000000000000 --by year": "--by must be one of day, month.",
     "usage users --limit 0": "--limit must be an integer from 1 to 1000.",
     "usage users --limit ten": "--limit must be an integer from 1 to 1000.",
     "usage users --from yesterday": "--from must be a date, such as 2027-01-31.",
