@@ -1,8 +1,8 @@
 -- documents/delete :exec
 -- Deletes a document with its bytes, chunks and vectors (by cascade) and its job, and takes it off the
 -- tenant's counts. That by an upsert, which always finds a row and reads it as it is now: this statement may
--- have begun before the document was stored, and an update would see the counts from before. A document that
--- an older server took during a migration was never counted, and must not be in the way of a deletion.
+-- have begun before the document was stored, and an update would see the counts from before. A
+-- total that is too low must not prevent a deletion.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- index: documents_pkey, ingestion_jobs_pkey, tenant_totals_pkey

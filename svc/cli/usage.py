@@ -70,9 +70,9 @@ def users(settings: Settings, first: datetime | None, last: datetime | None, sor
 @click.argument("user_id", type=click.UUID)
 @settings_options(*DATABASE_OPTIONS)
 def recount(settings: Settings, user_id: UUID) -> None:
-    """Count anew what a user has: documents, bytes and chunks.
+    """Recompute the totals of a user: documents, bytes and chunks.
 
-    Needed only after rows were changed behind the service's back, or taken by an older server during a migration.
+    Needed only after rows were inserted or deleted without the service.
     """
     row = run(_recount(settings, user_id))
     for what in ("documents", "bytes", "chunks"):

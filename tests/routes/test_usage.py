@@ -310,7 +310,7 @@ async def test_a_recount_mends_what_was_counted_wrong(service: Service) -> None:
 
 
 async def test_a_deletion_is_not_stopped_by_a_count_that_is_wrong(quiet: Service) -> None:
-    """A document that an older server took while the schema was new already was never counted."""
+    """Rows that were changed by hand leave totals that are too low."""
     tenant = await new_tenant(quiet)
     document = await tenant.upload("a.txt", "text")
     async with direct_connection(quiet) as connection:

@@ -84,14 +84,6 @@ async def test_a_file_is_skipped_as_a_text_is(tenant: Tenant) -> None:
     problem(wrong, 422, "on_conflict")
 
 
-async def test_what_was_stored_before_there_were_digests_is_skipped_too(tenant: Tenant) -> None:
-    first = await tenant.ready_document(NAME, "Version one.")
-    async with direct_connection(tenant.service) as connection:
-        await connection.execute("update documents set content_hash = null where id = $1", UUID(first["id"]))
-    ok(await send(tenant, "Version two.", "skip"), 202)
-    assert ok(await send(tenant, "Version one.", "skip"))["id"] == first["id"]
-
-
 async def test_what_failed_is_not_skipped(tenant: Tenant) -> None:
     failed = await tenant.ended(await uploaded(tenant, " \n", "new"))
     assert failed["status"] == "error"
