@@ -50,6 +50,9 @@ background_failures_total = Counter(
     ["loop"],
     registry=REGISTRY,
 )
+embedded_restarts_total = Counter(
+    "cabinet_embedded_restarts", "Times the embedded PostgreSQL ended and was started again.", registry=REGISTRY
+)
 embedding_cache_total = Counter(
     "cabinet_embedding_cache",
     "Texts for which a vector was wanted: a hit cost no call of the provider.",

@@ -16,6 +16,7 @@ import uvloop
 
 from svc.database.queries import Database, open_database
 from svc.embedded.server import is_made, start_embedded
+from svc.embedded.supervision import supervised
 from svc.errors import CabinetError, StartupError
 from svc.migrations.migrate import apply_migrations, migration_states
 from svc.settings import Settings, environment_name, load_settings
@@ -177,7 +178,8 @@ async def database_urls(settings: Settings, *, makes: bool = False) -> AsyncIter
         settings.data_dir, settings.postgres_version, settings.embedded_memory_mb, settings.service_role
     )
     try:
-        yield DatabaseUrls(server.service_url, server.url)
+        async with supervised(server):
+            yield DatabaseUrls(server.service_url, server.url)
     finally:
         server.stop()
 

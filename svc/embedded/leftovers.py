@@ -13,6 +13,8 @@ import psutil
 
 logger = logging.getLogger(__name__)
 
+_LOCK_FILE_LINES = 8
+
 
 def is_running(folder: Path) -> bool:
     """Whether a server runs on `folder`, ready or still recovering."""
@@ -20,10 +22,24 @@ def is_running(folder: Path) -> bool:
     return bool(lines and lines[0].isdigit() and _is_server(int(lines[0]), folder))
 
 
+def has_orphans(folder: Path) -> bool:
+    """Whether processes of a server that was killed still use its memory. They end by themselves, those that run a
+    statement a moment later."""
+    return any(_works_in(process, folder) for process in psutil.process_iter(["name", "cwd"]))
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    return bool(process.info["name"] == "postgres" and process.info["cwd"] == str(folder))
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Remove the lock files of a server that is no more."""
+    """Remove the lock files of a server that is no more, where PostgreSQL would not do so itself."""
     lines = _lock_file_lines(folder)
     if lines is None or is_running(folder):
+        return
+    if len(lines) >= _LOCK_FILE_LINES and lines[0].isdigit() and not psutil.pid_exists(int(lines[0])):
+        # PostgreSQL removes the file itself, after it has looked by it whether processes of the dead server still run:
+        # with two servers on one folder, what is stored would be lost.
         return
     logger.info("the embedded server did not stop properly the last time; it will recover")
     # Lines four and five are port and folder of the socket, which has a lock file of its own.

@@ -21,7 +21,7 @@ import platformdirs
 import psutil
 
 from svc.database.statements import Statement, load_statements
-from svc.embedded.leftovers import is_running, remove_leftovers
+from svc.embedded.leftovers import has_orphans, is_running, remove_leftovers
 from svc.embedded.socket_folder import check_name, keep_sockets_plain
 from svc.errors import StartupError
 from svc.migrations.roles import make_service_role
@@ -82,6 +82,25 @@ class EmbeddedServer:
         """Process id of the server."""
         return int(self._server.get_pid())
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server runs, ready or still recovering."""
+        return is_running(self._server.pgdata)
+
+    def start_again(self) -> None:
+        """Start a server that has ended, or join the one that another process has started meanwhile.
+
+        Raises:
+            StartupError: it does not start.
+        """
+        folder = self._server.pgdata
+        try:
+            with self._server._lock:
+                remove_leftovers(folder)
+            _start(self._server)
+        except _START_FAILURES as error:
+            raise _did_not_start(folder, error) from error
+
     def stop(self) -> None:
         """Stop the server, unless another live process still uses it."""
         _forget_dead_processes(self._server)
@@ -138,10 +157,12 @@ async def start_embedded(
             "Choose another CABINET_DATA_DIR or CABINET_POSTGRES_VERSION."
         ) from error
     except _START_FAILURES as error:
-        raise StartupError(
-            f"The embedded PostgreSQL on {folder} did not start: {_reason(error, folder / 'log')}"
-        ) from error
+        raise _did_not_start(folder, error) from error
     return started
+
+
+def _did_not_start(folder: Path, error: BaseException) -> StartupError:
+    return StartupError(f"The embedded PostgreSQL on {folder} did not start: {_reason(error, folder / 'log')}")
 
 
 def _reason(error: BaseException, log: Path) -> str:
@@ -219,9 +240,9 @@ def _start(server: Any) -> None:
     while True:
         try:
             server.start()
-        except (subprocess.TimeoutExpired, AssertionError):
-            # The server itself goes on with its recovery.
-            if time.monotonic() > deadline or not is_running(server.pgdata):
+        except (subprocess.SubprocessError, AssertionError):
+            # The server itself goes on with its recovery; or processes of one that was killed are still to end.
+            if time.monotonic() > deadline or not (is_running(server.pgdata) or has_orphans(server.pgdata)):
                 raise
             time.sleep(0.5)
         else:
