@@ -310,6 +310,6 @@ def _member_type(type_: Any, name: str | None) -> Any:
     if name is None:
         list_ = _list_of(type_)
         return type_ if list_ is None else get_args(_bare(list_))[0]
-    struct = _struct_of(type_, {})
-    fields: tuple[FieldInfo, ...] = () if struct is None else msgspec.structs.fields(struct)
+    structs = [one for one in map(_bare, _members(type_)) if hasattr(one, "__struct_fields__")]
+    fields: list[FieldInfo] = [field for struct in structs for field in msgspec.structs.fields(struct)]
     return next((field.type for field in fields if field.encode_name == name), type_)
