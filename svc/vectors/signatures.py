@@ -44,9 +44,9 @@ def index_candidates(dimensions: int) -> int:
 
     Of 224,000 passages of 20 words by the local model, 256 dimensions, the index of a tenant of 50,000 (m = 24) found
     0.968 of the ten nearest with 80, 0.985 with 120, and that of 200,000 found 0.977 with 120. 1,536 dimensions need
-    fewer: 0.99 and more with 80.
+    fewer: indexes of 10,000 and 20,000 made-up vectors found 0.991 with 60, 0.995 with 80 in 1.2 times the time.
     """
-    return 80 if has_own_directions(dimensions) else 150
+    return 60 if has_own_directions(dimensions) else 150
 
 
 def signatures(vectors: NDArray[np.floating]) -> Sequence[bytes]:
