@@ -210,11 +210,11 @@ class _Asker:
 
     async def _recent(self, _number: int) -> list[str]:
         rows = await self.database.many("conversations/list_with_recent", **self.recent_arguments)
-        return [message["id"] for row in rows for message in row["messages"]]
+        return [message["id"] for row in rows for message in row.messages]
 
     async def _context(self, _number: int) -> list[str]:
         rows = await self.database.many("messages/context", **self.context_arguments)
-        return [str(row["id"]) for row in rows]
+        return [str(row.id) for row in rows]
 
     async def _orm_recent(self, _number: int) -> list[str]:
         async with self._sessions() as session:

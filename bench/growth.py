@@ -45,8 +45,8 @@ from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant
 from svc.calibration.timing import Times, Variant, interleaved
 from svc.cli.environment import run
-from svc.database.by_name import bind
-from svc.database.queries import Database, Row
+from svc.database.by_name import UntypedRow, bind
+from svc.database.queries import Database
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
 from svc.settings import Settings
@@ -215,12 +215,12 @@ class _Asker:
         )
         if not is_exact:
             self.lanes[search_question(tenant)] = found.lane
-        return [row["chunk_id"] for row in found.rows]
+        return [row.chunk_id for row in found.rows]
 
     async def messages(self, _number: int) -> list[UUID]:
         """The newest messages of the conversation."""
         rows = await self.database.many("messages/list", **messages_arguments(self._asked))
-        return [row["id"] for row in rows]
+        return [row.id for row in rows]
 
     async def _search(self, tenant: MadeUpTenant, number: int) -> list[UUID]:
         return await self.nearest(tenant, number, is_exact=False)
@@ -327,7 +327,7 @@ class _Recorder:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._database = database
 
-    async def many(self, name: str, /, **arguments: Any) -> Sequence[Row]:
+    async def many(self, name: str, /, **arguments: Any) -> Sequence[UntypedRow]:
         self.calls.append((name, arguments))
         return await self._database.many_by_name(name, arguments)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, cast
 
 from bench.http_rows import MESSAGES, PAGE, Rows
 from bench.load import encode_request
 from bench.service import ADMIN_KEY
 from svc.calibration.tenants import MadeUpTenant
-from svc.database.queries import Database, Row
+from svc.database.queries import Database
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
 from svc.settings import Settings
@@ -95,7 +96,7 @@ class _Recorder:
         self.name = ""
         self.arguments: dict[str, Any] = {}
 
-    async def many(self, name: str, /, **arguments: Any) -> Sequence[Row]:
+    async def many(self, name: str, /, **arguments: Any) -> Sequence[object]:
         self.name, self.arguments = name, arguments
         # As many as were asked for: with fewer another lane would be tried.
-        return [{"similarity": 1.0}] * SEARCH_LIMIT
+        return [SimpleNamespace(similarity=1.0)] * SEARCH_LIMIT

@@ -91,7 +91,7 @@ async def _create_reader(database: Database, number: int) -> Reader:
         preferences={}, key_prefix=key.prefix, key_hash=key.key_hash,
     )  # fmt: skip
     assert row is not None
-    return Reader(row["id"], key.key)
+    return Reader(row.id, key.key)
 
 
 async def _create_conversation(database: Database, user_id: UUID) -> UUID:
@@ -99,7 +99,7 @@ async def _create_conversation(database: Database, user_id: UUID) -> UUID:
         "conversations/create", user_id=user_id, title="About the Moon", document_ids=[], metadata={}, expires_at=None
     )
     assert row is not None
-    conversation_id: UUID = row["id"]
+    conversation_id: UUID = row.id
     await database.many(
         "messages/append", user_id=user_id, conversation_id=conversation_id,
         roles=["user", "assistant"] * (MESSAGES // 2),

@@ -227,7 +227,7 @@ async def _claimed(queue: Queue, database: Database, user_id: UUID) -> Job:
         content_hash=UUID(int=1), replaces=None, expires_at=None,
     )  # fmt: skip
     job = await queue.claim()
-    assert row is not None and job is not None and job.document_id == row["id"]
+    assert row is not None and job is not None and job.document_id == row.id
     assert await queue.start(job) is not None
     return job
 

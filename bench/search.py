@@ -273,7 +273,7 @@ class _Measurement:
             )
             found = await run_search(self._database, wanted, size, exact_rows)
             lanes[variant] = found.lane
-            return [row["chunk_id"] for row in found.rows]
+            return [row.chunk_id for row in found.rows]
 
         return search
 

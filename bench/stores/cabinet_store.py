@@ -15,8 +15,8 @@ from bench.service import cabinet_service
 from bench.stores import LIMIT, Advance, Query, Store, Tenant
 from bench.stores.http_client import HttpClient
 from svc.calibration.tenants import MadeUpTenant, create_tenant
-from svc.database.by_name import bind
-from svc.database.queries import Database, Row
+from svc.database.by_name import UntypedRow, bind
+from svc.database.queries import Database
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, choose_lane, run_search
 from svc.search.own_indexes import IndexBuilder, planned_steps
@@ -83,7 +83,7 @@ class CabinetStore(Store):
             found = await run_search(
                 self._database, self._search(tenant, query), self._size(tenant), self._settings.exact_rows
             )
-            return [self._numbers[row["chunk_id"]] for row in found.rows]
+            return [self._numbers[row.chunk_id] for row in found.rows]
         body = {"embedding": query.numbers, "limit": LIMIT}
         answer = await self._clients[tenant.name].post("/search", body)
         return [self._numbers[UUID(result["chunk_id"])] for result in answer["results"]]
@@ -145,7 +145,7 @@ class _Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    async def many(self, name: str, /, **arguments: Any) -> Sequence[Row]:
+    async def many(self, name: str, /, **arguments: Any) -> Sequence[UntypedRow]:
         """Note the call; find nothing."""
         self.calls.append((name, arguments))
         return []

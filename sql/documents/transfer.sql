@@ -9,8 +9,8 @@
 -- $2 to_user        uuid       the user who is given; nothing of theirs is read but the count
 -- $3 document_ids   uuid[]     each once, at most 1000; held by documents/hold
 -- $4 document_limit int8 null  of the receiver's plan; null: none
--- $5 chunk_limit    int8
--- $6 byte_limit     int8
+-- $5 chunk_limit    int8 null
+-- $6 byte_limit     int8 null
 -- returns: documents int8, chunks int8
 -- index: documents_pkey, document_contents_pkey, chunks_document_index_key, chunk_vectors_signature_idx,
 --   ingestion_jobs_pkey, tenant_totals_pkey

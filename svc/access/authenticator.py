@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from svc.access.keys import hash_key
-from svc.access.quotas import Quota, quota_of
+from svc.access.quotas import Quota
 from svc.database.queries import Database
 from svc.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from svc.settings.groups import AccessSettings
@@ -98,10 +98,10 @@ class Authenticator:
         if row is None:
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
         principal = Principal(
-            False, row["user_id"], row["key_id"], row["chunk_count"], row["has_index"], quota_of(row, "tokens"),
-            row["requests_per_minute"],
+            False, row.user_id, row.key_id, row.chunk_count, row.has_index,
+            Quota("tokens", row.tokens_used, row.tokens_allowed), row.requests_per_minute,
         )  # fmt: skip
-        self._remember(key_hash, principal, row["expires_at"], forgets)
+        self._remember(key_hash, principal, row.expires_at, forgets)
         return principal
 
     async def _acting_for(self, header: str) -> Principal:
@@ -116,7 +116,14 @@ class Authenticator:
         row = await self._database.one("keys/tenant", user_id=user_id)
         if row is None:
             raise NotFoundError("there is no such user", field="Cabinet-User")
-        principal = Principal(True, row["user_id"], None, row["chunk_count"], row["has_index"], quota_of(row, "tokens"))
+        principal = Principal(
+            True,
+            row.user_id,
+            None,
+            row.chunk_count,
+            row.has_index,
+            Quota("tokens", row.tokens_used, row.tokens_allowed),
+        )
         self._remember(cache_key, principal, None, forgets)
         return principal
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
+from svc.database.rows import UsageQuotas
 from svc.errors import QuotaExceededError
 
 QuotaName = Literal["documents", "chunks", "bytes", "tokens"]
-
-NAMES: Final[tuple[QuotaName, ...]] = ("documents", "chunks", "bytes", "tokens")
 
 _UNITS: Final[Mapping[QuotaName, str]] = {
     "documents": "documents",
@@ -19,7 +18,7 @@ _UNITS: Final[Mapping[QuotaName, str]] = {
     "bytes": "bytes of documents",
     "tokens": "tokens a month",
 }
-_RULES: Final[Mapping[str, QuotaName]] = {f"tenant_totals_{name}_quota": name for name in NAMES}
+_RULES: Final[Mapping[str, QuotaName]] = {f"tenant_totals_{name}_quota": name for name in _UNITS}
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,15 @@ class Quota:
         )
 
 
-def quota_of(row: Mapping[str, Any], name: QuotaName) -> Quota:
-    """A quota out of a row with the columns `<name>_used` and `<name>_allowed`."""
-    return Quota(name, row[f"{name}_used"], row[f"{name}_allowed"])
+def quotas_of(row: UsageQuotas) -> dict[QuotaName, Quota]:
+    """All quotas of a user."""
+    quotas = (
+        Quota("documents", row.documents_used, row.documents_allowed),
+        Quota("chunks", row.chunks_used, row.chunks_allowed),
+        Quota("bytes", row.bytes_used, row.bytes_allowed),
+        Quota("tokens", row.tokens_used, row.tokens_allowed),
+    )
+    return {quota.name: quota for quota in quotas}
 
 
 def broken_quota(constraint: str) -> QuotaName | None:

@@ -104,7 +104,7 @@ def _given(limit: int | UnsetType | None) -> int | None:
 
 async def plan_names(queries: Queries) -> list[str]:
     """The names of all plans, sorted."""
-    return [row["name"] for row in await queries.many("plans/list", max_rows=MAX_PLANS)]
+    return [row.name for row in await queries.many("plans/list", max_rows=MAX_PLANS)]
 
 
 async def unknown_plan(queries: Queries, name: str) -> InvalidRequestError:

@@ -128,7 +128,7 @@ def _searches(database: Database, tenant: MadeUpTenant, queries: Any, lane: Lane
             tenant.user_id, queries[number % len(queries)], LIMIT, "cosine", None, Filters(), is_exact=lane == "exact"
         )
         found = await run_search(database, wanted, size, 0)
-        return [row["chunk_id"] for row in found.rows]
+        return [row.chunk_id for row in found.rows]
 
     return search
 

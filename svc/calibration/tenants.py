@@ -46,9 +46,9 @@ async def create_tenant(
     )  # fmt: skip
     assert user is not None
     for count in _pieces(size):
-        await _store(database, user["id"], vectors(count))
+        await _store(database, user.id, vectors(count))
         advance(count)
-    return MadeUpTenant(user["id"], key.key, size)
+    return MadeUpTenant(user.id, key.key, size)
 
 
 def _pieces(size: int) -> Iterable[int]:

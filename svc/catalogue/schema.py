@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from svc.database.queries import Database, Row
+from svc.database.queries import Database
 
 _MAX_TABLES = 1_000
 _MAX_PARTS = 10_000
@@ -78,24 +77,32 @@ async def read_schema(database: Database) -> list[Table]:
     keys = await database.many("catalogue/foreign_keys", max_rows=_MAX_TABLES)
     return [
         Table(
-            **table,
-            columns=tuple(TableColumn(**_without_table(row)) for row in _of(table["name"], columns)),
-            indexes=tuple(Index(**_without_table(row)) for row in _of(table["name"], indexes)),
+            name=table.name,
+            estimated_rows=table.estimated_rows,
+            heap_bytes=table.heap_bytes,
+            toast_bytes=table.toast_bytes,
+            index_bytes=table.index_bytes,
+            sequential_scans=table.sequential_scans,
+            index_scans=table.index_scans,
+            dead_rows=table.dead_rows,
+            columns=tuple(
+                TableColumn(row.name, row.type, row.is_required, row.is_key)
+                for row in columns
+                if row.table_name == table.name
+            ),
+            indexes=tuple(
+                Index(row.name, row.definition, row.bytes, row.scans, row.is_unique, row.is_valid)
+                for row in indexes
+                if row.table_name == table.name
+            ),
             foreign_keys=tuple(
-                ForeignKey(row["name"], _key_columns(row["definition"]), row["referenced_table"], row["definition"])
-                for row in _of(table["name"], keys)
+                ForeignKey(row.name, _key_columns(row.definition), row.referenced_table, row.definition)
+                for row in keys
+                if row.table_name == table.name
             ),
         )
         for table in tables
     ]
-
-
-def _of(table: str, rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row["table_name"] == table]
-
-
-def _without_table(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != "table_name"}
 
 
 def _key_columns(definition: str) -> tuple[str, ...]:

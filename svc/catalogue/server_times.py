@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from svc.database.queries import Database, Row
+from svc.database.queries import Database
+from svc.database.rows import CatalogueStatementTimes
 
 _MAX_ROWS = 10_000
 
 
-async def server_times(database: Database) -> Sequence[Row] | None:
+async def server_times(database: Database) -> Sequence[CatalogueStatementTimes] | None:
     """Text, calls, milliseconds and rows of each statement of the database; None without pg_stat_statements."""
     try:
         return await database.many("catalogue/statement_times", max_rows=_MAX_ROWS)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from svc.database.rows import CatalogueStatementTimes
 from svc.database.statements import Statement
 from svc.errors import UnavailableError
 
@@ -49,7 +49,7 @@ class Timings:
     source: str
 
 
-def timings_of_server(statements: Iterable[Statement], rows: Sequence[Mapping[str, Any]]) -> Timings:
+def timings_of_server(statements: Iterable[Statement], rows: Sequence[CatalogueStatementTimes]) -> Timings:
     """Timings out of the rows of `catalogue/statement_times`.
 
     What is none of Cabinet's is passed over, and what two statements have in common that differ by a constant alone.
@@ -61,11 +61,11 @@ def timings_of_server(statements: Iterable[Statement], rows: Sequence[Mapping[st
         by_text.setdefault(fingerprint(statement.text), set()).add(statement.name)
     found: dict[str, Timing] = {}
     for row in rows:
-        told = _NAME.search(row["query"])
-        meant = {told[1] or told[2]} & names if told else by_text.get(fingerprint(row["query"]), set())
+        told = _NAME.search(row.query)
+        meant = {told[1] or told[2]} & names if told else by_text.get(fingerprint(row.query), set())
         if len(meant) == 1:
             (name,) = meant
-            found[name] = found.get(name, Timing(0, 0.0)) + Timing(row["calls"], row["total_ms"])
+            found[name] = found.get(name, Timing(0, 0.0)) + Timing(row.calls, row.total_ms)
     return Timings(found, "pg_stat_statements: all processes, since its last reset")
 
 

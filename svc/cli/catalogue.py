@@ -170,7 +170,7 @@ async def read_report(settings: Settings, command: click.Command, analyze: bool,
                 tables=await read_schema(database),
                 plans=await read_plans(settings, urls.owner, database, is_run=analyze),
                 database=urlsplit(urls.owner).path.removeprefix("/"),
-                server=versions["server_version"],
+                server=versions.server_version,
                 counted_by=timings.source,
                 made_at=datetime.now(UTC),
             )

@@ -95,6 +95,6 @@ async def _apply_with_bar(database: Database, builder: IndexBuilder, step: Index
             await asyncio.wait([work], timeout=_LOOK_S)
             row = await database.one("indexes/progress")
             if row is not None:
-                progress.update(bar, completed=row["done"], total=row["total"] or None, phase=row["phase"])
+                progress.update(bar, completed=row.done, total=row.total or None, phase=row.phase)
         await work
         progress.update(bar, completed=1, total=1, phase="done")

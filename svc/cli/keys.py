@@ -55,7 +55,7 @@ async def _create(settings: Settings, user_id: UUID, name: str | None, expires_a
         except ConstraintError:
             raise NotFoundError(f"there is no user {user_id}") from None
     assert row is not None
-    return str(row["id"]), new.key
+    return str(row.id), new.key
 
 
 async def _revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -12,7 +12,8 @@ from msgspec import Struct
 from svc.accounts.plans import MAX_PLANS, CreatePlan, UpdatePlan, create_plan, set_limits
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
-from svc.database.queries import Row
+from svc.database.rows import PlansGet
+from svc.database.types import as_dict
 from svc.errors import FieldFault, InvalidFieldsError
 from svc.fields.validation import faults_of
 from svc.settings import Settings
@@ -76,13 +77,13 @@ def set_(settings: Settings, name: str, **limits: str | None) -> None:
     _show([run(_set(settings, name, limits))])
 
 
-async def _add(settings: Settings, name: str, limits: dict[str, str | None]) -> Row:
+async def _add(settings: Settings, name: str, limits: dict[str, str | None]) -> PlansGet:
     wanted = _converted({"name": name, **_given(limits)}, CreatePlan)
     async with opened_database(settings) as database:
         return await create_plan(database, wanted)
 
 
-async def _set(settings: Settings, name: str, limits: dict[str, str | None]) -> Row:
+async def _set(settings: Settings, name: str, limits: dict[str, str | None]) -> PlansGet:
     wanted = _converted(_given(limits), UpdatePlan)
     async with opened_database(settings) as database:
         return await set_limits(database, name, wanted)
@@ -114,6 +115,10 @@ def _option_fault(fault: FieldFault) -> FieldFault:
     return FieldFault(option, f"{option}{fault.detail.removeprefix(fault.field)}, or none")
 
 
-def _show(rows: list[Any]) -> None:
-    shown = [[row["name"], *("none" if row[limit] is None else f"{row[limit]:,}" for limit in LIMITS)] for row in rows]
+def _show(rows: Sequence[PlansGet]) -> None:
+    limits = [[as_dict(row)[limit] for limit in LIMITS] for row in rows]
+    shown = [
+        [row.name, *("none" if limit is None else f"{limit:,}" for limit in of_row)]
+        for row, of_row in zip(rows, limits, strict=True)
+    ]
     print_table(["plan", *(limit.removeprefix("max_").replace("_", " ") for limit in LIMITS)], shown)

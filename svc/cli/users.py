@@ -10,7 +10,7 @@ import msgspec
 from svc.accounts.users import create_user, update_user
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
-from svc.database.queries import Row
+from svc.database.rows import UsersGet
 from svc.errors import InvalidFieldsError, NotFoundError
 from svc.fields.validation import fault_without_value, faults_of
 from svc.routes.quotas import Quotas, read_quotas
@@ -40,7 +40,7 @@ def create(settings: Settings, email: str, name: str | None, plan: str | None) -
 def show(settings: Settings, user_id: UUID) -> None:
     """Show a user, their plan, and how much of it is used."""
     row, quotas = run(_show(settings, user_id))
-    click.echo(f"user  {row['id']}\nemail {row['email']}\nname  {row['name'] or ''}\nplan  {row['plan']}")
+    click.echo(f"user  {row.id}\nemail {row.email}\nname  {row.name or ''}\nplan  {row.plan}")
     print_table(
         ["limit", "used", "allowed"],
         [
@@ -60,7 +60,7 @@ def set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
     click.echo(f"plan {plan}")
 
 
-async def _show(settings: Settings, user_id: UUID) -> tuple[Row, Quotas]:
+async def _show(settings: Settings, user_id: UUID) -> tuple[UsersGet, Quotas]:
     async with opened_database(settings) as database:
         quotas = await read_quotas(database, user_id)
         row = await database.one("users/get", user_id=user_id)
@@ -89,4 +89,4 @@ async def _create(settings: Settings, email: str, name: str | None, plan: str | 
             plan=settings.default_plan if plan is None else plan,
             preferences={},
         )
-    return str(row["id"]), key
+    return str(row.id), key

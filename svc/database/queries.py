@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any, TypeAlias
+from typing import Any
 
-from svc.database.by_name import UntypedRow, Watch
+from svc.database.by_name import Watch
 from svc.database.calls import Queries
 from svc.database.failures import classify, sqlstate
 from svc.database.pool import Pool, open_pool, session_settings
@@ -17,8 +17,6 @@ from svc.database.versions import check_versions
 from svc.errors import StartupError, UnavailableError
 from svc.resources import resource_folder
 from svc.settings.groups import DatabaseSettings
-
-Row: TypeAlias = UntypedRow
 
 _UNDEFINED_TABLE = "42P01"
 
@@ -159,7 +157,7 @@ async def _check(connection: Any, statement: Statement) -> None:
 async def _check_copy(queries: Queries, statement: Statement) -> None:
     """A COPY cannot be prepared: its header is compared with the columns of the table."""
     table, columns = statement.copy_target
-    types = {row["name"]: row["type"] for row in await queries.many("server/table_columns", table_name=table)}
+    types = {row.name: row.type for row in await queries.many("server/table_columns", table_name=table)}
     found = [Column(column, types.get(column, "(no such column)")) for column in columns]
     _compare(statement, "column", [Column(p.name, p.type) for p in statement.parameters], found)
 

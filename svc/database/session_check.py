@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from svc.database.connecting import pooler_remedy
+from svc.database.rows import ServerSessionSettings
 from svc.errors import StartupError
 
 # Only names a session; poolers put their own there.
@@ -19,10 +19,10 @@ def required(session: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in session.items() if name not in _NAMES_ONLY}
 
 
-def lost_settings(rows: Iterable[Mapping[str, Any]], session: Mapping[str, str]) -> list[str]:
+def lost_settings(rows: Iterable[ServerSessionSettings], session: Mapping[str, str]) -> list[str]:
     """What a connection should be set to and is not, such as `jit is on, not off`, by the rows of
     `server/session_settings`."""
-    found = {row["name"]: row["setting"] for row in rows}
+    found = {row.name: row.setting for row in rows}
     return [
         f"{name} is {found[name] if found[name] is not None else 'not set'}, not {value}"
         for name, value in required(session).items()
@@ -36,7 +36,7 @@ def _holds(name: str, found: str | None, wanted: str) -> bool:
     return found == wanted
 
 
-def check_session(rows: Iterable[Mapping[str, Any]], session: Mapping[str, str]) -> None:
+def check_session(rows: Iterable[ServerSessionSettings], session: Mapping[str, str]) -> None:
     """Compare what a connection is set to, by the rows of `server/session_settings`, with what it should be.
 
     Raises:

@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
-    class _Record(Mapping[str, Any]):
-        """While the callers still read columns as items."""
-
-        def __getitem__(self, key: str) -> Any: ...
-        def __iter__(self) -> Iterator[str]: ...
-        def __len__(self) -> int: ...
+    class _Record:
+        """No columns but those that a row class names: `row["…"]`, `dict(row)` and `**row` hide a mistake from mypy."""
 
 else:
     from asyncpg import Record as _Record
@@ -42,3 +37,9 @@ class Row(_Record):
 def column(name: str) -> Any:
     """A column of a row class: an attribute that costs no more than `row[name]`."""
     return property(itemgetter(name))
+
+
+def as_dict(row: Row) -> dict[str, Any]:
+    """A row as a dictionary, for code that treats all columns alike."""
+    columns: Any = row
+    return dict(columns)

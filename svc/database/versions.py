@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from svc.database.rows import ServerVersions
 from svc.errors import StartupError
 
 OLDEST_SERVER = 16
 OLDEST_VECTOR = (0, 8, 5)
 
 
-def check_versions(row: Mapping[str, Any] | None) -> None:
+def check_versions(row: ServerVersions | None) -> None:
     """Compare what `server/versions` says with what this release needs.
 
     An older pgvector would take `hnsw.iterative_scan` for an unknown setting and lose rows without a word.
@@ -19,12 +17,10 @@ def check_versions(row: Mapping[str, Any] | None) -> None:
     Raises:
         StartupError: the server or its pgvector is too old, or pgvector is not installed.
     """
-    found = dict(row or {})
-    if found["server_version_num"] < OLDEST_SERVER * 10_000:
-        raise StartupError(
-            f"The database is PostgreSQL {found['server_version']}; Cabinet needs {OLDEST_SERVER} or later"
-        )
-    vector = found["vector_version"]
+    assert row is not None
+    if row.server_version_num < OLDEST_SERVER * 10_000:
+        raise StartupError(f"The database is PostgreSQL {row.server_version}; Cabinet needs {OLDEST_SERVER} or later")
+    vector = row.vector_version
     if vector is None:
         raise StartupError("The database has no pgvector; run: cabinet migrate apply")
     if parse_version(vector) < OLDEST_VECTOR:

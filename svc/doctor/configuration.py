@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from svc.database import rows as r
 from svc.database.connecting import pooler_remedy
 from svc.database.pool import session_settings
-from svc.database.queries import Row
 from svc.database.session_check import lost_settings, required
 from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes
 
@@ -63,7 +63,7 @@ async def memory_settings(subject: Subject) -> Verdict:
 async def planner_settings(subject: Subject) -> Verdict:
     """Costs of a disk that seeks, and a compiler that takes longer than the statements."""
     settings = await _settings(subject)
-    cost, jit = float(settings["random_page_cost"]["setting"]), settings["jit"]["setting"]
+    cost, jit = float(settings["random_page_cost"].setting), settings["jit"].setting
     findings = []
     if cost > 2:
         why = "that is the cost of a disk that seeks: on any other the planner passes indexes by"
@@ -84,7 +84,7 @@ async def planner_settings(subject: Subject) -> Verdict:
 async def autovacuum(subject: Subject) -> Verdict:
     """On, and with the counts that it goes by."""
     settings = await _settings(subject)
-    off = [name for name in ("autovacuum", "track_counts") if settings[name]["setting"] == "off"]
+    off = [name for name in ("autovacuum", "track_counts") if settings[name].setting == "off"]
     why = "dead rows are never taken away, index-only scans visit the table, and the server stops in the end"
     return Verdict(
         "off" if off else "on",
@@ -95,7 +95,7 @@ async def autovacuum(subject: Subject) -> Verdict:
 async def durability(subject: Subject) -> Verdict:
     """Nothing that loses the database at a power cut."""
     settings = await _settings(subject)
-    off = [name for name in ("fsync", "full_page_writes") if settings[name]["setting"] == "off"]
+    off = [name for name in ("fsync", "full_page_writes") if settings[name].setting == "off"]
     why = "a crash of the machine can destroy the database"
     return Verdict(
         ", ".join(f"{name} off" for name in off) or "on",
@@ -106,8 +106,8 @@ async def durability(subject: Subject) -> Verdict:
 async def connections(subject: Subject) -> Verdict:
     """Room for this process's pool twice over, so that servers can be replaced one by one, and for who is there now."""
     settings = await _settings(subject)
-    room = int(settings["max_connections"]["setting"]) - sum(
-        int(settings[name]["setting"])
+    room = int(settings["max_connections"].setting) - sum(
+        int(settings[name].setting)
         for name in ("superuser_reserved_connections", "reserved_connections")
         if name in settings
     )
@@ -126,7 +126,7 @@ async def connections(subject: Subject) -> Verdict:
         findings.append(Finding("warning", what, "when none is left, new ones are refused", (
             "lower CABINET_POOL_SIZE, or raise max_connections and restart the server",
         )))  # fmt: skip
-    if settings["idle_in_transaction_session_timeout"]["setting"] == "0":
+    if settings["idle_in_transaction_session_timeout"].setting == "0":
         what = "idle_in_transaction_session_timeout is 0"
         why = (
             "the service ends its own idle transactions after a minute; one of anybody else holds vacuum back for ever"
@@ -137,19 +137,19 @@ async def connections(subject: Subject) -> Verdict:
     return Verdict(seen, findings)
 
 
-async def _settings(subject: Subject) -> dict[str, Row]:
+async def _settings(subject: Subject) -> dict[str, r.DoctorSettings]:
     rows = await subject.database.many("doctor/settings", names=list(_LOOKED_AT), max_rows=100)
-    return {row["name"]: row for row in rows}
+    return {row.name: row for row in rows}
 
 
-def _kib(row: Row) -> float:
-    return float(row["setting"]) * _KIB_UNITS[row["unit"]]
+def _kib(row: r.DoctorSettings) -> float:
+    assert row.unit is not None
+    return float(row.setting) * _KIB_UNITS[row.unit]
 
 
 async def set_setting(subject: Subject, name: str, value: str) -> str:
     """What an administrator runs to change a setting."""
-    text: str = await subject.database.value("doctor/mend_setting", name=name, value=value, restart=name in _RESTART)
-    return text
+    return await subject.database.value("doctor/mend_setting", name=name, value=value, restart=name in _RESTART)
 
 
 CHECKS = (

@@ -19,9 +19,9 @@ async def chunk_totals(subject: Subject) -> Verdict:
     findings = [
         Finding(
             "fault",
-            f"user {row['user_id']} has {row['counted']:,} vectors, {row['noted']:,} are noted",
+            f"user {row.user_id} has {row.counted:,} vectors, {row.noted:,} are noted",
             "a search picks its lane by it, and the indexes of large tenants are made by it",
-            (row["mend"],),
+            (row.mend,),
         )
         for row in rows[:_SHOWN]
     ]
@@ -35,10 +35,10 @@ async def document_totals(subject: Subject) -> Verdict:
     findings = [
         Finding(
             "fault",
-            f"user {row['user_id']} has {plural(row['counted'], 'document')} of {row['counted_bytes']:,} bytes, "
-            f"{row['noted']:,} of {row['noted_bytes']:,} are noted",
+            f"user {row.user_id} has {plural(row.counted, 'document')} of {row.counted_bytes:,} bytes, "
+            f"{row.noted:,} of {row.noted_bytes:,} are noted",
             "uploads are refused too soon, or too late",
-            (f"cabinet usage recount {row['user_id']}",),
+            (f"cabinet usage recount {row.user_id}",),
         )
         for row in rows[:_SHOWN]
     ]
@@ -52,18 +52,18 @@ async def chunk_counts(subject: Subject) -> Verdict:
     findings = []
     for row in rows[:_SHOWN]:
         what = (
-            f"document {row['document_id']} of user {row['user_id']} has {plural(row['chunks'], 'chunk')} and "
-            f"{plural(row['vectors'], 'vector')}, {row['noted']:,} are noted"
+            f"document {row.document_id} of user {row.user_id} has {plural(row.chunks, 'chunk')} and "
+            f"{plural(row.vectors, 'vector')}, {row.noted:,} are noted"
         )
-        if row["chunks"] == row["vectors"]:
+        if row.chunks == row.vectors:
             why = "what is shown of it is wrong, and so is the tenant's count when it is deleted"
-            mend: tuple[str, ...] = (row["mend"],)
+            mend: tuple[str, ...] = (row.mend,)
         else:
             why = "chunks without a vector are not found, vectors without a chunk take the places of others"
             mend = (
-                row["mend"],
+                row.mend,
                 "cabinet doctor --only chunk-totals, and what it says",
-                f"POST /documents/{row['document_id']}/retry, for the user",
+                f"POST /documents/{row.document_id}/retry, for the user",
             )
         findings.append(Finding("fault", what, why, mend))
     return Verdict(seen, findings + _more(len(rows), "documents"))
@@ -82,10 +82,10 @@ async def message_counts(subject: Subject) -> Verdict:
     findings = [
         Finding(
             "fault",
-            f"conversation {row['conversation_id']} of user {row['user_id']} has {plural(row['counted'], 'message')}, "
-            f"{row['noted']:,} are noted",
+            f"conversation {row.conversation_id} of user {row.user_id} has {plural(row.counted, 'message')}, "
+            f"{row.noted:,} are noted",
             "the next message takes its place by it: a number too low makes every append fail",
-            (row["mend"],),
+            (row.mend,),
         )
         for row in rows[:_SHOWN]
     ]
@@ -100,7 +100,7 @@ async def _tenants(subject: Subject) -> tuple[list[UUID], str]:
         most_vectors=subject.limits.counted_vectors,
         max_rows=_MAX_TENANTS,
     )
-    return [row["user_id"] for row in rows], f"{plural(len(rows), 'tenant')} looked at"
+    return [row.user_id for row in rows], f"{plural(len(rows), 'tenant')} looked at"
 
 
 def _more(count: int, what: str) -> list[Finding]:

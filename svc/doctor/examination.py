@@ -112,4 +112,4 @@ async def _dimensions(database: Database) -> int | None:
     except UNFIT as error:
         logger.debug("no model is recorded: %s", error)
         return None
-    return None if row is None else int(row["dimensions"])
+    return None if row is None else int(row.dimensions)

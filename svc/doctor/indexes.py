@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from svc.database.queries import Row
+from svc.database import rows as r
 from svc.database.statements import Statement
 from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes, plural
 from svc.doctor.configuration import set_setting
@@ -22,17 +22,17 @@ async def invalid_index(subject: Subject) -> Verdict:
     rows = await _indexes(subject)
     findings = []
     for row in rows:
-        if not row["is_valid"] and not row["is_building"]:
-            name = row["index_name"]
-            mend = "cabinet index apply" if name.startswith(PREFIX) else row["rebuild"]
+        if not row.is_valid and not row.is_building:
+            name = row.index_name
+            mend = "cabinet index apply" if name.startswith(PREFIX) else row.rebuild
             why = "a build of it did not end: every write keeps it up, and no statement can use it"
-            findings.append(Finding("fault", f"index {name} on {row['table_name']} is invalid", why, (mend,)))
+            findings.append(Finding("fault", f"index {name} on {row.table_name} is invalid", why, (mend,)))
     return Verdict(plural(len(rows), "index", "indexes"), findings)
 
 
 async def missing_index(subject: Subject) -> Verdict:
     """Those that the headers of the statements name, and those that the migrations make."""
-    there = {row["index_name"] for row in await _indexes(subject)}
+    there = {row.index_name for row in await _indexes(subject)}
     if not there:
         return Verdict("no table of Cabinet is there")
     served, definitions = _served(subject.statements), _definitions(subject.statements)
@@ -51,27 +51,27 @@ async def foreign_key_index(subject: Subject) -> Verdict:
     rows = await subject.database.many("doctor/foreign_keys_without_index", max_rows=1000)
     findings = []
     for row in rows:
-        what = f"no index of {row['table_name']} begins with {row['column_names']}, a foreign key"
+        what = f"no index of {row.table_name} begins with {row.column_names}, a foreign key"
         why = "each deletion of the row that is referred to reads the whole table"
-        findings.append(Finding("warning", what, why, (row["mend"],)))
+        findings.append(Finding("warning", what, why, (row.mend,)))
     return Verdict("all have one" if not rows else f"{len(rows)} without", findings)
 
 
 async def duplicate_index(subject: Subject) -> Verdict:
     """Of the same columns, in the same order and of the same kind."""
-    by_table: dict[str, list[Row]] = defaultdict(list)
+    by_table: dict[str, list[r.DoctorIndexes]] = defaultdict(list)
     for row in await _indexes(subject):
-        if row["is_valid"]:
-            by_table[row["table_name"]].append(row)
+        if row.is_valid:
+            by_table[row.table_name].append(row)
     named = {*_served(subject.statements), *_definitions(subject.statements)}
     findings = []
     for rows in by_table.values():
         for row in rows:
             twin = next((other for other in rows if _is_superfluous(row, other, named)), None)
             if twin is not None:
-                what = f"index {row['index_name']} on {row['table_name']} says what {twin['index_name']} says"
-                why = f"every write keeps both up; {megabytes(row['size_bytes'])}"
-                findings.append(Finding("warning", what, why, (row["remove"],)))
+                what = f"index {row.index_name} on {row.table_name} says what {twin.index_name} says"
+                why = f"every write keeps both up; {megabytes(row.size_bytes)}"
+                findings.append(Finding("warning", what, why, (row.remove,)))
     return Verdict("none are" if not findings else plural(len(findings), "twin"), findings)
 
 
@@ -80,13 +80,11 @@ async def unused_index(subject: Subject) -> Verdict:
     limits, served = subject.limits, _served(subject.statements)
     findings = []
     for row in await _indexes(subject):
-        judged = row["table_scans"] >= limits.scans_to_judge_by and row["size_bytes"] >= limits.large_index_bytes
-        if not judged or row["scans"] or row["is_unique"] or not row["is_valid"]:
+        judged = row.table_scans >= limits.scans_to_judge_by and row.size_bytes >= limits.large_index_bytes
+        if not judged or row.scans or row.is_unique or not row.is_valid:
             continue
-        name, size = row["index_name"], megabytes(row["size_bytes"])
-        what = (
-            f"index {name} on {row['table_name']} ({size}) was never used in {row['table_scans']:,} scans of the table"
-        )
+        name, size = row.index_name, megabytes(row.size_bytes)
+        what = f"index {name} on {row.table_name} ({size}) was never used in {row.table_scans:,} scans of the table"
         if name in served:
             why = f"it serves {', '.join(served[name][:3])}, which nobody has called; no reason yet to drop it"
             findings.append(Finding("note", what, why))
@@ -94,18 +92,18 @@ async def unused_index(subject: Subject) -> Verdict:
             findings.append(Finding("note", what, "its tenant has not searched; cabinet index apply decides by size"))
         else:
             findings.append(
-                Finding("warning", what, "every write keeps it up, and no statement names it", (row["remove"],))
+                Finding("warning", what, "every write keeps it up, and no statement names it", (row.remove,))
             )
     return Verdict("none is idle" if not findings else plural(len(findings), "idle one"), findings)
 
 
 async def index_memory(subject: Subject) -> Verdict:
     """Into what the server keeps, or at least into what it takes for the machine's cache."""
-    rows = [row for row in await _indexes(subject) if row["method"] == "hnsw"]
-    total = sum(row["size_bytes"] for row in rows)
+    rows = [row for row in await _indexes(subject) if row.method == "hnsw"]
+    total = sum(row.size_bytes for row in rows)
     names = ["effective_cache_size", "shared_buffers"]
     settings = await subject.database.many("doctor/settings", names=names, max_rows=2)
-    cache, buffers = (int(row["setting"]) * 8192 for row in settings)
+    cache, buffers = (int(row.setting) * 8192 for row in settings)
     seen = f"{plural(len(rows), 'HNSW index', 'HNSW indexes')}, {megabytes(total)}; shared_buffers {megabytes(buffers)}"
     what, mend = (
         f"the HNSW indexes take {megabytes(total)}",
@@ -140,7 +138,7 @@ async def tenant_indexes(subject: Subject) -> Verdict:
     return Verdict("as planned" if not steps else plural(len(steps), "step") + " to take", findings)
 
 
-async def _indexes(subject: Subject) -> Sequence[Row]:
+async def _indexes(subject: Subject) -> Sequence[r.DoctorIndexes]:
     return await subject.database.many("doctor/indexes", max_rows=_MAX_ROWS)
 
 
@@ -169,15 +167,15 @@ def _concurrently(text: str) -> str:
     return " ".join([*words[:place], "concurrently", *words[place:]])
 
 
-def _is_superfluous(row: Row, other: Row, named: set[str]) -> bool:
+def _is_superfluous(row: r.DoctorIndexes, other: r.DoctorIndexes, named: set[str]) -> bool:
     """Whether `other` is the same and the one to keep: a constraint's, a unique one, one of Cabinet's own."""
-    if row["index_name"] == other["index_name"] or row["is_constraint"]:
+    if row.index_name == other.index_name or row.is_constraint:
         return False
-    if (row["key_columns"], row["rest"]) != (other["key_columns"], other["rest"]):
+    if (row.key_columns, row.rest) != (other.key_columns, other.rest):
         return False
 
-    def worth(one: Row) -> tuple[bool, bool, bool, str]:
-        return one["is_constraint"], one["is_unique"], one["index_name"] in named, one["index_name"]
+    def worth(one: r.DoctorIndexes) -> tuple[bool, bool, bool, str]:
+        return one.is_constraint, one.is_unique, one.index_name in named, one.index_name
 
     return worth(row) < worth(other)
 

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from pgvector import HalfVector
 
-from svc.database.queries import Row
 from svc.doctor.checks import Check, Finding, Severity, Subject, Verdict, plural
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
@@ -29,7 +29,8 @@ _NOISE = 0.5
 _EPSILON = 1e-5
 
 Vector = NDArray[np.float32]
-Find = Callable[[Vector], Awaitable[Sequence[Row]]]
+Find = Callable[[Vector], Awaitable[list[float]]]
+"""Searches, and gives the distances of what it found, nearest first."""
 
 _NO_FILTER = Filters()
 # Leaves everything, but makes it a filtered search.
@@ -59,23 +60,24 @@ async def recall_messages(subject: Subject) -> Verdict:
     )
     large = await subject.database.many(
         "doctor/message_tenants",
-        user_ids=[row["user_id"] for row in drawn],
+        user_ids=[row.user_id for row in drawn],
         min_vectors=exact_rows + 1,
         max_rows=_TENANTS,
     )
     shares = []
     for tenant in large:
-        user_id = tenant["user_id"]
+        user_id = tenant.user_id
         rows = await subject.searching.many("doctor/sample_message_vectors", user_id=user_id, max_rows=_QUERIES)
 
         def find(is_exact: bool, user_id: UUID = user_id) -> Find:
-            async def search(query: Vector) -> Sequence[Row]:
+            async def search(query: Vector) -> list[float]:
                 wanted = MessageSearch(user_id, None, query, _RESULTS, is_exact=is_exact)
-                return (await search_messages(subject.searching, wanted, exact_rows)).rows
+                found = await search_messages(subject.searching, wanted, exact_rows)
+                return [row.distance for row in found.rows]
 
             return search
 
-        shares += await _shares(_queries(rows), find(True), find(False))
+        shares += await _shares(_queries([row.embedding for row in rows]), find(True), find(False))
     return _verdict(subject, "bits lane of messages", len(large), shares)
 
 
@@ -91,12 +93,13 @@ async def _recall_of_chunks(subject: Subject, lane: str, *, has_index: bool, fil
     )
     shares = []
     for tenant in tenants:
-        user_id, size = tenant["user_id"], TenantSize(tenant["chunk_count"], has_index)
+        user_id, size = tenant.user_id, TenantSize(tenant.chunk_count, has_index)
 
         def find(is_exact: bool, user_id: UUID = user_id, size: TenantSize = size) -> Find:
-            async def search(query: Vector) -> Sequence[Row]:
+            async def search(query: Vector) -> list[float]:
                 wanted = Search(user_id, query, _RESULTS, "cosine", None, filters, is_exact)
-                return (await run_search(subject.searching, wanted, size, exact_rows)).rows
+                found = await run_search(subject.searching, wanted, size, exact_rows)
+                return [row.distance for row in found.rows]
 
             return search
 
@@ -108,19 +111,19 @@ async def _samples(subject: Subject, user_id: UUID) -> list[Vector]:
     """Queries made of a tenant's vectors, from places drawn by lot."""
     place = await subject.searching.one("doctor/vector_range", user_id=user_id)
     assert place is not None
-    if place["first_id"] is None:
+    if place.first_id is None or place.last_id is None:
         return []
-    first, last = place["first_id"].int, place["last_id"].int
+    first, last = place.first_id.int, place.last_id.int
     from_ids = [UUID(int=first + secrets.randbelow(last - first + 1)) for _ in range(_QUERIES)]
     rows = await subject.searching.many("doctor/sample_vectors", user_id=user_id, from_ids=from_ids, max_rows=_QUERIES)
-    return _queries(rows)
+    return _queries([row.embedding for row in rows])
 
 
-def _queries(rows: Sequence[Row]) -> list[Vector]:
+def _queries(vectors: Sequence[HalfVector]) -> list[Vector]:
     random = np.random.default_rng()
     queries = []
-    for row in rows:
-        vector = row["embedding"].to_numpy().astype(np.float32)
+    for stored in vectors:
+        vector = stored.to_numpy().astype(np.float32)
         noise = random.standard_normal(len(vector), dtype=np.float32)
         vector = vector / np.linalg.norm(vector) + _NOISE * noise / np.linalg.norm(noise)
         queries.append((vector / np.linalg.norm(vector)).astype(np.float32))
@@ -133,8 +136,8 @@ async def _shares(queries: list[Vector], exactly: Find, by_lane: Find) -> list[f
     for query in queries:
         nearest = await exactly(query)
         if nearest:
-            bound = nearest[-1]["distance"] + _EPSILON
-            found = sum(row["distance"] <= bound for row in await by_lane(query))
+            bound = nearest[-1] + _EPSILON
+            found = sum(distance <= bound for distance in await by_lane(query))
             shares.append(min(found, len(nearest)) / len(nearest))
     return shares
 

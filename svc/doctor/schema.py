@@ -18,7 +18,7 @@ async def migrations(subject: Subject) -> Verdict:
     except UNFIT:
         # Not even the table that notes them is there.
         rows = []
-    applied = [row["id"] for row in rows]
+    applied = [row.id for row in rows]
     missing = [name for name in wanted if name not in applied]
     unknown = [name for name in applied if name not in wanted]
     findings = []

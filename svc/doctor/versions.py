@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svc.database.queries import Row
+from svc.database import rows as r
 from svc.database.versions import OLDEST_SERVER, OLDEST_VECTOR, parse_version
 from svc.doctor.checks import Check, Finding, Subject, Verdict
 
@@ -22,7 +22,7 @@ _VECTOR_FAULTS = (
 
 async def postgresql_version(subject: Subject) -> Verdict:
     """Of a major release that is supported, and no older minor than was tested."""
-    return judge_server((await _server(subject))["server_version_num"])
+    return judge_server((await _server(subject)).server_version_num)
 
 
 def judge_server(version_number: int) -> Verdict:
@@ -50,15 +50,15 @@ def judge_server(version_number: int) -> Verdict:
 async def pgvector_version(subject: Subject) -> Verdict:
     """No release with a fault that Cabinet would meet, and the one that the server's files are of."""
     row = await _server(subject)
-    installed, available = row["vector_version"], row["vector_available"]
+    installed, available = row.vector_version, row.vector_available
     if installed is None:
-        mend = (row["create_vector"],) if available else ("install the package of pgvector on the server",)
+        mend = (row.create_vector,) if available else ("install the package of pgvector on the server",)
         return Verdict("none", [Finding("fault", "pgvector is not installed", "the vectors need it", mend)])
-    update = row["update_vector"]
+    update = row.update_vector
     if parse_version(installed) < OLDEST_VECTOR:
         why = "; ".join(text for version, text in _VECTOR_FAULTS if parse_version(installed) < version)
         needed = ".".join(map(str, OLDEST_VECTOR))
-        is_there = bool(available) and parse_version(available) >= OLDEST_VECTOR
+        is_there = available is not None and parse_version(available) >= OLDEST_VECTOR
         first: tuple[str, ...] = () if is_there else (f"install pgvector {needed} or later on the server",)
         return Verdict(installed, [Finding("fault", f"pgvector {installed} has known faults", why, (*first, update))])
     if available and parse_version(available) > parse_version(installed):
@@ -68,7 +68,7 @@ async def pgvector_version(subject: Subject) -> Verdict:
     return Verdict(installed)
 
 
-async def _server(subject: Subject) -> Row:
+async def _server(subject: Subject) -> r.DoctorServer:
     row = await subject.database.one("doctor/server")
     assert row is not None
     return row

@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from svc.access.quotas import Quota, broken_quota, quota_of
+from svc.access.quotas import Quota, broken_quota, quotas_of
 from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
@@ -78,8 +78,8 @@ class Queue:
             filename=row.filename,
             file_type=cast(FileType, row.file_type),
             content=row.content,
-            chunks=quota_of(row, "chunks"),
-            tokens=quota_of(row, "tokens"),
+            chunks=Quota("chunks", row.chunks_used, row.chunks_allowed),
+            tokens=Quota("tokens", row.tokens_used, row.tokens_allowed),
         )
 
     async def heartbeat(self, job: Job, progress: float) -> None:
@@ -135,7 +135,7 @@ class Queue:
             row = await self._database.one("usage/quotas", user_id=job.user_id)
             if row is None:
                 raise LeaseLostError("the document is gone with its user") from None
-            raise quota_of(row, quota).exceeded(token_count if quota == "tokens" else len(chunks)) from None
+            raise quotas_of(row)[quota].exceeded(token_count if quota == "tokens" else len(chunks)) from None
 
     async def _store(
         self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Iterator, Sequence
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from svc import metrics
-from svc.database.queries import Database, Row
+from svc.database.queries import Database
 from svc.errors import CabinetError
 
 logger = logging.getLogger(__name__)
@@ -64,8 +65,8 @@ async def sweep_keys(database: Database) -> int:
         await database.exec(
             "idempotency/delete_expired",
             user_id=user_id,
-            routes=[key["route"] for key in keys],
-            keys=[key["key"] for key in keys],
+            routes=[key.route for key in keys],
+            keys=[key.key for key in keys],
             kept_s=KEYS_KEPT_S,
         )
     return len(rows)
@@ -79,24 +80,40 @@ async def _tried(sweep: Awaitable[int], what: str) -> int:
         return 0
 
 
-def _of_tenants(rows: Sequence[Row]) -> dict[UUID, list[Row]]:
-    of_tenants: dict[UUID, list[Row]] = {}
+class _Owned(Protocol):
+    @property
+    def user_id(self) -> UUID: ...
+
+
+class _Expired(_Owned, Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def part_count(self) -> int: ...
+
+
+Owned = TypeVar("Owned", bound=_Owned)
+
+
+def _of_tenants(rows: Sequence[Owned]) -> dict[UUID, list[Owned]]:
+    of_tenants: dict[UUID, list[Owned]] = {}
     for row in rows:
-        of_tenants.setdefault(row["user_id"], []).append(row)
+        of_tenants.setdefault(row.user_id, []).append(row)
     return of_tenants
 
 
-def _batches(rows: Sequence[Row]) -> Iterator[tuple[UUID, list[UUID]]]:
+def _batches(rows: Sequence[_Expired]) -> Iterator[tuple[UUID, list[UUID]]]:
     """The ids of each tenant, so many at once as have no more than `_PARTS_AT_ONCE` parts together."""
     for user_id, own in _of_tenants(rows).items():
         batch: list[UUID] = []
         parts = 0
         for row in own:
-            if batch and parts + row["part_count"] > _PARTS_AT_ONCE:
+            if batch and parts + row.part_count > _PARTS_AT_ONCE:
                 yield user_id, batch
                 batch, parts = [], 0
-            batch.append(row["id"])
-            parts += row["part_count"]
+            batch.append(row.id)
+            parts += row.part_count
         yield user_id, batch
 
 

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from svc.access.quotas import Quota, broken_quota, quota_of
+from svc.access.quotas import Quota, broken_quota
 from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
@@ -90,7 +90,7 @@ class MessageQueue:
         if row is None:
             await self.drop(job)
             return None
-        return Start(row.position, quota_of(row, "tokens"))
+        return Start(row.position, Quota("tokens", row.tokens_used, row.tokens_allowed))
 
     async def pending(self, job: MessageJob, after: int) -> list[PendingMessage]:
         """The next messages after a position, as many as are embedded at once."""

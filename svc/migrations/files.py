@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import yoyo
 from sqlparse import lexer
@@ -19,6 +18,7 @@ from sqlparse.tokens import Comment, Whitespace
 from yoyo.exceptions import BadMigration
 from yoyo.migrations import read_sql_migration, topological_sort
 
+from svc.database.rows import ServerAppliedMigrations
 from svc.errors import StartupError
 from svc.resources import resource_folder
 
@@ -55,11 +55,11 @@ def migration_ids() -> list[str]:
     return [migration.id for migration in read_migrations()]
 
 
-def edited_migrations(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def edited_migrations(rows: Iterable[ServerAppliedMigrations]) -> list[str]:
     """The ids of the migrations whose files say something else than when they were applied, as `rows` (those of
     `server/applied_migrations`) tell; a file that is gone says nothing."""
     checksums = {migration.id: migration.checksum for migration in read_migrations()}
-    return [row["id"] for row in rows if checksums.get(row["id"], row["checksum"]) != row["checksum"]]
+    return [row.id for row in rows if checksums.get(row.id, row.checksum) != row.checksum]
 
 
 # Splitting the files takes a tenth of a second, and a running service asks for the newest of them: once for each state

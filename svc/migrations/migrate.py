@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import asyncpg
 
+from svc.database.rows import ServerAppliedMigrations
 from svc.database.statements import load_statements
 from svc.errors import StartupError
 from svc.migrations.files import Migration, edited_migrations, read_migrations
@@ -144,22 +145,24 @@ def check_model(settings: DatabaseSettings, row: Any) -> None:
         )
 
 
-async def _applied(connection: Any, statements: Statements) -> dict[str, Any]:
+async def _applied(connection: Any, statements: Statements) -> dict[str, ServerAppliedMigrations]:
     """The rows of `server/applied_migrations` by id."""
     try:
-        rows = await connection.fetch(statements["server/applied_migrations"].text)
+        rows = await connection.fetch(
+            statements["server/applied_migrations"].text, record_class=ServerAppliedMigrations
+        )
     except asyncpg.UndefinedTableError:
         return {}
-    return {row["id"]: row for row in rows}
+    return {row.id: row for row in rows}
 
 
-def _states(migrations: Sequence[Migration], applied: dict[str, Any]) -> list[MigrationState]:
+def _states(migrations: Sequence[Migration], applied: dict[str, ServerAppliedMigrations]) -> list[MigrationState]:
     known = {migration.id for migration in migrations}
     edited = set(edited_migrations(applied.values()))
     states = [MigrationState(name, None, "missing") for name in known - set(applied)]
     for name, row in applied.items():
         state: State = "unknown" if name not in known else "edited" if name in edited else "applied"
-        states.append(MigrationState(name, row["applied_at"], state))
+        states.append(MigrationState(name, row.applied_at, state))
     return sorted(states, key=lambda state: state.id)
 
 

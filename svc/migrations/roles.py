@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 from svc.database.queries import Database
+from svc.database.rows import ServerRole
 from svc.database.statements import Statement
 from svc.errors import StartupError
 
@@ -92,19 +93,17 @@ async def check_role(database: Database) -> None:
     """
     role = await database.one("server/role")
     assert role is not None
-    lacking = await _lacking_rights(database, role["name"])
+    lacking = await _lacking_rights(database, role.name)
     if lacking:
         raise StartupError(
-            f"The role {role['name']} may not {'; nor '.join(lacking)}. Run cabinet migrate apply as the owner, with "
-            f"CABINET_SERVICE_ROLE={role['name']}; or {_ADVICE}."
+            f"The role {role.name} may not {'; nor '.join(lacking)}. Run cabinet migrate apply as the owner, with "
+            f"CABINET_SERVICE_ROLE={role.name}; or {_ADVICE}."
         )
     powers = _powers(role)
     if powers:
-        logger.warning("connected as %s, %s, more than the service needs: %s", role["name"], powers, _ADVICE)
+        logger.warning("connected as %s, %s, more than the service needs: %s", role.name, powers, _ADVICE)
     else:
-        logger.info(
-            "connected as %s: no superuser, owns no table, has the rights that the statements need", role["name"]
-        )
+        logger.info("connected as %s: no superuser, owns no table, has the rights that the statements need", role.name)
 
 
 async def _lacking_rights(database: Database, role: str) -> list[str]:
@@ -112,17 +111,17 @@ async def _lacking_rights(database: Database, role: str) -> list[str]:
     for privilege, name in GRANTS.items():
         tables = _granted_tables(database.statements[name])
         rows = await database.many("server/table_rights", role_name=role, privilege=privilege, tables=tables)
-        if names := [row["table_name"] for row in rows if not row["is_granted"]]:
+        if names := [row.table_name for row in rows if not row.is_granted]:
             lacking.append(f"{privilege} on {', '.join(names)}")
     return lacking
 
 
-def _powers(role: Mapping[str, Any]) -> str:
-    if role["is_superuser"]:
+def _powers(role: ServerRole) -> str:
+    if role.is_superuser:
         return "a superuser"
-    powers = [f"who owns {role['owned']} table(s)"] if role["owned"] else []
-    powers += ["who may make roles"] if role["makes_roles"] else []
-    powers += ["who may make databases"] if role["makes_databases"] else []
+    powers = [f"who owns {role.owned} table(s)"] if role.owned else []
+    powers += ["who may make roles"] if role.makes_roles else []
+    powers += ["who may make databases"] if role.makes_databases else []
     return " and ".join(powers)
 
 

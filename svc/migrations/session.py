@@ -14,6 +14,7 @@ import asyncpg
 
 from svc.backoff import backoff, jittered
 from svc.database import connecting
+from svc.database.rows import ServerDatabase
 from svc.database.suitability import check_suitable, check_writable
 from svc.errors import StartupError
 from svc.migrations.steps import Command, MigrationStep, Statements, lock_command, session_commands
@@ -55,7 +56,7 @@ async def migrating(url: str, statements: Statements, wait_s: float) -> AsyncIte
     connection = await connect(url)
     session = MigrationSession(connection, url, statements, wait_s)
     try:
-        database = await connection.fetchrow(statements["server/database"].text)
+        database = await connection.fetchrow(statements["server/database"].text, record_class=ServerDatabase)
         check_suitable(database)
         check_writable(database)
         await session.begin()

@@ -122,12 +122,12 @@ async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
         max_bytes=MAX_METADATA_BYTES,
     )
     assert row is not None
-    if row["too_large"] is not None:
+    if row.too_large is not None:
         raise InvalidRequestError(
-            f"patch would make the metadata of document {row['too_large']} larger than {MAX_METADATA_BYTES:,} bytes",
+            f"patch would make the metadata of document {row.too_large} larger than {MAX_METADATA_BYTES:,} bytes",
             field="patch",
         )
-    return MetadataPatched(row["updated"])
+    return MetadataPatched(row.updated)
 
 
 def _may_be_more(document_ids: list[Any] | None, changed: int) -> bool:

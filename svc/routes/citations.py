@@ -43,5 +43,5 @@ async def mark_sources(queries: Queries, tenant: UUID, sources: Iterable[dict[st
         max_rows=len(of_chunks),
     )
     for row in stale:
-        for source in of_chunks[row["chunk_id"]]:
-            source["state"] = "deleted" if row["is_deleted"] else "changed"
+        for source in of_chunks[row.chunk_id]:
+            source["state"] = "deleted" if row.is_deleted else "changed"

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
-from svc.database.queries import Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
@@ -95,17 +95,17 @@ async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conv
     database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
     if query.recent is None:
         rows = await database.many("conversations/list", user_id=tenant, after=query.after, max_rows=max_rows)
-    else:
-        rows = await database.many(
-            "conversations/list_with_recent",
-            user_id=tenant,
-            after=query.after,
-            max_rows=max_rows,
-            recent=query.recent,
-        )
-        messages = (message for row in rows for message in row["messages"])
-        await mark_sources(database, tenant, (source for message in messages for source in message["sources"]))
-    return page(rows, query.limit, _conversation)
+        return page(rows, query.limit, _conversation, lambda row: row.id)
+    recent = await database.many(
+        "conversations/list_with_recent",
+        user_id=tenant,
+        after=query.after,
+        max_rows=max_rows,
+        recent=query.recent,
+    )
+    messages = (message for row in recent for message in row.messages)
+    await mark_sources(database, tenant, (source for message in messages for source in message["sources"]))
+    return page(recent, query.limit, _with_messages, lambda row: row.id)
 
 
 @routes.get("/conversations/{conversation_id}", errors=(404,))
@@ -130,7 +130,7 @@ async def update_conversation(call: Call, body: UpdateConversation) -> Conversat
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
 
-    async def update(queries: Queries) -> Row | None:
+    async def update(queries: Queries) -> r.ConversationsGet | None:
         return await queries.one(
             "conversations/update",
             user_id=tenant,
@@ -165,13 +165,24 @@ async def delete_conversation(call: Call) -> None:
         raise NotFoundError("there is no such conversation")
 
 
-def _conversation(row: Row | None) -> Conversation:
+def _conversation(row: r.ConversationsGet | None, messages: list[Message] | UnsetType = UNSET) -> Conversation:
     if row is None:
         raise NotFoundError("there is no such conversation")
-    values = dict(row)
-    if "messages" in values:
-        values["messages"] = msgspec.convert(values["messages"], list[Message])
-    return Conversation(**values)
+    return Conversation(
+        id=row.id,
+        title=row.title,
+        document_ids=row.document_ids,
+        metadata=row.metadata,
+        message_count=row.message_count,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        messages=messages,
+    )
+
+
+def _with_messages(row: r.ConversationsListWithRecent) -> Conversation:
+    return _conversation(row, msgspec.convert(row.messages, list[Message]))
 
 
 def _check(title: str | None, metadata: dict[str, Any] | None, expires_at: datetime | None) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from svc.database.queries import Row
+from svc.database import rows as r
 from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
@@ -89,11 +89,11 @@ async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
             after=query.after,
             max_rows=max_rows,
         )
-    return page(rows, query.limit, lambda row: Document(**row))
+    return page(rows, query.limit, document_of, lambda row: row.id)
 
 
 @routes.get("/documents/{document_id}", errors=(404,))
-async def getdocument(call: Call) -> Document:
+async def get_document(call: Call) -> Document:
     """Get a document with the state of its ingestion."""
     return document_of(
         await call.services.database.one(
@@ -105,7 +105,7 @@ async def getdocument(call: Call) -> Document:
 
 
 @routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream")
-async def downloaddocument(call: Call) -> Response:
+async def download_document(call: Call) -> Response:
     """Download the bytes of a document, as they were uploaded."""
     row = await call.services.database.one(
         "documents/content",
@@ -116,14 +116,14 @@ async def downloaddocument(call: Call) -> Response:
         raise NotFoundError("there is no such document")
     # As an attachment of no particular type: a browser must not run an uploaded page as one of ours.
     headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row['filename'], safe='')}",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename, safe='')}",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(row["content"], headers=headers, media_type="application/octet-stream")
+    return Response(row.content, headers=headers, media_type="application/octet-stream")
 
 
 @routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})
-async def updatedocument(call: Call, body: UpdateDocument) -> Document:
+async def update_document(call: Call, body: UpdateDocument) -> Document:
     """Rename a document, replace its metadata, or say when it ends."""
     faults = Faults()
     faults.check(check_text, body.filename, "filename")
@@ -145,7 +145,7 @@ async def updatedocument(call: Call, body: UpdateDocument) -> Document:
 
 
 @routes.delete("/documents/{document_id}", errors=(404,))
-async def deletedocument(call: Call) -> None:
+async def delete_document(call: Call) -> None:
     """Delete a document with its bytes, chunks and vectors."""
     deleted = await call.services.database.exec(
         "documents/delete", user_id=call.principal.tenant, document_id=call.path_id("document_id", "document")
@@ -168,11 +168,11 @@ async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
     )
     if not rows:
         document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
-    return page(rows, query.limit, lambda row: Chunk(**row), cursor="chunk_index")
+    return page(rows, query.limit, _chunk, lambda row: row.chunk_index)
 
 
 @routes.post("/documents/{document_id}/retry", status=202, errors=(404, 409))
-async def retrydocument(call: Call) -> Document:
+async def retry_document(call: Call) -> Document:
     """Ingest a failed document again."""
     database, tenant = call.services.database, call.principal.tenant
     document_id = call.path_id("document_id", "document")
@@ -183,7 +183,7 @@ async def retrydocument(call: Call) -> Document:
     return document_of(row)
 
 
-def document_of(row: Row | None) -> Document:
+def document_of(row: r.DocumentsGet | None) -> Document:
     """The document in a row.
 
     Raises:
@@ -191,4 +191,31 @@ def document_of(row: Row | None) -> Document:
     """
     if row is None:
         raise NotFoundError("there is no such document")
-    return Document(**row)
+    return Document(
+        id=row.id,
+        filename=row.filename,
+        file_type=cast(FileType, row.file_type),
+        file_size=row.file_size,
+        status=cast(Status, row.status),
+        error=row.error,
+        attempt=row.attempt,
+        lease_expires_at=row.lease_expires_at,
+        progress=row.progress,
+        chunk_count=row.chunk_count,
+        metadata=row.metadata,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _chunk(row: r.ChunksListByDocument) -> Chunk:
+    return Chunk(
+        id=row.id,
+        document_id=row.document_id,
+        chunk_index=row.chunk_index,
+        content=row.content,
+        token_count=row.token_count,
+        metadata=row.metadata,
+        created_at=row.created_at,
+    )

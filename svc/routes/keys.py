@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from svc.access.keys import generate_key
+from svc.database import rows as r
 from svc.errors import NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Moment, Name, check_future, check_text
@@ -64,7 +65,7 @@ async def create_key(call: Call, body: CreateKey) -> KeyCreated:
         expires_at=body.expires_at,
     )
     assert row is not None
-    return KeyCreated(Key(**row), new.key)
+    return KeyCreated(_key(row), new.key)
 
 
 @routes.get("/keys")
@@ -73,7 +74,19 @@ async def list_keys(call: Call, query: PageQuery) -> Page[Key]:
     rows = await call.services.database.many(
         "keys/list", user_id=call.principal.tenant, after=query.after, max_rows=one_more(query.limit)
     )
-    return page(rows, query.limit, lambda row: Key(**row))
+    return page(rows, query.limit, _key, lambda row: row.id)
+
+
+def _key(row: r.KeysList) -> Key:
+    return Key(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+    )
 
 
 @routes.delete("/keys/{key_id}", errors=(404,))

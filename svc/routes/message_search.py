@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from svc.database import rows as r
 from svc.errors import ConflictError
 from svc.fields.validation import Faults
 from svc.fields.values import Moment, check_moment
 from svc.routes.citations import mark_sources
-from svc.routes.messages import Message, Role, check_conversation, message_values
+from svc.routes.messages import Message, Role, check_conversation, read_sources
 from svc.routes.query_vectors import QueryText, QueryVector, query_vector
 from svc.search.messages import MessageLane, MessageSearch, search_messages
 from svc.web.request import Call
@@ -98,5 +99,20 @@ async def _search(call: Call, body: SearchMessages, conversation_id: UUID | None
     )
     services.usage.add(tenant, searches=1)
     found = await search_messages(services.database, wanted, services.settings.exact_rows)
-    await mark_sources(services.database, tenant, (source for row in found.rows for source in row["sources"]))
-    return MessageSearchResponse([FoundMessage(**message_values(row)) for row in found.rows], found.lane)
+    await mark_sources(services.database, tenant, (source for row in found.rows for source in row.sources))
+    return MessageSearchResponse([_found(row) for row in found.rows], found.lane)
+
+
+def _found(row: r.MessageSearchBits) -> FoundMessage:
+    return FoundMessage(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        position=row.position,
+        role=cast(Role, row.role),
+        content=row.content,
+        sources=read_sources(row),
+        token_count=row.token_count,
+        created_at=row.created_at,
+        similarity=row.similarity,
+        distance=row.distance,
+    )

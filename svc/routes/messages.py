@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
+from svc.database import rows as r
 from svc.database.calls import Queries
-from svc.database.queries import Row
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import check_text
@@ -123,7 +123,7 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
             )
             if not rows:
                 await _explain_refusal(request.queries, tenant, conversation_id, messages)
-            await request.keep({"first": rows[0]["position"], "count": len(rows)})
+            await request.keep({"first": rows[0].position, "count": len(rows)})
     call.services.note_messages()
     return MessagesAppended([_message(row) for row in rows])
 
@@ -134,7 +134,7 @@ async def list_messages(call: Call, query: PositionPageQuery) -> Page[Message]:
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
     rows = await _list(database, tenant, conversation_id, query.after or 0, one_more(query.limit))
-    return page(rows, query.limit, _message, cursor="position")
+    return page(rows, query.limit, _message, lambda row: row.position)
 
 
 @routes.get("/conversations/{conversation_id}/context", errors=(404,))
@@ -158,13 +158,13 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
         message_count = await check_conversation(database, tenant, conversation_id)
         return Context([], 0, message_count)
     await _mark(database, tenant, rows)
-    messages = [_message({name: row[name] for name in Message.__struct_fields__}) for row in rows]
-    return Context(messages, sum(message.token_count for message in messages), rows[0]["message_count"] - len(rows))
+    messages = [_message(row) for row in rows]
+    return Context(messages, sum(message.token_count for message in messages), rows[0].message_count - len(rows))
 
 
 async def _list(
     queries: Queries, tenant: UUID, conversation_id: UUID, after: int, max_rows: int
-) -> Sequence[Row]:  # fmt: skip
+) -> Sequence[r.MessagesList]:  # fmt: skip
     """Messages in their order.
 
     Raises:
@@ -188,13 +188,13 @@ async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UU
     row = await queries.one("conversations/get", user_id=tenant, conversation_id=conversation_id)
     if row is None:
         raise NotFoundError("there is no such conversation")
-    message_count: int = row["message_count"]
+    message_count: int = row.message_count
     return message_count
 
 
-def message_values(row: Row) -> dict[str, Any]:
-    """The fields of a message out of a row, its sources read."""
-    return {**row, "sources": msgspec.convert(row["sources"], list[Source])}
+def read_sources(row: r.MessagesList) -> list[Source]:
+    """The sources of a message."""
+    return msgspec.convert(row.sources, list[Source])
 
 
 async def _explain_refusal(
@@ -208,12 +208,21 @@ async def _explain_refusal(
     )
 
 
-async def _mark(queries: Queries, tenant: UUID, rows: Sequence[Row]) -> None:
-    await mark_sources(queries, tenant, (source for row in rows for source in row["sources"]))
+async def _mark(queries: Queries, tenant: UUID, rows: Sequence[r.MessagesList]) -> None:
+    await mark_sources(queries, tenant, (source for row in rows for source in row.sources))
 
 
-def _message(row: Row) -> Message:
-    return Message(**message_values(row))
+def _message(row: r.MessagesList) -> Message:
+    return Message(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        position=row.position,
+        role=cast(Role, row.role),
+        content=row.content,
+        sources=read_sources(row),
+        token_count=row.token_count,
+        created_at=row.created_at,
+    )
 
 
 async def _token_counts(messages: Sequence[AppendMessage]) -> list[int]:

@@ -9,8 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from svc.database.queries import Row
-
+R = TypeVar("R")
 T = TypeVar("T")
 
 Limit = Annotated[int, Meta(ge=1, le=100, description="Items on a page, 1 to 100.")]
@@ -37,10 +36,13 @@ class PositionPageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     after: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
 
 
-def page(rows: Sequence[Row], limit: int, item: Callable[[Row], T], cursor: str = "id") -> Page[T]:
-    """A page of at most `limit` items out of up to `limit + 1` rows; the one too many says that a page follows."""
+def page(rows: Sequence[R], limit: int, item: Callable[[R], T], cursor: Callable[[R], object]) -> Page[T]:
+    """A page of at most `limit` items out of up to `limit + 1` rows; the one too many says that a page follows.
+
+    `cursor` gives what the next page begins after.
+    """
     shown = rows[:limit]
-    following = str(shown[-1][cursor]) if len(rows) > limit else None
+    following = str(cursor(shown[-1])) if len(rows) > limit else None
     return Page([item(row) for row in shown], following)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
 from svc.accounts.plans import MAX_PLANS, CreatePlan, UpdatePlan, create_plan, set_limits
-from svc.database.queries import Row
+from svc.database import rows as r
 from svc.errors import NotFoundError
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -37,7 +36,7 @@ class Plans(Struct, frozen=True):
 @routes.get("/plans", access="any")
 async def list_plans(call: Call) -> Plans:
     """List the plans with their limits."""
-    return Plans([Plan(**row) for row in await call.services.database.many("plans/list", max_rows=MAX_PLANS)])
+    return Plans([_plan(row) for row in await call.services.database.many("plans/list", max_rows=MAX_PLANS)])
 
 
 @routes.post(
@@ -81,5 +80,13 @@ async def update_plan(call: Call, body: UpdatePlan) -> Plan:
     return plan
 
 
-def _plan(row: Row) -> Plan:
-    return msgspec.convert(dict(row), Plan)
+def _plan(row: r.PlansGet) -> Plan:
+    return Plan(
+        name=row.name,
+        max_documents=row.max_documents,
+        max_chunks=row.max_chunks,
+        max_bytes=row.max_bytes,
+        tokens_per_month=row.tokens_per_month,
+        requests_per_minute=row.requests_per_minute,
+        updated_at=row.updated_at,
+    )

@@ -18,7 +18,7 @@ async def get_preferences(call: Call) -> dict[str, Any]:
     row = await call.services.database.one("users/get", user_id=call.principal.tenant)
     if row is None:
         raise NotFoundError("there is no such user")
-    preferences: dict[str, Any] = row["preferences"]
+    preferences: dict[str, Any] = row.preferences
     return preferences
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from svc.access.quotas import NAMES, QuotaName, quota_of
+from svc.access.quotas import QuotaName, quotas_of
 from svc.database.calls import Queries
 from svc.errors import CabinetError, NotFoundError, QuotaExceededError, UnauthenticatedError, UnavailableError
 from svc.web.request import Call
@@ -51,11 +51,10 @@ async def read_quotas(queries: Queries, user_id: UUID) -> Quotas:
     row = await queries.one("usage/quotas", user_id=user_id)
     if row is None:
         raise NotFoundError("there is no such user")
-    quotas = [quota_of(row, name) for name in NAMES]
     return Quotas(
-        row["plan"],
-        row["requests_per_minute"],
-        [QuotaState(quota.name, quota.used, quota.allowed, quota.resets_at) for quota in quotas],
+        row.plan,
+        row.requests_per_minute,
+        [QuotaState(quota.name, quota.used, quota.allowed, quota.resets_at) for quota in quotas_of(row).values()],
     )
 
 
@@ -65,8 +64,8 @@ async def refused_upload(queries: Queries, user_id: UUID, size_bytes: int) -> Ca
     if row is None:
         return UnauthenticatedError("the user of this key no longer exists")
     try:
-        quota_of(row, "documents").check(1)
-        quota_of(row, "bytes").check(size_bytes)
+        quotas_of(row)["documents"].check(1)
+        quotas_of(row)["bytes"].check(size_bytes)
     except QuotaExceededError as error:
         return error
     return UnavailableError("the limit of your plan was reached, and is no longer: try again", retry_after_s=1)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from svc.database import rows as r
 from svc.errors import ForbiddenError, InvalidRequestError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, check_metadata, check_moment
@@ -122,13 +123,26 @@ async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchR
     started = time.perf_counter()
     found = await run_search(services.database, wanted, size, services.settings.exact_rows)
     search_s = time.perf_counter() - started
-    results = [Result(**row) for row in found.rows]
+    results = [_result(row) for row in found.rows]
     if not query.explain:
         return SearchResponse(results, found.lane)
     call.answer_headers["Cache-Control"] = "no-store"
     plan = await analyze(services.database, found.statement, **found.arguments)
     return SearchResponse(
         results, found.lane, explanation(found.statement, plan, embedding_s=embedding_s, search_s=search_s)
+    )
+
+
+def _result(row: r.SearchExact) -> Result:
+    return Result(
+        chunk_id=row.chunk_id,
+        document_id=row.document_id,
+        filename=row.filename,
+        chunk_index=row.chunk_index,
+        content=row.content,
+        metadata=row.metadata,
+        similarity=row.similarity,
+        distance=row.distance,
     )
 
 
@@ -141,5 +155,5 @@ async def _document_ids(call: Call, body: SearchRequest) -> list[UUID] | None:
     )
     if row is None:
         raise InvalidRequestError("conversation_id is not the id of a conversation of yours", field="conversation_id")
-    documents: list[UUID] = row["document_ids"]
+    documents: list[UUID] = row.document_ids
     return documents if body.document_ids is None else sorted({*documents} & {*body.document_ids})

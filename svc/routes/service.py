@@ -56,13 +56,13 @@ async def ready(call: Call) -> Response:
     background = _background(services)
     try:
         row = await services.database.one("server/health")
-        applied = {r["id"] for r in await services.database.many("server/applied_migrations")}
+        applied = {r.id for r in await services.database.many("server/applied_migrations")}
     except CabinetError as error:
         unknown = ReadinessCheck(False, "unknown while the database does not answer")
         return JSONResponse(Readiness(False, ReadinessCheck(False, error.detail), unknown, unknown, background), 503)
     assert row is not None
     missing = [migration for migration in services.migrations if migration not in applied]
-    overdue_s = max(0.0, row["overdue_s"])
+    overdue_s = max(0.0, row.overdue_s)
     checks = (
         ReadinessCheck(True, "answers"),
         ReadinessCheck(
@@ -70,7 +70,7 @@ async def ready(call: Call) -> Response:
         ),
         ReadinessCheck(
             services.worker_ok,
-            f"{services.worker_state}; {row['queued']} queued, the longest overdue by {overdue_s:.0f} s",
+            f"{services.worker_state}; {row.queued} queued, the longest overdue by {overdue_s:.0f} s",
         ),
         background,
     )
@@ -97,7 +97,7 @@ async def prometheus(call: Call) -> Response:
         logger.warning("the queue is left out of the metrics: %s", error.detail)
     else:
         assert row is not None
-        metrics.ingestion_queue.labels("queued").set(row["queued"])
-        metrics.message_queue.labels("queued").set(row["conversations_queued"])
-        metrics.ingestion_overdue_seconds.set(max(0.0, row["overdue_s"]))
+        metrics.ingestion_queue.labels("queued").set(row.queued)
+        metrics.message_queue.labels("queued").set(row.conversations_queued)
+        metrics.ingestion_overdue_seconds.set(max(0.0, row.overdue_s))
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from svc.access.quotas import QuotaName, broken_quota, quota_of
+from svc.access.quotas import broken_quota, quotas_of
 from svc.database.failures import ConstraintError
 from svc.errors import ConflictError, InvalidRequestError, UnavailableError
 from svc.web.request import Call
@@ -15,7 +15,6 @@ from svc.web.routing import Routes
 
 routes = Routes("documents")
 
-_COUNTED: tuple[QuotaName, ...] = ("documents", "chunks", "bytes")
 _SOMEONE = "0198c0de-0000-7000-8000-000000000000"
 
 
@@ -53,29 +52,31 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
     async with call.services.database.transaction() as transaction:
         held = await transaction.one("documents/hold", user_id=giver, document_ids=documents)
         assert held is not None
-        if held["documents"] < len(documents):
+        if held.documents < len(documents):
             raise InvalidRequestError(
                 "document_ids contains an id that is not a document of this user", field="document_ids"
             )
-        quotas = await transaction.one("usage/quotas", user_id=body.to_user)
-        if quotas is None:
+        limits = await transaction.one("usage/quotas", user_id=body.to_user)
+        if limits is None:
             raise _no_such_user()
-        for name in _COUNTED:
-            quota_of(quotas, name).check(held[name], "the receiver's")
+        quotas = quotas_of(limits)
+        quotas["documents"].check(held.documents, "the receiver's")
+        quotas["chunks"].check(held.chunks, "the receiver's")
+        quotas["bytes"].check(held.bytes, "the receiver's")
         try:
             row = await transaction.one(
                 "documents/transfer",
                 user_id=giver,
                 to_user=body.to_user,
                 document_ids=documents,
-                document_limit=quotas["documents_allowed"],
-                chunk_limit=quotas["chunks_allowed"],
-                byte_limit=quotas["bytes_allowed"],
+                document_limit=limits.documents_allowed,
+                chunk_limit=limits.chunks_allowed,
+                byte_limit=limits.bytes_allowed,
             )
         except ConstraintError as error:
             raise _refused(error) from None
     assert row is not None
-    return DocumentsTransferred(**row)
+    return DocumentsTransferred(documents=row.documents, chunks=row.chunks)
 
 
 def _no_such_user() -> InvalidRequestError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
+from svc.database import rows as r
 from svc.errors import InvalidRequestError
 from svc.routes.pages import Limit, Page, one_more
 from svc.web.request import Call
@@ -126,8 +127,27 @@ async def get_usage(call: Call, query: UsageQuery) -> Usage:
         last=last,
         max_rows=MOST_DAYS["day"],
     )
-    total = {name: sum(row[name] for row in rows) for name in Counts.__struct_fields__}
-    return Usage(first, last, query.by, [Period(**row) for row in rows], Counts(**total))
+    total = Counts(
+        requests=sum(row.requests for row in rows),
+        searches=sum(row.searches for row in rows),
+        uploads=sum(row.uploads for row in rows),
+        bytes=sum(row.bytes for row in rows),
+        messages=sum(row.messages for row in rows),
+        tokens=sum(row.tokens for row in rows),
+    )
+    return Usage(first, last, query.by, [_period(row) for row in rows], total)
+
+
+def _period(row: r.UsageByPeriod) -> Period:
+    return Period(
+        period=row.period,
+        requests=row.requests,
+        searches=row.searches,
+        uploads=row.uploads,
+        bytes=row.bytes,
+        messages=row.messages,
+        tokens=row.tokens,
+    )
 
 
 @routes.get("/usage/users", access="admin")
@@ -145,9 +165,19 @@ async def list_usage(call: Call, query: UsersQuery) -> Page[UserUsage]:
         max_rows=one_more(query.limit),
     )
     shown = rows[: query.limit]
-    following = f"{shown[-1]['size']}_{shown[-1]['user_id']}" if len(rows) > query.limit else None
-    return Page([UserUsage(**_without_size(row)) for row in shown], following)
+    following = f"{shown[-1].size}_{shown[-1].user_id}" if len(rows) > query.limit else None
+    return Page([_user_usage(row) for row in shown], following)
 
 
-def _without_size(row: Any) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "size"}
+def _user_usage(row: r.UsageList) -> UserUsage:
+    return UserUsage(
+        user_id=row.user_id,
+        email=row.email,
+        plan=row.plan,
+        requests=row.requests,
+        searches=row.searches,
+        uploads=row.uploads,
+        bytes=row.bytes,
+        messages=row.messages,
+        tokens=row.tokens,
+    )

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.accounts import users as accounts
 from svc.accounts.plans import KnownPlan
-from svc.database.queries import Row
+from svc.database import rows as r
 from svc.errors import ForbiddenError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Name, check_metadata, check_text
@@ -104,14 +104,14 @@ async def create_user(call: Call, body: CreateUser) -> UserCreated:
         plan=call.services.settings.default_plan if body.plan is UNSET else body.plan,
         preferences=body.preferences,
     )
-    return UserCreated(User(**row), key)
+    return UserCreated(_user(row), key)
 
 
 @routes.get("/users", access="admin")
 async def list_users(call: Call, query: PageQuery) -> Page[User]:
     """List all users, newest first."""
     rows = await call.services.database.many("users/list", after=query.after, max_rows=one_more(query.limit))
-    return page(rows, query.limit, lambda row: User(**row))
+    return page(rows, query.limit, _user, lambda row: row.id)
 
 
 @routes.get("/users/{user_id}", access="any", errors=(404,))
@@ -178,10 +178,22 @@ def _visible_user(call: Call) -> UUID:
     return user_id
 
 
-def _found(row: Row | None) -> User:
+def _found(row: r.UsersGet | None) -> User:
     if row is None:
         raise NotFoundError("there is no such user")
-    return User(**row)
+    return _user(row)
+
+
+def _user(row: r.UsersGet) -> User:
+    return User(
+        id=row.id,
+        email=row.email,
+        name=row.name,
+        plan=row.plan,
+        preferences=row.preferences,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
 
 
 def _check(name: str | None, plan: str | None, preferences: dict[str, Any] | None) -> None:

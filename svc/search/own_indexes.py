@@ -18,7 +18,8 @@ from uuid import UUID
 import asyncpg
 
 from svc.database.connecting import connect
-from svc.database.queries import Database, Row
+from svc.database.queries import Database
+from svc.database.rows import IndexesList
 from svc.database.statements import Statement
 from svc.errors import CabinetError, ConflictError, StartupError
 from svc.vectors.signatures import has_own_directions, signature_bits
@@ -90,10 +91,12 @@ async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_
     rows = await database.many("indexes/list", min_rows=min_rows, max_rows=_MAX_TENANTS)
     model = await database.one("server/current_model")
     assert model is not None
-    return plan_indexes(rows, min_rows, model["dimensions"], max_count)
+    return plan_indexes(rows, min_rows, model.dimensions, max_count)
 
 
-def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int, max_count: int = MAX_COUNT) -> list[IndexStep]:
+def plan_indexes(
+    rows: Sequence[IndexesList], min_rows: int, dimensions: int, max_count: int = MAX_COUNT
+) -> list[IndexStep]:
     """What to change, given the rows of `indexes/list`; what is dropped goes first, to make room.
 
     Tenants of `min_rows` vectors or more get an index, at most `max_count` of them, the largest first. A tenant who has
@@ -112,28 +115,32 @@ def plan_indexes(rows: Sequence[Row], min_rows: int, dimensions: int, max_count:
     return sorted((step for step in steps if step is not None), key=lambda step: step.creates)
 
 
-def _weight(row: Row, min_rows: int) -> int:
+def _weight(row: IndexesList, min_rows: int) -> int:
     """By what a tenant competes for an index: its rows, twice as many where it has one; 0: it is too small."""
-    count = row["chunk_count"] or 0
-    weight = count * 2 if row["is_valid"] else count
-    return weight if row["user_id"] is not None and weight >= min_rows else 0
+    count = row.chunk_count or 0
+    weight = count * 2 if row.is_valid else count
+    return weight if row.user_id is not None and weight >= min_rows else 0
 
 
-def _bound(row: Row, is_chosen: bool, min_rows: int) -> str:
+def _bound(row: IndexesList, is_chosen: bool, min_rows: int) -> str:
     if is_chosen:
         return f"{min_rows} or more"
-    return f"fewer than half of {min_rows}" if row["is_valid"] else f"fewer than {min_rows}"
+    return f"fewer than half of {min_rows}" if row.is_valid else f"fewer than {min_rows}"
 
 
-def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> IndexStep | None:
-    count, exists, is_valid = row["chunk_count"] or 0, row["index_name"] is not None, row["is_valid"]
+def _step(row: IndexesList, is_chosen: bool, reason: str, dimensions: int) -> IndexStep | None:
+    count, exists, is_valid = row.chunk_count or 0, row.index_name is not None, row.is_valid
     creates, drops = is_chosen and not is_valid, exists and not (is_chosen and is_valid)
     has_index = creates or (exists and not drops)
-    if not creates and not drops and row["has_index"] == has_index:
+    if not creates and not drops and row.has_index == has_index:
         return None
+    index_name = row.index_name
+    if index_name is None:
+        assert row.user_id is not None, "a row is of an index, or of a tenant"
+        index_name = own_index_name(row.user_id)
     return IndexStep(
-        user_id=row["user_id"],
-        index_name=row["index_name"] or own_index_name(row["user_id"]),
+        user_id=row.user_id,
+        index_name=index_name,
         reason=_reason(row, is_chosen, f"{count} vectors{reason}"),
         creates=creates,
         drops=drops,
@@ -144,14 +151,14 @@ def _step(row: Row, is_chosen: bool, reason: str, dimensions: int) -> IndexStep 
     )
 
 
-def _reason(row: Row, is_chosen: bool, size: str) -> str:
-    if row["user_id"] is None:
+def _reason(row: IndexesList, is_chosen: bool, size: str) -> str:
+    if row.user_id is None:
         return "its tenant is gone"
-    if row["index_name"] is not None and not row["is_valid"]:
+    if row.index_name is not None and not row.is_valid:
         return "the index is invalid: a build of it did not end"
-    if row["index_name"] is None and not is_chosen:
+    if row.index_name is None and not is_chosen:
         return "searches are told of none"
-    if row["is_valid"] and is_chosen:
+    if row.is_valid and is_chosen:
         return "the index is there, but searches are not told of it"
     return size
 

@@ -11,7 +11,9 @@ from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
-from svc.database.queries import Database, Row, Transaction
+from svc.database.queries import Database, Transaction
+from svc.database.rows import UsersHold
+from svc.database.types import as_dict
 
 # What one statement erases: some seconds' worth, of the ten that a statement may take.
 _CHUNKS_AT_ONCE = 20_000
@@ -38,7 +40,7 @@ async def erase_user(database: Database, user_id: UUID) -> Erased | None:
                 return None
             if _is_small(size):
                 rows.update(await _delete(transaction, user_id))
-                return Erased(dict(rows), size["has_index"])
+                return Erased(dict(rows), size.has_index)
         await _erase_parts(database, user_id, rows)
 
 
@@ -48,18 +50,18 @@ async def erase_in(transaction: Transaction, user_id: UUID) -> None:
         await _delete(transaction, user_id)
 
 
-def _is_small(size: Row) -> bool:
+def _is_small(size: UsersHold) -> bool:
     return bool(
-        max(size["document_count"], size["conversation_count"]) < _OWNERS_AT_ONCE
-        and size["chunk_count"] <= _CHUNKS_AT_ONCE
-        and size["message_count"] <= _MESSAGES_AT_ONCE
+        max(size.document_count, size.conversation_count) < _OWNERS_AT_ONCE
+        and size.chunk_count <= _CHUNKS_AT_ONCE
+        and size.message_count <= _MESSAGES_AT_ONCE
     )
 
 
 async def _delete(transaction: Transaction, user_id: UUID) -> dict[str, int]:
     row = await transaction.one("users/delete", user_id=user_id)
     assert row is not None
-    return dict(row)
+    return as_dict(row)
 
 
 async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) -> None:
@@ -69,14 +71,14 @@ async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) ->
             "users/erase_documents", user_id=user_id, max_chunks=_CHUNKS_AT_ONCE, max_rows=_OWNERS_AT_ONCE
         )
         assert part is not None
-        rows.update(dict(part))
-        if not part["documents"]:
+        rows.update(as_dict(part))
+        if not part.documents:
             break
     while True:
         conversations = await database.one(
             "users/erase_conversations", user_id=user_id, max_messages=_MESSAGES_AT_ONCE, max_rows=_OWNERS_AT_ONCE
         )
         assert conversations is not None
-        rows.update(dict(conversations))
-        if not conversations["conversations"]:
+        rows.update(as_dict(conversations))
+        if not conversations.conversations:
             break

@@ -21,7 +21,10 @@ from typing import Any
 from uuid import UUID
 
 from svc import __version__
-from svc.database.queries import Database, Row
+from svc.database.by_name import UntypedRow
+from svc.database.queries import Database
+from svc.database.rows import ServerCurrentModel, UsersGet
+from svc.database.types import as_dict
 from svc.errors import NotFoundError
 from svc.migrations.files import migration_ids
 from svc.tenants.records import FENCE, FORMAT, End, Header, encode_line, encode_rows, exported_tables
@@ -35,10 +38,10 @@ _BYTES_A_PAGE = 2**20
 class Export:
     """The export of one user; `rows` counts what has been written of each table."""
 
-    def __init__(self, database: Database, user: Row, model: Row) -> None:
+    def __init__(self, database: Database, user: UsersGet, model: ServerCurrentModel) -> None:
         self._database = database
         self._user = user
-        self._user_id: UUID = user["id"]
+        self._user_id = user.id
         self._digest = hashlib.sha256()
         self._header = Header(
             format=FORMAT,
@@ -46,8 +49,8 @@ class Export:
             exported_at=datetime.now(UTC),
             cabinet=__version__,
             migration=migration_ids()[-1],
-            embedding_model=model["model"],
-            embedding_dimensions=model["dimensions"],
+            embedding_model=model.model,
+            embedding_dimensions=model.dimensions,
         )
         self._exported = exported_tables(database.statements)
         self.rows = dict.fromkeys(self._exported, 0)
@@ -66,7 +69,7 @@ class Export:
                 yield await asyncio.to_thread(self._lines, table, rows)
         yield encode_line(End(rows=self.rows, sha256=self._digest.hexdigest()))
 
-    def _lines(self, table: str, rows: Iterable[Row]) -> bytes:
+    def _lines(self, table: str, rows: Iterable[UntypedRow]) -> bytes:
         kept = [column.name for column in self._exported[table].columns if column.name != FENCE]
         return self._signed(encode_rows(table, [{column: row[column] for column in kept} for row in rows]))
 
@@ -74,9 +77,9 @@ class Export:
         self._digest.update(lines)
         return lines
 
-    async def _tables(self) -> AsyncIterator[tuple[str, Sequence[Row]]]:
+    async def _tables(self) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
         """Pages of rows with their table, each row after those that it refers to."""
-        yield "users", [self._user]
+        yield "users", [as_dict(self._user)]
         async for keys in self._paged("export/api_keys", ["id"]):
             yield "api_keys", keys
         async for days in self._paged("export/usage_days", ["day", "slot"]):
@@ -90,7 +93,7 @@ class Export:
             async for page in self._of_conversations(conversations):
                 yield page
 
-    async def _of_documents(self, documents: Sequence[Row]) -> AsyncIterator[tuple[str, Sequence[Row]]]:
+    async def _of_documents(self, documents: Sequence[UntypedRow]) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
         attempts = {row["id"]: row["attempt"] for row in documents}
         async for contents in self._paged(
             "export/document_contents", ["document_id"], document_ids=list(attempts), max_bytes=_BYTES_A_PAGE
@@ -109,15 +112,15 @@ class Export:
                 yield "chunks", chunks
                 yield "chunk_vectors", await self._vectors_of(chunks)
 
-    async def _vectors_of(self, chunks: Sequence[Row]) -> Sequence[Row]:
-        return await self._database.many(
-            "export/chunk_vectors",
-            user_id=self._user_id,
-            chunk_ids=[row["id"] for row in chunks],
-            max_rows=len(chunks),
+    async def _vectors_of(self, chunks: Sequence[UntypedRow]) -> Sequence[UntypedRow]:
+        ids = [row["id"] for row in chunks]
+        return await self._database.many_by_name(
+            "export/chunk_vectors", {"user_id": self._user_id, "chunk_ids": ids, "max_rows": len(ids)}
         )
 
-    async def _of_conversations(self, conversations: Sequence[Row]) -> AsyncIterator[tuple[str, Sequence[Row]]]:
+    async def _of_conversations(
+        self, conversations: Sequence[UntypedRow]
+    ) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
         counts = {row["id"]: row["message_count"] for row in conversations}
         async for scopes in self._paged(
             "export/conversation_documents", ["conversation_id", "document_id"], conversation_ids=list(counts)
@@ -136,7 +139,7 @@ class Export:
 
     async def _paged(
         self, name: str, keys: list[str], *, of_owners: bool = False, **arguments: Any
-    ) -> AsyncIterator[Sequence[Row]]:
+    ) -> AsyncIterator[Sequence[UntypedRow]]:
         """The pages of a statement, each beginning after the `keys` of the last row of the one before."""
         after: dict[str, Any] = {f"after_{key}": None for key in keys}
         max_rows = _OWNERS_A_PAGE if of_owners else _ROWS_A_PAGE
@@ -150,7 +153,7 @@ class Export:
             after = {f"after_{key}": rows[-1][key] for key in keys}
 
 
-def _counted(rows: Sequence[Row], counts: dict[UUID, int]) -> Sequence[Row]:
+def _counted(rows: Sequence[UntypedRow], counts: dict[UUID, int]) -> Sequence[UntypedRow]:
     """What was in its conversation when that was exported."""
     return [row for row in rows if row["position"] <= counts.get(row["conversation_id"], 0)]
 

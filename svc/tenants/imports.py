@@ -95,10 +95,10 @@ async def import_user(
 async def _check_model(transaction: Transaction, header: Header) -> None:
     row = await transaction.one("server/current_model")
     assert row is not None
-    if (row["model"], row["dimensions"]) != (header.embedding_model, header.embedding_dimensions):
+    if (row.model, row.dimensions) != (header.embedding_model, header.embedding_dimensions):
         raise ConflictError(
             f"the export has vectors of {header.embedding_model} with {header.embedding_dimensions} dimensions, this "
-            f"database holds those of {row['model']} with {row['dimensions']}. With --without-vectors they are left "
+            f"database holds those of {row.model} with {row.dimensions}. With --without-vectors they are left "
             "out, and all is embedded again"
         )
 

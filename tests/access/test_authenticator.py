@@ -123,7 +123,7 @@ async def new_key(database: Database, user_id: UUID) -> tuple[UUID, NewKey]:
         "keys/create", user_id=user_id, name=None, prefix=key.prefix, key_hash=key.key_hash, expires_at=None
     )
     assert row is not None
-    return row["id"], key
+    return row.id, key
 
 
 async def known(database: Database, cache_s: float = 60) -> Known:
@@ -138,8 +138,8 @@ async def known(database: Database, cache_s: float = 60) -> Known:
         key_hash=first.key_hash,
     )
     assert row is not None
-    key_id, key = await new_key(database, row["id"])
-    return Known(database, authenticator(database, cache_s), row["id"], key_id, key)
+    key_id, key = await new_key(database, row.id)
+    return Known(database, authenticator(database, cache_s), row.id, key_id, key)
 
 
 def authenticator(database: Database, cache_s: float = 60) -> Authenticator:

@@ -7,8 +7,10 @@ import pytest
 from svc.catalogue.server_times import server_times
 from svc.catalogue.timings import Timing, fingerprint, timings_of_server, timings_of_service
 from svc.database.queries import Database
+from svc.database.rows import CatalogueStatementTimes
 from svc.errors import UnavailableError
 from tests.catalogue.derived import all_statements
+from tests.made_up_rows import row_of
 
 
 def test_few_statements_look_alike_to_the_count_of_the_server() -> None:
@@ -40,7 +42,8 @@ def test_counts_of_the_server_find_their_statements() -> None:
         },
     ]  # fmt: skip
 
-    timings = timings_of_server(statements.values(), rows)
+    found = [row_of(CatalogueStatementTimes, **row) for row in rows]
+    timings = timings_of_server(statements.values(), found)
 
     assert timings.of == {
         "documents/list": Timing(3, 1.5),

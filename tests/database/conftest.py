@@ -89,7 +89,7 @@ async def make_user(database: Queries, email: str = "ada@example.org") -> UUID:
         key_hash=email.encode().ljust(32, b"\0"),
     )  # fmt: skip
     assert row is not None
-    return UUID(str(row["id"]))
+    return UUID(str(row.id))
 
 
 async def make_document(database: Queries, user_id: UUID, filename: str = "notes.txt") -> UUID:
@@ -99,4 +99,4 @@ async def make_document(database: Queries, user_id: UUID, filename: str = "notes
         content_hash=UUID(int=1), replaces=None, expires_at=None,
     )  # fmt: skip
     assert row is not None
-    return UUID(str(row["id"]))
+    return UUID(str(row.id))

@@ -34,7 +34,7 @@ async def claimed(database: Database) -> Key:
     document_id = await make_document(database, user_id)
     job = await database.one("ingest/claim", worker="w", lease_s=60.0)
     assert job is not None
-    assert (job["user_id"], job["document_id"], job["attempt"]) == (user_id, document_id, 1)
+    assert (job.user_id, job.document_id, job.attempt) == (user_id, document_id, 1)
     key: Key = {"user_id": user_id, "document_id": document_id, "attempt": 1}
     assert await database.one("ingest/start", **key, lease_s=60.0) is not None
     return key
@@ -71,7 +71,7 @@ async def test_storing_a_document_is_not_broken_by_a_statement_that_comes_betwee
     assert await other == 0, "the document is ready, so the other changes nothing"
     document = await database.one("documents/get", user_id=key["user_id"], document_id=key["document_id"])
     assert document is not None
-    assert (document["status"], document["error"]) == ("ready", None)
+    assert (document.status, document.error) == ("ready", None)
     assert await database.value("ingest/next_due") is None
 
 
@@ -107,11 +107,11 @@ async def test_each_of_many_claims_gets_a_job_of_its_own(database: Database) -> 
 
     jobs = await asyncio.gather(*(database.one("ingest/claim", worker="w", lease_s=60.0) for _ in range(25)))
 
-    got: list[UUID] = [job["document_id"] for job in jobs if job is not None]
+    got: list[UUID] = [job.document_id for job in jobs if job is not None]
     # One that looks while all that are left are just being claimed passes them over: it gets none, never a second's.
     assert len(got) == len(set(got))
     rest = [await database.one("ingest/claim", worker="w", lease_s=60.0) for _ in range(21)]
-    got += [job["document_id"] for job in rest if job is not None]
+    got += [job.document_id for job in rest if job is not None]
     assert sorted(got) == sorted(documents)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import asyncpg
 import pytest
@@ -12,12 +11,14 @@ from click.testing import CliRunner
 from svc.cli.main import main
 from svc.database.pool import session_settings
 from svc.database.queries import open_database
+from svc.database.rows import ServerSessionSettings
 from svc.database.session_check import lost_settings
 from svc.embedded.server import url_as
 from svc.errors import StartupError
 from svc.settings import Settings
 from tests.conftest import running_service
 from tests.database.pooler import PGBOUNCER, dropping_proxy, pgbouncer, through
+from tests.made_up_rows import row_of
 
 needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed")
 
@@ -107,5 +108,5 @@ async def test_a_service_behind_pgbouncer_starts_once_the_role_has_the_settings(
     [("10000", False), ("5000", False), ("0", True), ("20000", True), (None, True)],
 )
 def test_a_shorter_limit_than_asked_for_is_the_administrators_choice(found: str | None, is_lost: bool) -> None:
-    rows: list[dict[str, Any]] = [{"name": "statement_timeout", "setting": found}]
+    rows = [row_of(ServerSessionSettings, name="statement_timeout", setting=found)]
     assert bool(lost_settings(rows, {"statement_timeout": "10000", "application_name": "cabinet"})) is is_lost

@@ -26,7 +26,7 @@ async def test_one_gives_a_row_or_none(database: Database) -> None:
     row = await database.one("users/get", user_id=user_id)
 
     assert row is not None
-    assert row["email"] == "ada@example.org"
+    assert row.email == "ada@example.org"
     assert await database.one("users/get", user_id=uuid4()) is None
 
 
@@ -36,9 +36,9 @@ async def test_many_gives_rows_in_the_order_of_the_statement(database: Database)
 
     rows = await database.many("documents/list", user_id=user_id, after=None, max_rows=2)
 
-    assert [row["id"] for row in rows] == made[:0:-1]
-    rest = await database.many("documents/list", user_id=user_id, after=rows[-1]["id"], max_rows=2)
-    assert [row["id"] for row in rest] == made[:1]
+    assert [row.id for row in rows] == made[:0:-1]
+    rest = await database.many("documents/list", user_id=user_id, after=rows[-1].id, max_rows=2)
+    assert [row.id for row in rest] == made[:1]
     assert list(await database.many("documents/list", user_id=uuid4(), after=None, max_rows=2)) == []
 
 
@@ -62,7 +62,7 @@ async def test_exec_counts_the_rows_that_it_changed(database: Database) -> None:
 async def test_copy_stores_every_row_with_its_vector(database: Database) -> None:
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
-    ids = [row["id"] for row in await database.many("ingest/chunk_ids", chunk_count=3)]
+    ids = [row.id for row in await database.many("ingest/chunk_ids", chunk_count=3)]
     vectors = np.eye(3, 256, dtype=np.float16)
 
     chunks = [
@@ -85,18 +85,18 @@ async def test_copy_stores_every_row_with_its_vector(database: Database) -> None
     stored = await database.many(
         "chunks/list_by_document", user_id=user_id, document_id=document_id, after=-1, max_rows=10
     )
-    assert [(row["id"], row["content"], row["metadata"]) for row in stored] == [
+    assert [(row.id, row.content, row.metadata) for row in stored] == [
         (ids[n], f"chunk {n}", {"page": n}) for n in range(3)
     ]
     found = await database.many(
         "search/exact", user_id=user_id, embedding=vectors[1], metric="cosine", threshold=None, document_ids=None,
         metadata=None, file_types=None, uploaded_after=None, uploaded_before=None, max_rows=1,
     )  # fmt: skip
-    assert [(row["chunk_id"], row["similarity"]) for row in found] == [(ids[1], 1.0)]
+    assert [(row.chunk_id, row.similarity) for row in found] == [(ids[1], 1.0)]
 
 
 async def test_chunk_ids_rise(database: Database) -> None:
-    ids = [row["id"] for row in await database.many("ingest/chunk_ids", chunk_count=5000)]
+    ids = [row.id for row in await database.many("ingest/chunk_ids", chunk_count=5000)]
 
     assert len(set(ids)) == 5000
     assert ids == sorted(ids)
@@ -144,7 +144,7 @@ async def test_a_failed_statement_undoes_its_transaction_and_the_connection_serv
             await make_user(transaction, "new@example.org")
             await make_user(transaction)
 
-    assert [row["email"] for row in await database.many("users/list", after=None, max_rows=10)] == ["ada@example.org"]
+    assert [row.email for row in await database.many("users/list", after=None, max_rows=10)] == ["ada@example.org"]
 
 
 async def test_a_statement_of_several_parts_is_all_or_nothing(database: Database) -> None:

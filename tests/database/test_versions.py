@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from svc.database.queries import Database
+from svc.database.rows import ServerVersions
 from svc.database.versions import check_versions
 from svc.errors import StartupError
+from tests.made_up_rows import row_of
 
 GOOD = {"server_version_num": 160014, "server_version": "16.14", "vector_version": "0.8.5"}
 
@@ -17,7 +19,7 @@ async def test_the_servers_of_the_tests_are_good(database: Database) -> None:
 
 @pytest.mark.parametrize("vector", ["0.8.5", "0.8.10", "0.9.0", "0.10.0", "1.0.0"])
 def test_later_versions_are_good(vector: str) -> None:
-    check_versions({**GOOD, "vector_version": vector})
+    check_versions(row_of(ServerVersions, **{**GOOD, "vector_version": vector}))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,6 @@ def test_later_versions_are_good(vector: str) -> None:
 )
 def test_older_ones_are_refused_with_what_to_do(changes: dict[str, object], said: str) -> None:
     with pytest.raises(StartupError) as refused:
-        check_versions({**GOOD, **changes})
+        check_versions(row_of(ServerVersions, **{**GOOD, **changes}))
 
     assert said in refused.value.detail

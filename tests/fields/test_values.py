@@ -133,8 +133,8 @@ async def test_all_that_is_let_through_comes_back_unchanged(database: Database) 
             continue
         kept += 1
         row = await database.one(
-            "users/update", user_id=user["id"], email=None, set_name=False, name=None, plan=None, preferences=value
+            "users/update", user_id=user.id, email=None, set_name=False, name=None, plan=None, preferences=value
         )
         assert row is not None
-        assert json.loads(msgspec.json.encode(row["preferences"])) == json.loads(sent)
+        assert json.loads(msgspec.json.encode(row.preferences)) == json.loads(sent)
     assert kept > 250

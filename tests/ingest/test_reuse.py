@@ -172,7 +172,7 @@ async def test_a_lookup_reads_one_chunk_a_text_through_the_indexes(database: Dat
     assert "Seq Scan" not in plan, plan
     assert "Sort" not in plan.partition("SubPlan")[2].partition("Function Scan")[0], plan
     rows = await database.many("ingest/known_vectors", user_id=users[0], hashes=[*hashes, UUID(int=0)], max_rows=201)
-    assert [row["content_hash"] for row in rows] == sorted(hashes)
+    assert [row.content_hash for row in rows] == sorted(hashes)
 
 
 def inlined(text: str, user_id: UUID, hashes: list[UUID]) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from svc.access.meter import UsageMeter, running_meter
+from svc.database.types import as_dict
 from svc.ingest.tokens import count_tokens
 from tests.conftest import Service
 from tests.routes.answers import done, ok, problem
@@ -302,7 +303,7 @@ async def test_a_recount_mends_what_was_counted_wrong(service: Service) -> None:
         row = await transaction.one("usage/recount", user_id=UUID(tenant.id))
     chunks = document["chunk_count"]
     assert row is not None
-    assert dict(row) == {
+    assert as_dict(row) == {
         "documents": 1, "documents_before": 7, "bytes": 1000, "bytes_before": 1, "chunks": chunks, "chunks_before": 900,
     }  # fmt: skip
     quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}

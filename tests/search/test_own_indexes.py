@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -13,26 +12,29 @@ import pytest
 import pytest_asyncio
 
 from svc.background import Background
+from svc.database.rows import IndexesList
 from svc.database.statements import load_statements
 from svc.errors import ConflictError
 from svc.resources import resource_folder
 from svc.search.own_indexes import IndexBuilder, index_turn, plan_indexes, planned_steps
 from tests.conftest import Service, running_service, test_settings
+from tests.made_up_rows import row_of
 from tests.routes.tenants import direct_connection
 from tests.search.corpus import make_corpus, random_vectors
 
 NAME = "chunk_vectors_hnsw_" + "0" * 32
 
 
-def row(count: int | None, *, exists: bool = False, is_valid: bool = False, noted: bool = False) -> dict[str, Any]:
+def row(count: int | None, *, exists: bool = False, is_valid: bool = False, noted: bool = False) -> IndexesList:
     """A row of `indexes/list`."""
-    return {
-        "user_id": None if count is None else UUID(int=0),
-        "chunk_count": count,
-        "has_index": noted,
-        "index_name": NAME if exists else None,
-        "is_valid": is_valid,
-    }
+    return row_of(
+        IndexesList,
+        user_id=None if count is None else UUID(int=0),
+        chunk_count=count,
+        has_index=noted,
+        index_name=NAME if exists else None,
+        is_valid=is_valid,
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def row(count: int | None, *, exists: bool = False, is_valid: bool = False, note
         (row(None, exists=True, is_valid=True), "drop", "gone"),
     ],
 )
-def test_what_is_planned(found: dict[str, Any], action: str | None, reason: str) -> None:
+def test_what_is_planned(found: IndexesList, action: str | None, reason: str) -> None:
     steps = plan_indexes([found], 100, 256)
     assert [step.action for step in steps] == ([action] if action else [])
     assert all(reason in step.reason for step in steps)
