@@ -23,6 +23,8 @@ class Sources:
         self._modules = {
             _module_name(path, folder): Module(self, _module_name(path, folder), path)
             for path in sorted(folder.rglob("*.py"))
+            # The classes of all rows name all statements, and run none.
+            if path != folder / "database" / "rows.py"
         }
         self._nodes: dict[str, Node] = {}
         self._aliases: dict[str, Types] = {}

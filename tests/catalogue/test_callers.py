@@ -16,7 +16,7 @@ import pytest
 from svc.catalogue.callers import EVERY_COMMAND, EVERY_ROUTE, Caller
 from svc.catalogue.sources import Sources
 from svc.cli.main import main
-from svc.database import queries, statistics
+from svc.database import by_name, statistics
 from tests.catalogue.derived import all_statements, callers
 from tests.conftest import Service
 from tests.routes.tenants import new_tenant
@@ -192,7 +192,7 @@ async def test_loops_run_no_more_than_is_derived(service: Service, monkeypatch: 
         ran.add((re.sub(r"-\d+$", "", task.get_name()), name))
         record(name, seconds)
 
-    monkeypatch.setattr(queries, "record", note)
+    monkeypatch.setattr(by_name, "record", note)
     tenant = await new_tenant(service)
     await tenant.ready_document("a.md", "A sentence.")
     await tenant.say((await tenant.conversation())["id"], {"role": "user", "content": "Another sentence."})
