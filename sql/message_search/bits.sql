@@ -34,7 +34,7 @@ nearest as (
     select
         v.conversation_id,
         v.position,
-        min(0 + (v.embedding <=> $3::halfvec)) as distance
+        min(v.embedding <=> $3::halfvec) as distance
     from candidates as n
     inner join message_vectors as v
         on v.user_id = $1::uuid and n.conversation_id = v.conversation_id and n.position = v.position

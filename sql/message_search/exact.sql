@@ -15,7 +15,7 @@ with nearest as (
     select
         v.conversation_id,
         v.position,
-        min(0 + (v.embedding <=> $3::halfvec)) as distance
+        min(v.embedding <=> $3::halfvec) as distance
     from message_vectors as v
     where
         v.user_id = $1::uuid

@@ -23,27 +23,16 @@ with candidates as materialized (
         v.user_id = $1::uuid
         and ($6::uuid[] is null or v.document_id = any($6::uuid[]))
         and (
-            (
-                $7::jsonb is null
-                and $8::text[] is null
-                and $9::timestamptz is null
-                and $10::timestamptz is null
-            )
+            num_nonnulls($7::jsonb, $8::text[], $9::timestamptz, $10::timestamptz) = 0
             or v.document_id in (
                 select d.id
                 from documents as d
                 where
                     d.user_id = $1::uuid
-                    and (
-                        $7::jsonb is null
-                        or (
-                            d.metadata @> $7::jsonb
-                            and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $7::jsonb)
-                        )
+                    and document_matches(
+                        $1::uuid, $7::jsonb, $8::text[], $9::timestamptz, $10::timestamptz,
+                        d.user_id, d.metadata, d.file_type, d.created_at
                     )
-                    and ($8::text[] is null or d.file_type = any($8::text[]))
-                    and ($9::timestamptz is null or d.created_at >= $9::timestamptz)
-                    and ($10::timestamptz is null or d.created_at < $10::timestamptz)
             )
         )
     order by hamming_distance(v.signature, $3::varbit)

@@ -15,7 +15,7 @@
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
 -- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,
---   documents_pkey, chunks_pkey
+--   documents_pkey, chunks_pkey, chunk_vectors_pkey
 with nearest as (
     select
         v.chunk_id,
@@ -30,22 +30,16 @@ with nearest as (
         v.user_id = $1::uuid
         and ($5::uuid[] is null or v.document_id = any($5::uuid[]))
         and (
-            ($6::jsonb is null and $7::text[] is null and $8::timestamptz is null and $9::timestamptz is null)
+            num_nonnulls($6::jsonb, $7::text[], $8::timestamptz, $9::timestamptz) = 0
             or v.document_id in (
                 select d.id
                 from documents as d
                 where
                     d.user_id = $1::uuid
-                    and (
-                        $6::jsonb is null
-                        or (
-                            d.metadata @> $6::jsonb
-                            and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $6::jsonb)
-                        )
+                    and document_matches(
+                        $1::uuid, $6::jsonb, $7::text[], $8::timestamptz, $9::timestamptz,
+                        d.user_id, d.metadata, d.file_type, d.created_at
                     )
-                    and ($7::text[] is null or d.file_type = any($7::text[]))
-                    and ($8::timestamptz is null or d.created_at >= $8::timestamptz)
-                    and ($9::timestamptz is null or d.created_at < $9::timestamptz)
             )
         )
     order by distance, v.chunk_id

@@ -9,7 +9,7 @@
 -- $4 candidates int      vectors that are compared exactly
 -- $5 max_rows   int      1..100
 -- returns: as search/exact
--- index: chunks_pkey, documents_pkey
+-- index: chunks_pkey, documents_pkey, chunk_vectors_hnsw_…
 with candidates as materialized (
     select
         v.chunk_id,

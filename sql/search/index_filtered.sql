@@ -18,7 +18,8 @@
 -- $12 max_rows        int               1..100
 -- returns: as search/exact, lane text
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
---   documents_user_created_idx, documents_pkey, chunks_pkey
+--   documents_user_created_idx, documents_pkey, chunks_pkey, chunk_vectors_hnsw_…
+-- length: two lanes, of which the number of chunks that the filters leave chooses one
 with allowed as materialized (
     select
         d.id,
@@ -28,16 +29,10 @@ with allowed as materialized (
         d.user_id = $1::uuid
         and d.chunk_count > 0
         and ($7::uuid[] is null or d.id = any($7::uuid[]))
-        and (
-            $8::jsonb is null
-            or (
-                d.metadata @> $8::jsonb
-                and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $8::jsonb)
-            )
+        and document_matches(
+            $1::uuid, $8::jsonb, $9::text[], $10::timestamptz, $11::timestamptz,
+            d.user_id, d.metadata, d.file_type, d.created_at
         )
-        and ($9::text[] is null or d.file_type = any($9::text[]))
-        and ($10::timestamptz is null or d.created_at >= $10::timestamptz)
-        and ($11::timestamptz is null or d.created_at < $11::timestamptz)
 ),
 
 extent as materialized (
