@@ -6,7 +6,7 @@
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
 -- On 10M rows: milliseconds; its tables are new.
 -- Serves: documents/*, chunks/*, ingest/*, search/*, messages/append, messages/list_stale_sources,
---   server/health, users/delete, calibration/*, import/*, doctor/*, samples/*
+--   server/health, users/delete, usage/recount, calibration/*, import/*, doctor/*, samples/*
 -- Rollback loses: the documents, their text, and the queue.
 -- depends: 0003.users
 create table documents (
@@ -79,6 +79,12 @@ create table ingestion_jobs (
 ) with (fillfactor = 70);
 
 create index ingestion_jobs_due_idx on ingestion_jobs (due_at);
+
+create index ingestion_jobs_user_due_idx on ingestion_jobs (user_id, due_at) where due_at > '-infinity';
+
+comment on index ingestion_jobs_user_due_idx is
+'Leaves no job out. Its condition keeps it to the claim, which repeats it: statements about one job use the '
+'primary key, also where the planner does not know yet that a user has thousands of jobs.';
 
 comment on column ingestion_jobs.due_at is
 'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, '

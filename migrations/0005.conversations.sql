@@ -76,6 +76,12 @@ create table message_jobs (
 
 create index message_jobs_due_idx on message_jobs (due_at);
 
+create index message_jobs_user_due_idx on message_jobs (user_id, due_at) where due_at > '-infinity';
+
+comment on index message_jobs_user_due_idx is
+'Leaves no job out. Its condition keeps it to the claim, which repeats it: statements about one job use the '
+'primary key, also where the planner does not know yet that a user has thousands of jobs.';
+
 comment on column message_jobs.due_at is
 'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, '
 'after a delay when an attempt failed.';

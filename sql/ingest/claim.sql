@@ -1,17 +1,70 @@
 -- ingest/claim :one
--- Gives the job that is due the longest to one worker until its lease ends. Jobs that another worker is
--- claiming at this moment are passed over, not waited for.
+-- Gives a document that is due to one worker until its lease ends.
+-- Users take turns: the search for one who has a job that is due goes on by id, behind the user whom the
+-- worker served last and from the last id to the first again, and the job of theirs that is due the longest
+-- is claimed. So a user with many jobs delays each other user by one job a turn. The search stops after 100
+-- users who have none; then, or where another worker is claiming the job that was found, the job that is due
+-- the longest of all is claimed. Locked jobs are skipped, not waited for. `due_at > '-infinity'` is true of
+-- every job: it is the condition of ingestion_jobs_user_due_idx.
 -- $1 worker  text    who claims, for people to read
 -- $2 lease_s float8  seconds until the job is due again, for any worker
+-- $3 after   uuid    the `turn` that the worker's last claim returned; all zeros for its first claim
 -- tenant: none, a worker serves all tenants; the job names the tenant of all that follows
--- returns: user_id uuid, document_id uuid, attempt int, tries int
--- index: ingestion_jobs_due_idx
-with due as materialized (
+-- returns: user_id uuid, document_id uuid, attempt int, tries int, turn uuid
+-- index: ingestion_jobs_user_due_idx, ingestion_jobs_due_idx, ingestion_jobs_pkey
+-- length: the next user, their job, and the job that is due the longest are looked for under one lock
+with recursive users_in_turn as (
+    select
+        $3::uuid as user_id,
+        'infinity'::timestamptz as due_at,
+        0 as passed
+    where (
+        select q.due_at
+        from ingestion_jobs as q
+        order by q.due_at
+        limit 1
+    ) <= now()
+    union all
+    select
+        coalesce(n.user_id, '00000000-0000-0000-0000-000000000000') as user_id,
+        coalesce(n.due_at, 'infinity') as due_at,
+        u.passed + 1 as passed
+    from users_in_turn as u
+    left join lateral (
+        select
+            q.user_id,
+            q.due_at
+        from ingestion_jobs as q
+        where q.user_id > u.user_id and q.due_at > '-infinity'
+        order by q.user_id, q.due_at
+        limit 1
+    ) as n on true
+    where u.due_at > now() and u.passed < 100
+),
+
+in_turn as materialized (
     select
         q.user_id,
         q.document_id
     from ingestion_jobs as q
-    where q.due_at <= now()
+    where
+        q.user_id = (
+            select u.user_id from users_in_turn as u
+            where u.due_at <= now()
+        )
+        and q.due_at <= now()
+        and q.due_at > '-infinity'
+    order by q.due_at
+    limit 1
+    for update skip locked
+),
+
+due_longest as materialized (
+    select
+        q.user_id,
+        q.document_id
+    from ingestion_jobs as q
+    where q.due_at <= now() and not exists (select i.user_id from in_turn as i)
     order by q.due_at
     limit 1
     for update skip locked
@@ -23,6 +76,26 @@ set
     tries = j.tries + 1,
     due_at = now() + make_interval(secs => $2::float8),
     worker = $1::text
-from due as d
+from (
+    select
+        i.user_id,
+        i.document_id
+    from in_turn as i
+    union all
+    select
+        l.user_id,
+        l.document_id
+    from due_longest as l
+) as d
 where j.user_id = d.user_id and j.document_id = d.document_id
-returning j.user_id, j.document_id, j.attempt, j.tries;
+returning
+    j.user_id,
+    j.document_id,
+    j.attempt,
+    j.tries,
+    (
+        select u.user_id
+        from users_in_turn as u
+        order by u.passed desc
+        limit 1
+    ) as turn;

@@ -641,6 +641,7 @@ class IngestClaim(Row):
     document_id: UUID = column("document_id")
     attempt: int = column("attempt")
     tries: int = column("tries")
+    turn: UUID = column("turn")
 
 
 class IngestComplete(Row):
@@ -723,6 +724,7 @@ class MessageJobsClaim(Row):
     user_id: UUID = column("user_id")
     conversation_id: UUID = column("conversation_id")
     tries: int = column("tries")
+    turn: UUID = column("turn")
 
 
 class MessageJobsPending(Row):

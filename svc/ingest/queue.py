@@ -58,11 +58,16 @@ class Queue:
         self._database = database
         self.worker = worker
         self.lease_s = lease_s
+        # The user whose turn it was last; nil before the first claim.
+        self._turn = UUID(int=0)
 
     async def claim(self) -> Job | None:
-        """The job that is due the longest, or None."""
-        row = await self._database.one("ingest/claim", worker=self.worker, lease_s=self.lease_s)
-        return None if row is None else Job(row.user_id, row.document_id, row.attempt, row.tries)
+        """A job that is due, each time of the next user who has one, or None."""
+        row = await self._database.one("ingest/claim", worker=self.worker, lease_s=self.lease_s, after=self._turn)
+        if row is None:
+            return None
+        self._turn = row.turn
+        return Job(row.user_id, row.document_id, row.attempt, row.tries)
 
     async def next_due_s(self) -> float | None:
         """Seconds until a job is due; negative when one is overdue, None when there is none."""

@@ -73,12 +73,19 @@ class MessageQueue:
         self._database = database
         self._worker = worker
         self.lease_s = lease_s
+        # The user whose turn it was last; nil before the first claim.
+        self._turn = UUID(int=0)
 
     async def claim(self) -> MessageJob | None:
-        """The conversation that waits the longest, or None."""
+        """A conversation that is due, each time of the next user who has one, or None."""
         lease = uuid4()
-        row = await self._database.one("message_jobs/claim", worker=self._worker, lease=lease, lease_s=self.lease_s)
-        return None if row is None else MessageJob(row.user_id, row.conversation_id, row.tries, lease)
+        row = await self._database.one(
+            "message_jobs/claim", worker=self._worker, lease=lease, lease_s=self.lease_s, after=self._turn
+        )
+        if row is None:
+            return None
+        self._turn = row.turn
+        return MessageJob(row.user_id, row.conversation_id, row.tries, lease)
 
     async def next_due_s(self) -> float | None:
         """Seconds until a job is due; negative when one is overdue, None when there is none."""

@@ -32,7 +32,7 @@ async def claimed(database: Database) -> Key:
     """A document whose first attempt runs: what its worker names in every statement."""
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
-    job = await database.one("ingest/claim", worker="w", lease_s=60.0)
+    job = await database.one("ingest/claim", worker="w", lease_s=60.0, after=UUID(int=0))
     assert job is not None
     assert (job.user_id, job.document_id, job.attempt) == (user_id, document_id, 1)
     key: Key = {"user_id": user_id, "document_id": document_id, "attempt": 1}
@@ -105,12 +105,14 @@ async def test_each_of_many_claims_gets_a_job_of_its_own(database: Database) -> 
     user_id = await make_user(database)
     documents = [await make_document(database, user_id) for _ in range(20)]
 
-    jobs = await asyncio.gather(*(database.one("ingest/claim", worker="w", lease_s=60.0) for _ in range(25)))
+    jobs = await asyncio.gather(
+        *(database.one("ingest/claim", worker="w", lease_s=60.0, after=UUID(int=0)) for _ in range(25))
+    )
 
     got: list[UUID] = [job.document_id for job in jobs if job is not None]
     # One that looks while all that are left are just being claimed passes them over: it gets none, never a second's.
     assert len(got) == len(set(got))
-    rest = [await database.one("ingest/claim", worker="w", lease_s=60.0) for _ in range(21)]
+    rest = [await database.one("ingest/claim", worker="w", lease_s=60.0, after=UUID(int=0)) for _ in range(21)]
     got += [job.document_id for job in rest if job is not None]
     assert sorted(got) == sorted(documents)
 
@@ -147,7 +149,9 @@ async def test_deleting_a_conversation_while_its_job_ends_waits_and_then_takes_i
         "messages/append", **place, roles=["user"], contents=["text"], token_counts=[1], source_messages=[],
         source_chunks=[], embed=True,
     )  # fmt: skip
-    assert await database.one("message_jobs/claim", worker="w", lease=lease, lease_s=60.0) is not None
+    assert (
+        await database.one("message_jobs/claim", worker="w", lease=lease, lease_s=60.0, after=UUID(int=0)) is not None
+    )
     async with database.transaction() as transaction:
         await transaction.exec("message_jobs/hold", **place)
         deletion: asyncio.Task[Any] = asyncio.create_task(

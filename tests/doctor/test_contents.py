@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from svc.database.queries import Database
 from svc.doctor.checks import Thresholds
@@ -37,7 +38,7 @@ async def test_a_queue_that_nobody_works_on_is_found(fired: Fired, hand: Any, da
 
 async def test_a_lease_that_ran_out_is_found(fired: Fired, hand: Any, database: Database) -> None:
     await make_document(database, await make_user(database))
-    await database.one("ingest/claim", worker="one that died", lease_s=60.0)
+    await database.one("ingest/claim", worker="one that died", lease_s=60.0, after=UUID(int=0))
     assert await fired() == {}
     await hand.execute("update ingestion_jobs set due_at = now() - interval '10 minutes'")
 
