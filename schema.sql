@@ -3,6 +3,18 @@
 
 CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
 
+CREATE FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_set('{}'::jsonb, ARRAY[(user_id)::text], metadata);
+
+COMMENT ON FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) IS 'The metadata under the tenant''s id, as {"<user_id>": metadata}. GIN takes no uuid beside the jsonb: an index on this keeps the tenants apart, so that a scan meets no other tenant''s rows. The planner inlines it.';
+
+CREATE FUNCTION public.document_matches(tenant uuid, wanted_metadata jsonb, wanted_file_types text[], uploaded_after timestamp with time zone, uploaded_before timestamp with time zone, user_id uuid, metadata jsonb, file_type text, created_at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((wanted_metadata IS NULL) OR ((metadata @> wanted_metadata) AND (public.tenant_metadata(user_id, metadata) @> public.tenant_metadata(tenant, wanted_metadata)))) AND ((wanted_file_types IS NULL) OR (file_type = ANY (wanted_file_types))) AND ((uploaded_after IS NULL) OR (created_at >= uploaded_after)) AND ((uploaded_before IS NULL) OR (created_at < uploaded_before)));
+
+COMMENT ON FUNCTION public.document_matches(tenant uuid, wanted_metadata jsonb, wanted_file_types text[], uploaded_after timestamp with time zone, uploaded_before timestamp with time zone, user_id uuid, metadata jsonb, file_type text, created_at timestamp with time zone) IS 'Whether a document passes the filters of a search: the tenant, the filters, then columns of the document. A filter that is null lets every document pass. The planner inlines it, so its conditions can use indexes.';
+
 CREATE FUNCTION public.json_merge_patch(target jsonb, patch jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -27,12 +39,6 @@ end
 $$;
 
 COMMENT ON FUNCTION public.json_merge_patch(target jsonb, patch jsonb) IS 'The target after the patch, as RFC 7396 defines it.';
-
-CREATE FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN jsonb_set('{}'::jsonb, ARRAY[(user_id)::text], metadata);
-
-COMMENT ON FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) IS 'The metadata under the tenant''s id, as {"<user_id>": metadata}. GIN takes no uuid beside the jsonb: an index on this keeps the tenants apart, so that a scan meets no other tenant''s rows. The planner inlines it.';
 
 CREATE TABLE public.api_keys (
     user_id uuid NOT NULL,
@@ -386,9 +392,21 @@ CREATE INDEX idempotency_keys_created_idx ON public.idempotency_keys USING btree
 
 CREATE INDEX ingestion_jobs_due_idx ON public.ingestion_jobs USING btree (due_at);
 
+CREATE INDEX ingestion_jobs_user_due_idx ON public.ingestion_jobs USING btree (user_id, due_at) WHERE (due_at > '-infinity'::timestamp with time zone);
+
+COMMENT ON INDEX public.ingestion_jobs_user_due_idx IS 'Leaves no job out. Its condition keeps it to the claim, which repeats it: statements about one job use the primary key, also where the planner does not know yet that a user has thousands of jobs.';
+
 CREATE INDEX message_jobs_due_idx ON public.message_jobs USING btree (due_at);
 
+CREATE INDEX message_jobs_user_due_idx ON public.message_jobs USING btree (user_id, due_at) WHERE (due_at > '-infinity'::timestamp with time zone);
+
+COMMENT ON INDEX public.message_jobs_user_due_idx IS 'Leaves no job out. Its condition keeps it to the claim, which repeats it: statements about one job use the primary key, also where the planner does not know yet that a user has thousands of jobs.';
+
 CREATE INDEX messages_system_idx ON public.messages USING btree (user_id, conversation_id, "position") WHERE (role = 'system'::text);
+
+CREATE INDEX usage_days_day_idx ON public.usage_days USING btree (day) WHERE (slot >= 0);
+
+COMMENT ON INDEX public.usage_days_day_idx IS 'Leaves no row out. Its condition keeps it to the list of all users, which repeats it: statements about one user use the primary key.';
 
 CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
 

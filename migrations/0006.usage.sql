@@ -20,6 +20,12 @@ create table usage_days (
     constraint usage_days_pkey primary key (user_id, day, slot)
 ) with (fillfactor = 50);
 
+create index usage_days_day_idx on usage_days (day) where slot >= 0;
+
+comment on index usage_days_day_idx is
+'Leaves no row out. Its condition keeps it to the list of all users, which repeats it: statements about one user '
+'use the primary key.';
+
 comment on column usage_days.day is 'In UTC.';
 comment on column usage_days.slot is
 'The number of the backend modulo 16, so that many writers of one user seldom wait for each other. A day is '

@@ -1,5 +1,7 @@
 -- usage/list :many
--- All users who used anything between two days, the largest first by one of the counts, for the admin.
+-- All users who used anything between two days, the largest first by one of the counts, for the admin. Every
+-- page adds up the rows of these days, and of no others: at most 16 a user and day, and seldom more than two.
+-- `slot >= 0` is true of every row: it is the condition of usage_days_day_idx.
 -- $1 first      date
 -- $2 last       date
 -- $3 sort       text       requests | searches | uploads | bytes | messages | tokens
@@ -9,7 +11,7 @@
 -- tenant: none, the admin's list of the tenants themselves
 -- returns: user_id uuid, email text, plan text, requests int8, searches int8, uploads int8, bytes int8,
 --   messages int8, tokens int8, size int8
--- index: usage_days_pkey, users_pkey
+-- index: usage_days_day_idx, users_pkey
 with used as (
     select
         d.user_id,
@@ -30,23 +32,38 @@ with used as (
             end
         )::int8 as size
     from usage_days as d
-    where d.day between $1::date and $2::date
+    where d.day between $1::date and $2::date and d.slot >= 0
     group by d.user_id
+),
+
+page as (
+    select
+        s.user_id,
+        s.requests,
+        s.searches,
+        s.uploads,
+        s.bytes,
+        s.messages,
+        s.tokens,
+        s.size
+    from used as s
+    where $4::int8 is null or (s.size, s.user_id) < ($4::int8, $5::uuid)
+    order by s.size desc, s.user_id desc
+    limit $6::int
 )
 
 select
-    s.user_id,
+    p.user_id,
     u.email,
     u.plan,
-    s.requests,
-    s.searches,
-    s.uploads,
-    s.bytes,
-    s.messages,
-    s.tokens,
-    s.size
-from used as s
-inner join users as u on s.user_id = u.id
-where $4::int8 is null or (s.size, s.user_id) < ($4::int8, $5::uuid)
-order by s.size desc, s.user_id desc
+    p.requests,
+    p.searches,
+    p.uploads,
+    p.bytes,
+    p.messages,
+    p.tokens,
+    p.size
+from page as p
+inner join users as u on p.user_id = u.id
+order by p.size desc, p.user_id desc
 limit $6::int;

@@ -4,7 +4,7 @@
 -- $1 user_id uuid  the tenant
 -- returns: documents int8, documents_before int8, bytes int8, bytes_before int8, chunks int8,
 --   chunks_before int8
--- index: documents_pkey, tenant_totals_pkey
+-- index: documents_pkey, tenant_totals_pkey, documents_user_filename_idx
 with there as (
     select
         count(*) as documents,
