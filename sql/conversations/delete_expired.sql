@@ -5,7 +5,7 @@
 -- $1 user_id          uuid    the tenant
 -- $2 conversation_ids uuid[]  at most 1000
 -- returns: deleted int8
--- index: conversations_pkey, message_jobs_pkey
+-- index: conversations_pkey, message_jobs_pkey, conversations_expires_idx
 with expired as materialized (
     select c.id
     from conversations as c

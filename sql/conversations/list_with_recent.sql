@@ -7,6 +7,7 @@
 -- $4 recent   int        newest messages of each conversation, 1..50
 -- returns: as conversations/get, messages jsonb
 -- index: conversations_pkey, messages_pkey, conversation_documents_pkey
+-- length: a page and the newest messages of each of its conversations in one round trip
 with page as (
     select
         c.id,

@@ -4,7 +4,7 @@
 -- $1 max_rows int  1..1000
 -- tenant: none, an administrator's look at the documents of all tenants; it reads no content
 -- returns: user_id uuid, document_id uuid, processing_s float8, mend text
--- index: documents_user_status_idx, ingestion_jobs_pkey
+-- index: documents_user_status_idx, ingestion_jobs_pkey, users_pkey
 select
     d.user_id,
     d.id as document_id,

@@ -5,7 +5,7 @@
 -- $1 max_rows int  1..1000
 -- tenant: none, an administrator's look at the queues of all tenants; it reads no content
 -- returns: queue text, user_id uuid, id uuid, overdue_s float8
--- index: ingestion_jobs_due_idx, message_jobs_due_idx, documents_pkey, conversations_pkey
+-- index: ingestion_jobs_due_idx, message_jobs_due_idx, conversations_pkey, documents_user_status_idx
 select
     j.queue,
     j.user_id,

@@ -5,7 +5,7 @@
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, document_id uuid, noted int8, chunks int8, vectors int8, mend text
--- index: documents_user_status_idx, chunks_document_index_key, chunk_vectors_signature_idx
+-- index: chunks_document_index_key, chunk_vectors_signature_idx, documents_user_created_idx, documents_pkey
 select
     d.user_id,
     d.id as document_id,

@@ -5,7 +5,7 @@
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, noted int8, counted int8, mend text
--- index: tenant_totals_pkey, chunk_vectors_signature_idx
+-- index: tenant_totals_pkey, chunk_vectors_pkey
 with counts as (
     select
         t.user_id,

@@ -5,7 +5,7 @@
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, noted int8, counted int8, noted_bytes int8, counted_bytes int8
--- index: tenant_totals_pkey, documents_pkey
+-- index: tenant_totals_pkey, documents_pkey, documents_user_filename_idx
 with counted as (
     select
         d.user_id,

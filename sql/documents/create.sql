@@ -13,6 +13,7 @@
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
+-- length: the document, its bytes, its job and what is counted are stored together or not at all
 with allowed as (
     select
         p.max_documents,

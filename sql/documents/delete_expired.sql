@@ -4,7 +4,7 @@
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  at most 1000
 -- returns: deleted int8
--- index: documents_pkey, ingestion_jobs_pkey, tenant_totals_pkey
+-- index: documents_pkey, ingestion_jobs_pkey, tenant_totals_pkey, documents_expires_idx
 with expired as materialized (
     select d.id
     from documents as d

@@ -5,7 +5,7 @@
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  each once, at most 1000
 -- returns: documents int8, chunks int8, bytes int8
--- index: documents_pkey, ingestion_jobs_pkey
+-- index: documents_pkey, ingestion_jobs_pkey, documents_user_filename_idx
 with held as materialized (
     select
         d.id,

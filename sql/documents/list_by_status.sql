@@ -5,7 +5,7 @@
 -- $3 after    uuid null  the last id of the page before; null: from the newest
 -- $4 max_rows int        1..101
 -- returns: as documents/get
--- index: documents_user_status_idx
+-- index: documents_user_status_idx, documents_pkey
 select
     d.id,
     d.filename,

@@ -6,7 +6,7 @@
 -- $3 patch        jsonb   an object
 -- $4 max_bytes    int     that metadata may take as text
 -- returns: updated int8, too_large uuid null
--- index: documents_pkey
+-- index: documents_pkey, documents_user_filename_idx
 with patched as materialized (
     select
         d.id,

@@ -4,7 +4,7 @@
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- returns: as documents/get
--- index: documents_pkey
+-- index: documents_pkey, ingestion_jobs_pkey
 with failed as (
     update documents as d
     set status = 'processing', error = null, progress = 0, updated_at = now()

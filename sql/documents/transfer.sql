@@ -13,7 +13,8 @@
 -- $6 byte_limit     int8 null
 -- returns: documents int8, chunks int8
 -- index: documents_pkey, document_contents_pkey, chunks_document_index_key, chunk_vectors_signature_idx,
---   ingestion_jobs_pkey, tenant_totals_pkey
+--   ingestion_jobs_pkey, tenant_totals_pkey, documents_user_filename_idx
+-- length: all tables of a document change hands together or not at all
 with given as (
     insert into documents as g (
         user_id, id, filename, file_type, file_size, status, error, attempt, progress, chunk_count, metadata,

@@ -2,7 +2,7 @@
 -- Counts what the user of an import has and has used this month: by it their searches pick a lane, and their
 -- quotas are checked.
 -- $1 user_id uuid  the tenant
--- index: chunk_vectors_signature_idx, documents_pkey, usage_days_pkey
+-- index: chunk_vectors_signature_idx, usage_days_pkey, documents_user_filename_idx, chunk_vectors_pkey
 insert into tenant_totals (user_id, chunk_count, document_count, byte_count, token_month, token_count)
 select
     $1::uuid as user_id,

@@ -2,7 +2,7 @@
 -- Sets the documents of an import back to the beginning whose chunks or vectors did not all come: they were
 -- changed while the export ran, or the import was told to leave vectors out.
 -- $1 user_id uuid  the tenant
--- index: documents_pkey, chunks_document_index_key, chunk_vectors_signature_idx
+-- index: documents_pkey, chunks_document_index_key, chunk_vectors_signature_idx, documents_user_status_idx
 with incomplete as (
     select d.id
     from documents as d

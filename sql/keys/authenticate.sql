@@ -6,7 +6,7 @@
 -- tenant: none, the key is what tells the tenant
 -- returns: user_id uuid, key_id uuid, expires_at timestamptz null, chunk_count int8, has_index bool,
 --   requests_per_minute int8 null, tokens_used int8, tokens_allowed int8 null
--- index: api_keys_key_hash_key, users_pkey, tenant_totals_pkey
+-- index: api_keys_key_hash_key, users_pkey, tenant_totals_pkey, api_keys_pkey, plans_pkey
 with shown as (
     select
         k.user_id,

@@ -13,8 +13,10 @@
 -- $7 source_chunks   uuid[]  for each source its chunk
 -- $8 embed           bool    whether the messages are to be embedded
 -- returns: as messages/list
--- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey
+-- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey,
+--   documents_user_filename_idx
 -- bound: by the messages given
+-- length: the messages, their sources, their job and what is counted are stored together or not at all
 with cited as (
     select
         s.message_number,

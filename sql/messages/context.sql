@@ -9,6 +9,7 @@
 -- $4 max_messages    int   besides the system's; 1..1000
 -- returns: as messages/list, message_count int8
 -- index: messages_system_idx, messages_pkey, conversations_pkey
+-- length: the messages that fit are chosen before any text is read, in one round trip
 with system_messages as materialized (
     select
         m.id,

@@ -3,7 +3,6 @@
 -- $1 name text
 -- returns: name text, max_documents int8 null, max_chunks int8 null, max_bytes int8 null,
 --   tokens_per_month int8 null, requests_per_minute int8 null, updated_at timestamptz
--- index: plans_pkey
 select
     p.name,
     p.max_documents,

@@ -2,7 +2,6 @@
 -- The plans with their limits, for the admin.
 -- $1 max_rows int
 -- returns: as plans/get
--- index: plans_pkey
 select
     p.name,
     p.max_documents,

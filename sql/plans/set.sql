@@ -9,7 +9,6 @@
 -- $6 tokens_per_month    int8 null
 -- $7 requests_per_minute int8 null
 -- returns: as plans/get
--- index: plans_pkey
 update plans as p
 set
     max_documents = case when 'max_documents' = any($2::text[]) then $3::int8 else p.max_documents end,

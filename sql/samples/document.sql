@@ -2,7 +2,7 @@
 -- The document of a user with the most chunks, the newest of several, for examples.
 -- $1 user_id uuid  the tenant
 -- returns: document_id text, document_ids text
--- index: documents_user_status_idx
+-- index: documents_user_status_idx, documents_pkey
 select
     d.id::text as document_id,
     array[d.id]::text as document_ids

@@ -2,6 +2,7 @@
 -- The largest tenant, for whom `cabinet sql explain` runs its examples; without vectors, any user.
 -- tenant: none, it looks for the tenant whom the examples are about; it shows no more than their id
 -- returns: user_id text null, user_ids text
+-- index: users_pkey
 select
     t.user_id::text as user_id,
     array[t.user_id]::text as user_ids

@@ -2,5 +2,6 @@
 -- Records the embedding model when the table of the vectors is made; once for a database.
 -- $1 model      text
 -- $2 dimensions int
+-- index: embedding_model_pkey
 insert into embedding_model (model, dimensions) values ($1::text, $2::int)
 on conflict (is_current) do nothing;

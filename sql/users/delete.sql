@@ -7,8 +7,11 @@
 --   document_contents int8, chunks int8, chunk_vectors int8, ingestion_jobs int8, conversations int8,
 --   conversation_documents int8, messages int8, message_vectors int8, message_jobs int8,
 --   idempotency_keys int8
--- index: documents_pkey, chunk_vectors_signature_idx, chunks_document_index_key, ingestion_jobs_pkey,
---   conversations_pkey, messages_pkey, message_vectors_pkey, message_jobs_pkey, users_pkey
+-- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, messages_pkey, message_vectors_pkey,
+--   message_jobs_pkey, users_pkey, chunk_vectors_pkey, chunks_content_hash_idx, document_contents_pkey,
+--   conversation_documents_document_idx, usage_days_pkey, api_keys_pkey, idempotency_keys_pkey,
+--   tenant_totals_pkey, documents_user_filename_idx
+-- length: what a user has goes together or not at all, and each table is counted
 with erased_vectors as (
     delete from chunk_vectors as v
     where v.user_id = $1::uuid

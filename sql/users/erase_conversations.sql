@@ -8,6 +8,7 @@
 --   message_jobs int8
 -- index: conversations_pkey, conversation_documents_pkey, messages_pkey, message_vectors_pkey,
 --   message_jobs_pkey
+-- length: a batch goes from all tables of conversations at once, and each table is counted
 with held as (
     select
         c.id,

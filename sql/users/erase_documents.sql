@@ -7,7 +7,8 @@
 -- returns: documents int8, document_contents int8, chunks int8, chunk_vectors int8, ingestion_jobs int8,
 --   conversation_documents int8
 -- index: documents_pkey, chunk_vectors_signature_idx, chunks_document_index_key, ingestion_jobs_pkey,
---   conversation_documents_document_idx
+--   conversation_documents_document_idx, document_contents_pkey
+-- length: a batch goes from all tables of documents at once, and each table is counted
 with held as (
     select
         d.id,

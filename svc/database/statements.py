@@ -40,7 +40,7 @@ _PARAMETER = re.compile(
 _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)(?P<null> null)?$")
 _SAME_COLUMNS = re.compile(r"^as (?P<name>[a-z0-9_]+/[a-z0-9_]+)$")
 _HEADER_WIDTH = 110
-_KEYS = ("returns", "index", "tenant", "bound", "needs")
+_KEYS = ("returns", "index", "tenant", "bound", "needs", "length")
 # Any word in small letters: a misspelt key must not be taken for a line of intent.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
@@ -86,7 +86,7 @@ class Statement:
     `pg_stat_activity`. `columns` are all that come out; `columns_as` names the statement that lists the first of them
     where the header says `returns: as …`, and is empty elsewhere. `tenant` is empty for a statement bound to one user,
     else the reason why it is not; `bound` says what limits a list that has no LIMIT, `needs` names the extension
-    without which it does not prepare.
+    without which it does not prepare, `length` says why a long statement is one.
     """
 
     name: str
@@ -99,6 +99,7 @@ class Statement:
     tenant: str
     bound: str
     needs: str
+    length: str
     text: str
     path: Path = field(compare=False)
 
@@ -175,6 +176,7 @@ def read_statement(path: Path, folder: Path) -> Statement:
         tenant=parts.keys.get("tenant", ""),
         bound=parts.keys.get("bound", ""),
         needs=parts.keys.get("needs", ""),
+        length=parts.keys.get("length", ""),
         text=text,
         path=path,
     )

@@ -147,8 +147,10 @@ def _served(statements: Mapping[str, Statement]) -> dict[str, list[str]]:
     served: dict[str, list[str]] = defaultdict(list)
     # The doctor's own last: they are the least of a reason.
     for statement in sorted(statements.values(), key=lambda one: one.name.startswith("doctor/")):
-        for name in filter(None, (part.strip() for part in statement.index.split(","))):
-            served[name].append(statement.name)
+        for name in statement.indexes:
+            # The ellipsis stands for a tenant: each large one has an index of its own.
+            if not name.endswith("…"):
+                served[name].append(statement.name)
     return served
 
 

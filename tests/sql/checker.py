@@ -23,6 +23,7 @@ from tests.sql.bounds import (
 )
 from tests.sql.migrations import check_migrations, check_served
 from tests.sql.nulls import null_faults
+from tests.sql.plan_headers import BASELINES, header_faults
 from tests.sql.privileges import grant_faults
 from tests.sql.python_text import sql_faults
 from tests.sql.record_tables import record_faults
@@ -82,6 +83,8 @@ FUNCTION_EXCEPTIONS = {
     "server/lock_migrations": "pg_try_advisory_lock",
     "server/set_for_session": "set_config",
 }
+# Lines of a statement, without its header, that a reader takes in at once.
+MOST_LINES = 60
 # The least that can follow an EXPLAIN or PREPARE, while its file is parsed.
 _FOLLOWING = "select"
 KEY_EXCEPTIONS = {
@@ -89,6 +92,7 @@ KEY_EXCEPTIONS = {
     "api_keys_key_hash_key": "the key is what tells the tenant",
     "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
     "message_jobs_due_idx": "a worker looks for what is due across all tenants",
+    "usage_days_day_idx": "an administrator looks at what all tenants used between two days",
     "idempotency_keys_created_idx": "a worker looks for what has expired across all tenants",
     "documents_expires_idx": "a worker looks for what has expired across all tenants",
     "conversations_expires_idx": "a worker looks for what has expired across all tenants",
@@ -118,15 +122,17 @@ def check_sql(root: Path = ROOT) -> list[Fault]:
     """Every fault of `sql/` below `root`."""
     folder = root / "sql"
     tables = read_tables(schema_files(root))
-    faults, names = list(_stray_files(folder)), set()
+    faults, statements = list(_stray_files(folder)), list[Statement]()
     for path in sorted(folder.glob("*/*.sql")):
         try:
             statement = read_statement(path, folder)
         except StartupError as error:
             faults.append(Fault(path, 1, error.detail))
             continue
-        names.add(statement.name)
+        statements.append(statement)
         faults += check_statement(statement, tables)
+    faults += header_faults(statements, root / BASELINES)
+    names = {statement.name for statement in statements}
     for name in (WITHOUT_TENANT | WITHOUT_LIMIT | {*FUNCTION_EXCEPTIONS, *RECEIVERS}) - names:
         faults.append(Fault(folder, 0, f"there is an exception for {name}, but no such file"))
     return faults
@@ -142,7 +148,17 @@ def check_statement(statement: Statement, tables: Tables) -> list[Fault]:
     found = [*description_faults(statement), *kind]
     if not kind:
         found += _query_faults(statement, nodes[0], tables)
+    found += length_faults(statement)
     return [Fault(statement.path, line_of(statement.text, location), message) for location, message in found]
+
+
+def length_faults(statement: Statement) -> Iterator[tuple[int, str]]:
+    """A long statement says why it is one."""
+    lines = statement.body.count("\n") + 1
+    if lines > MOST_LINES and not statement.length:
+        yield 0, f"{lines} lines are more than {MOST_LINES}: split it, or say why not in a line `-- length:`"
+    if lines <= MOST_LINES and statement.length:
+        yield 0, f"{lines} lines need no line `-- length:`"
 
 
 def is_unfinished(statement: Statement) -> bool:

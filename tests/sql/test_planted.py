@@ -99,6 +99,14 @@ PLANTS = {
         "documents/get", "    d.id,\n", "    set_config('jit', 'on', false) as id,\n",
         "    set_config('jit', 'on', false) as id,", "set_config() is forbidden",
     ),
+    "a long statement without a reason": Plant(
+        "ingest/claim", "-- length: ", "--   ",
+        "-- ingest/claim :one", "are more than 60: split it, or say why not in a line `-- length:`",
+    ),
+    "an index that no plan uses": Plant(
+        "documents/get", "-- index: documents_pkey", "-- index: documents_pkey, documents_expires_idx",
+        "-- index:", "the recorded plans use other indexes",
+    ),
     "a right that nobody granted": Plant(
         "roles/grant_delete", "    documents,\n", "",
         "-- roles/grant_delete :ddl", "it grants not what the statements need",
@@ -106,7 +114,11 @@ PLANTS = {
 }  # fmt: skip
 
 
-NAMED = ("paging by OFFSET", "no user_id in one part of several", "SELECT *", "a right that nobody granted")
+OF_ALL = {"an index that no plan uses", "a right that nobody granted"}
+NAMED = (
+    "paging by OFFSET", "no user_id in one part of several", "SELECT *", "an index that no plan uses",
+    "a right that nobody granted",
+)  # fmt: skip
 
 
 def plant_in(root: Path, plant: Plant) -> str:
@@ -120,7 +132,7 @@ def plant_in(root: Path, plant: Plant) -> str:
     return f"{path}:{next(number for number, line in lines if line.startswith(plant.blamed))}: "
 
 
-@pytest.mark.parametrize("name", sorted(PLANTS.keys() - {"a right that nobody granted"}))
+@pytest.mark.parametrize("name", sorted(PLANTS.keys() - OF_ALL))
 def test_a_planted_fault_is_named_with_file_and_line(tmp_path: Path, tables: Tables, name: str) -> None:
     plant = PLANTS[name]
     blamed = plant_in(tmp_path, plant)
@@ -132,7 +144,7 @@ def test_a_planted_fault_is_named_with_file_and_line(tmp_path: Path, tables: Tab
 
 
 def test_make_check_names_each_and_blames_no_other(tmp_path: Path) -> None:
-    for folder in ("sql", "migrations"):
+    for folder in ("sql", "migrations", "tests/plans/baselines"):
         copytree(ROOT / folder, tmp_path / folder)
     # The grants are looked at when the statements themselves are without fault.
     for names in (NAMED[:-1], NAMED[-1:]):
