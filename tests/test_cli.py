@@ -79,6 +79,7 @@ CLIENTS = {
     "user show": [NOBODY],
     "user set-plan": [NOBODY, "free"],
     "plan list": [],
+    "plan add": ["silver"],
     "plan set": ["free", "--documents", "5"],
     "usage show": [NOBODY],
     "usage users": [],

@@ -65,7 +65,7 @@ def test_a_password_that_breaks_a_url_is_refused_without_any_part_of_it(
         load_settings()
 
     assert refused.value.__cause__ is None
-    assert refused.value.__suppress_context__
+    assert refused.value.__context__ is None
     for part in ("hun", "ter", "ada", "12", "cabinet"):
         assert part not in refused.value.detail.replace("characters", "").replace("percent-encoded", "")
 
