@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
 from svc.access.keys import generate_key
-from svc.accounts.plans import unknown_plan
+from svc.accounts.plans import KnownPlan, unknown_plan
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.database.rows import UsersGet
 from svc.errors import ConflictError
+from svc.fields.values import Metadata, Name
+
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=320,
+        pattern=r"^[^@\s\x00]+@[^@\s\x00]+(?!\s)$",  # Python's $ alone would let a last line break through
+        description="Unique without regard to case.",
+        extra={"form": "an email address of at most 320 characters, such as ada@example.com"},
+    ),
+]
+
+
+class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new user. Without a `plan` they get the one that CABINET_DEFAULT_PLAN names."""
+
+    email: Email
+    name: Name | None = None
+    plan: KnownPlan | UnsetType = UNSET
+    preferences: Metadata = msgspec.field(default_factory=dict)
+
+
+class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; what is left out stays as it is. Only the admin may change the plan."""
+
+    email: Email | UnsetType = UNSET
+    name: Name | UnsetType | None = UNSET
+    plan: KnownPlan | UnsetType = UNSET
+    preferences: Metadata | UnsetType = UNSET
 
 
 async def create_user(

@@ -7,10 +7,8 @@ from uuid import UUID
 
 import click
 
-from svc.access.keys import generate_key
+from svc.accounts.keys import create_key, revoke_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
-from svc.database.failures import ConstraintError
-from svc.errors import NotFoundError
 from svc.settings import Settings
 
 
@@ -41,24 +39,11 @@ def revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:
 
 
 async def _create(settings: Settings, user_id: UUID, name: str | None, expires_at: datetime | None) -> tuple[str, str]:
-    new = generate_key()
     async with opened_database(settings) as database:
-        try:
-            row = await database.one(
-                "keys/create",
-                user_id=user_id,
-                name=name,
-                prefix=new.prefix,
-                key_hash=new.key_hash,
-                expires_at=expires_at,
-            )
-        except ConstraintError:
-            raise NotFoundError(f"there is no user {user_id}") from None
-    assert row is not None
-    return str(row.id), new.key
+        row, secret = await create_key(database, user_id, name=name, expires_at=expires_at)
+    return str(row.id), secret
 
 
 async def _revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:
     async with opened_database(settings) as database:
-        if not await database.exec("keys/revoke", user_id=user_id, key_id=key_id):
-            raise NotFoundError(f"user {user_id} has no key {key_id}")
+        await revoke_key(database, user_id, key_id)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import click
 
+from svc.accounts.usage import MOST_DAYS, Counts, Span
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
 from svc.errors import NotFoundError
-from svc.routes.usage import MOST_DAYS, Counts, Span
 from svc.settings import Settings
 
 _COUNTS = Counts.__struct_fields__

@@ -7,14 +7,13 @@ from uuid import UUID
 import click
 import msgspec
 
-from svc.accounts.users import create_user, update_user
+from svc.accounts.quotas import Quotas, read_quotas
+from svc.accounts.users import CreateUser, create_user, update_user
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
 from svc.database.rows import UsersGet
 from svc.errors import InvalidFieldsError, NotFoundError
 from svc.fields.validation import fault_without_value, faults_of
-from svc.routes.quotas import Quotas, read_quotas
-from svc.routes.users import CreateUser
 from svc.settings import Settings
 
 

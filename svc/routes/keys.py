@@ -7,9 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from svc.access.keys import generate_key
+from svc.accounts import keys as accounts
 from svc.database import rows as r
-from svc.errors import NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Moment, Name, check_future, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
@@ -55,17 +54,10 @@ async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     faults.check(check_text, body.name, "name")
     faults.check(check_future, body.expires_at, "expires_at")
     faults.raise_if_any()
-    new = generate_key()
-    row = await call.services.database.one(
-        "keys/create",
-        user_id=call.principal.tenant,
-        name=body.name,
-        prefix=new.prefix,
-        key_hash=new.key_hash,
-        expires_at=body.expires_at,
+    row, key = await accounts.create_key(
+        call.services.database, call.principal.tenant, name=body.name, expires_at=body.expires_at
     )
-    assert row is not None
-    return KeyCreated(_key(row), new.key)
+    return KeyCreated(_key(row), key)
 
 
 @routes.get("/keys")
@@ -97,6 +89,5 @@ async def revoke_key(call: Call) -> None:
     """
     key_id = call.path_id("key_id", "key")
     user_id = call.principal.tenant
-    if not await call.services.database.exec("keys/revoke", user_id=user_id, key_id=key_id):
-        raise NotFoundError("there is no such key")
+    await accounts.revoke_key(call.services.database, user_id, key_id)
     call.services.authenticator.forget(user_id, key_id)

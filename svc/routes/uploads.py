@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from svc.access.quotas import broken_quota
+from svc.accounts.quotas import refused_upload
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import ConflictError
 from svc.ingest.file_types import detect_file_type
 from svc.routes.documents import Document, document_of
 from svc.routes.idempotency import HEADER, once
-from svc.routes.quotas import refused_upload
 from svc.routes.upload_bodies import Upload, UploadDocument, file_hash, read_upload
 from svc.web.request import Call
 from svc.web.routing import Routes

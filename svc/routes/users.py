@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from svc.accounts import users as accounts
-from svc.accounts.plans import KnownPlan
+from svc.accounts.users import CreateUser, UpdateUser
 from svc.database import rows as r
 from svc.errors import ForbiddenError, NotFoundError
 from svc.fields.validation import Faults
-from svc.fields.values import Metadata, Name, check_metadata, check_text
+from svc.fields.values import check_metadata, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.search.own_indexes import own_index_name
 from svc.tenants.erase import erase_user
@@ -22,17 +21,6 @@ from svc.web.request import Call
 from svc.web.routing import Routes
 
 routes = Routes("users")
-
-Email = Annotated[
-    str,
-    Meta(
-        min_length=3,
-        max_length=320,
-        pattern=r"^[^@\s\x00]+@[^@\s\x00]+(?!\s)$",  # Python's $ alone would let a last line break through
-        description="Unique without regard to case.",
-        extra={"form": "an email address of at most 320 characters, such as ada@example.com"},
-    ),
-]
 
 
 class User(Struct, frozen=True):
@@ -45,24 +33,6 @@ class User(Struct, frozen=True):
     preferences: dict[str, Any]
     created_at: datetime
     updated_at: datetime
-
-
-class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
-    """A new user. Without a `plan` they get the one that CABINET_DEFAULT_PLAN names."""
-
-    email: Email
-    name: Name | None = None
-    plan: KnownPlan | UnsetType = UNSET
-    preferences: Metadata = msgspec.field(default_factory=dict)
-
-
-class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change; what is left out stays as it is. Only the admin may change the plan."""
-
-    email: Email | UnsetType = UNSET
-    name: Name | UnsetType | None = UNSET
-    plan: KnownPlan | UnsetType = UNSET
-    preferences: Metadata | UnsetType = UNSET
 
 
 class UserErased(Struct, frozen=True):

@@ -1,0 +1,48 @@
+"""Creating and revoking API keys, for the routes and the commands: `sql/keys/`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from svc.access.keys import generate_key
+from svc.database.calls import Queries
+from svc.database.failures import ConstraintError
+from svc.database.rows import KeysList
+from svc.errors import NotFoundError
+
+
+async def create_key(
+    queries: Queries, user_id: UUID, *, name: str | None, expires_at: datetime | None
+) -> tuple[KeysList, str]:
+    """Create an API key of a user; its row, and the key, which is stored nowhere.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    new = generate_key()
+    try:
+        row = await queries.one(
+            "keys/create",
+            user_id=user_id,
+            name=name,
+            prefix=new.prefix,
+            key_hash=new.key_hash,
+            expires_at=expires_at,
+        )
+    except ConstraintError as error:
+        if error.constraint != "api_keys_user_id_fkey":
+            raise
+        raise NotFoundError(f"there is no user {user_id}") from None
+    assert row is not None
+    return row, new.key
+
+
+async def revoke_key(queries: Queries, user_id: UUID, key_id: UUID) -> None:
+    """Revoke an API key of a user for good.
+
+    Raises:
+        NotFoundError: the user has no such key.
+    """
+    if not await queries.exec("keys/revoke", user_id=user_id, key_id=key_id):
+        raise NotFoundError("there is no such key")

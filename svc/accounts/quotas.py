@@ -1,0 +1,58 @@
+"""How much of a plan's limits a user has used, for the routes and the commands: `sql/usage/quotas.sql`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from svc.access.quotas import QuotaName, quotas_of
+from svc.database.calls import Queries
+from svc.errors import CabinetError, NotFoundError, QuotaExceededError, UnauthenticatedError, UnavailableError
+
+
+class QuotaState(Struct, frozen=True):
+    """One limit of the plan. `allowed` is null where there is none; `resets_at` where only deletions bring it down."""
+
+    quota: QuotaName
+    used: int
+    allowed: int | None
+    resets_at: datetime | None
+
+
+class Quotas(Struct, frozen=True):
+    """The user's plan, and how much of it is used."""
+
+    plan: str
+    requests_per_minute: int | None
+    quotas: list[QuotaState]
+
+
+async def read_quotas(queries: Queries, user_id: UUID) -> Quotas:
+    """The plan of a user, and how much of it is used.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    row = await queries.one("usage/quotas", user_id=user_id)
+    if row is None:
+        raise NotFoundError("there is no such user")
+    return Quotas(
+        row.plan,
+        row.requests_per_minute,
+        [QuotaState(quota.name, quota.used, quota.allowed, quota.resets_at) for quota in quotas_of(row).values()],
+    )
+
+
+async def refused_upload(queries: Queries, user_id: UUID, size_bytes: int) -> CabinetError:
+    """The error for an upload that a limit of the plan kept out."""
+    row = await queries.one("usage/quotas", user_id=user_id)
+    if row is None:
+        return UnauthenticatedError("the user of this key no longer exists")
+    try:
+        quotas_of(row)["documents"].check(1)
+        quotas_of(row)["bytes"].check(size_bytes)
+    except QuotaExceededError as error:
+        return error
+    return UnavailableError("the limit of your plan was reached, and is no longer: try again", retry_after_s=1)

@@ -1,0 +1,54 @@
+"""The days and the counts of a report on usage, for the routes and the commands: `sql/usage/`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from svc.errors import InvalidRequestError
+
+Unit = Literal["day", "month"]
+Count = Literal["requests", "searches", "uploads", "bytes", "messages", "tokens"]
+
+MOST_DAYS = {"day": 366, "month": 3660}
+
+
+class Span(Struct, frozen=True, forbid_unknown_fields=True):
+    """The days that are asked for, in UTC, both included: this month's when left out."""
+
+    first: Annotated[date, Meta(description="The first day; that of the month when left out.")] | None = msgspec.field(
+        default=None, name="from"
+    )
+    last: Annotated[date, Meta(description="The last day; today when left out.")] | None = msgspec.field(
+        default=None, name="to"
+    )
+
+    def days(self, most: int) -> tuple[date, date]:
+        """The first and the last day.
+
+        Raises:
+            InvalidRequestError: they come in the wrong order, or are more than `most`.
+        """
+        last = self.last or datetime.now(UTC).date()
+        first = self.first or min(last.replace(day=1), last)
+        if first > last:
+            raise InvalidRequestError(f"from ({first}) must not be after to ({last})", field="from")
+        if last - first >= timedelta(days=most):
+            raise InvalidRequestError(
+                f"from and to may be at most {most:,} days apart; these are {(last - first).days + 1:,}", field="from"
+            )
+        return first, last
+
+
+class Counts(Struct, frozen=True):
+    """What was used. `bytes` were uploaded, `tokens` embedded: of new texts of documents, of messages, of queries."""
+
+    requests: int
+    searches: int
+    uploads: int
+    bytes: int
+    messages: int
+    tokens: int
