@@ -58,6 +58,21 @@ check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the dir
 types: $(VENV)/.installed-dev ## Write the types of the statements from the headers of sql/
 	$(BIN)/python -m tests.sql.statement_types
 
+# What differs is for a person to read: git diff svc/catalogue. Who runs what is seen only where a test runs it, so this
+# runs all tests; with some, such as ARGS=tests/routes, it adds what these see.
+.PHONY: record
+record: $(VENV)/.installed-dev ## Record the tables of the statements and who runs them; ARGS=tests/routes for a part
+	$(BIN)/python -m tests.sql.record_tables
+	RECORD_CALLERS=write $(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m tests.test_docs --tables
+
+.PHONY: coverage
+coverage: $(VENV)/.installed-dev ## Run the tests and show which lines of svc/ they do not reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --skip-empty
+
 .PHONY: schema
 schema: $(VENV)/.installed-dev ## Write schema.sql anew from the migrations
 	$(BIN)/python -m tests.database.schema
@@ -97,7 +112,7 @@ constraints: ## Renew constraints.txt with the newest releases; with the oldest 
 .PHONY: clean
 clean: ## Remove what these tasks made; the data in .cabinet/ stays
 	rm -rf $(VENV) $(VENV)-constraints $(PEERS) $(PEERS)-langchain build dist *.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find svc tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment. The two stamps say with which packages it was last filled.

@@ -28,6 +28,7 @@ from svc.embedded.server import EmbeddedServer, start_embedded, url_as
 from svc.migrations.migrate import apply_migrations
 from svc.services import Services, running_services
 from svc.settings import Settings
+from tests.callers import plugin
 
 # One variable chooses the server's version: make test CABINET_POSTGRES_VERSION=16
 POSTGRES_VERSION = os.environ.get("CABINET_POSTGRES_VERSION", "18")
@@ -41,6 +42,11 @@ Settings.model_config["env_file"] = None
 ADMIN_KEY = "test-admin-key-0123456789"
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record who runs which statement."""
+    config.pluginmanager.register(plugin, "callers")
 
 
 @pytest.fixture(autouse=True)

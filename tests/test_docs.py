@@ -35,7 +35,7 @@ from svc.cli.main import main as cabinet
 from svc.database.pool import session_settings
 from svc.search.lanes import Lane
 from svc.settings import Settings, environment_name
-from tests.catalogue.derived import callers
+from tests.catalogue.recorded import all_statements, callers
 from tests.routes.endpoints import name_of
 from tests.server_process import CABINET, ServerProcess
 
@@ -289,7 +289,7 @@ def test_table_of_callers_is_current() -> None:
 def callers_table() -> str:
     """Which statements each route, command and background loop runs; what all have in common once, at the top."""
     of_callers: dict[str, list[str]] = {name_of(endpoint): [] for endpoint in all_endpoints()}
-    for statement in sorted(callers().of):
+    for statement in sorted(all_statements()):
         for caller in callers().named(statement):
             of_callers.setdefault(caller, []).append(statement)
     routes = list(of_callers)[: len(all_endpoints())]

@@ -65,7 +65,7 @@ def make_entries(statements: Mapping[str, Statement], callers: Callers, timings:
     """The catalogue, in the order of the names."""
     tables = recorded_tables()
     return [
-        Entry(statement, tables.get(name, TablesUsed()), callers.of[name], callers.named(name), timings.get(name))
+        Entry(statement, tables.get(name, TablesUsed()), callers.of(name), callers.named(name), timings.get(name))
         for name, statement in sorted(statements.items())
     ]
 

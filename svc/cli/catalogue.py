@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from svc.app import all_endpoints
-from svc.catalogue.callers import find_callers
+from svc.catalogue.callers import recorded_callers
 from svc.catalogue.entries import Entry, Order, chosen, make_entries
 from svc.catalogue.report import Report, render
 from svc.catalogue.schema import read_schema
@@ -61,9 +60,10 @@ def list_statements(  # noqa: PLR0917
 ) -> None:
     """List the statements: what for, on which tables and indexes, who runs them, and how often they ran.
 
-    NAMES are those wanted, such as documents/list or 'search/*'; all when none is given. Who runs them is found in the
-    code. How often comes from pg_stat_statements where the database of DATABASE_URL has it, else from the service that
-    answers at the address of the settings or of --url; where nothing answers, the rest is listed all the same.
+    NAMES are those wanted, such as documents/list or 'search/*'; all when none is given. Who runs them was recorded by
+    Cabinet's tests. How often comes from pg_stat_statements where the database of DATABASE_URL has it, else from the
+    service that answers at the address of the settings or of --url; where nothing answers, the rest is listed all the
+    same.
     """
     try:
         statements = load_statements(resource_folder("sql"))
@@ -71,8 +71,7 @@ def list_statements(  # noqa: PLR0917
         timings = _timings(settings, statements, url)
     except CabinetError as error:
         fail(error)
-    callers = find_callers(list(statements), all_endpoints(), click.get_current_context().find_root().command)
-    entries = chosen(make_entries(wanted, callers, timings.of), table, caller, order)
+    entries = chosen(make_entries(wanted, recorded_callers(), timings.of), table, caller, order)
     if form is None:
         form = "text" if sys.stdout.isatty() else "tsv"
     {"text": _print_text, "tsv": _print_tsv, "json": _print_json}[form](entries, timings)
@@ -145,16 +144,15 @@ def report(settings: Settings, output: str, analyze: bool, url: str | None) -> N
 
     The page needs no network and no other file.
     """
-    command = click.get_current_context().find_root().command
-    page = render(run(read_report(settings, command, analyze, url)))
+    page = render(run(read_report(settings, analyze, url)))
     with click.open_file(output, "w", encoding="utf-8") as file:
         file.write(page)
     if output != "-":
         click.echo(f"{output}: {len(page.encode()) / 1024:,.0f} kB; open it in a browser.")
 
 
-async def read_report(settings: Settings, command: click.Command, analyze: bool, url: str | None) -> Report:
-    """What the page shows, read from the database; `command` is the whole command line."""
+async def read_report(settings: Settings, analyze: bool, url: str | None) -> Report:
+    """What the page shows, read from the database."""
     # As the owner: some statements are closed to the service's role.
     async with migrated_urls(settings) as urls:
         database = await open_database(settings, urls.owner)
@@ -162,11 +160,10 @@ async def read_report(settings: Settings, command: click.Command, analyze: bool,
             timings = await counted_by_server(database) if url is None else None
             if timings is None:
                 timings = await asyncio.to_thread(_timings_of_service, settings, url)
-            callers = find_callers(list(database.statements), all_endpoints(), command)
             versions = await database.one("server/versions")
             assert versions is not None
             return Report(
-                entries=make_entries(database.statements, callers, timings.of),
+                entries=make_entries(database.statements, recorded_callers(), timings.of),
                 tables=await read_schema(database),
                 plans=await read_plans(settings, urls.owner, database, is_run=analyze),
                 database=urlsplit(urls.owner).path.removeprefix("/"),

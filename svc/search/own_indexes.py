@@ -78,11 +78,13 @@ class IndexStep:
 
     def ddl(self, statements: Mapping[str, Statement]) -> list[str]:
         """The statements that it runs, in order."""
-        texts = []
+        names = []
         if self.drops:
-            texts.append(statements["ddl/drop_own_index"].body)
+            names.append("ddl/drop_own_index")
         if self.creates:
-            texts.append(statements["ddl/own_dense_index" if self.is_dense else "ddl/own_index"].body)
+            names.append("ddl/own_dense_index" if self.is_dense else "ddl/own_index")
+        # With the name, by which pg_stat_activity shows what is built.
+        texts = [f"-- {name}\n{statements[name].body}" for name in names]
         return [text.replace(":index", self.index_name).replace(":user_id", str(self.user_id)) for text in texts]
 
 

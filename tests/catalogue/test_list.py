@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from svc.cli.main import main
-from tests.catalogue.derived import all_statements
+from tests.catalogue.recorded import all_statements
 from tests.server_process import ServerProcess
 
 NOBODY = "http://127.0.0.1:9"

@@ -21,7 +21,7 @@ from svc.catalogue.timings import Timing
 from svc.cli.main import main
 from svc.database.queries import Database
 from tests.browser import CHROMIUM, Browser
-from tests.catalogue.derived import all_statements, callers
+from tests.catalogue.recorded import all_statements, callers
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"

@@ -9,7 +9,7 @@ from svc.catalogue.timings import Timing, fingerprint, timings_of_server, timing
 from svc.database.queries import Database
 from svc.database.rows import CatalogueStatementTimes
 from svc.errors import UnavailableError
-from tests.catalogue.derived import all_statements
+from tests.catalogue.recorded import all_statements
 from tests.made_up_rows import row_of
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import pytest
 import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
-from svc.web import observe
-from tests.catalogue.derived import statements_of_routes
 from tests.conftest import Service, running_service, test_settings
 from tests.routes.tenants import Tenant, new_tenant, shared_service
 
@@ -46,23 +43,3 @@ async def idle(database_url: str) -> AsyncIterator[Service]:
     """A service of its own without a worker: what is uploaded stays in the queue."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         yield service
-
-
-@pytest.fixture(autouse=True)
-def _only_derived_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever a test here asks of the service: a route runs no statement that is not derived from its code."""
-    ran: set[tuple[str, str]] = set()
-    report = observe._Observation._report
-
-    def note(observation: observe._Observation) -> None:
-        route = observe._route_template(observation.scope)
-        ran.update((f"{observation.scope['method']} {route}", name) for name in observation.statistics.names)
-        report(observation)
-
-    monkeypatch.setattr(observe._Observation, "_report", note)
-    yield
-    derived = statements_of_routes()
-    # A route that a test adds to the service is not in its code.
-    called = {(route.replace("HEAD ", "GET "), name) for route, name in ran}
-    unknown = {(route, name) for route, name in called if route in derived and name not in derived[route]}
-    assert not unknown, "svc/catalogue does not see that these routes run these statements"

@@ -195,6 +195,24 @@ def test_every_route_has_its_number() -> None:
     assert not unexplained, "a route that runs more than one statement says why"
 
 
+async def test_an_unknown_key_costs_a_statement_more(
+    kept: tuple[Tenant, dict[str, str]], counted: list[StatementStatistics]
+) -> None:
+    """Every keyed route looks up a key, and a user for whom the admin acts, that it has not seen for a while."""
+    tenant, ids = kept
+    for endpoint in all_endpoints():
+        if endpoint.access == "public":
+            continue
+        for key, headers, name in (
+            (f"cab_{'x' * 43}", {}, "keys/authenticate"),
+            (ADMIN_KEY, {"Cabinet-User": str(uuid4())}, "keys/tenant"),
+        ):
+            counted.clear()
+            answer = await tenant.service.call(endpoint.method, path_of(endpoint, ids), key, headers=headers)
+            assert answer.status_code in (400, 401, 404), answer.text
+            assert counted[0].names == [name], name_of(endpoint)
+
+
 @pytest.mark.parametrize("endpoint", all_endpoints(), ids=name_of)
 async def test_the_statements_of_a_route(
     endpoint: Endpoint, kept: tuple[Tenant, dict[str, str]], counted: list[StatementStatistics]

@@ -6,7 +6,7 @@ import pytest
 
 from svc.app import all_endpoints
 from svc.web.routing import Endpoint
-from tests.catalogue.derived import statements_of_routes
+from tests.catalogue.recorded import statements_of_routes
 from tests.routes.endpoints import name_of
 from tests.sql.checker import WITHOUT_TENANT, tenancy_faults
 from tests.sql.conftest import Write

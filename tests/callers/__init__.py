@@ -1,0 +1,1 @@
+"""Who runs which statement, recorded while the tests run."""

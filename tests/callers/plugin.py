@@ -1,0 +1,127 @@
+"""Compares what the recorder notes with svc/catalogue/callers.json, or writes the file.
+
+A test in which a caller runs a statement that the record lacks fails. At the end of a whole run, what the record has
+and nobody ran fails the run. With RECORD_CALLERS=write the record is written instead: from a whole run as it is, from
+some of the tests with what these add.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from svc.app import all_endpoints
+from svc.catalogue.callers import RECORD
+from svc.cli.main import main
+from tests.callers.commands import command_names
+from tests.callers.recorder import FOLDER_VARIABLE, HOOKS, recorded_in, seen
+from tests.sql.checker import ROOT
+
+Pair = tuple[str, str]
+
+_IS_WRITING = os.environ.get("RECORD_CALLERS") == "write"
+# One of these runs, by the version of the server.
+_VERSIONED = re.compile(r"(?<=server/create_database_)\d+$")
+_VERSIONS = ("16", "18")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hook this process, and let those that it starts be hooked."""
+    import importlib
+
+    for name, hook in HOOKS.items():
+        hook(importlib.import_module(name))
+    if FOLDER_VARIABLE not in os.environ:
+        os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="cabinet-callers-")
+        startup = str(Path(__file__).with_name("startup"))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [startup, os.environ.get("PYTHONPATH")]))
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(FOLDER_VARIABLE), ignore_errors=True))
+
+
+def recorded_pairs() -> set[Pair]:
+    """The record, a caller and a statement each."""
+    if not RECORD.exists():
+        return set()
+    return {(caller, name) for caller, names in json.loads(RECORD.read_text()).items() for name in names}
+
+
+def known(pairs: Iterable[Pair]) -> set[Pair]:
+    """The pairs of Cabinet's own callers and statements: a test adds routes and files of its own."""
+    callers = {f"{endpoint.method} {endpoint.path}" for endpoint in all_endpoints()} | command_names(main)
+    statements = {path.relative_to(ROOT / "sql").with_suffix("").as_posix() for path in ROOT.glob("sql/*/*.sql")}
+    return {
+        (caller, _VERSIONED.sub(version, name))
+        for caller, name in pairs
+        if name in statements and (caller in callers or caller.startswith("loop "))
+        for version in _VERSIONS
+    }
+
+
+@pytest.fixture(autouse=True)
+def _only_recorded_statements() -> Iterator[None]:
+    """No caller runs a statement in this process that the record lacks."""
+    before = set(seen)
+    yield
+    new = seen.keys() - before
+    unrecorded = [] if _IS_WRITING or not new else sorted(known(new) - recorded_pairs())
+    assert not unrecorded, f"{described(unrecorded)}; callers.json lacks this: run make record"
+
+
+def described(pairs: Iterable[Pair]) -> str:
+    """The pairs in words."""
+    return ", ".join(f"{caller} runs {name}" for caller, name in pairs)
+
+
+def stale(ran: dict[Pair, str], recorded: set[Pair], is_whole: bool) -> list[str]:
+    """Why the record is stale, a line each; only a whole run can tell what nobody runs any more."""
+    there = known(ran)
+    lines = [f"{caller} runs {name} (in {ran.get((caller, name), 'a test')})" for caller, name in there - recorded]
+    if is_whole:
+        lines += [f"{caller} no longer runs {name}" for caller, name in recorded - there]
+    return sorted(lines)
+
+
+def write(pairs: set[Pair]) -> None:
+    """Write the record, the statements of a caller below one another."""
+    by_caller: dict[str, list[str]] = {}
+    for caller, name in sorted(pairs):
+        by_caller.setdefault(caller, []).append(name)
+    RECORD.write_text(json.dumps(by_caller, indent=1) + "\n")
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    options = config.option
+    chosen = options.keyword or options.markexpr or getattr(options, "lf", False) or options.deselect or options.ignore
+    return not chosen and config.args == config.getini("testpaths")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In the process that started the others: compare, or write."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
+    ran, recorded = recorded_in(Path(os.environ[FOLDER_VARIABLE])), recorded_pairs()
+    is_whole = _is_whole(session.config) and exitstatus == pytest.ExitCode.OK
+    if _IS_WRITING:
+        write(known(ran) if is_whole else known(ran) | recorded)
+    elif lines := stale(ran, recorded, is_whole):
+        session.config.stash[_STALE] = lines
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+_STALE = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say why the run failed."""
+    if lines := config.stash.get(_STALE, None):
+        terminalreporter.section("svc/catalogue/callers.json is stale: run make record", red=True)
+        for line in lines:
+            terminalreporter.line(line)

@@ -1,0 +1,133 @@
+"""Notes which route, command or background loop runs which statement, in this process and in those that it starts.
+
+Every statement begins with the name of its file, so its text says which it is. The caller is the loop whose task runs,
+else the route that answers a request, else the command of the command line; what a test runs by itself has no caller.
+
+A process that the tests start loads this by `startup/sitecustomize.py`, so this imports nothing that such a process
+may not need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+FOLDER_VARIABLE = "RECORD_CALLERS_IN"
+
+_NAME = re.compile(r"-- ([a-z_]+/[a-z_0-9]+)")
+# asyncpg writes the COPY; Cabinet puts the name into its condition.
+_COPY_NAME = re.compile(r"/\* ([a-z_]+/[a-z_0-9]+) \*/")
+# A loop's name in `background.keep(…, name=…)`, perhaps with a number; other tasks have names like Task-1.
+_LOOP = re.compile(r"([a-z]+(?:-[a-z]+)*)(?:-\d+)?")
+_PRINTING_COMMAND = "cabinet roles"
+
+_route: ContextVar[str | None] = ContextVar("recorded_route", default=None)
+_loop: ContextVar[str | None] = ContextVar("recorded_loop", default=None)
+seen: dict[tuple[str, str], str] = {}
+"""The first test in which each caller ran each statement in this process."""
+
+
+def note(text: str, pattern: re.Pattern[str] = _NAME) -> None:
+    """A statement is run, or printed for a person to run."""
+    name = pattern.match(text)
+    caller = name and _caller()
+    if name is None or caller is None or (caller, name[1]) in seen:
+        return
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+    seen[caller, name[1]] = test
+    if folder := os.environ.get(FOLDER_VARIABLE):
+        # A line at a time: the process may be killed.
+        with (Path(folder) / str(os.getpid())).open("a", encoding="utf-8") as file:
+            file.write(f"{caller}\t{name[1]}\t{test}\n")
+
+
+def recorded_in(folder: Path) -> dict[tuple[str, str], str]:
+    """What all processes have noted, with a test for each."""
+    lines = [line for path in folder.iterdir() for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(caller, name): test for caller, name, test in (line.split("\t") for line in lines)}
+
+
+def _caller() -> str | None:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    loop = _LOOP.fullmatch(task.get_name()) if task is not None else None
+    if loop is not None:
+        # The tasks that the loop's task starts inherit it.
+        _loop.set(f"loop {loop[1]}")
+    return _loop.get() or _route.get() or _command()
+
+
+def _command() -> str | None:
+    click: Any = sys.modules.get("click")
+    context = click.get_current_context(silent=True) if click is not None else None
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, context.command.name)
+        context = context.parent
+    if context is None or getattr(context.command.callback, "__module__", "") != "svc.cli.main":
+        return None
+    return " ".join(["cabinet", *names])
+
+
+def hook_asyncpg(module: ModuleType) -> None:
+    """Note what is sent to a server."""
+    for method in ("execute", "fetch", "fetchrow", "fetchval"):
+        setattr(module.Connection, method, _noting(getattr(module.Connection, method)))
+    copy = module.Connection.copy_records_to_table
+
+    async def noting_copy(connection: object, table: str, **options: Any) -> object:
+        note(str(options.get("where")).removeprefix("true "), _COPY_NAME)
+        return await copy(connection, table, **options)
+
+    module.Connection.copy_records_to_table = noting_copy
+
+
+def _noting(method: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    async def noting(connection: object, text: str, *arguments: object, **options: object) -> object:
+        note(text)
+        return await method(connection, text, *arguments, **options)
+
+    return noting
+
+
+def hook_routing(module: ModuleType) -> None:
+    """Note which route answers."""
+    dispatch = module._Dispatcher.__call__
+
+    async def noting(dispatcher: Any, scope: Any, receive: Any, send: Any) -> None:
+        endpoint = dispatcher._methods.get(scope["method"])
+        token = _route.set(endpoint and f"{endpoint.method} {endpoint.path}")
+        try:
+            await dispatch(dispatcher, scope, receive, send)
+        finally:
+            _route.reset(token)
+
+    module._Dispatcher.__call__ = noting
+
+
+def hook_click(module: ModuleType) -> None:
+    """Note what `cabinet roles` prints for a person to run."""
+    echo = module.echo
+
+    def noting(message: Any = None, *arguments: Any, **options: Any) -> None:
+        if isinstance(message, str) and _NAME.match(message) and _command() == _PRINTING_COMMAND:
+            note(message)
+        echo(message, *arguments, **options)
+
+    module.echo = noting  # type: ignore[attr-defined]
+
+
+HOOKS: dict[str, Callable[[ModuleType], None]] = {
+    "asyncpg": hook_asyncpg,
+    "click": hook_click,
+    "svc.web.routing": hook_routing,
+}

@@ -1,0 +1,101 @@
+"""What is recorded: the caller of each statement, in this process and in those that it starts; and a stale record."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from svc.background import Background
+from svc.cli.main import main
+from svc.database.queries import Database
+from tests.callers import plugin, recorder
+from tests.conftest import Service
+from tests.routes.tenants import new_tenant
+from tests.server_process import CABINET, clean_environment
+
+GET_USER = ("GET /me", "users/get")
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[tuple[str, str], str]:
+    """What is noted from now on, and nowhere else."""
+    fresh: dict[tuple[str, str], str] = {}
+    monkeypatch.setattr(recorder, "seen", fresh)
+    monkeypatch.setenv(recorder.FOLDER_VARIABLE, str(tmp_path))
+    return fresh
+
+
+async def test_a_route_and_the_loops_that_it_wakes(service: Service, noted: dict[tuple[str, str], str]) -> None:
+    tenant = await new_tenant(service)
+    await tenant.ready_document("a.md", "A sentence.")
+
+    assert {("POST /users", "users/create"), ("POST /documents", "documents/create")} <= noted.keys()
+    assert {("loop ingestion", "ingest/claim"), ("loop ingestion", "ingest/write_chunks")} <= noted.keys()
+    assert ("POST /documents", "ingest/claim") not in noted
+
+
+async def test_what_a_test_runs_by_itself_has_no_caller(database: Database, noted: dict[tuple[str, str], str]) -> None:
+    await database.one("server/versions")
+
+    assert noted == {}
+
+
+async def test_the_tasks_of_a_loop_are_the_loops(database: Database, noted: dict[tuple[str, str], str]) -> None:
+    async def turn() -> float:
+        await database.one("server/versions")
+        await asyncio.create_task(database.one("server/current_model"))
+        done.set()
+        return 60.0
+
+    done = asyncio.Event()
+    loop = Background().keep(turn, name="planted-2")
+    await done.wait()
+    await loop.stop()
+
+    assert noted.keys() == {("loop planted", "server/versions"), ("loop planted", "server/current_model")}
+
+
+def test_a_command_in_this_process(database_url: str, noted: dict[tuple[str, str], str]) -> None:
+    result = CliRunner().invoke(main, ["plan", "list", "--database-url", database_url], catch_exceptions=False)
+
+    assert result.exit_code == 0, result.output
+    assert {("cabinet plan list", "plans/list"), ("cabinet plan list", "server/versions")} <= noted.keys()
+
+
+def test_a_command_in_a_process_of_its_own(database_url: str, tmp_path: Path) -> None:
+    environment = clean_environment(**{recorder.FOLDER_VARIABLE: str(tmp_path)})
+
+    subprocess.run(
+        [*CABINET, "plan", "list", "--database-url", database_url], env=environment, check=True, capture_output=True
+    )
+
+    test = os.environ["PYTEST_CURRENT_TEST"].partition(" ")[0]
+    assert recorder.recorded_in(tmp_path)["cabinet plan list", "plans/list"] == test
+
+
+def test_what_the_record_lacks_is_stale() -> None:
+    lines = plugin.stale({GET_USER: "tests/test_x.py::test_y"}, set(), is_whole=False)
+
+    assert lines == ["GET /me runs users/get (in tests/test_x.py::test_y)"]
+
+
+def test_what_nobody_runs_any_more_is_stale_after_a_whole_run() -> None:
+    assert plugin.stale({}, {GET_USER}, is_whole=False) == []
+    assert plugin.stale({}, {GET_USER}, is_whole=True) == ["GET /me no longer runs users/get"]
+
+
+def test_what_is_not_cabinets_own_is_not_recorded() -> None:
+    pairs = {("GET /planted", "users/get"), ("GET /me", "planted/get"), ("cabinet planted", "users/get"), GET_USER}
+
+    assert plugin.known(pairs) == {GET_USER}
+
+
+def test_one_of_the_statements_for_a_version_stands_for_all() -> None:
+    pair = ("cabinet serve", "server/create_database_18")
+
+    assert plugin.known({pair}) == {pair, ("cabinet serve", "server/create_database_16")}
