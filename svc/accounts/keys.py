@@ -7,7 +7,6 @@ from uuid import UUID
 
 from svc.access.keys import generate_key
 from svc.database.calls import Queries
-from svc.database.failures import ConstraintError
 from svc.database.rows import KeysList
 from svc.errors import NotFoundError
 
@@ -18,22 +17,17 @@ async def create_key(
     """Create an API key of a user; its row, and the key, which is stored nowhere.
 
     Raises:
-        NotFoundError: there is no such user.
+        ConstraintError: there is no such user.
     """
     new = generate_key()
-    try:
-        row = await queries.one(
-            "keys/create",
-            user_id=user_id,
-            name=name,
-            prefix=new.prefix,
-            key_hash=new.key_hash,
-            expires_at=expires_at,
-        )
-    except ConstraintError as error:
-        if error.constraint != "api_keys_user_id_fkey":
-            raise
-        raise NotFoundError(f"there is no user {user_id}") from None
+    row = await queries.one(
+        "keys/create",
+        user_id=user_id,
+        name=name,
+        prefix=new.prefix,
+        key_hash=new.key_hash,
+        expires_at=expires_at,
+    )
     assert row is not None
     return row, new.key
 

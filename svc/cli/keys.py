@@ -9,6 +9,8 @@ import click
 
 from svc.accounts.keys import create_key, revoke_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.database.failures import ConstraintError
+from svc.errors import NotFoundError
 from svc.settings import Settings
 
 
@@ -40,7 +42,10 @@ def revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:
 
 async def _create(settings: Settings, user_id: UUID, name: str | None, expires_at: datetime | None) -> tuple[str, str]:
     async with opened_database(settings) as database:
-        row, secret = await create_key(database, user_id, name=name, expires_at=expires_at)
+        try:
+            row, secret = await create_key(database, user_id, name=name, expires_at=expires_at)
+        except ConstraintError:
+            raise NotFoundError(f"there is no user {user_id}") from None
     return str(row.id), secret
 
 
