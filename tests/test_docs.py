@@ -294,7 +294,7 @@ def callers_table() -> str:
             of_callers.setdefault(caller, []).append(statement)
     routes = list(of_callers)[: len(all_endpoints())]
     others = sorted(of_callers.keys() - routes, key=lambda caller: (not caller.startswith("every"), caller))
-    rows = ["| who | runs |", "|---|---|"]
+    rows = ["| caller | statements |", "|---|---|"]
     shared = [caller for caller in others if caller.startswith(EVERY_ROUTE)]
     for caller in [*shared, *routes, *(other for other in others if other not in shared)]:
         shown = caller if caller.startswith("every") else f"`{caller}`"
