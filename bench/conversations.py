@@ -30,7 +30,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+from uuid import UUID
 
 import click
 from sqlalchemy import event
@@ -152,6 +153,24 @@ def _same(question: str, group: Group, times: Mapping[str, Times]) -> int:
     return len(found[CABINET])
 
 
+class RecentArguments(TypedDict):
+    """Of `conversations/list_with_recent`."""
+
+    user_id: UUID
+    after: UUID | None
+    max_rows: int
+    recent: int
+
+
+class ContextArguments(TypedDict):
+    """Of `messages/context`."""
+
+    user_id: UUID
+    conversation_id: UUID
+    token_budget: int
+    max_messages: int
+
+
 class _Asker:
     """Asks the questions about one group; every answer is the ids of the messages that it found."""
 
@@ -179,7 +198,7 @@ class _Asker:
         }  # fmt: skip
 
     @property
-    def recent_arguments(self) -> dict[str, Any]:
+    def recent_arguments(self) -> RecentArguments:
         """As the route asks: one conversation more than wanted, to know whether there is another."""
         return {
             "user_id": self.group.user_id, "after": None, "max_rows": len(self.group.conversations) + 1,
@@ -187,7 +206,7 @@ class _Asker:
         }  # fmt: skip
 
     @property
-    def context_arguments(self) -> dict[str, Any]:
+    def context_arguments(self) -> ContextArguments:
         """As the route asks where a request says nothing."""
         return {
             "user_id": self.group.user_id, "conversation_id": self.group.conversations[0],

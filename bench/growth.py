@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 from uuid import UUID
 
 import asyncpg
@@ -256,7 +256,16 @@ def tenant_size(tenant: MadeUpTenant, settings: Settings) -> TenantSize:
     return TenantSize(tenant.size, has_index=tenant.size >= settings.index_min_rows)
 
 
-def messages_arguments(asked: Asked) -> dict[str, Any]:
+class MessagesArguments(TypedDict):
+    """Of `messages/list`."""
+
+    user_id: UUID
+    conversation_id: UUID
+    after: int
+    max_rows: int
+
+
+def messages_arguments(asked: Asked) -> MessagesArguments:
     """As the route asks: one row more than the page, to know whether there is another."""
     return {
         "user_id": asked.tenants[-1].user_id, "conversation_id": asked.conversation, "after": MESSAGES - RECENT,
@@ -264,7 +273,16 @@ def messages_arguments(asked: Asked) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def conversations_arguments(asked: Asked) -> dict[str, Any]:
+class ConversationsArguments(TypedDict):
+    """Of `conversations/list_with_recent`."""
+
+    user_id: UUID
+    after: UUID | None
+    max_rows: int
+    recent: int
+
+
+def conversations_arguments(asked: Asked) -> ConversationsArguments:
     """The same of the conversations."""
     return {
         "user_id": asked.tenants[-1].user_id, "after": None, "max_rows": RECENT + 1, "recent": RECENT_OF_EACH,
@@ -309,12 +327,12 @@ async def _plans(url: str, settings: Settings, asked: Asked, options: Options) -
             statement = database.statements[name]
             what = f"{name.replace('/', '-')}.tenant-{tenant.size}"
             plans[what] = await explain(connection, statement.body, bind(statement, arguments))
-        for name, arguments in (
+        for name, given in (
             ("messages/list", messages_arguments(asked)),
             ("conversations/list_with_recent", conversations_arguments(asked)),
         ):
             statement = database.statements[name]
-            plans[name.replace("/", "-")] = await explain(connection, statement.body, bind(statement, arguments))
+            plans[name.replace("/", "-")] = await explain(connection, statement.body, bind(statement, given))
         if options.with_orm:
             plans |= await _orm_plans(url, asked)
     return plans

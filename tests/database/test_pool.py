@@ -18,7 +18,7 @@ from svc.settings import Settings
 from tests.conftest import database_url_of, test_settings
 from tests.database.conftest import Plant, make_user, until
 
-ANYBODY = {"user_id": uuid4()}
+ANYBODY = uuid4()
 
 
 async def test_when_every_connection_is_busy_the_caller_is_told_in_time(database_url: str) -> None:
@@ -27,10 +27,10 @@ async def test_when_every_connection_is_busy_the_caller_is_told_in_time(database
         async with database.transaction():
             started = time.monotonic()
             with pytest.raises(DatabaseUnavailableError, match="stayed busy") as refused:
-                await database.one("users/get", **ANYBODY)
+                await database.one("users/get", user_id=ANYBODY)
             assert 0.15 < time.monotonic() - started < 1
             assert refused.value.retry_after_s
-        assert await database.one("users/get", **ANYBODY) is None, "and it works again once one is free"
+        assert await database.one("users/get", user_id=ANYBODY) is None, "and it works again once one is free"
     finally:
         await database.close()
 
@@ -38,7 +38,7 @@ async def test_when_every_connection_is_busy_the_caller_is_told_in_time(database
 async def test_waiting_callers_are_served_as_connections_come_free(database_url: str) -> None:
     database = await open_database(test_settings(pool_size=2), database_url)
     try:
-        assert await asyncio.gather(*(database.one("users/get", **ANYBODY) for _ in range(50))) == [None] * 50
+        assert await asyncio.gather(*(database.one("users/get", user_id=ANYBODY) for _ in range(50))) == [None] * 50
         database.pool.observe()
         busy, limit = (metrics.pool_connections.labels(state)._value.get() for state in ("busy", "limit"))
         assert (busy, limit) == (0, 2)
@@ -78,7 +78,7 @@ async def test_a_backend_killed_in_mid_statement_is_a_503_and_the_next_call_work
         await task
 
     assert refused.value.retry_after_s
-    assert await database.one("users/get", **ANYBODY) is None
+    assert await database.one("users/get", user_id=ANYBODY) is None
 
 
 async def test_a_backend_killed_in_a_transaction_undoes_it(database: Database, observer: Any) -> None:
@@ -86,19 +86,19 @@ async def test_a_backend_killed_in_a_transaction_undoes_it(database: Database, o
         async with database.transaction() as transaction:
             await make_user(transaction)
             assert await terminate(observer, "state = 'idle in transaction'") == 1
-            await transaction.one("users/get", **ANYBODY)
+            await transaction.one("users/get", user_id=ANYBODY)
 
     assert await database.many("users/list", after=None, max_rows=1) == []
 
 
 async def test_connections_killed_while_idle_are_replaced(database: Database, observer: Any) -> None:
-    await asyncio.gather(*(database.one("users/get", **ANYBODY) for _ in range(5)))
+    await asyncio.gather(*(database.one("users/get", user_id=ANYBODY) for _ in range(5)))
     assert await terminate(observer, "state = 'idle'") >= 1
     # The end of a connection reaches this process a moment later.
     await asyncio.sleep(0.1)
 
     for _ in range(10):
-        assert await database.one("users/get", **ANYBODY) is None
+        assert await database.one("users/get", user_id=ANYBODY) is None
 
 
 async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, observer: Any) -> None:
@@ -109,7 +109,7 @@ async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, o
     async def work(number: int) -> None:
         async with database.transaction() as transaction:
             await make_user(transaction, f"{number}@example.org")
-            await transaction.one("users/get", **ANYBODY)
+            await transaction.one("users/get", user_id=ANYBODY)
 
     committed = 0
     for number in range(60):

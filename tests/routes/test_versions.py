@@ -257,7 +257,7 @@ async def test_a_change_of_what_a_conversation_is_about_holds_against_a_replacem
     await queue.store((await jobs(idle, 1))[old], CHUNKS, VECTORS)
     other_name = (await tenant.upload("other.txt", "text"))["id"]
     conversation = await tenant.conversation(document_ids=[old])
-    path, key = f"/conversations/{conversation['id']}", {"conversation_id": UUID(conversation["id"])}
+    path, conversation_id = f"/conversations/{conversation['id']}", UUID(conversation["id"])
     new = await uploaded(tenant, "b", "replace")
     job = (await jobs(idle, 2))[new]
 
@@ -272,10 +272,10 @@ async def test_a_change_of_what_a_conversation_is_about_holds_against_a_replacem
             ok(await changing)
         else:
             async with database.transaction() as transaction:
-                await transaction.exec("conversations/hold", user_id=tenant_id, **key)
+                await transaction.exec("conversations/hold", user_id=tenant_id, conversation_id=conversation_id)
                 await transaction.one(
-                    "conversations/update", user_id=tenant_id, **key, set_title=False, title=None,
-                    document_ids=[UUID(other_name)], metadata=None, set_expires_at=False, expires_at=None,
+                    "conversations/update", user_id=tenant_id, conversation_id=conversation_id, set_title=False,
+                    title=None, document_ids=[UUID(other_name)], metadata=None, set_expires_at=False, expires_at=None,
                 )  # fmt: skip
                 storing = asyncio.create_task(queue.store(job, CHUNKS, VECTORS))
                 await until(lambda: waits(observer))
