@@ -29,6 +29,7 @@ from svc.migrations.migrate import apply_migrations
 from svc.services import Services, running_services
 from svc.settings import Settings
 from tests.callers import plugin
+from tests.watchdog import MARK, TestRun, memory_folder_of
 
 # One variable chooses the server's version: make test CABINET_POSTGRES_VERSION=16
 POSTGRES_VERSION = os.environ.get("CABINET_POSTGRES_VERSION", "18")
@@ -42,11 +43,23 @@ Settings.model_config["env_file"] = None
 ADMIN_KEY = "test-admin-key-0123456789"
 
 _numbers = itertools.count(1)
+_run = pytest.StashKey[TestRun]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record who runs which statement."""
+    """Record the callers of the statements. Put everything temporary below one folder, which a watchdog removes when
+    the run has ended, however it ends.
+    """
     config.pluginmanager.register(plugin, "callers")
+    if hasattr(config, "workerinput"):
+        # A process of pytest-xdist has the environment of the one that started it.
+        return
+    # pytest keeps the folders of the last runs, and they may be looked at after a failure.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    # Kept until the process ends: what runs at its exit still stops servers, and needs the folder.
+    run = config.stash[_run] = TestRun()
+    os.environ |= {"TMPDIR": str(run.folder), MARK: str(run.folder)}
+    tempfile.tempdir = str(run.folder)
 
 
 @pytest.fixture(autouse=True)
@@ -106,11 +119,16 @@ async def server() -> AsyncIterator[EmbeddedServer]:
 
 
 def memory_folder() -> str | None:
-    """A folder that is in memory, where there is one with room; a database is copied for most tests, which takes 8 ms
+    """The run's folder in memory, where there is room for one; a database is copied for most tests, which takes 8 ms
     there and 50 to 250 ms on a disk."""
-    folder = Path("/dev/shm")
-    has_room = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 4 * 1024**3
-    return str(folder) if has_room else None
+    folder = memory_folder_of(Path(os.environ[MARK]))
+    memory = folder.parent
+    if not (memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 1024**3):
+        return None
+    folder.mkdir(exist_ok=True)
+    # Root's PostgreSQL runs as another user.
+    folder.chmod(0o755)
+    return str(folder)
 
 
 async def _trade_safety_for_speed(server: EmbeddedServer) -> None:

@@ -1,0 +1,115 @@
+"""What a run of the tests leaves when it is ended by a signal is removed by a process of its own, which outlives it.
+
+The run starts the watchdog with a pipe that nobody writes to. When the run has ended, however it did, the pipe is
+closed: the watchdog ends the processes that carry the run's mark in their environment or work in its folders, then
+removes the folders. What a watchdog that was killed has left is removed by the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+MARK = "CABINETS_TEST_RUN"
+"""The environment variable that names the folder of the run; not one that `clean_environment` removes."""
+_PREFIX = "cabinet-tests-"
+_MEMORY = Path("/dev/shm")
+_LOOK_S = 1.0
+_ROUNDS = 20
+
+
+class TestRun:
+    """The folders of one run, and its watchdog."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            if _is_abandoned(folder):
+                clean(folder)
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        # Root's PostgreSQL runs as another user, who must reach its folder below this one.
+        self.folder.chmod(0o755)
+        self._watchdog = subprocess.Popen(
+            [sys.executable, __file__, str(self.folder)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        (self.folder / "watchdog").write_text(str(self._watchdog.pid))
+
+    def end(self) -> None:
+        """Let the watchdog do its work before the process ends, and wait for it."""
+        assert self._watchdog.stdin is not None
+        self._watchdog.stdin.close()
+        self._watchdog.wait(60)
+
+
+def memory_folder_of(folder: Path) -> Path:
+    """The folder in memory that belongs to the folder of a run; it need not exist."""
+    return _MEMORY / folder.name
+
+
+def _is_abandoned(folder: Path) -> bool:
+    """Whether the watchdog of a folder is gone."""
+    try:
+        watchdog = psutil.Process(int((folder / "watchdog").read_text()))
+        return str(folder) not in watchdog.cmdline()
+    except (OSError, ValueError):
+        # Another run may be at its start.
+        return folder.exists() and time.time() - folder.stat().st_mtime > 60
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def clean(folder: Path) -> None:
+    """End the processes of a run, and remove its folders."""
+    for number in range(_ROUNDS):
+        processes = list(_processes_of(folder))
+        if not processes:
+            break
+        # First those that would start a server again. A server that is killed would leave its shared memory.
+        others = [process for process in processes if process.name() != "postgres"]
+        for process in others or processes:
+            try:
+                process.send_signal(signal.SIGKILL if others or number > _ROUNDS // 2 else signal.SIGQUIT)
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(processes, timeout=0.2)
+    for one in (memory_folder_of(folder), folder):
+        shutil.rmtree(one, ignore_errors=True)
+
+
+def _processes_of(folder: Path) -> Iterator[psutil.Process]:
+    below = tuple(f"{one}/" for one in (folder, memory_folder_of(folder)))
+    for process in psutil.process_iter():
+        try:
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            is_ours = process.environ().get(MARK) == str(folder) or f"{process.cwd()}/".startswith(below)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if is_ours and str(folder) not in process.cmdline()[2:3]:
+            yield process
+
+
+def _watch(folder: Path) -> None:
+    run = os.getppid()
+    # A child that the run has forked may hold the pipe open; then the run's end shows by who the parent is.
+    while os.getppid() == run and not select.select([sys.stdin], [], [], _LOOK_S)[0]:
+        pass
+    clean(folder)
+
+
+if __name__ == "__main__":
+    _watch(Path(sys.argv[1]))
