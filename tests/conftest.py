@@ -28,6 +28,7 @@ from svc.embedded.server import EmbeddedServer, start_embedded, url_as
 from svc.migrations.migrate import apply_migrations
 from svc.services import Services, running_services
 from svc.settings import Settings
+from tests import null_guard
 from tests.callers import plugin
 from tests.watchdog import MARK, TestRun, memory_folder_of
 
@@ -60,6 +61,17 @@ def pytest_configure(config: pytest.Config) -> None:
     run = config.stash[_run] = TestRun()
     os.environ |= {"TMPDIR": str(run.folder), MARK: str(run.folder)}
     tempfile.tempdir = str(run.folder)
+
+
+null_guard.watch()
+
+
+@pytest.fixture(autouse=True)
+def _nulls_as_declared() -> Iterator[None]:
+    """No row that a test reads is null where the header of its statement does not say so."""
+    null_guard.found.clear()
+    yield
+    assert not null_guard.found, f"say `null` in the header: {sorted(set(null_guard.found))}"
 
 
 @pytest.fixture(autouse=True)
