@@ -272,7 +272,7 @@ def test_table_of_settings_is_current() -> None:
 
 def settings_table() -> str:
     """All settings, as they stand in `svc/settings/groups.py`, and which commands have a flag for each."""
-    rows = ["| variable | default | what | flag of |", "|---|---|---|---|"]
+    rows = ["| variable | default | meaning | flag of |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
         takers = ", ".join(f"`{taker}`" for taker in takers_of(name, cabinet))

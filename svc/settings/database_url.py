@@ -1,7 +1,7 @@
-"""The URL of a database: whether it can be read, what of it is meant for other clients, and where it points.
+"""The URL of a database: validation, removal of the parameters of other clients, and the place to which it points.
 
-Nothing here puts any part of a password into a message: a URL that a password breaks falls apart at unforeseeable
-places, so a message about one shows none of it.
+No message contains any part of a password. A URL that a password breaks is split at unforeseeable places, so a message
+about such a URL shows nothing of it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 _PORTS = re.compile(r"\d{0,5}")
 _FOREIGN = frozenset(
     {
-        # libpq's, which asyncpg would hand to the server as settings. It always speaks UTF-8, tries hosts in their
-        # order, and takes its timeout from CABINET_CONNECT_TIMEOUT_S.
+        # libpq's parameters, which asyncpg would send to the server as settings. asyncpg always uses UTF-8, tries hosts
+        # in order, and takes its timeout from CABINET_CONNECT_TIMEOUT_S.
         "channel_binding", "client_encoding", "connect_timeout", "fallback_application_name", "gssencmode",
         "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts",
         "sslcompression", "sslsni", "tcp_user_timeout",
-        # Those of other clients, which the dashboards of vendors put into the URLs that they show.
+        # Parameters of other clients, which vendors' dashboards put into the URLs that they show.
         "connection_limit", "pgbouncer", "pool_timeout", "prepareThreshold", "socket_timeout", "statement_cache_size",
         "supa",
     }
@@ -34,18 +34,18 @@ _FOREIGN = frozenset(
 
 
 def read_url(text: str) -> str:
-    """The URL without the parameters that only other clients know.
+    """Return the URL without the parameters that only other clients know.
 
     Raises:
-        ValueError: it is no URL of a PostgreSQL, or a character in its password breaks it; the message holds no part
-            of it.
+        ValueError: it is not a URL of a PostgreSQL, or a character in its password breaks it; the message contains no
+            part of it.
     """
     if not text.startswith(SCHEMES):
         raise ValueError("must begin with postgresql://")
     try:
         parts = urlsplit(text)
     except ValueError:
-        # Its message may hold the password.
+        # The message of the error may contain the password.
         raise ValueError(_ENCODE) from None
     address = parts.netloc.rpartition("@")[2]
     pieces = [piece for piece in parts.query.split("&") if piece]
@@ -60,7 +60,7 @@ def read_url(text: str) -> str:
         or not all(_PORTS.fullmatch(_port(host)) for host in address.split(","))
     ):
         raise ValueError(_ENCODE)
-    # An empty value says nothing, and asyncpg cannot read one.
+    # An empty value has no meaning, and asyncpg cannot parse one.
     kept = [piece for piece in pieces if piece.partition("=")[0] not in _FOREIGN and not piece.endswith("=")]
     return urlunsplit(parts._replace(query="&".join(kept)))
 
@@ -85,7 +85,7 @@ def place_of(url: str) -> str:
 
 
 def hide_password(text: str, url: str) -> str:
-    """A text about a URL without its password, as it stands there and decoded."""
+    """Remove the password of a URL from a text, in both its encoded and its decoded form."""
     parts = urlsplit(url)
     secrets = {parts.netloc.rpartition("@")[0].partition(":")[2]}
     secrets |= {piece.partition("=")[2] for piece in parts.query.split("&") if "password" in piece.partition("=")[0]}
@@ -95,6 +95,6 @@ def hide_password(text: str, url: str) -> str:
 
 
 def _port(host: str) -> str:
-    """The port in `host:port` or `[address]:port`; empty where there is none."""
+    """The port in `host:port` or `[address]:port`; empty if there is none."""
     after = host.rpartition("]")[2]
     return after.partition(":")[2]

@@ -1,4 +1,4 @@
-"""Why settings were refused, in sentences: which variable, flag or file, what it must be, what it is."""
+"""Why settings were refused, in sentences: the variable, flag or file, the expected value, the given value."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ VariableOf = Callable[[str], str]
 
 
 class SettingFaults:
-    """Describes the faults of settings with these fields, whose variable `variable_of` gives and which `file` may hold.
+    """Describes the faults of settings with these fields.
 
-    `flags` are the names of those that were given on the command line.
+    `variable_of` returns the variable of a field, `file` is the file that can contain settings, and `flags` are the
+    names of the settings that were given on the command line.
     """
 
     def __init__(self, fields: Fields, variable_of: VariableOf, file: Path | None, flags: Collection[str]) -> None:
@@ -33,8 +34,8 @@ class SettingFaults:
         self._flags = flags
 
     def unknown(self, prefix: str) -> list[str]:
-        """A sentence for each variable that begins with the prefix and is no setting, and for each line of the file
-        that was meant as a setting and cannot be read.
+        """A sentence for each variable that begins with the prefix and is not a setting, and for each line of the
+        file that is meant as a setting and cannot be read.
 
         Raises:
             StartupError: the file cannot be read.
@@ -49,7 +50,7 @@ class SettingFaults:
         ]
 
     def sentence(self, fault: Mapping[str, Any]) -> str:
-        """What is wrong by one of pydantic's faults."""
+        """The sentence for one of pydantic's faults."""
         if not fault["loc"]:
             return f"Wrong settings: {fault['ctx']['error']}."
         name = str(fault["loc"][0]).lower()
@@ -70,9 +71,9 @@ class SettingFaults:
         return "" if any(key.upper() == variable and os.environ[key] for key in os.environ) else f" (file {self._file})"
 
     def _read_file(self, prefix: str, known: set[str]) -> tuple[set[str], list[str]]:
-        """The names in the file, in capitals, and a sentence for each line of ours that cannot be read.
+        """The names in the file, in capitals, and a sentence for each unreadable line of a setting.
 
-        The file may hold other programs' variables too, and lines that only they can read.
+        The file may also contain variables of other programs, and lines that only they can read.
         """
         if self._file is None or not self._file.is_file():
             return set(), []
@@ -93,7 +94,7 @@ class SettingFaults:
 
 
 def _line(original: Original) -> int:
-    """The line of a binding, without the blank lines before it, which the parser counts to it."""
+    """The line of a binding, without the blank lines before it, which the parser includes."""
     text = original.string
     return int(original.line) + text[: len(text) - len(text.lstrip())].count("\n")
 

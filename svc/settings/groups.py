@@ -1,6 +1,6 @@
-"""The settings in groups: each part of Cabinet takes the group that it reads, and mypy refuses it any other.
+"""The settings in groups: each part of Cabinet takes only the group that it reads, which mypy enforces.
 
-The groups are put together in `Settings`. A field holds the default, the bounds and the description of one setting.
+`Settings` combines the groups. A field holds the default, the bounds and the description of one setting.
 """
 
 from __future__ import annotations
@@ -37,16 +37,19 @@ class _Group(BaseSettings):
 class FolderSettings(_Group):
     """Where this process keeps its data."""
 
-    data_dir: Path = Field(Path(".cabinet"), description="Folder of the embedded server's data and of the admin key.")
+    data_dir: Path = Field(
+        Path(".cabinet"), description="Folder for the data of the embedded server and for the admin key."
+    )
 
 
 class ModelSettings(_Group):
-    """Which embedding model is in force."""
+    """The embedding model."""
 
     openai_api_key: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("openai_api_key", "OPENAI_API_KEY"),
-        description="Key of the embedding endpoint. Neither key nor base URL given: the local model.",
+        description="API key of the embedding endpoint. If neither this nor a base URL is set, the "
+        "local model is used.",
     )
     openai_base_url: str | None = Field(
         None,
@@ -54,16 +57,16 @@ class ModelSettings(_Group):
         description="Base URL of an OpenAI-compatible embedding endpoint.",
     )
     embedding_provider: Literal["auto", "openai", "local"] = Field(
-        "auto", description="auto: openai when a key or base URL is given, else local."
+        "auto", description="auto selects openai if an API key or a base URL is set, otherwise local."
     )
     embedding_model: str | None = Field(
-        None, description=f"Model name; {OPENAI_MODEL} for openai, {LOCAL_MODEL} for local."
+        None, description=f"Name of the model; the default is {OPENAI_MODEL} for openai and {LOCAL_MODEL} for local."
     )
     embedding_dimensions: int | None = Field(
         None,
         ge=1,
         le=3584,
-        description="Dimensions of the vectors; a row of more than 3584, kept whole with its signature, fits no page.",
+        description="Dimensions of the vectors; a row with more than 3584 does not fit into a page.",
     )
 
     @field_validator("openai_base_url")
@@ -86,90 +89,98 @@ class ModelSettings(_Group):
 
     @property
     def provider(self) -> Literal["openai", "local"]:
-        """The embedding provider in force, with `auto` resolved."""
+        """The embedding provider, with `auto` resolved."""
         if self.embedding_provider != "auto":
             return self.embedding_provider
         return "openai" if self.openai_api_key or self.openai_base_url else "local"
 
     @property
     def model(self) -> str:
-        """Name of the embedding model in force."""
+        """Name of the embedding model."""
         return self.embedding_model or (OPENAI_MODEL if self.provider == "openai" else LOCAL_MODEL)
 
     @property
     def dimensions(self) -> int:
-        """Dimensions of the vectors in force."""
+        """Dimensions of the vectors."""
         return self.embedding_dimensions or (OPENAI_DIMENSIONS if self.provider == "openai" else LOCAL_DIMENSIONS)
 
 
 class EmbeddingSettings(ModelSettings):
     """How the embedding provider is called."""
 
-    embedding_batch_size: int = Field(256, ge=1, le=2048, description="Texts in one call; the OpenAI API takes 2048.")
-    embedding_concurrency: int = Field(4, ge=1, le=256, description="Calls to the provider at once, in one process.")
+    embedding_batch_size: int = Field(256, ge=1, le=2048, description="Texts in one call; the OpenAI API accepts 2048.")
+    embedding_concurrency: int = Field(4, ge=1, le=256, description="Concurrent calls to the provider in one process.")
     embedding_timeout_s: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one call.")
-    embedding_max_retries: int = Field(3, ge=0, le=20, description="Times a failed call is tried again at once.")
+    embedding_max_retries: int = Field(3, ge=0, le=20, description="Immediate retries of a failed call.")
     embedding_cache_mb: int = Field(
         64,
         ge=0,
         le=65536,
-        description="Megabytes for remembering the vectors of the texts embedded last, in one process; 0: none are.",
+        description="Megabytes for the cache of the most recently embedded texts' vectors in one "
+        "process; 0 turns it off.",
     )
 
 
 class DatabaseSettings(ModelSettings):
-    """The database, and the connections to it."""
+    """The database and its connections."""
 
     database_url: SecretStr | None = Field(
         None,
         validation_alias=AliasChoices("database_url", "DATABASE_URL"),
-        description="A PostgreSQL 16 to 18 with pgvector >= 0.8.5. Not given: an embedded server on the data folder.",
+        description="URL of a PostgreSQL 16 to 18 with pgvector >= 0.8.5. If it is not set, an "
+        "embedded server runs in the data folder.",
     )
     owner_database_url: SecretStr | None = Field(
         None,
-        description="The same database as its owner, for migrations and indexes; DATABASE_URL when not given.",
+        description="URL of the same database with the owner's login, for migrations and indexes; "
+        "the default is DATABASE_URL.",
     )
     service_role: str = Field(
         SERVICE_ROLE,
         min_length=1,
         max_length=63,
-        description="Role to which `cabinet migrate apply` grants what the service needs of the tables, where there is "
-        "such a role; the embedded server makes it and is used as it.",
+        description="Role of the service. If it exists, `cabinet migrate apply` grants it the "
+        "privileges that the service "
+        "needs; the embedded server creates it, and the service connects as this role.",
     )
     postgres_version: Literal["16", "18"] = Field("18", description="Major version of the embedded server.")
     postgres_memory_mb: int | None = Field(
         None,
         ge=16,
         le=1_000_000,
-        description="Megabytes of pages that the embedded server keeps in memory, taken as needed; an eighth of the "
-        "machine's, from 128 to 4096, when not given.",
+        description="Megabytes for shared_buffers of the embedded server, allocated as needed; the "
+        "default is an eighth of "
+        "the machine's memory, from 128 to 4096.",
     )
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections kept open.")
-    pool_size: int = Field(10, ge=1, le=1000, description="Connections at most.")
+    pool_size: int = Field(10, ge=1, le=1000, description="Maximum number of connections.")
     acquire_timeout_s: float = Field(
         5.0, gt=0, le=600, description="Seconds to wait for a free connection before answering 503."
     )
-    statement_timeout_s: float = Field(10.0, ge=0.01, le=3600, description="Seconds a statement may run on the server.")
+    statement_timeout_s: float = Field(
+        10.0, ge=0.01, le=3600, description="Maximum seconds for a statement on the server."
+    )
     slow_statement_ms: float = Field(
         500.0,
         ge=0,
         le=3_600_000,
-        description="Milliseconds from which a statement is logged, with its parameters' types and sizes and, now and "
-        "then, its plan; 0: none is.",
+        description="Milliseconds from which a statement is logged, with the types and sizes of its parameters and, at "
+        "intervals, its plan; 0 turns this off.",
     )
     slow_plan_s: float = Field(
         60.0,
         ge=0,
         le=86_400,
-        description="Seconds between two plans of the same slow statement in the log; 0: the log has no plans.",
+        description="Minimum seconds between two plans of the same slow statement in the log; 0 turns plans off.",
     )
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds to wait for a new connection.")
     migration_wait_s: float = Field(
         60.0,
         ge=0,
         le=86_400,
-        description="Seconds for which a migration goes on trying for the locks that it needs, never waiting longer "
-        "than 2 at a time; then it is given up, with nothing changed.",
+        description="Seconds for which a migration retries to get the locks that it needs, waiting "
+        "at most 2 seconds each "
+        "time; then it fails and changes nothing.",
     )
 
     @field_validator("database_url", "owner_database_url")
@@ -181,56 +192,58 @@ class DatabaseSettings(ModelSettings):
     def _connections_fit_together(self) -> Self:
         if self.owner_database_url is not None and self.database_url is None:
             raise ValueError(
-                f"{PREFIX}OWNER_DATABASE_URL is given, but DATABASE_URL, as whom the service connects, is not"
+                f"{PREFIX}OWNER_DATABASE_URL is set, but DATABASE_URL, with which the service connects, is not"
             )
         if self.pool_min_size > self.pool_size:
             raise ValueError(
-                f"{PREFIX}POOL_MIN_SIZE ({self.pool_min_size}) is over {PREFIX}POOL_SIZE ({self.pool_size})"
+                f"{PREFIX}POOL_MIN_SIZE ({self.pool_min_size}) is greater than {PREFIX}POOL_SIZE ({self.pool_size})"
             )
         return self
 
     @property
     def embedded_memory_mb(self) -> int:
-        """Megabytes for the embedded server's pages."""
+        """Megabytes for shared_buffers of the embedded server."""
         eighth_mb = psutil.virtual_memory().total // 2**23
         return self.postgres_memory_mb or max(128, min(4096, eighth_mb))
 
 
 class SearchSettings(ModelSettings):
-    """How a search picks its lane, and which tenants have an index of their own."""
+    """How a search selects its lane, and which tenants have an index of their own."""
 
     exact_max_rows: int | None = Field(
         None,
         ge=0,
         le=1_000_000_000,
-        description="Vectors of a tenant up to which every search is exact; 800,000 divided by the dimensions "
-        "when not given. Above it searches by cosine compare signatures first.",
+        description="Vectors of a tenant up to which every search is exact; the default is 800,000 divided by the "
+        "dimensions. Above this number, searches by cosine compare signatures first.",
     )
     index_min_rows: int = Field(
         5_000,
         ge=1,
         le=1_000_000_000,
-        description="Vectors from which a tenant gets an HNSW index of their own; half as many keep it.",
+        description="Vectors from which a tenant gets an HNSW index of their own; it is kept down to half as many.",
     )
     index_max_count: int = Field(
         100,
         ge=0,
         le=10_000,
-        description="Tenants that have such an index at most, the largest first: each one adds some 4 µs to the "
+        description="Maximum number of tenants with such an index, the largest first; each index "
+        "adds about 4 µs to the "
         "planning of every search.",
     )
     index_memory_mb: int = Field(
         1024,
         ge=64,
         le=1_000_000,
-        description="Megabytes for building an index (maintenance_work_mem); one whose graph does not fit is built "
-        "several times as slowly.",
+        description="Megabytes for building an index (maintenance_work_mem); the build takes several "
+        "times as long if the "
+        "graph does not fit.",
     )
     index_check_s: float = Field(
         0.0,
         ge=0,
         le=86_400,
-        description="Seconds between a worker's looks for indexes to make or to drop; 0: it leaves that to "
+        description="Seconds between a worker's checks for indexes to create or drop; 0 leaves them to "
         "`cabinet index apply`.",
     )
 
@@ -243,10 +256,10 @@ class SearchSettings(ModelSettings):
 class ParserSettings(_Group):
     """How a document is cut into chunks, and the resources that its parser may use."""
 
-    chunk_tokens: int = Field(512, ge=16, le=8191, description="Tokens in a chunk at most.")
-    chunk_overlap_tokens: int = Field(64, ge=0, le=4096, description="Tokens that neighbouring chunks share at most.")
-    max_chunks: int = Field(20_000, ge=1, le=1_000_000, description="Chunks in one document at most.")
-    parse_cpu_s: int = Field(20, ge=1, le=600, description="Processor seconds for parsing one document.")
+    chunk_tokens: int = Field(512, ge=16, le=8191, description="Maximum tokens in a chunk.")
+    chunk_overlap_tokens: int = Field(64, ge=0, le=4096, description="Maximum tokens that neighbouring chunks share.")
+    max_chunks: int = Field(20_000, ge=1, le=1_000_000, description="Maximum chunks in one document.")
+    parse_cpu_s: int = Field(20, ge=1, le=600, description="CPU seconds for parsing one document.")
     parse_timeout_s: float = Field(40.0, gt=0, le=600, description="Seconds for parsing one document.")
     parse_memory_mb: int = Field(512, ge=128, le=65536, description="Megabytes of memory for parsing one document.")
 
@@ -254,37 +267,43 @@ class ParserSettings(_Group):
     def _overlap_fits(self) -> Self:
         if self.chunk_overlap_tokens * 2 > self.chunk_tokens:
             raise ValueError(
-                f"{PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) is over half of "
+                f"{PREFIX}CHUNK_OVERLAP_TOKENS ({self.chunk_overlap_tokens}) is more than half of "
                 f"{PREFIX}CHUNK_TOKENS ({self.chunk_tokens})"
             )
         return self
 
 
 class WorkerSettings(ParserSettings, EmbeddingSettings, DatabaseSettings):
-    """What a worker reads: parsing, embedding, storing, and its own loops."""
+    """The settings of a worker: parsing, embedding, storing, and its loops."""
 
     reuse_embeddings: bool = Field(
         True,
-        description="Whether a text that its tenant has stored already keeps that vector, instead of being embedded "
+        description="Whether a text that the tenant has already stored gets the stored vector "
+        "instead of being embedded "
         "again.",
     )
     embed_messages: bool = Field(
         True,
-        description="Whether messages are embedded after they were appended, so that they can be found by meaning.",
+        description="Whether messages are embedded after they are appended, so that they can be found by meaning.",
     )
     worker_concurrency: int = Field(
         4,
         ge=0,
         le=64,
-        description="Documents ingested at once in this process; 0 in a server: it runs no worker.",
+        description="Documents ingested at once in this process; with 0, a server runs no worker.",
     )
     worker_lease_s: float = Field(
-        60.0, gt=0.1, le=3600, description="Seconds after which a silent worker's document goes to another."
+        60.0,
+        gt=0.1,
+        le=3600,
+        description="Seconds without a heartbeat after which a worker's document goes to another worker.",
     )
-    worker_poll_s: float = Field(5.0, gt=0, le=600, description="Seconds between looks at the queue without a notice.")
-    worker_max_attempts: int = Field(5, ge=1, le=100, description="Attempts at a document before it is an error.")
+    worker_poll_s: float = Field(
+        5.0, gt=0, le=600, description="Seconds between polls of the queue when no notice arrives."
+    )
+    worker_max_attempts: int = Field(5, ge=1, le=100, description="Attempts before a document fails.")
     worker_retry_s: float = Field(
-        5.0, ge=0, le=3600, description="Seconds before the second attempt; doubled for each further one."
+        5.0, ge=0, le=3600, description="Seconds before the second attempt; doubled for each further attempt."
     )
 
 
@@ -292,17 +311,17 @@ class AccessSettings(FolderSettings):
     """Keys, and the plan of new users."""
 
     admin_key: SecretStr | None = Field(
-        None, min_length=16, description="The admin's key; made and kept in the data folder when not given."
+        None, min_length=16, description="The admin's key; the default is generated and kept in the data folder."
     )
     key_cache_s: float = Field(
         5.0,
         ge=0,
         le=60,
-        description="Seconds for which a checked API key needs no statement; also how long "
-        "another server may still accept a revoked one.",
+        description="Seconds for which a checked API key is cached; for as long, another server can still accept a "
+        "revoked key.",
     )
     default_plan: str = Field(
-        "free", min_length=1, max_length=63, description="Plan of a new user where none is named; it must exist."
+        "free", min_length=1, max_length=63, description="Plan of a new user if the request names none; it must exist."
     )
 
 
@@ -310,7 +329,9 @@ class ServerSettings(AccessSettings):
     """The HTTP server."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 selects a free port.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Minimum level of logged messages."
+    )
     max_upload_bytes: int = Field(32 * 2**20, ge=1024, le=2**30, description="Largest upload, in bytes.")
     max_body_bytes: int = Field(4 * 2**20, ge=1024, le=2**30, description="Largest other request body, in bytes.")

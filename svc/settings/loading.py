@@ -30,7 +30,7 @@ def environment_name(field: str) -> str:
 
 
 def load_settings(**flags: Any) -> Settings:
-    """Read the settings; `flags` are those given on the command line, None for those that were not.
+    """Read the settings. `flags` are the values given on the command line, None for settings without a flag.
 
     Raises:
         StartupError: a value is wrong, or a `CABINET_…` variable is not a setting; the detail names all of them.
