@@ -43,7 +43,7 @@ _MODULES = (
 
 
 def all_endpoints() -> list[Endpoint]:
-    """Every route of the service, in the order of `/docs`."""
+    """Return every route of the service, in the order of `/docs`."""
     return [endpoint for module in _MODULES for endpoint in module.routes.endpoints]
 
 
@@ -52,13 +52,13 @@ async def _pass_on(_request: Request, error: Exception) -> NoReturn:
 
 
 def create_app(services: Services) -> Starlette:
-    """The ASGI application on running services; whoever opened them closes them."""
+    """Create the ASGI application for running services, which the caller closes."""
     endpoints = all_endpoints()
     assets = StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")
     app = Starlette(
         routes=[*starlette_routes(endpoints), Mount("/docs/assets", app=assets)],
         middleware=[Middleware(ObservedApplication)],
-        # Starlette would answer these in plain text; every error becomes a problem document in one place.
+        # Starlette would answer these errors in plain text; ObservedApplication makes them problem documents.
         exception_handlers={HTTPException: _pass_on},
     )
     app.router.redirect_slashes = False

@@ -1,4 +1,4 @@
-"""What can go wrong, by what the caller can do about it. `http.py` turns each into a problem document."""
+"""The errors, classified by what the caller can do about them. `web/request.py` converts them to problem documents."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-# Faults that are spelt out in the detail of an error with many.
+# The most faults listed in the detail of an error.
 _SHOWN_FAULTS = 3
 
 
 @dataclass(frozen=True)
 class FieldFault:
-    """What is wrong with one field of a request. `detail` is a sentence that names the field."""
+    """The fault of one field of a request. `detail` is a sentence that names the field."""
 
     field: str
     detail: str
 
 
 class CabinetError(Exception):
-    """Base of every error that is written for the person who reads it.
+    """The base class of errors whose messages are written for users.
 
-    `detail` says what was wrong and what to do. `field` names the part of the request that is wrong,
-    as a path such as `metadata.pages[2]`. `retry_after_s` is set where trying again can help.
+    `detail` says what is wrong and what to do. `field` is the path of the wrong part of the request, such as
+    `metadata.pages[2]`. `retry_after_s` is set if trying again can help.
     """
 
     status: ClassVar[int] = 500
@@ -37,26 +37,26 @@ class CabinetError(Exception):
 
     @property
     def faults(self) -> Sequence[FieldFault]:
-        """The fields that are wrong, each with what is wrong with it."""
+        """The wrong fields, each with its fault."""
         return [] if self.field is None else [FieldFault(self.field, self.detail)]
 
 
 class MalformedRequestError(CabinetError):
-    """The request could not be read at all: broken JSON, a broken multipart body, a broken header."""
+    """The request cannot be parsed: broken JSON, a broken multipart body, a broken header."""
 
     status = 400
     title = "Malformed request"
 
 
 class UnauthenticatedError(CabinetError):
-    """No key, or one that is unknown, expired or revoked."""
+    """The key is missing, unknown, expired or revoked."""
 
     status = 401
     title = "Not authenticated"
 
 
 class ForbiddenError(CabinetError):
-    """The key is good, but not for this."""
+    """The key is valid, but not allowed to do this."""
 
     status = 403
     title = "Not allowed"
@@ -65,8 +65,8 @@ class ForbiddenError(CabinetError):
 class QuotaExceededError(CabinetError):
     """A limit of the user's plan is reached.
 
-    `quota` is its name, `used` and `allowed` are in its own unit, and `resets_at` is when the use begins anew; None:
-    only deletions bring it down.
+    `quota` is the name of the limit, `used` and `allowed` are in its unit, and `resets_at` is when the usage is reset
+    (None if only deletions reduce it).
     """
 
     status = 403
@@ -90,49 +90,49 @@ class QuotaExceededError(CabinetError):
 
 
 class RateLimitedError(QuotaExceededError):
-    """More requests in this minute than the user's plan allows."""
+    """The user's plan allows no more requests in this minute."""
 
     status = 429
     title = "Too many requests"
 
 
 class NotFoundError(CabinetError):
-    """It is not there, or it belongs to somebody else: the answer is the same."""
+    """It does not exist, or it belongs to another user; the answer does not distinguish the two."""
 
     status = 404
     title = "Not found"
 
 
 class ConflictError(CabinetError):
-    """The request contradicts what is stored."""
+    """The request conflicts with stored data."""
 
     status = 409
     title = "Conflict"
 
 
 class TooLargeError(CabinetError):
-    """The body is over a limit."""
+    """The body exceeds a limit."""
 
     status = 413
     title = "Too large"
 
 
 class UnsupportedMediaTypeError(CabinetError):
-    """The body is of a type that this route does not read."""
+    """The route does not accept the media type of the body."""
 
     status = 415
     title = "Unsupported media type"
 
 
 class InvalidRequestError(CabinetError):
-    """The request was read, and a value in it is wrong."""
+    """The request can be parsed, but a value in it is wrong."""
 
     status = 422
     title = "Invalid request"
 
 
 class InvalidFieldsError(InvalidRequestError):
-    """One or more fields are wrong. `detail` lists the first few of them, `faults` all."""
+    """One or more fields are wrong. `detail` lists the first few, `faults` lists all."""
 
     def __init__(self, faults: Sequence[FieldFault]) -> None:
         shown = "; ".join(fault.detail for fault in faults[:_SHOWN_FAULTS])
@@ -147,22 +147,22 @@ class InvalidFieldsError(InvalidRequestError):
 
 
 class UnavailableError(CabinetError):
-    """Something that the request needs does not answer now; trying again later can help."""
+    """A service that the request needs does not answer now; trying again later can help."""
 
     status = 503
     title = "Unavailable"
 
 
 class DatabaseUnavailableError(UnavailableError):
-    """The database is out of reach, or every connection was busy for as long as we may wait."""
+    """The database cannot be reached, or no connection became free in time."""
 
 
 class EmbeddingUnavailableError(UnavailableError):
-    """The embedding provider failed in a way that may pass: no answer, 429, 5xx."""
+    """The embedding provider failed temporarily: no answer, 429, 5xx."""
 
 
 class EmbeddingRefusedError(CabinetError):
-    """The embedding provider refused, or answered with vectors that cannot be used; again would not help."""
+    """The embedding provider refused, or its vectors cannot be used; trying again would not help."""
 
     status = 503
     title = "Embedding refused"
@@ -176,7 +176,7 @@ class DocumentRejectedError(CabinetError):
 
 
 class LeaseLostError(CabinetError):
-    """Another worker holds the job now; whatever this one did must not be stored."""
+    """Another worker holds the job now; the results of this one must not be stored."""
 
 
 class StartupError(CabinetError):
@@ -184,4 +184,4 @@ class StartupError(CabinetError):
 
 
 class ConnectionHeldError(RuntimeError):
-    """A programming error: an external call was about to be made while this task holds a database connection."""
+    """A bug in Cabinet: a task was about to make an external call while it held a database connection."""

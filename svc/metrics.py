@@ -1,10 +1,10 @@
-"""The Prometheus metrics of one process. Served at `GET /metrics`."""
+"""The Prometheus metrics of one process, served at `GET /metrics`."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-# Twice the series for a moment that nobody asks for.
+# The _created series would double the number of series, and nothing uses them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
@@ -36,7 +36,7 @@ statement_errors_total = Counter(
 )
 slow_statements_total = Counter(
     "cabinet_slow_statements",
-    "Statements that took longer than CABINET_SLOW_STATEMENT_MS, by name.",
+    "Statements that took CABINET_SLOW_STATEMENT_MS or longer, by name.",
     ["statement"],
     registry=REGISTRY,
 )
@@ -51,28 +51,28 @@ background_failures_total = Counter(
     registry=REGISTRY,
 )
 embedded_restarts_total = Counter(
-    "cabinet_embedded_restarts", "Times the embedded PostgreSQL ended and was started again.", registry=REGISTRY
+    "cabinet_embedded_restarts", "Restarts of the embedded PostgreSQL after it ended unexpectedly.", registry=REGISTRY
 )
 embedding_cache_total = Counter(
     "cabinet_embedding_cache",
-    "Texts for which a vector was wanted: a hit cost no call of the provider.",
+    "Texts for which a vector was requested: a miss was sent to the provider, a hit was not.",
     ["outcome"],
     registry=REGISTRY,
 )
 ingested_documents_total = Counter(
-    "cabinet_ingested_documents", "Attempts at a document, by how they ended.", ["outcome"], registry=REGISTRY
+    "cabinet_ingested_documents", "Attempts to ingest a document, by outcome.", ["outcome"], registry=REGISTRY
 )
 ingested_chunks_total = Counter("cabinet_ingested_chunks", "Chunks stored.", registry=REGISTRY)
 reused_vectors_total = Counter(
-    "cabinet_reused_vectors", "Chunks that took the stored vector of an equal text.", registry=REGISTRY
+    "cabinet_reused_vectors", "Chunks that reused the stored vector of an identical text.", registry=REGISTRY
 )
 expired_total = Counter(
-    "cabinet_expired", "Documents and conversations deleted because their time was over.", ["kind"], registry=REGISTRY
+    "cabinet_expired", "Expired documents and conversations that were deleted.", ["kind"], registry=REGISTRY
 )
-embedded_messages_total = Counter("cabinet_embedded_messages", "Messages that got their vectors.", registry=REGISTRY)
+embedded_messages_total = Counter("cabinet_embedded_messages", "Messages that were embedded.", registry=REGISTRY)
 ingestion_seconds = Histogram(
     "cabinet_ingestion_seconds",
-    "Seconds of one stage of an ingestion.",
+    "Seconds of one stage of ingestion.",
     ["stage"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300),
     registry=REGISTRY,
@@ -80,9 +80,9 @@ ingestion_seconds = Histogram(
 ingestion_queue = Gauge("cabinet_ingestion_queue", "Jobs in the queue, by state.", ["state"], registry=REGISTRY)
 ingestion_overdue_seconds = Gauge(
     "cabinet_ingestion_overdue_seconds",
-    "How long the job that waits the longest is overdue.",
+    "How long the longest waiting job is overdue, in seconds.",
     registry=REGISTRY,
 )
 message_queue = Gauge(
-    "cabinet_message_queue", "Conversations with messages that wait to be embedded.", ["state"], registry=REGISTRY
+    "cabinet_message_queue", "Conversations with messages to embed, by state.", ["state"], registry=REGISTRY
 )

@@ -1,4 +1,4 @@
-"""Where `sql/`, `migrations/` and the plan files are: in a checkout beside the package, in a wheel inside it."""
+"""Finds `sql/`, `migrations/` and the plan files: beside the package in a checkout, inside the package in a wheel."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "_resources"
-# In a checkout the plan files stand with the tests that hold the statements to them.
+# In a checkout, the plan files are with the tests that compare the statements with them.
 _IN_CHECKOUT = {"plans": "tests/plans/baselines"}
 
 
 def resource_folder(name: str) -> Path:
-    """The folder `sql`, `migrations` or `plans`.
+    """Return the path of the folder `sql`, `migrations` or `plans`.
 
     Raises:
-        FileNotFoundError: neither place has it, so the installation is incomplete.
+        FileNotFoundError: the installation is incomplete.
     """
     for folder in (_INSTALLED / name, _PACKAGE.parent / _IN_CHECKOUT.get(name, name)):
         if folder.is_dir():

@@ -44,7 +44,7 @@ async def test_plans_and_usage_from_the_command_line(database_url: str) -> None:
 
     added = await cabinet(database_url, "plan", "add", "team", "--chunks", "9", "--bytes", "none")
     assert cells(added)[1] == ["team", "none", "9", "none", "none", "none"]
-    assert "there is a plan team already" in await cabinet(database_url, "plan", "add", "team", exit_code=2)
+    assert "the plan team already exists" in await cabinet(database_url, "plan", "add", "team", exit_code=2)
     assert "name must" in await cabinet(database_url, "plan", "add", "The Team", exit_code=2)
     unknown = await cabinet(database_url, "plan", "set", "gold", exit_code=2)
     assert "there is no such plan; the plans are enterprise, free, pro, team" in unknown

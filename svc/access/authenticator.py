@@ -1,4 +1,4 @@
-"""The principal of a request, and the few seconds for which a checked key needs no statement."""
+"""The principal of a request, and the cache that saves the statement for a recently checked key."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MAX_CACHED = 10_000
 
 @dataclass(frozen=True)
 class Principal:
-    """Who a request acts for. `user_id` is None only for the admin acting for nobody.
+    """The caller of a request. `user_id` is None only for the admin without `Cabinet-User`.
 
-    `chunk_count` is the size of the tenant some seconds ago, and `has_index` whether they had an index of their own:
-    by these a search picks its lane. `tokens` is what they had used of their plan's tokens then, and
-    `requests_per_minute` what the plan allows; None: any number.
+    The other fields can be as old as the cache: `chunk_count` and `has_index` (whether the tenant has its own index)
+    determine the lane of a search, `tokens` is the quota of tokens with its usage, and `requests_per_minute` is the
+    limit of the plan (None: no limit).
     """
 
     is_admin: bool
@@ -40,20 +40,20 @@ class Principal:
 
     @property
     def tenant(self) -> UUID:
-        """The user whose data the request is about.
+        """The user whose data the request concerns.
 
         Raises:
-            ForbiddenError: the admin's key without the header that says for whom.
+            ForbiddenError: the admin key was sent without the header `Cabinet-User`.
         """
         if self.user_id is None:
             raise ForbiddenError(
-                "this route is about one user's data: say whose with the header Cabinet-User: <user id>"
+                "this route acts on one user's data: name the user in the header Cabinet-User: <user id>"
             )
         return self.user_id
 
 
 class Authenticator:
-    """Turns the headers of a request into a principal, with at most one statement, mostly none."""
+    """Determines the principal of a request from its headers, with at most one statement, usually none."""
 
     def __init__(self, database: Database, settings: AccessSettings, admin_key: str) -> None:
         self._database = database
@@ -63,12 +63,12 @@ class Authenticator:
         self._forgets = 0
 
     async def authenticate(self, authorization: str | None, acting_for: str | None) -> Principal:
-        """The principal of `Authorization: Bearer <key>`, and of `Cabinet-User: <id>` for the admin.
+        """Return the principal of `Authorization: Bearer <key>` and, for the admin, `Cabinet-User: <id>`.
 
         Raises:
-            UnauthenticatedError: no key, or none that is good now.
-            ForbiddenError: `Cabinet-User` with a key that is not the admin's.
-            NotFoundError: `Cabinet-User` names no user.
+            UnauthenticatedError: the key is missing, unknown, expired or revoked.
+            ForbiddenError: `Cabinet-User` was sent with the key of a user.
+            NotFoundError: the user in `Cabinet-User` does not exist.
         """
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
@@ -77,18 +77,18 @@ class Authenticator:
         if hmac.compare_digest(key_hash, self._admin_hash):
             return Principal(is_admin=True) if acting_for is None else await self._acting_for(acting_for)
         if acting_for is not None:
-            raise ForbiddenError("only the admin's key may act for a user with Cabinet-User", field="Cabinet-User")
+            raise ForbiddenError("acting for a user with Cabinet-User requires the admin key", field="Cabinet-User")
         return self._cached(key_hash) or await self._look_up(key_hash)
 
     def forget(self, user_id: UUID, key_id: UUID | None = None) -> None:
-        """Drop what is cached of a user, or of one key of theirs: it was revoked or deleted just now."""
+        """Remove a user, or one of their keys, from the cache, after it was changed, revoked or deleted."""
         self._forgets += 1
         for cached, (_, principal, _) in list(self._cache.items()):
             if principal.user_id == user_id and key_id in (None, principal.key_id):
                 del self._cache[cached]
 
     def forget_all(self) -> None:
-        """Drop everything that is cached: a plan was changed, and it is not known here whose it is."""
+        """Clear the cache after a plan was changed, since the cache does not know whose plan it is."""
         self._forgets += 1
         self._cache.clear()
 
@@ -138,7 +138,7 @@ class Authenticator:
         return None
 
     def _remember(self, key: bytes, principal: Principal, expires_at: datetime | None, forgets: int) -> None:
-        # What was looked up before a key was forgotten may be that very key, as it was: it must not come back.
+        # A row read before a call of forget may be the forgotten key in its old state, and must not be cached.
         if self._cache_s > 0 and forgets == self._forgets:
             self._cache[key] = (time.monotonic() + self._cache_s, principal, expires_at)
             while len(self._cache) > _MAX_CACHED:

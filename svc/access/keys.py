@@ -1,4 +1,4 @@
-"""API keys: how one is made and hashed, and where the admin's key comes from."""
+"""API keys: generating and hashing them, and loading the admin key."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from svc.errors import StartupError
 from svc.settings.groups import AccessSettings
 
 KEY_PREFIX = "cab_"
-# Enough to recognise a key in a list, too little to guess it.
+# Enough to recognise a key in a list, too few to guess it.
 _SHOWN_CHARACTERS = 12
 _ADMIN_KEY_FILE = "admin.key"
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key just made: `key` is shown once, `prefix` and `key_hash` (SHA-256) are stored."""
+    """A new key: `key` is shown once, `prefix` and `key_hash` (SHA-256) are stored."""
 
     key: str
     prefix: str
@@ -27,21 +27,21 @@ class NewKey:
 
 
 def generate_key() -> NewKey:
-    """Make a random API key of 256 bits."""
+    """Generate a random API key of 256 bits."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     return NewKey(key, key[:_SHOWN_CHARACTERS], hash_key(key))
 
 
 def hash_key(key: str) -> bytes:
-    """SHA-256 of a key. The key is random, so a slow hash would protect nothing more."""
+    """Return the SHA-256 of a key. A slow hash would add no protection, since keys are random."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def load_admin_key(settings: AccessSettings) -> str:
-    """The admin's key: of the setting, else of the data folder's file, made (mode 0600) the first time.
+    """Return the admin key from the setting, or else from a file in the data folder, which is created (mode 0600).
 
     Raises:
-        StartupError: the file can be read by others, or not at all.
+        StartupError: other users can read the file, or it cannot be read or created.
     """
     if settings.admin_key is not None:
         return settings.admin_key.get_secret_value()

@@ -1,9 +1,9 @@
-"""What a process counts by itself of each user's use: requests, searches, and the tokens of their queries.
+"""The usage that a server counts in memory for each user: requests, searches, and the tokens of queries.
 
-Everything else is added up in the statement that does the work. A write beside each search would cost more than the
-search, so these counts are added to the ledger once a second, all users' in one statement, and at the end of the
-process. A process that is killed loses those of its last second; where the database's answer is lost, those of one
-second may be added twice.
+Other usage is added to the ledger by the statement that does the work. A write for each search would cost more than the
+search, so these counts are added to the ledger once a second, for all users in one statement, and when the server
+stops. A server that is killed loses the counts of its last second. If the answer of the database is lost, the counts of
+one second may be added twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from svc.errors import CabinetError
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
-# Users in one statement; each holds its locks until the statement ends.
+# Bounds the users in one statement, since the locks of all of them are held until it ends.
 _USERS_AT_ONCE = 1000
 
 
@@ -41,24 +41,24 @@ class _Counts:
 
 
 class UsageMeter:
-    """Counts in memory, and hands over to the ledger."""
+    """Counts in memory and adds the counts to the ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counts: dict[tuple[UUID, date], _Counts] = {}
-        # On their way to the ledger.
+        # Counts that a running statement is adding to the ledger.
         self._leaving: dict[tuple[UUID, date], _Counts] = {}
         self._flushing = asyncio.Lock()
 
     def add(self, user_id: UUID, *, requests: int = 0, searches: int = 0, tokens: int = 0) -> None:
-        """Count something that a user did just now."""
+        """Add to the counts of a user for today (UTC)."""
         counts = self._counts.setdefault((user_id, datetime.now(UTC).date()), _Counts())
         counts.requests += requests
         counts.searches += searches
         counts.tokens += tokens
 
     def check_tokens(self, user_id: UUID, tokens: Quota, more: int) -> None:
-        """Refuse a query of `more` tokens that the plan has not left; `tokens` is what was known some seconds ago.
+        """Check that the plan allows `more` tokens. `tokens` is the quota as the authenticator read it.
 
         Raises:
             QuotaExceededError: the plan's tokens of this month are used up.
@@ -69,10 +69,10 @@ class UsageMeter:
             replace(tokens, used=tokens.used + counted).check(more)
 
     async def flush(self) -> None:
-        """Add what was counted until now to the ledger; what could not be added is kept for the next time.
+        """Add the counts to the ledger. Counts that could not be added are kept for the next call.
 
         Raises:
-            CabinetError: the database does not answer.
+            CabinetError: the statement failed.
         """
         async with self._flushing:
             while self._counts:
@@ -102,12 +102,12 @@ async def _flush_or_warn(meter: UsageMeter) -> None:
     try:
         await meter.flush()
     except CabinetError as error:
-        logger.warning("what was used in the last second is not in the ledger yet: %s", error.detail)
+        logger.warning("could not add the usage of the last second to the ledger; trying again: %s", error.detail)
 
 
 @asynccontextmanager
 async def running_meter(database: Database, background: Background) -> AsyncIterator[UsageMeter]:
-    """A meter that hands over once a second, and a last time after the block."""
+    """Run a meter that flushes once a second, and a last time after the block."""
     meter, stopped = UsageMeter(database), asyncio.Event()
 
     async def turn() -> float:
@@ -119,7 +119,7 @@ async def running_meter(database: Database, background: Background) -> AsyncIter
     try:
         yield meter
     finally:
-        # Not by cancelling: nobody could tell whether a cancelled statement took effect.
+        # Not cancelled, since a cancelled statement may or may not have taken effect.
         stopped.set()
         await flushing.finish()
         await _flush_or_warn(meter)

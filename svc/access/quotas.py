@@ -1,4 +1,4 @@
-"""The limits of a plan: what is left of them, and the error that says which one stands in the way."""
+"""The limits of a plan: usage, remaining amounts, and the error for a limit that is exceeded."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _UNITS: Final[Mapping[QuotaName, str]] = {
     "bytes": "bytes of documents",
     "tokens": "tokens a month",
 }
-_RULES: Final[Mapping[str, QuotaName]] = {f"tenant_totals_{name}_quota": name for name in _UNITS}
+_CONSTRAINTS: Final[Mapping[str, QuotaName]] = {f"tenant_totals_{name}_quota": name for name in _UNITS}
 
 
 @dataclass(frozen=True)
 class Quota:
-    """One limit: how much of it is used, and how much is allowed; None: any amount."""
+    """One limit: how much of it is used, and how much is allowed (None: no limit)."""
 
     name: QuotaName
     used: int
@@ -31,26 +31,26 @@ class Quota:
 
     @property
     def resets_at(self) -> datetime | None:
-        """When the use begins anew at 0; None: only deletions bring it down."""
+        """When the usage is reset to 0; None if only deletions reduce it."""
         return next_month(datetime.now(UTC)) if self.name == "tokens" else None
 
     def check(self, more: int, whose: str = "your") -> None:
-        """Refuse `more` of it where that would be over the limit.
+        """Check that `more` is within the limit.
 
         Raises:
-            QuotaExceededError: with what is used, what is allowed, and when it resets.
+            QuotaExceededError: it would exceed the limit.
         """
         if self.allowed is not None and self.used + more > self.allowed:
             raise self.exceeded(more, whose)
 
     def exceeded(self, more: int, whose: str = "your") -> QuotaExceededError:
-        """The error for `more` of it than is left of this plan of whose it is."""
+        """Return the error for a request of `more`. `whose` names the owner of the plan in the message."""
         assert self.allowed is not None
         resets_at = self.resets_at
         remedy = (
             "delete documents, or ask for a larger plan"
             if resets_at is None
-            else f"it begins anew on {resets_at:%Y-%m-%d}, in UTC; or ask for a larger plan"
+            else f"wait for the reset on {resets_at:%Y-%m-%d} (UTC), or ask for a larger plan"
         )
         return QuotaExceededError(
             f"{whose} plan allows {self.allowed} {_UNITS[self.name]}, of which {self.used} are used, and this takes "
@@ -63,7 +63,7 @@ class Quota:
 
 
 def quotas_of(row: UsageQuotas) -> dict[QuotaName, Quota]:
-    """All quotas of a user."""
+    """Return all quotas of a user."""
     quotas = (
         Quota("documents", row.documents_used, row.documents_allowed),
         Quota("chunks", row.chunks_used, row.chunks_allowed),
@@ -74,11 +74,11 @@ def quotas_of(row: UsageQuotas) -> dict[QuotaName, Quota]:
 
 
 def broken_quota(constraint: str) -> QuotaName | None:
-    """The quota that a rule of the schema stands for; None where it stands for something else."""
-    return _RULES.get(constraint)
+    """Return the quota that a CHECK constraint enforces, or None for any other constraint."""
+    return _CONSTRAINTS.get(constraint)
 
 
 def next_month(moment: datetime) -> datetime:
-    """The beginning of the following month, in UTC."""
+    """Return the start of the following month in UTC."""
     months = moment.astimezone(UTC).year * 12 + moment.astimezone(UTC).month
     return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Requests a minute: how many a user has left, and what every answer says of that.
+"""The limit of requests per minute, and the headers that report it.
 
-Each server counts for itself. Minutes begin for each user at a second of their own, so that not all who were refused
-come back at once.
+Each server counts separately. The minutes of different users start at different seconds, so that refused clients do not
+all return at the same time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SWEPT_FROM = 10_000
 
 @dataclass(frozen=True)
 class RateState:
-    """The state of one user's limit after a request: of `limit` requests `remaining` until `resets_at`."""
+    """One user's limit after a request: `remaining` of `limit` requests are left for the next `reset_s` seconds."""
 
     limit: int
     remaining: int
@@ -30,8 +30,7 @@ class RateState:
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The state as headers: those of draft-ietf-httpapi-ratelimit-headers-10, and those of its draft 6, which
-        many clients read."""
+        """The headers of draft-ietf-httpapi-ratelimit-headers-10, and those of its draft 6, which many clients read."""
         values = {
             "ratelimit-policy": f'"requests";q={self.limit};w={WINDOW_S}',
             "ratelimit": f'"requests";r={self.remaining};t={self.reset_s}',
@@ -45,7 +44,7 @@ class RateState:
     def error(self) -> RateLimitedError:
         """The error for a request that is over the limit."""
         return RateLimitedError(
-            f"your plan allows {self.limit} requests a minute, and this minute's are used: wait {self.reset_s} s",
+            f"your plan allows {self.limit} requests per minute, and all of them are used: wait {self.reset_s} s",
             quota="requests",
             used=self.limit,
             allowed=self.limit,
@@ -55,7 +54,7 @@ class RateState:
 
 
 class RateLimiter:
-    """Counts the requests of each user in their current minute. `now_s` is the time since the epoch."""
+    """Counts the requests of each user in the current minute. `now_s` returns seconds since the epoch."""
 
     def __init__(self, now_s: Callable[[], float] = time.time) -> None:
         self._now_s = now_s
@@ -63,7 +62,7 @@ class RateLimiter:
         self._sweep_at = _SWEPT_FROM
 
     def take(self, user_id: UUID, limit: int) -> RateState:
-        """Count one request of a user who may make `limit` a minute, unless it is one too many."""
+        """Count one request of a user with `limit` requests per minute. Refused requests are not counted."""
         now_s = self._now_s()
         shifted_s = now_s + user_id.int % WINDOW_S
         window = int(shifted_s // WINDOW_S)
@@ -81,7 +80,7 @@ class RateLimiter:
         return RateState(limit, max(0, limit - used), is_refused, resets_at, reset_s)
 
     def _sweep(self, earliest: int) -> None:
-        """Forget the users of minutes before `earliest`, whenever there are twice as many as were left last time."""
+        """Remove the entries of minutes before `earliest`, each time the number of entries has doubled."""
         if len(self._used) < self._sweep_at:
             return
         self._used = {user: entry for user, entry in self._used.items() if entry[0] >= earliest}

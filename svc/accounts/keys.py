@@ -14,7 +14,7 @@ from svc.errors import NotFoundError
 async def create_key(
     queries: Queries, user_id: UUID, *, name: str | None, expires_at: datetime | None
 ) -> tuple[KeysList, str]:
-    """Create an API key of a user; its row, and the key, which is stored nowhere.
+    """Create an API key for a user. Returns its row and the key, which is not stored.
 
     Raises:
         ConstraintError: there is no such user.
@@ -33,7 +33,7 @@ async def create_key(
 
 
 async def revoke_key(queries: Queries, user_id: UUID, key_id: UUID) -> None:
-    """Revoke an API key of a user for good.
+    """Revoke an API key of a user permanently.
 
     Raises:
         NotFoundError: the user has no such key.

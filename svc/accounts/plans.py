@@ -31,7 +31,7 @@ RequestLimit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
 
 
 class CreatePlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """A new plan. A limit that is null or left out is none."""
+    """A new plan. A limit that is null or omitted means no limit."""
 
     name: PlanName
     max_documents: Limit | None = None
@@ -42,7 +42,7 @@ class CreatePlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdatePlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """The limits to change; null takes a limit away, and what is left out stays as it is."""
+    """The limits to change; null removes a limit. Omitted limits stay the same."""
 
     max_documents: Limit | UnsetType | None = UNSET
     max_chunks: Limit | UnsetType | None = UNSET
@@ -52,10 +52,10 @@ class UpdatePlan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def create_plan(queries: Queries, plan: CreatePlan) -> PlansGet:
-    """Add a plan; its row.
+    """Add a plan and return its row.
 
     Raises:
-        ConflictError: there is a plan of this name, or there are `MAX_PLANS` plans.
+        ConflictError: a plan with this name exists, or there are `MAX_PLANS` plans.
     """
     try:
         row = await queries.one(
@@ -71,14 +71,14 @@ async def create_plan(queries: Queries, plan: CreatePlan) -> PlansGet:
     except ConstraintError as error:
         if error.constraint != "plans_pkey":
             raise
-        raise ConflictError(f"there is a plan {plan.name} already", field="name") from None
+        raise ConflictError(f"the plan {plan.name} already exists", field="name") from None
     if row is None:
-        raise ConflictError(f"there are {MAX_PLANS} plans, which is the most there may be")
+        raise ConflictError(f"there are already {MAX_PLANS} plans, the maximum")
     return row
 
 
 async def set_limits(queries: Queries, name: str, limits: UpdatePlan) -> PlansGet:
-    """Change limits of a plan; its row.
+    """Change limits of a plan and return its row.
 
     Raises:
         NotFoundError: there is no such plan.
@@ -103,18 +103,18 @@ def _given(limit: int | UnsetType | None) -> int | None:
 
 
 async def plan_names(queries: Queries) -> list[str]:
-    """The names of all plans, sorted."""
+    """Return the names of all plans, sorted."""
     return [row.name for row in await queries.many("plans/list", max_rows=MAX_PLANS)]
 
 
 async def unknown_plan(queries: Queries, name: str) -> InvalidRequestError:
-    """The error for a user who is to have a plan that does not exist."""
+    """Return the error for a request to give a user a plan that does not exist."""
     names = ", ".join(await plan_names(queries))
     return InvalidRequestError(f"plan must be one of {names}, not {name!r:.80}", field="plan")
 
 
 async def check_default_plan(queries: Queries, name: str) -> None:
-    """Check that new users can have the plan of the settings.
+    """Check that the default plan for new users exists.
 
     Raises:
         StartupError: it does not exist.

@@ -1,4 +1,4 @@
-"""How much of a plan's limits a user has used, for the routes and the commands: `sql/usage/quotas.sql`."""
+"""A user's usage of the limits of the plan, for the routes and the commands: `sql/usage/quotas.sql`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from svc.errors import CabinetError, NotFoundError, QuotaExceededError, Unauthen
 
 
 class QuotaState(Struct, frozen=True):
-    """One limit of the plan. `allowed` is null where there is none; `resets_at` where only deletions bring it down."""
+    """One limit of the plan. `allowed` is null if there is no limit, `resets_at` if only deletions reduce the usage."""
 
     quota: QuotaName
     used: int
@@ -30,7 +30,7 @@ class Quotas(Struct, frozen=True):
 
 
 async def read_quotas(queries: Queries, user_id: UUID) -> Quotas:
-    """The plan of a user, and how much of it is used.
+    """Return the plan of a user, and how much of it is used.
 
     Raises:
         NotFoundError: there is no such user.
@@ -46,7 +46,7 @@ async def read_quotas(queries: Queries, user_id: UUID) -> Quotas:
 
 
 async def refused_upload(queries: Queries, user_id: UUID, size_bytes: int) -> CabinetError:
-    """The error for an upload that a limit of the plan kept out."""
+    """Return the error for an upload that a limit of the plan refused."""
     row = await queries.one("usage/quotas", user_id=user_id)
     if row is None:
         return UnauthenticatedError("the user of this key no longer exists")
@@ -55,4 +55,4 @@ async def refused_upload(queries: Queries, user_id: UUID, size_bytes: int) -> Ca
         quotas_of(row)["bytes"].check(size_bytes)
     except QuotaExceededError as error:
         return error
-    return UnavailableError("the limit of your plan was reached, and is no longer: try again", retry_after_s=1)
+    return UnavailableError("the limit of your plan was reached, but now there is room: try again", retry_after_s=1)

@@ -17,20 +17,20 @@ MOST_DAYS = {"day": 366, "month": 3660}
 
 
 class Span(Struct, frozen=True, forbid_unknown_fields=True):
-    """The days that are asked for, in UTC, both included: this month's when left out."""
+    """The first and last day of a report, in UTC; the current month by default."""
 
-    first: Annotated[date, Meta(description="The first day; that of the month when left out.")] | None = msgspec.field(
-        default=None, name="from"
+    first: Annotated[date, Meta(description="The first day, by default the first of the month.")] | None = (
+        msgspec.field(default=None, name="from")
     )
-    last: Annotated[date, Meta(description="The last day; today when left out.")] | None = msgspec.field(
+    last: Annotated[date, Meta(description="The last day, by default today.")] | None = msgspec.field(
         default=None, name="to"
     )
 
     def days(self, most: int) -> tuple[date, date]:
-        """The first and the last day.
+        """Return the first and the last day.
 
         Raises:
-            InvalidRequestError: they come in the wrong order, or are more than `most`.
+            InvalidRequestError: they are in the wrong order, or span more than `most` days.
         """
         last = self.last or datetime.now(UTC).date()
         first = self.first or min(last.replace(day=1), last)
@@ -38,13 +38,13 @@ class Span(Struct, frozen=True, forbid_unknown_fields=True):
             raise InvalidRequestError(f"from ({first}) must not be after to ({last})", field="from")
         if last - first >= timedelta(days=most):
             raise InvalidRequestError(
-                f"from and to may be at most {most:,} days apart; these are {(last - first).days + 1:,}", field="from"
+                f"from and to must span at most {most:,} days; these span {(last - first).days + 1:,}", field="from"
             )
         return first, last
 
 
 class Counts(Struct, frozen=True):
-    """What was used. `bytes` were uploaded, `tokens` embedded: of new texts of documents, of messages, of queries."""
+    """Usage. `bytes` counts uploaded bytes, `tokens` the embedded tokens of documents, messages and queries."""
 
     requests: int
     searches: int

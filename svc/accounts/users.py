@@ -29,7 +29,7 @@ Email = Annotated[
 
 
 class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
-    """A new user. Without a `plan` they get the one that CABINET_DEFAULT_PLAN names."""
+    """A new user. `plan` defaults to the plan in CABINET_DEFAULT_PLAN."""
 
     email: Email
     name: Name | None = None
@@ -38,7 +38,7 @@ class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change; what is left out stays as it is. Only the admin may change the plan."""
+    """The fields to change. Omitted fields keep their values. Only the admin can change the plan."""
 
     email: Email | UnsetType = UNSET
     name: Name | UnsetType | None = UNSET
@@ -49,7 +49,7 @@ class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
 async def create_user(
     queries: Queries, *, email: str, name: str | None, plan: str, preferences: dict[str, Any]
 ) -> tuple[UsersGet, str]:
-    """Create a user and their first API key; the user's row, and the key.
+    """Create a user and their first API key. Returns the user's row and the key.
 
     Raises:
         ConflictError: another user has the address.
@@ -82,7 +82,7 @@ async def update_user(
     plan: str | None = None,
     preferences: dict[str, Any] | None = None,
 ) -> UsersGet | None:
-    """Change what is given of a user; their row, None where there is no such user.
+    """Change the given fields of a user. Returns the user's row, or None if there is no such user.
 
     Raises:
         ConflictError: another user has the address.

@@ -1,7 +1,7 @@
-"""Why msgspec refused a value, in sentences for the person who sent it: every fault, each with its field.
+"""Describes why msgspec refused a value, in sentences for the client: every fault, with its field.
 
-msgspec stops at the first fault and words it for Python programmers ("Expected `str` of length >= 1"). After it has
-refused a value, this module compares the value with the same type once more and describes each difference.
+msgspec stops at the first fault and describes it for Python programmers ("Expected `str` of length >= 1"). After it has
+refused a value, this module compares the value with the type again and describes each difference.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError
 T = TypeVar("T")
 
 MAX_FAULTS = 20
-"""Faults that are described. A value with more of them has mostly the same one in many places."""
+"""The most faults described. A value with more usually has the same fault in many places."""
 
 MAX_EXPLAINED_BYTES = 4 * 2**20
-"""Wrong JSON of up to so many bytes is decoded once more, to describe what is wrong with it."""
+"""Refused JSON of up to this size is decoded again to describe its faults."""
 
 WHOLE = "(body)"
-"""Stands for the field where the whole value is wrong."""
+"""The field of a fault of the whole value."""
 
 _MAX_SHOWN_CHARACTERS = 80
-# msgspec writes the place as: "Expected `int`, got `str` - at `$.limit`"
+# msgspec writes the path as: "Expected `int`, got `str` - at `$.limit`"
 _PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[[^\]]*\]")
 _NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
 _BYTE = re.compile(r"\(byte (\d+)\)")
-# The types that text is converted to; of anything else the kind is wrong, which the fault says.
+# The types that JSON writes as strings. For other types, the fault says that a string is the wrong kind of value.
 _WRITTEN_AS_TEXT = (
     inspect.StrType, inspect.UUIDType, inspect.DateTimeType, inspect.DateType, inspect.LiteralType, inspect.BytesType,
 )  # fmt: skip
@@ -50,7 +50,7 @@ class Faults:
         self._faults: list[FieldFault] = []
 
     def check(self, check: Callable[[T, str], None], value: T | msgspec.UnsetType | None, field: str) -> None:
-        """Run a check of a field that raises InvalidRequestError; a field that is null or left out is not checked."""
+        """Run a check of a field and collect its InvalidRequestError. A null or omitted field is not checked."""
         if value is None or isinstance(value, msgspec.UnsetType):
             return
         try:
@@ -59,35 +59,35 @@ class Faults:
             self._faults += error.faults
 
     def raise_if_any(self) -> None:
-        """Refuse the request where a check found something.
+        """Refuse the request if a check found a fault.
 
         Raises:
-            InvalidFieldsError: names every field that was found wrong.
+            InvalidFieldsError: names every wrong field.
         """
         if self._faults:
             raise InvalidFieldsError(self._faults[:MAX_FAULTS])
 
 
 def faults_of(value: object, type_: Any, *, is_text: bool = False) -> list[FieldFault]:
-    """What is wrong with `value` as a `type_`, at most `MAX_FAULTS` of it; empty where no difference is found.
+    """Return the faults of `value` as a `type_`, at most `MAX_FAULTS`; an empty list if there is no difference.
 
-    `is_text` is for query strings and forms: their values are text, and nothing in them can be null.
+    `is_text` is for query strings and forms, whose values are text and never null.
     """
     return list(islice(_faults(value, type_, "", is_text), MAX_FAULTS))
 
 
 def faults_of_json(body: bytes, type_: Any, error: msgspec.ValidationError) -> list[FieldFault]:
-    """What is wrong with JSON that msgspec refused as a `type_` with this error; at least one fault."""
+    """Return the faults of JSON that msgspec refused as a `type_` with this error; at least one."""
     found: list[FieldFault] = []
     if len(body) <= MAX_EXPLAINED_BYTES:
-        # A number beyond a float, for example, is refused here too.
+        # Some JSON cannot be decoded without the type either, for example a number too large for a float.
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             found = faults_of(msgspec.json.decode(body), type_)
     return found or [fault_without_value(error, type_)]
 
 
 def fault_without_value(error: msgspec.ValidationError, type_: Any) -> FieldFault:
-    """The one fault that msgspec found, where the value cannot be looked at again, such as a number beyond a float."""
+    """Return the fault that msgspec found in a value that cannot be decoded again, such as a number beyond a float."""
     place = _PLACE.search(str(error))
     path = place["path"] if place else ""
     for step in _STEP.finditer(path):
@@ -96,12 +96,12 @@ def fault_without_value(error: msgspec.ValidationError, type_: Any) -> FieldFaul
     if named := _NAMED.match(str(error)):
         field = shown_field(f"{path}.{named['name']}".lstrip("."))
         is_missing = "missing" in named[0]
-        return FieldFault(field, f"{field} is required" if is_missing else f"there is no field {field}; leave it out")
+        return FieldFault(field, f"{field} is required" if is_missing else f"there is no field {field}; omit it")
     return _wrong(path, type_)
 
 
 def json_fault(error: Exception, body: bytes) -> str:
-    """Why `body` cannot be read as JSON; `error` is what the decoder raised."""
+    """Return the reason why `body` cannot be read as JSON. `error` is the error of the decoder."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not encoded in UTF-8"
     if isinstance(error, RecursionError):
@@ -115,12 +115,12 @@ def json_fault(error: Exception, body: bytes) -> str:
 
 
 def expectation(type_: Any) -> str:
-    """What a value of this type is, as a phrase: `an integer from 1 to 100`."""
+    """Describe a value of this type in a phrase: `an integer from 1 to 100`."""
     return _phrase(inspect.type_info(type_))
 
 
 def _faults(value: object, type_: Any, path: str, is_text: bool) -> Iterator[FieldFault]:
-    """Every fault of `value`, each at its innermost place."""
+    """Yield every fault of `value`, each with its innermost path."""
     if _fits(value, type_, is_text):
         return
     if isinstance(value, dict) and (struct := _struct_of(type_, value)) is not None:
@@ -175,12 +175,12 @@ def _wrong(path: str, type_: Any, difference: str = "") -> FieldFault:
 
 
 def shown_field(path: str) -> str:
-    """The path of a field as it is shown; a client can send a name of any length."""
+    """Return the path of a field for messages, shortened, since a client can send a name of any length."""
     return (path if len(path) <= _MAX_SHOWN_CHARACTERS else f"{path[:_MAX_SHOWN_CHARACTERS]}…") or WHOLE
 
 
 def _difference(value: object, type_: Any, is_text: bool) -> str:
-    """How the value differs, for the end of the sentence. A string is not repeated: it may be long."""
+    """Describe how the value differs, for the end of the sentence. A string is not repeated, since it may be long."""
     wanted = [_plain(one) for one in _alternatives(inspect.type_info(type_))]
     if isinstance(value, str):
         if any(isinstance(one, inspect.StrType) and one.pattern is None for one in wanted):
@@ -204,7 +204,7 @@ def _phrase(info: inspect.Type) -> str:
     ):
         return "a JSON object of a known kind"
     if isinstance(info, inspect.UnionType):
-        # Null is left unsaid: it is the same as leaving the field out, and a query string cannot carry it.
+        # Null is not mentioned: it means the same as omitting the field, and a query string cannot contain it.
         return " or ".join(_phrase(one) for one in info.types if not isinstance(one, inspect.NoneType))
     form = (info.extra or {}).get("form") if isinstance(info, inspect.Metadata) else None
     if form is not None:
@@ -246,7 +246,7 @@ def _item(info: inspect.Type) -> str:
 
 
 def _size(least: int | None, most: int | None, unit: str) -> str:
-    """Such as ` of 1 to 255 characters`."""
+    """Describe a size, such as ` of 1 to 255 characters`."""
     if least is None and most is None:
         return f" of {unit}s" if unit != "character" else ""
     if most is None:
@@ -271,7 +271,7 @@ def _alternatives(info: inspect.Type) -> tuple[inspect.Type, ...]:
 
 
 def _members(type_: Any) -> list[Any]:
-    """The types of a union, each with its constraints; `type_` itself where it is none."""
+    """Return the types of a union, each with its constraints, or `type_` itself if it is not a union."""
     return list(get_args(type_)) if get_origin(type_) in (Union, types.UnionType) else [type_]
 
 
@@ -280,7 +280,7 @@ def _bare(type_: Any) -> Any:
 
 
 def _struct_of(type_: Any, value: dict[str, Any]) -> type[msgspec.Struct] | None:
-    """The struct that an object is meant to be: of several the one whose tag it has."""
+    """Return the struct that an object is meant to be; in a union, the one with the tag of the object."""
     for one in map(_bare, _members(type_)):
         if isinstance(one, type) and issubclass(one, msgspec.Struct):
             config = one.__struct_config__
@@ -290,7 +290,7 @@ def _struct_of(type_: Any, value: dict[str, Any]) -> type[msgspec.Struct] | None
 
 
 def _tags_of(type_: Any) -> tuple[str, list[str]] | None:
-    """The field by which the structs of a union are told apart, and its values."""
+    """Return the field that distinguishes the structs of a union, and its values."""
     configs = [one.__struct_config__ for one in map(_bare, _members(type_)) if hasattr(one, "__struct_config__")]
     field = next((config.tag_field for config in configs), None)
     return None if field is None else (field, [str(config.tag) for config in configs])
@@ -301,12 +301,12 @@ def _list_of(type_: Any) -> Any:
 
 
 def _sized(list_: Any) -> Any:
-    """The type of a list of anything, of the same size."""
+    """Return the type of a list of any items, with the same limits of size."""
     return Annotated[list[Any], *get_args(list_)[1:]] if get_origin(list_) is Annotated else list[Any]
 
 
 def _member_type(type_: Any, name: str | None) -> Any:
-    """The type of a member of an object, or without a name of an item of a list; what it is a part of when unknown."""
+    """Return the type of a member of an object or, without a name, of an item of a list; if unknown, `type_`."""
     if name is None:
         list_ = _list_of(type_)
         return type_ if list_ is None else get_args(_bare(list_))[0]

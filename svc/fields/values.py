@@ -1,4 +1,4 @@
-"""What a request may carry: the text and the JSON that PostgreSQL can store and give back unchanged."""
+"""Types and checks of request fields: text and JSON that PostgreSQL can store and return unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from svc.errors import InvalidRequestError
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 16
-# jsonb keeps numbers of any size and writes them out in full, 1e300 as 301 digits, which not every client reads back.
+# jsonb stores numbers of any size and writes all digits (301 for 1e300), which not every client can read.
 _BEYOND_64_BITS = 2**63
 
 Metadata = Annotated[
@@ -23,15 +23,17 @@ Metadata = Annotated[
 Filename = Annotated[str, Meta(min_length=1, max_length=255)]
 Title = Annotated[str, Meta(max_length=255)]
 Name = Annotated[str, Meta(max_length=255)]
-# tz=True: a moment without an offset would mean another one on another machine.
-Moment = Annotated[datetime, Meta(tz=True, description="A moment with its offset, such as 2027-01-01T00:00:00Z.")]
+# tz=True: the meaning of a timestamp without an offset would depend on the machine.
+Moment = Annotated[
+    datetime, Meta(tz=True, description="A timestamp with its offset from UTC, such as 2027-01-01T00:00:00Z.")
+]
 
 
 def check_text(value: str, field: str) -> None:
-    """Refuse what PostgreSQL cannot store in text.
+    """Check that PostgreSQL can store a text.
 
     Raises:
-        InvalidRequestError: `value` holds a NUL character, or half a character.
+        InvalidRequestError: `value` contains a NUL character or a lone surrogate.
     """
     if "\x00" in value:
         raise InvalidRequestError(
@@ -46,10 +48,10 @@ def check_text(value: str, field: str) -> None:
 
 
 def check_moment(value: datetime, field: str) -> None:
-    """Refuse a moment that only its offset keeps within the years 1 to 9999.
+    """Check that a timestamp is in the years 1 to 9999 in UTC too, in which it is stored and compared.
 
     Raises:
-        InvalidRequestError: it is in none of these years in UTC, in which it is stored and compared.
+        InvalidRequestError: it is not.
     """
     try:
         value.astimezone(UTC)
@@ -58,21 +60,21 @@ def check_moment(value: datetime, field: str) -> None:
 
 
 def check_future(value: datetime, field: str) -> None:
-    """Refuse a moment at which something is to end, when it is over already.
+    """Check that a timestamp of expiry is in the future.
 
     Raises:
-        InvalidRequestError: it is in the past, or in none of the years 1 to 9999 in UTC.
+        InvalidRequestError: it is in the past, or not in the years 1 to 9999 in UTC.
     """
     check_moment(value, field)
     if value <= datetime.now(UTC):
-        raise InvalidRequestError(f"{field} must be in the future, and is in the past", field=field)
+        raise InvalidRequestError(f"{field} must be in the future, not in the past", field=field)
 
 
 def check_metadata(value: dict[str, Any], field: str) -> None:
-    """Refuse a JSON object that is too large or too deep, or that would not read back equal.
+    """Check that a JSON object is not too large or too deep, and that PostgreSQL returns it unchanged.
 
     Raises:
-        InvalidRequestError: with the path of the offending value.
+        InvalidRequestError: names the path of the wrong value.
     """
     for path, item, depth in _walk(value, field, 1):
         if depth > MAX_METADATA_DEPTH:
@@ -89,7 +91,7 @@ def check_metadata(value: dict[str, Any], field: str) -> None:
 
 
 def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any, int]]:
-    """Every value below `value`, keys included, with its path and depth; not past the depth that is refused."""
+    """Yield every value in `value`, including keys, with its path and depth, down to the first refused depth."""
     yield path, value, depth
     if depth > MAX_METADATA_DEPTH:
         return

@@ -1,4 +1,4 @@
-"""Many documents at once, each route one statement: `sql/documents/*_many.sql`."""
+"""Changes to many documents at once, one statement for each route: `sql/documents/*_many.sql`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from svc.web.routing import Routes
 routes = Routes("documents")
 
 MAX_DOCUMENTS = 1000
-"""Documents that one request changes at most."""
+"""The most documents that one request changes."""
 
 DocumentIds = Annotated[
-    list[UUID], Meta(max_length=MAX_DOCUMENTS, description=f"Documents of yours, at most {MAX_DOCUMENTS}.")
+    list[UUID], Meta(max_length=MAX_DOCUMENTS, description=f"Ids of your documents, at most {MAX_DOCUMENTS}.")
 ]
 
 
 class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which documents to delete: those that fit all that is said, of which at least one must be."""
+    """Selects documents by id, status and metadata: at least one of these. A document must match all that are sent."""
 
     document_ids: DocumentIds | None = None
     status: Status | None = None
@@ -32,47 +32,48 @@ class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DocumentsDeleted(Struct, frozen=True):
-    """How many were deleted; `more`: there may be more of those chosen, so send the request again."""
+    """The number of deleted documents. If `more` is true, others may match: send the request again."""
 
     deleted: int
     more: bool
 
 
 class RetryDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which failed documents to ingest again; without ids all of them."""
+    """The failed documents to ingest again; without ids, all failed documents."""
 
     document_ids: DocumentIds | None = None
 
 
 class DocumentsQueued(Struct, frozen=True):
-    """How many were queued again; `more`: there may be more that failed, so send the request again."""
+    """The number of queued documents. If `more` is true, other failed documents may be left: send the request again."""
 
     queued: int
     more: bool
 
 
 class PatchMetadata(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which documents to change, and a JSON merge patch (RFC 7396) of their metadata."""
+    """The documents to change, and a JSON merge patch (RFC 7396) of their metadata."""
 
     document_ids: DocumentIds
     patch: Metadata
 
 
 class MetadataPatched(Struct, frozen=True):
-    """How many documents were changed."""
+    """The number of changed documents."""
 
     updated: int
 
 
 @routes.post("/documents/delete", example={"status": "error", "metadata": {"topic": "astronomy"}})
 async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDeleted:
-    """Delete many documents: those named, or those of a status or with some metadata.
+    """Delete many documents, selected by id, status or metadata.
 
-    At most 1,000 a request, the oldest first. An id that is none of yours is passed over: the count tells.
+    A request deletes at most 1,000 documents, the oldest first. Ids that are not ids of your documents are ignored;
+    compare the count.
     """
     if body.document_ids is None and body.status is None and body.metadata is None:
         raise InvalidRequestError(
-            "send at least one of document_ids, status and metadata, to say which documents to delete",
+            "send at least one of document_ids, status and metadata to select the documents to delete",
             field="document_ids",
         )
     if body.metadata is not None:
@@ -90,9 +91,10 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
 
 @routes.post("/documents/retry", status=202, example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"]})
 async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
-    """Ingest failed documents again: those named, or all.
+    """Ingest failed documents again, selected by id or all of them.
 
-    At most 1,000 a request, the oldest first. Documents that have not failed are passed over: the count tells.
+    A request queues at most 1,000 documents, the oldest first. Documents that have not failed are ignored; compare the
+    count.
     """
     queued = await call.services.database.value(
         "documents/retry_many",
@@ -108,10 +110,11 @@ async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
     example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"], "patch": {"reviewed": True, "draft": None}},
 )
 async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
-    """Change the metadata of many documents by one JSON merge patch (RFC 7396).
+    """Change the metadata of many documents with one JSON merge patch (RFC 7396).
 
-    A member replaces the one of its name, or is merged with it where both are objects; null takes a member away. An id
-    that is none of yours is passed over: the count tells. When one document would have too much metadata, none changes.
+    A member of the patch replaces the member with the same name, or is merged into it if both are objects; null removes
+    it. Ids that are not ids of your documents are ignored; compare the count. If the patch would make the metadata of
+    one document too large, no document is changed.
     """
     check_metadata(body.patch, "patch")
     row = await call.services.database.one(

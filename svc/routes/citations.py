@@ -1,4 +1,4 @@
-"""What messages cite, and what has become of it since."""
+"""The sources that messages cite, and whether they still exist unchanged."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SourceState = Literal["current", "changed", "deleted"]
 
 
 class Source(Struct, frozen=True):
-    """A chunk that a message cites, with what it said when it was cited.
+    """A chunk that a message cites, with its text at the time of the citation.
 
-    `state` says what has become of it: `current`, the document still says so; `changed`, the document is there, but has
-    no such chunk any more; `deleted`, the document is gone.
+    `state` is `current` if the document still has this chunk, `changed` if the document exists but no longer has this
+    chunk, and `deleted` if the document was deleted.
     """
 
     chunk_id: UUID
@@ -29,7 +29,7 @@ class Source(Struct, frozen=True):
 
 
 async def mark_sources(queries: Queries, tenant: UUID, sources: Iterable[dict[str, Any]]) -> None:
-    """Write the `state` into sources as they come from the database: one statement, none where there are no sources."""
+    """Set the `state` of sources read from the database. Runs one statement, or none if there are no sources."""
     of_chunks: dict[UUID, list[dict[str, Any]]] = {}
     for source in sources:
         of_chunks.setdefault(UUID(source["chunk_id"]), []).append(source)

@@ -23,13 +23,13 @@ from svc.web.routing import Routes
 
 routes = Routes("conversations")
 
-DocumentIds = Annotated[list[UUID], Meta(max_length=1000, description="Documents of yours, at most 1000.")]
+DocumentIds = Annotated[list[UUID], Meta(max_length=1000, description="Ids of your documents, at most 1000.")]
 
 
 class Conversation(Struct, frozen=True, omit_defaults=True):
-    """A conversation. `messages` are its newest ones, oldest first, where the list was asked for `recent`.
+    """A conversation. `messages` has its newest messages, oldest first, if the list was requested with `recent`.
 
-    Within a minute of `expires_at` it is deleted with its messages; null: it stays.
+    The conversation is deleted with its messages within a minute after `expires_at`; null means never.
     """
 
     id: UUID
@@ -53,7 +53,7 @@ class CreateConversation(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change; what is left out stays as it is."""
+    """The fields to change. Omitted fields keep their values."""
 
     title: Title | UnsetType | None = UNSET
     document_ids: DocumentIds | UnsetType = UNSET
@@ -62,7 +62,7 @@ class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ConversationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which page of the conversations, and how many of the newest messages of each."""
+    """The page of conversations to list, and the number of newest messages to include for each."""
 
     limit: Limit = 20
     after: UUID | None = None
@@ -73,7 +73,7 @@ class ConversationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 @routes.post("/conversations", status=201, example={"title": "About the Moon", "metadata": {"channel": "web"}})
 async def create_conversation(call: Call, body: CreateConversation) -> Conversation:
-    """Create a conversation, about some documents or none."""
+    """Create a conversation, optionally about some of your documents."""
     _check(body.title, body.metadata, body.expires_at)
     try:
         row = await call.services.database.one(
@@ -91,7 +91,7 @@ async def create_conversation(call: Call, body: CreateConversation) -> Conversat
 
 @routes.get("/conversations")
 async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conversation]:
-    """List your conversations, newest first; `recent=N` brings the N newest messages of each."""
+    """List your conversations, newest first; `recent=N` includes the N newest messages of each."""
     database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
     if query.recent is None:
         rows = await database.many("conversations/list", user_id=tenant, after=query.after, max_rows=max_rows)
@@ -122,7 +122,7 @@ async def get_conversation(call: Call) -> Conversation:
 
 @routes.patch("/conversations/{conversation_id}", errors=(404,), example={"title": "About the Moon and the Sun"})
 async def update_conversation(call: Call, body: UpdateConversation) -> Conversation:
-    """Change a conversation's title, documents, metadata or end; documents and metadata are replaced as a whole."""
+    """Change a conversation's title, documents, metadata or expiry; documents and metadata are replaced as a whole."""
     title = None if body.title is UNSET else body.title
     metadata = None if body.metadata is UNSET else body.metadata
     expires_at = None if body.expires_at is UNSET else body.expires_at
@@ -195,5 +195,7 @@ def _check(title: str | None, metadata: dict[str, Any] | None, expires_at: datet
 
 def _no_such_document(error: ConstraintError) -> Exception:
     if error.constraint == "conversation_documents_document_fkey":
-        return InvalidRequestError("document_ids contains an id that is not a document of yours", field="document_ids")
+        return InvalidRequestError(
+            "document_ids contains an id that is not the id of one of your documents", field="document_ids"
+        )
     return error

@@ -1,4 +1,4 @@
-"""Where a visitor starts: `/` with links, `/openapi.json`, and `/docs` to read and try the API, offline."""
+"""The entry points: `/` with links, `/openapi.json`, and `/docs`, which shows the API without internet access."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ window.ui = SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger-ui", deepLin
 
 
 class Links(Struct, frozen=True):
-    """Paths of this service that need no key."""
+    """Paths of this service that require no key."""
 
     docs: str = "/docs"
     openapi: str = "/openapi.json"
@@ -44,7 +44,7 @@ class Links(Struct, frozen=True):
 
 
 class Root(Struct, frozen=True):
-    """Which service answers here, and where to go from here."""
+    """The name and version of the service, with links."""
 
     name: str
     version: str
@@ -53,11 +53,11 @@ class Root(Struct, frozen=True):
 
 @routes.get("/", access="public", answers={303: Root})
 async def root(call: Call) -> Root:
-    """Say which service this is, with links.
+    """Get the name and version of the service, with links.
 
-    A browser, whose header Accept names text/html, is redirected to `/docs`.
+    A browser (a client whose Accept header contains text/html) is redirected to `/docs`.
     """
-    # A cache must not give a program the redirect that it keeps for browsers.
+    # A cache must not serve the redirect for browsers to other clients.
     call.answer_headers["Vary"] = "Accept"
     accepted = call.request.headers.get("accept", "")
     if "text/html" in accepted and "application/json" not in accepted:
@@ -68,11 +68,11 @@ async def root(call: Call) -> Root:
 
 @routes.get("/openapi.json", access="public", produces="application/json")
 async def openapi(call: Call) -> Response:
-    """Describe the API as OpenAPI 3.1."""
+    """Get the description of the API as OpenAPI 3.1."""
     return JSONResponse(openapi_document(call.request.app.state.endpoints))
 
 
 @routes.get("/docs", access="public", produces="text/html")
 async def docs(_call: Call) -> Response:
-    """Show the API's description as a page, with which to try it."""
+    """Get a page that shows the API and can send requests to it."""
     return HTMLResponse(_PAGE)

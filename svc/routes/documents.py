@@ -27,8 +27,8 @@ Status = Literal["processing", "ready", "error"]
 class Document(Struct, frozen=True):
     """An uploaded file and the state of its ingestion.
 
-    `progress` goes from 0 to 1; `error` says why, when `status` is error, or what is waited for while it is processing.
-    Within a minute of `expires_at` the document is deleted; null: it stays.
+    `progress` goes from 0 to 1. `error` is the reason for status `error`, or the reason for a wait while the status is
+    `processing`. The document is deleted within a minute after `expires_at`; null means never.
     """
 
     id: UUID
@@ -48,7 +48,7 @@ class Document(Struct, frozen=True):
 
 
 class Chunk(Struct, frozen=True):
-    """A piece of a document's text, as it is found and cited."""
+    """A piece of a document's text, the unit of search and citation."""
 
     id: UUID
     document_id: UUID
@@ -60,7 +60,7 @@ class Chunk(Struct, frozen=True):
 
 
 class UpdateDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change; what is left out stays as it is. Metadata is replaced as a whole."""
+    """The fields to change. Omitted fields keep their values. Metadata is replaced as a whole."""
 
     filename: Filename | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
@@ -68,7 +68,7 @@ class UpdateDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which page of the documents, all or those of one status."""
+    """The page of documents to list, all or those with one status."""
 
     limit: Limit = 20
     after: UUID | None = None
@@ -77,7 +77,7 @@ class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 @routes.get("/documents")
 async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
-    """List your documents, newest first; `status` keeps one status."""
+    """List your documents, newest first, all or those with one `status`."""
     database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
     if query.status is None:
         rows = await database.many("documents/list", user_id=tenant, after=query.after, max_rows=max_rows)
@@ -106,7 +106,7 @@ async def get_document(call: Call) -> Document:
 
 @routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream")
 async def download_document(call: Call) -> Response:
-    """Download the bytes of a document, as they were uploaded."""
+    """Download the bytes of a document as they were uploaded."""
     row = await call.services.database.one(
         "documents/content",
         user_id=call.principal.tenant,
@@ -114,7 +114,7 @@ async def download_document(call: Call) -> Response:
     )
     if row is None:
         raise NotFoundError("there is no such document")
-    # As an attachment of no particular type: a browser must not run an uploaded page as one of ours.
+    # An attachment without a specific type: a browser must not run an uploaded page in the service's origin.
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename, safe='')}",
         "X-Content-Type-Options": "nosniff",
@@ -124,7 +124,7 @@ async def download_document(call: Call) -> Response:
 
 @routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})
 async def update_document(call: Call, body: UpdateDocument) -> Document:
-    """Rename a document, replace its metadata, or say when it ends."""
+    """Change a document's filename, metadata or expiry."""
     faults = Faults()
     faults.check(check_text, body.filename, "filename")
     faults.check(check_metadata, body.metadata, "metadata")
@@ -156,7 +156,7 @@ async def delete_document(call: Call) -> None:
 
 @routes.get("/documents/{document_id}/chunks", errors=(404,))
 async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
-    """List the chunks of a document in their order."""
+    """List the chunks of a document in order."""
     database, tenant = call.services.database, call.principal.tenant
     document_id = call.path_id("document_id", "document")
     rows = await database.many(
@@ -179,15 +179,17 @@ async def retry_document(call: Call) -> Document:
     row = await database.one("documents/retry", user_id=tenant, document_id=document_id)
     if row is None:
         document = document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
-        raise ConflictError(f"only a document in status error can be retried; this one is {document.status}")
+        raise ConflictError(
+            f"only a document with status error can be retried; the status of this one is {document.status}"
+        )
     return document_of(row)
 
 
 def document_of(row: r.DocumentsGet | None) -> Document:
-    """The document in a row.
+    """Convert a row to a document.
 
     Raises:
-        NotFoundError: there is no row.
+        NotFoundError: the row is None.
     """
     if row is None:
         raise NotFoundError("there is no such document")

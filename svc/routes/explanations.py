@@ -1,4 +1,4 @@
-"""How an explained search says what it did: the statement, its plan as a tree, and where the time went."""
+"""The explanation of a search: the statement, its plan as a tree, and the time of each part."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from svc.plans.tree import Node, QueryPlan
 
 
 class PlanStep(Struct, frozen=True):
-    """One step of a plan, with the steps that it takes its rows from.
+    """One step of a plan, with the steps that supply its rows.
 
-    `rows`, `expected_rows`, `removed_rows` and `ms` are those of one of its `loops`; `ms` includes the steps below,
-    `own_ms` is of all loops without them. `pages_hit` were in the server's memory, `pages_read` came from outside it.
+    `rows`, `expected_rows`, `removed_rows` and `ms` are averages for one of the `loops`. `ms` includes the steps below;
+    `own_ms` excludes them and covers all loops. `pages_hit` are pages found in shared buffers, `pages_read` the others.
     """
 
     step: str
@@ -30,7 +30,7 @@ class PlanStep(Struct, frozen=True):
 
 
 class PlanFinding(Struct, frozen=True):
-    """Something that is wrong with a step of the plan, and what to do about it."""
+    """A problem of a step of the plan, and how to fix it."""
 
     step: str
     kind: str
@@ -39,11 +39,11 @@ class PlanFinding(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """Which statement answered, with what plan, and where the time went, in milliseconds.
+    """The statement that found the results, its plan, and the time of each part in milliseconds.
 
-    `embedding_ms` is that of making or remembering the query's vector, `search_ms` of the search as it was answered,
-    the wait for a connection included. The plan is of a second run of the same statement with the same values, which
-    was undone: `planning_ms` and `execution_ms` are that run's, on the server.
+    `embedding_ms` is the time to embed the query or to read its vector from the cache. `search_ms` is the time of the
+    search, including the wait for a connection. The plan comes from a second run of the same statement with the same
+    values, which was rolled back; `planning_ms` and `execution_ms` are the server's times for that run.
     """
 
     statement: str
@@ -56,7 +56,7 @@ class Explanation(Struct, frozen=True):
 
 
 def explanation(statement: str, plan: QueryPlan, *, embedding_s: float, search_s: float) -> Explanation:
-    """What there is to say of a search that `statement` answered."""
+    """Build the explanation of a search that ran `statement`. The durations are in seconds."""
     return Explanation(
         statement=statement,
         embedding_ms=_milliseconds(embedding_s),

@@ -1,4 +1,4 @@
-"""Everything of a user, to take away: `sql/export/`."""
+"""The export of all data of a user: `sql/export/`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MEDIA_TYPE = "application/x-ndjson"
 
 @routes.get("/me/export", produces=MEDIA_TYPE)
 async def export_user(call: Call) -> Response:
-    """Export everything that is yours, as lines of JSON.
+    """Export all your data as lines of JSON.
 
-    One line a row: profile, names of keys, documents with their bytes, chunks, vectors, conversations and messages. The
-    last line has the number of rows of each table and a SHA-256 of the lines before; without it an export was cut
-    short.
+    The export has one line for each row: profile, names of keys, documents with their bytes, chunks, vectors,
+    conversations and messages. The last line has the number of rows of each table and a SHA-256 of the lines before. An
+    export without this line is truncated.
     """
     export = await find_export(call.services.database, call.principal.tenant)
     headers = {

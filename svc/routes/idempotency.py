@@ -52,7 +52,7 @@ async def once(call: Call, parts: Sequence[bytes], *, in_transaction: bool = Fal
     nothing is claimed, and the block gets a transaction only if `in_transaction` is set.
 
     Raises:
-        InvalidRequestError: the header is no key, or the key was used for another request.
+        InvalidRequestError: the header is not a valid key, or the key was used for another request.
     """
     database = call.services.database
     key = _key_of(call)
@@ -91,5 +91,5 @@ def _route_of(call: Call) -> str:
 
 
 async def _digest(parts: Sequence[bytes]) -> bytes:
-    # Each with its length, so that no two requests run together to the same bytes.
+    # Each part is preceded by its length, so that different requests cannot concatenate to the same bytes.
     return await bytes_digest([piece for part in parts for piece in (len(part).to_bytes(8, "big"), part)])

@@ -19,7 +19,7 @@ routes = Routes("keys")
 
 
 class Key(Struct, frozen=True):
-    """An API key as it can be shown again: by its first characters."""
+    """An API key, without its secret. `prefix` has its first characters."""
 
     id: UUID
     name: str | None
@@ -38,7 +38,7 @@ class CreateKey(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyCreated(Struct, frozen=True):
-    """A new API key, shown only here."""
+    """A new API key. `api_key` is not shown again."""
 
     key: Key
     api_key: str
@@ -46,9 +46,9 @@ class KeyCreated(Struct, frozen=True):
 
 @routes.post("/keys", status=201, example={"name": "laptop", "expires_at": "2099-12-31T00:00:00Z"})
 async def create_key(call: Call, body: CreateKey) -> KeyCreated:
-    """Create one more API key for yourself.
+    """Create another API key for yourself.
 
-    The key is shown once: only its SHA-256 is stored.
+    The key is shown once, since only its SHA-256 is stored.
     """
     faults = Faults()
     faults.check(check_text, body.name, "name")
@@ -62,7 +62,7 @@ async def create_key(call: Call, body: CreateKey) -> KeyCreated:
 
 @routes.get("/keys")
 async def list_keys(call: Call, query: PageQuery) -> Page[Key]:
-    """List your API keys, newest first, revoked ones too."""
+    """List your API keys, newest first, including revoked keys."""
     rows = await call.services.database.many(
         "keys/list", user_id=call.principal.tenant, after=query.after, max_rows=one_more(query.limit)
     )
@@ -83,9 +83,9 @@ def _key(row: r.KeysList) -> Key:
 
 @routes.delete("/keys/{key_id}", errors=(404,))
 async def revoke_key(call: Call) -> None:
-    """Revoke an API key for good.
+    """Revoke an API key permanently.
 
-    Other servers may still accept it for the few seconds of their cache.
+    Other servers may accept it for a few more seconds, until their caches expire.
     """
     key_id = call.path_id("key_id", "key")
     user_id = call.principal.tenant

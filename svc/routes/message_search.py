@@ -1,4 +1,4 @@
-"""Finding messages by meaning: `sql/message_search/`."""
+"""Searching messages by meaning: `sql/message_search/`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ EXAMPLE = {
 class SearchMessages(Struct, frozen=True, forbid_unknown_fields=True):
     """A search of messages: either by `query`, which is embedded, or by an `embedding` of the same model.
 
-    `threshold` is the least similarity, 1 - cosine distance. `created_after` includes that moment, `created_before`
-    does not. `recall: "exact"` compares every vector, also where there are many.
+    `threshold` is the minimum similarity (1 - cosine distance). `created_after` is inclusive, `created_before` is
+    exclusive. `recall: "exact"` compares every vector, however many there are.
     """
 
     query: QueryText | None = None
@@ -46,14 +46,14 @@ class SearchMessages(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FoundMessage(Message, frozen=True):
-    """A message that was found."""
+    """A message that the search found."""
 
     similarity: float
     distance: float
 
 
 class MessageSearchResponse(Struct, frozen=True):
-    """What was found, most similar first, and the lane that found it."""
+    """The messages found, most similar first, and the lane that found them."""
 
     results: list[FoundMessage]
     lane: MessageLane
@@ -63,7 +63,7 @@ class MessageSearchResponse(Struct, frozen=True):
 async def search_all_messages(call: Call, body: SearchMessages) -> MessageSearchResponse:
     """Search the messages of all your conversations by meaning.
 
-    Messages can be found once they are embedded, which happens in the background, a moment after they were appended.
+    A message can be found once it is embedded, which happens in the background shortly after it is appended.
     """
     return await _search(call, body, None)
 
@@ -81,7 +81,7 @@ async def search_conversation(call: Call, body: SearchMessages) -> MessageSearch
 async def _search(call: Call, body: SearchMessages, conversation_id: UUID | None) -> MessageSearchResponse:
     services, tenant = call.services, call.principal.tenant
     if not services.settings.embed_messages:
-        raise ConflictError("messages are not embedded here, because CABINET_EMBED_MESSAGES is off")
+        raise ConflictError("messages are not embedded, because CABINET_EMBED_MESSAGES is off")
     faults = Faults()
     faults.check(check_moment, body.created_after, "created_after")
     faults.check(check_moment, body.created_before, "created_before")

@@ -44,9 +44,9 @@ class Message(Struct, frozen=True):
 
 
 class AppendMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """A message to append. `sources` are ids of your chunks, as a search gives them.
+    """A message to append. `sources` are ids of your chunks, as returned by a search.
 
-    `token_count` is what your language model counts, where you know it; else it is counted here.
+    `token_count` is the count of your language model, if you know it; otherwise Cabinet counts the tokens.
     """
 
     role: Role
@@ -59,19 +59,19 @@ Messages = Annotated[list[AppendMessage], Meta(min_length=1, max_length=1000)]
 
 
 class ContextQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """How much of a conversation a language model is to be told."""
+    """The limits of the context."""
 
-    token_budget: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Tokens that all messages may have.")] = 3000
+    token_budget: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="The most tokens in all messages.")] = 3000
     max_messages: Annotated[
-        int, Meta(ge=1, le=1000, description="Messages at most, besides the system's; 1 to 1000.")
+        int, Meta(ge=1, le=1000, description="The most messages besides system messages, 1 to 1000.")
     ] = 1000
 
 
 class Context(Struct, frozen=True):
-    """What to tell a language model of a conversation, oldest first.
+    """The messages of a conversation to send to a language model, oldest first.
 
-    `token_count` is the sum over these messages; only system messages alone can be over the budget. `omitted` is the
-    number of messages that are left out.
+    `token_count` is the sum over these messages. It exceeds the budget only if the system messages alone exceed it.
+    `omitted` is the number of messages that are not included.
     """
 
     data: list[Message]
@@ -80,7 +80,7 @@ class Context(Struct, frozen=True):
 
 
 class MessagesAppended(Struct, frozen=True):
-    """The messages as they are stored, in their order."""
+    """The stored messages, in order."""
 
     data: list[Message]
 
@@ -96,7 +96,7 @@ class MessagesAppended(Struct, frozen=True):
     ],
 )
 async def append_messages(call: Call, body: AppendMessage | Messages) -> MessagesAppended:
-    """Append one message or a list of them, all or none."""
+    """Append one message or a list of messages, all or none."""
     messages = [body] if isinstance(body, AppendMessage) else body
     is_list = not isinstance(body, AppendMessage)
     faults = Faults()
@@ -130,7 +130,7 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
 
 @routes.get("/conversations/{conversation_id}/messages", errors=(404,))
 async def list_messages(call: Call, query: PositionPageQuery) -> Page[Message]:
-    """List the messages of a conversation in their order; `after` is a position."""
+    """List the messages of a conversation in order; `after` is a position."""
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
     rows = await _list(database, tenant, conversation_id, query.after or 0, one_more(query.limit))
@@ -139,11 +139,10 @@ async def list_messages(call: Call, query: PositionPageQuery) -> Page[Message]:
 
 @routes.get("/conversations/{conversation_id}/context", errors=(404,))
 async def get_context(call: Call, query: ContextQuery) -> Context:
-    """Get what to tell a language model: the newest messages that fit a budget of tokens, oldest first.
+    """Get the newest messages that fit into a budget of tokens, for a language model, oldest first.
 
-    System messages are always there, the newest hundred of them at most, and are counted first; of the others the
-    newest come, without a gap, that fit into the rest. It takes one statement, of the same cost however long the
-    conversation is.
+    System messages are always included, at most the newest 100, and are counted first. The newest other messages that
+    fit into the rest of the budget follow, without gaps. The cost does not depend on the length of the conversation.
     """
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
@@ -165,10 +164,10 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
 async def _list(
     queries: Queries, tenant: UUID, conversation_id: UUID, after: int, max_rows: int
 ) -> Sequence[r.MessagesList]:  # fmt: skip
-    """Messages in their order.
+    """List messages in order.
 
     Raises:
-        NotFoundError: there are none, because there is no such conversation.
+        NotFoundError: there is no such conversation.
     """
     rows = await queries.many(
         "messages/list", user_id=tenant, conversation_id=conversation_id, after=after, max_rows=max_rows
@@ -180,7 +179,7 @@ async def _list(
 
 
 async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UUID) -> int:
-    """The number of messages of a conversation.
+    """Return the number of messages of a conversation.
 
     Raises:
         NotFoundError: there is no such conversation.
@@ -200,7 +199,12 @@ def read_sources(row: r.MessagesList) -> list[Source]:
 async def _explain_refusal(
     queries: Queries, tenant: UUID, conversation_id: UUID, messages: Sequence[AppendMessage]
 ) -> None:
-    """Nothing was appended: say whether for want of the conversation or of a source."""
+    """Find out why nothing was appended: the conversation does not exist, or a source does not.
+
+    Raises:
+        NotFoundError: there is no such conversation.
+        InvalidRequestError: a source is not a chunk of the user.
+    """
     await check_conversation(queries, tenant, conversation_id)
     cited = sum(len(message.sources) for message in messages)
     raise InvalidRequestError(
@@ -226,7 +230,7 @@ def _message(row: r.MessagesList) -> Message:
 
 
 async def _token_counts(messages: Sequence[AppendMessage]) -> list[int]:
-    """Tokens of each message; long ones are counted beside the event loop, so that others are answered meanwhile."""
+    """Count the tokens of each message. Long messages are counted in a thread, to keep the event loop responsive."""
     uncounted = sum(len(message.content) for message in messages if message.token_count is None)
     if uncounted < COUNTED_AT_ONCE:
         return [_tokens(message) for message in messages]

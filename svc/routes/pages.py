@@ -1,4 +1,4 @@
-"""How every list is paged: `limit` and `after` in, `data` and `next` out; by key, so nothing is skipped or repeated."""
+"""The pages of every list: `limit` and `after` in, `data` and `next` out. Paging by key skips and repeats nothing."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ Limit = Annotated[int, Meta(ge=1, le=100, description="Items on a page, 1 to 100
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list. `next` is the `after` of the following page; null on the last."""
+    """One page of a list. `next` is the `after` of the following page, or null on the last page."""
 
     data: list[T]
     next: str | None
 
 
 class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which page of a list whose items are known by an id."""
+    """The page to return, of a list whose items have ids."""
 
     limit: Limit = 20
     after: UUID | None = None
 
 
 class PositionPageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which page of a list whose items are numbered."""
+    """The page to return, of a list whose items are numbered."""
 
     limit: Limit = 20
     after: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
 
 
 def page(rows: Sequence[R], limit: int, item: Callable[[R], T], cursor: Callable[[R], object]) -> Page[T]:
-    """A page of at most `limit` items out of up to `limit + 1` rows; the one too many says that a page follows.
+    """Make a page of at most `limit` items from up to `limit + 1` rows; the extra row shows that another page follows.
 
-    `cursor` gives what the next page begins after.
+    `cursor` returns the value of `after` that continues after a row.
     """
     shown = rows[:limit]
     following = str(cursor(shown[-1])) if len(rows) > limit else None
@@ -47,5 +47,5 @@ def page(rows: Sequence[R], limit: int, item: Callable[[R], T], cursor: Callable
 
 
 def one_more(limit: int) -> int:
-    """Rows to ask for, so that the page knows whether it is the last."""
+    """The number of rows to request, so that the page knows whether it is the last."""
     return limit + 1

@@ -16,7 +16,7 @@ routes = Routes("plans")
 
 
 class Plan(Struct, frozen=True):
-    """A plan with its limits; null: none."""
+    """A plan with its limits; null means no limit."""
 
     name: str
     max_documents: int | None
@@ -49,7 +49,8 @@ async def list_plans(call: Call) -> Plans:
 async def add_plan(call: Call, body: CreatePlan) -> Plan:
     """Add a plan.
 
-    A limit that is left out is none. Users get the plan with `PATCH /users/{user_id}`; it cannot be renamed or deleted.
+    An omitted limit means no limit. `PATCH /users/{user_id}` gives the plan to a user. A plan cannot be renamed or
+    deleted.
     """
     return _plan(await create_plan(call.services.database, body))
 
@@ -72,8 +73,8 @@ async def get_plan(call: Call) -> Plan:
 async def update_plan(call: Call, body: UpdatePlan) -> Plan:
     """Change the limits of a plan.
 
-    They hold at once for what is added from now on; what users have already stays. Other servers may count requests and
-    searches by the old limits for the few seconds of their cache.
+    The new limits apply at once to what is added from now on; existing data stays. Other servers may apply the old
+    limits of requests and searches for a few more seconds, until their caches expire.
     """
     plan = _plan(await set_limits(call.services.database, call.path_text("plan", "plan"), body))
     call.services.authenticator.forget_all()

@@ -1,4 +1,4 @@
-"""A user's preferences, changed by JSON merge patch (RFC 7396): `sql/users/merge_preferences.sql`."""
+"""A user's preferences, changed with a JSON merge patch (RFC 7396): `sql/users/merge_preferences.sql`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ async def get_preferences(call: Call) -> dict[str, Any]:
 
 @routes.patch("/me/preferences", media_type=MERGE_PATCH, example={"language": "en", "theme": {"dark": True}})
 async def patch_preferences(call: Call, body: Metadata) -> dict[str, Any]:
-    """Change your preferences by a JSON merge patch (RFC 7396).
+    """Change your preferences with a JSON merge patch (RFC 7396).
 
-    A member replaces the one of its name, or is merged with it where both are objects; null takes a member away. Sent
-    as application/merge-patch+json, or as application/json.
+    A member of the patch replaces the member with the same name, or is merged into it if both are objects; null removes
+    it. Send the patch as application/merge-patch+json or as application/json.
     """
     check_metadata(body, "(body)")
     async with call.services.database.transaction() as transaction:
@@ -36,6 +36,6 @@ async def patch_preferences(call: Call, body: Metadata) -> dict[str, Any]:
         )
         if preferences is None:
             raise NotFoundError("there is no such user")
-        # The patch is within the limits, and what is there was; together they may not be.
+        # The patch and the stored preferences are each within the limits; merged, they may exceed them.
         check_metadata(preferences, "preferences")
     return preferences

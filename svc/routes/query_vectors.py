@@ -1,4 +1,4 @@
-"""What every search begins with: the vector of the query, given as a text or as a vector."""
+"""The query vector of a search, given as a text or as a vector."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ QueryVector = Annotated[list[float], Meta(max_length=3584)]
 
 
 async def query_vector(call: Call, query: str | None, embedding: list[float] | None) -> NDArray[np.float32]:
-    """The vector to search with: that of the text `query`, or `embedding` itself.
+    """Return the vector to search with: the embedding of the text `query`, or `embedding` itself.
 
     Raises:
-        InvalidRequestError: both are given or none, the text is blank, or the vector is none of the model's.
+        InvalidRequestError: both or neither are given, the text is blank, or the vector does not fit the model.
         QuotaExceededError: the user's plan has no tokens left for the text.
     """
     provider = call.services.provider

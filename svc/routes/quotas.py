@@ -11,8 +11,8 @@ routes = Routes("usage")
 
 @routes.get("/me/quotas")
 async def get_quotas(call: Call) -> Quotas:
-    """Get how much of your plan is used, how much it allows, and when the use is reset.
+    """Get how much of your plan is used, how much it allows, and when the usage is reset.
 
-    Tokens of the searches of the last second may not be in it yet.
+    Tokens of searches in the last second may not be included yet.
     """
     return await read_quotas(call.services.database, call.principal.tenant)

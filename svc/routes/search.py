@@ -1,4 +1,4 @@
-"""Finding chunks by meaning: `sql/search/`."""
+"""Searching chunks by meaning: `sql/search/`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ routes = Routes("search")
 class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """A search: either by `query`, which is embedded, or by an `embedding` of the same model.
 
-    `threshold` is the least similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
-    for inner_product. `uploaded_after` includes that moment, `uploaded_before` does not. `recall: "exact"` compares
-    every vector of a large tenant too, where the usual lanes may miss one in a hundred. `conversation_id` limits the
-    search to the documents that the conversation names; where it names none, nothing is found.
+    `threshold` is the minimum similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
+    for inner_product. `uploaded_after` is inclusive, `uploaded_before` is exclusive. `recall: "exact"` compares every
+    vector, however many there are; the other lanes may miss one result in a hundred. `conversation_id` limits the
+    search to the documents of the conversation; if it has none, nothing is found.
     """
 
     query: QueryText | None = None
@@ -48,13 +48,16 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """`explain` asks for an explanation beside the results; for the admin's key."""
+    """`explain` requests an explanation with the results. It requires the admin key."""
 
     explain: bool = False
 
 
 class Result(Struct, frozen=True):
-    """A chunk that was found. `metadata` is the chunk's own (such as `page`) under the document's."""
+    """A chunk that the search found.
+
+    `metadata` combines the metadata of the document and of the chunk (such as `page`).
+    """
 
     chunk_id: UUID
     document_id: UUID
@@ -67,7 +70,7 @@ class Result(Struct, frozen=True):
 
 
 class SearchResponse(Struct, frozen=True):
-    """What was found, most similar first, and the lane that found it; `explanation` where it was asked for."""
+    """The chunks found, most similar first, the lane that found them, and the `explanation`, if requested."""
 
     results: list[Result]
     lane: Lane
@@ -88,12 +91,12 @@ class SearchResponse(Struct, frozen=True):
 async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchResponse:
     """Search your chunks by meaning.
 
-    One statement, after the query is embedded with no database connection held; with `conversation_id` one more.
-    `explain=true`, for the admin's key, runs the statement once more to tell its plan.
+    A search runs one statement, and one more with `conversation_id`. No database connection is held while the query is
+    embedded. `explain=true`, which requires the admin key, runs the statement again to show its plan.
     """
     tenant = call.principal.tenant
     if query.explain and not call.principal.is_admin:
-        raise ForbiddenError("explain=true takes the admin's key, with Cabinet-User: the plan is for those who operate")
+        raise ForbiddenError("explain=true requires the admin key, with Cabinet-User; plans are only for operators")
     faults = Faults()
     faults.check(check_metadata, body.metadata, "metadata")
     faults.check(check_moment, body.uploaded_after, "uploaded_after")
@@ -147,13 +150,13 @@ def _result(row: r.SearchExact) -> Result:
 
 
 async def _document_ids(call: Call, body: SearchRequest) -> list[UUID] | None:
-    """The documents to search: those given, and of a conversation its own; None: all."""
+    """The documents to search: those in the request and in its conversation, or None for all."""
     if body.conversation_id is None:
         return body.document_ids
     row = await call.services.database.one(
         "conversations/get", user_id=call.principal.tenant, conversation_id=body.conversation_id
     )
     if row is None:
-        raise InvalidRequestError("conversation_id is not the id of a conversation of yours", field="conversation_id")
+        raise InvalidRequestError("conversation_id is not the id of one of your conversations", field="conversation_id")
     documents: list[UUID] = row.document_ids
     return documents if body.document_ids is None else sorted({*documents} & {*body.document_ids})

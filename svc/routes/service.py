@@ -1,4 +1,4 @@
-"""What operators ask: is it alive, is it ready, how is it doing, what can it do."""
+"""The routes for operators: liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ routes = Routes("service")
 
 
 class Alive(Struct, frozen=True):
-    """The process answers."""
+    """The answer of a running process."""
 
     status: Literal["alive"] = "alive"
 
 
 class ReadinessCheck(Struct, frozen=True):
-    """One of the things that must be well."""
+    """The result of one check. `detail` gives the reason."""
 
     ok: bool
     detail: str
 
 
 class Readiness(Struct, frozen=True):
-    """Whether the service can do its work, and if not, why."""
+    """Whether the service can work, with the result of each check."""
 
     ready: bool
     database: ReadinessCheck
@@ -45,13 +45,13 @@ class Readiness(Struct, frozen=True):
 
 @routes.get("/health/live", access="public")
 async def live(_call: Call) -> Alive:
-    """Say that the process answers."""
+    """Check that the process answers."""
     return Alive()
 
 
 @routes.get("/health/ready", access="public", answers={503: Readiness})
 async def ready(call: Call) -> Response:
-    """Check the database, the migrations, the worker and the background loops: 200 when all are well, else 503."""
+    """Check the database, the migrations, the worker and the background loops: 200 if all are ready, otherwise 503."""
     services = call.services
     background = _background(services)
     try:
@@ -70,7 +70,7 @@ async def ready(call: Call) -> Response:
         ),
         ReadinessCheck(
             services.worker_ok,
-            f"{services.worker_state}; {row.queued} queued, the longest overdue by {overdue_s:.0f} s",
+            f"{services.worker_state}; {row.queued} queued, the oldest overdue by {overdue_s:.0f} s",
         ),
         background,
     )
@@ -82,19 +82,19 @@ def _background(services: Services) -> ReadinessCheck:
     failing = services.background.failing
     if failing:
         names = ", ".join(f"{loop.name} ({loop.deaths} times in a row)" for loop in failing)
-        return ReadinessCheck(False, f"keeps dying and is restarted: {names}; the log says why")
+        return ReadinessCheck(False, f"background loops fail and are restarted: {names}; see the log for the reason")
     return ReadinessCheck(True, f"{services.background.loop_count} loops run")
 
 
 @routes.get("/metrics", access="public", produces="text/plain")
 async def prometheus(call: Call) -> Response:
-    """Metrics for Prometheus: requests, pool, each statement by name, ingestion."""
+    """Get the metrics for Prometheus: requests, pool, each statement by name, ingestion."""
     call.services.database.pool.observe()
     try:
         row = await call.services.database.one("server/health")
     except CabinetError as error:
-        # The other metrics matter most just now; the failed statement is counted among them.
-        logger.warning("the queue is left out of the metrics: %s", error.detail)
+        # The other metrics matter most while the database is away; they also count the failed statement.
+        logger.warning("the metrics omit the queues: %s", error.detail)
     else:
         assert row is not None
         metrics.ingestion_queue.labels("queued").set(row.queued)

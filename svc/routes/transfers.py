@@ -1,4 +1,4 @@
-"""Documents that one user gives to another: `sql/documents/hold.sql`, then `transfer.sql`."""
+"""Transferring documents from one user to another: `sql/documents/hold.sql`, then `transfer.sql`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SOMEONE = "0198c0de-0000-7000-8000-000000000000"
 
 
 class TransferDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which documents to give, and to whom."""
+    """The documents to transfer, and the user who receives them."""
 
     document_ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000, description="At most 1000.")]
     to_user: UUID
 
 
 class DocumentsTransferred(Struct, frozen=True):
-    """How much was given."""
+    """The numbers of transferred documents and chunks."""
 
     documents: int
     chunks: int
@@ -39,16 +39,16 @@ class DocumentsTransferred(Struct, frozen=True):
     example={"document_ids": [_SOMEONE], "to_user": _SOMEONE},
 )
 async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTransferred:
-    """Give documents of one user to another, all of them or none.
+    """Transfer documents from one user to another, all or none.
 
-    For the admin, who says whose documents they are with `Cabinet-User`: nobody can push documents onto others. They
-    must fit into the receiver's plan. Bytes,
-    chunks, vectors and what is left to ingest go along, and the ids stay. A document that is being ingested begins anew
-    with its new owner. The giver's conversations are about it no more, and what they cited of it keeps its text.
+    Requires the admin key, with the present owner in `Cabinet-User`, so that users cannot push documents onto others.
+    The documents must fit into the receiver's plan. Their bytes, chunks, vectors and queued ingestion move with them,
+    and the ids stay the same. If a document is being ingested, its ingestion starts over with the new owner. The
+    documents are removed from the giver's conversations; citations in them keep their text.
     """
     giver, documents = call.principal.tenant, sorted(set(body.document_ids))
     if body.to_user == giver:
-        raise InvalidRequestError("to_user has the documents already; name another user", field="to_user")
+        raise InvalidRequestError("to_user already owns the documents; name another user", field="to_user")
     async with call.services.database.transaction() as transaction:
         held = await transaction.one("documents/hold", user_id=giver, document_ids=documents)
         assert held is not None
@@ -87,8 +87,8 @@ def _refused(error: ConstraintError) -> Exception:
     if error.constraint == "documents_user_id_fkey":
         return _no_such_user()
     if error.constraint == "documents_pkey":
-        return ConflictError("this user has a document of the same id already", field="document_ids")
+        return ConflictError("this user already has a document with the same id", field="document_ids")
     if broken_quota(error.constraint) is not None:
-        # Another request took what was left since the limits were read.
-        return UnavailableError("the receiver's plan has been used up meanwhile; try again", retry_after_s=1)
+        # Another request used up the quota after the limits were read.
+        return UnavailableError("another request has just used up the receiver's plan; try again", retry_after_s=1)
     return error

@@ -1,4 +1,4 @@
-"""Reading an upload: JSON with the text in it, or multipart/form-data with a file."""
+"""Reading an upload: JSON with the text, or multipart/form-data with a file."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from svc.fields.values import Filename, Metadata, Moment, check_future, check_me
 from svc.vectors.digests import bytes_digest
 from svc.web.request import check_declared_length, media_type, read_json, too_large
 
-# Beside the document: the other fields, and in multipart the boundaries and the part headers.
+# Room for everything besides the document: the other fields and, in multipart, boundaries and part headers.
 _OVERHEAD_BYTES = 64 * 1024
-# Six bytes of JSON (\\uXXXX) can stand for one byte of text.
+# JSON can write one byte of text as six (\\uXXXX).
 _JSON_OVERHEAD = 6
 MAX_FIELDS = 8
 
-# By how Starlette's message begins. Whatever python-multipart finds, Starlette calls it invalid data.
+# Keyed by the beginning of Starlette's message. All errors of python-multipart arrive as one: invalid data.
 _MULTIPART_FAULTS = {
-    "Missing boundary": "the header Content-Type names no boundary; let your HTTP client write this header",
-    "Too many files": "the multipart body has more than one file; send one file with a request",
-    "Too many fields": f"the multipart body has more than {MAX_FIELDS} parts beside the file; leave out the others",
-    "Field exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
-    "Part exceeded": f"a part beside the file is over {_OVERHEAD_BYTES} bytes; shorten it",
-    "The Content-Disposition": 'a part has no name; each needs the header Content-Disposition: form-data; name="…"',
+    "Missing boundary": "the Content-Type header has no boundary; let your HTTP client write this header",
+    "Too many files": "the multipart body has more than one file; send one file in each request",
+    "Too many fields": f"the multipart body has more than {MAX_FIELDS} parts besides the file; omit the others",
+    "Field exceeded": f"a part other than the file is over {_OVERHEAD_BYTES} bytes; shorten it",
+    "Part exceeded": f"a part other than the file is over {_OVERHEAD_BYTES} bytes; shorten it",
+    "The Content-Disposition": 'a part has no name; each part needs a header Content-Disposition: form-data; name="…"',
 }
-_BROKEN_MULTIPART = "the multipart body cannot be read: it ends too early, or its parts are not divided by the boundary"
+_BROKEN_MULTIPART = "the multipart body cannot be read: it is truncated, or its parts are not separated by the boundary"
 
 OnConflict = Literal["new", "replace", "skip"]
-"""What becomes of an upload whose name a document has already."""
+"""How to handle an upload if a document with the same name exists."""
 
 
 class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """A document sent as JSON, its text included.
+    """A document sent as JSON, including its text.
 
-    `on_conflict` says what to do where documents of this name are there already: `new`, keep them; `replace`, delete
-    them when this one is ready; `skip`, answer with the one that has the same content, if there is one. At `expires_at`
-    the document is deleted.
+    `on_conflict` applies if documents with this name exist: `new` keeps them, `replace` deletes them when this one is
+    ready, and `skip` answers with the one that has the same content, if there is one. The document is deleted at
+    `expires_at`.
     """
 
     filename: Filename
@@ -64,7 +64,7 @@ class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Upload(Struct, frozen=True):
-    """A document as it arrived: name, bytes, metadata, its effect on documents of the same name, and its expiry."""
+    """A document as received: name, bytes, metadata, its effect on documents with the same name, and its expiry."""
 
     filename: str
     content: bytes
@@ -73,7 +73,7 @@ class Upload(Struct, frozen=True):
     expires_at: datetime | None
 
     def parts(self) -> list[bytes]:
-        """The whole upload in bytes, for its digest."""
+        """Return the whole upload as bytes, for its digest."""
         return [
             self.filename.encode(),
             msgspec.json.encode(self.metadata, order="sorted"),
@@ -82,10 +82,10 @@ class Upload(Struct, frozen=True):
         ]
 
     def check(self) -> None:
-        """Check what the types of the fields do not say.
+        """Check what the types of the fields do not express.
 
         Raises:
-            InvalidRequestError, InvalidFieldsError: PostgreSQL cannot store a field, or it does not fit.
+            InvalidRequestError, InvalidFieldsError: a field is too large, or PostgreSQL cannot store it.
         """
         faults = Faults()
         faults.check(check_text, self.filename, "filename")
@@ -96,17 +96,17 @@ class Upload(Struct, frozen=True):
 
 
 async def read_upload(request: Request, limit_bytes: int) -> Upload:
-    """The upload in the body of a request.
+    """Read the upload in the body of a request.
 
     Raises:
-        UnsupportedMediaTypeError: neither JSON nor multipart/form-data.
-        TooLargeError: the document is over `limit_bytes`.
-        MalformedRequestError, InvalidRequestError: it cannot be read, or a field is wrong.
+        UnsupportedMediaTypeError: the body is neither JSON nor multipart/form-data.
+        TooLargeError: the document is larger than `limit_bytes`.
+        MalformedRequestError, InvalidRequestError: the body cannot be read, or a field is wrong.
     """
     try:
         upload = await _read(request, limit_bytes)
     except TooLargeError:
-        # It names the limit of the body, which is further out than that of the document in it.
+        # That error names the limit of the body, which is larger than the limit of the document.
         raise _document_too_large(limit_bytes) from None
     if len(upload.content) > limit_bytes:
         raise _document_too_large(limit_bytes)
@@ -120,12 +120,12 @@ def _check_not_empty(content: bytes, field: str) -> None:
 
 
 async def file_hash(content: bytes) -> UUID:
-    """The first half of the SHA-256 of a file, as a UUID, as that of a chunk is."""
+    """The first half of the SHA-256 of a file as a UUID, the same form as the hash of a chunk."""
     return UUID(bytes=(await bytes_digest([content]))[:16])
 
 
 def _document_too_large(limit_bytes: int) -> TooLargeError:
-    return TooLargeError(f"the document is over {limit_bytes} bytes, the most that is accepted")
+    return TooLargeError(f"the document is larger than {limit_bytes} bytes, the maximum")
 
 
 async def _read(request: Request, limit_bytes: int) -> Upload:
@@ -151,10 +151,10 @@ async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
 
 
 def _without_charset(request: Request) -> Scope:
-    """The request's scope, its Content-Type without the charset that it declares.
+    """Return the request's scope without the charset in its Content-Type.
 
-    A charset could name any of Python's codecs, and Starlette falls back to Latin-1 where the codec fails. In Cabinet
-    the text of every part is UTF-8: the parser is told Latin-1, which keeps each byte, and `_texts` decodes.
+    A charset could name any of Python's codecs, and Starlette falls back to Latin-1 if the codec fails. Cabinet
+    requires UTF-8 in every part: the parser gets Latin-1, which preserves each byte, and `_texts` decodes the bytes.
     """
     _, options = parse_options_header(request.headers["content-type"])
     boundary = options.get(b"boundary")
@@ -166,7 +166,7 @@ def _without_charset(request: Request) -> Scope:
 
 
 def _multipart_fault(message: str) -> str:
-    """Why a multipart body cannot be read, by the message of Starlette's parser."""
+    """Translate a message of Starlette's parser into the reason why a multipart body cannot be read."""
     return next((ours for theirs, ours in _MULTIPART_FAULTS.items() if message.startswith(theirs)), _BROKEN_MULTIPART)
 
 
@@ -208,7 +208,7 @@ async def _upload_of(form: FormData) -> Upload:
 
 
 def _texts(form: FormData, file: UploadFile) -> dict[str, str]:
-    """The text of each part by its name; that of `file` is the file's name.
+    """Return the text of each part by name; for `file`, the file's name.
 
     Raises:
         InvalidFieldsError: the text of one or more parts is not UTF-8.
@@ -240,7 +240,7 @@ class _Fields(Struct, frozen=True):
 
 
 def _metadata(text: str | None) -> tuple[Any, FieldFault | None]:
-    """The metadata in a part, or an empty object and why the part cannot be read."""
+    """Return the metadata in a part, or an empty object and the reason why the part cannot be read."""
     if text is None:
         return {}, None
     try:

@@ -36,13 +36,13 @@ routes = Routes("documents")
 async def upload_document(call: Call) -> Document:
     """Upload a document.
 
-    Either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, optionally, `filename`
-    and `metadata` (JSON). The route answers at once; a worker reads, splits and embeds the document: follow `status`
-    and `progress`. The content determines the type: plain text, Markdown, HTML, PDF, CSV or DOCX.
+    Send either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, optionally,
+    `filename` and `metadata` (JSON). The route answers at once; a worker parses, splits and embeds the document, as
+    `status` and `progress` show. The content determines the type: plain text, Markdown, HTML, PDF, CSV or DOCX.
 
-    `on_conflict` is for files that are uploaded again. With `replace`, earlier documents of the same name are found
-    until this one is ready and are deleted then; if it fails, they stay. With `skip`, nothing is uploaded if a
-    document of the same name has the same content: the answer is that document, with status 200.
+    `on_conflict` is for files that are uploaded again. With `replace`, earlier documents with the same name remain
+    searchable until this one is ready, and are then deleted; if this one fails, they stay. With `skip`, nothing is
+    uploaded if a document with the same name has the same content; the answer is that document, with status 200.
     """
     tenant = call.principal.tenant
     upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
@@ -66,7 +66,7 @@ async def upload_document(call: Call) -> Document:
 
 
 async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_hash: UUID) -> Document | None:
-    """The document that makes this upload unnecessary, where `on_conflict` is `skip`."""
+    """Return the document that makes this upload unnecessary, if `on_conflict` is `skip`."""
     if upload.on_conflict != "skip":
         return None
     await queries.exec("documents/lock_name", user_id=tenant, filename=upload.filename)

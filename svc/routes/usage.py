@@ -1,4 +1,4 @@
-"""What was used, by day and by user: `sql/usage/`."""
+"""Usage by day and by user: `sql/usage/`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from svc.web.routing import Routes
 
 routes = Routes("usage")
 
-# Of the same size and order as the statement pages by: the count, then the user.
+# The same parts and order as the statement's key: the count, then the user.
 _CURSOR = r"^\d{1,18}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class UsageQuery(Span, frozen=True, forbid_unknown_fields=True):
-    """Which days, and added up by what."""
+    """The days to report, summed by day or by month."""
 
     by: Unit = "day"
 
 
 class Period(Counts, frozen=True):
-    """What was used on a day, or in the month that begins with it."""
+    """The usage of a day, or of the month that starts with it."""
 
     period: date
 
 
 class Usage(Struct, frozen=True):
-    """What was used between two days; periods without use are left out."""
+    """The usage between two days. Periods without usage are omitted."""
 
     first: date = msgspec.field(name="from")
     last: date = msgspec.field(name="to")
@@ -44,7 +44,7 @@ class Usage(Struct, frozen=True):
 
 
 class UsersQuery(Span, frozen=True, forbid_unknown_fields=True):
-    """Which days, by which count the users are sorted, and which page."""
+    """The days to report, the count by which users are sorted, and the page."""
 
     sort: Count = "tokens"
     limit: Limit = 20
@@ -53,8 +53,8 @@ class UsersQuery(Span, frozen=True, forbid_unknown_fields=True):
             str,
             Meta(
                 pattern=_CURSOR,
-                description="The `next` of the page before.",
-                extra={"form": "the next of the page before, as it was sent"},
+                description="The `next` of the previous page.",
+                extra={"form": "the value of next from the previous page"},
             ),
         ]
         | None
@@ -62,7 +62,7 @@ class UsersQuery(Span, frozen=True, forbid_unknown_fields=True):
 
 
 class UserUsage(Counts, frozen=True):
-    """What one user used."""
+    """The usage of one user."""
 
     user_id: UUID
     email: str
@@ -71,10 +71,10 @@ class UserUsage(Counts, frozen=True):
 
 @routes.get("/usage")
 async def get_usage(call: Call, query: UsageQuery) -> Usage:
-    """Get what you used, by day or by month.
+    """Get your usage by day or by month.
 
-    Requests and searches are in it a second after they were made. A document counts when it is ready, a message when
-    it is embedded: until then their tokens are not in it.
+    Requests and searches are included about a second after they are made. The tokens of a document are included when
+    it is ready, those of a message when it is embedded.
     """
     first, last = query.days(MOST_DAYS[query.by])
     rows = await call.services.database.many(
@@ -110,7 +110,7 @@ def _period(row: r.UsageByPeriod) -> Period:
 
 @routes.get("/usage/users", access="admin")
 async def list_usage(call: Call, query: UsersQuery) -> Page[UserUsage]:
-    """List all users by what they used, the largest first."""
+    """List all users by usage, highest first."""
     first, last = query.days(MOST_DAYS["day"])
     size, _, user_id = (query.after or "").partition("_")
     rows = await call.services.database.many(

@@ -36,10 +36,10 @@ class User(Struct, frozen=True):
 
 
 class UserErased(Struct, frozen=True):
-    """What went with a user: the rows of each table.
+    """The number of deleted rows of each table.
 
-    `index_left` names the index that a large user had of their own, where it could not be dropped at once; it holds
-    none of their texts, and goes with the next `cabinet index apply`.
+    `index_left` is the name of the user's own index, if they had one and it could not be dropped at once. It contains
+    no text, and the next `cabinet index apply` drops it.
     """
 
     id: UUID
@@ -48,7 +48,7 @@ class UserErased(Struct, frozen=True):
 
 
 class UserCreated(Struct, frozen=True):
-    """A new user and their first API key, which is shown only here."""
+    """A new user and their first API key, which is not shown again."""
 
     user: User
     api_key: str
@@ -64,7 +64,7 @@ class UserCreated(Struct, frozen=True):
 async def create_user(call: Call, body: CreateUser) -> UserCreated:
     """Create a user and their first API key.
 
-    The key is shown once: only its SHA-256 is stored.
+    The key is shown once, since only its SHA-256 is stored.
     """
     _check(body.name, None if body.plan is UNSET else body.plan, body.preferences)
     row, key = await accounts.create_user(
@@ -86,13 +86,13 @@ async def list_users(call: Call, query: PageQuery) -> Page[User]:
 
 @routes.get("/users/{user_id}", access="any", errors=(404,))
 async def get_user(call: Call) -> User:
-    """Get one user: yourself, or any for the admin."""
+    """Get a user: yourself, or any user with the admin key."""
     return _found(await call.services.database.one("users/get", user_id=_visible_user(call)))
 
 
 @routes.get("/me")
 async def get_me(call: Call) -> User:
-    """Get the user of this API key."""
+    """Get the user to whom this API key belongs."""
     return _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
 
 
@@ -103,10 +103,10 @@ async def get_me(call: Call) -> User:
     example={"name": "Ada King", "preferences": {"language": "en", "theme": "dark"}},
 )
 async def update_user(call: Call, body: UpdateUser) -> User:
-    """Change a user: yourself, or any for the admin."""
+    """Change a user: yourself, or any user with the admin key."""
     user_id = _visible_user(call)
     if body.plan is not UNSET and not call.principal.is_admin:
-        raise ForbiddenError("only the admin's key may change the plan", field="plan")
+        raise ForbiddenError("changing the plan requires the admin key", field="plan")
     name = None if body.name is UNSET else body.name
     preferences = None if body.preferences is UNSET else body.preferences
     plan = None if body.plan is UNSET else body.plan
@@ -127,9 +127,9 @@ async def update_user(call: Call, body: UpdateUser) -> User:
 
 @routes.delete("/users/{user_id}", access="any", errors=(404,))
 async def delete_user(call: Call) -> UserErased:
-    """Erase a user with everything that is theirs: yourself, or any for the admin.
+    """Erase a user with all their data: yourself, or any user with the admin key.
 
-    The answer counts what went, table by table; no table holds anything of the user after it.
+    The answer reports how many rows of each table were deleted. Afterwards, no table contains data of the user.
     """
     user_id = _visible_user(call)
     erased = await erase_user(call.services.database, user_id)
@@ -141,7 +141,11 @@ async def delete_user(call: Call) -> UserErased:
 
 
 def _visible_user(call: Call) -> UUID:
-    """The user of the path, if the caller may know of them."""
+    """Return the id of the user in the path, if the caller may see that user.
+
+    Raises:
+        NotFoundError: there is no such user, or another user sent the request.
+    """
     user_id = call.path_id("user_id", "user")
     if not call.principal.is_admin and user_id != call.principal.user_id:
         raise NotFoundError("there is no such user")

@@ -1,6 +1,6 @@
-"""Around every request: its id, its time, its statements, its line in the log, and its errors made readable.
+"""The middleware around every request: request id, timing, statement counts, log line and problem documents.
 
-Pure ASGI: Starlette's BaseHTTPMiddleware would hide a client's disconnect.
+It is pure ASGI, since Starlette's BaseHTTPMiddleware would hide the disconnect of a client.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from svc.web.request import ANSWER_HEADERS, problem_response
 logger = logging.getLogger(__name__)
 
 MAX_STATEMENTS = 10
-# Nobody is there to see it; the metrics count it, by the number that nginx made known.
+# Never sent, since the client is gone; the metrics use the status that nginx introduced for this.
 _CLIENT_CLOSED_REQUEST = 499
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
 
 class MethodNotAllowedError(CabinetError):
-    """The path exists, the method does not."""
+    """The path exists, but does not support the method."""
 
     status = 405
     title = "Method not allowed"
 
 
 class ObservedApplication:
-    """Wraps the application: see the module."""
+    """The middleware: see the module."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request; anything but HTTP goes through as it is."""
+        """Run one request. Scopes other than HTTP pass through unchanged."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -67,7 +67,7 @@ class _Observation:
         self._send = send
         self.started = time.perf_counter()
         self.status = 0
-        # Of a stream, which reads on page by page, only what runs before it begins can be too many.
+        # A streamed answer may run any number of statements, so only those before its start count against the limit.
         self.statements_before = 0
         self.request_id = _request_id(scope)
         self.extra_headers: list[tuple[bytes, bytes]] = []
@@ -77,7 +77,7 @@ class _Observation:
             await app(self.scope, receive, self.send)
         except ClientDisconnect:
             self.status = self.status or _CLIENT_CLOSED_REQUEST
-            logger.info("the client of %s %s went away", self.scope["method"], self.scope["path"])
+            logger.info("the client of %s %s disconnected", self.scope["method"], self.scope["path"])
         except Exception as error:
             if self.status:
                 raise
@@ -106,30 +106,32 @@ class _Observation:
             # The key is still cached, but its user was deleted.
             return UnauthenticatedError("the user of this key no longer exists")
         if isinstance(error, ConstraintError):
-            # A route that knows what the rule means says so itself; its name is nobody's business outside.
+            # A route that knows the constraint reports it itself; clients must not depend on constraint names.
             logger.warning("request %s %s: %s, id %s", self.scope["method"], self.scope["path"], error, self.request_id)
-            return ConflictError("the change contradicts what is stored, perhaps for a moment; try again")
+            return ConflictError(
+                "the change conflicts with stored data, possibly because of a concurrent request; try again"
+            )
         if isinstance(error, CabinetError):
             return error
         if isinstance(error, HTTPException):
             return self._of_starlette(error)
         logger.exception("request %s %s failed, id %s", self.scope["method"], self.scope["path"], self.request_id)
-        return CabinetError("something went wrong on our side; the log has it under the request_id")
+        return CabinetError("internal error; the service's log has the details under the request_id")
 
     def _of_starlette(self, error: HTTPException) -> CabinetError:
         if error.status_code == 405:
-            methods = (error.headers or {}).get("Allow", "GET, HEAD")  # the assets' application names none
+            methods = (error.headers or {}).get("Allow", "GET, HEAD")  # StaticFiles sends no Allow header
             allowed = ", ".join(sorted(methods.split(", ")))
             self.extra_headers.append((b"allow", allowed.encode()))
-            return MethodNotAllowedError(f"this path takes {allowed}")
+            return MethodNotAllowedError(f"this path supports {allowed}")
         if error.status_code == 404:
-            return NotFoundError("there is no such path; /docs shows those there are")
+            return NotFoundError("there is no such path; /docs lists the paths")
         return MalformedRequestError(error.detail)
 
     def _report(self) -> None:
         seconds = time.perf_counter() - self.started
         route = _route_template(self.scope)
-        # A client may send any word as the method; the metric must not have one series a word.
+        # A client may send any method; the metric must not get a series for each.
         method = self.scope["method"] if self.scope["method"] in _METHODS else "(other)"
         answered, timer = _request_metrics(method, route, self.status)
         answered.inc()
@@ -157,12 +159,12 @@ class _Observation:
 
 @cache
 def _request_metrics(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """The metrics of one kind of request: looking them up by their labels costs more than what they note."""
+    """Return the metrics of one kind of request. Cached, since the lookup by label costs more than the update."""
     return metrics.requests_total.labels(method, route, str(status)), metrics.request_seconds.labels(method, route)
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's `X-Request-Id` where it is a plain one, so that a request can be followed across services."""
+    """Return the client's `X-Request-Id` if it is well-formed, so that a request can be traced, or else a random id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and (given := _CLIENT_REQUEST_ID.match(value.decode("latin-1"))):
             return given[0]
@@ -170,6 +172,6 @@ def _request_id(scope: Scope) -> str:
 
 
 def _route_template(scope: Scope) -> str:
-    """`/users/{user_id}`, not the id: a metric must not have one series a user."""
+    """Return the path template, such as `/users/{user_id}`: a metric must not get a series for each user."""
     route = scope.get("route")
     return str(route.path) if isinstance(route, Route) else "(none)"

@@ -1,4 +1,4 @@
-"""`/openapi.json`, made from the same structs that validate the requests and shape the answers."""
+"""`/openapi.json`, generated from the structs that validate requests and encode answers."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from svc.web.routing import Endpoint
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _STATUS_TEXTS = {
-    200: "It is there already.",
+    200: "It exists already.",
     303: "A browser is redirected to the page in Location.",
     400: "The request cannot be read.",
-    401: "No key, or none that is good.",
-    403: "The key is not for this, or a limit of the plan is reached; it is named.",
-    404: "There is no such thing, or it is not yours.",
-    409: "It contradicts what is stored.",
+    401: "The key is missing or not valid.",
+    403: "The key is not allowed to do this, or a limit of the plan is reached; the detail names it.",
+    404: "It does not exist, or it belongs to another user.",
+    409: "The request conflicts with stored data.",
     413: "The body is too large.",
-    415: "The body is of another type.",
-    422: "A field is wrong; it is named.",
+    415: "The route does not accept this media type.",
+    422: "A field is wrong; the errors name it.",
     429: "The plan allows no more requests in this minute; see Retry-After.",
-    503: "Something needed does not answer now; see Retry-After.",
+    503: "The database or the embedding provider does not answer; see Retry-After.",
 }
 _DESCRIPTION = """The data layer of an AI application: users, documents, vector search and conversations.
 
-Send your API key as `Authorization: Bearer <key>`. The admin's key may act for a user with `Cabinet-User: <user id>`.
+Send your API key as `Authorization: Bearer <key>`. The admin key can act for a user with `Cabinet-User: <user id>`.
 Lists answer `{"data": […], "next": …}`: send `next` as `after` to get the following page. Errors are problem documents
-(RFC 9457) and name the field. Each answer carries `X-Request-Id` and `Server-Timing` (the database's milliseconds)."""
+(RFC 9457) and name the field. Each answer has the headers `X-Request-Id` and `Server-Timing` (milliseconds in the
+database)."""
 
 
 def openapi_document(endpoints: list[Endpoint]) -> dict[str, Any]:
-    """The OpenAPI 3.1 description of the endpoints."""
+    """Describe the endpoints in OpenAPI 3.1."""
     types = [Problem]
     for endpoint in endpoints:
         answers = endpoint.extra.get("answers", {}).values()
@@ -101,7 +102,7 @@ def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query string cannot carry null: leaving the parameter out is how it is said."""
+    """Remove null from a schema: a query string cannot contain null, so the parameter is omitted instead."""
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
     rest = {
         key: value
@@ -115,14 +116,14 @@ def _acting_for(endpoint: Endpoint) -> list[dict[str, Any]]:
     if endpoint.access not in ("user", "acting"):
         return []
     is_required = endpoint.access == "acting"
-    condition = "" if is_required else "With the admin's key: "
+    condition = "" if is_required else "With the admin key: "
     return [
         {
             "name": "Cabinet-User",
             "in": "header",
             "required": is_required,
             "schema": {"type": "string", "format": "uuid"},
-            "description": f"{condition}the user for whom to act.",
+            "description": f"{condition}the id of the user to act for.",
         }
     ]
 
@@ -136,7 +137,7 @@ def _idempotency_key(endpoint: Endpoint) -> list[dict[str, Any]]:
             "in": "header",
             "required": False,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-            "description": "A word of your own for this request: sent again within 24 hours, it takes no effect twice.",
+            "description": "A unique key of your choice: a request repeated with it within 24 hours takes effect once.",
         }
     ]
 
@@ -149,7 +150,7 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
             "required": ["file"],
             "properties": {
                 "file": {"type": "string", "format": "binary"},
-                "filename": {"type": "string", "description": "In place of the file's own name."},
+                "filename": {"type": "string", "description": "Replaces the name of the file."},
                 "metadata": {"type": "string", "description": "A JSON object."},
                 "on_conflict": fields["on_conflict"],
                 "expires_at": _without_null(fields["expires_at"]),
@@ -192,7 +193,7 @@ def _usual_errors(endpoint: Endpoint) -> set[int]:
     if endpoint.access in ("admin", "user", "any", "acting"):
         errors.add(403)
     if endpoint.access in ("user", "acting"):
-        errors.add(404)  # Cabinet-User names no user
+        errors.add(404)  # for a user in Cabinet-User who does not exist
     if endpoint.access in ("user", "any"):
         errors.add(429)
     if endpoint.query is not None:

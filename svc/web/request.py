@@ -1,4 +1,4 @@
-"""One request, as a route sees it, and every error as a problem document (RFC 9457)."""
+"""A request as a route sees it, and errors as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ MERGE_PATCH = "application/merge-patch+json"
 """The media type of a JSON merge patch (RFC 7396)."""
 
 ANSWER_HEADERS = "cabinet.answer_headers"
-"""Where in the ASGI scope the headers stand that go with every answer to this request, an error too."""
+"""The key in the ASGI scope of the headers to add to every answer to this request, including errors."""
 
 _NO_NUMBER = object()
-# Of draft-ietf-httpapi-ratelimit-headers, with its member `violated-policies`.
+# Defined in draft-ietf-httpapi-ratelimit-headers, as is the member `violated-policies`.
 _QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A problem document, sent as application/problem+json (RFC 9457).
 
-    The last five say which limit of the plan was reached: how much of it is used, how much allowed, and when the use
-    begins anew.
+    The last five fields are set if a limit of the plan was reached. They name the limit, how much of it is used, how
+    much is allowed, and when the usage is reset.
     """
 
     title: str
@@ -72,7 +72,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JSONResponse(Response):
-    """A response whose content is encoded by msgspec."""
+    """A response whose content is encoded with msgspec."""
 
     media_type = "application/json"
 
@@ -82,9 +82,9 @@ class JSONResponse(Response):
 
 
 class Call:
-    """One request to one route: who calls, the services that answer, and what to add to the answer.
+    """One request to one route: the request, the services, the principal, and changes to the answer.
 
-    `answer_headers` are added to it; `answer_status` takes the place of the route's own, where it is set.
+    `answer_headers` are added to the answer. `answer_status`, if set, replaces the status of the route.
     """
 
     def __init__(self, request: Request, services: Services, principal: Principal) -> None:
@@ -95,10 +95,10 @@ class Call:
         self.answer_status: int | None = None
 
     def path_text(self, name: str, what: str) -> str:
-        """The word in the path.
+        """Return the text of a path parameter.
 
         Raises:
-            NotFoundError: the database cannot hold it, so there is no `what` of that name either.
+            NotFoundError: the database cannot store the text, so no `what` can have this name.
         """
         word = str(self.request.path_params[name])
         try:
@@ -108,10 +108,10 @@ class Call:
         return word
 
     def path_id(self, name: str, what: str) -> UUID:
-        """The id in the path.
+        """Return the id in a path parameter.
 
         Raises:
-            NotFoundError: it is no UUID, so there is no `what` of that id either.
+            NotFoundError: it is not a UUID, so no `what` can have this id.
         """
         try:
             return UUID(self.request.path_params[name])
@@ -120,7 +120,7 @@ class Call:
 
 
 def problem_response(error: CabinetError, request_id: str) -> Response:
-    """The answer to a request that ended in `error`."""
+    """Convert an error to the answer of the request."""
     problem = Problem(
         title=error.title, status=error.status, detail=error.detail, request_id=request_id, errors=[*error.faults]
     )
@@ -143,13 +143,13 @@ def problem_response(error: CabinetError, request_id: str) -> Response:
 
 
 async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: str = "application/json") -> T:
-    """The body of a request as a `type_`. It is sent as JSON, or as the `kind` of JSON that it is.
+    """Read the body of a request as a `type_`. Its media type is application/json or `kind`.
 
     Raises:
-        UnsupportedMediaTypeError: it is sent as anything else.
-        TooLargeError: it is over `limit_bytes`.
-        MalformedRequestError: it is no JSON.
-        InvalidRequestError: it is JSON of another shape; names the field.
+        UnsupportedMediaTypeError: it has another media type.
+        TooLargeError: it is larger than `limit_bytes`.
+        MalformedRequestError: it is not JSON.
+        InvalidFieldsError: it does not fit `type_`; names the fields.
     """
     if media_type(request) not in ("application/json", kind):
         raise UnsupportedMediaTypeError(f"send JSON, with the header Content-Type: {kind}", field="Content-Type")
@@ -161,13 +161,13 @@ async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: st
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if field := _place_of_no_number(body):
             raise MalformedRequestError(
-                f"{field} is NaN or infinite, which JSON has no number for; send null or leave it out", field=field
+                f"{field} is NaN or infinite, which JSON cannot represent; send null or omit it", field=field
             ) from None
         raise MalformedRequestError(f"the body cannot be read as JSON: {json_fault(error, body)}") from None
 
 
 def _place_of_no_number(body: bytes) -> str | None:
-    """The field with the first NaN or infinity, as Python and JavaScript clients write them although JSON has none."""
+    """Return the field of the first NaN or infinity, which some Python clients write although JSON has neither."""
     if len(body) > MAX_EXPLAINED_BYTES:
         return None
     try:
@@ -187,10 +187,10 @@ def _place_of_no_number(body: bytes) -> str | None:
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """The whole body of a request.
+    """Read the whole body of a request.
 
     Raises:
-        TooLargeError: it is over `limit_bytes`, by its Content-Length or by what has come so far.
+        TooLargeError: its Content-Length, or the part received so far, exceeds `limit_bytes`.
     """
     check_declared_length(request, limit_bytes)
     body = bytearray()
@@ -202,10 +202,10 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 
 def check_declared_length(request: Request, limit_bytes: int) -> None:
-    """Refuse a body by its Content-Length, before any of it is read.
+    """Refuse a body by its Content-Length, before reading any of it.
 
     Raises:
-        TooLargeError: it is said to be over `limit_bytes`.
+        TooLargeError: the Content-Length exceeds `limit_bytes`.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit_bytes:
@@ -213,15 +213,15 @@ def check_declared_length(request: Request, limit_bytes: int) -> None:
 
 
 def too_large(limit_bytes: int) -> TooLargeError:
-    """The error for a body over `limit_bytes`."""
-    return TooLargeError(f"the body is over {limit_bytes} bytes, the most that this route takes")
+    """Return the error for a body larger than `limit_bytes`."""
+    return TooLargeError(f"the body is larger than {limit_bytes} bytes, the maximum of this route")
 
 
 def read_query(request: Request, type_: type[T]) -> T:
-    """The query string as a `type_`.
+    """Read the query string as a `type_`.
 
     Raises:
-        InvalidRequestError: a parameter is unknown, given twice, or of a wrong value; names it.
+        InvalidFieldsError: a parameter is unknown, repeated, or has a wrong value; names the parameters.
     """
     items = request.query_params.multi_items()
     values = dict(items)
@@ -229,7 +229,7 @@ def read_query(request: Request, type_: type[T]) -> T:
         counts = Counter(name for name, _ in items)
         twice = ((shown_field(name), count) for name, count in counts.items() if count > 1)
         raise InvalidFieldsError(
-            [FieldFault(name, f"{name} is given {count} times; give it once") for name, count in twice]
+            [FieldFault(name, f"{name} is sent {count} times; send it once") for name, count in twice]
         )
     try:
         return msgspec.convert(values, type_, strict=False)
@@ -239,5 +239,5 @@ def read_query(request: Request, type_: type[T]) -> T:
 
 
 def media_type(request: Request) -> str:
-    """The media type of the body, without parameters, in lower case."""
+    """Return the media type of the body, without parameters, in lower case."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

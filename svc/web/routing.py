@@ -1,11 +1,11 @@
-"""How a route is written: a function whose signature says everything.
+"""Routes are functions whose signatures define request and answer:
 
     @routes.post("/users", status=201, access="admin")
     async def create_user(call: Call, body: CreateUser) -> UserCreated:
         \"\"\"Create a user. …\"\"\"
 
-`body` is decoded from JSON, `query` from the query string, each into the struct of its annotation; the return
-value is encoded. The same annotations make `/openapi.json`, so what is documented is what validates.
+`body` is decoded from JSON and `query` from the query string, each into the struct of its annotation; the return value
+is encoded. `/openapi.json` is generated from the same annotations, so it always agrees with the validation.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from svc.errors import ForbiddenError
 from svc.services import Services
 from svc.web.request import ANSWER_HEADERS, Call, JSONResponse, read_json, read_query
 
-# public: no key; any: a good key; user: acts on one user's data; admin: the admin's key; acting: that, for one user
+# public: no key; any: a valid key; user: a key that acts on one user's data; admin: the admin key; acting: the admin
+# key with Cabinet-User
 Access = Literal["public", "any", "user", "admin", "acting"]
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One route: what `/openapi.json` says of it, and what its signature asks for."""
+    """One route: its entry in `/openapi.json`, and the arguments in its signature."""
 
     method: str
     path: str
@@ -49,7 +50,7 @@ class Endpoint:
 
     @property
     def summary(self) -> str:
-        """First sentence of the handler's docstring."""
+        """The first line of the handler's docstring."""
         return (inspect.getdoc(self.handler) or "").partition("\n")[0]
 
     @property
@@ -58,7 +59,7 @@ class Endpoint:
         return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
 
     async def __call__(self, request: Request) -> Response:
-        """Authenticate, read what the signature asks for, run the handler, encode what it returns."""
+        """Authenticate the request, read the handler's arguments, run the handler and encode its result."""
         services: Services = request.app.state.services
         principal = await self._principal(request)
         arguments: dict[str, Any] = {}
@@ -84,17 +85,17 @@ class Endpoint:
         )
         _count(request, services, principal)
         if self.access in ("admin", "acting") and not principal.is_admin:
-            raise ForbiddenError("this route takes the admin's key")
+            raise ForbiddenError("this route requires the admin key")
         if self.access in ("user", "acting"):
             _ = principal.tenant
         return principal
 
 
 def _count(request: Request, services: Services, principal: Principal) -> None:
-    """Count the request for its user, and refuse it where it is one too many in this minute.
+    """Count the request for its user. Requests of the admin who acts for a user are not limited.
 
     Raises:
-        RateLimitedError: the user's plan allows no more of them now. The admin, acting for a user, is not limited.
+        RateLimitedError: the user's plan allows no more requests in this minute.
     """
     if principal.user_id is None:
         return
@@ -107,14 +108,14 @@ def _count(request: Request, services: Services, principal: Principal) -> None:
 
 
 class Routes:
-    """The endpoints of one module, in the order in which they are written."""
+    """The endpoints of one module, in source order."""
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
         self.endpoints: list[Endpoint] = []
 
     def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
-        """Add a GET route; options as for `add`."""
+        """Add a GET route. The options are those of `add`."""
         return self.add("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
@@ -141,17 +142,17 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         """Register the decorated handler.
 
-        `status` is that of success (204 where nothing is returned), `errors` those that the route adds to the
-        usual ones. The rest is for `/openapi.json`: `example`, a body; `produces`, a media type other than JSON;
-        `answers`, structs by status; `media_type`, the kind of JSON that the body is; `upload`, the struct of a body
-        that the handler reads by itself; `once`, that it heeds the header Idempotency-Key.
+        `status` is the status of success (by default 204 if the handler returns nothing, otherwise 200). `errors` are
+        statuses besides the usual ones. The rest is for `/openapi.json`: `example`, a body; `produces`, a media type
+        other than JSON; `answers`, structs by status; `media_type`, the media type of the body; `upload`, the struct of
+        a body that the handler reads itself; `once`, whether it supports the header Idempotency-Key.
         """
 
         def register(handler: Handler) -> Handler:
             hints = get_type_hints(handler, include_extras=True)
             returns = hints.get("return")
             nothing = returns is None or returns is type(None)
-            # A handler that answers by itself says in `produces` or `answers` what.
+            # The answers of a handler that returns a Response are declared in `produces` or `answers`.
             is_response = isinstance(returns, type) and issubclass(returns, Response)
             self.endpoints.append(
                 Endpoint(
@@ -174,27 +175,27 @@ class Routes:
 
 
 def starlette_routes(endpoints: list[Endpoint]) -> list[Route]:
-    """The endpoints as Starlette's routes: one for each path, so that another method answers 405."""
+    """Make one Starlette route for each path, so that other methods answer 405."""
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    # A path without parameters first: its last word must not be taken for an id.
+    # Paths without parameters come first, since their last segment would otherwise match an id.
     ordered = sorted(paths.items(), key=lambda item: "{" in item[0])
     return [_route(path, methods) for path, methods in ordered]
 
 
 def _route(path: str, methods: dict[str, Endpoint]) -> Route:
     route = Route(path, _Dispatcher(methods))
-    # Every method is ours to refuse: Starlette would look on for another route that the path fits.
+    # The dispatcher refuses methods: with a list of methods, Starlette would search for another matching route.
     route.methods = None
     return route
 
 
 class _Dispatcher:
-    """The methods of one path, as an ASGI application: Starlette wraps a function in two layers more."""
+    """The methods of one path, as an ASGI application, since Starlette would wrap a function in two more layers."""
 
     def __init__(self, methods: dict[str, Endpoint]) -> None:
-        # Starlette, which answers HEAD wherever GET is answered, leaves that to us too.
+        # Starlette adds HEAD to GET routes only if it dispatches the methods itself.
         self._methods = {**methods, "HEAD": methods["GET"]} if "GET" in methods else methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

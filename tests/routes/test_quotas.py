@@ -428,12 +428,12 @@ async def test_a_plan_is_added_once_by_the_admin_and_not_without_end(
     problem(await tenant.post("/plans", json={"name": "team"}), 403)
     before = ok(await idle.call("GET", "/plans/pro"))
     refused = problem(await idle.call("POST", "/plans", json={"name": "pro"}), 409, "name")
-    assert refused["detail"] == "there is a plan pro already"
+    assert refused["detail"] == "the plan pro already exists"
     assert ok(await idle.call("GET", "/plans/pro")) == before
     monkeypatch.setattr("svc.accounts.plans.MAX_PLANS", 4)
     ok(await idle.call("POST", "/plans", json={"name": "a" * 63}), 201)
     full = problem(await idle.call("POST", "/plans", json={"name": "team"}), 409)
-    assert full["detail"] == "there are 4 plans, which is the most there may be"
+    assert full["detail"] == "there are already 4 plans, the maximum"
 
 
 async def test_an_unknown_plan_of_a_user_is_refused_with_those_there_are(idle: Service) -> None:

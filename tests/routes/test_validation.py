@@ -95,7 +95,7 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
     "a timestamp in the past": (
         "POST /keys",
         {"expires_at": "2020-01-01T00:00:00Z"},
-        {"expires_at": "expires_at must be in the future, and is in the past"},
+        {"expires_at": "expires_at must be in the future, not in the past"},
     ),
     "no object": (
         "POST /users",
@@ -177,7 +177,7 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
         {
             "title": "title contains the character U+0000 (NUL), which PostgreSQL cannot store; remove it",
             "metadata.a": "metadata.a is a number of more than 64 bits; send it as a string",
-            "expires_at": "expires_at must be in the future, and is in the past",
+            "expires_at": "expires_at must be in the future, not in the past",
         },
     ),
 }
@@ -194,14 +194,14 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
         {"from": "from (2026-02-01) must not be after to (2026-01-01)"},
     ),
     "neither true nor false": ("/search?explain=maybe", {"explain": "explain must be true or false"}),
-    "twice": ("/documents?limit=1&limit=2", {"limit": "limit is given 2 times; give it once"}),
+    "twice": ("/documents?limit=1&limit=2", {"limit": "limit is sent 2 times; send it once"}),
     "misspelt": ("/documents?limt=1", {"limt": "there is no parameter limt; did you mean limit?"}),
     "several": (
         "/usage/users?sort=size&limit=0&after=x",
         {
             "sort": 'sort must be one of "bytes", "messages", "requests", "searches", "tokens", "uploads"',
             "limit": "limit must be an integer from 1 to 100",
-            "after": "after must be the next of the page before, as it was sent",
+            "after": "after must be the value of next from the previous page",
         },
     ),
 }
@@ -217,9 +217,9 @@ def part(name: str, value: str, more: str = "") -> bytes:
 
 FILE = part("file", "text", '; filename="a.txt"')
 FORMS: dict[str, tuple[str, bytes, int, str]] = {
-    "no boundary": ("multipart/form-data", b"", 400, "Content-Type names no boundary"),
+    "no boundary": ("multipart/form-data", b"", 400, "Content-Type header has no boundary"),
     "cut short": (BOUNDARY, b"--b\r\nContent-", 422, "file is required"),
-    "no multipart": (BOUNDARY, b"{}", 400, "its parts are not divided by the boundary"),
+    "no multipart": (BOUNDARY, b"{}", 400, "its parts are not separated by the boundary"),
     "two files": (BOUNDARY, FILE + FILE + b"--b--", 400, "more than one file"),
     "many parts": (BOUNDARY, part("a", "1") * 9 + b"--b--", 400, "more than 8 parts"),
     "a large part": (BOUNDARY, FILE + part("metadata", "1" * 70_000) + b"--b--", 400, "over 65536 bytes"),
