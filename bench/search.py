@@ -336,14 +336,14 @@ class _Measurement:
             report.write_plan(f"{tenant.size}.{name}", plan)
 
     def _plan_arguments(self, tenant: MadeUpTenant, query: Search) -> dict[str, tuple[Any, ...]]:
-        none = (None,) * 5
+        none = tuple(Filters().arguments.values())
         signature = signatures(query.embedding[np.newaxis])[0]
         arguments: dict[str, tuple[Any, ...]] = {
             "search/exact": (tenant.user_id, query.embedding, "cosine", None, *none, NEAREST),
             "search/bits": (tenant.user_id, query.embedding, signature, 100, None, *none, NEAREST),
         }
         if self._size(tenant).has_index:
-            kept = (None, {"of_10": 1}, None, None, None)
+            kept = tuple(Filters(metadata={"of_10": 1}).arguments.values())
             candidates = index_candidates(len(query.embedding))
             arguments["search/index"] = (tenant.user_id, query.embedding, signature, candidates, NEAREST)
             arguments["search/index_filtered"] = (

@@ -16,6 +16,7 @@ from svc.database.queries import Database, Transaction
 from svc.database.rows import IngestWriteChunks, IngestWriteVectors
 from svc.database.statistics import collect_statistics
 from svc.errors import InvalidRequestError, UnavailableError
+from svc.search.filters import Filters
 from svc.vectors.signatures import signatures
 from tests.database.conftest import Plant, make_document, make_user, until
 
@@ -89,8 +90,8 @@ async def test_copy_stores_every_row_with_its_vector(database: Database) -> None
         (ids[n], f"chunk {n}", {"page": n}) for n in range(3)
     ]
     found = await database.many(
-        "search/exact", user_id=user_id, embedding=vectors[1], metric="cosine", threshold=None, document_ids=None,
-        metadata=None, file_types=None, uploaded_after=None, uploaded_before=None, max_rows=1,
+        "search/exact", user_id=user_id, embedding=vectors[1], metric="cosine", threshold=None,
+        **Filters().arguments, max_rows=1,
     )  # fmt: skip
     assert [(row.chunk_id, row.similarity) for row in found] == [(ids[1], 1.0)]
 
