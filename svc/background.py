@@ -1,8 +1,8 @@
-"""The loops that a process runs beside its requests, restarted when they die.
+"""Runs the background loops of a process, and restarts them when they die.
 
-A loop awaits its turn again and again. Whatever ends it (an error in a turn, an exception that is no `Exception`, a
-cancellation that nobody asked for) is logged and counted, and the loop starts again after a pause that grows with each
-death in a row. `/health/ready` reports a loop that keeps dying.
+A loop awaits its turn repeatedly. If anything ends it (an error in a turn, a `BaseException`, an unexpected
+cancellation), that is logged and counted, and the loop restarts after a pause that grows with each consecutive death.
+`/health/ready` reports a loop that keeps dying.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.5
 _MOST_PAUSE_S = 30.0
-# Deaths in a row from which a loop counts as failing. A single one may be the fault of a single job.
+# A loop counts as failing after this many consecutive deaths. A single job can cause a single one.
 _FAILING_FROM = 3
 
 Turn = Callable[[], Awaitable[float]]
-"""One turn of a loop: some work, or a wait for it. Returns how many seconds to rest before the next turn."""
+"""One turn of a loop: some work, or a wait for work. Returns the seconds to rest before the next turn."""
 
 
 class Background:
@@ -34,7 +34,7 @@ class Background:
         self._loops: list[Loop] = []
 
     def keep(self, turn: Turn, *, name: str) -> Loop:
-        """Start a loop, which runs until it is stopped. `name` labels its log lines and its metric."""
+        """Start a loop that runs until it is stopped. `name` identifies it in the log and in the metrics."""
         loop = Loop(name, turn, self._loops.remove)
         self._loops.append(loop)
         return loop
@@ -42,14 +42,14 @@ class Background:
     def once(
         self, work: Coroutine[Any, Any, None], *, name: str, context: contextvars.Context | None = None
     ) -> asyncio.Task[None]:
-        """Start a task that runs once. Its failure is logged and counted like the death of a loop."""
+        """Start a task that runs once. A failure is logged and counted like the death of a loop."""
         task = asyncio.create_task(work, name=name, context=context)
         task.add_done_callback(_note_failure)
         return task
 
     @property
     def loop_count(self) -> int:
-        """How many loops were started and not stopped."""
+        """The number of loops that were started and not stopped."""
         return len(self._loops)
 
     @property
@@ -59,12 +59,12 @@ class Background:
 
 
 class Loop:
-    """One loop; `forget` is called with it when it is stopped."""
+    """One background loop. `forget` is called with the loop when it is stopped."""
 
     def __init__(self, name: str, turn: Turn, forget: Callable[[Loop], None]) -> None:
         self.name = name
         self.deaths = 0
-        """Deaths in a row: since the last turn that ended well."""
+        """The number of deaths since the last turn that succeeded."""
         self._turn = turn
         self._forget = forget
         self._is_stopping = False
@@ -74,21 +74,21 @@ class Loop:
 
     @property
     def is_failing(self) -> bool:
-        """Whether it keeps dying."""
+        """Whether the loop keeps dying."""
         return self.deaths >= _FAILING_FROM
 
     def went_well(self) -> None:
-        """Reset the count of deaths. A turn that lasts long calls this when it has begun well."""
+        """Reset the count of deaths. A long turn calls this as soon as it works."""
         self.deaths = 0
 
     async def stop(self) -> None:
-        """Cancel the turn under way and wait until it has ended."""
+        """Cancel the current turn and wait until it has ended."""
         self._end_with_this_turn()
         self._task.cancel()
         await asyncio.wait([self._task])
 
     async def finish(self) -> None:
-        """Let the turn under way end, and start no other."""
+        """Let the current turn end, and start no other."""
         self._end_with_this_turn()
         if self._is_resting:
             self._task.cancel()
@@ -122,14 +122,14 @@ class Loop:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if self._is_stopping:
             if not task.cancelled() and error is not None:
-                logger.error("the loop %s failed while it was stopped", self.name, exc_info=error)
+                logger.error("the loop %s failed while it was being stopped", self.name, exc_info=error)
             return
         if isinstance(error, KeyboardInterrupt | SystemExit):
             return
         self.deaths += 1
         metrics.background_failures_total.labels(self.name).inc()
         pause_s = jittered(backoff(self.deaths, _FIRST_PAUSE_S, _MOST_PAUSE_S))
-        logger.error("the loop %s died and starts again in %.1f s", self.name, pause_s, exc_info=error)
+        logger.error("the loop %s died and will be restarted in %.1f s", self.name, pause_s, exc_info=error)
         self._restart = task.get_loop().call_later(pause_s, self._start)
 
 

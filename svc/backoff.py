@@ -1,19 +1,21 @@
-"""How long to wait before another attempt: twice as long after each failure, up to a limit."""
+"""Exponential backoff: the pause before a retry doubles with each failure, up to a limit."""
 
 from __future__ import annotations
 
 import random
 
-# 2.0**1024 raises OverflowError. Long before that every limit is reached.
+# 2.0**1024 raises OverflowError. Every limit is reached long before that.
 _MOST_DOUBLINGS = 1000
 
 
 def backoff(attempt: int, first_s: float, most_s: float) -> float:
-    """Seconds to wait after the failed attempt number `attempt`, counted from 1: `first_s`, then twice as long each
-    time, but never more than `most_s`. Any number of attempts is allowed."""
+    """Seconds to wait after failed attempt number `attempt`, counted from 1.
+
+    `first_s` after the first, then twice as long each time, but never more than `most_s`, for any number of attempts.
+    """
     return min(most_s, first_s * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS))
 
 
 def jittered(pause_s: float) -> float:
-    """Between half of `pause_s` and all of it, at random, so that those who failed together do not return together."""
+    """A random time between half of `pause_s` and `pause_s`, so that processes that fail together retry apart."""
     return pause_s * random.uniform(0.5, 1)  # noqa: S311  not for cryptography

@@ -1,4 +1,4 @@
-"""What the routes work with, opened at the start and closed at the end of one process."""
+"""The services that routes use, opened when a process starts and closed when it ends."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ class Services:
 
     @property
     def worker_ok(self) -> bool:
-        """Whether this process's worker runs; true where other processes do the work."""
+        """Whether this process's worker is running; true if this process has none."""
         return self.worker is None or self.worker.is_running
 
     @property
     def worker_state(self) -> str:
-        """The same in words."""
+        """The state of this process's worker, for `/health/ready`."""
         if self.worker is None:
             return "none in this process"
         return "running" if self.worker.is_running else "failing"
 
     def note_messages(self) -> None:
-        """Say that messages were appended, so that this process's worker, if it has one, embeds them soon."""
+        """Wake this process's worker, if it has one, because messages were appended."""
         if self.worker is not None:
             self.worker.note_messages()
 
     async def drop_own_index(self, user_id: UUID) -> bool:
-        """Drop the index of a tenant who is gone; False: it is left for now, and the log says why."""
+        """Drop the index of an erased tenant. Returns False if it could not be dropped yet; the reason is logged."""
         return await drop_own_index(self.owner_url, self.database.statements, user_id)
 
 
@@ -65,12 +65,12 @@ class Services:
 async def running_services(
     settings: Settings, url: str, admin_key: str, *, owner_url: str | None = None
 ) -> AsyncIterator[Services]:
-    """Open everything that the service needs on the migrated database at `url`, and close it after the block.
+    """Open the services on the migrated database at `url`, and close them after the block.
 
-    `owner_url` is the same database for the login that may make indexes, where that is another one.
+    `owner_url` is the same database with the login that may build indexes, if that is another login.
 
     Raises:
-        StartupError: something does not fit; the detail says what to do.
+        StartupError: the database or a setting is unsuitable; the detail says what to do.
     """
     background = Background()
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The worker of one process: the loops that ingest documents and embed messages, and the keepers beside them."""
+"""The worker of one process: the loops that ingest documents, embed messages, sweep and build indexes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTICE_CHANNEL = "cabinet_ingestion"
 
 
 class Worker:
-    """The loops of one process, until they are stopped."""
+    """The loops of one process that take jobs from the queues."""
 
     def __init__(
         self, settings: Settings, background: Background, documents: DocumentWorker, messages: MessageWorker | None
@@ -40,11 +40,11 @@ class Worker:
 
     @property
     def is_running(self) -> bool:
-        """Whether its loops were started and none of them keeps dying."""
+        """Whether the loops were started and none of them keeps dying."""
         return bool(self._loops) and not any(loop.is_failing for loop in self._loops)
 
     def start(self) -> None:
-        """Start the loops, `worker_concurrency` of them, and where messages are embedded one more."""
+        """Start `worker_concurrency` loops for documents, and one for messages if they are embedded."""
         self._loops = [
             self._background.keep(WorkTurn(self._documents.work_once, self._documents.wait), name=f"ingestion-{number}")
             for number in range(self._settings.worker_concurrency)
@@ -55,12 +55,12 @@ class Worker:
             )
 
     def note_messages(self) -> None:
-        """Say that this process has appended messages, so that they need not wait for the next look at their queue."""
+        """Wake the loop for messages, because this process has appended some."""
         if self._messages is not None:
             self._messages.wake()
 
     async def stop(self) -> None:
-        """Stop the loops; what they were doing is given back to the queue."""
+        """Stop the loops and return their jobs to the queue."""
         await asyncio.gather(*(loop.stop() for loop in self._loops))
         self._loops = []
 
@@ -82,13 +82,13 @@ async def running_worker(
     *,
     owner_url: str | None = None,
 ) -> AsyncIterator[Worker]:
-    """A worker on the database at `url`, stopped after the block; as the owner, at `owner_url`, it makes indexes.
+    """Run a worker on the database at `url` until the block ends. It builds indexes with the login of `owner_url`.
 
     Raises:
-        StartupError: it is to make indexes, and may not.
+        StartupError: the settings turn on building indexes, and the login lacks the privilege.
     """
     if settings.index_check_s:
-        # Now, not in the log an hour later.
+        # At start-up, not in the log an hour later.
         await check_owner(owner_url or url, database.statements)
     queue = Queue(database, f"{socket.gethostname()}:{os.getpid()}", settings.worker_lease_s)
     sandbox = ParserSandbox(settings)

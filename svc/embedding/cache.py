@@ -1,8 +1,8 @@
-"""The vectors of texts embedded lately, kept in this process: a text asked for again costs no call of the provider.
+"""Caches the vectors of recently embedded texts in this process, so that a repeated text needs no call to the provider.
 
-All tenants of a process share them, for a vector depends on the text and the model alone. Whoever can guess
-another's text word for word could tell from the time of an answer that it was embedded here lately; where that
-matters, `CABINET_EMBEDDING_CACHE_MB=0` turns the cache off.
+All tenants of a process share the cache, because a vector depends only on the text and the model. A tenant who guesses
+another tenant's text exactly could conclude from the response time that it was embedded recently. Where that matters,
+`CABINET_EMBEDDING_CACHE_MB=0` turns the cache off.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from svc.embedding.provider import EmbeddingProvider, check_texts
 from svc.vectors.digests import text_digest
 
 ENTRY_BYTES: Final = 256
-"""What an entry takes beside its numbers: two `bytes` objects with the 32 of the hash, and its place in the order.
-CPython 3.11 takes 170 to 215, the most when the table of the order has just grown.
+"""The overhead of an entry: two `bytes` objects, the 32 bytes of the hash, and the slot in the ordered dict.
+CPython 3.11 uses 170 to 215 bytes, the most after the dict has just grown.
 """
 
 
 class CachingProvider:
-    """An embedding provider that remembers what another one gave, up to `cache_bytes`.
+    """An embedding provider that caches the vectors of another provider, in up to `cache_bytes`.
 
-    It keeps the numbers as they came, in single precision, so that a search finds the same with it and without.
-    Only vectors are remembered, failures never. A refusal that names a text by number counts those that were sent.
+    Vectors are cached in single precision, unchanged, so that a search returns the same results with and without the
+    cache. Failures are not cached. An error that names a text by its index counts only the texts that were sent.
     """
 
     def __init__(self, provider: EmbeddingProvider, cache_bytes: int) -> None:
@@ -43,12 +43,12 @@ class CachingProvider:
 
     @property
     def capacity(self) -> int:
-        """How many vectors are kept at most."""
+        """The maximum number of cached vectors."""
         return self._vectors.capacity
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts, of which the provider gets those that are not remembered, each once. See the protocol."""
-        # Also where no call follows: whether a caller's fault shows must not depend on who asked before.
+        """Embed texts. The provider receives each distinct text that is not cached once. See the protocol."""
+        # Checked even if no call follows, so that a bug in the caller does not depend on the state of the cache.
         external_call("embedding")
         check_texts(texts)
         if len(texts) == 1:
@@ -56,16 +56,16 @@ class CachingProvider:
         return await self._many(texts)
 
     async def close(self) -> None:
-        """Close the provider beneath."""
+        """Close the underlying provider."""
         await self._provider.close()
 
     async def _one(self, text: str) -> NDArray[np.float32]:
-        """A single text, as a search has it. Who asks for it while a call is under way waits for that call."""
+        """Embed a single text, as searches do. Concurrent requests for the same text share one call."""
         digest = text_digest(text)
         vector = self._vectors.get(digest)
         call = self._calls.get(digest)
         if call is not None and call.task.done():
-            # It failed, and those who waited have yet to be told; who comes now gets a call of their own.
+            # It failed, and its waiters have not run yet. This request starts a new call.
             call = None
         metrics.embedding_cache_total.labels("miss" if vector is None and call is None else "hit").inc()
         if vector is not None:
@@ -74,14 +74,14 @@ class CachingProvider:
             call = self._calls[digest] = _Call(asyncio.create_task(self._fetch(digest, text), name="embedding"))
         call.waiting += 1
         try:
-            # Unlike awaiting the task, this leaves it alone when the one who waits is cancelled.
+            # Unlike awaiting the task, this does not cancel it when this waiter is cancelled.
             await asyncio.wait([call.task])
             return call.task.result()
         finally:
             call.waiting -= 1
             if not call.waiting:
                 call.task.cancel()
-                # Now, not when the task has ended: who comes in between must not wait for a cancelled call.
+                # Removed now, not when the task has ended, so that no request in between waits for a cancelled call.
                 if self._calls.get(digest) is call:
                     del self._calls[digest]
 
@@ -91,7 +91,7 @@ class CachingProvider:
         return vector
 
     async def _many(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The texts of a document. They wait for no call of others, which may be a longer document's."""
+        """Embed the texts of a document. They do not wait for calls of other documents, which may be longer."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         missing: dict[bytes, list[int]] = {}
         for index, text in enumerate(texts):
@@ -112,7 +112,7 @@ class CachingProvider:
 
 
 class _Call:
-    """A call of the provider under way, and how many wait for it; when none does any more, it is cancelled."""
+    """A running call to the provider and the number of its waiters. It is cancelled when the last waiter leaves."""
 
     def __init__(self, task: asyncio.Task[NDArray[np.float32]]) -> None:
         self.task = task
@@ -120,10 +120,10 @@ class _Call:
 
 
 class _Vectors:
-    """The vectors used last, by the hash of their text, up to a number of bytes; the oldest go first.
+    """An LRU cache of vectors by the hash of their text, limited in bytes.
 
-    One model gave them all, so they are of one width, and bytes are a number of entries. Those of documents go before
-    those of searches as long as they are more: one large document does not push out what is searched all day.
+    All vectors have the same width, so the limit is a number of entries. Entries of documents and of searches are kept
+    apart, and the larger group evicts first: one large document does not evict the queries that are searched all day.
     """
 
     def __init__(self, dimensions: int, limit_bytes: int) -> None:
@@ -132,7 +132,7 @@ class _Vectors:
         self._of_searches: OrderedDict[bytes, bytes] = OrderedDict()
 
     def get(self, digest: bytes) -> NDArray[np.float32] | None:
-        """The vector of a text, which is now the one used last; read-only."""
+        """Returns the vector of a text, read-only, and marks it as used; None if it is not cached."""
         for vectors in (self._of_searches, self._of_documents):
             numbers = vectors.get(digest)
             if numbers is not None:
@@ -141,8 +141,8 @@ class _Vectors:
         return None
 
     def put(self, digest: bytes, vector: NDArray[np.float32], *, is_search: bool) -> None:
-        """Keep a vector; what is over the limit goes."""
-        # A copy: a row of the provider's array would keep all of that array.
+        """Cache a vector and evict entries beyond the limit."""
+        # A copy, because a row would keep the provider's whole array in memory.
         (self._of_searches if is_search else self._of_documents)[digest] = vector.tobytes()
         while len(self._of_searches) + len(self._of_documents) > self.capacity:
             max(self._of_documents, self._of_searches, key=len).popitem(last=False)

@@ -1,4 +1,4 @@
-"""Which embedding provider the settings ask for."""
+"""Creates the embedding provider that the settings select."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 
 
 def create_provider(settings: EmbeddingSettings) -> EmbeddingProvider:
-    """Make the provider that the settings ask for, behind its cache, and log which one it is."""
-    # Each provider is imported only when it is the one: openai takes 0.4 s and wordllama 0.3 s to import.
+    """Create the provider that the settings select, wrapped in a cache, and log which one it is."""
+    # Imported only when selected: openai takes 0.4 s and wordllama 0.3 s to import.
     provider: EmbeddingProvider
     if settings.provider == "openai":
         from svc.embedding.openai import DEFAULT_BASE_URL, OpenAIProvider  # noqa: PLC0415
@@ -35,10 +35,10 @@ def create_provider(settings: EmbeddingSettings) -> EmbeddingProvider:
 
 def _with_cache(provider: EmbeddingProvider, megabytes: int) -> EmbeddingProvider:
     if not megabytes:
-        logger.info("embeddings: no vectors are remembered, because CABINET_EMBEDDING_CACHE_MB is 0")
+        logger.info("embeddings: the cache is off, because CABINET_EMBEDDING_CACHE_MB is 0")
         return provider
     caching = CachingProvider(provider, megabytes * 2**20)
-    logger.info("embeddings: the last %d vectors are remembered, in up to %d MB", caching.capacity, megabytes)
+    logger.info("embeddings: the cache keeps up to %d vectors in %d MB", caching.capacity, megabytes)
     return caching
 
 

@@ -1,8 +1,8 @@
-"""Embeddings without a key and without a network: the model that the wordllama wheel carries.
+"""Embeddings without an API key or a network: the model that the wordllama wheel contains.
 
-The model is a table of 32,000 token vectors; a text's embedding is the mean of its tokens' rows. The
-library's own `embed` pads a batch to its longest text and copies it twice, which is slow for mixed lengths
-and takes gigabytes for a few very long texts, so the rows are summed here a text at a time.
+The model is a table of 32,000 token vectors; the embedding of a text is the mean of its tokens' rows. The library's
+`embed` pads a batch to its longest text and copies it twice. That is slow for texts of mixed lengths and uses gigabytes
+for a few very long ones, so this module sums the rows one text at a time.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from svc.settings.groups import EmbeddingSettings
 from svc.vectors.formats import check_vectors
 
 PIECE_CHARACTERS: Final = 16_384
-"""A longer text is embedded in pieces of this length: 4 MB of token vectors in English, 64 MB in emoji."""
+"""Longer texts are embedded in pieces of this length, with 4 MB of token vectors for English and 64 MB for emoji."""
 
 SLICE_CHARACTERS: Final = 32_768
-"""Work handed to a thread at once, about 10 ms: a query waits for no more of each document in work."""
+"""The work that a thread does at a time, about 10 ms. A query waits for at most that much of each document."""
 
 
 class LocalProvider:
-    """The embedding provider that needs nothing but the installed package. Vectors have length 1."""
+    """The embedding provider that needs only the installed package. Its vectors have length 1."""
 
     name = "local"
 
@@ -42,14 +42,14 @@ class LocalProvider:
         self.dimensions = settings.dimensions
         threads = min(settings.embedding_concurrency, os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="embedding")
-        # Loading takes half a second. It begins now, in a thread; the first call waits for the rest of it.
+        # Loading takes half a second. It starts now in a thread; the first call waits until it has ended.
         self._model = self._threads.submit(_load_model)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts in a thread, a slice at a time, so that the event loop goes on. See the protocol."""
+        """Embed texts in a thread, one slice at a time, without blocking the event loop. See the protocol."""
         external_call("embedding")
         check_texts(texts)
-        # Shielded, since a caller that gives up would else cancel the loading for everybody.
+        # Shielded, because a cancelled caller would otherwise cancel the loading for all callers.
         model = await asyncio.shield(asyncio.wrap_future(self._model))
         loop = asyncio.get_running_loop()
         sums = np.zeros((len(texts), self.dimensions), dtype=np.float32)
@@ -58,32 +58,32 @@ class LocalProvider:
         return await loop.run_in_executor(self._threads, _unit_vectors, sums)
 
     async def close(self) -> None:
-        """Stop the threads, after the slices they are at."""
+        """Stop the threads after their current slices."""
         await asyncio.to_thread(self._threads.shutdown)
 
 
 def _load_model() -> Any:
-    """Load the model from the installed wheel; nothing is fetched.
+    """Load the model from the installed wheel; nothing is downloaded.
 
     Raises:
         EmbeddingRefusedError: the wheel or the files in it are missing.
     """
-    # Read when the tokenizer first runs: threads of its own would compete with ours and break after a fork.
+    # The tokenizer reads this when it first runs. Its threads would compete with the provider's and break after a fork.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         wordllama = _import_wordllama()
-        # Its tokenizer is inside the wheel, in a folder where the library looks only when that is the cache.
+        # The tokenizer is in a folder of the wheel in which the library looks only if it is the cache folder.
         model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
     except (ImportError, OSError) as error:
         raise EmbeddingRefusedError(
-            f"the local embedding model cannot be loaded ({error}); install the wordllama package again"
+            f"the local embedding model cannot be loaded ({error}); reinstall the wordllama package"
         ) from error
     model.tokenizer.no_padding()
     return model
 
 
 def _import_wordllama() -> Any:
-    """Import the library, but not what it does to logging: it calls `basicConfig`, which a handler stops."""
+    """Import the library without its change to logging: `basicConfig` does nothing if the root has a handler."""
     root, placeholder = logging.getLogger(), logging.NullHandler()
     root.addHandler(placeholder)
     try:
@@ -93,7 +93,7 @@ def _import_wordllama() -> Any:
 
 
 def _slices(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
-    """The texts in order as slices of (index of the text, piece of it)."""
+    """Yield slices of (index of the text, piece of the text), in order."""
     pieces: list[tuple[int, str]] = []
     characters = 0
     for index, text in enumerate(texts):
@@ -109,15 +109,15 @@ def _slices(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
 
 
 def _add_token_vectors(model: Any, pieces: Sequence[tuple[int, str]], sums: NDArray[np.float32]) -> None:
-    """Add to each text's row of `sums` the vectors of the tokens in its pieces."""
-    # "fast" leaves out the offsets into the text, which nobody needs here.
+    """Add the vectors of the tokens in each piece to the row of its text in `sums`."""
+    # "fast" omits the offsets into the text.
     encodings = model.tokenizer.encode_batch_fast([piece for _, piece in pieces], add_special_tokens=False)
     for (index, _), encoding in zip(pieces, encodings, strict=True):
         sums[index] += model.embedding[encoding.ids].sum(axis=0)
 
 
 def _unit_vectors(sums: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale each row to length 1, which makes the mean of the sum; a zero row stays zero and is refused."""
+    """Scale each row to length 1; whether it is a sum or a mean then makes no difference. Zero rows are refused."""
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     np.divide(sums, lengths, out=sums, where=lengths > 0)
     count, dimensions = sums.shape

@@ -1,12 +1,11 @@
-"""Embeddings from the OpenAI API, or from any endpoint that speaks `POST /embeddings` as it does.
+"""Embeddings from the OpenAI API, or from any endpoint with a compatible `POST /embeddings`.
 
-What can go wrong falls into three kinds:
-- It may pass (no answer, 408, 409, 425, 429, 5xx, an answer that is no embedding reply): tried again at once,
-  with a growing pause or the one that Retry-After asks for, then EmbeddingUnavailableError, so that the queue
-  tries later.
-- It will not pass (any other status): EmbeddingRefusedError with the endpoint's own words.
-- Well-formed vectors that cannot be used (wrong dimension, NaN, zero): tried again, since a gateway may have
-  sent one call to a wrong model; when it stays so, EmbeddingRefusedError.
+There are three kinds of failures:
+- Temporary ones (no answer, 408, 409, 425, 429, 5xx, an answer that is no embedding reply) are retried with a growing
+  pause or the one that Retry-After asks for. EmbeddingUnavailableError follows, so that the queue retries later.
+- Permanent ones (any other status) raise EmbeddingRefusedError with the endpoint's message.
+- Well-formed but unusable vectors (wrong dimension, NaN, zero) are retried, because a gateway may have routed one call
+  to the wrong model. If they persist, EmbeddingRefusedError follows.
 """
 
 from __future__ import annotations
@@ -36,24 +35,24 @@ logger = logging.getLogger(__name__)
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 
 MAX_BATCH_BYTES: Final = 300_000
-"""Bytes of UTF-8 in one call. The OpenAI API takes 300,000 tokens a call (its reference of "Create
-embeddings"), and its tokenizers work on bytes, so that this many bytes are never more tokens, in whatever
-language. A longer text goes alone; whether it is over the model's own limit (8,192 tokens at OpenAI, 512 in
-many other models) the endpoint says.
+"""The maximum number of UTF-8 bytes in one call. The OpenAI API accepts 300,000 tokens per call (its reference for
+"Create embeddings"), and its tokenizers work on bytes, so this many bytes never have more tokens, in any language.
+A longer text gets its own call; the endpoint checks the model's own limit (8,192 tokens at OpenAI, 512 for many other
+models).
 """
 
 MAX_BACKOFF_S: Final = 8.0
 MAX_RETRY_AFTER_S: Final = 20.0
 
 NO_KEY: Final = "none"
-"""Sent as the key when there is none: the client library wants one, and servers without keys ignore it."""
+"""Sent if no key is configured: the client library requires a key, and servers without keys ignore it."""
 
 
 class OpenAIProvider:
     """The embedding provider for OpenAI and compatible endpoints.
 
-    `backoff_s` is the pause before the first retry, doubled for each further one up to 8 s. A Retry-After of
-    more than `retry_after_limit_s` seconds is not waited for but handed to the caller.
+    `backoff_s` is the pause before the first retry; it doubles with each further one, up to 8 s. A Retry-After of more
+    than `retry_after_limit_s` seconds is passed to the caller in the exception instead of being waited for.
     """
 
     name = "openai"
@@ -80,16 +79,16 @@ class OpenAIProvider:
             api_key=key or NO_KEY,
             base_url=settings.openai_base_url or DEFAULT_BASE_URL,
             timeout=self._timeout_s,
-            # The retries here know when to leave it to the queue, and repeat garbled answers too.
+            # The retries of this class also cover malformed answers, and leave long waits to the queue.
             max_retries=0,
         )
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts in batches, several at once; the first that fails ends the others. See the protocol."""
+        """Embed texts in concurrent batches; the first failure cancels the other batches. See the protocol."""
         sizes = check_texts(texts)
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         is_urgent = len(texts) == 1
-        # No more of one document's batches wait for a slot at a time: a short document overtakes a long one.
+        # Limits how many batches of one document wait for a slot, so that a short document overtakes a long one.
         share = asyncio.Semaphore(self._concurrency)
 
         async def fill(start: int, end: int) -> None:
@@ -110,11 +109,11 @@ class OpenAIProvider:
         await self._client.close()
 
     async def _embed_batch(self, texts: list[str], first: int, *, urgent: bool) -> NDArray[np.float32]:
-        """Embed one batch, `first` being the index of its first text; retry what may pass."""
+        """Embed one batch and retry temporary failures. `first` is the index of the batch's first text."""
         for attempt in itertools.count(1):
             try:
                 reply = await self._call_in_turn(texts, urgent=urgent)
-                # Two megabytes of vectors take some ten milliseconds to decode and check.
+                # Decoding and checking two megabytes of vectors takes about ten milliseconds.
                 return await asyncio.to_thread(self._replies.vectors, reply, len(texts), first)
             except AttemptFailedError as failure:
                 pause_s = self._pause_after(failure, attempt)
@@ -125,7 +124,7 @@ class OpenAIProvider:
         raise AssertionError("unreachable")
 
     def _pause_after(self, failure: AttemptFailedError, attempt: int) -> float:
-        """Seconds to wait before the next attempt; a Retry-After within the limit holds for every call."""
+        """Seconds to wait before the next attempt. A Retry-After within the limit pauses all calls."""
         backoff_s = jittered(backoff(attempt, self._backoff_s, MAX_BACKOFF_S))
         if failure.retry_after_s is None:
             return backoff_s
@@ -140,9 +139,9 @@ class OpenAIProvider:
         raise EmbeddingUnavailableError(failure.detail + tried, retry_after_s=max(1.0, pause_s)) from failure
 
     async def _call_in_turn(self, texts: list[str], *, urgent: bool) -> bytes:
-        """Make one call, once fewer than `embedding_concurrency` are under way and no Retry-After holds."""
+        """Make one call as soon as a slot is free and no Retry-After is in effect."""
         async with self._slot(urgent=urgent):
-            # A loop, since another call's Retry-After can move the moment meanwhile.
+            # A loop, because the Retry-After of another call can extend the wait.
             while (wait_s := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(wait_s)
             external_call("embedding")
@@ -152,8 +151,8 @@ class OpenAIProvider:
     async def _slot(self, *, urgent: bool) -> AsyncIterator[None]:
         """Hold one of the slots.
 
-        The batches of documents queue apart, and only the first of them waits for a slot. So a search, which
-        embeds one text, waits for two calls to end at most, and not for all of a long document's.
+        Batches of documents wait in a separate queue, and only the first of them waits for a slot. So a search, which
+        embeds one text, waits for at most two calls instead of all calls of a long document.
         """
         if urgent:
             await self._slots.acquire()
@@ -169,7 +168,7 @@ class OpenAIProvider:
         """Make one call and return the body of its answer."""
         sent_dimensions = self._sends_dimensions
         try:
-            # The client's own limit is on each read, not on the whole.
+            # The client's timeout limits each read, not the whole call.
             async with asyncio.timeout(self._timeout_s):
                 response = await self._client.embeddings.with_raw_response.create(
                     model=self.model,
@@ -186,15 +185,15 @@ class OpenAIProvider:
                 raise self._replies.status_failure(error, len(texts)) from error
         else:
             return response.http_response.content
-        logger.info("the embedding endpoint refuses the parameter `dimensions`: left out from now on")
+        logger.info("the embedding endpoint refuses the parameter `dimensions`; it is omitted from now on")
         self._sends_dimensions = False
         return await self._call(texts)
 
     def _rejects_dimensions(self, error: openai.APIStatusError) -> bool:
         """Whether the endpoint refused the parameter `dimensions`.
 
-        vLLM and LiteLLM do for most models, even when it asks for what the model gives anyway. A model that
-        is known to take it has refused the number, not the parameter.
+        vLLM and LiteLLM refuse it for most models, even if it equals the model's own number. A model that is known to
+        support the parameter has refused the number.
         """
         words = str(error.body).lower()
         refused = error.status_code in {400, 422} and ("dimension" in words or "matryoshka" in words)
@@ -202,19 +201,19 @@ class OpenAIProvider:
 
 
 def _checked_key(secret: SecretStr | None) -> str | None:
-    """The key without the blanks around it that copying leaves.
+    """Returns the key without surrounding whitespace.
 
     Raises:
-        StartupError: it holds what no HTTP header carries, such as the quotes that some editors make.
+        StartupError: the key contains characters that are invalid in an HTTP header, such as typographic quotes.
     """
     key = secret.get_secret_value().strip() if secret else None
     if key and not (key.isascii() and key.isprintable()):
-        raise StartupError("OPENAI_API_KEY holds characters that a key cannot hold; copy it again.")
+        raise StartupError("OPENAI_API_KEY contains invalid characters; copy it again.")
     return key
 
 
 def _batches(sizes: Sequence[int], batch_size: int) -> Iterator[tuple[int, int]]:
-    """Cut texts of these sizes, in bytes, into batches (start, end) within both limits; none is empty."""
+    """Yield batches (start, end) of texts with these sizes in bytes, within both limits; no batch is empty."""
     start, total = 0, 0
     for index, size in enumerate(sizes):
         if index > start and (index - start == batch_size or total + size > MAX_BATCH_BYTES):

@@ -1,4 +1,4 @@
-"""What an endpoint's answer means: vectors, or which kind of failure. `openai` says which kinds there are."""
+"""Interprets an endpoint's answer as vectors or as one of the kinds of failures that `openai` describes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from svc.fields.validation import fault_without_value, json_fault
 from svc.vectors.formats import check_vectors
 
 MAX_STATED_RETRY_AFTER_S: Final = 86_400.0
-"""A day: what a Retry-After beyond it, such as a date in another century, is taken for."""
+"""The maximum Retry-After, a day. Longer ones, such as a date in another century, are reduced to it."""
 
 MAX_MESSAGE_CHARACTERS: Final = 300
 TRANSIENT_STATUSES: Final = frozenset({408, 409, 425, 429})
 
 
 class AttemptFailedError(CabinetError):
-    """One call failed, and the next may not. `is_unusable`: with well-formed vectors that cannot be used."""
+    """One call failed; a retry may succeed. `is_unusable`: the answer had well-formed but unusable vectors."""
 
     def __init__(self, detail: str, *, retry_after_s: float | None = None, is_unusable: bool = False) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
@@ -35,7 +35,7 @@ class AttemptFailedError(CabinetError):
 
 
 class ReplyReader:
-    """Reads what the endpoint answers, and repeats it without the key."""
+    """Reads the endpoint's answers. The key is removed from every message that is passed on."""
 
     def __init__(self, *, model: str, dimensions: int, key: str | None) -> None:
         self._model = model
@@ -43,12 +43,12 @@ class ReplyReader:
         self._key = key
 
     def connection_failure(self, error: openai.APIConnectionError) -> AttemptFailedError:
-        """That there was no answer, and why."""
+        """Returns the failure for a call without an answer, with the reason."""
         reason = self._shorten(str(error.__cause__ or error)) or type(error.__cause__).__name__
         return AttemptFailedError(f"the connection to the embedding endpoint failed: {reason}")
 
     def status_failure(self, error: openai.APIStatusError, count: int) -> AttemptFailedError | EmbeddingRefusedError:
-        """What an error status in answer to `count` texts means: that it may pass, or that it will not."""
+        """Returns the failure, temporary or permanent, for an error status in answer to `count` texts."""
         status = error.status_code
         message = self._shorten(_endpoint_message(error.body))
         detail = f"the embedding endpoint answered {status}" + (f": {message}" if message else "")
@@ -66,11 +66,11 @@ class ReplyReader:
         """Decode and check the answer to a call with `count` texts.
 
         Raises:
-            AttemptFailedError: it is no embedding reply, or its vectors cannot be used.
+            AttemptFailedError: the answer is no embedding reply, or its vectors are unusable.
         """
         try:
             rows = _rows_in_order(_reply_decoder.decode(body), count)
-        except ValueError as error:  # msgspec's, binascii's and UnicodeDecodeError are all of this kind
+        except ValueError as error:  # the base class of msgspec's and binascii's errors and of UnicodeDecodeError
             reason = _why_unreadable(error, body)
             start = self._shorten(body[: 4 * MAX_MESSAGE_CHARACTERS].decode(errors="replace"))[:80]
             raise AttemptFailedError(
@@ -82,7 +82,7 @@ class ReplyReader:
             raise AttemptFailedError(error.detail, is_unusable=True) from error
 
     def _shorten(self, message: str) -> str:
-        """The endpoint's words, on one line, cut, and without the key, which some endpoints repeat."""
+        """Returns the endpoint's message on one line, shortened, without the key, which some endpoints repeat."""
         if self._key:
             message = message.replace(self._key, "[key]")
         message = " ".join(message.split())
@@ -91,7 +91,7 @@ class ReplyReader:
 
 class _Embedding(msgspec.Struct):
     index: int
-    embedding: str | list[float]  # base64, or numbers from servers that ignore `encoding_format`
+    embedding: str | list[float]  # base64; numbers from servers that ignore `encoding_format`
 
 
 class _Reply(msgspec.Struct):
@@ -102,10 +102,10 @@ _reply_decoder = msgspec.json.Decoder(_Reply)
 
 
 def _rows_in_order(reply: _Reply, count: int) -> list[NDArray[np.float32]]:
-    """The reply's vectors in the order of the texts.
+    """Returns the reply's vectors in the order of the texts.
 
     Raises:
-        ValueError: an index is missing, doubled or out of range, or a vector is neither base64 nor numbers.
+        ValueError: an index is missing, duplicated or out of range, or a vector is neither base64 nor numbers.
     """
     if len(reply.data) != count:
         raise ValueError(f"{len(reply.data)} vectors for {count} texts")
@@ -123,7 +123,7 @@ def _vector(embedding: str | list[float]) -> NDArray[np.float32]:
     if isinstance(embedding, str):
         # Little-endian on every machine. https://platform.openai.com/docs/api-reference/embeddings/create
         return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
-    # A number beyond single precision becomes infinite, and is refused as such.
+    # A number out of the range of single precision becomes infinite, which is refused later.
     with np.errstate(over="ignore"):
         return np.asarray(embedding, dtype=np.float32)
 
@@ -139,7 +139,7 @@ def _why_unreadable(error: ValueError, body: bytes) -> str:
 
 
 def _endpoint_message(body: object) -> str:
-    """The sentence in an error's body: `message` at OpenAI and vLLM, `detail` at many, else all of it."""
+    """The message in an error's body: `message` at OpenAI and vLLM, `detail` at many others, else the whole body."""
     if isinstance(body, Mapping):
         for name in ("message", "detail"):
             if isinstance(body.get(name), str):
@@ -149,8 +149,9 @@ def _endpoint_message(body: object) -> str:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a Retry-After header asks for, given in seconds or as a date (RFC 9110, section
-    10.2.3), or OpenAI's own retry-after-ms in milliseconds. None where there is none or it cannot be read.
+    """Returns the seconds that the headers ask to wait, or None if they contain no valid value.
+
+    Retry-After contains seconds or a date (RFC 9110, section 10.2.3), OpenAI's retry-after-ms milliseconds.
     """
     for name, units_per_second in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:

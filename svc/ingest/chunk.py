@@ -1,4 +1,4 @@
-"""From text to chunks of a bounded number of tokens, cut where the text itself pauses."""
+"""Splits text into chunks of a bounded number of tokens, at paragraph and sentence boundaries."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from svc.vectors.digests import text_digest
 
 
 class TextChunk(msgspec.Struct, frozen=True):
-    """A piece of a document as it is embedded and found.
+    """A piece of a document, the unit of embedding and search.
 
-    `content` is never blank, `token_count` is what `tokens.count_tokens` says of it, `metadata` is that of the
-    segment from which it was cut.
+    `content` is never blank. `token_count` is `tokens.count_tokens(content)`. `metadata` comes from the segment that
+    contains the chunk.
     """
 
     content: str
@@ -30,16 +30,16 @@ class TextChunk(msgspec.Struct, frozen=True):
 
 
 def content_hash(content: str) -> UUID:
-    """The first half of the content's SHA-256, as a UUID because that is the narrowest type of 16 bytes in an index.
+    """The first half of the content's SHA-256, as a UUID, which is the narrowest 16-byte type in an index.
 
-    Half is enough: it is compared only within a tenant, whose million chunks have two of one hash with a probability of
-    10^-27; to make two takes 2^64 attempts, and would harm nobody but the tenant who made them.
+    Half is enough: hashes are compared only within a tenant. Among a million chunks the probability of a collision is
+    10^-27. To construct one takes 2^64 attempts and harms only the tenant who does so.
     """
     return UUID(bytes=text_digest(content)[:16])
 
 
-# The splitter looks at everything between two newlines anew for each chunk that it cuts from it, and keeps an
-# entry for every newline there is. Both are bounded here, at a size that text written by people does not reach.
+# For each chunk, the splitter rescans the whole line that contains it, and it keeps an entry for every newline. Both
+# are bounded here, at sizes that text written by people does not reach.
 _LINE_CHARACTERS = 16_000
 _LINE_CHARACTERS_NOT_ASCII = 5_000
 _BLOCK_CHARACTERS = 1_000_000
@@ -48,17 +48,17 @@ _BLOCK_CHARACTERS = 1_000_000
 def split(
     file_type: FileType, segments: Sequence[Segment], *, chunk_tokens: int, overlap_tokens: int, max_chunks: int
 ) -> list[TextChunk]:
-    """Cut segments into chunks of at most `chunk_tokens`, which share at most `overlap_tokens` with their neighbour.
+    """Split segments into chunks of at most `chunk_tokens`; neighbours overlap by at most `overlap_tokens`.
 
-    A chunk lies within one segment. The same input gives the same chunks.
+    No chunk crosses the boundary of a segment. The result is deterministic.
 
     Raises:
-        DocumentRejectedError: there are more than `max_chunks`, or none, because all is blank.
+        DocumentRejectedError: the text is blank, or has more than `max_chunks` chunks.
     """
     counter = WordCounter()
     kind = MarkdownSplitter if file_type == "markdown" else TextSplitter
-    # The splitter does not count a text of fewer bytes than it may have tokens. But the tokenizer adds one token to
-    # a text of which it knows no character: so that one is left out on both sides.
+    # The splitter does not count a text that has fewer bytes than the limit has tokens. But the tokenizer adds one
+    # token to a text of unknown characters, so that token is left out of both the count and the limit.
     splitter = kind.from_callback(
         lambda text: max(counter.count(text) - 1, 0), chunk_tokens - 1, max(overlap_tokens - 1, 0)
     )
@@ -73,15 +73,15 @@ def split(
             if len(chunks) > max_chunks:
                 raise DocumentRejectedError(
                     f"The document is too large: it has more than {max_chunks} chunks of {chunk_tokens} tokens, "
-                    "the most that is accepted (CABINET_MAX_CHUNKS). Split it into several documents."
+                    "the limit (CABINET_MAX_CHUNKS). Split it into several documents."
                 )
     if not chunks:
-        raise DocumentRejectedError("There is no text in the document.")
+        raise DocumentRejectedError("The document contains no text.")
     return chunks
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """`text` cut into pieces that the splitter takes in linear time; nearly always the whole."""
+    """Yield pieces of `text` that the splitter processes in linear time; nearly always one, the whole text."""
     start = 0
     for line in _LONG_LINE.finditer(text):
         for cut in _cuts(text, line.start(), line.end()):
@@ -94,7 +94,7 @@ _LONG_LINE = re.compile(rf"[^\n]{{{_LINE_CHARACTERS_NOT_ASCII},}}")
 
 
 def _cuts(text: str, start: int, end: int) -> Iterator[int]:
-    """Where to cut the line `text[start:end]`: after a space in the last quarter, if there is one."""
+    """Yield the positions at which to cut the line `text[start:end]`: after a space near the end, if there is one."""
     most = _LINE_CHARACTERS if text[start:end].isascii() else _LINE_CHARACTERS_NOT_ASCII
     while end - start > most:
         space = text.rfind(" ", start + most * 3 // 4, start + most)
@@ -103,7 +103,7 @@ def _cuts(text: str, start: int, end: int) -> Iterator[int]:
 
 
 def _pages(text: str) -> Iterator[str]:
-    """`text` in pieces of bounded size, cut between paragraphs if possible, else between lines."""
+    """Yield pieces of `text` of bounded size, cut between paragraphs if possible, else between lines."""
     start = 0
     while len(text) - start > _BLOCK_CHARACTERS:
         end = start + _BLOCK_CHARACTERS

@@ -1,7 +1,7 @@
-"""What an upload is, told by its content.
+"""Detects the file type of an upload from its content.
 
-This runs in the server for every upload, so it looks at no more than the edges of the data; whether the file can
-really be read is found out later, by the parser.
+This runs in the server for every upload, so it reads only the beginning and the end of the data. The parser finds out
+later whether the file is intact.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _OLE_KINDS: list[tuple[str, str]] = [
     ("__properties_version1.0", "an Outlook message (.msg)"),
 ]
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-# The first telling member decides, in the order of the file: a document may carry another one inside.
+# The first member in the archive that matches decides: a document may have another one embedded.
 _ZIP_MEMBER = re.compile(
     rb"PK\x03\x04.{26}(word/|xl/|ppt/|mimetypeapplication/vnd\.oasis|mimetypeapplication/epub|META-INF/MANIFEST)",
     re.DOTALL,
@@ -79,16 +79,16 @@ _ZIP_KINDS: dict[bytes, str] = {
 _XML_PROLOGUE = re.compile(rb"(?:\s+|<\?xml.*?\?>|<!--.*?-->)*", re.DOTALL)
 _HTML_BEGINNING = re.compile(rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 _HTML_TAG = re.compile(rb"<(?:[a-z][a-z0-9]*|![a-z-]+)[\s>/]", re.IGNORECASE)
-# Controls that no text has: all of C0 but backspace, tab, line feed, form feed, return, end of file and escape.
+# Text contains no C0 controls except backspace, tab, line feed, form feed, carriage return, end of file and escape.
 _TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\b\t\n\f\r\x1a\x1b")
 
 
 def detect_file_type(filename: str, data: bytes) -> FileType:
-    """The type of `data`, a whole file; `filename` decides only between types whose content looks the same.
+    """Returns the type of `data`, a whole file. `filename` decides only between types whose content looks the same.
 
     Raises:
         InvalidRequestError: the file is empty.
-        UnsupportedMediaTypeError: it is of no type that is accepted; the detail names what it looks like.
+        UnsupportedMediaTypeError: the type is not accepted; the detail says which type the file seems to have.
     """
     if not data:
         raise InvalidRequestError("The file is empty.", field="content")
@@ -106,12 +106,12 @@ def detect_file_type(filename: str, data: bytes) -> FileType:
 
 
 def _unsupported(kind: str) -> UnsupportedMediaTypeError:
-    return UnsupportedMediaTypeError(f"The file looks like {kind}. Accepted are {ACCEPTED}.", field="content")
+    return UnsupportedMediaTypeError(f"The file looks like {kind}. Accepted types: {ACCEPTED}.", field="content")
 
 
 def _is_pdf(named: FileType | None, data: bytes) -> bool:
     beginning = data[:1024]
-    # Readers accept some bytes before the header; in a text, the same letters are just text.
+    # PDF readers accept some bytes before the header. In a text file the same characters are just text.
     return beginning.lstrip().startswith(b"%PDF-") or (named == "pdf" and b"%PDF-" in beginning)
 
 
@@ -123,16 +123,16 @@ def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
     if kind in _ZIP_KINDS:
         raise _unsupported(_ZIP_KINDS[kind])
     if named == "docx":
-        return "docx"  # cut off before its first telling member, most likely: the parser will say so
+        return "docx"  # probably truncated before the first member that identifies it; the parser reports that
     raise _unsupported("a ZIP archive")
 
 
 def _type_of_ole(named: FileType | None, data: bytes) -> FileType:
-    # The directory lies near the beginning or the end, depending on who wrote the file.
+    # The directory is near the beginning or the end, depending on the program that wrote the file.
     edges = data[:_SEARCH_BYTES] + data[_SEARCH_BYTES:][-_SEARCH_BYTES:]
     if "EncryptedPackage".encode("utf-16-le") in edges:
         if named == "docx":
-            return "docx"  # encrypted with a password: the parser will say so
+            return "docx"  # encrypted with a password; the parser reports that
         raise _unsupported("an encrypted Office document")
     for stream, kind in _OLE_KINDS:
         if stream.encode("utf-16-le") in edges:
@@ -155,8 +155,8 @@ def _type_of_text(named: FileType | None, sample: bytes) -> FileType:
 
 
 def utf_16_or_32(sample: bytes) -> str | None:
-    """The codec of data that begins with a UTF-16 or UTF-32 mark, or that is plainly UTF-16 without one."""
-    # The mark of UTF-32 in little-endian order begins with that of UTF-16.
+    """The codec of data that has a UTF-16 or UTF-32 byte order mark or is clearly UTF-16 without one; else None."""
+    # The byte order mark of little-endian UTF-32 begins with that of UTF-16.
     if sample.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -179,7 +179,7 @@ def _is_binary(sample: bytes) -> bool:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
-        # Compressed data has 8 % of controls. EBCDIC has two that are its own tab and newline.
+        # About 8 % of the bytes of compressed data are controls. In EBCDIC, 0x05 is the tab and 0x15 the newline.
         return controls - sample.count(0x05) - sample.count(0x15) > 0.03 * len(sample)
-    # Valid UTF-8 is text with some controls in it, which the parser takes out, unless there is little else.
+    # Valid UTF-8 with some controls is still text: the parser removes them.
     return controls > 0.25 * len(sample)

@@ -1,7 +1,7 @@
-"""From the bytes of a file to its text, through one library for each type.
+"""Extracts the text of a file, with one library for each type.
 
-Everything here works on hostile input and runs inside the sandbox only. Whatever a library makes of a broken
-file, the caller gets text that PostgreSQL stores, or a `DocumentRejectedError` that tells the uploader why not.
+The input is hostile, so this code runs only inside the sandbox. However a library fails on a broken file, the caller
+gets text that PostgreSQL can store, or a `DocumentRejectedError` with the reason for the uploader.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from svc.ingest.parsers.text import parse_text
 from svc.ingest.parsers.word import parse_docx
 from svc.ingest.segment import Segment
 
-# A parser gives raw text with the metadata of its segment, and may raise whatever its library does.
+# A parser yields raw text with the metadata of its segment, and may raise any exception of its library.
 _PARSERS: dict[FileType, Callable[[bytes], Iterator[tuple[str, dict[str, Any]]]]] = {
     "text": parse_text,
     "markdown": parse_text,
@@ -34,14 +34,14 @@ _PARSERS: dict[FileType, Callable[[bytes], Iterator[tuple[str, dict[str, Any]]]]
 
 
 def parse(file_type: FileType, data: bytes) -> list[Segment]:
-    """The text of a file, in the order in which it is read; at least one segment.
+    """Returns the text of a file in reading order, as at least one segment.
 
-    A PDF gives a segment for each page that holds text (`page`); a Word document one for its body and one for
-    each of its headers, footers and notes (`part`); a page in HTML carries its `title`; the others give one segment.
+    A PDF has a segment for each page with text (`page`). A Word document has one for its body and one for each header,
+    footer and note (`part`). Other types have one segment; the metadata of an HTML page contains its `title`.
 
     Raises:
-        DocumentRejectedError: the file is encrypted, damaged, too large unpacked, or holds no text.
-        MemoryError: it needs more memory than there is.
+        DocumentRejectedError: the file is encrypted, damaged, too large unpacked, or contains no text.
+        MemoryError: the memory limit does not suffice.
     """
     try:
         segments = [
@@ -51,7 +51,7 @@ def parse(file_type: FileType, data: bytes) -> list[Segment]:
         raise
     except RecursionError as error:
         raise nests_too_deeply(file_type) from error
-    except Exception as error:  # a parser library meets a broken file with any exception there is
+    except Exception as error:  # parser libraries raise anything on broken files
         if isinstance(error, etree.XMLSyntaxError) and error.code == etree.ErrorTypes.ERR_NO_MEMORY:
             raise MemoryError from error
         raise damaged(file_type, f"{type(error).__name__}: {error}") from error

@@ -1,8 +1,8 @@
-"""What the sandbox, its parser server and the child at one document say to each other.
+"""The protocol between the sandbox, its parser server, and the child that parses one document.
 
-The sandbox gives the parser server `Limits` (JSON) when it starts it. To a child it sends a line with the file
-type, then the document to its end; what comes back are messages (MessagePack), each after its length: any number of
-`Chunks`, then `Finished`, or `Rejected`. When the child is gone, the parser server tells how it `Ended` (JSON).
+The sandbox passes `Limits` (JSON) to the parser server when it starts it. It sends a child one line with the file type,
+then the document. The child answers with MessagePack messages, each preceded by its length: any number of `Chunks`,
+then `Finished` or `Rejected`. When the child has exited, the parser server reports how it `Ended` (JSON).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from svc.ingest.chunk import TextChunk
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What one document may take, and how it is cut."""
+    """The resources that one document may use, and the sizes of its chunks."""
 
     cpu_s: int
     timeout_s: float
@@ -38,12 +38,12 @@ class Finished(msgspec.Struct, tag=True):
 
 
 class Ended(msgspec.Struct):
-    """How a child ended: its exit code, negative for a signal, and the most memory that it held."""
+    """How a child ended: its exit code (negative: a signal) and its peak memory in kB."""
 
     code: int
     peak_kb: int
 
 
 Message = Chunks | Rejected | Finished
-LENGTH = struct.Struct("!I")  # before each message, in bytes
-EXIT_MEMORY = 71  # the exit code of a child that was refused memory
+LENGTH = struct.Struct("!I")  # the length of the message that follows, in bytes
+EXIT_MEMORY = 71  # the exit code of a child that ran out of memory

@@ -1,6 +1,6 @@
-"""The parser server, and the child that it forks for each document. `sandbox` says why, and is the parent's side.
+"""The parser server, and the child that it forks for each document. `sandbox` is the parent's side and explains why.
 
-This runs in a process of its own, which holds no secrets, and imports neither the settings nor a database driver.
+It runs in its own process without secrets, and imports neither the settings nor a database driver.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _BATCH_TOKENS = 65_536  # small enough that decoding a batch does not hold up th
 
 
 def serve(control_descriptor: str, limits_json: str) -> None:
-    """Fork a child for each document that the parent asks for, until the parent is gone. The parser server's main."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent, which gets it too, decides when to end
+    """The parser server's main: fork a child for each document that the parent requests, until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it too and decides when to stop
     control = socket.socket(fileno=int(control_descriptor))
     limits = msgspec.json.decode(limits_json, type=Limits)
     _preload(limits)
@@ -40,7 +40,7 @@ def serve(control_descriptor: str, limits_json: str) -> None:
 
 
 def _preload(limits: Limits) -> None:
-    """Use every parser once, so that a child finds its modules and tables loaded."""
+    """Use every parser once, so that the children inherit its loaded modules and tables."""
     word, pdf = io.BytesIO(), pypdfium2.PdfDocument.new()
     docx.Document().save(word)
     pdf.new_page(100, 100)
@@ -50,15 +50,15 @@ def _preload(limits: Limits) -> None:
         "csv": b"a,b\n1,2", "docx": word.getvalue(), "pdf": page.getvalue(),
     }  # fmt: skip
     for file_type in get_args(FileType):
-        with contextlib.suppress(DocumentRejectedError):  # the blank ones
+        with contextlib.suppress(DocumentRejectedError):  # some samples are blank
             _cut(file_type, samples[file_type], limits)
-    # What is there now is never garbage: children need not look at it, nor copy its pages.
+    # These objects never become garbage. Frozen, they are not scanned by children, and their pages stay shared.
     gc.collect()
     gc.freeze()
 
 
 class _Forks:
-    """The loop of the parser server: requests, ends of children, and status sockets that the parent closed."""
+    """The event loop of the parser server: requests, exited children, and status sockets that the parent closed."""
 
     def __init__(self, control: socket.socket, limits: Limits) -> None:
         self._control = control
@@ -70,7 +70,7 @@ class _Forks:
         wake.setblocking(False)
         self._inherited = [control, self._wakeup, wake]
         signal.set_wakeup_fd(wake.fileno())
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # the wakeup descriptor needs a handler
         self._selector.register(control, selectors.EVENT_READ, self._fork_or_end)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._reap)
         self._running = True
@@ -94,20 +94,20 @@ class _Forks:
         connection, status = (socket.socket(fileno=descriptor) for descriptor in descriptors)
         try:
             process_id = os.fork()
-        except OSError:  # no memory or no process to be had: the parent sees both sockets close
+        except OSError:  # out of memory or processes; the parent sees both sockets close
             connection.close()
             status.close()
             return
         if process_id == 0:
             self._become_child(connection, status)
         connection.close()
-        with contextlib.suppress(OSError):  # cancelled already: the socket shows as closed at once
+        with contextlib.suppress(OSError):  # already cancelled: the selector reports the closed socket next
             status.send(b"f")
         self._status_of[process_id] = status
         self._selector.register(status, selectors.EVENT_READ, process_id)
 
     def _kill(self, process_id: int) -> None:
-        # The parent never writes to a status socket, so that it is readable means that it is closed.
+        # The parent never writes to a status socket: if it is readable, it is closed.
         if process_id in self._status_of:
             os.kill(process_id, signal.SIGKILL)
             self._selector.unregister(self._status_of[process_id])
@@ -120,11 +120,11 @@ class _Forks:
             if process_id == 0:
                 return
             ended = Ended(os.waitstatus_to_exitcode(status), usage.ru_maxrss)
-            with self._status_of.pop(process_id) as told:
+            with self._status_of.pop(process_id) as status_socket:
                 with contextlib.suppress(KeyError):
-                    self._selector.unregister(told)
+                    self._selector.unregister(status_socket)
                 with contextlib.suppress(OSError):
-                    told.send(msgspec.json.encode(ended))
+                    status_socket.send(msgspec.json.encode(ended))
 
     def _become_child(self, connection: socket.socket, status: socket.socket) -> NoReturn:
         code = 1
@@ -134,14 +134,14 @@ class _Forks:
                 inherited.close()
             code = _read_one_document(connection, self._limits)
         finally:
-            os._exit(code)  # nothing of the server's may run in the child
+            os._exit(code)  # no clean-up of the server may run in the child
 
 
 # --- one document ---------------------------------------------------------------------------------------------
 
 
 def _read_one_document(connection: socket.socket, limits: Limits) -> int:
-    """The child's whole life; the exit code."""
+    """Parse one document and send its chunks; returns the exit code of the child."""
     _limit_this_process(limits)
     try:
         with connection.makefile("rb") as stream:
@@ -157,7 +157,7 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
     except MemoryError:
         return EXIT_MEMORY
     except OSError:
-        return 0  # the parent has lost interest
+        return 0  # the parent closed the connection
     return 0
 
 
@@ -182,17 +182,17 @@ def _limit_this_process(limits: Limits) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
-    os.dup2(1, 2)  # a document's complaints belong into nobody's log
-    os.nice(5)  # requests come first
+    os.dup2(1, 2)  # warnings of the libraries about a document do not belong in the log
+    os.nice(5)  # requests have priority
     with contextlib.suppress(OSError):
-        # Should the machine run out of memory all the same, this is what has to go.
+        # If the machine still runs out of memory, the kernel should kill this process first.
         Path("/proc/self/oom_score_adj").write_text("1000")
-    # At the hard limit comes SIGKILL, which would not say why.
+    # The soft limit sends SIGXCPU, which identifies the cause; the hard limit sends SIGKILL, which does not.
     _limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)
-    # Data counts what is allocated and, unlike the address space, not what is mapped from libraries.
+    # RLIMIT_DATA counts allocated memory; RLIMIT_AS would also count mapped libraries.
     _limit(resource.RLIMIT_DATA, limits.memory_mb * 2**20)
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, 0)  # no file can be written
+    _limit(resource.RLIMIT_FSIZE, 0)  # the child cannot write files
 
 
 def _limit(kind: int, soft: int, hard: int | None = None) -> None:

@@ -1,7 +1,7 @@
 """The queue of documents to ingest: `sql/ingest/`. Claims are leased and fenced.
 
-A claim carries an attempt number that only rises. Every later statement names it, so a worker whose lease ran out
-and whose document went to another changes nothing any more.
+Each claim has an attempt number, which only increases. Every later statement is conditional on it, so a worker whose
+lease has expired and whose document another worker has claimed can no longer change anything.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.file_types import FileType
 from svc.vectors.signatures import signatures
 
-# Rows in one COPY: few enough that each stays far below the statement timeout, index maintenance included.
+# Rows in one COPY: few enough to stay far below the statement timeout, including index maintenance.
 _ROWS_A_COPY = 500
-# Texts in one lookup: at 1,536 dimensions up to 1.5 MB of vectors come back.
+# Texts in one lookup, which returns up to 1.5 MB of vectors at 1,536 dimensions.
 _TEXTS_A_LOOKUP = 500
 
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed document. `attempt` fences; `tries` counts towards the limit of attempts."""
+    """A claimed document. `attempt` is the fencing token; `tries` counts towards the limit of attempts."""
 
     user_id: UUID
     document_id: UUID
@@ -42,7 +42,7 @@ class Job:
 
 @dataclass(frozen=True)
 class QueuedUpload:
-    """What is to be ingested, and what is left of the user's plan for it."""
+    """A document to ingest, and the quotas of its user."""
 
     filename: str
     file_type: FileType
@@ -52,17 +52,17 @@ class QueuedUpload:
 
 
 class Queue:
-    """The statements of a worker, for leases of `lease_s` seconds."""
+    """The statements that a worker runs on the queue. Leases last `lease_s` seconds."""
 
     def __init__(self, database: Database, worker: str, lease_s: float) -> None:
         self._database = database
         self.worker = worker
         self.lease_s = lease_s
-        # The user whose turn it was last; nil before the first claim.
+        # The user whose document was claimed last; the nil UUID before the first claim.
         self._turn = UUID(int=0)
 
     async def claim(self) -> Job | None:
-        """A job that is due, each time of the next user who has one, or None."""
+        """Claim a due job of the next user who has one; None if no job is due."""
         row = await self._database.one("ingest/claim", worker=self.worker, lease_s=self.lease_s, after=self._turn)
         if row is None:
             return None
@@ -70,11 +70,11 @@ class Queue:
         return Job(row.user_id, row.document_id, row.attempt, row.tries)
 
     async def next_due_s(self) -> float | None:
-        """Seconds until a job is due; negative when one is overdue, None when there is none."""
+        """Seconds until the next job is due; negative if one is overdue, None if the queue is empty."""
         return await self._database.value("ingest/next_due")
 
     async def start(self, job: Job) -> QueuedUpload | None:
-        """Begin an attempt: the document's bytes, or None where there is nothing to do; the job is dropped then."""
+        """Begin an attempt and return the document; None, after dropping the job, if there is nothing to do."""
         row = await self._database.one("ingest/start", **_key(job), lease_s=self.lease_s)
         if row is None:
             await self._database.exec("ingest/drop", **_key(job))
@@ -88,20 +88,20 @@ class Queue:
         )
 
     async def heartbeat(self, job: Job, progress: float) -> None:
-        """Renew the lease and show the progress, 0 to 1.
+        """Renew the lease and record the progress, 0 to 1.
 
         Raises:
-            LeaseLostError: another worker has the document, or it is gone.
+            LeaseLostError: another worker has claimed the document, or it was deleted.
         """
         if not await self._database.exec("ingest/heartbeat", **_key(job), lease_s=self.lease_s, progress=progress):
-            raise LeaseLostError("the document went to another worker, or is gone")
+            raise _lease_lost()
 
     async def reuse_vectors(self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
-        """Fill in the vectors of the chunks whose text the tenant has stored already; the indexes of the others.
+        """Fill in the vectors of chunks whose text the tenant has already stored; return the indexes of the others.
 
-        `vectors` has one row a chunk, shape (chunks, dimensions), in the half precision in which they are stored: so
-        what is stored again is the same to the bit. That an equal text has an equal vector holds because a database
-        belongs to one embedding model. Costs 0.03 to 0.1 ms a text; the index costs storing some 3 %.
+        `vectors` has shape (chunks, dimensions) and the half precision of the stored vectors, so copies are
+        bit-identical. Equal texts have equal vectors because a database belongs to one embedding model. The lookup
+        takes 0.03 to 0.1 ms per text; the index makes storing about 3 % slower.
         """
         new: list[int] = []
         for first in range(0, len(chunks), _TEXTS_A_LOOKUP):
@@ -122,15 +122,14 @@ class Queue:
     async def store(
         self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int = 0
     ) -> None:
-        """Store chunks and vectors (one row each, shape (chunks, dimensions)) and make the document ready, or nothing.
+        """Store chunks and vectors, mark the document ready and delete the documents that it replaces.
 
-        The documents that it replaces go in the same transaction.
-
-        `token_count` is how many tokens were embedded for it.
+        All of this happens in one transaction. `vectors` has shape (chunks, dimensions); `token_count` is the number of
+        tokens that were embedded for the document.
 
         Raises:
             LeaseLostError: the attempt no longer holds the document.
-            QuotaExceededError: with it the user would be over what their plan allows of chunks or tokens.
+            QuotaExceededError: the document would exceed the chunks or tokens that the user's plan allows.
         """
         try:
             await self._store(job, chunks, vectors, token_count)
@@ -139,40 +138,44 @@ class Queue:
                 raise
             row = await self._database.one("usage/quotas", user_id=job.user_id)
             if row is None:
-                raise LeaseLostError("the document is gone with its user") from None
+                raise LeaseLostError("the document was deleted with its user") from None
             raise quotas_of(row)[quota].exceeded(token_count if quota == "tokens" else len(chunks)) from None
 
     async def _store(
         self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int
     ) -> None:
         key: _Document = {"user_id": job.user_id, "document_id": job.document_id}
-        marks = await asyncio.to_thread(signatures, vectors)
+        bits = await asyncio.to_thread(signatures, vectors)
         async with self._database.transaction() as transaction:
             completed = await transaction.one("ingest/complete", **_key(job), chunk_count=len(chunks))
             if completed is None:
-                raise LeaseLostError("the document went to another worker, or is gone")
+                raise _lease_lost()
             ids = [row.id for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
             for first in range(0, len(chunks), _ROWS_A_COPY):
                 rows = range(first, min(first + _ROWS_A_COPY, len(chunks)))
                 await transaction.copy("ingest/write_chunks", [_chunk_row(job, ids[i], i, chunks[i]) for i in rows])
                 await transaction.copy(
-                    "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], marks[i]) for i in rows]
+                    "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], bits[i]) for i in rows]
                 )
             if completed.replaces is not None:
                 await transaction.exec("ingest/replace", **key)
             await transaction.exec("ingest/finish", **key, chunk_count=len(chunks), token_count=token_count)
 
     async def fail(self, job: Job, reason: str) -> None:
-        """End the ingestion with a reason for the document's owner."""
+        """End the ingestion with an error, which the document's owner can read."""
         await self._database.exec("ingest/fail", **_key(job), error=reason)
 
     async def postpone(self, job: Job, delay_s: float, reason: str) -> None:
-        """Give the job back, due again in `delay_s` seconds."""
+        """Return the job to the queue, due again in `delay_s` seconds."""
         await self._database.exec("ingest/postpone", **_key(job), delay_s=delay_s, error=reason)
 
     async def release(self, job: Job) -> None:
-        """Give the job back as if it had not been claimed, because this worker is told to stop."""
+        """Return the job to the queue as if it had not been claimed, because this worker is stopping."""
         await self._database.exec("ingest/release", **_key(job))
+
+
+def _lease_lost() -> LeaseLostError:
+    return LeaseLostError("another worker has claimed the document, or it was deleted")
 
 
 class _Document(TypedDict):

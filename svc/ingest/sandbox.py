@@ -1,15 +1,14 @@
-"""Parsing and chunking, each document in a process of its own with limits, so that a bomb hurts nobody.
+"""Parses and chunks each document in a separate process with resource limits, so that a zip bomb harms nobody.
 
     server or worker                 parser server                        one document
-    ParserSandbox.chunks --sockets-> forks, and tells how a child ended -> limits itself, parses, chunks
+    ParserSandbox.chunks --sockets-> forks, reports how the child ended -> limits itself, parses, chunks
 
-The parser server is started once, has the libraries and the tokenizer loaded, holds no secrets, reads no document,
-and lives as long as the socket to its parent. A child sets its limits before it reads its document, and the kernel
-enforces them: SIGXCPU for processor seconds, SIGALRM for seconds, a refused allocation for memory. Closing a
-document's status socket kills its child: that is how cancelling works, and what the parent's death does.
+The parser server is started once, with the libraries and the tokenizer loaded. It has no secrets, reads no document,
+and exits when the socket to its parent closes. A child sets its limits before it reads its document, and the kernel
+enforces them: SIGXCPU for CPU time, SIGALRM for elapsed time, a failed allocation for memory. Closing the status socket
+of a document kills its child; so does cancelling the task, or the death of the parent.
 
-What comes back was made by a process that read hostile input: it is decoded by msgspec into known types and never
-unpickled.
+The results come from a process that read hostile input. They are decoded by msgspec into known types, never unpickled.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ from svc.settings.groups import ParserSettings
 PARSERS_AT_ONCE = 2
 RESULT_MOST_BYTES = 128 * 2**20
 _START_TIMEOUT_S = 60.0
-_GRACE_S = 5.0  # for the kernel's own alarm to end a child first
+_GRACE_S = 5.0  # lets the child's own alarm fire first
 _READ_BYTES = 256 * 1024
 
 
 class ParserSandbox:
-    """Parses and chunks documents, at most two at once, each within the limits of the settings.
+    """Parses and chunks documents, at most `PARSERS_AT_ONCE` at a time, each within the limits of the settings.
 
-    Nothing is started before the first document; `close` ends everything.
+    The first document starts the parser server; `close` stops it.
     """
 
     def __init__(self, settings: ParserSettings) -> None:
@@ -60,11 +59,11 @@ class ParserSandbox:
         self._is_closed = False
 
     async def chunks(self, file_type: FileType, data: bytes) -> list[TextChunk]:
-        """The chunks of a document. Cancelling kills the child that is at it.
+        """Returns the chunks of a document. Cancelling kills the child that parses it.
 
         Raises:
-            DocumentRejectedError: the document cannot be read, or not within the limits; the detail says which.
-            UnavailableError: the parser server could not be started, or was killed; trying again can help.
+            DocumentRejectedError: the document cannot be read, or exceeds a limit, which the detail names.
+            UnavailableError: the parser server could not be started, or was killed; a retry may succeed.
             ConnectionHeldError: this task holds a database connection.
         """
         external_call("parsing")
@@ -78,7 +77,7 @@ class ParserSandbox:
                     raise self._rejection(Ended(-signal.SIGALRM, 0)) from None
 
     async def close(self) -> None:
-        """End the parser server and every document that it is at, for good."""
+        """Stop the parser server and its children; later calls of `chunks` fail."""
         async with self._starting:
             self._is_closed = True
             if self._server is not None:
@@ -86,14 +85,14 @@ class ParserSandbox:
                 self._server = None
 
     async def _begin(self, sockets: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
-        """A child for one document; closing `sockets` ends it."""
+        """Start a child for one document and return its connection and status socket; closing `sockets` kills it."""
         for _ in range(2):  # the server may have been killed since the last document
             server = await self._running_server()
             connection, childs_connection = _pair(sockets)
             status, servers_status = _pair(sockets)
             with childs_connection, servers_status, contextlib.suppress(OSError):
                 server.fork(childs_connection, servers_status)
-            # From here on only the server holds the other ends: if it is dead, or cannot fork, this is the end.
+            # Now only the server holds the other ends. If it is dead or cannot fork, the read below ends at once.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_START_TIMEOUT_S):
                     if await asyncio.get_running_loop().sock_recv(status, 1):
@@ -120,7 +119,7 @@ class ParserSandbox:
     ) -> list[TextChunk]:
         loop = asyncio.get_running_loop()
         chunks: list[TextChunk] = []
-        # A child that was killed meanwhile shows as a broken pipe here; its status says why.
+        # If the child has been killed, writing fails here; its status gives the reason.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             await loop.sock_sendall(connection, f"{file_type}\n".encode())
             await loop.sock_sendall(connection, data)
@@ -134,7 +133,7 @@ class ParserSandbox:
                             raise DocumentRejectedError(message.detail)
                         case Finished():
                             return chunks
-        # No word of the end: the child was killed, perhaps in the middle of a message.
+        # No final message: the child was killed, perhaps in the middle of a message.
         ended = await loop.sock_recv(status, 1024)
         if not ended:
             raise _gone()
@@ -153,31 +152,31 @@ class ParserSandbox:
         if ended.code < 0:
             name = signal.Signals(-ended.code).name if -ended.code in set(signal.Signals) else f"signal {-ended.code}"
             return DocumentRejectedError(
-                f"The parser was ended by {name} while it read the document, which is damaged or made to do that."
+                f"{name} ended the parser while it read the document, which is damaged or malicious."
             )
         return DocumentRejectedError(f"The parser ended with code {ended.code} while it read the document.")
 
 
 def _over(limit: str) -> DocumentRejectedError:
     return DocumentRejectedError(
-        f"Reading the document took more than {limit}, the most that one document may take. "
-        "Split it into smaller documents, or save it anew with another program if it is small already."
+        f"Reading the document took more than {limit}, the limit for one document. "
+        "Split it into smaller documents; if it is small already, save it again with another program."
     )
 
 
 def _gone() -> UnavailableError:
-    return UnavailableError("The parser server has died; it is started again for the next document.", retry_after_s=5)
+    return UnavailableError("The parser server died; it is restarted for the next document.", retry_after_s=5)
 
 
 def _pair(sockets: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
-    """Two ends of a connection, of which the first is ours, and closed with `sockets`."""
+    """Returns the two ends of a socket pair: this process's, which `sockets` closes, and the other process's."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     return sockets.enter_context(ours), theirs
 
 
 async def _messages(connection: socket.socket) -> AsyncGenerator[Message, None]:
-    """The messages of a child, each as soon as it is complete, until the child closes or dies."""
+    """Yield each message of a child when it is complete, until the child closes the connection or dies."""
     loop = asyncio.get_running_loop()
     decoder = msgspec.msgpack.Decoder[Message](Message)
     buffer, total_bytes = bytearray(), 0
@@ -195,7 +194,7 @@ async def _messages(connection: socket.socket) -> AsyncGenerator[Message, None]:
             try:
                 message = decoder.decode(memoryview(buffer)[LENGTH.size : end])
             except msgspec.DecodeError as error:
-                raise DocumentRejectedError("The parser, misled by the document, gave no sensible answer.") from error
+                raise DocumentRejectedError("The document made the parser return an invalid answer.") from error
             yield message
             del buffer[:end]
 
@@ -224,15 +223,15 @@ class _ParserServer:
             raise
         if not ready:
             await server.stop()
-            raise UnavailableError("The parser server did not start; its error output says why.", retry_after_s=5)
+            raise UnavailableError("The parser server did not start; see its error output.", retry_after_s=5)
         return server
 
     def fork(self, connection: socket.socket, status: socket.socket) -> None:
-        """Have a child forked that talks over `connection`, and whose end is told over `status`."""
+        """Make the server fork a child that communicates over `connection`; its exit is reported over `status`."""
         socket.send_fds(self._control, [b"f"], [connection.fileno(), status.fileno()])
 
     async def stop(self) -> None:
-        """Close the socket, at which the server kills its children and goes; wait until it is gone."""
+        """Close the control socket, which makes the server kill its children and exit; wait for the exit."""
         self._control.close()
         try:
             await asyncio.to_thread(self._process.wait, _GRACE_S)
@@ -242,8 +241,8 @@ class _ParserServer:
 
 
 def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
-    # Isolated (-I) and with this process's own path, so that neither the folder nor the environment decide what
-    # is imported; and without this process's environment, which holds the database's password and the API key.
+    # Isolated mode (-I) and this process's sys.path keep the current folder and the environment from changing the
+    # imports. The environment is not passed on: it contains the database password and the API key.
     program = (
         "import sys; sys.path[:] = sys.argv[3:]; from svc.ingest.parser_server import serve; serve(*sys.argv[1:3])"
     )
@@ -251,7 +250,7 @@ def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
     kept = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     arguments = [str(control.fileno()), msgspec.json.encode(limits).decode(), *path]
-    return subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
+    return subprocess.Popen(  # noqa: S603 - no argument comes from outside
         [sys.executable, "-I", "-c", program, *arguments],
         env=environment | {"TOKENIZERS_PARALLELISM": "false"},
         pass_fds=[control.fileno()],

@@ -1,4 +1,4 @@
-"""What the parsers give and the chunker cuts; apart from both, so that neither loads the other."""
+"""The type that parsers return and the chunker splits. In its own module, so that neither imports the other."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import msgspec
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """A piece of a document that stands for itself, such as a page.
+    """A separate part of a document, such as a page.
 
-    `text` is never blank and holds neither NUL, other controls than tab, newline and form feed, nor lone
-    surrogates. `metadata` is what a chunk of it is to carry, such as `{"page": 3}`, pages counted from 1.
+    `text` is never blank. It contains no NUL, no lone surrogates, and no controls except tab, newline and form feed.
+    `metadata` is copied to every chunk of the segment, such as `{"page": 3}`; pages are counted from 1.
     """
 
     text: str

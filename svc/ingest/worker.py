@@ -1,7 +1,7 @@
-"""The document worker: claims documents, reads, splits and embeds them, stores what came out.
+"""The document worker: claims documents, parses, splits and embeds them, and stores the chunks.
 
-Several loops run it in one process (`CABINET_WORKER_CONCURRENCY`) and any number of processes on one database. No
-database connection is held while a document is parsed or embedded.
+A process runs several loops of it (`CABINET_WORKER_CONCURRENCY`), and any number of processes can work on one database.
+No database connection is held while a document is parsed or embedded.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from svc.settings.groups import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
-# Shares of the progress that a document shows: parsed, then embedded; the rest is storing.
+# The progress that a document shows after parsing and after embedding; the rest is storing.
 _PARSED = 0.1
 _EMBEDDED = 0.9
 _MAX_RETRY_S = 600.0
 
 
 class DocumentWorker:
-    """Ingests one document after the other; one object serves all loops of a process."""
+    """Ingests one document after another. All loops of a process share one object."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class DocumentWorker:
         self._provider = provider
         self._sandbox = sandbox
         self._notices = notices
-        # Storing is the only step that holds a connection for long: leave half the pool to the requests.
+        # Storing is the only step that holds a connection for long. Requests keep half of the pool.
         self._storing = asyncio.Semaphore(max(1, settings.pool_size // 2))
 
     async def work_once(self) -> bool:
-        """Claim a document and ingest it; False: none is waiting."""
+        """Claim a document and ingest it. Returns False if none is due."""
         job = await self._queue.claim()
         if job is None:
             return False
@@ -71,7 +71,7 @@ class DocumentWorker:
         return True
 
     async def wait(self) -> None:
-        """Return when it is worth looking for a document again: after a notice, or when one is due."""
+        """Wait for a notification, until the next document is due, or for the poll interval."""
         await self._notices.wait(pause_s(await self._queue.next_due_s(), self._settings.worker_poll_s))
 
     async def _work(self, job: Job) -> None:
@@ -93,7 +93,7 @@ class DocumentWorker:
         if job.tries > self._settings.worker_max_attempts:
             await self._queue.fail(
                 job,
-                f"gave up after {job.tries - 1} attempts: each time the worker died or lost its lease before the end",
+                f"gave up after {job.tries - 1} attempts: each time the worker died or lost its lease",
             )
             return "error"
         try:
@@ -118,29 +118,29 @@ class DocumentWorker:
             await self._queue.fail(job, f"gave up after {job.tries} attempts: {error.detail}")
             return "error"
         delay_s = max(backoff(job.tries, self._settings.worker_retry_s, _MAX_RETRY_S), error.retry_after_s or 0.0)
-        await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S), f"to be tried again: {error.detail}")
+        await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S), f"will be retried: {error.detail}")
         return "postponed"
 
     async def _ingest(self, job: Job, upload: QueuedUpload) -> None:
         progress = Progress()
-        async with contextlib.AsyncExitStack() as place:
+        async with contextlib.AsyncExitStack() as storing:
             async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
                 chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content))
                 progress.value = _PARSED
-                # Here for the sake of what embedding costs; what decides is the statement that stores.
+                # Checked early to save the cost of embedding; the statement that stores is authoritative.
                 upload.chunks.check(len(chunks))
                 vectors = np.empty((len(chunks), self._provider.dimensions), dtype=np.float16)
                 new = await self._reuse(job, chunks, vectors)
                 token_count = sum(chunks[index].token_count for index in new)
                 upload.tokens.check(token_count)
                 await _timed("embed", self._embed(chunks, new, vectors, progress))
-                await place.enter_async_context(self._storing)
-            # No heartbeat from here on: it would wait for the row that storing holds, and find the document done.
+                await storing.enter_async_context(self._storing)
+            # No heartbeat from here on: it would wait for the row that storing locks, and find the document done.
             await _timed("store", self._queue.store(job, chunks, vectors, token_count))
         metrics.ingested_chunks_total.inc(len(chunks))
 
     async def _reuse(self, job: Job, chunks: list[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
-        """Fill in the vectors that are stored already; the indexes of the chunks that are to be embedded."""
+        """Fill in the vectors that are already stored; return the indexes of the chunks that must be embedded."""
         if not self._settings.reuse_embeddings:
             return list(range(len(chunks)))
         new: list[int] = await _timed("reuse", self._queue.reuse_vectors(job, chunks, vectors))
@@ -148,7 +148,7 @@ class DocumentWorker:
         if reused:
             metrics.reused_vectors_total.inc(reused)
             logger.info(
-                "document %s: %d of %d chunks have the text and so the vector of one that is stored already",
+                "document %s: reused the stored vectors of %d of %d chunks",
                 job.document_id,
                 reused,
                 len(chunks),
@@ -159,7 +159,7 @@ class DocumentWorker:
         self, chunks: list[TextChunk], new: list[int], vectors: NDArray[np.float16], progress: Progress
     ) -> None:
         """Fill in the vectors of the chunks at the indexes `new`."""
-        # As many texts as fill the provider's calls at once; less would leave a lone document's calls to wait in turn.
+        # Enough texts for all concurrent calls of the provider, so that a single document uses all of them.
         size = self._settings.embedding_batch_size * self._settings.embedding_concurrency
         for first in range(0, len(new), size):
             indexes = new[first : first + size]

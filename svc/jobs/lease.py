@@ -1,4 +1,4 @@
-"""Keeping a lease while a job is at work: a heartbeat beside it, and the job's end when the lease is lost."""
+"""Renews the lease of a running job with a heartbeat, and cancels the job when the lease is lost."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from svc.errors import UnavailableError
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at the progress, which is shown when it has changed.
-_LOOK_S = 0.5
+# Seconds between checks whether the progress has changed and needs to be recorded.
+_CHECK_S = 0.5
 
 Heartbeat = Callable[[float], Awaitable[None]]
-"""Renews the lease and shows the progress, 0 to 1; raises `LeaseLostError` when it is lost."""
+"""Renews the lease and records the progress, 0 to 1; raises `LeaseLostError` if the lease is lost."""
 
 
 class Progress:
-    """How far a job is, 0 to 1; written by its steps, read by its heartbeat."""
+    """The progress of a job, 0 to 1; its steps write it, its heartbeat reads it."""
 
     value: float = 0.0
 
 
 @asynccontextmanager
 async def leased(heartbeat: Heartbeat, lease_s: float, progress: Progress) -> AsyncIterator[None]:
-    """Keep the lease while the block runs; when it is lost, the block is cancelled with `LeaseLostError`."""
+    """Renew the lease while the block runs. If the lease is lost, cancel the block and raise `LeaseLostError`."""
     try:
         async with asyncio.TaskGroup() as group:
             heart = group.create_task(_beat(heartbeat, lease_s, progress))
@@ -42,13 +42,13 @@ async def _beat(heartbeat: Heartbeat, lease_s: float, progress: Progress) -> Non
     shown = -1.0
     last = time.monotonic()
     while True:
-        # Often enough for people to see progress, but only a third of the lease apart when there is none.
-        await asyncio.sleep(min(_LOOK_S, lease_s / 3))
+        # Frequent while there is progress to show; otherwise only every third of the lease.
+        await asyncio.sleep(min(_CHECK_S, lease_s / 3))
         if progress.value != shown or time.monotonic() - last >= lease_s / 3:
             try:
                 await heartbeat(progress.value)
             except UnavailableError as error:
-                logger.warning("a heartbeat was missed: %s", error.detail)
+                logger.warning("missed a heartbeat: %s", error.detail)
                 continue
             shown, last = progress.value, time.monotonic()
 

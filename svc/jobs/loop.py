@@ -1,4 +1,4 @@
-"""The turn of a worker's loop: one job if there is one, else a wait for the next."""
+"""One turn of a worker's loop: run a job if one is due, otherwise wait for the next."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MOST_PAUSE_S = 30.0
 
 
 class WorkTurn:
-    """Does one job per call. `work` says whether there was one; `wait` returns when it is time to look again.
+    """Runs one job per call. `work` returns whether there was one; `wait` returns when it is time to check again.
 
-    While the database is away it pauses, longer each time. Any other error ends the loop, which is restarted: a bug
-    costs one job its attempt, not the process its worker.
+    While the database is unavailable, the pauses between calls grow. Any other error ends the loop, which is then
+    restarted: a bug costs a job one attempt, but does not cost the process its worker.
     """
 
     def __init__(self, work: Callable[[], Awaitable[bool]], wait: Callable[[], Awaitable[None]]) -> None:
@@ -27,18 +27,18 @@ class WorkTurn:
         self._failures = 0
 
     async def __call__(self) -> float:
-        """Do a job or wait; there is no rest after it."""
+        """Run a job or wait. Returns the seconds to rest before the next turn: 0 unless the database is unavailable."""
         try:
             if not await self._work():
                 await self._wait()
             self._failures = 0
         except UnavailableError as error:
             self._failures += 1
-            logger.warning("the worker waits for the database: %s", error.detail)
+            logger.warning("the worker is waiting for the database: %s", error.detail)
             return jittered(backoff(self._failures, _FIRST_PAUSE_S, _MOST_PAUSE_S))
         return 0.0
 
 
 def pause_s(due_in_s: float | None, poll_s: float) -> float:
-    """Seconds to sleep when the next job is due in `due_in_s` (None: there is none), but no longer than `poll_s`."""
+    """Seconds to sleep until the next job is due in `due_in_s` (None: no job), at most `poll_s`."""
     return poll_s if due_in_s is None else min(poll_s, max(0.01, due_in_s))

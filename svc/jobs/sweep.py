@@ -1,6 +1,6 @@
-"""What a worker clears away beside its work: documents and conversations whose time is over, and old keys of requests.
+"""Deletes expired documents, conversations and idempotency keys, in the background of a worker.
 
-Each is looked for across all tenants and deleted a tenant at a time, in batches so small that nobody waits for one.
+Expired rows are listed across all tenants and deleted tenant by tenant, in batches too small to delay other statements.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from svc.errors import CabinetError
 logger = logging.getLogger(__name__)
 
 KEYS_KEPT_S = 86_400.0
-"""For how long the key of a request (`Idempotency-Key`) is kept: a day."""
+"""How long the key of a request (`Idempotency-Key`) is kept, in seconds: a day."""
 
 _EVERY_S = 60.0
 _SOON_S = 0.2
 _KEYS_AT_ONCE = 500
 _EXPIRED_AT_ONCE = 100
-# Chunks or messages that go in one statement; one document or conversation that has more goes alone.
+# Chunks or messages that one statement deletes. A document or conversation that has more gets its own statement.
 _PARTS_AT_ONCE = 20_000
 
 
 async def sweep_turn(database: Database) -> float:
-    """Delete a batch of each kind; the seconds to rest, fewer where there may be more to delete."""
+    """Delete one batch of each kind. Returns the seconds to rest, fewer if there may be more to delete."""
     is_full = [
-        await _tried(sweep_documents(database), "documents whose time is over") >= _EXPIRED_AT_ONCE,
-        await _tried(sweep_conversations(database), "conversations whose time is over") >= _EXPIRED_AT_ONCE,
-        await _tried(sweep_keys(database), "expired keys of requests") >= _KEYS_AT_ONCE,
+        await _deleted(sweep_documents(database), "documents") >= _EXPIRED_AT_ONCE,
+        await _deleted(sweep_conversations(database), "conversations") >= _EXPIRED_AT_ONCE,
+        await _deleted(sweep_keys(database), "idempotency keys") >= _KEYS_AT_ONCE,
     ]
-    # After a full batch there are more; but others first, nobody waits for this.
+    # A full batch means that there are more. The pause leaves room for other work, which is more urgent.
     return _SOON_S if any(is_full) else _EVERY_S
 
 
 async def sweep_documents(database: Database) -> int:
-    """Delete one batch of documents whose time is over; how many went."""
+    """Delete one batch of expired documents; returns their number."""
     rows = await database.many("documents/list_expired", max_rows=_EXPIRED_AT_ONCE)
     deleted = 0
     for user_id, documents in _batches(rows):
@@ -49,7 +49,7 @@ async def sweep_documents(database: Database) -> int:
 
 
 async def sweep_conversations(database: Database) -> int:
-    """Delete one batch of conversations whose time is over; how many went."""
+    """Delete one batch of expired conversations; returns their number."""
     rows = await database.many("conversations/list_expired", max_rows=_EXPIRED_AT_ONCE)
     deleted = 0
     for user_id, conversations in _batches(rows):
@@ -59,9 +59,9 @@ async def sweep_conversations(database: Database) -> int:
 
 
 async def sweep_keys(database: Database) -> int:
-    """Delete one batch of expired keys, each tenant's in a statement of its own; how many were found."""
+    """Delete one batch of expired keys, with one statement per tenant; returns how many were found."""
     rows = await database.many("idempotency/list_expired", kept_s=KEYS_KEPT_S, max_rows=_KEYS_AT_ONCE)
-    for user_id, keys in _of_tenants(rows).items():
+    for user_id, keys in _by_tenant(rows).items():
         await database.exec(
             "idempotency/delete_expired",
             user_id=user_id,
@@ -72,11 +72,11 @@ async def sweep_keys(database: Database) -> int:
     return len(rows)
 
 
-async def _tried(sweep: Awaitable[int], what: str) -> int:
+async def _deleted(sweep: Awaitable[int], kind: str) -> int:
     try:
         return await sweep
     except CabinetError as error:
-        logger.warning("%s stay for now: %s", what, error.detail)
+        logger.warning("expired %s were not deleted: %s", kind, error.detail)
         return 0
 
 
@@ -96,16 +96,16 @@ class _Expired(_Owned, Protocol):
 Owned = TypeVar("Owned", bound=_Owned)
 
 
-def _of_tenants(rows: Sequence[Owned]) -> dict[UUID, list[Owned]]:
-    of_tenants: dict[UUID, list[Owned]] = {}
+def _by_tenant(rows: Sequence[Owned]) -> dict[UUID, list[Owned]]:
+    by_tenant: dict[UUID, list[Owned]] = {}
     for row in rows:
-        of_tenants.setdefault(row.user_id, []).append(row)
-    return of_tenants
+        by_tenant.setdefault(row.user_id, []).append(row)
+    return by_tenant
 
 
 def _batches(rows: Sequence[_Expired]) -> Iterator[tuple[UUID, list[UUID]]]:
-    """The ids of each tenant, so many at once as have no more than `_PARTS_AT_ONCE` parts together."""
-    for user_id, own in _of_tenants(rows).items():
+    """Yield the ids of each tenant in batches with at most `_PARTS_AT_ONCE` parts, or with a single id."""
+    for user_id, own in _by_tenant(rows).items():
         batch: list[UUID] = []
         parts = 0
         for row in own:
@@ -120,4 +120,4 @@ def _batches(rows: Sequence[_Expired]) -> Iterator[tuple[UUID, list[UUID]]]:
 def _note(kind: str, deleted: int) -> None:
     if deleted:
         metrics.expired_total.labels(kind).inc(deleted)
-        logger.info("%d %s deleted, whose time was over", deleted, kind)
+        logger.info("deleted %d expired %s", deleted, kind)

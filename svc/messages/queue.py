@@ -1,7 +1,7 @@
-"""The queue of conversations whose messages are to be embedded: `sql/message_jobs/`. Claims are leased and fenced.
+"""The queue of conversations with messages to embed: `sql/message_jobs/`. Claims are leased and fenced.
 
-A job stands for all messages of a conversation that have no vector yet. Each claim makes up a lease, which every later
-statement names; so a worker whose lease ran out changes nothing any more.
+A job covers all messages of a conversation that have no vector yet. Each claim generates a lease id, on which every
+later statement is conditional, so a worker whose lease has expired can no longer change anything.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.vectors.signatures import signatures
 
-# What one batch reads: enough for the provider's calls at once, and little to lose when the worker dies.
+# The size of a batch: enough for the provider's concurrent calls, and little work to lose if the worker dies.
 _MESSAGES_AT_ONCE = 256
 _BYTES_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
 class MessageJob:
-    """A claimed conversation. `lease` fences; `tries` are the claims since the last one that succeeded."""
+    """A claimed conversation. `lease` is the fencing token; `tries` counts the claims since the last success."""
 
     user_id: UUID
     conversation_id: UUID
@@ -40,7 +40,7 @@ class MessageJob:
 
 @dataclass(frozen=True)
 class Start:
-    """Where the work on a conversation begins: the last position that has a vector, and the user's tokens."""
+    """Where the work on a conversation begins: the last position with a vector, and the user's quota of tokens."""
 
     position: int
     tokens: Quota
@@ -58,7 +58,7 @@ class PendingMessage:
 
 @dataclass(frozen=True)
 class Piece:
-    """What is embedded of a message: all of it, or one of several pieces, numbered from 0."""
+    """A text to embed: a whole message, or one of its pieces, numbered from 0."""
 
     message: PendingMessage
     number: int
@@ -67,17 +67,17 @@ class Piece:
 
 
 class MessageQueue:
-    """The statements of a worker, for leases of `lease_s` seconds."""
+    """The statements that a worker runs on the queue. Leases last `lease_s` seconds."""
 
     def __init__(self, database: Database, worker: str, lease_s: float) -> None:
         self._database = database
         self._worker = worker
         self.lease_s = lease_s
-        # The user whose turn it was last; nil before the first claim.
+        # The user whose conversation was claimed last; the nil UUID before the first claim.
         self._turn = UUID(int=0)
 
     async def claim(self) -> MessageJob | None:
-        """A conversation that is due, each time of the next user who has one, or None."""
+        """Claim a due conversation of the next user who has one; None if no conversation is due."""
         lease = uuid4()
         row = await self._database.one(
             "message_jobs/claim", worker=self._worker, lease=lease, lease_s=self.lease_s, after=self._turn
@@ -88,11 +88,11 @@ class MessageQueue:
         return MessageJob(row.user_id, row.conversation_id, row.tries, lease)
 
     async def next_due_s(self) -> float | None:
-        """Seconds until a job is due; negative when one is overdue, None when there is none."""
+        """Seconds until the next job is due; negative if one is overdue, None if the queue is empty."""
         return await self._database.value("message_jobs/next_due")
 
     async def start(self, job: MessageJob) -> Start | None:
-        """Where to begin, or None where the conversation is gone; the job is dropped then."""
+        """Returns where to begin; None, after dropping the job, if the conversation was deleted."""
         row = await self._database.one("message_jobs/start", **_place(job))
         if row is None:
             await self.drop(job)
@@ -100,7 +100,7 @@ class MessageQueue:
         return Start(row.position, Quota("tokens", row.tokens_used, row.tokens_allowed))
 
     async def pending(self, job: MessageJob, after: int) -> list[PendingMessage]:
-        """The next messages after a position, as many as are embedded at once."""
+        """The next batch of messages after a position."""
         rows = await self._database.many(
             "message_jobs/pending", **_place(job), after=after, max_bytes=_BYTES_AT_ONCE, max_rows=_MESSAGES_AT_ONCE
         )
@@ -110,20 +110,20 @@ class MessageQueue:
         """Renew the lease.
 
         Raises:
-            LeaseLostError: another worker has the conversation, or it is gone.
+            LeaseLostError: another worker has claimed the conversation, or it was deleted.
         """
         if not await self._database.exec("message_jobs/renew", **_key(job), lease_s=self.lease_s):
             raise _lease_lost()
 
     async def store(self, job: MessageJob, pieces: Sequence[Piece], vectors: NDArray[np.float16]) -> None:
-        """Store the vectors of pieces, one row each, shape (pieces, dimensions), or nothing.
+        """Store the vectors of pieces, shape (pieces, dimensions), in one transaction.
 
         Raises:
             LeaseLostError: the job no longer holds the conversation.
-            QuotaExceededError: with them the user would have used more tokens than their plan allows.
+            QuotaExceededError: the pieces would exceed the tokens that the user's plan allows.
         """
-        marks = await asyncio.to_thread(signatures, vectors)
-        rows = [_vector_row(job, piece, vectors[index], marks[index]) for index, piece in enumerate(pieces)]
+        bits = await asyncio.to_thread(signatures, vectors)
+        rows = [_vector_row(job, piece, vectors[index], bits[index]) for index, piece in enumerate(pieces)]
         token_count = sum(piece.token_count for piece in pieces)
         try:
             async with self._database.transaction() as transaction:
@@ -135,11 +135,14 @@ class MessageQueue:
         except ConstraintError as error:
             if broken_quota(error.constraint) and (start := await self.start(job)):
                 raise start.tokens.exceeded(token_count) from None
-            # They are there already, or the conversation is not.
+            # The vectors are already stored, or the conversation was deleted.
             raise _lease_lost() from error
 
     async def finish(self, job: MessageJob, position: int) -> bool:
-        """End the job after everything up to a position is done; False: more came meanwhile, it is due again."""
+        """End the job after all messages up to `position` are done.
+
+        Returns False if messages were appended meanwhile; the job is then due again.
+        """
         async with self._database.transaction() as transaction:
             await transaction.exec("message_jobs/hold", **_place(job))
             if await transaction.exec("message_jobs/finish", **_key(job), position=position):
@@ -148,15 +151,15 @@ class MessageQueue:
             return False
 
     async def drop(self, job: MessageJob) -> None:
-        """Take the job off the queue; what has no vector yet waits for the next message of the conversation."""
+        """Remove the job from the queue. Messages without vectors wait for the next message of the conversation."""
         await self._database.exec("message_jobs/drop", **_key(job))
 
     async def postpone(self, job: MessageJob, delay_s: float) -> None:
-        """Give the job back, due again in `delay_s` seconds."""
+        """Return the job to the queue, due again in `delay_s` seconds."""
         await self._database.exec("message_jobs/postpone", **_key(job), delay_s=delay_s)
 
     async def release(self, job: MessageJob) -> None:
-        """Give the job back as if it had not been claimed, because this worker is told to stop."""
+        """Return the job to the queue as if it had not been claimed, because this worker is stopping."""
         await self._database.exec("message_jobs/release", **_key(job))
 
 

@@ -1,8 +1,8 @@
-"""Embeds messages after they were appended, so that they can be found by meaning.
+"""Embeds messages after they are appended, so that searches by meaning find them.
 
-It looks when this process has appended something, and every `CABINET_WORKER_POLL_S` for what others have. There is no
-notice to all processes: sessions that notify commit one after the other, which many uploads never feel but many chats
-would. No database connection is held while messages are embedded.
+The worker checks the queue when this process has appended messages, and every `CABINET_WORKER_POLL_S` for those that
+other processes have appended. Processes do not notify each other: transactions that use NOTIFY commit one at a time,
+which would slow down many concurrent chats. No database connection is held while messages are embedded.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from svc.settings.groups import WorkerSettings
 logger = logging.getLogger(__name__)
 
 _MAX_RETRY_S = 600.0
-# Messages that the provider may refuse one after the other before it is taken to refuse everything.
+# If the provider refuses this many messages before it accepts one, it is assumed to refuse all of them.
 _REFUSED_AT_FIRST = 5
 
 
 class MessageWorker:
-    """Embeds the messages of one conversation after the other."""
+    """Embeds the messages of one conversation after another."""
 
     def __init__(
         self, settings: WorkerSettings, queue: MessageQueue, provider: EmbeddingProvider, sandbox: ParserSandbox
@@ -55,11 +55,11 @@ class MessageWorker:
         self._appended = asyncio.Event()
 
     def wake(self) -> None:
-        """Look at the queue now."""
+        """Check the queue now."""
         self._appended.set()
 
     async def wait(self) -> None:
-        """Return when it is time to look at the queue again."""
+        """Wait until it is time to check the queue again."""
         pause = pause_s(await self._queue.next_due_s(), self._settings.worker_poll_s)
         try:
             async with asyncio.timeout(pause):
@@ -69,7 +69,7 @@ class MessageWorker:
         self._appended.clear()
 
     async def work_once(self) -> bool:
-        """Embed the messages of one conversation; False: none waits."""
+        """Embed the messages of one conversation. Returns False if none is due."""
         job = await self._queue.claim()
         if job is None:
             return False
@@ -79,14 +79,14 @@ class MessageWorker:
             await self._queue.release(job)
             raise
         except LeaseLostError:
-            logger.info("the messages of conversation %s went to another worker", job.conversation_id)
+            logger.info("another worker has claimed conversation %s, or it was deleted", job.conversation_id)
         except UnavailableError as error:
             await self._try_later(job, error.detail, error.retry_after_s)
         except EmbeddingRefusedError as error:
             await self._give_up_or_try_later(job, error.detail)
         except QuotaExceededError as error:
-            # Until the month ends or the plan is changed, which a look now and then finds out.
-            logger.info("messages of conversation %s wait to be embedded: %s", job.conversation_id, error.detail)
+            # Retried at long intervals, because the month may end or the plan may change.
+            logger.info("messages of conversation %s are not embedded for now: %s", job.conversation_id, error.detail)
             await self._queue.postpone(job, _MAX_RETRY_S)
         return True
 
@@ -94,12 +94,12 @@ class MessageWorker:
         if job.tries < self._settings.worker_max_attempts:
             await self._try_later(job, reason, None)
             return
-        logger.warning("messages of conversation %s stay without vectors: %s", job.conversation_id, reason)
+        logger.warning("messages of conversation %s remain without vectors: %s", job.conversation_id, reason)
         await self._queue.drop(job)
 
     async def _try_later(self, job: MessageJob, reason: str, retry_after_s: float | None) -> None:
         delay_s = max(backoff(job.tries, self._settings.worker_retry_s, _MAX_RETRY_S), retry_after_s or 0.0)
-        logger.warning("messages of conversation %s are to be embedded later: %s", job.conversation_id, reason)
+        logger.warning("messages of conversation %s will be embedded later: %s", job.conversation_id, reason)
         await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S))
 
     async def _embed_conversation(self, job: MessageJob) -> None:
@@ -111,14 +111,14 @@ class MessageWorker:
             while messages := await self._queue.pending(job, position):
                 tokens = await self._embed_messages(job, messages, tokens)
                 position = messages[-1].position
-        # Without a heartbeat, which would find the job done.
+        # After the last heartbeat, which would not find the finished job.
         await self._queue.finish(job, position)
 
     async def _heartbeat(self, job: MessageJob, _progress: float) -> None:
         await self._queue.renew(job)
 
     async def _embed_messages(self, job: MessageJob, messages: Sequence[PendingMessage], tokens: Quota) -> Quota:
-        """Embed and store messages; what is used of the user's tokens afterwards."""
+        """Embed and store messages. Returns the user's quota of tokens afterwards."""
         pieces = [piece for message in messages for piece in await self._pieces(message)]
         if not pieces:
             return tokens
@@ -129,25 +129,25 @@ class MessageWorker:
         return replace(tokens, used=tokens.used + sum(piece.token_count for piece in embedded))
 
     async def _pieces(self, message: PendingMessage) -> list[Piece]:
-        """What is embedded of a message: all of it, or where it has more tokens than a chunk, its chunks."""
+        """Returns the texts to embed: the whole message, or its chunks if it has more tokens than a chunk may have."""
         content = message.content
         if not content.strip():
             return []
-        # A longer one is split without counting it first.
+        # A longer message is split without counting its tokens first.
         if len(content) <= COUNTED_AT_ONCE and (tokens := count_tokens(content)) <= self._settings.chunk_tokens:
             return [Piece(message, 0, content, tokens)]
         try:
             chunks = await self._sandbox.chunks("text", content.encode())
         except DocumentRejectedError as error:
-            logger.warning("message %d stays without a vector: %s", message.position, error.detail)
+            logger.warning("message %d remains without a vector: %s", message.position, error.detail)
             return []
         return [Piece(message, number, chunk.content, chunk.token_count) for number, chunk in enumerate(chunks)]
 
     async def _vectors(self, pieces: Sequence[Piece]) -> tuple[Sequence[Piece], NDArray[np.float16]]:
-        """The vectors of pieces; where the provider refuses a text, of the messages but those that it refuses.
+        """Returns the pieces that were embedded, and their vectors; messages that the provider refuses are left out.
 
         Raises:
-            EmbeddingRefusedError: it refuses all of them.
+            EmbeddingRefusedError: the provider refuses all of them.
         """
         try:
             return pieces, await self._embedded(pieces)
@@ -157,12 +157,12 @@ class MessageWorker:
         vectors: list[NDArray[np.float16]] = []
         refused = 0
         for position, group in itertools.groupby(pieces, key=lambda piece: piece.message.position):
-            of_message = list(group)
+            message_pieces = list(group)
             try:
-                vectors.append(await self._embedded(of_message))
-                kept += of_message
+                vectors.append(await self._embedded(message_pieces))
+                kept += message_pieces
             except EmbeddingRefusedError as error:
-                logger.warning("message %d stays without a vector: %s", position, error.detail)
+                logger.warning("message %d remains without a vector: %s", position, error.detail)
                 refused += 1
                 if refused >= _REFUSED_AT_FIRST and not kept:
                     break

@@ -1,4 +1,4 @@
-"""What a search may be limited to."""
+"""The filters of a search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from svc.ingest.file_types import FileType
 
 
 class FilterArguments(TypedDict):
-    """The arguments of the statements of `sql/search/` that are filters."""
+    """The filter arguments of the statements in `sql/search/`."""
 
     document_ids: list[UUID] | None
     metadata: dict[str, Any] | None
@@ -22,7 +22,7 @@ class FilterArguments(TypedDict):
 
 @dataclass(frozen=True)
 class Filters:
-    """Which chunks a search considers; None: no limit of that kind."""
+    """Limits the chunks that a search considers; None means no limit of that kind."""
 
     document_ids: list[UUID] | None = None
     metadata: dict[str, Any] | None = None
@@ -32,15 +32,15 @@ class Filters:
 
     @property
     def is_empty(self) -> bool:
-        """Whether every chunk of the tenant is considered."""
+        """Whether the search considers every chunk of the tenant."""
         return all(value is None for value in self.arguments.values())
 
     @property
     def arguments(self) -> FilterArguments:
-        """What the statements take."""
+        """The arguments of the statements."""
         return {
             "document_ids": self.document_ids,
-            # Every document's metadata contains an empty object: no limit, and one for which no index could be used.
+            # All metadata contains an empty object. As a filter it would limit nothing and prevent the use of an index.
             "metadata": self.metadata or None,
             "file_types": self.file_types,
             "uploaded_after": self.uploaded_after,

@@ -1,12 +1,14 @@
-"""The lanes of a search, and which one a search takes. The service chooses, not the planner: the planner's costs
-know neither the tenant's size nor that a filtered scan of an approximate index loses rows.
+"""The lanes of a search, and the choice of the lane.
 
-exact   `sql/search/exact.sql`: compares the query with every vector of the tenant that the filters leave.
-bits    `sql/search/bits.sql`: compares signatures first, from a covering index; the nearest of them exactly.
-index   `sql/search/index.sql`: the HNSW index that a large tenant has of their own. With filters
-        `sql/search/index_filtered.sql`, which goes by signatures instead where the filters leave few.
+The service chooses the lane, not the planner: the planner's costs reflect neither the tenant's size nor the rows that a
+filtered scan of an approximate index loses.
 
-All but the exact lane are for cosine: signatures tell angles, and the indexes are built for them.
+exact   `sql/search/exact.sql`: compares the query with every vector of the tenant that passes the filters.
+bits    `sql/search/bits.sql`: compares the signatures in a covering index, then the nearest candidates exactly.
+index   `sql/search/index.sql`: uses the own HNSW index of a large tenant. With filters,
+        `sql/search/index_filtered.sql`, which compares signatures instead if few rows pass the filters.
+
+The lanes bits and index support only cosine: signatures approximate angles, and the indexes contain signatures.
 """
 
 from __future__ import annotations
@@ -27,14 +29,14 @@ from svc.vectors.signatures import index_candidates, signatures
 
 logger = logging.getLogger(__name__)
 
-# Vectors that are compared exactly after the signatures: at least so many, and so many for each result asked for. Of
-# real texts (see svc/vectors/signatures.py) the hundred nearest signatures hold 0.999 of the ten nearest vectors, the
-# five hundred nearest 0.994 of the hundred nearest.
+# The vectors that are compared exactly after the signatures: at least the first number, and the second number for each
+# requested result. With real texts (see svc/vectors/signatures.py), the hundred nearest signatures include 0.999 of the
+# ten nearest vectors, and the five hundred nearest signatures 0.994 of the hundred nearest vectors.
 _LEAST_CANDIDATES = 100
 _CANDIDATES_A_RESULT = 5
-# Filters must leave so many of a tenant's chunks, and this share of them, for the tenant's index to be worth it: its
-# scan meets the chunks that they refuse too, while signatures are compared only of those that they leave (a fifth of
-# a microsecond each). Measured by `python -m bench.search`.
+# A filtered search uses the tenant's index only if at least this number and this share of the tenant's chunks pass the
+# filters. The scan of the index also visits chunks that do not pass, whereas the bits lane compares only the signatures
+# of those that pass, in a fifth of a microsecond each. Measured by `python -m bench.search`.
 _FILTERED_MIN_ROWS = 25_000
 _FILTERED_MIN_SHARE = 0.25
 
@@ -44,10 +46,11 @@ Lane = Literal["exact", "bits", "index"]
 
 @dataclass(frozen=True)
 class Search:
-    """One search: `embedding` is the query's vector, `threshold` the least similarity, `limit` the most results,
-    `is_exact` that no row may be missed, however long it takes.
+    """One search.
 
-    Similarity is 1 - distance for cosine, 1 / (1 + distance) for l2, and the inner product itself.
+    `embedding` is the vector of the query, `threshold` the minimum similarity, `limit` the maximum number of results.
+    `is_exact` requires that no row is missed, however long the search takes. The similarity is 1 - distance for cosine,
+    1 / (1 + distance) for l2, and the inner product itself.
     """
 
     user_id: UUID
@@ -61,7 +64,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Found:
-    """The rows of a search, most similar first, the lane that found them, and the statement that it ran for them."""
+    """The rows of a search, most similar first, the lane that found them, and the statement with its arguments."""
 
     rows: Sequence[r.SearchExact]
     lane: Lane
@@ -71,24 +74,24 @@ class Found:
 
 @dataclass(frozen=True)
 class TenantSize:
-    """What is known of a tenant, some seconds old: their vectors, and whether they have an index of their own."""
+    """A tenant's number of vectors, and whether they have their own index. Both may be some seconds old."""
 
     chunk_count: int
     has_index: bool
 
 
 def choose_lane(search: Search, size: TenantSize, exact_rows: int) -> Lane:
-    """The fastest lane that keeps the recall, for a tenant of this size."""
+    """The fastest lane with sufficient recall for a tenant of this size."""
     if search.is_exact or search.metric != "cosine" or size.chunk_count <= exact_rows:
         return "exact"
     return "index" if size.has_index else "bits"
 
 
 async def run_search(database: Database, search: Search, size: TenantSize, exact_rows: int) -> Found:
-    """Run a search down its lane.
+    """Run a search in its lane.
 
-    Where the index gives fewer rows than were asked for, although the tenant has more, the bits lane answers
-    instead, and the log says so.
+    If the index returns fewer rows than requested although the tenant has more, the search runs again in the bits lane,
+    and a warning is logged.
     """
     lane = choose_lane(search, size, exact_rows)
     if lane == "exact":
@@ -101,7 +104,7 @@ async def run_search(database: Database, search: Search, size: TenantSize, exact
     if len(found.rows) < search.limit:
         if len(found.rows) < size.chunk_count:
             logger.warning(
-                "the tenant's index gave %d of %d rows, the bits lane answers", len(found.rows), search.limit
+                "the tenant's index returned %d of %d rows; using the bits lane instead", len(found.rows), search.limit
             )
         return await _bits(database, search)
     return replace(found, rows=[row for row in found.rows if _is_similar(row, search.threshold)])
@@ -164,7 +167,7 @@ async def _own_index(database: Database, search: Search) -> Found:
         "user_id": search.user_id,
         "embedding": search.embedding,
         "signature": _signature(search),
-        # No more than one round of the scan gives (hnsw.ef_search): a second costs as much again.
+        # At most as many as one round of the scan returns (hnsw.ef_search): a second round doubles the cost.
         "candidates": _candidates(search, index_candidates(len(search.embedding))),
         "max_rows": search.limit,
     }
@@ -176,7 +179,7 @@ async def _own_index_filtered(database: Database, search: Search, size: TenantSi
         "user_id": search.user_id,
         "embedding": search.embedding,
         "signature": _signature(search),
-        # Two rounds of the scan: a filter makes it go on anyway, and it finds what the first round passed by.
+        # Two rounds of the scan: a filter needs them in any case, and the second finds vectors that the first missed.
         "candidates": _candidates(search, 2 * index_candidates(len(search.embedding))),
         "index_min_rows": max(_FILTERED_MIN_ROWS, int(_FILTERED_MIN_SHARE * size.chunk_count)),
         "threshold": search.threshold,
@@ -184,7 +187,7 @@ async def _own_index_filtered(database: Database, search: Search, size: TenantSi
         **search.filters.arguments,
     }
     rows = await database.many("search/index_filtered", **arguments)
-    # Nothing was found: then it was the signatures that found nothing, whatever the filters left.
+    # Only a comparison of signatures can return no rows at all.
     lane: Lane = cast(Lane, rows[0].lane) if rows else "bits"
     return Found(rows, lane, "search/index_filtered", arguments)
 

@@ -1,11 +1,11 @@
-"""Finding messages by meaning: `sql/message_search/`, and which of its lanes a search takes.
+"""Searches messages by meaning: the lanes of `sql/message_search/` and the choice of the lane.
 
-exact   compares the query with every vector of the user, or of the one conversation, that the filters leave.
-bits    compares signatures first, from the covering key; the nearest of them exactly.
+exact   compares the query with every vector of the user, or of one conversation, that passes the filters.
+bits    compares the signatures in the covering key, then the nearest candidates exactly.
 
-Unlike that of the chunks, the number of vectors is counted by the search itself, and no further than decides: so it is
-that of the one conversation where only that is searched, it is never out of date, and nothing has to be kept right
-when messages come and go. There is no lane of an index: people and models do not write so much that one would pay.
+Unlike the search of chunks, this search counts the vectors itself, only as far as the choice of the lane requires. The
+count covers one conversation if only that is searched, it is always current, and nothing must be maintained when
+messages are added or deleted. There is no index lane: people and models do not write enough to make one worthwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from svc.vectors.signatures import signatures
 
 MessageLane = Literal["exact", "bits"]
 
-# Messages that are compared exactly after the signatures, as for chunks: see svc/search/lanes.py.
+# The messages that are compared exactly after the signatures, as for chunks: see svc/search/lanes.py.
 _LEAST_CANDIDATES = 100
 _CANDIDATES_A_RESULT = 5
 
@@ -46,10 +46,11 @@ class _Arguments(_Place):
 
 @dataclass(frozen=True)
 class MessageSearch:
-    """One search: `conversation_id` None searches all of the user's, and so do the filters that are None.
+    """One search in a conversation, or in all conversations of the user if `conversation_id` is None.
 
-    `embedding` is the query's vector, `threshold` the least similarity (1 - cosine distance), `limit` the most results,
-    `is_exact` that none may be missed, however long it takes.
+    `embedding` is the vector of the query, `threshold` the minimum similarity (1 - cosine distance), `limit` the
+    maximum number of results. `is_exact` requires that no row is missed, however long the search takes. Filters that
+    are None do not apply.
     """
 
     user_id: UUID
@@ -64,12 +65,12 @@ class MessageSearch:
 
     @property
     def place(self) -> _Place:
-        """The arguments that say whose messages are searched."""
+        """The arguments that identify the searched user and conversation."""
         return {"user_id": self.user_id, "conversation_id": self.conversation_id}
 
     @property
     def arguments(self) -> _Arguments:
-        """The arguments that both lanes take."""
+        """The arguments of both lanes."""
         return {
             **self.place,
             "embedding": self.embedding,
@@ -90,7 +91,7 @@ class MessagesFound:
 
 
 async def search_messages(database: Database, search: MessageSearch, exact_rows: int) -> MessagesFound:
-    """Run a search down its lane: the exact one for up to `exact_rows` vectors."""
+    """Run a search in its lane: the exact lane for up to `exact_rows` vectors, otherwise the bits lane."""
     if search.is_exact or await _size(database, search, exact_rows + 1) <= exact_rows:
         return MessagesFound(await database.many("message_search/exact", **search.arguments), "exact")
     rows = await database.many(

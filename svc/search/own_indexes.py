@@ -1,8 +1,8 @@
-"""The indexes of large tenants: which there should be, and making it so, beside a running service.
+"""Plans, builds and drops the own indexes of large tenants while the service runs.
 
-An HNSW index over all tenants loses rows to a filter on one of them, and its scan costs what all tenants weigh. An
-index of one tenant's own has neither fault. It is built `concurrently`: reads and writes go on. A build that was
-killed leaves an invalid index, which the next plan drops and builds again.
+An HNSW index over all tenants loses rows when a search filters on one tenant, and its cost depends on the size of all
+tenants. An index of one tenant has neither problem. It is built `concurrently`, so reads and writes continue. A build
+that is killed leaves an invalid index, which the next plan rebuilds.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ from svc.vectors.signatures import has_own_directions, signature_bits
 logger = logging.getLogger(__name__)
 
 _MAX_TENANTS = 10_000
-# Measured on two cores: a minute for 200,000 signatures of 1,536 bits.
+# The build time per row, measured on two cores: a minute for 200,000 signatures of 1,536 bits.
 _BUILD_S_A_ROW = 300e-6
-# Of the graph that a build holds in memory, a row, beside its signature.
+# The memory per row that a build needs for the graph, in addition to the signature.
 _GRAPH_BYTES = 600
-# Rows from which an index needs more edges, or some searches do not find their way; signatures of rotations, which
-# tell vectors apart less well, need them always.
+# From this number of rows on, an index needs more edges, or some searches miss rows. Signatures of rotations
+# distinguish vectors less well and always need them.
 _DENSE_MIN_ROWS = 100_000
-# Seconds that a request waits for an index to go: the drop waits for the transactions that could be using it.
+# Seconds that a request waits for the drop of an index, which waits for all transactions that could use the index.
 _DROP_WAIT_S = 5.0
 PREFIX = "chunk_vectors_hnsw_"
-"""With what the name of such an index begins; the tenant's id in hex follows."""
+"""The prefix of the names of these indexes; the tenant's id in hex follows."""
 MAX_COUNT = 100
-"""Indexes of tenants at most: each adds some 4 µs to the planning of every search, and a condition to every insert."""
+"""The maximum number of indexes. Each adds about 4 µs to the planning of every search, and a condition to every insert.
+"""
 MEMORY_MB = 1024
-"""Megabytes that a build may take (maintenance_work_mem)."""
+"""The memory that a build may use, in MB (maintenance_work_mem)."""
 
 
 @dataclass(frozen=True)
 class IndexStep:
-    """One change to the indexes: why, what it runs, what it locks, about how long it takes and in how much memory.
+    """One change to the indexes, with its reason and estimates of its time (seconds) and memory (MB).
 
-    `user_id` is None for the index of a tenant that is gone; `has_index` is what is noted of the tenant; `is_dense`
-    that it is to have more edges, for a large tenant.
+    `user_id` is None for the index of an erased tenant. `has_index` is the new value of the tenant's column. `is_dense`
+    gives the index more edges, for a large tenant.
     """
 
     user_id: UUID | None
@@ -64,32 +65,32 @@ class IndexStep:
 
     @property
     def action(self) -> Literal["create", "drop", "rebuild", "note"]:
-        """The step in a word."""
+        """The kind of change, as one word."""
         if self.creates:
             return "rebuild" if self.drops else "create"
         return "drop" if self.drops else "note"
 
     @property
     def lock(self) -> str:
-        """What waits for this step."""
+        """The lock that the step takes, and its effect."""
         if self.action == "note":
             return "one row"
-        return "SHARE UPDATE EXCLUSIVE on chunk_vectors: reads and writes go on; vacuum and schema changes wait"
+        return "SHARE UPDATE EXCLUSIVE on chunk_vectors: reads and writes continue; vacuum and schema changes wait"
 
     def ddl(self, statements: Mapping[str, Statement]) -> list[str]:
-        """The statements that it runs, in order."""
+        """The statements of the step, in order."""
         names = []
         if self.drops:
             names.append("ddl/drop_own_index")
         if self.creates:
             names.append("ddl/own_dense_index" if self.is_dense else "ddl/own_index")
-        # With the name, by which pg_stat_activity shows what is built.
+        # The comment identifies the statement in pg_stat_activity.
         texts = [f"-- {name}\n{statements[name].body}" for name in names]
         return [text.replace(":index", self.index_name).replace(":user_id", str(self.user_id)) for text in texts]
 
 
 async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_COUNT) -> list[IndexStep]:
-    """The steps that the sizes of the tenants and the indexes there are ask for; see `plan_indexes`."""
+    """Read the sizes of tenants and the existing indexes, and plan the steps; see `plan_indexes`."""
     rows = await database.many("indexes/list", min_rows=min_rows, max_rows=_MAX_TENANTS)
     model = await database.one("server/current_model")
     assert model is not None
@@ -99,15 +100,15 @@ async def planned_steps(database: Database, min_rows: int, max_count: int = MAX_
 def plan_indexes(
     rows: Sequence[IndexesList], min_rows: int, dimensions: int, max_count: int = MAX_COUNT
 ) -> list[IndexStep]:
-    """What to change, given the rows of `indexes/list`; what is dropped goes first, to make room.
+    """Returns the steps for the given rows of `indexes/list`. Drops come first, to free space.
 
-    Tenants of `min_rows` vectors or more get an index, at most `max_count` of them, the largest first. A tenant who has
-    one counts as twice as large, so that indexes do not come and go.
+    The largest tenants with at least `min_rows` vectors get an index, up to `max_count` of them. A tenant that already
+    has one counts as twice as large, so that indexes are not dropped and rebuilt repeatedly.
     """
     weights = [_weight(row, min_rows) for row in rows]
     ranked = sorted((number for number, weight in enumerate(weights) if weight), key=lambda i: -weights[i])
     chosen = set(ranked[:max_count])
-    too_many = f", and {max_count} tenants, the most that have an index, are larger"
+    too_many = f", and {max_count} tenants, the maximum number with an index, are larger"
     steps = []
     for number, row in enumerate(rows):
         reason = (
@@ -118,7 +119,7 @@ def plan_indexes(
 
 
 def _weight(row: IndexesList, min_rows: int) -> int:
-    """By what a tenant competes for an index: its rows, twice as many where it has one; 0: it is too small."""
+    """The tenant's number of rows, doubled if it already has an index; 0 if that is too few for an index."""
     count = row.chunk_count or 0
     weight = count * 2 if row.is_valid else count
     return weight if row.user_id is not None and weight >= min_rows else 0
@@ -138,7 +139,7 @@ def _step(row: IndexesList, is_chosen: bool, reason: str, dimensions: int) -> In
         return None
     index_name = row.index_name
     if index_name is None:
-        assert row.user_id is not None, "a row is of an index, or of a tenant"
+        assert row.user_id is not None, "a row describes an index, a tenant, or both"
         index_name = own_index_name(row.user_id)
     return IndexStep(
         user_id=row.user_id,
@@ -155,18 +156,18 @@ def _step(row: IndexesList, is_chosen: bool, reason: str, dimensions: int) -> In
 
 def _reason(row: IndexesList, is_chosen: bool, size: str) -> str:
     if row.user_id is None:
-        return "its tenant is gone"
+        return "its tenant was erased"
     if row.index_name is not None and not row.is_valid:
-        return "the index is invalid: a build of it did not end"
+        return "the index is invalid: its build did not finish"
     if row.index_name is None and not is_chosen:
-        return "searches are told of none"
+        return "the index that the tenant is marked with does not exist"
     if row.is_valid and is_chosen:
-        return "the index is there, but searches are not told of it"
+        return "the index exists, but the tenant is not marked as having one"
     return size
 
 
 class IndexBuilder:
-    """A session that changes indexes, one step after the other. Only one may be open on a database."""
+    """A session that changes indexes, one step after another. Only one can be open on a database."""
 
     def __init__(self, connection: Any, statements: Mapping[str, Statement]) -> None:
         self._connection = connection
@@ -174,13 +175,13 @@ class IndexBuilder:
 
     @classmethod
     async def open(cls, url: str, statements: Mapping[str, Statement], memory_mb: int = MEMORY_MB) -> IndexBuilder:
-        """Connect; a build may take `memory_mb` megabytes.
+        """Connect to the database. A build may use `memory_mb` megabytes.
 
         Raises:
             ConflictError: another session is changing indexes, perhaps for a client that was killed.
-            StartupError: the database cannot be used, or not by this login for making indexes.
+            StartupError: the database is unsuitable, or this login may not build indexes.
         """
-        # A build takes as long as it takes, and is several times as fast while the graph fits into memory.
+        # A build has no time limit, and is several times as fast while the graph fits into memory.
         settings = {
             "application_name": "cabinet index", "statement_timeout": "0", "maintenance_work_mem": f"{memory_mb}MB"
         }  # fmt: skip
@@ -188,13 +189,13 @@ class IndexBuilder:
         if not await connection.fetchval(statements["indexes/lock"].text):
             await connection.close()
             raise ConflictError(
-                "another session is changing the tenants' indexes; a build goes on also when its client was killed. "
+                "another session is changing the tenants' indexes; a build continues even if its client was killed. "
                 "Try again when it has ended (see pg_stat_progress_create_index)."
             )
         return cls(connection, statements)
 
     async def apply(self, step: IndexStep) -> None:
-        """Take one step. Searches are told of an index only when it is valid, and to leave it before it goes."""
+        """Run one step. The tenant is marked as having an index after the build, and unmarked before the drop."""
         if not step.has_index:
             await self._note(step)
         for text in step.ddl(self._statements):
@@ -203,7 +204,7 @@ class IndexBuilder:
             await self._note(step)
 
     async def close(self) -> None:
-        """Disconnect, at which the lock goes."""
+        """Disconnect, which releases the lock."""
         await self._connection.close()
 
     async def _note(self, step: IndexStep) -> None:
@@ -212,10 +213,10 @@ class IndexBuilder:
 
 
 async def check_owner(url: str, statements: Mapping[str, Statement]) -> None:
-    """Look whether indexes can be made at `url`.
+    """Check that indexes can be built at `url`.
 
     Raises:
-        StartupError: the database cannot be used, or not by this login for making indexes.
+        StartupError: the database is unsuitable, or this login may not build indexes.
     """
     await (await _connect_owner(url, statements, {"application_name": "cabinet index"})).close()
 
@@ -225,16 +226,16 @@ async def _connect_owner(url: str, statements: Mapping[str, Statement], settings
     if not await connection.fetchval(statements["server/owns_vectors"].text):
         await connection.close()
         raise StartupError(
-            "Only the owner of the tables makes indexes, and this login is not; give the owner's in "
-            "CABINET_OWNER_DATABASE_URL"
+            "Only the owner of the tables can build indexes, and this login is not the owner; set "
+            "CABINET_OWNER_DATABASE_URL to the owner's URL"
         )
     return connection
 
 
 async def drop_own_index(url: str, statements: Mapping[str, Statement], user_id: UUID) -> bool:
-    """Drop the index of a tenant who is gone. False: not now; a later plan has it as a step, and the log says why."""
+    """Drop the index of an erased tenant. Returns False after a failure, which is logged; a later plan retries."""
     name = own_index_name(user_id)
-    step = IndexStep(None, name, "its tenant is gone", False, True, False, 0.0, 0, False)
+    step = IndexStep(None, name, "its tenant was erased", False, True, False, 0.0, 0, False)
     try:
         builder = await IndexBuilder.open(url, statements)
         try:
@@ -243,13 +244,15 @@ async def drop_own_index(url: str, statements: Mapping[str, Statement], user_id:
         finally:
             await builder.close()
     except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        logger.warning("index %s is left, although its tenant is gone; cabinet index apply drops it: %r", name, error)
+        logger.warning(
+            "could not drop index %s, whose tenant was erased; cabinet index apply drops it: %r", name, error
+        )
         return False
     return True
 
 
 def own_index_name(user_id: UUID) -> str:
-    """The name of the index that a tenant has of their own, if they have one."""
+    """The name of a tenant's own index, whether it exists or not."""
     return PREFIX + user_id.hex
 
 
@@ -262,14 +265,14 @@ async def index_turn(
     max_count: int = MAX_COUNT,
     memory_mb: int = MEMORY_MB,
 ) -> float:
-    """Sleep `every_s` seconds, then make and drop indexes as planned."""
+    """Sleep `every_s` seconds, then build and drop indexes as planned."""
     await asyncio.sleep(every_s)
     try:
         await _take_steps(database, url, min_rows, max_count, memory_mb)
     except ConflictError:
         logger.info("another process is changing the tenants' indexes")
     except (CabinetError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        logger.warning("the tenants' indexes are left as they are for now: %r", error)
+        logger.warning("the tenants' indexes could not be changed: %r", error)
     return 0.0
 
 
@@ -278,7 +281,7 @@ async def _take_steps(database: Database, url: str, min_rows: int, max_count: in
         return
     builder = await IndexBuilder.open(url, database.statements, memory_mb)
     try:
-        # Planned again: another process may have taken the steps before the lock was ours.
+        # Planned again: another process may have run the steps before this one got the lock.
         for step in await planned_steps(database, min_rows, max_count):
             await builder.apply(step)
             logger.info("index %s: %s, because %s", step.index_name, step.action, step.reason)

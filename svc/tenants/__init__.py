@@ -1,1 +1,1 @@
-"""A tenant as a whole: taken out, brought in, erased."""
+"""Exports, imports and erases whole tenants."""

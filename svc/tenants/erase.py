@@ -1,8 +1,8 @@
-"""Erasing a tenant: everything of theirs goes, and what went is counted, table by table.
+"""Erases all rows of a tenant, and counts them by table.
 
-The usual tenant goes in one transaction of two statements. One that is too large for the time a statement may take
-goes in parts, the documents and conversations first: whatever ends that in between, the next attempt goes on from
-there. An upload or an append that is under way is waited for, and one that comes later finds no user.
+Most tenants are erased in one transaction of two statements. A tenant that is too large for the statement timeout is
+erased in parts, documents and conversations first; if the process is interrupted, the next attempt continues. Erasing
+waits for uploads and appends in progress; later ones find no user.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from svc.database.queries import Database, Transaction
 from svc.database.rows import UsersHold
 from svc.database.types import as_dict
 
-# What one statement erases: some seconds' worth, of the ten that a statement may take.
+# The most that one statement erases, within some seconds. The statement timeout is ten seconds by default.
 _CHUNKS_AT_ONCE = 20_000
 _MESSAGES_AT_ONCE = 50_000
 _OWNERS_AT_ONCE = 5_000
@@ -24,14 +24,14 @@ _ALL = 2**31 - 1
 
 @dataclass(frozen=True)
 class Erased:
-    """The rows that went, by table, and whether the tenant had an index of their own, which is still there."""
+    """The number of erased rows by table, and whether the tenant had an own index, which still exists."""
 
     rows: dict[str, int]
     had_index: bool
 
 
 async def erase_user(database: Database, user_id: UUID) -> Erased | None:
-    """Erase a user with everything that is theirs; None: there is no such user."""
+    """Erase a user and all their data. Returns None if there is no such user."""
     rows: Counter[str] = Counter()
     while True:
         async with database.transaction() as transaction:
@@ -45,7 +45,7 @@ async def erase_user(database: Database, user_id: UUID) -> Erased | None:
 
 
 async def erase_in(transaction: Transaction, user_id: UUID) -> None:
-    """Erase a user, if they are there, within a transaction that has the time for it."""
+    """Erase a user, if they exist, in an open transaction that has no statement timeout."""
     if await transaction.one("users/hold", user_id=user_id, max_rows=_ALL) is not None:
         await _delete(transaction, user_id)
 
@@ -65,7 +65,7 @@ async def _delete(transaction: Transaction, user_id: UUID) -> dict[str, int]:
 
 
 async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) -> None:
-    """Erase documents and conversations, a part in a statement, until there are none; add what went to `rows`."""
+    """Erase documents and conversations, in bounded statements, until none is left; add the counts to `rows`."""
     while True:
         part = await database.one(
             "users/erase_documents", user_id=user_id, max_chunks=_CHUNKS_AT_ONCE, max_rows=_OWNERS_AT_ONCE

@@ -1,14 +1,14 @@
-"""Taking a tenant out: everything of theirs as lines, a page at a time, with no connection held between two pages.
+"""Exports all rows of a tenant as lines, page by page, without holding a connection between pages.
 
-Each page is one statement, bounded in rows and in bytes. So an export needs the same memory however large the tenant
-is, and a client that reads slowly holds nothing up. The price is that the pages are not of one moment. What keeps the
-export whole nevertheless:
+Each page is one statement, bounded in rows and bytes. An export therefore needs the same memory for a tenant of any
+size, and a client that reads slowly delays nobody. The price is that the pages are not one snapshot. Two rules keep the
+export consistent:
 
-- A document is followed by its bytes, chunks and vectors, and those of another attempt than the document's are left
-  out; a conversation is followed by its messages, up to as many as it had. So no row comes without the one that it
-  belongs to, and no text is mixed from two versions.
-- What was changed or deleted before the export had read all of it comes incomplete. The import notices: it reads such
-  a document again from its bytes, and leaves out what had been deleted.
+- A document is followed by its bytes, chunks and vectors; rows of another attempt than the document's are left out. A
+  conversation is followed by its messages, up to its exported number. So no row precedes its parent, and no text is
+  mixed from two versions.
+- A document or conversation that changes or is deleted during the export is incomplete. The import detects that: it
+  ingests such a document again from its bytes, and leaves out deleted ones.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from svc.errors import NotFoundError
 from svc.migrations.files import migration_ids
 from svc.tenants.records import FENCE, FORMAT, End, Header, encode_line, encode_rows, exported_tables
 
-# Documents or conversations that are read together, and rows of any other table.
+# The rows of a page: documents or conversations, and rows of any other table.
 _OWNERS_A_PAGE = 100
 _ROWS_A_PAGE = 500
 _BYTES_A_PAGE = 2**20
 
 
 class Export:
-    """The export of one user; `rows` counts what has been written of each table."""
+    """The export of one user. `rows` counts the exported rows by table."""
 
     def __init__(self, database: Database, user: UsersGet, model: ServerCurrentModel) -> None:
         self._database = database
@@ -56,16 +56,16 @@ class Export:
         self.rows = dict.fromkeys(self._exported, 0)
 
     async def pages(self) -> AsyncIterator[bytes]:
-        """The lines, some at a time, about a megabyte at most but for a single large row.
+        """Yield pages of lines, each at most about a megabyte unless a single row is larger.
 
         Raises:
-            CabinetError: the database does not answer; what came before lacks the last line.
+            CabinetError: the database does not answer; the output then lacks the last line.
         """
         yield self._signed(encode_line(self._header))
         async for table, rows in self._tables():
             if rows:
                 self.rows[table] += len(rows)
-                # Beside the event loop: a megabyte takes some milliseconds.
+                # In a thread, because encoding a megabyte takes some milliseconds.
                 yield await asyncio.to_thread(self._lines, table, rows)
         yield encode_line(End(rows=self.rows, sha256=self._digest.hexdigest()))
 
@@ -78,7 +78,7 @@ class Export:
         return lines
 
     async def _tables(self) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
-        """Pages of rows with their table, each row after those that it refers to."""
+        """Yield pages of rows with their table; each row follows the rows that it references."""
         yield "users", [as_dict(self._user)]
         async for keys in self._paged("export/api_keys", ["id"]):
             yield "api_keys", keys
@@ -86,14 +86,14 @@ class Export:
             yield "usage_days", days
         async for documents in self._paged("export/documents", ["id"], of_owners=True):
             yield "documents", documents
-            async for page in self._of_documents(documents):
+            async for page in self._document_parts(documents):
                 yield page
         async for conversations in self._paged("export/conversations", ["id"], of_owners=True):
             yield "conversations", conversations
-            async for page in self._of_conversations(conversations):
+            async for page in self._conversation_parts(conversations):
                 yield page
 
-    async def _of_documents(self, documents: Sequence[UntypedRow]) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
+    async def _document_parts(self, documents: Sequence[UntypedRow]) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
         attempts = {row["id"]: row["attempt"] for row in documents}
         async for contents in self._paged(
             "export/document_contents", ["document_id"], document_ids=list(attempts), max_bytes=_BYTES_A_PAGE
@@ -118,7 +118,7 @@ class Export:
             "export/chunk_vectors", {"user_id": self._user_id, "chunk_ids": ids, "max_rows": len(ids)}
         )
 
-    async def _of_conversations(
+    async def _conversation_parts(
         self, conversations: Sequence[UntypedRow]
     ) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
         counts = {row["id"]: row["message_count"] for row in conversations}
@@ -133,17 +133,17 @@ class Export:
         async for messages in self._paged(
             "export/messages", ["conversation_id", "position"], **place, max_bytes=_BYTES_A_PAGE
         ):
-            yield "messages", _counted(messages, counts)
+            yield "messages", _up_to_count(messages, counts)
         async for vectors in self._paged("export/message_vectors", ["conversation_id", "position", "piece"], **place):
-            yield "message_vectors", _counted(vectors, counts)
+            yield "message_vectors", _up_to_count(vectors, counts)
 
     async def _paged(
         self, name: str, keys: list[str], *, of_owners: bool = False, **arguments: Any
     ) -> AsyncIterator[Sequence[UntypedRow]]:
-        """The pages of a statement, each beginning after the `keys` of the last row of the one before."""
+        """Yield the pages of a statement; each begins after the `keys` of the last row of the previous page."""
         after: dict[str, Any] = {f"after_{key}": None for key in keys}
         max_rows = _OWNERS_A_PAGE if of_owners else _ROWS_A_PAGE
-        # A page that is also limited in bytes may be short and not the last.
+        # A page that is also limited in bytes can be short without being the last.
         is_limited_by_rows = "max_bytes" not in arguments
         fixed = {"user_id": self._user_id, "max_rows": max_rows, **arguments}
         while rows := await self._database.many_by_name(name, {**fixed, **after}):
@@ -153,13 +153,13 @@ class Export:
             after = {f"after_{key}": rows[-1][key] for key in keys}
 
 
-def _counted(rows: Sequence[UntypedRow], counts: dict[UUID, int]) -> Sequence[UntypedRow]:
-    """What was in its conversation when that was exported."""
+def _up_to_count(rows: Sequence[UntypedRow], counts: dict[UUID, int]) -> Sequence[UntypedRow]:
+    """The rows that were in their conversation when it was exported."""
     return [row for row in rows if row["position"] <= counts.get(row["conversation_id"], 0)]
 
 
 async def find_export(database: Database, user_id: UUID) -> Export:
-    """The export of a user, not begun.
+    """Prepare the export of a user.
 
     Raises:
         NotFoundError: there is no such user.

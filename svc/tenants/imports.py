@@ -1,8 +1,7 @@
-"""Bringing a tenant in: the lines of an export, stored as they were, all of them or none.
+"""Imports a tenant: stores the lines of an export unchanged, in one transaction.
 
-The file is read twice. First from the first line to the last, without the database: so a file that was cut short or
-altered is refused before anything is stored. Then its rows go down one COPY after the other, in one transaction. Both
-need the memory of a few rows.
+The file is read twice. The first pass checks all lines without the database, so that a truncated or altered file is
+refused before anything is stored. The second pass stores the rows with COPY. Both keep only a few rows in memory.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ STORED_BY: dict[str, str | None] = {
     "messages": "import/messages",
     "message_vectors": "message_jobs/write_vectors",
 }
-"""Of each table of an export the statement that stores its rows; None: they are for people, and not stored."""
+"""The statement that stores the rows of each exported table; None if they are only for information."""
 
 _WITH_VECTORS = frozenset({"chunks", "chunk_vectors", "message_vectors"})
 _ROWS_AT_ONCE = 500
@@ -42,11 +41,11 @@ _BYTES_AT_ONCE = 4 * 2**20
 
 @dataclass
 class Imported:
-    """What an import did.
+    """The result of an import.
 
-    `rows` counts what was stored of each table. Of what was changed while the export ran, `reset` documents are read
-    again from their bytes, and `dropped` documents and conversations had been deleted. `queued` documents wait for a
-    worker, those that are reset among them.
+    `rows` counts the stored rows by table. `reset` documents changed during the export and are ingested again from
+    their bytes; `dropped` documents and conversations were deleted during the export. `queued` documents wait for a
+    worker; they include the reset ones.
     """
 
     user_id: UUID
@@ -64,14 +63,15 @@ async def import_user(
     without_vectors: bool = False,
     embed_messages: bool = True,
 ) -> Imported:
-    """Store the user of an export, from a file that can be read twice.
+    """Import a user from a seekable file.
 
-    `replace` erases the user of that id first, in the same transaction. `without_vectors` leaves out what belongs to
-    the export's embedding model: documents are queued to be read again, and with `embed_messages` messages too.
+    `replace` first erases the user with this id, in the same transaction. `without_vectors` leaves out the data that
+    depends on the export's embedding model: documents, and with `embed_messages` also messages, are queued to be
+    embedded again.
 
     Raises:
-        BadExportError: the file is cut short, altered, or holds what cannot be stored; names the line.
-        ConflictError: the user or their address is there already, or the vectors are of another model.
+        BadExportError: the file is truncated, altered, or contains a row that cannot be stored; names the line.
+        ConflictError: the user or their email address already exists, or the vectors are of another model.
     """
     reader = ExportReader(database.statements)
     header = reader.check(file)
@@ -97,14 +97,14 @@ async def _check_model(transaction: Transaction, header: Header) -> None:
     assert row is not None
     if (row.model, row.dimensions) != (header.embedding_model, header.embedding_dimensions):
         raise ConflictError(
-            f"the export has vectors of {header.embedding_model} with {header.embedding_dimensions} dimensions, this "
-            f"database holds those of {row.model} with {row.dimensions}. With --without-vectors they are left "
-            "out, and all is embedded again"
+            f"the export has vectors of {header.embedding_model} with {header.embedding_dimensions} dimensions, but "
+            f"this database has vectors of {row.model} with {row.dimensions}. --without-vectors leaves the vectors "
+            "out and embeds everything again"
         )
 
 
 def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Rows of one table that follow each other, a few at a time."""
+    """Yield batches of consecutive lines of the same table, bounded in rows and bytes."""
     for _, same in itertools.groupby(lines, key=lambda line: line.table):
         batch: list[Line] = []
         size_bytes = 0
@@ -140,7 +140,7 @@ async def _store(transaction: Transaction, user_id: UUID, lines: Sequence[Line])
         if error.constraint == "users_plan_fkey":
             plan = rows[0].plan
             raise _bad(lines, f"the user's plan {plan} does not exist here: cabinet plan add {plan}") from None
-        raise _bad(lines, f"the rule {error.constraint} does not allow it") from None
+        raise _bad(lines, f"it violates the constraint {error.constraint}") from None
     except InvalidRequestError as error:
         raise _bad(lines, error.detail) from None
 
@@ -166,10 +166,10 @@ async def _store_user(transaction: Transaction, row: Any) -> None:
     except ConstraintError as error:
         if error.constraint == "users_pkey":
             raise ConflictError(
-                f"the user {row.id} is here already; with --replace they are erased first, with all that is theirs"
+                f"the user {row.id} already exists; --replace first erases the user with all their data"
             ) from None
         if error.constraint == "users_email_key":
-            raise ConflictError(f"another user here has the email address {row.email}") from None
+            raise ConflictError(f"another user already has the email address {row.email}") from None
         raise
 
 
@@ -180,7 +180,7 @@ def _bad(lines: Sequence[Line], detail: str) -> BadExportError:
 
 
 async def _settle(transaction: Transaction, imported: Imported, embed_messages: bool) -> None:
-    """Make whole what came incomplete, queue what is to be done, and count."""
+    """Reset or drop what the export contains incompletely, queue the remaining work, and recompute the counts."""
     user_id = imported.user_id
     imported.dropped = await transaction.exec("import/drop_vanished_documents", user_id=user_id)
     imported.dropped += await transaction.exec("import/drop_vanished_conversations", user_id=user_id)

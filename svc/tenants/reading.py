@@ -1,4 +1,4 @@
-"""Reading the file of an export: line by line, and whether it is whole."""
+"""Reads and checks the file of an export line by line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from svc.fields.validation import faults_of_json, json_fault
 from svc.migrations.files import migration_ids
 from svc.tenants.records import FORMAT, End, Header, exported_tables, line_decoder
 
-# Far over the largest upload in base64: a file without ends of lines must not be read into memory whole.
+# Far more than the largest upload in base64. A file without line ends must not be read into memory as a whole.
 _MAX_LINE_BYTES = 2**30
 
 
 class BadExportError(InvalidRequestError):
-    """The file is no export, or not the one that was written; the detail names the line."""
+    """The file is not an export, or was altered; the detail names the line."""
 
     def __init__(self, lines: int | str, detail: str) -> None:
         super().__init__(f"line {lines}: {detail}")
@@ -28,7 +28,7 @@ class BadExportError(InvalidRequestError):
 
 @dataclass(frozen=True)
 class Line:
-    """A line: its number from 1, its bytes, and what it says."""
+    """A line: its number from 1, its bytes, and its decoded value."""
 
     number: int
     text: bytes
@@ -36,22 +36,22 @@ class Line:
 
     @property
     def table(self) -> str:
-        """The table of the row that it holds."""
+        """The table of the row on this line."""
         return type(self.value).__name__
 
 
 class ExportReader:
-    """Reads exports as this release writes them."""
+    """Reads exports in the format of this release."""
 
     def __init__(self, statements: Mapping[str, Statement]) -> None:
         self._decoder = line_decoder(statements)
         self._tables = list(exported_tables(statements))
 
     def check(self, file: BinaryIO) -> Header:
-        """Read a whole file and find it as it was written; its first line.
+        """Check that a file is complete and unaltered, and return its header.
 
         Raises:
-            BadExportError: it is cut short, altered, or no export that this release reads.
+            BadExportError: the file is truncated, altered, or not an export that this release can read.
         """
         lines = self._lines(file)
         first = next(lines, None)
@@ -61,7 +61,7 @@ class ExportReader:
         digest, rows, end, last = hashlib.sha256(first.text), dict.fromkeys(self._tables, 0), None, first
         for last in lines:
             if end is not None:
-                raise BadExportError(last.number, "something follows the last line of the export")
+                raise BadExportError(last.number, "the file continues after the last line of the export")
             if isinstance(last.value, End):
                 end = last.value
                 continue
@@ -69,20 +69,20 @@ class ExportReader:
             self._check_row(last, header)
             rows[last.table] += 1
         if end is None:
-            raise BadExportError(last.number, "the export is cut short: this is not its last line. Export again")
+            raise BadExportError(last.number, "the export is truncated: its last line is missing. Export again")
         if rows != {**rows, **end.rows} or digest.hexdigest() != end.sha256 or rows["users"] != 1:
             raise BadExportError(last.number, f"{_difference(rows, end)}: the file was altered. Export again")
         return header
 
     def rows(self, file: BinaryIO) -> Iterator[Line]:
-        """The rows of a file that was checked."""
+        """The rows of a file that has been checked."""
         return (line for line in self._lines(file) if not isinstance(line.value, Header | End))
 
     def _lines(self, file: BinaryIO) -> Iterator[Line]:
         header = None
         for number, text in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), start=1):
             if not text.endswith(b"\n"):
-                raise BadExportError(number, "the export is cut short within this line. Export again")
+                raise BadExportError(number, "the export is truncated within this line. Export again")
             if header is None:
                 header = self._header(text)
                 yield Line(number, text, header)
@@ -95,9 +95,9 @@ class ExportReader:
         except (msgspec.DecodeError, UnicodeDecodeError):
             header = None
         if not isinstance(header, Header):
-            raise BadExportError(1, "this is no export of Cabinet")
+            raise BadExportError(1, "this is not an export of Cabinet")
         if header.format != FORMAT:
-            raise BadExportError(1, f"the export has the format {header.format}; this release reads {FORMAT}")
+            raise BadExportError(1, f"the export has format {header.format}; this release reads format {FORMAT}")
         return header
 
     def _decode(self, number: int, text: bytes, header: Header) -> Any:
@@ -106,7 +106,7 @@ class ExportReader:
         except msgspec.ValidationError as error:
             raise BadExportError(number, f"{_fault(text, self._decoder.type, error)}{_release_hint(header)}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadExportError(number, f"it cannot be read as JSON: {json_fault(error, text)}") from None
+            raise BadExportError(number, f"it is not valid JSON: {json_fault(error, text)}") from None
         if isinstance(value, Header):
             raise BadExportError(number, "another export begins here")
         return value
@@ -114,7 +114,7 @@ class ExportReader:
     def _check_row(self, line: Line, header: Header) -> None:
         row = line.value
         if line.table == "users" and row.id != header.user_id:
-            raise BadExportError(line.number, f"the user is not {header.user_id}, whose export the first line begins")
+            raise BadExportError(line.number, f"the user is not {header.user_id}, the user in the first line")
         embedding = getattr(row, "embedding", None)
         if embedding is not None and len(embedding) != 2 * header.embedding_dimensions:
             raise BadExportError(
@@ -126,8 +126,8 @@ class ExportReader:
 def _difference(rows: Mapping[str, int], end: End) -> str:
     for table, count in end.rows.items():
         if rows.get(table, 0) != count:
-            return f"{rows.get(table, 0)} rows of {table} came before it, not {count}"
-    return "the SHA-256 of the lines before it is another"
+            return f"it is preceded by {rows.get(table, 0)} rows of {table}, not {count}"
+    return "the SHA-256 of the preceding lines differs"
 
 
 def _release_hint(header: Header) -> str:
@@ -135,7 +135,7 @@ def _release_hint(header: Header) -> str:
     if header.migration == newest:
         return ""
     return (
-        f". The export was made at the schema {header.migration}, this release is at {newest}: bring both to the same"
+        f". The export has the schema {header.migration}, this release has {newest}: upgrade both to the same release"
     )
 
 

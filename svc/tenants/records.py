@@ -1,8 +1,8 @@
-"""The lines of an export: what each holds, read from the headers of `sql/export/`.
+"""The format of an export's lines, derived from the headers of `sql/export/`.
 
-An export is NDJSON. The first line says what it is, the last how many rows of each table came before it and the
-SHA-256 of every byte before it; each line between is one row, its table named under `line`. Bytes, vectors (half
-precision, little-endian) and signatures stand in base64, so that they come back to the bit.
+An export is NDJSON. The first line describes the export. The last line contains the number of rows of each table and
+the SHA-256 of all preceding bytes. Each line between is one row, with its table under `line`. Bytes, vectors (half
+precision, little-endian) and signatures are in base64, so that they are restored bit-identically.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from pgvector import HalfVector
 from svc.database.statements import Statement
 
 FORMAT = 1
-"""Rises when an older Cabinet could no longer read what a newer one writes."""
+"""Increased when an older Cabinet can no longer read the exports of a newer one."""
 
 FENCE = "document_attempt"
-"""A column that an export reads beside a table's own, and does not write."""
+"""A column that the statements return in addition to those of the table, and that is not exported."""
 
 _LINE = "line"
 _FOLDER = "export/"
 _VALUES: dict[str, Any] = {
     "uuid": UUID,
     "text": str,
-    # As large as the server's: asyncpg would end the COPY with an error of its own.
+    # The server's range: beyond it, asyncpg would abort the COPY with its own error.
     "int4": Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)],
     "int8": Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)],
     "float4": Annotated[float, Meta(ge=-3.4e38, le=3.4e38)],
@@ -45,7 +45,7 @@ _VALUES: dict[str, Any] = {
 
 
 class Header(Struct, frozen=True, tag_field=_LINE, tag="export", forbid_unknown_fields=True):
-    """The first line: whose export it is, and what made it. `migration` is the newest of that Cabinet's schema."""
+    """The first line: the user and the origin of the export. `migration` is the newest one of the exporting Cabinet."""
 
     format: int
     user_id: UUID
@@ -57,7 +57,7 @@ class Header(Struct, frozen=True, tag_field=_LINE, tag="export", forbid_unknown_
 
 
 class End(Struct, frozen=True, tag_field=_LINE, tag="end", forbid_unknown_fields=True):
-    """The last line: the rows of each table, and the SHA-256 of all lines before, in hexadecimal digits."""
+    """The last line: the number of rows by table, and the SHA-256 of all preceding lines, in hex."""
 
     rows: dict[str, int]
     sha256: str
@@ -70,7 +70,7 @@ def exported_tables(statements: Mapping[str, Statement]) -> dict[str, Statement]
 
 
 def line_decoder(statements: Mapping[str, Statement]) -> msgspec.json.Decoder[Any]:
-    """The decoder of a line: a `Header`, an `End` or a row, whose class is named as its table."""
+    """Returns the decoder of lines: a `Header`, an `End`, or a row, whose class has the name of its table."""
     rows = [_row_type(table, statement) for table, statement in exported_tables(statements).items()]
     return msgspec.json.Decoder(Union[(Header, End, *rows)])
 
@@ -81,12 +81,12 @@ def _row_type(table: str, statement: Statement) -> type[Struct]:
 
 
 def encode_rows(table: str, rows: list[dict[str, Any]]) -> bytes:
-    """One line for each row of a table."""
+    """Returns one line for each row of a table."""
     return b"".join(_ENCODER.encode({_LINE: table, **row}) + b"\n" for row in rows)
 
 
 def encode_line(line: Header | End) -> bytes:
-    """The first line or the last."""
+    """Returns the first or the last line."""
     return _ENCODER.encode(line) + b"\n"
 
 
@@ -96,14 +96,14 @@ def vector_bytes(vector: HalfVector) -> bytes:
 
 
 def read_vector(value: bytes) -> HalfVector:
-    """The vector of these bytes."""
+    """The inverse of `vector_bytes`."""
     return HalfVector(np.frombuffer(value, dtype="<f2"))
 
 
 def _encode_vector(value: Any) -> bytes:
     if isinstance(value, HalfVector):
         return vector_bytes(value)
-    raise NotImplementedError(f"an export cannot hold a {type(value).__name__}")
+    raise NotImplementedError(f"an export cannot contain a {type(value).__name__}")
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_vector)

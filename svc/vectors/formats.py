@@ -1,8 +1,7 @@
-"""Tells vectors that can be stored and searched from those that cannot.
+"""Checks whether vectors can be stored and searched.
 
-PostgreSQL accepts some vectors that are then never found: a zero vector has no cosine and no index holds it.
-Others it refuses in the middle of a write. So every vector is checked here first, whether it came from a
-provider or with a request.
+PostgreSQL accepts some vectors that no search finds: a zero vector has no cosine and is in no index. It refuses others
+in the middle of a write. So every vector is checked here first, whether it comes from a provider or from a request.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ LARGEST_COMPONENT = 65504.0
 """The largest finite number in half precision (IEEE 754 binary16), which pgvector's `halfvec` stores."""
 
 LARGEST_LOST_COMPONENT = 2.0**-25
-"""What is not larger than this becomes zero in half precision: half of its least number, ties going to even.
-"""
+"""Components up to this magnitude become zero in half precision: it is half of the smallest positive number."""
 
 
 def check_vectors(
@@ -29,25 +27,23 @@ def check_vectors(
     dimensions: int,
     first: int = 0,
 ) -> NDArray[np.float32]:
-    """Check the vectors that a provider gave for `count` texts, and return them as one array.
+    """Check the vectors that a provider returned for `count` texts, and return them as one array.
 
     Args:
-        vectors: one row, or one array, a text.
-        count: how many there must be.
-        dimensions: how many components each must have.
-        first: the index that the first vector's text has for the caller, so that a sentence names the right
-            text.
+        vectors: one row, or one array, for each text.
+        count: the required number of vectors.
+        dimensions: the required number of components.
+        first: the caller's index of the first text, for error messages.
 
     Returns:
         The vectors, of shape (count, dimensions).
 
     Raises:
-        EmbeddingRefusedError: the count or a dimension is wrong, or a vector holds NaN, an infinity, a
-            component beyond half precision, or nothing but zeros once it is in half precision. It names the
-            first such text.
+        EmbeddingRefusedError: the count or a dimension is wrong, or a vector contains NaN, an infinity, or a component
+            out of the range of half precision, or is zero in half precision. The detail names the first such text.
     """
     if len(vectors) != count:
-        raise EmbeddingRefusedError(f"the embedding model gave {len(vectors)} vectors for {count} texts")
+        raise EmbeddingRefusedError(f"the embedding model returned {len(vectors)} vectors for {count} texts")
     for index, vector in enumerate(vectors):
         if len(vector) != dimensions:
             raise EmbeddingRefusedError(_wrong_dimensions(first + index, len(vector), dimensions))
@@ -59,18 +55,17 @@ def check_vectors(
 
 
 def check_query_vector(values: Sequence[float], dimensions: int) -> NDArray[np.float32]:
-    """Check the embedding that came with a request, and return it as an array of shape (dimensions,).
+    """Check the embedding in a request, and return it as an array of shape (dimensions,).
 
     Raises:
-        InvalidRequestError: the dimension is wrong or the vector cannot be searched with; the field is
-            `embedding`.
+        InvalidRequestError: the dimension is wrong or the vector is unusable; the field is `embedding`.
     """
     if len(values) != dimensions:
         raise InvalidRequestError(
             f"the embedding has {len(values)} dimensions, but the stored ones have {dimensions}",
             field="embedding",
         )
-    # In double precision first: 1e300 is to be named as it was sent, not as the infinity it would become.
+    # In double precision, so that the message shows 1e300 as it was sent, not the infinity it would become.
     row = np.asarray(values, dtype=np.float64)
     if _first_unusable(row[np.newaxis]) is not None:
         raise InvalidRequestError(f"the embedding cannot be used: {_why_unusable(row)}", field="embedding")
@@ -79,17 +74,17 @@ def check_query_vector(values: Sequence[float], dimensions: int) -> NDArray[np.f
 
 def _wrong_dimensions(index: int, given: int, expected: int) -> str:
     return (
-        f"the embedding model gave {given} dimensions for text {index}, but {expected} are stored: "
-        "CABINET_EMBEDDING_MODEL and CABINET_EMBEDDING_DIMENSIONS must name a model and what it gives"
+        f"the embedding model returned {given} dimensions for text {index}, but the stored vectors have {expected}: "
+        "CABINET_EMBEDDING_DIMENSIONS must match the model in CABINET_EMBEDDING_MODEL"
     )
 
 
 def _first_unusable(matrix: NDArray[np.floating]) -> int | None:
-    """Row of the first vector that cannot be used, None when all can."""
+    """The row of the first unusable vector; None if all are usable."""
     if not len(matrix):
         return None
     largest = np.abs(matrix).max(axis=1)
-    # NaN passes through abs and max and fails every comparison, so it counts as unusable here too.
+    # NaN passes through abs and max and fails every comparison, so it is unusable, too.
     unusable = ~((largest > LARGEST_LOST_COMPONENT) & (largest <= LARGEST_COMPONENT))
     return int(unusable.argmax()) if unusable.any() else None
 
@@ -102,7 +97,7 @@ def _why_unusable(vector: NDArray[np.floating]) -> str:
     component = int(np.abs(vector).argmax())
     value = float(vector[component])
     if abs(value) > LARGEST_COMPONENT:
-        return f"component {component} is {value:g}, beyond ±{LARGEST_COMPONENT:g}, the range of half precision"
+        return f"component {component} is {value:g}, outside ±{LARGEST_COMPONENT:g}, the range of half precision"
     if value == 0:
-        return "it is zero, so its cosine is undefined and no index would hold it"
+        return "it is zero, so its cosine is undefined and no index would contain it"
     return f"it becomes zero in half precision (its largest component is {value:g})"

@@ -1,12 +1,11 @@
-"""Random rotations of vectors, by additions alone.
+"""Random rotations of vectors that use only additions.
 
-Each is a change of random signs, then the Walsh-Hadamard transform, both twice: H D2 H D1, after Andoni and others,
-"Practical and optimal LSH for angular distance", 2015. A vector whose number of dimensions is no power of two is filled
-up with zeros.
+A rotation flips random signs and applies the Walsh-Hadamard transform, twice: H D2 H D1, after Andoni et al.,
+"Practical and optimal LSH for angular distance", 2015. A vector whose number of dimensions is no power of two is padded
+with zeros.
 
-There is no matrix and no linear algebra library in it. The library's threads can hang a process that forks, and its
-results differ between machines in the last bits. Additions of single precision in a fixed order give the same bytes
-everywhere.
+This uses no matrix and no linear algebra library. The library's threads can hang a process that forks, and the last
+bits of its results differ between machines. Single-precision additions in a fixed order give the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -19,17 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ROUNDS = 2
-# Rotated at once: a batch then stays in the processor's cache.
+# The size of a batch that stays in the processor's cache.
 _NUMBERS_AT_ONCE = 2**16
-# Part of the format of stored signatures: with other signs none of them could be compared any more.
+# Part of the format of stored signatures: with other signs, stored signatures would be incomparable with new ones.
 _SEED = b"cabinet signatures, 20021119"
 
 
 def rotated(vectors: NDArray[np.floating], count: int) -> NDArray[np.float32]:
-    """The first `count` components of each vector under one rotation after the other, shape (vectors, `count`).
+    """The first `count` components of the concatenated rotations of each vector, shape (vectors, `count`).
 
-    They are scaled by a number that is the same for all. One rotation gives as many components as the vector has
-    dimensions, rounded up to a power of two.
+    All components are scaled by the same factor. One rotation yields `rotation_width` components.
     """
     width = rotation_width(vectors.shape[1])
     rotations = math.ceil(count / width)
@@ -42,14 +40,14 @@ def rotated(vectors: NDArray[np.floating], count: int) -> NDArray[np.float32]:
 
 
 def rotation_width(dimensions: int) -> int:
-    """The components that one rotation gives: the next power of two."""
+    """The number of components of one rotation: the dimensions, rounded up to a power of two."""
     return 1 << (dimensions - 1).bit_length()
 
 
 def _rotated_batch(vectors: NDArray[np.floating], rotations: int, width: int) -> NDArray[np.float32]:
     """The components of all rotations, shape (rotations * width, vectors)."""
     count, dimensions = vectors.shape
-    # The vectors stand side by side, so that each addition goes over a long run of memory.
+    # One vector per column, so that each addition processes contiguous memory.
     numbers = np.zeros((rotations, width, count), dtype=np.float32)
     numbers[:, :dimensions] = vectors.T
     other = np.empty_like(numbers)
@@ -66,9 +64,9 @@ def _rotated_batch(vectors: NDArray[np.floating], rotations: int, width: int) ->
 
 @cache
 def _signs(rotations: int, width: int) -> NDArray[np.float32]:
-    """1 and -1 at random, always the same: shape (_ROUNDS, rotations, width, 1)."""
+    """Random but fixed signs, 1 and -1, shape (_ROUNDS, rotations, width, 1)."""
     count = _ROUNDS * rotations * width
-    # A hash function's stream is the same in every release of every library.
+    # Unlike a random number generator, a hash function does not change between releases.
     stream = hashlib.shake_256(_SEED).digest(math.ceil(count / 8))
     bits = np.unpackbits(np.frombuffer(stream, dtype=np.uint8))[:count]
     signs: NDArray[np.float32] = 1 - 2 * bits.astype(np.float32)

@@ -280,7 +280,7 @@ async def use_model_of_test(database_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("megabytes", "said"),
-    [(0, "no vectors are remembered, because CABINET_EMBEDDING_CACHE_MB is 0"), (64, "the last 52428 vectors")],
+    [(0, "the cache is off, because CABINET_EMBEDDING_CACHE_MB is 0"), (64, "up to 52428 vectors")],
 )
 async def test_the_log_says_how_many_vectors_are_remembered(
     megabytes: int, said: str, caplog: pytest.LogCaptureFixture

@@ -71,7 +71,7 @@ async def test_the_same_file_after_a_restart_takes_no_call_and_is_stored_alike(
             reused = (await service.call("GET", "/metrics")).text
     assert texts_sent(endpoint) == 0
     count = first["chunk_count"]
-    assert f"{count} of {count} chunks have the text and so the vector" in caplog.text
+    assert f"reused the stored vectors of {count} of {count} chunks" in caplog.text
     assert "cabinet_reused_vectors_total" in reused
     rows = await stored(database_url, first["id"])
     assert rows == await stored(database_url, again["id"])

@@ -47,9 +47,9 @@ def row(count: int | None, *, exists: bool = False, is_valid: bool = False, note
         (row(49, exists=True, is_valid=True, noted=True), "drop", "fewer than half"),
         (row(100, exists=True, is_valid=False), "rebuild", "invalid"),
         (row(60, exists=True, is_valid=False), "drop", "invalid"),
-        (row(100, exists=True, is_valid=True, noted=False), "note", "not told"),
-        (row(10, noted=True), "note", "told of none"),
-        (row(None, exists=True, is_valid=True), "drop", "gone"),
+        (row(100, exists=True, is_valid=True, noted=False), "note", "not marked"),
+        (row(10, noted=True), "note", "does not exist"),
+        (row(None, exists=True, is_valid=True), "drop", "erased"),
     ],
 )
 def test_what_is_planned(found: IndexesList, action: str | None, reason: str) -> None:

@@ -51,11 +51,11 @@ async def test_cut_short_anywhere(elsewhere: Database, observer: Any, export: by
     for kept in range(1, len(lines)):
         whole = b"".join(lines[:kept])
         detail = await refused(elsewhere, observer, BytesIO(whole), str(kept))
-        assert "cut short: this is not its last line" in detail
+        assert "truncated: its last line is missing" in detail
         detail = await refused(elsewhere, observer, BytesIO(whole + lines[kept][:-1]), str(kept + 1))
-        assert "cut short within this line" in detail
+        assert "truncated within this line" in detail
         detail = await refused(elsewhere, observer, BytesIO(whole + lines[kept][:1]), str(kept + 1))
-        assert "cut short within this line" in detail
+        assert "truncated within this line" in detail
     assert "empty" in await refused(elsewhere, observer, BytesIO(), "1")
 
 
@@ -75,10 +75,10 @@ async def test_altered_anywhere(elsewhere: Database, observer: Any, export: byte
         [*lines[:-2], lines[-1]],
     ):
         detail = await refused(elsewhere, observer, BytesIO(b"".join(change)), str(len(change)))
-        assert re.search(r"rows of \w+ came before it, not \d+: the file was altered", detail)
+        assert re.search(r"preceded by \d+ rows of \w+, not \d+: the file was altered", detail)
     swapped = [*lines[:5], lines[6], lines[5], *lines[7:]]
     assert "SHA-256" in await refused(elsewhere, observer, BytesIO(b"".join(swapped)), last)
-    assert "follows the last line" in await refused(
+    assert "continues after the last line" in await refused(
         elsewhere, observer, BytesIO(export + lines[1]), str(len(lines) + 1)
     )
     assert "another export begins" in await refused(elsewhere, observer, BytesIO(b"".join([*lines[:3], *lines])), "4")

@@ -222,7 +222,7 @@ async def test_an_index_that_cannot_go_now_is_named(database_url: str) -> None:
         name = own_index_name(UUID(tenant.id))
         assert answer["index_left"] == name
         (step,) = await planned_steps(service.services.database, 1)
-        assert (step.action, step.index_name, step.reason) == ("drop", name, "its tenant is gone")
+        assert (step.action, step.index_name, step.reason) == ("drop", name, "its tenant was erased")
 
 
 async def _indexed(service: Service) -> Tenant:

@@ -224,7 +224,7 @@ async def test_a_user_who_is_there_is_refused_or_replaced(database: Database, da
     export = await exported(database, user_id)
     async with connected(database_url) as first:
         before = await hashes(first, user_id, {})
-        with pytest.raises(ConflictError, match="is here already; with --replace"):
+        with pytest.raises(ConflictError, match="already exists; --replace"):
             await import_user(database, BytesIO(export))
         assert await hashes(first, user_id, {}) == before
         await first.execute("update documents set filename = 'changed' where user_id = $1", user_id)
@@ -236,7 +236,7 @@ async def test_a_user_who_is_there_is_refused_or_replaced(database: Database, da
 async def test_an_email_address_of_another_is_refused(database: Database, second: Database, second_url: str) -> None:
     user_id = await make_large_user(database, documents=1, chunks_each=1, conversations=0, messages_each=0)
     await make_large_user(second, documents=0, chunks_each=0, conversations=0, messages_each=0)
-    with pytest.raises(ConflictError, match="another user here has the email address large7@"):
+    with pytest.raises(ConflictError, match="another user already has the email address large7@"):
         await import_user(second, BytesIO(await exported(database, user_id)))
     async with connected(second_url) as then:
         assert await mentions(then, user_id) == {}

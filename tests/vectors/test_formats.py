@@ -106,5 +106,5 @@ def test_a_text_that_no_model_takes_is_named() -> None:
     assert check_texts(["a", "é", " ", "\u200b", "日本"]) == [1, 2, 1, 3, 6]
     with pytest.raises(EmbeddingRefusedError, match="text 1 is empty"):
         check_texts(["a", "", "b"])
-    with pytest.raises(EmbeddingRefusedError, match="text 2 holds a lone surrogate at character 3"):
+    with pytest.raises(EmbeddingRefusedError, match="text 2 contains a lone surrogate at character 3"):
         check_texts(["a", "b", "abc\ud800"])

@@ -1,4 +1,4 @@
-"""From bytes in whatever encoding to characters that PostgreSQL stores."""
+"""Decodes bytes in any encoding into characters that PostgreSQL can store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NEWLINE = re.compile("\r\n?|[\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DETECTION_BYTES = 65_536
-# Of the single-byte encodings, these are no longer met in uploads, but look as likely as those that are.
+# These single-byte encodings no longer occur in uploads, but the detection rates them as high as current ones.
 _UNLIKELY_ENCODINGS = [
     "mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish", "hp_roman8", "cp1006",
 ]  # fmt: skip
@@ -25,35 +25,35 @@ _LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 
 
 def clean_text(text: str) -> str:
-    """`text` as PostgreSQL takes it in `text` and `jsonb`, with newlines as newlines; no other change."""
+    """Returns `text` without the characters that `text` and `jsonb` cannot store, and with all newlines as LF."""
     text = _NEWLINE.sub("\n", text.replace("\x00", ""))
     return _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text))
 
 
 def decode_text(data: bytes, declared: str | None = None) -> str:
-    """The text of bytes in whatever encoding, never an exception; `declared` is what the file says of itself.
+    """Returns the text of bytes in any encoding; never fails. `declared` is the encoding that the file declares.
 
-    A byte order mark comes first, then UTF-8, which nothing else looks like, then `declared`, then a guess.
+    A byte order mark takes precedence, then UTF-8, which no other encoding resembles, then `declared`, then a guess.
     """
     wide = utf_16_or_32(data[:_DETECTION_BYTES])
     if wide:
         return data.decode(wide, errors="replace").removeprefix("\ufeff")
-    # The escapes of ISO-2022 are plain ASCII, which is UTF-8 too.
+    # ISO-2022 consists of ASCII escape sequences, so it is also valid UTF-8.
     if declared and declared.startswith("iso2022"):
         return data.decode(declared, errors="replace")
     with contextlib.suppress(UnicodeDecodeError):
         return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     text = data.decode("utf-8", errors="replace")
-    # A few broken characters among many good ones are UTF-8 that was cut or pasted together.
+    # A few broken characters among many valid ones: UTF-8 that was truncated or concatenated.
     if len(data) - len(text) > 20 * text.count("\ufffd"):
         return text.removeprefix("\ufeff")
     return data.decode(declared or _guess_encoding(data[:_DETECTION_BYTES]), errors="replace")
 
 
 def _guess_encoding(sample: bytes) -> str:
-    # Cut at the end of a line, because half a character at the end would rule out every multi-byte encoding.
+    # The sample ends with a line: half a character at its end would rule out every multi-byte encoding.
     sample = (sample[: sample.rfind(b"\n") + 1] or sample).replace(b"\x00", b"")
-    # Among ASCII letters, single accented ones mean a Latin script; everything else comes in words.
+    # Isolated non-ASCII letters indicate a Latin script; in other scripts, whole words consist of them.
     is_latin = len(_LONE_HIGH_BYTE.findall(sample)) > 0.7 * len(_HIGH_BYTE.findall(sample))
     matches = charset_normalizer.from_bytes(
         sample,
@@ -65,5 +65,5 @@ def _guess_encoding(sample: bytes) -> str:
     if best is None:
         return "cp1252"
     equals = [one.encoding for one in matches if (one.chaos, one.coherence) == (best.chaos, best.coherence)]
-    # Without a letter to tell by, it is Western, not Central European, which sorts first.
+    # If no letter distinguishes them, prefer Western to Central European, which sorts first.
     return "cp1252" if "cp1252" in equals else best.encoding

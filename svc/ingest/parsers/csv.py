@@ -1,4 +1,4 @@
-"""Tables in CSV, each row with the names of its columns."""
+"""CSV tables: each row becomes text with the names of its columns."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _NUMBER = re.compile(r"[\s\d.,:%€$£+/-]*")
 
 
 def parse_csv(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows, a thousand in each piece, as lines of column and cell."""
+    """Yield the rows, a thousand in each piece, with a line `column: cell` for each cell."""
     csv.field_size_limit(2**31 - 1)
     text = clean_text(decode_text(data))
     delimiter = _sniff_delimiter(text)
-    if text.startswith("sep=") and len(text) > 5:  # Excel's own way to say it
+    if text.startswith("sep=") and len(text) > 5:  # Excel's declaration of the delimiter
         delimiter, text = text[4], text[5:]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     first = list(islice(reader, _HEADER_WITHIN_ROWS))
     header_at = _header_row(first)
     header = [] if header_at is None else [" ".join(cell.split()) for cell in first[header_at]]
-    # What stands above the table is a title, which has no columns.
+    # Rows above the header are titles, which have no columns.
     titles = ["\n".join(filter(None, row)) for row in first[: header_at or 0]]
     rows = chain(first if header_at is None else first[header_at + 1 :], reader)
     is_empty = True
@@ -42,7 +42,7 @@ def parse_csv(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _describe_row(header: list[str], row: list[str]) -> str:
-    """A row as one line for each cell that is not blank, with the name of its column."""
+    """Returns one line for each cell of a row that is not blank, with the name of its column."""
     names = header + [""] * (len(row) - len(header))
     return "\n".join(
         f"{name or f'column {number}'}: {cell.strip()}"
@@ -52,7 +52,7 @@ def _describe_row(header: list[str], row: list[str]) -> str:
 
 
 def _sniff_delimiter(text: str) -> str:
-    """The delimiter that cuts the first lines into most rows of one width; a comma where none does."""
+    """The delimiter that splits most of the first lines into the same number of cells; a comma if none does."""
     best, best_score = ",", (0, 0)
     for delimiter in _DELIMITERS:
         lines = io.StringIO(text[:100_000], newline="")
@@ -65,7 +65,7 @@ def _sniff_delimiter(text: str) -> str:
 
 
 def _header_row(rows: list[list[str]]) -> int | None:
-    """Which of the first rows names the columns: nothing but words, in more than one column where there are more."""
+    """The index of the row that names the columns: only words, and in at least two cells if any row has two."""
     filled = [[cell for cell in row if cell.strip()] for row in rows]
     least = min(2, max(map(len, filled), default=0))
     for number, cells in enumerate(filled):

@@ -1,4 +1,4 @@
-"""Pages in HTML: what a reader sees, without the navigation around it."""
+"""HTML pages: the visible text, without the navigation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lxml import etree, html
 from svc.ingest.parsers.characters import clean_text, decode_text
 
 _CHARSET = re.compile(rb"""(?:charset|<\?xml[^>]{1,80}encoding)\s*=\s*["']?\s*([a-z0-9_:.+-]{2,40})""", re.IGNORECASE)
-# What the web means by a name, where that is more than what the name says.
+# Browsers interpret these names as supersets of the encodings that they name.
 _WEB_CHARSETS = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
     "shift_jis": "cp932", "euc_kr": "cp949", "tis-620": "cp874",
@@ -24,15 +24,15 @@ _NOT_FOR_READING = (
     "video", "button", "select", "textarea",
 )  # fmt: skip
 _PADDING = re.compile(r"(?<=\S)[ \t]{3,}")
-_TITLE_MOST_CHARACTERS = 300  # every chunk carries it
+_TITLE_MOST_CHARACTERS = 300  # the title is stored with every chunk
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 _INSCRIPTIS = ParserConfig(display_images=False, display_links=False)
 
 
 def parse_html(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The page as a reader sees it, with its `title`."""
+    """Yield the visible text of the page, with its `title`."""
     source = clean_text(decode_text(data, _declared_charset(data)))
-    # A declaration inside a decoded string is an error to lxml.
+    # lxml rejects an encoding declaration in a decoded string.
     source = re.sub(r"^\s*<\?xml[^>]*>", "", source)
     parser = html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
     if not source.strip():
@@ -41,7 +41,7 @@ def parse_html(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     title = " ".join((tree.findtext(".//head/title") or "").split())[:_TITLE_MOST_CHARACTERS]
     etree.strip_elements(tree, *_NOT_FOR_READING, with_tail=False)
     body = Inscriptis(tree, _INSCRIPTIS).get_text()
-    # Cells of a table come padded to equal width, which costs tokens and says nothing.
+    # Inscriptis pads table cells to equal width, which costs tokens.
     body = _BLANK_LINES.sub("\n\n", _PADDING.sub("  ", body)).strip("\n")
     if title and title not in body[:1000]:
         body = f"{title}\n\n{body}"
@@ -57,5 +57,5 @@ def _declared_charset(data: bytes) -> str | None:
     except LookupError:
         return None
     name = _WEB_CHARSETS.get(name, name)
-    # Of Python's codecs, only these name a charset; others unpack, escape or write domain names.
+    # Python has codecs that are no charsets: they decompress, unescape or encode domain names.
     return name if re.match(r"(?:iso|cp|windows|koi8|big5|euc|gb|mac|tis|johab)", name) else None

@@ -1,4 +1,4 @@
-"""PDF, page by page."""
+"""PDF documents, page by page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY = 4, 5
 
 
 def parse_pdf(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The text of each page that can be loaded, with its number (`page`)."""
+    """Yield the text of each page that can be loaded, with its number (`page`)."""
     try:
         document = pypdfium2.PdfDocument(data)  # tries the empty password by itself
     except pypdfium2.PdfiumError as error:
@@ -25,7 +25,7 @@ def parse_pdf(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             page = document[index]
         except pypdfium2.PdfiumError:
-            unreadable += 1  # the other pages are worth having
+            unreadable += 1  # the other pages are still useful
             continue
         yield _page_text(page), {"page": index + 1}
     if unreadable == len(document):
@@ -34,9 +34,9 @@ def parse_pdf(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _page_text(page: pypdfium2.PdfPage) -> str:
     text_page = page.get_textpage()
-    # What lies outside of the page is rarely meant to be read, unless the page's box is broken.
+    # Text outside the page's box is rarely meant to be read, unless the box itself is broken.
     text = text_page.get_text_bounded() or text_page.get_text_range()
     text_page.close()
     page.close()
-    # PDFium marks the hyphen of a word that goes on in the next line.
+    # PDFium inserts these characters where a word is hyphenated at the end of a line.
     return str(text).replace("\x02", "").replace("\ufffe", "")

@@ -1,4 +1,4 @@
-"""What an uploader is told of a file that cannot be read."""
+"""The errors for files that cannot be read, worded for the uploader."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ _NAMES: dict[FileType, str] = {
 
 
 def damaged(file_type: FileType, reason: str) -> DocumentRejectedError:
-    """The file is broken; `reason` is a library's word for it, which is cut."""
+    """The file is broken; `reason` is the library's error message, which is shortened."""
     reason = " ".join(clean_text(reason).split())[:160].rstrip(".")
-    return DocumentRejectedError(f"The {_NAMES[file_type]} cannot be read; it is damaged or cut off ({reason}).")
+    return DocumentRejectedError(f"The {_NAMES[file_type]} cannot be read; it is damaged or truncated ({reason}).")
 
 
 def encrypted(file_type: FileType) -> DocumentRejectedError:
-    """The file is encrypted, and not with the empty password."""
-    return DocumentRejectedError(
-        f"The {_NAMES[file_type]} is encrypted and opens only with a password; upload it without one."
-    )
+    """The file is encrypted with a password that is not empty."""
+    return DocumentRejectedError(f"The {_NAMES[file_type]} is encrypted with a password; upload it without one.")
 
 
 def nests_too_deeply(file_type: FileType) -> DocumentRejectedError:
-    """The file's elements lie in each other deeper than Python's stack."""
-    return DocumentRejectedError(f"The {_NAMES[file_type]} nests too deeply to be read.")
+    """The file's elements are nested deeper than Python's stack allows."""
+    return DocumentRejectedError(f"The {_NAMES[file_type]} is nested too deeply to be read.")
 
 
 def no_text(file_type: FileType) -> DocumentRejectedError:
-    """The file was read, and all of it is blank."""
+    """The file was read, but its text is blank."""
     if file_type == "pdf":
         return DocumentRejectedError(
-            "There is no text in the PDF: its pages are blank or damaged, or they are scanned images, which have to "
-            "go through character recognition (OCR) first."
+            "The PDF contains no text: its pages are blank or damaged, or they are scanned images, which need "
+            "character recognition (OCR) first."
         )
-    return DocumentRejectedError(f"There is no text in the {_NAMES[file_type]}.")
+    return DocumentRejectedError(f"The {_NAMES[file_type]} contains no text.")

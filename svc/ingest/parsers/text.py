@@ -1,4 +1,4 @@
-"""Plain text and Markdown, which are their own text."""
+"""Plain text and Markdown, which only need decoding."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from svc.ingest.parsers.characters import decode_text
 
 
 def parse_text(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The whole of it, decoded."""
+    """Yield the whole text, decoded."""
     yield decode_text(data), {}

@@ -21,7 +21,7 @@ _OLE = b"\xd0\xcf\x11\xe0"
 
 
 def parse_docx(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The body, then each header, footer and note that says something new (`part`)."""
+    """Yield the body, then each header, footer and note whose text differs from the others before it (`part`)."""
     if data.startswith(_OLE):
         raise encrypted("docx")
     try:
@@ -32,7 +32,7 @@ def parse_docx(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     if unpacked_bytes > _UNPACKED_MOST_BYTES:
         raise DocumentRejectedError(
             f"The Word document is too large: it unpacks to {unpacked_bytes // 2**20} MB, "
-            f"and {_UNPACKED_MOST_BYTES // 2**20} MB are accepted."
+            f"and the limit is {_UNPACKED_MOST_BYTES // 2**20} MB."
         )
     package = OpcPackage.open(io.BytesIO(data))
     yield _blocks_text(_root(package.main_document_part)), {}
@@ -49,15 +49,15 @@ def parse_docx(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 def _root(part: Part) -> etree._Element:
     if isinstance(part, XmlPart):
         root = part.element
-    else:  # python-docx keeps the parts that it does not know, such as footnotes, as bytes
+    else:  # python-docx leaves parts that it does not know, such as footnotes, as bytes
         root = etree.fromstring(part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
-    # A text box comes twice, the second time for old readers; moved text also stands where it was.
+    # A text box occurs twice, the second time for old readers; moved text is also kept at its old place.
     etree.strip_elements(root, "{*}Fallback", "{*}moveFrom", "{*}tabs", with_tail=False)
     return root
 
 
 def _blocks_text(element: etree._Element) -> str:
-    """Paragraphs and tables below `element` in their order, with a blank line between, except within a list."""
+    """The paragraphs and tables below `element` in order, separated by blank lines except within a list."""
     text, was_item = "", False
     for block in _blocks(element):
         is_table = _name(block) == "tbl"
@@ -83,7 +83,7 @@ def _blocks(element: etree._Element) -> Iterator[etree._Element]:
     for child in element:
         if _name(child) in ("p", "tbl"):
             yield child
-        else:  # a content control, a tracked insertion: whatever wraps paragraphs
+        else:  # a wrapper, such as a content control or a tracked insertion
             yield from _blocks(child)
 
 
@@ -92,7 +92,7 @@ def _paragraph_text(paragraph: etree._Element) -> str:
     for event, node in etree.iterwalk(paragraph, events=("start", "end"), tag=_INLINE):
         name = _name(node)
         if name == "p":
-            parts.append("\n")  # around a paragraph inside: that of a text box
+            parts.append("\n")  # separates a nested paragraph, that of a text box
         elif event == "start":
             parts.append(node.text or "" if name == "t" else _INLINE_TEXT[name])
     return "".join(parts).strip()
