@@ -1,7 +1,7 @@
-"""Running the statements of `sql/` by a name that is known at run time only.
+"""Runs statements of `sql/` whose name is known only at run time.
 
-Code that knows the name calls `Queries` (svc/database/calls.py), where mypy compares the arguments and the columns
-with the statement's header. Here nothing is compared before the statement runs.
+Code that knows the name uses `Queries` (svc/database/calls.py), for which mypy compares the arguments and columns with
+the statement's header. Here, nothing is checked before the statement runs.
 """
 
 from __future__ import annotations
@@ -24,25 +24,27 @@ from svc.database.statistics import record
 from svc.database.types import Row
 
 UntypedRow: TypeAlias = Mapping[str, Any]
-"""A row whose columns are read as items, unknown to mypy."""
+"""A row whose columns are read as items, without types for mypy."""
 
 
 class Watch(Protocol):
-    """Who is told of statements that took long."""
+    """Receives slow statements."""
 
     threshold_s: float
 
     def note(
         self, statement: Statement, values: Sequence[Any], seconds: float, outcome: int | BaseException | None
     ) -> None:
-        """A statement took `threshold_s` or more, with these values; `outcome`: its rows, if they are known, or what
-        it ended with. Returns at once."""
+        """Note that a statement took at least `threshold_s`; returns immediately.
+
+        `outcome` is the number of its rows if known, or the exception that it raised.
+        """
 
 
 class ByName(ABC):
-    """The five ways to run a statement, each for the files of that shape. Subclasses say on which connection.
+    """The five ways to run a statement, each for files of the same shape. Subclasses provide the connection.
 
-    Raises, all of them: `DatabaseUnavailableError`, `UnavailableError` (time limit, deadlock), `ConstraintError`,
+    All of them raise `DatabaseUnavailableError`, `UnavailableError` (timeout, deadlock), `ConstraintError` and
     `InvalidRequestError` (a value that the database refuses).
     """
 
@@ -84,7 +86,7 @@ class ByName(ABC):
             return await run.connection.fetchval(statement.text, *values)
 
     async def exec_by_name(self, name: str, arguments: Mapping[str, Any]) -> int:
-        """Run an `:exec` statement; the number of rows that it changed."""
+        """Run an `:exec` statement; returns the number of rows that it changed."""
         statement = self._statement(name, "exec")
         values = bind(statement, arguments)
         async with self._running(statement, values) as run:
@@ -92,11 +94,11 @@ class ByName(ABC):
             return run.rows
 
     async def copy_by_name(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Send rows down the COPY of a `:copy` statement, in the order of its columns; the number of rows stored."""
+        """Run a `:copy` statement with rows in the order of its columns; returns the number of rows stored."""
         statement = self._statement(name, "copy")
         table, columns = statement.copy_target
         async with self._running(statement, ()) as run:
-            # asyncpg writes the COPY by itself; its condition is the one place where the name can travel along.
+            # asyncpg generates the COPY. Its WHERE clause is the only place for the name of the statement.
             named = f"true /* {statement.name} */"
             status = await run.connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
             run.rows = _changed_rows(status)
@@ -115,7 +117,7 @@ class ByName(ABC):
 
 
 class _Run:
-    """One run of a statement: a connection for it, its time noted, its error made the service's own."""
+    """One run of a statement: takes a connection, records the time, and translates errors."""
 
     __slots__ = ("_loan", "_started", "_statement", "_values", "_watch", "connection", "rows")
 
@@ -156,7 +158,7 @@ class _Run:
 
 @cache
 def _timer(name: str) -> Histogram:
-    """The histogram of one statement: looking it up by its label costs more than what it notes."""
+    """The histogram of one statement, cached because the lookup by label costs more than an observation."""
     return metrics.statement_seconds.labels(name)
 
 
@@ -165,10 +167,10 @@ def _row_class(name: str) -> type[Row]:
 
 
 def bind(statement: Statement, arguments: Mapping[str, Any]) -> list[Any]:
-    """The arguments in the order of `$1, $2, …`.
+    """Returns the arguments in the order of `$1, $2, …`.
 
     Raises:
-        TypeError: one is missing, or is none of the statement's.
+        TypeError: an argument is missing or unknown.
     """
     names = statement.parameter_names
     if len(names) == len(arguments):
@@ -180,6 +182,6 @@ def bind(statement: Statement, arguments: Mapping[str, Any]) -> list[Any]:
 
 
 def _changed_rows(status: str) -> int:
-    """`3` of `DELETE 3`, the status that the server sends after a statement."""
+    """The number in the command tag that the server sends, such as 3 for `DELETE 3`."""
     last = status.rsplit(" ", 1)[-1]
     return int(last) if last.isdigit() else 0

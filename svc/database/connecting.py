@@ -1,4 +1,4 @@
-"""Opening a connection, and the sentence for one that cannot be had: where it was tried, why not, and no password."""
+"""Opens a connection, or reports the address and the reason for the failure, without the password."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from svc.errors import StartupError
 from svc.settings.database_url import hide_password, place_of
 
 NOT_CONNECTED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError)
-"""What asyncpg raises where no connection can be had."""
+"""The exceptions that asyncpg raises if a connection cannot be opened."""
 
 _POOLER_REFUSES = "unsupported startup parameter"
 
 
 async def connect(url: str, *, timeout_s: float, session: Mapping[str, str]) -> Any:
-    """A connection to the database at `url`, set to `session`.
+    """Open a connection to the database at `url` with the settings `session`.
 
     Raises:
-        StartupError: it cannot be had.
+        StartupError: the connection cannot be opened.
     """
     try:
         return await asyncpg.connect(url, timeout=timeout_s, server_settings=dict(session))
@@ -30,10 +30,10 @@ async def connect(url: str, *, timeout_s: float, session: Mapping[str, str]) -> 
 
 
 def cannot_connect(url: str, error: BaseException, session: Mapping[str, str]) -> StartupError:
-    """The error to raise instead of `error`, one of `NOT_CONNECTED`, with which opening a connection ended."""
+    """Returns the error to raise instead of `error`, one of `NOT_CONNECTED`, which opening a connection raised."""
     reason = _reason(url, error)
     if _POOLER_REFUSES in reason:
-        reason += f". A pooler there refuses the settings of a connection. {pooler_remedy(session)}"
+        reason += f". A connection pooler refuses the settings of the connection. {pooler_remedy(session)}"
     return StartupError(f"The database at {place_of(url)} cannot be used: {reason}")
 
 
@@ -44,13 +44,13 @@ def _reason(url: str, error: BaseException) -> str:
         return f"its name cannot be resolved ({error.strerror})"
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused; is a server running there?"
-    # The server's own words name roles and databases; asyncpg's about a URL could hold parts of it.
+    # The server's messages contain names of roles and databases; asyncpg's may contain parts of the URL.
     return str(error) if isinstance(error, asyncpg.PostgresError) else hide_password(str(error), url)
 
 
 def pooler_remedy(session: Mapping[str, str]) -> str:
-    """How the settings of a session are made to hold behind a pooler."""
+    """Instructions for keeping the settings of a session in effect behind a connection pooler."""
     return (
-        f"In PgBouncer list them (ignore_startup_parameters = {', '.join(session)}), and set them for the role of the "
-        "service with the alter role … in database … set … that cabinet roles prints; or connect directly."
+        f"In PgBouncer, list them (ignore_startup_parameters = {', '.join(session)}), and set them for the service's "
+        "role with the alter role … in database … set … that cabinet roles prints; or connect directly."
     )

@@ -1,4 +1,4 @@
-"""From what asyncpg raises to what the caller can do about it: the one classifier."""
+"""Translates asyncpg's exceptions into the service's errors. This is the only place that classifies them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestErr
 
 logger = logging.getLogger(__name__)
 
-# A dead or refused connection shows as any of these, depending on when it died.
+# A lost or refused connection raises one of these, depending on when it was lost.
 _UNREACHABLE = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
-    # Shut down, crashed, starting, database dropped; a cancelled statement is told apart before.
+    # Shutdown, crash, start-up, or a dropped database. A cancelled statement is handled before.
     asyncpg.OperatorInterventionError,
-    # Connections, memory or disk are used up.
+    # Connections, memory or disk space are exhausted.
     asyncpg.InsufficientResourcesError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    # After a failover the pool still holds connections to what is a standby now.
+    # After a failover, the pool still has connections to the former primary.
     asyncpg.ReadOnlySQLTransactionError,
-    # The login was good when the service started, so the administrator is changing it.
+    # The login worked when the service started, so the administrator is changing it.
     asyncpg.InvalidAuthorizationSpecificationError,
     OSError,
     asyncio.TimeoutError,
@@ -38,51 +38,51 @@ _TRY_AGAIN = (
 
 
 UNFIT = asyncpg.SyntaxOrAccessError
-"""What the server raises where the schema, or the rights of the login, do not allow a statement at all."""
+"""The error for a statement that does not match the schema, or for which the login lacks a privilege."""
 
 
 class ConstraintError(CabinetError):
-    """A statement would break a constraint of the schema; `constraint` is its name. Routes say what it means."""
+    """A statement violated a constraint; `constraint` is its name. Routes translate it for the client."""
 
     status = 409
     title = "Conflict"
 
     def __init__(self, constraint: str) -> None:
-        super().__init__(f"the change would break the rule {constraint}")
+        super().__init__(f"the change violates the constraint {constraint}")
         self.constraint = constraint
 
 
 def sqlstate(error: BaseException) -> str:
-    """The five-letter SQLSTATE of an error, or the name of its class where the server never answered."""
+    """The five-character SQLSTATE of an error, or the name of its class if it does not come from the server."""
     return str(getattr(error, "sqlstate", None) or type(error).__name__)
 
 
 def classify(error: Exception, statement: str) -> CabinetError | None:
-    """The error to raise instead of `error`, which `statement` raised; None where it is a fault of ours."""
+    """Returns the error to raise instead of `error`, which `statement` raised; None if it is a bug in Cabinet."""
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return ConstraintError(str(error.constraint_name or error.column_name))
     if isinstance(error, asyncpg.QueryCanceledError):
-        logger.warning("statement %s ran into its time limit", statement)
+        logger.warning("statement %s exceeded its time limit", statement)
         return UnavailableError(
-            "the database took longer over this than it may; try again, or ask for less", retry_after_s=1
+            "the database exceeded the time limit of a statement; try again, or request less", retry_after_s=1
         )
     if isinstance(error, _TRY_AGAIN):
-        logger.warning("statement %s gave way to another: %s", statement, sqlstate(error))
+        logger.warning("statement %s conflicted with another: %s", statement, sqlstate(error))
         return UnavailableError("another request was changing the same rows; try again", retry_after_s=1)
     if isinstance(error, asyncpg.DataError) or _is_refused_by_codec(error):
-        logger.warning("statement %s was given a value that the database refuses: %s", statement, sqlstate(error))
+        logger.warning("the database refused a value of statement %s: %s", statement, sqlstate(error))
         return InvalidRequestError(
-            "a value cannot be stored by the database: a number out of range, or text that is not Unicode"
+            "the database cannot store a value: a number is out of range, or a text is invalid Unicode"
         )
     if isinstance(error, _UNREACHABLE):
-        logger.warning("statement %s did not reach the database: %r", statement, error)
+        logger.warning("statement %s got no answer from the database: %r", statement, error)
         return DatabaseUnavailableError(
-            "the database does not answer now; whether a change that was under way took place is not known",
+            "the database does not answer; if this was a change, it may or may not have taken effect",
             retry_after_s=2,
         )
     return None
 
 
 def _is_refused_by_codec(error: Exception) -> bool:
-    """asyncpg's own complaint about a value is an InterfaceError too, though no connection is at fault."""
+    """Whether asyncpg refused a value. It raises an InterfaceError for that, too, although the connection is fine."""
     return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)

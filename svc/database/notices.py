@@ -1,4 +1,4 @@
-"""Waiting for a NOTIFY, on a connection of its own: a pooled one must not carry session state."""
+"""Waits for NOTIFY on a separate connection, because pooled connections must not have session state."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _RECONNECT_S = 5.0
 
 
 class Notices:
-    """Wakes waiting tasks when something is sent to one channel; each waits at most as long as it says.
+    """Wakes waiting tasks when a notification arrives on one channel; each waits at most for its own timeout.
 
-    Without a connection (the database is down, or a pooler does not carry LISTEN) the waits just run out: polling
-    is the fallback, and the log says so once.
+    Without a connection (the database is down, or a pooler does not support LISTEN) the waits time out, so the tasks
+    poll. This is logged once.
     """
 
     def __init__(self, url: str, channel: str) -> None:
@@ -30,7 +30,7 @@ class Notices:
         self._is_lost = False
 
     def start(self, background: Background) -> None:
-        """Begin to listen, now and again after every lost connection."""
+        """Start to listen. A lost connection is reopened."""
         self._loop = background.keep(self._listen, name="notices")
 
     async def stop(self) -> None:
@@ -39,7 +39,7 @@ class Notices:
             await self._loop.stop()
 
     async def wait(self, timeout_s: float) -> None:
-        """Return at the next notice, or after `timeout_s` seconds."""
+        """Return at the next notification, or after `timeout_s` seconds."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._arrived.wait()
@@ -52,7 +52,7 @@ class Notices:
             self._is_lost = False
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             if not self._is_lost:
-                logger.warning("no notices of new documents, polling instead: %r", error)
+                logger.warning("cannot listen for new documents, polling instead: %r", error)
             self._is_lost = True
         return _RECONNECT_S
 
@@ -71,6 +71,6 @@ class Notices:
             connection.terminate()
 
     def _wake(self, *_notice: Any) -> None:
-        # Everyone who waits now wakes; who comes later waits for the next notice.
+        # Wakes all current waiters; later ones wait for the next notification.
         self._arrived.set()
         self._arrived = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The pool of connections: how each is set up, and how one is lent."""
+"""The connection pool: sets up connections and lends them to tasks."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ logger = logging.getLogger(__name__)
 # The first byte of a binary jsonb value is the version of its format, 1 since PostgreSQL 9.4.
 _JSONB_VERSION = b"\x01"
 CLOSE_TIMEOUT_S = 5.0
-# One loan in so many ends in asyncpg's pool, which replaces connections that have run many statements and closes those
-# that are no longer needed.
+# Every so many loans, the connection goes back to asyncpg's pool, which replaces connections that have run many
+# statements and closes idle ones.
 _LOANS_KEPT = 1000
 
 
 class Pool:
     """Connections to one database. Lends one at a time to a task and marks the task as holding it.
 
-    What is given back is kept here and lent again: asyncpg starts a task for each connection that its pool takes back
-    and one for each that it lends, which costs more than a short statement. A connection goes back to asyncpg's pool,
-    which opens, replaces and closes them, when somebody waits there, when its block failed, and now and then.
+    Returned connections are kept here and lent again, because asyncpg's pool starts a task for each acquire and each
+    release, which costs more than a short statement. A connection goes back to asyncpg's pool, which opens, replaces
+    and closes connections, if a task is waiting there, if the block failed, and at intervals.
     """
 
     def __init__(self, pool: Any, acquire_timeout_s: float) -> None:
@@ -48,15 +48,15 @@ class Pool:
         self._is_closing = False
 
     def connection(self) -> Loan:
-        """Lend a connection for the length of an `async with` block.
+        """Lend a connection for the duration of an `async with` block.
 
         Raises:
-            DatabaseUnavailableError: none came free within `acquire_timeout_s`, or no new one could be opened.
+            DatabaseUnavailableError: none became free within `acquire_timeout_s`, or no new one could be opened.
         """
         return Loan(self)
 
     async def take(self) -> Any:
-        """A connection, for `Loan`; raises as `connection` does."""
+        """Take a connection, for `Loan`; raises the errors of `connection`."""
         while self._kept:
             connection = self._kept.pop()
             if _is_open(connection):
@@ -69,12 +69,14 @@ class Pool:
             connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
         except TimeoutError:
             raise DatabaseUnavailableError(
-                "every database connection stayed busy; try again in a moment", retry_after_s=1
+                "all database connections are busy; try again in a moment", retry_after_s=1
             ) from None
         except asyncpg.PostgresError as error:
-            # Whatever the server's reason not to take a new connection, it is none of the request's.
-            logger.warning("the database refuses a connection: %s %s", sqlstate(error), error)
-            raise DatabaseUnavailableError("the database takes no connections now", retry_after_s=2) from error
+            # Whatever the server's reason to refuse the connection, the request is not the cause.
+            logger.warning("the database refused a connection: %s %s", sqlstate(error), error)
+            raise DatabaseUnavailableError(
+                "the database does not accept connections at the moment", retry_after_s=2
+            ) from error
         except Exception as error:
             translated = classify(error, "(connect)")
             if translated is None:
@@ -86,7 +88,7 @@ class Pool:
         return connection
 
     async def give_back(self, connection: Any, *, is_sound: bool) -> None:
-        """Take back a connection that `take` gave; `is_sound`: its block ended without an error."""
+        """Return a connection to the pool; `is_sound`: its block ended without an error."""
         self._loans += 1
         if self._waiting or self._is_closing or not is_sound or self._loans % _LOANS_KEPT == 0:
             await self._pool.release(connection)
@@ -95,17 +97,17 @@ class Pool:
 
     @property
     def busy_count(self) -> int:
-        """Connections that are lent now."""
+        """The number of connections that are currently lent."""
         return int(self._pool.get_size()) - int(self._pool.get_idle_size()) - len(self._kept)
 
     def observe(self) -> None:
-        """Set the gauges of the pool to what holds now."""
+        """Set the gauges of the pool to their current values."""
         metrics.pool_connections.labels("idle").set(self._pool.get_size() - self.busy_count)
         metrics.pool_connections.labels("busy").set(self.busy_count)
         metrics.pool_connections.labels("limit").set(self._pool.get_max_size())
 
     async def close(self) -> None:
-        """Close every connection, those in use after at most `CLOSE_TIMEOUT_S`."""
+        """Close all connections; those still in use after `CLOSE_TIMEOUT_S` are terminated."""
         self._is_closing = True
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -120,12 +122,12 @@ def _is_open(connection: Any) -> bool:
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:
-        # asyncpg noticed its end, and has taken it back already.
+        # asyncpg has noticed that it is closed, and has already taken it back.
         return False
 
 
 class Loan:
-    """One connection for the length of an `async with` block."""
+    """One connection for the duration of an `async with` block."""
 
     __slots__ = ("_connection", "_mark", "_pool")
 
@@ -133,13 +135,13 @@ class Loan:
         self._pool = pool
 
     async def __aenter__(self) -> Any:
-        """Take a connection; raises as `Pool.connection` does."""
+        """Take a connection; raises the errors of `Pool.connection`."""
         self._connection = await self._pool.take()
         self._mark = mark_held()
         return self._connection
 
     async def __aexit__(self, kind: type[BaseException] | None, _error: Any, _traceback: Any) -> None:
-        """Give it back."""
+        """Return the connection."""
         unmark_held(self._mark)
         await self._pool.give_back(self._connection, is_sound=kind is None)
 
@@ -147,8 +149,9 @@ class Loan:
 async def open_pool(
     settings: DatabaseSettings, url: str, vector_schema: Statement, session: Mapping[str, str] | None = None
 ) -> Pool:
-    """Open the pool on the database at `url`; `vector_schema` as for `connection_preparer`, `session` what its
-    connections are set to, in place of `session_settings`.
+    """Open a pool on the database at `url`.
+
+    `vector_schema` is the statement for `connection_preparer`. `session` replaces `session_settings`.
 
     Raises:
         StartupError: the database does not answer, refuses the login, or has no pgvector.
@@ -160,7 +163,7 @@ async def open_pool(
             min_size=settings.pool_min_size,
             max_size=settings.pool_size,
             timeout=settings.connect_timeout_s,
-            # The server stops a statement by itself; this is for a server that no longer answers at all.
+            # statement_timeout makes the server cancel a statement. This is for a server that no longer answers.
             command_timeout=settings.statement_timeout_s + 5,
             init=connection_preparer(vector_schema),
             reset=_keep_session,
@@ -172,31 +175,31 @@ async def open_pool(
 
 
 def session_settings(settings: DatabaseSettings) -> dict[str, str]:
-    """What every connection is opened with; nothing changes them afterwards, so no connection needs a reset."""
+    """The settings of every connection. Nothing changes them afterwards, so connections need no reset."""
     return {
         "application_name": "cabinet",
         "statement_timeout": str(int(settings.statement_timeout_s * 1000)),
         "idle_in_transaction_session_timeout": "60000",
         "timezone": "UTC",
         "jit": "off",
-        # A search takes milliseconds. To start workers for it costs more than they save, and takes them from others.
+        # A search takes milliseconds. Starting parallel workers costs more than they save.
         "max_parallel_workers_per_gather": "0",
-        # A generic plan cannot know how large this tenant is, nor which of the optional filters are set.
+        # A generic plan depends neither on the size of the tenant nor on which optional filters are set.
         "plan_cache_mode": "force_custom_plan",
-        # Without it an HNSW scan stops after ef_search rows, whatever a filter leaves of them. Relaxed, because the
-        # statements sort what they get: in strict order what comes out of turn would be thrown away.
+        # Without it, an HNSW scan stops after ef_search rows, however few of them pass a filter. Relaxed order suffices
+        # because the statements sort the rows; strict order would discard rows that are found out of order.
         "hnsw.iterative_scan": "relaxed_order",
-        # As many as the index lane compares exactly for a search of few results.
+        # The number of candidates of the index lane for a search with few results.
         "hnsw.ef_search": str(index_candidates(settings.dimensions)),
         "hnsw.max_scan_tuples": "200000",
     }
 
 
 def connection_preparer(vector_schema: Statement) -> Callable[[Any], Awaitable[None]]:
-    """The function that teaches a new connection the types that asyncpg does not know.
+    """Returns the function that sets the codecs of a new connection.
 
-    jsonb goes as JSON values, halfvec as arrays of numbers and bits as bytes of eight, all in binary. `vector_schema`
-    is the statement that says where the extension lives, which is the administrator's choice.
+    jsonb becomes JSON values, halfvec arrays of numbers, and bit strings bytes, all in the binary format.
+    `vector_schema` is the statement that returns the schema of the extension, which the administrator chooses.
     """
 
     async def prepare_connection(connection: Any) -> None:
@@ -229,7 +232,7 @@ def _decode_jsonb(value: bytes) -> Any:
 
 
 def _encode_bits(value: bytes) -> bytes:
-    # The binary form is the number of bits, then the bits.
+    # The binary format is the number of bits, then the bits.
     return (8 * len(value)).to_bytes(4, "big") + value
 
 
@@ -242,4 +245,4 @@ def _encode_halfvec(value: Any) -> bytes:
 
 
 async def _keep_session(_connection: Any) -> None:
-    """No reset: no statement of Cabinet changes the state of its session (asyncpg's own reset costs 190 µs)."""
+    """Skip the reset, which takes 190 µs: no statement of Cabinet changes the state of its session."""

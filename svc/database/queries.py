@@ -1,4 +1,4 @@
-"""Where statements run: on any connection of the pool, or on one inside a transaction."""
+"""Runs statements on any connection of the pool, or on one connection inside a transaction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Transaction(Queries):
 
 
 class Database(Queries):
-    """Statements on any connection of the pool, each in a transaction of its own."""
+    """Statements on any connection of the pool, each in its own transaction."""
 
     def __init__(self, statements: Mapping[str, Statement], pool: Pool) -> None:
         super().__init__(statements)
@@ -45,7 +45,7 @@ class Database(Queries):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """All statements in the block, or none of them."""
+        """Run the statements of the block in one transaction, which an exception rolls back."""
         async with self.pool.connection() as connection:
             transaction = connection.transaction()
             try:
@@ -64,15 +64,15 @@ class Database(Queries):
                 raise translated from error
 
     async def check(self) -> None:
-        """Prepare every statement against the live schema and compare it with its header.
+        """Prepare every statement against the live schema and compare the result with its header.
 
         Raises:
-            StartupError: files do not prepare, or their headers say another type or column; names every such file,
-                but those that take their columns from one of these.
+            StartupError: statements cannot be prepared, or their headers have other types or columns. Names every such
+                file except those that take their columns from another one with an error.
         """
         faults: dict[str, str] = {}
         async with self.pool.connection() as connection:
-            # On this one connection throughout: a second would never come where the pool has but one.
+            # All checks use this connection: a pool of one would never provide a second.
             transaction = Transaction(self.statements, connection)
             for statement in self.statements.values():
                 try:
@@ -82,7 +82,7 @@ class Database(Queries):
                         await _check(connection, statement)
                 except StartupError as fault:
                     faults[statement.name] = fault.detail
-        # A header that refers to a wrong one is wrong for the same reason.
+        # A header that refers to a faulty one has the same fault.
         details = [detail for name, detail in faults.items() if self.statements[name].columns_as not in faults]
         if details:
             raise StartupError("\n".join(details))
@@ -93,11 +93,10 @@ class Database(Queries):
 
 
 async def open_database(settings: DatabaseSettings, url: str) -> Database:
-    """Load `sql/` and open the pool on the migrated database at `url`; every statement is checked against it, and
-    the settings of its connections are read back.
+    """Load `sql/`, open a pool on the migrated database at `url`, and check the session settings and every statement.
 
     Raises:
-        StartupError: a file of `sql/` is at fault, the database cannot be used, or a setting does not hold.
+        StartupError: a file in `sql/` has an error, the database is unsuitable, or a setting is not in effect.
     """
     statements = load_statements(resource_folder("sql"))
     session = session_settings(settings)
@@ -115,10 +114,10 @@ async def open_database(settings: DatabaseSettings, url: str) -> Database:
 
 
 async def open_unchecked(settings: DatabaseSettings, url: str, session: Mapping[str, str]) -> Database:
-    """A database that may be anything, for whoever finds out what is wrong with it: one connection, set to `session`.
+    """Open any database, without checks, for a diagnosis: one connection with the settings `session`.
 
     Raises:
-        StartupError: a file of `sql/` is at fault, or the database cannot be used.
+        StartupError: a file in `sql/` has an error, or the database is unavailable.
     """
     statements = load_statements(resource_folder("sql"))
     one = settings.model_copy(update={"pool_min_size": 1, "pool_size": 1})
@@ -130,52 +129,52 @@ async def _check(connection: Any, statement: Statement) -> None:
         prepared = await connection.prepare(statement.text)
     except Exception as error:
         if statement.needs and sqlstate(error) == _UNDEFINED_TABLE:
-            # Whoever runs it asks first, or takes this for an answer.
+            # Its callers check for the extension first, or handle this error.
             return
         translated = classify(error, statement.name)
         if isinstance(translated, UnavailableError):
             raise translated from error
-        # The server counts the characters of the file up to the fault.
+        # The server reports the position of the error in characters.
         line = statement.text.count("\n", 0, int(getattr(error, "position", None) or 0)) + 1
-        # A hint is a second line of the server's message; here each file has one.
+        # The server puts a hint on a second line; this report has one line per file.
         message = " ".join(str(error).splitlines())
-        raise StartupError(f"{statement.path}:{line}: does not prepare: {message}") from error
+        raise StartupError(f"{statement.path}:{line}: cannot be prepared: {message}") from error
     found = [_server_name(type_) for type_ in prepared.get_parameters()]
     declared = [parameter.type for parameter in statement.parameters]
     if found != declared:
-        # The first that differs, where one of the header's does.
+        # The first parameter of the header that differs, if any.
         number = next((n for n, pair in enumerate(zip(declared, found, strict=False), 1) if pair[0] != pair[1]), 1)
         line = _line(statement, f"-- ${number} ")
         raise StartupError(f"{statement.path}:{line}: the header's parameters are {declared}, the server's {found}")
-    # Of an :exec only the number of rows is used, whatever they hold.
+    # An :exec returns only a row count.
     if statement.shape == "exec":
         return
     columns = [Column(attribute.name, _server_name(attribute.type)) for attribute in prepared.get_attributes()]
-    _compare(statement, "column", statement.columns, columns)
+    _compare(statement, statement.columns, columns)
 
 
 async def _check_copy(queries: Queries, statement: Statement) -> None:
-    """A COPY cannot be prepared: its header is compared with the columns of the table."""
+    """Compare the header of a COPY, which cannot be prepared, with the columns of the table."""
     table, columns = statement.copy_target
     types = {row.name: row.type for row in await queries.many("server/table_columns", table_name=table)}
     found = [Column(column, types.get(column, "(no such column)")) for column in columns]
-    _compare(statement, "column", [Column(p.name, p.type) for p in statement.parameters], found)
+    _compare(statement, [Column(p.name, p.type) for p in statement.parameters], found)
 
 
-def _compare(statement: Statement, what: str, declared: Sequence[Column], found: Sequence[Column]) -> None:
-    said, seen = ([f"{item.name} {item.type}" for item in items] for items in (declared, found))
-    if said != seen:
+def _compare(statement: Statement, declared: Sequence[Column], found: Sequence[Column]) -> None:
+    in_header, on_server = ([f"{item.name} {item.type}" for item in items] for items in (declared, found))
+    if in_header != on_server:
         line = _line(statement, "-- $" if statement.shape == "copy" else "-- returns:")
-        raise StartupError(f"{statement.path}:{line}: the header's {what}s are {said}, the server's {seen}")
+        raise StartupError(f"{statement.path}:{line}: the header's columns are {in_header}, the server's {on_server}")
 
 
 def _line(statement: Statement, beginning: str) -> int:
-    """The line of the file, from 1, that begins so; the first where none does."""
+    """The number of the first line, counted from 1, that starts with `beginning`; 1 if there is none."""
     lines = enumerate(statement.text.splitlines(), 1)
     return next((number for number, line in lines if line.startswith(beginning)), 1)
 
 
 def _server_name(type_: Any) -> str:
-    """asyncpg names an array type `_int4` or `int4[]`, by its kind."""
+    """The server's name of a type. asyncpg names an array type `_int4` or `int4[]`, depending on its kind."""
     name = str(type_.name)
     return f"{name[1:]}[]" if type_.kind == "array" and name.startswith("_") else name

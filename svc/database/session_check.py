@@ -1,4 +1,4 @@
-"""Whether connections are set to what they asked for at their start: a pooler between may drop it without a word."""
+"""Checks that the settings of a connection are in effect: a connection pooler may silently drop them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from svc.database.connecting import pooler_remedy
 from svc.database.rows import ServerSessionSettings
 from svc.errors import StartupError
 
-# Only names a session; poolers put their own there.
+# It only names a session, and poolers replace it.
 _NAMES_ONLY = {"application_name"}
-# A shorter one than asked for is a decision of the administrator's; 0 means none.
+# The administrator may choose a shorter time than requested; 0 means no limit.
 _LIMITS = {"statement_timeout", "idle_in_transaction_session_timeout"}
 
 
 def required(session: Mapping[str, str]) -> dict[str, str]:
-    """What of the settings of a session must hold."""
+    """The settings of a session that must be in effect."""
     return {name: value for name, value in session.items() if name not in _NAMES_ONLY}
 
 
 def lost_settings(rows: Iterable[ServerSessionSettings], session: Mapping[str, str]) -> list[str]:
-    """What a connection should be set to and is not, such as `jit is on, not off`, by the rows of
-    `server/session_settings`."""
+    """Descriptions of the settings that are not in effect, such as `jit is on, not off`.
+
+    `rows` are those of `server/session_settings`.
+    """
     found = {row.name: row.setting for row in rows}
     return [
         f"{name} is {found[name] if found[name] is not None else 'not set'}, not {value}"
@@ -37,14 +39,14 @@ def _holds(name: str, found: str | None, wanted: str) -> bool:
 
 
 def check_session(rows: Iterable[ServerSessionSettings], session: Mapping[str, str]) -> None:
-    """Compare what a connection is set to, by the rows of `server/session_settings`, with what it should be.
+    """Compare the settings of a connection, the rows of `server/session_settings`, with those requested.
 
     Raises:
-        StartupError: something does not hold; searches would lose rows and statements get slow plans.
+        StartupError: a setting is not in effect; searches would lose rows, and statements would get slow plans.
     """
     if lost := lost_settings(rows, session):
         raise StartupError(
-            f"A connection to the database is not set to what it asked for: {'; '.join(lost)}. Without these settings "
-            "searches lose rows and statements get slow plans. Something between drops them, usually a pooler. "
+            f"Settings of the connection to the database are not in effect: {'; '.join(lost)}. Without them, searches "
+            "lose rows and statements get slow plans. Something in between drops them, usually a connection pooler. "
             f"{pooler_remedy(session)}"
         )

@@ -1,6 +1,6 @@
-"""Reading `sql/`: one statement a file, the path is its name, the header says what it takes and gives.
+"""Reads `sql/`: each file is one statement, its path is the name, and its header declares parameters and columns.
 
-The grammar is documented for people in `sql/README.md`.
+`sql/README.md` documents the grammar of headers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from svc.errors import StartupError
 Shape = Literal["one", "many", "value", "exec", "copy", "ddl", "explain"]
 SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl", "explain")
 
-# The names that people write, and the server's own for the same types.
+# Common names of types, and the server's internal names for them.
 _SERVER_TYPES = {
     "int": "int4",
     "integer": "int4",
@@ -41,14 +41,14 @@ _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)
 _SAME_COLUMNS = re.compile(r"^as (?P<name>[a-z0-9_]+/[a-z0-9_]+)$")
 _HEADER_WIDTH = 110
 _KEYS = ("returns", "index", "tenant", "bound", "needs", "length")
-# Any word in small letters: a misspelt key must not be taken for a line of intent.
+# Matches any lower-case word, so that a misspelt key is not taken for prose.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that goes into a statement: its name in Python, and its type by the server's name (`int4`, `uuid[]`)."""
+    """A parameter of a statement: its name in Python, and the server's name of its type (`int4`, `uuid[]`)."""
 
     name: str
     type: str
@@ -58,8 +58,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Column:
-    """A value that comes out of a statement. The column of a `:value` statement that may give no row counts as one that
-    can be null."""
+    """A column that a statement returns. The column of a `:value` statement that may return no row can be null."""
 
     name: str
     type: str
@@ -70,7 +69,7 @@ class Column:
 
 
 def wrapped_columns(columns: Iterable[Column], width: int, around: str = "") -> list[str]:
-    """Columns as lines of at most `width` characters that end between two of them, the whole `around` in two halves."""
+    """Returns columns inside the halves of `around`, as lines of at most `width` characters, split between columns."""
     # A no-break space keeps the name and the type of a column on one line.
     text = ", ".join(str(column).replace(" ", "\u00a0") for column in columns)
     half = len(around) // 2
@@ -82,11 +81,11 @@ def wrapped_columns(columns: Iterable[Column], width: int, around: str = "") -> 
 class Statement:
     """One file of `sql/`.
 
-    `text` is the whole file, header included: it is what the server receives, so the name also stands in
-    `pg_stat_activity`. `columns` are all that come out; `columns_as` names the statement that lists the first of them
-    where the header says `returns: as …`, and is empty elsewhere. `tenant` is empty for a statement bound to one user,
-    else the reason why it is not; `bound` says what limits a list that has no LIMIT, `needs` names the extension
-    without which it does not prepare, `length` says why a long statement is one.
+    `text` is the whole file including the header. The server receives it as it is, so the name is visible in
+    `pg_stat_activity`. `columns` are all columns that it returns. If the header has `returns: as …`, `columns_as` names
+    the statement that lists the first of them; otherwise it is empty. `tenant` is empty for a statement that is bound
+    to one user, otherwise it gives the reason why it is not. `bound` says what limits a list without LIMIT, `needs`
+    names the extension that the statement requires, and `length` says why a long statement is not split.
     """
 
     name: str
@@ -110,7 +109,7 @@ class Statement:
 
     @cached_property
     def expanded(self) -> str:
-        """The text for readers: where the header says `returns: as …`, all columns follow that line in brackets."""
+        """The text for readers: a line `returns: as …` is followed by all columns in parentheses."""
         if not self.columns_as:
             return self.text
         listed = "\n".join(f"--   {line}" for line in wrapped_columns(self.columns, _HEADER_WIDTH - 5, "()"))
@@ -118,7 +117,7 @@ class Statement:
 
     @cached_property
     def indexes(self) -> tuple[str, ...]:
-        """The indexes through which it is meant to run."""
+        """The indexes that the statement is expected to use."""
         return tuple(name.strip() for name in self.index.split(",") if name.strip())
 
     @cached_property
@@ -128,10 +127,10 @@ class Statement:
 
     @cached_property
     def copy_target(self) -> tuple[str, list[str]]:
-        """Table and columns of a `:copy` statement."""
+        """The table and the columns of a `:copy` statement."""
         match = _COPY.match(self.body)
         if match is None:
-            raise _fault(self.path, 1, "a :copy body reads: copy table (column, …) from stdin with (format binary);")
+            raise _fault(self.path, 1, "a :copy body must be: copy table (column, …) from stdin with (format binary);")
         return match["table"], [column.strip() for column in match["columns"].split(",")]
 
 
@@ -139,7 +138,7 @@ def load_statements(folder: Path) -> dict[str, Statement]:
     """Read every `.sql` file below `folder`, keyed by name.
 
     Raises:
-        StartupError: a header does not follow the grammar; the detail names file and line.
+        StartupError: a header violates the grammar; the detail names file and line.
     """
     statements = (read_statement(path, folder) for path in sorted(folder.glob("*/*.sql")))
     return {statement.name: statement for statement in statements}
@@ -152,19 +151,19 @@ def read_statement(path: Path, folder: Path) -> Statement:
     header = list(itertools.takewhile(lambda line: line.startswith("--"), lines))
     for number, line in enumerate(lines[len(header) :], start=len(header) + 1):
         if line.lstrip().startswith("--"):
-            raise _fault(path, number, "comments stand in the header only, above the statement")
+            raise _fault(path, number, "comments are allowed only in the header, above the statement")
     title = _TITLE.match(header[0]) if header else None
     if title is None:
-        raise _fault(path, 1, "the first line reads: -- folder/name :shape")
+        raise _fault(path, 1, "the first line must be: -- folder/name :shape")
     expected = path.relative_to(folder).with_suffix("").as_posix()
     if title["name"] != expected:
         raise _fault(path, 1, f"the header says {title['name']}, the path says {expected}")
     if title["shape"] not in SHAPES:
-        raise _fault(path, 1, f":{title['shape']} is none of {', '.join(':' + shape for shape in SHAPES)}")
+        raise _fault(path, 1, f":{title['shape']} is not one of {', '.join(':' + shape for shape in SHAPES)}")
     parts = _read_header(path, header)
     columns_as, columns = _returned(parts, path, folder)
     if not parts.intent:
-        raise _fault(path, 2, "a line of intent follows the first: who asks, and for what")
+        raise _fault(path, 2, "the second line must say what the statement does")
     return Statement(
         name=title["name"],
         shape=cast(Shape, title["shape"]),
@@ -200,21 +199,21 @@ def _read_header(path: Path, lines: list[str]) -> _Header:
         elif (match := _KEY.match(line)) and (meant := _meant_key(match["key"])):
             open_key = match["key"]
             if open_key != meant:
-                raise _fault(path, number, f"{open_key}: is no key of a header; did you mean {meant}:?")
+                raise _fault(path, number, f"{open_key}: is not a key of a header; did you mean {meant}:?")
             if open_key in header.keys:
-                raise _fault(path, number, f"{open_key}: stands here twice")
+                raise _fault(path, number, f"{open_key}: occurs twice")
             header.keys[open_key], header.lines[open_key] = match["value"].strip(), number
         elif open_key and line.startswith("--   "):
             header.keys[open_key] += " " + line[2:].strip()
         elif header.parameters or header.keys:
-            raise _fault(path, number, f"this is neither a parameter nor a line of {', '.join(_KEYS)}: {line!r}")
+            raise _fault(path, number, f"this is neither a parameter nor one of the keys {', '.join(_KEYS)}: {line!r}")
         else:
             header.intent.append(line.removeprefix("--").strip())
     return header
 
 
 def _meant_key(word: str) -> str | None:
-    """The key that a word before a colon is, or is close to; none where it begins a line of prose."""
+    """The key that a word before a colon equals or resembles; None if the word belongs to prose."""
     if word in _KEYS:
         return word
     close = difflib.get_close_matches(word, _KEYS, n=1, cutoff=0.7)
@@ -225,15 +224,15 @@ def _read_parameter(path: Path, number: int, line: str, expected: int) -> Parame
     match = _PARAMETER.match(line)
     if match is None:
         raise _fault(
-            path, number, f"a parameter reads: -- $1 name type null  comment, `null` where it may be; this is {line!r}"
+            path, number, f"a parameter must be: -- $1 name type null  comment, `null` being optional; this is {line!r}"
         )
     if int(match["number"]) != expected:
-        raise _fault(path, number, f"parameter ${match['number']} stands where ${expected} should")
+        raise _fault(path, number, f"parameter ${match['number']} is where ${expected} should be")
     return Parameter(match["name"], server_type(match["type"]), (match["comment"] or "").strip(), bool(match["null"]))
 
 
 def _returned(header: _Header, path: Path, folder: Path) -> tuple[str, list[Column]]:
-    """The statement whose columns come first, empty where there is none, and all columns of a header."""
+    """Returns the name of the statement whose columns come first, or an empty string, and all columns of a header."""
     line = header.lines.get("returns", 1)
     first, *rest = header.keys.get("returns", "").split(",", 1)
     same = _SAME_COLUMNS.match(first.strip())
@@ -243,7 +242,7 @@ def _returned(header: _Header, path: Path, folder: Path) -> tuple[str, list[Colu
 
 
 def _columns_of(name: str, path: Path, line: int, folder: Path) -> list[Column]:
-    """The columns that another statement lists; `path` and `line` are where its name stands."""
+    """The columns that another statement lists; `path` and `line` are the place of the reference."""
     other = folder / f"{name}.sql"
     if not other.is_file():
         raise _fault(path, line, f"returns: as {name}: there is no such statement")
@@ -251,7 +250,7 @@ def _columns_of(name: str, path: Path, line: int, folder: Path) -> list[Column]:
     header = _read_header(other, list(itertools.takewhile(lambda line: line.startswith("--"), lines)))
     returns = header.keys.get("returns", "")
     if not returns or returns.startswith("as "):
-        raise _fault(path, line, f"returns: as {name}: that statement does not list columns of its own")
+        raise _fault(path, line, f"returns: as {name}: that statement does not list its columns itself")
     return _read_columns(other, header.lines["returns"], returns)
 
 
@@ -261,7 +260,7 @@ def _read_columns(path: Path, line: int, text: str) -> list[Column]:
         match = _COLUMN.match(part)
         if match is None:
             raise _fault(
-                path, line, f"returns: reads: name type, name type null, …, or: as folder/name, …; this is {part!r}"
+                path, line, f"returns: must be: name type, name type null, …, or: as folder/name, …; this is {part!r}"
             )
         columns.append(Column(match["name"], server_type(match["type"]), bool(match["null"])))
     return columns
@@ -273,5 +272,5 @@ def server_type(name: str) -> str:
     return _SERVER_TYPES.get(element, element) + ("[]" if name.endswith("[]") else "")
 
 
-def _fault(path: Path, line: int, what: str) -> StartupError:
-    return StartupError(f"{path}:{line}: {what}")
+def _fault(path: Path, line: int, detail: str) -> StartupError:
+    return StartupError(f"{path}:{line}: {detail}")

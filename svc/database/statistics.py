@@ -1,4 +1,4 @@
-"""What the statements of the current request cost, for `Server-Timing` and for the warning about too many."""
+"""Statistics of the current request's statements, for `Server-Timing` and for the warning about too many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class StatementStatistics:
-    """Statements run so far: how many, for how many seconds in all, and which."""
+    """The statements run so far: their number, total time in seconds, and names."""
 
     count: int = 0
     seconds: float = 0.0
@@ -22,7 +22,7 @@ _current: ContextVar[StatementStatistics | None] = ContextVar("statement_statist
 
 @contextmanager
 def collect_statistics() -> Iterator[StatementStatistics]:
-    """Count the statements that this task, and the tasks it starts, run inside the block."""
+    """Count the statements that this task, and the tasks that it starts, run inside the block."""
     statistics = StatementStatistics()
     token = _current.set(statistics)
     try:
@@ -32,7 +32,7 @@ def collect_statistics() -> Iterator[StatementStatistics]:
 
 
 def record(name: str, seconds: float) -> None:
-    """Add one finished statement to the block around this task, if there is one."""
+    """Add one finished statement to the statistics of the enclosing block, if any."""
     statistics = _current.get()
     if statistics is not None:
         statistics.count += 1

@@ -1,4 +1,4 @@
-"""Whether a database can hold what Cabinet stores, by the row of `server/database`."""
+"""Checks whether a database is suitable for Cabinet, by the row of `server/database`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from svc.errors import StartupError
 
 
 def check_suitable(row: ServerDatabase | None) -> None:
-    """Look at what is decided when a database is made, and at where its pgvector is.
+    """Check the encoding of the database and the schema of pgvector.
 
     Raises:
-        StartupError: it cannot store every text, or pgvector's types are not found by their names.
+        StartupError: the database cannot store every text, or the schema of pgvector is not on the search path.
     """
     assert row is not None
     name = row.database_name
@@ -18,7 +18,7 @@ def check_suitable(row: ServerDatabase | None) -> None:
         raise StartupError(
             f"The database {name} has the encoding {row.encoding}, which cannot store every text; Cabinet needs "
             f"UTF8. The encoding is fixed when a database is created: create another one with encoding 'UTF8' from "
-            "template0, and give its URL."
+            "template0, and use its URL."
         )
     schema = row.vector_schema
     if schema is not None and not row.is_vector_found:
@@ -31,16 +31,16 @@ def check_suitable(row: ServerDatabase | None) -> None:
 
 
 def check_writable(row: ServerDatabase | None) -> None:
-    """Look whether transactions may write.
+    """Check that transactions can write.
 
     Raises:
-        StartupError: they may not.
+        StartupError: the database is read-only.
     """
     assert row is not None
     name = row.database_name
     if row.is_standby:
         raise StartupError(
-            f"The database {name} is on a standby, which is read-only. Give the URL of the primary; with several "
+            f"The database {name} is on a standby, which is read-only. Use the URL of the primary; with several "
             "hosts in the URL, add target_session_attrs=read-write."
         )
     if row.is_read_only:

@@ -1,4 +1,4 @@
-"""The oldest PostgreSQL and pgvector that Cabinet runs on."""
+"""The oldest supported versions of PostgreSQL and pgvector."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ OLDEST_VECTOR = (0, 8, 5)
 
 
 def check_versions(row: ServerVersions | None) -> None:
-    """Compare what `server/versions` says with what this release needs.
+    """Compare the row of `server/versions` with the versions that this release requires.
 
-    An older pgvector would take `hnsw.iterative_scan` for an unknown setting and lose rows without a word.
+    An older pgvector would ignore `hnsw.iterative_scan` as an unknown setting and silently lose rows.
 
     Raises:
         StartupError: the server or its pgvector is too old, or pgvector is not installed.
@@ -32,5 +32,5 @@ def check_versions(row: ServerVersions | None) -> None:
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """`(0, 8, 5)` of `0.8.5`."""
+    """Returns the numbers of a version, such as `(0, 8, 5)` for `0.8.5`."""
     return tuple(int(part) for part in text.split("."))

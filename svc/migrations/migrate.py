@@ -1,8 +1,8 @@
-"""Bringing a database to the schema of this release: `migrations/` for the versioned steps, `sql/ddl/` for the vectors.
+"""Migrates a database to the schema of this release: `migrations/` has the versioned steps, `sql/ddl/` the vectors.
 
-Migrations run one process at a time, under an advisory lock of the session that sends them: it dies with the session,
-so whoever comes next finds nothing running and nothing locked. A migration and the note that it was applied are one
-transaction. What is sent is planned first, and `cabinet migrate plan` prints that plan.
+One process migrates at a time, under a session-level advisory lock, which ends with the session: a process that is
+killed leaves nothing running and nothing locked. A migration and its entry in the log are one transaction. All
+statements are planned first; `cabinet migrate plan` prints the plan.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ State = Literal["applied", "missing", "edited", "unknown"]
 
 @dataclass(frozen=True)
 class MigrationState:
-    """One migration, and when the database took it (UTC); None while it has not.
+    """One migration and the time at which it was applied (UTC), or None.
 
-    `edited`: the file says something else than when it was applied. `unknown`: this release has no such file.
+    `edited`: the file has changed since then. `unknown`: this release has no such file.
     """
 
     id: str
@@ -53,45 +53,44 @@ class MigrationState:
 
 
 async def apply_migrations(settings: DatabaseSettings, url: str) -> list[str]:
-    """Apply what is missing, make the tables of the vectors, record the model; the ids applied, oldest first.
+    """Apply missing migrations, create the tables of vectors and record the model; returns the ids, oldest first.
 
-    `url` is the owner's; the role of the service, where there is one, is granted what it needs of the tables.
+    `url` is the owner's. The service's role, if it exists, gets the privileges that it needs.
 
     Raises:
-        StartupError: the database cannot be used, holds another model's vectors, has a migration that was edited or
-            that this release does not know, or holds locks for too long.
+        StartupError: the database is unsuitable, contains vectors of another model, has an edited or unknown migration,
+            or did not grant the locks in time.
     """
     statements = load_statements(resource_folder("sql"))
     async with migrating(url, statements, settings.migration_wait_s) as session:
         steps = await _apply_steps(session.connection, statements, settings)
         for step in steps:
-            await session.take(step)
+            await session.run(step)
             if step.migration is not None:
                 logger.info("applied migration %s", step.migration)
     return _ids(steps)
 
 
 async def rollback_migrations(settings: DatabaseSettings, url: str, count: int) -> list[str]:
-    """Undo the newest `count` migrations with what they hold; the ids undone, newest first.
+    """Roll back the newest `count` migrations and delete their data; returns the ids, newest first.
 
     Raises:
-        StartupError: the database cannot be used, has a migration that this release does not know, or holds locks for
-            too long.
+        StartupError: the database is unsuitable, has an unknown migration, or did not grant the locks in time.
     """
     statements = load_statements(resource_folder("sql"))
     async with migrating(url, statements, settings.migration_wait_s) as session:
         steps = await _rollback_steps(session.connection, statements, count)
         for step in steps:
-            await session.take(step)
+            await session.run(step)
             logger.info("rolled back migration %s", step.migration)
     return _ids(steps)
 
 
 async def migration_script(settings: DatabaseSettings, url: str, rollback: int = 0) -> str:
-    """What `apply_migrations`, or a rollback of the newest `rollback` migrations, would send now, as a psql script.
+    """Returns the statements of `apply_migrations`, or of a rollback of `rollback` migrations, as a psql script.
 
     Raises:
-        StartupError: as `apply_migrations` and `rollback_migrations`.
+        StartupError: see `apply_migrations` and `rollback_migrations`.
     """
     statements = load_statements(resource_folder("sql"))
     connection = await connect(url)
@@ -108,7 +107,7 @@ async def migration_script(settings: DatabaseSettings, url: str, rollback: int =
 
 
 async def migration_states(url: str) -> list[MigrationState]:
-    """Every migration that this release or the database has, oldest first."""
+    """All migrations of this release and of the database, oldest first."""
     statements = load_statements(resource_folder("sql"))
     connection = await connect(url)
     try:
@@ -116,32 +115,33 @@ async def migration_states(url: str) -> list[MigrationState]:
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartupError(
             f"The role of DATABASE_URL may not read the migrations: {error}. Run cabinet migrate apply as the owner, "
-            "with CABINET_SERVICE_ROLE naming this role; `cabinet roles` prints the SQL that makes both."
+            "with CABINET_SERVICE_ROLE naming this role; `cabinet roles` prints the SQL that creates both."
         ) from error
     finally:
         await connection.close()
 
 
 def check_model(settings: DatabaseSettings, row: Any) -> None:
-    """Compare the recorded model (`model`, `dimensions`; None when none is) with the settings.
+    """Compare the recorded model (`model`, `dimensions`; None if none is recorded) with the settings.
 
     Raises:
         StartupError: they differ, so new vectors could not be compared with the stored ones.
     """
     if row is None:
-        raise StartupError("The database has no embedding model recorded; run: cabinet migrate apply")
+        raise StartupError("The database has no recorded embedding model; run: cabinet migrate apply")
     stored, wanted = (row["model"], row["dimensions"]), (settings.model, settings.dimensions)
     if stored != wanted:
-        way_back = (
+        stored_settings = (
             "CABINET_EMBEDDING_PROVIDER=local"
             if stored[0] == LOCAL_MODEL
             else f"CABINET_EMBEDDING_MODEL={stored[0]}, CABINET_EMBEDDING_DIMENSIONS={stored[1]}, and the "
             "OPENAI_API_KEY or OPENAI_BASE_URL that it was used with"
         )
         raise StartupError(
-            f"The database holds vectors of {stored[0]} with {stored[1]} dimensions, the settings say {wanted[0]} with "
-            f"{wanted[1]}: they cannot be compared. Go on with the stored model ({way_back}), or give the new model a "
-            "database of its own (another DATABASE_URL or CABINET_DATA_DIR) and upload the documents there."
+            f"The database contains vectors of {stored[0]} with {stored[1]} dimensions, but the settings select "
+            f"{wanted[0]} with {wanted[1]}. Their vectors cannot be compared. Continue with the stored model "
+            f"({stored_settings}), or use another database for the new model (another DATABASE_URL or "
+            "CABINET_DATA_DIR) and upload the documents there."
         )
 
 
@@ -171,7 +171,7 @@ def _check_known(states: Sequence[MigrationState]) -> None:
     if unknown:
         raise StartupError(
             f"The database has migrations that this release does not know: {', '.join(unknown)}. A newer release has "
-            "migrated it. Use that one, or let it take them back first (cabinet migrate rollback)."
+            "migrated it. Use that release, or roll them back with it first (cabinet migrate rollback)."
         )
 
 
@@ -179,8 +179,8 @@ def _check_unchanged(states: Sequence[MigrationState], known: dict[str, Migratio
     for state in states:
         if state.state == "edited":
             raise StartupError(
-                f"Migration {state.id} was edited after this database took it, so the two differ now and nobody knows "
-                f"how. Put {known[state.id].path} back as it was, and make the change a migration of its own."
+                f"Migration {state.id} was edited after it was applied to this database, so the schema may differ. "
+                f"Restore {known[state.id].path}, and put the change into a new migration."
             )
 
 
@@ -205,7 +205,7 @@ async def _vector_steps(connection: Any, statements: Statements, settings: Datab
         model = None
     if model is not None:
         check_model(settings, model)
-    # Looked for first: even `if not exists` would lock the table, and a start must not wait for a search.
+    # Checked first: even `if not exists` would lock the table, and starting must not wait for searches.
     missing = [table for table in VECTOR_DDL if not await _exists(connection, statements, table)]
     if model is not None and not missing:
         return []

@@ -1,7 +1,7 @@
-"""The two roles: the owner of the schema, who migrates and builds indexes, and the one as whom the service connects.
+"""The two roles: the owner of the schema, who migrates and builds indexes, and the role of the service.
 
-The service's role owns nothing and is no superuser. What it may do stands in `sql/roles/`: rights on tables exactly as
-the statements need them, granted by the owner at the end of every migration.
+The service's role owns nothing and is not a superuser. `sql/roles/` grants it exactly the privileges on tables that the
+statements need; the owner runs these grants at the end of every migration.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from svc.errors import StartupError
 
 logger = logging.getLogger(__name__)
 
-# What a superuser runs once on a database, in this order.
+# The statements that a superuser runs once on a database, in this order.
 SETUP = (
     "roles/create_owner",
     "roles/create_service",
@@ -32,8 +32,8 @@ SETUP = (
     "roles/grant_schema_service",
 )
 SETTINGS = "roles/set_in_database"
-"""What makes a connection's settings hold behind a pooler that drops them; the last of what a superuser runs."""
-# What the owner runs whenever the tables have changed, by privilege.
+"""Sets a connection's settings for the role, for poolers that drop them; the last statement that a superuser runs."""
+# The statements that the owner runs whenever the tables have changed, by privilege.
 GRANTS = {
     "select": "roles/grant_select",
     "insert": "roles/grant_insert",
@@ -46,7 +46,7 @@ _ADVICE = "`cabinet roles` prints the SQL for a role that may read and write row
 
 
 def fill_names(text: str, **names: str) -> str:
-    """SQL with a quoted name for each placeholder, such as `:service_role` for `service_role`."""
+    """Replace each placeholder in SQL, such as `:service_role`, by the quoted name."""
     for placeholder, name in names.items():
         quoted = name.replace('"', '""')
         text = text.replace(f":{placeholder}", f'"{quoted}"')
@@ -54,25 +54,29 @@ def fill_names(text: str, **names: str) -> str:
 
 
 def set_in_database(statement: Statement, session: Mapping[str, str], **names: str) -> str:
-    """The SQL that sets what the connections of a role are set to, by `roles/set_in_database`: a line a setting, below
-    the statement's header. Names and values of settings are the service's own."""
+    """Returns SQL with one `roles/set_in_database` for each setting of a session, below the statement's header.
+
+    The names and values of the settings are constants of the service, so they are not quoted.
+    """
     header, body = statement.text[: statement.text.index(statement.body)], statement.body
     lines = (body.replace(":setting", name).replace(":value", f"'{value}'") for name, value in session.items())
     return fill_names(header + "\n".join(line.strip() for line in lines) + "\n", **names)
 
 
-async def make_service_role(connection: Any, statements: Mapping[str, Statement], role: str) -> None:
-    """Make the role of the service on the embedded server, where it is not there yet."""
+async def create_service_role(connection: Any, statements: Mapping[str, Statement], role: str) -> None:
+    """Create the service's role on the embedded server if it does not exist."""
     if not await connection.fetchval(statements["server/role_exists"].text, role):
         try:
             await connection.execute(fill_names(statements["roles/create_service"].text, service_role=role))
         except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-            logger.debug("another process made the role first")
+            logger.debug("another process has created the role")
 
 
 async def wanted_grants(connection: Any, statements: Mapping[str, Statement], role: str) -> list[str]:
-    """The names of the statements that grant the role what it lacks of the tables, or of tables that are not there yet;
-    none where there is no such role."""
+    """The names of the statements that grant the role missing privileges; none if the role does not exist.
+
+    A statement is also included if one of its tables does not exist yet.
+    """
     if not await connection.fetchval(statements["server/role_exists"].text, role):
         return []
     wanted = []
@@ -86,27 +90,27 @@ async def wanted_grants(connection: Any, statements: Mapping[str, Statement], ro
 
 
 async def check_role(database: Database) -> None:
-    """Say in the log as whom the service is connected; a warning where that is more than it needs.
+    """Log the role of the service's connection, with a warning if it has more privileges than it needs.
 
     Raises:
-        StartupError: the role lacks a right that a statement needs.
+        StartupError: the role lacks a privilege that a statement needs.
     """
     role = await database.one("server/role")
     assert role is not None
-    lacking = await _lacking_rights(database, role.name)
+    lacking = await _missing_privileges(database, role.name)
     if lacking:
         raise StartupError(
-            f"The role {role.name} may not {'; nor '.join(lacking)}. Run cabinet migrate apply as the owner, with "
-            f"CABINET_SERVICE_ROLE={role.name}; or {_ADVICE}."
+            f"The role {role.name} lacks the privileges {'; '.join(lacking)}. Run cabinet migrate apply as the owner, "
+            f"with CABINET_SERVICE_ROLE={role.name}; or {_ADVICE}."
         )
     powers = _powers(role)
     if powers:
         logger.warning("connected as %s, %s, more than the service needs: %s", role.name, powers, _ADVICE)
     else:
-        logger.info("connected as %s: no superuser, owns no table, has the rights that the statements need", role.name)
+        logger.info("connected as %s, which has only the privileges that the statements need", role.name)
 
 
-async def _lacking_rights(database: Database, role: str) -> list[str]:
+async def _missing_privileges(database: Database, role: str) -> list[str]:
     lacking = []
     for privilege, name in GRANTS.items():
         tables = _granted_tables(database.statements[name])
@@ -119,14 +123,14 @@ async def _lacking_rights(database: Database, role: str) -> list[str]:
 def _powers(role: ServerRole) -> str:
     if role.is_superuser:
         return "a superuser"
-    powers = [f"who owns {role.owned} table(s)"] if role.owned else []
-    powers += ["who may make roles"] if role.makes_roles else []
-    powers += ["who may make databases"] if role.makes_databases else []
+    powers = [f"which owns {role.owned} table(s)"] if role.owned else []
+    powers += ["which can create roles"] if role.makes_roles else []
+    powers += ["which can create databases"] if role.makes_databases else []
     return " and ".join(powers)
 
 
 def _granted_tables(statement: Statement) -> list[str]:
     match = _TABLES.match(statement.body)
     if match is None:
-        raise StartupError(f"{statement.path}:1: the body reads: grant privilege on table, … to :service_role;")
+        raise StartupError(f"{statement.path}:1: the body must be: grant privilege on table, … to :service_role;")
     return [table.strip() for table in match["tables"].split(",")]

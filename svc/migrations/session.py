@@ -1,4 +1,4 @@
-"""The one session that migrates a database: alone, patient with locks, and able to say for whom it waits."""
+"""The session that migrates a database. Only one runs at a time; it waits for locks and reports who holds them."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from svc.migrations.steps import Command, MigrationStep, Statements, lock_comman
 
 logger = logging.getLogger(__name__)
 
-OWNER_WANTED = "Give the login of the tables' owner in CABINET_OWNER_DATABASE_URL."
+OWNER_WANTED = "Set CABINET_OWNER_DATABASE_URL to the URL of the tables' owner."
 _APPLICATION = "cabinet migrate"
-# Seconds between two looks whether another process has done migrating, and between two lines of the log about it.
-_LOCK_LOOK_S = 0.2
+# Seconds between checks whether another process has finished migrating, and between log lines about it.
+_LOCK_CHECK_S = 0.2
 _LOCK_LOG_S = 10.0
-# Seconds a step runs before it is looked whom it waits for, again and again.
-_BLOCKERS_LOOK_S = 0.5
+# Seconds between checks which sessions block a running step.
+_BLOCKERS_CHECK_S = 0.5
 _MAX_BLOCKERS = 5
-# Most seconds before the second attempt, twice as many before each further one, never more than the last.
+# The longest pause before the second attempt, which doubles with each further one, and its maximum.
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 8.0
 _LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError, TimeoutError)
 
 
 async def connect(url: str, application: str = _APPLICATION) -> Any:
-    """A connection to the database.
+    """Open a connection to the database.
 
     Raises:
-        StartupError: it cannot be had.
+        StartupError: the connection cannot be opened.
     """
     return await connecting.connect(url, timeout_s=10, session={"application_name": application})
 
 
 @asynccontextmanager
 async def migrating(url: str, statements: Statements, wait_s: float) -> AsyncIterator[MigrationSession]:
-    """The session that may migrate, for the block; waits for another that does, however long that takes.
+    """Open the migrating session for the block. If another session is migrating, wait for it without a time limit.
 
-    A step is tried again for `wait_s` seconds when others hold the locks that it needs.
+    A step is retried for `wait_s` seconds if other sessions hold the locks that it needs.
 
     Raises:
-        StartupError: the database cannot be used, or is not fit to be migrated.
+        StartupError: the database is unsuitable, or the login lacks a privilege.
     """
     connection = await connect(url)
     session = MigrationSession(connection, url, statements, wait_s)
@@ -65,16 +65,15 @@ async def migrating(url: str, statements: Statements, wait_s: float) -> AsyncIte
         raise StartupError(f"This login may not migrate: {error}. {OWNER_WANTED}") from error
     except _LOST as error:
         raise StartupError(
-            f"The connection to the database was lost while it was migrated: {error!r}. Run it again: what was done is "
-            "noted, and nothing is done twice."
+            f"The connection to the database was lost during the migration: {error!r}. Run it again: finished steps "
+            "are recorded and not repeated."
         ) from error
     finally:
         await session.close()
 
 
 class MigrationSession:
-    """Holds the lock of those who migrate for as long as it is open; it goes with the session, so a killed process
-    leaves nothing."""
+    """Holds the advisory lock for migrations while it is open. The lock ends with the session, even if killed."""
 
     def __init__(self, connection: Any, url: str, statements: Statements, wait_s: float) -> None:
         self.connection = connection
@@ -84,33 +83,33 @@ class MigrationSession:
         self._observer: Any = None
 
     async def begin(self) -> None:
-        """Set the session up and take the lock."""
-        await self._notice_a_killed_client()
+        """Set up the session and take the lock."""
+        await self._end_with_client()
         for command in session_commands(self._statements):
             await self._send(command)
         lock = lock_command(self._statements)
         logged_at = time.monotonic() - _LOCK_LOG_S + 1
-        # Another process has it: there is nothing here to be woken by.
+        # Polled, so that the wait can be logged.
         while not await self.connection.fetchval(lock.text):
             if time.monotonic() - logged_at >= _LOCK_LOG_S:
                 logged_at = time.monotonic()
                 row = await self.connection.fetchrow(self._statements["server/migrating_session"].text)
                 logger.info("waiting for another session that migrates the database: %s", _session(row))
-            await asyncio.sleep(_LOCK_LOOK_S)
+            await asyncio.sleep(_LOCK_CHECK_S)
 
-    async def _notice_a_killed_client(self) -> None:
-        """Let the server end what runs when this process is killed: else it would go on building, lock and all."""
+    async def _end_with_client(self) -> None:
+        """Make the server cancel the running statement if this process is killed; otherwise it would keep the lock."""
         setting = self._statements["server/set_for_session"].text
         try:
             await self.connection.fetchval(setting, "client_connection_check_interval", "1s")
         except asyncpg.InvalidParameterValueError as error:
-            logger.debug("the server cannot notice clients that are gone: %s", error)
+            logger.debug("the server cannot detect that a client has been killed: %s", error)
 
-    async def take(self, step: MigrationStep) -> None:
-        """Send what a step consists of, again and again while others hold the locks that it needs.
+    async def run(self, step: MigrationStep) -> None:
+        """Run a step, and retry it while other sessions hold the locks that it needs.
 
         Raises:
-            StartupError: it failed, or got no lock in the time given; a transactional one has changed nothing.
+            StartupError: the step failed, or did not get the locks in time; a transactional step has changed nothing.
         """
         deadline = time.monotonic() + self._wait_s
         for attempt in itertools.count(1):
@@ -121,7 +120,7 @@ class MigrationSession:
                 pause_s = jittered(backoff(attempt, _FIRST_PAUSE_S, _LONGEST_PAUSE_S))
                 if time.monotonic() + pause_s > deadline or not step.is_transactional:
                     raise StartupError(self._gave_up(step, attempt, blockers)) from error
-                logger.info("%s waits for %s; trying again in %.1f s", step.name, _sessions(blockers), pause_s)
+                logger.info("%s is waiting for %s; retrying in %.1f s", step.name, _sessions(blockers), pause_s)
                 await asyncio.sleep(pause_s)
             except asyncpg.InsufficientPrivilegeError as error:
                 raise StartupError(f"{step.name} failed{_kept(step)}: {error}. {OWNER_WANTED}") from error
@@ -159,29 +158,29 @@ class MigrationSession:
         await self.connection.execute(command.text, *command.arguments)
 
     async def _watch(self, step: MigrationStep, blockers: list[Any]) -> None:
-        """Keep `blockers` at the sessions that were last seen in the way; the log tells of them when it takes long."""
+        """Keep the sessions that block the step in `blockers`, and log them if the step takes long."""
         logged_at = time.monotonic()
         while True:
-            await asyncio.sleep(_BLOCKERS_LOOK_S)
+            await asyncio.sleep(_BLOCKERS_CHECK_S)
             try:
-                rows = await self._look()
+                rows = await self._find_blockers()
             except (StartupError, asyncpg.PostgresError, *_LOST) as error:
-                logger.debug("it cannot be seen whom %s waits for: %r", step.name, error)
+                logger.debug("cannot find out which sessions block %s: %r", step.name, error)
                 continue
             if rows:
                 blockers[:] = rows
             if rows and time.monotonic() - logged_at >= _LOCK_LOG_S:
                 logged_at = time.monotonic()
-                logger.info("%s waits for %s", step.name, _sessions(rows))
+                logger.info("%s is waiting for %s", step.name, _sessions(rows))
 
-    async def _look(self) -> list[Any]:
+    async def _find_blockers(self) -> list[Any]:
         if self._observer is None or self._observer.is_closed():
             self._observer = await connect(self._url, f"{_APPLICATION} observer")
         statement = self._statements["server/migration_blockers"].text
         return list(await self._observer.fetch(statement, self.connection.get_server_pid(), _MAX_BLOCKERS))
 
     async def close(self) -> None:
-        """Disconnect, at which the lock goes."""
+        """Disconnect, which releases the lock."""
         for connection in (self._observer, self.connection):
             if connection is not None and not connection.is_closed():
                 try:
@@ -193,18 +192,18 @@ class MigrationSession:
 def _kept(step: MigrationStep) -> str:
     if step.is_transactional:
         return ", and changed nothing"
-    return "; an index that it left half built is dropped when it runs again"
+    return "; the next run drops an incomplete index"
 
 
 def _sessions(rows: Sequence[Any]) -> str:
     if not rows:
-        return "a session that cannot be seen (pg_prepared_xacts shows prepared transactions)"
+        return "a session that is not visible (pg_prepared_xacts shows prepared transactions)"
     return "; ".join(_session(row) for row in rows)
 
 
 def _session(row: Any) -> str:
     if row is None:
-        return "it ended just now"
+        return "it has just ended"
     parts = [f"pid {row['pid']}"]
     if row["application"]:
         parts.append(f"application {row['application']}")

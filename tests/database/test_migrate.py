@@ -182,7 +182,7 @@ async def test_a_migration_edited_after_it_was_applied_is_noticed(
     assert await apply_migrations(settings, database_url) == []
 
     file.write_text(text.replace("token_count integer", "token_count bigint"))
-    with pytest.raises(StartupError, match=r"Migration 0004\.documents was edited after this database took it"):
+    with pytest.raises(StartupError, match=r"Migration 0004\.documents was edited after it was applied"):
         await apply_migrations(settings, database_url)
 
     # Taken back and applied again, the new text is the one that counts.
@@ -252,7 +252,7 @@ async def test_a_step_is_tried_for_as_long_as_the_setting_says(
     monkeypatch.setattr(MigrationSession, "_attempt", attempt)
     monkeypatch.setattr(migration_session, "_FIRST_PAUSE_S", 0.0)
     async with migrating(database_url, load_statements(resource_folder("sql")), 86_400) as session:
-        await session.take(MigrationStep("a step", "", ()))
+        await session.run(MigrationStep("a step", "", ()))
     assert next(attempts) == 11_001, "it was taken, not given up without a word"
 
 
@@ -265,7 +265,7 @@ async def test_a_migration_is_tried_again_until_the_lock_is_free(
     await rollback_migrations(settings, database_url, 1)
     async with every_table_read(observer):
         rollback = asyncio.create_task(rollback_migrations(settings, database_url, 1))
-        await until(lambda: asyncio.sleep(0, "trying again in" in caplog.text))
+        await until(lambda: asyncio.sleep(0, "retrying in" in caplog.text))
         assert not rollback.done()
 
     assert await rollback == [COLUMNS]
@@ -338,7 +338,7 @@ async def test_another_model_is_refused_with_the_ways_out(database_url: str) -> 
         await apply_migrations(other, database_url)
 
     detail = refused.value.detail
-    assert "vectors of wordllama-l2-supercat-256 with 256 dimensions, the settings say big-model with 512" in detail
+    assert "of wordllama-l2-supercat-256 with 256 dimensions, but the settings select big-model with 512" in detail
     assert "CABINET_EMBEDDING_PROVIDER=local" in detail
     assert "another DATABASE_URL or CABINET_DATA_DIR" in detail
     assert "sk-secret" not in detail
@@ -348,7 +348,7 @@ async def test_another_width_of_the_same_model_is_refused(empty_url: str) -> Non
     settings = {"openai_base_url": "http://127.0.0.1:9/v1", "embedding_model": "m"}
     await apply_migrations(test_settings(**settings, embedding_dimensions=512), empty_url)
 
-    with pytest.raises(StartupError, match=r"m with 512 dimensions, the settings say m with 256"):
+    with pytest.raises(StartupError, match=r"m with 512 dimensions, but the settings select m with 256"):
         await apply_migrations(test_settings(**settings, embedding_dimensions=256), empty_url)
     width = "select format_type(atttypid, atttypmod) as t from pg_attribute where attname = 'embedding' and attnum > 0"
     assert "halfvec(512)" in [row["t"] for row in await fetch(empty_url, width)]
@@ -376,9 +376,9 @@ async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_ur
     url = empty_url.replace("postgres:@", "visitor:@")
     await fetch(empty_url, "create role visitor login")
     try:
-        with pytest.raises(StartupError, match="The log of the migrations failed, and changed nothing") as refused:
+        with pytest.raises(StartupError, match="The log of migrations failed, and changed nothing") as refused:
             await apply_migrations(settings, url)
-        assert "login of the tables' owner in CABINET_OWNER_DATABASE_URL" in refused.value.detail
+        assert "CABINET_OWNER_DATABASE_URL to the URL of the tables' owner" in refused.value.detail
         await fetch(empty_url, "grant create on schema public to visitor")
         with pytest.raises(StartupError, match=r"Migration 0001\.extension_and_functions failed.*permission denied"):
             await apply_migrations(settings, url)

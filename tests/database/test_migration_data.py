@@ -27,11 +27,11 @@ async def migrate_to(url: str, settings: Settings, count: int) -> None:
     """Bring an empty database to the state after `count` migrations."""
     statements = load_statements(resource_folder("sql"))
     async with migrating(url, statements, 5) as session:
-        await session.take(log_step(statements))
+        await session.run(log_step(statements))
         for migration in read_migrations()[:count]:
-            await session.take(apply_step(migration, statements))
+            await session.run(apply_step(migration, statements))
         if count >= len(RELEASED):
-            await session.take(vectors_step(settings, True, VECTOR_DDL, statements))
+            await session.run(vectors_step(settings, True, VECTOR_DDL, statements))
 
 
 @pytest.mark.parametrize("count", range(1, len(ALL) + 1), ids=ALL)

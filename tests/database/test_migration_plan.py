@@ -139,7 +139,7 @@ async def test_run_by_hand_beside_another_who_migrates_it_does_nothing(settings:
     finally:
         await other.close()
 
-    assert done == (0, "Another session is migrating this database; nothing was done.")
+    assert done == (0, "Another session is migrating this database; this script did nothing.")
     assert {state.state for state in await migration_states(empty_url)} == {"missing"}
 
 

@@ -87,7 +87,7 @@ async def test_a_service_runs_as_the_role_that_was_made(migrated: Database, capl
     assert gone.is_success
     said_so = [record for record in caplog.records if record.name == "svc.migrations.roles"]
     assert [record.levelname for record in said_so] == ["INFO"]
-    assert f"connected as {SERVICE}: no superuser, owns no table" in said_so[0].message
+    assert f"connected as {SERVICE}, which has only the privileges" in said_so[0].message
 
 
 FORBIDDEN = {
@@ -173,7 +173,10 @@ async def test_a_right_that_is_missing_stops_the_start_and_is_named(migrated: Da
         await apply_migrations(SETTINGS, migrated.owner)
         await owner.close()
 
-    assert f"The role {SERVICE} may not insert on documents, messages; nor update on documents." in refused.value.detail
+    assert (
+        f"The role {SERVICE} lacks the privileges insert on documents, messages; update on documents."
+        in refused.value.detail
+    )
     assert f"CABINET_SERVICE_ROLE={SERVICE}" in refused.value.detail
     async with running_service(SETTINGS, migrated.owner):
         """The next migration has given them back."""

@@ -152,7 +152,7 @@ async def test_a_folder_whose_making_was_cut_short_is_refused_with_what_to_do(pa
     folder.mkdir(parents=True)
     (folder / "PG_VERSION").write_text(version)
 
-    with pytest.raises(StartupError, match=f"{folder} is not whole: .* remove the folder and start again"):
+    with pytest.raises(StartupError, match=f"{folder} is incomplete: .* remove the folder and start again"):
         await start_embedded(folder.parent, VERSION)
 
 

@@ -31,7 +31,7 @@ def test_a_service_starts_its_killed_server_again_and_is_whole() -> None:
         for times in (1, 2):
             os.kill(postmaster(server), signal.SIGKILL)
             deadline = time.monotonic() + 60
-            while server.log().count("the embedded PostgreSQL runs again after") < times:
+            while server.log().count("the embedded PostgreSQL was restarted in") < times:
                 assert time.monotonic() < deadline, server.log()
                 time.sleep(0.1)
             until_ready(server, 60)
@@ -45,5 +45,5 @@ def test_a_service_starts_its_killed_server_again_and_is_whole() -> None:
         log, last = server.log(), postmaster(server)
 
     assert "cabinet_embedded_restarts_total 2.0" in metrics
-    assert log.count("the embedded PostgreSQL has ended; starting it again") == 2
+    assert log.count("the embedded PostgreSQL has ended; restarting it") == 2
     assert not psutil.pid_exists(last), "the service stops the server that it has started again"

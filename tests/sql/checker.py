@@ -106,7 +106,7 @@ ALLOWED_TEXTS = {
     # The grammar of a `:copy` file.
     "svc/database/statements.py": {
         r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$",
-        "a :copy body reads: copy table (column, …) from stdin with (format binary);",
+        "a :copy body must be: copy table (column, …) from stdin with (format binary);",
     },
     # What the person who set up the database can do, in the message that refuses it.
     "svc/database/suitability.py": {

@@ -64,22 +64,22 @@ def test_a_parameter_and_a_column_can_be_declared_null(write: Write) -> None:
 @pytest.mark.parametrize(
     ("good", "bad", "line", "message"),
     [
-        ("-- documents/planted :many\n", "", 1, "the first line reads"),
+        ("-- documents/planted :many\n", "", 1, "the first line must be"),
         (":many", ":rows", 1, ":rows is none of :one, :many"),
         ("-- $2 statuses", "-- $3 statuses", 5, "parameter $3 stands where $2 should"),
-        ("-- $2 statuses text[]", "-- $2 Statuses text[]", 5, "a parameter reads"),
-        ("-- $3 max_rows int", "-- $3 max_rows", 6, "a parameter reads"),
-        ("returns: id uuid", "returns: id", 7, "returns: reads: name type"),
+        ("-- $2 statuses text[]", "-- $2 Statuses text[]", 5, "a parameter must be"),
+        ("-- $3 max_rows int", "-- $3 max_rows", 6, "a parameter must be"),
+        ("returns: id uuid", "returns: id", 7, "returns: must be: name type"),
         ("returns: id uuid,", "returns: as documents/none,", 7, "as documents/none: there is no such statement"),
-        ("returns: id uuid,", "returns: as documents/planted,", 7, "does not list columns of its own"),
+        ("returns: id uuid,", "returns: as documents/planted,", 7, "does not list its columns itself"),
         ("names text[],", "as documents/get,", 7, "this is 'as documents/get'"),
         ("-- returns: id", "-- retuns: id", 7, "retuns: is no key of a header; did you mean returns:?"),
         ("-- index: documents_pkey", "-- index: a\n-- index: b", 10, "index: stands here twice"),
         ("-- index: documents_pkey", "-- as it comes", 9, "neither a parameter nor"),
-        ("from documents", "    -- all of them\nfrom documents", 14, "comments stand in the header only"),
+        ("from documents", "    -- all of them\nfrom documents", 14, "comments are allowed only in the header"),
         (
             "-- A user's documents, for a test.\n-- once: a second line of intent.\n",
-            "", 2, "a line of intent",
+            "", 2, "the second line must say",
         ),
     ],
 )  # fmt: skip
@@ -128,7 +128,7 @@ def test_columns_are_not_taken_from_a_statement_that_takes_its_own_from_another(
         )
 
     assert refused.value.detail.startswith(f"{tmp_path}/sql/documents/third.sql:3: ")
-    assert "does not list columns of its own" in refused.value.detail
+    assert "does not list its columns itself" in refused.value.detail
 
 
 def test_every_statement_with_the_columns_of_another_refers_to_it() -> None:
@@ -155,5 +155,5 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.touch()
 
-    with pytest.raises(StartupError, match=r"planted\.sql:1: the first line reads"):
+    with pytest.raises(StartupError, match=r"planted\.sql:1: the first line must be"):
         read_statement(path, tmp_path)

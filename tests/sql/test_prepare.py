@@ -23,13 +23,13 @@ FAULTS = [
     ("users/get", "returns: id uuid, email text", "returns: email text, id uuid", "the header's columns are"),
     ("users/get", "created_at timestamptz", "created_at timestamp", "created_at timestamp"),
     ("users/get", "    u.plan,\n", "", "the header's columns are"),
-    ("users/get", "where u.id", "were u.id", "get.sql:16: does not prepare: syntax error"),
-    ("users/get", "from users", "from people", "get.sql:15: does not prepare: relation \"people\" does not exist"),
-    ("users/get", "u.email", "u.mail", "get.sql:9: does not prepare: column u.mail does not exist"),
+    ("users/get", "where u.id", "were u.id", "get.sql:16: cannot be prepared: syntax error"),
+    ("users/get", "from users", "from people", "get.sql:15: cannot be prepared: relation \"people\" does not exist"),
+    ("users/get", "u.email", "u.mail", "get.sql:9: cannot be prepared: column u.mail does not exist"),
     ("ingest/write_chunks", "$5 content      text", "$5 content      bytea", "content bytea"),
     ("ingest/write_chunks", "token_count  int\n", "token_count  int8\n", "token_count int8"),
     ("ingest/write_vectors", "(user_id, chunk_id,", "(user_id, piece_id,", "(no such column)"),
-    ("ingest/write_vectors", "format binary", "format csv", "a :copy body reads"),
+    ("ingest/write_vectors", "format binary", "format csv", "a :copy body must be"),
     ("users/get", ":one", ":first", ":first is none of"),
 ]  # fmt: skip
 
