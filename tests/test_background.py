@@ -11,6 +11,7 @@ import pytest
 
 from svc import background, metrics
 from svc.background import Background
+from tests.conftest import PATIENCE_S
 
 
 class OutOfOrderError(BaseException):
@@ -23,7 +24,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "_MOST_PAUSE_S", 0.002)
 
 
-async def until(condition: Callable[[], bool], within_s: float = 10) -> None:
+async def until(condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"it did not come within {within_s} s"
@@ -81,7 +82,7 @@ async def test_a_loop_that_somebody_cancelled_starts_again() -> None:
 async def test_two_thousand_deaths_in_a_row_are_survived() -> None:
     kept, turns = Background(), Turns(*(RuntimeError() for _ in range(2_000)))
     loop = kept.keep(turns, name="test")
-    await until(lambda: turns.good > 0, within_s=60)
+    await until(lambda: turns.good > 0, within_s=PATIENCE_S)
     await loop.stop()
 
 
@@ -139,7 +140,7 @@ async def test_stopped_is_stopped_at_once_and_for_good(monkeypatch: pytest.Monke
     await asyncio.sleep(0.02)
     started = time.monotonic()
     await loop.stop()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < PATIENCE_S
     await asyncio.sleep(0.3)
     assert "to be stopped" not in {task.get_name() for task in asyncio.all_tasks()}
 
@@ -161,7 +162,7 @@ async def test_a_finished_loop_ends_its_turn_first() -> None:
 async def test_a_loop_at_rest_is_finished_at_once() -> None:
     loop = Background().keep(resting, name="test")
     await asyncio.sleep(0.02)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await loop.finish()
 
 

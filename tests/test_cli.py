@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from svc.cli.main import main
+from tests.conftest import PATIENCE_S
 
 # asyncio may lose the cancellation by itself too, so that nothing here depends on whether it comes.
 LOSES_ITS_CANCELLATION = """
@@ -31,7 +32,7 @@ print("and went on")
 
 def test_a_stop_that_the_work_did_not_notice_still_shows_in_the_exit_code() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOSES_ITS_CANCELLATION], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", LOSES_ITS_CANCELLATION], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
 
@@ -49,7 +50,9 @@ print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})), file=s
 
 def test_the_help_imports_no_command() -> None:
     """Importing all of them takes most of a second."""
-    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
 
     assert "  serve " in done.stdout
     heavy = {"numpy", "asyncpg", "starlette", "uvicorn", "openai", "pydantic", "msgspec", "rich", "uvloop", "asyncio"}

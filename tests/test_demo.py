@@ -18,9 +18,9 @@ from svc.demo.samples import harbour_samples, observatory_samples
 from svc.demo.screen import Screen, snippet
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.parse import parse
+from tests.conftest import PATIENCE_S
 from tests.server_process import CABINET, clean_environment
 
-PATIENCE_S = 60
 BROKEN_DEMO = """
 import svc.demo.tour
 from svc.cli.main import main

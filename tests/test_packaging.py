@@ -33,7 +33,7 @@ from svc.embedded.server import start_embedded, url_as
 from svc.migrations.migrate import apply_migrations
 from svc.migrations.roles import SETUP
 from svc.settings import SERVICE_ROLE, Settings, environment_name
-from tests.conftest import POSTGRES_VERSION, running_service, test_settings
+from tests.conftest import PATIENCE_S, POSTGRES_VERSION, running_service, test_settings
 from tests.server_process import clean_environment
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +88,9 @@ def installed(folder: Path, wheel: Path) -> dict[str, str]:
 
 def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
     """What a command prints, run in `folder`; it must succeed."""
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -168,7 +170,9 @@ def check_health(url: str) -> int:
     """Exit code of the health check of docker-compose.yml, on another port."""
     _, *command = COMPOSE["services"]["server"]["healthcheck"]["test"]
     command[-1] = command[-1].replace("8080", url.rpartition(":")[2])
-    return subprocess.run([sys.executable, *command[1:]], capture_output=True, timeout=30, check=False).returncode
+    return subprocess.run(
+        [sys.executable, *command[1:]], capture_output=True, timeout=PATIENCE_S, check=False
+    ).returncode
 
 
 def test_container_is_built_from_what_is_there() -> None:
@@ -260,7 +264,7 @@ def run_as_the_image_does(script: Path, url: str) -> None:
     psql = server_programs(POSTGRES_VERSION) / "psql"
     passwords = {"POSTGRES_OWNER_PASSWORD": "owner's", "POSTGRES_SERVICE_PASSWORD": 'a "service"'}
     options = ("--set", "ON_ERROR_STOP=1", "--no-password", "--no-psqlrc", "--dbname", url, "--file", script)
-    subprocess.run([psql, *options], env=passwords, check=True, timeout=60, capture_output=True)
+    subprocess.run([psql, *options], env=passwords, check=True, timeout=PATIENCE_S, capture_output=True)
 
 
 def test_the_roles_are_made_by_the_statements_that_are_printed() -> None:

@@ -210,8 +210,15 @@ class _ParserServer:
     async def start(cls, limits: Limits) -> _ParserServer:
         control, servers_control = socket.socketpair()
         control.setblocking(False)
+        spawning = asyncio.create_task(asyncio.to_thread(_popen, servers_control, limits))
         with servers_control:
-            process = await asyncio.to_thread(_popen, servers_control, limits)
+            try:
+                process = await asyncio.shield(spawning)
+            except asyncio.CancelledError:
+                control.close()
+                # The thread goes on, and nobody else knows the process that it starts.
+                _kill(await spawning)
+                raise
         server = cls(process, control)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
@@ -220,6 +227,7 @@ class _ParserServer:
             ready = b""
         except BaseException:
             server._control.close()
+            _kill(process)
             raise
         if not ready:
             await server.stop()
@@ -238,6 +246,12 @@ class _ParserServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             await asyncio.to_thread(self._process.wait)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a server that has no children yet, and wait until it is gone, which takes milliseconds."""
+    process.kill()
+    process.wait()
 
 
 def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:

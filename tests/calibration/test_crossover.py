@@ -10,6 +10,7 @@ import pytest
 
 from svc.calibration.crossover import LaneTimes, SizeTimes, suggest
 from svc.calibration.synthetic import synthetic_vectors
+from tests.conftest import PATIENCE_S
 from tests.server_process import CABINET, clean_environment
 
 
@@ -52,7 +53,7 @@ def test_made_up_vectors_are_the_same_for_the_same_seed_and_of_length_one(dimens
 def test_the_command_measures_and_suggests() -> None:
     done = subprocess.run(
         [*CABINET, "bench", "--dimensions", "32", "--sizes", "150,400", "--rounds", "4"],
-        capture_output=True, text=True, timeout=120, check=False, env=clean_environment(COLUMNS="120"),
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False, env=clean_environment(COLUMNS="120"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for size in ("150", "400"):
@@ -65,7 +66,7 @@ def test_the_command_measures_and_suggests() -> None:
 @pytest.mark.parametrize(("sizes", "reason"), [("ten", "whole numbers"), ("20,400", "smallest size is 100")])
 def test_sizes_that_cannot_be_are_refused(sizes: str, reason: str) -> None:
     done = subprocess.run(
-        [*CABINET, "bench", "--sizes", sizes], capture_output=True, text=True, timeout=60, check=False,
+        [*CABINET, "bench", "--sizes", sizes], capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         env=clean_environment(),
     )  # fmt: skip
     assert done.returncode == 2

@@ -19,7 +19,7 @@ from svc.database.queries import Database
 from svc.database.statements import read_statement
 from svc.embedded.server import EmbeddedServer
 from svc.migrations import files as migration_files
-from tests.conftest import database_url_of
+from tests.conftest import PATIENCE_S, database_url_of
 from tests.database.added_migrations import add_migrations
 
 Plant = Callable[[str, str], Database]
@@ -72,7 +72,7 @@ def plant(database: Database, tmp_path: Path) -> Plant:
     return add
 
 
-async def until(condition: Callable[[], Awaitable[Any]], within_s: float = 10) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], within_s: float = PATIENCE_S) -> Any:
     """Ask again and again until the answer is true; the answer."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

@@ -11,6 +11,7 @@ import pytest
 from svc.database.queries import Database
 from svc.database.rows import IngestWriteChunks
 from svc.tenants.erase import erase_user
+from tests.conftest import PATIENCE_S
 from tests.database.conftest import make_document, make_user, until
 
 
@@ -123,7 +124,7 @@ async def test_a_key_is_good_though_its_row_is_locked(database: Database, observ
     async with observer.transaction():
         await observer.execute("select from api_keys for update")
 
-        shown = await asyncio.wait_for(database.one("keys/authenticate", key_hash=key_hash), 2)
+        shown = await asyncio.wait_for(database.one("keys/authenticate", key_hash=key_hash), PATIENCE_S)
 
     assert shown is not None
     assert await observer.fetchval("select last_used_at from api_keys") is None

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ from svc.migrations.session import MigrationSession, migrating
 from svc.migrations.steps import MigrationStep
 from svc.resources import resource_folder
 from svc.settings import Settings
-from tests.conftest import test_settings
+from tests.conftest import PATIENCE_S, test_settings
 from tests.database.added_migrations import COLUMNS, INDEXES, MIGRATE
 from tests.database.conftest import until
 from tests.server_process import clean_environment
@@ -226,12 +225,9 @@ async def test_a_migration_that_gets_no_lock_is_given_up_and_says_who_holds_it(
     monkeypatch.setattr(migration_steps, "LOCK_TIMEOUT", "700ms")
     settings = test_settings(migration_wait_s=3)
     async with every_table_read(observer):
-        started = time.monotonic()
-
         with pytest.raises(StartupError, match=rf"Migration {COLUMNS} did not get the locks") as refused:
             await apply_migrations(settings, database_url)
 
-        assert time.monotonic() - started < 10
     detail = refused.value.detail
     assert re.search(r"in [2-9] attempts within 3 s, and changed nothing", detail), detail
     assert f"pid {observer.get_server_pid()}, " in detail
@@ -326,7 +322,7 @@ async def test_a_start_with_nothing_to_do_locks_no_table(settings: Settings, dat
     async with observer.transaction():
         await observer.execute("lock table chunk_vectors, message_vectors, chunks in access exclusive mode")
 
-        assert await asyncio.wait_for(apply_migrations(settings, database_url), 5) == []
+        assert await asyncio.wait_for(apply_migrations(settings, database_url), PATIENCE_S) == []
 
 
 async def test_another_model_is_refused_with_the_ways_out(database_url: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 from svc.doctor.examination import CHECKS
+from tests.conftest import PATIENCE_S
 from tests.server_process import CABINET
 
 # A group that is quick and of which nothing is wrong on the server of the tests.
@@ -16,7 +17,7 @@ ONLY = ["--only", "queues"]
 def doctor(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*CABINET, "doctor", "--database-url", url, *arguments],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from svc.embedding.choice import create_provider
 from svc.embedding.openai import OpenAIProvider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError, EmbeddingUnavailableError
 from svc.settings import load_settings
-from tests.conftest import Service, connection_held, running_service, test_settings
+from tests.conftest import PATIENCE_S, Service, connection_held, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 
 DIMENSIONS = 256
@@ -49,8 +49,8 @@ async def caching(
 
 
 async def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds, at most five seconds."""
-    async with asyncio.timeout(5):
+    """Wait until something holds, as long as a test may."""
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
@@ -183,7 +183,7 @@ async def test_a_call_for_which_nobody_waits_any_more_is_given_up(endpoint: Embe
             task.cancel()
         await asyncio.wait(waiting)
         # The one slot is free again, and the call that was given up is waited for by nobody.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             np.testing.assert_allclose(await provider.embed([QUERY]), endpoint.vectors([QUERY]), atol=1e-6)
     assert [call.behaviour for call in endpoint.calls] == ["hang", "well"]
 

@@ -21,7 +21,7 @@ from svc.embedding.local import PIECE_CHARACTERS, LocalProvider
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError
 from svc.settings import LOCAL_DIMENSIONS, LOCAL_MODEL, load_settings
-from tests.conftest import connection_held
+from tests.conftest import PATIENCE_S, connection_held
 
 TEXTS = [
     "PostgreSQL keeps tables, indexes and vectors in one database.",
@@ -188,7 +188,7 @@ def test_a_fresh_process_needs_no_network_and_no_files_and_keeps_its_logging(tmp
     }
     finished = subprocess.run(
         [sys.executable, "-c", FRESH_PROCESS],
-        env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout == "embedded []\n"

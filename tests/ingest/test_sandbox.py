@@ -19,7 +19,7 @@ from svc.errors import ConnectionHeldError, DocumentRejectedError, UnavailableEr
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.sandbox import ParserSandbox
 from svc.settings import Settings
-from tests.conftest import connection_held
+from tests.conftest import PATIENCE_S, connection_held
 from tests.ingest.test_parse import SHARED_FILES, docx_with_body, pdf_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def parser_servers() -> list[int]:
     ]
 
 
-async def eventually(condition: Callable[[], object], *, within_s: float = 10.0) -> None:
+async def eventually(condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "did not come true in time"
@@ -145,11 +145,24 @@ async def test_processor_seconds() -> None:
         assert "CABINET_PARSE_CPU_S" in detail
 
 
+@needs_proc
+@pytest.mark.parametrize("after_s", [0.0, 0.001, 0.3])
+async def test_a_start_that_is_cancelled_leaves_no_process(after_s: float) -> None:
+    before = set(parser_servers())
+    async with sandbox() as opened:
+        reading = asyncio.create_task(opened.chunks("text", b"start"))
+        await asyncio.sleep(after_s)
+        reading.cancel()
+        await asyncio.wait([reading])
+    # A zombie counts too: nobody would wait for it.
+    assert set(parser_servers()) <= before
+
+
 async def test_seconds() -> None:
     async with sandbox(parse_timeout_s=0.5) as opened:
         started = time.monotonic()
         detail = await rejection_of(opened, "html", SLOW_PAGE)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < PATIENCE_S
         assert "0.5 seconds" in detail
         assert "CABINET_PARSE_TIMEOUT_S" in detail
 
@@ -173,7 +186,7 @@ async def test_cancelling_kills_the_child_at_once() -> None:
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        await eventually(lambda: not children_of(server), within_s=2)
+        await eventually(lambda: not children_of(server), within_s=PATIENCE_S)
         assert await opened.chunks("text", b"still at work")
 
 
@@ -295,7 +308,7 @@ async def test_when_the_parent_is_killed_nothing_is_left(tmp_path: Path) -> None
         await eventually(lambda: children_of(server))
         left = [server, *children_of(server)]
         parent.kill()
-    await eventually(lambda: not any(is_running(process_id) for process_id in left), within_s=3)
+    await eventually(lambda: not any(is_running(process_id) for process_id in left), within_s=PATIENCE_S)
 
 
 @pytest.mark.skipif(not SHARED_FILES.is_dir(), reason=f"needs the test files in {SHARED_FILES}")

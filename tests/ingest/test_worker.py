@@ -15,7 +15,7 @@ from svc.errors import LeaseLostError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue
 from tests.campaigns import kill
-from tests.conftest import Service, running_service, test_settings
+from tests.conftest import PATIENCE_S, Service, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 from tests.ingest.conftest import DIMENSIONS
 
@@ -241,7 +241,7 @@ async def test_progress_is_visible(remote: Service, endpoint: EmbeddingEndpoint)
     endpoint.delay_s = 1.5
     key, document_id = await upload(remote)
     seen = set()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (document := (await remote.call("GET", f"/documents/{document_id}", key)).json())[
             "status"
         ] == "processing":

@@ -14,7 +14,7 @@ from svc.ingest.sandbox import ParserSandbox
 from svc.jobs.loop import WorkTurn
 from svc.messages.queue import MessageQueue
 from svc.messages.worker import MessageWorker
-from tests.conftest import test_settings
+from tests.conftest import PATIENCE_S, test_settings
 
 
 async def no_work() -> bool:
@@ -85,7 +85,7 @@ async def _cancelled_after(steps: int, task: asyncio.Task[None]) -> None:
     for _ in range(steps):
         await asyncio.sleep(0)
     task.cancel()
-    done, _ = await asyncio.wait([task], timeout=2)
+    done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
     assert done == {task}
     assert task.cancelled()
 
@@ -93,5 +93,5 @@ async def _cancelled_after(steps: int, task: asyncio.Task[None]) -> None:
 async def test_stopping_a_loop_that_waits_for_the_database_takes_no_time() -> None:
     loop = Background().keep(WorkTurn(no_work, no_wait), name="test")
     await asyncio.sleep(0.05)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         await loop.stop()

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from svc.errors import LeaseLostError
 from svc.messages.queue import MessageJob, MessageQueue, Piece
-from tests.conftest import running_service, test_settings
+from tests.conftest import PATIENCE_S, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 from tests.ingest.conftest import DIMENSIONS
 from tests.routes.answers import done, ok, problem
@@ -183,7 +183,7 @@ async def test_what_others_append_is_looked_for(database_url: str, idle: Tenant)
     async with running_service(test_settings(worker_poll_s=0.1), database_url):
         await asyncio.sleep(0.3)
         await say(idle, conversation_id, "message")
-        await idle.embedded(conversation_id, within_s=5)
+        await idle.embedded(conversation_id)
     assert await places(idle, conversation_id) == [(1, 0)]
 
 
@@ -318,7 +318,7 @@ async def test_a_stopped_worker_gives_its_job_back_at_once(remote: Tenant, endpo
     endpoint.always("hang")
     conversation_id = (await remote.conversation())["id"]
     await say(remote, conversation_id, "message")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not endpoint.calls:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     worker = remote.service.services.worker

@@ -16,7 +16,7 @@ import httpx
 
 from svc.embedded.server import EmbeddedServer
 from svc.settings import Settings
-from tests.conftest import Service, database_url_of, running_service
+from tests.conftest import PATIENCE_S, Service, database_url_of, running_service
 
 _numbers = itertools.count(1)
 
@@ -73,7 +73,7 @@ class Tenant:
         await self.embedded(conversation_id)
         return list(response.json()["data"])
 
-    async def embedded(self, conversation_id: str, within_s: float = 30) -> None:
+    async def embedded(self, conversation_id: str, within_s: float = PATIENCE_S) -> None:
         """Wait until the worker has nothing more to do for the messages of a conversation."""
         deadline = time.monotonic() + within_s
         async with direct_connection(self.service) as connection:

@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
 from svc.search.own_indexes import planned_steps
-from tests.conftest import Service, test_settings
+from tests.conftest import PATIENCE_S, Service, test_settings
 from tests.routes.answers import ok
 from tests.routes.tenants import direct_connection, shared_service
 from tests.search.corpus import Corpus, check, make_corpus, random_vectors
@@ -94,7 +94,7 @@ async def start(service: Service) -> asyncio.subprocess.Process:
 
 async def seen(connection: Any, phase: str | None, statement: str | None) -> None:
     """Wait until the command's session is there."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     last: Any = None
     while time.monotonic() < deadline:
         row = await connection.fetchrow(SESSION)
@@ -141,7 +141,7 @@ async def end_session(connection: Any) -> None:
 
 async def session_gone(connection: Any) -> None:
     """Wait until no session of the command is there."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while await connection.fetchval(
         "select count(*) from pg_stat_activity"
         " where application_name = 'cabinet index' and datname = current_database()"

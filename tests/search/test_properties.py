@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
-from tests.conftest import test_settings
+from tests.conftest import PATIENCE_S, test_settings
 from tests.routes.tenants import Tenant, direct_connection, shared_service
 from tests.search.corpus import DIMENSIONS
 from tests.search.properties import (
@@ -61,7 +61,7 @@ def test_a_search_finds_what_numpy_finds(twins: dict[str, Twins], loop: asyncio.
 
 async def seen_scanned(tenant: Tenant) -> None:
     """Check that the searches went through the tenant's index: another plan would find everything too."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     async with direct_connection(tenant.service) as connection:
         while not await connection.fetchval(
             "select idx_scan from pg_stat_user_indexes where indexrelname = 'chunk_vectors_hnsw_' || $1",
