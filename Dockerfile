@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Cabinet as a container: `serve`, `worker` and `migrate apply` are three commands of one image.
+# Cabinet as a container image. `serve`, `worker` and `migrate apply` are commands of the same image.
 
 FROM python:3.13-slim AS build
 WORKDIR /source
@@ -18,7 +18,7 @@ RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     && install --directory --owner cabinet --group cabinet --mode 0700 /data
 USER 10001
 WORKDIR /data
-# /data is used only without DATABASE_URL: then it holds the embedded server's data, and wants a volume.
+# /data is used only without DATABASE_URL. It then contains the embedded server's data and should be a volume.
 ENV CABINET_HOST=0.0.0.0 CABINET_DATA_DIR=/data
 EXPOSE 8080
 ENTRYPOINT ["cabinet"]
