@@ -1,8 +1,9 @@
 """The protocol between the sandbox, its parser server, and the child that parses one document.
 
-The sandbox passes `Limits` (JSON) to the parser server when it starts it. It sends a child one line with the file type,
-then the document. The child answers with MessagePack messages, each preceded by its length: any number of `Chunks`,
-then `Finished` or `Rejected`. When the child has exited, the parser server reports how it `Ended` (JSON).
+The sandbox passes `Limits` (JSON) to the parser server when it starts it, and the parser server answers `Started`
+(JSON). The sandbox sends a child one line with the file type, then the document. The child answers with MessagePack
+messages, each preceded by its length: any number of `Chunks`, then `Finished` or `Rejected`. When the child has
+exited, the parser server reports how it `Ended` (JSON).
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ class Limits(msgspec.Struct, frozen=True):
     chunk_tokens: int
     overlap_tokens: int
     max_chunks: int
+
+
+class Started(msgspec.Struct):
+    """The parser server is ready; `missing` names the restrictions that this system did not allow."""
+
+    missing: list[str]
 
 
 class Chunks(msgspec.Struct, tag=True):

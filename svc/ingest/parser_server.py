@@ -5,10 +5,14 @@ It runs in its own process without secrets, and imports neither the settings nor
 
 from __future__ import annotations
 
+import _strptime  # type: ignore[import-not-found] # noqa: F401 - imported by the first date that is read
 import contextlib
+import encodings
 import gc
+import importlib
 import io
 import os
+import pkgutil
 import resource
 import selectors
 import signal
@@ -16,31 +20,42 @@ import socket
 from pathlib import Path
 from typing import NoReturn, get_args
 
+import charset_normalizer
 import docx
 import msgspec
 import pypdfium2
 
 from svc.errors import DocumentRejectedError
 from svc.ingest.chunk import TextChunk, split
+from svc.ingest.confinement import confine_child, confine_server
 from svc.ingest.file_types import FileType
 from svc.ingest.parse import parse
-from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected
+from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
 
+_LOADED_WHOLE = (encodings, charset_normalizer, docx, pypdfium2)  # of inscriptis, half is a web service
 _BATCH_TOKENS = 65_536  # small enough that decoding a batch does not hold up the event loop
 
 
 def serve(control_descriptor: str, limits_json: str) -> None:
     """The parser server's main: fork a child for each document that the parent requests, until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it too and decides when to stop
     control = socket.socket(fileno=int(control_descriptor))
     limits = msgspec.json.decode(limits_json, type=Limits)
+    with contextlib.suppress(OSError):
+        # If the machine still runs out of memory, the kernel should kill a parser first.
+        Path("/proc/self/oom_score_adj").write_text("1000")
     _preload(limits)
-    control.send(b"r")
-    _Forks(control, limits).run()
+    missing = confine_server()
+    control.send(msgspec.json.encode(Started(missing)))
+    _Forks(control, limits, filters="seccomp" not in missing).run()
 
 
 def _preload(limits: Limits) -> None:
-    """Use every parser once, so that the children inherit its loaded modules and tables."""
+    """Use every parser once and import its rarely used modules, because the children cannot open files."""
+    for package in _LOADED_WHOLE:
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.rpartition(".")[2].startswith(("_cli", "__main__", "cli")):
+                with contextlib.suppress(ImportError):  # for another system, or it needs a package that is absent
+                    importlib.import_module(module.name)
     word, pdf = io.BytesIO(), pypdfium2.PdfDocument.new()
     docx.Document().save(word)
     pdf.new_page(100, 100)
@@ -60,9 +75,11 @@ def _preload(limits: Limits) -> None:
 class _Forks:
     """The event loop of the parser server: requests, exited children, and status sockets that the parent closed."""
 
-    def __init__(self, control: socket.socket, limits: Limits) -> None:
+    def __init__(self, control: socket.socket, limits: Limits, *, filters: bool) -> None:
         self._control = control
         self._limits = limits
+        self._filters = filters
+        self._id = os.getpid()
         self._status_of: dict[int, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._wakeup, wake = socket.socketpair()
@@ -132,6 +149,8 @@ class _Forks:
             self._selector.close()
             for inherited in (*self._inherited, *self._status_of.values(), status):
                 inherited.close()
+            _limit_this_process(self._limits)
+            confine_child(self._id, connection.fileno(), filters=self._filters)
             code = _read_one_document(connection, self._limits)
         finally:
             os._exit(code)  # no clean-up of the server may run in the child
@@ -142,7 +161,6 @@ class _Forks:
 
 def _read_one_document(connection: socket.socket, limits: Limits) -> int:
     """Parse one document and send its chunks; returns the exit code of the child."""
-    _limit_this_process(limits)
     try:
         with connection.makefile("rb") as stream:
             file_type = msgspec.convert(stream.readline().decode().strip(), FileType)
@@ -184,9 +202,6 @@ def _limit_this_process(limits: Limits) -> None:
     signal.setitimer(signal.ITIMER_REAL, limits.timeout_s)
     os.dup2(1, 2)  # warnings of the libraries about a document do not belong in the log
     os.nice(5)  # requests have priority
-    with contextlib.suppress(OSError):
-        # If the machine still runs out of memory, the kernel should kill this process first.
-        Path("/proc/self/oom_score_adj").write_text("1000")
     # The soft limit sends SIGXCPU, which identifies the cause; the hard limit sends SIGKILL, which does not.
     _limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)
     # RLIMIT_DATA counts allocated memory; RLIMIT_AS would also count mapped libraries.

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -28,8 +29,10 @@ from svc.database.guard import external_call
 from svc.errors import DocumentRejectedError, UnavailableError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.file_types import FileType
-from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected
+from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
 from svc.settings.groups import ParserSettings
+
+logger = logging.getLogger(__name__)
 
 PARSERS_AT_ONCE = 2
 RESULT_MOST_BYTES = 128 * 2**20
@@ -222,7 +225,7 @@ class _ParserServer:
         server = cls(process, control)
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
-                ready = await asyncio.get_running_loop().sock_recv(control, 1)
+                ready = await asyncio.get_running_loop().sock_recv(control, 4096)
         except TimeoutError:
             ready = b""
         except BaseException:
@@ -232,6 +235,7 @@ class _ParserServer:
         if not ready:
             await server.stop()
             raise UnavailableError("The parser server did not start; see its error output.", retry_after_s=5)
+        _report_missing(msgspec.json.decode(ready, type=Started).missing)
         return server
 
     def fork(self, connection: socket.socket, status: socket.socket) -> None:
@@ -254,6 +258,16 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+_reported: set[str] = set()
+
+
+def _report_missing(restrictions: list[str]) -> None:
+    """Log, once per process, the restrictions on parsers that this system does not allow."""
+    if new := [each for each in restrictions if each not in _reported]:
+        _reported.update(new)
+        logger.warning("this system does not allow to confine parsers by: %s; the others apply", ", ".join(new))
+
+
 def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
     # Isolated mode (-I) and this process's sys.path keep the current folder and the environment from changing the
     # imports. The environment is not passed on: it contains the database password and the API key.
@@ -270,4 +284,5 @@ def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        start_new_session=True,  # the parent receives the signals of a terminal and decides when to stop
     )
