@@ -1,4 +1,4 @@
-"""One embedded server for the run, one migrated template database, and a clone of it for each test that asks."""
+"""Fixtures: one embedded server for the run, one migrated template database, and a clone of it for each test."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from tests import null_guard
 from tests.callers import plugin
 from tests.watchdog import MARK, TestRun, memory_folder_of
 
-# One variable chooses the server's version: make test CABINET_POSTGRES_VERSION=16
+# The variable selects the version of the server: make test CABINET_POSTGRES_VERSION=16
 POSTGRES_VERSION = os.environ.get("CABINET_POSTGRES_VERSION", "18")
-# Settings of the person who runs the tests must not reach them.
+# The tests must not depend on the settings in the environment of the developer.
 for variable in [name for name in os.environ if name.startswith("CABINET_")]:
     del os.environ[variable]
 for variable in ("DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "PGSERVER_POSTGRES_VERSION"):
@@ -78,27 +78,27 @@ def _nulls_as_declared() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _log_level_of_no_command() -> None:
-    """A command that an earlier test ran in this process has set the level of the log; no other is to notice."""
+    """Reset the log level, which a command run by an earlier test in this process may have changed."""
     logging.getLogger("svc").setLevel(logging.NOTSET)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name files by their argument: what is in a ZIP file depends on the time, and all processes must agree."""
+    """Name bytes by their argument: the bytes of a ZIP file depend on the time, but all processes need the same ids."""
     return argname if isinstance(val, bytes) else None
 
 
 def database_url_of(server_url: str, name: str) -> str:
-    """The URL of another database on the same server."""
+    """Return the URL of another database on the same server."""
     parts = urlsplit(server_url)
     return urlunsplit(parts._replace(path=f"/{name}"))
 
 
 def test_settings(**changes: object) -> Settings:
-    """Small limits, so that a test waits for nothing long."""
+    """Return settings with small limits, so that tests do not wait long."""
     values: dict[str, object] = {
         "pool_size": 5, "acquire_timeout_s": 5.0, "worker_poll_s": 0.5, "worker_retry_s": 0.1, "worker_concurrency": 2,
         "admin_key": ADMIN_KEY, "default_plan": "enterprise", "chunk_tokens": 64, "chunk_overlap_tokens": 8,
-        # What is slow on a busy machine is none of a test's business.
+        # The result of a test must not depend on the load of the machine.
         "slow_statement_ms": 0,
     }  # fmt: skip
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
@@ -106,7 +106,7 @@ def test_settings(**changes: object) -> Settings:
 
 @contextmanager
 def connection_held() -> Iterator[None]:
-    """The block of a task that holds a connection, as far as it says so."""
+    """Mark the task as holding a connection for the block."""
     mark = mark_held()
     try:
         yield
@@ -119,8 +119,8 @@ test_settings.__test__ = False  # type: ignore[attr-defined]
 
 @pytest_asyncio.fixture(scope="session")
 async def server() -> AsyncIterator[EmbeddedServer]:
-    """The embedded server of this run, on a folder of its own, stopped and removed at the end."""
-    # Not pytest's own temporary folder: its path can be too long for a socket, and is closed to root's server.
+    """The embedded server of this run, in its own folder, stopped and removed at the end."""
+    # Not pytest's temporary folder: its path can be too long for a socket, and a server started by root cannot read it.
     folder = Path(tempfile.mkdtemp(prefix="cabinet-test-", dir=memory_folder()))
     folder.chmod(0o755)
     server = await start_embedded(folder, POSTGRES_VERSION)  # type: ignore[arg-type]
@@ -146,7 +146,7 @@ def memory_folder() -> str | None:
 
 
 async def _trade_safety_for_speed(server: EmbeddedServer) -> None:
-    """Spare the disk: nothing of a test run is to outlive a power cut."""
+    """Turn off durability: the data of a test run need not survive a crash of the machine."""
     connection = await asyncpg.connect(server.url)
     await connection.execute("alter system set fsync = off")
     await connection.execute("select pg_reload_conf()")
@@ -155,21 +155,21 @@ async def _trade_safety_for_speed(server: EmbeddedServer) -> None:
 
 @pytest_asyncio.fixture(scope="session")
 async def template(server: EmbeddedServer) -> str:
-    """Name of a migrated, empty database, cloned for each test."""
+    """The name of a migrated, empty database, which is cloned for each test."""
     await apply_migrations(test_settings(), server.url)
     return "cabinet"
 
 
 @pytest_asyncio.fixture
 async def database_url(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
-    """URL of a fresh migrated database."""
+    """The URL of a new migrated database."""
     async with fresh_database(server, template) as url:
         yield url
 
 
 @asynccontextmanager
 async def fresh_database(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
-    """URL of a clone of the template, there for the block."""
+    """Create a clone of the template for the block and return its URL."""
     name = f"test_{next(_numbers)}"
     maintenance = database_url_of(server.url, "postgres")
     connection = await asyncpg.connect(maintenance)
@@ -189,7 +189,7 @@ def settings() -> Settings:
 
 @pytest_asyncio.fixture
 async def database(settings: Settings, database_url: str) -> AsyncIterator[Database]:
-    """The query module on a fresh database, connected as the role of the service."""
+    """A `Database` on a new database, connected as the role of the service."""
     database = await open_database(settings, url_as(database_url, settings.service_role))
     try:
         yield database
@@ -199,7 +199,7 @@ async def database(settings: Settings, database_url: str) -> AsyncIterator[Datab
 
 @dataclass
 class Service:
-    """A service under test: real routes on a real database, called through HTTP's own protocol in this process."""
+    """A service under test: the real routes on a real database, called over ASGI in this process."""
 
     client: httpx.AsyncClient
     services: Services
@@ -211,7 +211,7 @@ class Service:
         return await self.client.request(method, path, headers={**headers, **options.pop("headers", {})}, **options)
 
     async def user(self, email: str) -> tuple[str, str]:
-        """Make a user; their id and key."""
+        """Create a user and return the id and the key."""
         response = await self.call("POST", "/users", json={"email": email})
         assert response.status_code == 201, response.text
         return response.json()["user"]["id"], response.json()["api_key"]
@@ -226,7 +226,7 @@ class Service:
         return document
 
     async def ended(self, key: str, document_id: str, within_s: float = PATIENCE_S) -> dict[str, Any]:
-        """The document once it is no longer processing."""
+        """Wait until a document is no longer processing and return it."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             document = (await self.call("GET", f"/documents/{document_id}", key)).json()
@@ -238,7 +238,7 @@ class Service:
 
 @asynccontextmanager
 async def running_service(settings: Settings, database_url: str) -> AsyncIterator[Service]:
-    """A service on this database, connected as its role, for the block."""
+    """Run a service on this database, connected as the role of the service, for the block."""
     as_service = url_as(database_url, settings.service_role)
     async with running_services(settings, as_service, ADMIN_KEY, owner_url=database_url) as services:
         transport = httpx.ASGITransport(app=create_app(services))
@@ -248,6 +248,6 @@ async def running_service(settings: Settings, database_url: str) -> AsyncIterato
 
 @pytest_asyncio.fixture
 async def service(settings: Settings, database_url: str) -> AsyncIterator[Service]:
-    """A service with a worker and the local embedding model, on a fresh database."""
+    """A service with a worker and the local embedding model, on a new database."""
     async with running_service(settings, database_url) as service:
         yield service

@@ -1,4 +1,4 @@
-"""What every answer of the service must be like, errors above all."""
+"""Checks that apply to every answer of the service, especially errors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import httpx
 
 from tests.conftest import ADMIN_KEY
 
-# What no person who sends a request should ever see of how it is answered.
+# Internal details that no answer may contain.
 _LEAKS = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"\bselect\b.+\bfrom\b", r"\binsert\s+into\b", r"\bupdate\s+\w+\s+set\b", r"\bdelete\s+from\b", r"\$\d",
         r"traceback", r'file "', r"\.py\b", r"site-packages", r"\bsvc[./]", r"0x[0-9a-f]{6}",
         r"asyncpg", r"msgspec", r"psycopg", r"starlette", r"multipart\.exceptions", r"exception",
-        # How msgspec, python-multipart and Starlette word what they refuse.
+        # Phrases in the error messages of msgspec, python-multipart and Starlette.
         r"expected `", r"got `", r"- at `", r"items after validation", r"malformed:", r"\(byte \d", r"was truncated",
         r"rfc ?3339", r"matching regex", r"invalid value", r"invalid multipart", r"exceeded maximum",
         r"\brelation\b", r"\bcolumn\b", r"\bconstraint\b", r"sqlstate", r"_fkey", r"_pkey", r"_idx\b", r"_check\b",
@@ -28,7 +28,7 @@ _LEAKS = [
 
 
 def problem(response: httpx.Response, status: int, field: str | None = None) -> dict[str, Any]:
-    """The problem document of an answer, after checking that it is one, with this status, naming this field."""
+    """Check that an answer is a problem document with this status and field, and return it."""
     assert response.status_code == status, f"{response.status_code}: {response.text}"
     assert response.headers["content-type"] == "application/problem+json"
     document: dict[str, Any] = response.json()
@@ -50,14 +50,14 @@ def problem(response: httpx.Response, status: int, field: str | None = None) -> 
 
 
 def statements(response: httpx.Response) -> int:
-    """How many statements the answer took, by its `Server-Timing`."""
+    """Return the number of statements of the request, from the header `Server-Timing`."""
     timing = re.fullmatch(r'db;dur=\d+\.\d+;desc="(\d+) statements?"', response.headers["server-timing"])
     assert timing, response.headers["server-timing"]
     return int(timing[1])
 
 
 def ok(response: httpx.Response, status: int = 200) -> Any:
-    """The JSON of a successful answer."""
+    """Check that an answer is successful and return its JSON."""
     assert response.status_code == status, f"{response.status_code}: {response.text}"
     assert response.headers["content-type"] == "application/json"
     statements(response)
@@ -65,6 +65,6 @@ def ok(response: httpx.Response, status: int = 200) -> Any:
 
 
 def done(response: httpx.Response) -> None:
-    """Check that the answer is 204 with nothing in it."""
+    """Check that the answer is 204 with an empty body."""
     assert response.status_code == 204, response.text
     assert response.content == b""

@@ -1,4 +1,4 @@
-"""One service for all the tests here that leave it as they found it; those that break it ask for `service`."""
+"""Services shared by the tests that restore what they change. Other tests use `service` or `idle`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.routes.tenants import Tenant, new_tenant, shared_service
 
 @pytest_asyncio.fixture(scope="session")
 async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service with a worker, shared by the tests of the routes."""
+    """A service with a worker, shared by the tests in this folder."""
     async with shared_service(server, template, "shared_routes", test_settings()) as service:
         yield service
 
 
 @pytest_asyncio.fixture(scope="session")
 async def quiet(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service without a worker, shared by the tests that leave its plans and its queue to no other."""
+    """A service without a worker, shared by the tests that change its plans and its queue."""
     settings = test_settings(worker_concurrency=0)
     async with shared_service(server, template, "quiet_routes", settings) as service:
         yield service
@@ -40,6 +40,6 @@ async def other(shared: Service) -> Tenant:
 
 @pytest_asyncio.fixture
 async def idle(database_url: str) -> AsyncIterator[Service]:
-    """A service of its own without a worker: what is uploaded stays in the queue."""
+    """A service without a worker, for one test: uploads stay in the queue."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         yield service

@@ -1,4 +1,4 @@
-"""Requests for every route there is, made from the routes themselves: a new route is tested without being listed."""
+"""Requests for every route, derived from the routes, so that a new route is tested without being listed here."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, new_tenant
 
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-# Without the names of plans, which are no tenant's.
+# Without the names of plans, which belong to no tenant.
 PATH_ID = re.compile(r"\{(\w+_id)\}")
-SENTENCE = "A sentence of which there is one chunk."
+SENTENCE = "A sentence that makes one chunk."
 
 
 def name_of(endpoint: Endpoint) -> str:
-    """Such as `GET /users/{user_id}`."""
+    """Return the name of a route, such as `GET /users/{user_id}`."""
     return f"{endpoint.method} {endpoint.path}"
 
 
 def takes_body(endpoint: Endpoint) -> bool:
-    """Whether the route reads a body."""
+    """Return whether the route reads a body."""
     return endpoint.body is not None or "upload" in endpoint.extra
 
 
 def endpoints_of(*accesses: str) -> list[Endpoint]:
-    """The routes that may be used so."""
+    """Return the routes with one of these kinds of access."""
     chosen = [endpoint for endpoint in all_endpoints() if endpoint.access in accesses]
     assert chosen
     return chosen
 
 
 def with_body() -> list[Endpoint]:
-    """The routes that read a body."""
+    """Return the routes that read a body."""
     chosen = [endpoint for endpoint in all_endpoints() if takes_body(endpoint)]
     assert len(chosen) >= 9
     return chosen
 
 
 def key_for(endpoint: Endpoint, tenant: Tenant) -> str:
-    """The key of whoever may use the route."""
+    """Return a key that is allowed to use the route."""
     return ADMIN_KEY if endpoint.access in ("admin", "acting") else tenant.key
 
 
 async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
-    """One thing of each kind that a path can name, all of this tenant; what a path calls it, and its id.
+    """Create an object of each kind that a path can name, all owned by this tenant. Returns ids by parameter name.
 
-    `receiver_id` is another user, to whom this one may give.
+    `receiver_id` is another user, who can receive documents.
     """
     document = await tenant.ready_document(f"{content}.txt", content, secret=content)
     conversation = await tenant.conversation(title=content, document_ids=[document["id"]], metadata={"secret": content})
@@ -69,12 +69,12 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
 
 
 def path_of(endpoint: Endpoint, ids: dict[str, str]) -> str:
-    """The path with these ids in it; a KeyError tells of a kind of id that `ids_of` does not make yet."""
+    """Return the path with these ids. Raises KeyError for a kind of id that `ids_of` does not create yet."""
     return endpoint.path.format_map(ids)
 
 
 def example_of(endpoint: Endpoint, ids: dict[str, str]) -> Any:
-    """The body that the documentation shows, with these ids where it names what is there already."""
+    """Return the documented example body, with these ids in place of the example ids."""
     named = {"document_ids": [ids["document_id"]], "to_user": ids["receiver_id"]}
     example = endpoint.extra["example"]
     return (
@@ -85,7 +85,7 @@ def example_of(endpoint: Endpoint, ids: dict[str, str]) -> Any:
 async def send(
     service: Service, endpoint: Endpoint, ids: dict[str, str], key: str | None, **options: Any
 ) -> httpx.Response:
-    """A good request for the route, with the body that its documentation shows, unless the options say another."""
+    """Send a valid request to the route, with the documented example body unless the options contain another."""
     if takes_body(endpoint) and not {"json", "content"} & options.keys():
         options["json"] = example_of(endpoint, ids)
     if endpoint.access == "acting" and key == ADMIN_KEY:
@@ -94,7 +94,7 @@ async def send(
 
 
 def wrong_paths(ids: dict[str, str]) -> Iterator[tuple[Endpoint, str, str]]:
-    """Each route once for each id in its path and each string that is no id in its place; and the string."""
+    """Yield each route with each id in its path replaced by each invalid string: route, path and string."""
     strings = ["no-id", "0", "%00", "%FF", "null", "..%2F..", "'%20or%201=1%20--", "%E2%80%AE", "a" * 5000]
     for endpoint in all_endpoints():
         for parameter in PATH_PARAMETER.findall(endpoint.path):

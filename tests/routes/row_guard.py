@@ -1,8 +1,9 @@
-"""A second witness of tenancy: the database itself, which refuses a statement that reaches another tenant's row.
+"""A second check of tenancy, in the database: it refuses a statement that reaches another tenant's row.
 
-Each tenant table gets a policy that does not hide the rows of others, but raises an error when a statement comes to
-see or write one. PostgreSQL looks first at `user_id = …`, whose operator gives nothing away, so a bound statement never
-gets there. Whose rows a statement may see is told before it runs: those of the value that it binds to `user_id`.
+Each tenant table gets a policy that does not hide the rows of others, but raises an error when a statement reads or
+writes one. PostgreSQL evaluates `user_id = …` first, since its operator is leakproof, so a statement that binds its
+tenant never reaches the policy. Before each statement, a setting names the tenants whose rows it may see: those that
+it binds to `user_id`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tests.sql.checker import RECEIVERS, ROOT, WITHOUT_TENANT
 from tests.sql.tables import read_tables, schema_files
 
 _EVERYBODY = "everybody"
-# Dear, so that no plan asks it of more rows than it must.
+# The high cost makes the planner evaluate the function for as few rows as possible.
 _GUARD = """
 create function guarded_row(tenant uuid) returns boolean language plpgsql stable cost 1000000 as $body$
 begin
@@ -36,7 +37,7 @@ $body$
 
 
 async def raise_guard(url: str) -> None:
-    """Guard the tenant tables of a migrated database, whose owner's URL this is, against the role of the service."""
+    """Guard the tenant tables of a migrated database against the role of the service. `url` is the owner's."""
     tables = read_tables(schema_files(ROOT))
     connection = await asyncpg.connect(url)
     try:
@@ -51,7 +52,7 @@ async def raise_guard(url: str) -> None:
 
 @contextmanager
 def tenants_told() -> Iterator[None]:
-    """For the block, the database is told before each statement for whom it runs."""
+    """For the block, set the tenant of each statement in the session before the statement runs."""
     entered = by_name._Run.__aenter__
 
     async def enter(run: by_name._Run) -> by_name._Run:
@@ -61,7 +62,7 @@ def tenants_told() -> Iterator[None]:
         return run
 
     async def copy(self: ByName, name: str, rows: Iterable[Sequence[Any]]) -> int:
-        """PostgreSQL takes no COPY into a table with policies."""
+        """Insert the rows instead, since PostgreSQL refuses COPY into a table with policies."""
         statement = self._statement(name, "copy")
         table, columns = statement.copy_target
         values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
@@ -77,7 +78,7 @@ def tenants_told() -> Iterator[None]:
 
 
 def tenants_of(statement: Statement, values: Sequence[Any]) -> str:
-    """Those whose rows a statement with these values may reach."""
+    """Return the tenants whose rows a statement with these values may reach."""
     if statement.name in WITHOUT_TENANT:
         return _EVERYBODY
     arguments = dict(zip(statement.parameter_names, values, strict=False))

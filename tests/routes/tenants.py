@@ -1,4 +1,4 @@
-"""A service that many tests share, and the tenants with which each of them works on it."""
+"""A service that many tests share, and the tenants that each test creates on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Tenant:
-    """A user of a service, with their key."""
+    """A user of a service, with the user's key."""
 
     service: Service
     id: str
@@ -50,47 +50,47 @@ class Tenant:
         return await self.service.ready_document(self.key, filename, content, **metadata)
 
     async def upload(self, filename: str, content: str, **metadata: Any) -> dict[str, Any]:
-        """Upload a text and do not wait."""
+        """Upload a text without waiting for its ingestion."""
         body = {"filename": filename, "content": content, "metadata": metadata}
         response = await self.post("/documents", json=body)
         assert response.status_code == 202, response.text
         return dict(response.json())
 
     async def ended(self, document_id: str) -> dict[str, Any]:
-        """The document once it is no longer processing."""
+        """Wait until a document is no longer processing and return it."""
         return await self.service.ended(self.key, document_id)
 
     async def conversation(self, **values: Any) -> dict[str, Any]:
-        """Make a conversation."""
+        """Create a conversation."""
         response = await self.post("/conversations", json=values)
         assert response.status_code == 201, response.text
         return dict(response.json())
 
     async def say(self, conversation_id: str, *messages: dict[str, Any]) -> list[dict[str, Any]]:
-        """Append messages and wait until they can be found by meaning."""
+        """Append messages and wait until a search can find them."""
         response = await self.post(f"/conversations/{conversation_id}/messages", json=list(messages))
         assert response.status_code == 201, response.text
         await self.embedded(conversation_id)
         return list(response.json()["data"])
 
     async def embedded(self, conversation_id: str, within_s: float = PATIENCE_S) -> None:
-        """Wait until the worker has nothing more to do for the messages of a conversation."""
+        """Wait until all messages of a conversation are embedded."""
         deadline = time.monotonic() + within_s
         async with direct_connection(self.service) as connection:
             query = "select exists (select from message_jobs where conversation_id = $1)"
             while await connection.fetchval(query, UUID(conversation_id)):
-                assert time.monotonic() < deadline, f"still without vectors after {within_s} s"
+                assert time.monotonic() < deadline, f"not embedded after {within_s} s"
                 await asyncio.sleep(0.02)
 
     async def chunks(self, document_id: str) -> list[dict[str, Any]]:
-        """The first hundred chunks of a document."""
+        """Return the first 100 chunks of a document."""
         response = await self.get(f"/documents/{document_id}/chunks", params={"limit": 100})
         assert response.status_code == 200, response.text
         return list(response.json()["data"])
 
 
 async def new_tenant(service: Service) -> Tenant:
-    """A user whom no other test knows."""
+    """Create a user for one test."""
     number = next(_numbers)
     return Tenant(service, *await service.user(f"tenant{number}@example.org"))
 
@@ -99,7 +99,7 @@ async def new_tenant(service: Service) -> Tenant:
 async def shared_service(
     server: EmbeddedServer, template: str, name: str, settings: Settings, **session: str
 ) -> AsyncIterator[Service]:
-    """A service on a new database of this name, for the block; `session`: settings of each connection to it."""
+    """Run a service on a new database of this name for the block. `session`: settings of each connection to it."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
         await connection.execute(f"create database {name} template {template}")
@@ -114,7 +114,7 @@ async def shared_service(
 
 @asynccontextmanager
 async def direct_connection(service: Service) -> AsyncIterator[Any]:
-    """A connection past the service, to look at the database or to change it behind the service's back."""
+    """Open a connection of the owner, to read or change the database without the service."""
     connection = await asyncpg.connect(service.url)
     try:
         yield connection
@@ -123,7 +123,7 @@ async def direct_connection(service: Service) -> AsyncIterator[Any]:
 
 
 async def rows_of(service: Service, user_id: str) -> dict[str, int]:
-    """How many rows each table holds of this user, for every table that has a column `user_id`; no zeros."""
+    """Return the number of the user's rows in each table with a column `user_id`, omitting zeros."""
     async with direct_connection(service) as connection:
         tables = await connection.fetch(
             "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
@@ -138,6 +138,6 @@ async def rows_of(service: Service, user_id: str) -> dict[str, int]:
 
 
 async def rows_left(service: Service, user_id: str) -> dict[str, int]:
-    """The same without what was counted of the user, which outlives what it counts."""
+    """As `rows_of`, without the tables of usage, whose rows outlive the data that they count."""
     rows = await rows_of(service, user_id)
     return {table: count for table, count in rows.items() if table not in ("usage_days", "tenant_totals")}

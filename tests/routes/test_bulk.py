@@ -1,4 +1,4 @@
-"""Many documents in one request and one statement."""
+"""Changes to many documents in one request and one statement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 
 
 async def ready(tenant: Tenant, count: int, **metadata: Any) -> list[str]:
-    """Upload so many texts at once and wait for all; their ids."""
+    """Upload this many texts concurrently, wait until all are ready, and return their ids."""
     uploads = await asyncio.gather(
         *(tenant.upload(f"{number}.txt", f"Text {number}.", **metadata) for number in range(count))
     )
@@ -22,7 +22,7 @@ async def ready(tenant: Tenant, count: int, **metadata: Any) -> list[str]:
 
 
 async def failed(tenant: Tenant, *document_ids: str) -> None:
-    """Let documents have failed."""
+    """Set documents to failed."""
     async with direct_connection(tenant.service) as connection:
         for table, change in (
             ("ingestion_jobs", "delete from ingestion_jobs where document_id = any($1)"),
@@ -33,12 +33,12 @@ async def failed(tenant: Tenant, *document_ids: str) -> None:
 
 
 async def left(tenant: Tenant) -> set[str]:
-    """The ids of the documents there are."""
+    """Return the ids of the tenant's documents."""
     return {document["id"] for document in ok(await tenant.get("/documents", params={"limit": 100}))["data"]}
 
 
 async def counted(tenant: Tenant) -> tuple[int, int]:
-    """The documents and the vectors that are counted of a tenant."""
+    """Return a tenant's counts of documents and chunks."""
     async with direct_connection(tenant.service) as connection:
         query = "select document_count, chunk_count from tenant_totals where user_id = $1"
         documents, vectors = await connection.fetchrow(query, UUID(tenant.id))
@@ -48,7 +48,7 @@ async def counted(tenant: Tenant) -> tuple[int, int]:
 # --- delete
 
 
-async def test_the_documents_named_go_with_all_of_theirs(tenant: Tenant, other: Tenant) -> None:
+async def test_deletion_by_id_deletes_all_rows_of_the_documents(tenant: Tenant, other: Tenant) -> None:
     theirs = await ready(other, 1)
     ids = await ready(tenant, 4)
     answer = ok(await tenant.post("/documents/delete", json={"document_ids": [*ids[:3], str(uuid4()), *theirs]}))
@@ -60,7 +60,7 @@ async def test_the_documents_named_go_with_all_of_theirs(tenant: Tenant, other: 
     assert (await counted(tenant), await counted(other)) == ((1, 1), (1, 1))
 
 
-async def test_the_documents_of_a_status_or_with_some_metadata_go(tenant: Tenant) -> None:
+async def test_deletion_by_status_or_metadata(tenant: Tenant) -> None:
     red, blue = await ready(tenant, 2, color="red"), await ready(tenant, 2, color="blue")
     await failed(tenant, red[0], blue[0])
     answer = ok(await tenant.post("/documents/delete", json={"status": "error", "metadata": {"color": "red"}}))
@@ -71,7 +71,7 @@ async def test_the_documents_of_a_status_or_with_some_metadata_go(tenant: Tenant
     assert ok(await tenant.post("/documents/delete", json={"status": "error"}))["deleted"] == 0
 
 
-async def test_documents_in_the_queue_go_with_their_jobs(idle: Service) -> None:
+async def test_deletion_also_deletes_queued_jobs(idle: Service) -> None:
     tenant = await new_tenant(idle)
     for number in range(3):
         await tenant.upload(f"{number}.txt", "a")
@@ -79,7 +79,7 @@ async def test_documents_in_the_queue_go_with_their_jobs(idle: Service) -> None:
     assert (await rows_of(idle, tenant.id)).keys() <= {"api_keys", "tenant_totals", "usage_days"}
 
 
-async def test_which_documents_must_be_said(tenant: Tenant) -> None:
+async def test_a_deletion_must_select_documents(tenant: Tenant) -> None:
     ids = await ready(tenant, 1)
     problem(await tenant.post("/documents/delete", json={}), 422, "document_ids")
     problem(await tenant.post("/documents/delete", json={"document_ids": [str(uuid4())] * 1001}), 422, "document_ids")
@@ -88,7 +88,7 @@ async def test_which_documents_must_be_said(tenant: Tenant) -> None:
     assert await left(tenant) == set(ids)
 
 
-async def test_more_than_may_go_at_once_go_in_several_requests(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_documents_are_deleted_in_several_requests(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = sorted(await ready(tenant, 5))
     monkeypatch.setattr("svc.routes.bulk.MAX_DOCUMENTS", 2)
     for deleted, more in ((2, True), (2, True), (1, False), (0, False)):
@@ -99,7 +99,7 @@ async def test_more_than_may_go_at_once_go_in_several_requests(tenant: Tenant, m
         assert await left(tenant) == set(ids)
 
 
-async def test_several_deletions_at_once_count_each_document_once(tenant: Tenant) -> None:
+async def test_concurrent_deletions_count_each_document_once(tenant: Tenant) -> None:
     ids = await ready(tenant, 12)
     answers = await asyncio.gather(
         *(tenant.post("/documents/delete", json={"document_ids": ids[::step]}) for step in (1, -1, 1, -1)),
@@ -113,7 +113,7 @@ async def test_several_deletions_at_once_count_each_document_once(tenant: Tenant
 # --- retry
 
 
-async def test_all_that_failed_are_queued_again(tenant: Tenant) -> None:
+async def test_all_failed_documents_are_queued_again(tenant: Tenant) -> None:
     ids = await ready(tenant, 3)
     empty = (await tenant.upload("empty.txt", " \n"))["id"]
     assert (await tenant.ended(empty))["status"] == "error"
@@ -123,7 +123,7 @@ async def test_all_that_failed_are_queued_again(tenant: Tenant) -> None:
     assert await left(tenant) == {*ids, empty}
 
 
-async def test_of_the_documents_named_those_that_failed_are_queued_again(idle: Service) -> None:
+async def test_only_the_selected_failed_documents_are_queued_again(idle: Service) -> None:
     tenant, other = await new_tenant(idle), await new_tenant(idle)
     ids = [(await tenant.upload(f"{number}.txt", "a"))["id"] for number in range(3)]
     theirs = (await other.upload("theirs.txt", "a"))["id"]
@@ -140,17 +140,17 @@ async def test_of_the_documents_named_those_that_failed_are_queued_again(idle: S
 
 
 async def patched(tenant: Tenant, patch: dict[str, Any], *document_ids: str) -> int:
-    """Change the metadata of documents; of how many."""
+    """Change the metadata of documents and return the number of changed documents."""
     body = {"document_ids": document_ids, "patch": patch}
     return int(ok(await tenant.post("/documents/metadata", json=body))["updated"])
 
 
 async def metadata(tenant: Tenant, document_id: str) -> Any:
-    """The metadata of a document."""
+    """Return the metadata of a document."""
     return ok(await tenant.get(f"/documents/{document_id}"))["metadata"]
 
 
-async def test_the_metadata_of_many_is_merged_with_one_patch(idle: Service) -> None:
+async def test_one_patch_changes_the_metadata_of_many_documents(idle: Service) -> None:
     tenant, other = await new_tenant(idle), await new_tenant(idle)
     red = await tenant.upload("red.txt", "a", color="red", draft=True, size={"w": 1, "h": 2})
     blue = await tenant.upload("blue.txt", "a", color="blue")
@@ -162,25 +162,25 @@ async def test_the_metadata_of_many_is_merged_with_one_patch(idle: Service) -> N
     assert await metadata(tenant, blue["id"]) == {"color": "blue", "size": {"h": 3}, "reviewed": True}
     assert await metadata(tenant, kept["id"]) == {"color": "green"}
     assert await metadata(other, theirs["id"]) == {"color": "red"}
-    # And is found by it at once.
+    # A search filters by the new metadata at once.
     assert ok(await tenant.post("/documents/delete", json={"metadata": {"reviewed": True}}))["deleted"] == 2
 
 
-async def test_metadata_that_would_be_too_large_changes_none(idle: Service) -> None:
+async def test_a_patch_that_makes_metadata_too_large_changes_no_document(idle: Service) -> None:
     tenant = await new_tenant(idle)
     small, large = await tenant.upload("a.txt", "a"), await tenant.upload("b.txt", "b", text="x" * 16_000)
     body = {"document_ids": [small["id"], large["id"]], "patch": {"more": "y" * 1000}}
     refused = problem(await tenant.post("/documents/metadata", json=body), 422, "patch")
     assert large["id"] in refused["detail"]
     assert (await metadata(tenant, small["id"]), await metadata(tenant, large["id"])) == ({}, {"text": "x" * 16_000})
-    # What makes it no larger is no matter how large it is.
+    # A patch that does not make the metadata larger is accepted.
     assert await patched(tenant, {"text": "z" * 16_000}, small["id"], large["id"]) == 2
     for wrong in ({"a": "x" * 17_000}, {"a": 2**70}, {"a": "\x00"}):
         answer = await tenant.post("/documents/metadata", json={"document_ids": [small["id"]], "patch": wrong})
         assert problem(answer, 422)["errors"][0]["field"].startswith("patch")
 
 
-async def test_patches_of_the_same_documents_at_once_lose_nothing(idle: Service) -> None:
+async def test_concurrent_patches_lose_no_change(idle: Service) -> None:
     tenant = await new_tenant(idle)
     ids = [(await tenant.upload(f"{number}.txt", "a"))["id"] for number in range(6)]
     updated = await asyncio.gather(

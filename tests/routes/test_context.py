@@ -1,4 +1,4 @@
-"""What a language model is told of a conversation: what fits, what is always there, and at what cost."""
+"""The context of a conversation: the messages that fit, those always included, and the cost."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from svc.resources import resource_folder
 from tests.routes.answers import ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection
 
-# Role and tokens of each message; the position is the place in the list, from 1.
+# Role and tokens of each message; its position is its index in the list plus 1.
 Said = list[tuple[str, int]]
 
 
 async def conversation_of(tenant: Tenant, said: Said) -> str:
-    """The path of a conversation in which this was said."""
+    """Create a conversation with these messages and return its path."""
     path = f"/conversations/{(await tenant.conversation())['id']}"
     body = [
         {"role": role, "content": f"message {number}", "token_count": tokens}
@@ -31,7 +31,7 @@ async def conversation_of(tenant: Tenant, said: Said) -> str:
 
 
 def expected(said: Said, token_budget: int, max_messages: int) -> list[int]:
-    """The positions that should come, worked out message by message."""
+    """Compute the expected positions, message by message."""
     system = [position for position, (role, _) in enumerate(said, start=1) if role == "system"][-100:]
     left = token_budget - sum(said[position - 1][1] for position in system)
     others: list[int] = []
@@ -53,7 +53,9 @@ SYSTEM_BETWEEN: Said = [("system", 5), *TALK[:6], ("system", 7), ("tool", 3), *T
 
 @pytest.mark.parametrize("said", [TALK, SYSTEM_FIRST, SYSTEM_BETWEEN, [("system", 9)], [("user", 9)]], ids=len)
 @pytest.mark.parametrize("max_messages", [1, 3, 1000])
-async def test_the_newest_that_fit_come_oldest_first(tenant: Tenant, said: Said, max_messages: int) -> None:
+async def test_the_newest_messages_that_fit_are_returned_oldest_first(
+    tenant: Tenant, said: Said, max_messages: int
+) -> None:
     path = await conversation_of(tenant, said)
     listed = ok(await tenant.get(f"{path}/messages?limit=100"))["data"]
     everything = {message["position"]: message for message in listed}
@@ -63,7 +65,7 @@ async def test_the_newest_that_fit_come_oldest_first(tenant: Tenant, said: Said,
         )
         context = ok(answer)
         positions = expected(said, token_budget, max_messages)
-        # Where nothing comes, one more tells whether there is such a conversation.
+        # If there are no messages, one more statement checks that the conversation exists.
         assert statements(answer) == (1 if positions else 2)
         if not positions:
             assert context == {"data": [], "token_count": 0, "omitted": len(said)}
@@ -75,8 +77,8 @@ async def test_the_newest_that_fit_come_oldest_first(tenant: Tenant, said: Said,
 
 @pytest.mark.parametrize("length", [63, 64, 65, 66, 200])
 @pytest.mark.parametrize("system", [0, 50])
-async def test_a_long_one_is_cut_where_a_short_one_is(tenant: Tenant, system: int, length: int) -> None:
-    """The statement looks at 64 messages first, and at more where there is room."""
+async def test_the_budget_applies_equally_to_long_conversations(tenant: Tenant, system: int, length: int) -> None:
+    """The statement reads 64 messages first, and more if the budget allows."""
     said: Said = [("user", 1 + number % 3) for number in range(length)]
     if system:
         said = [("system", system), *said]
@@ -92,13 +94,13 @@ async def test_a_long_one_is_cut_where_a_short_one_is(tenant: Tenant, system: in
                 assert positions == expected(said, token_budget, max_messages), params
 
 
-async def test_a_budget_of_three_thousand_is_meant_where_none_is_given(tenant: Tenant) -> None:
+async def test_the_default_budget_is_3000_tokens(tenant: Tenant) -> None:
     path = await conversation_of(tenant, [("user", 1000)] * 5)
     context = ok(await tenant.get(f"{path}/context"))
     assert ([message["position"] for message in context["data"]], context["token_count"]) == ([3, 4, 5], 3000)
 
 
-async def test_of_very_many_system_messages_the_newest_hundred_come(tenant: Tenant) -> None:
+async def test_at_most_the_newest_100_system_messages_are_returned(tenant: Tenant) -> None:
     path = await conversation_of(tenant, [("system", 1)] * 120 + [("user", 1)])
     context = ok(await tenant.get(f"{path}/context"))
     assert [message["position"] for message in context["data"]] == list(range(21, 122))
@@ -117,11 +119,11 @@ async def test_a_wrong_parameter_is_named(tenant: Tenant, name: str, value: str)
     problem(await tenant.get(f"{path}/context", params={name: value}), 422, name)
 
 
-# --- at what cost
+# --- cost
 
 
 async def fill(connection: Any, tenant: Tenant, conversations: int, messages: int) -> list[UUID]:
-    """Conversations of so many messages each, the first of them the system's."""
+    """Create conversations with this many messages each, the first a system message."""
     return [
         row["id"]
         for row in await connection.fetch(
@@ -142,7 +144,7 @@ async def fill(connection: Any, tenant: Tenant, conversations: int, messages: in
 
 
 async def plan_of(connection: Any, name: str, *values: Any) -> dict[str, Any]:
-    """The plan of a statement of `sql/` with these values, as it was carried out."""
+    """Run a statement of `sql/` with these values and return its plan."""
     text = load_statements(resource_folder("sql"))[name].body.rstrip(";")
     await connection.execute("set plan_cache_mode = force_custom_plan")
     rows = await connection.fetch(f"explain (analyze, buffers, format json) {text}", *values)
@@ -150,7 +152,7 @@ async def plan_of(connection: Any, name: str, *values: Any) -> dict[str, Any]:
 
 
 def scans(plan: Any) -> dict[str, float]:
-    """For each table or index that a plan reads, the rows that it read there; sequential scans as `seq <table>`."""
+    """Return the rows that a plan read, by table or index; sequential scans as `seq <table>`."""
     found: dict[str, float] = {}
     stack = [plan["Plan"]]
     while stack:
@@ -164,7 +166,7 @@ def scans(plan: Any) -> dict[str, float]:
 
 
 def pages(plan: Any) -> int:
-    """The pages that a plan touched."""
+    """Return the number of pages that a plan accessed."""
     return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
 
 
@@ -177,7 +179,7 @@ async def test_a_context_costs_the_same_however_long_the_conversation_is(tenant:
             for token_budget in (500, 250)
             for conversation_id in (short, long)
         ]
-    # The window function reads one row more than is wanted of it, in each of the two looks.
+    # The window function reads one row more than requested, in each of the two reads.
     for plan, kept, most_read in zip(plans, (100, 100, 50, 50), (152, 152, 65, 65), strict=True):
         read = scans(plan)
         assert not [name for name in read if name.startswith("seq")], read
@@ -185,7 +187,7 @@ async def test_a_context_costs_the_same_however_long_the_conversation_is(tenant:
         assert read["messages_pkey"] <= most_read
         assert plan["Plan"]["Actual Rows"] == kept
     for short_plan, long_plan in (plans[:2], plans[2:]):
-        assert pages(long_plan) <= 1.5 * pages(short_plan), "the tree is a level deeper, no more"
+        assert pages(long_plan) <= 1.5 * pages(short_plan), "the longer conversation may only add a level to the index"
 
 
 async def test_recent_messages_cost_the_same_however_long_the_conversations_are(tenant: Tenant) -> None:
@@ -197,4 +199,4 @@ async def test_recent_messages_cost_the_same_however_long_the_conversations_are(
     read = scans(plan)
     assert read["messages_pkey"] == 10 * 5
     assert "seq messages" not in read
-    assert not re.search(r"WindowAgg", json.dumps(plan)), "nothing is numbered that is not wanted"
+    assert not re.search(r"WindowAgg", json.dumps(plan)), "the plan must not number all messages"

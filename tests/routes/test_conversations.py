@@ -38,7 +38,7 @@ async def test_a_conversation_reads_back_as_it_was_sent(tenant: Tenant) -> None:
     assert ok(await tenant.get(f"/conversations/{created['id']}")) == created
 
 
-async def test_a_document_named_twice_is_there_once(tenant: Tenant) -> None:
+async def test_a_repeated_document_is_stored_once(tenant: Tenant) -> None:
     document = (await tenant.upload("a.txt", "text"))["id"]
     created = await tenant.conversation(document_ids=[document, document.upper()])
     assert created["document_ids"] == [document]
@@ -47,8 +47,8 @@ async def test_a_document_named_twice_is_there_once(tenant: Tenant) -> None:
     assert ok(await tenant.get(path))["document_ids"] == [document]
 
 
-async def test_of_two_changes_of_the_documents_at_once_the_second_holds(tenant: Tenant) -> None:
-    """Both transactions have begun, and wait for the conversation, before either has changed its documents."""
+async def test_the_second_of_two_concurrent_changes_of_documents_wins(tenant: Tenant) -> None:
+    """Both transactions have started, and wait for the conversation, before either has changed its documents."""
     first, second = [(await tenant.upload(f"{n}.txt", "text"))["id"] for n in range(2)]
     path = f"/conversations/{(await tenant.conversation())['id']}"
     async with direct_connection(tenant.service) as holder, direct_connection(tenant.service) as observer:
@@ -64,7 +64,7 @@ async def test_of_two_changes_of_the_documents_at_once_the_second_holds(tenant: 
 
 
 async def _waiting(observer: Any, count: int) -> bool:
-    """Whether so many statements of this database wait for a lock."""
+    """Return whether this many statements wait for a lock in this database."""
     return bool(
         count
         == await observer.fetchval(
@@ -74,7 +74,7 @@ async def _waiting(observer: Any, count: int) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["another tenant's", "never there"])
-async def test_a_document_that_is_not_ours_is_refused_and_nothing_stored(
+async def test_a_document_of_another_user_is_refused_and_nothing_stored(
     tenant: Tenant, other: Tenant, kind: str
 ) -> None:
     own = (await tenant.upload("own.txt", "text"))["id"]
@@ -90,7 +90,7 @@ async def test_a_document_that_is_not_ours_is_refused_and_nothing_stored(
     assert (await rows_of(tenant.service, tenant.id))["conversation_documents"] == 1
 
 
-async def test_a_change_keeps_what_it_leaves_out(tenant: Tenant) -> None:
+async def test_a_change_keeps_omitted_fields(tenant: Tenant) -> None:
     one, two, three = [(await tenant.upload(f"{n}.txt", "text"))["id"] for n in range(3)]
     conversation = await tenant.conversation(title="Title", document_ids=[one, two], metadata={"a": 1})
     path = f"/conversations/{conversation['id']}"
@@ -140,8 +140,8 @@ async def test_the_list_is_newest_first_without_messages(tenant: Tenant) -> None
     assert listed == {"data": conversations[::-1], "next": None}
 
 
-async def test_recent_brings_the_newest_messages_of_each_in_one_statement(tenant: Tenant) -> None:
-    """Conversations of every length around the limit, their messages interleaved in time."""
+async def test_recent_includes_the_newest_messages_of_each_in_one_statement(tenant: Tenant) -> None:
+    """The conversations have every length around the limit, and their messages are interleaved in time."""
     lengths = [0, 1, 2, 3, 4, 9, 0, 5]
     conversations = [(await tenant.conversation(title=f"{length}"))["id"] for length in lengths]
     for round_ in range(max(lengths)):

@@ -1,4 +1,4 @@
-"""Documents once they are there. How they get there is in `test_uploads.py`."""
+"""Stored documents. `test_uploads.py` tests their uploads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DOCUMENT_FIELDS = {
 }  # fmt: skip
 CHUNK_FIELDS = {"id", "document_id", "chunk_index", "content", "token_count", "metadata", "created_at"}
 SENTENCES = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(120))
-# Bytes that look like text from the outside and of which nothing is left inside.
+# Bytes that are detected as text, but contain none.
 NO_TEXT = " \n\t \n"
 
 
@@ -39,7 +39,7 @@ async def test_a_document_becomes_ready(tenant: Tenant) -> None:
     assert document["metadata"] == {"topic": "numbers"}
 
 
-async def test_the_chunks_hold_the_text_in_its_order(tenant: Tenant) -> None:
+async def test_the_chunks_contain_the_text_in_order(tenant: Tenant) -> None:
     document = await tenant.ready_document("notes.txt", SENTENCES)
     chunks = await tenant.chunks(document["id"])
     assert [chunk["chunk_index"] for chunk in chunks] == list(range(document["chunk_count"]))
@@ -74,7 +74,7 @@ async def test_the_list_is_newest_first_and_by_status(tenant: Tenant) -> None:
     problem(await tenant.get("/documents", params={"state": "ready"}), 422, "state")
 
 
-async def test_a_change_keeps_what_it_leaves_out(tenant: Tenant) -> None:
+async def test_a_change_keeps_omitted_fields(tenant: Tenant) -> None:
     document = await tenant.ready_document("old.txt", "A text.", topic="old", pages=[1, 2])
     path = f"/documents/{document['id']}"
     changes: list[dict[str, Any]] = [
@@ -120,14 +120,14 @@ async def test_only_a_failed_document_can_be_retried(tenant: Tenant) -> None:
     problem(await tenant.post(f"/documents/{uuid4()}/retry"), 404)
 
 
-async def test_a_document_in_work_cannot_be_retried(idle: Service) -> None:
+async def test_a_document_in_progress_cannot_be_retried(idle: Service) -> None:
     tenant = await new_tenant(idle)
     waiting = await tenant.upload("a.txt", "a")
     detail = problem(await tenant.post(f"/documents/{waiting['id']}/retry"), 409)["detail"]
     assert "processing" in detail
 
 
-async def test_a_failed_document_says_why_and_succeeds_when_retried(tenant: Tenant) -> None:
+async def test_a_failed_document_gives_the_reason_and_can_be_retried(tenant: Tenant) -> None:
     document = await tenant.ended((await tenant.upload("a.txt", NO_TEXT))["id"])
     assert document["status"] == "error"
     assert "no text" in document["error"].lower()
@@ -180,7 +180,7 @@ async def test_a_document_deleted_before_it_is_stored_stays_deleted(idle: Servic
 
 
 async def deleted_while_stored(tenant: Tenant) -> int:
-    """Delete a document whose worker has stored it and not yet committed; the vectors then counted of the tenant."""
+    """Delete a document that a worker has stored but not committed. Returns the tenant's count of chunks afterwards."""
     service = tenant.service
     document = await tenant.upload("a.txt", "a")
     paused = PausedDatabase(service.services.database)
@@ -206,7 +206,7 @@ async def test_a_first_document_deleted_while_it_is_stored_is_not_counted(idle: 
 
 
 async def test_a_later_document_deleted_while_it_is_stored_leaves_nothing(idle: Service) -> None:
-    """The delete waits for the worker's transaction, and then takes away what that one has just written."""
+    """The delete waits for the worker's transaction, and then deletes the rows that it wrote."""
     tenant = await new_tenant(idle)
     await tenant.upload("earlier.txt", "a")
     await Queue(idle.services.database, "test", 60).store(await begun(idle), CHUNKS[:1], VECTORS[:1])
@@ -220,7 +220,7 @@ async def test_a_document_deleted_while_a_real_worker_has_it(tenant: Tenant) -> 
     for upload, pause_s in zip(uploads, (0, 0.05, 0.15), strict=True):
         await asyncio.sleep(pause_s)
         done(await tenant.delete(f"/documents/{upload['id']}"))
-    # The next one is taken up only after the worker is done with those.
+    # The worker claims the next document only after it has finished these.
     last = await tenant.ready_document("last.txt", "The last one.")
     assert (await rows_of(tenant.service, tenant.id))["chunks"] == last["chunk_count"] == 1
     assert ok(await tenant.get("/documents"))["data"] == [last]

@@ -1,4 +1,4 @@
-"""Every route refuses what it must, in the same way: a problem document that helps and gives nothing away."""
+"""Every route refuses invalid requests with a problem document that helps the client and reveals nothing internal."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ NO_IDS = {name: str(uuid4()) for name in ("user_id", "key_id", "document_id", "c
 }
 GUARDED = endpoints_of("any", "user", "admin", "acting")
 WITH_BODY = with_body()
-# Any JSON object is a good body for the others.
+# The other routes accept any JSON object.
 WITH_FIELDS = [endpoint for endpoint in WITH_BODY if name_of(endpoint) != "PATCH /me/preferences"]
 WITH_QUERY = [endpoint for endpoint in all_endpoints() if endpoint.query is not None]
 
 
 def ids_of_nothing(tenant: Tenant) -> dict[str, str]:
-    """Ids that were never given out, but for the caller's."""
+    """Return ids of objects that do not exist, except for the caller's own id."""
     return {**NO_IDS, "user_id": tenant.id}
 
 
@@ -52,7 +52,7 @@ def ids_of_nothing(tenant: Tenant) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("endpoint", GUARDED, ids=name_of)
-async def test_a_good_key_is_asked_for(shared: Service, endpoint: Endpoint) -> None:
+async def test_a_valid_key_is_required(shared: Service, endpoint: Endpoint) -> None:
     for authorization in (
         None, b"", b"Bearer", b"Bearer ", b"Basic dXNlcjpwYXNz", b"Bearer cab_" + b"x" * 43, b"Bearer \xff\xfe",
         b"Bearer " + ADMIN_KEY.encode()[:-1], b"Bearer " + ADMIN_KEY.encode() + b" x", ADMIN_KEY.encode(),
@@ -71,12 +71,14 @@ async def test_the_scheme_is_read_in_any_case(shared: Service, tenant: Tenant) -
 
 
 @pytest.mark.parametrize("endpoint", endpoints_of("admin", "acting"), ids=name_of)
-async def test_a_users_key_is_not_the_admins(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
+async def test_a_users_key_is_refused_where_the_admin_key_is_required(
+    shared: Service, tenant: Tenant, endpoint: Endpoint
+) -> None:
     problem(await send(shared, endpoint, NO_IDS, tenant.key), 403)
 
 
 @pytest.mark.parametrize("endpoint", endpoints_of("user"), ids=name_of)
-async def test_the_admin_says_for_whom(shared: Service, endpoint: Endpoint) -> None:
+async def test_the_admin_must_name_the_user(shared: Service, endpoint: Endpoint) -> None:
     assert "Cabinet-User" in problem(await send(shared, endpoint, NO_IDS, ADMIN_KEY), 403)["detail"]
     for unknown in (str(uuid4()), "no-id", "", "null", str(uuid4()) + "0"):
         answer = await send(shared, endpoint, NO_IDS, ADMIN_KEY, headers={"Cabinet-User": unknown})
@@ -84,7 +86,9 @@ async def test_the_admin_says_for_whom(shared: Service, endpoint: Endpoint) -> N
 
 
 @pytest.mark.parametrize("endpoint", GUARDED, ids=name_of)
-async def test_a_user_acts_for_nobody_else(shared: Service, tenant: Tenant, other: Tenant, endpoint: Endpoint) -> None:
+async def test_a_user_cannot_act_for_another_user(
+    shared: Service, tenant: Tenant, other: Tenant, endpoint: Endpoint
+) -> None:
     for user_id in (other.id, tenant.id, str(uuid4()), "no-id"):
         answer = await send(shared, endpoint, NO_IDS, tenant.key, headers={"Cabinet-User": user_id})
         problem(answer, 403, "Cabinet-User")
@@ -99,11 +103,11 @@ async def test_a_user_acts_for_nobody_else(shared: Service, tenant: Tenant, othe
      "/docs/assets/", "/docs/assets/none.js", "/docs/assets/..%2F..%2F__init__.py", "/docs/assets/%2e%2e/__init__.py",
      "/openapi.json/", "/%00", "/%FF", "/" + "a" * 10_000],
 )  # fmt: skip
-async def test_a_path_that_is_not_there(shared: Service, path: str) -> None:
+async def test_an_unknown_path(shared: Service, path: str) -> None:
     problem(await shared.call("GET", path), 404)
 
 
-async def test_an_id_that_is_none_is_not_found(shared: Service, tenant: Tenant) -> None:
+async def test_an_invalid_id_is_not_found(shared: Service, tenant: Tenant) -> None:
     seen = 0
     for endpoint, path, string in wrong_paths(await ids_of(tenant)):
         body = {"json": endpoint.extra["example"]} if takes_body(endpoint) else {}
@@ -113,7 +117,7 @@ async def test_an_id_that_is_none_is_not_found(shared: Service, tenant: Tenant) 
     assert seen > 100
 
 
-async def test_another_method_is_told_which_there_are(shared: Service) -> None:
+async def test_a_wrong_method_is_answered_with_the_allowed_methods(shared: Service) -> None:
     methods: dict[str, set[str]] = {}
     for endpoint in all_endpoints():
         methods.setdefault(endpoint.path, set()).add(endpoint.method)
@@ -126,7 +130,7 @@ async def test_another_method_is_told_which_there_are(shared: Service) -> None:
             assert answer.headers["allow"] in detail
 
 
-async def test_the_assets_are_only_to_be_read(shared: Service) -> None:
+async def test_the_assets_are_read_only(shared: Service) -> None:
     answer = await shared.call("POST", "/docs/assets/swagger-ui.css")
     problem(answer, 405)
     assert answer.headers["allow"] == "GET, HEAD"
@@ -136,7 +140,7 @@ async def test_the_assets_are_only_to_be_read(shared: Service) -> None:
 
 
 def malformed(example: Any) -> Iterator[bytes]:
-    """Bodies that begin well and break off, or have something in them that is no JSON."""
+    """Yield bodies that are truncated or contain something that is not JSON."""
     body = json.dumps(example).encode()
     yield from (body[:length] for length in {0, 1, 2, len(body) // 3, len(body) // 2, len(body) - 2, len(body) - 1})
     yield from (body + more for more in (b"x", b"{}", b",", b"]", b"\x00"))
@@ -158,9 +162,9 @@ def malformed(example: Any) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
-async def test_a_body_that_is_no_json(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
+async def test_a_body_that_is_not_json(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
     headers = {"Content-Type": "application/json"}
-    # An id is read byte by byte, and is no id before it is no JSON.
+    # A UUID is validated while it is parsed, so an invalid UUID is reported before broken JSON.
     names_id = re.search(r'": \[?"[0-9a-f]{8}-', json.dumps(endpoint.extra["example"])) is not None
     for body in malformed(endpoint.extra["example"]):
         ids = ids_of_nothing(tenant)
@@ -169,8 +173,8 @@ async def test_a_body_that_is_no_json(shared: Service, tenant: Tenant, endpoint:
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
-async def test_a_body_without_a_bottom(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
-    """Nested deeper than any decoder follows, as a whole or inside the metadata."""
+async def test_a_body_nested_too_deeply(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
+    """The body, or its metadata, is nested more deeply than the decoder allows."""
     headers = {"Content-Type": "application/json"}
     for body in (b"[" * 200_000, b'{"metadata":' + b'{"a":' * 200_000, b'{"preferences":' + b"[" * 200_000):
         answer = await send(
@@ -205,7 +209,7 @@ async def test_an_unknown_field_is_named(shared: Service, tenant: Tenant, endpoi
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
-async def test_a_body_of_another_type(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
+async def test_a_body_of_another_media_type(shared: Service, tenant: Tenant, endpoint: Endpoint) -> None:
     for kind in (None, "", "text/plain", "application/xml", "application/x-www-form-urlencoded", "json", "\xff"):
         headers = {"Content-Type": kind.encode("latin-1")} if kind is not None else {}
         answer = await send(
@@ -232,7 +236,7 @@ async def test_the_limit_of_a_body_holds_however_it_is_sent(database_url: str) -
         headers = {"Content-Type": "application/json"}
         for endpoint in WITH_BODY:
             if "upload" in endpoint.extra:
-                continue  # the documents have a limit of their own
+                continue  # uploads have a separate limit
             key = key_for(endpoint, tenant)
             for size, is_over in ((limit, False), (limit + 1, True), (limit * 50, True)):
                 body = b"[" + b" " * (size - 2) + b"]"
@@ -266,13 +270,13 @@ SECRET = "select key_hash from api_keys where user_id = $1; postgresql://cabinet
 
 @broken.get("/broken/fault", access="public")
 async def fault(_call: Call) -> None:
-    """Fail as no handler should."""
+    """Fail with an unexpected error."""
     raise RuntimeError(SECRET)
 
 
 @broken.get("/broken/constraint", access="public")
 async def constraint(_call: Call) -> None:
-    """Break a rule of the schema that no route explains."""
+    """Violate a constraint that no route handles."""
     raise ConstraintError("tenant_totals_chunks_positive")
 
 
@@ -283,27 +287,27 @@ async def answer_of(service: Service, path: str) -> httpx.Response:
         return await client.get(path)
 
 
-async def test_a_fault_of_ours_is_in_the_log_and_not_in_the_answer(
+async def test_an_internal_error_is_logged_and_not_shown_in_the_answer(
     shared: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     document = problem(await answer_of(shared, "/broken/fault"), 500)
     logged = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(logged) == 1
     assert document["request_id"] in logged[0].getMessage()
-    assert SECRET in caplog.text, "the stack is for the operator"
+    assert SECRET in caplog.text, "the log must contain the traceback"
 
 
-async def test_a_broken_rule_that_no_route_explains_is_not_named(
+async def test_an_unexpected_constraint_is_not_named_in_the_answer(
     shared: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     problem(await answer_of(shared, "/broken/constraint"), 409)
     assert "tenant_totals_chunks_positive" in caplog.text
 
 
-async def test_every_route_says_when_the_database_is_away(database_url: str) -> None:
+async def test_every_route_reports_an_unavailable_database(database_url: str) -> None:
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         tenant = await new_tenant(service)
-        ok(await tenant.get("/me"))  # the key is in the cache: each handler meets the closed pool by itself
+        ok(await tenant.get("/me"))  # caches the key, so that each handler gets the error of the closed pool itself
         await service.services.database.pool.close()
         for endpoint in GUARDED:
             ids = {**NO_IDS, "user_id": tenant.id}
@@ -314,7 +318,7 @@ async def test_every_route_says_when_the_database_is_away(database_url: str) -> 
             assert answer.status_code == (503 if endpoint.path == "/health/ready" else 200), endpoint.path
 
 
-async def test_a_request_cut_off_in_its_statement_is_told_so_and_the_next_one_works(idle: Service) -> None:
+async def test_a_terminated_statement_is_reported_and_the_next_request_works(idle: Service) -> None:
     tenant = await new_tenant(idle)
     ok(await tenant.get("/conversations"))
     async with direct_connection(idle) as connection:
@@ -346,11 +350,11 @@ async def test_terminated_idle_connections_are_replaced(idle: Service) -> None:
             assert killed
             answers = [await tenant.get("/conversations") for _ in range(3)]
             assert all(answer.status_code in (200, 503) for answer in answers), [a.text for a in answers]
-            assert answers[-1].status_code == 200, "it recovers by itself"
+            assert answers[-1].status_code == 200, "the pool must recover"
 
 
-async def test_a_database_that_takes_no_connections_is_away(idle: Service) -> None:
-    """It is being restored or renamed: those who connect are refused, until it is back."""
+async def test_a_database_that_refuses_connections_is_unavailable(idle: Service) -> None:
+    """A database that is being restored or renamed refuses connections for some time."""
     tenant = await new_tenant(idle)
     ok(await tenant.get("/me"))
     name = urlsplit(idle.url).path.removeprefix("/")
@@ -365,7 +369,7 @@ async def test_a_database_that_takes_no_connections_is_away(idle: Service) -> No
     assert ok(await tenant.get("/me"))["id"] == tenant.id
 
 
-async def test_a_busy_pool_is_waited_for_no_longer_than_said(database_url: str) -> None:
+async def test_the_wait_for_a_busy_pool_is_limited(database_url: str) -> None:
     settings = test_settings(pool_size=2, acquire_timeout_s=0.5, worker_concurrency=0)
     async with running_service(settings, database_url) as service:
         tenant = await new_tenant(service)
@@ -383,7 +387,7 @@ async def test_a_busy_pool_is_waited_for_no_longer_than_said(database_url: str) 
         ok(await tenant.get("/documents"))
 
 
-async def test_a_statement_over_its_time_is_ended(database_url: str) -> None:
+async def test_a_statement_over_its_timeout_is_cancelled(database_url: str) -> None:
     async with running_service(test_settings(statement_timeout_s=1, worker_concurrency=0), database_url) as service:
         tenant = await new_tenant(service)
         ok(await tenant.get("/conversations"))

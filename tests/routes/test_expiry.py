@@ -1,4 +1,4 @@
-"""Documents and conversations that are kept for a time only, and the sweep that takes them away."""
+"""The expiry of documents and conversations, and the sweep that deletes them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS = pytest.mark.parametrize("kind", ["documents", "conversations"])
 
 
 async def made(tenant: Tenant, kind: str, **values: Any) -> dict[str, Any]:
-    """A document or a conversation."""
+    """Create a document or a conversation."""
     if kind == "documents":
         answer = await tenant.post("/documents", json={"filename": "a.txt", "content": "Some text.", **values})
         return dict(ok(answer, 202))
@@ -34,7 +34,7 @@ async def made(tenant: Tenant, kind: str, **values: Any) -> dict[str, Any]:
 
 
 async def let_expire(service: Service, kind: str, *ids: str) -> None:
-    """Let the time of these be over."""
+    """Set documents or conversations to expired."""
     async with direct_connection(service) as connection:
         await connection.execute(
             f"update {kind} set expires_at = now() - interval '1 second' where id = any($1)", [UUID(id_) for id_ in ids]
@@ -42,12 +42,12 @@ async def let_expire(service: Service, kind: str, *ids: str) -> None:
 
 
 async def sweep_of(kind: str, database: Database) -> int:
-    """One batch of the sweep."""
+    """Run one batch of the sweep and return the number of deleted rows."""
     return await (sweep.sweep_documents if kind == "documents" else sweep.sweep_conversations)(database)
 
 
 @KINDS
-async def test_an_end_is_set_moved_and_taken_back(idle: Service, kind: str) -> None:
+async def test_an_expiry_is_set_changed_and_removed(idle: Service, kind: str) -> None:
     tenant = await new_tenant(idle)
     unlimited = await made(tenant, kind)
     assert unlimited["expires_at"] is None
@@ -56,7 +56,7 @@ async def test_an_end_is_set_moved_and_taken_back(idle: Service, kind: str) -> N
     assert thing["expires_at"] == LATER
     assert ok(await tenant.get(path))["expires_at"] == LATER
     assert ok(await tenant.get(f"/{kind}"))["data"][0]["expires_at"] == LATER
-    # A change of something else leaves it.
+    # Other changes keep the expiry.
     assert ok(await tenant.patch(path, json={"metadata": {"a": 1}}))["expires_at"] == LATER
     sooner = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     assert datetime.fromisoformat(ok(await tenant.patch(path, json={"expires_at": sooner}))["expires_at"]) == (
@@ -66,7 +66,7 @@ async def test_an_end_is_set_moved_and_taken_back(idle: Service, kind: str) -> N
 
 
 @KINDS
-async def test_an_end_that_is_none_is_refused(idle: Service, kind: str) -> None:
+async def test_an_invalid_expiry_is_refused(idle: Service, kind: str) -> None:
     tenant = await new_tenant(idle)
     thing = await made(tenant, kind)
     for wrong in ("2020-01-01T00:00:00Z", "2999-01-01T00:00:00", "tomorrow", 5, "9999-12-31T23:59:59-12:00"):
@@ -76,7 +76,7 @@ async def test_an_end_that_is_none_is_refused(idle: Service, kind: str) -> None:
     assert ok(await tenant.get(f"/{kind}/{thing['id']}")) == thing
 
 
-async def test_a_file_has_an_end_too(idle: Service) -> None:
+async def test_an_uploaded_file_can_have_an_expiry(idle: Service) -> None:
     tenant = await new_tenant(idle)
     for moment, status in ((LATER, 202), ("2020-01-01T00:00:00Z", 422), ("soon", 422)):
         answer = await tenant.post("/documents", files={"file": ("a.txt", b"a")}, data={"expires_at": moment})
@@ -84,7 +84,7 @@ async def test_a_file_has_an_end_too(idle: Service) -> None:
     assert [document["expires_at"] for document in ok(await tenant.get("/documents"))["data"]] == [LATER]
 
 
-async def test_documents_whose_time_is_over_go_with_all_of_theirs(service: Service) -> None:
+async def test_expired_documents_are_deleted_with_all_their_rows(service: Service) -> None:
     tenant, other = await new_tenant(service), await new_tenant(service)
     gone = [await tenant.ready_document(f"{number}.txt", f"Text {number}.") for number in range(3)]
     kept = await tenant.ready_document("kept.txt", "This stays.")
@@ -111,7 +111,7 @@ async def test_documents_whose_time_is_over_go_with_all_of_theirs(service: Servi
         assert [tuple(row) for row in await connection.fetch(counts)] == [(2, 2), (0, 0)]
 
 
-async def test_conversations_whose_time_is_over_go_with_their_messages(idle: Service) -> None:
+async def test_expired_conversations_are_deleted_with_their_messages(idle: Service) -> None:
     tenant = await new_tenant(idle)
     gone, kept = await tenant.conversation(), await tenant.conversation()
     for conversation in (gone, kept):
@@ -125,7 +125,7 @@ async def test_conversations_whose_time_is_over_go_with_their_messages(idle: Ser
 
 
 @KINDS
-async def test_the_sweep_goes_in_small_batches(idle: Service, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_sweep_deletes_in_small_batches(idle: Service, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "_EXPIRED_AT_ONCE", 4)
     tenants = [await new_tenant(idle) for _ in range(2)]
     ids = [(await made(tenant, kind))["id"] for tenant in tenants for _ in range(5)]
@@ -133,8 +133,8 @@ async def test_the_sweep_goes_in_small_batches(idle: Service, kind: str, monkeyp
     assert [await sweep_of(kind, idle.services.database) for _ in range(4)] == [4, 4, 2, 0]
 
 
-async def test_many_parts_go_in_several_statements(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many chunks there are in what has expired: a statement has a time limit."""
+async def test_many_chunks_are_deleted_in_several_statements(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work of one statement is bounded, whatever the number of chunks that have expired."""
     tenant = await new_tenant(idle)
     ids = [(await made(tenant, "documents"))["id"] for _ in range(5)]
     async with direct_connection(idle) as connection:
@@ -155,7 +155,7 @@ async def test_many_parts_go_in_several_statements(idle: Service, monkeypatch: p
 
 
 @KINDS
-async def test_the_sweep_waits_for_nobody_and_takes_nothing_that_has_time_again(idle: Service, kind: str) -> None:
+async def test_the_sweep_skips_locked_rows_and_keeps_rows_whose_expiry_was_removed(idle: Service, kind: str) -> None:
     tenant = await new_tenant(idle)
     thing = await made(tenant, kind)
     await let_expire(idle, kind, thing["id"])
@@ -166,7 +166,7 @@ async def test_the_sweep_waits_for_nobody_and_takes_nothing_that_has_time_again(
     assert ok(await tenant.get(f"/{kind}/{thing['id']}"))["expires_at"] is None
 
 
-async def test_the_worker_sweeps_and_a_failure_stops_nothing(
+async def test_the_worker_sweeps_and_continues_after_a_failure(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant = await new_tenant(service)

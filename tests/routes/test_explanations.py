@@ -1,4 +1,4 @@
-"""`POST /search?explain=true`: for the admin, which statement answered, with what plan, and where the time went."""
+"""`POST /search?explain=true` shows the admin the statement, its plan, and the time of each part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUERY = {"query": "How far away is the Moon?", "limit": 3}
 
 @pytest.fixture
 async def bits_service(database_url: str) -> AsyncIterator[Service]:
-    """A service on which no tenant is searched exactly."""
+    """A service whose searches never use the exact lane."""
     async with running_service(test_settings(exact_max_rows=0), database_url) as service:
         yield service
 
@@ -33,7 +33,7 @@ async def explained(service: Service, user: str, body: dict[str, Any]) -> dict[s
     return dict(response.json())
 
 
-async def test_a_search_is_explained_with_what_it_gave(service: Service) -> None:
+async def test_an_explanation_comes_with_the_results(service: Service) -> None:
     user, key = await service.user("ada@example.org")
     await service.ready_document(key, "moon.txt", "The Moon is 384,400 km away.")
     plain = (await service.call("POST", "/search", key, json=QUERY)).json()
@@ -50,11 +50,11 @@ async def test_a_search_is_explained_with_what_it_gave(service: Service) -> None
     assert {"chunk_vectors", "chunks", "documents"} <= {
         word for step in found for word in step["step"].replace('"', "").split()
     }
-    # A vector is not spelled out in the conditions.
+    # The conditions do not contain the components of vectors.
     assert len(json.dumps(explanation)) < 20_000
 
 
-async def test_the_statement_of_the_lane_that_answered_is_told(bits_service: Service) -> None:
+async def test_the_explanation_names_the_statement_of_the_lane(bits_service: Service) -> None:
     user, key = await bits_service.user("ada@example.org")
     await bits_service.ready_document(key, "moon.txt", "The Moon is 384,400 km away.")
 
@@ -66,7 +66,7 @@ async def test_the_statement_of_the_lane_that_answered_is_told(bits_service: Ser
     assert (exact["lane"], exact["explanation"]["statement"]) == ("exact", "search/exact")
 
 
-async def test_it_is_for_the_admin_alone(service: Service) -> None:
+async def test_only_the_admin_gets_an_explanation(service: Service) -> None:
     _, key = await service.user("ada@example.org")
 
     response = await service.call("POST", "/search?explain=true", key, json=QUERY)
@@ -77,7 +77,7 @@ async def test_it_is_for_the_admin_alone(service: Service) -> None:
     assert (await service.call("POST", "/search?explain=perhaps", key, json=QUERY)).status_code == 422
 
 
-async def test_it_says_nothing_of_other_tenants(service: Service) -> None:
+async def test_an_explanation_contains_no_data_of_other_tenants(service: Service) -> None:
     user, key = await service.user("ada@example.org")
     other, other_key = await service.user("eve@example.org")
     await service.ready_document(key, "moon.txt", "The Moon is 384,400 km away.")
@@ -89,7 +89,7 @@ async def test_it_says_nothing_of_other_tenants(service: Service) -> None:
     assert "cheese" not in text
 
 
-async def test_it_counts_as_one_search(service: Service) -> None:
+async def test_an_explained_search_counts_once(service: Service) -> None:
     user, key = await service.user("ada@example.org")
     await service.call("POST", "/search", key, json=QUERY)
     await explained(service, user, QUERY)

@@ -1,4 +1,4 @@
-"""The export over HTTP: for whom, in what form, and what slow clients and those who go away cost the others."""
+"""The export over HTTP: access, format, and the effect of slow or disconnected clients on other requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def lines_of(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-async def test_everything_that_is_ones_own_and_nothing_else(shared: Service, tenant: Tenant, other: Tenant) -> None:
+async def test_an_export_contains_all_data_of_the_user_and_nothing_else(
+    shared: Service, tenant: Tenant, other: Tenant
+) -> None:
     ids, others = await ids_of(tenant), await ids_of(other, "Of another.")
     answer = await tenant.get("/me/export")
     assert answer.status_code == 200
@@ -47,14 +49,14 @@ async def test_everything_that_is_ones_own_and_nothing_else(shared: Service, ten
     ]
 
 
-async def test_asked_for_the_head_alone_it_reads_nothing(tenant: Tenant) -> None:
+async def test_a_head_request_reads_nothing(tenant: Tenant) -> None:
     answer = await tenant.service.call("HEAD", "/me/export", tenant.key)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"] == "application/x-ndjson"
 
 
-async def test_a_client_that_reads_slowly_holds_nothing_up(database_url: str) -> None:
-    """There is one connection; while the client reads nothing, others are answered."""
+async def test_a_slow_client_does_not_delay_other_requests(database_url: str) -> None:
+    """The pool has one connection. While the client reads nothing, other requests are answered."""
     async with running_service(test_settings(pool_size=1, worker_concurrency=0), database_url) as service:
         user_id = await make_large_user(
             service.services.database, documents=3, chunks_each=300, conversations=1, messages_each=10
@@ -71,7 +73,7 @@ async def test_a_client_that_reads_slowly_holds_nothing_up(database_url: str) ->
         assert lines_of(b"".join(parts).decode())[-1]["rows"]["chunks"] == 900
 
 
-async def test_a_client_that_goes_away_ends_the_work(idle: Service) -> None:
+async def test_a_disconnect_of_the_client_ends_the_export(idle: Service) -> None:
     user_id = await make_large_user(
         idle.services.database, documents=5, chunks_each=200, conversations=1, messages_each=10
     )
@@ -88,7 +90,7 @@ async def test_a_client_that_goes_away_ends_the_work(idle: Service) -> None:
     assert idle.services.database.pool.busy_count == 0
 
 
-async def test_a_database_that_goes_away_leaves_no_whole_export(idle: Service) -> None:
+async def test_an_export_interrupted_by_the_database_is_not_complete(idle: Service) -> None:
     user_id = await make_large_user(
         idle.services.database, documents=5, chunks_each=200, conversations=1, messages_each=10
     )
@@ -105,7 +107,7 @@ async def test_a_database_that_goes_away_leaves_no_whole_export(idle: Service) -
 
 
 async def _export(service: Service, user_id: UUID, send: Send, gone: asyncio.Event | None = None) -> None:
-    """Ask for an export through the server's own protocol; the client leaves when `gone` is set."""
+    """Request an export over ASGI. The client disconnects when `gone` is set."""
     headers = [(b"authorization", f"Bearer {ADMIN_KEY}".encode()), (b"cabinet-user", str(user_id).encode())]
     scope: dict[str, Any] = {
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "GET",

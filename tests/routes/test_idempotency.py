@@ -1,4 +1,4 @@
-"""A request that is sent again with its `Idempotency-Key` takes effect once: one after the other, and all at once."""
+"""Requests with the same `Idempotency-Key` take effect once, whether sent one after the other or concurrently."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def is_replayed(answer: httpx.Response) -> bool:
 
 
 def lasting(answer: httpx.Response) -> Any:
-    """The answer without what the worker changes of a document in the meantime."""
+    """Return the answer without the fields of a document that the worker changes."""
     body = answer.json()
     if "data" in body:
         return body
@@ -59,7 +59,7 @@ def lasting(answer: httpx.Response) -> Any:
 
 
 @EACH
-async def test_sent_again_it_takes_effect_once(
+async def test_a_repeated_request_takes_effect_once(
     tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, Any, str]]]
 ) -> None:
     path, body, table = await make(tenant)
@@ -81,10 +81,10 @@ async def test_sent_again_it_takes_effect_once(
 
 
 @EACH
-async def test_sent_many_times_at_once_it_takes_effect_once(
+async def test_concurrent_repeated_requests_take_effect_once(
     tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, Any, str]]]
 ) -> None:
-    """More of them than the pool has connections."""
+    """There are more requests than connections in the pool."""
     path, body, table = await make(tenant)
     before = (await rows_of(tenant.service, tenant.id)).get(table, 0)
     answers = await asyncio.gather(*(tenant.post(path, json=body, headers=with_key("key")) for _ in range(24)))
@@ -95,7 +95,7 @@ async def test_sent_many_times_at_once_it_takes_effect_once(
     assert (await rows_of(tenant.service, tenant.id))[table] == before + count
 
 
-async def test_many_keys_at_once_on_one_conversation_all_take_effect_once(tenant: Tenant) -> None:
+async def test_concurrent_requests_with_different_keys_each_take_effect_once(tenant: Tenant) -> None:
     path = await path_of_new(tenant)
     sent = [(number, {**MESSAGE, "content": f"message {number}"}) for number in range(16) for _ in range(3)]
     answers = await asyncio.gather(
@@ -127,7 +127,7 @@ async def test_the_same_key_with_another_request_is_refused(tenant: Tenant, body
     assert "another request" in refused["detail"]
     assert (await rows_of(tenant.service, tenant.id))["idempotency_keys"] == before["idempotency_keys"]
     again = await tenant.post(path, json=body, headers=with_key("key"))
-    assert lasting(again) == lasting(first), "the first one is still known"
+    assert lasting(again) == lasting(first), "the first result is still stored"
 
 
 async def test_the_same_key_for_another_conversation_is_refused(tenant: Tenant) -> None:
@@ -137,7 +137,7 @@ async def test_the_same_key_for_another_conversation_is_refused(tenant: Tenant) 
     assert ok(await tenant.get(two))["data"] == []
 
 
-async def test_a_key_is_of_one_user_and_of_one_route(tenant: Tenant, other: Tenant) -> None:
+async def test_a_key_belongs_to_one_user_and_one_route(tenant: Tenant, other: Tenant) -> None:
     path = await path_of_new(tenant)
     answers = [
         await tenant.post(path, json=MESSAGE, headers=with_key("key")),
@@ -148,7 +148,7 @@ async def test_a_key_is_of_one_user_and_of_one_route(tenant: Tenant, other: Tena
     assert all(answer.is_success and not is_replayed(answer) for answer in answers)
 
 
-async def test_the_order_of_fields_and_the_form_of_an_upload_make_no_other_request(tenant: Tenant) -> None:
+async def test_the_order_of_fields_and_the_form_of_an_upload_do_not_matter(tenant: Tenant) -> None:
     reordered = {**UPLOAD, "metadata": {"b": [2], "a": 1}}
     first = await tenant.post("/documents", json=UPLOAD, headers=with_key("key"))
     as_form = {
@@ -161,7 +161,7 @@ async def test_the_order_of_fields_and_the_form_of_an_upload_make_no_other_reque
         assert lasting(answer) == lasting(first)
 
 
-async def test_what_failed_leaves_no_key(tenant: Tenant) -> None:
+async def test_a_failed_request_leaves_no_key(tenant: Tenant) -> None:
     path = await path_of_new(tenant)
     uncited = {**MESSAGE, "sources": [str(uuid4())]}
     problem(await tenant.post(path, json=uncited, headers=with_key("key")), 422, "sources")
@@ -173,7 +173,7 @@ async def test_what_failed_leaves_no_key(tenant: Tenant) -> None:
     assert not is_replayed(answer)
 
 
-async def test_what_was_made_and_deleted_is_not_made_again(tenant: Tenant) -> None:
+async def test_a_deleted_document_is_not_created_again(tenant: Tenant) -> None:
     path = await path_of_new(tenant)
     ok(await tenant.post(path, json=MESSAGE, headers=with_key("key")), 201)
     done(await tenant.delete(path.removesuffix("/messages")))
@@ -186,7 +186,7 @@ async def test_what_was_made_and_deleted_is_not_made_again(tenant: Tenant) -> No
 
 
 @pytest.mark.parametrize("key", [b"", b" ", b"a" * 256, b"a\tb", b"\xc3\xa9", b"a\x7f"])
-async def test_a_key_that_is_none_is_refused(tenant: Tenant, key: bytes) -> None:
+async def test_an_invalid_key_is_refused(tenant: Tenant, key: bytes) -> None:
     for path, body in ((await path_of_new(tenant), MESSAGE), ("/documents", UPLOAD)):
         answer = await tenant.service.client.post(
             path, json=body, headers={b"Idempotency-Key": key, b"Authorization": f"Bearer {tenant.key}".encode()}
@@ -198,7 +198,7 @@ async def test_a_key_that_is_none_is_refused(tenant: Tenant, key: bytes) -> None
     "key",
     ["a", "a" * 255, "two words", '"quoted"', "0d2b1a2c-7f7e-4a5e-9d3b-9a4c8f0e6b11", "~!@#$%^&*()_+;:,.<>/?\\|'"],
 )
-async def test_any_other_key_is_taken(tenant: Tenant, key: str) -> None:
+async def test_any_other_key_is_accepted(tenant: Tenant, key: str) -> None:
     path = await path_of_new(tenant)
     for is_second in (False, True):
         answer = await tenant.post(path, json=MESSAGE, headers=with_key(key))
@@ -206,7 +206,7 @@ async def test_any_other_key_is_taken(tenant: Tenant, key: str) -> None:
         assert is_replayed(answer) == is_second
 
 
-async def test_a_request_with_a_key_waits_for_the_one_at_work_and_works_if_that_fails(tenant: Tenant) -> None:
+async def test_a_request_waits_for_one_with_the_same_key_and_runs_if_that_fails(tenant: Tenant) -> None:
     path = await path_of_new(tenant)
     async with direct_connection(tenant.service) as connection:
         at_work = connection.transaction()
@@ -224,7 +224,7 @@ async def test_a_request_with_a_key_waits_for_the_one_at_work_and_works_if_that_
     assert not is_replayed(answer)
 
 
-# --- for a day
+# --- expiry after a day
 
 
 async def age(service: Service, tenant: Tenant, hours: float) -> None:
@@ -258,7 +258,7 @@ async def test_expired_keys_are_swept_in_small_batches(idle: Service, monkeypatc
             ok(await tenant.post(path, json=MESSAGE, headers=with_key(f"old-{number}")), 201)
         await age(idle, tenant, 24.1)
         ok(await tenant.post(path, json=MESSAGE, headers=with_key("new")), 201)
-        ok(await tenant.post(path, json=MESSAGE, headers=with_key("old-0")), 201)  # taken anew
+        ok(await tenant.post(path, json=MESSAGE, headers=with_key("old-0")), 201)  # expired, so the key is free again
     batches = [await sweep.sweep_keys(idle.services.database) for _ in range(4)]
     assert batches == [4, 4, 2, 0]
     async with direct_connection(idle) as connection:
@@ -266,7 +266,7 @@ async def test_expired_keys_are_swept_in_small_batches(idle: Service, monkeypatc
     assert [tuple(row) for row in rows] == [("new", 2), ("old-0", 2)]
 
 
-async def test_the_sweep_does_not_wait_for_a_key_that_is_being_taken(idle: Service) -> None:
+async def test_the_sweep_does_not_wait_for_a_key_that_is_being_claimed(idle: Service) -> None:
     tenant = await new_tenant(idle)
     path = await path_of_new(tenant)
     ok(await tenant.post(path, json=MESSAGE, headers=with_key("key")), 201)

@@ -86,7 +86,7 @@ async def test_a_revoked_key_stops_at_once(tenant: Tenant) -> None:
     ok(await again.get("/me"))
     done(await tenant.delete(f"/keys/{created['key']['id']}"))
     problem(await again.get("/me"), 401)
-    assert ok(await tenant.get("/me"))["id"] == tenant.id, "the user's other key must go on"
+    assert ok(await tenant.get("/me"))["id"] == tenant.id, "the user's other key must still work"
     done(await tenant.delete(f"/keys/{created['key']['id']}"))
 
 
@@ -96,7 +96,7 @@ async def test_a_key_can_revoke_itself(tenant: Tenant) -> None:
     problem(await tenant.get("/keys"), 401)
 
 
-async def test_revoking_again_keeps_the_first_moment(tenant: Tenant) -> None:
+async def test_revoking_again_keeps_the_first_timestamp(tenant: Tenant) -> None:
     key_id = ok(await tenant.post("/keys", json={}), 201)["key"]["id"]
     done(await tenant.delete(f"/keys/{key_id}"))
     first = ok(await tenant.get("/keys"))["data"][0]["revoked_at"]
@@ -121,7 +121,7 @@ async def test_a_key_of_another_user_is_not_found(tenant: Tenant, other: Tenant)
     problem(await tenant.delete("/keys/no-id"), 404)
 
 
-async def test_the_last_use_is_noted_once_a_minute(database_url: str) -> None:
+async def test_the_last_use_is_recorded_once_a_minute(database_url: str) -> None:
     async with running_service(test_settings(key_cache_s=0, worker_concurrency=0), database_url) as service:
         tenant = await new_tenant(service)
 
@@ -136,7 +136,7 @@ async def test_the_last_use_is_noted_once_a_minute(database_url: str) -> None:
         assert first is not None
         assert abs(first - datetime.now(UTC)) < timedelta(seconds=10)
         ok(await tenant.get("/me"))
-        assert await last_used() == first, "within a minute it is not written again"
+        assert await last_used() == first, "it is written at most once a minute"
         async with direct_connection(service) as connection:
             await connection.execute("update api_keys set last_used_at = now() - interval '61 seconds'")
         ok(await tenant.get("/me"))
@@ -147,8 +147,8 @@ async def test_the_last_use_is_noted_once_a_minute(database_url: str) -> None:
         assert datetime.fromisoformat(shown) == moved
 
 
-async def test_noting_the_last_use_never_waits(database_url: str) -> None:
-    """The key's row is locked by somebody else: the request goes through all the same."""
+async def test_recording_the_last_use_never_waits(database_url: str) -> None:
+    """Another session locks the key's row, and the request does not wait for it."""
     async with running_service(test_settings(key_cache_s=0, worker_concurrency=0), database_url) as service:
         tenant = await new_tenant(service)
         async with direct_connection(service) as connection, connection.transaction():
@@ -157,7 +157,7 @@ async def test_noting_the_last_use_never_waits(database_url: str) -> None:
                 assert ok(await tenant.get("/me"))["id"] == tenant.id
 
 
-async def test_the_admin_makes_and_revokes_keys_for_a_user(shared: Service, tenant: Tenant) -> None:
+async def test_the_admin_creates_and_revokes_keys_for_a_user(shared: Service, tenant: Tenant) -> None:
     acting = {"Cabinet-User": tenant.id}
     created = ok(await shared.call("POST", "/keys", json={"name": "by the admin"}, headers=acting), 201)
     assert ok(await shared.call("GET", "/me", created["api_key"]))["id"] == tenant.id

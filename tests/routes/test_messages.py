@@ -25,7 +25,7 @@ async def messages_path(tenant: Tenant) -> str:
 
 
 async def everything(tenant: Tenant, path: str) -> list[dict[str, Any]]:
-    """All messages of a conversation, page by page; its count says the same."""
+    """Read all messages of a conversation page by page, and check that its count is equal."""
     found: list[dict[str, Any]] = []
     after: str | None = "0"
     while after is not None:
@@ -53,7 +53,7 @@ async def test_one_message(tenant: Tenant) -> None:
     assert await everything(tenant, path) == [message]
 
 
-async def test_a_list_is_appended_in_its_order_in_one_statement(tenant: Tenant) -> None:
+async def test_a_list_is_appended_in_order_in_one_statement(tenant: Tenant) -> None:
     path = await messages_path(tenant)
     roles = ["system", "user", "assistant", "tool"] * 250
     body = [{"role": role, "content": f"number {number}"} for number, role in enumerate(roles)]
@@ -69,7 +69,7 @@ async def test_a_list_is_appended_in_its_order_in_one_statement(tenant: Tenant) 
     assert (read[-1]["position"], read[-1]["content"]) == (1001, "later")
 
 
-async def test_appending_moves_the_conversation(tenant: Tenant) -> None:
+async def test_appending_updates_the_conversation(tenant: Tenant) -> None:
     path = await messages_path(tenant)
     before = ok(await tenant.get(path.removesuffix("/messages")))
     ok(await tenant.post(path, json={"role": "user", "content": "Hello"}), 201)
@@ -114,11 +114,11 @@ async def test_a_wrong_field_is_named_and_nothing_appended(tenant: Tenant, body:
     assert await everything(tenant, path) == []
 
 
-async def test_sources_are_quoted_as_they_were(tenant: Tenant) -> None:
+async def test_sources_keep_the_text_at_the_time_of_the_citation(tenant: Tenant) -> None:
     document = await tenant.ready_document("source.txt", LONG)
     chunks = await tenant.chunks(document["id"])
     assert len(chunks) >= 3
-    # In an order of their own, and one of them twice.
+    # In another order than the documents, with one source repeated.
     cited = [chunks[2], chunks[2], chunks[0]]
     path = await messages_path(tenant)
     body = [
@@ -143,8 +143,8 @@ async def test_sources_are_quoted_as_they_were(tenant: Tenant) -> None:
     assert await everything(tenant, path) == appended
 
 
-async def test_a_citation_still_reads_when_its_document_changes_or_goes_and_says_so(tenant: Tenant) -> None:
-    """Wherever messages are read: in their list, in the context, with their conversation, as what a search found."""
+async def test_a_citation_keeps_its_text_and_reports_that_its_document_changed_or_was_deleted(tenant: Tenant) -> None:
+    """Messages are read from their list, the context, the list of conversations, and a search."""
     kept, gone = [await tenant.ready_document(f"{name}.txt", f"The {name} sentence.") for name in ("kept", "cited")]
     cited = [(await tenant.chunks(document["id"]))[0]["id"] for document in (gone, kept, gone)]
     conversation = await tenant.conversation(document_ids=[gone["id"]])
@@ -167,9 +167,9 @@ async def test_a_citation_still_reads_when_its_document_changes_or_goes_and_says
 
     assert await read() == before
     ok(await tenant.patch(f"/documents/{gone['id']}", json={"filename": "renamed.txt"}))
-    assert await read() == before, "it is cited under the name that it had, and says the same as ever"
+    assert await read() == before, "the citation keeps the old filename and text"
     async with direct_connection(tenant.service) as connection:
-        # As when another text takes the place of the document's.
+        # As if the text of the document had been replaced.
         await connection.execute("delete from chunks where document_id = $1", UUID(gone["id"]))
     assert await read() == with_states(before, "changed", "current", "changed")
     done(await tenant.delete(f"/documents/{gone['id']}"))
@@ -181,7 +181,7 @@ def with_states(sources: list[dict[str, Any]], *states: str) -> list[dict[str, A
     return [{**source, "state": state} for source, state in zip(sources, states, strict=True)]
 
 
-async def test_citations_cost_one_statement_where_there_are_any(tenant: Tenant) -> None:
+async def test_citations_cost_one_statement_if_there_are_any(tenant: Tenant) -> None:
     document = await tenant.ready_document("a.txt", "A sentence.")
     chunk = (await tenant.chunks(document["id"]))[0]["id"]
     path = await messages_path(tenant)
@@ -195,7 +195,7 @@ def message_body() -> dict[str, Any]:
     return {"role": "user", "content": "Hello"}
 
 
-async def test_the_tokens_that_a_model_counted_are_taken(tenant: Tenant) -> None:
+async def test_the_clients_token_count_is_used(tenant: Tenant) -> None:
     path = await messages_path(tenant)
     body = [{**message_body(), "token_count": 12}, message_body(), {**message_body(), "token_count": 0}]
     appended = ok(await tenant.post(path, json=body), 201)["data"]
@@ -217,11 +217,11 @@ async def test_a_bad_source_refuses_the_whole_list(tenant: Tenant, other: Tenant
         problem(await tenant.post(path, json=body), 422, "sources")
         assert await everything(tenant, path) == before
     appended = ok(await tenant.post(path, json={"role": "user", "content": "after"}), 201)["data"]
-    assert appended[0]["position"] == 2, "a refused list takes no positions"
+    assert appended[0]["position"] == 2, "a refused list uses no positions"
 
 
-async def test_sixty_four_writers_lose_and_mix_nothing(tenant: Tenant) -> None:
-    """More writers than connections, each with lists of several messages, all at once on one conversation."""
+async def test_64_concurrent_writers_lose_no_message_and_interleave_no_list(tenant: Tenant) -> None:
+    """There are more writers than connections, and all append lists of messages to one conversation concurrently."""
     path = await messages_path(tenant)
 
     async def write(writer: int) -> list[dict[str, Any]]:
@@ -237,20 +237,20 @@ async def test_sixty_four_writers_lose_and_mix_nothing(tenant: Tenant) -> None:
     assert sorted((message for each in written for message in each), key=lambda m: int(m["position"])) == read
     for each in written:
         positions = [message["position"] for message in each]
-        assert positions == sorted(positions), "a writer's own messages stay in their order"
+        assert positions == sorted(positions), "the messages of one writer stay in order"
     batches = [message["content"].rsplit("/", 1)[0] for message in read]
     changes = sum(1 for before, after in pairwise(batches) if before != after)
-    assert changes + 1 == len(set(batches)) == 256, "nobody writes between the messages of one list"
+    assert changes + 1 == len(set(batches)) == 256, "the messages of one list are contiguous"
 
 
-async def test_a_long_message_does_not_hold_up_others(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its tokens are counted beside the event loop: here not before another request was answered."""
+async def test_a_long_message_does_not_delay_other_requests(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tokens are counted outside the event loop; in this test, only after another request is answered."""
     path = await messages_path(tenant)
     counting, answered = threading.Event(), threading.Event()
 
     def count_slowly(_content: str) -> int:
         counting.set()
-        assert answered.wait(10), "nobody was answered meanwhile"
+        assert answered.wait(10), "no other request was answered meanwhile"
         return 12_345
 
     monkeypatch.setattr(messages, "count_tokens", count_slowly)
@@ -261,7 +261,7 @@ async def test_a_long_message_does_not_hold_up_others(tenant: Tenant, monkeypatc
     assert ok(await appending, 201)["data"][0]["token_count"] == 12_345
 
 
-async def test_the_longest_message_is_taken(tenant: Tenant) -> None:
+async def test_the_longest_message_is_accepted(tenant: Tenant) -> None:
     path, content = await messages_path(tenant), "wörd " * 200_000
     assert len(content) == 1_000_000
     message = ok(await tenant.post(path, json={"role": "user", "content": content}), 201)["data"][0]

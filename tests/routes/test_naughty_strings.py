@@ -1,7 +1,7 @@
-"""Strings that break programs, through every text that a caller can send.
+"""Strings that often break programs, in every text field of a request.
 
-What is accepted reads back equal; what is refused is refused with a problem document; nothing is a fault of ours. A
-document made of such text ends ready, or as an error with a reason.
+Accepted text is returned unchanged, refused text is answered with a problem document, and no string causes a 500. A
+document that contains such text becomes ready, or gets status error with a reason.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ ROUND = 40
 
 
 def naughty() -> list[str]:
-    """The built-in strings, and those of the big list where it is there."""
+    """Return the built-in strings, and those of the big list if it is installed."""
     return WORST + (json.loads(LIST.read_text()) if LIST.is_file() else [])
 
 
 def rounds() -> Iterator[list[str]]:
-    """The same in groups."""
+    """Yield the strings in groups."""
     strings = naughty()
     yield from (strings[start : start + ROUND] for start in range(0, len(strings), ROUND))
 
 
 async def send(tenant: Tenant, method: str, path: str, body: Any, key: str | None = None) -> httpx.Response:
-    """Send JSON in plain ASCII, in which even half a character can be written."""
+    """Send JSON in plain ASCII, which can express lone surrogates."""
     headers = {"Content-Type": "application/json"}
     content = json.dumps(body).encode("ascii")
     return await tenant.service.call(method, path, key or tenant.key, content=content, headers=headers)
 
 
 def is_accepted(answer: httpx.Response) -> bool:
-    """Whether the answer is a success; it must be that or a refusal that can be read."""
+    """Return whether the answer is a success; otherwise, check that it is a problem document."""
     if answer.is_success:
         return True
     assert answer.status_code in (400, 415, 422), f"{answer.status_code}: {answer.text}"
@@ -60,13 +60,13 @@ def is_accepted(answer: httpx.Response) -> bool:
 
 
 def can_be_stored(text: str) -> bool:
-    """Whether PostgreSQL has a way to keep it."""
+    """Return whether PostgreSQL can store the text."""
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def test_the_big_list_is_there() -> None:
     if not LIST.is_file():
-        pytest.skip(f"{LIST} is not there: only the built-in strings are tried")
+        pytest.skip(f"{LIST} does not exist: only the built-in strings are tested")
     assert len(naughty()) > 500
 
 
@@ -150,17 +150,17 @@ async def test_queries(tenant: Tenant) -> None:
 
 
 async def test_filenames_and_contents(idle: Service) -> None:
-    """As JSON, and as multipart where the filename may stand in a header; the bytes come back as they went in."""
+    """Upload as JSON, and as multipart if a header can contain the filename; the downloaded bytes are equal."""
     tenant = await new_tenant(idle)
     for text in naughty():
         body = {"filename": text, "content": f"{text}\n", "metadata": {"name": text}}
         answer = await send(tenant, "POST", "/documents", body)
-        refused_type = answer.status_code == 415  # a text that begins like a picture
+        refused_type = answer.status_code == 415  # the text has the signature of an image
         assert is_accepted(answer) == (0 < len(text) <= 255 and can_be_stored(text) and not refused_type), repr(text)
         if answer.is_success:
             await check_stored(tenant, answer.json()["id"], text, f"{text}\n".encode())
         if "\ud800" <= max(text, default="a") <= "\udfff":
-            continue  # which no header can hold
+            continue  # no header can contain these
         content = b"in a form: " + text.encode()
         answer = await tenant.post("/documents", files={"file": ("plain.txt", content)}, data={"filename": text})
         if is_accepted(answer):
@@ -175,7 +175,7 @@ async def test_filenames_and_contents(idle: Service) -> None:
 
 
 async def check_stored(tenant: Tenant, document_id: str, filename: str, content: bytes) -> None:
-    """The document has this name and these bytes."""
+    """Check that the document has this name and these bytes."""
     path = f"/documents/{document_id}"
     assert ok(await tenant.get(path))["filename"] == filename
     download = await tenant.get(f"{path}/content")
@@ -184,8 +184,8 @@ async def check_stored(tenant: Tenant, document_id: str, filename: str, content:
     assert download.headers["content-disposition"].isascii()
 
 
-async def test_documents_made_of_them_end(tenant: Tenant) -> None:
-    """Each of the worst alone, the others in groups, under every name that makes another parser read them."""
+async def test_documents_with_these_strings_are_ingested_or_rejected(tenant: Tenant) -> None:
+    """The worst strings are uploaded one by one, the others in groups, with a filename for each parser."""
     contents = [text for text in WORST if text and can_be_stored(text)]
     contents += ["\n".join(text for text in texts if can_be_stored(text)) for texts in rounds()]
     documents = []

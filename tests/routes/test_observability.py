@@ -21,22 +21,22 @@ chatty = Routes("chatty")
 
 @chatty.get("/chatty/ten", access="public")
 async def ten(call: Call) -> None:
-    """Run as many statements as are thought well of."""
+    """Run the most statements that are not logged as too many."""
     for _ in range(MAX_STATEMENTS):
         await call.services.database.one("server/health")
 
 
 @chatty.get("/chatty/eleven", access="public")
 async def eleven(call: Call) -> None:
-    """Run one too many."""
+    """Run one statement too many."""
     await ten(call)
     await call.services.database.value("ingest/next_due")
 
 
 @chatty.get("/chatty/fault", access="public")
 async def fault(_call: Call) -> None:
-    """Fail as no handler should."""
-    raise RuntimeError("a fault of ours")
+    """Fail with an unexpected error."""
+    raise RuntimeError("a bug in Cabinet")
 
 
 async def chatty_answer(service: Service, path: str) -> httpx.Response:
@@ -47,7 +47,7 @@ async def chatty_answer(service: Service, path: str) -> httpx.Response:
 
 
 async def metric(service: Service, name: str, **labels: str) -> float:
-    """The value of one series of /metrics, 0 where there is none."""
+    """Return the value of one series of /metrics, or 0 if it does not exist."""
     text = (await service.call("GET", "/metrics", key=None)).text
     for line in text.splitlines():
         match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
@@ -56,11 +56,11 @@ async def metric(service: Service, name: str, **labels: str) -> float:
     return 0.0
 
 
-# --- the id of a request
+# --- request ids
 
 
 @pytest.mark.parametrize("given", ["a", "0b5c-4.f_9", "A" * 64, "550e8400-e29b-41d4-a716-446655440000"])
-async def test_a_sane_request_id_is_kept(shared: Service, given: str) -> None:
+async def test_a_well_formed_request_id_is_kept(shared: Service, given: str) -> None:
     for path in ("/health/live", "/nothing"):
         answer = await shared.call("GET", path, headers={"X-Request-Id": given})
         assert answer.headers["x-request-id"] == given
@@ -77,15 +77,15 @@ async def test_any_other_request_id_is_replaced(shared: Service, given: bytes) -
     assert re.fullmatch(r"[0-9a-f]{16}", replaced)
 
 
-async def test_each_request_has_an_id_of_its_own(shared: Service) -> None:
+async def test_each_request_has_its_own_id(shared: Service) -> None:
     ids = {(await shared.call("GET", "/health/live")).headers["x-request-id"] for _ in range(20)}
     assert len(ids) == 20
 
 
-# --- the time of the database
+# --- time in the database
 
 
-async def test_every_answer_says_what_the_database_took(shared: Service, tenant: Tenant) -> None:
+async def test_every_answer_reports_its_time_in_the_database(shared: Service, tenant: Tenant) -> None:
     await tenant.get("/me")
     counts = {
         "one": statements(await tenant.get("/me")),
@@ -97,11 +97,11 @@ async def test_every_answer_says_what_the_database_took(shared: Service, tenant:
         "no such document": statements(await tenant.get(f"/documents/{uuid4()}")),
         "broken body": statements(await tenant.post("/search", content=b"{", headers={"Content-Type": "text/plain"})),
         "an asset": statements(await shared.call("GET", "/docs/assets/swagger-ui.css", key=None)),
-        "a fault of ours": statements(await chatty_answer(shared, "/chatty/fault")),
+        "an internal error": statements(await chatty_answer(shared, "/chatty/fault")),
     }
     assert counts == {
         "one": 1, "none": 0, "no such path": 0, "no such method": 0, "no key": 0, "no such key": 1,
-        "no such document": 1, "broken body": 0, "an asset": 0, "a fault of ours": 0,
+        "no such document": 1, "broken body": 0, "an asset": 0, "an internal error": 0,
     }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ async def test_the_time_of_the_database_is_measured(shared: Service) -> None:
     assert 0 < milliseconds < 10_000
 
 
-async def test_too_many_statements_are_warned_of(shared: Service, caplog: pytest.LogCaptureFixture) -> None:
+async def test_too_many_statements_are_logged(shared: Service, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "svc.web.observe")
     assert statements(await chatty_answer(shared, "/chatty/ten")) == MAX_STATEMENTS
     assert not caplog.records
@@ -136,8 +136,8 @@ async def test_requests_are_counted_by_their_route(shared: Service, tenant: Tena
     assert await metric(shared, "cabinet_request_seconds_count", **timed) >= 3
 
 
-async def test_nobody_can_make_series_by_making_up_requests(shared: Service) -> None:
-    """A series lives as long as the process: those that strangers choose must all be one."""
+async def test_clients_cannot_create_series(shared: Service) -> None:
+    """A series exists as long as the process, so clients must not be able to create series."""
     for number in range(5):
         await shared.call("GET", f"/made/up/{number}", key=None)
         await shared.call(f"BREW{number}", "/users", key=None)
@@ -176,7 +176,7 @@ async def test_the_pool_and_the_queue_are_shown(idle: Service) -> None:
     assert await metric(idle, "cabinet_ingestion_queue", state="queued") == 2
 
 
-async def test_what_was_ingested_is_counted(shared: Service, tenant: Tenant) -> None:
+async def test_ingested_documents_are_counted(shared: Service, tenant: Tenant) -> None:
     before = await metric(shared, "cabinet_ingested_documents_total", outcome="ready")
     chunks = await metric(shared, "cabinet_ingested_chunks_total")
     await tenant.ready_document("a.txt", "Some text.")
@@ -185,7 +185,7 @@ async def test_what_was_ingested_is_counted(shared: Service, tenant: Tenant) -> 
     assert await metric(shared, "cabinet_ingestion_seconds_count", stage="parse") >= 1
 
 
-async def test_metrics_are_there_without_the_database(idle: Service) -> None:
+async def test_metrics_are_served_without_the_database(idle: Service) -> None:
     await idle.services.database.pool.close()
     answer = await idle.call("GET", "/metrics", key=None)
     assert answer.status_code == 200
@@ -197,7 +197,7 @@ async def test_metrics_are_there_without_the_database(idle: Service) -> None:
 
 
 async def test_no_secret_is_logged(shared: Service, tenant: Tenant, caplog: pytest.LogCaptureFixture) -> None:
-    """Not the keys, not what users write; not even at the most talkative level, nor when something fails."""
+    """Neither keys nor users' texts are logged, even at level debug and when a request fails."""
     caplog.set_level(logging.DEBUG)
     words = "the quick brown secret"
     made = ok(await tenant.post("/keys", json={"name": words}), 201)["api_key"]
@@ -212,13 +212,13 @@ async def test_no_secret_is_logged(shared: Service, tenant: Tenant, caplog: pyte
     problem(await shared.call("POST", "/users", json={"email": f"{words}@"}), 422)
     problem(await shared.call("GET", "/me", "cab_almost_a_key"), 401)
     service_log = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("svc"))
-    assert "POST /search 200" in service_log, "the log of requests was not looked at"
+    assert "POST /search 200" in service_log, "the test did not capture the log of requests"
     for secret in (ADMIN_KEY, tenant.key, made, "cab_almost_a_key", words, shared.url):
         assert secret not in service_log
 
 
-async def test_a_client_that_goes_away_is_no_fault(shared: Service, caplog: pytest.LogCaptureFixture) -> None:
-    """It hangs up in the middle of its upload: nothing to answer, nothing to be alarmed about."""
+async def test_a_disconnect_of_the_client_is_not_an_error(shared: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that disconnects during its upload gets no answer and causes no error in the log."""
     sent: list[Message] = []
     arriving: list[Message] = [
         {"type": "http.request", "body": b'{"filename": "a.txt", ', "more_body": True},

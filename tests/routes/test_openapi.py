@@ -1,4 +1,4 @@
-"""The description of the API is valid, complete, and says what the service does."""
+"""The OpenAPI document is valid, complete, and agrees with the service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def document(shared: Service) -> Json:
 
 
 def nodes(value: Any) -> Iterator[Any]:
-    """Every value in a JSON document."""
+    """Yield every value in a JSON document."""
     yield value
     if isinstance(value, dict | list):
         for child in value.values() if isinstance(value, dict) else value:
@@ -50,7 +50,7 @@ def valid(document: Json, schema: Json, value: Any) -> None:
     assert not faults, [(fault.json_path, fault.message) for fault in faults]
 
 
-def test_the_description_knows_every_route(document: Json) -> None:
+def test_the_document_contains_every_route(document: Json) -> None:
     assert document["openapi"].startswith("3.1.")
     described = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
     assert described == {name_of(endpoint) for endpoint in all_endpoints()}
@@ -67,12 +67,12 @@ def test_the_schemas_are_schemas(document: Json) -> None:
             jsonschema.Draft202012Validator.check_schema(node["schema"])
 
 
-def test_every_reference_leads_somewhere(document: Json) -> None:
+def test_every_reference_resolves(document: Json) -> None:
     references = [node["$ref"] for node in nodes(document) if isinstance(node, dict) and "$ref" in node]
     assert references
     targets = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references) <= targets
-    assert targets <= set(references), "nothing is described that is not used"
+    assert targets <= set(references), "every schema is used"
 
 
 def test_every_operation_is_described(document: Json) -> None:
@@ -90,7 +90,7 @@ def test_every_operation_is_described(document: Json) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_the_routes_that_heed_a_key_say_so(document: Json) -> None:
+def test_the_routes_that_support_an_idempotency_key_declare_it(document: Json) -> None:
     heed = [
         name_of(endpoint)
         for endpoint in all_endpoints()
@@ -100,7 +100,7 @@ def test_the_routes_that_heed_a_key_say_so(document: Json) -> None:
 
 
 @pytest.mark.parametrize("endpoint", with_body(), ids=name_of)
-def test_every_body_has_an_example_that_is_read(document: Json, endpoint: Endpoint) -> None:
+def test_every_body_has_a_valid_example(document: Json, endpoint: Endpoint) -> None:
     content = operation(document, endpoint)["requestBody"]["content"]["application/json"]
     example = content["example"]
     valid(document, content["schema"], example)
@@ -110,7 +110,7 @@ def test_every_body_has_an_example_that_is_read(document: Json, endpoint: Endpoi
 
 @pytest.mark.parametrize("endpoint", all_endpoints(), ids=name_of)
 async def test_the_answers_are_as_described(shared: Service, document: Json, endpoint: Endpoint) -> None:
-    """Each of the refusals that are easy to earn, then a good request, sent as the example shows it."""
+    """Send requests that are refused for common reasons, and then the documented example."""
     tenant = await new_tenant(shared)
     key = key_for(endpoint, tenant)
     ids = await ids_of(tenant)
@@ -145,8 +145,8 @@ async def test_the_answers_are_as_described(shared: Service, document: Json, end
     assert good.status_code == endpoint.status, good.text
 
 
-def test_a_wrong_answer_would_show(document: Json) -> None:
-    """The control of the test above: the schemas it checks against are strict enough to fail."""
+def test_a_wrong_answer_would_be_detected(document: Json) -> None:
+    """Control of the previous test: the schemas are strict enough to refuse a wrong answer."""
     for name, wrong in (
         ("Key", {}),
         ("ReadinessCheck", {"ok": "yes", "detail": "fine"}),
@@ -158,7 +158,7 @@ def test_a_wrong_answer_would_show(document: Json) -> None:
 
 
 class Loaded(HTMLParser):
-    """What a page makes the browser load."""
+    """The URLs that a page makes the browser load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class Loaded(HTMLParser):
         self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "data") and value]
 
 
-async def test_the_page_and_all_that_it_loads_come_from_here(shared: Service) -> None:
+async def test_the_page_loads_only_from_the_service(shared: Service) -> None:
     page = await shared.call("GET", "/docs", key=None)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
@@ -184,7 +184,7 @@ async def test_the_page_and_all_that_it_loads_come_from_here(shared: Service) ->
         assert asset.headers["content-type"].partition(";")[0] in ("text/css", "text/javascript")
         assert len(asset.content) > 1000
         if address.endswith(".css"):
-            # A style sheet may fetch fonts and images by itself; names of XML dialects are not fetched.
+            # A style sheet can load fonts and images. URLs of XML namespaces are not loaded.
             fetched = re.findall(r"(?:url\(|@import)\s*[\"']?(https?:)?//", asset.text)
             assert not fetched
     assert 'url: "openapi.json"' in page.text

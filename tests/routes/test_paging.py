@@ -1,4 +1,4 @@
-"""Every list is paged alike: nothing is skipped, nothing comes twice, whatever happens between two pages."""
+"""All lists are paged in the same way: no item is skipped or repeated, whatever changes between two pages."""
 
 from __future__ import annotations
 
@@ -103,28 +103,28 @@ async def pages(tenant: Tenant, path: str, limit: int, after: str | None = None)
 def test_every_paged_list_is_tested() -> None:
     queries = [(endpoint, endpoint.query) for endpoint in all_endpoints() if endpoint.query is not None]
     paged = {name_of(endpoint) for endpoint, query in queries if "after" in query.__struct_fields__}
-    # Those of users by their use go by two keys: tests/routes/test_usage.py.
+    # The list of users by usage has a key of two parts: tests/routes/test_usage.py.
     assert paged - {"GET /usage/users"} == {name for name, _ in LISTS}
 
 
 @EACH_LIST
-async def test_the_pages_are_the_list(
+async def test_the_pages_together_are_the_list(
     tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]
 ) -> None:
     path, ids = await make(tenant)
     limits = {1, 3, len(ids) - 1, len(ids), len(ids) + 1}
-    if path == "/users":  # which other tests have made too
+    if path == "/users":  # other tests have also created users
         everything = [id_ for page in await pages(tenant, path, 100) for id_ in page]
         assert everything[: len(ids)] == ids, "newest first"
         ids, limits = everything, {37, 99}
     for limit in limits:
         found = await pages(tenant, path, limit)
         assert [id_ for page in found for id_ in page] == ids
-        assert found[-1], "no page comes for nothing"
+        assert found[-1], "no page is empty"
 
 
 @EACH_LIST
-async def test_twenty_come_when_no_limit_is_given(
+async def test_the_default_limit_is_20(
     tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]
 ) -> None:
     path, ids = await make(tenant)
@@ -135,7 +135,7 @@ async def test_twenty_come_when_no_limit_is_given(
 
 
 @pytest.mark.parametrize("make", [some_keys, some_documents, some_conversations])
-async def test_what_is_new_comes_on_no_later_page(
+async def test_new_items_do_not_appear_on_later_pages(
     tenant: Tenant, make: Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]
 ) -> None:
     path, ids = await make(tenant)
@@ -146,7 +146,7 @@ async def test_what_is_new_comes_on_no_later_page(
     assert not set(newer[:6]) & {id_ for page in rest for id_ in page}
 
 
-async def test_the_page_goes_on_where_its_cursor_was_deleted(tenant: Tenant) -> None:
+async def test_paging_continues_after_a_deleted_cursor(tenant: Tenant) -> None:
     for make in (some_documents, some_conversations):
         path, ids = await make(tenant)
         first = ok(await tenant.get(path, params={"limit": 3}))
@@ -155,7 +155,7 @@ async def test_the_page_goes_on_where_its_cursor_was_deleted(tenant: Tenant) -> 
         assert [id_ for page in rest for id_ in page] == ids[3:]
 
 
-async def test_messages_that_are_appended_meanwhile_come_on_the_last_page(tenant: Tenant) -> None:
+async def test_messages_appended_meanwhile_are_on_the_last_page(tenant: Tenant) -> None:
     path, ids = await some_messages(tenant)
     first = ok(await tenant.get(path, params={"limit": 3}))
     appended = ok(await tenant.post(path, json={"role": "user", "content": "new"}), 201)["data"]
@@ -164,7 +164,7 @@ async def test_messages_that_are_appended_meanwhile_come_on_the_last_page(tenant
 
 
 async def test_a_position_counts_from_the_first(tenant: Tenant) -> None:
-    """Of chunks, 0 is a position, and so a cursor; messages begin at 1."""
+    """Positions of chunks start at 0, so 0 is a cursor; positions of messages start at 1."""
     path, ids = await some_chunks(tenant)
     assert [item["id"] for item in ok(await tenant.get(path, params={"after": "0"}))["data"]][:3] == ids[1:4]
     assert [item["id"] for item in ok(await tenant.get(path, params={"after": "-1"}))["data"]][:3] == ids[:3]

@@ -1,4 +1,4 @@
-"""Preferences, changed by JSON merge patch."""
+"""Changing preferences with a JSON merge patch."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ RFC_7396: list[tuple[Any, Any, Any]] = [
 
 
 async def patch(tenant: Tenant, body: Any) -> Any:
-    """The preferences after a patch."""
+    """Send a patch and return the preferences."""
     return ok(await tenant.patch(PATH, json=body, headers={"Content-Type": "application/merge-patch+json"}))
 
 
 @pytest.mark.parametrize("case", RFC_7396, ids=str)
 async def test_the_examples_of_the_rfc(tenant: Tenant, case: tuple[Any, Any, Any]) -> None:
-    """One level down, since preferences are an object; there null takes the member away."""
+    """The examples are nested one level, since preferences are an object; null removes a member there."""
     original, change, result = case
     ok(await tenant.patch(f"/users/{tenant.id}", json={"preferences": {"kept": 1, "t": original}}))
     expected = {"kept": 1} if change is None else {"kept": 1, "t": result}
@@ -53,15 +53,15 @@ async def test_the_examples_of_the_rfc(tenant: Tenant, case: tuple[Any, Any, Any
         assert await patch(tenant, change) == result
 
 
-async def test_of_patches_at_once_none_is_lost(tenant: Tenant) -> None:
+async def test_concurrent_patches_lose_no_change(tenant: Tenant) -> None:
     await asyncio.gather(*(patch(tenant, {f"key{n}": n, "same": {str(n): n}}) for n in range(24)))
     preferences = ok(await tenant.get(PATH))
     assert preferences["same"] == {str(n): n for n in range(24)}
     assert len(preferences) == 25
 
 
-async def test_preferences_stay_within_their_size(tenant: Tenant) -> None:
-    """Each patch is small; what would come of them is not."""
+async def test_merged_preferences_must_not_be_too_large(tenant: Tenant) -> None:
+    """Each patch is small, but the merged preferences would be too large."""
     piece = "x" * 5000
     for name in "abc":
         await patch(tenant, {name: piece})
@@ -77,13 +77,13 @@ async def test_preferences_stay_within_their_size(tenant: Tenant) -> None:
     [[], "text", 5, None, {"a": "\x00"}, {"a": "x" * MAX_METADATA_BYTES}, {"a": 2**70}],
     ids=lambda body: f"{type(body).__name__} {str(body)[:8]!r}",
 )
-async def test_what_is_no_patch_is_refused(tenant: Tenant, body: Any) -> None:
+async def test_an_invalid_patch_is_refused(tenant: Tenant, body: Any) -> None:
     headers = {"Content-Type": "application/merge-patch+json"}
     problem(await tenant.patch(PATH, content=json.dumps(body), headers=headers), 422)
     assert ok(await tenant.get(PATH)) == {}
 
 
-async def test_a_patch_is_no_deeper_than_preferences_may_be(tenant: Tenant) -> None:
+async def test_the_depth_of_a_patch_is_limited(tenant: Tenant) -> None:
     nested: dict[str, Any] = {}
     for _ in range(16):
         nested = {"a": nested}
@@ -104,14 +104,14 @@ async def test_the_media_type_is_that_of_a_merge_patch_or_of_json(tenant: Tenant
     problem(other, 415, "Content-Type")
 
 
-async def test_the_admin_changes_those_of_a_user(shared: Service, tenant: Tenant, other: Tenant) -> None:
+async def test_the_admin_changes_the_preferences_of_a_user(shared: Service, tenant: Tenant, other: Tenant) -> None:
     acting = {"Cabinet-User": tenant.id}
     assert ok(await shared.call("PATCH", PATH, json={"theme": "dark"}, headers=acting)) == {"theme": "dark"}
     assert ok(await tenant.get(PATH)) == {"theme": "dark"}
     assert ok(await other.get(PATH)) == {}
 
 
-async def test_the_function_is_the_rfcs_for_whole_documents_too(shared: Service) -> None:
+async def test_the_function_also_follows_the_rfc_for_other_values(shared: Service) -> None:
     async with direct_connection(shared) as connection:
         await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
         for original, change, result in RFC_7396:

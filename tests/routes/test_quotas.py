@@ -1,4 +1,4 @@
-"""The limits of a plan: what they refuse, what they say, and that they hold when many come at once."""
+"""The limits of a plan: refusals, their messages, and concurrent requests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_LIMITS = dict.fromkeys(("max_documents", "max_chunks", "max_bytes", "tokens_p
 
 
 async def limited(service: Service, **limits: int | None) -> Tenant:
-    """A new user of the plan `free`, which has these limits and no others."""
+    """Create a user with the plan `free`, which gets these limits and no others."""
     await limit(service, **limits)
     tenant = await new_tenant(service)
     ok(await service.call("PATCH", f"/users/{tenant.id}", json={"plan": "free"}))
@@ -34,12 +34,12 @@ async def limited(service: Service, **limits: int | None) -> Tenant:
 
 
 async def limit(service: Service, **limits: int | None) -> None:
-    """Let the plan `free` have these limits and no others."""
+    """Give the plan `free` these limits and no others."""
     ok(await service.call("PATCH", "/plans/free", json={**NO_LIMITS, **limits}))
 
 
 def exceeded(answer: httpx.Response, quota: str, used: int, allowed: int, status: int = 403) -> dict[str, Any]:
-    """The problem document of an answer that says that this limit is reached."""
+    """Check that an answer reports that this limit is reached, and return its problem document."""
     document = problem(answer, status)
     assert document["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
     assert document["violated-policies"] == [document["quota"]] == [quota]
@@ -49,17 +49,17 @@ def exceeded(answer: httpx.Response, quota: str, used: int, allowed: int, status
 
 
 async def state(tenant: Tenant) -> dict[str, tuple[int, int | None]]:
-    """What is used and allowed of each limit."""
+    """Return the used and allowed amounts of each limit."""
     quotas = ok(await tenant.get("/me/quotas"))["quotas"]
     return {quota["quota"]: (quota["used"], quota["allowed"]) for quota in quotas}
 
 
 def text_of(size: int) -> dict[str, str]:
-    """An upload of this many bytes."""
+    """Return an upload of this many bytes."""
     return {"filename": "a.txt", "content": ("text " * size)[:size]}
 
 
-async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(quiet: Service) -> None:
+async def test_exactly_10_of_64_concurrent_uploads_fit_into_a_quota_of_10(quiet: Service) -> None:
     tenant = await limited(quiet, max_documents=10)
     answers = await asyncio.gather(
         *(tenant.post("/documents", json={"filename": f"{n}.txt", "content": f"text {n}"}) for n in range(64))
@@ -71,7 +71,7 @@ async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(
         exceeded(answer, "documents", 10, 10)
     assert {document["id"] for document in ok(await tenant.get("/documents"))["data"]} == set(taken)
     assert (await state(tenant))["documents"] == (10, 10)
-    # None lost: each that was taken is in the queue with its bytes, and nothing of the others is.
+    # Each accepted upload is in the queue with its bytes, and nothing of the others is stored.
     async with direct_connection(quiet) as connection:
         for table in ("documents", "document_contents", "ingestion_jobs"):
             count = f"select count(*) from {table} where user_id = $1::uuid"
@@ -84,8 +84,10 @@ async def test_of_64_uploads_at_once_against_a_quota_of_10_exactly_10_are_taken(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "{n}"}], ids=["plain", "with keys"])
-async def test_uploads_that_all_saw_room_are_held_by_the_quota(quiet: Service, headers: dict[str, str]) -> None:
-    """As many as the pool lets through look while there is room for one, and count when the first has taken it."""
+async def test_the_quota_holds_for_uploads_that_all_passed_the_first_check(
+    quiet: Service, headers: dict[str, str]
+) -> None:
+    """Several uploads check the quota while there is room for one, and update the count after the first has used it."""
     tenant = await limited(quiet, max_documents=10)
     for number in range(9):
         await tenant.upload(f"{number}.txt", "text")
@@ -138,14 +140,14 @@ async def test_bytes_are_counted_and_a_deletion_frees_them(quiet: Service) -> No
     exceeded(await tenant.post("/documents", json=text_of(101)), "bytes", 40, 100)
 
 
-async def test_bytes_hold_against_uploads_at_once(quiet: Service) -> None:
+async def test_the_quota_of_bytes_holds_for_concurrent_uploads(quiet: Service) -> None:
     tenant = await limited(quiet, max_bytes=1000)
     answers = await asyncio.gather(*(tenant.post("/documents", json=text_of(300)) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [202] * 3 + [403] * 17
     assert (await state(tenant))["bytes"] == (900, 1000)
 
 
-async def test_a_refused_upload_leaves_no_key_and_takes_effect_later(quiet: Service) -> None:
+async def test_a_refused_upload_leaves_no_key_and_can_be_repeated(quiet: Service) -> None:
     tenant = await limited(quiet, max_documents=0)
     headers = {"Idempotency-Key": "one"}
     exceeded(await tenant.post("/documents", json=text_of(9), headers=headers), "documents", 0, 0)
@@ -153,12 +155,12 @@ async def test_a_refused_upload_leaves_no_key_and_takes_effect_later(quiet: Serv
     answer = await tenant.post("/documents", json=text_of(9), headers=headers)
     ok(answer, 202)
     assert "idempotency-replayed" not in answer.headers
-    # Again, with the quota used up: it is the same upload, not one more.
+    # A repeated request with the quota used up is the same upload, not another one.
     assert ok(await tenant.post("/documents", json=text_of(9), headers=headers), 202) == answer.json()
     assert (await state(tenant))["documents"] == (1, 1)
 
 
-async def test_uploads_with_keys_at_once_are_held_by_the_quota_too(quiet: Service) -> None:
+async def test_the_quota_holds_for_concurrent_uploads_with_keys(quiet: Service) -> None:
     tenant = await limited(quiet, max_documents=3)
     answers = await asyncio.gather(
         *(tenant.post("/documents", json=text_of(9), headers={"Idempotency-Key": f"key {n}"}) for n in range(12))
@@ -167,7 +169,7 @@ async def test_uploads_with_keys_at_once_are_held_by_the_quota_too(quiet: Servic
     assert (await state(tenant))["documents"] == (3, 3)
 
 
-async def test_the_limits_of_one_user_are_not_anothers(quiet: Service) -> None:
+async def test_the_limits_of_users_are_independent(quiet: Service) -> None:
     tenant, other = await limited(quiet, max_documents=1), await limited(quiet, max_documents=1)
     await tenant.upload("a.txt", "text")
     assert (await state(other))["documents"] == (0, 1)
@@ -175,7 +177,7 @@ async def test_the_limits_of_one_user_are_not_anothers(quiet: Service) -> None:
     exceeded(await tenant.post("/documents", json=text_of(9)), "documents", 1, 1)
 
 
-async def test_a_smaller_plan_takes_nothing_away_and_lets_nothing_in(quiet: Service) -> None:
+async def test_a_smaller_plan_deletes_nothing_and_accepts_nothing(quiet: Service) -> None:
     tenant = await limited(quiet)
     documents = [await tenant.upload(f"{n}.txt", "text") for n in range(3)]
     await limit(quiet, max_documents=2, max_bytes=5)
@@ -189,7 +191,7 @@ async def test_a_smaller_plan_takes_nothing_away_and_lets_nothing_in(quiet: Serv
 # --- ingestion
 
 
-async def test_chunks_are_refused_when_they_are_stored_and_a_larger_plan_lets_a_retry_in(service: Service) -> None:
+async def test_chunks_over_the_quota_are_refused_until_the_plan_is_larger(service: Service) -> None:
     tenant = await limited(service, max_chunks=2)
     await tenant.ready_document("fits.txt", "A sentence.")
     document = await tenant.ended((await tenant.upload("long.txt", "One more sentence. " * 100))["id"])
@@ -206,8 +208,8 @@ async def test_chunks_are_refused_when_they_are_stored_and_a_larger_plan_lets_a_
     assert (await state(tenant))["chunks"] == (1, 1000)
 
 
-async def test_of_documents_stored_at_once_those_beyond_the_chunks_quota_are_refused(idle: Service) -> None:
-    """All were read while there was room; what decides is the statement that stores."""
+async def test_concurrently_stored_documents_over_the_quota_of_chunks_are_refused(idle: Service) -> None:
+    """All documents were parsed while there was room; the statement that stores them enforces the limit."""
     tenant = await limited(idle, max_chunks=2 * len(CHUNKS))
     for number in range(5):
         await tenant.upload(f"{number}.txt", "text")
@@ -232,7 +234,7 @@ async def test_tokens_are_refused_until_the_month_ends(service: Service) -> None
     assert document["status"] == "error"
     assert f"your plan allows 20 tokens a month, of which {used} are used" in document["error"]
     assert f"{next_month(datetime.now(UTC)):%Y-%m-%d}" in document["error"]
-    # A text that is stored already costs none, and deleting frees none.
+    # A text that is already stored costs no tokens, and deleting it frees none.
     again = await tenant.ready_document("again.txt", "A short sentence of a few words.")
     done(await tenant.delete(f"/documents/{again['id']}"))
     assert (await state(tenant))["tokens"] == (used, 20)
@@ -256,11 +258,11 @@ async def test_a_search_is_refused_when_its_tokens_are_used_up(service: Service)
     service.services.authenticator.forget_all()
     exceeded(await tenant.post("/search", json=query), "tokens", cost, 12)
     assert (await state(tenant))["tokens"] == (cost, 12)
-    # A vector of one's own costs nothing.
+    # A search with a given vector costs no tokens.
     ok(await tenant.post("/search", json={"embedding": [0.5] * 256}))
 
 
-async def test_messages_beyond_the_tokens_of_a_plan_wait_and_are_embedded_later(service: Service) -> None:
+async def test_messages_over_the_quota_of_tokens_are_embedded_later(service: Service) -> None:
     tenant = await limited(service, tokens_per_month=10)
     conversation = await tenant.conversation()
     path = f"/conversations/{conversation['id']}/messages"
@@ -277,12 +279,12 @@ async def test_messages_beyond_the_tokens_of_a_plan_wait_and_are_embedded_later(
     assert (await state(tenant))["tokens"] == (count_tokens(long), 1000)
 
 
-# --- requests a minute
+# --- requests per minute
 
 RATE_HEADERS = {"ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"}
 
 
-async def test_requests_beyond_the_plans_are_refused_until_the_minute_ends(quiet: Service) -> None:
+async def test_requests_over_the_limit_are_refused_until_the_minute_ends(quiet: Service) -> None:
     tenant = await limited(quiet, requests_per_minute=5)
     answers = await asyncio.gather(*(tenant.get("/me") for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [429] * 7
@@ -302,7 +304,7 @@ async def test_requests_beyond_the_plans_are_refused_until_the_minute_ends(quiet
             assert abs((resets_at - datetime.now(UTC)).total_seconds() - int(reset_s)) < 5
 
 
-async def test_every_answer_to_a_limited_user_says_what_is_left(quiet: Service) -> None:
+async def test_every_answer_to_a_limited_user_reports_the_remaining_requests(quiet: Service) -> None:
     tenant = await limited(quiet, requests_per_minute=100)
     answers = [
         await tenant.get("/documents"),
@@ -313,11 +315,11 @@ async def test_every_answer_to_a_limited_user_says_what_is_left(quiet: Service) 
         await tenant.get("/health/live"),
     ]
     assert [answer.status_code for answer in answers] == [200, 201, 422, 404, 403, 200]
-    # The health of the service is everybody's question.
+    # Public routes are not limited.
     assert [answer.headers.get("ratelimit-remaining") for answer in answers] == ["99", "98", "97", "96", "95", None]
 
 
-async def test_who_is_not_limited_is_told_of_no_limit(quiet: Service) -> None:
+async def test_an_unlimited_user_gets_no_limit_headers(quiet: Service) -> None:
     limited_user, other = await limited(quiet, requests_per_minute=1), await new_tenant(quiet)
     acting = {"Cabinet-User": limited_user.id}
     answers = [await other.get("/me") for _ in range(3)]
@@ -327,7 +329,7 @@ async def test_who_is_not_limited_is_told_of_no_limit(quiet: Service) -> None:
         assert not RATE_HEADERS & answer.headers.keys()
 
 
-async def test_a_changed_limit_holds_at_once(quiet: Service) -> None:
+async def test_a_changed_limit_applies_at_once(quiet: Service) -> None:
     tenant = await limited(quiet, requests_per_minute=1)
     ok(await tenant.get("/me"))
     exceeded(await tenant.get("/me"), "requests", 1, 1, status=429)
@@ -337,7 +339,7 @@ async def test_a_changed_limit_holds_at_once(quiet: Service) -> None:
     assert "ratelimit" not in (await tenant.get("/me")).headers
 
 
-def test_a_minute_ends_and_the_next_begins() -> None:
+def test_the_limit_is_reset_every_minute() -> None:
     now_s = 1_000_000.0
     limiter = RateLimiter(lambda: now_s)
     user = uuid4()
@@ -348,7 +350,7 @@ def test_a_minute_ends_and_the_next_begins() -> None:
     assert limiter.take(user, 2).remaining == 1
 
 
-def test_the_limiter_forgets_users_of_earlier_minutes() -> None:
+def test_the_limiter_removes_users_of_earlier_minutes() -> None:
     now_s = 1_000_000.0
     limiter = RateLimiter(lambda: now_s)
     for _ in range(3):
@@ -382,7 +384,7 @@ async def test_the_admin_changes_a_plan_and_users_read_it(idle: Service) -> None
     problem(await tenant.get("/plans/gold"), 404)
 
 
-async def test_the_admin_adds_a_plan_whose_limits_hold_for_its_users(idle: Service) -> None:
+async def test_the_admin_adds_a_plan_whose_limits_apply_to_its_users(idle: Service) -> None:
     tenant = await new_tenant(idle)
     added = ok(await idle.call("POST", "/plans", json={"name": "team", "max_documents": 1, "max_bytes": None}), 201)
     assert added == {**NO_LIMITS, "name": "team", "max_documents": 1, "updated_at": added["updated_at"]}
@@ -416,12 +418,12 @@ async def test_the_admin_adds_a_plan_whose_limits_hold_for_its_users(idle: Servi
         ({"name": "team", "max_users": 1}, "max_users"),
     ],
 )
-async def test_a_plan_that_cannot_be_is_refused(shared: Service, body: dict[str, Any], field: str) -> None:
+async def test_an_invalid_plan_is_refused(shared: Service, body: dict[str, Any], field: str) -> None:
     problem(await shared.call("POST", "/plans", json=body), 422, field)
     assert len(ok(await shared.call("GET", "/plans"))["data"]) == 3
 
 
-async def test_a_plan_is_added_once_by_the_admin_and_not_without_end(
+async def test_only_the_admin_adds_plans_with_unique_names_up_to_a_maximum(
     idle: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = await new_tenant(idle)
@@ -436,7 +438,7 @@ async def test_a_plan_is_added_once_by_the_admin_and_not_without_end(
     assert full["detail"] == "there are already 4 plans, the maximum"
 
 
-async def test_an_unknown_plan_of_a_user_is_refused_with_those_there_are(idle: Service) -> None:
+async def test_an_unknown_plan_of_a_user_is_refused_with_the_list_of_plans(idle: Service) -> None:
     tenant = await new_tenant(idle)
     ok(await idle.call("POST", "/plans", json={"name": "team"}), 201)
     for plan in ("gold", "", "Team"):
@@ -453,7 +455,7 @@ async def test_an_unknown_plan_of_a_user_is_refused_with_those_there_are(idle: S
     assert "nobody@example.org" not in str(ok(await idle.call("GET", "/users")))
 
 
-async def test_a_plan_of_users_cannot_be_deleted_by_hand(idle: Service) -> None:
+async def test_a_plan_with_users_cannot_be_deleted_by_hand(idle: Service) -> None:
     await new_tenant(idle)
     async with direct_connection(idle) as connection:
         with pytest.raises(asyncpg.ForeignKeyViolationError, match="users_plan_fkey"):

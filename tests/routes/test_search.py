@@ -1,4 +1,4 @@
-"""What a search takes and refuses. What it finds is tested in `tests/search/`."""
+"""Requests of searches that are accepted or refused. `tests/search/` tests the results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_a_question_finds_the_document_that_answers_it(tenant: Tenant) -> 
     assert len(similarities) == 3
 
 
-async def test_a_search_by_text_is_one_statement_too(tenant: Tenant) -> None:
+async def test_a_search_by_text_runs_one_statement(tenant: Tenant) -> None:
     await tenant.ready_document("a.txt", "Some text.")
     await tenant.get("/me")
     assert statements(await tenant.post("/search", json={"query": "text"})) == 1
@@ -55,7 +55,7 @@ async def test_a_result_has_the_metadata_of_its_chunk_and_of_its_document(tenant
     assert result["metadata"] == {"page": 3, "topic": "the document's", "tags": [1]}
 
 
-async def test_what_is_renamed_or_retagged_is_found_so(tenant: Tenant) -> None:
+async def test_a_search_sees_changed_filenames_and_metadata(tenant: Tenant) -> None:
     document = await tenant.ready_document("old.txt", "Some text.", state="old")
     ok(await tenant.patch(f"/documents/{document['id']}", json={"filename": "new.txt", "metadata": {"state": "new"}}))
     body = {"query": "text", "metadata": {"state": "new"}}
@@ -134,7 +134,7 @@ async def test_a_wrong_field_is_named(tenant: Tenant, body: dict[str, Any], fiel
 
 
 @pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999"])
-async def test_a_number_that_is_none_is_named(tenant: Tenant, literal: bytes) -> None:
+async def test_nan_and_infinity_are_named(tenant: Tenant, literal: bytes) -> None:
     status = 422 if literal.endswith(b"1e999") else 400
     for place in (0, 255):
         components = [b"1"] * 256
@@ -150,13 +150,13 @@ async def test_a_number_that_is_none_is_named(tenant: Tenant, literal: bytes) ->
 
 
 @pytest.mark.parametrize("literal", [b"nan", b"inf", b"0x1", b"1_0", b".5", b"+1", b"01", b"1.", b"NaN, x"])
-async def test_what_is_no_json_is_refused(tenant: Tenant, literal: bytes) -> None:
+async def test_invalid_json_is_refused(tenant: Tenant, literal: bytes) -> None:
     problem(await send_raw(tenant, b'{"embedding": [' + b"1, " * 255 + literal + b"]}"), 400)
     problem(await send_raw(tenant, b'{"query": "a", "threshold": ' + literal + b"}"), 400)
 
 
 async def send_raw(tenant: Tenant, body: bytes) -> httpx.Response:
-    """Send a body that no JSON library would write."""
+    """Send a body that a JSON library would not write."""
     return await tenant.post("/search", content=body, headers={"Content-Type": "application/json"})
 
 
@@ -169,13 +169,13 @@ async def send_raw(tenant: Tenant, body: bytes) -> httpx.Response:
         ("1e38", "beyond ±65504"),
     ],
 )
-async def test_a_component_that_is_too_large_is_told_with_its_place(tenant: Tenant, literal: str, why: str) -> None:
+async def test_a_component_that_is_too_large_is_named_with_its_index(tenant: Tenant, literal: str, why: str) -> None:
     answer = await send_raw(tenant, f'{{"embedding": [{"1, " * 255}{literal}]}}'.encode())
     assert re.search(why, problem(answer, 422, "embedding")["detail"])
 
 
 @pytest.mark.parametrize("value", [0.0, 2.0**-25, -(2.0**-25), 1e-9, 1e-45, 5e-324])
-async def test_a_vector_that_becomes_zero_is_refused_and_the_least_that_does_not_is_taken(
+async def test_a_vector_that_underflows_to_zero_is_refused_and_the_smallest_other_accepted(
     tenant: Tenant, value: float
 ) -> None:
     detail = problem(await tenant.post("/search", json={"embedding": [value] * 256}), 422, "embedding")["detail"]
@@ -184,7 +184,7 @@ async def test_a_vector_that_becomes_zero_is_refused_and_the_least_that_does_not
     assert ok(await tenant.post("/search", json={"embedding": least}))["results"] == []
 
 
-async def test_nulls_stand_for_what_is_left_out(tenant: Tenant) -> None:
+async def test_null_means_the_same_as_an_omitted_field(tenant: Tenant) -> None:
     await tenant.ready_document("a.txt", "Some text.")
     nulls = dict.fromkeys(
         ("embedding", "threshold", "document_ids", "metadata", "file_types", "uploaded_after", "uploaded_before")
@@ -194,14 +194,14 @@ async def test_nulls_stand_for_what_is_left_out(tenant: Tenant) -> None:
     assert len(plain["results"]) == 1
 
 
-async def test_whole_numbers_are_components_too(tenant: Tenant) -> None:
+async def test_integers_are_accepted_as_components(tenant: Tenant) -> None:
     await tenant.ready_document("a.txt", "Some text.")
     whole = ok(await tenant.post("/search", json={"embedding": [1] * 256}))
     assert whole == ok(await tenant.post("/search", json={"embedding": ONES}))
     assert len(whole["results"]) == 1
 
 
-async def test_a_long_query_is_taken(tenant: Tenant) -> None:
+async def test_a_long_query_is_accepted(tenant: Tenant) -> None:
     document = await tenant.ready_document("a.txt", "Some text.")
     results = ok(await tenant.post("/search", json={"query": "some text " * 3276}))["results"]
     assert [result["document_id"] for result in results] == [document["id"]]
@@ -222,10 +222,10 @@ async def test_a_search_in_a_conversation_is_limited_to_its_documents(tenant: Te
     ok(await tenant.patch(f"/conversations/{conversation['id']}", json={"document_ids": [three]}))
     assert await found() == [three]
     done(await tenant.delete(f"/documents/{three}"))
-    assert await found() == [], "a limit that has lost its last document does not become none"
+    assert await found() == [], "a conversation whose last document was deleted still limits the search"
 
 
-async def test_a_search_in_a_conversation_about_nothing_finds_nothing(tenant: Tenant) -> None:
+async def test_a_search_in_a_conversation_without_documents_finds_nothing(tenant: Tenant) -> None:
     await tenant.ready_document("a.txt", "Some text.")
     conversation = await tenant.conversation()
     body = {"query": "text", "conversation_id": conversation["id"]}
@@ -234,7 +234,7 @@ async def test_a_search_in_a_conversation_about_nothing_finds_nothing(tenant: Te
     assert statements(answer) <= 3
 
 
-async def test_a_conversation_that_is_not_there_is_named(tenant: Tenant) -> None:
+async def test_an_unknown_conversation_is_refused(tenant: Tenant) -> None:
     for conversation_id in (str(uuid4()), "no-uuid"):
         body = {"query": "text", "conversation_id": conversation_id}
         problem(await tenant.post("/search", json=body), 422, "conversation_id")

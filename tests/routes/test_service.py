@@ -18,7 +18,7 @@ async def readiness(service: Service, status: int) -> dict[str, Any]:
     return dict(ok(await service.call("GET", "/health/ready", key=None), status))
 
 
-async def test_alive_asks_nothing_of_the_database(idle: Service) -> None:
+async def test_liveness_does_not_use_the_database(idle: Service) -> None:
     for _ in range(2):
         answer = await idle.call("GET", "/health/live", key=None)
         assert ok(answer) == {"status": "alive"}
@@ -26,7 +26,7 @@ async def test_alive_asks_nothing_of_the_database(idle: Service) -> None:
         await idle.services.database.pool.close()
 
 
-async def test_the_root_links_to_what_needs_no_key(shared: Service) -> None:
+async def test_the_root_links_to_the_public_routes(shared: Service) -> None:
     answer = await shared.call("GET", "/", key=None)
     root = ok(answer)
     assert (root["name"], root["version"]) == ("Cabinet", __version__)
@@ -46,7 +46,7 @@ async def test_the_root_links_to_what_needs_no_key(shared: Service) -> None:
         ("application/json, text/html;q=0.5", 200),
     ],
 )
-async def test_the_root_leads_a_browser_to_the_docs(shared: Service, accept: str, status: int) -> None:
+async def test_the_root_redirects_a_browser_to_the_docs(shared: Service, accept: str, status: int) -> None:
     answer = await shared.client.get("/", headers={"Accept": accept})
     assert (answer.status_code, answer.headers["vary"]) == (status, "Accept")
     if status == 303:
@@ -63,7 +63,7 @@ async def test_ready(shared: Service) -> None:
     assert "running" in ready["worker"]["detail"]
 
 
-async def test_ready_without_a_worker_of_ones_own(idle: Service) -> None:
+async def test_ready_without_a_worker_in_the_process(idle: Service) -> None:
     await (await new_tenant(idle)).upload("a.txt", "text")
     async with direct_connection(idle) as connection:
         await connection.execute("update ingestion_jobs set due_at = now() - interval '90 seconds'")
@@ -96,7 +96,7 @@ LOOPS = {"ingestion-0", "ingestion-1", "messages", "notices", "sweep", "indexes"
 
 
 async def test_every_loop_of_the_service_is_restarted_when_it_dies(database_url: str) -> None:
-    """Killed from outside, as by a bug in a library: nothing of what it runs could have caught that."""
+    """The loop is killed from outside, as by a bug in a library, so that its code cannot catch the error."""
     async with running_service(test_settings(key_cache_s=0, index_check_s=3600), database_url) as service:
         running = [task for task in asyncio.all_tasks() if task.get_name() in LOOPS]
         assert {task.get_name() for task in running} == LOOPS
@@ -108,7 +108,7 @@ async def test_every_loop_of_the_service_is_restarted_when_it_dies(database_url:
         assert ready["background"] == {"ok": True, "detail": f"{len(LOOPS)} loops run"}
 
 
-# Where a bug is planted, and the parts of the answer that are then not well.
+# Where a bug is planted, and the checks that then fail.
 FAILING_LOOPS = {
     "ingestion-0": ("svc.ingest.queue.Queue.claim", {"worker", "background"}),
     "messages": ("svc.messages.queue.MessageQueue.claim", {"worker", "background"}),
@@ -120,7 +120,7 @@ FAILING_LOOPS = {
 
 
 @pytest.mark.parametrize("loop", FAILING_LOOPS)
-async def test_not_ready_while_a_loop_keeps_dying(
+async def test_not_ready_while_a_loop_keeps_failing(
     database_url: str, monkeypatch: pytest.MonkeyPatch, loop: str
 ) -> None:
     place, unwell = FAILING_LOOPS[loop]
@@ -128,7 +128,7 @@ async def test_not_ready_while_a_loop_keeps_dying(
     async def broken(*_arguments: object) -> None:
         raise OverflowError("int too large to convert to float")
 
-    # The last one also lets the loops of a service that other tests share recover at once.
+    # The last patch also makes the loops of a shared service recover at once.
     monkeypatch.setattr(background, "_FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(background, "_MOST_PAUSE_S", 0.02)
     monkeypatch.setattr(meter, "_EVERY_S", 0.01)
@@ -152,5 +152,5 @@ async def is_failing(service: Service, loop: str) -> bool:
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"])
-async def test_monitoring_may_ask_with_head(shared: Service, path: str) -> None:
+async def test_monitoring_can_use_head(shared: Service, path: str) -> None:
     assert (await shared.call("HEAD", path, key=None)).status_code == 200

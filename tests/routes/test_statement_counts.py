@@ -1,8 +1,8 @@
-"""How many statements each route runs: one, unless the table says why not.
+"""The number of statements that each route runs: one, unless the table gives a reason.
 
-Each is called over HTTP on the real database with a good request, by a caller whose key is already known. What is
-counted are the statements of the whole answer, those too that a stream runs after it has begun. A new route fails here
-until it stands in the table, and a route that begins to run more fails with the names of what it runs.
+Each route is called over HTTP on a real database with a valid request and a cached key. The test counts all statements
+of the answer, including those that a stream runs after its start. A new route fails here until it is in the table, and
+a route that runs more statements than before fails with their names.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
 @dataclass(frozen=True)
 class Count:
-    """What a route may run; `reason` where that is more than one statement."""
+    """The number of statements of a route, with a `reason` if it is more than one."""
 
     statements: int
     reason: str = ""
 
 
-CITED = "what has become of the citations is a second look, and none where there are none"
+CITED = "a second statement checks the citations, if there are any"
 
 COUNTS: dict[str, Count] = {
     "POST /users": Count(1),
@@ -51,9 +51,9 @@ COUNTS: dict[str, Count] = {
     "GET /usage": Count(1),
     "GET /usage/users": Count(1),
     "PATCH /users/{user_id}": Count(1),
-    "DELETE /users/{user_id}": Count(2, "the first waits for what is under way, so that the second sees all there is"),
+    "DELETE /users/{user_id}": Count(2, "the first waits for running transactions, so that the second sees all rows"),
     "GET /me/export": Count(
-        15, "a bounded statement for each page of each table, so that no connection is held while a client reads"
+        15, "one bounded statement for each page of each table, so that no connection is held while a client reads"
     ),
     "POST /keys": Count(1),
     "GET /keys": Count(1),
@@ -70,7 +70,7 @@ COUNTS: dict[str, Count] = {
     "POST /documents/retry": Count(1),
     "POST /documents/metadata": Count(1),
     "POST /documents/transfer": Count(
-        3, "lock the rows, so that all that was waited for is seen; look at the receiver's plan; move"
+        3, "lock the rows, so that the next statement sees concurrent changes; read the receiver's plan; move the rows"
     ),
     "POST /search": Count(1),
     "POST /conversations": Count(1),
@@ -85,12 +85,12 @@ COUNTS: dict[str, Count] = {
     "POST /conversations/{conversation_id}/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
     "GET /": Count(0),
     "GET /health/live": Count(0),
-    "GET /health/ready": Count(2, "the queue and the migrations are two questions, and nobody waits for the answer"),
+    "GET /health/ready": Count(2, "the queue and the migrations are two statements, and latency does not matter"),
     "GET /metrics": Count(1),
     "GET /openapi.json": Count(0),
     "GET /docs": Count(0),
 }
-# Requests that cost another number than their route's usual one: route, what is different, its options, the number.
+# Requests with another number of statements than usual for their route: route, difference, options, number.
 OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
     ("GET /documents", "of one status", {"params": {"status": "ready"}}, Count(1)),
     (
@@ -103,13 +103,13 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         "PATCH /conversations/{conversation_id}",
         "with documents",
         {"json": {"document_ids": []}},
-        Count(2, "the first waits for a change of the same documents, so that the second sees what it left"),
+        Count(2, "the first waits for concurrent changes of the same documents, so that the second sees their result"),
     ),
     (
         "POST /search",
         "in the documents of a conversation",
         {"json": {"query": "sentence", "conversation_id": "{conversation_id}"}},
-        Count(2, "the lane depends on how many documents there are to search"),
+        Count(2, "the lane depends on the number of documents to search"),
     ),
     (
         "POST /documents",
@@ -119,9 +119,9 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
     ),
     (
         "POST /documents",
-        "to be skipped where it is there",
+        "to be skipped if it exists",
         {"json": {"filename": "{new}.txt", "content": "a", "on_conflict": "skip"}},
-        Count(3, "wait for others of the name, look for the same, store: one transaction"),
+        Count(3, "serialise uploads with the name, find an identical document, store: one transaction"),
     ),
     (
         "POST /documents",
@@ -140,7 +140,7 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[StatementStatistics]:
-    """The statistics of each request, in their order; complete once its answer is."""
+    """The statistics of each request, in order. They are complete when the answer is complete."""
     each: list[StatementStatistics] = []
 
     @contextmanager
@@ -155,13 +155,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[StatementStatistics]:
 
 @pytest_asyncio.fixture(scope="module")
 async def kept(shared: Service) -> tuple[Tenant, dict[str, str]]:
-    """A tenant with one thing of each kind, for the requests that take nothing away."""
+    """A tenant with one object of each kind, for requests that delete nothing."""
     tenant = await new_tenant(shared)
     return tenant, await ids_of(tenant)
 
 
 async def failed(tenant: Tenant, ids: dict[str, str]) -> None:
-    """Let the document have failed, so that it can be tried again."""
+    """Set the document to failed, so that it can be retried."""
     async with direct_connection(tenant.service) as connection:
         await connection.execute("update documents set status = 'error' where id = $1", UUID(ids["document_id"]))
 
@@ -169,7 +169,7 @@ async def failed(tenant: Tenant, ids: dict[str, str]) -> None:
 async def answered(
     endpoint: Endpoint, tenant: Tenant, ids: dict[str, str], options: dict[str, Any], counted: list[StatementStatistics]
 ) -> list[str]:
-    """The names of the statements of one good request."""
+    """Return the names of the statements of one valid request."""
     key = ADMIN_KEY if endpoint.method == "PATCH" else key_for(endpoint, tenant)
     if key == ADMIN_KEY and endpoint.access == "user":
         options = {**options, "headers": {**options.get("headers", {}), "Cabinet-User": tenant.id}}
@@ -183,22 +183,22 @@ async def answered(
 
 
 def filled(value: Any, ids: dict[str, str]) -> Any:
-    """The options with ids in place of their names in braces."""
+    """Return the options with names in braces replaced by ids."""
     if isinstance(value, dict):
         return {name: filled(item, ids) for name, item in value.items()}
     return value.format(**ids, new=uuid4().hex) if isinstance(value, str) else value
 
 
-def test_every_route_has_its_number() -> None:
+def test_every_route_is_in_the_table() -> None:
     assert COUNTS.keys() == {name_of(endpoint) for endpoint in all_endpoints()}
     unexplained = [name for name, count in COUNTS.items() if count.statements > 1 and not count.reason]
-    assert not unexplained, "a route that runs more than one statement says why"
+    assert not unexplained, "a route that runs more than one statement needs a reason"
 
 
-async def test_an_unknown_key_costs_a_statement_more(
+async def test_a_key_outside_the_cache_costs_one_more_statement(
     kept: tuple[Tenant, dict[str, str]], counted: list[StatementStatistics]
 ) -> None:
-    """Every keyed route looks up a key, and a user for whom the admin acts, that it has not seen for a while."""
+    """Routes with a key look up a key, or a user in Cabinet-User, that is not in the cache."""
     tenant, ids = kept
     for endpoint in all_endpoints():
         if endpoint.access == "public":
@@ -231,7 +231,7 @@ async def test_the_statements_of_a_route(
 
 
 @pytest.mark.parametrize("case", OTHERWISE, ids=lambda case: f"{case[0]} {case[1]}")
-async def test_the_statements_of_a_request_that_asks_for_more(
+async def test_the_statements_of_other_requests(
     case: tuple[str, str, dict[str, Any], Count],
     kept: tuple[Tenant, dict[str, str]],
     counted: list[StatementStatistics],

@@ -1,8 +1,8 @@
-"""The third wall between tenants, tested on every route there is.
+"""The third level of isolation between tenants, tested on every route.
 
-An id of another tenant and an id that never was must give the same answer, to the byte. The cases come from the
-routes themselves: from the parameters of their paths, and from every UUID in the types of their bodies and queries.
-A route that is added with an id of a new kind fails here until it has a case.
+The answers to an id of another tenant and to an id that does not exist must be equal, to the byte. The cases are
+derived from the routes: from the parameters of their paths, and from every UUID in the types of their bodies and
+queries. A new route with a new kind of id fails here until it has a case.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OWN = "The submarine of the first tenant is green."
 
 @dataclass(frozen=True)
 class Pair:
-    """Two tenants, each with one thing of every kind; the first tries to reach the second's."""
+    """Two tenants, each with one object of every kind. The first tries to reach the objects of the second."""
 
     first: Tenant
     second: Tenant
@@ -47,8 +47,8 @@ class Pair:
 
 @pytest_asyncio.fixture(scope="module")
 async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service for the tests here, whose database refuses every statement that reaches another tenant's row."""
-    # A key that is looked up again is a statement more, and a hint to whoever counts them.
+    """A service whose database refuses every statement that reaches another tenant's row."""
+    # Keys stay cached: looking one up again would change the number of statements, which is part of the answer.
     settings = test_settings(key_cache_s=60)
     with tenants_told():
         async with shared_service(server, template, "shared_tenancy", settings) as service:
@@ -58,7 +58,7 @@ async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service
 
 @pytest_asyncio.fixture(scope="module")
 async def pair(shared: Service) -> Pair:
-    """The two tenants."""
+    """Two tenants of the shared service."""
     first, second = await new_tenant(shared), await new_tenant(shared)
     own, foreign = await ids_of(first, OWN), await ids_of(second, SECRET)
     for tenant, ids in ((first, own), (second, foreign)):
@@ -66,11 +66,11 @@ async def pair(shared: Service) -> Pair:
     return Pair(first, second, own, foreign)
 
 
-# --- where a route takes ids
+# --- ids in requests
 
 
 def uuid_fields(type_: Any, path: str = "") -> Iterator[str]:
-    """Every place in a type where a UUID is read, such as `document_ids[]` or `[].sources[]`."""
+    """Yield every path of a UUID in a type, such as `document_ids[]` or `[].sources[]`."""
     node = msgspec.inspect.type_info(type_) if not isinstance(type_, msgspec.inspect.Type) else type_
     if isinstance(node, msgspec.inspect.UUIDType):
         yield path
@@ -87,7 +87,7 @@ def uuid_fields(type_: Any, path: str = "") -> Iterator[str]:
 
 
 def id_places() -> set[tuple[str, str, str]]:
-    """(route, path or body or query, field) of every id that a route takes."""
+    """Return (route, path or body or query, field) of every id in the requests of the routes."""
     places = set()
     for endpoint in all_endpoints():
         places |= {(name_of(endpoint), "path", parameter) for parameter in PATH_ID.findall(endpoint.path)}
@@ -98,7 +98,7 @@ def id_places() -> set[tuple[str, str, str]]:
 
 
 MESSAGE = {"role": "user", "content": "Hello"}
-# For each id in a body: the kind of thing it names, and a body with that id in it, beside good ones where possible.
+# For each id in a body: the kind of object, and a body with the id, among valid ids where possible.
 BODIES: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST /search", "document_ids[]"): ("document_id", lambda own, id_: {"query": "sea", "document_ids": [id_]}),
     ("POST /search", "conversation_id"): ("conversation_id", lambda own, id_: {"query": "sea", "conversation_id": id_}),
@@ -125,12 +125,12 @@ BODIES: dict[tuple[str, str], tuple[str, Any]] = {
         lambda own, id_: [MESSAGE, {**MESSAGE, "sources": [id_]}],
     ),
 }
-# Ids in what only the admin sends, acting for a user: tests/routes/test_transfers.py.
+# Ids in requests that only the admin sends: tests/routes/test_transfers.py.
 OF_THE_ADMIN = {
     ("POST /documents/transfer", "document_ids[]"),
     ("POST /documents/transfer", "to_user"),
 }
-# A page's cursor is compared, not looked up: it may be anybody's and shows nothing but one's own list.
+# A cursor is compared, not looked up: with the id of another tenant, the list still shows only the caller's rows.
 CURSORS: dict[str, str] = {
     "GET /users": "user_id",
     "GET /keys": "key_id",
@@ -139,7 +139,7 @@ CURSORS: dict[str, str] = {
 }
 
 
-def test_every_id_that_a_route_takes_has_a_case() -> None:
+def test_every_id_in_a_request_has_a_case() -> None:
     places = id_places()
     in_bodies = {(route, field) for route, kind, field in places if kind == "body"}
     assert in_bodies == BODIES.keys() | OF_THE_ADMIN
@@ -154,7 +154,7 @@ def test_every_id_that_a_route_takes_has_a_case() -> None:
 
 
 def told(answer: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]], int]:
-    """All that an answer gives away: but its own number and how long it took."""
+    """Return everything that a client can observe in an answer, except its request id and times."""
     number = answer.headers["x-request-id"].encode()
     headers = [item for item in answer.headers.items() if item[0] not in ("x-request-id", "server-timing")]
     return answer.status_code, answer.content.replace(number, b"(number)"), headers, statements(answer)
@@ -164,7 +164,7 @@ COUNTED = ["last_used_at", "token_count", "token_month"]
 
 
 async def fingerprint(tenant: Tenant) -> dict[str, Any]:
-    """Everything that is stored of a tenant, but for when a key was last used and what is counted of each request."""
+    """Return all stored data of a tenant, except the last use of keys and the counts of requests."""
     stored: dict[str, Any] = {}
     async with direct_connection(tenant.service) as connection:
         for table in (await rows_of(tenant.service, tenant.id)).keys() - {"usage_days"}:
@@ -176,13 +176,13 @@ async def fingerprint(tenant: Tenant) -> dict[str, Any]:
     return stored
 
 
-# --- the wall
+# --- isolation
 
 WITH_PATH_ID = [endpoint for endpoint in all_endpoints() if PATH_ID.search(endpoint.path)]
 
 
 @pytest.mark.parametrize("endpoint", WITH_PATH_ID, ids=name_of)
-async def test_an_id_in_the_path_of_another_tenant_never_was(pair: Pair, endpoint: Endpoint) -> None:
+async def test_an_id_of_another_tenant_in_the_path_is_like_an_unknown_id(pair: Pair, endpoint: Endpoint) -> None:
     before = await fingerprint(pair.second)
     for parameter in PATH_ID.findall(endpoint.path):
         theirs = await send(
@@ -200,7 +200,7 @@ async def test_an_id_in_the_path_of_another_tenant_never_was(pair: Pair, endpoin
 
 
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case[0]} {case[1]}")
-async def test_an_id_in_a_body_of_another_tenant_never_was(pair: Pair, case: tuple[str, str]) -> None:
+async def test_an_id_of_another_tenant_in_the_body_is_like_an_unknown_id(pair: Pair, case: tuple[str, str]) -> None:
     (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == case[0]]
     kind, body = BODIES[case]
     stored = [await fingerprint(tenant) for tenant in (pair.first, pair.second)]
@@ -215,8 +215,8 @@ async def test_an_id_in_a_body_of_another_tenant_never_was(pair: Pair, case: tup
 
 
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case[0]} {case[1]}")
-async def test_ones_own_id_in_the_same_body_is_another_matter(shared: Service, case: tuple[str, str]) -> None:
-    """The control of the test above: what refuses the foreign id there is that it is foreign."""
+async def test_the_tenants_own_id_in_the_same_body_is_accepted(shared: Service, case: tuple[str, str]) -> None:
+    """Control of the previous test: the same request with the tenant's own id succeeds."""
     tenant = await new_tenant(shared)
     own = await ids_of(tenant)
     own["chunk_id"] = (await tenant.chunks(own["document_id"]))[0]["id"]
@@ -229,16 +229,17 @@ async def test_ones_own_id_in_the_same_body_is_another_matter(shared: Service, c
 
 
 @pytest.mark.parametrize("endpoint", WITH_PATH_ID, ids=name_of)
-async def test_ones_own_id_in_the_same_path_is_another_matter(shared: Service, endpoint: Endpoint) -> None:
+async def test_the_tenants_own_id_in_the_same_path_is_accepted(shared: Service, endpoint: Endpoint) -> None:
     tenant = await new_tenant(shared)
     answer = await send(shared, endpoint, await ids_of(tenant), tenant.key)
-    # 403: the example of a change of a user may hold what only the admin changes. 409: the document has not failed.
+    # 403: the example that changes a user may contain the plan, which only the admin can change. 409: the document has
+    # not failed.
     expected = {"POST /documents/{document_id}/retry": 409}.get(name_of(endpoint), endpoint.status)
     assert answer.status_code == expected, answer.text
 
 
-async def test_nobody_acts_for_another_tenant(pair: Pair) -> None:
-    """With a user's key the header is refused alike for everybody; only the admin learns who there is."""
+async def test_a_user_cannot_act_for_another_tenant(pair: Pair) -> None:
+    """With a user's key, the header is refused equally for all ids; only the admin learns which users exist."""
     for endpoint in all_endpoints():
         if endpoint.access in ("any", "user"):
             seen = {
@@ -249,7 +250,7 @@ async def test_nobody_acts_for_another_tenant(pair: Pair) -> None:
             assert seen.pop()[0] == 403
 
 
-# For each, what a careless hand makes of it.
+# Statements, each with a mistake that removes its isolation.
 CARELESS = {
     "documents/get": ("d.user_id = $1::uuid", "(d.user_id = $1::uuid or true)"),
     "documents/content": ("d.user_id = $1::uuid", "(d.user_id = $1::uuid or true)"),
@@ -260,8 +261,8 @@ CARELESS = {
 
 
 @pytest.mark.parametrize("name", CARELESS)
-async def test_a_statement_that_reaches_another_tenant_is_seen(pair: Pair, name: str) -> None:
-    """The control of all others here: had one of them run such a statement, it would have failed."""
+async def test_a_statement_that_reaches_another_tenant_is_detected(pair: Pair, name: str) -> None:
+    """Control of the other tests: they would fail if a route ran such a statement."""
     database = pair.first.service.services.database
     statement = database.statements[name]
     good, bad = CARELESS[name]
@@ -277,11 +278,11 @@ async def test_a_statement_that_reaches_another_tenant_is_seen(pair: Pair, name:
         await run(name, {parameter: arguments[parameter] for parameter in statement.parameter_names})
 
 
-# --- what is shown
+# --- contents of answers
 
 
 async def ids_stored_of(tenant: Tenant) -> set[str]:
-    """Every UUID in any row of a tenant."""
+    """Return every UUID in the rows of a tenant."""
     return set(UUID_TEXT.findall(json.dumps(await fingerprint(tenant))))
 
 
@@ -322,7 +323,7 @@ async def test_no_read_shows_a_row_of_another_tenant(pair: Pair, endpoint: Endpo
 
 @pytest.mark.parametrize("body", SEARCHES, ids=[" ".join(body) for body in SEARCHES])
 async def test_no_search_finds_a_chunk_of_another_tenant(pair: Pair, body: dict[str, Any]) -> None:
-    """The words searched for are the other tenant's own, so that theirs would be the best there is."""
+    """The query has the words of the other tenant, whose chunk would be the best result."""
     foreign = await ids_stored_of(pair.second)
     mine = await pair.first.post("/search", json=body)
     assert not foreign & set(UUID_TEXT.findall(mine.text))
@@ -353,8 +354,8 @@ async def test_no_search_finds_a_message_of_another_tenant(pair: Pair, body: dic
                 assert SECRET not in answer.text
 
 
-@pytest.mark.parametrize("route", [route for route in CURSORS if route != "GET /users"])  # that is the admin's
-async def test_a_cursor_of_another_tenant_shows_only_ones_own_list(pair: Pair, route: str) -> None:
+@pytest.mark.parametrize("route", [route for route in CURSORS if route != "GET /users"])  # only for the admin
+async def test_a_cursor_of_another_tenant_shows_only_the_callers_list(pair: Pair, route: str) -> None:
     (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == route]
     everything = ok(await pair.first.get(endpoint.path, params={"limit": 100}))["data"]
     cursor = pair.foreign[CURSORS[route]]
@@ -362,7 +363,7 @@ async def test_a_cursor_of_another_tenant_shows_only_ones_own_list(pair: Pair, r
     assert answer["data"] == [item for item in everything if item["id"] < cursor]
 
 
-async def test_deleting_a_tenant_leaves_the_other_as_they_were(shared: Service, pair: Pair) -> None:
+async def test_deleting_a_tenant_changes_nothing_of_another(shared: Service, pair: Pair) -> None:
     before = await fingerprint(pair.second)
     third = await new_tenant(shared)
     await ids_of(third, SECRET)

@@ -1,4 +1,4 @@
-"""Documents that one user gives to another: whole, or not at all, whatever else is happening to them."""
+"""Transfers of documents from one user to another: all or nothing, despite concurrent changes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 from tests.routes.test_documents import SENTENCES
 from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
-# What is left of a user who has given everything.
+# The rows left of a user who has given away all documents.
 LEFT = {"api_keys", "tenant_totals", "usage_days"}
 
 
 async def transfer(giver: Tenant, receiver: str, *document_ids: str) -> httpx.Response:
-    """Give documents, as the admin."""
+    """Transfer documents with the admin key."""
     body = {"document_ids": document_ids, "to_user": receiver}
     return await giver.service.call(
         "POST", "/documents/transfer", ADMIN_KEY, json=body, headers={"Cabinet-User": giver.id}
@@ -33,12 +33,12 @@ async def transfer(giver: Tenant, receiver: str, *document_ids: str) -> httpx.Re
 
 
 async def given(giver: Tenant, receiver: Tenant, *document_ids: str) -> dict[str, int]:
-    """Give documents; how much was given."""
+    """Transfer documents and return the answer."""
     return dict(ok(await transfer(giver, receiver.id, *document_ids)))
 
 
 async def stored(tenant: Tenant) -> dict[str, list[dict[str, Any]]]:
-    """Every row of a tenant's documents, without the tenant."""
+    """Return every row of a tenant's documents, without `user_id`."""
     rows = {}
     async with direct_connection(tenant.service) as connection:
         for table in ("documents", "document_contents", "chunks", "chunk_vectors"):
@@ -48,7 +48,7 @@ async def stored(tenant: Tenant) -> dict[str, list[dict[str, Any]]]:
 
 
 async def counts(tenant: Tenant) -> tuple[int, int, int]:
-    """The documents, chunks and bytes that are counted of a tenant."""
+    """Return a tenant's counts of documents, chunks and bytes."""
     async with direct_connection(tenant.service) as connection:
         query = "select document_count, chunk_count, byte_count from tenant_totals where user_id = $1"
         documents, chunks, size_bytes = await connection.fetchrow(query, UUID(tenant.id))
@@ -56,12 +56,12 @@ async def counts(tenant: Tenant) -> tuple[int, int, int]:
 
 
 async def found(tenant: Tenant) -> set[str]:
-    """The documents that a search finds."""
+    """Return the documents that a search finds."""
     results = ok(await tenant.post("/search", json={"query": "subject", "limit": 100}))["results"]
     return {result["document_id"] for result in results}
 
 
-async def test_everything_of_a_document_goes_to_its_new_owner(tenant: Tenant, other: Tenant) -> None:
+async def test_a_transfer_moves_all_rows_of_a_document(tenant: Tenant, other: Tenant) -> None:
     kept = await tenant.ready_document("kept.txt", "This stays.")
     moved = await tenant.ready_document("moved.txt", SENTENCES, topic="numbers")
     theirs = await other.ready_document("theirs.txt", "This was here.")
@@ -78,7 +78,7 @@ async def test_everything_of_a_document_goes_to_its_new_owner(tenant: Tenant, ot
     assert await found(other) == {moved["id"], theirs["id"]}
     assert await counts(tenant) == (1, 1, len("This stays."))
     assert await counts(other) == (2, 1 + moved["chunk_count"], len("This was here.") + len(SENTENCES))
-    # And back, after which nothing has changed: no column is forgotten.
+    # A transfer back restores all rows, so no column is forgotten.
     await given(other, tenant, moved["id"])
     after = await stored(tenant)
     for document in [*before["documents"], *after["documents"]]:
@@ -88,7 +88,7 @@ async def test_everything_of_a_document_goes_to_its_new_owner(tenant: Tenant, ot
     assert await counts(other) == (1, 1, len("This was here."))
 
 
-async def test_all_are_given_or_none(tenant: Tenant, other: Tenant) -> None:
+async def test_a_transfer_moves_all_documents_or_none(tenant: Tenant, other: Tenant) -> None:
     own = await tenant.ready_document("own.txt", "Mine.")
     theirs = await other.ready_document("theirs.txt", "Theirs.")
     before = await stored(tenant), await stored(other)
@@ -96,7 +96,7 @@ async def test_all_are_given_or_none(tenant: Tenant, other: Tenant) -> None:
     for not_own in (theirs["id"], str(uuid4())):
         problem(answer := await transfer(tenant, other.id, own["id"], not_own), 422, "document_ids")
         told.append(answer.json()["detail"])
-    assert told[0] == told[1], "nobody learns whether another's document is there"
+    assert told[0] == told[1], "the answer does not reveal whether another user's document exists"
     problem(await transfer(tenant, str(uuid4()), own["id"]), 422, "to_user")
     problem(await transfer(tenant, tenant.id, own["id"]), 422, "to_user")
     problem(await transfer(tenant, other.id), 422, "document_ids")
@@ -104,7 +104,7 @@ async def test_all_are_given_or_none(tenant: Tenant, other: Tenant) -> None:
     assert (await stored(tenant), await stored(other)) == before
 
 
-async def test_nobody_pushes_documents_onto_others(tenant: Tenant, other: Tenant) -> None:
+async def test_users_cannot_transfer_documents(tenant: Tenant, other: Tenant) -> None:
     own = await tenant.ready_document("own.txt", "Mine.")
     body = {"document_ids": [own["id"]], "to_user": other.id}
     problem(await tenant.post("/documents/transfer", json=body), 403)
@@ -123,7 +123,7 @@ async def test_nobody_pushes_documents_onto_others(tenant: Tenant, other: Tenant
         ),
     ],
 )
-async def test_what_is_given_fits_into_the_receivers_plan(service: Service, limit: str, said: str) -> None:
+async def test_transferred_documents_must_fit_into_the_receivers_plan(service: Service, limit: str, said: str) -> None:
     giver, receiver = await new_tenant(service), await new_tenant(service)
     own = await giver.ready_document("own.txt", "Mine.")
     await receiver.ready_document("theirs.txt", "Theirs.")
@@ -138,7 +138,7 @@ async def test_what_is_given_fits_into_the_receivers_plan(service: Service, limi
     assert (await counts(giver), await counts(receiver)) == ((0, 0, 0), (2, 2, 12))
 
 
-async def test_several_givers_do_not_fill_a_plan_twice(service: Service) -> None:
+async def test_concurrent_transfers_do_not_exceed_a_plan(service: Service) -> None:
     givers, receiver = [await new_tenant(service) for _ in range(6)], await new_tenant(service)
     own = [(await giver.ready_document("own.txt", "Mine."))["id"] for giver in givers]
     async with direct_connection(service) as connection:
@@ -154,7 +154,7 @@ async def test_the_same_id_twice_is_one_document(tenant: Tenant, other: Tenant) 
     assert await given(tenant, other, own["id"], own["id"]) == {"documents": 1, "chunks": 1}
 
 
-async def test_what_the_giver_said_of_it_stays_said(tenant: Tenant, other: Tenant) -> None:
+async def test_the_givers_citations_keep_their_text(tenant: Tenant, other: Tenant) -> None:
     kept = await tenant.ready_document("kept.txt", "This stays.")
     moved = await tenant.ready_document("moved.txt", "The Moon is far away.")
     conversation = await tenant.conversation(document_ids=[kept["id"], moved["id"]])
@@ -170,7 +170,7 @@ async def test_what_the_giver_said_of_it_stays_said(tenant: Tenant, other: Tenan
     assert "conversation_documents" not in await rows_of(other.service, other.id)
 
 
-async def test_a_failed_document_is_given_as_it_is(tenant: Tenant, other: Tenant) -> None:
+async def test_a_failed_document_is_transferred_unchanged(tenant: Tenant, other: Tenant) -> None:
     failed = await tenant.ended((await tenant.upload("a.txt", " \n"))["id"])
     await given(tenant, other, failed["id"])
     assert {**ok(await other.get(f"/documents/{failed['id']}")), "updated_at": None} == {**failed, "updated_at": None}
@@ -182,13 +182,13 @@ async def test_a_failed_document_is_given_as_it_is(tenant: Tenant, other: Tenant
 
 
 async def pair_of(service: Service) -> tuple[Tenant, Tenant, str]:
-    """A user with a document in the queue, and another one."""
+    """Create a user with a document in the queue, and another user."""
     giver, receiver = await new_tenant(service), await new_tenant(service)
     return giver, receiver, (await giver.upload("a.txt", "a"))["id"]
 
 
 async def changes_nothing(queue: Queue, job: Job) -> None:
-    """Whatever a worker does that has lost its document."""
+    """Check that a worker that has lost its document changes nothing."""
     with pytest.raises(LeaseLostError):
         await queue.heartbeat(job, 0.5)
     with pytest.raises(LeaseLostError):
@@ -198,7 +198,7 @@ async def changes_nothing(queue: Queue, job: Job) -> None:
     await queue.release(job)
 
 
-async def test_a_document_that_waits_goes_with_its_job(idle: Service) -> None:
+async def test_a_queued_document_is_transferred_with_its_job(idle: Service) -> None:
     giver, receiver, document_id = await pair_of(idle)
     await given(giver, receiver, document_id)
     assert (await rows_of(idle, giver.id)).keys() == LEFT
@@ -209,7 +209,7 @@ async def test_a_document_that_waits_goes_with_its_job(idle: Service) -> None:
 
 
 @pytest.mark.parametrize("comes_back", [False, True])
-async def test_a_worker_that_has_it_changes_nothing_more(idle: Service, comes_back: bool) -> None:
+async def test_a_worker_that_loses_its_document_changes_nothing(idle: Service, comes_back: bool) -> None:
     giver, receiver, document_id = await pair_of(idle)
     queue = Queue(idle.services.database, "test", 60)
     job = await begun(idle)
@@ -223,7 +223,7 @@ async def test_a_worker_that_has_it_changes_nothing_more(idle: Service, comes_ba
     await changes_nothing(queue, job)
 
     assert await stored(owner) == before
-    # The job is due at once, with all of its tries.
+    # The job is due at once, with its attempts reset.
     again = await begun(idle)
     assert (str(again.user_id), again.tries) == (owner.id, 1)
     assert again.attempt > job.attempt
@@ -232,7 +232,9 @@ async def test_a_worker_that_has_it_changes_nothing_more(idle: Service, comes_ba
 
 
 @pytest.mark.parametrize("comes_back", [False, True])
-async def test_a_worker_that_has_just_claimed_it_finds_nothing_to_do(idle: Service, comes_back: bool) -> None:
+async def test_a_worker_that_has_just_claimed_a_transferred_document_does_nothing(
+    idle: Service, comes_back: bool
+) -> None:
     giver, receiver, document_id = await pair_of(idle)
     queue = Queue(idle.services.database, "test", 60)
     job = await queue.claim()
@@ -245,8 +247,8 @@ async def test_a_worker_that_has_just_claimed_it_finds_nothing_to_do(idle: Servi
     assert str(again.user_id) == (giver.id if comes_back else receiver.id)
 
 
-async def test_a_document_that_is_being_stored_is_given_whole(idle: Service) -> None:
-    """The transfer waits for the worker's transaction, and then takes what that one has just written."""
+async def test_a_document_that_is_being_stored_is_transferred_completely(idle: Service) -> None:
+    """The transfer waits for the worker's transaction, and then moves the rows that it wrote."""
     giver, receiver, document_id = await pair_of(idle)
     paused = PausedDatabase(idle.services.database)
     queue = Queue(cast(Database, paused), "test", 60)
@@ -264,7 +266,7 @@ async def test_a_document_that_is_being_stored_is_given_whole(idle: Service) -> 
     assert await counts(giver) == (0, 0, 0)
 
 
-async def test_a_document_given_while_a_real_worker_has_it(tenant: Tenant, other: Tenant) -> None:
+async def test_a_transfer_while_a_real_worker_ingests_the_document(tenant: Tenant, other: Tenant) -> None:
     uploads = [(await tenant.upload(f"{number}.txt", SENTENCES * 20))["id"] for number in range(3)]
     for upload, pause_s in zip(uploads, (0, 0.05, 0.15), strict=True):
         await asyncio.sleep(pause_s)
@@ -279,7 +281,7 @@ async def test_a_document_given_while_a_real_worker_has_it(tenant: Tenant, other
 # --- while others change the same rows
 
 
-async def test_one_of_several_givers_gives(tenant: Tenant, other: Tenant) -> None:
+async def test_one_of_several_concurrent_transfers_succeeds(tenant: Tenant, other: Tenant) -> None:
     third = await new_tenant(tenant.service)
     own = await tenant.ready_document("own.txt", SENTENCES)
     answers = await asyncio.gather(*(transfer(tenant, to.id, own["id"]) for to in (other, third) * 4))
@@ -288,14 +290,14 @@ async def test_one_of_several_givers_gives(tenant: Tenant, other: Tenant) -> Non
     assert sorted(row.get("chunks", 0) for row in rows) == [0, 0, own["chunk_count"]]
 
 
-async def test_two_who_give_to_each_other_do_not_wait_for_each_other(tenant: Tenant, other: Tenant) -> None:
+async def test_users_who_transfer_to_each_other_do_not_deadlock(tenant: Tenant, other: Tenant) -> None:
     for _ in range(5):
         one = await tenant.ready_document("one.txt", SENTENCES)
         two = await other.ready_document("two.txt", SENTENCES)
         await asyncio.gather(given(tenant, other, one["id"]), given(other, tenant, two["id"]))
 
 
-async def test_a_receiver_who_is_being_deleted_leaves_nothing_behind(tenant: Tenant) -> None:
+async def test_a_transfer_to_a_user_who_is_being_deleted_leaves_nothing(tenant: Tenant) -> None:
     for number in range(5):
         receiver = await new_tenant(tenant.service)
         document = await tenant.ready_document(f"{number}.txt", SENTENCES)
@@ -309,7 +311,7 @@ async def test_a_receiver_who_is_being_deleted_leaves_nothing_behind(tenant: Ten
             done(await tenant.delete(f"/documents/{document['id']}"))
 
 
-async def test_under_fire_each_chunk_is_found_by_one_of_the_two(service: Service) -> None:
+async def test_under_load_each_chunk_is_found_by_exactly_one_user(service: Service) -> None:
     """The short version of `python -m tests.campaigns.transfers`."""
     tally = await fire(service, transfers=12)
     assert tally.faults == []

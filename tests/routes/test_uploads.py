@@ -1,4 +1,4 @@
-"""Getting a document in, as JSON and as multipart/form-data, and its bytes out again."""
+"""Uploads as JSON and as multipart/form-data, and downloads of the bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UPLOAD_LIMIT = 10_000
 
 
 def part(disposition: str, content: bytes = b"Some text.", more: str = "") -> bytes:
-    """One part, its headers written out: what a client library would tidy up is kept."""
+    """Return one part with literal headers, which a client library would normalise."""
     head = f"--cut\r\nContent-Disposition: form-data; {disposition}\r\n{more}\r\n"
     return head.encode() + content + b"\r\n"
 
@@ -54,7 +54,7 @@ async def test_multipart_reads_back_byte_for_byte(tenant: Tenant) -> None:
 
 
 async def test_a_large_file_reads_back_byte_for_byte(tenant: Tenant) -> None:
-    """Larger than what is kept in memory while it arrives, and not a multiple of anything."""
+    """The file is larger than the part kept in memory during an upload, and its size is not a round number."""
     content = bytes(range(32, 127)) * 31_337
     document = ok(await tenant.post("/documents", files={"file": ("large.csv", content)}), 202)
     assert document["file_type"] == "csv"
@@ -72,7 +72,7 @@ async def test_a_large_file_reads_back_byte_for_byte(tenant: Tenant) -> None:
         ('name="file"; filename="näïve 文書 🦊.txt"', "näïve 文書 🦊.txt"),
         ('name="file"; filename="../../etc/passwd"', "../../etc/passwd"),
         ('name="file"; filename="C:\\\\Users\\\\me\\\\a.txt"', "a.txt"),
-        # The form of HTTP headers, which RFC 7578 forbids here: the plain name beside it counts.
+        # RFC 7578 forbids filename* in multipart/form-data, so the plain filename is used.
         ('name="file"; filename="plain.txt"; filename*=UTF-8\'\'other.txt', "plain.txt"),
         ('filename="first.txt"; name="file"', "first.txt"),
     ],
@@ -81,7 +81,7 @@ async def test_the_filename_of_the_part(tenant: Tenant, disposition: str, filena
     document = ok(await multipart(tenant, part(disposition)), 202)
     assert document["filename"] == filename
     answer = await tenant.get(f"/documents/{document['id']}/content")
-    # The header must be plain ASCII and carry every name, whatever is in it.
+    # The header must be plain ASCII for every name.
     disposition = answer.headers["content-disposition"]
     assert disposition.isascii()
     encoding, _, encoded = disposition.removeprefix("attachment; filename*=").partition("''")
@@ -89,7 +89,7 @@ async def test_the_filename_of_the_part(tenant: Tenant, disposition: str, filena
     assert unquote(encoded) == filename
 
 
-async def test_a_filename_of_its_own_goes_before_that_of_the_part(tenant: Tenant) -> None:
+async def test_the_filename_field_takes_precedence_over_that_of_the_part(tenant: Tenant) -> None:
     body = (part('name="file"; filename="part.txt"'), part('name="filename"', "eigener Näme.md".encode()))
     document = ok(await multipart(tenant, *body), 202)
     assert (document["filename"], document["file_type"]) == ("eigener Näme.md", "markdown")
@@ -206,7 +206,7 @@ async def test_an_image_is_refused_whatever_it_is_called(tenant: Tenant) -> None
     assert ok(await tenant.get("/documents"))["data"] == []
 
 
-async def test_the_type_is_found_by_the_content(tenant: Tenant) -> None:
+async def test_the_content_determines_the_type(tenant: Tenant) -> None:
     page = "<!doctype html><html><body><h1>Title</h1><p>Text</p></body></html>"
     types = {}
     for filename, content in (("a.txt", page), ("b.md", "# Title\n\ntext"), ("c.csv", "a,b\n1,2\n"), ("d", "text")):
@@ -226,7 +226,7 @@ async def in_pieces(content: bytes, sizes: int = 4_000) -> AsyncIterator[bytes]:
 
 
 async def test_the_limit_of_an_upload_holds_however_it_is_sent(database_url: str) -> None:
-    """Declared by Content-Length or not, and to the byte."""
+    """The limit is exact to the byte, with and without Content-Length."""
     async with running_service(
         test_settings(max_upload_bytes=UPLOAD_LIMIT, worker_concurrency=0), database_url
     ) as service:
@@ -246,13 +246,13 @@ async def test_the_limit_of_an_upload_holds_however_it_is_sent(database_url: str
                         assert str(UPLOAD_LIMIT) in problem(answer, 413)["detail"]
                     else:
                         ok(answer, 202)
-        # Six characters of JSON may stand for one byte of the document.
+        # JSON can write one byte of the document as six characters.
         escaped = b'{"filename": "a.txt", "content": "%s"}' % (b"\\u0061" * UPLOAD_LIMIT)
         headers = {"Content-Type": "application/json"}
         assert ok(await tenant.post("/documents", content=escaped, headers=headers), 202)["file_size"] == UPLOAD_LIMIT
 
 
-async def test_an_upload_over_the_limit_is_not_read_to_its_end(database_url: str) -> None:
+async def test_an_upload_over_the_limit_is_not_read_completely(database_url: str) -> None:
     read = 0
 
     async def endless() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The ledger: what a user did, to the last token, on which day, and who is the largest."""
+"""The usage ledger: counts by user and day, exact to the token, and the list of users by usage."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ZERO = dict.fromkeys(("requests", "searches", "uploads", "bytes", "messages", "t
 
 
 async def used(tenant: Tenant, **parameters: Any) -> dict[str, Any]:
-    """The answer of `GET /usage` with all that this process has counted, but for the request itself."""
+    """Flush the meter and return the answer of `GET /usage`, without the request itself."""
     await tenant.service.services.usage.flush()
     return dict(ok(await tenant.get("/usage", params=parameters)))
 
@@ -46,7 +46,7 @@ async def test_a_run_of_uploads_searches_and_appends_adds_up(service: Service) -
     total = (await used(tenant))["total"]
 
     assert len(chunks) == 3
-    spent = [*texts, *queries, queries[0], *messages]  # the third document's text is stored already
+    spent = [*texts, *queries, queries[0], *messages]  # the text of the third document is already stored
     assert total["tokens"] == sum(map(count_tokens, spent))
     assert (total["searches"], total["uploads"], total["messages"]) == (5, 3, 2)
     assert total["bytes"] == sum(map(len, [*texts, texts[0]]))
@@ -55,7 +55,7 @@ async def test_a_run_of_uploads_searches_and_appends_adds_up(service: Service) -
     assert (await used(other))["total"] == {**ZERO, "requests": 1}
 
 
-async def test_each_request_is_counted_also_one_that_is_refused(quiet: Service) -> None:
+async def test_each_request_is_counted_including_refused_ones(quiet: Service) -> None:
     tenant = await new_tenant(quiet)
     for status, answer in [
         (200, await tenant.get("/me")),
@@ -83,8 +83,8 @@ async def test_a_repeated_request_is_one_upload_and_one_message(quiet: Service) 
     assert (await used(tenant))["total"] == {**ZERO, "requests": 7, "uploads": 1, "bytes": 4, "messages": 1}
 
 
-async def test_writers_at_once_are_all_counted(quiet: Service) -> None:
-    """Of one user, on many connections, some of them with the same slot of the ledger."""
+async def test_concurrent_writes_are_all_counted(quiet: Service) -> None:
+    """One user writes on many connections, some of them with the same slot of the ledger."""
     tenant = await new_tenant(quiet)
     conversations = [await tenant.conversation() for _ in range(8)]
     message = {"role": "user", "content": "Hello"}
@@ -97,7 +97,7 @@ async def test_writers_at_once_are_all_counted(quiet: Service) -> None:
 
 
 async def test_writers_of_one_user_do_not_wait_for_each_other(quiet: Service) -> None:
-    """A message is being appended, and its transaction stays open; one to another conversation is not held up."""
+    """While the transaction that appends a message is open, an append to another conversation does not wait."""
     tenant = await new_tenant(quiet)
     conversation = await tenant.conversation()
     async with AsyncExitStack() as stack:
@@ -120,7 +120,7 @@ async def test_writers_of_one_user_do_not_wait_for_each_other(quiet: Service) ->
     assert (await used(tenant))["total"]["messages"] == 2
 
 
-async def test_what_is_refused_or_undone_is_not_counted(quiet: Service) -> None:
+async def test_refused_and_rolled_back_work_is_not_counted(quiet: Service) -> None:
     tenant = await new_tenant(quiet)
     conversation = await tenant.conversation()
     path = f"/conversations/{conversation['id']}/messages"
@@ -133,7 +133,7 @@ async def test_what_is_refused_or_undone_is_not_counted(quiet: Service) -> None:
 
 
 async def days_used(tenant: Tenant, *days: tuple[date, int]) -> None:
-    """Let the user have used so many tokens on each of these days, some of it by another connection."""
+    """Insert usage of this many tokens on each of these days, in two slots."""
     async with direct_connection(tenant.service) as connection:
         for day, tokens in days:
             for slot, share in ((0, tokens - tokens // 3), (15, tokens // 3)):
@@ -143,7 +143,7 @@ async def days_used(tenant: Tenant, *days: tuple[date, int]) -> None:
                 )  # fmt: skip
 
 
-async def test_use_is_told_by_day_and_by_month(quiet: Service) -> None:
+async def test_usage_is_reported_by_day_and_by_month(quiet: Service) -> None:
     tenant, other = await new_tenant(quiet), await new_tenant(quiet)
     await days_used(
         tenant, (date(2025, 12, 31), 10), (date(2026, 1, 1), 20), (date(2026, 1, 31), 30), (date(2026, 2, 1), 40)
@@ -163,7 +163,7 @@ async def test_use_is_told_by_day_and_by_month(quiet: Service) -> None:
     assert [row["tokens"] for row in one_day["data"]] == [30]
 
 
-async def test_without_days_it_is_this_month(quiet: Service) -> None:
+async def test_the_default_is_the_current_month(quiet: Service) -> None:
     tenant = await new_tenant(quiet)
     today = datetime.now(UTC).date()
     answer = await used(tenant)
@@ -183,11 +183,11 @@ async def test_without_days_it_is_this_month(quiet: Service) -> None:
         ({"first": "2026-01-01"}, "first"),
     ],
 )
-async def test_a_span_that_is_none_is_refused(tenant: Tenant, parameters: dict[str, str], field: str) -> None:
+async def test_an_invalid_span_is_refused(tenant: Tenant, parameters: dict[str, str], field: str) -> None:
     problem(await tenant.get("/usage", params=parameters), 422, field)
 
 
-async def test_users_are_listed_largest_first_on_pages(quiet: Service) -> None:
+async def test_users_are_listed_by_usage_highest_first_on_pages(quiet: Service) -> None:
     day = date(2026, 3, 5)
     tenants = [await new_tenant(quiet) for _ in range(7)]
     sizes = [50, 10, 70, 10, 10, 90, 0]
@@ -215,7 +215,7 @@ async def test_users_are_listed_largest_first_on_pages(quiet: Service) -> None:
     assert {user["requests"] for user in ok(await quiet.call("GET", "/usage/users", params=by_requests))["data"]} == {0}
 
 
-async def test_the_list_of_users_is_the_admins(quiet: Service) -> None:
+async def test_only_the_admin_lists_users_by_usage(quiet: Service) -> None:
     tenant = await new_tenant(quiet)
     problem(await tenant.get("/usage/users"), 403)
     for wrong in ("5", "x_y", f"5_{'0' * 36}"):
@@ -223,10 +223,10 @@ async def test_the_list_of_users_is_the_admins(quiet: Service) -> None:
     problem(await quiet.call("GET", "/usage/users", params={"sort": "size"}), 422, "sort")
 
 
-# --- what a process counts by itself
+# --- counts in memory
 
 
-async def test_what_was_counted_reaches_the_ledger_within_seconds_and_at_the_end(quiet: Service) -> None:
+async def test_counts_reach_the_ledger_within_seconds_and_at_shutdown(quiet: Service) -> None:
     tenant = await new_tenant(quiet)
     user_id = UUID(tenant.id)
     async with direct_connection(quiet) as connection:
@@ -242,7 +242,7 @@ async def test_what_was_counted_reaches_the_ledger_within_seconds_and_at_the_end
         assert await connection.fetchval(counted, user_id) == 7
 
 
-async def test_what_cannot_be_handed_over_is_kept_and_comes_with_the_next(idle: Service) -> None:
+async def test_counts_of_a_failed_flush_are_kept_for_the_next(idle: Service) -> None:
     tenant = await new_tenant(idle)
     meter = UsageMeter(idle.services.database)
     meter.add(UUID(tenant.id), searches=1, tokens=5)
@@ -256,10 +256,10 @@ async def test_what_cannot_be_handed_over_is_kept_and_comes_with_the_next(idle: 
     total = (await used(tenant))["total"]
     assert (total["searches"], total["tokens"]) == (2, 5)
     quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
-    assert quotas["tokens"] == 5, "nothing of the statement that failed is left"
+    assert quotas["tokens"] == 5, "the failed statement left nothing"
 
 
-async def test_a_user_who_is_gone_is_in_nobodys_way(quiet: Service) -> None:
+async def test_a_deleted_user_does_not_block_a_flush(quiet: Service) -> None:
     tenant, gone = await new_tenant(quiet), await new_tenant(quiet)
     meter = UsageMeter(quiet.services.database)
     for user in (gone, tenant):
@@ -269,7 +269,7 @@ async def test_a_user_who_is_gone_is_in_nobodys_way(quiet: Service) -> None:
     assert (await used(tenant))["total"]["searches"] == 1
 
 
-async def test_flushes_of_many_servers_and_a_deletion_do_not_stand_in_each_others_way(quiet: Service) -> None:
+async def test_concurrent_flushes_and_a_deletion_do_not_deadlock(quiet: Service) -> None:
     tenants = [await new_tenant(quiet) for _ in range(6)]
     meters = [UsageMeter(quiet.services.database) for _ in range(4)]
 
@@ -289,10 +289,10 @@ async def test_flushes_of_many_servers_and_a_deletion_do_not_stand_in_each_other
         assert (total["searches"], total["tokens"], total["uploads"]) == (40, 40, 1)
 
 
-# --- counted anew
+# --- recount
 
 
-async def test_a_recount_mends_what_was_counted_wrong(service: Service) -> None:
+async def test_a_recount_corrects_wrong_counts(service: Service) -> None:
     tenant = await new_tenant(service)
     document = await tenant.ready_document("a.txt", "One text. " * 100)
     database = service.services.database
@@ -310,8 +310,8 @@ async def test_a_recount_mends_what_was_counted_wrong(service: Service) -> None:
     assert (quotas["documents"], quotas["bytes"], quotas["chunks"]) == (1, 1000, chunks)
 
 
-async def test_a_deletion_is_not_stopped_by_a_count_that_is_wrong(quiet: Service) -> None:
-    """Rows that were changed by hand leave totals that are too low."""
+async def test_a_wrong_count_does_not_prevent_a_deletion(quiet: Service) -> None:
+    """Changing rows by hand can leave totals that are too low."""
     tenant = await new_tenant(quiet)
     document = await tenant.upload("a.txt", "text")
     async with direct_connection(quiet) as connection:

@@ -68,7 +68,7 @@ async def test_the_key_is_shown_only_once(shared: Service) -> None:
         ("ÅSE.{}@ØL.no", "åse.{}@øl.no"),
     ],
 )
-async def test_an_email_address_is_taken_in_any_case(shared: Service, email: str, same: str) -> None:
+async def test_email_addresses_are_unique_without_regard_to_case(shared: Service, email: str, same: str) -> None:
     number = uuid.uuid4().hex
     email, same = email.format(number), same.format(number)
     first = ok(await shared.call("POST", "/users", json={"email": email}), 201)["user"]
@@ -77,11 +77,11 @@ async def test_an_email_address_is_taken_in_any_case(shared: Service, email: str
     refused = await shared.call("PATCH", f"/users/{second['user']['id']}", second["api_key"], json={"email": same})
     problem(refused, 409, "email")
     assert ok(await shared.call("GET", "/me", second["api_key"]))["email"] == second["user"]["email"]
-    # One's own address in another case is no other user's.
+    # A user can change the case of their own address.
     assert ok(await shared.call("PATCH", f"/users/{first['id']}", json={"email": same}))["email"] == same
 
 
-async def test_of_two_at_once_with_one_email_address_one_is_made(shared: Service) -> None:
+async def test_one_of_two_concurrent_users_with_the_same_address_is_created(shared: Service) -> None:
     email = fresh_email()
     bodies = [{"email": email}, {"email": email.upper()}] * 3
     answers = await asyncio.gather(*(shared.call("POST", "/users", json=body) for body in bodies))
@@ -153,14 +153,14 @@ async def test_the_list_is_newest_first_and_for_the_admin(service: Service) -> N
     assert listed["next"] is None
 
 
-async def test_one_sees_oneself_and_the_admin_sees_all(shared: Service, tenant: Tenant, other: Tenant) -> None:
+async def test_users_see_themselves_and_the_admin_sees_all(shared: Service, tenant: Tenant, other: Tenant) -> None:
     own = ok(await tenant.get(f"/users/{tenant.id}"))
     assert own["id"] == tenant.id
     assert ok(await shared.call("GET", f"/users/{tenant.id}")) == own
     problem(await tenant.get(f"/users/{other.id}"), 404)
 
 
-async def test_a_change_keeps_what_it_leaves_out(shared: Service) -> None:
+async def test_a_change_keeps_omitted_fields(shared: Service) -> None:
     body = {"email": fresh_email(), "name": "Ada", "plan": "pro", "preferences": {"theme": "dark"}}
     created = ok(await shared.call("POST", "/users", json=body), 201)
     user, key = created["user"], created["api_key"]
@@ -186,7 +186,7 @@ async def test_only_the_admin_changes_the_plan(shared: Service, tenant: Tenant) 
     assert ok(await shared.call("PATCH", f"/users/{tenant.id}", json={"plan": "pro"}))["plan"] == "pro"
 
 
-async def test_deleting_a_user_deletes_all_that_is_theirs(shared: Service) -> None:
+async def test_deleting_a_user_deletes_all_their_data(shared: Service) -> None:
     tenant = await new_tenant(shared)
     document = await tenant.ready_document("a.txt", "All of this goes.")
     conversation = await tenant.conversation(document_ids=[document["id"]])
@@ -203,8 +203,8 @@ async def test_deleting_a_user_deletes_all_that_is_theirs(shared: Service) -> No
     problem(await shared.call("GET", "/documents", headers={"Cabinet-User": tenant.id}), 404, "Cabinet-User")
 
 
-async def test_deleting_a_user_takes_their_uploads_off_the_queue(idle: Service) -> None:
-    """The queue has no foreign key, so nothing but the statement clears it."""
+async def test_deleting_a_user_removes_their_uploads_from_the_queue(idle: Service) -> None:
+    """The queue has no foreign key, so only the statement removes its rows."""
     tenant, other = await new_tenant(idle), await new_tenant(idle)
     await tenant.upload("a.txt", "text")
     await other.upload("b.txt", "text")
@@ -214,7 +214,7 @@ async def test_deleting_a_user_takes_their_uploads_off_the_queue(idle: Service) 
 
 
 class SteppingTransaction(Transaction):
-    """A transaction whose last statement waits until it is told to go on."""
+    """A transaction whose last statement waits for an event."""
 
     def __init__(self, transaction: Transaction, stored: asyncio.Event, may_finish: asyncio.Event) -> None:
         super().__init__(transaction.statements, transaction._held)
@@ -228,7 +228,7 @@ class SteppingTransaction(Transaction):
 
 
 class SteppingDatabase:
-    """The database, its transactions as above."""
+    """A database with such transactions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -241,7 +241,7 @@ class SteppingDatabase:
 
 
 async def test_deleting_a_user_while_a_document_of_theirs_is_stored(idle: Service) -> None:
-    """The worker has the document and is about to take its job off the queue when the user goes."""
+    """The user is deleted when the worker has stored the document and is about to delete its job."""
     tenant = await new_tenant(idle)
     await tenant.upload("a.txt", "text")
     stepping = SteppingDatabase(idle.services.database)
@@ -260,7 +260,7 @@ async def test_deleting_a_user_while_a_document_of_theirs_is_stored(idle: Servic
     assert await rows_of(idle, tenant.id) == {}
 
 
-async def test_the_admin_deletes_any_user_and_nobody_else_does(shared: Service, tenant: Tenant, other: Tenant) -> None:
+async def test_only_the_admin_deletes_other_users(shared: Service, tenant: Tenant, other: Tenant) -> None:
     problem(await tenant.delete(f"/users/{other.id}"), 404)
     assert ok(await other.get("/me"))["id"] == other.id
     ok(await shared.call("GET", "/documents", headers={"Cabinet-User": other.id}))
@@ -270,7 +270,7 @@ async def test_the_admin_deletes_any_user_and_nobody_else_does(shared: Service, 
 
 
 async def test_a_key_that_outlives_its_user_in_the_cache_is_refused(shared: Service, tenant: Tenant) -> None:
-    """Another server deleted the user a moment ago: this one still knows the key, and the foreign key does not."""
+    """Another server has deleted the user: this server still has the key in its cache, and the foreign key fails."""
     ok(await tenant.get("/me"))
     async with direct_connection(shared) as connection:
         await connection.execute("delete from users where id = $1", uuid.UUID(tenant.id))

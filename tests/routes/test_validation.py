@@ -1,4 +1,4 @@
-"""Every kind of wrong value, on several routes: the answer names the field, what is wrong, and shows a right value."""
+"""Every kind of wrong value, on several routes: the answer names the field and the fault, and shows a valid value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UUID_EXAMPLE = "a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057"
 TIMESTAMP_EXAMPLE = "a timestamp with its offset from UTC, such as 2027-01-31T12:00:00Z"
 NO_CONVERSATION = "/conversations/0198c0de-0000-7000-8000-000000000000"
 
-# The route, the body, and all faults of the answer, in their order.
+# The route, the body, and all faults of the answer, in order.
 BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
     "a number for a string": (
         "POST /search",
@@ -206,12 +206,12 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }
 
-# What of a multipart body is wrong: its bytes, the status, and the detail.
+# Wrong multipart bodies: the media type, the body, the status, and the detail.
 BOUNDARY = "multipart/form-data; boundary=b"
 
 
 def part(name: str, value: str, more: str = "") -> bytes:
-    """One part of a multipart body."""
+    """Return one part of a multipart body."""
     return f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n'.encode()
 
 
@@ -253,7 +253,7 @@ FORMS: dict[str, tuple[str, bytes, int, str]] = {
     ),
 }
 
-# Bodies that are no JSON, and what is said of them.
+# Bodies that are not JSON, and the fault in the answer.
 SYNTAX: dict[bytes, str] = {
     b"": "it is empty",
     b'{"query": "a"': "it ends too early",
@@ -265,7 +265,7 @@ SYNTAX: dict[bytes, str] = {
 
 
 def faults(document: dict[str, Any]) -> dict[str, str]:
-    """The wrong fields of an answer, each with what is wrong with it."""
+    """Return the wrong fields of an answer, each with its fault."""
     return {fault["field"]: fault["detail"] for fault in document["errors"]}
 
 
@@ -277,7 +277,7 @@ async def test_a_wrong_body(shared: Service, tenant: Tenant, kind: str) -> None:
     document = problem(await shared.call(method, path, key, json=body), 422)
     assert faults(document) == expected
     shown = "; ".join([*expected.values()][:3])
-    assert document["detail"].startswith(shown), "the sentences are in the detail too"
+    assert document["detail"].startswith(shown), "the detail also contains the sentences"
     assert len(expected) <= 3 or document["detail"].endswith(f"and {len(expected) - 3} more, listed in errors")
 
 
@@ -298,7 +298,7 @@ async def test_a_wrong_form(tenant: Tenant, kind: str) -> None:
 
 
 @pytest.mark.parametrize("body", SYNTAX)
-async def test_a_body_that_is_no_json(tenant: Tenant, body: bytes) -> None:
+async def test_a_body_that_is_not_json(tenant: Tenant, body: bytes) -> None:
     answer = await tenant.post(
         "/search", content=body.replace(b"name", b"metadata"), headers={"Content-Type": "application/json"}
     )
@@ -311,7 +311,7 @@ async def test_a_number_beyond_a_float_is_named(tenant: Tenant) -> None:
     assert faults(problem(answer, 422)) == {"threshold": "threshold must be a number"}
 
 
-async def test_of_many_faults_the_first_are_listed(tenant: Tenant) -> None:
+async def test_the_detail_lists_the_first_of_many_faults(tenant: Tenant) -> None:
     body = {f"field_{number}": 1 for number in range(1000)}
     document = problem(await tenant.post("/keys", json=body), 422)
     assert len(document["errors"]) == 20

@@ -1,4 +1,4 @@
-"""A file that is uploaded again under its name: kept beside the others, skipped, or put in their place."""
+"""Uploads with the name of an existing document: kept beside it, skipped, or replacing it."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ NAME = "report.txt"
 
 
 async def send(tenant: Tenant, content: str, on_conflict: str, **options: Any) -> httpx.Response:
-    """Upload a text under the name."""
+    """Upload a text with the common filename."""
     body = {"filename": NAME, "content": content, "on_conflict": on_conflict}
     return await tenant.post("/documents", json=body, **options)
 
 
 async def uploaded(tenant: Tenant, content: str, on_conflict: str) -> str:
-    """Upload a text under the name and do not wait; its id."""
+    """Upload a text with the common filename without waiting, and return its id."""
     return str(ok(await send(tenant, content, on_conflict), 202)["id"])
 
 
 async def left(tenant: Tenant) -> set[str]:
-    """The ids of the documents there are."""
+    """Return the ids of the tenant's documents."""
     return {document["id"] for document in ok(await tenant.get("/documents", params={"limit": 100}))["data"]}
 
 
 async def texts(tenant: Tenant) -> set[str]:
-    """What a search finds."""
+    """Return the texts that a search finds."""
     results = ok(await tenant.post("/search", json={"query": "version", "limit": 100}))["results"]
     return {result["content"] for result in results}
 
 
 async def counts(tenant: Tenant) -> tuple[int, int]:
-    """The documents and chunks that are counted of a tenant."""
+    """Return a tenant's counts of documents and chunks."""
     async with direct_connection(tenant.service) as connection:
         query = "select document_count, chunk_count from tenant_totals where user_id = $1"
         documents, chunks = await connection.fetchrow(query, UUID(tenant.id))
@@ -54,14 +54,14 @@ async def counts(tenant: Tenant) -> tuple[int, int]:
 # --- new and skip
 
 
-async def test_without_a_word_a_name_may_stand_twice(tenant: Tenant) -> None:
+async def test_by_default_documents_can_have_the_same_name(tenant: Tenant) -> None:
     first, second = await tenant.ready_document(NAME, "Same."), await tenant.ready_document(NAME, "Same.")
     third = await uploaded(tenant, "Same.", "new")
     assert len({first["id"], second["id"], third}) == 3
     problem(await send(tenant, "Same.", "overwrite"), 422, "on_conflict")
 
 
-async def test_what_is_there_is_skipped(tenant: Tenant, other: Tenant) -> None:
+async def test_an_existing_document_is_skipped(tenant: Tenant, other: Tenant) -> None:
     await other.ready_document(NAME, "Version one.")
     first = ok(await send(tenant, "Version one.", "skip"), 202)
     assert (await tenant.ended(first["id"]))["status"] == "ready"
@@ -76,7 +76,7 @@ async def test_what_is_there_is_skipped(tenant: Tenant, other: Tenant) -> None:
     assert await left(tenant) == {first["id"], second["id"], named["id"]}
 
 
-async def test_a_file_is_skipped_as_a_text_is(tenant: Tenant) -> None:
+async def test_an_existing_file_is_skipped(tenant: Tenant) -> None:
     first = await tenant.ready_document(NAME, "Version one.")
     answer = await tenant.post("/documents", files={"file": (NAME, b"Version one.")}, data={"on_conflict": "skip"})
     assert ok(answer)["id"] == first["id"]
@@ -84,20 +84,20 @@ async def test_a_file_is_skipped_as_a_text_is(tenant: Tenant) -> None:
     problem(wrong, 422, "on_conflict")
 
 
-async def test_what_failed_is_not_skipped(tenant: Tenant) -> None:
+async def test_a_failed_document_is_not_skipped(tenant: Tenant) -> None:
     failed = await tenant.ended(await uploaded(tenant, " \n", "new"))
     assert failed["status"] == "error"
     again = ok(await send(tenant, " \n", "skip"), 202)
     assert again["id"] != failed["id"]
 
 
-async def test_of_many_at_once_one_is_not_skipped(tenant: Tenant) -> None:
+async def test_one_of_many_concurrent_uploads_is_not_skipped(tenant: Tenant) -> None:
     answers = await asyncio.gather(*(send(tenant, "Version one.", "skip") for _ in range(12)))
     assert sorted(answer.status_code for answer in answers) == [200] * 11 + [202]
     assert len({answer.json()["id"] for answer in answers}) == len(await left(tenant)) == 1
 
 
-async def test_a_key_and_a_skip_go_together(tenant: Tenant) -> None:
+async def test_a_key_can_be_combined_with_skip(tenant: Tenant) -> None:
     first = await tenant.ready_document(NAME, "Version one.")
     for _ in range(2):
         headers = {"Idempotency-Key": "key"}
@@ -110,7 +110,7 @@ async def test_a_key_and_a_skip_go_together(tenant: Tenant) -> None:
 # --- replace
 
 
-async def test_the_new_version_takes_the_place_of_all_earlier_ones(tenant: Tenant) -> None:
+async def test_the_new_version_replaces_all_earlier_ones(tenant: Tenant) -> None:
     other_name = await tenant.ready_document("other.txt", "Another version.")
     old = [await tenant.ready_document(NAME, f"Version {number}.") for number in range(2)]
     failed = await tenant.ended(await uploaded(tenant, " \n", "new"))
@@ -125,25 +125,25 @@ async def test_the_new_version_takes_the_place_of_all_earlier_ones(tenant: Tenan
     assert await counts(tenant) == (2, 2)
     rows = await rows_of(tenant.service, tenant.id)
     assert (rows["chunks"], rows["chunk_vectors"], rows["document_contents"]) == (2, 2, 2)
-    # What the conversation was about, it is about in its new version.
+    # The conversation now refers to the new version.
     scope = ok(await tenant.get(f"/conversations/{conversation['id']}"))["document_ids"]
     assert scope == sorted([other_name["id"], new["id"]])
 
 
-async def test_where_there_is_nothing_to_replace_it_is_new(tenant: Tenant, other: Tenant) -> None:
+async def test_a_replacement_of_nothing_is_a_new_document(tenant: Tenant, other: Tenant) -> None:
     theirs = await other.ready_document(NAME, "Version one.")
     new = await tenant.ended(await uploaded(tenant, "Version two.", "replace"))
     assert new["status"] == "ready"
     assert await left(other) == {theirs["id"]}
 
 
-async def test_a_replacement_that_fails_leaves_the_old_one(tenant: Tenant) -> None:
+async def test_a_failed_replacement_keeps_the_old_version(tenant: Tenant) -> None:
     old = await tenant.ready_document(NAME, "Version one.")
     new = await tenant.ended(await uploaded(tenant, " \n", "replace"))
     assert new["status"] == "error"
     assert await left(tenant) == {old["id"], new["id"]}
     assert await texts(tenant) == {"Version one."}
-    # And takes its place when it succeeds after all.
+    # The replacement takes effect when a retry succeeds.
     async with direct_connection(tenant.service) as connection:
         await connection.execute(
             "update document_contents set content = 'Version two.' where document_id = $1", UUID(new["id"])
@@ -153,7 +153,7 @@ async def test_a_replacement_that_fails_leaves_the_old_one(tenant: Tenant) -> No
     assert (await left(tenant), await texts(tenant)) == ({new["id"]}, {"Version two."})
 
 
-async def test_a_key_and_a_replacement_go_together(tenant: Tenant) -> None:
+async def test_a_key_can_be_combined_with_replace(tenant: Tenant) -> None:
     await tenant.ready_document(NAME, "Version one.")
     headers = {"Idempotency-Key": "key"}
     first, second = [ok(await send(tenant, "Version two.", "replace", headers=headers), 202) for _ in range(2)]
@@ -163,7 +163,7 @@ async def test_a_key_and_a_replacement_go_together(tenant: Tenant) -> None:
 
 
 async def jobs(service: Service, count: int) -> dict[str, Job]:
-    """The jobs in the queue, claimed and begun by a worker that the test plays, by document."""
+    """Claim and start the jobs in the queue as a worker would, and return them by document."""
     queue, begun = Queue(service.services.database, "test", 60), {}
     for _ in range(count):
         job = await queue.claim()
@@ -185,7 +185,7 @@ async def test_the_old_version_is_found_until_the_new_one_is_ready(idle: Service
     paused = PausedDatabase(idle.services.database)
     storing = asyncio.create_task(Queue(cast(Database, paused), "test", 60).store(job, CHUNKS[1:], VECTORS[1:]))
     await paused.stored.wait()
-    # All is done, and nothing of it seen.
+    # The work is done, but not yet committed.
     assert (await texts(tenant), await left(tenant)) == ({"chunk 0"}, {old, new})
     paused.may_commit.set()
     await storing
@@ -195,8 +195,8 @@ async def test_the_old_version_is_found_until_the_new_one_is_ready(idle: Service
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0)])
-async def test_of_several_new_versions_the_last_uploaded_stays(idle: Service, order: tuple[int, ...]) -> None:
-    """In whatever order they become ready; an earlier one that is still at work when a later is ready, ends."""
+async def test_the_last_uploaded_of_several_versions_stays(idle: Service, order: tuple[int, ...]) -> None:
+    """The versions become ready in any order. An earlier version still in progress ends when a later one is ready."""
     tenant = await new_tenant(idle)
     versions = [await uploaded(tenant, f"Version {number}.", "replace") for number in range(3)]
     begun, queue = await jobs(idle, 3), Queue(idle.services.database, "test", 60)
@@ -214,8 +214,8 @@ async def test_of_several_new_versions_the_last_uploaded_stays(idle: Service, or
     assert not (await rows_of(idle, tenant.id)).keys() & {"ingestion_jobs"}
 
 
-async def test_many_versions_at_once_end_in_the_last(tenant: Tenant) -> None:
-    """With real workers, and a deletion and a retry of everything meanwhile: nobody waits for each other forever."""
+async def test_the_last_of_many_concurrent_versions_stays(tenant: Tenant) -> None:
+    """Real workers run concurrently with deletions and retries of all documents, without deadlock."""
     answers = await asyncio.gather(*(send(tenant, f"Version {number}. " * 50, "replace") for number in range(10)))
     ids = sorted(ok(answer, 202)["id"] for answer in answers)
     ok(await tenant.post("/documents/delete", json={"document_ids": ids[:3]}))
@@ -226,7 +226,7 @@ async def test_many_versions_at_once_end_in_the_last(tenant: Tenant) -> None:
     assert (documents, chunks) == (1, (await rows_of(tenant.service, tenant.id))["chunks"])
 
 
-async def test_a_conversation_that_is_being_deleted_is_in_nobodys_way(idle: Service) -> None:
+async def test_a_conversation_that_is_being_deleted_does_not_block_a_replacement(idle: Service) -> None:
     tenant = await new_tenant(idle)
     queue = Queue(idle.services.database, "test", 60)
     old = await uploaded(tenant, "a", "new")
@@ -246,10 +246,10 @@ async def test_a_conversation_that_is_being_deleted_is_in_nobodys_way(idle: Serv
 
 
 @pytest.mark.parametrize("comes_first", ["the replacement", "the change"])
-async def test_a_change_of_what_a_conversation_is_about_holds_against_a_replacement(
+async def test_a_change_of_the_documents_of_a_conversation_survives_a_concurrent_replacement(
     idle: Service, comes_first: str
 ) -> None:
-    """Whoever begins first, the conversation is about the documents that its owner named, and no other."""
+    """Whichever starts first, the conversation refers only to the documents that its owner set."""
     tenant = await new_tenant(idle)
     database, tenant_id = idle.services.database, UUID(tenant.id)
     queue = Queue(database, "test", 60)
@@ -285,7 +285,7 @@ async def test_a_change_of_what_a_conversation_is_about_holds_against_a_replacem
 
 
 async def waits(observer: Any) -> bool:
-    """Whether a statement of this database waits for a lock."""
+    """Return whether a statement waits for a lock in this database."""
     return bool(
         await observer.fetchval(
             "select exists (select from pg_stat_activity"
@@ -294,7 +294,7 @@ async def waits(observer: Any) -> bool:
     )
 
 
-async def test_what_is_given_away_replaces_nothing_of_the_new_owner(idle: Service) -> None:
+async def test_a_transferred_replacement_replaces_nothing_of_the_new_owner(idle: Service) -> None:
     giver, receiver = await new_tenant(idle), await new_tenant(idle)
     theirs, own = await uploaded(receiver, "a", "new"), await uploaded(giver, "b", "new")
     new = await uploaded(giver, "c", "replace")

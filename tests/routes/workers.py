@@ -1,4 +1,4 @@
-"""A worker that a test plays step by step."""
+"""A worker whose steps a test controls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VECTORS = np.ones((3, 256), dtype=np.float16)
 
 
 class PausedDatabase:
-    """The database, but a transaction waits before its commit until it is told to go on."""
+    """A database whose transactions wait for an event before they commit."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -34,7 +34,7 @@ class PausedDatabase:
 
 
 async def begun(service: Service) -> Job:
-    """The job of the one document in the queue, claimed and begun by a worker that the test plays."""
+    """Claim and start the job of the only document in the queue, as a worker would."""
     queue = Queue(service.services.database, "test", 60)
     job = await queue.claim()
     assert job is not None
