@@ -4,7 +4,7 @@ A block marked `sh` is run by a shell, all blocks of a page in one, against a re
 that follows it directly is what it printed. Ids, keys, moments and measured numbers may differ, all else must not; a
 `sample` block shows what may differ altogether. Blocks of any other kind are only read.
 
-To write the answers and the generated tables anew, or the tables alone, which takes a second:
+To rewrite the answers and the generated tables, or only the tables, which takes a second:
 
     python -m tests.test_docs
     python -m tests.test_docs --tables
@@ -332,7 +332,7 @@ def write_answers(page: Path, server: ServerProcess, folder: Path) -> None:
 
 
 def is_out_of_date(block: Block, output: str) -> bool:
-    """Whether what is shown has to be written anew; what differs only as it may stays, so that a change is small."""
+    """Return whether an answer must be rewritten. Differences that the test allows are kept, to keep diffs small."""
     if not block.shown.strip():
         return True
     return block.kind != "sample" and comparable(output, block.kind) != comparable(block.shown, block.kind)

@@ -1,4 +1,4 @@
-"""Migrations as a later release may add them: made up, so that upgrades are tested whatever the real set holds."""
+"""Invented migrations of a later release, so that tests of upgrades do not depend on the real migrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows, statements of a test's own, and a second connection to look from."""
+"""Fixtures: rows, statements written by a test, and a second connection that observes the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows in every table that a database has, whichever migrations it has: an upgrade must keep them.
+"""Fills every table of a database, whichever migrations it has, with rows that an upgrade must keep.
 
 Only the columns that a table was made with are named; columns that migrations add must have defaults.
 """

@@ -1,4 +1,4 @@
-"""What stands between Cabinet and its database: a proxy that drops the settings of a connection, and PgBouncer."""
+"""Poolers between Cabinet and its database: a proxy that drops the settings of a connection, and PgBouncer."""
 
 from __future__ import annotations
 

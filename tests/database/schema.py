@@ -1,8 +1,8 @@
-"""The schema as the server tells it, in one file to read and to compare: `schema.sql`.
+"""The schema as the server reports it, in one file to read and to compare: `schema.sql`.
 
     python -m tests.database.schema
 
-writes it anew from an embedded server with all migrations and the local embedding model. The dump is put into a form
+rewrites it from an embedded server with all migrations and the local embedding model. The dump is put into a form
 that does not depend on the version of the server.
 """
 

@@ -1,4 +1,4 @@
-"""A COPY is named on the server like every other statement, although the driver writes its text."""
+"""A COPY has a name on the server like every other statement, although the driver generates its text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import asyncpg
 from svc.database.queries import Database
 
 
-async def test_a_copy_is_known_by_its_name(database: Database, database_url: str) -> None:
+async def test_a_copy_has_the_name_of_its_statement_on_the_server(database: Database, database_url: str) -> None:
     holder, watcher = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
     lock = holder.transaction()
     await lock.start()

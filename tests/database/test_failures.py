@@ -1,4 +1,4 @@
-"""What each way in which the database can fail means for the caller."""
+"""The error that the caller gets for each kind of failure of the database."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestErr
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_a_failure_is_told_by_what_the_caller_can_do(error: Exception, kind: type[CabinetError]) -> None:
+def test_a_failure_is_classified_by_what_the_caller_can_do(error: Exception, kind: type[CabinetError]) -> None:
     translated = classify(error, "users/get")
 
     assert type(translated) is kind
@@ -47,5 +47,5 @@ def test_a_failure_is_told_by_what_the_caller_can_do(error: Exception, kind: typ
 @pytest.mark.parametrize(
     "error", [asyncpg.UndefinedTableError("no relation"), asyncpg.InsufficientPrivilegeError("denied"), KeyError("x")]
 )
-def test_a_fault_of_ours_is_not_made_to_look_like_another(error: Exception) -> None:
+def test_a_bug_in_cabinet_is_not_reported_as_a_failure_of_the_database(error: Exception) -> None:
     assert classify(error, "users/get") is None

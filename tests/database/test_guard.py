@@ -1,4 +1,4 @@
-"""No connection is held while something slow and outside answers: whoever tries is stopped at once."""
+"""A task that holds a connection cannot call an external service: the call is refused at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from svc.errors import ConnectionHeldError
 from tests.database.conftest import make_user
 
 
-async def test_an_external_call_inside_a_transaction_is_stopped_and_undoes_it(database: Database) -> None:
+async def test_an_external_call_in_a_transaction_is_refused_and_rolls_it_back(database: Database) -> None:
     with pytest.raises(ConnectionHeldError, match="embedding 3 texts while 1 database connection"):
         async with database.transaction() as transaction:
             await make_user(transaction)
@@ -21,7 +21,7 @@ async def test_an_external_call_inside_a_transaction_is_stopped_and_undoes_it(da
     assert await database.many("users/list", after=None, max_rows=1) == []
 
 
-async def test_a_task_or_thread_started_inside_is_stopped_too(database: Database) -> None:
+async def test_a_task_or_thread_started_in_a_transaction_is_also_refused(database: Database) -> None:
     async def embed() -> None:
         await asyncio.sleep(0)
         external_call("embedding")
@@ -36,7 +36,7 @@ async def test_a_task_or_thread_started_inside_is_stopped_too(database: Database
                 group.create_task(embed())
 
 
-async def test_another_task_is_free_to_call_meanwhile(database: Database) -> None:
+async def test_another_task_can_call_meanwhile(database: Database) -> None:
     async def embed() -> str:
         external_call("embedding")
         return "embedded"
@@ -57,7 +57,7 @@ async def test_another_task_is_free_to_call_meanwhile(database: Database) -> Non
     assert await task == "embedded"
 
 
-async def test_after_the_connection_is_given_back_the_call_is_free(database: Database) -> None:
+async def test_a_call_is_allowed_after_the_connection_is_released(database: Database) -> None:
     await database.many("users/list", after=None, max_rows=1)
     async with database.transaction() as transaction:
         await transaction.many("users/list", after=None, max_rows=1)

@@ -9,7 +9,7 @@ from tests.campaigns.killed_migrations import Campaign, spread
 from tests.conftest import POSTGRES_VERSION
 
 
-async def test_killed_anywhere_and_run_again_a_migration_ends_well(server: EmbeddedServer, added: Path) -> None:
+async def test_a_migration_killed_anywhere_succeeds_when_run_again(server: EmbeddedServer, added: Path) -> None:
     campaign = Campaign(server.url, POSTGRES_VERSION, added)
     try:
         for point in spread(await campaign.prepare(), 6):

@@ -1,4 +1,4 @@
-"""Who waits for whom: the queue's statements take the document first, then its job, and a key is never waited for."""
+"""The order of locks: statements of the queue lock the document first and then its job; a key never waits."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-async def test_storing_a_document_is_not_broken_by_a_statement_that_comes_between(
+async def test_storing_a_document_does_not_deadlock_with_a_concurrent_statement(
     database: Database, observer: Any, name: str
 ) -> None:
     """The store has the document and wants the job; another that took the job first would be a deadlock."""
@@ -76,7 +76,7 @@ async def test_storing_a_document_is_not_broken_by_a_statement_that_comes_betwee
     assert await database.value("ingest/next_due") is None
 
 
-async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_all(
+async def test_deleting_a_document_waits_for_its_storing_and_then_deletes_all_rows(
     database: Database, observer: Any
 ) -> None:
     key = await claimed(database)
@@ -102,7 +102,7 @@ async def test_deleting_a_document_while_it_is_stored_waits_and_then_takes_it_al
     assert await observer.fetchval("select chunk_count from tenant_totals") == 0, "the tenant's size is true again"
 
 
-async def test_each_of_many_claims_gets_a_job_of_its_own(database: Database) -> None:
+async def test_concurrent_claims_get_different_jobs(database: Database) -> None:
     user_id = await make_user(database)
     documents = [await make_document(database, user_id) for _ in range(20)]
 
@@ -118,7 +118,7 @@ async def test_each_of_many_claims_gets_a_job_of_its_own(database: Database) -> 
     assert sorted(got) == sorted(documents)
 
 
-async def test_a_key_is_good_though_its_row_is_locked(database: Database, observer: Any) -> None:
+async def test_a_key_is_valid_while_its_row_is_locked(database: Database, observer: Any) -> None:
     await make_user(database)
     key_hash = b"ada@example.org".ljust(32, b"\0")
     async with observer.transaction():
@@ -136,7 +136,7 @@ async def test_a_key_is_good_though_its_row_is_locked(database: Database, observ
 
 
 @pytest.mark.parametrize("what", ["conversation", "user"])
-async def test_deleting_a_conversation_while_its_job_ends_waits_and_then_takes_it_all(
+async def test_deleting_a_conversation_waits_for_the_end_of_its_job_and_then_deletes_all_rows(
     database: Database, observer: Any, what: str
 ) -> None:
     """The end of a job has the conversation and wants the job; a deletion that took that first would be a deadlock."""

@@ -1,4 +1,4 @@
-"""Migrations on a real PostgreSQL: there and back, two at once, killed in the middle, refused for a reason."""
+"""Migrations on a real PostgreSQL: applied, rolled back, concurrent, killed and refused."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ async def applied(url: str) -> list[str]:
     return [state.id for state in await migration_states(url) if state.applied_at is not None]
 
 
-async def test_there_and_back_and_there_again_gives_the_same_schema(settings: Settings, empty_url: str) -> None:
+async def test_applying_rolling_back_and_applying_again_gives_the_same_schema(
+    settings: Settings, empty_url: str
+) -> None:
     before = await catalogue(empty_url)
     assert await apply_migrations(settings, empty_url) == ALL
     first = await catalogue(empty_url)
@@ -93,7 +95,7 @@ async def test_there_and_back_and_there_again_gives_the_same_schema(settings: Se
     assert await catalogue(empty_url) == first
 
 
-async def test_states_tell_what_is_applied_and_when(settings: Settings, empty_url: str) -> None:
+async def test_the_status_shows_which_migrations_are_applied_and_when(settings: Settings, empty_url: str) -> None:
     assert [(state.id, state.applied_at) for state in await migration_states(empty_url)] == [(i, None) for i in ALL]
     await apply_migrations(settings, empty_url)
     await rollback_migrations(settings, empty_url, 1)
@@ -104,7 +106,7 @@ async def test_states_tell_what_is_applied_and_when(settings: Settings, empty_ur
     assert [state.applied_at is None for state in states] == [False] * (len(ALL) - 1) + [True]
 
 
-async def test_of_several_at_once_one_does_the_work_and_all_succeed(settings: Settings, empty_url: str) -> None:
+async def test_one_of_several_concurrent_runs_migrates_and_all_succeed(settings: Settings, empty_url: str) -> None:
     outcomes = await asyncio.gather(*(apply_migrations(settings, empty_url) for _ in range(4)))
 
     assert sorted(outcomes) == [[], [], [], ALL]
@@ -128,7 +130,7 @@ asyncio.run(apply_migrations(Settings(), sys.argv[1]))
 """
 
 
-async def test_a_process_killed_between_a_migration_and_its_note_leaves_neither(
+async def test_a_process_killed_between_a_migration_and_its_record_leaves_neither(
     settings: Settings, empty_url: str
 ) -> None:
     """Were they two transactions, the tables would be in the way of every later attempt."""
@@ -218,7 +220,7 @@ async def every_table_read(observer: Any) -> AsyncIterator[Any]:
         yield observer
 
 
-async def test_a_migration_that_gets_no_lock_is_given_up_and_says_who_holds_it(
+async def test_a_migration_that_cannot_get_its_lock_fails_and_names_the_holder(
     database_url: str, added: Path, monkeypatch: pytest.MonkeyPatch, observer: Any
 ) -> None:
     """All who come after a waiting ALTER or DROP would wait behind it."""
@@ -235,7 +237,7 @@ async def test_a_migration_that_gets_no_lock_is_given_up_and_says_who_holds_it(
     assert await applied(database_url) == ALL
 
 
-async def test_a_step_is_tried_for_as_long_as_the_setting_says(
+async def test_a_step_is_retried_until_the_timeout_of_the_setting(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The setting allows a day, which is more than 10,000 attempts; the 1,024th raised OverflowError."""
@@ -252,7 +254,7 @@ async def test_a_step_is_tried_for_as_long_as_the_setting_says(
     assert next(attempts) == 11_001, "it was taken, not given up without a word"
 
 
-async def test_a_migration_is_tried_again_until_the_lock_is_free(
+async def test_a_migration_is_retried_until_the_lock_is_free(
     settings: Settings, database_url: str, added: Path, monkeypatch: pytest.MonkeyPatch, observer: Any, caplog: Any
 ) -> None:
     monkeypatch.setattr(migration_steps, "LOCK_TIMEOUT", "300ms")
@@ -267,7 +269,7 @@ async def test_a_migration_is_tried_again_until_the_lock_is_free(
     assert await rollback == [COLUMNS]
 
 
-async def test_one_that_migrates_waits_for_another_and_says_for_whom(
+async def test_a_run_waits_for_another_run_and_names_it(
     settings: Settings, database_url: str, observer: Any, caplog: Any
 ) -> None:
     caplog.set_level("INFO")
@@ -280,7 +282,7 @@ async def test_one_that_migrates_waits_for_another_and_says_for_whom(
     assert await waiting == []
 
 
-async def test_what_a_killed_build_left_is_dropped_and_built_again(
+async def test_an_index_left_invalid_by_a_killed_build_is_rebuilt(
     settings: Settings, database_url: str, added: Path, observer: Any
 ) -> None:
     await apply_migrations(settings, database_url)
@@ -325,7 +327,7 @@ async def test_a_start_with_nothing_to_do_locks_no_table(settings: Settings, dat
         assert await asyncio.wait_for(apply_migrations(settings, database_url), PATIENCE_S) == []
 
 
-async def test_another_model_is_refused_with_the_ways_out(database_url: str) -> None:
+async def test_another_model_is_refused_with_the_remedies(database_url: str) -> None:
     other = test_settings(
         openai_api_key="sk-secret-in-the-settings", embedding_model="big-model", embedding_dimensions=512
     )
@@ -368,7 +370,7 @@ async def test_the_vectors_stay_in_their_rows(database_url: str) -> None:
     assert {row["name"]: row["attstorage"] for row in rows} == {"chunk_vectors": b"p", "message_vectors": b"p"}
 
 
-async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_url: str) -> None:
+async def test_a_login_without_the_privilege_gets_a_clear_message(settings: Settings, empty_url: str) -> None:
     url = empty_url.replace("postgres:@", "visitor:@")
     await fetch(empty_url, "create role visitor login")
     try:
@@ -390,7 +392,7 @@ async def test_a_login_without_the_right_is_told_so(settings: Settings, empty_ur
     "url",
     ["postgresql://ada:geheim@127.0.0.1:1/x", "postgresql://ada:geheim@/x?host=/nowhere"],
 )
-async def test_a_database_out_of_reach_is_told_without_its_password(settings: Settings, url: str) -> None:
+async def test_an_unreachable_database_is_reported_without_its_password(settings: Settings, url: str) -> None:
     for work in (apply_migrations(settings, url), rollback_migrations(settings, url, 1), migration_states(url)):
         with pytest.raises(StartupError, match="cannot be used") as refused:
             await work

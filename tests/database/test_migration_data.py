@@ -1,4 +1,4 @@
-"""Upgrades of a database in use: from every number of migrations, with rows in every table, up, down and up again."""
+"""Upgrades of a database in use, from every migration, with rows in every table: up, down and up again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def migrate_to(url: str, settings: Settings, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", range(1, len(ALL) + 1), ids=ALL)
-async def test_from_here_with_data_the_way_up_down_and_up_keeps_all(
+async def test_upgrading_downgrading_and_upgrading_keeps_all_data(
     settings: Settings, empty_url: str, count: int
 ) -> None:
     await migrate_to(empty_url, settings, count)
@@ -66,7 +66,7 @@ async def test_from_here_with_data_the_way_up_down_and_up_keeps_all(
         await connection.close()
 
 
-async def test_a_full_database_of_the_newest_version_loses_nothing_by_the_last_step_back(
+async def test_rolling_back_the_last_migration_of_a_database_in_use_loses_nothing(
     settings: Settings, database_url: str
 ) -> None:
     """Only what the header of the newest migration says is lost."""
@@ -96,7 +96,7 @@ HELD = """
 
 
 async def test_each_header_names_the_locks_that_the_server_sees(empty_url: str) -> None:
-    """Of the tables that were there before, in a mode that others would notice."""
+    """Compared are locks on existing tables, in modes that block reads or writes."""
     connection = await asyncpg.connect(empty_url)
     try:
         for migration in read_migrations():

@@ -1,4 +1,4 @@
-"""What of a migration its checksum tells apart, and what it leaves to whoever mends a comment."""
+"""The checksum of a migration changes with its statements, and not with its comments."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_comments_and_lines_may_change_and_nothing_else(text: str, good: str, ba
     assert (checksum([text.replace(good, bad, 1)]) == checksum([text])) == is_same
 
 
-def test_a_statement_more_or_in_another_place_is_another_migration() -> None:
+def test_an_added_or_moved_statement_changes_the_checksum() -> None:
     one, other = "select 1;", "select 2;"
 
     assert len({checksum([one]), checksum([one, one]), checksum([one, other]), checksum([other, one])}) == 4

@@ -1,4 +1,4 @@
-"""`cabinet migrate plan`: what it prints is what `apply` sends, and does the same when a person runs it with psql."""
+"""`cabinet migrate plan` prints the statements of `apply`, which have the same effect when run with psql."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("applied", [0, 4])
-async def test_run_by_hand_it_does_all_that_apply_does(
+async def test_the_plan_run_by_hand_has_the_effect_of_apply(
     settings: Settings, empty_url: str, database_url: str, applied: int
 ) -> None:
     if applied:
@@ -68,7 +68,7 @@ async def test_run_by_hand_it_does_all_that_apply_does(
     assert await apply_migrations(settings, empty_url) == []
 
 
-async def test_run_by_hand_it_builds_indexes_outside_a_transaction(
+async def test_the_plan_run_by_hand_builds_indexes_outside_a_transaction(
     settings: Settings, empty_url: str, database_url: str, added: Path
 ) -> None:
     done = psql(await migration_script(settings, database_url), database_url)
@@ -79,7 +79,7 @@ async def test_run_by_hand_it_builds_indexes_outside_a_transaction(
     assert dump(database_url, POSTGRES_VERSION) == dump(empty_url, POSTGRES_VERSION)
 
 
-async def test_it_prints_what_apply_sends_in_the_same_order(
+async def test_the_plan_has_the_statements_of_apply_in_the_same_order(
     settings: Settings, empty_url: str, added: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = await migration_script(settings, empty_url)
@@ -107,7 +107,7 @@ async def test_it_prints_what_apply_sends_in_the_same_order(
     assert script.count("create index concurrently") == sum("create index concurrently" in query for query in sent) == 2
 
 
-async def test_it_changes_nothing_and_ends_with_nothing_to_do(settings: Settings, empty_url: str) -> None:
+async def test_printing_the_plan_changes_nothing(settings: Settings, empty_url: str) -> None:
     before = dump(empty_url, POSTGRES_VERSION)
     await migration_script(settings, empty_url)
     assert dump(empty_url, POSTGRES_VERSION) == before
@@ -117,7 +117,7 @@ async def test_it_changes_nothing_and_ends_with_nothing_to_do(settings: Settings
     assert "begin;" not in await migration_script(settings, empty_url)
 
 
-async def test_the_way_back_can_be_run_by_hand_too(settings: Settings, database_url: str) -> None:
+async def test_the_plan_of_a_rollback_can_be_run_by_hand(settings: Settings, database_url: str) -> None:
     code, printed = await cabinet("migrate", "plan", "--rollback", "2", "--database-url", database_url)
     assert code == 0
 
@@ -130,7 +130,7 @@ async def test_the_way_back_can_be_run_by_hand_too(settings: Settings, database_
     assert dump(database_url, POSTGRES_VERSION) == SCHEMA.read_text()
 
 
-async def test_run_by_hand_beside_another_who_migrates_it_does_nothing(settings: Settings, empty_url: str) -> None:
+async def test_the_plan_run_by_hand_during_another_migration_does_nothing(settings: Settings, empty_url: str) -> None:
     script = await migration_script(settings, empty_url)
     other = await asyncpg.connect(empty_url)
     try:
@@ -153,7 +153,7 @@ async def test_a_name_of_a_model_cannot_break_out_of_the_script(empty_url: str) 
     assert await rows(empty_url, "select model, dimensions from embedding_model") == [("it's \\ $1", 3)]
 
 
-async def test_a_database_of_a_newer_release_is_left_alone(settings: Settings, database_url: str) -> None:
+async def test_a_database_of_a_newer_release_is_not_changed(settings: Settings, database_url: str) -> None:
     newer = "insert into schema_migrations (id, checksum) values ('9999.newer', 'x') returning 1"
     await rows(database_url, newer)
 

@@ -1,4 +1,4 @@
-"""The pool when things go wrong: none free, a backend killed, a task cancelled, a database that is not there."""
+"""Failures of the pool: no free connection, a killed backend, a cancelled task, a missing database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.database.conftest import Plant, make_user, until
 ANYBODY = uuid4()
 
 
-async def test_when_every_connection_is_busy_the_caller_is_told_in_time(database_url: str) -> None:
+async def test_the_wait_for_a_busy_pool_is_limited(database_url: str) -> None:
     database = await open_database(test_settings(pool_size=1, acquire_timeout_s=0.2), database_url)
     try:
         async with database.transaction():
@@ -35,7 +35,7 @@ async def test_when_every_connection_is_busy_the_caller_is_told_in_time(database
         await database.close()
 
 
-async def test_waiting_callers_are_served_as_connections_come_free(database_url: str) -> None:
+async def test_waiting_callers_are_served_as_connections_become_free(database_url: str) -> None:
     database = await open_database(test_settings(pool_size=2), database_url)
     try:
         assert await asyncio.gather(*(database.one("users/get", user_id=ANYBODY) for _ in range(50))) == [None] * 50
@@ -67,7 +67,7 @@ async def terminate(observer: Any, where: str) -> int:
     )
 
 
-async def test_a_backend_killed_in_mid_statement_is_a_503_and_the_next_call_works(
+async def test_a_backend_killed_during_a_statement_causes_a_503_and_the_next_call_works(
     plant: Plant, database: Database, observer: Any
 ) -> None:
     planted = plant("users/slow :value", "-- returns: slept void\nselect pg_sleep(30) as slept;")
@@ -81,7 +81,7 @@ async def test_a_backend_killed_in_mid_statement_is_a_503_and_the_next_call_work
     assert await database.one("users/get", user_id=ANYBODY) is None
 
 
-async def test_a_backend_killed_in_a_transaction_undoes_it(database: Database, observer: Any) -> None:
+async def test_a_transaction_is_rolled_back_when_its_backend_is_killed(database: Database, observer: Any) -> None:
     with pytest.raises(DatabaseUnavailableError):
         async with database.transaction() as transaction:
             await make_user(transaction)
@@ -130,7 +130,7 @@ async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, o
     assert await observer.fetchval("select count(*) from users where email = 'after@example.org'") == 1
 
 
-async def test_every_connection_carries_the_settings_that_a_search_needs(plant: Plant) -> None:
+async def test_every_connection_has_the_settings_that_a_search_needs(plant: Plant) -> None:
     wanted = {
         "application_name": "cabinet", "plan_cache_mode": "force_custom_plan", "hnsw.iterative_scan": "relaxed_order",
         "jit": "off", "TimeZone": "UTC", "idle_in_transaction_session_timeout": "1min",
@@ -161,7 +161,7 @@ async def test_a_session_is_not_reset_between_callers(database: Database) -> Non
         ("postgresql://ada:geheim@127.0.0.1:1/x?sslmode=geheim", "`sslmode` parameter must be one of"),
     ],
 )
-async def test_a_database_out_of_reach_stops_the_start_without_its_password(url: str, said: str) -> None:
+async def test_an_unreachable_database_prevents_the_start_without_showing_its_password(url: str, said: str) -> None:
     with pytest.raises(StartupError) as refused:
         await open_database(test_settings(connect_timeout_s=2), url)
 
@@ -169,14 +169,14 @@ async def test_a_database_out_of_reach_stops_the_start_without_its_password(url:
     assert "geheim" not in refused.value.detail
 
 
-async def test_a_database_that_does_not_exist_stops_the_start_by_name(
+async def test_a_database_that_does_not_exist_prevents_the_start_and_is_named(
     server: EmbeddedServer, settings: Settings
 ) -> None:
     with pytest.raises(StartupError, match="no_such_database"):
         await open_database(settings, database_url_of(server.url, "no_such_database"))
 
 
-async def test_a_database_that_became_read_only_is_out_of_reach(database: Database, observer: Any) -> None:
+async def test_a_database_that_became_read_only_is_unavailable(database: Database, observer: Any) -> None:
     """As after a failover, when the pool still holds connections to what is a standby now."""
     name = await observer.fetchval("select current_database()")
     await observer.execute(f"alter database {name} set default_transaction_read_only = on")
@@ -187,7 +187,9 @@ async def test_a_database_that_became_read_only_is_out_of_reach(database: Databa
         await make_user(database)
 
 
-async def test_close_does_not_wait_for_a_caller_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_close_waits_for_callers_only_for_a_limited_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("svc.database.pool.CLOSE_TIMEOUT_S", 0.2)
     database = await open_database(test_settings(), database_url)
     holding = asyncio.Event()

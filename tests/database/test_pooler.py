@@ -1,4 +1,4 @@
-"""Settings that a connection must have are read back at the start: a pooler that drops them stops it."""
+"""The service checks the settings of its connections when it starts, and refuses a pooler that drops them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def set_for_the_role(url: str, role: str) -> None:
         await connection.close()
 
 
-async def test_dropped_settings_stop_the_start_with_their_names_and_the_remedy(
+async def test_dropped_settings_prevent_the_start_with_their_names_and_the_remedy(
     settings: Settings, database_url: str
 ) -> None:
     async with dropping_proxy(database_url) as port:
@@ -57,9 +57,7 @@ async def test_dropped_settings_stop_the_start_with_their_names_and_the_remedy(
     assert "alter role" in refused.value.detail
 
 
-async def test_settings_of_role_and_database_that_supply_what_was_dropped_let_it_start(
-    settings: Settings, database_url: str
-) -> None:
+async def test_settings_of_role_and_database_can_replace_dropped_ones(settings: Settings, database_url: str) -> None:
     await set_for_the_role(database_url, settings.service_role)
 
     async with dropping_proxy(database_url) as port, running_service(settings, through(database_url, port)) as service:
@@ -69,9 +67,7 @@ async def test_settings_of_role_and_database_that_supply_what_was_dropped_let_it
 
 
 @needs_pgbouncer
-async def test_pgbouncer_that_refuses_the_settings_is_told_what_to_ignore(
-    settings: Settings, database_url: str
-) -> None:
+async def test_the_message_names_the_settings_that_pgbouncer_must_ignore(settings: Settings, database_url: str) -> None:
     async with pgbouncer(database_url) as port:
         with pytest.raises(StartupError) as refused:
             await open_database(settings, through(database_url, port))
@@ -107,6 +103,6 @@ async def test_a_service_behind_pgbouncer_starts_once_the_role_has_the_settings(
     ("found", "is_lost"),
     [("10000", False), ("5000", False), ("0", True), ("20000", True), (None, True)],
 )
-def test_a_shorter_limit_than_asked_for_is_the_administrators_choice(found: str | None, is_lost: bool) -> None:
+def test_the_administrator_can_set_a_shorter_limit(found: str | None, is_lost: bool) -> None:
     rows = [row_of(ServerSessionSettings, name="statement_timeout", setting=found)]
     assert bool(lost_settings(rows, {"statement_timeout": "10000", "application_name": "cabinet"})) is is_lost

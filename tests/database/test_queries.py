@@ -1,4 +1,4 @@
-"""Running statements by name on a real PostgreSQL: what comes back, what is refused, and what the DBA sees."""
+"""Running statements by name on a real PostgreSQL: results, refusals, and names on the server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from svc.vectors.signatures import signatures
 from tests.database.conftest import Plant, make_document, make_user, until
 
 
-async def test_one_gives_a_row_or_none(database: Database) -> None:
+async def test_one_returns_a_row_or_none(database: Database) -> None:
     user_id = await make_user(database)
 
     row = await database.one("users/get", user_id=user_id)
@@ -31,7 +31,7 @@ async def test_one_gives_a_row_or_none(database: Database) -> None:
     assert await database.one("users/get", user_id=uuid4()) is None
 
 
-async def test_many_gives_rows_in_the_order_of_the_statement(database: Database) -> None:
+async def test_many_returns_rows_in_the_order_of_the_statement(database: Database) -> None:
     user_id = await make_user(database)
     made = [await make_document(database, user_id, f"{number}.txt") for number in range(3)]
 
@@ -43,7 +43,7 @@ async def test_many_gives_rows_in_the_order_of_the_statement(database: Database)
     assert list(await database.many("documents/list", user_id=uuid4(), after=None, max_rows=2)) == []
 
 
-async def test_value_gives_the_first_column_or_none(database: Database) -> None:
+async def test_value_returns_the_first_column_or_none(database: Database) -> None:
     assert await database.value("ingest/next_due") is None
     await make_document(database, await make_user(database))
 
@@ -52,7 +52,7 @@ async def test_value_gives_the_first_column_or_none(database: Database) -> None:
     assert due_in_s <= 0
 
 
-async def test_exec_counts_the_rows_that_it_changed(database: Database) -> None:
+async def test_exec_returns_the_number_of_changed_rows(database: Database) -> None:
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
 
@@ -96,7 +96,7 @@ async def test_copy_stores_every_row_with_its_vector(database: Database) -> None
     assert [(row.chunk_id, row.similarity) for row in found] == [(ids[1], 1.0)]
 
 
-async def test_chunk_ids_rise(database: Database) -> None:
+async def test_chunk_ids_increase(database: Database) -> None:
     ids = [row.id for row in await database.many("ingest/chunk_ids", chunk_count=5000)]
 
     assert len(set(ids)) == 5000
@@ -116,7 +116,7 @@ async def test_missing_and_unknown_arguments_are_refused_before_the_database(dat
         assert said in str(error.value)
 
 
-async def test_a_statement_that_is_not_there_or_of_another_shape_is_refused(database: Database) -> None:
+async def test_an_unknown_statement_or_one_of_another_shape_is_refused(database: Database) -> None:
     with pytest.raises(LookupError, match=r"there is no file sql/users/gone\.sql"):
         await database.one_by_name("users/gone", {})
     with pytest.raises(LookupError, match=r"sql/users/get\.sql is :one, called as :many"):
@@ -137,7 +137,9 @@ async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
     assert len(await database.many("users/list", after=None, max_rows=10)) == 2
 
 
-async def test_a_failed_statement_undoes_its_transaction_and_the_connection_serves_on(database: Database) -> None:
+async def test_a_failed_statement_rolls_back_its_transaction_and_the_connection_stays_usable(
+    database: Database,
+) -> None:
     await make_user(database)
 
     with pytest.raises(ConstraintError):
@@ -161,7 +163,7 @@ async def test_a_statement_of_several_parts_is_all_or_nothing(database: Database
     assert len(await database.many("users/list", after=None, max_rows=10)) == 1
 
 
-async def test_a_broken_rule_comes_back_with_its_name(database: Database) -> None:
+async def test_a_violated_constraint_is_reported_with_its_name(database: Database) -> None:
     user_id = await make_user(database)
 
     with pytest.raises(ConstraintError) as twice:
@@ -181,7 +183,7 @@ async def test_a_broken_rule_comes_back_with_its_name(database: Database) -> Non
     ]  # fmt: skip
 
 
-async def test_a_value_that_the_database_refuses_is_the_callers_fault(database: Database) -> None:
+async def test_a_value_that_the_database_refuses_is_an_error_of_the_caller(database: Database) -> None:
     refused: list[tuple[object, dict[str, str]]] = [
         ("null \0 byte", {}),
         ("lone \ud800 surrogate", {}),
@@ -201,7 +203,7 @@ async def test_a_value_that_the_database_refuses_is_the_callers_fault(database: 
     assert await database.many("users/list", after=None, max_rows=1) == []
 
 
-async def test_a_statement_stops_at_its_time_limit(database: Database, plant: Plant) -> None:
+async def test_a_statement_is_cancelled_at_its_timeout(database: Database, plant: Plant) -> None:
     planted = plant("users/slow :value", "-- returns: slept void\nselect pg_sleep(30) as slept;")
     async with database.pool.connection() as connection:
         await connection.execute("set statement_timeout = '100ms'")
@@ -213,13 +215,13 @@ async def test_a_statement_stops_at_its_time_limit(database: Database, plant: Pl
     assert refused.value.retry_after_s == 1
 
 
-async def test_the_time_limit_of_the_settings_holds_on_the_server(database: Database, plant: Plant) -> None:
+async def test_the_timeout_of_the_settings_applies_on_the_server(database: Database, plant: Plant) -> None:
     planted = plant("users/limit :value", "-- returns: s text\nselect current_setting('statement_timeout') as s;")
 
     assert await planted.value_by_name("users/limit", {}) == "10s"
 
 
-async def test_one_of_two_that_wait_for_each_other_is_told_to_try_again(database: Database) -> None:
+async def test_the_victim_of_a_deadlock_can_try_again(database: Database) -> None:
     users = [await make_user(database, f"{name}@example.org") for name in ("ada", "bob")]
     both_hold_one = asyncio.Barrier(2)
 
@@ -243,7 +245,7 @@ async def test_one_of_two_that_wait_for_each_other_is_told_to_try_again(database
     assert sorted(outcomes) == ["another request was changing the same rows; try again", "changed"]
 
 
-async def test_json_comes_back_as_it_went(plant: Plant) -> None:
+async def test_json_is_returned_unchanged(plant: Plant) -> None:
     planted = plant("users/echo :value", "-- $1 value jsonb\n-- returns: value jsonb\nselect $1::jsonb as value;")
     values: list[Any] = [
         {},
@@ -257,13 +259,13 @@ async def test_json_comes_back_as_it_went(plant: Plant) -> None:
     assert [await planted.value_by_name("users/echo", {"value": value}) for value in values] == values
 
 
-async def test_none_is_null_and_not_jsons_null(plant: Plant) -> None:
+async def test_none_is_sql_null_and_not_json_null(plant: Plant) -> None:
     planted = plant("users/echo :value", "-- $1 value jsonb\n-- returns: n bool\nselect $1::jsonb is null as n;")
 
     assert await planted.value_by_name("users/echo", {"value": None}) is True
 
 
-async def test_a_vector_comes_back_in_half_precision_whatever_it_went_as(plant: Plant) -> None:
+async def test_a_vector_is_returned_in_half_precision(plant: Plant) -> None:
     planted = plant("chunks/echo :value", "-- $1 v halfvec\n-- returns: v halfvec\nselect $1::halfvec as v;")
     numbers = [0.0, 1.0, -0.333, 65504.0, 6e-8]
     sent: list[Any] = [
@@ -297,7 +299,9 @@ async def test_a_vector_of_another_width_or_without_a_number_is_refused(database
             await database.copy("ingest/write_vectors", rows=[bad])
 
 
-async def test_the_statements_name_stands_where_a_dba_looks(database: Database, plant: Plant, observer: Any) -> None:
+async def test_the_name_of_the_statement_is_visible_on_the_server(
+    database: Database, plant: Plant, observer: Any
+) -> None:
     planted = plant("users/seen :value", "-- returns: slept void\nselect pg_sleep(0.5) as slept;")
     task = asyncio.create_task(planted.value_by_name("users/seen", {}))
 

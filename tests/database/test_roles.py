@@ -1,4 +1,4 @@
-"""The service owns nothing and is no superuser: what the DBA runs, what the role can do then, and what it cannot."""
+"""The role of the service owns nothing and is not a superuser: creating it, and its privileges."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ async def test_the_role_can_do_nothing_else(migrated: Database, statement: str) 
         await other.close()
 
 
-async def test_nobody_else_gets_in(migrated: Database) -> None:
+async def test_no_other_role_has_access(migrated: Database) -> None:
     connection = await asyncpg.connect(migrated.superuser)
     try:
         await connection.execute("create role stranger login")
@@ -148,7 +148,7 @@ async def test_nobody_else_gets_in(migrated: Database) -> None:
     ("login", "said"),
     [("superuser", "connected as postgres, a superuser, more than"), ("owner", f"connected as {OWNER}, who owns ")],
 )
-async def test_a_role_that_may_do_more_is_warned_of(
+async def test_a_role_with_more_privileges_causes_a_warning(
     migrated: Database, caplog: pytest.LogCaptureFixture, login: str, said: str
 ) -> None:
     database = await open_database(SETTINGS, getattr(migrated, login))
@@ -162,7 +162,7 @@ async def test_a_role_that_may_do_more_is_warned_of(
     assert "`cabinet roles` prints the SQL" in caplog.text
 
 
-async def test_a_right_that_is_missing_stops_the_start_and_is_named(migrated: Database) -> None:
+async def test_a_missing_privilege_prevents_the_start_and_is_named(migrated: Database) -> None:
     owner = await asyncpg.connect(migrated.owner)
     await owner.execute(f'revoke insert, update on documents, messages from "{SERVICE}"')
     try:
@@ -182,7 +182,7 @@ async def test_a_right_that_is_missing_stops_the_start_and_is_named(migrated: Da
         """The next migration has given them back."""
 
 
-async def test_migrations_and_indexes_are_the_owners(migrated: Database) -> None:
+async def test_only_the_owner_migrates_and_builds_indexes(migrated: Database) -> None:
     async with running_service(SETTINGS, migrated.owner) as service:
         statements = service.services.database.statements
         with pytest.raises(StartupError, match="CABINET_OWNER_DATABASE_URL"):
@@ -193,7 +193,7 @@ async def test_migrations_and_indexes_are_the_owners(migrated: Database) -> None
         await (await IndexBuilder.open(migrated.owner, statements)).close()
 
 
-async def test_a_role_without_rights_is_told_so(prepared: Database, migrated: Database) -> None:
+async def test_a_role_without_privileges_gets_a_clear_message(prepared: Database, migrated: Database) -> None:
     del migrated
     connection = await asyncpg.connect(prepared.superuser)
     try:
@@ -208,7 +208,7 @@ async def test_a_role_without_rights_is_told_so(prepared: Database, migrated: Da
         await connection.close()
 
 
-async def test_the_grants_are_printed_too(migrated: Database) -> None:
+async def test_the_grants_are_also_printed(migrated: Database) -> None:
     owner = await asyncpg.connect(migrated.owner)
     try:
         await owner.execute(f'revoke all on users, api_keys, documents from "{SERVICE}"')

@@ -1,4 +1,4 @@
-"""A hand that plants faults, and an examination that says which checks see them."""
+"""Fixtures that plant faults and return the checks that find them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of what the database holds: queues, counts and recall, each planted and seen by its one check."""
+"""Planted faults of queues, counts and recall, each found by its check alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall and the indexes of large tenants: what the doctor says of good ones, and of what was planted."""
+"""The checks of recall and of the indexes of large tenants, with and without planted faults."""
 
 from __future__ import annotations
 

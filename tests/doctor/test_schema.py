@@ -1,4 +1,4 @@
-"""Faults of the schema and its indexes, each planted on a real database and seen by the one check that is for it."""
+"""Planted faults of the schema and its indexes, each found by its check alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the tables, of the server's settings and of other sessions, each planted and seen by its one check."""
+"""Planted faults of tables, settings of the server and other sessions, each found by its check alone."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_autovacuum_turned_off_for_a_table_is_found_and_mended(fired: Fire
 
 async def test_old_transaction_ids_are_found_and_mended(fired: Fired, hand: Any, database_url: str) -> None:
     locked = await asyncpg.connect(database_url)
-    # Autovacuum would see it too, and mend it.
+    # Otherwise autovacuum would fix it first.
     await locked.execute("begin; lock table users in share update exclusive mode")
     await hand.execute(
         "update pg_class set relfrozenxid = ((txid_current() - 600000000 + 4294967296) % 4294967296)::text::xid "

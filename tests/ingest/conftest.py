@@ -1,4 +1,4 @@
-"""An embedding endpoint of the test's own, and a database whose model is the endpoint's."""
+"""An embedding endpoint for the test, and a database with the model of the endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An upload is what its content says, whatever it is called."""
+"""The content of an upload determines its type, whatever its filename."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_empty_names_the_field() -> None:
 
 
 @pytest.mark.parametrize("beginning", [b"PK\x03\x04", b"<!--", b"<?xml ", b" ", b"\x00a", OLE])
-def test_hostile_megabytes_do_not_hold_up_the_event_loop(beginning: bytes) -> None:
+def test_hostile_megabytes_do_not_block_the_event_loop(beginning: bytes) -> None:
     data = beginning + (beginning[:8] * (2**25 // len(beginning[:8])))
     started = time.perf_counter()
     with contextlib.suppress(UnsupportedMediaTypeError):

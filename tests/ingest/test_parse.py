@@ -1,4 +1,4 @@
-"""What a person reads in a file is what comes out, and a file that cannot be read says why."""
+"""The parsers return the text that a person reads in a file, or the reason why a file cannot be parsed."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_whatever_the_bytes_the_text_can_be_stored(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("file_type", ["text", "markdown", "csv", "html"])
-def test_blank_says_so(file_type: FileType) -> None:
+def test_a_blank_file_is_rejected_with_the_reason(file_type: FileType) -> None:
     assert "no text" in rejection_of(file_type, b" \n\t\x00\n ")
 
 
@@ -176,7 +176,7 @@ def test_markdown_stays_as_it_is() -> None:
 # --- HTML -----------------------------------------------------------------------------------------------------
 
 
-def test_html_without_what_nobody_reads() -> None:
+def test_html_without_invisible_parts() -> None:
     page = b"""<!DOCTYPE html><html><head><title>The  title</title><style>p {color: red}</style></head><body>
         <nav><a href=/>Home</a></nav><script>var hidden = 1</script><!-- a comment -->
         <h1>Heading</h1><p>One <b>bold</b> word &amp; an entity&nbsp;here.</p>
@@ -230,7 +230,7 @@ def test_html_charset_decides_where_a_guess_would_be_wrong() -> None:
         assert text_of("html", page).strip() == text
 
 
-def test_html_charset_means_what_the_web_means() -> None:
+def test_html_charset_has_the_meaning_of_the_encoding_standard() -> None:
     page = b"<html><head><meta charset=iso-8859-1></head><body>\x93quoted\x94</body></html>"
     assert text_of("html", page).strip() == "“quoted”"
 
@@ -240,24 +240,24 @@ def test_xhtml_with_a_declaration() -> None:
     assert text_of("html", page).strip() == "x"
 
 
-def test_html_that_nests_without_end_is_rejected() -> None:
+def test_html_nested_too_deeply_is_rejected() -> None:
     assert "nested too deeply" in rejection_of("html", b"<html>" + b"<div>" * 50_000 + b"x")
 
 
 # --- PDF ------------------------------------------------------------------------------------------------------
 
 
-def test_pdf_gives_a_segment_a_page_and_leaves_out_blank_ones() -> None:
+def test_pdf_makes_one_segment_per_page_and_omits_blank_pages() -> None:
     segments = parse("pdf", pdf_of("The first page.", "", "The third page."))
     assert segments == [Segment("The first page.", {"page": 1}), Segment("The third page.", {"page": 3})]
 
 
-def test_pdf_text_outside_of_the_page_is_not_read() -> None:
+def test_pdf_text_outside_the_page_is_not_read() -> None:
     page = pdf_of("@").replace(b"(@) Tj", b"(on the page) Tj 0 900 Td (above the page) Tj")
     assert text_of("pdf", page) == "on the page"
 
 
-def test_pdf_word_that_goes_on_in_the_next_line_is_one_word() -> None:
+def test_pdf_word_continued_on_the_next_line_is_one_word() -> None:
     page = pdf_of("@").replace(b"(@) Tj", b"(an exam-) Tj 0 -14 Td (ple of it) Tj")
     assert text_of("pdf", page) == "an example of it"
 
@@ -276,14 +276,14 @@ def test_pdf_without_text_says_that_it_may_be_scanned() -> None:
     assert "scanned" in detail
 
 
-def test_pdf_that_is_cut_off_says_so() -> None:
+def test_a_truncated_pdf_is_rejected_with_the_reason() -> None:
     assert "damaged or truncated" in rejection_of("pdf", pdf_of("A page.")[:40])
 
 
 # --- Word -----------------------------------------------------------------------------------------------------
 
 
-def test_docx_paragraphs_and_tables_in_their_order() -> None:
+def test_docx_paragraphs_and_tables_in_order() -> None:
     document = docx.Document()
     document.add_heading("Heading", 1)
     document.add_paragraph("Before\tthe table.")
@@ -351,7 +351,7 @@ def test_docx_that_is_cut_off_encrypted_or_no_word_document() -> None:
     assert "no text" in rejection_of("docx", whole)
 
 
-def test_docx_that_unpacks_to_too_much_is_not_unpacked() -> None:
+def test_docx_with_too_large_contents_is_not_unpacked() -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("word/document.xml", "w") as member:
         for _ in range(300):

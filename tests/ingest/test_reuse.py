@@ -1,4 +1,4 @@
-"""Text that a tenant has stored already is not embedded again: not after a restart, not by another worker."""
+"""Text that a tenant has already stored is not embedded again, even after a restart or by another worker."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def texts_sent(endpoint: EmbeddingEndpoint) -> int:
     return count
 
 
-async def test_the_same_file_after_a_restart_takes_no_call_and_is_stored_alike(
+async def test_the_same_file_after_a_restart_needs_no_call_and_is_stored_equally(
     endpoint: EmbeddingEndpoint, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     # More chunks than one lookup takes.
@@ -78,7 +78,7 @@ async def test_the_same_file_after_a_restart_takes_no_call_and_is_stored_alike(
     assert [row[2] for row in rows] == [content_hash(row[1]) for row in rows]
 
 
-async def test_of_a_changed_document_only_the_changed_chunks_are_embedded(
+async def test_only_the_changed_chunks_of_a_document_are_embedded(
     endpoint: EmbeddingEndpoint, database_url: str
 ) -> None:
     async with service_with(endpoint, database_url) as service:
@@ -116,7 +116,7 @@ async def test_it_can_be_turned_off(endpoint: EmbeddingEndpoint, database_url: s
             assert texts_sent(endpoint) == document["chunk_count"]
 
 
-async def test_vectors_go_with_their_document(endpoint: EmbeddingEndpoint, database_url: str) -> None:
+async def test_vectors_are_deleted_with_their_document(endpoint: EmbeddingEndpoint, database_url: str) -> None:
     async with service_with(endpoint, database_url) as service:
         _, key = await service.user("ada@example.com")
         for _ in range(2):
@@ -125,7 +125,7 @@ async def test_vectors_go_with_their_document(endpoint: EmbeddingEndpoint, datab
             assert (await service.call("DELETE", f"/documents/{document['id']}", key)).status_code == 204
 
 
-async def test_a_second_attempt_embeds_only_what_the_first_did_not(
+async def test_a_second_attempt_embeds_only_the_chunks_missing_from_the_first(
     endpoint: EmbeddingEndpoint, database_url: str
 ) -> None:
     """Nothing is stored of an attempt that failed: here the process's memory helps."""
@@ -140,8 +140,8 @@ async def test_a_second_attempt_embeds_only_what_the_first_did_not(
     assert texts_sent(endpoint) == document["chunk_count"] + 16, "the batch that failed was sent twice, no other"
 
 
-async def test_a_lookup_reads_one_chunk_a_text_through_the_indexes(database: Database, database_url: str) -> None:
-    """Of a tenant of 20,000 chunks among others' as many, half of which have the same text."""
+async def test_a_lookup_reads_one_chunk_per_text_through_the_indexes(database: Database, database_url: str) -> None:
+    """The tenant has 20,000 chunks, others have as many, and half of those have the same text."""
     connection = await asyncpg.connect(database_url)
     try:
         users = [

@@ -1,4 +1,4 @@
-"""A document that goes wrong is rejected with the limit that it met, and nobody else notices."""
+"""A document that exceeds a limit is rejected with that limit, and does not affect other documents."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ async def test_two_at_once_and_no_more() -> None:
         await asyncio.gather(*reading)
 
 
-async def test_the_event_loop_goes_on_meanwhile() -> None:
+async def test_the_event_loop_is_not_blocked() -> None:
     gaps: list[float] = []
 
     async def tick() -> None:
@@ -221,7 +221,7 @@ async def test_the_event_loop_goes_on_meanwhile() -> None:
 
 
 @needs_proc
-async def test_the_parser_server_is_started_again_when_it_was_killed() -> None:
+async def test_a_killed_parser_server_is_restarted() -> None:
     async with sandbox() as opened:
         server = await started(opened)
         os.kill(server, signal.SIGKILL)
@@ -254,7 +254,7 @@ async def test_the_parser_server_holds_no_secrets(monkeypatch: pytest.MonkeyPatc
 
 
 @needs_proc
-async def test_the_parser_server_has_one_thread_and_may_fork() -> None:
+async def test_the_parser_server_has_one_thread_so_it_can_fork() -> None:
     """What other threads hold at the moment of a fork stays locked in the child for ever."""
     async with sandbox() as opened:
         server = await started(opened)
@@ -268,7 +268,7 @@ async def test_the_parser_server_has_one_thread_and_may_fork() -> None:
         ("svc.ingest.sandbox", {"svc.ingest.parse", "docx", "inscriptis", "lxml", "pypdfium2"}),
     ],
 )
-def test_each_side_loads_only_what_is_its_own(module: str, unwanted: set[str]) -> None:
+def test_each_process_loads_only_its_own_modules(module: str, unwanted: set[str]) -> None:
     program = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
     assert not unwanted & set(loaded.stdout.split())
@@ -296,7 +296,7 @@ uvloop.run(main())
 
 
 @needs_proc
-async def test_when_the_parent_is_killed_nothing_is_left(tmp_path: Path) -> None:
+async def test_no_process_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     # From another folder and with uvloop, as the console script runs it.
     parent = subprocess.Popen(  # noqa: ASYNC220 - asyncio's own would tie it to this loop
         [sys.executable, "-c", PROGRAM, str(REPOSITORY)], stdout=subprocess.PIPE, text=True, cwd=tmp_path

@@ -59,7 +59,7 @@ class Queue:
         return int(row["user_id"].int % 2**32)
 
     def arguments(self) -> dict[str, Any]:
-        """Of the statement."""
+        """Return the arguments of the statement."""
         lease = {} if self.name == "ingest" else {"lease": UUID(int=1)}
         return {"worker": "w", **lease, "lease_s": 60.0, "after": self.turn}
 
@@ -108,7 +108,7 @@ async def test_users_are_served_in_turn_until_all_have_had_theirs(queue: Queue) 
     assert [await queue.claim() for _ in range(10)] == [1, 2, 3, 1, 2, 1, 2, 2, 2, None]
 
 
-async def test_of_one_user_the_job_that_is_due_the_longest_comes_first(queue: Queue) -> None:
+async def test_the_jobs_of_one_user_are_claimed_in_order_of_due_time(queue: Queue) -> None:
     await queue.add(0, jobs=20)
     rows = await queue.connection.fetch(f"select * from {queue.table} order by due_at")
 
@@ -117,7 +117,7 @@ async def test_of_one_user_the_job_that_is_due_the_longest_comes_first(queue: Qu
     assert [row[queue.job_id] for row in claimed if row] == [row[queue.job_id] for row in rows]
 
 
-async def test_what_is_not_due_is_never_claimed(queue: Queue) -> None:
+async def test_a_job_that_is_not_due_is_never_claimed(queue: Queue) -> None:
     await queue.add(0, users=150, due_in_s=60)
     assert await queue.claim() is None
 
@@ -125,7 +125,7 @@ async def test_what_is_not_due_is_never_claimed(queue: Queue) -> None:
     assert [await queue.claim(), await queue.claim()] == [201, None]
 
 
-async def test_a_job_comes_soon_behind_thousands_who_wait_for_their_next_try(queue: Queue) -> None:
+async def test_a_job_is_claimed_soon_despite_thousands_that_wait_for_a_retry(queue: Queue) -> None:
     """Each claim passes over some of them, and the next one goes on where it stopped."""
     await queue.add(0, users=2_000, due_in_s=600)
     await queue.add(3_000, jobs=100, due_in_s=-600)
@@ -158,7 +158,7 @@ async def test_a_claim_reads_a_bounded_part_of_the_queue(
         assert await queue.pages() <= most
 
 
-async def test_workers_that_claim_at_once_get_jobs_of_their_own(queue: Queue) -> None:
+async def test_concurrent_claims_get_different_jobs(queue: Queue) -> None:
     await queue.add(0, users=4, jobs=5)
     workers = [Queue(queue.database, queue.connection, queue.name) for _ in range(4)]
 

@@ -1,4 +1,4 @@
-"""How documents end: whatever the embedding endpoint does, whoever holds the lease, whatever is in the text."""
+"""The outcome of ingestion, for failures of the embedding endpoint, lost leases and unusual text."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ async def test_an_endpoint_that_recovers_leaves_the_document_ready(
 
 
 @pytest.mark.parametrize("behaviour", ["nan", "wrong_dimension"])
-async def test_one_slip_of_a_gateway_is_asked_again(
-    remote: Service, endpoint: EmbeddingEndpoint, behaviour: str
-) -> None:
+async def test_one_error_of_a_gateway_is_retried(remote: Service, endpoint: EmbeddingEndpoint, behaviour: str) -> None:
     endpoint.next(behaviour)
     key, document_id = await upload(remote, "A short text.")
     document = await remote.ended(key, document_id)
     assert (document["status"], document["attempt"], len(endpoint.calls)) == ("ready", 1, 2)
 
 
-async def test_vectors_in_another_order_go_to_their_own_chunks(remote: Service, endpoint: EmbeddingEndpoint) -> None:
+async def test_vectors_in_another_order_are_stored_with_the_right_chunks(
+    remote: Service, endpoint: EmbeddingEndpoint
+) -> None:
     endpoint.always("wrong_order")
     key, document_id = await upload(remote)
     assert (await remote.ended(key, document_id))["status"] == "ready"
@@ -95,7 +95,7 @@ async def test_vectors_in_another_order_go_to_their_own_chunks(remote: Service, 
         ("401", "401"),
     ],
 )
-async def test_an_endpoint_that_stays_broken_ends_in_an_error_with_a_reason(
+async def test_a_permanently_failing_endpoint_causes_an_error_with_a_reason(
     remote: Service, endpoint: EmbeddingEndpoint, behaviour: str, reason: str
 ) -> None:
     endpoint.always(behaviour)
@@ -109,7 +109,7 @@ async def test_an_endpoint_that_stays_broken_ends_in_an_error_with_a_reason(
     assert (await remote.ended(key, document_id))["status"] == "ready"
 
 
-async def test_nobody_waits_for_a_slow_endpoint(remote: Service, endpoint: EmbeddingEndpoint) -> None:
+async def test_a_slow_endpoint_does_not_delay_other_requests(remote: Service, endpoint: EmbeddingEndpoint) -> None:
     """Five connections, ten documents, a slow endpoint: others are answered at once, and connections stay free."""
     endpoint.delay_s = 1.0
     uploads = [await upload(remote, f"A text about drawer {number}.") for number in range(10)]
@@ -187,7 +187,7 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(idle: Service) -> No
     assert [chunk["content"] for chunk in chunks] == ["chunk 0", "chunk 1", "chunk 2"]
 
 
-async def test_a_late_worker_may_finish_if_the_next_has_not_begun(idle: Service) -> None:
+async def test_a_late_worker_can_finish_if_no_other_has_started(idle: Service) -> None:
     key, document_id = await upload(idle)
     first, early, second, late = await two_claims(idle.services.database)
     await first.store(early, CHUNKS, VECTORS)
@@ -223,7 +223,7 @@ async def test_a_document_whose_workers_always_die_ends_in_an_error(database_url
     assert "gave up after 2 attempts" in document["error"]
 
 
-async def test_a_stopped_worker_gives_its_document_back_at_once(
+async def test_a_stopped_worker_releases_its_document_at_once(
     remote: Service, endpoint: EmbeddingEndpoint, database_url: str
 ) -> None:
     endpoint.always("hang")
@@ -251,5 +251,5 @@ async def test_progress_is_visible(remote: Service, endpoint: EmbeddingEndpoint)
     assert [value for value in seen if 0 < value < 1]
 
 
-def test_workers_killed_at_random_lose_and_double_nothing() -> None:
+def test_workers_killed_at_random_lose_and_duplicate_nothing() -> None:
     assert kill.run(documents=3, kills=3, chunks=60, seed=3) == 0

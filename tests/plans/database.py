@@ -251,8 +251,8 @@ _NOT_VISIBLE = """
 async def fill(url: str, settings: Settings) -> None:
     """Fill a migrated, empty database."""
     statements = load_statements(resource_folder("sql"))
-    # Of every row, so that no two runs see other statistics.
-    # Foreign keys are not checked: the rows are ours.
+    # Statistics of every row, so that they are equal in every run.
+    # Foreign keys are not checked, since the test generates consistent rows.
     session = {
         "default_statistics_target": "1000", "session_replication_role": "replica", "synchronous_commit": "off",
         "maintenance_work_mem": "256MB",

@@ -56,7 +56,7 @@ READ_MANY = {
     "search/exact": "compares all vectors of a tenant of few",
     "search/index_filtered": "the documents of a tenant that the filters leave",
     "usage/list": "adds up what all tenants used between two days, for the admin",
-    "usage/recount": "counts the documents of a tenant anew",
+    "usage/recount": "recounts the documents of a tenant",
     "users/delete": "deletes all that a tenant has",
 }
 _INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
@@ -70,7 +70,7 @@ READ_MANY = {
     "search/exact": "compares all vectors of a tenant of few",
     "search/index_filtered": "the documents of a tenant that the filters leave",
     "usage/list": "adds up what all tenants used between two days, for the admin",
-    "usage/recount": "counts the documents of a tenant anew, and is run by people only",
+    "usage/recount": "recounts the documents of a tenant, and only operators run it",
     "users/delete": "deletes all that a tenant has",
 }
 

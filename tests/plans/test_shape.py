@@ -36,7 +36,7 @@ OTHER = [
 
 @pytest.mark.parametrize(("good", "now"), SAME)
 def test_fewer_rows_and_loops_are_no_difference(good: str, now: str) -> None:
-    """Of an approximate index half as many again are none: its levels are drawn by chance."""
+    """For an approximate index, half as many rows again are no difference, since its levels are random."""
     assert good in RECORDED
     assert difference(RECORDED, RECORDED.replace(good, now, 1)) == ""
 

@@ -29,7 +29,7 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 async def test_an_export_contains_all_data_of_the_user_and_nothing_else(
     shared: Service, tenant: Tenant, other: Tenant
 ) -> None:
-    ids, others = await ids_of(tenant), await ids_of(other, "Of another.")
+    ids, others = await ids_of(tenant), await ids_of(other, "A text of another user.")
     answer = await tenant.get("/me/export")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/x-ndjson"

@@ -103,7 +103,7 @@ async def test_writers_of_one_user_do_not_wait_for_each_other(quiet: Service) ->
     async with AsyncExitStack() as stack:
         while True:
             connection = await stack.enter_async_context(direct_connection(quiet))
-            # Of the service alone: the connections that were opened here in vain write nothing.
+            # Only connections of the service count; unused connections of this test write nothing.
             slots = (
                 "select array_agg(distinct pid % 16) from pg_stat_activity "
                 "where datname = current_database() and application_name = 'cabinet'"

@@ -1,4 +1,4 @@
-"""Rules for one statement that the schema does not take part in: what it returns, how much, and how it pages."""
+"""Rules for single statements that do not depend on the schema: results, limits and paging."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Every rule of `sql/`, `migrations/` and the Python of `svc/` that needs no server: run by `make check`.
+"""All rules for `sql/`, `migrations/` and the Python of `svc/` that need no server. `make check` runs them.
 
-The tests plant faults and see each rule fail; that the project itself is without fault is checked here alone.
+The tests plant faults and check that each rule fails; only this module checks the project itself.
 
-The exceptions stand here, each with its reason. A statement's own reason is in its header; here it is counted.
+The exceptions are listed here, each with a reason. The reason of a statement is in its header.
 """
 
 from __future__ import annotations

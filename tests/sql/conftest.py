@@ -1,4 +1,4 @@
-"""Statements that a test writes, and the schema that they are checked against."""
+"""Fixtures: statements written by a test, and the schema to check them against."""
 
 from __future__ import annotations
 

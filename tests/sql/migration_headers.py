@@ -1,4 +1,4 @@
-"""The header of a migration: what a person must know before it runs, read from its first lines and held to the rest.
+"""The header of a migration, with all that a DBA must know before running it: parsed, and compared with the statements.
 
 Lines `-- Key: value` in a fixed order, a long value going on in lines that begin with `--` and three spaces.
 """

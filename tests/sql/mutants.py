@@ -1,4 +1,4 @@
-"""Mutants of the statements: what a careless hand could do to the tenant in each, one change at a time.
+"""Mutants of the statements: each makes one mistake in the handling of the tenant.
 
 The proof of tenancy must refuse every one. `python -m tests.sql.mutants` makes them all and counts them; a change of a
 statement that leaves its tenant bound is none of these, so a mutant that lives is either a hole in the proof or a

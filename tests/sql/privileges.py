@@ -1,6 +1,6 @@
-"""The rights on tables that the statements need: `sql/roles/grant_*.sql` give the service these and no others.
+"""The privileges on tables that the statements need. `sql/roles/grant_*.sql` grant these to the service, and no others.
 
-`python -m tests.sql.privileges` writes those files anew.
+`python -m tests.sql.privileges` rewrites those files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finding SQL in Python: `svc/` holds none, so that what a DBA reads in `sql/` is all there is."""
+"""Finds SQL in Python: `svc/` must contain none, so that a DBA finds every statement in `sql/`."""
 
 from __future__ import annotations
 

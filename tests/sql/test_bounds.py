@@ -1,4 +1,4 @@
-"""Each rule of sql/ that needs no server is seen to fail; `make check` applies them to every file."""
+"""Each rule of sql/ that needs no server detects its fault; `make check` applies the rules to every file."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ def test_each_rule_can_fail(write: Write, tables: Tables, good: str, bad: str, m
     assert all(fault.path == statement.path and fault.line >= 1 for fault in faults)
 
 
-def test_a_fault_names_the_line_where_it_stands(write: Write, tables: Tables) -> None:
+def test_a_fault_names_its_line(write: Write, tables: Tables) -> None:
     faults = check_statement(write(f"{HEADER}{GOOD.replace('order by d.id', 'order by d')}\n"), tables)
 
     assert [(fault.line, fault.message) for fault in faults] == [(9, "d is a whole row; list its columns")]
 
 
-def test_counting_rows_is_no_star(write: Write, tables: Tables) -> None:
+def test_count_star_is_allowed(write: Write, tables: Tables) -> None:
     query = "select count(*) as n from documents as d where d.user_id = $1::uuid order by n limit $2::int;"
 
     assert check_statement(write(f"{HEADER}{query}\n"), tables) == []
@@ -119,7 +119,7 @@ def test_an_insert_lists_its_columns(write: Write, tables: Tables) -> None:
     ("line", "message"),
     [("-- tenant: none, because", "WITHOUT_TENANT"), ("-- bound: by nothing", "WITHOUT_LIMIT")],
 )
-def test_a_reason_in_the_header_alone_excuses_nothing(write: Write, tables: Tables, line: str, message: str) -> None:
+def test_a_reason_in_the_header_alone_is_not_enough(write: Write, tables: Tables, line: str, message: str) -> None:
     faults = check_statement(write(f"{HEADER}{line}\nselect d.id from documents as d order by d.id limit 1;\n"), tables)
 
     assert message in "\n".join(fault.message for fault in faults)
@@ -130,7 +130,7 @@ def test_a_reason_in_the_header_alone_excuses_nothing(write: Write, tables: Tabl
     ("name", "list_name"),
     [("indexes/list", "WITHOUT_TENANT"), ("ingest/chunk_ids", "WITHOUT_LIMIT")],
 )
-def test_a_place_in_the_list_alone_excuses_nothing(
+def test_an_entry_in_the_list_alone_is_not_enough(
     write: Write, tables: Tables, monkeypatch: pytest.MonkeyPatch, name: str, list_name: str
 ) -> None:
     key = "tenant" if list_name == "WITHOUT_TENANT" else "bound"
@@ -151,7 +151,7 @@ def test_columns_are_declared_where_they_are_used(
     assert message in "\n".join(str(fault) for fault in check_statement(write(f"{header}{GOOD}\n"), tables))
 
 
-def test_a_statement_that_binds_its_tenant_needs_no_place_in_the_list(
+def test_a_statement_that_binds_its_tenant_needs_no_entry_in_the_list(
     write: Write, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checker, "WITHOUT_TENANT", checker.WITHOUT_TENANT | {"documents/planted"})
@@ -169,7 +169,7 @@ def test_a_listed_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("there is an exception for users/gone" in str(fault) for fault in check_sql())
 
 
-def test_a_file_that_nobody_loads_is_a_fault(tmp_path: Path) -> None:
+def test_a_file_that_is_never_loaded_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "migrations").mkdir()
     (tmp_path / "sql" / "documents" / "deeper").mkdir(parents=True)
     (tmp_path / "sql" / "documents" / "deeper" / "get.sql").write_text("select 1;\n")

@@ -28,7 +28,7 @@ from documents as d;
 """
 
 
-def test_a_header_is_read_whole(write: Write) -> None:
+def test_all_parts_of_a_header_are_read(write: Write) -> None:
     statement = write(GOOD)
 
     assert statement.name == "documents/planted"
@@ -116,7 +116,7 @@ def test_columns_are_taken_from_the_statement_that_lists_them(write: Write) -> N
     assert listed.expanded == listed.text
 
 
-def test_columns_are_not_taken_from_a_statement_that_takes_its_own_from_another(write: Write, tmp_path: Path) -> None:
+def test_columns_are_not_taken_through_a_second_reference(write: Write, tmp_path: Path) -> None:
     write(GOOD)
     write(REFERRING)
 
@@ -141,7 +141,7 @@ def test_every_statement_with_the_columns_of_another_refers_to_it() -> None:
             seen[statement.columns] = statement.name
 
 
-def test_a_file_is_named_as_its_header_says(tmp_path: Path) -> None:
+def test_the_name_of_a_file_matches_its_header(tmp_path: Path) -> None:
     path = tmp_path / "documents" / "other.sql"
     path.parent.mkdir()
     path.write_text(GOOD)

@@ -1,4 +1,4 @@
-"""The rules for migrations and for the keys of the schema, each seen to fail; and the schema as the server has it."""
+"""Each rule for migrations and for the keys of the schema detects its fault; and the schema on the server is right."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_table_that_begins_its_keys_with_the_tenant_passes(root: Path) -> None
         (");", "); creat table x;", "syntax error"),
     ],
 )  # fmt: skip
-def test_a_schema_that_breaks_a_wall_is_caught(root: Path, good: str, bad: str, message: str) -> None:
+def test_a_schema_that_breaks_the_isolation_is_caught(root: Path, good: str, bad: str, message: str) -> None:
     assert good in GOOD_TABLE
 
     faults = plant(root, GOOD_TABLE.replace(good, bad, 1))
@@ -108,7 +108,7 @@ def test_a_schema_that_breaks_a_wall_is_caught(root: Path, good: str, bad: str, 
         (LAST, "0001.extension_and_functions", f"sql:7: a line reads: -- depends: {LAST}"),
     ],
 )  # fmt: skip
-def test_a_migration_says_in_its_header_what_a_person_must_know(root: Path, good: str, bad: str, message: str) -> None:
+def test_a_migration_has_a_complete_header(root: Path, good: str, bad: str, message: str) -> None:
     assert good in HEADER
 
     assert message in "\n".join(plant(root, GOOD_TABLE, HEADER.replace(good, bad)))
@@ -178,7 +178,7 @@ select count(*) as size from planted as p where p.user_id = $1::uuid;
         (", planted/*", "", "Serves: names no statement that uses planted"),
     ],
 )  # fmt: skip
-def test_what_a_header_says_of_tables_and_statements_is_true(root: Path, good: str, bad: str, message: str) -> None:
+def test_the_tables_and_statements_in_a_header_are_checked(root: Path, good: str, bad: str, message: str) -> None:
     assert good in TRUE_HEADER
     (root / "sql" / "planted").mkdir()
     (root / "sql" / "planted" / "list.sql").write_text(PLANTED_STATEMENT)
@@ -201,7 +201,7 @@ def test_what_a_header_says_of_tables_and_statements_is_true(root: Path, good: s
         ("0004.documents.sql", "documents.sql", "a migration is named"),
     ],
 )
-def test_migrations_are_named_in_order_and_each_has_a_way_back(
+def test_migrations_are_numbered_in_order_and_each_has_a_rollback(
     root: Path, old: str, new: str | None, message: str
 ) -> None:
     path = root / "migrations" / old
@@ -213,7 +213,7 @@ def test_migrations_are_named_in_order_and_each_has_a_way_back(
     assert message in "\n".join(str(fault) for fault in check_all(root))
 
 
-def test_an_exception_that_is_needed_no_more_is_a_fault() -> None:
+def test_an_unnecessary_exception_is_a_fault() -> None:
     faults = check_migrations(ROOT, {**KEY_EXCEPTIONS, "documents_pkey": "for no reason"})
 
     assert [fault.message for fault in faults] == ["the exception for documents_pkey is needed no more"]
@@ -251,7 +251,7 @@ async def fetch(database: Database, query: str) -> list[dict[str, Any]]:
         return [dict(row) for row in await connection.fetch(query)]
 
 
-async def test_the_server_has_the_tables_that_the_files_tell(database: Database) -> None:
+async def test_the_server_has_the_tables_in_the_files(database: Database) -> None:
     tables = read_tables(schema_files(ROOT))
 
     found = {row["relname"]: row["columns"] for row in await fetch(database, COLUMNS)}
@@ -259,7 +259,7 @@ async def test_the_server_has_the_tables_that_the_files_tell(database: Database)
     assert found == tables.columns
 
 
-async def test_on_the_server_every_index_of_a_tenants_table_begins_with_the_tenant(database: Database) -> None:
+async def test_on_the_server_every_index_of_a_tenant_table_starts_with_the_tenant(database: Database) -> None:
     tables: Tables = read_tables(schema_files(ROOT))
     rows = await fetch(database, INDEXES)
 
@@ -277,7 +277,7 @@ async def test_on_the_server_every_index_of_a_tenants_table_begins_with_the_tena
     } | {"embedding_model_pkey"}
 
 
-async def test_on_the_server_every_reference_between_tenants_tables_carries_the_tenant(database: Database) -> None:
+async def test_on_the_server_every_foreign_key_between_tenant_tables_contains_the_tenant(database: Database) -> None:
     tables = read_tables(schema_files(ROOT))
     rows = await fetch(database, REFERENCES)
 
@@ -292,7 +292,7 @@ async def test_the_server_has_nothing_that_a_distributed_table_refuses(database:
     assert await fetch(database, FORBIDDEN) == []
 
 
-async def test_every_index_that_a_header_names_is_there(database: Database) -> None:
+async def test_every_index_in_a_header_exists(database: Database) -> None:
     there = {row["name"] for row in await fetch(database, INDEXES)}
 
     for statement in database.statements.values():

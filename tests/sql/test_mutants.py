@@ -1,4 +1,4 @@
-"""The proof of tenancy refuses every mutant of every statement; and a hole in the proof lets mutants live."""
+"""The proof of tenancy refuses every mutant of every statement; with an incomplete proof, mutants survive."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MUTATED = [one for one in STATEMENTS.values() if is_mutated(one, read_tables(sch
 
 
 @pytest.mark.parametrize("statement", MUTATED, ids=lambda statement: statement.name)
-def test_no_mutant_lives(statement: Statement, tables: Tables) -> None:
+def test_no_mutant_survives(statement: Statement, tables: Tables) -> None:
     counts: Counter[str] = Counter()
 
     alive = survivors(statement, tables, counts)
@@ -31,7 +31,7 @@ def test_no_mutant_lives(statement: Statement, tables: Tables) -> None:
     assert "\n".join(map(str, alive)) == ""
 
 
-def test_every_mutant_is_another_statement(tables: Tables) -> None:
+def test_every_mutant_differs_from_the_statement(tables: Tables) -> None:
     for name in ("messages/append", "ingest/finish", "search/bits"):
         statement = STATEMENTS[name]
         tree = parse(statement.text)[0]
@@ -95,7 +95,7 @@ HOLES: dict[str, tuple[object, str, Callable[..., object], set[str]]] = {
 
 
 @pytest.mark.parametrize(("owner", "name", "hole", "kinds"), HOLES.values(), ids=HOLES)
-def test_a_hole_in_the_proof_lets_mutants_live(
+def test_mutants_survive_an_incomplete_proof(
     tables: Tables, monkeypatch: pytest.MonkeyPatch,
     owner: object, name: str, hole: Callable[..., object], kinds: set[str],
 ) -> None:  # fmt: skip

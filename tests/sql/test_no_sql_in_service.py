@@ -1,4 +1,4 @@
-"""The check that `svc/` holds no SQL text is seen to find it."""
+"""The check that `svc/` contains no SQL finds planted SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.sql.conftest import STATEMENTS
 from tests.sql.python_text import looks_like_sql, sql_faults
 
 
-def test_the_finder_knows_every_statement_of_the_project() -> None:
+def test_the_check_recognises_every_statement_of_the_project() -> None:
     bodies = {name: statement.body for name, statement in STATEMENTS.items()}
 
     assert [name for name, body in bodies.items() if not looks_like_sql(body)] == []

@@ -1,4 +1,4 @@
-"""Faults planted into the project's own statements: `make check` names the file and the line of each."""
+"""`make check` names the file and the line of each fault planted into the statements of the project."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_planted_fault_is_named_with_file_and_line(tmp_path: Path, tables: Tab
     assert any(fault.startswith(blamed) and plant.message in fault for fault in faults), faults
 
 
-def test_make_check_names_each_and_blames_no_other(tmp_path: Path) -> None:
+def test_make_check_reports_each_planted_fault_and_no_other(tmp_path: Path) -> None:
     for folder in ("sql", "migrations", "tests/plans/baselines"):
         copytree(ROOT / folder, tmp_path / folder)
     # The grants are looked at when the statements themselves are without fault.
@@ -157,7 +157,7 @@ def test_make_check_names_each_and_blames_no_other(tmp_path: Path) -> None:
         copytree(ROOT / "sql", tmp_path / "sql", dirs_exist_ok=True)
 
 
-def test_tables_that_are_not_as_recorded_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_that_differ_from_the_record_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = recorded_tables()
     used = recorded.pop("users/get")
     recorded |= {"users/list": TablesUsed(used.reads, used.reads), "users/gone": used}

@@ -1,4 +1,4 @@
-"""Every file prepares on the migrated schema with the types and columns that its header says; else nothing starts."""
+"""The server starts only if every statement can be prepared with the types and columns in its header."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_the_files_fit_the_schema(database: Database) -> None:
 
 
 @pytest.mark.parametrize(("name", "good", "bad", "message"), FAULTS)
-async def test_a_file_that_does_not_fit_stops_the_start_and_is_named(
+async def test_a_file_that_does_not_fit_the_schema_prevents_the_start_and_is_named(
     settings: Settings, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     name: str, good: str, bad: str, message: str,
 ) -> None:  # fmt: skip
@@ -80,7 +80,7 @@ async def test_a_wrong_type_is_named_with_its_line(
     assert refused.value.detail.startswith(f"{path}:{line}: the header's ")
 
 
-async def test_every_file_at_fault_is_named_at_once(database: Database, tmp_path: Path) -> None:
+async def test_all_wrong_files_are_named_at_once(database: Database, tmp_path: Path) -> None:
     folder = copytree(ROOT / "sql", tmp_path / "sql")
     for name in ("users/get", "documents/get"):
         path = folder / f"{name}.sql"

@@ -1,4 +1,4 @@
-"""The first wall: every statement touches its tenant's rows only. Proved from the parse tree; the proof can fail."""
+"""The first level of isolation: the parse tree proves that a statement touches only rows of its tenant."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_statement_without_the_parameter_is_caught(write: Write, tables: Table
     assert messages == ["d.user_id is not tied to a tenant: no parameter is named user_id"]
 
 
-# Of the statements without a tenant, those that run for whoever asks.
+# The statements without a tenant that run for any caller.
 FOR_ANYBODY = {
     "keys/authenticate": "it tells who asks",
     "server/health": "it counts, for the readiness check and the metrics",
@@ -199,7 +199,7 @@ FOR_ANYBODY = {
 
 
 @pytest.mark.parametrize("endpoint", all_endpoints(), ids=name_of)
-def test_what_a_user_asks_for_is_answered_by_bound_statements_alone(endpoint: Endpoint) -> None:
+def test_requests_of_users_run_only_bound_statements(endpoint: Endpoint) -> None:
     """The others are run for the admin, by workers and by commands."""
     run = statements_of_routes()[f"{endpoint.method} {endpoint.path}"]
 

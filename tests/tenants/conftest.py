@@ -1,4 +1,4 @@
-"""A second Cabinet, to which the tenants of the first one move."""
+"""A second Cabinet, which imports the tenants of the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports as files: written, taken apart, put together again as if nothing had been done to them."""
+"""Exports as files: written, split into lines, and reassembled with a valid last line."""
 
 from __future__ import annotations
 

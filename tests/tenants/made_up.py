@@ -1,4 +1,4 @@
-"""A made-up tenant of any size, written past the ingestion: documents with bytes, chunks, vectors, conversations."""
+"""Generates a tenant of any size, bypassing the ingestion: documents with bytes, chunks, vectors, conversations."""
 
 from __future__ import annotations
 

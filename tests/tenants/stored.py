@@ -1,4 +1,4 @@
-"""What a database holds of a tenant, by its catalogue: no list of tables to forget one in."""
+"""All rows of a tenant, found through the system catalogs, so that no table can be forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are no export, or not the one that was written: refused by their line, and nothing of them is stored."""
+"""Files that are not exports, or were altered, are refused with the line, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def elsewhere(database: Database, observer: Any, export: bytes) -> Databas
     return database
 
 
-async def test_cut_short_anywhere(elsewhere: Database, observer: Any, export: bytes) -> None:
+async def test_a_truncated_file_is_refused(elsewhere: Database, observer: Any, export: bytes) -> None:
     lines = export.splitlines(keepends=True)
     for kept in range(1, len(lines)):
         whole = b"".join(lines[:kept])
@@ -59,7 +59,7 @@ async def test_cut_short_anywhere(elsewhere: Database, observer: Any, export: by
     assert "empty" in await refused(elsewhere, observer, BytesIO(), "1")
 
 
-async def test_altered_anywhere(elsewhere: Database, observer: Any, export: bytes) -> None:
+async def test_an_altered_file_is_refused(elsewhere: Database, observer: Any, export: bytes) -> None:
     """One character of one line is another, but the line can still be read."""
     lines = export.splitlines(keepends=True)
     last = str(len(lines))
@@ -84,12 +84,12 @@ async def test_altered_anywhere(elsewhere: Database, observer: Any, export: byte
     assert "another export begins" in await refused(elsewhere, observer, BytesIO(b"".join([*lines[:3], *lines])), "4")
 
 
-async def test_no_export(elsewhere: Database, observer: Any) -> None:
+async def test_a_file_that_is_not_an_export_is_refused(elsewhere: Database, observer: Any) -> None:
     for text in (b"\n", b"{}\n", b"[]\n", b"%PDF-1.7\n", b"\xff\xfe\n", b'{"line":"users"}\n', b"\0" * 99):
         await refused(elsewhere, observer, BytesIO(text), "1")
 
 
-async def test_another_format(elsewhere: Database, observer: Any, export: bytes) -> None:
+async def test_another_format_is_refused(elsewhere: Database, observer: Any, export: bytes) -> None:
     lines = lines_of(export)
     lines[0]["format"] = 2
     assert "has the format 2; this release reads 1" in await refused(elsewhere, observer, file_of(lines), "1")
@@ -127,7 +127,7 @@ FORGED: dict[str, tuple[Callable[[Line], Line], str, str]] = {
 }
 
 
-async def test_what_cannot_be_stored(elsewhere: Database, observer: Any, export: bytes) -> None:
+async def test_a_row_that_cannot_be_stored_is_refused(elsewhere: Database, observer: Any, export: bytes) -> None:
     lines = lines_of(export)
     for case, (change, table, complaint) in FORGED.items():
         numbers = [number for number, line in enumerate(lines, start=1) if line["line"] == table]

@@ -1,4 +1,4 @@
-"""Every table and column of a tenant is exported, imported and erased, or stands here with its reason."""
+"""Every table and column of a tenant is exported, imported and erased, or listed here with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.tenants.stored import tenant_tables
 STATEMENTS = load_statements(resource_folder("sql"))
 
 NOT_EXPORTED = {
-    "tenant_totals": "counted anew by the import",
+    "tenant_totals": "recomputed by the import",
     "ingestion_jobs": "a queue: the import queues what is not done",
     "message_jobs": "a queue: the import queues what has no vector",
     "idempotency_keys": "of requests to this Cabinet, and a day old at most",
@@ -32,7 +32,7 @@ async def test_every_column_of_every_table_is_exported(observer: Any) -> None:
         assert not written & left_out
 
 
-def test_every_column_that_is_exported_is_stored() -> None:
+def test_every_exported_column_is_imported() -> None:
     exported = exported_tables(STATEMENTS)
     assert STORED_BY.keys() == exported.keys()
     assert {table for table, name in STORED_BY.items() if name is None} == NOT_STORED.keys()
@@ -47,14 +47,14 @@ def test_every_column_that_is_exported_is_stored() -> None:
         assert {parameter.name: parameter.type for parameter in parameters} == columns, name
 
 
-async def test_what_is_erased_is_counted_for_every_table(observer: Any) -> None:
+async def test_an_erasure_counts_the_rows_of_every_table(observer: Any) -> None:
     counted = {column.name for column in STATEMENTS["users/delete"].columns}
     assert counted == (await tenant_tables(observer)).keys()
     for part in ("users/erase_documents", "users/erase_conversations"):
         assert {column.name for column in STATEMENTS[part].columns} <= counted
 
 
-async def test_nothing_else_hangs_on_a_tenant(observer: Any) -> None:
+async def test_no_other_table_references_a_tenant(observer: Any) -> None:
     """A table of theirs that names them otherwise than by `user_id` would be missed by all of the above."""
     referring = await observer.fetch(
         "select distinct c.conrelid::regclass::text as name from pg_constraint as c"

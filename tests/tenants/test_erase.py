@@ -1,4 +1,4 @@
-"""After an erasure no table of the database holds the id, whatever was under way."""
+"""After an erasure, no table of the database contains the id, whatever ran concurrently."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.tenants.made_up import id_of, make_large_user
 from tests.tenants.stored import mentions
 
 
-async def test_no_table_holds_the_id(service: Service) -> None:
+async def test_no_table_contains_the_id_after_an_erasure(service: Service) -> None:
     """Found by the catalogue of the database, in every column of every table and in every name."""
     tenant, other = await new_tenant(service), await new_tenant(service)
     ids, others = await ids_of(tenant), await ids_of(other)
@@ -59,7 +59,9 @@ async def test_no_table_holds_the_id(service: Service) -> None:
 
 
 @pytest.mark.parametrize("what", ["upload", "append", "conversation", "key"])
-async def test_what_is_under_way_is_waited_for_and_goes_too(database: Database, observer: Any, what: str) -> None:
+async def test_an_erasure_waits_for_running_work_and_deletes_its_rows(
+    database: Database, observer: Any, what: str
+) -> None:
     user_id = await make_user(database)
     await make_document(database, user_id)
     conversation_id = await _converse(database, user_id)
@@ -84,7 +86,7 @@ async def test_what_is_under_way_is_waited_for_and_goes_too(database: Database, 
     assert erased.rows["message_jobs"] == erased.rows["messages"] == (1 if what == "append" else 0)
 
 
-async def test_what_comes_later_finds_nobody(database: Database, observer: Any) -> None:
+async def test_later_requests_find_no_user(database: Database, observer: Any) -> None:
     """An upload and an append that begin while the erasure has everything in its hands."""
     user_id = await make_user(database)
     conversation_id = await _converse(database, user_id)
@@ -157,7 +159,9 @@ async def _waits(observer: Any) -> bool:
 # --- large tenants
 
 
-async def test_a_large_tenant_goes_in_parts(database: Database, observer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_tenant_is_erased_in_parts(
+    database: Database, observer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(erase, "_CHUNKS_AT_ONCE", 20)
     monkeypatch.setattr(erase, "_MESSAGES_AT_ONCE", 20)
     user_id = await make_large_user(database, documents=11, chunks_each=6, conversations=9, messages_each=5)
@@ -175,7 +179,7 @@ async def test_a_large_tenant_goes_in_parts(database: Database, observer: Any, m
     assert await mentions(observer, other) == others
 
 
-async def test_an_erasure_that_was_interrupted_goes_on(
+async def test_an_interrupted_erasure_can_be_continued(
     database: Database, observer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erase, "_CHUNKS_AT_ONCE", 10)
@@ -200,7 +204,7 @@ async def test_an_erasure_that_was_interrupted_goes_on(
 # --- an index of one's own
 
 
-async def test_the_index_of_a_large_tenant_goes_with_them(database_url: str) -> None:
+async def test_an_erasure_drops_the_index_of_a_large_tenant(database_url: str) -> None:
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         tenant = await _indexed(service)
         async with direct_connection(service) as connection:
@@ -210,7 +214,7 @@ async def test_the_index_of_a_large_tenant_goes_with_them(database_url: str) -> 
             assert await mentions(connection, UUID(tenant.id)) == {}
 
 
-async def test_an_index_that_cannot_go_now_is_named(database_url: str) -> None:
+async def test_an_index_that_cannot_be_dropped_is_named(database_url: str) -> None:
     """Another session is changing indexes; the next plan drops what is left."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         tenant = await _indexed(service)

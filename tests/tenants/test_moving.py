@@ -1,4 +1,4 @@
-"""A tenant taken out of one Cabinet, erased there and brought into another, is the same tenant."""
+"""A tenant that is exported from one Cabinet, erased there, and imported into another is unchanged."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ async def filled(tenant: Tenant) -> None:
     await tenant.delete(f"/documents/{cited['id']}")
 
 
-async def test_moved_and_erased_it_is_the_same_tenant(
+async def test_a_moved_tenant_is_unchanged(
     database_url: str, database: Database, second_url: str, second: Database
 ) -> None:
     async with running_service(test_settings(), database_url) as service:
         tenant, other = await new_tenant(service), await new_tenant(service)
         await filled(tenant)
-        await other.ready_document("other.txt", "Of another.")
+        await other.ready_document("other.txt", "A text of another user.")
         query = {"query": "first sentence", "limit": 100}
         found = ok(await tenant.post("/search", json=query))["results"]
         messages = ok(await tenant.post("/conversations/search", json=query))["results"]
@@ -105,7 +105,7 @@ async def test_moved_and_erased_it_is_the_same_tenant(
         await moved.ready_document("more.txt", "Life goes on.")
 
 
-async def test_a_large_tenant_is_the_same(
+async def test_a_large_moved_tenant_is_unchanged(
     database: Database, second: Database, database_url: str, second_url: str
 ) -> None:
     """Many pages of everything, and documents that are larger than a page."""
@@ -133,7 +133,7 @@ async def test_no_connection_is_held_between_two_pages(database: Database) -> No
     assert set(busy) == {0}
 
 
-async def test_nobody_is_not_exported(database: Database) -> None:
+async def test_an_unknown_user_is_not_exported(database: Database) -> None:
     with pytest.raises(NotFoundError):
         await find_export(database, UUID(int=0))
 
@@ -141,7 +141,7 @@ async def test_nobody_is_not_exported(database: Database) -> None:
 # --- what changes while the export runs
 
 
-async def test_what_changes_meanwhile_comes_whole_or_is_made_whole(
+async def test_changes_during_an_export_are_complete_or_repaired(
     database: Database, database_url: str, second: Database, second_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("svc.tenants.export._OWNERS_A_PAGE", 4)
@@ -201,7 +201,9 @@ async def _disturb(
         )  # fmt: skip
 
 
-async def test_a_scope_of_a_later_document_is_left_out(database: Database, second: Database, second_url: str) -> None:
+async def test_a_reference_to_a_later_document_is_omitted(
+    database: Database, second: Database, second_url: str
+) -> None:
     user_id = await make_large_user(database, documents=2, chunks_each=1, conversations=1, messages_each=1)
     lines = lines_of(await exported(database, user_id))
     document, conversation = (
@@ -219,7 +221,7 @@ async def test_a_scope_of_a_later_document_is_left_out(database: Database, secon
 # --- where it is not welcome
 
 
-async def test_a_user_who_is_there_is_refused_or_replaced(database: Database, database_url: str) -> None:
+async def test_an_existing_user_is_refused_or_replaced(database: Database, database_url: str) -> None:
     user_id = await make_large_user(database, documents=3, chunks_each=2, conversations=2, messages_each=2)
     export = await exported(database, user_id)
     async with connected(database_url) as first:
@@ -242,7 +244,7 @@ async def test_an_email_address_of_another_is_refused(database: Database, second
         assert await mentions(then, user_id) == {}
 
 
-async def test_vectors_of_another_model_are_refused_or_left_behind(
+async def test_vectors_of_another_model_are_refused_or_omitted(
     database: Database, second: Database, second_url: str
 ) -> None:
     user_id = await make_large_user(database, documents=2, chunks_each=3, conversations=2, messages_each=2)

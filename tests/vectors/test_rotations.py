@@ -31,7 +31,7 @@ def test_each_rotation_keeps_lengths_and_angles(dimensions: int) -> None:
     for rotation in (both[:, :width], both[:, width:]):
         np.testing.assert_array_equal(rotation @ rotation.T, np.eye(dimensions) * width**2)
     if dimensions >= 8:
-        # Of two random directions the products are small.
+        # The inner products of two random directions are small.
         assert np.abs(both[:, :width].T @ both[:, width:]).max() / width**2 < 0.99
 
 
