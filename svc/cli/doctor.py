@@ -1,4 +1,4 @@
-"""`cabinet doctor`: what is wrong with a database, and what mends it."""
+"""`cabinet doctor`: finds problems of a database and prints their fixes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from svc.doctor.examination import STATUSES, Outcome, Status, chosen_checks, exa
 from svc.settings import Settings
 
 EXIT_CODES: dict[Status, int] = {"ok": 0, "note": 0, "warning": 1, "fault": 2, "unknown": 3}
-"""What monitoring takes them for: OK, WARNING, CRITICAL, UNKNOWN."""
+"""The exit codes of monitoring plugins: OK, WARNING, CRITICAL, UNKNOWN."""
 _COLOURS: dict[Status, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "fault": "red", "unknown": "magenta"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, for machines.")
-@click.option("--only", multiple=True, metavar="NAME", help="A check or a group of checks; may be given again.")
-@click.option("-v", "--verbose", is_flag=True, help="Also what is as it should be.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--only", multiple=True, metavar="NAME", help="Run only this check or group of checks; can be repeated.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print checks without findings.")
 @settings_options(
     "exact_max_rows",
     "index_min_rows",
@@ -32,9 +32,9 @@ _COLOURS: dict[Status, str] = {"ok": "green", "note": "cyan", "warning": "yellow
     failure_code=EXIT_CODES["unknown"],
 )
 def doctor(settings: Settings, as_json: bool, only: tuple[str, ...], verbose: bool) -> None:
-    """Look at a live database: what is wrong, why it matters, and the SQL that mends it.
+    """Examine a live database: print each problem, why it matters, and the SQL that fixes it.
 
-    Reads only. Exit code 0: nothing, or notes; 1: warnings; 2: faults; 3: it could not be looked at.
+    It only reads. Exit code 0: no findings, or notes; 1: warnings; 2: faults; 3: a check could not run.
     """
     outcomes = run(_outcomes(settings, only), failure_code=EXIT_CODES["unknown"])
     worst: Status = max((outcome.status for outcome in outcomes), key=STATUSES.index, default="ok")
@@ -63,7 +63,7 @@ def _document(outcomes: list[Outcome], worst: Status) -> dict[str, object]:
                 "seen": outcome.verdict.seen,
                 "seconds": round(outcome.seconds, 4),
                 "findings": [
-                    {"severity": one.severity, "what": one.what, "why": one.why, "mend": one.mend}
+                    {"severity": one.severity, "what": one.problem, "why": one.why, "mend": one.fix}
                     for one in outcome.verdict.findings
                 ],
             }
@@ -92,7 +92,7 @@ def _print_outcome(console: Console, outcome: Outcome) -> None:
     if not outcome.verdict.findings:
         console.print(f"  [{_COLOURS[outcome.status]}]{outcome.status:8}[/]{name}: {seen}")
     for finding in outcome.verdict.findings:
-        console.print(f"  [{_COLOURS[finding.severity]}]{finding.severity:8}[/]{name}: {escape(finding.what)}")
+        console.print(f"  [{_COLOURS[finding.severity]}]{finding.severity:8}[/]{name}: {escape(finding.problem)}")
         console.print(f"          {escape(finding.why)}")
-        for step in finding.mend:
+        for step in finding.fix:
             console.print(f"          > {escape(step)}")

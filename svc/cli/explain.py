@@ -113,7 +113,7 @@ def _as_json(explained: Explained) -> bytes:
     for kind, plan in explained.plans.items():
         numbers = {id(node): number for number, node in enumerate(plan.walk())}
         findings = [
-            {"node": numbers[id(one.node)], "kind": one.kind, "what": one.what, "advice": one.advice}
+            {"node": numbers[id(one.node)], "kind": one.kind, "what": one.problem, "advice": one.advice}
             for one in find(plan)
         ]
         plans.append({"kind": kind, **msgspec.to_builtins(plan), "findings": findings})
@@ -156,6 +156,6 @@ def _print(explained: Explained) -> None:
             console.print(f"  {trigger.name} on {trigger.relation}: {trigger.calls:,} calls, {trigger.time_ms:,.2f} ms")
         findings = find(plan)
         for finding in findings:
-            console.print(f"  {finding.node.title} {finding.what}: {finding.advice}.", style="yellow", markup=False)
+            console.print(f"  {finding.node.title} {finding.problem}: {finding.advice}.", style="yellow", markup=False)
         if not findings:
             console.print("  Nothing is wrong with it.")

@@ -1,4 +1,4 @@
-"""What a check is: its name, its group, what it looks at, and what it can find."""
+"""The parts of a check: its thresholds, its subject, and its findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Severity = Literal["note", "warning", "fault"]
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a check begins to complain. Seconds, rows, shares and pages as their names say."""
+    """The limits beyond which checks report a finding, in the units that their names state."""
 
     idle_in_transaction_s: float = 60
     long_transaction_s: float = 300
@@ -37,17 +37,17 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: what, why it matters, and the statements or commands that mend it, in order."""
+    """One problem, why it matters, and the statements or commands that fix it, in order."""
 
     severity: Severity
-    what: str
+    problem: str
     why: str
-    mend: tuple[str, ...] = ()
+    fix: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check saw, in a few words, and what it found wrong; nothing, mostly."""
+    """The result of a check: a few words on the state that it saw, and its findings."""
 
     seen: str
     findings: list[Finding] = field(default_factory=list)
@@ -55,11 +55,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Subject:
-    """The database that is examined.
+    """The examined database.
 
-    `database` is opened with nothing of the service's but its name and limits, and reads only; `searching` as the
-    service opens its own, so that a search runs as it does there. `dimensions` are those of the recorded model, None
-    where none is.
+    `database` is a read-only connection with limits but without the service's settings. `searching` also has these, so
+    that searches run as in the service. `dimensions` are those of the recorded model, or None.
     """
 
     url: str
@@ -71,7 +70,7 @@ class Subject:
 
     @property
     def statements(self) -> Mapping[str, Statement]:
-        """Every statement of this release."""
+        """All statements of this release."""
         return self.database.statements
 
 
@@ -80,7 +79,7 @@ Examine = Callable[[Subject], Awaitable[Verdict]]
 
 @dataclass(frozen=True)
 class Check:
-    """One check. Its `name` is for machines and stays; `looks_at` is for people."""
+    """One check. Its `name` is stable and for machines; `looks_at` describes it for people."""
 
     name: str
     group: str
@@ -89,10 +88,10 @@ class Check:
 
 
 def megabytes(count: float) -> str:
-    """A number of bytes for people."""
+    """Returns a number of bytes in megabytes, as text."""
     return f"{count / 2**20:,.0f} MB"
 
 
 def plural(count: int, word: str, words: str = "") -> str:
-    """`1 index`, `3 indexes`."""
+    """Returns a count with its noun, such as `1 index` or `3 indexes`."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"

@@ -1,4 +1,4 @@
-"""What the server is set to, and what a connection of the service gets of it."""
+"""Checks of the server's settings, and of those of the service's connections."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from svc.database.session_check import lost_settings, required
 from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes
 
 _KIB_UNITS = {"B": 1 / 1024, "kB": 1, "8kB": 8, "MB": 1024, "GB": 1024**2}
-# The sizes that PostgreSQL is installed with, in MB: less than these is less than it asks for itself.
+# PostgreSQL's defaults, in MB.
 _LEAST_MB = {"shared_buffers": 128, "work_mem": 4, "maintenance_work_mem": 64}
+_MORE_CONNECTIONS = "lower CABINET_POOL_SIZE, or raise max_connections and restart the server"
 _RESTART = {"shared_buffers", "max_connections"}
 _LOOKED_AT = (
     *_LEAST_MB, "effective_cache_size", "random_page_cost", "jit", "autovacuum", "track_counts", "fsync",
@@ -20,28 +21,28 @@ _LOOKED_AT = (
 
 
 async def session_settings_hold(subject: Subject) -> Verdict:
-    """A pooler between, or a hook, that drops what a session asks for at its start."""
+    """Finds settings that a connection pooler or a hook has dropped."""
     wanted = required(session_settings(subject.settings))
     rows = await subject.searching.many("server/session_settings", names=list(wanted), max_rows=100)
     lost = lost_settings(rows, wanted)
     if not lost:
-        return Verdict(f"all {len(wanted)} hold")
-    why = "without them searches lose rows without a word and statements get slow plans"
-    mend = (pooler_remedy(wanted),)
+        return Verdict(f"all {len(wanted)} are in effect")
+    why = "without them, searches silently lose rows, and statements get slow plans"
+    fix = (pooler_remedy(wanted),)
     return Verdict(
-        "; ".join(lost), [Finding("fault", f"a connection is not as it was opened: {'; '.join(lost)}", why, mend)]
+        "; ".join(lost), [Finding("fault", f"settings of connections are not in effect: {'; '.join(lost)}", why, fix)]
     )
 
 
 async def memory_settings(subject: Subject) -> Verdict:
-    """No less than PostgreSQL is installed with, and a cache that the planner believes in."""
+    """Finds memory settings below PostgreSQL's defaults, and an effective_cache_size below shared_buffers."""
     settings = await _settings(subject)
     sizes = {name: _kib(settings[name]) for name in (*_LEAST_MB, "effective_cache_size")}
     seen = ", ".join(f"{name} {megabytes(kib * 1024)}" for name, kib in sizes.items())
     why = {
-        "shared_buffers": "the indexes of the vectors are read from it; a quarter of the machine's memory is usual",
-        "work_mem": "sorts and hashes beyond it go to disk",
-        "maintenance_work_mem": "vacuum reads every index again each time it is full",
+        "shared_buffers": "it caches the indexes of vectors; a quarter of the machine's memory is usual",
+        "work_mem": "larger sorts and hashes spill to disk",
+        "maintenance_work_mem": "vacuum scans every index again each time it is full",
     }
     findings = [
         Finding(
@@ -54,19 +55,19 @@ async def memory_settings(subject: Subject) -> Verdict:
         if sizes[name] < least * 1024
     ]
     if sizes["effective_cache_size"] < sizes["shared_buffers"]:
-        what = f"effective_cache_size is {megabytes(sizes['effective_cache_size'] * 1024)}, less than shared_buffers"
-        mend = await set_setting(subject, "effective_cache_size", f"{2 * sizes['shared_buffers'] // 1024:.0f}MB")
-        findings.append(Finding("warning", what, "the planner takes index scans for dearer than they are", (mend,)))
+        problem = f"effective_cache_size is {megabytes(sizes['effective_cache_size'] * 1024)}, less than shared_buffers"
+        fix = await set_setting(subject, "effective_cache_size", f"{2 * sizes['shared_buffers'] // 1024:.0f}MB")
+        findings.append(Finding("warning", problem, "the planner overestimates the cost of index scans", (fix,)))
     return Verdict(seen, findings)
 
 
 async def planner_settings(subject: Subject) -> Verdict:
-    """Costs of a disk that seeks, and a compiler that takes longer than the statements."""
+    """Finds a random_page_cost for rotating disks, and JIT compilation."""
     settings = await _settings(subject)
     cost, jit = float(settings["random_page_cost"].setting), settings["jit"].setting
     findings = []
     if cost > 2:
-        why = "that is the cost of a disk that seeks: on any other the planner passes indexes by"
+        why = "that is the cost for a rotating disk; on any other storage, the planner avoids indexes that are faster"
         findings.append(
             Finding(
                 "warning",
@@ -76,16 +77,16 @@ async def planner_settings(subject: Subject) -> Verdict:
             )
         )
     if jit == "on":
-        why = "the service turns it off for itself; in other sessions compiling can take longer than the statement"
+        why = "the service turns it off for itself; in other sessions, compilation can take longer than the statement"
         findings.append(Finding("note", "jit is on", why, (await set_setting(subject, "jit", "off"),)))
     return Verdict(f"random_page_cost {cost:g}, jit {jit}", findings)
 
 
 async def autovacuum(subject: Subject) -> Verdict:
-    """On, and with the counts that it goes by."""
+    """Finds autovacuum, or the statistics that it needs, turned off."""
     settings = await _settings(subject)
     off = [name for name in ("autovacuum", "track_counts") if settings[name].setting == "off"]
-    why = "dead rows are never taken away, index-only scans visit the table, and the server stops in the end"
+    why = "dead rows are never removed, index-only scans visit the table, and transaction ids run out"
     return Verdict(
         "off" if off else "on",
         [Finding("fault", f"{name} is off", why, (await set_setting(subject, name, "on"),)) for name in off],
@@ -93,10 +94,10 @@ async def autovacuum(subject: Subject) -> Verdict:
 
 
 async def durability(subject: Subject) -> Verdict:
-    """Nothing that loses the database at a power cut."""
+    """Finds settings with which a power failure can destroy the database."""
     settings = await _settings(subject)
     off = [name for name in ("fsync", "full_page_writes") if settings[name].setting == "off"]
-    why = "a crash of the machine can destroy the database"
+    why = "a power failure or a crash of the machine can destroy the database"
     return Verdict(
         ", ".join(f"{name} off" for name in off) or "on",
         [Finding("fault", f"{name} is off", why, (await set_setting(subject, name, "on"),)) for name in off],
@@ -104,7 +105,7 @@ async def durability(subject: Subject) -> Verdict:
 
 
 async def connections(subject: Subject) -> Verdict:
-    """Room for this process's pool twice over, so that servers can be replaced one by one, and for who is there now."""
+    """Finds a max_connections that is too low for two processes, which a rolling restart needs, or nearly reached."""
     settings = await _settings(subject)
     room = int(settings["max_connections"].setting) - sum(
         int(settings[name].setting)
@@ -113,26 +114,24 @@ async def connections(subject: Subject) -> Verdict:
     )
     sessions = len(await subject.database.many("doctor/sessions", max_rows=1000))
     pool = subject.settings.pool_size + 1
-    seen = f"{sessions} of {room}, a process takes up to {pool}"
+    seen = f"{sessions} of {room}; a process uses up to {pool}"
     findings = []
     if room < 2 * pool:
-        what = f"max_connections leaves room for {room} sessions; one process takes up to {pool}"
-        why = "a second process, as while servers are replaced, would be refused"
+        problem = f"max_connections allows {room} sessions; one process uses up to {pool}"
+        why = "a second process, such as during a rolling restart, would be refused"
         findings.append(
-            Finding("warning", what, why, ("lower CABINET_POOL_SIZE, or raise max_connections and restart the server",))
+            Finding(
+                "warning", problem, why, ("lower CABINET_POOL_SIZE, or raise max_connections and restart the server",)
+            )
         )
     elif sessions > 0.8 * room:
-        what = f"{sessions} of {room} sessions are taken"
-        findings.append(Finding("warning", what, "when none is left, new ones are refused", (
-            "lower CABINET_POOL_SIZE, or raise max_connections and restart the server",
-        )))  # fmt: skip
+        problem = f"{sessions} of {room} possible sessions are in use"
+        findings.append(Finding("warning", problem, "when all are in use, new ones are refused", (_MORE_CONNECTIONS,)))
     if settings["idle_in_transaction_session_timeout"].setting == "0":
-        what = "idle_in_transaction_session_timeout is 0"
-        why = (
-            "the service ends its own idle transactions after a minute; one of anybody else holds vacuum back for ever"
-        )
+        problem = "idle_in_transaction_session_timeout is 0"
+        why = "the service ends its own idle transactions after a minute; any other one can block vacuum indefinitely"
         findings.append(
-            Finding("note", what, why, (await set_setting(subject, "idle_in_transaction_session_timeout", "10min"),))
+            Finding("note", problem, why, (await set_setting(subject, "idle_in_transaction_session_timeout", "10min"),))
         )
     return Verdict(seen, findings)
 
@@ -148,25 +147,25 @@ def _kib(row: r.DoctorSettings) -> float:
 
 
 async def set_setting(subject: Subject, name: str, value: str) -> str:
-    """What an administrator runs to change a setting."""
+    """Returns the SQL with which an administrator changes a setting."""
     return await subject.database.value("doctor/mend_setting", name=name, value=value, restart=name in _RESTART)
 
 
 CHECKS = (
-    Check("session-settings", "settings", "what the service's connections are set to", session_settings_hold),
+    Check("session-settings", "settings", "the settings of the service's connections", session_settings_hold),
     Check(
         "memory-settings",
         "settings",
-        "how much memory the server may use",
+        "how much memory the server can use",
         memory_settings,
     ),
-    Check("planner-settings", "settings", "what the planner is told of costs", planner_settings),
+    Check("planner-settings", "settings", "the planner's cost settings", planner_settings),
     Check("autovacuum", "settings", "that autovacuum is on", autovacuum),
-    Check("durability", "settings", "that what was committed survives a crash", durability),
+    Check("durability", "settings", "that committed transactions survive a crash", durability),
     Check(
         "connections",
         "settings",
-        "that there is room for connections",
+        "that enough connections are allowed",
         connections,
     ),
 )

@@ -1,4 +1,4 @@
-"""Numbers that are noted beside what they count: by the size of a tenant a search picks its lane."""
+"""Checks that stored counts match the rows that they count."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SHOWN = 5
 
 
 async def chunk_totals(subject: Subject) -> Verdict:
-    """Of tenants drawn by lot, all of them where there are few."""
+    """Compares the vectors of a random sample of tenants (all, if there are few) with their stored count."""
     users, seen = await _tenants(subject)
     rows = await subject.database.many("doctor/wrong_chunk_totals", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
             "fault",
-            f"user {row.user_id} has {row.counted:,} vectors, {row.noted:,} are noted",
-            "a search picks its lane by it, and the indexes of large tenants are made by it",
+            f"user {row.user_id} has {row.counted:,} vectors, but the stored count is {row.noted:,}",
+            "it determines the lane of searches and which tenants get an own index",
             (row.mend,),
         )
         for row in rows[:_SHOWN]
@@ -29,15 +29,15 @@ async def chunk_totals(subject: Subject) -> Verdict:
 
 
 async def document_totals(subject: Subject) -> Verdict:
-    """Of tenants drawn by lot."""
+    """Compares the documents of a random sample of tenants with their stored totals."""
     users, seen = await _tenants(subject)
     rows = await subject.database.many("doctor/wrong_document_totals", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
             "fault",
             f"user {row.user_id} has {plural(row.counted, 'document')} of {row.counted_bytes:,} bytes, "
-            f"{row.noted:,} of {row.noted_bytes:,} are noted",
-            "uploads are refused too soon, or too late",
+            f"but the stored totals are {row.noted:,} of {row.noted_bytes:,}",
+            "uploads are refused too early or too late",
             (f"cabinet usage recount {row.user_id}",),
         )
         for row in rows[:_SHOWN]
@@ -46,31 +46,31 @@ async def document_totals(subject: Subject) -> Verdict:
 
 
 async def chunk_counts(subject: Subject) -> Verdict:
-    """Of all documents of tenants drawn by lot."""
+    """Compares the chunks and vectors of each document of a random sample of tenants with their stored count."""
     users, seen = await _tenants(subject)
     rows = await subject.database.many("doctor/wrong_chunk_counts", user_ids=users, max_rows=_MAX_ROWS)
     findings = []
     for row in rows[:_SHOWN]:
-        what = (
+        problem = (
             f"document {row.document_id} of user {row.user_id} has {plural(row.chunks, 'chunk')} and "
-            f"{plural(row.vectors, 'vector')}, {row.noted:,} are noted"
+            f"{plural(row.vectors, 'vector')}, but the stored count is {row.noted:,}"
         )
         if row.chunks == row.vectors:
-            why = "what is shown of it is wrong, and so is the tenant's count when it is deleted"
-            mend: tuple[str, ...] = (row.mend,)
+            why = "its chunk_count is wrong, and deleting it makes the tenant's count wrong"
+            fix: tuple[str, ...] = (row.mend,)
         else:
-            why = "chunks without a vector are not found, vectors without a chunk take the places of others"
-            mend = (
+            why = "searches do not find chunks without a vector, and vectors without a chunk take the place of results"
+            fix = (
                 row.mend,
-                "cabinet doctor --only chunk-totals, and what it says",
-                f"POST /documents/{row.document_id}/retry, for the user",
+                "cabinet doctor --only chunk-totals, and the fix that it prints",
+                f"POST /documents/{row.document_id}/retry, with the user's key",
             )
-        findings.append(Finding("fault", what, why, mend))
+        findings.append(Finding("fault", problem, why, fix))
     return Verdict(seen, findings + _more(len(rows), "documents"))
 
 
 async def message_counts(subject: Subject) -> Verdict:
-    """Of conversations drawn by lot among those of the tenants drawn."""
+    """Compares the messages of a random sample of conversations with their stored count."""
     users, seen = await _tenants(subject)
     rows = await subject.database.many(
         "doctor/wrong_message_counts",
@@ -83,8 +83,8 @@ async def message_counts(subject: Subject) -> Verdict:
         Finding(
             "fault",
             f"conversation {row.conversation_id} of user {row.user_id} has {plural(row.counted, 'message')}, "
-            f"{row.noted:,} are noted",
-            "the next message takes its place by it: a number too low makes every append fail",
+            f"but the stored count is {row.noted:,}",
+            "it determines the position of the next message: if it is too low, every append fails",
             (row.mend,),
         )
         for row in rows[:_SHOWN]
@@ -93,26 +93,26 @@ async def message_counts(subject: Subject) -> Verdict:
 
 
 async def _tenants(subject: Subject) -> tuple[list[UUID], str]:
-    """Tenants drawn by lot, and how to say that."""
+    """Returns a random sample of tenants, and its size in words."""
     rows = await subject.database.many(
         "doctor/sample_tenants",
         seed=secrets.token_hex(8),
         most_vectors=subject.limits.counted_vectors,
         max_rows=_MAX_TENANTS,
     )
-    return [row.user_id for row in rows], f"{plural(len(rows), 'tenant')} looked at"
+    return [row.user_id for row in rows], f"{plural(len(rows), 'tenant')} checked"
 
 
-def _more(count: int, what: str) -> list[Finding]:
+def _more(count: int, nouns: str) -> list[Finding]:
     if count <= _SHOWN:
         return []
     least = f"{count - _SHOWN:,}{' or more' if count == _MAX_ROWS else ''}"
-    return [Finding("fault", f"and {least} other {what}", "as above")]
+    return [Finding("fault", f"and {least} other {nouns}", "as above")]
 
 
 CHECKS = (
-    Check("chunk-totals", "counts", "that the noted size of a tenant is the number of their vectors", chunk_totals),
-    Check("document-totals", "counts", "that what counts towards a plan is what there is", document_totals),
-    Check("chunk-counts", "counts", "that a document's noted chunks are there, each with its vector", chunk_counts),
-    Check("message-counts", "counts", "that a conversation's noted messages are there", message_counts),
+    Check("chunk-totals", "counts", "that the stored count of a tenant's vectors is correct", chunk_totals),
+    Check("document-totals", "counts", "that the stored totals of a tenant's documents are correct", document_totals),
+    Check("chunk-counts", "counts", "that the stored count of a document's chunks is correct", chunk_counts),
+    Check("message-counts", "counts", "that the stored count of a conversation's messages is correct", message_counts),
 )

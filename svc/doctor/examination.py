@@ -1,6 +1,6 @@
-"""Examining a database: every check in turn, what each found, and what comes of it all.
+"""Examines a database: runs the checks in turn and collects their outcomes.
 
-Reads only, waits for no lock longer than half a second, and runs one statement at a time, each within a time limit.
+It only reads, waits at most half a second for a lock, and runs one statement at a time, each within a time limit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 Status = Literal["ok", "note", "unknown", "warning", "fault"]
 STATUSES: tuple[Status, ...] = ("ok", "note", "unknown", "warning", "fault")
-"""From the best to the worst."""
+"""From best to worst."""
 
 CHECKS: list[Check] = [
     *versions.CHECKS,
@@ -41,7 +41,7 @@ CHECKS: list[Check] = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check, and in how many seconds; unknown, with the reason seen, where it could not be made."""
+    """The outcome of one check and its time in seconds. If the check could not run, it is unknown, with the reason."""
 
     check: Check
     status: Status
@@ -50,31 +50,31 @@ class Outcome:
 
 
 def chosen_checks(only: Sequence[str]) -> list[Check]:
-    """The checks of these names, or of these groups; all where none is named.
+    """The checks with these names or in these groups; all checks if `only` is empty.
 
     Raises:
-        InvalidRequestError: there is none of a name.
+        InvalidRequestError: there is no check or group with a name.
     """
     names = {check.name for check in CHECKS} | {check.group for check in CHECKS}
     for name in only:
         if name not in names:
             raise InvalidRequestError(
-                f"there is no check {name}; there are {', '.join(check.name for check in CHECKS)}"
+                f"there is no check {name}; the checks are {', '.join(check.name for check in CHECKS)}"
             )
     return [check for check in CHECKS if not only or check.name in only or check.group in only]
 
 
 @asynccontextmanager
 async def opened_subject(settings: Settings, url: str, limits: Thresholds | None = None) -> AsyncIterator[Subject]:
-    """The database at `url`, ready to be examined, whatever is wrong with it.
+    """Open the database at `url` for an examination, in whatever state it is.
 
     Raises:
-        StartupError: it does not answer, or refuses the login.
+        StartupError: the database does not answer, or refuses the login.
     """
     bounds = {
         "application_name": "cabinet doctor",
         "default_transaction_read_only": "on",
-        # Who waits for a lock makes all wait who come after.
+        # Other sessions queue behind a session that waits for a lock.
         "lock_timeout": "500",
         "statement_timeout": str(int(settings.statement_timeout_s * 1000)),
     }
@@ -93,16 +93,16 @@ async def opened_subject(settings: Settings, url: str, limits: Thresholds | None
 
 
 async def examine(subject: Subject, checks: Sequence[Check]) -> AsyncIterator[Outcome]:
-    """Make the checks one after the other."""
+    """Run the checks one after another, and yield the outcome of each."""
     for check in checks:
         started = time.perf_counter()
         try:
             verdict = await check.examine(subject)
             status: Status = max((one.severity for one in verdict.findings), key=STATUSES.index, default="ok")
         except CabinetError as error:
-            verdict, status = Verdict(f"could not be looked at: {error.detail}"), "unknown"
+            verdict, status = Verdict(f"the check could not run: {error.detail}"), "unknown"
         except UNFIT as error:
-            verdict, status = Verdict(f"could not be looked at: {error}"), "unknown"
+            verdict, status = Verdict(f"the check could not run: {error}"), "unknown"
         yield Outcome(check, status, verdict, time.perf_counter() - started)
 
 

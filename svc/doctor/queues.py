@@ -1,4 +1,4 @@
-"""The queues: what waits too long, what a dead worker held, and what nobody will ever take up."""
+"""Checks of the queues: overdue jobs, jobs of dead workers, and documents that no worker will process."""
 
 from __future__ import annotations
 
@@ -6,57 +6,59 @@ from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
 
 _MAX_ROWS = 1000
 _SHOWN = 20
-_WORKER = "start one: cabinet worker, or cabinet serve with CABINET_WORKER_CONCURRENCY above 0"
+_WORKER = "start a worker: cabinet worker, or cabinet serve with CABINET_WORKER_CONCURRENCY above 0"
 
 
 async def queue_age(subject: Subject) -> Verdict:
-    """No job that nobody holds is overdue for long."""
+    """Finds queues with jobs that have been overdue for long and that no worker has claimed."""
     rows, findings = await subject.database.many("doctor/queues", max_rows=2), []
     for row in rows:
         if row.waiting_s > subject.limits.overdue_s:
-            what = f"the queue of the {row.queue} ({plural(row.jobs, 'job')}) is {row.waiting_s:.0f} s behind"
-            why = "no worker runs, or they are too few"
-            findings.append(Finding("warning", what, why, (_WORKER,)))
+            problem = f"the queue of the {row.queue} ({plural(row.jobs, 'job')}) is {row.waiting_s:.0f} s behind"
+            why = "no worker is running, or there are too few"
+            findings.append(Finding("warning", problem, why, (_WORKER,)))
     return Verdict(", ".join(f"{row.queue}: {plural(row.jobs, 'job')}" for row in rows) or "empty", findings)
 
 
 async def expired_lease(subject: Subject) -> Verdict:
-    """No job is held by a worker whose lease ran out long ago."""
+    """Finds queues with jobs whose lease expired long ago."""
     rows, findings = await subject.database.many("doctor/queues", max_rows=2), []
     for row in rows:
         if row.abandoned_s > subject.limits.overdue_s:
-            what = (
-                f"{plural(row.abandoned, 'job')} of the {row.queue} have a worker whose lease ran out, "
+            problem = (
+                f"the lease of {plural(row.abandoned, 'job')} of the {row.queue} has expired, "
                 f"up to {row.abandoned_s:.0f} s ago"
             )
-            why = "the worker has died, and there is no other to go on"
-            findings.append(Finding("warning", what, why, (_WORKER,)))
-    return Verdict("none waits" if not findings else plural(len(findings), "queue"), findings)
+            why = "the worker has died, and no other has taken over"
+            findings.append(Finding("warning", problem, why, (_WORKER,)))
+    return Verdict("none has expired" if not findings else plural(len(findings), "queue"), findings)
 
 
 async def stuck_document(subject: Subject) -> Verdict:
-    """Processing for ever, since no job is in the queue."""
+    """Finds documents that stay in processing because they have no job in the queue."""
     rows = await subject.database.many("doctor/documents_without_job", max_rows=_MAX_ROWS)
     if not rows:
-        return Verdict("all have one")
+        return Verdict("all have a job")
     longest = max(rows, key=lambda row: row.processing_s)
-    what = (
+    problem = (
         f"{_many(len(rows), 'document')} processing without a job in the queue, "
         f"such as {longest.document_id} of user {longest.user_id}"
     )
-    why = "no worker will ever take them up; a job was deleted by hand, or only some tables were restored"
-    return Verdict(f"{len(rows)} without", [Finding("fault", what, why, tuple(row.mend for row in rows[:_SHOWN]))])
+    why = "no worker will ever process them; a job was deleted by hand, or only some tables were restored"
+    return Verdict(
+        f"{len(rows)} without a job", [Finding("fault", problem, why, tuple(row.mend for row in rows[:_SHOWN]))]
+    )
 
 
 async def orphaned_job(subject: Subject) -> Verdict:
-    """Jobs of what is gone; a worker drops them when they are due."""
+    """Finds jobs whose document or conversation was deleted; a worker drops them when they are due."""
     rows = await subject.database.many("doctor/jobs_without_work", max_rows=_MAX_ROWS)
     late = [row for row in rows if row.overdue_s > subject.limits.overdue_s]
     if not late:
-        return Verdict("all have")
-    what = f"{_many(len(late), 'job')} without a document or conversation to work on, such as {late[0].id}"
-    why = "the worker that claims one drops it; none has for a while"
-    return Verdict(f"{len(late)} orphaned", [Finding("note", what, why, (_WORKER,))])
+        return Verdict("none is orphaned")
+    problem = f"{_many(len(late), 'job')} without a document or conversation to work on, such as {late[0].id}"
+    why = "a worker drops such a job when it claims it, but none has claimed it for a while"
+    return Verdict(f"{len(late)} orphaned", [Finding("note", problem, why, (_WORKER,))])
 
 
 def _many(count: int, word: str) -> str:
@@ -68,8 +70,8 @@ def _many(count: int, word: str) -> str:
 
 
 CHECKS = (
-    Check("queue-age", "queues", "that jobs are taken up when they are due", queue_age),
-    Check("expired-lease", "queues", "that another worker goes on where one has died", expired_lease),
-    Check("stuck-document", "queues", "that every document in work has a job", stuck_document),
-    Check("orphaned-job", "queues", "that every job has something to do", orphaned_job),
+    Check("queue-age", "queues", "that jobs are claimed when they are due", queue_age),
+    Check("expired-lease", "queues", "that another worker takes over when one dies", expired_lease),
+    Check("stuck-document", "queues", "that every document in processing has a job", stuck_document),
+    Check("orphaned-job", "queues", "that every job has a document or conversation", orphaned_job),
 )

@@ -1,7 +1,7 @@
-"""Recall, measured: what the lanes of a search find of what an exact one finds.
+"""Measures recall: the share of an exact search's results that the other lanes find.
 
-The queries are stored vectors with noise, which a text that asks for a chunk is to the chunk. Each is searched
-exactly and down its lane, by the statements and settings of the service.
+The queries are stored vectors plus noise, as the vector of a question is to that of the chunk that answers it. Each is
+searched exactly and in the tenant's lane, with the statements and settings of the service.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from svc.search.messages import MessageSearch, search_messages
 _TENANTS = 3
 _QUERIES = 5
 _RESULTS = 10
-# The noise is so long, where the vector is 1: the query stays nearest to its own chunk, but not by much.
+# The length of the noise, relative to the vector: the query stays nearest to its own chunk, but only just.
 _NOISE = 0.5
-# Halves of pgvector, and of the sums of two lanes, differ by so much.
+# The rounding difference between the distances that two lanes compute in half precision.
 _EPSILON = 1e-5
 
 Vector = NDArray[np.float32]
 Find = Callable[[Vector], Awaitable[list[float]]]
-"""Searches, and gives the distances of what it found, nearest first."""
+"""Searches, and returns the distances of the results, nearest first."""
 
 _NO_FILTER = Filters()
-# Leaves everything, but makes it a filtered search.
+# All chunks pass this filter, but it makes the search a filtered one.
 _ANY_TIME = Filters(uploaded_after=datetime(2000, 1, 1, tzinfo=UTC))
 
 
 async def recall_bits(subject: Subject) -> Verdict:
-    """Of tenants too large for an exact search, without an index of their own."""
+    """Measures the bits lane for tenants that are too large for an exact search and have no own index."""
     return await _recall_of_chunks(subject, "bits", has_index=False, filters=_NO_FILTER)
 
 
 async def recall_index(subject: Subject) -> Verdict:
-    """Of tenants with an index of their own."""
+    """Measures the index lane for tenants with an own index."""
     return await _recall_of_chunks(subject, "index", has_index=True, filters=_NO_FILTER)
 
 
 async def recall_index_filtered(subject: Subject) -> Verdict:
-    """Of tenants with an index of their own, through a filter that leaves everything."""
+    """Measures the index lane with a filter that all chunks pass, for tenants with an own index."""
     return await _recall_of_chunks(subject, "index with a filter", has_index=True, filters=_ANY_TIME)
 
 
 async def recall_messages(subject: Subject) -> Verdict:
-    """Of tenants whose messages have too many vectors for an exact search."""
+    """Measures the bits lane of messages for tenants with too many vectors for an exact search."""
     exact_rows = subject.settings.exact_rows
     drawn = await subject.database.many(
         "doctor/sample_tenants", seed=secrets.token_hex(8), most_vectors=subject.limits.counted_vectors, max_rows=1000
@@ -108,7 +108,7 @@ async def _recall_of_chunks(subject: Subject, lane: str, *, has_index: bool, fil
 
 
 async def _samples(subject: Subject, user_id: UUID) -> list[Vector]:
-    """Queries made of a tenant's vectors, from places drawn by lot."""
+    """Returns queries made from a random sample of a tenant's vectors."""
     place = await subject.searching.one("doctor/vector_range", user_id=user_id)
     assert place is not None
     if place.first_id is None or place.last_id is None:
@@ -131,7 +131,7 @@ def _queries(vectors: Sequence[HalfVector]) -> list[Vector]:
 
 
 async def _shares(queries: list[Vector], exactly: Find, by_lane: Find) -> list[float]:
-    """For each query the share of the nearest that the lane found; what is as near as the last of them counts too."""
+    """Returns the recall of each query. Results as near as the last of the exact ones count as found."""
     shares = []
     for query in queries:
         nearest = await exactly(query)
@@ -144,18 +144,18 @@ async def _shares(queries: list[Vector], exactly: Find, by_lane: Find) -> list[f
 
 def _verdict(subject: Subject, lane: str, tenants: int, shares: list[float]) -> Verdict:
     if not shares:
-        return Verdict("no tenant is so large")
+        return Verdict("no tenant is large enough")
     recall, limits = float(np.mean(shares)), subject.limits
     seen = f"recall@{_RESULTS} {recall:.3f}, {len(shares)} queries of {plural(tenants, 'tenant')}"
     if recall >= limits.recall_warning:
         return Verdict(seen)
     severity: Severity = "warning" if recall >= limits.recall_fault else "fault"
-    mend = (
+    fix = (
         "cabinet doctor --only indexes --only counts --only settings",
-        "cabinet bench: what this machine's lanes find and take; CABINET_EXACT_MAX_ROWS sets what is searched exactly",
+        "cabinet bench, which measures the lanes on this machine; CABINET_EXACT_MAX_ROWS limits exact searches",
     )
-    what = f"the {lane} finds {recall:.1%} of the {_RESULTS} nearest"
-    return Verdict(seen, [Finding(severity, what, "searches miss what they should find, without a word", mend)])
+    problem = f"the {lane} finds {recall:.1%} of the {_RESULTS} nearest"
+    return Verdict(seen, [Finding(severity, problem, "searches silently miss results", fix)])
 
 
 CHECKS = (

@@ -45,7 +45,7 @@ def _label(node: Node, own: Sequence[Diagnosis]) -> Text:
     for key, values in node.expressions.items():
         text.append(f"\n{key}: {', '.join(values)}", "cyan")
     for finding in own:
-        text.append(f"\n! {finding.kind}: {finding.what}", "bold red")
+        text.append(f"\n! {finding.kind}: {finding.problem}", "bold red")
     return text
 
 

@@ -33,7 +33,7 @@ class Diagnosis:
 
     node: Node
     kind: Kind
-    what: str
+    problem: str
     advice: str
 
 

@@ -64,7 +64,7 @@ def explanation(statement: str, plan: QueryPlan, *, embedding_s: float, search_s
         planning_ms=plan.planning_ms,
         execution_ms=plan.execution_ms,
         plan=_step(plan.root),
-        findings=[PlanFinding(one.node.title, one.kind, one.what, one.advice) for one in find(plan)],
+        findings=[PlanFinding(one.node.title, one.kind, one.problem, one.advice) for one in find(plan)],
     )
 
 

@@ -19,9 +19,9 @@ async def test_a_document_without_a_job_is_found_and_mended(fired: Fired, hand: 
     found = await fired()
     assert found.keys() == {"stuck-document"}
     (finding,) = found["stuck-document"]
-    assert str(document) in finding.what
+    assert str(document) in finding.problem
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     assert await fired() == {}
     assert await hand.fetchval("select document_id from ingestion_jobs") == document
 
@@ -33,7 +33,7 @@ async def test_a_queue_that_nobody_works_on_is_found(fired: Fired, hand: Any, da
     found = await fired()
 
     assert found.keys() == {"queue-age"}
-    assert "the queue of the documents (1 job) is 6" in found["queue-age"][0].what
+    assert "the queue of the documents (1 job) is 6" in found["queue-age"][0].problem
 
 
 async def test_a_lease_that_ran_out_is_found(fired: Fired, hand: Any, database: Database) -> None:
@@ -67,9 +67,9 @@ async def test_a_wrong_number_of_vectors_is_found_and_mended(fired: Fired, hand:
     found = await fired()
     assert found.keys() == {"chunk-totals"}
     (finding,) = found["chunk-totals"]
-    assert user in finding.what
+    assert user in finding.problem
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     assert await fired() == {}
 
 
@@ -81,8 +81,8 @@ async def test_a_wrong_number_towards_a_plan_is_found(fired: Fired, hand: Any, d
     found = await fired()
     assert found.keys() == {"document-totals"}
     (finding,) = found["document-totals"]
-    assert "has 1 document of 4 bytes, 3 of 5 are noted" in finding.what
-    assert finding.mend == (f"cabinet usage recount {user}",)
+    assert "has 1 document of 4 bytes, but the stored totals are 3 of 5" in finding.problem
+    assert finding.fix == (f"cabinet usage recount {user}",)
 
     await database.one("usage/recount", user_id=user)
     assert await fired() == {}
@@ -101,12 +101,12 @@ async def test_counts_of_documents_and_conversations_are_found_and_mended(
 
     found = await fired()
     assert found.keys() == {"chunk-counts", "message-counts"}
-    assert document["id"] in found["chunk-counts"][0].what
-    assert talk in found["message-counts"][0].what
+    assert document["id"] in found["chunk-counts"][0].problem
+    assert talk in found["message-counts"][0].problem
     assert (await service.call("POST", f"/conversations/{talk}/messages", key, json=body)).status_code == 409
 
-    await hand.execute(found["chunk-counts"][0].mend[0])
-    await hand.execute(found["message-counts"][0].mend[0])
+    await hand.execute(found["chunk-counts"][0].fix[0])
+    await hand.execute(found["message-counts"][0].fix[0])
     assert await fired() == {}
     assert (await service.call("POST", f"/conversations/{talk}/messages", key, json=body)).status_code == 201
 
@@ -118,10 +118,10 @@ async def test_a_document_without_its_vectors_is_found_and_mended(fired: Fired, 
 
     found = await fired()
     assert found.keys() == {"chunk-counts", "chunk-totals"}
-    mend = found["chunk-counts"][0].mend
+    mend = found["chunk-counts"][0].fix
 
     await hand.execute(mend[0])
-    await hand.execute((await fired())["chunk-totals"][0].mend[0])
+    await hand.execute((await fired())["chunk-totals"][0].fix[0])
     assert (await service.call("POST", f"/documents/{document['id']}/retry", key)).status_code in (200, 202)
     assert (await service.ended(key, document["id"]))["chunk_count"] == document["chunk_count"]
     assert await fired() == {}

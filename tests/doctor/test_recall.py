@@ -63,7 +63,7 @@ async def test_a_tenant_who_should_have_an_index_is_told_of(
     found = await fired(**LARGE)
     assert found.keys() == {"tenant-indexes"}
     assert found["tenant-indexes"][0].severity == "note"
-    assert large_tenant.hex in found["tenant-indexes"][0].what
+    assert large_tenant.hex in found["tenant-indexes"][0].problem
 
     await build_index(database, database_url)
     assert await fired(**LARGE) == {}
@@ -87,7 +87,7 @@ async def test_lost_signatures_are_found_by_the_recall_of_the_index_lane(
     await build_index(database, database_url)
     assert "5 queries of 1 tenant" in await seen(database_url, "recall-index")
     assert "5 queries of 1 tenant" in await seen(database_url, "recall-index-filtered")
-    assert await seen(database_url, "recall-bits") == "no tenant is so large"
+    assert await seen(database_url, "recall-bits") == "no tenant is large enough"
     await hand.execute("update chunk_vectors set signature = ~signature where user_id = $1", large_tenant)
 
     found = await fired(**LARGE)
@@ -106,7 +106,7 @@ async def test_an_index_larger_than_memory_is_found(
     found = await fired(**LARGE)
 
     assert found.keys() == {"index-memory", "memory-settings"}
-    assert "shared_buffers" in found["index-memory"][0].mend[0]
+    assert "shared_buffers" in found["index-memory"][0].fix[0]
 
 
 async def test_an_index_whose_build_did_not_end_is_found(
@@ -121,7 +121,7 @@ async def test_an_index_whose_build_did_not_end_is_found(
 
     found = await fired(**LARGE)
     assert found.keys() == {"invalid-index", "tenant-indexes"}
-    assert found["invalid-index"][0].mend == ("cabinet index apply",)
+    assert found["invalid-index"][0].fix == ("cabinet index apply",)
 
     await build_index(database, database_url)
     assert await fired(**LARGE) == {}

@@ -50,7 +50,7 @@ async def test_an_old_pgvector_is_found_and_its_faults_are_named(fired: Fired, h
     assert finding.severity == "fault"
     assert "corrupt an HNSW index" in finding.why
     assert "CVE-2026-3172" not in finding.why
-    assert finding.mend == ("alter extension vector update;",)
+    assert finding.fix == ("alter extension vector update;",)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_a_database_without_a_schema_is_told_what_to_run(server: Any, sett
         outcomes = {outcome.check.name: outcome async for outcome in examine(subject, CHECKS)}
 
     (finding,) = outcomes["migrations"].verdict.findings
-    assert finding.mend == ("cabinet migrate apply",)
+    assert finding.fix == ("cabinet migrate apply",)
     assert outcomes["chunk-totals"].status == "unknown"
 
 
@@ -81,7 +81,7 @@ async def test_a_missing_migration_is_found(fired: Fired, hand: Any) -> None:
     found = await fired()
 
     assert found.keys() == {"migrations"}
-    assert name in found["migrations"][0].what
+    assert name in found["migrations"][0].problem
 
 
 async def test_an_edited_migration_is_found(fired: Fired, hand: Any) -> None:
@@ -90,7 +90,7 @@ async def test_an_edited_migration_is_found(fired: Fired, hand: Any) -> None:
     found = await fired()
 
     assert found.keys() == {"edited-migration"}
-    assert "0003.users" in found["edited-migration"][0].what
+    assert "0003.users" in found["edited-migration"][0].problem
 
 
 async def test_a_statement_that_no_longer_fits_is_found(fired: Fired, hand: Any) -> None:
@@ -99,7 +99,7 @@ async def test_a_statement_that_no_longer_fits_is_found(fired: Fired, hand: Any)
     found = await fired()
 
     assert found.keys() == {"statements"}
-    assert "keys/list.sql" in " ".join(finding.what for finding in found["statements"])
+    assert "keys/list.sql" in " ".join(finding.problem for finding in found["statements"])
 
 
 async def test_an_invalid_index_is_found_and_mended(fired: Fired, hand: Any) -> None:
@@ -110,11 +110,11 @@ async def test_an_invalid_index_is_found_and_mended(fired: Fired, hand: Any) -> 
     found = await fired()
     assert found.keys() == {"invalid-index"}
     (finding,) = found["invalid-index"]
-    assert finding.mend == ("reindex index concurrently users_plan_idx;",)
+    assert finding.fix == ("reindex index concurrently users_plan_idx;",)
 
     await hand.execute("update users set plan = 'pro' where email = '1@example.org'")
     await hand.execute("delete from users where email not in ('1@example.org', '2@example.org')")
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     assert (await fired()).keys() == set()
 
 
@@ -127,7 +127,7 @@ async def test_a_missing_index_is_found_and_mended(fired: Fired, hand: Any) -> N
     (finding,) = found["missing-index"]
     assert "search/exact" in finding.why
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     assert await fired() == {}
     assert await hand.fetchval("select pg_get_indexdef('documents_user_metadata_idx'::regclass)") == before
 
@@ -138,7 +138,7 @@ async def test_a_foreign_key_without_an_index_is_found_and_mended(fired: Fired, 
     found = await fired()
     assert found.keys() == {"foreign-key-index"}
 
-    await hand.execute(found["foreign-key-index"][0].mend[0])
+    await hand.execute(found["foreign-key-index"][0].fix[0])
     assert await fired() == {}
 
 
@@ -150,7 +150,7 @@ async def test_an_index_that_is_there_twice_is_found_and_mended(fired: Fired, ha
     assert found.keys() == {"duplicate-index"}
     (finding,) = found["duplicate-index"]
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     assert await fired() == {}
 
 
@@ -170,7 +170,7 @@ async def test_a_large_index_that_nobody_uses_is_found(fired: Fired, hand: Any) 
     found = await fired(limits)
     assert found.keys() == {"unused-index"}
     (finding,) = found["unused-index"]
-    assert "users_name_idx" in finding.what
+    assert "users_name_idx" in finding.problem
     assert finding.severity == "warning"
 
 

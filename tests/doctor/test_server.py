@@ -50,8 +50,8 @@ async def test_dead_rows_are_found(fired: Fired, hand: Any, database_url: str) -
 
     assert found.keys() == {"dead-rows"}
     (finding,) = found["dead-rows"]
-    assert "rows of users are dead" in finding.what
-    assert finding.mend == ("vacuum (analyze) users;",)
+    assert "rows of users are dead" in finding.problem
+    assert finding.fix == ("vacuum (analyze) users;",)
 
 
 async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired, hand: Any, database_url: str) -> None:
@@ -63,9 +63,9 @@ async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired,
         found = await fired(limits)
     assert found.keys() == {"visibility-map"}
     (finding,) = found["visibility-map"]
-    assert "pages of documents" in finding.what
+    assert "pages of documents" in finding.problem
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     assert await fired(limits) == {}
 
 
@@ -78,7 +78,7 @@ async def test_a_large_table_without_statistics_is_found_and_mended(fired: Fired
         found = await fired(limits)
 
     assert found.keys() == {"statistics"}
-    await hand.execute(found["statistics"][0].mend[0])
+    await hand.execute(found["statistics"][0].fix[0])
     assert await fired(limits) == {}
 
 
@@ -88,7 +88,7 @@ async def test_autovacuum_turned_off_for_a_table_is_found_and_mended(fired: Fire
     found = await fired()
     assert found.keys() == {"table-autovacuum"}
 
-    await hand.execute(found["table-autovacuum"][0].mend[0])
+    await hand.execute(found["table-autovacuum"][0].fix[0])
     assert await fired() == {}
 
 
@@ -107,7 +107,7 @@ async def test_old_transaction_ids_are_found_and_mended(fired: Fired, hand: Any,
     assert finding.severity == "warning"
 
     await locked.close()
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     assert await fired() == {}
 
 
@@ -133,16 +133,16 @@ async def test_a_setting_that_hurts_is_found(
     assert found.keys() == {check}
     (finding,) = found[check]
     assert finding.severity == severity
-    assert setting in finding.what
-    assert finding.mend[0].startswith(f"alter system set {setting} = '")
-    assert finding.mend[0].endswith("select pg_reload_conf();")
+    assert setting in finding.problem
+    assert finding.fix[0].startswith(f"alter system set {setting} = '")
+    assert finding.fix[0].endswith("select pg_reload_conf();")
 
 
 async def test_a_pool_that_leaves_no_room_is_found(fired: Fired) -> None:
     found = await fired(pool_size=500)
 
     assert found.keys() == {"connections"}
-    assert "CABINET_POOL_SIZE" in found["connections"][0].mend[0]
+    assert "CABINET_POOL_SIZE" in found["connections"][0].fix[0]
 
 
 async def test_a_server_that_may_lose_what_was_committed_is_found(settings: Any, database_url: str) -> None:
@@ -151,7 +151,7 @@ async def test_a_server_that_may_lose_what_was_committed_is_found(settings: Any,
 
     # The server of the tests is set up so.
     assert outcome.status == "fault"
-    assert outcome.verdict.findings[0].mend == ("alter system set fsync = 'on'; select pg_reload_conf();",)
+    assert outcome.verdict.findings[0].fix == ("alter system set fsync = 'on'; select pg_reload_conf();",)
 
 
 async def test_a_connection_that_lost_its_settings_is_found(settings: Any, database_url: str) -> None:
@@ -161,8 +161,8 @@ async def test_a_connection_that_lost_its_settings_is_found(settings: Any, datab
         verdict = await session_settings_hold(replace(subject, searching=subject.database))
 
     (finding,) = verdict.findings
-    assert "hnsw.iterative_scan is not set, not relaxed_order" in finding.what
-    assert "plan_cache_mode is auto, not force_custom_plan" in finding.what
+    assert "hnsw.iterative_scan is not set, not relaxed_order" in finding.problem
+    assert "plan_cache_mode is auto, not force_custom_plan" in finding.problem
 
 
 async def test_an_idle_transaction_is_found_and_ended(fired: Fired, hand: Any, database_url: str) -> None:
@@ -174,10 +174,10 @@ async def test_an_idle_transaction_is_found_and_ended(fired: Fired, hand: Any, d
     found = await fired(Thresholds(idle_in_transaction_s=0))
     assert found.keys() == {"idle-transaction"}
     (finding,) = found["idle-transaction"]
-    assert "after users/get" in finding.what
+    assert "after users/get" in finding.problem
     assert "secret" not in str(found)
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     await until(lambda: hand.fetchval("select not exists (select from pg_stat_activity where pid = $1)", pid))
     assert await fired(Thresholds(idle_in_transaction_s=0)) == {}
     idle.terminate()
@@ -193,9 +193,9 @@ async def test_a_statement_that_runs_for_long_is_found_and_cancelled(
     found = await fired(Thresholds(long_transaction_s=0))
     assert found.keys() == {"long-transaction"}
     (finding,) = found["long-transaction"]
-    assert "runs search/exact" in finding.what
+    assert "runs search/exact" in finding.problem
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     with pytest.raises(asyncpg.QueryCanceledError):
         await running
     await busy.close()
@@ -215,10 +215,10 @@ async def test_a_session_that_waits_for_a_lock_is_found_with_who_holds_it(
     found = await fired(Thresholds(blocked_s=0))
     assert found.keys() == {"blocked-session"}
     (finding,) = found["blocked-session"]
-    assert f"for session {holder.get_server_pid()}" in finding.what
-    assert "with users/update" in finding.what
+    assert f"for session {holder.get_server_pid()}" in finding.problem
+    assert "with users/update" in finding.problem
 
-    await hand.execute(finding.mend[0])
+    await hand.execute(finding.fix[0])
     await blocked
     await waiting.close()
     holder.terminate()
@@ -239,7 +239,7 @@ async def test_a_service_that_is_connected_as_superuser_is_found(fired: Fired, h
 
     found = await fired()
     assert found.keys() == {"service-role"}
-    assert "a superuser" in found["service-role"][0].what
+    assert "a superuser" in found["service-role"][0].problem
 
     await hand.execute("drop role if exists doctor_owner")
     await hand.execute("create role doctor_owner login")
@@ -250,7 +250,7 @@ async def test_a_service_that_is_connected_as_superuser_is_found(fired: Fired, h
         service = await asyncpg.connect(owner, server_settings={"application_name": "cabinet"})
         found = await fired()
         assert found.keys() == {"service-role"}
-        assert "doctor_owner, who owns its tables" in found["service-role"][0].what
+        assert "doctor_owner, which owns its tables" in found["service-role"][0].problem
         await service.close()
     finally:
         await hand.execute("reassign owned by doctor_owner to postgres; drop owned by doctor_owner")

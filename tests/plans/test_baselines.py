@@ -254,7 +254,7 @@ async def test_what_is_wrong_with_a_plan_is_found(
 ) -> None:
     findings = find(await planted(before, text))
 
-    told = [finding.what for finding in findings if finding.kind == kind]
+    told = [finding.problem for finding in findings if finding.kind == kind]
     assert len(told) == 1, findings
     assert said in told[0]
     assert all(finding.advice for finding in findings)
