@@ -64,7 +64,7 @@ async def test_a_loop_starts_again_whatever_ended_it(error: BaseException, caplo
     loop = kept.keep(turns, name="test")
     await until(lambda: turns.good > 2)
     assert (loop.deaths, failures("test") - before) == (0, 1)
-    assert "the loop test died and starts again" in caplog.text
+    assert "the loop test died and will be restarted" in caplog.text
     assert type(error).__name__ in caplog.text
     await loop.stop()
 

@@ -63,7 +63,7 @@ def _document(outcomes: list[Outcome], worst: Status) -> dict[str, object]:
                 "seen": outcome.verdict.seen,
                 "seconds": round(outcome.seconds, 4),
                 "findings": [
-                    {"severity": one.severity, "what": one.problem, "why": one.why, "mend": one.fix}
+                    {"severity": one.severity, "what": one.problem, "why": one.why, "fix": one.fix}
                     for one in outcome.verdict.findings
                 ],
             }

@@ -36,7 +36,7 @@ async def document_totals(subject: Subject) -> Verdict:
         Finding(
             "fault",
             f"user {row.user_id} has {plural(row.counted, 'document')} of {row.counted_bytes:,} bytes, "
-            f"but the stored totals are {row.noted:,} of {row.noted_bytes:,}",
+            f"but the stored totals are {row.noted:,} of {row.noted_bytes:,} bytes",
             "uploads are refused too early or too late",
             (f"cabinet usage recount {row.user_id}",),
         )

@@ -40,7 +40,7 @@ async def test_faults_are_told_with_what_mends_them_and_exit_code_2(hand: Any, d
     assert done.stdout == (
         "indexes\n"
         "  fault   missing-index: index chunks_content_hash_idx is missing\n"
-        "          ingest/known_vectors would read whole tables\n"
+        "          ingest/known_vectors would scan whole tables\n"
         "          > create index concurrently chunks_content_hash_idx on chunks (user_id, content_hash);\n"
         "fault: 5 checks, 1 fault, 4 ok\n"
     )
@@ -67,5 +67,5 @@ async def test_json_is_one_document_and_a_warning_exit_code_1(hand: Any, databas
     planner, queue = document["checks"]
     assert (planner["name"], planner["group"], planner["status"]) == ("planner-settings", "settings", "warning")
     (finding,) = planner["findings"]
-    assert finding.keys() == {"severity", "what", "why", "mend"}
+    assert finding.keys() == {"severity", "what", "why", "fix"}
     assert (queue["name"], queue["status"], queue["findings"]) == ("queue-age", "ok", [])

@@ -74,7 +74,7 @@ async def test_no_text_but_the_empty_one_is_without_a_vector(provider: LocalProv
     assert (await provider.embed([])).shape == (0, LOCAL_DIMENSIONS)
     with pytest.raises(EmbeddingRefusedError, match="text 1 is empty"):
         await provider.embed(["a text", ""])
-    with pytest.raises(EmbeddingRefusedError, match="text 0 holds a lone surrogate"):
+    with pytest.raises(EmbeddingRefusedError, match="text 0 contains a lone surrogate"):
         await provider.embed(["\ud800"])
 
 

@@ -30,7 +30,7 @@ FAULTS = [
     ("ingest/write_chunks", "token_count  int\n", "token_count  int8\n", "token_count int8"),
     ("ingest/write_vectors", "(user_id, chunk_id,", "(user_id, piece_id,", "(no such column)"),
     ("ingest/write_vectors", "format binary", "format csv", "a :copy body must be"),
-    ("users/get", ":one", ":first", ":first is none of"),
+    ("users/get", ":one", ":first", ":first is not one of"),
 ]  # fmt: skip
 
 

@@ -92,7 +92,7 @@ async def test_a_file_that_is_not_an_export_is_refused(elsewhere: Database, obse
 async def test_another_format_is_refused(elsewhere: Database, observer: Any, export: bytes) -> None:
     lines = lines_of(export)
     lines[0]["format"] = 2
-    assert "has the format 2; this release reads 1" in await refused(elsewhere, observer, file_of(lines), "1")
+    assert "has format 2; this release reads format 1" in await refused(elsewhere, observer, file_of(lines), "1")
 
 
 def _of(table: str, **changes: Any) -> Callable[[Line], Line]:
