@@ -9,11 +9,41 @@ CREATE FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) RETURNS jso
 
 COMMENT ON FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) IS 'The metadata under the tenant''s id, as {"<user_id>": metadata}. GIN takes no uuid beside the jsonb: an index on this keeps the tenants apart, so that a scan meets no other tenant''s rows. The planner inlines it.';
 
-CREATE FUNCTION public.document_matches(tenant uuid, wanted_metadata jsonb, wanted_file_types text[], uploaded_after timestamp with time zone, uploaded_before timestamp with time zone, user_id uuid, metadata jsonb, file_type text, created_at timestamp with time zone) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (((wanted_metadata IS NULL) OR ((metadata @> wanted_metadata) AND (public.tenant_metadata(user_id, metadata) @> public.tenant_metadata(tenant, wanted_metadata)))) AND ((wanted_file_types IS NULL) OR (file_type = ANY (wanted_file_types))) AND ((uploaded_after IS NULL) OR (created_at >= uploaded_after)) AND ((uploaded_before IS NULL) OR (created_at < uploaded_before)));
+CREATE TABLE public.documents (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    filename text NOT NULL,
+    file_type text NOT NULL,
+    file_size bigint NOT NULL,
+    content_hash uuid NOT NULL,
+    replaces text,
+    status text DEFAULT 'processing'::text NOT NULL,
+    error text,
+    attempt integer DEFAULT 0 NOT NULL,
+    lease_expires_at timestamp with time zone,
+    progress real DEFAULT 0 NOT NULL,
+    chunk_count integer DEFAULT 0 NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT documents_file_type_known CHECK ((file_type = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text, 'csv'::text, 'docx'::text]))),
+    CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
+    CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT documents_status_known CHECK ((status = ANY (ARRAY['processing'::text, 'ready'::text, 'error'::text])))
+)
+WITH (fillfactor='85');
 
-COMMENT ON FUNCTION public.document_matches(tenant uuid, wanted_metadata jsonb, wanted_file_types text[], uploaded_after timestamp with time zone, uploaded_before timestamp with time zone, user_id uuid, metadata jsonb, file_type text, created_at timestamp with time zone) IS 'Whether a document passes the filters of a search: the tenant, the filters, then columns of the document. A filter that is null lets every document pass. The planner inlines it, so its conditions can use indexes.';
+COMMENT ON COLUMN public.documents.content_hash IS 'The first 16 bytes of the SHA-256 of the file.';
+
+COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier documents are deleted when this one is ready; null: none.';
+
+CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((((filters ->> 'metadata'::text) IS NULL) OR (((document).metadata @> (filters -> 'metadata'::text)) AND (public.tenant_metadata((document).user_id, (document).metadata) @> public.tenant_metadata(tenant, (filters -> 'metadata'::text))))) AND (((filters ->> 'file_types'::text) IS NULL) OR ((filters -> 'file_types'::text) ? (document).file_type)) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((document).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((document).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))));
+
+COMMENT ON FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) IS 'Whether a document passes the filters of a search, a JSON object with a member for each filter: metadata, file_types, uploaded_after, uploaded_before. Timestamps are seconds since 1970: the planner converts these, while text, whose meaning depends on settings of the session, would be converted for each row. A member that is missing or null lets every document pass, and so do filters that are null. The planner inlines the function, so its conditions can use indexes.';
 
 CREATE FUNCTION public.json_merge_patch(target jsonb, patch jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -106,36 +136,6 @@ CREATE TABLE public.document_contents (
     document_id uuid NOT NULL,
     content bytea NOT NULL
 );
-
-CREATE TABLE public.documents (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT uuidv7() NOT NULL,
-    filename text NOT NULL,
-    file_type text NOT NULL,
-    file_size bigint NOT NULL,
-    content_hash uuid NOT NULL,
-    replaces text,
-    status text DEFAULT 'processing'::text NOT NULL,
-    error text,
-    attempt integer DEFAULT 0 NOT NULL,
-    lease_expires_at timestamp with time zone,
-    progress real DEFAULT 0 NOT NULL,
-    chunk_count integer DEFAULT 0 NOT NULL,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    expires_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT documents_file_type_known CHECK ((file_type = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text, 'csv'::text, 'docx'::text]))),
-    CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
-    CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
-    CONSTRAINT documents_status_known CHECK ((status = ANY (ARRAY['processing'::text, 'ready'::text, 'error'::text])))
-)
-WITH (fillfactor='85');
-
-COMMENT ON COLUMN public.documents.content_hash IS 'The first 16 bytes of the SHA-256 of the file.';
-
-COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier documents are deleted when this one is ready; null: none.';
 
 CREATE TABLE public.embedding_model (
     is_current boolean DEFAULT true NOT NULL,

@@ -1,7 +1,4 @@
 -- The extension stays: it may have been here before, and others in this database may use it.
-drop function document_matches(
-    uuid, jsonb, text[], timestamptz, timestamptz, uuid, jsonb, text, timestamptz
-);
 drop function tenant_metadata(uuid, jsonb);
 drop function json_merge_patch(jsonb, jsonb);
 

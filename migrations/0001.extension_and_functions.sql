@@ -71,33 +71,3 @@ comment on function tenant_metadata(uuid, jsonb) is
 'The metadata under the tenant''s id, as {"<user_id>": metadata}. GIN takes no uuid beside the jsonb: an '
 'index on this keeps the tenants apart, so that a scan meets no other tenant''s rows. The planner inlines '
 'it.';
-
-create function document_matches(
-    tenant uuid,
-    wanted_metadata jsonb,
-    wanted_file_types text[],
-    uploaded_after timestamptz,
-    uploaded_before timestamptz,
-    user_id uuid,
-    metadata jsonb,
-    file_type text,
-    created_at timestamptz
-) returns boolean
-language sql immutable parallel safe
-return
-(
-    wanted_metadata is null
-    or (
-        metadata @> wanted_metadata
-        and tenant_metadata(user_id, metadata) @> tenant_metadata(tenant, wanted_metadata)
-    )
-)
-and (wanted_file_types is null or file_type = any(wanted_file_types))
-and (uploaded_after is null or created_at >= uploaded_after)
-and (uploaded_before is null or created_at < uploaded_before);
-
-comment on function document_matches(
-    uuid, jsonb, text[], timestamptz, timestamptz, uuid, jsonb, text, timestamptz
-) is
-'Whether a document passes the filters of a search: the tenant, the filters, then columns of the document. '
-'A filter that is null lets every document pass. The planner inlines it, so its conditions can use indexes.';

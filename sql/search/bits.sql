@@ -2,17 +2,14 @@
 -- The chunks of one user most similar to a query by cosine: the vectors whose signatures differ least from
 -- the query's, read from the covering index alone, then compared exactly. Filters come before the signatures
 -- are compared, so however few rows they leave, none is lost to them.
--- $1 user_id          uuid              the tenant
--- $2 embedding        halfvec           of the query
--- $3 signature        varbit            of the query
--- $4 candidates       int               vectors that are compared exactly
--- $5 threshold        float8 null       least similarity; null: any
--- $6 document_ids     uuid[] null       null: all documents
--- $7 metadata         jsonb null        what the document's metadata must contain; null: anything
--- $8 file_types       text[] null       null: all
--- $9 uploaded_after   timestamptz null  this moment or later; null: any
--- $10 uploaded_before timestamptz null  earlier than this; null: any
--- $11 max_rows        int               1..100
+-- $1 user_id      uuid         the tenant
+-- $2 embedding    halfvec      of the query
+-- $3 signature    varbit       of the query
+-- $4 candidates   int          vectors that are compared exactly
+-- $5 threshold    float8 null  least similarity; null: any
+-- $6 document_ids uuid[] null  null: all documents
+-- $7 filters      jsonb null   null: no filter; else as document_matches() takes them
+-- $8 max_rows     int          1..100
 -- returns: as search/exact
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
 --   documents_user_created_idx, documents_pkey, chunks_pkey
@@ -23,16 +20,13 @@ with candidates as materialized (
         v.user_id = $1::uuid
         and ($6::uuid[] is null or v.document_id = any($6::uuid[]))
         and (
-            num_nonnulls($7::jsonb, $8::text[], $9::timestamptz, $10::timestamptz) = 0
+            $7::jsonb is null
             or v.document_id in (
                 select d.id
                 from documents as d
                 where
                     d.user_id = $1::uuid
-                    and document_matches(
-                        $1::uuid, $7::jsonb, $8::text[], $9::timestamptz, $10::timestamptz,
-                        d.user_id, d.metadata, d.file_type, d.created_at
-                    )
+                    and document_matches($1::uuid, $7::jsonb, d)
             )
         )
     order by hamming_distance(v.signature, $3::varbit)
@@ -47,7 +41,7 @@ nearest as (
     from candidates as n
     inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
     order by distance, v.chunk_id
-    limit $11::int
+    limit $8::int
 )
 
 select
@@ -64,4 +58,4 @@ inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
 where $5::float8 is null or 1 - n.distance >= $5::float8
 order by n.distance, n.chunk_id
-limit $11::int;
+limit $8::int;

@@ -2,16 +2,13 @@
 -- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact,
 -- ties by id. Adding 0 to the distance keeps the planner from an approximate index, which would lose rows
 -- without a word.
--- $1 user_id         uuid              the tenant
--- $2 embedding       halfvec           of the query
--- $3 metric          text              cosine | l2 | inner_product
--- $4 threshold       float8 null       least similarity; null: any
--- $5 document_ids    uuid[] null       null: all documents
--- $6 metadata        jsonb null        what the document's metadata must contain; null: anything
--- $7 file_types      text[] null       null: all
--- $8 uploaded_after  timestamptz null  this moment or later; null: any
--- $9 uploaded_before timestamptz null  earlier than this; null: any
--- $10 max_rows       int               1..100
+-- $1 user_id      uuid         the tenant
+-- $2 embedding    halfvec      of the query
+-- $3 metric       text         cosine | l2 | inner_product
+-- $4 threshold    float8 null  least similarity; null: any
+-- $5 document_ids uuid[] null  null: all documents
+-- $6 filters      jsonb null   null: no filter; else as document_matches() takes them
+-- $7 max_rows     int          1..100
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
 -- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,
@@ -30,20 +27,17 @@ with nearest as (
         v.user_id = $1::uuid
         and ($5::uuid[] is null or v.document_id = any($5::uuid[]))
         and (
-            num_nonnulls($6::jsonb, $7::text[], $8::timestamptz, $9::timestamptz) = 0
+            $6::jsonb is null
             or v.document_id in (
                 select d.id
                 from documents as d
                 where
                     d.user_id = $1::uuid
-                    and document_matches(
-                        $1::uuid, $6::jsonb, $7::text[], $8::timestamptz, $9::timestamptz,
-                        d.user_id, d.metadata, d.file_type, d.created_at
-                    )
+                    and document_matches($1::uuid, $6::jsonb, d)
             )
         )
     order by distance, v.chunk_id
-    limit $10::int
+    limit $7::int
 ),
 
 scored as (
@@ -73,4 +67,4 @@ inner join chunks as c on c.user_id = $1::uuid and s.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and s.document_id = d.id
 where $4::float8 is null or s.similarity >= $4::float8
 order by s.distance, s.chunk_id
-limit $10::int;
+limit $7::int;

@@ -4,18 +4,15 @@
 -- that the filters refuse. Where they leave few, or the index gave too few, they come from the signatures of
 -- just those documents. `is true` keeps the documents a hashed subplan, which the index's order survives; as
 -- a join it would not. A branch that is not taken is not run.
--- $1 user_id          uuid              the tenant
--- $2 embedding        halfvec           of the query
--- $3 signature        varbit            of the query
--- $4 candidates       int               vectors that are compared exactly
--- $5 index_min_rows   int               chunks that the filters must leave for the index to be worth it
--- $6 threshold        float8 null       least similarity; null: any
--- $7 document_ids     uuid[] null       null: all documents
--- $8 metadata         jsonb null        what the document's metadata must contain; null: anything
--- $9 file_types       text[] null       null: all
--- $10 uploaded_after  timestamptz null  this moment or later; null: any
--- $11 uploaded_before timestamptz null  earlier than this; null: any
--- $12 max_rows        int               1..100
+-- $1 user_id        uuid         the tenant
+-- $2 embedding      halfvec      of the query
+-- $3 signature      varbit       of the query
+-- $4 candidates     int          vectors that are compared exactly
+-- $5 index_min_rows int          chunks that the filters must leave for the index to be worth it
+-- $6 threshold      float8 null  least similarity; null: any
+-- $7 document_ids   uuid[] null  null: all documents
+-- $8 filters        jsonb null   null: no filter; else as document_matches() takes them
+-- $9 max_rows       int          1..100
 -- returns: as search/exact, lane text
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
 --   documents_user_created_idx, documents_pkey, chunks_pkey, chunk_vectors_hnsw_…
@@ -29,10 +26,7 @@ with allowed as materialized (
         d.user_id = $1::uuid
         and d.chunk_count > 0
         and ($7::uuid[] is null or d.id = any($7::uuid[]))
-        and document_matches(
-            $1::uuid, $8::jsonb, $9::text[], $10::timestamptz, $11::timestamptz,
-            d.user_id, d.metadata, d.file_type, d.created_at
-        )
+        and document_matches($1::uuid, $8::jsonb, d)
 ),
 
 extent as materialized (
@@ -60,7 +54,7 @@ by_scan as materialized (
     where
         v.user_id = $1::uuid
         and (select count(i.chunk_id) from by_index as i)
-        < least($12::int, (select e.chunks from extent as e))
+        < least($9::int, (select e.chunks from extent as e))
         and v.document_id in (select a.id from allowed as a)
     order by hamming_distance(v.signature, $3::varbit)
     limit $4::int
@@ -92,7 +86,7 @@ nearest as (
         n.lane
     from candidates as n
     order by n.distance, n.chunk_id
-    limit $12::int
+    limit $9::int
 )
 
 select
@@ -110,4 +104,4 @@ inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
 where $6::float8 is null or 1 - n.distance >= $6::float8
 order by n.distance, n.chunk_id
-limit $12::int;
+limit $9::int;

@@ -11,12 +11,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from svc.database import rows as r
 from svc.errors import ForbiddenError, InvalidRequestError
 from svc.fields.validation import Faults
-from svc.fields.values import Metadata, Moment, check_metadata, check_moment
-from svc.ingest.file_types import FileType
+from svc.fields.values import check_metadata, check_moment
 from svc.plans.explain import analyze
 from svc.routes.explanations import Explanation, explanation
 from svc.routes.query_vectors import QueryText, QueryVector, query_vector
-from svc.search.filters import Filters
+from svc.search.filters import DocumentFilters, Filters
 from svc.search.lanes import Lane, Metric, Search, TenantSize, run_search
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -24,7 +23,7 @@ from svc.web.routing import Routes
 routes = Routes("search")
 
 
-class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
+class SearchRequest(DocumentFilters, frozen=True, forbid_unknown_fields=True):
     """A search: either by `query`, which is embedded, or by an `embedding` of the same model.
 
     `threshold` is the minimum similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
@@ -41,10 +40,6 @@ class SearchRequest(Struct, frozen=True, forbid_unknown_fields=True):
     recall: Literal["exact"] | None = None
     document_ids: Annotated[list[UUID], Meta(max_length=1000)] | None = None
     conversation_id: UUID | None = None
-    metadata: Metadata | None = None
-    file_types: Annotated[list[FileType], Meta(max_length=10)] | None = None
-    uploaded_after: Moment | None = None
-    uploaded_before: Moment | None = None
 
 
 class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,13 +106,7 @@ async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchR
         limit=body.limit,
         metric=body.metric,
         threshold=body.threshold,
-        filters=Filters(
-            document_ids=await _document_ids(call, body),
-            metadata=body.metadata,
-            file_types=body.file_types,
-            uploaded_after=body.uploaded_after,
-            uploaded_before=body.uploaded_before,
-        ),
+        filters=Filters.of(body, await _document_ids(call, body)),
         is_exact=body.recall == "exact",
     )
     services = call.services

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from svc.search.filters import DocumentFilters
 from tests.routes.answers import ok, statements
 from tests.search.corpus import FIRST_DAY, Corpus, StoredChunk, check
 
@@ -94,6 +97,14 @@ async def test_a_filter_leaves_what_it_says(corpus: Corpus, queries: list[list[f
         check(ok(answer)["results"], queries[2], left, metric=metric, limit=20)
     else:
         assert ok(answer)["results"] == []
+
+
+def test_the_schema_compares_every_filter_of_a_request_and_no_other() -> None:
+    """The statements pass the filters on unread: one that the function does not know would be ignored silently."""
+    schema = (Path(__file__).parents[2] / "schema.sql").read_text()
+    function = re.search(r"CREATE FUNCTION (?:public\.)?document_matches\(.*?;\n", schema, re.IGNORECASE | re.DOTALL)
+    assert function is not None
+    assert {*re.findall(r"filters ->>? '(\w+)'", function[0])} == {*DocumentFilters.__struct_fields__}
 
 
 async def test_the_filters_of_these_tests_tell_something(corpus: Corpus) -> None:

@@ -102,6 +102,14 @@ def test_a_fault_names_its_line(write: Write, tables: Tables) -> None:
     assert [(fault.line, fault.message) for fault in faults] == [(9, "d is a whole row; list its columns")]
 
 
+def test_a_function_that_names_its_columns_takes_a_row(write: Write, tables: Tables) -> None:
+    allowed = GOOD.replace("order by", "and document_matches($1::uuid, null, d)\norder by")
+    assert check_statement(write(f"{HEADER}{allowed}\n"), tables) == []
+
+    refused = check_statement(write(f"{HEADER}{allowed.replace('document_matches', 'other')}\n"), tables)
+    assert [(fault.line, fault.message) for fault in refused] == [(9, "d is a whole row; list its columns")]
+
+
 def test_count_star_is_allowed(write: Write, tables: Tables) -> None:
     query = "select count(*) as n from documents as d where d.user_id = $1::uuid order by n limit $2::int;"
 
