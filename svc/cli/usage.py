@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,8 @@ import click
 from svc.accounts.usage import MOST_DAYS, Counts, Span
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.table import print_table
+from svc.database.rows import UsageByPeriod, UsageList
+from svc.database.types import as_dict
 from svc.errors import NotFoundError
 from svc.settings import Settings
 
@@ -34,15 +37,14 @@ def usage() -> None:
 def show(settings: Settings, user_id: UUID, first: datetime | None, last: datetime | None, by: str) -> None:
     """Show what one user used, by day or by month."""
 
-    async def work() -> list[Any]:
+    async def work() -> Sequence[UsageByPeriod]:
         days = _days(first, last, MOST_DAYS[by])
         async with opened_database(settings) as database:
-            rows = await database.many(
+            return await database.many(
                 "usage/by_period", user_id=user_id, unit=by, first=days[0], last=days[1], max_rows=MOST_DAYS["day"]
             )
-            return list(rows)
 
-    print_table([by, *_COUNTS], [[str(row["period"]), *_numbers(row)] for row in run(work())])
+    print_table([by, *_COUNTS], [[str(row.period), *_numbers(row)] for row in run(work())])
 
 
 @usage.command()
@@ -54,15 +56,14 @@ def show(settings: Settings, user_id: UUID, first: datetime | None, last: dateti
 def users(settings: Settings, first: datetime | None, last: datetime | None, sort: str, limit: int) -> None:
     """Show all users by what they used, the largest first."""
 
-    async def work() -> list[Any]:
+    async def work() -> Sequence[UsageList]:
         days = _days(first, last, MOST_DAYS["day"])
         async with opened_database(settings) as database:
-            rows = await database.many(
+            return await database.many(
                 "usage/list", first=days[0], last=days[1], sort=sort, after=None, after_user=None, max_rows=limit
             )
-            return list(rows)
 
-    rows = [[str(row["user_id"]), row["email"], row["plan"], *_numbers(row)] for row in run(work())]
+    rows = [[str(row.user_id), row.email, row.plan, *_numbers(row)] for row in run(work())]
     print_table(["user", "email", "plan", *_COUNTS], rows)
 
 
@@ -92,5 +93,6 @@ def _days(first: datetime | None, last: datetime | None, most: int) -> tuple[dat
     return Span(first and first.date(), last and last.date()).days(most)
 
 
-def _numbers(row: Any) -> list[str]:
-    return [f"{row[name]:,}" for name in _COUNTS]
+def _numbers(row: UsageByPeriod | UsageList) -> list[str]:
+    columns = as_dict(row)
+    return [f"{columns[name]:,}" for name in _COUNTS]

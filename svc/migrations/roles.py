@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from svc.database.queries import Database
-from svc.database.rows import ServerRole
+from svc.database.rows import ServerRole, ServerTableRights
 from svc.database.statements import Statement
 from svc.errors import StartupError
 
@@ -81,10 +81,11 @@ async def wanted_grants(connection: Any, statements: Mapping[str, Statement], ro
         return []
     wanted = []
     for privilege, name in GRANTS.items():
-        rights = await connection.fetch(
-            statements["server/table_rights"].text, role, privilege, _granted_tables(statements[name])
+        tables = _granted_tables(statements[name])
+        rights: list[ServerTableRights] = await connection.fetch(
+            statements["server/table_rights"].text, role, privilege, tables, record_class=ServerTableRights
         )
-        if not all(row["is_there"] and row["is_granted"] for row in rights):
+        if not all(row.is_there and row.is_granted for row in rights):
             wanted.append(name)
     return wanted
 
