@@ -70,7 +70,7 @@ async def test_plans_and_usage_from_the_command_line(database_url: str) -> None:
     users = cells(await cabinet(database_url, "usage", "users", *span, "--sort", "uploads"))
     assert users[1:] == [[user_id, "a@example.org", "enterprise", "0", "0", "3", "0", "0", "1,507"]]
     assert await cabinet(database_url, "usage", "recount", user_id) == (
-        "documents: 0, 4 were counted before\nbytes: 0, 0 were counted before\nchunks: 0, 9 were counted before\n"
+        "documents: 0, before: 4\nbytes: 0, before: 0\nchunks: 0, before: 9\n"
     )
     wrong = ["usage", "users", "--from", "2026-02-01", "--to", "2026-01-01"]
     assert "must not be after to" in await cabinet(database_url, *wrong, exit_code=2)

@@ -1,4 +1,4 @@
-"""Made-up tenants, stored the way a worker stores: by COPY into the tables as they are, indexes included."""
+"""Synthetic tenants, stored as a worker stores documents: with COPY into tables with their indexes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def create_tenant(
 ) -> MadeUpTenant:
     """Store a tenant of `size` vectors, twenty chunks a document.
 
-    `vectors(count)` gives the next vectors, shape (count, dimensions); `advance(count)` is told of those stored.
+    `vectors(count)` returns the next vectors, shape (count, dimensions); `advance(count)` is called after each store.
     """
     key = generate_key()
     user = await database.one(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# For so long a variant runs uncounted before a block that counts.
+# Warm-up before each timed block, in seconds.
 _SETTLING_S = 0.06
 
 Variant = Callable[[int], Awaitable[Any]]

@@ -1,6 +1,6 @@
-"""The tables and their foreign keys as a picture: what refers stands to the right of what it refers to.
+"""The layout of a diagram of tables and foreign keys; a referencing table is to the right of the referenced one.
 
-Places and curves only; the page draws them.
+It computes positions and curves; the page draws them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Edge:
-    """A foreign key, as the path of an SVG from the table that refers to that which is referred to."""
+    """A foreign key, as an SVG path from the referencing table to the referenced table."""
 
     source: str
     target: str

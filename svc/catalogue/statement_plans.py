@@ -49,13 +49,13 @@ async def _plan(
     statement: Statement, database: Database, estimating: Explainer, running: Explainer | None
 ) -> StatementPlan:
     if not has_plan(statement):
-        return StatementPlan(None, f"What is :{statement.shape} has no plan.")
+        return StatementPlan(None, f"A :{statement.shape} statement has no plan.")
     why_not = ""
     if running is not None:
         try:
             return await _run(statement, database, running)
         except CabinetError as error:
-            # Mostly for want of a row that the example could name.
+            # Usually because the database has no row for the example.
             why_not = f", because {error.detail}"
     try:
         return StatementPlan(await estimating.estimate(statement), f"As planned for any values; not run{why_not}.")

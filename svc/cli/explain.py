@@ -25,7 +25,7 @@ from svc.plans.tree import QueryPlan, shortened
 from svc.resources import resource_folder
 from svc.settings import Settings
 
-# Of a line that goes to a file or a program, where nothing is wrapped.
+# The width of output to a file or a pipe, where nothing is wrapped.
 _PLAIN_WIDTH = 10_000
 
 
@@ -43,15 +43,15 @@ class Explained:
 @click.argument("name")
 @click.option("--arg", "given", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; NAME alone: null.")
 @click.option("--case", "case", metavar="NAME", help="Example of the plan file; the first when not given.")
-@click.option("--custom/--generic", "only", default=None, help="Only the plan for these values, or for any; both else.")
+@click.option("--custom/--generic", "only", default=None, help="Only this kind of plan. Default: both.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS)
 def explain(  # noqa: PLR0917  (click passes names)
     settings: Settings, name: str, given: Sequence[str], case: str | None, only: bool | None, form: str
 ) -> None:
-    """Run a statement, undo it, and draw its plans with what is wrong with them.
+    """Run a statement, roll it back, and draw its plans with their problems.
 
-    The values are those of its plan file, looked up in the database, unless given: texts as PostgreSQL writes them.
+    Values that are not given come from its plan file and are looked up in the database. Write values as in PostgreSQL.
     """
     kinds = PLAN_KINDS if only is None else (PLAN_KINDS[0] if only else PLAN_KINDS[1],)
     explained = run(_explained(settings, name.removesuffix(".sql"), case, dict(map(_argument, given)), kinds))
@@ -158,4 +158,4 @@ def _print(explained: Explained) -> None:
         for finding in findings:
             console.print(f"  {finding.node.title} {finding.problem}: {finding.advice}.", style="yellow", markup=False)
         if not findings:
-            console.print("  Nothing is wrong with it.")
+            console.print("  No problems found.")

@@ -19,20 +19,20 @@ _LOOK_S = 0.5
 
 @click.group()
 def index() -> None:
-    """Give large tenants an HNSW index of their own, and take it from those that have shrunk."""
+    """Build the HNSW indexes of large tenants, and drop those no longer needed."""
 
 
 @index.command()
 @settings_options("index_min_rows", "index_max_count", "index_memory_mb", *DATABASE_OPTIONS, *POOL_OPTIONS)
 def plan(settings: Settings) -> None:
-    """Print what `apply` would run, why, what it locks and about how long it takes."""
+    """Print the steps of `apply` with their reasons, locks and estimated times."""
     run(_plan(settings))
 
 
 @index.command()
 @settings_options("index_min_rows", "index_max_count", "index_memory_mb", *DATABASE_OPTIONS, *POOL_OPTIONS)
 def apply(settings: Settings) -> None:
-    """Make the indexes as planned, beside the running service. Safe to kill and to repeat."""
+    """Build and drop indexes as planned, while the service runs. Safe to kill and to repeat."""
     run(_apply(settings))
 
 

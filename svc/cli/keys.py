@@ -22,7 +22,7 @@ def key() -> None:
 @key.command()
 @click.argument("user_id", type=click.UUID)
 @click.option("--name", help="What the key is for.")
-@click.option("--expires-at", type=click.DateTime(), help="When it stops to be good, in UTC.")
+@click.option("--expires-at", type=click.DateTime(), help="When the key expires, in UTC.")
 @settings_options(*DATABASE_OPTIONS)
 def create(settings: Settings, user_id: UUID, name: str | None, expires_at: datetime | None) -> None:
     """Create one more API key for a user and print it; it is shown only now."""

@@ -26,13 +26,13 @@ from svc.settings import Settings
 
 @click.group()
 def migrate() -> None:
-    """Bring the database to this release's schema, or back."""
+    """Migrate the database to this release's schema, or roll back."""
 
 
 @migrate.command()
 @settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *EMBEDDING_OPTIONS)
 def apply(settings: Settings) -> None:
-    """Apply the migrations that are missing, and make the table of the vectors. Safe to kill and to repeat."""
+    """Apply missing migrations and create the tables of vectors. Safe to kill and to repeat."""
 
     async def work() -> list[str]:
         async with database_url(settings) as url:
@@ -65,7 +65,7 @@ def plan(settings: Settings, rollback: int | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS)
 def rollback(settings: Settings, count: int, yes: bool) -> None:
-    """Undo the newest migrations, with the data that they hold."""
+    """Roll back the newest migrations and delete the data in their tables."""
 
     async def names() -> list[str]:
         async with database_url(settings) as url:
@@ -77,7 +77,7 @@ def rollback(settings: Settings, count: int, yes: bool) -> None:
             return await rollback_migrations(settings, url, count)
 
     if not yes:
-        click.confirm(f"Undo {', '.join(run(names())) or 'nothing'}, and lose what their tables hold?", abort=True)
+        click.confirm(f"Roll back {', '.join(run(names())) or 'nothing'}, and delete their data?", abort=True)
     for migration in run(work()):
         click.echo(f"rolled back {migration}")
 

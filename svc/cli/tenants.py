@@ -26,9 +26,9 @@ _STATEMENT_TIMEOUT_S = 3600.0
 @click.argument("user_id", type=click.UUID)
 @settings_options(*DATABASE_OPTIONS)
 def export_command(settings: Settings, user_id: UUID) -> None:
-    """Write everything of a user to standard output, a line of JSON for each row.
+    """Write all data of a user to standard output, one line of JSON for each row.
 
-    The same that GET /me/export answers. What the last line says decides whether it is whole.
+    The output is that of GET /me/export. Its last line shows whether it is complete.
     """
     if sys.stdout.isatty():
         raise click.UsageError("an export is for a file or a pipe: cabinet export USER_ID > user.ndjson")
@@ -45,9 +45,9 @@ def export_command(settings: Settings, user_id: UUID) -> None:
 )
 @settings_options("embed_messages", *DATABASE_OPTIONS)
 def import_command(settings: Settings, file: BinaryIO, replace: bool, without_vectors: bool) -> None:
-    """Store the user of an export, FILE or - for standard input, as they were: all of it, or nothing.
+    """Import the user of an export, FILE or - for standard input, in one transaction.
 
-    Keys are not part of it, since no export holds what opens anything: make one with cabinet key create.
+    An export contains no API keys: create one with cabinet key create.
     """
     imported = run(_import(settings, file, replace, without_vectors))
     for table, count in imported.rows.items():
@@ -65,7 +65,7 @@ async def _export(settings: Settings, user_id: UUID) -> None:
                 sys.stdout.buffer.write(lines)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            raise CabinetError("whoever was to read the export went away before its end") from None
+            raise CabinetError("the reader of the export closed the pipe before its end") from None
 
 
 async def _import(settings: Settings, file: BinaryIO, replace: bool, without_vectors: bool) -> Imported:

@@ -1,4 +1,4 @@
-"""`cabinet usage`: what users used, and what they have, without HTTP."""
+"""`cabinet usage`: the users' totals and daily usage, without HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _last = click.option("--to", "last", type=_day, help="The last day; today when n
 
 @click.group()
 def usage() -> None:
-    """Show what users used and have."""
+    """Show the users' totals and daily usage."""
 
 
 @usage.command()
@@ -35,7 +35,7 @@ def usage() -> None:
 @click.option("--by", type=click.Choice(["day", "month"]), default="day", show_default=True)
 @settings_options(*DATABASE_OPTIONS)
 def show(settings: Settings, user_id: UUID, first: datetime | None, last: datetime | None, by: str) -> None:
-    """Show what one user used, by day or by month."""
+    """Show the usage of one user, by day or by month."""
 
     async def work() -> Sequence[UsageByPeriod]:
         days = _days(first, last, MOST_DAYS[by])
@@ -54,7 +54,7 @@ def show(settings: Settings, user_id: UUID, first: datetime | None, last: dateti
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Users at most.")
 @settings_options(*DATABASE_OPTIONS)
 def users(settings: Settings, first: datetime | None, last: datetime | None, sort: str, limit: int) -> None:
-    """Show all users by what they used, the largest first."""
+    """Show all users by usage, the highest first."""
 
     async def work() -> Sequence[UsageList]:
         days = _days(first, last, MOST_DAYS["day"])
@@ -76,8 +76,8 @@ def recount(settings: Settings, user_id: UUID) -> None:
     Needed only after rows were inserted or deleted without the service.
     """
     row = run(_recount(settings, user_id))
-    for what in ("documents", "bytes", "chunks"):
-        click.echo(f"{what}: {row[what]}, {row[f'{what}_before']} were counted before")
+    for name in ("documents", "bytes", "chunks"):
+        click.echo(f"{name}: {row[name]}, before: {row[f'{name}_before']}")
 
 
 async def _recount(settings: Settings, user_id: UUID) -> Any:

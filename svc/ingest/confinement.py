@@ -64,7 +64,7 @@ def confine_server() -> list[str]:
             build()
         except OSError:
             missing.append(name)
-    hide_process()  # again: a change of the user decides it anew
+    hide_process()  # again, because a change of the user resets it
     return missing
 
 
@@ -151,7 +151,7 @@ _OF_PARSERS = """
     time gettimeofday clock_gettime clock_getres clock_nanosleep nanosleep
 """
 
-# Of no use to the parser server, which goes on forking, and of much use to whoever got into it.
+# System calls that the parser server, which keeps forking, does not need, and that would help an attacker inside it.
 _OF_ATTACKERS = """
     execve execveat socket connect bind listen accept accept4 ptrace process_vm_readv process_vm_writev
     process_madvise pidfd_open pidfd_getfd pidfd_send_signal kcmp io_uring_setup io_uring_enter

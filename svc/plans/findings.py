@@ -1,4 +1,4 @@
-"""What is wrong with a plan, step by step, and what to do about it."""
+"""Finds the problems of a plan, step by step, with advice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 LARGE_TABLE_ROWS = 5_000
-"""Rows from which reading a whole table is told of: fewer are read in about a millisecond, with an index or without."""
+"""Sequential scans of fewer rows are not reported: they take about a millisecond, with an index or without."""
 _MISESTIMATE_FACTOR = 10
 # Fewer rows than these are too few for a wrong estimate to make a wrong plan.
 _MISESTIMATE_MIN_ROWS = 100
@@ -29,7 +29,7 @@ _READS_ALL = ("Sort", "Aggregate", "HashAggregate", "GroupAggregate", "Hash", "W
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing that is wrong with one step: `what` says it with its figures, `advice` what to do."""
+    """One problem of one step: `problem` describes it with figures, `advice` how to fix it."""
 
     node: Node
     kind: Kind
@@ -38,7 +38,7 @@ class Diagnosis:
 
 
 def find(plan: QueryPlan) -> list[Diagnosis]:
-    """Everything that is wrong with a plan, in the order of its steps. What was not run has nothing to tell."""
+    """The problems of a plan, in the order of its steps; none if the plan was not run."""
     if not plan.is_analyzed:
         return []
     return list(_below(plan.root, plan, is_cut_short=False, asked=None))

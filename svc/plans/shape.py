@@ -6,8 +6,8 @@ A shape is text, a line a step, indented as the plan is, so that two of them dif
       Index Scan Backward using documents_pkey on documents  (rows <= 21)
         Index Cond: ((user_id = $1) AND (id < $2))
 
-`rows` are those of one run of the step that it took in hand, those that its conditions refused included; a step that
-is run several times has `loops` too. Of a plan that is compared with a recorded one they are the most that is allowed.
+`rows` is the number of rows that one run of the step processed, including those that its conditions removed; a step
+that runs several times also has `loops`. In a recorded plan, these numbers are the maximum.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _bounds(node: Node, is_reading: bool) -> str:
         return ""
     rows = math.ceil(node.actual_rows or 0) + math.ceil(node.removed_rows)
     bounds = f"rows <= {rows}"
-    # OFFSET reads what it skips, and is told of nowhere else.
+    # OFFSET reads the rows that it skips, which the plan shows nowhere else.
     if node.name == "Limit":
         skipped = sum(child.rows_given for child in node.children if child.role == "Outer") - node.rows_given
         bounds += f", skipped <= {math.ceil(skipped)}" if skipped > 0 else ""

@@ -1,5 +1,5 @@
-"""Slow statements in the log: name, time, rows, the types and sizes of the parameters, never their values; and now and
-then the plan, got on a connection of its own when the answer has long been on its way.
+"""Logs slow statements: name, time, rows, and the types and sizes of the parameters, never their values. At intervals
+the plan is logged, too; it is read on a separate connection after the answer was sent.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class SlowStatements:
             )
 
     async def close(self) -> None:
-        """Give up the plan that is being got."""
+        """Cancel the plan that is being read."""
         if self._planning is not None:
             self._planning.cancel()
             await asyncio.gather(self._planning, return_exceptions=True)
@@ -82,7 +82,7 @@ class SlowStatements:
             finally:
                 await explainer.close()
         except CabinetError as error:
-            logger.warning("the plan of slow statement %s cannot be had: %s", statement.name, error)
+            logger.warning("cannot read the plan of slow statement %s: %s", statement.name, error)
             return
         lines = plain(plan).replace("\n", "\n    ")
         logger.warning("the plan of slow statement %s, for any values:\n    %s", statement.name, lines)

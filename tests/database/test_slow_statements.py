@@ -133,7 +133,7 @@ async def test_a_plan_that_cannot_be_had_is_told(
     await watched.one_by_name("slow/sleep", {"user_id": user, "secret": SECRET, "sleep_s": 0.1})
     await until(lambda: asyncio.sleep(0, len(told(caplog)) == 2))
 
-    assert told(caplog)[1].startswith("the plan of slow statement slow/sleep cannot be had: ")
+    assert told(caplog)[1].startswith("cannot read the plan of slow statement slow/sleep: ")
 
 
 async def test_nothing_is_watched_where_it_is_turned_off(database_url: str) -> None:
