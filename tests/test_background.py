@@ -79,14 +79,14 @@ async def test_a_loop_that_somebody_cancelled_starts_again() -> None:
     await loop.stop()
 
 
-async def test_two_thousand_deaths_in_a_row_are_survived() -> None:
+async def test_a_loop_survives_two_thousand_failures_in_a_row() -> None:
     kept, turns = Background(), Turns(*(RuntimeError() for _ in range(2_000)))
     loop = kept.keep(turns, name="test")
     await until(lambda: turns.good > 0, within_s=PATIENCE_S)
     await loop.stop()
 
 
-async def test_a_loop_that_keeps_dying_is_failing_until_a_turn_goes_well() -> None:
+async def test_a_loop_that_keeps_dying_is_failing_until_a_turn_succeeds() -> None:
     kept, healed = Background(), asyncio.Event()
 
     async def turn() -> float:

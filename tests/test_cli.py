@@ -30,7 +30,7 @@ print("and went on")
 """
 
 
-def test_a_stop_that_the_work_did_not_notice_still_shows_in_the_exit_code() -> None:
+def test_a_signal_that_the_work_missed_still_sets_the_exit_code() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOSES_ITS_CANCELLATION], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )

@@ -1,4 +1,4 @@
-"""The documentation is true: its commands are run, its links and names resolve, its tables are current.
+"""The documentation is correct: its commands are run, its links and names resolve, and its tables are current.
 
 A block marked `sh` is run by a shell, all blocks of a page in one, against a real service; the `json` or `text` block
 that follows it directly is what it printed. Ids, keys, moments and measured numbers may differ, all else must not; a

@@ -1,4 +1,4 @@
-"""What is shipped works away from the checkout: the wheel, and what the container files say.
+"""The wheel and the container files work without the checkout.
 
 The wheel is built from no more than the Dockerfile copies, and installed alone into a folder. It runs with the packages
 of this environment, which saves downloading them again; the checkout, which is installed here for development, is taken

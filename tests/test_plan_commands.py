@@ -1,4 +1,4 @@
-"""`cabinet plan`, `cabinet usage` and the plans of `cabinet user`, on a database of their own."""
+"""`cabinet plan`, `cabinet usage` and the plans of `cabinet user`, on a new database."""
 
 from __future__ import annotations
 

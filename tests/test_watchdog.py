@@ -93,7 +93,7 @@ def test_a_run_that_is_ended_by_a_signal_leaves_nothing(folder: Path, number: si
     until_nothing_remains(run)
 
 
-def test_what_a_killed_watchdog_left_is_removed_by_the_next_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_run_removes_what_a_killed_watchdog_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest_run = start(folder, "0")
     (run,) = runs_in(folder)
     os.kill(int((run / "watchdog").read_text()), signal.SIGKILL)

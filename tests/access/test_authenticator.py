@@ -1,4 +1,4 @@
-"""Keys, and the cache of those that were checked. What a caller sees of it is in `tests/routes/test_keys.py`."""
+"""Keys, and the cache of checked keys. `tests/routes/test_keys.py` tests the routes."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def test_any_header_can_be_hashed() -> None:
     assert len({hash_key(key) for key in ("", "ä", "\udcff", "\xff", "key", "kez")}) == 6
 
 
-# --- the admin's key
+# --- the admin key
 
 
-def test_the_admins_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_the_admin_key_is_created_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     settings = test_settings(admin_key=None, data_dir=tmp_path / "new" / "folder")
     key = load_admin_key(settings)
     file = tmp_path / "new" / "folder" / "admin.key"
@@ -58,14 +58,14 @@ def test_the_admins_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> 
     assert file.read_text().strip() == key
 
 
-def test_the_admins_key_may_be_a_setting(tmp_path: Path) -> None:
+def test_the_admin_key_can_be_a_setting(tmp_path: Path) -> None:
     settings = test_settings(admin_key="sixteen letters!", data_dir=tmp_path)
     assert load_admin_key(settings) == "sixteen letters!"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o700 | 0o010])
-def test_an_admins_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+def test_an_admin_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     settings = test_settings(admin_key=None, data_dir=tmp_path)
     key = load_admin_key(settings)
     file = tmp_path / "admin.key"
@@ -77,7 +77,7 @@ def test_an_admins_key_that_others_can_read_is_refused(tmp_path: Path, mode: int
     assert load_admin_key(settings) == key
 
 
-def test_a_data_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
+def test_an_impossible_data_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StartupError, match=r"admin\.key"):
         load_admin_key(test_settings(admin_key=None, data_dir=tmp_path / "file" / "folder"))
@@ -159,7 +159,7 @@ async def test_without_a_cache_every_key_is_looked_up(database: Database) -> Non
     assert [(await ada.check())[1] for _ in range(3)] == [1, 1, 1]
 
 
-async def test_a_wrong_key_is_never_remembered(database: Database) -> None:
+async def test_a_wrong_key_is_never_cached(database: Database) -> None:
     ada = await known(database)
     later = generate_key()
     for _ in range(2):
@@ -183,7 +183,7 @@ async def test_forgetting_one_key_keeps_the_others(database: Database) -> None:
 
 
 @pytest.mark.parametrize("by", ["key", "admin"])
-async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(database: Database, by: str) -> None:
+async def test_a_key_revoked_during_its_lookup_is_not_cached(database: Database, by: str) -> None:
     """The statement has read the key, and before its answer is here the key is revoked and forgotten."""
     ada = await known(database)
     paused = PausedDatabase(database)
@@ -203,7 +203,7 @@ async def test_a_key_revoked_while_it_is_looked_up_is_not_remembered(database: D
         await checking.authenticate(*headers)
 
 
-async def test_the_cache_does_not_grow_without_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_has_a_limited_size(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "_MAX_CACHED", 3)
     ada = await known(database)
     keys = [(await new_key(database, ada.user_id))[1].key for _ in range(6)]
@@ -212,7 +212,7 @@ async def test_the_cache_does_not_grow_without_end(database: Database, monkeypat
     assert [(await ada.check(key))[1] for key in keys[3:]] == [0, 0, 0], "the newest are kept"
 
 
-async def test_the_admin_acts_for_nobody_or_for_one_user(database: Database) -> None:
+async def test_the_admin_acts_for_one_user_or_none(database: Database) -> None:
     ada = await known(database)
     nobody, count = await ada.check(ADMIN_KEY)
     assert (nobody.is_admin, nobody.user_id, count) == (True, None, 0)

@@ -1,4 +1,4 @@
-"""The comparison over HTTP runs in its shortest form, and leaves what it promises."""
+"""The comparison over HTTP runs in its shortest form and writes its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes which route, command or background loop runs which statement, in this process and in those that it starts.
+"""Records which route, command or background loop runs which statement, in this process and its child processes.
 
 Every statement begins with the name of its file, so its text says which it is. The caller is the loop whose task runs,
 else the route that answers a request, else the command of the command line; what a test runs by itself has no caller.

@@ -39,7 +39,9 @@ async def test_a_route_and_the_loops_that_it_wakes(service: Service, noted: dict
     assert ("POST /documents", "ingest/claim") not in noted
 
 
-async def test_what_a_test_runs_by_itself_has_no_caller(database: Database, noted: dict[tuple[str, str], str]) -> None:
+async def test_statements_run_by_a_test_itself_have_no_caller(
+    database: Database, noted: dict[tuple[str, str], str]
+) -> None:
     await database.one("server/versions")
 
     assert noted == {}
@@ -78,13 +80,13 @@ def test_a_command_in_a_process_of_its_own(database_url: str, tmp_path: Path) ->
     assert recorder.recorded_in(tmp_path)["cabinet plan list", "plans/list"] == test
 
 
-def test_what_the_record_lacks_is_stale() -> None:
+def test_a_record_that_lacks_a_caller_is_stale() -> None:
     lines = plugin.stale({GET_USER: "tests/test_x.py::test_y"}, set(), is_whole=False)
 
     assert lines == ["GET /me runs users/get (in tests/test_x.py::test_y)"]
 
 
-def test_what_nobody_runs_any_more_is_stale_after_a_whole_run() -> None:
+def test_a_record_with_an_unused_caller_is_stale_after_a_complete_run() -> None:
     assert plugin.stale({}, {GET_USER}, is_whole=False) == []
     assert plugin.stale({}, {GET_USER}, is_whole=True) == ["GET /me no longer runs users/get"]
 

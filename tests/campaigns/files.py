@@ -1,4 +1,4 @@
-"""Uploads every file of a folder through HTTP and reports how each ends.
+"""Uploads every file of a folder over HTTP and reports the outcome of each.
 
     python -m tests.campaigns.files ../shared/data/files
 

@@ -1,4 +1,4 @@
-"""Kills workers with SIGKILL at random moments of their ingestions, and looks at what is stored in the end.
+"""Kills workers with SIGKILL at random times during ingestion, and checks the stored data afterwards.
 
     python -m tests.campaigns.kill [--documents 30] [--kills 40]
 

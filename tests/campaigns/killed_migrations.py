@@ -1,4 +1,4 @@
-"""Kills migrations at moments spread over all that they send, runs them again, and looks at what came of it.
+"""Kills migrations at points spread over all their statements, runs them again, and checks the result.
 
     python -m tests.campaigns.killed_migrations [--points 50]
 

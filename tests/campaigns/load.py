@@ -1,4 +1,4 @@
-"""Fifty large uploads at once against a slow embedding endpoint, with a small pool.
+"""Sends 50 large uploads concurrently, with a slow embedding endpoint and a small pool.
 
     python -m tests.campaigns.load [--documents 50] [--chunks 500] [--delay 2.0] [--pool 5]
 

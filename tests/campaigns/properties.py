@@ -1,4 +1,4 @@
-"""Draws many searches, and compares each on every lane with what NumPy finds in the same chunks.
+"""Runs many random searches on every lane, and compares each with the result of NumPy for the same chunks.
 
     python -m tests.campaigns.properties [--examples 5000] [--version 18]
 

@@ -1,4 +1,4 @@
-"""Ingests the SciFact corpus through HTTP and measures how well `POST /search` finds what its claims need.
+"""Ingests the SciFact corpus over HTTP and measures the quality of `POST /search` for its claims.
 
     python -m tests.campaigns.scifact ../shared/data/scifact [--chunk-tokens 512]
 

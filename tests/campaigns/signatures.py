@@ -1,4 +1,4 @@
-"""Measures what share of the ten nearest vectors the hundred nearest signatures hold, by the bits of a signature.
+"""Measures the share of the 10 nearest vectors among the 100 nearest signatures, by the number of bits.
 
     python -m tests.campaigns.signatures ../shared/data/scifact
 

@@ -1,4 +1,4 @@
-"""Gives documents back and forth between two users, while both search and one uploads.
+"""Transfers documents back and forth between two users, while both search and one uploads.
 
     python -m tests.campaigns.transfers [--transfers 200] [--version 18]
 

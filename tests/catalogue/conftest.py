@@ -1,4 +1,4 @@
-"""One database for the tests here, which only read."""
+"""One database for the tests in this folder, which only read."""
 
 from __future__ import annotations
 

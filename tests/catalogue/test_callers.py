@@ -1,4 +1,4 @@
-"""Who runs a statement, as the record says, and the record beside the code."""
+"""The recorded callers of statements, and the agreement of the record with the code."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def unused(record: Callers) -> set[str]:
     return {name for name in all_statements() if not record.of(name)}
 
 
-def test_every_statement_is_run_by_somebody() -> None:
+def test_every_statement_has_a_caller() -> None:
     assert unused(callers()) == set(), "dead SQL: delete it, or test what runs it and run make record"
 
 
-def test_a_statement_that_nobody_runs_is_found() -> None:
+def test_a_statement_without_a_caller_is_found() -> None:
     others = {caller: [name for name in names if name != "users/get"] for caller, names in callers().statements.items()}
 
     assert unused(Callers(others)) == {"users/get"}
 
 
 def test_every_statement_is_named_in_the_code() -> None:
-    """Found without running anything, so that the last call of a statement does not go unnoticed."""
+    """The check reads only the code, so that the removal of the last call of a statement is noticed."""
     texts = set()
     for path in sorted((ROOT / "svc").rglob("*.py")):
         if path.relative_to(ROOT).as_posix() not in _GENERATED:
@@ -45,7 +45,7 @@ def test_every_statement_is_named_in_the_code() -> None:
     } == set()
 
 
-def test_the_record_names_only_what_there_is() -> None:
+def test_the_record_names_only_existing_callers() -> None:
     record = callers().statements
     routes = {f"{endpoint.method} {endpoint.path}" for endpoint in all_endpoints()}
 
@@ -54,7 +54,7 @@ def test_the_record_names_only_what_there_is() -> None:
     assert {name for names in record.values() for name in names} <= all_statements().keys()
 
 
-def test_every_route_that_takes_a_key_looks_it_up() -> None:
+def test_every_route_with_a_key_looks_it_up() -> None:
     keyed = {Caller("route", f"{one.method} {one.path}") for one in all_endpoints() if one.access != "public"}
 
     assert {caller for caller in callers().of("keys/authenticate") if caller.kind == "route"} == keyed
@@ -74,11 +74,11 @@ def test_every_route_that_takes_a_key_looks_it_up() -> None:
         ("roles/create_owner", Caller("command", "cabinet roles")),
     ],
 )
-def test_who_runs_a_statement(statement: str, caller: Caller) -> None:
+def test_the_callers_of_a_statement(statement: str, caller: Caller) -> None:
     assert caller in callers().of(statement)
 
 
-def test_what_all_run_is_said_in_a_word() -> None:
+def test_statements_that_all_run_are_summarised() -> None:
     assert callers().named("keys/authenticate") == (EVERY_ROUTE,)
     assert callers().named("server/versions")[0] == EVERY_COMMAND
 

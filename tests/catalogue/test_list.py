@@ -1,4 +1,4 @@
-"""`cabinet sql list`: for people, for programs, and beside a running service."""
+"""`cabinet sql list` on a terminal, in a pipe, and with a running service."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_every_statement_is_listed_without_a_database_and_a_service() -> None:
     }
 
 
-def test_a_pipe_gets_a_statement_a_line() -> None:
+def test_a_pipe_gets_one_statement_per_line() -> None:
     lines = run().stdout.splitlines()
 
     assert [line.split("\t")[0] for line in lines] == sorted(all_statements())
     assert {line.count("\t") for line in lines} == {7}
 
 
-def test_people_get_the_names_whole() -> None:
+def test_a_terminal_shows_complete_names() -> None:
     shown = run("--format", "text", "--caller", "delete /documents").stdout
 
     assert "documents/delete :exec" in shown
@@ -75,7 +75,7 @@ def test_statements_by_their_names() -> None:
     ]  # fmt: skip
 
 
-def test_a_name_of_no_statement_is_an_error() -> None:
+def test_an_unknown_name_is_an_error() -> None:
     result = run("users/get", "users/nobody")
 
     assert result.exit_code == 2
@@ -96,7 +96,7 @@ def test_statements_of_a_route() -> None:
     assert not {"users/list", "users/create", "ingest/claim"} & found
 
 
-def test_a_service_that_was_named_must_answer() -> None:
+def test_a_named_service_must_answer() -> None:
     result = run("--url", NOBODY)
 
     assert result.exit_code == 2
@@ -111,7 +111,7 @@ def served() -> Any:
         yield server
 
 
-def test_a_running_service_tells_what_ran_most(served: ServerProcess) -> None:
+def test_a_running_service_reports_the_most_frequent_statements(served: ServerProcess) -> None:
     answer = listed("--url", served.url, "--sort", "calls")
 
     counts = {one["name"]: one["calls"] for one in answer["statements"]}

@@ -1,4 +1,4 @@
-"""`cabinet sql report`: one page that needs nothing else, read in a real browser as a person would."""
+"""`cabinet sql report` writes one self-contained page, which the tests open in a real browser."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def browser(page: Path) -> Iterator[Browser]:
         yield browser
 
 
-def test_the_page_needs_nothing_else(page: Path) -> None:
+def test_the_page_is_self_contained(page: Path) -> None:
     text = page.read_text()
 
     assert not re.findall(r"""(?:src|href)=["'](?!#|data:,)[^"']*""", text)
@@ -58,7 +58,7 @@ def test_the_page_needs_nothing_else(page: Path) -> None:
     assert "default-src 'none'" in text, "the browser itself is told to fetch nothing"
 
 
-def test_every_statement_and_every_table_is_there(page: Path) -> None:
+def test_the_page_contains_every_statement_and_table(page: Path) -> None:
     text = page.read_text()
 
     for name in all_statements():
@@ -69,7 +69,7 @@ def test_every_statement_and_every_table_is_there(page: Path) -> None:
     assert "not in this database" not in text, "a header names an index that is not there"
 
 
-async def test_a_number_of_rows_that_nobody_counted_does_not_read_as_0(database: Database, database_url: str) -> None:
+async def test_an_unknown_number_of_rows_is_not_shown_as_0(database: Database, database_url: str) -> None:
     async def rows() -> dict[str, float | None]:
         return {table.name: table.estimated_rows for table in await read_schema(database)}
 
@@ -143,7 +143,7 @@ def tables(references: dict[str, list[str]]) -> list[Table]:
     ]  # fmt: skip
 
 
-def test_what_refers_stands_to_the_right_and_nothing_overlaps() -> None:
+def test_referencing_tables_are_to_the_right_and_nothing_overlaps() -> None:
     diagram = draw(tables({"a": [], "b": ["a"], "c": ["a", "b"], "d": ["d", "a"], "alone": [], "x": ["y"], "y": ["x"]}))
 
     boxes = {box.table: box for box in diagram.boxes}
@@ -194,7 +194,7 @@ def test_the_search_box_filters(browser: Browser) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_nothing_sticks_out_at_the_side(browser: Browser, size: tuple[int, int], scheme: str) -> None:
+def test_nothing_overflows_the_page(browser: Browser, size: tuple[int, int], scheme: str) -> None:
     browser.size(*size, is_phone=size == PHONE)
     browser.colors(scheme)
     browser.run("document.getElementById('open').click()")
@@ -207,7 +207,7 @@ def test_nothing_sticks_out_at_the_side(browser: Browser, size: tuple[int, int],
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_told_from_its_ground(browser: Browser, scheme: str) -> None:
+def test_text_has_enough_contrast(browser: Browser, scheme: str) -> None:
     """At least 4.5 to 1, as the accessibility guidelines ask (WCAG 2.1, 1.4.3)."""
     browser.colors(scheme)
     contrast = """(() => {
@@ -228,7 +228,7 @@ def test_text_can_be_told_from_its_ground(browser: Browser, scheme: str) -> None
     assert browser.run(contrast) == {}
 
 
-def test_a_link_opens_what_it_leads_to(browser: Browser) -> None:
+def test_a_link_opens_its_target(browser: Browser) -> None:
     browser.run("location.hash = 'documents/delete'")
     assert browser.run("new Promise(r => setTimeout(() => r(document.getElementById('documents/delete').open), 50))")
 
@@ -247,7 +247,7 @@ def test_a_statement_is_opened_from_the_keyboard(browser: Browser) -> None:
     browser.run("document.getElementById('close').click()")
 
 
-def test_the_browser_complains_of_nothing(browser: Browser) -> None:
+def test_the_browser_reports_no_error(browser: Browser) -> None:
     browser.run("document.querySelector('[data-sort=time]').click()")
     browser.run("document.querySelector('[data-sort=name]').click()")
     assert browser.run("document.querySelector('#list details').id") == min(all_statements())

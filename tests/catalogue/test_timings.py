@@ -1,4 +1,4 @@
-"""How often a statement ran: by the count of the server, without headers and constants, or by that of a service."""
+"""The calls of statements, as counted by pg_stat_statements (without headers and constants) or by a service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.catalogue.recorded import all_statements
 from tests.made_up_rows import row_of
 
 
-def test_few_statements_look_alike_to_the_count_of_the_server() -> None:
+def test_pg_stat_statements_distinguishes_most_statements() -> None:
     by_text: dict[str, set[str]] = {}
     for statement in all_statements().values():
         by_text.setdefault(fingerprint(statement.text), set()).add(statement.name)
@@ -58,6 +58,6 @@ async def test_a_server_without_the_extension_is_no_error(database: Database) ->
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://", "no url"])
-def test_where_nothing_answers_it_is_said(url: str) -> None:
+def test_a_missing_answer_is_reported(url: str) -> None:
     with pytest.raises(UnavailableError, match="answers at"):
         timings_of_service(url)

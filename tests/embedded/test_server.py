@@ -1,4 +1,4 @@
-"""The embedded server: shared between processes, stopped by the last, started again after any end; none left behind."""
+"""The embedded server: shared between processes, stopped by the last one, and restarted after a crash."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ async def test_two_processes_share_a_folder_and_the_last_stops_the_server(folder
     assert servers_on(folder) == []
 
 
-async def test_many_processes_make_a_new_folder_at_once(parent: Path) -> None:
+async def test_many_processes_create_a_new_folder_concurrently(parent: Path) -> None:
     processes = [Process(parent / "new") for _ in range(4)]
     assert len({process.ready() for process in processes}) == 1
 
@@ -198,7 +198,7 @@ async def test_data_outlives_a_server_that_was_killed(folder: Path) -> None:
         again.stop()
 
 
-async def test_lock_files_that_name_another_process_stop_no_start(folder: Path) -> None:
+async def test_lock_files_of_another_process_do_not_prevent_a_start(folder: Path) -> None:
     """After a restart of the machine, the number of the killed server may be anybody's: here, this test's own."""
     server = await start_embedded(folder, VERSION)
     lock, socket_lock = (folder / "postgres" / name for name in ("postmaster.pid", ".s.PGSQL.5432.lock"))
@@ -308,7 +308,7 @@ async def test_a_server_that_does_not_start_says_where_its_log_is(
     assert 'invalid value for parameter "shared_buffers": "plenty"' in refused.value.detail
 
 
-async def test_the_server_listens_on_no_network_and_knows_more_than_ascii(server: EmbeddedServer) -> None:
+async def test_the_server_listens_on_no_network_and_uses_utf_8(server: EmbeddedServer) -> None:
     assert await answer(server.url, "show listen_addresses") == ""
     assert await answer(server.url, "select lower('ÄÖÜ ΑΒΓ')") == "äöü αβγ"
     assert (await answer(server.url, "show server_version")).split(".")[0] == VERSION

@@ -1,4 +1,4 @@
-"""A server that is killed under a running service is started again by the service."""
+"""A running service restarts its embedded server when that is killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def until_ready(server: ServerProcess, within_s: float) -> None:
     raise AssertionError(f"not ready after {within_s} s:\n{server.log()}")
 
 
-def test_a_service_starts_its_killed_server_again_and_is_whole() -> None:
+def test_a_service_restarts_its_killed_server_and_works_again() -> None:
     with ServerProcess() as server:
         key = server.user("ada@example.com")
         for times in (1, 2):

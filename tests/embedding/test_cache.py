@@ -1,4 +1,4 @@
-"""What is embedded again costs no call: counted at a real HTTP endpoint, behind the real client."""
+"""A text that is embedded again costs no call, as counted by a real HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_a_repeated_query_is_one_call_and_the_same_vector(endpoint: Embedd
     np.testing.assert_allclose(first, endpoint.vectors([QUERY]), atol=1e-6)
 
 
-async def test_of_many_texts_only_the_new_ones_are_sent_each_once(endpoint: EmbeddingEndpoint) -> None:
+async def test_only_new_texts_are_sent_each_once(endpoint: EmbeddingEndpoint) -> None:
     texts = ["one", "two", "one", "three", QUERY, "two"]
     async with caching(endpoint) as provider:
         await provider.embed([QUERY])
@@ -116,7 +116,7 @@ async def test_a_failure_is_not_remembered(endpoint: EmbeddingEndpoint, texts: l
     assert len(endpoint.calls) == 3
 
 
-async def test_all_who_wait_for_a_call_see_its_failure_and_the_next_calls_anew(endpoint: EmbeddingEndpoint) -> None:
+async def test_all_waiting_callers_get_the_failure_and_the_next_one_calls_again(endpoint: EmbeddingEndpoint) -> None:
     endpoint.delay_s = 0.1
     endpoint.next("503")
     async with caching(endpoint) as provider:
@@ -161,7 +161,7 @@ async def test_the_same_query_many_times_at_once_is_one_call(endpoint: Embedding
         np.testing.assert_allclose(vectors, endpoint.vectors([QUERY]), atol=1e-6)
 
 
-async def test_who_gives_up_takes_the_call_from_nobody(endpoint: EmbeddingEndpoint) -> None:
+async def test_a_cancelled_caller_does_not_cancel_the_call_of_others(endpoint: EmbeddingEndpoint) -> None:
     endpoint.delay_s = 0.3
     async with caching(endpoint) as provider:
         first, second, third = (asyncio.create_task(provider.embed([QUERY])) for _ in range(3))
@@ -174,7 +174,7 @@ async def test_who_gives_up_takes_the_call_from_nobody(endpoint: EmbeddingEndpoi
     assert len(endpoint.calls) == 1
 
 
-async def test_a_call_for_which_nobody_waits_any_more_is_given_up(endpoint: EmbeddingEndpoint) -> None:
+async def test_a_call_without_waiting_callers_is_cancelled(endpoint: EmbeddingEndpoint) -> None:
     endpoint.next("hang")
     async with caching(endpoint, embedding_concurrency=1) as provider:
         waiting = [asyncio.create_task(provider.embed([QUERY])) for _ in range(2)]
@@ -191,7 +191,7 @@ async def test_a_call_for_which_nobody_waits_any_more_is_given_up(endpoint: Embe
 # How much is remembered
 
 
-async def test_the_vectors_used_longest_ago_go_first(endpoint: EmbeddingEndpoint) -> None:
+async def test_the_least_recently_used_vectors_are_evicted_first(endpoint: EmbeddingEndpoint) -> None:
     async with caching(endpoint, entries=3) as provider:
         for text in ("one", "two", "three", "one", "four"):
             await provider.embed([text])

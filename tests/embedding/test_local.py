@@ -1,4 +1,4 @@
-"""The local provider: the model inside the wheel, without a network and without stopping the event loop."""
+"""The local provider: the model in the wheel works without a network and does not block the event loop."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def test_a_question_does_not_wait_for_the_documents_in_work(provider: Loca
     await asyncio.gather(*documents)
 
 
-async def test_a_caller_that_leaves_while_the_model_loads_harms_nobody() -> None:
+async def test_a_caller_cancelled_while_the_model_loads_does_not_affect_others() -> None:
     provider = LocalProvider(load_settings())
     impatient = asyncio.create_task(provider.embed(TEXTS))
     await asyncio.sleep(0)

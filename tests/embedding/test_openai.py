@@ -108,14 +108,14 @@ async def test_no_texts_take_no_call(endpoint: EmbeddingEndpoint) -> None:
 
 
 @pytest.mark.parametrize("fault", FAILING + GARBLED + UNUSABLE)
-async def test_a_fault_that_passes_is_not_seen_by_the_caller(endpoint: EmbeddingEndpoint, fault: str) -> None:
+async def test_a_temporary_failure_is_hidden_from_the_caller(endpoint: EmbeddingEndpoint, fault: str) -> None:
     endpoint.next(fault)
     async with provider_for(endpoint, embedding_timeout_s=patience_s(fault)) as provider:
         assert_same(await provider.embed(TEXTS), endpoint.vectors(TEXTS))
     assert [call.behaviour for call in endpoint.calls] == [fault, "well"]
 
 
-async def test_an_index_out_of_range_is_a_fault_that_passes(endpoint: EmbeddingEndpoint) -> None:
+async def test_an_index_out_of_range_is_a_temporary_failure(endpoint: EmbeddingEndpoint) -> None:
     endpoint.next("wrong_index")  # with one text, the index is 1
     async with provider_for(endpoint) as provider:
         assert_same(await provider.embed(["a text"]), endpoint.vectors(["a text"]))
@@ -123,7 +123,7 @@ async def test_an_index_out_of_range_is_a_fault_that_passes(endpoint: EmbeddingE
 
 
 @pytest.mark.parametrize("fault", FAILING + GARBLED)
-async def test_a_fault_that_stays_is_left_to_the_queue(endpoint: EmbeddingEndpoint, fault: str) -> None:
+async def test_a_lasting_failure_is_left_to_the_queue(endpoint: EmbeddingEndpoint, fault: str) -> None:
     endpoint.always(fault)
     async with provider_for(endpoint, embedding_timeout_s=patience_s(fault)) as provider:
         with pytest.raises(EmbeddingUnavailableError, match=r"\(3 calls failed\)") as failure:
@@ -179,7 +179,7 @@ def test_a_number_beyond_single_precision_is_refused_as_infinite() -> None:
 
 
 @pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"1e999", b"null", b'"0.5"', b"[0.5]"])
-def test_what_is_no_number_is_no_answer(literal: bytes) -> None:
+def test_an_answer_with_invalid_numbers_is_refused(literal: bytes) -> None:
     body = b'{"data": [{"index": 0, "embedding": [0.5, ' + literal + b"]}]}"
     with pytest.raises(AttemptFailedError, match="cannot be read"):
         ReplyReader(model="m", dimensions=2, key=None).vectors(body, 1, 0)
@@ -193,7 +193,7 @@ async def test_a_wrong_dimension_names_both_numbers_and_the_settings(endpoint: E
         assert part in refusal.value.detail
 
 
-async def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
+async def test_an_endpoint_that_does_not_exist_is_unavailable() -> None:
     with EmbeddingEndpoint(DIMENSIONS) as endpoint:
         pass
     async with provider_for(endpoint) as provider:
@@ -360,7 +360,7 @@ async def test_the_key_is_sent_and_none_is_needed_with_a_base_url(endpoint: Embe
     assert [call.headers["authorization"] for call in endpoint.calls] == [f"Bearer {KEY}", "Bearer none"]
 
 
-def test_a_key_with_typographic_quotes_stops_the_start() -> None:
+def test_a_key_with_typographic_quotes_prevents_the_start() -> None:
     with pytest.raises(StartupError, match="OPENAI_API_KEY") as refusal:
         OpenAIProvider(load_settings(openai_api_key=f"“{KEY}”"))
     assert KEY not in refusal.value.detail
@@ -415,7 +415,7 @@ async def test_a_short_document_overtakes_a_long_one(endpoint: EmbeddingEndpoint
         await long
 
 
-async def test_a_caller_that_leaves_frees_its_place(endpoint: EmbeddingEndpoint) -> None:
+async def test_a_cancelled_caller_frees_its_slot(endpoint: EmbeddingEndpoint) -> None:
     endpoint.next("hang")
     async with provider_for(endpoint, embedding_concurrency=1) as provider:
         left = asyncio.create_task(provider.embed(["one"]))

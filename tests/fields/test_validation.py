@@ -1,4 +1,4 @@
-"""What the sentences about wrong values are made of, for the types of every route."""
+"""The phrases that describe expected values, for the types of every route."""
 
 from __future__ import annotations
 
@@ -82,5 +82,5 @@ def test_the_fault_is_found_whatever_can_be_decoded_again(body: bytes, type_: An
     assert [(fault.field, fault.detail) for fault in faults_of_json(body, type_, error.value)] == [expected]
 
 
-def test_a_good_value_has_no_faults() -> None:
+def test_a_valid_value_has_no_faults() -> None:
     assert faults_of({"kind": "inner", "number": 1}, Inner) == []

@@ -1,4 +1,4 @@
-"""What may be stored: the rules themselves, and that all they let through comes back from the database unchanged."""
+"""The checks of text and JSON, and that the database returns all accepted values unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def nested(depth: int, bottom: Any) -> Any:
         ({"n": float("nan")}, "metadata.n"),
     ],
 )
-def test_what_cannot_be_stored_is_named(value: dict[str, Any], field: str) -> None:
+def test_a_value_that_cannot_be_stored_is_named(value: dict[str, Any], field: str) -> None:
     assert refused(value) == field
 
 
@@ -80,7 +80,7 @@ def test_the_size_is_limited_to_the_byte() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "plain", "\u0001\u001f\u007f", "🦊\U0010ffff\ufffe", "a" * 1_000_000])
-def test_all_other_text_is_taken(text: str) -> None:
+def test_all_other_text_is_accepted(text: str) -> None:
     check_text(text, "title")
 
 
@@ -91,7 +91,7 @@ def test_text_that_cannot_be_stored_is_named(text: str) -> None:
     assert error.value.field == "title"
 
 
-def test_a_moment_outside_the_calendar_is_named() -> None:
+def test_a_timestamp_outside_the_calendar_is_named() -> None:
     first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
     for moment in (first, last):
         check_moment(moment, "after")
@@ -118,7 +118,7 @@ def made_up(generator: random.Random, depth: int = 0) -> Any:
     return {"".join(generator.choices(CHARACTERS, k=generator.randrange(6))): item for item in items}
 
 
-async def test_all_that_is_let_through_comes_back_unchanged(database: Database) -> None:
+async def test_all_accepted_values_are_returned_unchanged(database: Database) -> None:
     """Through the decoder, the check, jsonb and the encoder, compared by the one that clients have."""
     generator = random.Random(20)
     user = await database.one(

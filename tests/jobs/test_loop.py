@@ -1,4 +1,4 @@
-"""The turn of a worker's loop, and the waits in it: failures without end, and cancellation at any moment."""
+"""The turn of a worker's loop and its waits: endless failures, and cancellation at any time."""
 
 from __future__ import annotations
 

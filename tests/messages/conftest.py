@@ -1,4 +1,4 @@
-"""The embedding endpoint and the model of the tests of ingestion, for the messages too."""
+"""The embedding endpoint and the model of the tests of ingestion, also for messages."""
 
 from tests.ingest.conftest import endpoint, model_of_test
 

@@ -1,4 +1,4 @@
-"""How messages get their vectors: whatever the embedding endpoint does, whoever holds the lease, whatever is said."""
+"""Embedding messages, with failures of the endpoint, lost leases and unusual text."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def test_an_endpoint_that_fails_is_asked_again_until_it_recovers(
     assert [call.behaviour for call in endpoint.calls] == ["500", "garbage", "well"]
 
 
-async def test_a_text_that_is_refused_holds_up_no_other(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+async def test_a_refused_text_does_not_delay_others(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
     """The batch of four is refused, then each by itself: of these the second."""
     for behaviour in ("400", "well", "400"):
         endpoint.next(behaviour)
@@ -120,9 +120,7 @@ async def test_a_text_that_is_refused_holds_up_no_other(remote: Tenant, endpoint
     assert [call.texts for call in endpoint.calls] == [4, 1, 1, 1, 1]
 
 
-async def test_an_endpoint_that_refuses_everything_is_left_alone_in_the_end(
-    remote: Tenant, endpoint: EmbeddingEndpoint
-) -> None:
+async def test_attempts_end_if_the_endpoint_refuses_everything(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
     endpoint.always("401")
     conversation_id = (await remote.conversation())["id"]
     await say(remote, conversation_id, *(f"message {number}" for number in range(20)))
@@ -135,7 +133,7 @@ async def test_an_endpoint_that_refuses_everything_is_left_alone_in_the_end(
     assert len(await places(remote, conversation_id)) == 21, "the next message brings them all"
 
 
-async def test_blank_messages_are_passed_over(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+async def test_blank_messages_are_skipped(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
     conversation_id = (await remote.conversation())["id"]
     await say(remote, conversation_id, " ", "word", "\n\t", "\u2003")
     await remote.embedded(conversation_id)
@@ -177,7 +175,7 @@ async def test_it_can_be_turned_off(endpoint: EmbeddingEndpoint, database_url: s
         assert await places(again, conversation_id) == [(1, 0), (2, 0)], "what was said before is embedded too"
 
 
-async def test_what_others_append_is_looked_for(database_url: str, idle: Tenant) -> None:
+async def test_messages_appended_by_other_servers_are_found(database_url: str, idle: Tenant) -> None:
     """By a process without notices: at its next look."""
     conversation_id = (await idle.conversation())["id"]
     async with running_service(test_settings(worker_poll_s=0.1), database_url):
@@ -236,7 +234,7 @@ async def store_all(queue: MessageQueue, job: MessageJob, after: int) -> int:
     return pieces[-1].message.position
 
 
-async def test_a_message_that_comes_meanwhile_is_not_forgotten(idle: Tenant) -> None:
+async def test_a_message_appended_meanwhile_is_embedded(idle: Tenant) -> None:
     conversation_id = (await idle.conversation())["id"]
     queue = MessageQueue(idle.service.services.database, "worker", 60)
     await say(idle, conversation_id, "one", "two")
@@ -254,7 +252,7 @@ async def test_a_message_that_comes_meanwhile_is_not_forgotten(idle: Tenant) -> 
     assert await places(idle, conversation_id) == [(1, 0), (2, 0), (3, 0)]
 
 
-async def test_no_message_slips_between_the_last_look_and_the_end_of_a_job(idle: Tenant) -> None:
+async def test_no_message_is_missed_between_the_last_read_and_the_end_of_a_job(idle: Tenant) -> None:
     """Messages come as fast as jobs end: whenever no job is left, every message has its vector."""
     conversation_id = (await idle.conversation())["id"]
     queue = MessageQueue(idle.service.services.database, "worker", 60)
@@ -301,7 +299,7 @@ async def test_a_worker_that_lost_its_lease_changes_nothing(idle: Tenant) -> Non
     assert await places(idle, conversation_id) == [(1, 0), (2, 0)]
 
 
-async def test_a_batch_is_no_larger_than_it_may_be(idle: Tenant) -> None:
+async def test_the_size_of_a_batch_is_limited(idle: Tenant) -> None:
     conversation_id = (await idle.conversation())["id"]
     await say(idle, conversation_id, "ö" * 300_000, "ä" * 400_000, "x" * 900_000, *(["short"] * 300))
     queue = MessageQueue(idle.service.services.database, "worker", 60)
@@ -314,7 +312,7 @@ async def test_a_batch_is_no_larger_than_it_may_be(idle: Tenant) -> None:
     assert batches == [2, 256, 45]
 
 
-async def test_a_stopped_worker_gives_its_job_back_at_once(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+async def test_a_stopped_worker_releases_its_job_at_once(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
     endpoint.always("hang")
     conversation_id = (await remote.conversation())["id"]
     await say(remote, conversation_id, "message")

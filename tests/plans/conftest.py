@@ -1,4 +1,4 @@
-"""The database on which plans are compared, made once."""
+"""The database on which plans are compared, created once."""
 
 from __future__ import annotations
 

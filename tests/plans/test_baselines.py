@@ -1,4 +1,4 @@
-"""Every statement runs by the plans that were recorded for it, and a change of plan is seen.
+"""Every statement runs with its recorded plans, and a change of plan is detected.
 
 The database takes some ten seconds to fill, so all tests that need it stand in this file.
 """
@@ -83,7 +83,7 @@ async def test_plans_are_as_recorded(recorder: Recorder, statement: Statement) -
 
 
 @pytest.mark.parametrize("statement", PLANNED, ids=lambda statement: statement.name)
-def test_what_is_recorded_can_stay(statement: Statement) -> None:
+def test_recorded_plans_are_acceptable(statement: Statement) -> None:
     """What a person who reviews a plan looks for."""
     if statement.name.startswith(FOR_PEOPLE):
         return
@@ -173,7 +173,7 @@ INDEXES = """
 """
 
 
-async def test_no_index_can_be_dropped_unseen(filled_url: str, filled: Database) -> None:
+async def test_dropping_any_index_is_detected(filled_url: str, filled: Database) -> None:
     """Each in turn, in a transaction that is undone: a recorded plan fails, and the diff names the index."""
     examples = {
         (statement.name, case.name): await resolve(filled, statement, case.arguments)
@@ -249,9 +249,7 @@ PLANTED = [
 
 
 @pytest.mark.parametrize(("before", "text", "kind", "said"), PLANTED)
-async def test_what_is_wrong_with_a_plan_is_found(
-    planted: Planted, before: str, text: str, kind: str, said: str
-) -> None:
+async def test_problems_of_a_plan_are_found(planted: Planted, before: str, text: str, kind: str, said: str) -> None:
     findings = find(await planted(before, text))
 
     told = [finding.problem for finding in findings if finding.kind == kind]
@@ -270,7 +268,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize("text", GOOD)
-async def test_nothing_is_found_where_nothing_is_wrong(planted: Planted, text: str) -> None:
+async def test_no_problem_is_found_in_a_good_plan(planted: Planted, text: str) -> None:
     findings = find(await planted("set local hnsw.iterative_scan = relaxed_order", text))
 
     # On a machine with other work everything may be slow.
@@ -305,7 +303,7 @@ async def planted(filled_url: str, filled: Database) -> AsyncIterator[Planted]:
         await connection.close()
 
 
-async def test_a_plan_is_drawn_with_its_faults_marked(planted: Planted) -> None:
+async def test_a_plan_is_drawn_with_its_problems_marked(planted: Planted) -> None:
     drawing = plain(await planted("set local enable_indexonlyscan = off", MISJUDGED)).splitlines()
 
     figures = r"5,002 rows \(expected 9\d\), 13,\d\d\d removed, [\d,.]+ ms, [\d,]+ pages( \([\d,]+ read\))?"
@@ -325,7 +323,7 @@ async def run_cabinet(*arguments: str, exit_code: int = 0) -> str:
     return (out or err).decode()
 
 
-async def test_the_command_says_in_the_servers_words_what_is_wrong_with_a_value(filled_url: str) -> None:
+async def test_the_command_shows_the_servers_message_for_a_wrong_value(filled_url: str) -> None:
     arguments = ["sql", "explain", "documents/get", "--arg", "document_id=abc", "--database-url", filled_url]
     printed = await run_cabinet(*arguments, exit_code=2)
 
@@ -334,7 +332,7 @@ async def test_the_command_says_in_the_servers_words_what_is_wrong_with_a_value(
     )
 
 
-async def test_the_command_explains_a_write_and_undoes_it(filled_url: str, filled: Database) -> None:
+async def test_the_command_explains_a_write_and_rolls_it_back(filled_url: str, filled: Database) -> None:
     before = await filled.value("message_search/size", user_id=UUID(int=0), conversation_id=None, max_rows=1)
     printed = await run_cabinet("sql", "explain", "users/delete", "--database-url", filled_url)
 

@@ -1,4 +1,4 @@
-"""Plan files: what people write is read and kept, what is recorded is written beside it, and faults name the file."""
+"""Plan files: recording keeps what people wrote, and errors name the file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_values_are_texts_as_the_server_reads_them(path: Path) -> None:
     assert file.kinds == ("custom", "generic")
 
 
-def test_what_people_wrote_stays_when_plans_are_recorded(path: Path) -> None:
+def test_recording_plans_keeps_what_people_wrote(path: Path) -> None:
     is_changed = record_shapes(path, {"first_page": {"custom": PLAN, "generic": PLAN}}, 18)
 
     assert is_changed
@@ -49,7 +49,7 @@ def test_what_people_wrote_stays_when_plans_are_recorded(path: Path) -> None:
     assert not record_shapes(path, {"first_page": {"custom": PLAN}}, 18), "and the same again changes nothing"
 
 
-def test_a_plan_within_the_bounds_leaves_the_file_alone(path: Path) -> None:
+def test_a_plan_within_the_bounds_does_not_change_the_file(path: Path) -> None:
     record_shapes(path, {"first_page": {"custom": PLAN}}, 18)
 
     assert not record_shapes(path, {"first_page": {"custom": PLAN.replace("21", "4")}}, 18)
@@ -57,7 +57,7 @@ def test_a_plan_within_the_bounds_leaves_the_file_alone(path: Path) -> None:
     assert "rows <= 22" in path.read_text()
 
 
-def test_another_version_stands_beside_only_where_its_plan_differs(path: Path) -> None:
+def test_the_plan_of_another_version_is_recorded_only_if_it_differs(path: Path) -> None:
     record_shapes(path, {"first_page": {"custom": PLAN}}, 18)
     other = PLAN.replace("Index Scan using documents_pkey", "Seq Scan")
 
@@ -79,7 +79,7 @@ def test_another_version_stands_beside_only_where_its_plan_differs(path: Path) -
         ("[first]\narguments.roles = ['user']\n", "an array is a text as PostgreSQL writes it"),
     ],
 )
-def test_a_fault_names_the_file_and_says_what_is_meant(path: Path, text: str, said: str) -> None:
+def test_an_error_names_the_file_and_the_remedy(path: Path, text: str, said: str) -> None:
     path.write_text(text)
 
     with pytest.raises(StartupError) as refused:
@@ -89,7 +89,7 @@ def test_a_fault_names_the_file_and_says_what_is_meant(path: Path, text: str, sa
     assert said in refused.value.detail
 
 
-def test_a_case_that_is_not_there_is_named_with_those_that_are(path: Path) -> None:
+def test_an_unknown_case_is_named_with_the_known_cases(path: Path) -> None:
     with pytest.raises(StartupError) as refused:
         read_plan_file(path).case("last_page")
 

@@ -1,4 +1,4 @@
-"""The comparison of two shapes: what is a difference, and what only keeps within the bounds."""
+"""The comparison of two plan shapes: differences, and rows within the recorded bounds."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_fewer_rows_and_loops_are_no_difference(good: str, now: str) -> None:
 
 
 @pytest.mark.parametrize(("good", "bad"), OTHER)
-def test_anything_else_is_one_and_is_shown_in_its_place(good: str, bad: str) -> None:
+def test_any_other_change_is_a_difference_and_is_shown_in_place(good: str, bad: str) -> None:
     assert good in RECORDED
     lines = difference(RECORDED, RECORDED.replace(good, bad, 1)).splitlines()
 

@@ -1,4 +1,4 @@
-"""Chunks with known vectors and known documents, and the search over them done once more, by NumPy."""
+"""Chunks with known vectors and documents, and an independent search over them with NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches drawn at random, and each compared with what NumPy finds in the same chunks.
+"""Random searches, each compared with the result of NumPy for the same chunks.
 
 Used by `test_properties.py`, and for more of them by `python -m tests.campaigns.properties`.
 """

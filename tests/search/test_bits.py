@@ -1,4 +1,4 @@
-"""The lane of the signatures: how many of the true nearest it finds, with filters and without."""
+"""The recall of the lane of signatures, with and without filters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def make_medium(service: Service) -> Corpus:
 
 @pytest.mark.parametrize("limit", [1, 10, 100])
 @pytest.mark.parametrize("share", ["all", "a third", "one document"])
-async def test_nearly_all_of_the_nearest_are_found(medium: Corpus, limit: int, share: str) -> None:
+async def test_nearly_all_nearest_chunks_are_found(medium: Corpus, limit: int, share: str) -> None:
     body, left = narrowed(medium, share)
     matrix = np.array([chunk.vector for chunk in left], dtype=np.float32)
     hits = wanted = 0
@@ -76,7 +76,7 @@ def narrowed(corpus: Corpus, share: str) -> tuple[dict[str, Any], list[Any]]:
 
 
 @pytest.mark.parametrize("dimensions", [8, 100, 256, 384, 768, 1024, 1536, 3072])
-def test_a_signature_tells_near_from_far(dimensions: int) -> None:
+def test_a_signature_distinguishes_near_from_far(dimensions: int) -> None:
     random = np.random.default_rng(3)
     one = random.standard_normal(dimensions)
     near, far = one + 0.2 * random.standard_normal(dimensions), -one

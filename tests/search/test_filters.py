@@ -1,4 +1,4 @@
-"""What a search is limited to, each limit alone and all together, against the same done in Python."""
+"""The filters of a search, alone and combined, compared with the same filters in Python."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ FILTERS: dict[str, tuple[Callable[[Corpus], dict[str, Any]], Keep]] = {
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("metric", ["cosine", "l2", "inner_product"])
-async def test_a_filter_leaves_what_it_says(corpus: Corpus, queries: list[list[float]], name: str, metric: str) -> None:
+async def test_a_filter_keeps_only_matching_chunks(
+    corpus: Corpus, queries: list[list[float]], name: str, metric: str
+) -> None:
     filters, keep = FILTERS[name]
     body = {"embedding": queries[2], "limit": 20, "metric": metric, **filters(corpus)}
     answer = await corpus.tenant.post("/search", json=body)
@@ -107,8 +109,8 @@ def test_the_schema_compares_every_filter_of_a_request_and_no_other() -> None:
     assert {*re.findall(r"filters ->>? '(\w+)'", function[0])} == {*DocumentFilters.__struct_fields__}
 
 
-async def test_the_filters_of_these_tests_tell_something(corpus: Corpus) -> None:
-    """Most keep some chunks and drop some: a filter that were passed over would show."""
+async def test_the_filters_of_these_tests_are_significant(corpus: Corpus) -> None:
+    """Most filters keep some chunks and drop others, so that an ignored filter would be noticed."""
     kept = [len(corpus.of(keep)) for _, keep in FILTERS.values()]
     assert sum(0 < count < len(corpus.chunks) for count in kept) >= 18
 
@@ -116,7 +118,7 @@ async def test_the_filters_of_these_tests_tell_something(corpus: Corpus) -> None
 async def test_the_five_most_similar_chunks_of_one_user_in_chosen_documents_after_a_date(
     corpus: Corpus, queries: list[list[float]]
 ) -> None:
-    """The question that the product is for, in one statement, with a threshold on top."""
+    """The main use of the product, in one statement, with a threshold."""
     await corpus.tenant.get("/me")  # the key is known by now, so that only the search is counted
     chosen = [corpus.document_ids[number] for number in (1, 3, 4)]
     body = {"embedding": queries[3], "limit": 5, "document_ids": chosen, "uploaded_after": day(2)}
@@ -133,17 +135,17 @@ async def test_the_five_most_similar_chunks_of_one_user_in_chosen_documents_afte
     assert ok(answer)["results"] == results[:3]
 
 
-async def test_the_threshold_applies_to_what_the_filters_leave(corpus: Corpus, queries: list[list[float]]) -> None:
-    """Not to the best of all: then fewer would be found than there are."""
+async def test_the_threshold_applies_after_the_filters(corpus: Corpus, queries: list[list[float]]) -> None:
+    """If the threshold were applied before the filters, too few chunks would be found."""
     body = {"embedding": queries[4], "limit": 5, "threshold": -1, "document_ids": [corpus.document_ids[2]]}
     results = ok(await corpus.tenant.post("/search", json=body))["results"]
     check(results, queries[4], corpus.of(number_in(2)))
 
 
-async def test_the_other_tenant_finds_their_own_and_only_those(
+async def test_the_other_tenant_finds_only_their_own_chunks(
     corpus: Corpus, tempting: Corpus, queries: list[list[float]]
 ) -> None:
-    """Their vectors are the queries themselves: would a search look past its tenant, it would find them first."""
+    """Their vectors equal the queries, so a search that ignored its tenant would find them first."""
     for query in queries:
         body = {"embedding": query, "limit": 100}
         mine = ok(await corpus.tenant.post("/search", json=body))["results"]

@@ -1,4 +1,4 @@
-"""What searches find while documents come, change and go, and afterwards: never what is gone, all that is there."""
+"""Searches during and after concurrent changes of documents find no deleted chunk and miss no stored one."""
 
 from __future__ import annotations
 
@@ -231,17 +231,17 @@ async def keep_vacuuming(service: Service, is_over: asyncio.Event) -> int:
 
 
 @pytest.mark.parametrize("lane", LANES)
-async def test_searches_went_on_all_the_while(changed: dict[Lane, Drawer], lane: Lane) -> None:
+async def test_searches_ran_during_all_changes(changed: dict[Lane, Drawer], lane: Lane) -> None:
     assert changed[lane].searches > 50
     assert len(changed[lane].gone) > 50
 
 
 @pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("topic", [None, "sky"])
-async def test_nearly_all_is_found_after_a_thousand_changes(
+async def test_nearly_all_chunks_are_found_after_a_thousand_changes(
     changed: dict[Lane, Drawer], lane: Lane, topic: str | None
 ) -> None:
-    """The newest too: each of their vectors is a query."""
+    """The vectors of all documents, including the newest, are queries."""
     drawer = changed[lane]
     left = {name: known.vectors for name, known in drawer.present.items() if topic in (None, known.topic)}
     matrix = np.concatenate([*left.values()]).astype(np.float64)
@@ -260,7 +260,7 @@ async def test_nearly_all_is_found_after_a_thousand_changes(
     assert hits / wanted >= (1 if drawer.is_exact else LEAST_RECALL)
 
 
-async def test_each_tenant_is_counted_right(changed: dict[Lane, Drawer], service: Service) -> None:
+async def test_the_counts_of_each_tenant_are_right(changed: dict[Lane, Drawer], service: Service) -> None:
     async with direct_connection(service) as connection:
         for drawer in changed.values():
             there = sum(len(known.vectors) for known in drawer.present.values())

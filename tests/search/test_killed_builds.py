@@ -1,4 +1,4 @@
-"""`cabinet index apply`, killed at any moment of its work and run again: all indexes valid, nothing left over."""
+"""`cabinet index apply`, killed at any point and run again, leaves only valid indexes."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ async def make_invalid(corpus: Corpus) -> None:
 
 @pytest.mark.parametrize("ending", ["its session goes on", "its session ends"])
 @pytest.mark.parametrize("name", MOMENTS)
-async def test_killed_and_run_again_it_ends_well(fresh: Corpus, name: str, ending: str) -> None:
+async def test_a_killed_build_succeeds_when_run_again(fresh: Corpus, name: str, ending: str) -> None:
     moment, service = MOMENTS[name], fresh.tenant.service
     if moment.is_rebuild:
         await make_invalid(fresh)

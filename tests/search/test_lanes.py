@@ -1,4 +1,4 @@
-"""Which lane a search takes, and that the approximate one finds what the exact one finds."""
+"""The choice of the lane of a search, and the recall of the approximate lane."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def plan_of(service: Service, name: str, *arguments: Any) -> str:
 
 
 @pytest.mark.parametrize("limit", [1, 5, 50])
-async def test_the_index_finds_what_comparing_all_finds(large: Corpus, limit: int) -> None:
+async def test_the_index_finds_the_same_as_the_exact_lane(large: Corpus, limit: int) -> None:
     hits = 0
     for query in QUERIES:
         found = ok(await large.tenant.post("/search", json={"embedding": query, "limit": limit}))
@@ -105,14 +105,14 @@ async def test_the_index_finds_what_comparing_all_finds(large: Corpus, limit: in
     assert f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}" in plan, "or the test above has tested another plan"
 
 
-async def test_the_threshold_holds_on_this_lane_too(large: Corpus) -> None:
+async def test_the_threshold_applies_on_this_lane(large: Corpus) -> None:
     body = {"embedding": QUERIES[0], "limit": 10}
     everything = ok(await large.tenant.post("/search", json=body))["results"]
     kept = ok(await large.tenant.post("/search", json={**body, "threshold": everything[4]["similarity"]}))
     assert kept == {"results": everything[:5], "lane": "index"}
 
 
-async def test_equals_come_in_a_fixed_order_on_this_lane_too(approximate: Service) -> None:
+async def test_ties_have_a_fixed_order_on_this_lane(approximate: Service) -> None:
     corpus = await make_corpus(approximate, [np.tile(random_vectors(1, 3000), (20, 1))])
     await give_indexes(approximate)
     found = ok(await corpus.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 20}))
@@ -129,7 +129,9 @@ async def test_equals_come_in_a_fixed_order_on_this_lane_too(approximate: Servic
     ],
     ids=str,
 )
-async def test_what_the_index_cannot_answer_takes_another_lane(large: Corpus, body: dict[str, Any], lane: str) -> None:
+async def test_a_search_that_the_index_does_not_support_takes_another_lane(
+    large: Corpus, body: dict[str, Any], lane: str
+) -> None:
     found = ok(await large.tenant.post("/search", json={"embedding": QUERIES[0], **body}))
     assert found["lane"] == lane
     check(found["results"], QUERIES[0], large.chunks, metric=body.get("metric", "cosine"))
@@ -154,9 +156,7 @@ FILTERS: dict[str, tuple[dict[str, Any], Callable[[StoredChunk], bool]]] = {
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_filters_that_leave_many_go_through_the_index(
-    large: Corpus, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+async def test_unselective_filters_use_the_index(large: Corpus, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(lanes, "_FILTERED_MIN_ROWS", 100)
     body, keep = FILTERS[name]
     hits = 0
@@ -168,7 +168,7 @@ async def test_filters_that_leave_many_go_through_the_index(
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_filters_that_leave_few_go_by_signatures(large: Corpus, name: str) -> None:
+async def test_selective_filters_use_the_signatures(large: Corpus, name: str) -> None:
     body, keep = FILTERS[name]
     for query in QUERIES:
         found = ok(await large.tenant.post("/search", json={"embedding": query, "limit": 20, **body}))
@@ -176,7 +176,7 @@ async def test_filters_that_leave_few_go_by_signatures(large: Corpus, name: str)
         check(found["results"], query, large.of(keep), limit=20)
 
 
-async def test_the_threshold_holds_with_filters_too(large: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_threshold_applies_with_filters(large: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "_FILTERED_MIN_ROWS", 100)
     body = {"embedding": QUERIES[0], "limit": 10, "file_types": ["text"]}
     everything = ok(await large.tenant.post("/search", json=body))["results"]
@@ -199,10 +199,10 @@ async def impatient(server: EmbeddedServer, template: str) -> AsyncIterator[Corp
             yield corpus
 
 
-async def test_too_few_from_the_index_under_a_filter_are_made_up_for(
+async def test_too_few_filtered_results_of_the_index_are_completed(
     impatient: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the same statement: where the scan gives up before it has met enough that the filter keeps."""
+    """If the scan ends before it has found enough rows that match the filter, the same statement finds the rest."""
     monkeypatch.setattr(lanes, "_FILTERED_MIN_ROWS", 10)
     body = {"embedding": QUERIES[1], "limit": 20, "file_types": ["html"]}
     answer = await impatient.tenant.post("/search", json=body)
@@ -212,7 +212,7 @@ async def test_too_few_from_the_index_under_a_filter_are_made_up_for(
     check(ok(answer)["results"], QUERIES[1], left, limit=20)
 
 
-async def test_too_few_from_the_index_are_made_up_for(impatient: Corpus, caplog: pytest.LogCaptureFixture) -> None:
+async def test_too_few_results_of_the_index_are_completed(impatient: Corpus, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "svc.search.lanes")
     found = ok(await impatient.tenant.post("/search", json={"embedding": QUERIES[0], "limit": 20}))
     assert found["lane"] == "bits"
@@ -221,7 +221,7 @@ async def test_too_few_from_the_index_are_made_up_for(impatient: Corpus, caplog:
     assert "10 of 20" in record.getMessage()
 
 
-async def test_a_tenant_with_fewer_vectors_than_asked_for_is_no_warning(
+async def test_a_tenant_with_fewer_vectors_than_the_limit_causes_no_warning(
     approximate: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     small = await make_corpus(approximate, [random_vectors(7, 4000)])

@@ -1,4 +1,4 @@
-"""What a search of messages finds: the nearest by meaning, down both lanes, with filters and without."""
+"""Searches of messages find the nearest by meaning, on both lanes, with and without filters."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ async def test_the_nearest_are_found(talk: Talk, filters: dict[str, Any], place:
     assert hits / wanted >= 0.98
 
 
-async def test_a_threshold_is_the_least_similarity(talk: Talk) -> None:
+async def test_a_threshold_is_the_minimum_similarity(talk: Talk) -> None:
     query = clustered_vectors(1, 99).astype(np.float32)[0].tolist()
     everything = ok(await talk.tenant.post("/conversations/search", json={"embedding": query, "limit": 50}))["results"]
     least = everything[10]["similarity"]
@@ -214,7 +214,7 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(inner for child in plan.get("Plans", []) for inner in nodes(child))]
 
 
-async def test_what_is_meant_is_found(service: Service) -> None:
+async def test_a_message_is_found_by_meaning(service: Service) -> None:
     """From the append to the answer, with the local model."""
     tenant = await new_tenant(service)
     sea_id, sky_id = [(await tenant.conversation(title=title))["id"] for title in ("sea", "sky")]
@@ -265,7 +265,7 @@ async def test_a_wrong_field_is_named(searching: Service, body: dict[str, Any], 
         problem(await tenant.post(path, json=body), 422, field)
 
 
-async def test_where_nothing_was_said_nothing_is_found(searching: Service) -> None:
+async def test_a_search_without_messages_finds_nothing(searching: Service) -> None:
     tenant = await new_tenant(searching)
     conversation_id = (await tenant.conversation())["id"]
     for path in ("/conversations/search", f"/conversations/{conversation_id}/search"):

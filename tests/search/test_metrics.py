@@ -1,4 +1,4 @@
-"""What a search finds, against the same computed by NumPy."""
+"""The results of searches for each metric, compared with NumPy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_the_results_are_those_of_numpy(
 
 
 async def test_the_metrics_disagree(corpus: Corpus, queries: list[list[float]]) -> None:
-    """Or the test above could not tell them apart."""
+    """Control of the previous test: the metrics rank the chunks differently."""
     tops = [
         [result["chunk_id"] for result in ok(await corpus.tenant.post("/search", json=body))["results"]]
         for body in ({"embedding": queries[0], "metric": metric} for metric in METRICS)
@@ -34,15 +34,15 @@ async def test_the_metrics_disagree(corpus: Corpus, queries: list[list[float]]) 
     assert tops[0] != tops[1] != tops[2] != tops[0]
 
 
-async def test_five_by_cosine_is_what_is_meant_when_nothing_is_said(corpus: Corpus, queries: list[list[float]]) -> None:
+async def test_the_default_is_five_results_by_cosine(corpus: Corpus, queries: list[list[float]]) -> None:
     plain = ok(await corpus.tenant.post("/search", json={"embedding": queries[0]}))
     said = ok(await corpus.tenant.post("/search", json={"embedding": queries[0], "metric": "cosine", "limit": 5}))
     assert plain == said
     assert len(plain["results"]) == 5
 
 
-async def test_the_query_is_searched_in_the_precision_of_what_is_stored(corpus: Corpus) -> None:
-    """A stored vector, sent with more digits than are kept, is at no distance from itself."""
+async def test_the_query_has_the_precision_of_stored_vectors(corpus: Corpus) -> None:
+    """The distance of a stored vector from itself is 0, even if it is sent with more digits than are stored."""
     chunk = corpus.chunks[100]
     query = [float(component) * (1 + 1e-5) for component in chunk.vector]
     for metric in ("cosine", "l2"):
@@ -53,9 +53,7 @@ async def test_the_query_is_searched_in_the_precision_of_what_is_stored(corpus: 
 
 
 @pytest.mark.parametrize("metric", METRICS)
-async def test_the_threshold_keeps_what_is_exactly_as_similar(
-    corpus: Corpus, queries: list[list[float]], metric: str
-) -> None:
+async def test_the_threshold_is_inclusive(corpus: Corpus, queries: list[list[float]], metric: str) -> None:
     body = {"embedding": queries[1], "metric": metric, "limit": 10}
     everything = ok(await corpus.tenant.post("/search", json=body))["results"]
     edge = everything[3]["similarity"]
@@ -67,8 +65,8 @@ async def test_the_threshold_keeps_what_is_exactly_as_similar(
 
 
 @pytest.mark.parametrize("metric", METRICS)
-async def test_equals_come_in_a_fixed_order(searching: Service, metric: str) -> None:
-    """By id, over documents, however many are asked for."""
+async def test_ties_have_a_fixed_order(searching: Service, metric: str) -> None:
+    """They are ordered by id, across documents, whatever the limit."""
     one = np.tile(random_vectors(1, 7), (6, 1))
     corpus = await make_corpus(searching, [one, one])
     query = [float(component) for component in random_vectors(1, 8)[0]]
@@ -83,7 +81,7 @@ async def test_equals_come_in_a_fixed_order(searching: Service, metric: str) -> 
 
 @pytest.mark.parametrize("metric", METRICS)
 async def test_the_largest_and_smallest_numbers_are_searched(searching: Service, metric: str) -> None:
-    """At both ends of half precision nothing turns into an infinity or into no number at all."""
+    """At both ends of half precision, no result is infinite or NaN."""
     rows = np.zeros((4, DIMENSIONS), dtype=np.float16)
     rows[0], rows[1], rows[2, 0], rows[3, 5] = 65504, -65504, 6e-8, -1
     corpus = await make_corpus(searching, [rows])

@@ -1,4 +1,4 @@
-"""The indexes of large tenants: what is planned, and that it comes to be."""
+"""The indexes of large tenants: planning the changes, and making them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def row(count: int | None, *, exists: bool = False, is_valid: bool = False, note
         (row(None, exists=True, is_valid=True), "drop", "erased"),
     ],
 )
-def test_what_is_planned(found: IndexesList, action: str | None, reason: str) -> None:
+def test_planned_changes(found: IndexesList, action: str | None, reason: str) -> None:
     steps = plan_indexes([found], 100, 256)
     assert [step.action for step in steps] == ([action] if action else [])
     assert all(reason in step.reason for step in steps)
@@ -95,7 +95,7 @@ async def take_all(service: Service, min_rows: int) -> list[str]:
     return [step.action for step in steps]
 
 
-async def test_an_index_comes_and_goes_with_the_size_of_its_tenant(idle: Service) -> None:
+async def test_an_index_is_built_and_dropped_with_the_size_of_its_tenant(idle: Service) -> None:
     large = await make_corpus(idle, [random_vectors(60, seed) for seed in range(2)])
     await make_corpus(idle, [random_vectors(60, 9)])
     assert await take_all(idle, 100) == ["create"]
@@ -107,7 +107,7 @@ async def test_an_index_comes_and_goes_with_the_size_of_its_tenant(idle: Service
     assert await indexes(idle) == {}
 
 
-async def test_the_index_of_a_tenant_who_is_gone_is_dropped(idle: Service) -> None:
+async def test_the_index_of_a_deleted_tenant_is_dropped(idle: Service) -> None:
     corpus = await make_corpus(idle, [random_vectors(20, 1)])
     assert await take_all(idle, 10) == ["create"]
     async with direct_connection(idle) as connection:
@@ -124,7 +124,7 @@ async def test_only_one_session_changes_indexes(idle: Service) -> None:
     await builder.close()
 
 
-async def test_a_worker_can_do_it_by_itself(idle: Service) -> None:
+async def test_a_worker_can_change_the_indexes(idle: Service) -> None:
     await make_corpus(idle, [random_vectors(30, 2)])
     keeper = Background().keep(partial(index_turn, idle.services.database, idle.url, 10, 0.05), name="indexes")
     try:

@@ -1,4 +1,4 @@
-"""Any search, on every lane, against the same done by NumPy: nothing foreign, nothing wrong, nothing missing."""
+"""Random searches on every lane, compared with NumPy: no foreign, wrong or missing results."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ async def seen_scanned(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("lane", LANES)
-async def test_nearly_equals_are_in_order_too(twins: dict[str, Twins], lane: Lane) -> None:
-    """The index compares vectors that it has made one long and rounded, so its own order is right only nearly."""
+async def test_near_ties_are_in_order(twins: dict[str, Twins], lane: Lane) -> None:
+    """The index compares normalised and rounded vectors, so the order in which it returns them is only nearly right."""
     components = [-2.0, 1.0, 0.0, 2.0, 1.0, 2.0, -1.0, 1.0, -2.0, 2.0]
     query = Written((*components, *[0.0] * (DIMENSIONS - len(components))))
     await ask(twins, lane, Drawn(structure="repeated", query=query, limit=100), Tally())

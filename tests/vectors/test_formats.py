@@ -1,4 +1,4 @@
-"""Which vectors are refused, and whether the sentence says which one and why."""
+"""Vectors that are refused, with a message that names the vector and the reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def three_vectors() -> NDArray[np.float32]:
     return np.random.default_rng(1).standard_normal((3, 8), dtype=np.float32)
 
 
-def test_good_vectors_come_back_unchanged_from_an_array_and_from_rows() -> None:
+def test_valid_vectors_are_returned_unchanged() -> None:
     vectors = three_vectors()
     np.testing.assert_array_equal(check_vectors(vectors, count=3, dimensions=8), vectors)
     np.testing.assert_array_equal(check_vectors(list(vectors), count=3, dimensions=8), vectors)
@@ -32,7 +32,7 @@ def test_good_vectors_come_back_unchanged_from_an_array_and_from_rows() -> None:
         (-1e30, r"component 5 is -1e\+30, beyond ±65504"),
     ],
 )
-def test_a_component_that_cannot_be_stored_is_refused_with_its_place(component: float, why: str) -> None:
+def test_a_component_that_cannot_be_stored_is_refused_with_its_index(component: float, why: str) -> None:
     vectors = three_vectors()
     vectors[1, 5] = component
     with pytest.raises(EmbeddingRefusedError, match=f"text 1 .*{why}"):
@@ -96,7 +96,7 @@ def test_the_embedding_of_a_request_comes_back_in_single_precision() -> None:
         ([1.0, 0.0, float("-inf")], "component 2 is infinite"),
     ],
 )
-def test_an_unusable_embedding_in_a_request_is_the_requests_fault(values: list[float], why: str) -> None:
+def test_an_unusable_embedding_in_a_request_is_an_error_of_the_client(values: list[float], why: str) -> None:
     with pytest.raises(InvalidRequestError, match=why) as refusal:
         check_query_vector(values, 3)
     assert refusal.value.field == "embedding"
