@@ -27,7 +27,7 @@ _PATTERNS = [
         r"\btruncate\s+(table\s+)?\w+\s*;?\s*$",
         r"\bcopy\s+.+\b(from|to)\s+(stdin|stdout|program|')",
         r"^\s*set\s+(local|session)\b",
-        r"^\s*set\s+[\w.]+\s*(=|to)\s*\S",
+        r"^\s*(?-i:set|SET)\s+[\w.]+\s*(=|to)\s*\S",  # English begins it with a capital
         r"^\s*reset\s+(all|[\w.]+)\s*;?\s*$",
         r"^\s*(un)?listen\s+(\w+|\*)\s*;?\s*$",
         r"^\s*notify\s+\w+\s*(,.*)?;?\s*$",
