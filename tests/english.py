@@ -68,7 +68,8 @@ def _prose(path: Path) -> Iterator[tuple[int, str]]:
                     yield token.start[0] + number, line.strip().lstrip("#rbf\"' ")
     else:
         for number, line in enumerate(source.splitlines(), start=1):
-            if path.suffix != ".sql" or line.startswith("--"):
+            # The names of parameters and columns are code.
+            if path.suffix != ".sql" or (line.startswith("--") and not line.startswith(("-- returns:", "--   "))):
                 yield number, line.lstrip("-#>*| ")
 
 

@@ -1,4 +1,4 @@
 -- calibration/vacuum :ddl
--- Does at once what autovacuum does soon after an ingestion: signatures are read from an index alone only
--- where the visibility map knows the pages, and the planner knows the tables by their statistics.
+-- Does immediately what autovacuum does soon after an ingestion: signatures are read from an index alone only
+-- where the visibility map marks the pages, and the planner needs statistics of the tables.
 vacuum (analyze) chunk_vectors, chunks, documents;

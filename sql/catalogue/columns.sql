@@ -12,7 +12,8 @@ from pg_class as c
 inner join pg_attribute as a on c.oid = a.attrelid
 left join pg_constraint as k on c.oid = k.conrelid and k.contype = 'p'
 where
-    c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'schema_migrations'
+    c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+    and c.relname <> 'schema_migrations'
     and a.attnum > 0 and not a.attisdropped
 order by c.relname, a.attnum
 limit $1::int;

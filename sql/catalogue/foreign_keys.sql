@@ -1,5 +1,5 @@
 -- catalogue/foreign_keys :many
--- What the tables of the schema refer to, for the diagram of `cabinet sql report`.
+-- The foreign keys between the tables of the schema, for the diagram of `cabinet sql report`.
 -- $1 max_rows int  1..1000
 -- returns: table_name text, name text, referenced_table text, definition text
 select

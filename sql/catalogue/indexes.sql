@@ -1,5 +1,5 @@
 -- catalogue/indexes :many
--- The indexes of the schema's tables with their sizes and how often they were read, for `cabinet sql report`.
+-- The indexes of the schema's tables with their sizes and number of scans, for `cabinet sql report`.
 -- $1 max_rows int  1..10000
 -- returns: table_name text, name text, definition text, bytes int8, scans int8, is_unique bool, is_valid bool
 select
@@ -14,6 +14,8 @@ from pg_index as x
 inner join pg_class as c on x.indrelid = c.oid
 inner join pg_class as i on x.indexrelid = i.oid
 left join pg_stat_user_indexes as s on x.indexrelid = s.indexrelid
-where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and c.relname <> 'schema_migrations'
+where
+    c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+    and c.relname <> 'schema_migrations'
 order by c.relname, i.relname
 limit $1::int;

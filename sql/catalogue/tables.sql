@@ -1,7 +1,7 @@
 -- catalogue/tables :many
--- The tables of the schema with their sizes and how they are read, for `cabinet sql report`; the log of the
--- migrations is left out. The number of rows is an estimate of the last ANALYZE; null where there are rows of
--- which it knows nothing: a table that was never analyzed, or filled since.
+-- The tables of the schema with their sizes and scans, for `cabinet sql report`, except the log of
+-- migrations. The number of rows is the estimate of the last ANALYZE; it is null for a table that has rows
+-- but was never analyzed, or was empty when it was analyzed.
 -- $1 max_rows int  1..1000
 -- returns: name text, estimated_rows float8 null, heap_bytes int8, toast_bytes int8, index_bytes int8,
 --   sequential_scans int8, index_scans int8, dead_rows int8

@@ -1,6 +1,6 @@
 -- conversations/create :one
--- A new conversation and the documents that it is about; a document that is not the user's breaks the foreign
--- key.
+-- Creates a conversation and limits it to some documents. A document that does not belong to the user
+-- violates the foreign key.
 -- $1 user_id      uuid              the tenant
 -- $2 title        text null         null: none
 -- $3 document_ids uuid[]            at most 1000

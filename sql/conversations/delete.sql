@@ -1,7 +1,7 @@
 -- conversations/delete :exec
--- Deletes a conversation with its messages and their vectors (by cascade) and its job. The count is never
--- negative; it makes the second step wait for the first, in the order in which an append and a worker take
--- them.
+-- Deletes a conversation with its messages and their vectors (by cascade) and its job. The comparison with
+-- the count is always true; it makes the second step wait for the first, so that locks are taken in the same
+-- order as by an append and by a worker.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- index: conversations_pkey, message_jobs_pkey

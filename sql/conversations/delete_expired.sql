@@ -1,7 +1,6 @@
 -- conversations/delete_expired :value
--- Takes away conversations of one user whose time is over, as conversations/delete does one, but none whose
--- time was made longer meanwhile, and without waiting for one that is being written to: the next sweep finds
--- it again.
+-- Deletes expired conversations of one user, as conversations/delete does. Conversations whose expiry was
+-- extended meanwhile stay. Locked rows are skipped; the next sweep finds them again.
 -- $1 user_id          uuid    the tenant
 -- $2 conversation_ids uuid[]  at most 1000
 -- returns: deleted int8

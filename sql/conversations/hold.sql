@@ -1,8 +1,8 @@
 -- conversations/hold :exec
--- First statement of the transaction that replaces the documents of a conversation. Two such transactions run
--- one after the other, so that the next statement sees all documents that there are. One statement would
--- wait for the row but delete only the documents that it saw when it began. `for update`, unlike the lock of
--- an update, also waits for ingest/replace, which adds the new document to the conversation.
+-- First statement of the transaction that replaces the documents of a conversation. It serialises such
+-- transactions, so that the next statement sees every document of the conversation; a single statement would
+-- wait for the row but delete only the documents in its own snapshot. `for update`, unlike the lock of an
+-- update, also conflicts with ingest/replace, which adds the new document to the conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- index: conversations_pkey

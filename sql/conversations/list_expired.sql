@@ -1,6 +1,6 @@
 -- conversations/list_expired :many
--- Conversations whose time is over, the longest over first: a batch for a worker to take away, each with
--- how many messages it has.
+-- A batch of expired conversations for a worker to delete, earliest expiry first, each with its number of
+-- messages.
 -- $1 max_rows int  1..1000
 -- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
 -- returns: user_id uuid, id uuid, part_count int8

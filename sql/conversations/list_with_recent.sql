@@ -1,6 +1,7 @@
 -- conversations/list_with_recent :many
--- A user's conversations, newest first, each with its newest messages, oldest of them first: one statement
--- for them all. The newest are read from the end of the messages' primary key, however long the conversation.
+-- A user's conversations, newest first, each with its newest messages in order: one statement for all of
+-- them. The messages are read from the end of their primary key, so the cost does not depend on the length of
+-- a conversation.
 -- $1 user_id  uuid       the tenant
 -- $2 after    uuid null  the last id of the page before; null: from the newest
 -- $3 max_rows int        1..101

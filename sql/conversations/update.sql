@@ -1,13 +1,13 @@
 -- conversations/update :one
--- Changes what is given of a conversation; giving documents replaces them all, and then conversations/hold
--- comes first in the same transaction.
+-- Updates the given fields of a conversation. New documents replace all existing ones; in that case
+-- conversations/hold runs first in the same transaction.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid
--- $3 set_title       bool              whether to take the title
+-- $3 set_title       bool              whether to set the title
 -- $4 title           text null         null: none
--- $5 document_ids    uuid[] null       null: as they are; at most 1000
--- $6 metadata        jsonb null        null: as it is
--- $7 set_expires_at  bool              whether to take the end
+-- $5 document_ids    uuid[] null       null: unchanged; at most 1000
+-- $6 metadata        jsonb null        null: unchanged
+-- $7 set_expires_at  bool              whether to set expires_at
 -- $8 expires_at      timestamptz null  null: never
 -- returns: as conversations/get
 -- index: conversations_pkey, conversation_documents_pkey

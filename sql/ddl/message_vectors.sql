@@ -1,10 +1,10 @@
 -- ddl/message_vectors :ddl
--- The vectors of the messages, apart from the text and narrow, as those of the chunks are. A message of more
--- tokens than a chunk has several pieces, each with a vector. Role and moment stand here too, since a search
--- is limited by them and a message never changes. The key carries the signatures along: so a tenant's, or
--- those of one conversation, are read from the one index alone, filters included. A vector goes with its
--- conversation, not with its message: a deletion finds all of them by one scan. Inserts are vacuumed soon,
--- because an index is read alone only where the visibility map knows the pages.
+-- The vectors of messages, apart from the text and in narrow rows, like those of chunks. A message with more
+-- tokens than a chunk has several pieces, each with a vector. Role and creation time are repeated here
+-- because searches filter by them and a message never changes. The primary key includes the signatures, so a
+-- tenant's or a conversation's signatures are read by an index-only scan, filters included. Vectors reference
+-- the conversation, not the message, so that a deletion finds all of them in one scan. Inserts are vacuumed
+-- early, because index-only scans need the visibility map.
 create table if not exists message_vectors (
     user_id uuid not null,
     conversation_id uuid not null,

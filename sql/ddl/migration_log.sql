@@ -1,5 +1,5 @@
 -- ddl/migration_log :ddl
--- The migrations that the database has: a digest of what each said when it was applied, and who applied it.
+-- The migrations that were applied, each with a digest of its text at that time and the role that applied it.
 create table if not exists schema_migrations (
     id text not null,
     checksum text not null,

@@ -1,6 +1,6 @@
 -- doctor/documents_without_job :many
--- Documents that are processing although no job is in the queue for them, for `cabinet doctor`: no worker
--- will ever take them up. One look into an index for each user, some 5 µs.
+-- Documents in status processing that have no job in the queue, for `cabinet doctor`: no worker will ever
+-- claim them. One index lookup for each user, about 5 µs.
 -- $1 max_rows int  1..1000
 -- tenant: none, an administrator's look at the documents of all tenants; it reads no content
 -- returns: user_id uuid, document_id uuid, processing_s float8, mend text

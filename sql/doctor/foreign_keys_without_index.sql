@@ -1,7 +1,7 @@
 -- doctor/foreign_keys_without_index :many
--- Foreign keys in Cabinet's schema whose columns no valid index begins with, for `cabinet doctor`: each
--- deletion of the row that is referred to then reads the whole table. References to plans need no index: no
--- statement deletes a plan. Reads the catalog.
+-- Foreign keys of Cabinet's schema whose columns are not the leading columns of a valid index, for `cabinet
+-- doctor`: each deletion of a referenced row reads the whole table. References to plans need no index,
+-- because no statement deletes a plan. Reads the catalog.
 -- $1 max_rows int  1..1000
 -- returns: table_name name, constraint_name name, column_names text, mend text
 with keys as (

@@ -1,8 +1,8 @@
 -- doctor/indexes :many
--- Every index in Cabinet's schema, for `cabinet doctor`: whether it is valid, how large it is, how often it
--- and its table's indexes were scanned since the statistics began, what it is made of, so that two equal
--- ones show, and what would build it anew or drop it. Reads the catalog and the statistics; the size of an
--- index is a look at its files.
+-- Every index of Cabinet's schema, for `cabinet doctor`: whether it is valid, its size, the number of scans
+-- of the index and of all indexes of its table since the statistics were reset, its definition in parts (so
+-- that equal indexes can be compared), and the statements that rebuild and drop it. Reads the catalog and the
+-- statistics.
 -- $1 max_rows int  1..10000
 -- returns: table_name name, index_name name, method name, is_valid bool, is_unique bool, is_constraint bool,
 --   is_building bool, size_bytes int8, scans int8, table_scans int8, key_columns text, rest text,

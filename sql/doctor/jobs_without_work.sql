@@ -1,7 +1,7 @@
 -- doctor/jobs_without_work :many
--- Jobs of documents and conversations that are gone, or of documents that are no longer processing, for
--- `cabinet doctor`. The worker that claims one drops it. Looks at the 10,000 jobs of each queue that are due
--- first.
+-- Jobs whose document or conversation no longer exists, or whose document is no longer processing, for
+-- `cabinet doctor`. The worker that claims such a job drops it. Reads the first 10,000 due jobs of each
+-- queue.
 -- $1 max_rows int  1..1000
 -- tenant: none, an administrator's look at the queues of all tenants; it reads no content
 -- returns: queue text, user_id uuid, id uuid, overdue_s float8

@@ -1,5 +1,5 @@
 -- doctor/mend_setting :value
--- What an administrator runs to change a setting of the server, for `cabinet doctor` to print.
+-- The statement by which an administrator changes a setting of the server, for `cabinet doctor` to print.
 -- $1 name    text  of the setting
 -- $2 value   text  with its unit
 -- $3 restart bool  whether the server must be restarted for it

@@ -1,6 +1,6 @@
 -- doctor/message_tenants :many
--- Those among some tenants whose messages have more vectors than are searched exactly, for the recall that
--- `cabinet doctor` measures. Counts no further than that.
+-- The tenants, among those given, whose messages have more vectors than are searched exactly, for the recall
+-- check of `cabinet doctor`. Counts no further than that.
 -- $1 user_ids    uuid[]  the tenants
 -- $2 min_vectors int
 -- $3 max_rows    int     1..100

@@ -1,7 +1,7 @@
 -- doctor/queues :many
--- The two queues of the workers, for `cabinet doctor`: jobs, for how long the longest overdue job waits that
--- nobody holds, and how many are held by a worker whose lease has run out, the longest for how long. Counts
--- the 10,000 jobs that are due first.
+-- The two queues of the workers, for `cabinet doctor`: the number of jobs, the age of the longest overdue job
+-- that no worker holds, and the number and age of expired leases. Reads the first 10,000 due jobs of each
+-- queue.
 -- $1 max_rows int  2 or more
 -- tenant: none, it counts the queues of all tenants and shows nothing of any
 -- returns: queue text, jobs int8, waiting_s float8, abandoned int8, abandoned_s float8

@@ -1,8 +1,8 @@
 -- doctor/sample_tenants :many
--- Tenants in an order that the seed deals out, until their vectors come to a number, for the checks of
--- `cabinet doctor` that count rows. Sorts the tenants, a second or two for a million.
--- $1 seed         text  another one, another order
--- $2 most_vectors int8  the tenant with whom they pass it is the last
+-- Tenants in a random order given by the seed, until their vectors reach a number, for the checks of `cabinet
+-- doctor` that count rows. Sorts all tenants: a second or two for a million.
+-- $1 seed         text  determines the order
+-- $2 most_vectors int8  the tenant that exceeds it is the last
 -- $3 max_rows     int   1..10000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, chunk_count int8, has_index bool

@@ -1,6 +1,6 @@
 -- doctor/sample_vectors :many
--- Vectors of a tenant, for each id given the first from there on: with noise they are the queries by which
--- `cabinet doctor` measures recall. One look into the primary key for each.
+-- For each given id, the first vector of the tenant at or after it. With noise added they are the queries
+-- with which `cabinet doctor` measures recall. One lookup in the primary key for each.
 -- $1 user_id  uuid    the tenant
 -- $2 from_ids uuid[]
 -- $3 max_rows int     1..100

@@ -1,6 +1,6 @@
 -- doctor/server :one
--- What `cabinet doctor` looks at: the server, the extension as it is installed in this database and as the
--- server's files would install it, the database, and who asks. Costs a look into the catalog.
+-- The subject of `cabinet doctor`: the server, the installed and the available version of the extension, the
+-- database, and the current role. Reads the catalog.
 -- returns: server_version_num int, server_version text, vector_version text null, vector_available text null,
 --   database_name text, user_name text, is_superuser bool, is_replica bool, up_s float8, create_vector text,
 --   update_vector text

@@ -1,8 +1,8 @@
 -- doctor/sessions :many
--- The other sessions on this database, for `cabinet doctor`: whose they are, what they do and for how long,
--- and who blocks them. Of what they run only the name of the statement is told, never its text. A login that
--- is no member of pg_read_all_stats sees the state of its own sessions only. Who blocks is asked for those
--- alone that wait for a lock, since the question itself stops the lock table for a moment.
+-- The other sessions of this database, for `cabinet doctor`: their role, state and duration, and the sessions
+-- that block them. Shows the name of the statement that a session runs, never its text. A role that is not a
+-- member of pg_read_all_stats sees the state of its own sessions only. Blockers are looked up only for
+-- sessions that wait for a lock, because pg_blocking_pids briefly locks the lock table.
 -- $1 max_rows int  1..1000
 -- returns: pid int, application_name text, user_name name, is_superuser bool, is_owner bool null,
 --   state text null, statement text null, state_s float8 null, transaction_s float8 null, blocked_by int[],

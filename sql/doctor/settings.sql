@@ -1,5 +1,5 @@
 -- doctor/settings :many
--- Settings of the server as they hold for the session that asks, for `cabinet doctor`.
+-- Settings of the server in the current session, for `cabinet doctor`.
 -- $1 names    text[]  of settings
 -- $2 max_rows int     1..100
 -- returns: name text, setting text, unit text null, source text

@@ -1,8 +1,8 @@
 -- doctor/tables :many
--- Every table in Cabinet's schema, for `cabinet doctor`: its pages now, and those that the last vacuum found
--- visible to all; its rows as last counted (-1: never); live and dead ones, as counted since; when it was
--- last vacuumed and analyzed; whether autovacuum is off for it; the age of its oldest transaction id. Reads the
--- catalog and the statistics.
+-- Every table of Cabinet's schema, for `cabinet doctor`: its current pages and those marked all-visible at
+-- the last vacuum; its rows at the last count (-1: never counted), live and dead rows since; the times of the
+-- last vacuum and analyze; whether autovacuum is disabled for it; the age of its oldest transaction id. Reads
+-- the catalog and the statistics.
 -- $1 max_rows int  1..10000
 -- returns: table_name name, pages int8, visible_pages int8, counted_rows float8, live_rows int8,
 --   dead_rows int8, vacuumed_at timestamptz null, analyzed_at timestamptz null, is_autovacuumed bool,

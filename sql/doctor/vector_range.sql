@@ -1,5 +1,5 @@
 -- doctor/vector_range :one
--- The first and the last id of a tenant's vectors, between which `cabinet doctor` picks its samples.
+-- The first and the last id of a tenant's vectors; `cabinet doctor` draws its samples between them.
 -- $1 user_id uuid  the tenant
 -- returns: first_id uuid null, last_id uuid null
 -- index: chunk_vectors_pkey

@@ -1,6 +1,6 @@
 -- doctor/wrong_chunk_counts :many
--- Documents of the tenants given whose noted number of chunks is not that of their chunks, or not that of
--- their vectors, for `cabinet doctor`. Counts from two indexes alone: some 10 µs a document, 0.2 µs a chunk.
+-- Documents of the given tenants whose stored number of chunks differs from the number of their chunks or of
+-- their vectors, for `cabinet doctor`. Index-only: about 10 µs a document and 0.2 µs a chunk.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content

@@ -1,6 +1,6 @@
 -- doctor/wrong_document_totals :many
--- Tenants among those given whose noted numbers of documents and of their bytes, by which their plan's limits
--- are kept, are not those there are, for `cabinet doctor`. Reads the row of every document of theirs.
+-- Tenants, among those given, whose stored numbers of documents and bytes, which enforce the limits of their
+-- plan, differ from the actual ones, for `cabinet doctor`. Reads the row of each of their documents.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content

@@ -1,10 +1,10 @@
 -- doctor/wrong_message_counts :many
--- Conversations of the tenants given whose noted number of messages is not that of their messages, for
--- `cabinet doctor`. In an order that the seed deals out, until the messages come to a number; counts from the
+-- Conversations of the given tenants whose stored number of messages differs from the actual one, for
+-- `cabinet doctor`. In a random order given by the seed, until the messages reach a number; counts in the
 -- primary key.
 -- $1 user_ids      uuid[]  the tenants
--- $2 seed          text    another one, another order
--- $3 most_messages int8    the conversation with which they pass it is the last
+-- $2 seed          text    determines the order
+-- $3 most_messages int8    the conversation that exceeds it is the last
 -- $4 max_rows      int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, conversation_id uuid, noted int8, counted int8, mend text

@@ -1,5 +1,5 @@
 -- documents/content :one
--- The bytes of an upload, as they came.
+-- The bytes of an upload, as they were received.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- returns: filename text, file_type text, content bytea

@@ -1,15 +1,15 @@
 -- documents/create :one
--- An upload: the document, its bytes, its job in the queue and the notice to the workers, what the user has
--- now and used today, together or not at all. Within the limits of the user's plan: the first look spares the
--- work where they are reached already, the rules of tenant_totals decide between uploads at once. The counts
--- come last, since all uploads of a user share their row. No row: a limit is reached, or the user is gone.
+-- Stores an upload: the document, its bytes, its job, the notification of the workers, the user's totals and
+-- daily usage, in one transaction. The first check avoids work if a limit of the user's plan is already
+-- reached; the CHECK constraints of tenant_totals decide between concurrent uploads. The totals are updated
+-- last, because all uploads of a user share that row. No row: a limit is reached, or the user does not exist.
 -- $1 user_id      uuid              the tenant
 -- $2 filename     text
 -- $3 file_type    text              text | markdown | html | pdf | csv | docx
 -- $4 metadata     jsonb
--- $5 content      bytea             the bytes as they came
+-- $5 content      bytea             the bytes as received
 -- $6 content_hash uuid              the first half of their SHA-256
--- $7 replaces     text null         the name whose earlier documents go when this one is ready; null: none
+-- $7 replaces     text null         earlier documents of this name are replaced; null: none
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey

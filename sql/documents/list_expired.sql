@@ -1,6 +1,5 @@
 -- documents/list_expired :many
--- Documents whose time is over, the longest over first: a batch for a worker to take away, each with
--- how many chunks it has.
+-- A batch of expired documents for a worker to delete, earliest expiry first, each with its number of chunks.
 -- $1 max_rows int  1..1000
 -- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
 -- returns: user_id uuid, id uuid, part_count int8

@@ -1,6 +1,6 @@
 -- documents/merge_metadata_many :one
--- Changes the metadata of a user's documents by one JSON merge patch (RFC 7396), of all that are named or,
--- when one of them would grow too large, of none. The rows are taken in one order.
+-- Applies a JSON merge patch (RFC 7396) to the metadata of all given documents of a user, or to none if the
+-- metadata of one would become too large. The rows are locked in a fixed order.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  at most 1000
 -- $3 patch        jsonb   an object

@@ -1,6 +1,6 @@
 -- documents/retry_many :value
--- Queues a user's failed documents again, those named or all, each with a full set of tries, as
--- documents/retry does one. The oldest first where there are more than may go at once.
+-- Queues failed documents of a user again, the given ones or all, each with a full set of tries, as
+-- documents/retry does. The oldest first if there are more than `max_rows`.
 -- $1 user_id      uuid         the tenant
 -- $2 document_ids uuid[] null  null: all that have failed; at most 1000
 -- $3 max_rows     int          1..1000

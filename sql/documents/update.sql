@@ -1,10 +1,10 @@
 -- documents/update :one
--- Renames a document, replaces its metadata, or says when it ends.
+-- Renames a document, replaces its metadata, or sets its expiry.
 -- $1 user_id        uuid              the tenant
 -- $2 document_id    uuid
 -- $3 filename       text null         null: as it is
 -- $4 metadata       jsonb null        null: as it is
--- $5 set_expires_at bool              whether to take the end
+-- $5 set_expires_at bool              whether to set expires_at
 -- $6 expires_at     timestamptz null  null: never
 -- returns: as documents/get
 -- index: documents_pkey

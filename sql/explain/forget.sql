@@ -1,3 +1,3 @@
 -- explain/forget :explain
--- Makes room for the next statement of explain/prepare, which outlasts the transaction.
+-- Deallocates the statement of explain/prepare, which outlives the transaction.
 deallocate explained;

@@ -1,5 +1,5 @@
 -- explain/generic :explain
--- As explain/execute, without running the statement: on a session whose plan_cache_mode is force_generic_plan
--- it tells the generic plan, whatever values follow, nulls for example. For the log of slow statements, which
--- holds no one's data.
+-- Like explain/execute, but does not run the statement: in a session whose plan_cache_mode is
+-- force_generic_plan it returns the generic plan for any values, for example nulls. For the log of slow
+-- statements, which contains no data of users.
 explain (settings, format json) execute explained

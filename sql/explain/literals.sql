@@ -1,6 +1,5 @@
 -- explain/literals :value
--- Values in the notation of the server's types, quoted by the server, to follow explain/execute; null stays
--- null.
+-- Values as literals of the server's types, quoted by the server, to follow explain/execute; null stays null.
 -- $1 texts text[]  at most 100
 -- returns: literals text null
 select string_agg(q.literal, ', ' order by q.number) as literals

@@ -1,3 +1,3 @@
 -- explain/prepare :explain
--- Prepares the statement whose text follows this one, for explain/execute and explain/generic.
+-- Prepares the statement that follows, for explain/execute and explain/generic.
 prepare explained as

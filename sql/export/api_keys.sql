@@ -1,6 +1,6 @@
 -- export/api_keys :many
--- A user's keys for their export: what they are called and when they were used, not the digests by which they
--- are known again, so that no export lets anybody in.
+-- A user's keys for their export: name and times, without the digests that authenticate them, so that an
+-- export grants no access.
 -- $1 user_id  uuid       the tenant
 -- $2 after_id uuid null  the last id of the page before; null: from the oldest
 -- $3 max_rows int        1..1000

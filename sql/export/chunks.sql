@@ -1,7 +1,7 @@
 -- export/chunks :many
--- The chunks of neighbouring documents for an export, as many as fit into a number of bytes, but one at
--- least. With each the attempt that made it: what another attempt made than the one that was exported belongs
--- to another text and is left out.
+-- The chunks of a range of documents for an export: as many as fit into a number of bytes, but at least one.
+-- Each row has the attempt that made the chunk; chunks of another attempt than the exported one belong to
+-- another text and are left out.
 -- $1 user_id           uuid       the tenant
 -- $2 first_document_id uuid       the first of the documents
 -- $3 last_document_id  uuid       the last of them

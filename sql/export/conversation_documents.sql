@@ -1,5 +1,5 @@
 -- export/conversation_documents :many
--- Which documents some conversations are limited to, for an export.
+-- The documents that conversations are limited to, for an export.
 -- $1 user_id               uuid       the tenant
 -- $2 conversation_ids      uuid[]     of export/conversations, at most 1000
 -- $3 after_conversation_id uuid null  of the last row of the page before; null: from the first

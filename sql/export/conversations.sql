@@ -1,6 +1,6 @@
 -- export/conversations :many
--- A user's conversations for their export, oldest first. Each page is followed by the documents, messages and
--- vectors of its conversations.
+-- A user's conversations for their export, oldest first. The documents, messages and vectors of the
+-- conversations follow each page.
 -- $1 user_id  uuid       the tenant
 -- $2 after_id uuid null  the last id of the page before; null: from the oldest
 -- $3 max_rows int        1..1000

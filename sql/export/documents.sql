@@ -1,6 +1,6 @@
 -- export/documents :many
--- A user's documents for their export, oldest first. Each page is followed by the bytes, chunks and vectors
--- of its documents.
+-- A user's documents for their export, oldest first. The bytes, chunks and vectors of the documents follow
+-- each page.
 -- $1 user_id  uuid       the tenant
 -- $2 after_id uuid null  the last id of the page before; null: from the oldest
 -- $3 max_rows int        1..1000

@@ -1,5 +1,5 @@
 -- export/message_vectors :many
--- The vectors of the messages of neighbouring conversations, for an export.
+-- The vectors of the messages of a range of conversations, for an export.
 -- $1 user_id               uuid       the tenant
 -- $2 first_conversation_id uuid       the first of the conversations
 -- $3 last_conversation_id  uuid       the last of them

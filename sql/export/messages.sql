@@ -1,6 +1,6 @@
 -- export/messages :many
--- The messages of neighbouring conversations for an export, as many as fit into a number of bytes, but one at
--- least.
+-- The messages of a range of conversations for an export: as many as fit into a number of bytes, but at least
+-- one.
 -- $1 user_id               uuid       the tenant
 -- $2 first_conversation_id uuid       the first of the conversations
 -- $3 last_conversation_id  uuid       the last of them

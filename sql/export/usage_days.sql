@@ -1,5 +1,5 @@
 -- export/usage_days :many
--- What a user used on each day, for their export.
+-- A user's daily usage for their export.
 -- $1 user_id    uuid       the tenant
 -- $2 after_day  date null  of the last row of the page before; null: from the first
 -- $3 after_slot int

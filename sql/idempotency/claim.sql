@@ -1,11 +1,11 @@
 -- idempotency/claim :exec
--- First statement of the transaction of a request with a key: takes the key, waiting for another request that
--- is at work with it. No row: that one succeeded, or an earlier one within the time that keys are kept, so
--- this request must not take effect again.
+-- First statement of the transaction of a request with a key: claims the key and waits for a concurrent
+-- request with the same key. No row: that request succeeded, or an earlier one did within the time that keys
+-- are kept, so this request must not take effect again.
 -- $1 user_id        uuid    the tenant
 -- $2 route          text    such as POST /documents
 -- $3 key            text    of the header Idempotency-Key
--- $4 request_digest bytea   SHA-256 of what the request asks for
+-- $4 request_digest bytea   SHA-256 of the request
 -- $5 kept_s         float8  seconds for which a key is kept
 -- index: idempotency_keys_pkey
 insert into idempotency_keys as k (user_id, route, key, request_digest)

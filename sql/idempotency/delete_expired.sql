@@ -1,6 +1,6 @@
 -- idempotency/delete_expired :exec
--- Takes away keys of one user, but none that was taken anew meanwhile, and without waiting for one that is
--- just being taken.
+-- Deletes expired keys of one user. Keys that were claimed again meanwhile stay, and keys that are being
+-- claimed are skipped.
 -- $1 user_id uuid    the tenant
 -- $2 routes  text[]
 -- $3 keys    text[]  of each route its key

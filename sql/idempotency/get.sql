@@ -1,5 +1,5 @@
 -- idempotency/get :one
--- What the request did that had the key before.
+-- The result of the earlier request with the same key.
 -- $1 user_id uuid  the tenant
 -- $2 route   text
 -- $3 key     text

@@ -1,5 +1,5 @@
 -- idempotency/list_expired :many
--- The keys that were kept for long enough, the oldest first: a batch for a worker to take away.
+-- A batch of expired keys for a worker to delete, oldest first.
 -- $1 kept_s   float8  seconds for which a key is kept
 -- $2 max_rows int     1..1000
 -- tenant: none, a worker clears up for all tenants; the keys name the tenant of each deletion that follows

@@ -1,6 +1,6 @@
 -- import/conversation_documents :exec
--- Which documents conversations of an export are limited to. A document that was uploaded after the documents
--- were exported is not there, and left out.
+-- The documents that imported conversations are limited to. A document that was uploaded after the documents
+-- were exported is not in the export and is left out.
 -- $1 user_id          uuid    the tenant
 -- $2 conversation_ids uuid[]
 -- $3 document_ids     uuid[]  of each conversation in $2 a document

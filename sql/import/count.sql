@@ -1,6 +1,6 @@
 -- import/count :exec
--- Counts what the user of an import has and has used this month: by it their searches pick a lane, and their
--- quotas are checked.
+-- Computes the totals of an imported user and this month's usage: searches pick their lane by them, and
+-- quotas are checked against them.
 -- $1 user_id uuid  the tenant
 -- index: chunk_vectors_signature_idx, usage_days_pkey, documents_user_filename_idx, chunk_vectors_pkey
 insert into tenant_totals (user_id, chunk_count, document_count, byte_count, token_month, token_count)

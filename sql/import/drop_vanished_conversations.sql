@@ -1,6 +1,5 @@
 -- import/drop_vanished_conversations :exec
--- Takes away the conversations of an import whose newest message did not come: they were deleted while the
--- export ran.
+-- Deletes imported conversations whose newest message is missing: they were deleted during the export.
 -- $1 user_id uuid  the tenant
 -- index: conversations_pkey, messages_pkey
 delete from conversations as c

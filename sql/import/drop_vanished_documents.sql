@@ -1,5 +1,5 @@
 -- import/drop_vanished_documents :exec
--- Takes away the documents of an import whose bytes did not come: they were deleted while the export ran.
+-- Deletes imported documents whose bytes are missing: they were deleted during the export.
 -- $1 user_id uuid  the tenant
 -- index: documents_pkey, document_contents_pkey
 delete from documents as d

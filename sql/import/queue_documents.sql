@@ -1,6 +1,6 @@
 -- import/queue_documents :exec
--- Puts the documents of an import that are not done into the queue, as an upload does; a lease of the Cabinet
--- that they came from means nothing here.
+-- Queues imported documents that are still processing, as an upload does. A lease of the Cabinet that they
+-- came from has no meaning here.
 -- $1 user_id uuid  the tenant
 -- index: documents_user_status_idx
 with waiting as (

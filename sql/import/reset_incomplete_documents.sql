@@ -1,6 +1,6 @@
 -- import/reset_incomplete_documents :exec
--- Sets the documents of an import back to the beginning whose chunks or vectors did not all come: they were
--- changed while the export ran, or the import was told to leave vectors out.
+-- Resets imported documents whose chunks or vectors are incomplete: they changed during the export, or the
+-- import was told to leave out vectors.
 -- $1 user_id uuid  the tenant
 -- index: documents_pkey, chunks_document_index_key, chunk_vectors_signature_idx, documents_user_status_idx
 with incomplete as (

@@ -1,5 +1,5 @@
 -- import/usage_days :copy
--- What the user of an export used on each day.
+-- The daily usage of an imported user.
 -- $1 user_id  uuid  the tenant
 -- $2 day      date
 -- $3 slot     int

@@ -1,5 +1,5 @@
 -- ingest/chunk_ids :many
--- Ids for the chunks of one document, made where all ids are made, in rising order.
+-- Ids for the chunks of one document, from the function that makes all ids, in ascending order.
 -- $1 chunk_count int
 -- returns: id uuid
 -- bound: by chunk_count, at most CABINET_MAX_CHUNKS

@@ -1,9 +1,8 @@
 -- ingest/complete :one
--- First statement of the transaction that stores a document: takes its row and makes it ready, if the attempt
--- still holds it. Before it come the conversations that are about a document that it is to replace, whose
--- documents nobody else may change until it is over, and then those documents, the oldest first, as in every
--- statement that takes several; none of them was uploaded later, so no two wait for each other. No row:
--- nothing may be stored.
+-- First statement of the transaction that stores a document: locks its row and sets it to ready if the
+-- attempt still holds it. Before that it locks the conversations that are limited to a document that this one
+-- replaces, then those documents, oldest first, as every statement that locks several does. None of them was
+-- uploaded later, so two such transactions never wait for each other. No row: nothing may be stored.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim

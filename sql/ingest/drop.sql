@@ -1,5 +1,5 @@
 -- ingest/drop :exec
--- Takes a job off the queue whose document is gone or already done.
+-- Removes a job whose document no longer exists or is already done.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim

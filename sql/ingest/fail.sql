@@ -1,5 +1,5 @@
 -- ingest/fail :exec
--- Ends a document's ingestion with a reason for its owner, if the attempt still holds it.
+-- Ends the ingestion of a document with a reason for its owner, if the attempt still holds it.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim

@@ -1,11 +1,11 @@
 -- ingest/finish :exec
--- Last statement of the transaction that stores a document: its job is done, the tenant has grown, and has
--- used tokens. Within the limits of the plan of its user, or the whole transaction ends by a rule of
--- tenant_totals. Last, because all of a tenant's documents share the row of the counts.
+-- Last statement of the transaction that stores a document: removes its job and adds to the tenant's totals
+-- and token usage. A CHECK constraint of tenant_totals aborts the transaction if a limit of the user's plan
+-- is exceeded. It runs last, because all documents of a tenant share the row of the totals.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 chunk_count int
--- $4 token_count int8  of the chunks that were embedded, and not stored with a vector that was there
+-- $4 token_count int8  of the chunks that were embedded, not of those with a reused vector
 -- index: ingestion_jobs_pkey, users_pkey, tenant_totals_pkey, usage_days_pkey
 with finished as (
     delete from ingestion_jobs as j

@@ -1,5 +1,5 @@
 -- ingest/heartbeat :exec
--- Renews a worker's lease and shows its progress. No row: the lease was lost, and the worker must stop.
+-- Renews a worker's lease and stores its progress. No row: the lease was lost, and the worker must stop.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim

@@ -1,7 +1,7 @@
 -- ingest/known_vectors :many
--- Which of these texts the tenant has stored already, each with its vector, so that a worker embeds only what
--- is new. A database belongs to one embedding model, so an equal text has an equal vector. For a text that
--- stands on a thousand pages one of its chunks is read, not a thousand.
+-- The given texts that the tenant has already stored, each with its vector, so that a worker embeds only new
+-- texts. A database belongs to one embedding model, so equal texts have equal vectors. For a text that occurs
+-- in many chunks, one chunk is read.
 -- $1 user_id  uuid    the tenant
 -- $2 hashes   uuid[]  the texts, as chunks.content_hash has them, each once
 -- $3 max_rows int     as many as there are hashes, 1..500

@@ -1,5 +1,5 @@
 -- ingest/next_due :value
--- Seconds until the next job is due, negative when one is overdue, null when the queue is empty: how long a
+-- Seconds until the next job is due, negative if one is overdue, null if the queue is empty: the time that a
 -- worker sleeps.
 -- tenant: none, a worker serves all tenants
 -- returns: due_in_s float8 null

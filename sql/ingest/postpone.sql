@@ -1,5 +1,5 @@
 -- ingest/postpone :exec
--- Gives a job back after a failure that may pass: due again after a delay, with the reason on the document
+-- Returns a job after a temporary failure: due again after a delay, with the reason on the document
 -- meanwhile.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid

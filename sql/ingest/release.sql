@@ -1,5 +1,5 @@
 -- ingest/release :exec
--- Gives a job back unharmed when its worker is told to stop: due at once, and the try does not count.
+-- Returns a job when its worker is told to stop: due immediately, and the try does not count.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim

@@ -1,7 +1,7 @@
 -- ingest/start :one
--- Shows the attempt on the document and hands its bytes to the worker, with what the user has and may have,
--- so that nothing is embedded that could not be stored. No row: the document is gone, is no longer
--- processing, or a later attempt has begun, so this job has nothing to do.
+-- Shows the attempt on the document and returns its bytes to the worker, with the user's totals and limits,
+-- so that nothing is embedded that could not be stored. No row: the document does not exist, is no longer
+-- processing, or a later attempt has begun, so the job has nothing to do.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim

@@ -1,12 +1,12 @@
 -- ingest/write_chunks :copy
--- The chunks of one document, as many rows as come down the COPY.
+-- The chunks of one document, as many rows as the COPY sends.
 -- $1 user_id      uuid   the tenant
 -- $2 id           uuid   of ingest/chunk_ids
 -- $3 document_id  uuid
 -- $4 chunk_index  int    from 0
 -- $5 content      text
 -- $6 token_count  int
--- $7 metadata     jsonb  page and the like
+-- $7 metadata     jsonb  such as the page
 -- $8 content_hash uuid   the first 16 bytes of the content's SHA-256
 copy chunks (
     user_id, id, document_id, chunk_index, content, token_count, metadata, content_hash

@@ -1,7 +1,7 @@
 -- keys/authenticate :one
--- Whose key this is, if it is good now; notes its use, at most once a minute, and never waits to do so. The
--- size of the tenant and the limits of the plan travel along and are cached with the key, so that a search
--- can pick its lane and a request be counted without asking.
+-- The user of a key, if the key is valid now. Records its use at most once a minute, and never waits to do
+-- so. The size of the tenant and the limits of the plan are returned and cached with the key, so that a
+-- search can pick its lane and a request can be counted without another statement.
 -- $1 key_hash bytea  SHA-256 of the key shown
 -- tenant: none, the key is what tells the tenant
 -- returns: user_id uuid, key_id uuid, expires_at timestamptz null, chunk_count int8, has_index bool,

@@ -1,5 +1,5 @@
 -- keys/create :one
--- One more key for a user.
+-- Adds a key of a user.
 -- $1 user_id    uuid              the tenant
 -- $2 name       text null         null: none
 -- $3 prefix     text              the first characters of the key

@@ -1,5 +1,5 @@
 -- keys/list :many
--- A user's keys, newest first, revoked ones too, never the keys themselves.
+-- A user's keys, newest first, including revoked ones, never the keys themselves.
 -- $1 user_id  uuid       the tenant
 -- $2 after    uuid null  the last id of the page before; null: from the newest
 -- $3 max_rows int        1..101

@@ -1,5 +1,5 @@
 -- keys/revoke :exec
--- Revokes one key for good; again changes nothing but finds it.
+-- Revokes one key permanently. Idempotent.
 -- $1 user_id uuid  the tenant
 -- $2 key_id  uuid
 -- index: api_keys_pkey

@@ -1,5 +1,5 @@
 -- keys/tenant :one
--- The user for whom the admin acts, with what `keys/authenticate` gives of a tenant.
+-- The user for whom the admin acts, with the same columns as `keys/authenticate`.
 -- $1 user_id uuid  the tenant
 -- returns: user_id uuid, chunk_count int8, has_index bool, tokens_used int8, tokens_allowed int8 null
 -- index: users_pkey, tenant_totals_pkey

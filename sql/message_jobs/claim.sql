@@ -1,11 +1,11 @@
 -- message_jobs/claim :one
--- Gives a conversation with messages to embed to one worker until its lease ends.
--- Users take turns: the search for one who has a job that is due goes on by id, behind the user whom the
--- worker served last and from the last id to the first again, and the job of theirs that is due the longest
--- is claimed. So a user with many jobs delays each other user by one job a turn. The search stops after 100
--- users who have none; then, or where another worker is claiming the job that was found, the job that is due
--- the longest of all is claimed. Locked jobs are skipped, not waited for. `due_at > '-infinity'` is true of
--- every job: it is the condition of message_jobs_user_due_idx.
+-- Claims a conversation with messages to embed for one worker until the lease ends. Users take turns: the
+-- search for a user with a due job starts behind the user whom the worker served last and continues by id,
+-- from the last id to the first; the job of that user that has been due the longest is claimed. A user with
+-- many jobs therefore delays each other user by one job a turn. The search stops after 100 users without a
+-- due job; then, or if another worker is claiming the job that was found, the job that has been due the
+-- longest of all is claimed. Locked jobs are skipped. `due_at > '-infinity'` is always true; it is the
+-- predicate of message_jobs_user_due_idx.
 -- $1 worker  text    who claims, for people to read
 -- $2 lease   uuid    made up for this claim
 -- $3 lease_s float8  seconds until the job is due again, for any worker

@@ -1,5 +1,5 @@
 -- message_jobs/finish :exec
--- Takes a job off the queue, unless messages have come meanwhile.
+-- Removes a job, unless messages were appended meanwhile.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid  of the claim

@@ -1,7 +1,7 @@
 -- message_jobs/hold :exec
--- First statement of the transaction that ends a job: nobody appends to the conversation until it is over, so
--- that what the next statement sees of its messages is all there is. Without it a message could come in
--- between, find the job still there, and be left without a vector.
+-- First statement of the transaction that ends a job: locks the conversation, so that the next statement sees
+-- every message. Without the lock a message could be appended in between, find the job still there, and never
+-- get a vector.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- index: conversations_pkey

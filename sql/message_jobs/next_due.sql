@@ -1,5 +1,5 @@
 -- message_jobs/next_due :value
--- Seconds until the next job is due, negative when one is overdue, null when none is waiting: how long a
+-- Seconds until the next job is due, negative if one is overdue, null if none is waiting: the time that a
 -- worker sleeps.
 -- tenant: none, a worker serves all tenants
 -- returns: due_in_s float8 null

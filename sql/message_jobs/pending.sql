@@ -1,6 +1,6 @@
 -- message_jobs/pending :many
--- The messages of a conversation that are to be embedded next, in their order: as many as fit into a number
--- of bytes, but one at least. What is too long for that is not read.
+-- The next messages of a conversation to embed, in order: as many as fit into a number of bytes, but at least
+-- one.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 after           int8  the last position that is done

@@ -1,5 +1,5 @@
 -- message_jobs/postpone :exec
--- Gives a job back after a failure that may pass: due again after a delay.
+-- Returns a job after a temporary failure: due again after a delay.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim

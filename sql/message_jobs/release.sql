@@ -1,6 +1,6 @@
 -- message_jobs/release :exec
--- Gives a job back unharmed, because more messages have come or its worker is told to stop: due at once, and
--- the try does not count.
+-- Returns a job because more messages were appended or its worker is told to stop: due immediately, and the
+-- try does not count.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid  of the claim

@@ -1,5 +1,6 @@
 -- message_jobs/renew :exec
--- Renews a worker's lease. No row: the lease was lost, or the conversation is gone, and the worker must stop.
+-- Renews a worker's lease. No row: the lease was lost, or the conversation does not exist, and the worker
+-- must stop.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim

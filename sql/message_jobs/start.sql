@@ -1,6 +1,7 @@
 -- message_jobs/start :one
--- Up to which position the messages of a conversation have vectors, 0: none has; and how many tokens the user
--- has used this month and may use. No row: the conversation is gone, so this job has nothing to do.
+-- The position up to which the messages of a conversation have vectors (0: none has), with the tokens that
+-- the user has used this month and may use. No row: the conversation does not exist, so the job has nothing
+-- to do.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- returns: position int8, tokens_used int8, tokens_allowed int8 null

@@ -1,7 +1,7 @@
 -- message_search/bits :many
 -- The messages of one user most similar to a query by cosine: those whose signatures differ least from the
--- query's, read with the filters from the covering key alone, then compared exactly. A message of several
--- pieces is one candidate, as similar as the nearest of them.
+-- query's, read with the filters by an index-only scan of the covering key, then compared exactly. A message
+-- of several pieces is one candidate, as similar as its nearest piece.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query

@@ -1,6 +1,7 @@
 -- message_search/exact :many
--- The messages of one user most similar to a query by cosine, compared with every vector that the filters
--- leave: exact, ties by place. A message of several pieces is as similar as the nearest of them.
+-- The messages of one user most similar to a query by cosine, compared with every vector that passes the
+-- filters: exact, ties in the order of conversation and position. A message of several pieces is as similar
+-- as its nearest piece.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query

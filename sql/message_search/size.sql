@@ -1,6 +1,6 @@
 -- message_search/size :value
--- How many vectors the messages of a user, or of one of their conversations, have, counted no further than a
--- search needs to know to pick its lane.
+-- The number of vectors of a user's messages, or of one conversation's, counted no further than the choice of
+-- a lane requires.
 -- $1 user_id         uuid       the tenant
 -- $2 conversation_id uuid null  null: all conversations
 -- $3 max_rows        int

@@ -1,9 +1,8 @@
 -- messages/append :many
--- Appends messages to a conversation in the order given, all or none. The conversation's row gives out the
--- positions under its lock, so two writers never lose or interleave a message. A source is a chunk of the
--- same user; what it says is stored with the message. Where messages are embedded, the conversation has a job
--- from then on, if it has none yet. No row: there is no such conversation, or a source is no chunk of this
--- user.
+-- Appends messages to a conversation in the given order, all or none. The row of the conversation assigns the
+-- positions under its lock, so concurrent writers neither lose nor interleave messages. A source is a chunk
+-- of the same user; its text is stored with the message. If messages are embedded, the conversation gets a
+-- job unless it has one. No row: the conversation does not exist, or a source is not a chunk of this user.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 roles           text[]  user | assistant | system | tool; one entry a message, at most 1000

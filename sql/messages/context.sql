@@ -1,8 +1,8 @@
 -- messages/context :many
--- What a language model is to be told of a conversation: its system messages, the newest hundred at most, and
--- of the others the newest whose tokens fit into what the system messages leave of a budget; oldest first.
--- The newest 64 fill most budgets; older ones are read only where there is room left. It reads no more of a
--- long conversation than of a short one.
+-- The part of a conversation to send to a language model: its system messages, at most the newest hundred,
+-- and the newest other messages whose tokens fit into the rest of a budget; oldest first. The newest 64 fill
+-- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of
+-- the conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int

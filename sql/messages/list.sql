@@ -1,5 +1,5 @@
 -- messages/list :many
--- The messages of one conversation in their order; no row also when the conversation is not the user's.
+-- The messages of one conversation in order; no row also if the conversation does not belong to the user.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 after           int8  the last position of the page before; 0: from the first

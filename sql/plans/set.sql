@@ -1,6 +1,6 @@
 -- plans/set :one
--- Changes limits of a plan. A limit that is null is none, which is a value, so the names of those to change
--- come beside the values.
+-- Changes limits of a plan. Null means no limit and is a value, so the names of the limits to change are
+-- given too.
 -- $1 name                text
 -- $2 changed             text[]     the columns to change
 -- $3 max_documents       int8 null

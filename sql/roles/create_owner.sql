@@ -1,4 +1,4 @@
 -- roles/create_owner :ddl
--- The owner of the schema, as whom `cabinet migrate` and `cabinet index` connect. Give it a password yourself
--- (\password in psql). Leave this out where the role is there already.
+-- The owner of the schema; `cabinet migrate` and `cabinet index` connect as it. Set its password yourself
+-- (\password in psql). Skip this if the role exists.
 create role :owner_role login;

@@ -1,3 +1,3 @@
 -- roles/grant_schema_service :ddl
--- The service finds what is in the schema, and makes nothing there.
+-- The service uses the objects of the schema and creates none.
 grant usage on schema :schema_name to :service_role;

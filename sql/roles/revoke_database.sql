@@ -1,3 +1,3 @@
 -- roles/revoke_database :ddl
--- Nobody connects to the database, or makes temporary tables in it, because they have a login on the server.
+-- A login on the server alone does not allow connecting to the database or creating temporary tables in it.
 revoke all on database :database_name from public;

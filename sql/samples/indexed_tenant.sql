@@ -1,5 +1,5 @@
 -- samples/indexed_tenant :one
--- The largest of the tenants who have an index of their own.
+-- The largest tenant that has an index of its own.
 -- tenant: none, it looks for the tenant whom the examples are about; it shows no more than their id
 -- returns: user_id text
 select t.user_id::text as user_id

@@ -1,5 +1,5 @@
 -- samples/job :one
--- A job in the ingestion queue and the attempt that has it, for examples.
+-- A job in the ingestion queue and its attempt, for examples.
 -- $1 user_id uuid  the tenant
 -- returns: document_id text, attempt text
 -- index: ingestion_jobs_pkey

@@ -1,5 +1,5 @@
 -- samples/key :one
--- An API key of a user, for examples: its digest, which opens nothing.
+-- The digest of a user's API key, for examples; a digest does not authenticate.
 -- $1 user_id uuid  the tenant
 -- returns: key_id text, key_hash text
 -- index: api_keys_pkey

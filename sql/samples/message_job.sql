@@ -1,5 +1,5 @@
 -- samples/message_job :one
--- A job in the queue of messages to embed and the lease that has it, for examples.
+-- A job in the queue of messages to embed and its lease, for examples.
 -- $1 user_id uuid  the tenant
 -- returns: conversation_id text, lease text null
 -- index: message_jobs_pkey

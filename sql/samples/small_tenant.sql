@@ -1,5 +1,5 @@
 -- samples/small_tenant :one
--- The largest of the tenants with up to 2,000 vectors, whose searches compare all of them.
+-- The largest tenant with at most 2,000 vectors, whose searches compare all of them.
 -- tenant: none, it looks for the tenant whom the examples are about; it shows no more than their id
 -- returns: user_id text
 select t.user_id::text as user_id

@@ -1,5 +1,5 @@
 -- samples/tenant :one
--- The largest tenant, for whom `cabinet sql explain` runs its examples; without vectors, any user.
+-- The largest tenant, for which `cabinet sql explain` runs its examples; any user if there are no vectors.
 -- tenant: none, it looks for the tenant whom the examples are about; it shows no more than their id
 -- returns: user_id text null, user_ids text
 -- index: users_pkey

@@ -1,5 +1,5 @@
 -- server/current_model :one
--- The embedding model whose vectors the database holds, compared with the settings at every start.
+-- The embedding model of the stored vectors, compared with the settings at every start.
 -- returns: model text, dimensions int
 select
     m.model,

@@ -1,5 +1,5 @@
 -- server/database_exists :value
--- Whether the embedded server already has the database.
+-- Whether the embedded server has the database.
 -- $1 name  text  the database
 -- returns: exists bool
 select exists(

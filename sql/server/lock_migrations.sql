@@ -1,7 +1,7 @@
 -- server/lock_migrations :value
--- Whether this session may migrate the database; only one may at a time. Held until the session ends, so a
--- killed one leaves nothing. It is asked again and again, not waited for: a statement that waits has a
--- snapshot, an index that is built concurrently waits for older snapshots to go, and so the two would wait
--- for each other.
+-- Whether this session may migrate the database; only one may at a time. The lock is held until the session
+-- ends, so a killed session leaves none. The statement is repeated instead of waiting: a waiting statement
+-- holds a snapshot, a concurrent index build waits for older snapshots, and the two would wait for each
+-- other.
 -- returns: locked bool
 select pg_try_advisory_lock(482109336115) as locked;

@@ -1,6 +1,6 @@
 -- server/migrating_session :one
--- The session that migrates this database now: it holds the lock of server/lock_migrations, whose number
--- stands in two halves here.
+-- The session that is migrating this database: it holds the lock of server/lock_migrations, whose number
+-- appears here in two halves.
 -- returns: pid int, application text null, seconds float8 null
 select
     l.pid,

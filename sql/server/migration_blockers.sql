@@ -1,6 +1,6 @@
 -- server/migration_blockers :many
--- Who holds the locks that a migrating session waits for, the oldest transaction first: what it ran last,
--- where that is a statement of Cabinet, and the seconds since its transaction began.
+-- The sessions whose locks block a migrating session, oldest transaction first: the last statement, if it is
+-- one of Cabinet's, and the age of the transaction in seconds.
 -- $1 pid      int  the session that waits
 -- $2 max_rows int  1..10
 -- returns: pid int, application text, state text, statement text null, seconds float8 null

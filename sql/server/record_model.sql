@@ -1,5 +1,5 @@
 -- server/record_model :exec
--- Records the embedding model when the table of the vectors is made; once for a database.
+-- Records the embedding model when the tables of the vectors are created, once for each database.
 -- $1 model      text
 -- $2 dimensions int
 -- index: embedding_model_pkey

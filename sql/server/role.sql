@@ -1,6 +1,6 @@
 -- server/role :one
--- As whom this session is connected, and what it could do beyond reading and writing rows: said at every
--- start. `owned` counts the tables of this database that it owns or could act as the owner of.
+-- The role of this session and its privileges beyond reading and writing rows, reported at every start.
+-- `owned` counts the tables of this database that the role owns or can act as the owner of.
 -- returns: name name, is_superuser bool, makes_roles bool, makes_databases bool, owned int8
 select
     r.rolname as name,

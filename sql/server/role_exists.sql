@@ -1,5 +1,6 @@
 -- server/role_exists :value
--- Whether the server has a role: before it is made on the embedded server, and before it is granted anything.
+-- Whether the server has a role: checked before the embedded server creates it, and before privileges are
+-- granted to it.
 -- $1 name  text  the role
 -- returns: exists bool
 select exists(

@@ -1,6 +1,6 @@
 -- server/session_settings :many
--- What a session of the service is set to, to compare with what it asked for at its start: at every start and by
--- the doctor. Settings of an extension are known by their name alone until its code is loaded.
+-- The settings of a session of the service, compared with the requested ones at every start and by the
+-- doctor. The settings of an extension are unknown until its library is loaded.
 -- $1 names    text[]  of settings
 -- $2 max_rows int     1..100
 -- returns: name text, setting text null

@@ -1,5 +1,5 @@
 -- server/set_for_session :value
--- Changes a setting of the session that migrates: how long it waits for a lock, above all.
+-- Changes a setting of the migrating session, such as the time that it waits for a lock.
 -- $1 setting text
 -- $2 value   text
 -- returns: value text

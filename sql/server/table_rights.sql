@@ -1,5 +1,5 @@
 -- server/table_rights :many
--- Whether a role has one privilege on each of some tables: at the start of the service, and before grants.
+-- Whether a role has a privilege on each of some tables, checked when the service starts and before grants.
 -- $1 role_name  text    the role
 -- $2 privilege  text    select | insert | update | delete
 -- $3 tables     text[]  without schema; found by the search path

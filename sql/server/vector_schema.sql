@@ -1,5 +1,5 @@
 -- server/vector_schema :value
--- The schema that holds pgvector's types, for each new connection; null before the extension is installed.
+-- The schema of pgvector's types, for each new connection; null before the extension is installed.
 -- returns: nspname name null
 select n.nspname
 from pg_type as t

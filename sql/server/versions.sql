@@ -1,5 +1,5 @@
 -- server/versions :one
--- What the server and its pgvector are: compared at every start with what this release needs.
+-- The versions of the server and pgvector, compared with the supported ones at every start.
 -- returns: server_version_num int, server_version text, vector_version text null
 select
     current_setting('server_version_num')::int as server_version_num,

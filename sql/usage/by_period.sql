@@ -1,5 +1,5 @@
 -- usage/by_period :many
--- What a user used on each day or in each month between two days; periods without use have no row.
+-- A user's usage on each day or in each month between two days; periods without usage have no row.
 -- $1 user_id  uuid  the tenant
 -- $2 unit     text  day | month
 -- $3 first    date  the first day

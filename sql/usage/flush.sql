@@ -1,8 +1,8 @@
 -- usage/flush :exec
--- Adds what a process counted in the last second of requests, searches and the tokens of their queries: a
--- write beside each search would cost more than the search. Users who are gone meanwhile are left out. First
--- the users, then their counts, then the ledger, each in the order of their ids, so that no two of these
--- statements wait for each other. Queries were checked when they were embedded; they are not refused here.
+-- Adds the requests, searches and query tokens that a process counted in the last second: a write for each
+-- search would cost more than the search. Users who no longer exist are left out. Rows are locked in a fixed
+-- order (users, totals, ledger, each by id), so that two of these statements never deadlock. Limits are not
+-- enforced here: queries were checked when they were embedded.
 -- $1 users    uuid[]
 -- $2 days     date[]  of each user, in UTC; a user may stand here with two days
 -- $3 requests int8[]

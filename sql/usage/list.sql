@@ -1,7 +1,7 @@
 -- usage/list :many
--- All users who used anything between two days, the largest first by one of the counts, for the admin. Every
--- page adds up the rows of these days, and of no others: at most 16 a user and day, and seldom more than two.
--- `slot >= 0` is true of every row: it is the condition of usage_days_day_idx.
+-- The users with usage between two days, largest first by one of the counts, for the admin. Each page adds up
+-- the rows of these days: at most 16 for each user and day, seldom more than two. `slot >= 0` is always true;
+-- it is the predicate of usage_days_day_idx.
 -- $1 first      date
 -- $2 last       date
 -- $3 sort       text       requests | searches | uploads | bytes | messages | tokens

@@ -1,6 +1,6 @@
 -- usage/lock_counts :exec
--- First statement of the transaction that counts anew what a user has: nothing is added or taken off until it
--- is over, and what the next statement sees is all there is.
+-- First statement of the transaction that recomputes a user's totals: locks them, so that the next statement
+-- sees every row.
 -- $1 user_id uuid  the tenant
 -- index: tenant_totals_pkey
 insert into tenant_totals as t (user_id, chunk_count)

@@ -1,5 +1,5 @@
 -- usage/quotas :one
--- What a user has and may have: for their own page, and to say which limit stood in the way.
+-- The user's totals and the limits of the plan: for the user, and to report the limit that refused a request.
 -- $1 user_id uuid  the tenant
 -- returns: plan text, documents_used int8, documents_allowed int8 null, chunks_used int8,
 --   chunks_allowed int8 null, bytes_used int8, bytes_allowed int8 null, tokens_used int8,

@@ -1,6 +1,6 @@
 -- usage/recount :one
--- Counts the documents of a user, their bytes and their chunks anew, and gives what was counted before.
--- Without limits: what is there is there.
+-- Recomputes the number of documents, bytes and chunks of a user, and also returns the previous numbers. The
+-- limits of the plan do not apply to existing rows.
 -- $1 user_id uuid  the tenant
 -- returns: documents int8, documents_before int8, bytes int8, bytes_before int8, chunks int8,
 --   chunks_before int8

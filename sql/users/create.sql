@@ -1,5 +1,5 @@
 -- users/create :one
--- A new user and the first key, together or not at all.
+-- Creates a user and the first key, both or neither.
 -- $1 email       text
 -- $2 name        text null  null: none
 -- $3 plan        text

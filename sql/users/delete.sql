@@ -1,7 +1,7 @@
 -- users/delete :one
--- Erases a user with everything that is theirs, after users/hold: what went, by table. What hangs on another
--- row goes first, so that no cascade takes it uncounted; the counts, never negative, make each step wait for
--- the one before. None of users: there was no such user.
+-- Erases a user with all rows, after users/hold, and returns the number of rows of each table. Rows that
+-- reference another row are deleted first, so that no cascade deletes them uncounted; the comparisons with
+-- counts are always true and make each step wait for the one before. users = 0: the user did not exist.
 -- $1 user_id uuid  the tenant
 -- returns: users int8, api_keys int8, usage_days int8, tenant_totals int8, documents int8,
 --   document_contents int8, chunks int8, chunk_vectors int8, ingestion_jobs int8, conversations int8,

@@ -1,6 +1,7 @@
 -- users/erase_conversations :one
 -- Erases the first conversations of a user who has too many for one statement, with their messages, vectors
--- and jobs: as many as have a number of messages together, but one at least. What went, by table.
+-- and jobs: as many as fit into a number of messages, but at least one. Returns the number of rows of each
+-- table.
 -- $1 user_id      uuid  the tenant
 -- $2 max_messages int8
 -- $3 max_rows     int   conversations at most, 1..10000

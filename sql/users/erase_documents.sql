@@ -1,6 +1,7 @@
 -- users/erase_documents :one
 -- Erases the first documents of a user who has too many for one statement, with their bytes, chunks, vectors
--- and jobs: as many as have a number of chunks together, but one at least. What went, by table.
+-- and jobs: as many as fit into a number of chunks, but at least one. Returns the number of rows of each
+-- table.
 -- $1 user_id    uuid  the tenant
 -- $2 max_chunks int8
 -- $3 max_rows   int   documents at most, 1..10000

@@ -1,5 +1,5 @@
 -- users/get :one
--- One user: for its own page, and to check the user for whom the admin acts.
+-- One user: for the user, and to check the user for whom the admin acts.
 -- $1 user_id uuid  the tenant
 -- returns: id uuid, email text, name text null, plan text, preferences jsonb, created_at timestamptz,
 --   updated_at timestamptz

@@ -1,10 +1,10 @@
 -- users/hold :one
--- First statement of the transaction that erases a user: takes the rows through which anything of theirs
--- could still come, in the order in which uploads, appends and workers take theirs, and so waits for those
--- under way. What the next statement sees is then all there is. Of more documents or conversations than asked
--- for not all are taken: such a user is erased in parts first.
+-- First statement of the transaction that erases a user: locks the rows that every upload, append and worker
+-- also locks, in the same order, and thereby waits for those in progress. The next statement then sees every
+-- row. If there are more documents or conversations than `max_rows`, not all are locked: such a user is
+-- erased in parts first.
 -- $1 user_id  uuid  the tenant
--- $2 max_rows int   documents, and conversations, that are taken at most
+-- $2 max_rows int   documents, and conversations, to lock at most
 -- returns: document_count int8, chunk_count int8, conversation_count int8, message_count int8, has_index bool
 -- index: documents_pkey, conversations_pkey, tenant_totals_pkey, users_pkey
 with held_documents as materialized (

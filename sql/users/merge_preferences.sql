@@ -1,6 +1,6 @@
 -- users/merge_preferences :value
--- Changes a user's preferences by a JSON merge patch (RFC 7396) and gives them as they are then, for the
--- caller to check before it commits.
+-- Applies a JSON merge patch (RFC 7396) to a user's preferences and returns the result, for the caller to
+-- check before it commits.
 -- $1 user_id uuid   the tenant
 -- $2 patch   jsonb
 -- returns: preferences jsonb null

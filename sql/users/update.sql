@@ -1,5 +1,5 @@
 -- users/update :one
--- Changes what is given of a user; a null name is a value, so it comes with a flag.
+-- Updates the given fields of a user. A null name is a value, so it comes with a flag.
 -- $1 user_id     uuid        the tenant
 -- $2 email       text null   null: as it is
 -- $3 set_name    bool        whether to take the name
