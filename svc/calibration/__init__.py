@@ -1,1 +1,1 @@
-"""Made-up tenants of any size, and the search measured on them: what `cabinet bench` and `bench/` share."""
+"""Synthetic tenants of any size and measurements of searches on them, shared by `cabinet bench` and `bench/`."""

@@ -1,4 +1,4 @@
-"""At which sizes one lane of the search overtakes another, on this hardware, at this dimension."""
+"""Measures at which sizes of a tenant one lane of the search becomes faster than another on this hardware."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from svc.search.own_indexes import IndexBuilder, planned_steps
 
 LIMIT = 10
 _QUERIES = 100
-# A lane that costs a build, or recall, has to be clearly faster.
+# A lane that needs an index build or loses recall must be clearly faster.
 _CLEARLY = 0.9
 _SEED = 1_000
 _LANES: tuple[Lane, ...] = ("exact", "bits", "index")

@@ -1,4 +1,4 @@
-"""Timing on a machine that others use too: variants take turns, and the median of many rounds is what counts."""
+"""Timing on a machine with other load: variants take turns, and the median of many rounds is used."""
 
 from __future__ import annotations
 

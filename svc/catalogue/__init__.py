@@ -1,1 +1,1 @@
-"""The statements as a whole: who runs each, what it touches, how often it runs, and a page that shows it all."""
+"""The catalogue of statements: their callers, tables, plans and timings, and an HTML page that shows them."""

@@ -1,6 +1,6 @@
-"""Who runs a statement: the routes, the commands and the background loops, as recorded in callers.json.
+"""The callers of each statement: the routes, commands and background loops, as recorded in callers.json.
 
-The tests note which caller runs which statement (`make record` writes the file) and fail where it differs.
+`make record` runs the tests, which record the caller of each statement; other test runs fail if it differs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind = Literal["route", "command", "loop"]
 _KINDS: tuple[Kind, ...] = ("route", "command", "loop")
 EVERY_ROUTE = "every route that takes a key"
 EVERY_COMMAND = "every command that opens the database"
-# The statement by which a caller of each group is known.
+# The statement that identifies the callers of each group.
 _GROUPS: tuple[tuple[Kind, str, str], ...] = (
     ("route", "keys/authenticate", EVERY_ROUTE),
     ("command", "server/versions", EVERY_COMMAND),
@@ -54,11 +54,11 @@ class Callers:
         return {name: tuple(callers) for name, callers in found.items()}
 
     def of(self, statement: str) -> tuple[Caller, ...]:
-        """Who runs a statement: routes, commands, loops, each by name."""
+        """The callers of a statement: routes, commands and loops, sorted by name."""
         return self._by_statement.get(statement, ())
 
     def named(self, statement: str) -> tuple[str, ...]:
-        """Who runs a statement, in words: the callers of a group become one entry, even where one is missing."""
+        """The callers of a statement, in words: a group becomes one entry, even if one of its callers is missing."""
         callers = self.of(statement)
         words = []
         for kind, sign, word in _GROUPS:
@@ -71,7 +71,7 @@ class Callers:
 
 
 def caller_named(name: str) -> Caller:
-    """The caller that is written so in the record."""
+    """The caller with this name in the record."""
     first, _, rest = name.partition(" ")
     if first == "loop":
         return Caller("loop", rest)
@@ -79,6 +79,6 @@ def caller_named(name: str) -> Caller:
 
 
 def recorded_callers() -> Callers:
-    """The record."""
+    """Reads the record."""
     record = msgspec.json.decode(RECORD.read_bytes(), type=dict[str, tuple[str, ...]])
     return Callers({caller_named(name): statements for name, statements in record.items()})

@@ -1,4 +1,4 @@
-"""One line of the catalogue for each statement: what is known of it without running it, and how often it ran."""
+"""The entries of the catalogue: for each statement, its header, tables, callers and timings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Order = Literal["name", "calls", "time"]
 class Entry:
     """One statement of the catalogue.
 
-    `callers` are all who run it, `run_by` the same in few words; `timing` is None where it never ran or nobody counts.
+    `run_by` describes `callers` in few words. `timing` is None if the statement never ran or runs are not counted.
     """
 
     statement: Statement
@@ -71,9 +71,9 @@ def make_entries(statements: Mapping[str, Statement], callers: Callers, timings:
 
 
 def chosen(entries: Iterable[Entry], table: str | None, caller: str | None, order: Order) -> list[Entry]:
-    """Those that touch this table and that somebody runs in whose name this text stands, in this order.
+    """The entries that use a table and have a caller whose name contains a text, in the given order.
 
-    By calls and by time the most come first; what never ran comes last, by name.
+    By calls and by time, the highest come first; statements that never ran come last, by name.
     """
     found = [
         entry

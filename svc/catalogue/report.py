@@ -1,6 +1,6 @@
-"""The catalogue as one HTML page that needs nothing else: no network, no other file.
+"""The catalogue as one self-contained HTML page, which needs no network and no other file.
 
-The template escapes whatever is put into it; only the highlighted SQL comes as HTML, from a library that escapes too.
+The template escapes all values. Only highlighted SQL is inserted as HTML; the library that creates it escapes it, too.
 """
 
 from __future__ import annotations

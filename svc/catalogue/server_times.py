@@ -1,4 +1,4 @@
-"""What the server itself has counted of the statements, where its extension for that is installed and loaded."""
+"""The timings of statements from pg_stat_statements, if that extension is installed and loaded."""
 
 from __future__ import annotations
 

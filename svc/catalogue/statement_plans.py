@@ -1,4 +1,4 @@
-"""The plans of all statements: those that the planner would make for any values, or those of their examples, run."""
+"""The plans of all statements: generic plans without running them, or the plans of their examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from svc.settings.groups import DatabaseSettings
 
 @dataclass(frozen=True)
 class StatementPlan:
-    """The plan of one statement and how it came about, in words; without a plan, why there is none."""
+    """The plan of one statement, and a description of its origin; without a plan, the reason."""
 
     plan: QueryPlan | None
     how: str
@@ -26,9 +26,9 @@ class StatementPlan:
 async def read_plans(
     settings: DatabaseSettings, url: str, database: Database, *, is_run: bool
 ) -> dict[str, StatementPlan]:
-    """A plan for each statement, by its name.
+    """Returns a plan for each statement, by name.
 
-    `is_run`: statements with examples are run with them, and undone; the others, and without it all, are estimated.
+    With `is_run`, statements with examples are run with them and rolled back. All other plans are estimates.
     """
     estimating = await Explainer.open(settings, url, database.statements, "generic")
     try:

@@ -1,4 +1,4 @@
-"""How often each statement ran, and for how long: by the server's own count, else by that of a running service."""
+"""The number and duration of each statement's runs, from pg_stat_statements or from a running service."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAME = re.compile(r"^-- ([a-z0-9_]+/[a-z0-9_]+) :|/\* ([a-z0-9_]+/[a-z0-9_]+) \
 
 @dataclass(frozen=True)
 class Timing:
-    """Runs of one statement, and the milliseconds that they took in all."""
+    """The number of runs of one statement, and their total time in milliseconds."""
 
     calls: int
     total_ms: float
@@ -43,16 +43,16 @@ class Timing:
 
 @dataclass(frozen=True)
 class Timings:
-    """The timings of statements by their names, and where they come from, in words; none where nobody could tell."""
+    """The timings of statements by name, and a description of their source; empty if there is no source."""
 
     of: Mapping[str, Timing]
     source: str
 
 
 def timings_of_server(statements: Iterable[Statement], rows: Sequence[CatalogueStatementTimes]) -> Timings:
-    """Timings out of the rows of `catalogue/statement_times`.
+    """Returns the timings in the rows of `catalogue/statement_times`.
 
-    What is none of Cabinet's is passed over, and what two statements have in common that differ by a constant alone.
+    Rows that are not Cabinet's are skipped, and so are those of statements that differ only in a constant.
     """
     known = list(statements)
     names = {statement.name for statement in known}
@@ -61,8 +61,8 @@ def timings_of_server(statements: Iterable[Statement], rows: Sequence[CatalogueS
         by_text.setdefault(fingerprint(statement.text), set()).add(statement.name)
     found: dict[str, Timing] = {}
     for row in rows:
-        told = _NAME.search(row.query)
-        meant = {told[1] or told[2]} & names if told else by_text.get(fingerprint(row.query), set())
+        name_found = _NAME.search(row.query)
+        meant = {name_found[1] or name_found[2]} & names if name_found else by_text.get(fingerprint(row.query), set())
         if len(meant) == 1:
             (name,) = meant
             found[name] = found.get(name, Timing(0, 0.0)) + Timing(row.calls, row.total_ms)
@@ -95,6 +95,6 @@ def timings_of_service(url: str) -> Timings:
 
 
 def fingerprint(text: str) -> str:
-    """A statement without what the server's count loses of it: comments, spaces, constants."""
+    """Returns a statement without the parts that pg_stat_statements normalises: comments, white space, constants."""
     bare = _VALUE.sub("?", _FIELD.sub("extract(? from", _COMMENT.sub("", text).lower()))
     return _VALUES.sub("?", re.sub(r"[\s;-]", "", bare))

@@ -35,9 +35,8 @@ _STATEMENT_TIMEOUT_S = 600.0
 def bench(settings: Settings, sizes: str, dimensions: int | None, rounds: int) -> None:
     """Measure the lanes of a search and print the settings that suit this machine.
 
-    Makes tenants of made-up vectors, of the dimensions that the settings say, and times the lanes on each in turn.
-    Runs on a temporary server of its own, or in the database of DATABASE_URL, which must be an empty one made for
-    this: what is made there stays.
+    It creates tenants with synthetic vectors of the configured dimensions and times the lanes on each in turn. It uses
+    a temporary server, or the database of DATABASE_URL, which must be empty; the data that it creates there is kept.
     """
     try:
         wanted = sorted({int(size) for size in sizes.split(",")})

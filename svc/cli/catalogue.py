@@ -58,12 +58,11 @@ def list_statements(  # noqa: PLR0917
     form: Format | None,
     url: str | None,
 ) -> None:
-    """List the statements: what for, on which tables and indexes, who runs them, and how often they ran.
+    """List the statements with their purpose, tables, indexes, callers and numbers of calls.
 
-    NAMES are those wanted, such as documents/list or 'search/*'; all when none is given. Who runs them was recorded by
-    Cabinet's tests. How often comes from pg_stat_statements where the database of DATABASE_URL has it, else from the
-    service that answers at the address of the settings or of --url; where nothing answers, the rest is listed all the
-    same.
+    NAMES selects statements, such as documents/list or 'search/*'; the default is all. Cabinet's tests recorded the
+    callers. The numbers of calls come from pg_stat_statements if the database of DATABASE_URL has it, otherwise from
+    the service at --url or at the address in the settings. Without either, they are left out.
     """
     try:
         statements = load_statements(resource_folder("sql"))
@@ -134,13 +133,13 @@ async def counted_by_server(database: Database) -> Timings | None:
 @click.option(
     "--analyze",
     is_flag=True,
-    help="Run the statements with the examples of their plan files, each undone, for plans with times; even the "
-    "deletion of a user, with its locks. Without it nothing is run.",
+    help="Run the statements with the examples of their plan files and roll them back, for plans with times. This "
+    "includes the deletion of a user, with its locks. By default, nothing is run.",
 )
 @click.option("--url", help="Count by the service that answers there. Default: the address of the settings.")
 @settings_options("host", "port", *DATABASE_OPTIONS, *POOL_OPTIONS)
 def report(settings: Settings, output: str, analyze: bool, url: str | None) -> None:
-    """Write one HTML page of everything: statements, plans, timings, who runs them, tables, indexes.
+    """Write one HTML page with all statements, their plans, timings and callers, and the tables and indexes.
 
     The page needs no network and no other file.
     """

@@ -40,9 +40,9 @@ _STOPPING_S = 1.0
 def demo(settings: Settings, data_dir: Path | None, keep: bool) -> None:
     """Show what Cabinet does: two users, their documents, searches, a conversation, and the walls between them.
 
-    Runs the service on a free port and a PostgreSQL of its own, calls it over HTTP, checks every answer, and stops
-    it all. Needs no key and no network: the embedding model is the local one, unless --embedding-provider says
-    otherwise. DATABASE_URL is never touched.
+    It runs the service on a free port with a temporary PostgreSQL, calls it over HTTP, checks every answer, and stops
+    everything. It needs no key and no network: the embedding model is the local one, unless --embedding-provider says
+    otherwise. It never uses DATABASE_URL.
     """
     if data_dir is None and "data_dir" in settings.model_fields_set:
         data_dir = settings.data_dir

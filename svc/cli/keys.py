@@ -25,7 +25,7 @@ def key() -> None:
 @click.option("--expires-at", type=click.DateTime(), help="When the key expires, in UTC.")
 @settings_options(*DATABASE_OPTIONS)
 def create(settings: Settings, user_id: UUID, name: str | None, expires_at: datetime | None) -> None:
-    """Create one more API key for a user and print it; it is shown only now."""
+    """Create another API key for a user and print it; it is not shown again."""
     key_id, secret = run(_create(settings, user_id, name, expires_at and expires_at.replace(tzinfo=UTC)))
     click.echo(f"id   {key_id}\nkey  {secret}")
 

@@ -61,7 +61,7 @@ def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
 @_limit_options
 @settings_options(*DATABASE_OPTIONS)
 def add(settings: Settings, name: str, **limits: str | None) -> None:
-    """Add a plan; a limit that is not given is none."""
+    """Add a plan. Limits that are not given are unlimited."""
     _show([run(_add(settings, name, limits))])
 
 
@@ -70,9 +70,9 @@ def add(settings: Settings, name: str, **limits: str | None) -> None:
 @_limit_options
 @settings_options(*DATABASE_OPTIONS)
 def set_(settings: Settings, name: str, **limits: str | None) -> None:
-    """Change limits of a plan; `none` takes one away.
+    """Change the limits of a plan; `none` removes a limit.
 
-    Running servers count requests and searches by the old limits for a few seconds more (CABINET_KEY_CACHE_S).
+    Running servers may apply the old limits for a few more seconds (CABINET_KEY_CACHE_S).
     """
     _show([run(_set(settings, name, limits))])
 

@@ -22,9 +22,9 @@ from svc.settings import Settings
 @click.option("--grants", is_flag=True, help="Print the grants on tables, which `cabinet migrate apply` runs itself.")
 @settings_options("statement_timeout_s", *DATABASE_OPTIONS, *EMBEDDING_OPTIONS)
 def roles(settings: Settings, owner: str, schema: str, grants: bool) -> None:
-    """Print the SQL that makes the role of the service and that of the owner, for a superuser to read and run.
+    """Print the SQL that creates the roles of the service and the owner, for a superuser to review and run.
 
-    It changes nothing by itself. The database is that of DATABASE_URL; the SQL is run connected to it.
+    The command itself changes nothing. Run the SQL in the database of DATABASE_URL.
     """
     statements = load_statements(resource_folder("sql"))
     names = {

@@ -82,7 +82,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but for its way with signals: it would end the process before the database is stopped."""
+    """uvicorn with other signal handling: its own would end the process before the database is stopped."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

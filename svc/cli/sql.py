@@ -30,7 +30,7 @@ sql.add_command(list_statements, "list")
 def show(name: str) -> None:
     """Show one statement, such as search/exact, as it is sent to the server.
 
-    Where its header says `returns: as` and the name of another statement, the columns are added in brackets.
+    A header line `returns: as` with the name of another statement is followed by the columns in parentheses.
     """
     statement = _load().get(name.removesuffix(".sql"))
     if statement is None:

@@ -28,7 +28,7 @@ def user() -> None:
 @click.option("--plan", help="Plan; that of CABINET_DEFAULT_PLAN when not given.")
 @settings_options(*DATABASE_OPTIONS)
 def create(settings: Settings, email: str, name: str | None, plan: str | None) -> None:
-    """Create a user and print their id and first API key, which is shown only now."""
+    """Create a user and print their id and first API key, which is not shown again."""
     user_id, key = run(_create(settings, email, name, plan))
     click.echo(f"user {user_id}\nkey  {key}")
 

@@ -1,4 +1,4 @@
-"""The demo's HTTP client: what any application would send, and what it reads from the answers."""
+"""The demo's HTTP client, which sends the same requests as an application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo uploads: the packaged samples, and the project's own documents where there is a checkout."""
+"""The files that the demo uploads: packaged samples and, in a checkout, the project's documentation."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def vectors_step(
 def grants_step(role: str, names: Iterable[str], statements: Statements) -> MigrationStep:
     """Grants the service's role the privileges that the statements need."""
     return MigrationStep(
-        name="The privileges of the service's role",
+        name="The privileges of the service role",
         header=f"-- The privileges of the role {json.dumps(role)} on the tables.",
         commands=tuple(Command(f"-- {name}\n{fill_names(statements[name].body, service_role=role)}") for name in names),
     )

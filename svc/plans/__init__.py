@@ -1,2 +1,2 @@
-"""Plans of PostgreSQL's planner: read, drawn, judged, and compared with what was recorded. Nothing here talks to a
-database; `svc.plans.explain` runs EXPLAIN."""
+"""Query plans: reads, draws and judges them, and compares them with recorded ones. Only `svc.plans.explain`, which runs
+EXPLAIN, and its callers use a database."""

@@ -24,7 +24,7 @@ class Recorder:
 
     @classmethod
     async def open(cls, settings: DatabaseSettings, url: str, database: Database) -> Recorder:
-        """Connect; raises as `Explainer.open` does."""
+        """Connect; raises the errors of `Explainer.open`."""
         return cls(
             database, {kind: await Explainer.open(settings, url, database.statements, kind) for kind in PLAN_KINDS}
         )
@@ -35,12 +35,12 @@ class Recorder:
         return self._explainers["custom"].server_version
 
     def in_order(self, names: Sequence[str] = ()) -> list[Statement]:
-        """The statements that have a plan, all of them or those named; those that write come last.
+        """The statements that have a plan, all or the named ones; those that write come last.
 
-        What a statement wrote is undone, but leaves pages that an index-only scan has to look up.
+        Writes are rolled back, but leave pages that are not all-visible, which index-only scans must look up.
 
         Raises:
-            NotFoundError: there is no statement of a name.
+            NotFoundError: there is no statement with a name.
         """
         statements = self._database.statements
         for name in names:
@@ -59,7 +59,7 @@ class Recorder:
         }
 
     async def plans(self, statement: Statement, file: PlanFile, case: Case) -> dict[PlanKind, QueryPlan]:
-        """The plans of one case, of each kind that the file has; the statement is run also where it has none."""
+        """The plans of one case, of each kind in the file. The statement is run even if the file has none."""
         example: Example = await resolve(self._database, statement, case.arguments)
         if not file.kinds:
             await self._explainers["custom"].analyze(statement, example.values)

@@ -1,4 +1,4 @@
-"""A plan drawn as a tree, with its slow and misestimated steps marked: for a terminal, and as plain text."""
+"""Draws a plan as a tree with its problems marked, for a terminal or as plain text."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _label(node: Node, own: Sequence[Diagnosis]) -> Text:
 
 
 def figures(node: Node) -> str:
-    """Rows, expected rows, loops, milliseconds and pages of a step, as far as they are known."""
+    """The known figures of a step: rows, expected rows, loops, milliseconds and pages."""
     if node.actual_rows is None:
         return f"expects {node.estimated_rows:,.0f} rows, cost {node.total_cost:,.2f}"
     if not node.loops:

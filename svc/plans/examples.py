@@ -1,4 +1,4 @@
-"""From the examples of a plan file to values: a reference is looked up in the live database by `sql/samples/`."""
+"""Resolves the examples of a plan file to values: `sql/samples/` looks up references in the live database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from svc.database.calls import Queries
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError, StartupError
 
-# Where the database has no such row: a value that is of the type and finds nothing.
+# Values that match no row, for references to rows that the database does not have.
 _NOTHING = {
     "uuid": "00000000-0000-0000-0000-000000000000",
     "uuid[]": "{}",
@@ -23,18 +23,18 @@ _NOTHING = {
 
 @dataclass(frozen=True)
 class Example:
-    """The values of one run, as texts in the notation of the server's types; `missing` says which are made up."""
+    """The values of one run, as texts in the notation of the server's types. `missing` lists the made-up ones."""
 
     values: Mapping[str, str | None]
     missing: tuple[str, ...]
 
 
 async def resolve(queries: Queries, statement: Statement, arguments: Mapping[str, str | None]) -> Example:
-    """The value of each parameter of a statement; one that has no argument is null.
+    """Returns the value of each parameter of a statement; parameters without an argument are null.
 
     Raises:
-        StartupError: a reference names no sample; the detail says which there are.
-        InvalidRequestError: an argument is none of the statement's, or a sample asks for a tenant who is no UUID.
+        StartupError: a reference names no sample; the detail lists the samples.
+        InvalidRequestError: an argument is unknown, or the tenant of a sample is not a UUID.
     """
     unknown = sorted(set(arguments) - set(statement.parameter_names))
     if unknown:
@@ -43,7 +43,7 @@ async def resolve(queries: Queries, statement: Statement, arguments: Mapping[str
     samples = _Samples(queries)
     values: dict[str, str | None] = {}
     missing: list[str] = []
-    # The tenant first: the other samples are looked up among what is theirs.
+    # The tenant first, because the other samples are rows of that tenant.
     for parameter in sorted(statement.parameters, key=lambda one: one.name != "user_id"):
         value = arguments.get(parameter.name)
         if value is not None and value.startswith("@"):
@@ -56,7 +56,7 @@ async def resolve(queries: Queries, statement: Statement, arguments: Mapping[str
 
 
 class _Samples:
-    """What the samples found, each asked for once a tenant."""
+    """The rows of the samples, each looked up once per tenant."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
@@ -66,7 +66,7 @@ class _Samples:
         name, _, column = reference.removeprefix("@").partition(".")
         sample = self._queries.statements.get(f"samples/{name}")
         if sample is None or column not in {one.name for one in sample.columns}:
-            raise StartupError(f"{reference} is none of the samples: {', '.join(self._references())}")
+            raise StartupError(f"{reference} is not one of the samples: {', '.join(self._references())}")
         if name not in self._rows:
             self._rows[name] = await self._row(sample, user_id)
         row = self._rows[name]
@@ -75,7 +75,7 @@ class _Samples:
     async def _row(self, sample: Statement, user_id: str | None) -> Mapping[str, Any] | None:
         if not sample.parameters:
             return await self._queries.one_by_name(sample.name, {})
-        # A statement of all tenants, such as keys/authenticate, is explained with what the largest has.
+        # Statements over all tenants, such as keys/authenticate, are explained with rows of the largest tenant.
         user_id = user_id or await self.look_up("@tenant.user_id", None)
         try:
             tenant = UUID(str(user_id))

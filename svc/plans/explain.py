@@ -1,4 +1,4 @@
-"""Running EXPLAIN on the statements of `sql/`. Whatever they write is undone."""
+"""Runs EXPLAIN on the statements of `sql/`. Their writes are rolled back."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from svc.settings.groups import DatabaseSettings
 
 PlanKind = Literal["custom", "generic"]
 PLAN_KINDS: tuple[PlanKind, ...] = ("custom", "generic")
-"""A custom plan is made for the values at hand, a generic one for any: see `plan_cache_mode` in PostgreSQL's manual."""
+"""A custom plan is made for given values, a generic plan for any: see `plan_cache_mode` in PostgreSQL's manual."""
 
 _UNEXPLAINED = ("copy", "ddl", "explain")
 
 
 def has_plan(statement: Statement) -> bool:
-    """Whether the planner has a say in the statement on every server: COPY and DDL have no plan, and what needs an
-    extension has none where that is not."""
+    """Whether a statement has a plan on every server: COPY and DDL have none, and a statement that needs an extension
+    has none if that is not installed."""
     return statement.shape not in _UNEXPLAINED and not statement.needs
 
 
 async def analyze(database: Database, name: str, /, **arguments: Any) -> QueryPlan:
-    """The custom plan of a statement, run with these arguments on a connection of the pool and undone.
+    """Run a statement on a connection of the pool, roll it back, and return its custom plan.
 
-    The arguments are those with which the service calls it, as Python's values. Raises as the statement itself does.
+    The arguments are Python values, as in a call by the service. Raises the errors of the statement.
     """
     statement = database.statements[name]
     text = database.statements["explain/analyze"].text + statement.text
@@ -55,7 +55,7 @@ async def analyze(database: Database, name: str, /, **arguments: Any) -> QueryPl
 
 
 class Explainer:
-    """A session of its own in which statements are explained, all as custom or all as generic plans.
+    """A separate session that explains statements, with either custom or generic plans.
 
     Values are texts in the notation of the server's types, such as `{user,assistant}` for a `text[]`; None is null.
     """
@@ -69,10 +69,10 @@ class Explainer:
     async def open(
         cls, settings: DatabaseSettings, url: str, statements: Mapping[str, Statement], kind: PlanKind
     ) -> Explainer:
-        """Connect, with the settings that every connection of the service has, but for `plan_cache_mode`.
+        """Connect with the settings of the service's connections, except `plan_cache_mode`.
 
         Raises:
-            StartupError: the database cannot be used.
+            StartupError: the connection cannot be opened.
         """
         session = {**session_settings(settings), "plan_cache_mode": f"force_{kind}_plan"}
         connection = await connect(url, timeout_s=settings.connect_timeout_s, session=session)
@@ -84,7 +84,7 @@ class Explainer:
         return int(self._connection.get_server_version().major)
 
     async def analyze(self, statement: Statement, values: Mapping[str, str | None]) -> QueryPlan:
-        """Run a statement and undo it; its plan.
+        """Run a statement, roll it back, and return its plan.
 
         Raises:
             InvalidRequestError: the server refuses a value, or the statement with these values.
@@ -92,7 +92,7 @@ class Explainer:
         return await self._explain("explain/execute", statement, bind(statement, values))
 
     async def estimate(self, statement: Statement) -> QueryPlan:
-        """The generic plan of a statement, without values and without running it; on a session of that kind."""
+        """The generic plan of a statement, without values and without running it. Requires a generic session."""
         assert self.kind == "generic"
         return await self._explain("explain/generic", statement, [None] * len(statement.parameters))
 
@@ -110,9 +110,9 @@ class Explainer:
             finally:
                 await self._connection.execute(self._statements["explain/forget"].text)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            # In the server's own words: whoever explains a statement reads SQL.
+            # The server's message is useful here, because the reader knows SQL.
             message = " ".join(str(error).splitlines())
-            raise InvalidRequestError(f"sql/{statement.name}.sql cannot be explained so: {message}") from error
+            raise InvalidRequestError(f"sql/{statement.name}.sql cannot be explained: {message}") from error
         return _plan(answer)
 
     async def _undone(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The plan file of a statement: the examples that it is explained with, and the plans that were recorded for them.
+"""The plan file of a statement: its examples, and the plans that were recorded for them.
 
     [first_page]
     arguments = { user_id = "@tenant.user_id", max_rows = 21 }
@@ -49,8 +49,8 @@ class Case:
 
 @dataclass(frozen=True)
 class PlanFile:
-    """The plan file of one statement, with its cases in order; `without_generic` says why no generic plan of it is
-    recorded, `without_plans` why none at all is; empty where they are."""
+    """The plan file of one statement, with its cases in order. `without_generic` gives the reason why no generic plan
+    is recorded, `without_plans` why no plan is recorded; otherwise they are empty."""
 
     path: Path
     cases: tuple[Case, ...]
@@ -65,10 +65,10 @@ class PlanFile:
         return ("custom",) if self.without_generic else ("custom", "generic")
 
     def case(self, name: str | None) -> Case:
-        """The case of this name, the first when None.
+        """The case with this name, or the first if the name is None.
 
         Raises:
-            StartupError: there is none of this name.
+            StartupError: there is no such case.
         """
         for case in self.cases:
             if name is None or case.name == name:
@@ -78,7 +78,7 @@ class PlanFile:
 
 
 def plan_path(folder: Path, statement: str) -> Path:
-    """Where the plan file of a statement is, below the folder of all of them."""
+    """The path of a statement's plan file in the folder of plan files."""
     return folder / f"{statement}.toml"
 
 
@@ -86,7 +86,7 @@ def read_plan_file(path: Path) -> PlanFile:
     """Read one plan file.
 
     Raises:
-        StartupError: the file is not there or is not written as it should be; the detail names it.
+        StartupError: the file does not exist or is malformed; the detail names it.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -115,9 +115,9 @@ def _case(path: Path, name: str, table: Any) -> Case:
 
 
 def record_shapes(path: Path, recorded: Mapping[str, Mapping[str, str]], version: int) -> bool:
-    """Write plans into a plan file, by case and kind; what people wrote stays. Whether the file is another now.
+    """Write plans, by case and kind, into a plan file and keep the rest. Returns whether the file has changed.
 
-    Those of another version than `RECORDED_ON` are written only where they differ from that one's.
+    Plans of another version than `RECORDED_ON` are written only if they differ from those of that version.
     """
     text = path.read_text(encoding="utf-8")
     document = tomlkit.parse(text)
@@ -127,9 +127,9 @@ def record_shapes(path: Path, recorded: Mapping[str, Mapping[str, str]], version
             key = kind if version == RECORDED_ON else f"{kind}_{version}"
             if version != RECORDED_ON and difference(str(table.get(kind, "")), shape) == "":
                 table.pop(key, None)
-            # What keeps within the bounds is left, so that a file changes only where a plan did.
+            # A plan within the recorded bounds is kept, so that a file changes only if a plan did.
             elif key not in table or difference(str(table[key]), shape):
-                # Read and not made, since what is made begins on the line of its quotes.
+                # Parsed, because a string that tomlkit creates would begin on the line of its quotes.
                 table[key] = tomlkit.value(f"'''\n{shape}\n'''")
     changed = tomlkit.dumps(document)
     path.write_text(changed, encoding="utf-8")

@@ -25,13 +25,13 @@ from svc.settings.groups import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 
-# How the size of a value of these types is told; of any other type there is nothing to tell.
+# The unit of the size of a value, for the types that have a size.
 _UNITS = {"text": "characters", "varchar": "characters", "bytea": "bytes", "halfvec": "dimensions", "jsonb": "keys"}
 
 
 class SlowStatements:
-    """Logs the statements that take `threshold_s` or more, and plans of them: one at a time, of each statement one in
-    `slow_plan_s`. A plan is the generic one, which no value takes part in."""
+    """Logs statements that take at least `threshold_s`, and their generic plans, which do not depend on values: one
+    plan at a time, and at most one per statement in `slow_plan_s`."""
 
     def __init__(
         self, settings: DatabaseSettings, url: str, statements: Mapping[str, Statement], background: Background
@@ -56,7 +56,7 @@ class SlowStatements:
         )  # fmt: skip
         if self._wants_plan(statement):
             self._planned_at[statement.name] = time.monotonic()
-            # In a context of its own: the statement's connection and statistics are none of its business.
+            # In a separate context, so that it does not inherit the statement's connection and statistics.
             self._planning = self._background.once(
                 self._log_plan(statement), name="slow-statements", context=contextvars.Context()
             )
@@ -90,10 +90,10 @@ class SlowStatements:
 
 @asynccontextmanager
 async def watched_database(settings: DatabaseSettings, url: str, background: Background) -> AsyncIterator[Database]:
-    """The database of a running service, for the block, with its slow statements logged where that is asked for.
+    """Open the database of a running service for the block, and log slow statements if the settings say so.
 
     Raises:
-        StartupError: as `open_database`, or the database is read-only.
+        StartupError: see `open_database`; or the database is read-only.
     """
     database = await open_database(settings, url)
     try:
@@ -112,7 +112,7 @@ async def watched_database(settings: DatabaseSettings, url: str, background: Bac
 
 
 def described(parameter: Parameter, value: Any) -> str:
-    """A parameter without its value: name, type, and how much of it there is."""
+    """Describes a parameter without its value: name, type and size."""
     text = f"{parameter.name} {parameter.type}"
     if value is None:
         return f"{text} null"

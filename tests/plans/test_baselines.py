@@ -328,7 +328,7 @@ async def test_the_command_shows_the_servers_message_for_a_wrong_value(filled_ur
     printed = await run_cabinet(*arguments, exit_code=2)
 
     assert printed == (
-        'cabinet: sql/documents/get.sql cannot be explained so: invalid input syntax for type uuid: "abc"\n'
+        'cabinet: sql/documents/get.sql cannot be explained: invalid input syntax for type uuid: "abc"\n'
     )
 
 
