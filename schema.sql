@@ -134,8 +134,11 @@ WITH (fillfactor='85');
 CREATE TABLE public.document_contents (
     user_id uuid NOT NULL,
     document_id uuid NOT NULL,
-    content bytea NOT NULL
+    content bytea NOT NULL,
+    removed_at timestamp with time zone
 );
+
+COMMENT ON COLUMN public.document_contents.removed_at IS 'When the document was deleted; its bytes, chunks and vectors are being erased. Null: it is there.';
 
 CREATE TABLE public.embedding_model (
     is_current boolean DEFAULT true NOT NULL,
@@ -378,6 +381,8 @@ CREATE INDEX conversation_documents_document_idx ON public.conversation_document
 
 CREATE INDEX conversations_expires_idx ON public.conversations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
+CREATE INDEX document_contents_removed_idx ON public.document_contents USING btree (user_id, document_id) WHERE (removed_at IS NOT NULL);
+
 CREATE INDEX documents_expires_idx ON public.documents USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE INDEX documents_user_created_idx ON public.documents USING btree (user_id, created_at) INCLUDE (id, file_type, chunk_count);
@@ -414,10 +419,10 @@ ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.chunk_vectors
-    ADD CONSTRAINT chunk_vectors_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT chunk_vectors_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.document_contents(user_id, document_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.chunks
-    ADD CONSTRAINT chunks_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT chunks_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.document_contents(user_id, document_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.conversation_documents
     ADD CONSTRAINT conversation_documents_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
@@ -429,7 +434,7 @@ ALTER TABLE ONLY public.conversations
     ADD CONSTRAINT conversations_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.document_contents
-    ADD CONSTRAINT document_contents_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
+    ADD CONSTRAINT document_contents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

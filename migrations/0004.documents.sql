@@ -5,8 +5,9 @@
 --   a narrow table of their own (sql/ddl/), whose width is a setting.
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
 -- On 10M rows: milliseconds; its tables are new.
--- Serves: documents/*, chunks/*, ingest/*, search/*, messages/append, messages/list_stale_sources,
---   server/health, users/delete, usage/recount, calibration/*, import/*, doctor/*, samples/*
+-- Serves: documents/*, chunks/*, export/document_contents, ingest/*, search/*, messages/append,
+--   messages/list_stale_sources, server/health, users/delete, usage/recount,
+--   calibration/*, import/*, doctor/*, samples/*
 -- Rollback loses: the documents, their text, and the queue.
 -- depends: 0003.users
 create table documents (
@@ -86,14 +87,24 @@ comment on function document_matches(uuid, jsonb, documents) is
 'that is missing or null lets every document pass, and so do filters that are null. The planner inlines the '
 'function, so its conditions can use indexes.';
 
+-- The bytes of a document; its chunks and vectors refer to this row, which can outlive the document. Deleting
+-- 20,000 chunks takes seconds. So the deletion of a large document deletes its row in documents, and notes
+-- here that workers are to erase the rest, in batches.
 create table document_contents (
-    user_id uuid not null,
+    user_id uuid not null constraint document_contents_user_id_fkey references users (id) on delete cascade,
     document_id uuid not null,
     content bytea not null,
-    constraint document_contents_pkey primary key (user_id, document_id),
-    constraint document_contents_document_fkey foreign key (user_id, document_id)
-    references documents (user_id, id) on delete cascade
+    removed_at timestamptz,
+    constraint document_contents_pkey primary key (user_id, document_id)
 );
+
+-- The rows that are left of deleted documents: none, except for some minutes after a large document was
+-- deleted. Searches leave those documents out, and workers erase them.
+create index document_contents_removed_idx on document_contents (user_id, document_id)
+where removed_at is not null;
+
+comment on column document_contents.removed_at is
+'When the document was deleted; its bytes, chunks and vectors are being erased. Null: it is there.';
 
 create table ingestion_jobs (
     user_id uuid not null,
@@ -135,7 +146,7 @@ create table chunks (
     constraint chunks_pkey primary key (user_id, id),
     constraint chunks_document_index_key unique (user_id, document_id, chunk_index),
     constraint chunks_document_fkey foreign key (user_id, document_id)
-    references documents (user_id, id) on delete cascade
+    references document_contents (user_id, document_id) on delete cascade
 );
 
 create index chunks_content_hash_idx on chunks (user_id, content_hash);

@@ -6,7 +6,7 @@
 -- $4 max_rows    int   1..101
 -- returns: id uuid, document_id uuid, chunk_index int, content text, token_count int, metadata jsonb,
 --   created_at timestamptz
--- index: chunks_document_index_key
+-- index: documents_pkey, chunks_document_index_key
 select
     c.id,
     c.document_id,
@@ -15,7 +15,8 @@ select
     c.token_count,
     c.metadata,
     c.created_at
-from chunks as c
-where c.user_id = $1::uuid and c.document_id = $2::uuid and c.chunk_index > $3::int
+from documents as d
+inner join chunks as c on c.user_id = $1::uuid and d.id = c.document_id
+where d.user_id = $1::uuid and d.id = $2::uuid and c.chunk_index > $3::int
 order by c.chunk_index
 limit $4::int;

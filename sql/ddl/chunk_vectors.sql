@@ -13,5 +13,5 @@ create table if not exists chunk_vectors (
     signature bit(:bits) storage plain not null,
     constraint chunk_vectors_pkey primary key (user_id, chunk_id),
     constraint chunk_vectors_document_fkey foreign key (user_id, document_id)
-    references documents (user_id, id) on delete cascade
+    references document_contents (user_id, document_id) on delete cascade
 ) with (autovacuum_vacuum_insert_threshold = 1000, autovacuum_vacuum_insert_scale_factor = 0.02);

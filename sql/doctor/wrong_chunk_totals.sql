@@ -1,11 +1,12 @@
 -- doctor/wrong_chunk_totals :many
 -- Tenants among those given whose noted number of vectors is not the number there is, for `cabinet doctor`.
--- Counts from the covering index alone: 0.1 µs a vector where the visibility map knows the pages.
+-- Counts from the covering index alone: 0.1 µs a vector where the visibility map knows the pages. Vectors
+-- that are left of deleted documents do not count.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
 -- returns: user_id uuid, noted int8, counted int8, mend text
--- index: tenant_totals_pkey, chunk_vectors_pkey
+-- index: tenant_totals_pkey, chunk_vectors_pkey, document_contents_removed_idx, chunk_vectors_signature_idx
 with counts as (
     select
         t.user_id,
@@ -14,6 +15,11 @@ with counts as (
             select count(*)
             from chunk_vectors as v
             where v.user_id = t.user_id
+        ) - (
+            select count(*)
+            from document_contents as b
+            inner join chunk_vectors as v on b.user_id = v.user_id and b.document_id = v.document_id
+            where b.user_id = t.user_id and b.removed_at is not null
         ) as counted
     from unnest($1::uuid[]) as t (user_id)
     left join tenant_totals as n on t.user_id = n.user_id

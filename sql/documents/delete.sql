@@ -1,15 +1,36 @@
 -- documents/delete :exec
--- Deletes a document with its bytes, chunks and vectors (by cascade) and its job, and takes it off the
--- tenant's counts. That by an upsert, which always finds a row and reads it as it is now: this statement may
--- have begun before the document was stored, and an update would see the counts from before. A
--- total that is too low must not prevent a deletion.
+-- Deletes a document with its job, and takes it off the tenant's counts. Its bytes, chunks and vectors go at
+-- once (by cascade) where they are few; where they are many they are left to documents/erase_left_over, and
+-- nothing reads them meanwhile. The counts change by an upsert, which always finds a row and reads it as it
+-- is now: this statement may have begun before the document was stored, and an update would see the counts
+-- from before. A total that is too low must not prevent a deletion.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- index: documents_pkey, ingestion_jobs_pkey, tenant_totals_pkey
+-- $3 max_parts   int8  chunks, and 2,000s of bytes, that are erased at once
+-- index: documents_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey
 with deleted as (
     delete from documents as d
     where d.user_id = $1::uuid and d.id = $2::uuid
     returning d.id, d.chunk_count, d.file_size
+),
+
+erased as (
+    delete from document_contents as b
+    using deleted as d
+    where
+        b.user_id = $1::uuid
+        and b.document_id = d.id
+        and d.chunk_count + d.file_size / 2000 <= $3::int8
+),
+
+left_over as (
+    update document_contents as b
+    set removed_at = now()
+    from deleted as d
+    where
+        b.user_id = $1::uuid
+        and b.document_id = d.id
+        and d.chunk_count + d.file_size / 2000 > $3::int8
 ),
 
 unqueued as (

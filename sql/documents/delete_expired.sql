@@ -3,8 +3,11 @@
 -- made longer meanwhile, and without waiting for one that is being changed: the next sweep finds it again.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  at most 1000
+-- $3 max_parts    int8    chunks, and 2,000s of bytes, that are erased at once
 -- returns: deleted int8
--- index: documents_pkey, ingestion_jobs_pkey, tenant_totals_pkey, documents_expires_idx
+-- index: documents_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey,
+--   documents_expires_idx
+-- length: a document, its bytes, its job and the counts change together or not at all
 with expired as materialized (
     select d.id
     from documents as d
@@ -18,6 +21,29 @@ deleted as (
     using expired as e
     where d.user_id = $1::uuid and d.id = e.id
     returning d.id, d.chunk_count, d.file_size
+),
+
+weighed as (
+    select
+        d.id,
+        sum(d.chunk_count + d.file_size / 2000) over (
+            order by d.chunk_count + d.file_size / 2000, d.id
+            rows between unbounded preceding and current row
+        ) as parts
+    from deleted as d
+),
+
+erased as (
+    delete from document_contents as b
+    using weighed as w
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts <= $3::int8
+),
+
+left_over as (
+    update document_contents as b
+    set removed_at = now()
+    from weighed as w
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts > $3::int8
 ),
 
 unqueued as (

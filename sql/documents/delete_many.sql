@@ -1,15 +1,19 @@
 -- documents/delete_many :value
--- Deletes a user's documents, those named or those of a status or with some metadata, with their bytes,
--- chunks and vectors (by cascade) and their jobs, and takes them off the tenant's counts. The oldest first
--- where there are more than may go at once. The rows are taken in one order, and the counts last.
+-- Deletes a user's documents, those named or those of a status or with some metadata, with their jobs, and
+-- takes them off the tenant's counts: the oldest first where there are more than may go at once. Bytes,
+-- chunks and vectors of the smallest go at once (by cascade), as many as are allowed. Those of the others are
+-- left to documents/erase_left_over, and nothing reads them meanwhile. The rows are taken in one order, and
+-- the counts last.
 -- $1 user_id      uuid         the tenant
 -- $2 document_ids uuid[] null  null: all documents; at most 1000
 -- $3 status       text null    null: any
 -- $4 metadata     jsonb null   what the document's metadata must contain; null: anything
 -- $5 max_rows     int          1..1000
+-- $6 max_parts    int8         chunks, and 2,000s of bytes, that are erased at once
 -- returns: deleted int8
 -- index: documents_pkey, documents_user_status_idx, documents_user_metadata_idx, ingestion_jobs_pkey,
---   tenant_totals_pkey
+--   document_contents_pkey, tenant_totals_pkey
+-- length: a document, its bytes, its job and the counts change together or not at all
 with chosen as materialized (
     select d.id
     from documents as d
@@ -34,6 +38,29 @@ deleted as (
     using chosen as c
     where d.user_id = $1::uuid and d.id = c.id
     returning d.id, d.chunk_count, d.file_size
+),
+
+weighed as (
+    select
+        d.id,
+        sum(d.chunk_count + d.file_size / 2000) over (
+            order by d.chunk_count + d.file_size / 2000, d.id
+            rows between unbounded preceding and current row
+        ) as parts
+    from deleted as d
+),
+
+erased as (
+    delete from document_contents as b
+    using weighed as w
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts <= $6::int8
+),
+
+left_over as (
+    update document_contents as b
+    set removed_at = now()
+    from weighed as w
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts > $6::int8
 ),
 
 unqueued as (

@@ -1,10 +1,11 @@
--- documents/hold :one
+-- documents/hold :many
 -- First statement of a transaction that moves documents: takes their rows and jobs, always in the same order,
 -- and waits for a worker that is storing one of them. So the next statement sees all that there is of each.
--- Fewer documents than ids: some are not this user's.
+-- Fewer rows than ids: some are not this user's.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  each once, at most 1000
--- returns: documents int8, chunks int8, bytes int8
+-- $3 max_rows     int     as many as there are ids
+-- returns: id uuid, chunk_count int, file_size int8
 -- index: documents_pkey, ingestion_jobs_pkey, documents_user_filename_idx
 with held as materialized (
     select
@@ -29,8 +30,10 @@ held_jobs as materialized (
 )
 
 select
-    count(h.id) as documents,
-    coalesce(sum(h.chunk_count), 0)::int8 as chunks,
-    coalesce(sum(h.file_size), 0)::int8 as bytes
+    h.id,
+    h.chunk_count,
+    h.file_size
 from held as h
-where (select count(*) from held_jobs) >= 0;
+where (select count(*) from held_jobs) >= 0
+order by h.id
+limit $3::int;

@@ -1,21 +1,53 @@
--- ingest/replace :exec
--- In the transaction that stores a document: those whose place it takes go, with their bytes, chunks and
--- vectors (by cascade), their jobs and their share of the tenant's counts. Conversations that were about one
--- of them are about this one now; ingest/complete holds them already, but for one that became so meanwhile.
+-- ingest/replace :value
+-- In the transaction that stores a document: deletes the oldest of the documents that it replaces, with their
+-- jobs and their share of the tenant's counts, as documents/delete_many does; run again while it deletes as
+-- many as it may. Conversations that were about one of them are about this one now; ingest/complete holds
+-- them already, except one that became so meanwhile.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
+-- $3 max_rows    int   1..1000
+-- $4 max_parts   int8  chunks, and 2,000s of bytes, that are erased at once
+-- returns: deleted int8
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
---   conversations_pkey, ingestion_jobs_pkey, tenant_totals_pkey
-with replaced as (
+--   conversations_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey
+-- length: a document, its bytes, its job, its conversations and the counts change together
+with chosen as materialized (
+    select o.id
+    from documents as n
+    inner join documents as o on o.user_id = $1::uuid and n.replaces = o.filename and n.id > o.id
+    where n.user_id = $1::uuid and n.id = $2::uuid
+    order by o.id
+    limit $3::int
+),
+
+replaced as (
     delete from documents as o
-    using documents as n
-    where
-        n.user_id = $1::uuid
-        and n.id = $2::uuid
-        and o.user_id = $1::uuid
-        and n.replaces = o.filename
-        and n.id > o.id
+    using chosen as c
+    where o.user_id = $1::uuid and o.id = c.id
     returning o.id, o.chunk_count, o.file_size
+),
+
+weighed as (
+    select
+        d.id,
+        sum(d.chunk_count + d.file_size / 2000) over (
+            order by d.chunk_count + d.file_size / 2000, d.id
+            rows between unbounded preceding and current row
+        ) as parts
+    from replaced as d
+),
+
+erased as (
+    delete from document_contents as b
+    using weighed as w
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts <= $4::int8
+),
+
+left_over as (
+    update document_contents as b
+    set removed_at = now()
+    from weighed as w
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts > $4::int8
 ),
 
 scoped as (
@@ -43,19 +75,24 @@ unqueued as (
     using replaced as r
     where j.user_id = $1::uuid and j.document_id = r.id
     returning j.document_id
+),
+
+uncounted as (
+    insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)
+    select
+        $1::uuid as user_id,
+        sum(r.chunk_count) as chunk_count,
+        count(r.id) as document_count,
+        sum(r.file_size) as byte_count
+    from replaced as r
+    where (select count(*) from unqueued) >= 0
+    having count(r.id) > 0
+    on conflict (user_id) do update
+        set
+            chunk_count = t.chunk_count - excluded.chunk_count,
+            document_count = greatest(0, t.document_count - excluded.document_count),
+            byte_count = greatest(0, t.byte_count - excluded.byte_count)
 )
 
-insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)
-select
-    $1::uuid as user_id,
-    sum(r.chunk_count) as chunk_count,
-    count(r.id) as document_count,
-    sum(r.file_size) as byte_count
-from replaced as r
-where (select count(*) from unqueued) >= 0
-having count(r.id) > 0
-on conflict (user_id) do update
-    set
-        chunk_count = t.chunk_count - excluded.chunk_count,
-        document_count = greatest(0, t.document_count - excluded.document_count),
-        byte_count = greatest(0, t.byte_count - excluded.byte_count);
+select count(r.id) as deleted
+from replaced as r;

@@ -12,6 +12,6 @@ select
 from unnest($2::uuid[], $3::uuid[]) as s (chunk_id, document_id)
 left join chunks as c on c.user_id = $1::uuid and s.chunk_id = c.id
 left join documents as d on d.user_id = $1::uuid and s.document_id = d.id
-where c.id is null
+where c.id is null or d.id is null
 order by s.chunk_id
 limit $4::int;

@@ -3,6 +3,7 @@
 grant update on
     api_keys,
     conversations,
+    document_contents,
     documents,
     idempotency_keys,
     ingestion_jobs,

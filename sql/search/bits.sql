@@ -12,12 +12,18 @@
 -- $8 max_rows     int          1..100
 -- returns: as search/exact
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
---   documents_user_created_idx, documents_pkey, chunks_pkey
+--   documents_user_created_idx, documents_pkey, chunks_pkey,
+--   document_contents_removed_idx
 with candidates as materialized (
     select v.chunk_id
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
+        and v.document_id not in (
+            select b.document_id
+            from document_contents as b
+            where b.user_id = $1::uuid and b.removed_at is not null
+        )
         and ($6::uuid[] is null or v.document_id = any($6::uuid[]))
         and (
             $7::jsonb is null

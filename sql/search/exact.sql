@@ -12,7 +12,7 @@
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
 --   similarity float8, distance float8
 -- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,
---   documents_pkey, chunks_pkey, chunk_vectors_pkey
+--   documents_pkey, chunks_pkey, chunk_vectors_pkey, document_contents_removed_idx
 with nearest as (
     select
         v.chunk_id,
@@ -25,6 +25,11 @@ with nearest as (
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
+        and v.document_id not in (
+            select b.document_id
+            from document_contents as b
+            where b.user_id = $1::uuid and b.removed_at is not null
+        )
         and ($5::uuid[] is null or v.document_id = any($5::uuid[]))
         and (
             $6::jsonb is null

@@ -9,14 +9,20 @@
 -- $4 candidates int      vectors that are compared exactly
 -- $5 max_rows   int      1..100
 -- returns: as search/exact
--- index: chunks_pkey, documents_pkey, chunk_vectors_hnsw_…
+-- index: chunks_pkey, documents_pkey, chunk_vectors_hnsw_…, document_contents_removed_idx
 with candidates as materialized (
     select
         v.chunk_id,
         v.document_id,
         v.embedding <=> $2::halfvec as distance
     from chunk_vectors as v
-    where v.user_id = $1::uuid
+    where
+        v.user_id = $1::uuid
+        and v.document_id not in (
+            select b.document_id
+            from document_contents as b
+            where b.user_id = $1::uuid and b.removed_at is not null
+        )
     order by v.signature <~> $3::varbit
     limit $4::int
 ),

@@ -404,14 +404,24 @@ class DocumentsGet(Row):
     updated_at: datetime = column("updated_at")
 
 
+class DocumentsEraseLeftOver(Row):
+    """A row of `documents/erase_left_over`."""
+
+    __slots__ = ()
+
+    chunks: int = column("chunks")
+    chunk_vectors: int = column("chunk_vectors")
+    document_contents: int = column("document_contents")
+
+
 class DocumentsHold(Row):
     """A row of `documents/hold`."""
 
     __slots__ = ()
 
-    documents: int = column("documents")
-    chunks: int = column("chunks")
-    bytes: int = column("bytes")
+    id: UUID = column("id")
+    chunk_count: int = column("chunk_count")
+    file_size: int = column("file_size")
 
 
 class DocumentsListExpired(Row):
@@ -424,6 +434,15 @@ class DocumentsListExpired(Row):
     part_count: int = column("part_count")
 
 
+class DocumentsListLeftOver(Row):
+    """A row of `documents/list_left_over`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    document_id: UUID = column("document_id")
+
+
 class DocumentsMergeMetadataMany(Row):
     """A row of `documents/merge_metadata_many`."""
 
@@ -431,15 +450,6 @@ class DocumentsMergeMetadataMany(Row):
 
     updated: int = column("updated")
     too_large: UUID | None = column("too_large")
-
-
-class DocumentsTransfer(Row):
-    """A row of `documents/transfer`."""
-
-    __slots__ = ()
-
-    documents: int = column("documents")
-    chunks: int = column("chunks")
 
 
 class ExportApiKeys(Row):
@@ -1349,15 +1359,16 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "doctor/wrong_message_counts": DoctorWrongMessageCounts,
     "documents/content": DocumentsContent,
     "documents/create": DocumentsGet,
+    "documents/erase_left_over": DocumentsEraseLeftOver,
     "documents/find_same": DocumentsGet,
     "documents/get": DocumentsGet,
     "documents/hold": DocumentsHold,
     "documents/list": DocumentsGet,
     "documents/list_by_status": DocumentsGet,
     "documents/list_expired": DocumentsListExpired,
+    "documents/list_left_over": DocumentsListLeftOver,
     "documents/merge_metadata_many": DocumentsMergeMetadataMany,
     "documents/retry": DocumentsGet,
-    "documents/transfer": DocumentsTransfer,
     "documents/update": DocumentsGet,
     "export/api_keys": ExportApiKeys,
     "export/chunk_vectors": ExportChunkVectors,

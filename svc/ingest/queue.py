@@ -15,10 +15,11 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from svc import batches
 from svc.access.quotas import Quota, broken_quota, quotas_of
 from svc.database import rows as r
 from svc.database.failures import ConstraintError
-from svc.database.queries import Database
+from svc.database.queries import Database, Transaction
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.file_types import FileType
@@ -158,7 +159,7 @@ class Queue:
                     "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], bits[i]) for i in rows]
                 )
             if completed.replaces is not None:
-                await transaction.exec("ingest/replace", **key)
+                await _replace(transaction, job)
             await transaction.exec("ingest/finish", **key, chunk_count=len(chunks), token_count=token_count)
 
     async def fail(self, job: Job, reason: str) -> None:
@@ -172,6 +173,20 @@ class Queue:
     async def release(self, job: Job) -> None:
         """Return the job to the queue as if it had not been claimed, because this worker is stopping."""
         await self._database.exec("ingest/release", **_key(job))
+
+
+async def _replace(transaction: Transaction, job: Job) -> None:
+    """Delete the documents that this one replaces, some at a time."""
+    while True:
+        deleted = await transaction.value(
+            "ingest/replace",
+            user_id=job.user_id,
+            document_id=job.document_id,
+            max_rows=batches.REPLACED_DOCUMENTS,
+            max_parts=batches.ERASED_PARTS,
+        )
+        if deleted < batches.REPLACED_DOCUMENTS:
+            return
 
 
 def _lease_lost() -> LeaseLostError:

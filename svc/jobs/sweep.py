@@ -1,4 +1,5 @@
-"""Deletes expired documents, conversations and idempotency keys, in the background of a worker.
+"""Deletes expired documents, conversations and idempotency keys, and what is left of large deleted documents, in the
+background of a worker.
 
 Expired rows are listed across all tenants and deleted tenant by tenant, in batches too small to delay other statements.
 """
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from svc import metrics
+from svc import batches, metrics
 from svc.database.queries import Database
 from svc.errors import CabinetError
 
@@ -23,6 +24,7 @@ _EVERY_S = 60.0
 _SOON_S = 0.2
 _KEYS_AT_ONCE = 500
 _EXPIRED_AT_ONCE = 100
+_LEFT_OVER_AT_ONCE = 100
 # Chunks or messages that one statement deletes. A document or conversation that has more gets its own statement.
 _PARTS_AT_ONCE = 20_000
 
@@ -30,9 +32,10 @@ _PARTS_AT_ONCE = 20_000
 async def sweep_turn(database: Database) -> float:
     """Delete one batch of each kind. Returns the seconds to rest, fewer if there may be more to delete."""
     is_full = [
-        await _deleted(sweep_documents(database), "documents") >= _EXPIRED_AT_ONCE,
-        await _deleted(sweep_conversations(database), "conversations") >= _EXPIRED_AT_ONCE,
-        await _deleted(sweep_keys(database), "idempotency keys") >= _KEYS_AT_ONCE,
+        await _deleted(sweep_documents(database), "expired documents") >= _EXPIRED_AT_ONCE,
+        await _deleted(sweep_left_over(database), "rows of deleted documents") >= _LEFT_OVER_AT_ONCE,
+        await _deleted(sweep_conversations(database), "expired conversations") >= _EXPIRED_AT_ONCE,
+        await _deleted(sweep_keys(database), "expired idempotency keys") >= _KEYS_AT_ONCE,
     ]
     # A full batch means that there are more. The pause leaves room for other work, which is more urgent.
     return _SOON_S if any(is_full) else _EVERY_S
@@ -42,10 +45,34 @@ async def sweep_documents(database: Database) -> int:
     """Delete one batch of expired documents; returns their number."""
     rows = await database.many("documents/list_expired", max_rows=_EXPIRED_AT_ONCE)
     deleted = 0
-    for user_id, documents in _batches(rows):
-        deleted += await database.value("documents/delete_expired", user_id=user_id, document_ids=documents)
+    for user_id, documents in _by_tenant(rows).items():
+        deleted += await database.value(
+            "documents/delete_expired",
+            user_id=user_id,
+            document_ids=[row.id for row in documents],
+            max_parts=batches.ERASED_PARTS,
+        )
     _note("documents", deleted)
     return deleted
+
+
+async def sweep_left_over(database: Database) -> int:
+    """Delete the remaining rows of some deleted documents; returns the number of documents.
+
+    Each statement deletes a batch. If this is interrupted, the next sweep continues with the rows that are left.
+    """
+    rows = await database.many("documents/list_left_over", max_rows=_LEFT_OVER_AT_ONCE)
+    for row in rows:
+        while True:
+            erased = await database.one(
+                "documents/erase_left_over",
+                user_id=row.user_id,
+                document_id=row.document_id,
+                max_rows=batches.SWEPT_ROWS,
+            )
+            if erased is None or erased.document_contents:
+                break
+    return len(rows)
 
 
 async def sweep_conversations(database: Database) -> int:
@@ -76,7 +103,7 @@ async def _deleted(sweep: Awaitable[int], kind: str) -> int:
     try:
         return await sweep
     except CabinetError as error:
-        logger.warning("expired %s were not deleted: %s", kind, error.detail)
+        logger.warning("%s were not deleted: %s", kind, error.detail)
         return 0
 
 

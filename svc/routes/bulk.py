@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from svc import batches
 from svc.errors import InvalidRequestError
 from svc.fields.values import MAX_METADATA_BYTES, Metadata, check_metadata
 from svc.routes.documents import Status
@@ -85,6 +86,7 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
         status=body.status,
         metadata=body.metadata,
         max_rows=MAX_DOCUMENTS,
+        max_parts=batches.ERASED_PARTS,
     )
     return DocumentsDeleted(deleted, _may_be_more(body.document_ids, deleted))
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
+from svc import batches
 from svc.database import rows as r
 from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
@@ -148,7 +149,10 @@ async def update_document(call: Call, body: UpdateDocument) -> Document:
 async def delete_document(call: Call) -> None:
     """Delete a document with its bytes, chunks and vectors."""
     deleted = await call.services.database.exec(
-        "documents/delete", user_id=call.principal.tenant, document_id=call.path_id("document_id", "document")
+        "documents/delete",
+        user_id=call.principal.tenant,
+        document_id=call.path_id("document_id", "document"),
+        max_parts=batches.ERASED_PARTS,
     )
     if not deleted:
         raise NotFoundError("there is no such document")

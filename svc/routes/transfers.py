@@ -1,4 +1,4 @@
-"""Transferring documents from one user to another: `sql/documents/hold.sql`, then `transfer.sql`."""
+"""Transferring documents from one user to another: `sql/documents/hold.sql`, then `svc/tenants/transfer.py`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from svc.access.quotas import broken_quota, quotas_of
 from svc.database.failures import ConstraintError
 from svc.errors import ConflictError, InvalidRequestError, UnavailableError
+from svc.tenants.transfer import transfer_documents as transfer
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -44,39 +45,31 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
     Requires the admin key, with the present owner in `Cabinet-User`, so that users cannot push documents onto others.
     The documents must fit into the receiver's plan. Their bytes, chunks, vectors and queued ingestion move with them,
     and the ids stay the same. If a document is being ingested, its ingestion starts over with the new owner. The
-    documents are removed from the giver's conversations; citations in them keep their text.
+    documents are removed from the giver's conversations; citations in them keep their text. A transfer of very many
+    chunks takes some seconds for each 10,000, and nobody sees any of it before it is complete.
     """
     giver, documents = call.principal.tenant, sorted(set(body.document_ids))
     if body.to_user == giver:
         raise InvalidRequestError("to_user already owns the documents; name another user", field="to_user")
     async with call.services.database.transaction() as transaction:
-        held = await transaction.one("documents/hold", user_id=giver, document_ids=documents)
-        assert held is not None
-        if held.documents < len(documents):
+        held = await transaction.many("documents/hold", user_id=giver, document_ids=documents, max_rows=len(documents))
+        if len(held) < len(documents):
             raise InvalidRequestError(
                 "document_ids contains an id that is not a document of this user", field="document_ids"
             )
         limits = await transaction.one("usage/quotas", user_id=body.to_user)
         if limits is None:
             raise _no_such_user()
+        given = len(held), sum(row.chunk_count for row in held), sum(row.file_size for row in held)
         quotas = quotas_of(limits)
-        quotas["documents"].check(held.documents, "the receiver's")
-        quotas["chunks"].check(held.chunks, "the receiver's")
-        quotas["bytes"].check(held.bytes, "the receiver's")
+        quotas["documents"].check(given[0], "the receiver's")
+        quotas["chunks"].check(given[1], "the receiver's")
+        quotas["bytes"].check(given[2], "the receiver's")
         try:
-            row = await transaction.one(
-                "documents/transfer",
-                user_id=giver,
-                to_user=body.to_user,
-                document_ids=documents,
-                document_limit=limits.documents_allowed,
-                chunk_limit=limits.chunks_allowed,
-                byte_limit=limits.bytes_allowed,
-            )
+            await transfer(transaction, giver, body.to_user, held, limits)
         except ConstraintError as error:
             raise _refused(error) from None
-    assert row is not None
-    return DocumentsTransferred(documents=row.documents, chunks=row.chunks)
+    return DocumentsTransferred(documents=given[0], chunks=given[1])
 
 
 def _no_such_user() -> InvalidRequestError:
@@ -84,8 +77,10 @@ def _no_such_user() -> InvalidRequestError:
 
 
 def _refused(error: ConstraintError) -> Exception:
-    if error.constraint == "documents_user_id_fkey":
+    if error.constraint in ("documents_user_id_fkey", "document_contents_user_id_fkey"):
         return _no_such_user()
+    if error.constraint == "document_contents_pkey":
+        return UnavailableError("a deleted document of the same id is still being erased; try again", retry_after_s=60)
     if error.constraint == "documents_pkey":
         return ConflictError("this user already has a document with the same id", field="document_ids")
     if broken_quota(error.constraint) is not None:

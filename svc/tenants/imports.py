@@ -182,6 +182,7 @@ def _bad(lines: Sequence[Line], detail: str) -> BadExportError:
 async def _settle(transaction: Transaction, imported: Imported, embed_messages: bool) -> None:
     """Reset or drop what the export contains incompletely, queue the remaining work, and recompute the counts."""
     user_id = imported.user_id
+    await transaction.exec("import/drop_unowned_contents", user_id=user_id)
     imported.dropped = await transaction.exec("import/drop_vanished_documents", user_id=user_id)
     imported.dropped += await transaction.exec("import/drop_vanished_conversations", user_id=user_id)
     imported.reset = await transaction.exec("import/reset_incomplete_documents", user_id=user_id)

@@ -92,7 +92,7 @@ async def test_deleting_a_document_waits_for_its_storing_and_then_deletes_all_ro
                 )
             ],
         )
-        deletion = asyncio.create_task(database.exec("documents/delete", **document))
+        deletion = asyncio.create_task(database.exec("documents/delete", **document, max_parts=100))
         await waits_for_a_lock(observer)
         await transaction.exec("ingest/finish", **document, chunk_count=1, token_count=0)
 

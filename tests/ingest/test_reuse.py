@@ -188,6 +188,9 @@ with document as (
     insert into documents (user_id, filename, file_type, file_size, content_hash, status)
     values ($1, 'a.txt', 'text', 1, $1, 'ready') returning user_id, id
 ),
+stored as (
+    insert into document_contents (user_id, document_id, content) select d.user_id, d.id, 'x' from document as d
+),
 filled as (
     insert into chunks (user_id, document_id, chunk_index, content, content_hash, token_count)
     select d.user_id, d.id, n, 'x', md5(greatest(n, 10000)::text)::uuid, 1

@@ -121,6 +121,11 @@ _FILL = [
     insert into document_contents (user_id, document_id, content)
     select d.user_id, d.id, sha512(d.id::text::bytea) from documents as d order by d.id
     """,
+    # What is left of a deleted document, of some tenants.
+    """
+    insert into document_contents (user_id, document_id, content, removed_at)
+    select s.user_id, made(9, 1000 + s.number), 'bytes', now() from sizes as s where s.number <= 40
+    """,
     """
     insert into chunks (user_id, id, document_id, chunk_index, content, content_hash, token_count)
     select

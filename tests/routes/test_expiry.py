@@ -133,24 +133,22 @@ async def test_the_sweep_deletes_in_small_batches(idle: Service, kind: str, monk
     assert [await sweep_of(kind, idle.services.database) for _ in range(4)] == [4, 4, 2, 0]
 
 
-async def test_many_chunks_are_deleted_in_several_statements(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The work of one statement is bounded, whatever the number of chunks that have expired."""
+async def test_many_messages_are_deleted_in_several_statements(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work of one statement is bounded, whatever the number of messages that have expired."""
     tenant = await new_tenant(idle)
-    ids = [(await made(tenant, "documents"))["id"] for _ in range(5)]
+    ids = [(await made(tenant, "conversations"))["id"] for _ in range(5)]
     async with direct_connection(idle) as connection:
-        await connection.execute("update documents set chunk_count = 15000")
-    async with direct_connection(idle) as connection:
-        await connection.execute("update tenant_totals set chunk_count = 75000")
-    await let_expire(idle, "documents", *ids)
+        await connection.execute("update conversations set message_count = 15000")
+    await let_expire(idle, "conversations", *ids)
     sizes = []
     value = Database.value_by_name
 
     async def noting(self: Database, name: str, arguments: Mapping[str, Any]) -> Any:
-        sizes.append(len(arguments["document_ids"]))
+        sizes.append(len(arguments["conversation_ids"]))
         return await value(self, name, arguments)
 
     monkeypatch.setattr(Database, "value_by_name", noting)
-    assert await sweep.sweep_documents(idle.services.database) == 5
+    assert await sweep.sweep_conversations(idle.services.database) == 5
     assert sizes == [1] * 5
 
 

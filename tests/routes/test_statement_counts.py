@@ -70,7 +70,10 @@ COUNTS: dict[str, Count] = {
     "POST /documents/retry": Count(1),
     "POST /documents/metadata": Count(1),
     "POST /documents/transfer": Count(
-        3, "lock the rows, so that the next statement sees concurrent changes; read the receiver's plan; move the rows"
+        6,
+        "lock the rows, so that the next statement sees concurrent changes; read the receiver's plan; copy, move the "
+        "chunks and delete, each a bounded number of rows at a time; count, "
+        "which is last because all requests of a user share that row",
     ),
     "POST /search": Count(1),
     "POST /conversations": Count(1),

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 import httpx
+import numpy as np
 import pytest
+from pgvector import HalfVector
 
-from svc.database.queries import Database
+from svc import batches
+from svc.database.queries import Database, Transaction
 from svc.errors import LeaseLostError
+from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue
+from svc.search.own_indexes import own_index_name
+from svc.vectors.signatures import signatures
 from tests.campaigns.transfers import fire
 from tests.conftest import ADMIN_KEY, Service
+from tests.database.conftest import until
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 from tests.routes.test_documents import SENTENCES
@@ -317,3 +325,80 @@ async def test_under_load_each_chunk_is_found_by_exactly_one_user(service: Servi
     assert tally.faults == []
     looked_at = ("snapshots", "pairs of searches with no transfer meanwhile", "of them while being ingested")
     assert all(tally.counts[what] for what in looked_at), tally.counts
+
+
+# --- however much there is to give
+
+
+async def large(service: Service, *chunk_counts: int) -> tuple[Tenant, Tenant, list[str]]:
+    """A giver with documents of so many chunks, and a receiver; the documents' ids."""
+    giver, receiver = await new_tenant(service), await new_tenant(service)
+    queue, ids = Queue(service.services.database, "test", 60), []
+    for number, count in enumerate(chunk_counts):
+        ids.append((await giver.upload(f"{number}.txt", f"text {number}"))["id"])
+        chunks = [TextChunk(f"chunk {number} {index}", 2, {}) for index in range(count)]
+        await queue.store(await begun(service), chunks, np.ones((count, 256), dtype=np.float16))
+    return giver, receiver, ids
+
+
+async def test_chunks_are_given_a_bounded_number_a_statement(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "TRANSFERRED_CHUNKS", 3)
+    monkeypatch.setattr(batches, "TRANSFERRED_BYTES", 13)
+    giver, receiver, ids = await large(idle, 1, 8, 2, 3, 0, 6)
+    before, counted = await stored(giver), await counts(giver)
+    slices: list[int] = []
+    value = Transaction.value_by_name
+
+    async def noting(self: Transaction, name: str, arguments: Mapping[str, Any]) -> Any:
+        result = await value(self, name, arguments)
+        if name == "documents/transfer_chunks":
+            slices.append(result)
+        return result
+
+    monkeypatch.setattr(Transaction, "value_by_name", noting)
+    assert await given(giver, receiver, *ids) == {"documents": 6, "chunks": 20}
+    assert sum(slices) == 20
+    assert max(slices) <= 3
+    after = await stored(receiver)
+    for document in [*before["documents"], *after["documents"]]:
+        del document["updated_at"]
+    assert after == before
+    assert (await rows_of(idle, giver.id)).keys() == LEFT
+    assert (await counts(giver), await counts(receiver)) == ((0, 0, 0), counted)
+
+
+async def test_a_transfer_that_is_killed_has_given_nothing(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends its session after some chunks were moved; nobody saw them with the receiver."""
+    monkeypatch.setattr(batches, "TRANSFERRED_CHUNKS", 3)
+    giver, receiver, ids = await large(idle, 2, 10)
+    before, counted = await stored(giver), await counts(giver)
+    async with direct_connection(idle) as holder, direct_connection(idle) as observer, holder.transaction():
+        # The third slice waits for this row.
+        await holder.execute("select from chunks where document_id = $1 and chunk_index = 7 for update", UUID(ids[1]))
+        giving = asyncio.create_task(transfer(giver, receiver.id, *ids))
+        waiting = "pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        await until(lambda: observer.fetchval(f"select count(*) from {waiting}"))
+        assert (await stored(receiver), await stored(giver)) == ({table: [] for table in before}, before)
+        await observer.execute(f"select pg_terminate_backend(pid) from {waiting}")
+        problem(await giving, 503)
+    assert (await stored(receiver), await stored(giver)) == ({table: [] for table in before}, before)
+    assert await counts(giver) == counted
+    assert await given(giver, receiver, *ids) == {"documents": 2, "chunks": 12}
+
+
+async def test_an_index_of_the_receivers_own_is_kept_up_with(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "TRANSFERRED_CHUNKS", 3)
+    giver, receiver, ids = await large(idle, 7)
+    database = idle.services.database
+    async with direct_connection(idle) as connection:
+        text = database.statements["ddl/own_index"].body
+        await connection.execute(
+            text.replace(":index", own_index_name(UUID(receiver.id))).replace(":user_id", receiver.id)
+        )
+    await given(giver, receiver, *ids)
+    vector = np.ones((1, 256), dtype=np.float16)
+    rows = await database.many(
+        "search/index", user_id=UUID(receiver.id), embedding=HalfVector(vector[0]), signature=signatures(vector)[0],
+        candidates=100, max_rows=100,
+    )  # fmt: skip
+    assert len(rows) == 7

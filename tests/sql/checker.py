@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_TENANT = {
     "conversations/list_expired",
     "documents/list_expired",
+    "documents/list_left_over",
     "doctor/documents_without_job",
     "doctor/jobs_without_work",
     "doctor/message_tenants",
@@ -67,6 +68,9 @@ WITHOUT_TENANT = {
 # inserted, and of whose rows none is read.
 RECEIVERS = {
     "documents/transfer": "to_user",
+    "documents/transfer_chunks": "to_user",
+    "documents/transfer_count": "to_user",
+    "documents/transfer_release": "to_user",
 }
 # Lists without a LIMIT; each says in its line `-- bound:` what limits it.
 WITHOUT_LIMIT = {

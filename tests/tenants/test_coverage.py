@@ -18,7 +18,10 @@ NOT_EXPORTED = {
     "message_jobs": "a queue: the import queues what has no vector",
     "idempotency_keys": "of requests to this Cabinet, and a day old at most",
 }
-COLUMNS_NOT_EXPORTED = {("api_keys", "key_hash"): "no export lets anybody in"}
+COLUMNS_NOT_EXPORTED = {
+    ("api_keys", "key_hash"): "no export lets anybody in",
+    ("document_contents", "removed_at"): "what is left of a deleted document is not exported",
+}
 NOT_STORED = {"api_keys": "a key without its hash opens nothing"}
 
 

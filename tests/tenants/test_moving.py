@@ -184,9 +184,9 @@ async def _disturb(
 ) -> None:
     """Change something right after the first page of a table was read."""
     if table == "documents":
-        await first.execute("delete from documents where id = $1", documents[1])
+        await database.exec("documents/delete", user_id=user_id, document_id=documents[1], max_parts=100)
     elif table == "chunks":
-        await first.execute("delete from documents where id = $1", documents[2])
+        await database.exec("documents/delete", user_id=user_id, document_id=documents[2], max_parts=2)
         await first.execute("update documents set attempt = attempt + 1 where id = $1", documents[3])
         await database.one(
             "documents/create", user_id=user_id, filename="late.txt", file_type="text", metadata={}, content=b"late",

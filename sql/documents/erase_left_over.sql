@@ -1,0 +1,66 @@
+-- documents/erase_left_over :one
+-- Erases a batch of what is left of a deleted document: vectors and chunks, and with the last of them its
+-- bytes. That they are the last is seen by how many were found, not by how many were deleted: another worker
+-- may be deleting the same. No row: another worker is at it, or nothing is left.
+-- $1 user_id     uuid  the tenant
+-- $2 document_id uuid
+-- $3 max_rows    int   chunks, and vectors, that are erased
+-- returns: chunks int8, chunk_vectors int8, document_contents int8
+-- index: document_contents_pkey, chunk_vectors_signature_idx, chunk_vectors_pkey, chunks_document_index_key,
+--   chunks_pkey, document_contents_removed_idx
+with left_over as materialized (
+    select b.document_id
+    from document_contents as b
+    where b.user_id = $1::uuid and b.document_id = $2::uuid and b.removed_at is not null
+    for update skip locked
+),
+
+vectors as materialized (
+    select v.chunk_id
+    from left_over as o
+    inner join chunk_vectors as v on v.user_id = $1::uuid and o.document_id = v.document_id
+    order by v.chunk_id
+    limit $3::int
+),
+
+texts as materialized (
+    select c.id
+    from left_over as o
+    inner join chunks as c on c.user_id = $1::uuid and o.document_id = c.document_id
+    order by c.chunk_index
+    limit $3::int
+),
+
+erased_vectors as (
+    delete from chunk_vectors as v
+    using vectors as f
+    where v.user_id = $1::uuid and v.chunk_id = f.chunk_id
+    returning v.chunk_id
+),
+
+erased_chunks as (
+    delete from chunks as c
+    using texts as f
+    where c.user_id = $1::uuid and c.id = f.id
+    returning c.id
+),
+
+erased as (
+    delete from document_contents as b
+    using left_over as o
+    where
+        b.user_id = $1::uuid
+        and b.document_id = o.document_id
+        and (select count(*) from vectors) < $3::int
+        and (select count(*) from texts) < $3::int
+        and (select count(*) from erased_vectors) >= 0
+        and (select count(*) from erased_chunks) >= 0
+    returning b.document_id
+)
+
+select
+    (select count(*) from erased_chunks) as chunks,
+    (select count(*) from erased_vectors) as chunk_vectors,
+    (select count(*) from erased) as document_contents
+from left_over as o
+where o.document_id = $2::uuid;

@@ -1,0 +1,13 @@
+-- documents/list_left_over :many
+-- What is left of deleted documents, for a worker to erase in batches.
+-- $1 max_rows int  1..1000
+-- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
+-- returns: user_id uuid, document_id uuid
+-- index: document_contents_removed_idx
+select
+    b.user_id,
+    b.document_id
+from document_contents as b
+where b.removed_at is not null
+order by b.user_id, b.document_id
+limit $1::int;

@@ -1,0 +1,21 @@
+"""How much one statement does at most, so that each stays far below the time limit of statements.
+
+A part is a chunk, or 2,000 bytes of a file: about what one row costs to delete.
+"""
+
+from __future__ import annotations
+
+ERASED_PARTS = 20_000
+"""Parts that a deletion erases with the documents; what is more is left to the workers' sweep."""
+
+SWEPT_ROWS = 5_000
+"""Chunks, and vectors, of a deleted document that one statement of the sweep erases."""
+
+REPLACED_DOCUMENTS = 1_000
+"""Older documents of one name that one statement deletes."""
+
+TRANSFERRED_CHUNKS = 1_000
+"""Chunks that one statement gives to another user; an index of the receiver's own takes milliseconds for each."""
+
+TRANSFERRED_BYTES = 32 * 2**20
+"""Bytes of files that one statement copies; one file that has more is copied alone."""

@@ -1,0 +1,84 @@
+"""Giving documents to another user: all of them or none, in one transaction of bounded statements.
+
+`sql/documents/hold.sql` comes first, then for each batch of documents `transfer.sql`, `transfer_chunks.sql` as often as
+there are chunks, and `transfer_release.sql`; last `transfer_count.sql`. Nobody sees any of it before the transaction
+commits, and whatever ends it before leaves everything with the giver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from svc import batches
+from svc.database import rows as r
+from svc.database.queries import Transaction
+
+_LAST_INDEX = 2**31 - 1
+
+
+async def transfer_documents(
+    transaction: Transaction, giver: UUID, receiver: UUID, held: Sequence[r.DocumentsHold], limits: r.UsageQuotas
+) -> None:
+    """Give the documents that `documents/hold` returned; `limits` are the receiver's.
+
+    Raises:
+        ConstraintError: the receiver is gone, has a document of the same id, or would exceed a limit.
+    """
+    for batch in _batches(held):
+        ids = [row.id for row in batch]
+        await transaction.exec("documents/transfer", user_id=giver, to_user=receiver, document_ids=ids)
+        for slice_ids, first, last in _slices(batch):
+            await transaction.value(
+                "documents/transfer_chunks",
+                user_id=giver,
+                to_user=receiver,
+                document_ids=slice_ids,
+                first_index=first,
+                last_index=last,
+            )
+        await transaction.exec("documents/transfer_release", user_id=giver, to_user=receiver, document_ids=ids)
+    await transaction.exec(
+        "documents/transfer_count",
+        user_id=giver,
+        to_user=receiver,
+        document_count=len(held),
+        chunk_count=sum(row.chunk_count for row in held),
+        byte_count=sum(row.file_size for row in held),
+        document_limit=limits.documents_allowed,
+        chunk_limit=limits.chunks_allowed,
+        byte_limit=limits.bytes_allowed,
+    )
+
+
+def _batches(held: Sequence[r.DocumentsHold]) -> Iterator[list[r.DocumentsHold]]:
+    """Documents whose files have no more bytes together than one statement copies, one document at least."""
+    batch: list[r.DocumentsHold] = []
+    size_bytes = 0
+    for row in held:
+        if batch and size_bytes + row.file_size > batches.TRANSFERRED_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(row)
+        size_bytes += row.file_size
+    yield batch
+
+
+def _slices(batch: Sequence[r.DocumentsHold]) -> Iterator[tuple[list[UUID], int, int]]:
+    """Documents, and the first and last index of their chunks, for one statement each: several small documents whole,
+    or a part of a large one."""
+    most, ids, chunks = batches.TRANSFERRED_CHUNKS, list[UUID](), 0
+    for row in batch:
+        count = row.chunk_count
+        if count > most:
+            for first in range(0, count, most):
+                is_last = first + most >= count
+                yield [row.id], first, _LAST_INDEX if is_last else first + most - 1
+        elif count:
+            if chunks + count > most:
+                yield ids, 0, _LAST_INDEX
+                ids, chunks = [], 0
+            ids.append(row.id)
+            chunks += count
+    if ids:
+        yield ids, 0, _LAST_INDEX
