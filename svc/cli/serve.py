@@ -25,6 +25,7 @@ from svc.cli.environment import (
     settings_options,
     stop_was_requested,
 )
+from svc.cli.secrecy import hide_secrets
 from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
@@ -48,6 +49,7 @@ _GRACE_S = 10
 @settings_options(*SERVE_OPTIONS, *DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
 def serve(settings: Settings) -> None:
     """Serve the HTTP API, with a worker, until Ctrl-C."""
+    hide_secrets()
     run(_serve(settings))
 
 

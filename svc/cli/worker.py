@@ -19,6 +19,7 @@ from svc.cli.environment import (
     run,
     settings_options,
 )
+from svc.cli.secrecy import hide_secrets
 from svc.embedding.choice import create_provider
 from svc.errors import StartupError
 from svc.migrations.migrate import check_model
@@ -32,6 +33,7 @@ from svc.worker import running_worker
 @settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
 def worker(settings: Settings) -> None:
     """Ingest uploaded documents until Ctrl-C. Any number of workers may run on one database."""
+    hide_secrets()
     run(_work(settings))
 
 

@@ -1,17 +1,17 @@
-"""Taking from a process what it does not need: what a parser may still do once a document has taken it over.
+"""Confining the parser server and its children, so that a document that takes over a parser gains nothing.
 
-The parser server and each child at a document read everything they need first, then shut the doors behind them:
+Both load everything they need first, and then give up their rights:
 
-    parser server   another user where it may change that, no new privileges, Landlock (no file, no network,
-                    no signal to others), a seccomp filter that refuses the calls of attackers
-    one document    besides: no descriptor but its connection, no new process or thread, death with the parser
-                    server, and a seccomp filter that allows the calls of arithmetic and of that connection only
+    parser server   another user (if it runs as root), no_new_privs, Landlock (no files, no network, no signals to
+                    other processes), a seccomp filter that refuses the system calls of attackers
+    one document    in addition: no descriptors but its connection, no new processes or threads, death with the
+                    parser server, and a seccomp filter that allows only computing and that connection
 
-Each wall stands without the others, for a kernel that lacks one. A refused call fails with EPERM instead of ending
-the process: a library that looks for fonts or a terminal goes on without them, as it does on a bare machine, and the
-document is read. Only a call in the numbering of another architecture, which no honest code makes, kills.
+Each restriction works without the others, because a kernel may lack some. A refused call fails with EPERM and does
+not end the process: a library that looks for fonts or a terminal continues without them, and the document is parsed.
+Only a call in the numbering of another architecture, which no honest code makes, kills the process.
 
-Linux only; elsewhere `confine_server` reports that nothing holds.
+Linux only; elsewhere `confine_server` reports that the process is not confined.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 
 
 
 class _RefusedError(OSError):
-    """The kernel lacks a wall, or does not let this process build it."""
+    """The kernel lacks a restriction, or does not allow this process to use it."""
 
 
 def hide_process() -> None:
@@ -50,7 +50,7 @@ def hide_process() -> None:
 
 
 def confine_server() -> list[str]:
-    """Confine the parser server, which has one thread and all of its modules; the walls that could not be built."""
+    """Confine the parser server, which has one thread and all of its modules; returns the missing restrictions."""
     if not _IS_LINUX:
         return ["confinement (it needs Linux)"]
     missing = []
@@ -72,7 +72,7 @@ def confine_child(server_id: int, kept_descriptor: int, *, filters: bool) -> Non
     """Confine a child at one document, before it reads a byte of that; `filters` says whether seccomp is there.
 
     Raises:
-        OSError: a wall could not be built, or the parser server `server_id` is dead.
+        OSError: a restriction failed, or the parser server `server_id` is dead.
     """
     os.closerange(3, kept_descriptor)
     os.closerange(kept_descriptor + 1, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20))
@@ -142,7 +142,7 @@ def _restrict_by_landlock() -> None:
 
 # --- seccomp ---------------------------------------------------------------------------------------------------
 
-# What a process does that has its files read and computes. No call here names a file, an address or another process.
+# Enough for a process that has loaded its files and computes. No call here names a file, an address or another process.
 _OF_PARSERS = """
     read write readv writev recvfrom sendto shutdown close lseek fstat poll ppoll select pselect6 brk mmap
     munmap mremap mprotect madvise membarrier futex set_robust_list rseq rt_sigaction rt_sigprocmask

@@ -258,6 +258,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+_PROGRAM = "import sys; sys.path[:] = sys.argv[3:]; from svc.ingest.parser_server import serve; serve(*sys.argv[1:3])"
+
 _reported: set[str] = set()
 
 
@@ -271,15 +273,12 @@ def _report_missing(restrictions: list[str]) -> None:
 def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
     # Isolated mode (-I) and this process's sys.path keep the current folder and the environment from changing the
     # imports. The environment is not passed on: it contains the database password and the API key.
-    program = (
-        "import sys; sys.path[:] = sys.argv[3:]; from svc.ingest.parser_server import serve; serve(*sys.argv[1:3])"
-    )
     path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - "" is the current folder
     kept = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     arguments = [str(control.fileno()), msgspec.json.encode(limits).decode(), *path]
     return subprocess.Popen(  # noqa: S603 - no argument comes from outside
-        [sys.executable, "-I", "-c", program, *arguments],
+        [sys.executable, "-I", "-c", _PROGRAM, *arguments],
         env=environment | {"TOKENIZERS_PARALLELISM": "false"},
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
