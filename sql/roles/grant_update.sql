@@ -1,5 +1,5 @@
 -- roles/grant_update :ddl
--- Where the service changes rows, or locks them for itself.
+-- The tables whose rows the service updates or locks.
 grant update on
     api_keys,
     conversations,

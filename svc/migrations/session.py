@@ -21,7 +21,7 @@ from svc.migrations.steps import Command, MigrationStep, Statements, lock_comman
 
 logger = logging.getLogger(__name__)
 
-OWNER_WANTED = "Set CABINET_OWNER_DATABASE_URL to the URL of the tables' owner."
+OWNER_WANTED = "Give the URL of the tables' owner in CABINET_OWNER_DATABASE_URL."
 _APPLICATION = "cabinet migrate"
 # Seconds between checks whether another process has finished migrating, and between log lines about it.
 _LOCK_CHECK_S = 0.2

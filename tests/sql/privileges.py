@@ -24,10 +24,10 @@ RUN_BY_OWNER = {
     "server/record_model",
 }
 _HEADERS = {
-    "select": "What the service reads: every table that a statement of it names.",
-    "insert": "Where the service adds rows.",
-    "update": "Where the service changes rows, or locks them for itself.",
-    "delete": "Where the service takes rows away. A foreign key takes those that hang on them, as the tables' owner.",
+    "select": "The tables that the service reads: every table that one of its statements names.",
+    "insert": "The tables into which the service inserts.",
+    "update": "The tables whose rows the service updates or locks.",
+    "delete": "The tables from which the service deletes. Foreign keys cascade with the rights of the tables' owner.",
 }
 
 
