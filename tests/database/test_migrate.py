@@ -376,7 +376,7 @@ async def test_a_login_without_the_privilege_gets_a_clear_message(settings: Sett
     try:
         with pytest.raises(StartupError, match="The log of migrations failed, and changed nothing") as refused:
             await apply_migrations(settings, url)
-        assert "CABINET_OWNER_DATABASE_URL to the URL of the tables' owner" in refused.value.detail
+        assert "the URL of the tables' owner in CABINET_OWNER_DATABASE_URL" in refused.value.detail
         await fetch(empty_url, "grant create on schema public to visitor")
         with pytest.raises(StartupError, match=r"Migration 0001\.extension_and_functions failed.*permission denied"):
             await apply_migrations(settings, url)
