@@ -138,7 +138,7 @@ async def test_a_lasting_failure_is_left_to_the_queue(endpoint: EmbeddingEndpoin
     [
         ("nan", "text 6 .*component 0 is NaN"),
         ("infinity", "text 6 .*component 1 is infinite"),
-        ("huge", "text 6 .*component 2 is 70000, beyond ±65504"),
+        ("huge", "text 6 .*component 2 is 70000, outside ±65504"),
         ("zero", "text 6 .*it is zero"),
         ("tiny", "text 6 .*becomes zero in half precision"),
         ("wrong_dimension", "64 dimensions for text 4"),

@@ -28,8 +28,8 @@ def test_valid_vectors_are_returned_unchanged() -> None:
         (np.nan, r"component 5 is NaN"),
         (np.inf, r"component 5 is infinite"),
         (-np.inf, r"component 5 is infinite"),
-        (65505.0, r"component 5 is 65505, beyond ±65504"),
-        (-1e30, r"component 5 is -1e\+30, beyond ±65504"),
+        (65505.0, r"component 5 is 65505, outside ±65504"),
+        (-1e30, r"component 5 is -1e\+30, outside ±65504"),
     ],
 )
 def test_a_component_that_cannot_be_stored_is_refused_with_its_index(component: float, why: str) -> None:
