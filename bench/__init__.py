@@ -1,1 +1,1 @@
-"""Benchmarks that anyone can run again: one script a question, `python -m bench.<name> --help`."""
+"""Reproducible benchmarks, one script for each question: `python -m bench.<name> --help`."""

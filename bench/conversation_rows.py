@@ -15,13 +15,13 @@ from svc.settings import Settings
 
 SQL = Path(__file__).parent / "sql"
 BARE_SCHEMA = "seed_bare"
-"""Holds the ORM's messages once more, without an index on their conversation, as its models make them."""
+"""Contains a second copy of the ORM's messages without an index on their conversation, as its models define them."""
 _SEED_TABLES = ("users", "conversations", "messages")
 
 
 @dataclass(frozen=True)
 class Group:
-    """A user, and their conversations, each of `length` messages."""
+    """A user and their conversations with `length` messages each."""
 
     user_id: UUID
     conversations: list[UUID]
@@ -36,13 +36,13 @@ class Group:
 async def store_groups(
     url: str, settings: Settings, sizes: Sequence[tuple[int, int]], advance: Callable[[int], None]
 ) -> list[Group]:
-    """Store a user for each (conversations, messages each), then all of it in the ORM's tables too.
+    """Store a user for each (conversations, messages each), then the same rows in the ORM's tables.
 
-    Messages are stored in the order in which they would come if all conversations of a user went on at once, so those
-    of one conversation lie far apart. `advance(count)` is told of messages stored.
+    Messages are stored as if all conversations of a user took place at once, so the messages of one conversation are
+    far apart in the table. `advance(count)` receives the number of stored messages.
     """
     async with benchmark_database(url, settings):
-        pass  # it makes the tables
+        pass  # opening creates the tables
     async with benchmark_connection(url, settings) as connection:
         groups = []
         for number, (count, length) in enumerate(sizes):

@@ -1,26 +1,27 @@
-"""What an application asks of conversations for every turn of a chat: the newest messages of each conversation, and
-what of one conversation fits into a model's window.
+"""The queries of an application for every turn of a chat: the newest messages of each conversation, and the messages of
+one conversation that fit into a model's context window.
 
 \b
 recent    a user's conversations, each with its newest five messages
 context   the newest messages of one conversation within 3,000 tokens, and its
           system message
 
-Asked of conversations of several lengths, by
+Measured with conversations of several lengths, for
 
 \b
 Cabinet            conversations/list_with_recent, messages/context
 ORM, two queries   SQLAlchemy with selectinload: the conversations, then all of
-                   their messages, cut in Python
+                   their messages, selected in Python
 ORM, one by one    the conversations, then for each a query for its messages
 window             for recent: one query of plain SQL on the ORM's tables that
-                   numbers all messages, row_number() <= 5
-ORM, all messages  for context: the messages of the conversation, cut in Python
-ORM, no index      the same on the ORM's table as its models make it
+                   numbers all messages: row_number() <= 5
+ORM, all messages  for context: all messages of the conversation, selected in
+                   Python
+ORM, no index      the same on the ORM's table as its models define it
 
-Elsewhere the ORM's table of messages has an index on conversation and moment, which its models do not have. Timed is
-from the call to the rows as Python has them, over a Unix socket, of the ORM the session too. That all find the same
-messages is checked.
+In the other variants, the ORM's table of messages has an index on conversation and timestamp, which its models do not
+define. The times are from the call to the rows in Python, over a Unix socket, including the ORM's session. The script
+checks that all variants find the same messages.
 """
 
 from __future__ import annotations
@@ -58,19 +59,19 @@ CABINET, ORM, ONE_BY_ONE, WINDOW, ALL_MESSAGES, NO_INDEX = (
 RECENT = 5
 TOKEN_BUDGET = 3_000
 MOST_MESSAGES = 1_000
-"""What the service asks for where a request says nothing."""
+"""The defaults of the service."""
 TARGETS = {200: 50, 10_000: 1_000}
-"""How many times faster than the ORM the newest messages of each conversation are to come, by their length."""
-# The vectors are not asked for; their tables must have some width.
+"""The target: how many times as fast as the ORM the newest messages of each conversation are, by length."""
+# The vectors are not used, but their tables must have a width.
 _DIMENSIONS = 64
-# Rounds that a variant has in a row; a table read from end to end would be in the caches of whoever comes next.
+# Consecutive rounds of a variant; after a full scan, its rows fill the caches at the start of the next variant.
 _BLOCK = 20
 
 
 @dataclass(frozen=True)
 class Options:
-    """`lengths` are those of the conversations of which a user has many, `alone` of those that are their user's only
-    one. No variant is timed for longer than `limit_s` seconds, nor for fewer than three rounds.
+    """`lengths` are the lengths of the conversations of users who have many, `alone` of those of users who have one.
+    Each variant is timed for at most `limit_s` seconds, and for at least three rounds.
     """
 
     conversations: int
@@ -84,7 +85,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Measured:
-    """The times of one question about one group, by the name of who answered."""
+    """The times of one question about one group, by the name of the variant."""
 
     question: str
     group: Group
@@ -92,17 +93,21 @@ class Measured:
     found: int
 
     def times_of_cabinet(self, name: str) -> float:
-        """How many times as long as Cabinet it took, by the medians."""
+        """The ratio of its median to that of Cabinet."""
         return self.times[name].p50 / self.times[CABINET].p50
 
 
 @click.command(help=__doc__)
-@click.option("--short", is_flag=True, help="Ten conversations of up to 1,000 messages: a look in half a minute.")
-@click.option("--conversations", type=int, default=50, show_default=True, help="Conversations of a user who has many.")
-@click.option("--lengths", default="200,10000", show_default=True, help="Messages of each of these.")
-@click.option("--alone", default="10,1000,100000", show_default=True, help="Messages of a user's only conversation.")
-@click.option("--rounds", type=int, default=300, show_default=True, help="Of each question.")
-@click.option("--limit-s", type=float, default=20.0, show_default=True, help="Seconds for a variant, at most.")
+@click.option("--short", is_flag=True, help="Ten conversations of up to 1,000 messages; half a minute.")
+@click.option(
+    "--conversations", type=int, default=50, show_default=True, help="Conversations of the users who have many."
+)
+@click.option("--lengths", default="200,10000", show_default=True, help="Messages in each of these.")
+@click.option(
+    "--alone", default="10,1000,100000", show_default=True, help="Messages in the conversation of users who have one."
+)
+@click.option("--rounds", type=int, default=300, show_default=True, help="Rounds of each question.")
+@click.option("--limit-s", type=float, default=20.0, show_default=True, help="Maximum seconds for a variant.")
 @click.option("--memory-mb", type=int, default=MEMORY_MB, show_default=True, help="shared_buffers of the server.")
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 def main(short: bool, lengths: str, alone: str, **options: Any) -> None:
@@ -111,7 +116,7 @@ def main(short: bool, lengths: str, alone: str, **options: Any) -> None:
         options |= {"conversations": 10, "rounds": 50, "limit_s": 2.0, "memory_mb": 512}
     many, single = (tuple(int(number) for number in text.split(",")) for text in (lengths, alone))
     if min(*many, *single) < 2 or not 1 <= options["conversations"] <= 100:
-        raise click.BadParameter("conversations of two messages at least, and at most a hundred of them")
+        raise click.BadParameter("conversations must have at least two messages; a user has at most a hundred of them")
     run(_measure(Options(lengths=many, alone=single, **options)))
 
 
@@ -143,10 +148,10 @@ async def _measure(options: Options) -> None:
 
 
 def _same(question: str, group: Group, times: Mapping[str, Times]) -> int:
-    """How many messages all variants found.
+    """The number of messages that each variant found.
 
     Raises:
-        AssertionError: they did not find the same.
+        AssertionError: the variants did not find the same messages.
     """
     found = {name: sorted(of_variant.results[0]) for name, of_variant in times.items()}
     assert all(ids == found[CABINET] for ids in found.values()), (question, group.name, found)
@@ -172,7 +177,7 @@ class ContextArguments(TypedDict):
 
 
 class _Asker:
-    """Asks the questions about one group; every answer is the ids of the messages that it found."""
+    """Runs the queries on one group; each answer is the ids of the messages found."""
 
     def __init__(
         self, database: Database, engine: AsyncEngine, bare_engine: AsyncEngine, connection: Any, group: Group
@@ -185,7 +190,7 @@ class _Asker:
         self._bare_sessions = async_sessionmaker(bare_engine, expire_on_commit=False)
 
     def questions(self) -> dict[str, dict[str, Variant]]:
-        """The variants by their names, for each question."""
+        """The variants of each question, by name."""
         return {
             RECENT_QUESTION: {
                 CABINET: self._recent, ORM: self._orm_recent, ONE_BY_ONE: self._orm_recent_one_by_one,
@@ -199,7 +204,7 @@ class _Asker:
 
     @property
     def recent_arguments(self) -> RecentArguments:
-        """As the route asks: one conversation more than wanted, to know whether there is another."""
+        """The arguments of the route: one more conversation than a page has, to learn whether another page follows."""
         return {
             "user_id": self.group.user_id, "after": None, "max_rows": len(self.group.conversations) + 1,
             "recent": RECENT,
@@ -207,14 +212,14 @@ class _Asker:
 
     @property
     def context_arguments(self) -> ContextArguments:
-        """As the route asks where a request says nothing."""
+        """The arguments of the route for a request with the defaults."""
         return {
             "user_id": self.group.user_id, "conversation_id": self.group.conversations[0],
             "token_budget": TOKEN_BUDGET, "max_messages": MOST_MESSAGES,
         }  # fmt: skip
 
     async def caught(self) -> list[tuple[str, Any]]:
-        """The statements that SQLAlchemy makes of the ORM's selects, with their parameters: for the plans."""
+        """The statements that SQLAlchemy generates for the ORM's selects, with their parameters, for the plans."""
         caught: list[tuple[str, Any]] = []
 
         def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -269,7 +274,7 @@ class _Asker:
 
 
 async def _plans(asker: _Asker, settings: Settings, url: str) -> dict[str, str]:
-    """The plans of what was timed."""
+    """The plans of the timed statements."""
     plans: dict[str, str] = {}
     async with benchmark_connection(url, settings) as connection:
         for name, arguments in (
@@ -300,7 +305,7 @@ class _Written:
         )  # fmt: skip
 
     def add(self, measured: Measured) -> None:
-        """Note what one question about one group gave."""
+        """Add the results of one question about one group."""
         self._measured.append(measured)
         group = measured.group
         for name, times in measured.times.items():
@@ -316,7 +321,7 @@ class _Written:
         file = self._options.folder / "conversations"
         for question, count, subject in (
             (RECENT_QUESTION, many, f"The newest {RECENT} messages of each of {many} conversations"),
-            (CONTEXT_QUESTION, 1, f"What of a conversation fits into {TOKEN_BUDGET:,} tokens"),
+            (CONTEXT_QUESTION, 1, f"The messages of a conversation that fit into {TOKEN_BUDGET:,} tokens"),
         ):
             plot_lines(
                 file.with_suffix(f".{question}.svg"), subject, "messages of each conversation", "p50, milliseconds",
@@ -331,7 +336,7 @@ class _Written:
         )
         target = TARGETS.get(one.group.length)
         is_asked = one.question == RECENT_QUESTION and len(one.group.conversations) > 1 and target is not None
-        aim = f"; the aim is {target} times the ORM's {ORM}" if is_asked else ""
+        aim = f"; the target is {target} times the ORM's {ORM}" if is_asked else ""
         console.print(
             f"{one.question}, {one.group.name}: {one.times_of_cabinet(fastest):.1f} times as fast as {fastest}, "
             f"{one.times_of_cabinet(slowest):.1f} times as fast as {slowest}{aim}"

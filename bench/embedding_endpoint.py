@@ -1,7 +1,7 @@
-"""An OpenAI-compatible embedding endpoint on loopback that costs next to nothing: `python -m bench.embedding_endpoint`.
+"""An OpenAI-compatible embedding endpoint on loopback with negligible cost: `python -m bench.embedding_endpoint`.
 
-It answers with vectors made beforehand, the same one for the same text; so what is measured is the service's share of
-the work, not a model's.
+It answers with precomputed vectors, always the same one for the same text, so a measurement shows the work of the
+service, not that of a model.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Body(msgspec.Struct):
 
 
 def create_app(dimensions: int) -> Starlette:
-    """The application; it answers in base64, which the client library asks for."""
+    """The application. It answers in base64, which the client library requests."""
     vectors = synthetic_vectors(_VECTORS, dimensions, seed=17).astype("<f4")
     encoded = [base64.b64encode(row.tobytes()) for row in vectors]
 
@@ -54,7 +54,7 @@ def create_app(dimensions: int) -> Starlette:
 def main() -> None:
     """Serve vectors of ENDPOINT_DIMENSIONS on a free port until SIGINT."""
     listener = socket.create_server(("127.0.0.1", 0))
-    # Without it, an answer takes 40 ms more.
+    # Without it, an answer takes 40 ms longer.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         create_app(int(os.environ["ENDPOINT_DIMENSIONS"])), loop="uvloop", http="httptools", access_log=False,

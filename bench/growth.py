@@ -1,20 +1,20 @@
-"""Whether a tenant notices that the tables grow: the same questions while the other tenants become more.
+"""Whether a tenant becomes slower when the tables grow: the same queries while more tenants are added.
 
 \b
-search           the nearest ten chunks of one tenant, down the lane that the
-                 service's router takes
+search           the nearest ten chunks of one tenant, in the lane that the
+                 service selects
 recent messages  the newest 20 of a conversation of 200
 conversations    a tenant's newest 20, each with its newest five messages
 ORM, …           the same search and messages through SQLAlchemy on the same
-                 rows in its tables, whose indexes do not know the tenant
+                 rows in its tables, whose indexes do not include the tenant
 
-Each question is asked in turn of the grown tables and of a copy of them that stayed as they were at the first size. So
-a ratio compares what was measured in the same seconds, and what else the machine does is in both of its figures. At
-the first size both are the same: what its ratios differ from 1 is noise, which the p95 has more of than the p50.
+Each query runs in turn on the grown tables and on a copy of the initial tables. A ratio thus compares measurements from
+the same seconds, and other load on the machine affects both. At the first size the tables are identical: the difference
+of the ratios from 1 is noise, which is larger for the p95 than for the p50.
 
-Timed is the statement's call over a Unix socket, planning included, of the ORM the session too. After each step the
-tables are vacuumed and analyzed. Recall is against the exact lane; that the grown tables give the very rows of the
-small ones is checked, for the exact lane and for the messages.
+The times are those of the statement's call over a Unix socket, including planning, and the session for the ORM. After
+each step the tables are vacuumed and analyzed. Recall is relative to the exact lane. The script checks that the grown
+tables return the same rows as the initial ones, for the exact lane and for the messages.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ NEAREST = 10
 RECENT = 20
 RECENT_OF_EACH = 5
 TARGET = 1.3
-"""A tenant's p95 in grown tables is to be at most so many times that at the first size."""
+"""The target: the maximum ratio of a tenant's p95 in grown tables to that at the first size."""
 GROWN, SMALL = "grown", "first size"
 MESSAGES_QUESTION, CONVERSATIONS_QUESTION, ORM_MESSAGES = "recent messages", "conversations", "ORM, recent messages"
 
 
 @dataclass(frozen=True)
 class Options:
-    """`rows` are the vectors at each step; no variant is timed for longer than `limit_s` seconds a step."""
+    """`rows` are the vectors at each step; each variant is timed for at most `limit_s` seconds at a step."""
 
     rows: tuple[int, ...]
     tenants: tuple[int, ...]
@@ -78,7 +78,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the questions are about."""
+    """The tenants, queries and conversations that are used."""
 
     tenants: list[MadeUpTenant]
     conversation: UUID
@@ -87,7 +87,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Measured:
-    """One question at one size: its times in the grown tables and in those of the first size, and what it found."""
+    """One question at one size: its times in the grown and in the initial tables, and the results."""
 
     question: str
     grown: Times
@@ -97,26 +97,26 @@ class Measured:
 
     @property
     def p50_ratio(self) -> float:
-        """How many times the median at the first size."""
+        """The ratio of the median to that in the initial tables."""
         return self.grown.p50 / self.small.p50
 
     @property
     def p95_ratio(self) -> float:
-        """How many times the 95th percentile at the first size."""
+        """The ratio of the 95th percentile to that in the initial tables."""
         return self.grown.p95 / self.small.p95
 
 
 @click.command(help=__doc__)
-@click.option("--short", is_flag=True, help="Up to 60,000 rows of 256 dimensions: a look in under a minute.")
+@click.option("--short", is_flag=True, help="Up to 60,000 rows of 256 dimensions; under a minute.")
 @click.option("--rows", default="15000,100000,750000", show_default=True, help="Vectors at each step.")
-@click.option("--tenants", default="2500,10000", show_default=True, help="Vectors of the tenants that are asked.")
+@click.option("--tenants", default="2500,10000", show_default=True, help="Vectors of the measured tenants.")
 @click.option("--dimensions", type=int, default=1536, show_default=True)
-@click.option("--rounds", type=int, default=400, show_default=True, help="Of each question at each step.")
-@click.option("--checked", type=int, default=50, show_default=True, help="Queries by which recall is told.")
+@click.option("--rounds", type=int, default=400, show_default=True, help="Rounds of each question at each step.")
+@click.option("--checked", type=int, default=50, show_default=True, help="Queries for the measurement of recall.")
 @click.option(
-    "--limit-s", type=float, default=10.0, show_default=True, help="Seconds for a question at a step, at most."
+    "--limit-s", type=float, default=10.0, show_default=True, help="Maximum seconds for a question at a step."
 )
-@click.option("--orm/--no-orm", "with_orm", default=True, show_default=True, help="Ask the ORM's tables too.")
+@click.option("--orm/--no-orm", "with_orm", default=True, show_default=True, help="Also measure the ORM's tables.")
 @click.option("--memory-mb", type=int, default=2 * MEMORY_MB, show_default=True, help="shared_buffers of the server.")
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 def main(short: bool, rows: str, tenants: str, **options: Any) -> None:
@@ -125,7 +125,9 @@ def main(short: bool, rows: str, tenants: str, **options: Any) -> None:
         options |= {"dimensions": 256, "rounds": 100, "checked": 20, "limit_s": 1.0, "memory_mb": 1024}
     steps, sizes = (tuple(int(number) for number in text.split(",")) for text in (rows, tenants))
     if list(steps) != sorted(set(steps)) or steps[0] < sum(sizes):
-        raise click.BadParameter("the rows must rise, from at least what the tenants have", param_hint="--rows")
+        raise click.BadParameter(
+            "the rows must increase, and start with at least those of the tenants", param_hint="--rows"
+        )
     run(_measure(Options(rows=steps, tenants=sizes, **options)))
 
 
@@ -159,14 +161,14 @@ async def _measure(options: Options) -> None:
 async def _measure_step(
     url: str, small_url: str, settings: Settings, asked: Asked, options: Options, advance: Callable[[], None]
 ) -> list[Measured]:
-    """Every question of the grown tables and of the small ones, in turn."""
+    """Run every question on the grown and on the initial tables, in turn."""
     async with AsyncExitStack() as stack:
         askers = {}
         for name, place in ((GROWN, url), (SMALL, small_url)):
             database = await stack.enter_async_context(benchmark_database(place, settings))
             engine = await stack.enter_async_context(seed_engine(place)) if options.with_orm else None
             askers[name] = _Asker(database, engine, settings, asked)
-        # All questions of one, then all of the other: so neither finds what the other has just read in the caches.
+        # All questions on one, then all on the other, so that neither finds the other's pages in the caches.
         variants = {
             f"{question}|{name}": variant
             for name, asker in askers.items()
@@ -184,7 +186,7 @@ async def _measure_step(
 
 
 class _Asker:
-    """Asks one database."""
+    """Queries one database."""
 
     def __init__(self, database: Database, engine: AsyncEngine | None, settings: Settings, asked: Asked) -> None:
         self.database = database
@@ -206,7 +208,7 @@ class _Asker:
         return variants
 
     async def nearest(self, tenant: MadeUpTenant, number: int, *, is_exact: bool) -> list[UUID]:
-        """The nearest chunks to a query, and down which lane they were found."""
+        """The nearest chunks to a query, and the lane that found them."""
         found = await run_search(
             self.database,
             replace(search_of(self._asked, tenant, number), is_exact=is_exact),
@@ -252,7 +254,7 @@ def search_of(asked: Asked, tenant: MadeUpTenant, number: int) -> Search:
 
 
 def tenant_size(tenant: MadeUpTenant, settings: Settings) -> TenantSize:
-    """What the router knows of a tenant."""
+    """The data by which the service selects the lane of a tenant."""
     return TenantSize(tenant.size, has_index=tenant.size >= settings.index_min_rows)
 
 
@@ -266,7 +268,7 @@ class MessagesArguments(TypedDict):
 
 
 def messages_arguments(asked: Asked) -> MessagesArguments:
-    """As the route asks: one row more than the page, to know whether there is another."""
+    """The arguments of the route: one more row than a page has, to learn whether another page follows."""
     return {
         "user_id": asked.tenants[-1].user_id, "conversation_id": asked.conversation, "after": MESSAGES - RECENT,
         "max_rows": RECENT + 1,
@@ -283,17 +285,17 @@ class ConversationsArguments(TypedDict):
 
 
 def conversations_arguments(asked: Asked) -> ConversationsArguments:
-    """The same of the conversations."""
+    """The same for the conversations."""
     return {
         "user_id": asked.tenants[-1].user_id, "after": None, "max_rows": RECENT + 1, "recent": RECENT_OF_EACH,
     }  # fmt: skip
 
 
 async def _check(grown: _Asker, small: _Asker, asked: Asked, options: Options) -> dict[str, float]:
-    """The recall of the searches, against the exact lane.
+    """The recall of the searches, relative to the exact lane.
 
     Raises:
-        AssertionError: exact results or messages differ between the grown tables and those of the first size.
+        AssertionError: exact results or messages differ between the grown and the initial tables.
     """
     newest = await grown.messages(0)
     assert newest == await small.messages(0) and len(newest) == RECENT, newest
@@ -310,7 +312,7 @@ async def _check(grown: _Asker, small: _Asker, asked: Asked, options: Options) -
 
 
 async def _plans(url: str, settings: Settings, asked: Asked, options: Options) -> dict[str, str]:
-    """The plans of what was timed in the grown tables."""
+    """The plans of the statements that were timed in the grown tables."""
     plans: dict[str, str] = {}
     async with (
         benchmark_database(url, settings) as database,
@@ -339,7 +341,7 @@ async def _plans(url: str, settings: Settings, asked: Asked, options: Options) -
 
 
 class _Recorder:
-    """Runs statements on the database, and notes which they were, with which arguments."""
+    """Runs statements on the database, and records them with their arguments."""
 
     def __init__(self, database: Database) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -351,7 +353,7 @@ class _Recorder:
 
 
 async def _orm_plans(url: str, asked: Asked) -> dict[str, str]:
-    """The plans of what SQLAlchemy makes of the ORM's selects: caught on their way to the driver."""
+    """The plans of the statements that SQLAlchemy generates for the ORM's selects, captured before the driver."""
     caught: list[tuple[str, Any]] = []
     plans = {}
     connection = await asyncpg.connect(url)
@@ -391,7 +393,7 @@ class _Written:
         )  # fmt: skip
 
     def add(self, measured: Sequence[Measured], sizes: Sizes) -> None:
-        """Note what one step gave."""
+        """Add the results of one step."""
         for one in measured:
             self._measured.append((sizes.vectors, one))
             self.report.add(
@@ -405,7 +407,7 @@ class _Written:
         first, last = options.rows[0], options.rows[-1]
         self.report.write(
             f"One tenant while the tables grow {last / first:g} times, {options.dimensions} dimensions; then: in a "
-            f"copy that kept its {first:,} vectors, measured in turn"
+            f"copy with {first:,} vectors, measured in turn"
         )
         subject = f"One tenant while the tables grow, {options.dimensions} dimensions"
         file = options.folder / "growth"

@@ -1,4 +1,4 @@
-"""The tables of `bench.growth`: the tenants that are asked, and all the others, who come later."""
+"""The tables of `bench.growth`: the measured tenants, and all others, which are added later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from svc.settings import Settings
 
 SQL = Path(__file__).parent / "sql"
 MESSAGES = 200
-"""Messages of every conversation; a tenant has as many messages as vectors, or one conversation at least."""
+"""Messages of every conversation; a tenant has as many messages as vectors, and at least one conversation."""
 SEED_SCHEMA = "seed"
 _OTHERS_SIZE = 4_000
 _SEED_TABLES = ("users", "documents", "chunks", "conversations", "messages")
@@ -31,7 +31,7 @@ _SEED_TABLES = ("users", "documents", "chunks", "conversations", "messages")
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a database holds: rows of each kind, and bytes in all."""
+    """The size of a database: rows of each kind, and bytes in all."""
 
     vectors: int
     messages: int
@@ -39,7 +39,7 @@ class Sizes:
 
 
 class Tables:
-    """One database with Cabinet's tables and, where wanted, the same rows in the ORM's, in a schema of their own."""
+    """One database with Cabinet's tables and, on request, the same rows in the ORM's tables in a separate schema."""
 
     def __init__(self, url: str, settings: Settings, *, with_seed: bool) -> None:
         self.url = url
@@ -50,7 +50,7 @@ class Tables:
         self._rows = 0
 
     async def create(self, sizes: Sequence[int], advance: Callable[[int], None]) -> list[MadeUpTenant]:
-        """Make the tables, and in them the tenants that are asked, with their indexes as the service plans them."""
+        """Create the tables and the measured tenants, with the indexes that the service plans."""
         tenants = []
         async with benchmark_database(self.url, self._settings) as database:
             if self._with_seed:
@@ -67,7 +67,7 @@ class Tables:
         return tenants
 
     async def grow(self, rows: int, advance: Callable[[int], None]) -> Sizes:
-        """Add other tenants until there are so many vectors; then vacuum, analyze, and write everything out."""
+        """Add other tenants up to this number of vectors; then vacuum, analyze, and run a checkpoint."""
         others = []
         async with benchmark_database(self.url, self._settings) as database:
             while self._rows < rows:
@@ -77,13 +77,13 @@ class Tables:
         await self._complete(others)
         async with benchmark_connection(self.url, self._settings) as connection:
             await connection.execute((SQL / "vacuum.sql").read_text())
-            # What is written later would be written while something is timed.
+            # Otherwise the pages would be written while statements are timed.
             await connection.execute((SQL / "checkpoint.sql").read_text())
             row = await connection.fetchrow(growth_sql("sizes"))
         return Sizes(row["vectors"], row["messages"], row["bytes"])
 
     async def copy(self) -> str:
-        """A second database with the same rows and the same indexes; its URL. Nobody may be connected to the first."""
+        """Copy the database with its indexes; return the URL of the copy. No session may be connected to it."""
         connection = await asyncpg.connect(_database_url(self.url, "postgres"))
         try:
             await connection.execute(growth_sql("copy_database"))
@@ -109,12 +109,12 @@ class Tables:
             await connection.execute(growth_sql("seed_schema"))
         async with seed_engine(self.url) as engine, engine.begin() as transaction:
             await transaction.run_sync(Base.metadata.create_all)
-            # Its query cannot use the index, and building it would take longer than everything else.
+            # The query cannot use the index, and building it would take longer than the rest of the benchmark.
             (hnsw,) = DocumentChunk.__table__.indexes
             await transaction.run_sync(hnsw.drop)
 
     async def _complete(self, tenants: Sequence[MadeUpTenant]) -> None:
-        """Give tenants their conversations, and copy all that is theirs into the ORM's tables."""
+        """Create the conversations of tenants, and copy all their rows into the ORM's tables."""
         async with benchmark_connection(self.url, self._settings) as connection:
             for tenant in tenants:
                 count = max(1, tenant.size // MESSAGES)
@@ -127,7 +127,7 @@ class Tables:
 
 @asynccontextmanager
 async def seed_engine(url: str, schema: str = SEED_SCHEMA) -> AsyncIterator[AsyncEngine]:
-    """An engine of the seed's stack, for its tables in `schema`."""
+    """An engine of the ORM stack for its tables in `schema`."""
     engine = create_engine(url)
     try:
         yield engine.execution_options(schema_translate_map={None: schema})
@@ -136,7 +136,7 @@ async def seed_engine(url: str, schema: str = SEED_SCHEMA) -> AsyncIterator[Asyn
 
 
 async def first_conversation(connection: Any, user_id: UUID) -> UUID:
-    """The conversation that is asked for."""
+    """The conversation that is queried."""
     conversation: UUID = await connection.fetchval(growth_sql("conversation"), user_id)
     return conversation
 

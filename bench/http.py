@@ -1,19 +1,19 @@
 """Cabinet against FastAPI with SQLAlchemy, over HTTP, on the same rows in the same server.
 
-Both are services of one process. They take turns, round by round, and the medians of the rounds are shown. pgbench runs
-the statement of Cabinet's route on the same rows without any service: the limit. The load generator, the services and
-PostgreSQL share the machine's cores, nothing is pinned; what each of them used of the processor is shown.
+Each service is one process. They are measured in turn, and the medians of the rounds are shown. pgbench runs the
+statement of Cabinet's route on the same rows without any service, as the limit. The load generator, the services and
+PostgreSQL share the machine's cores without pinning; the CPU time of each of them is shown.
 
-Cabinet answers with everything on: authentication, metrics, request ids, the log. The other stack, `bench/seed_stack/`,
-authenticates nobody, which is in its favour.
+Cabinet runs with authentication, metrics, request ids and the log. The other stack, `bench/seed_stack/`, does not
+authenticate requests, which is to its advantage.
 
 \b
-get user         by id, in Cabinet with the admin's key; also GET /me with the
-                 user's own key, which is looked up once in five seconds
+get user         by id, in Cabinet with the admin key; also GET /me with the
+                 user's own key, which is checked once in five seconds
 list documents   the newest 20 of a tenant
 recent messages  the last 20 of a conversation's 300
 search           the nearest 5 of a tenant's chunks, by a vector in the request;
-                 then of the tenant who has an index of their own
+                 then of a tenant with an index of their own
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ SQL = Path(__file__).parent / "sql"
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is made of: `size` vectors for each tenant, `seconds` for each variant in each round."""
+    """The parameters of a run: `size` vectors for each tenant, `seconds` for each variant in each round."""
 
     tenants: int
     size: int
@@ -73,7 +73,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Stacks:
-    """What answers: the services by the variants' names, and PostgreSQL below them."""
+    """The services by the names of the variants, and their PostgreSQL."""
 
     services: Mapping[str, RunningService]
     database_url: str
@@ -85,9 +85,9 @@ class Stacks:
 
 @dataclass
 class Cell:
-    """What one variant gave for one question with so many clients, a figure a round.
+    """The results of one variant for one question and one number of clients, with one figure for each round.
 
-    Milliseconds are of an answer, microseconds are of the processor for an answer.
+    Milliseconds are times of an answer; microseconds are CPU times for an answer.
     """
 
     rate: list[float] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Cell:
     client_us: list[float] = field(default_factory=list)
 
     def median(self, name: str) -> float | None:
-        """The median of a figure over the rounds; None where it was not taken."""
+        """The median of a figure over the rounds; None if it was not measured."""
         values: list[float] = getattr(self, name)
         return statistics.median(values) if values else None
 
@@ -108,15 +108,17 @@ Cells = dict[tuple[str, str, int], Cell]
 
 
 @click.command(help=__doc__)
-@click.option("--short", is_flag=True, help="Fewer and smaller rows, fewer rounds: a look in under 90 seconds.")
+@click.option("--short", is_flag=True, help="Fewer and smaller rows, fewer rounds; under 90 seconds.")
 @click.option("--tenants", type=click.IntRange(2), default=5, show_default=True, help="Tenants, all of one size.")
 @click.option("--size", type=int, default=10_000, show_default=True, help="Vectors of each tenant.")
 @click.option("--dimensions", type=int, default=1536, show_default=True)
-@click.option("--rounds", type=int, default=5, show_default=True, help="Rounds of which the medians are shown.")
-@click.option("--seconds", type=float, default=2.0, show_default=True, help="For each variant in each round.")
-@click.option("--clients", type=int, multiple=True, default=(1, 8), show_default=True, help="May be given repeatedly.")
+@click.option("--rounds", type=int, default=5, show_default=True, help="Rounds; the medians are shown.")
+@click.option("--seconds", type=float, default=2.0, show_default=True, help="Seconds for each variant in each round.")
+@click.option(
+    "--clients", type=int, multiple=True, default=(1, 8), show_default=True, help="Concurrent clients; can be repeated."
+)
 @click.option("--postgres", type=click.Choice(["16", "18"]), default="18", show_default=True)
-@click.option("--pool-size", type=int, default=10, show_default=True, help="Connections of Cabinet at most.")
+@click.option("--pool-size", type=int, default=10, show_default=True, help="Maximum connections of Cabinet.")
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 def main(short: bool, **options: Any) -> None:
     if short:
@@ -136,7 +138,7 @@ async def compare(options: Options) -> None:
                     lambda count: step(progress, filling, count),
                 )  # fmt: skip
                 await index_last_tenant(database, url, rows)
-            copying = progress.add_task("copying them for the seed's stack", total=1)
+            copying = progress.add_task("copying them for the ORM stack", total=1)
             async with seed_database(url, options.dimensions) as seed_url:
                 step(progress, copying)
                 async with _running(url, seed_url, settings, options) as stacks:
@@ -164,7 +166,7 @@ async def _running(url: str, seed_url: str, settings: Settings, options: Options
 
 
 async def check_answers(stacks: Stacks, rows: Rows, asked: list[Question]) -> None:
-    """See that both stacks answer the same questions with the same rows; search may differ by what its lane misses.
+    """Check that both stacks return the same rows; searches may differ by the rows that an approximate lane misses.
 
     Raises:
         AssertionError: they differ.
@@ -192,7 +194,7 @@ async def check_answers(stacks: Stacks, rows: Rows, asked: list[Question]) -> No
 
 
 async def measure(stacks: Stacks, asked: list[Question], options: Options, progress: Progress) -> Cells:
-    """All variants in turn, round after round, after a round of the services that does not count."""
+    """Measure all variants in turn, round by round, after a warm-up round of the services."""
     variants = [
         (question, name, clients)
         for question in asked
@@ -244,16 +246,16 @@ async def _measure_pgbench(cell: Cell, stacks: Stacks, question: Question, clien
 
 
 def _processor_s(process: psutil.Process) -> float:
-    """Seconds of the processor that a process and those below it have used so far, ended ones included.
+    """CPU seconds that a process and its descendants have used so far, including those that have ended.
 
-    Of this process without those below: the services are below it, and measured by themselves.
+    For this process, descendants do not count: the services are among them, and are measured separately.
     """
     times = process.cpu_times()
     total = float(times.user + times.system)
     if process.pid == os.getpid():
         return total
     for child in process.children():
-        # A connection may be closed at any moment.
+        # A connection can be closed at any time.
         with suppress(psutil.NoSuchProcess):
             used = child.cpu_times()
             total += used.user + used.system
@@ -268,8 +270,8 @@ async def write(stacks: Stacks, rows: Rows, asked: list[Question], cells: Cells,
             "http",
             options.folder,
             [
-                "question", "variant", "clients", "requests/s", "p50 ms", "p95 ms", "times the seed's", "% of pgbench",
-                *(f"{what} µs" for what in ("service", "postgres", "client")),
+                "question", "variant", "clients", "requests/s", "p50 ms", "p95 ms", "times the other stack",
+                "% of pgbench", *(f"{what} µs" for what in ("service", "postgres", "client")),
             ],
             machine,
         )  # fmt: skip
@@ -282,7 +284,7 @@ async def write(stacks: Stacks, rows: Rows, asked: list[Question], cells: Cells,
         report.write(
             f"{options.tenants} tenants of {options.size:,} vectors of {options.dimensions} dimensions; medians of "
             f"{options.rounds} rounds of {options.seconds:g} s; client, services and PostgreSQL on the same cores; "
-            "µs: of the processor, for an answer"
+            "µs: CPU time for an answer"
         )
         for question in asked:
             statement = stacks.statements[question.statement]
@@ -302,7 +304,7 @@ async def write(stacks: Stacks, rows: Rows, asked: list[Question], cells: Cells,
 
 
 async def _write_seed_plans(report: Report, stacks: Stacks, rows: Rows) -> None:
-    """The plans of what SQLAlchemy makes of the seed's selects: caught on their way to the driver."""
+    """The plans of the statements that SQLAlchemy generates for the ORM's selects, captured before the driver."""
     tenant = str(rows.tenants[0].user_id)
     selects: dict[str, Select[Any]] = {
         "get-user": user_by_id(str(rows.readers[0].user_id)),

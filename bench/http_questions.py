@@ -1,4 +1,4 @@
-"""What `bench.http` asks: the requests for each service, and the statement that Cabinet runs for them."""
+"""The questions of `bench.http`: the requests for each service, and the statement that Cabinet runs for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
 from svc.settings import Settings
 
-CABINET, ME, SEED, PGBENCH = "Cabinet", "Cabinet, GET /me", "the seed's stack", "pgbench"
+CABINET, ME, SEED, PGBENCH = "Cabinet", "Cabinet, GET /me", "FastAPI, SQLAlchemy", "pgbench"
 SEARCH_LIMIT = 5
 
 
@@ -90,7 +90,7 @@ async def _search(name: str, tenant: MadeUpTenant, rows: Rows, settings: Setting
 
 
 class _Recorder:
-    """In place of the database: notes which statement a search runs, with which arguments."""
+    """Stands in for the database: records the statement that a search runs, with its arguments."""
 
     def __init__(self) -> None:
         self.name = ""
@@ -98,5 +98,5 @@ class _Recorder:
 
     async def many(self, name: str, /, **arguments: Any) -> Sequence[object]:
         self.name, self.arguments = name, arguments
-        # As many as were asked for: with fewer another lane would be tried.
+        # As many as requested: with fewer, the search would try another lane.
         return [SimpleNamespace(similarity=1.0)] * SEARCH_LIMIT

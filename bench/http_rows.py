@@ -1,4 +1,4 @@
-"""The rows that `bench.http` asks for: stored through Cabinet, then copied as they are into the seed's tables."""
+"""The rows of `bench.http`: stored through Cabinet, then copied unchanged into the ORM's tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from svc.search.own_indexes import IndexBuilder, planned_steps
 SQL = Path(__file__).parent / "sql"
 USERS = 200
 CONVERSATIONS = 4
-"""Conversations of each tenant, of MESSAGES messages each."""
+"""Conversations of each tenant, with MESSAGES messages each."""
 MESSAGES = 300
 PAGE = 20
 _SEED_TABLES = ("users", "documents", "document_chunks", "conversations", "messages")
@@ -34,7 +34,7 @@ _SEED_TABLES = ("users", "documents", "document_chunks", "conversations", "messa
 
 @dataclass(frozen=True)
 class Reader:
-    """A user of whom one row is read, and their key."""
+    """A user whose row is read, and their key."""
 
     user_id: UUID
     key: str
@@ -42,7 +42,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Rows:
-    """What there is to ask for: users, tenants of equal size, the first tenant's conversations, and queries."""
+    """The stored rows: users, tenants of equal size, the first tenant's conversations, and queries."""
 
     readers: list[Reader]
     tenants: list[MadeUpTenant]
@@ -53,7 +53,7 @@ class Rows:
 async def store_rows(
     database: Database, tenants: int, size: int, dimensions: int, advance: Callable[[int], None]
 ) -> Rows:
-    """Store users, and tenants of `size` vectors with documents and conversations; `advance(count)` as vectors come."""
+    """Store users, and tenants of `size` vectors with documents and conversations; `advance(count)` gets vectors."""
     readers = [await _create_reader(database, number) for number in range(USERS)]
     made = []
     conversations: list[list[UUID]] = []
@@ -68,13 +68,13 @@ async def store_rows(
         )
         made.append(tenant)
         conversations.append([await _create_conversation(database, tenant.user_id) for _ in range(CONVERSATIONS)])
-    # In half precision, as Cabinet stores and compares, so that both stacks compare the same numbers.
+    # In half precision, as Cabinet stores them, so that both stacks compare the same numbers.
     queries = synthetic_vectors(100, dimensions, 999_999).astype(np.float16).astype(np.float32)
     return Rows(readers, made, conversations[0], queries)
 
 
 async def index_last_tenant(database: Database, url: str, rows: Rows) -> None:
-    """Give the last tenant an index of their own, as `cabinet index apply` gives it to large ones."""
+    """Build an index for the last tenant, as `cabinet index apply` does for large tenants."""
     builder = await IndexBuilder.open(url, database.statements)
     try:
         for step in await planned_steps(database, min_rows=1):
@@ -111,7 +111,7 @@ async def _create_conversation(database: Database, user_id: UUID) -> UUID:
 
 @asynccontextmanager
 async def seed_database(url: str, dimensions: int) -> AsyncIterator[str]:
-    """A second database on the same server, with the seed's tables and all rows of Cabinet's at `url`; its URL."""
+    """A second database on the same server, with the ORM's tables and all rows of Cabinet's at `url`."""
     use_dimensions(dimensions)
     source = await asyncpg.connect(url)
     try:
@@ -131,7 +131,7 @@ async def _copy_rows(source: Any, seed_url: str) -> None:
         await target.execute((SQL / "create_extension.sql").read_text())
         async with engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
-            # Built after the rows are there, in a tenth of the time; the index is the same.
+            # Building it after the rows are stored takes a tenth of the time and gives the same index.
             await connection.run_sync(hnsw.drop)
         for table in _SEED_TABLES:
             await _copy_table(source, target, table)

@@ -1,19 +1,19 @@
-"""How fast documents get in: rows a second into tables that hold rows, and chunks a second from upload to ready.
+"""The speed of ingestion: rows a second into tables that contain rows, and chunks a second from upload to ready.
 
 \b
-rows       one document after the other, its vectors given, into tables with
+rows       one document after another, with given vectors, into tables with
            their indexes: Cabinet (chunks, vectors and signatures in one
            transaction), also for a tenant large enough to have an HNSW index
            of their own; SQLAlchemy's session.add_all() and commit, with its
-           HNSW index over all rows and without; and COPY into tables with no
-           index, key or foreign key: the limit.
+           HNSW index over all rows and without; and, as the limit, COPY into
+           tables with no index, key or foreign key.
 documents  text files uploaded to `cabinet serve`, whose worker parses,
            embeds and stores them: with the local model, and with an endpoint
-           on loopback that costs next to nothing. Then the same files again,
-           whose vectors are stored already.
+           on loopback with negligible cost. Then the same files again, whose
+           vectors are already stored.
 
-Variants take turns, and the medians of the rounds are shown. In the end all variants must have stored the same rows.
-Everything runs on this machine's cores, PostgreSQL and the uploading client included.
+Variants are measured in turn, and the medians of the rounds are shown. At the end, all variants must have stored the
+same rows. Everything runs on the cores of this machine, including PostgreSQL and the uploading client.
 """
 
 from __future__ import annotations
@@ -42,17 +42,21 @@ SHORT = {
 
 
 @click.command(help=__doc__)
-@click.option("--short", is_flag=True, help="Fewer and smaller rows, fewer rounds: a look in under a minute.")
+@click.option("--short", is_flag=True, help="Fewer and smaller rows, fewer rounds; under a minute.")
 @click.option("--part", type=click.Choice(["all", "rows", "documents"]), default="all", show_default=True)
-@click.option("--dimensions", type=int, default=1536, show_default=True, help="Also those of the endpoint's vectors.")
-@click.option("--held", type=int, default=20_000, show_default=True, help="rows: there before.")
-@click.option("--chunks", type=int, default=500, show_default=True, help="rows: of one document.")
-@click.option("--rounds", type=int, default=12, show_default=True, help="rows: documents of each variant that count.")
-@click.option("--documents", type=int, default=8, show_default=True, help="documents: uploaded in one round.")
-@click.option("--document-chunks", type=int, default=300, show_default=True, help="documents: chunks of one, about.")
-@click.option("--document-rounds", type=int, default=5, show_default=True, help="documents: rounds that count.")
-@click.option("--chunk-tokens", type=int, default=512, show_default=True, help="documents: tokens in a chunk at most.")
-@click.option("--workers", type=int, default=4, show_default=True, help="documents: ingested at once.")
+@click.option(
+    "--dimensions", type=int, default=1536, show_default=True, help="Dimensions, also of the endpoint's vectors."
+)
+@click.option("--held", type=int, default=20_000, show_default=True, help="rows: rows in the tables at the start.")
+@click.option("--chunks", type=int, default=500, show_default=True, help="rows: chunks of one document.")
+@click.option("--rounds", type=int, default=12, show_default=True, help="rows: measured documents of each variant.")
+@click.option("--documents", type=int, default=8, show_default=True, help="documents: documents uploaded in one round.")
+@click.option(
+    "--document-chunks", type=int, default=300, show_default=True, help="documents: approximate chunks of one document."
+)
+@click.option("--document-rounds", type=int, default=5, show_default=True, help="documents: measured rounds.")
+@click.option("--chunk-tokens", type=int, default=512, show_default=True, help="documents: maximum tokens in a chunk.")
+@click.option("--workers", type=int, default=4, show_default=True, help="documents: documents ingested at once.")
 @click.option("--memory-mb", type=int, default=MEMORY_MB, show_default=True, help="shared_buffers of the servers.")
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER, show_default=True)
 def main(short: bool, part: Part, memory_mb: int, folder: Path, **options: Any) -> None:
@@ -81,7 +85,7 @@ async def _measure(
 async def _measure_rows(options: RowOptions, memory_mb: int, folder: Path, progress: Progress) -> None:
     stored = await store_rows(options, memory_mb, progress)
     columns = [
-        "variant", "rows/s", "p50 ms", "p95 ms", "µs a row", "times SQLAlchemy", "times it without HNSW", "% of COPY",
+        "variant", "rows/s", "p50 ms", "p95 ms", "µs a row", "times SQLAlchemy", "times that without HNSW", "% of COPY",
         "documents", "rows stored",
     ]  # fmt: skip
     report = Report("ingest-rows", folder, columns, stored.machine)
@@ -93,7 +97,7 @@ async def _measure_rows(options: RowOptions, memory_mb: int, folder: Path, progr
             stored.row_counts[name],
         )  # fmt: skip
     report.write(
-        f"Documents of {options.chunks} chunks, {options.dimensions} dimensions, one at a time, into tables that held "
+        f"Documents of {options.chunks} chunks, {options.dimensions} dimensions, one at a time, into tables with "
         f"{options.held:,} rows; medians of {options.rounds} rounds"
     )
     for what, plan in stored.plans.items():
@@ -127,7 +131,7 @@ async def _measure_documents(options: DocumentOptions, memory_mb: int, folder: P
     report.write(
         f"{options.documents} text files of about {options.chunks} chunks of {options.chunk_tokens} tokens, from the "
         f"first upload until all are ready; {options.workers} at once; stages: milliseconds for 1,000 chunks, summed "
-        f"over the documents, waiting for one of the two parsers included; endpoint: {options.dimensions} dimensions"
+        f"over the documents, including the wait for one of the two parsers; endpoint: {options.dimensions} dimensions"
     )
     for what, plan in ingested.plans.items():
         report.write_plan(what, plan)

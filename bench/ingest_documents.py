@@ -35,7 +35,7 @@ STAGES = ("parse", "reuse", "embed", "store")
 _LOOK_S = 0.02
 _UPLOAD_TIMEOUT_S = 60.0
 _READY_TIMEOUT_S = 900.0
-# English, for its tokens; in another order in each document.
+# English words, for realistic tokens; in a different order in each document.
 _WORDS = """
     the of and to in is that it was for on are as with they at be this from have or by one had not but what all were
     when we there can an your which their said if do will each about how up out them then she many some so these would
@@ -50,7 +50,7 @@ _WORDS = """
 
 @dataclass(frozen=True)
 class DocumentOptions:
-    """A round uploads `documents` texts of about `chunks` chunks each, once new and once again."""
+    """A round uploads `documents` texts of about `chunks` chunks each, new and then unchanged."""
 
     dimensions: int
     documents: int
@@ -62,9 +62,9 @@ class DocumentOptions:
 
 @dataclass(frozen=True)
 class Ingested:
-    """One round of a variant: how long until the last document was ready, and what the service's metrics say of it.
+    """One round of a variant: the time until the last document was ready, and the service's metrics.
 
-    `stage_seconds` are of the documents' stages, several at once, so their sum may be more than `seconds`.
+    `stage_seconds` are summed over documents that are processed in parallel, so their sum can exceed `seconds`.
     """
 
     seconds: float
@@ -81,7 +81,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class IngestedDocuments:
-    """What each round gave, by provider and pass; the plans of a worker's statements."""
+    """The results of each round, by provider and pass; the plans of a worker's statements."""
 
     rounds: Mapping[tuple[str, str], list[Ingested]]
     plans: Mapping[str, str]
@@ -89,7 +89,7 @@ class IngestedDocuments:
 
 
 def made_up_text(chunks: int, chunk_tokens: int, seed: int) -> str:
-    """A text of about this many chunks: sentences of English words, a paragraph about as long as a chunk."""
+    """A text of about this many chunks: sentences of English words, in paragraphs of about the length of a chunk."""
     words, vocabulary = random.Random(seed), _WORDS.split()
     sentences = max(1, chunk_tokens // 20)
     paragraphs = (
@@ -100,7 +100,7 @@ def made_up_text(chunks: int, chunk_tokens: int, seed: int) -> str:
 
 
 async def ingest_documents(options: DocumentOptions, memory_mb: int, progress: Progress) -> IngestedDocuments:
-    """Measure both providers, each with new documents and with the same once more.
+    """Measure both providers, each with new documents and then with the same documents.
 
     Raises:
         RuntimeError: a document did not become ready.
@@ -134,7 +134,7 @@ def _results(times: Times) -> list[Ingested]:
 
 
 class _Rounds:
-    """The texts of the round, which every variant ingests: two providers, each once new and once again."""
+    """The texts of the round, which every variant ingests: two providers, each with new and then with known texts."""
 
     def __init__(self, options: DocumentOptions) -> None:
         self._options = options
@@ -143,7 +143,7 @@ class _Rounds:
         self.advance()
 
     def advance(self) -> None:
-        """Make the texts of the next round."""
+        """Generate the texts of the next round."""
         first = self._number * self._options.documents
         self._number += 1
         self.texts = [
@@ -157,7 +157,7 @@ class _Rounds:
 
 
 class _Client:
-    """A user of a running service, and the database below it."""
+    """A user of a running service, and its database."""
 
     def __init__(self, http: httpx.AsyncClient, key: str, url: str, settings: Settings) -> None:
         self._http = http
@@ -169,7 +169,7 @@ class _Client:
         """Upload these texts as documents and wait until all are ready.
 
         Raises:
-            RuntimeError: one was refused, or is not ready in the end.
+            RuntimeError: an upload was refused, or a document did not become ready.
         """
         before = await self._metrics()
         started = time.perf_counter()
@@ -242,7 +242,7 @@ async def _endpoint_service(options: DocumentOptions, memory_mb: int) -> AsyncIt
 async def _service(
     options: DocumentOptions, memory_mb: int, settings: Settings, variables: Mapping[str, str]
 ) -> AsyncIterator[_Client]:
-    """`cabinet serve`, whose own worker ingests, on a server and database of its own."""
+    """Run `cabinet serve` with its own worker on its own server and database."""
     command = [str(Path(sys.executable).with_name("cabinet")), "serve"]
     async with benchmark_server(memory_mb=memory_mb) as url:
         await apply_migrations(settings, url)
@@ -262,7 +262,7 @@ async def _service(
 
 
 async def _plans(client: _Client) -> tuple[dict[str, str], str]:
-    """Of the statements by which a worker finds a document, and the vectors that are stored already; the machine."""
+    """The plans of the statements by which a worker claims a document and finds stored vectors; the machine."""
     statements = load_statements(resource_folder("sql"))
     plans = {}
     async with benchmark_connection(client.url, client.settings) as connection:

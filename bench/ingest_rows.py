@@ -1,4 +1,4 @@
-"""The first half of `bench.ingest`: rows a second into tables that hold rows already, by each way of storing them."""
+"""The first half of `bench.ingest`: rows a second into tables that already contain rows, for each variant."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ CABINET, CABINET_INDEXED = "Cabinet", "Cabinet, tenant with an HNSW index"
 ORM, ORM_PLAIN, BARE = "SQLAlchemy, HNSW over all", "SQLAlchemy, no HNSW", "COPY, no index, no key"
 WARM_UP = 1
 _LEASE_S = 3600.0
-# The threads of NumPy's matrix library spin for a moment after their work, at the cost of whoever comes next.
+# The threads of NumPy's matrix library spin for a short time after their work, which would slow the next variant.
 _REST_S = 0.2
-# No variant ever drops out: what is stored in the end must be the same everywhere.
+# No variant is ever dropped: all must have stored the same rows at the end.
 _NO_LIMIT_S = 1e9
 
 
 @dataclass(frozen=True)
 class RowOptions:
-    """`held` rows are there before; a round stores one document of `chunks` chunks in every variant."""
+    """The tables contain `held` rows at the start; a round stores one document of `chunks` chunks in every variant."""
 
     dimensions: int
     held: int
@@ -60,7 +60,7 @@ class RowOptions:
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Milliseconds for a document by each variant, the rows that it stored, and the plans of what ran."""
+    """Milliseconds for a document for each variant, the rows that it stored, and the plans of the statements."""
 
     times: Mapping[str, Times]
     row_counts: Mapping[str, int]
@@ -69,10 +69,10 @@ class StoredRows:
 
 
 class Material:
-    """The document of a round in the forms in which the variants take it, made between the rounds.
+    """The document of a round in the forms that the variants take, generated between the rounds.
 
-    The vectors come as a provider gives them: for Cabinet in the array that a worker fills, in half precision; for the
-    ORM as lists of numbers.
+    The vectors have the form in which a provider returns them: for Cabinet an array in half precision, as in a worker;
+    for the ORM lists of numbers.
     """
 
     def __init__(self, options: RowOptions) -> None:
@@ -86,7 +86,7 @@ class Material:
         self.advance()
 
     def advance(self) -> None:
-        """Make the next document."""
+        """Generate the next document."""
         self._number += 1
         count = self._options.chunks
         vectors = synthetic_vectors(count, self._options.dimensions, 500_000 + self._number)
@@ -102,7 +102,7 @@ class Material:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where the variants store, and as whose."""
+    """The databases and users of the variants."""
 
     database: Database
     bare: Any
@@ -114,7 +114,7 @@ async def store_rows(options: RowOptions, memory_mb: int, progress: Progress) ->
     """Measure every variant.
 
     Raises:
-        AssertionError: not every variant stored the same.
+        AssertionError: the variants did not store the same rows.
     """
     settings = benchmark_settings(options.dimensions)
     rounds = options.rounds + WARM_UP
@@ -151,8 +151,8 @@ async def store_rows(options: RowOptions, memory_mb: int, progress: Progress) ->
 async def _places(
     url: str, settings: Settings, database: Database, options: RowOptions, progress: Progress
 ) -> AsyncIterator[_Places]:
-    """Tables that hold `held` rows: half of them those of a tenant with an index of their own, as large tenants have;
-    the same rows in the seed's tables, with the HNSW index over all of them and without.
+    """Create tables with `held` rows, half of which belong to a tenant with an index of their own, as large tenants
+    have, and the same rows in the ORM's tables, with and without the HNSW index over all rows.
     """
     tenants = await _tenants(url, database, options, progress)
     task = progress.add_task("the same rows in the ORM's tables, with its index", total=1)
@@ -178,7 +178,7 @@ async def _tenants(
     url: str, database: Database, options: RowOptions, progress: Progress
 ) -> dict[str, MadeUpTenant]:  # fmt: skip
     seeds: Iterator[int] = iter(range(1_000_000))
-    task = progress.add_task(f"{options.held:,} rows to begin with", total=options.held)
+    task = progress.add_task(f"{options.held:,} initial rows", total=options.held)
 
     async def create(name: str, size: int) -> MadeUpTenant:
         return await create_tenant(
@@ -203,7 +203,7 @@ async def _tenants(
 
 
 async def _documents(places: _Places, rounds: int) -> dict[str, list[Job]]:
-    """A document a round for each variant, in Cabinet claimed from the queue; for the ORM in its own tables."""
+    """Create a document for each round and variant: in Cabinet claimed from the queue, for the ORM in its tables."""
     queue = Queue(places.database, "benchmark", _LEASE_S)
     jobs: dict[str, list[Job]] = {}
     for name in (CABINET, CABINET_INDEXED, BARE):
@@ -264,7 +264,7 @@ def _variants(
 
 
 def chunk_values(document_id: UUID, material: Material) -> list[dict[str, Any]]:
-    """The chunks as the description's `create_chunks` takes them."""
+    """The chunks in the form that the other stack's `create_chunks` takes."""
     return [
         {"document_id": document_id, "content": chunk.content, "embedding": values, "chunk_index": index}
         for index, (chunk, values) in enumerate(zip(material.chunks, material.lists, strict=True))
@@ -291,7 +291,7 @@ def _sql(name: str) -> str:
 
 
 async def _stored(places: _Places, documents: Mapping[str, list[UUID]]) -> dict[str, Any]:
-    """How many rows each variant stored, and a hash of them."""
+    """The number of rows that each variant stored, and a hash of them."""
     found = {name: await places.bare.fetchrow(_sql("stored"), documents[name]) for name in (CABINET, CABINET_INDEXED)}
     for name, engine in places.engines.items():
         connection = await asyncpg.connect(_plain_url(engine))
@@ -308,7 +308,7 @@ def _plain_url(engine: AsyncEngine) -> str:
 
 
 async def _plans(places: _Places, material: Material, documents: Mapping[str, list[UUID]]) -> dict[str, str]:
-    """A COPY has no plan. An INSERT of the same rows into the same tables shows what their keys and indexes cost."""
+    """A COPY has no plan. An INSERT of the same rows into the same tables shows the cost of their keys and indexes."""
     plans = {
         f"cabinet.{table}": await explain(places.bare, _sql(f"insert_{table}"), [documents[BARE][-1]])
         for table in ("chunks", "vectors")
@@ -331,7 +331,7 @@ async def _plans(places: _Places, material: Material, documents: Mapping[str, li
 
 
 async def _orm_plan(engine: AsyncEngine, row: dict[str, Any]) -> str:
-    """The plan of the INSERT that SQLAlchemy makes of a chunk: caught on its way to the driver, and undone."""
+    """The plan of the INSERT that SQLAlchemy generates for a chunk, captured before the driver and rolled back."""
     caught: list[tuple[str, Any]] = []
     event.listen(
         engine.sync_engine,

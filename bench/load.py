@@ -1,7 +1,7 @@
-"""A lean HTTP/1.1 client for closed loops: each connection sends its next request when the last one was answered.
+"""A lean HTTP/1.1 client for closed loops: each connection sends its next request after the last answer.
 
-It shares the machine with what it measures, so it does little: requests are bytes made before, an answer is looked at
-for its status and its length, and nothing is decoded. It costs about 15 µs a request, where a usual client costs 300.
+It shares the machine with the measured service, so it does little: requests are precomputed bytes, only the status and
+the length of an answer are read, and nothing is decoded. A request costs about 15 µs, and 300 µs with a usual client.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from svc.calibration.timing import percentile
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 _CONNECT_TIMEOUT_S = 10.0
-# Longer than any answer takes that is worth measuring.
+# Longer than any answer that is worth measuring.
 _ANSWER_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
 class Load:
-    """What came of one run: how long it was, and how long each answer took."""
+    """The results of one run: its duration, and the duration of each answer."""
 
     seconds: float
     latencies_ms: list[float]
@@ -48,7 +48,7 @@ class Load:
 
 
 def encode_request(method: str, path: str, headers: Mapping[str, str] | None = None, body: Any = None) -> bytes:
-    """A request as it goes over the wire; `body` is sent as JSON, where there is one."""
+    """A request as bytes; `body`, if any, is sent as JSON."""
     fields = {"Host": "localhost", "Accept": "*/*", **(headers or {})}
     content = b""
     if body is not None:
@@ -59,7 +59,7 @@ def encode_request(method: str, path: str, headers: Mapping[str, str] | None = N
 
 
 async def run_load(url: str, requests: Sequence[bytes], clients: int, seconds: float) -> Load:
-    """Keep `clients` connections busy for `seconds`, taking the requests in turn, and wait for the last answers.
+    """Keep `clients` connections busy for `seconds`, cycling through the requests, and wait for the last answers.
 
     Raises:
         RuntimeError: an answer was not 200, or the server closed a connection.
@@ -105,7 +105,7 @@ def _address(url: str) -> tuple[str, int]:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection, one request under way at a time."""
+    """One connection with one request in progress at a time."""
 
     def __init__(self) -> None:
         self.latencies_ms: list[float] = []
@@ -115,27 +115,27 @@ class _Connection(asyncio.Protocol):
         self._until = 0.0
         self._sent = 0.0
         self._received = b""
-        # Length of the answer under way, head included; 0 until the head is there.
+        # Length of the current answer, including the head; 0 until the head has arrived.
         self._expected = 0
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, requests: Iterator[bytes], until: float) -> None:
-        """Send requests until the clock `time.perf_counter` says `until`, at least one."""
+        """Send requests until `time.perf_counter` reaches `until`, at least one."""
         self._requests, self._until = requests, until
         self._send_next()
         await self._done
 
     def close(self) -> None:
-        """Close the connection, whatever is under way."""
+        """Close the connection, even if a request is in progress."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are none of asyncio's classes.
+        # uvloop's transports are not subclasses of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():
-            self._done.set_exception(RuntimeError(f"the server closed the connection: {exc or 'without a word'}"))
+            self._done.set_exception(RuntimeError(f"the server closed the connection: {exc or 'without an error'}"))
 
     def data_received(self, data: bytes) -> None:
         received = self._received + data if self._received else data
@@ -165,7 +165,7 @@ def _answer_length(received: bytes) -> int:
     """Length of the answer that begins with these bytes, head and body; 0 while the head is not complete.
 
     Raises:
-        RuntimeError: the head says no length.
+        RuntimeError: the head has no length.
     """
     end = received.find(_HEAD_END)
     if end < 0:

@@ -1,4 +1,4 @@
-"""What a figure was measured on; a figure without it says nothing."""
+"""The machine on which a figure was measured; without it, a figure has no meaning."""
 
 from __future__ import annotations
 

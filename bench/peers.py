@@ -4,38 +4,38 @@
     make bench-peers ARGS="--rows 20000 --rounds 50"
     make bench-peers ARGS=--short                      5,500 rows of 256 dimensions, under two minutes
 
-Every store holds the same tenants with the same vectors and texts, and gives back the ten nearest of one tenant with
-their texts and documents. What is timed goes from the query's vector in Python to the numbers of the rows found.
-The variants take turns, search by search. Recall is the share of the ten nearest by NumPy. Rates are those of
-concurrent clients in one process, which shares the machine with the servers.
+Every store contains the same tenants with the same vectors and texts, and returns the ten nearest of one tenant with
+their texts and documents. The times are from the query's vector in Python to the numbers of the rows found. The
+variants are measured in turn, search by search. Recall is the share of the ten nearest that NumPy finds. Rates are
+those of concurrent clients in one process, which shares the machine with the servers.
 
 Cabinet is measured twice. `statement` is `run_search` on the service's own pool, a statement over a Unix socket; it
-stands beside LanceDB, which is a library, and langchain-postgres, which sends statements over the same socket.
-`http` is `POST /search` of a real `cabinet serve`, with its keys, checks and JSON; it stands beside Chroma's server,
-and both are asked by one and the same lean client; what Chroma's own Python client takes is shown beside.
+is compared with LanceDB, which is a library, and with langchain-postgres, which sends statements over the same socket.
+`http` is `POST /search` of a real `cabinet serve`, with its keys, checks and JSON; it is compared with Chroma's server.
+The same lightweight client is used for both; the time of Chroma's own Python client is also shown.
 
-Each peer is set up as its documentation advises for searches within a tenant:
+Each peer is set up as its documentation recommends for searches within a tenant:
 
 Chroma. "Distributed/Cloud Performance" (docs.trychroma.com/guides/performance/distributed) strongly encourages a
     collection for each customer; "Naive Multi-tenancy Strategies" (cookbook.chromadb.dev/strategies/multi-tenancy)
     describes that, as user-per-collection, and the filter on metadata, user-per-doc. Both are measured. "Configure
-    Collections" (docs.trychroma.com/docs/collections/configure): HNSW for cosine with Chroma's own numbers, and once
-    more with `ef_search` 400 instead of 100. `chroma run` on a folder, as in "Running Chroma in client-server mode".
+    Collections" (docs.trychroma.com/docs/collections/configure): HNSW for cosine with Chroma's default parameters, and
+    also with `ef_search` 400 instead of 100. `chroma run` on a folder, as in "Running Chroma in client-server mode".
 LanceDB. "Scalar Indexes" (docs.lancedb.com/indexing/scalar-index): a bitmap index on the tenant, as there are fewer
     than 1,000 values; "Filtering" (docs.lancedb.com/search/filtering): filter first. "Vector Indexes"
     (docs.lancedb.com/indexing/vector-index): where searches filter, IVF_RQ, or IVF_PQ up to 256 dimensions, a
     partition for 4,096 rows, a sub-vector for 8 dimensions, `nprobes` as LanceDB tunes it, and `refine_factor` for
-    recall, here none, 10 and 50. The older page "Filtering" (lancedb.github.io/lancedb/sql) advises to leave the index
-    aside where a filter keeps few rows: `exhaustive`.
+    recall, here none, 10 and 50. The older page "Filtering" (lancedb.github.io/lancedb/sql) recommends not to use the
+    index if a filter keeps few rows: `exhaustive`.
 langchain-postgres. "PGVectorStore How-to" and "Migrate a PGVector vector store to PGVectorStore"
-    (github.com/langchain-ai/langchain-postgres, examples): metadata that is filtered by in a column of its own, an
-    HNSW index with its defaults. "Filtering" and "Iterative Index Scans" in pgvector's README
-    (github.com/pgvector/pgvector), to which its documentation of indexes points: an index on the filtered column, and
-    as a second setting iterative scans with `ef_search` 200, as Cabinet has them. Same server and memory as Cabinet.
+    (github.com/langchain-ai/langchain-postgres, examples): a separate column for metadata that is used in filters,
+    and an HNSW index with its defaults. "Filtering" and "Iterative Index Scans" in pgvector's README
+    (github.com/pgvector/pgvector), to which its documentation of indexes refers: an index on the filtered column,
+    and as a second setting iterative scans with `ef_search` 200. Same server and memory as Cabinet.
 
-The last table compares at equal recall, with each of Chroma's two strategies by itself: for each peer its fastest
-setting, and where that finds fewer rows than Cabinet does, also the fastest that finds as many (to 0.002), or else the
-one that finds most. Where Cabinet found fewer than the setting beside it, the last column says so.
+The last table compares at equal recall, separately for each of Chroma's two strategies: for each peer its fastest
+setting and, if that finds fewer rows than Cabinet does, also the fastest setting that finds as many (within 0.002),
+or otherwise the one that finds most. If Cabinet found fewer rows than the setting beside it, the last column says so.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ SHORT_SIZES = (100, 1_000, 4_000)
 FILLER_ROWS = 100
 PEERS = ("chroma", "lancedb", "langchain")
 WANTED = 5.0
-"""How many times as fast as Chroma and LanceDB Cabinet is meant to be, at the median."""
+"""The target: how many times as fast as Chroma and LanceDB Cabinet is at the median."""
 EQUAL = 0.002
-"""Recalls that differ by less count as equal: four of 2,000 results."""
+"""Recalls that differ by less than this count as equal: four of 2,000 results."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure and how."""
+    """The parameters of a run."""
 
     dimensions: int
     rows: int
@@ -94,7 +94,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came out for one setting of a store at one tenant."""
+    """The results of one setting of a store for one tenant."""
 
     store: str
     setting: str
@@ -105,20 +105,20 @@ class Measured:
 
 
 @click.command(help=__doc__.split("\n\n", maxsplit=1)[0])
-@click.option("--rows", default=100_000, show_default=True, help="Rows of all tenants together.")
+@click.option("--rows", default=100_000, show_default=True, help="Rows of all tenants.")
 @click.option("--dimensions", default=1536, show_default=True)
 @click.option(
     "--sizes",
     default=",".join(map(str, SIZES)),
     show_default=True,
-    help="Rows of the tenants that are measured; those that do not fit into --rows are left out.",
+    help="Rows of the measured tenants; tenants that do not fit into --rows are omitted.",
 )
-@click.option("--rounds", default=200, show_default=True, help="Searches of each setting at each tenant that count.")
-@click.option("--clients", default=8, show_default=True, help="Concurrent clients of the rates.")
-@click.option("--load-s", default=3.0, show_default=True, help="Seconds for which each rate is measured.")
-@click.option("--limit-s", default=20.0, show_default=True, help="Seconds after which a setting has had its rounds.")
+@click.option("--rounds", default=200, show_default=True, help="Measured searches of each setting for each tenant.")
+@click.option("--clients", default=8, show_default=True, help="Concurrent clients for the rates.")
+@click.option("--load-s", default=3.0, show_default=True, help="Seconds for the measurement of each rate.")
+@click.option("--limit-s", default=20.0, show_default=True, help="Maximum seconds for a setting.")
 @click.option("--memory-mb", default=MEMORY_MB, show_default=True, help="shared_buffers of the PostgreSQL server.")
-@click.option("--peers", default=",".join(PEERS), show_default=True, help="Whom to compare with.")
+@click.option("--peers", default=",".join(PEERS), show_default=True, help="The peers to compare with.")
 @click.option("--short", is_flag=True, help="5,500 rows of 256 dimensions, under two minutes.")
 @click.option("--output", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True)
 def main(
@@ -131,9 +131,11 @@ def main(
         rows, dimensions, wanted, rounds, load_s, limit_s, memory_mb = 5_500, 256, list(SHORT_SIZES), 20, 0.3, 2.0, 256
     chosen = [peer for peer in peers.split(",") if peer]
     if unknown := set(chosen) - set(PEERS):
-        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(PEERS)}", param_hint="--peers")
+        raise click.BadParameter(
+            f"{', '.join(sorted(unknown))}; the peers are {', '.join(PEERS)}", param_hint="--peers"
+        )
     if "langchain" in chosen and not PYTHON.exists():
-        raise click.ClickException(f"{PYTHON} is missing; `make bench-peers` makes it")
+        raise click.ClickException(f"{PYTHON} is missing; `make bench-peers` creates it")
     plan = Plan(
         dimensions, rows, _fitting(sorted(wanted), rows), rounds, clients, load_s, limit_s, memory_mb, chosen, output
     )
@@ -141,7 +143,7 @@ def main(
 
 
 def _fitting(sizes: Sequence[int], rows: int) -> list[int]:
-    """The smallest sizes that fit into so many rows together."""
+    """The smallest sizes whose sum does not exceed the number of rows."""
     fitting: list[int] = []
     for size in sizes:
         if sum(fitting) + size <= rows:
@@ -174,7 +176,7 @@ async def _run(plan: Plan) -> None:
 
 
 def made_up_tenants(plan: Plan) -> list[Tenant]:
-    """The tenants that are measured, with small ones between them until there are so many rows."""
+    """The measured tenants, with small ones between them up to this number of rows."""
     fillers, rest = divmod(plan.rows - sum(plan.sizes), FILLER_ROWS)
     small = [FILLER_ROWS] * fillers + ([rest] if rest else [])
     share = -(-len(small) // len(plan.sizes))
@@ -191,7 +193,7 @@ def made_up_tenants(plan: Plan) -> list[Tenant]:
 
 
 def made_up_queries(plan: Plan) -> list[Query]:
-    """A query a round; none is a stored vector."""
+    """One query for each round; none is a stored vector."""
     vectors = synthetic_vectors(max(plan.rounds, plan.clients), plan.dimensions, seed=2)
     return [Query(vector, [float(str(number)) for number in vector]) for vector in vectors]
 
@@ -200,7 +202,7 @@ async def _open_stores(
     stack: AsyncExitStack, plan: Plan, url: str, folder: Path, tenants: Sequence[Tenant], queries: Sequence[Query],
     progress: Progress,
 ) -> tuple[CabinetStore, list[Store]]:  # fmt: skip
-    """Every store, loaded one after the other."""
+    """Open and load the stores, one after another."""
 
     def bar(name: str) -> Callable[[int], None]:
         return partial(progress.advance, progress.add_task(f"loading {name}", total=plan.rows))
@@ -243,7 +245,7 @@ def _langchain_version() -> str:
 
 
 class _Bench:
-    """Measures every setting of every store at one tenant after the other."""
+    """Measures every setting of every store, one tenant after another."""
 
     def __init__(
         self, plan: Plan, cabinet: CabinetStore, stores: Sequence[Store], queries: Sequence[Query], progress: Progress
@@ -255,7 +257,7 @@ class _Bench:
         self._settings = {(store.name, setting): store for store in stores for setting in store.settings}
 
     async def measure(self, tenant: Tenant) -> list[Measured]:
-        """Latency and recall with the settings taking turns, then the rates, then the plans."""
+        """Measure latency and recall of the settings in turn, then the rates, then the plans."""
         what = f"tenant of {len(tenant.vectors):,} rows"
         bar = self._progress.add_task(what, total=3 + self._plan.rounds + len(self._settings))
         advance = partial(self._progress.advance, bar)
@@ -272,7 +274,7 @@ class _Bench:
             store = self._settings[store_name, setting]
             answers = times[name].results
             own = Times([answer.milliseconds for answer in answers], answers)
-            # Round i asks query i, also where a setting ran out of its seconds.
+            # Round i uses query i, even if a setting has exceeded its seconds.
             recall = sum(
                 len(exact.intersection(answer.numbers)) for answer, exact in zip(answers, nearest, strict=False)
             ) / sum(len(exact) for _, exact in zip(answers, nearest, strict=False))
@@ -305,11 +307,11 @@ async def _report_stores(plan: Plan, stores: Sequence[Store], machine: str) -> N
     report = Report("peers-stores", plan.output, ["store", "load s", "indexes s", "disk MB"], machine)
     for store in stores:
         report.add(store.name, store.load_s, store.index_s, await store.disk_bytes() / 2**20)
-    report.write("Loading and disk; – where the indexes are built while loading")
+    report.write("Loading and disk; – if the indexes are built while loading")
 
 
 def report(plan: Plan, results: Mapping[int, Sequence[Measured]], lanes: Mapping[int, str], machine: str) -> None:
-    """Print and write what was measured, how it compares, and the plots."""
+    """Print and write the measurements, the comparison and the plots."""
     columns = ["tenant rows", "store", "setting", "p50 ms", "p95 ms", "recall@10", "searches/s"]
     table = Report("peers", plan.output, columns, machine)
     for size, measured in results.items():
@@ -339,11 +341,11 @@ def _compare(plan: Plan, results: Mapping[int, Sequence[Measured]], machine: str
                     f"{one.recall:.3f}", f"{like.recall:.3f}", one.p50_ms / cabinet[STATEMENT].p50_ms,
                     one.p50_ms / cabinet[HTTP].p50_ms, f"{like.setting}: {enough}{lower}",
                 )  # fmt: skip
-    table.write("Peers beside Cabinet: how many times as long they take as its statement and its HTTP")
+    table.write("Peers compared with Cabinet: ratios to the times of its statement and of its HTTP")
 
 
 def _beside(cabinet: Measured, settings: Sequence[Measured]) -> list[Measured]:
-    """The fastest setting, and where it finds fewer rows than Cabinet, also the fastest that finds as many."""
+    """The fastest setting and, if it finds fewer rows than Cabinet, also the fastest one that finds as many."""
     fastest = min(settings, key=lambda one: one.p50_ms)
     if fastest.recall >= cabinet.recall - EQUAL:
         return [fastest]
@@ -363,7 +365,7 @@ def _like_with_like(peer: str) -> str:
 
 
 def _plot(plan: Plan, results: Mapping[int, Sequence[Measured]]) -> None:
-    """Latency by tenant size: Cabinet's two ways, and of each peer the last setting of the comparison."""
+    """Latency by tenant size: both variants of Cabinet, and the last setting of the comparison for each peer."""
     lines: dict[str, list[tuple[float, float]]] = {}
     for size, measured in results.items():
         cabinet = {one.setting: one for one in measured if one.store == "Cabinet"}

@@ -1,4 +1,4 @@
-"""PostgreSQL's own load generator as the limit: the same statements, with nothing between it and the server."""
+"""PostgreSQL's own load generator as the limit: the same statements, without a service in between."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TPS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 
 
 def pgbench_script(statement: Statement) -> str:
-    """The statement with pgbench's variables in place of `$1, $2, …`, each named as the parameter."""
+    """The statement with pgbench's variables in place of `$1, $2, …`, each with the name of the parameter."""
     names = [parameter.name for parameter in statement.parameters]
     return re.sub(r"\$(\d+)", lambda match: f":{names[int(match[1]) - 1]}", statement.body) + "\n"
 
@@ -40,13 +40,13 @@ async def run_pgbench(
     seconds: float,
     session: Mapping[str, str],
 ) -> float:
-    """Statements a second: prepared once a connection, the same values every time.
+    """Statements a second, prepared once for each connection, always with the same values.
 
-    `session` are the settings of its sessions. Values go as text; one that is None is left out, which pgbench sends
+    `session` are the settings of its sessions. Values are sent as text. A value of None is omitted, which pgbench sends
     as null. pgbench runs for whole seconds, at least one.
 
     Raises:
-        RuntimeError: pgbench failed; with what it wrote.
+        RuntimeError: pgbench failed; the message contains its output.
     """
     parts = urlsplit(url)
     host = parse_qs(parts.query).get("host", [parts.hostname or "localhost"])[0]

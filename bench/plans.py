@@ -1,4 +1,4 @@
-"""The plans of what was timed."""
+"""The plans of timed statements."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 async def explain(connection: Any, statement: str, arguments: Sequence[Any]) -> str:
-    """EXPLAIN (ANALYZE, BUFFERS) of a statement, which is undone afterwards, on an asyncpg connection."""
+    """EXPLAIN (ANALYZE, BUFFERS) of a statement on an asyncpg connection; it is rolled back."""
     transaction = connection.transaction()
     await transaction.start()
     try:

@@ -1,4 +1,4 @@
-"""Progress bars that do not disturb what they show."""
+"""Progress bars that do not disturb the measurement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.report import console
 
 @contextmanager
 def quiet_progress() -> Iterator[Progress]:
-    """Bars that are drawn by `step` alone: a thread that draws by a clock would be measured too."""
+    """Bars that only `step` draws: a thread that draws at intervals would affect the measurement."""
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn(),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a benchmark leaves: a table on the screen, a CSV, a plot, and the plans of what it timed."""
+"""The output of a benchmark: a table on the screen, a CSV file, a plot, and the plans of the timed statements."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DEFAULT_FOLDER = Path("bench/results")
-# A vector in a plan is thousands of characters that nobody reads.
+# A vector in a plan has thousands of characters, which nobody reads.
 _VECTOR = re.compile(r"'[\[\d][\d\-+.,e\]]{60,}'")
 console = Console()
 if not console.is_terminal:
-    # A log has no edge at which a table would have to be squeezed.
+    # A log has no limit of width to which a table would have to fit.
     console.width = 160
 
 
 class Report:
-    """Gathers rows under named columns and writes them as a table and a CSV."""
+    """Collects rows with named columns and writes them as a table and a CSV file."""
 
     def __init__(self, name: str, folder: Path, columns: Sequence[str], machine: str) -> None:
         self.name = name
@@ -36,12 +36,12 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, *values: object) -> None:
-        """Add a row; one value a column, None where there is none."""
+        """Add a row with one value for each column, or None."""
         assert len(values) == len(self.columns), (values, self.columns)
         self.rows.append(list(values))
 
     def write(self, title: str) -> None:
-        """Print the table, and write it to `<name>.csv`, its first line a comment that states the machine."""
+        """Print the table, and write it to `<name>.csv`, whose first line is a comment that names the machine."""
         table = Table(*self.columns, title=title, title_justify="left", caption=self.machine, caption_justify="left")
         for row in self.rows:
             table.add_row(*(_cell(value) for value in row))
@@ -54,7 +54,7 @@ class Report:
         console.print(f"[dim]written to {self.folder}/{self.name}.*[/dim]")
 
     def write_plan(self, what: str, plan: str) -> None:
-        """Write an EXPLAIN to `<name>.<what>.plan.txt`, its vectors cut short."""
+        """Write an EXPLAIN to `<name>.<what>.plan.txt`, with abbreviated vectors."""
         (self.folder / f"{self.name}.{what}.plan.txt").write_text(_VECTOR.sub("'[…]'", plan) + "\n")
 
 
@@ -76,7 +76,7 @@ def plot_lines(
     bound: float | None = None,
     log_y: bool = True,
 ) -> None:
-    """Draw named lines of (x, y) over a logarithmic x to an SVG or PNG; `bound` is the figure to stay under."""
+    """Draw named lines of (x, y) over a logarithmic x to an SVG or PNG; `bound` is the upper limit."""
     figure, axes = _plot()
     markers = "osD^vPX*<>ph"
     for number, (name, points) in enumerate(lines.items()):
@@ -113,7 +113,7 @@ def plot_bars(file: Path, title: str, y_label: str, groups: Mapping[str, Mapping
 
 
 def _plot() -> tuple[Figure, Axes]:
-    """An empty plot. matplotlib is imported by the first: the help of a benchmark, and its tables, do without."""
+    """An empty plot. It imports matplotlib, which a benchmark's help and tables do not need."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(9, 5.2), layout="constrained")
@@ -121,5 +121,5 @@ def _plot() -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure, file: Path) -> None:
-    # A Figure made by itself needs no screen: each format brings its own canvas.
+    # A Figure created directly needs no screen: each format has its own canvas.
     figure.savefig(file, dpi=110, metadata={"Date": None} if file.suffix == ".svg" else None)

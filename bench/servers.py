@@ -1,4 +1,4 @@
-"""The PostgreSQL that a benchmark runs on: one of its own, or the one given."""
+"""The PostgreSQL that a benchmark runs on: a temporary server, or a given one."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from svc.resources import resource_folder
 from svc.settings import Settings
 
 MEMORY_MB = 4096
-"""shared_buffers of the benchmarks' server, so that what is timed is in memory, as it is on a server sized for it."""
+"""shared_buffers of the benchmarks' server, so that the timed data is in memory, as on a server of suitable size."""
 
 
 @asynccontextmanager
 async def benchmark_server(version: str = "18", memory_mb: int = MEMORY_MB) -> AsyncIterator[str]:
-    """The URL of a new embedded server on a folder of its own, stopped and removed after the block."""
+    """The URL of a new embedded server in a temporary folder; it is stopped and removed after the block."""
     folder = Path(tempfile.mkdtemp(prefix="cabinet-bench-"))
     folder.chmod(0o755)
     try:
@@ -39,7 +39,7 @@ async def benchmark_server(version: str = "18", memory_mb: int = MEMORY_MB) -> A
 
 
 def benchmark_settings(dimensions: int, **changes: Any) -> Settings:
-    """Settings for vectors that are made up: of a model that is never called."""
+    """Settings for synthetic vectors, with a model that is never called."""
     values: dict[str, Any] = {
         "openai_base_url": "http://127.0.0.1:9/v1", "embedding_model": "made-up", "embedding_dimensions": dimensions,
         "statement_timeout_s": 600, "worker_concurrency": 0,
@@ -49,7 +49,7 @@ def benchmark_settings(dimensions: int, **changes: Any) -> Settings:
 
 @asynccontextmanager
 async def benchmark_database(url: str, settings: Settings) -> AsyncIterator[Database]:
-    """Cabinet's schema and statements on the database at `url`, which must be empty or made by this before."""
+    """Cabinet's schema and statements on the database at `url`, which must be empty or created by an earlier call."""
     await apply_migrations(settings, url)
     database = await open_database(settings, url)
     try:
@@ -60,7 +60,7 @@ async def benchmark_database(url: str, settings: Settings) -> AsyncIterator[Data
 
 @asynccontextmanager
 async def benchmark_connection(url: str, settings: Settings, **session: str) -> AsyncIterator[Any]:
-    """One connection, prepared as those of the service are, with these server settings on top."""
+    """One connection, opened like those of the service, with these additional settings."""
     statements = load_statements(resource_folder("sql"))
     connection = await asyncpg.connect(url, server_settings={**session_settings(settings), **session})
     try:

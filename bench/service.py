@@ -1,4 +1,4 @@
-"""Services in processes of their own for the length of a block: `cabinet serve`, and whatever it is compared with."""
+"""Services in separate processes for the duration of a block: `cabinet serve`, and the services it is compared with."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pathlib import Path
 ADMIN_KEY = "the-admin-key-of-the-benchmarks"
 _START_S = 60.0
 _STOP_S = 20.0
-# What sets up Cabinet or the embedded server in the environment of whoever runs a benchmark.
+# The variables that configure Cabinet or the embedded server in the caller's environment.
 _OURS = ("CABINET_", "OPENAI_", "DATABASE_URL", "PGSERVER_")
 
 
 @dataclass(frozen=True)
 class RunningService:
-    """Where a service answers, and the process that does."""
+    """The URL of a service, and its process."""
 
     url: str
     pid: int
@@ -31,10 +31,10 @@ class RunningService:
 
 @asynccontextmanager
 async def cabinet_service(database_url: str, dimensions: int, **settings: str) -> AsyncIterator[RunningService]:
-    """`cabinet serve` on a migrated database with vectors of a made-up model, which is never called.
+    """`cabinet serve` on a migrated database with the vectors of a model that is never called.
 
-    It has no worker, no limits for its users, and takes `ADMIN_KEY`. `settings` are further ones by their names in
-    Python, such as `pool_size="20"`.
+    It has no worker and no limits for its users, and accepts `ADMIN_KEY`. `settings` are further settings by their
+    Python names, such as `pool_size="20"`.
     """
     variables = {
         "DATABASE_URL": database_url, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "CABINET_PORT": "0",
@@ -50,7 +50,7 @@ async def cabinet_service(database_url: str, dimensions: int, **settings: str) -
 
 @asynccontextmanager
 async def seed_service(database_url: str, dimensions: int) -> AsyncIterator[RunningService]:
-    """`bench/seed_stack/` on a database of its own, with vectors of so many dimensions."""
+    """`bench/seed_stack/` on its own database, with vectors of this number of dimensions."""
     variables = {
         "SEED_DATABASE_URL": database_url, "SEED_DIMENSIONS": str(dimensions),
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
@@ -64,11 +64,11 @@ async def seed_service(database_url: str, dimensions: int) -> AsyncIterator[Runn
 async def running_service(
     command: Sequence[str], variables: Mapping[str, str], greeting: str
 ) -> AsyncIterator[RunningService]:
-    """A command that serves HTTP, from the line that matches `greeting`, whose first group is the URL, to the block's
-    end. It runs in a folder of its own, with these variables on top of this process's own.
+    """Run a command that serves HTTP until the end of the block. The block starts when the command prints a line that
+    matches `greeting`, whose first group is the URL. It runs in its own folder, with these additional variables.
 
     Raises:
-        RuntimeError: it ended, or printed no such line in a minute; with what it wrote.
+        RuntimeError: it ended, or printed no such line in a minute; the message contains its output.
     """
     folder = Path(tempfile.mkdtemp(prefix="cabinet-bench-service-"))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
@@ -102,13 +102,13 @@ async def _first_match(process: asyncio.subprocess.Process, pattern: str) -> str
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Stop a service as Ctrl-C does, by force where that takes too long."""
+    """Stop a service as Ctrl-C does, and kill it if that takes too long."""
     if process.returncode is not None:
         return
     process.send_signal(signal.SIGINT)
     try:
         async with asyncio.timeout(_STOP_S):
-            # communicate, not wait: a process whose output nobody reads may never end.
+            # communicate, not wait: a process whose output is not read may never end.
             await process.communicate()
     finally:
         if process.returncode is None:

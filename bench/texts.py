@@ -1,4 +1,4 @@
-"""Real vectors: passages of a folder of texts by the local model, and SciFact's abstracts and claims by MiniLM."""
+"""Real vectors: passages of texts by the local model, and SciFact's abstracts and claims by MiniLM."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from svc.settings import Settings
 
 PASSAGE_WORDS = 40
 QUERY_WORDS = 12
-# Every so many passages one is held back, and its first words become a query.
+# One in this number of passages is held out, and its first words become a query.
 _QUERY_EVERY = 200
 
 
 @dataclass(frozen=True)
 class RealVectors:
-    """Vectors to store and vectors to search with, shapes (count, dimensions), length 1; and where they come from."""
+    """Vectors to store and vectors to search with, shapes (count, dimensions), length 1; and their source."""
 
     source: str
     stored: NDArray[np.float32]
@@ -27,9 +27,9 @@ class RealVectors:
 
 
 async def passage_vectors(folder: Path, words: int = PASSAGE_WORDS) -> RealVectors:
-    """The `.txt`, `.rst` and `.md` files below a folder, cut into passages of so many words, by the local model.
+    """The `.txt`, `.rst` and `.md` files below a folder, split into passages of `words` words, and embedded locally.
 
-    Every two hundredth passage is held back; its first twelve words are a query.
+    Every two hundredth passage is held out; its first twelve words are a query.
     """
     passages = _passages(folder, words)
     asked = [" ".join(passage.split()[:QUERY_WORDS]) for passage in passages[::_QUERY_EVERY]]
@@ -48,14 +48,14 @@ def _passages(folder: Path, words: int) -> list[str]:
     for file in files:
         text = file.read_text(errors="replace").split()
         passages += [" ".join(text[first : first + words]) for first in range(0, len(text) - words // 2, words)]
-    # The same text twice would be the same vector twice, and no search could tell which of them is meant.
+    # Equal texts would have equal vectors, which no search could distinguish.
     unique = list(dict.fromkeys(passages))
-    # Licences and changelogs stand in one place; shuffled, every tenant gets some of everything.
+    # Licences and changelogs are next to each other; after shuffling, every tenant gets some of everything.
     return [unique[i] for i in np.random.default_rng(5).permutation(len(unique))]
 
 
 def scifact_vectors(folder: Path) -> RealVectors:
-    """SciFact's abstracts as stored vectors, its claims as queries, as MiniLM embeds them (384 dimensions)."""
+    """SciFact's abstracts as stored vectors, its claims as queries, embedded by MiniLM (384 dimensions)."""
     stored, queries = (np.load(folder / f"{name}.minilm.f16.npy").astype(np.float32) for name in ("corpus", "queries"))
     unit = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (stored, queries)]
     return RealVectors(f"{len(stored):,} abstracts of SciFact, MiniLM", unit[0], unit[1])

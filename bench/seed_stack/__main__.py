@@ -1,4 +1,4 @@
-"""`python -m bench.seed_stack`: serves on a free port, from the database of SEED_DATABASE_URL.
+"""`python -m bench.seed_stack`: serves the database in SEED_DATABASE_URL on a free port.
 
 Its vectors have SEED_DIMENSIONS dimensions.
 """

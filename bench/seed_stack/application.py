@@ -22,7 +22,7 @@ class SearchRequest(BaseModel):
 
 
 def create_engine(url: str) -> AsyncEngine:
-    """The engine, its pool as in the description; `url` is one of libpq's, over a Unix socket or TCP."""
+    """The engine, with the pool of the course; `url` is in libpq's form, over a Unix socket or TCP."""
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         poolclass=AsyncAdaptedQueuePool,
@@ -50,7 +50,7 @@ def create_app(url: str) -> FastAPI:
         async with sessions() as session:
             yield session
 
-    # Without a response model a row is returned as it is, as in the description.
+    # Without a response model, a row is returned unchanged, as in the course.
     app = FastAPI(lifespan=lifespan)
 
     @app.get("/users/{user_id}", response_model=None)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, relationship
 
 
 class Base(DeclarativeBase):
-    """Of all tables."""
+    """The base class of all tables."""
 
     __table__: ClassVar[Any]
 
@@ -23,7 +23,7 @@ def _now() -> datetime:
 
 
 class User(Base):
-    """A user; the API key stands in the row as it is."""
+    """A user; the API key is stored in plain text."""
 
     __tablename__ = "users"
 
@@ -85,7 +85,7 @@ class DocumentChunk(Base):
 
 
 class Conversation(Base):
-    """A conversation, about some documents or none."""
+    """A conversation, about any number of documents."""
 
     __tablename__ = "conversations"
 
@@ -117,6 +117,6 @@ class Message(Base):
 
 
 def use_dimensions(dimensions: int) -> None:
-    """Take vectors of so many dimensions instead of 1,536; to be called before anything else."""
+    """Use vectors of this number of dimensions instead of 1,536. Call this before anything else."""
     embedding: Any = DocumentChunk.__table__.columns["embedding"]
     embedding.type.dim = dimensions

@@ -1,4 +1,4 @@
-"""The reads, a repository for each kind of thing."""
+"""The reads, with a repository for each entity."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class MessageRepository:
 
 
 class ConversationRepository:
-    """Conversations with their messages, all of them: what is wanted of these is up to Python."""
+    """Conversations with all of their messages; the selection happens in Python."""
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
 
     async def with_messages_one_by_one(self, user_id: str, limit: int) -> list[tuple[Conversation, Sequence[Message]]]:
-        """The conversations of a user, then the messages of each: a query more for every conversation."""
+        """The conversations of a user, then the messages of each with a separate query."""
         conversations = (await self.session.execute(conversations_of_user(user_id, limit))).scalars().all()
         return [(conversation, await self.messages(str(conversation.id))) for conversation in conversations]
 
@@ -134,7 +134,7 @@ def messages_of_conversation(conversation_id: str) -> Select[Message]:
 
 
 def similar_chunks(user_id: str, embedding: list[float], limit: int) -> Select[Any]:
-    """The statement of `SearchRepository.search`: ordered by 1 - distance, which no index can answer."""
+    """The statement of `SearchRepository.search`: ordered by 1 - distance, which no index supports."""
     similarity = 1 - DocumentChunk.embedding.cosine_distance(embedding)
     return (
         select(DocumentChunk, Document.filename, similarity.label("similarity"))

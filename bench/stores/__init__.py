@@ -1,4 +1,4 @@
-"""What `bench.peers` compares: Cabinet and its peers behind one interface, each holding the same rows."""
+"""The stores that `bench.peers` compares: Cabinet and its peers with one interface and the same rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tenant:
 
 @dataclass(frozen=True)
 class Query:
-    """A query as an array, and as the shortest decimal numbers that stand for it, for those that go by JSON."""
+    """A query as an array, and as the shortest decimal numbers that represent it, for stores that use JSON."""
 
     vector: Vectors
     numbers: list[float]
@@ -44,21 +44,21 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """The numbers of the rows that a search found, and how many milliseconds it took."""
+    """The numbers of the rows that a search found, and its milliseconds."""
 
     milliseconds: float
     numbers: Sequence[int]
 
 
 def text_of(number: int) -> str:
-    """The text of a row, 1,088 characters as in Cabinet's made-up chunks, which every store keeps and gives back."""
+    """The text of a row, 1,088 characters as in Cabinet's synthetic chunks, which every store stores and returns."""
     return f"The text of the made-up chunk {UUID(int=number)}. " * 16
 
 
 class Store(ABC):
     """A store with all rows, and the settings under which it is searched.
 
-    `load_s` and `index_s` are the seconds that loading and building the indexes took; an `index_s` of None says that
+    `load_s` and `index_s` are the seconds that loading and building the indexes took; an `index_s` of None means that
     the indexes were built while loading.
     """
 
@@ -68,7 +68,7 @@ class Store(ABC):
     index_s: float | None = None
 
     async def fill(self, tenants: Sequence[Tenant], advance: Advance) -> None:
-        """Load all tenants, telling `advance` of the rows stored, and build the indexes."""
+        """Load all tenants, report the stored rows to `advance`, and build the indexes."""
         started = time.perf_counter()
         for tenant in tenants:
             await self.load(tenant)
@@ -84,7 +84,7 @@ class Store(ABC):
 
     @abstractmethod
     async def build_indexes(self) -> bool:
-        """Build what a search needs once the rows are there; False where there is nothing to build."""
+        """Build the indexes after the rows are stored; return False if there are none to build."""
 
     @abstractmethod
     async def disk_bytes(self) -> int:
@@ -101,7 +101,7 @@ class Store(ABC):
         return Answer((time.perf_counter() - started) * 1000, numbers)
 
     async def rate(self, setting: str, tenant: Tenant, queries: Sequence[Query], clients: int, seconds: float) -> float:
-        """Searches a second with so many clients, each waiting for its answer before it asks again."""
+        """Searches a second with this number of clients, each of which waits for the answer to its last search."""
         started = time.perf_counter()
         finished = await asyncio.gather(
             *(self._client(setting, tenant, queries[client:], started + seconds) for client in range(clients))
@@ -116,7 +116,7 @@ class Store(ABC):
         return count
 
     async def plan(self, setting: str, tenant: Tenant, query: Query) -> str | None:
-        """The plan of a search with what it did, where the store tells."""
+        """The plan of a search with its measurements, if the store provides one."""
         return None
 
 

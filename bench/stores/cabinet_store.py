@@ -1,4 +1,4 @@
-"""Cabinet as it is: `run_search` on the service's own pool, and `POST /search` of a real `cabinet serve`."""
+"""Cabinet: `run_search` on the service's own pool, and `POST /search` of a real `cabinet serve`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SQL = Path(__file__).parents[1] / "sql" / "peers"
 class CabinetStore(Store):
     """Every tenant in one table; a tenant of `index_min_rows` or more has an index of their own.
 
-    `statement` is the search's function down to the rows, over asyncpg and a Unix socket; `http` the whole service.
+    `statement` is the search's function up to its rows, over asyncpg and a Unix socket; `http` is the whole service.
     """
 
     name = "Cabinet"
@@ -44,7 +44,7 @@ class CabinetStore(Store):
         self._clients: dict[str, HttpClient] = {}
 
     async def fill(self, tenants: Sequence[Tenant], advance: Advance) -> None:
-        """Load and index as any store does, then learn which chunk is which row, which is not timed."""
+        """Load and index like the other stores, and then match chunks with rows, which is not timed."""
         await super().fill(tenants, advance)
         for tenant in tenants:
             await self._learn_numbers(tenant)
@@ -61,7 +61,7 @@ class CabinetStore(Store):
         self._tenants[tenant.name] = await create_tenant(self._database, tenant.name, len(tenant.vectors), next_vectors)
 
     async def build_indexes(self) -> bool:
-        """Vacuum, as autovacuum does soon after an ingestion, and do what `cabinet index apply` does."""
+        """Vacuum, as autovacuum does soon after an ingestion, and build indexes like `cabinet index apply`."""
         async with benchmark_connection(self._url, self._settings) as connection:
             await connection.execute((_SQL / "vacuum.sql").read_text())
         builder = await IndexBuilder.open(self._url, self._database.statements)
@@ -78,7 +78,7 @@ class CabinetStore(Store):
             return int(await connection.fetchval((_SQL / "database_bytes.sql").read_text()))
 
     async def search(self, setting: str, tenant: Tenant, query: Query) -> Sequence[int]:
-        """Search by the lane that the router chooses."""
+        """Search in the lane that the service selects."""
         if setting == STATEMENT:
             found = await run_search(
                 self._database, self._search(tenant, query), self._size(tenant), self._settings.exact_rows
@@ -89,7 +89,7 @@ class CabinetStore(Store):
         return [self._numbers[UUID(result["chunk_id"])] for result in answer["results"]]
 
     async def plan(self, setting: str, tenant: Tenant, query: Query) -> str | None:
-        """The plan of the statement; over HTTP it is the same one."""
+        """The plan of the statement, which is the same over HTTP."""
         if setting != STATEMENT:
             return None
         recorder = _Recorder()
@@ -110,7 +110,7 @@ class CabinetStore(Store):
         return choose_lane(self._search(tenant, any_query), self._size(tenant), self._settings.exact_rows)
 
     def serve(self, url: str) -> None:
-        """Tell where `cabinet serve` answers."""
+        """Set the URL of `cabinet serve`."""
         for name, tenant in self._tenants.items():
             self._clients[name] = HttpClient(url, {"Authorization": f"Bearer {tenant.key}"})
 
@@ -128,7 +128,7 @@ class CabinetStore(Store):
         return TenantSize(count, count >= self._settings.index_min_rows)
 
     async def _learn_numbers(self, tenant: Tenant) -> None:
-        """Match the stored halfvecs, which are the vectors rounded, with the rows that they came from."""
+        """Match the stored halfvecs, which are rounded vectors, with their rows."""
         rounded = tenant.vectors.astype(np.float16)
         numbers = {vector.tobytes(): number for vector, number in zip(rounded, tenant.numbers, strict=True)}
         async with benchmark_connection(self._url, self._settings) as connection:
@@ -140,13 +140,13 @@ class CabinetStore(Store):
 
 
 class _Recorder:
-    """Stands in for the database, to learn with what a search calls it."""
+    """Stands in for the database, to record the calls of a search."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     async def many(self, name: str, /, **arguments: Any) -> Sequence[UntypedRow]:
-        """Note the call; find nothing."""
+        """Record the call; return no rows."""
         self.calls.append((name, arguments))
         return []
 

@@ -31,8 +31,8 @@ _BATCH = 2000
 class ChromaStore(Store):
     """One strategy for tenants: a collection for each, or one collection for all with the tenant as metadata.
 
-    A setting is an `ef_search`, each with a server of its own on a copy of the same data: Chroma reads the number
-    when it loads an index, and not again.
+    A setting is an `ef_search`, each with its own server on a copy of the same data, since Chroma reads the number
+    only when it loads an index.
     """
 
     def __init__(self, *, collection_a_tenant: bool, folder: Path) -> None:
@@ -51,11 +51,11 @@ class ChromaStore(Store):
         self._loader = _client(url)
 
     async def load(self, tenant: Tenant) -> None:
-        """Add the rows in batches, with their vectors, so that Chroma embeds nothing."""
+        """Add the rows in batches, with their vectors, so that Chroma does not embed the texts."""
         await asyncio.to_thread(self._add, tenant)
 
     async def build_indexes(self) -> bool:
-        """Nothing to do: rows are indexed as they come."""
+        """Nothing to do: rows are indexed when they are added."""
         return False
 
     async def disk_bytes(self) -> int:
@@ -63,7 +63,7 @@ class ChromaStore(Store):
         return folder_bytes(self.folder)
 
     async def search(self, setting: str, tenant: Tenant, query: Query) -> Sequence[int]:
-        """Search over HTTP, with the client that Cabinet is searched with too, or with Chroma's own."""
+        """Search over HTTP, with the same client as Cabinet, or with Chroma's own client."""
         if setting == OWN_CLIENT:
             return await self._search_by_own_client(tenant, query)
         body: dict[str, Any] = {
@@ -82,14 +82,14 @@ class ChromaStore(Store):
         return [int(number) for number in answer["ids"][0]]
 
     async def serve_own_client(self, url: str) -> None:
-        """Search this server through Chroma's own client too."""
+        """Search this server also through Chroma's own client."""
         client = await chromadb.AsyncHttpClient(**_address(url))
         for name in self._collections:
             self._own[name] = await client.get_collection(name, embedding_function=None)
         self.settings.append(OWN_CLIENT)
 
     def serve(self, ef_search: int, url: str) -> None:
-        """Search this server under that `ef_search`, which is set before the first search."""
+        """Search this server with this `ef_search`, which is set before the first search."""
         client = _client(url)
         for name, collection in self._collections.items():
             if ef_search != DEFAULT_EF:
@@ -153,9 +153,9 @@ async def chroma_store(
 
 @asynccontextmanager
 async def _chroma_server(folder: Path) -> AsyncIterator[str]:
-    """The URL of a server on a folder, for the length of the block.
+    """The URL of a server on a folder, for the duration of the block.
 
-    It logs each request; into a pipe that nobody reads, it would stop at the first full buffer.
+    It logs each request, to a file: it would block when the buffer of a pipe without a reader is full.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

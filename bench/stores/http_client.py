@@ -1,4 +1,4 @@
-"""A client of few instructions for HTTP/1.1 and JSON, the same for every server: it keeps its connections open."""
+"""A lightweight client for HTTP/1.1 and JSON, the same for every server. It keeps its connections open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ANSWER_TIMEOUT_S = 120.0
 
 
 class HttpClient:
-    """Posts JSON to one server; concurrent calls go over connections of their own."""
+    """Posts JSON to one server; concurrent calls use separate connections."""
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         parts = urlsplit(url)
@@ -50,7 +50,7 @@ class HttpClient:
                 received = await reader.readexactly(length)
             except (asyncio.IncompleteReadError, ConnectionError):
                 writer.close()
-                # A server closes connections that were idle for some seconds; a new one must hold.
+                # A server closes connections that were idle for some seconds; a new connection must work.
                 if not is_reused:
                     raise
                 continue

@@ -14,7 +14,7 @@ from lancedb.index import Bitmap, BTree, IvfPq, IvfRq
 
 from bench.stores import CHUNKS_A_DOCUMENT, LIMIT, Advance, Query, Store, Tenant, folder_bytes, text_of
 
-# The numbers that LanceDB's pages on indexes give.
+# The parameters in LanceDB's pages on indexes.
 _ROWS_A_PARTITION = 4096
 _DIMENSIONS_A_SUB_VECTOR = 8
 _LARGEST_FOR_PQ = 256
@@ -80,13 +80,13 @@ class LanceStore(Store):
         return folder_bytes(self._folder)
 
     async def search(self, setting: str, tenant: Tenant, query: Query) -> Sequence[int]:
-        """Search what the filter leaves, and fetch the columns that Cabinet's answer has."""
+        """Search the rows that pass the filter, and fetch the columns of Cabinet's answer."""
         answer = await self._query(setting, tenant, query).to_arrow()
         numbers: list[int] = answer["number"].to_pylist()
         return numbers
 
     async def plan(self, setting: str, tenant: Tenant, query: Query) -> str | None:
-        """The plan, with what each step did."""
+        """The plan, with the measurements of each step."""
         return str(await self._query(setting, tenant, query).analyze_plan())
 
     def _query(self, setting: str, tenant: Tenant, query: Query) -> Any:

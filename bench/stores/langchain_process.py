@@ -1,6 +1,6 @@
-"""The process of `langchain_store.py`: a command a line in JSON on stdin, its result a line on stdout.
+"""The process of `langchain_store.py`: JSON commands from stdin, results to stdout, one per line.
 
-It runs in an environment with langchain-postgres and without Cabinet, so it imports nothing of either `bench` or `svc`.
+It runs in an environment with langchain-postgres and without Cabinet, so it imports neither `bench` nor `svc`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LIMIT = 10
 CHUNKS_A_DOCUMENT = 20
 BATCH = 100
 POOL = 8
-# For building the index, as much as Cabinet takes for its own; pgvector's README advises to raise it.
+# For building the index, the same as for Cabinet's indexes; pgvector's README recommends raising it.
 _MEMORY = {"maintenance_work_mem": "1GB"}
-# What a session of each setting begins with.
+# The commands at the start of a session, by setting.
 SETTINGS = {
     "defaults": _MEMORY,
     "iterative scan, ef_search 200": {**_MEMORY, "hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "200"},
@@ -68,9 +68,9 @@ class Stores:
             )  # fmt: skip
 
     async def load(self, tenant: str, first: int, count: int) -> None:
-        """Add the rows of a tenant, a batch on each connection of the pool.
+        """Add the rows of a tenant, one batch on each connection of the pool.
 
-        Each row is a transaction of its own; one after the other they would wait for the disk most of the time.
+        Each row is a separate transaction; sequentially, they would mostly wait for the disk.
         """
         batches = iter(range(first, first + count, BATCH))
         await asyncio.gather(*(self._load_batches(tenant, batches, first + count) for _ in range(POOL)))
@@ -96,7 +96,7 @@ class Stores:
         return {"milliseconds": (time.perf_counter() - started) * 1000, "numbers": numbers}
 
     async def rate(self, setting: str, tenant: str, clients: int, seconds: float) -> float:
-        """Searches a second with so many clients."""
+        """Searches a second with this number of clients."""
         started = time.perf_counter()
         finished = await asyncio.gather(
             *(self._client(setting, tenant, client, started + seconds) for client in range(clients))
@@ -130,7 +130,7 @@ class Stores:
 
 async def main() -> None:
     """Answer commands until the input ends."""
-    # Whatever a library prints must not get among the results.
+    # The output of libraries must not be mixed with the results.
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     stores = Stores()

@@ -1,4 +1,4 @@
-"""langchain-postgres in a process of its own, in an environment of its own, which does its own timing.
+"""langchain-postgres in a separate process and environment, which does its own timing.
 
 It pins an older pgvector package than Cabinet needs, so the two cannot be installed side by side.
 """
@@ -28,7 +28,7 @@ _LINE_BYTES = 2**24
 
 
 class LangchainStore(Store):
-    """A `PGVectorStore` with the tenant as a metadata column, on the server that Cabinet is measured on."""
+    """A `PGVectorStore` with the tenant as a metadata column, on the same server as Cabinet."""
 
     name = "langchain-postgres"
     settings = ("defaults", "iterative scan, ef_search 200")
@@ -66,7 +66,7 @@ class LangchainStore(Store):
         return (await self.answer(setting, tenant, query)).numbers
 
     async def answer(self, setting: str, tenant: Tenant, query: Query) -> Answer:
-        """Search, timed in its process, so that the way between the processes does not count."""
+        """Search, timed in its process, so that the communication between the processes does not count."""
         found = await self.ask("search", setting=setting, tenant=tenant.name, query=self._places[id(query)])
         return Answer(found["milliseconds"], found["numbers"])
 
@@ -85,7 +85,7 @@ class LangchainStore(Store):
         """Send a command, wait for its result.
 
         Raises:
-            RuntimeError: the process ended; it has written why.
+            RuntimeError: the process ended; its output contains the reason.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps({"command": command, **arguments}).encode() + b"\n")
@@ -100,13 +100,13 @@ async def langchain_store(
     server_url: str, folder: Path, dimensions: int, tenants: Sequence[Tenant], queries: Sequence[Query],
     advance: Advance,
 ) -> AsyncIterator[LangchainStore]:  # fmt: skip
-    """langchain-postgres with all tenants, in a database of its own on the server at `server_url`."""
+    """langchain-postgres with all tenants, in a separate database on the server at `server_url`."""
     url = await _create_database(server_url)
     folder.mkdir()
     vectors, questions = folder / "vectors.npy", folder / "queries.npy"
     np.save(vectors, np.concatenate([tenant.vectors for tenant in tenants]))
     np.save(questions, np.stack([query.vector for query in queries]))
-    # -P: what lies beside the program must not be taken for the packages of the same names.
+    # -P: modules beside the program must not hide the packages with the same names.
     process = await asyncio.create_subprocess_exec(
         str(PYTHON), "-P", str(_PROGRAM),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=_LINE_BYTES,
@@ -131,7 +131,7 @@ async def _create_database(server_url: str) -> str:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End it by the end of its input, by force where that takes too long."""
+    """End the process by closing its input, and kill it if that takes too long."""
     if process.returncode is None:
         assert process.stdin is not None
         process.stdin.close()

@@ -31,7 +31,7 @@ def test_every_question_has_figures_of_every_variant(results: Path) -> None:
         assert "PostgreSQL" in file.readline()
         rows = list(csv.DictReader(file))
     variants = {question: {row["variant"] for row in rows if row["question"] == question} for question in QUESTIONS}
-    usual = {"Cabinet", "the seed's stack", "pgbench"}
+    usual = {"Cabinet", "FastAPI, SQLAlchemy", "pgbench"}
     assert variants == dict.fromkeys(QUESTIONS, usual) | {"get user": usual | {"Cabinet, GET /me"}}
     for row in rows:
         assert float(row["requests/s"].replace(",", "")) > 0, row
