@@ -27,6 +27,8 @@ _COPY_NAME = re.compile(r"/\* ([a-z_]+/[a-z_0-9]+) \*/")
 # A loop's name in `background.keep(…, name=…)`, perhaps with a number; other tasks have names like Task-1.
 _LOOP = re.compile(r"([a-z]+(?:-[a-z]+)*)(?:-\d+)?")
 _PRINTING_COMMAND = "cabinet roles"
+# A pool opens a connection whenever one is missing, so chance decides which request or loop is at work then.
+_OF_POOL = "server/vector_schema"
 
 _route: ContextVar[str | None] = ContextVar("recorded_route", default=None)
 _loop: ContextVar[str | None] = ContextVar("recorded_loop", default=None)
@@ -37,7 +39,7 @@ seen: dict[tuple[str, str], str] = {}
 def note(text: str, pattern: re.Pattern[str] = _NAME) -> None:
     """A statement is run, or printed for a person to run."""
     name = pattern.match(text)
-    caller = name and _caller()
+    caller = name and ("loop pool" if name[1] == _OF_POOL else _caller())
     if name is None or caller is None or (caller, name[1]) in seen:
         return
     test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
