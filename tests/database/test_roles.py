@@ -146,7 +146,7 @@ async def test_no_other_role_has_access(migrated: Database) -> None:
 
 @pytest.mark.parametrize(
     ("login", "said"),
-    [("superuser", "connected as postgres, a superuser, more than"), ("owner", f"connected as {OWNER}, who owns ")],
+    [("superuser", "connected as postgres, a superuser, more than"), ("owner", f"connected as {OWNER}, which owns ")],
 )
 async def test_a_role_with_more_privileges_causes_a_warning(
     migrated: Database, caplog: pytest.LogCaptureFixture, login: str, said: str
