@@ -40,7 +40,7 @@ async def test_faults_are_told_with_what_mends_them_and_exit_code_2(hand: Any, d
     assert done.stdout == (
         "indexes\n"
         "  fault   missing-index: index chunks_content_hash_idx is missing\n"
-        "          ingest/known_vectors would scan whole tables\n"
+        "          ingest/known_vectors, users/delete would scan whole tables\n"
         "          > create index concurrently chunks_content_hash_idx on chunks (user_id, content_hash);\n"
         "fault: 5 checks, 1 fault, 4 ok\n"
     )
