@@ -5,11 +5,14 @@ A part is a chunk, or 2,000 bytes of a file: about what one row costs to delete.
 
 from __future__ import annotations
 
-ERASED_PARTS = 20_000
+ERASED_PARTS = 10_000
 """Parts that a deletion erases with the documents; what is more is left to the workers' sweep."""
 
 SWEPT_ROWS = 5_000
 """Chunks, and vectors, of a deleted document that one statement of the sweep erases."""
+
+ERASED_MESSAGES = 10_000
+"""Messages, and vectors of messages, that one statement deletes; of a conversation with more, a part at a time."""
 
 REPLACED_DOCUMENTS = 1_000
 """Older documents of one name that one statement deletes."""

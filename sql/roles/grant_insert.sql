@@ -1,5 +1,5 @@
 -- roles/grant_insert :ddl
--- The tables into which the service inserts.
+-- Where the service adds rows.
 grant insert on
     api_keys,
     chunk_vectors,

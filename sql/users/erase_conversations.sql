@@ -1,7 +1,7 @@
 -- users/erase_conversations :one
 -- Erases the first conversations of a user who has too many for one statement, with their messages, vectors
--- and jobs: as many as fit into a number of messages, but at least one. Returns the number of rows of each
--- table.
+-- and jobs: about as many as fit into a number of messages, none that has more on its own. Returns the number
+-- of rows of each table.
 -- $1 user_id      uuid  the tenant
 -- $2 max_messages int8
 -- $3 max_rows     int   conversations at most, 1..10000
@@ -15,7 +15,7 @@ with held as (
         c.id,
         c.message_count
     from conversations as c
-    where c.user_id = $1::uuid
+    where c.user_id = $1::uuid and c.message_count <= $2::int8
     order by c.id
     limit $3::int
     for update

@@ -1,94 +1,67 @@
 -- users/erase_documents :one
--- Erases the first documents of a user who has too many for one statement, with their bytes, chunks, vectors
--- and jobs: as many as fit into a number of chunks, but at least one. Returns the number of rows of each
--- table.
--- $1 user_id    uuid  the tenant
--- $2 max_chunks int8
--- $3 max_rows   int   documents at most, 1..10000
--- returns: documents int8, document_contents int8, chunks int8, chunk_vectors int8, ingestion_jobs int8,
---   conversation_documents int8
--- index: documents_pkey, chunk_vectors_signature_idx, chunks_document_index_key, ingestion_jobs_pkey,
---   conversation_documents_document_idx, document_contents_pkey
--- length: a batch goes from all tables of documents at once, and each table is counted
-with held as (
-    select
-        d.id,
-        d.chunk_count
+-- Deletes the first documents of a user who has too many for one statement, with their jobs, and subtracts
+-- them from the totals. Their bytes, chunks and vectors are left to documents/erase_left_over. Returns the
+-- number of rows of each table.
+-- $1 user_id  uuid  the tenant
+-- $2 max_rows int   documents at most, 1..10000
+-- returns: documents int8, ingestion_jobs int8, conversation_documents int8
+-- index: documents_pkey, conversation_documents_document_idx, document_contents_pkey, ingestion_jobs_pkey,
+--   tenant_totals_pkey
+with held as materialized (
+    select d.id
     from documents as d
     where d.user_id = $1::uuid
     order by d.id
-    limit $3::int
+    limit $2::int
     for update
-),
-
-counted as (
-    select
-        h.id,
-        sum(h.chunk_count) over (
-            order by h.id
-            rows between unbounded preceding and current row
-        ) - h.chunk_count as chunks_before
-    from held as h
-),
-
-chosen as (
-    select c.id
-    from counted as c
-    where c.chunks_before < $2::int8
-),
-
-erased_vectors as (
-    delete from chunk_vectors as v
-    using chosen as c
-    where v.user_id = $1::uuid and v.document_id = c.id
-    returning v.chunk_id
-),
-
-erased_chunks as (
-    delete from chunks as k
-    using chosen as c
-    where k.user_id = $1::uuid and k.document_id = c.id
-    returning k.id
-),
-
-erased_contents as (
-    delete from document_contents as b
-    using chosen as c
-    where b.user_id = $1::uuid and b.document_id = c.id
-    returning b.document_id
-),
-
-erased_jobs as (
-    delete from ingestion_jobs as j
-    using chosen as c
-    where j.user_id = $1::uuid and j.document_id = c.id
-    returning j.document_id
 ),
 
 erased_scopes as (
     delete from conversation_documents as s
-    using chosen as c
-    where s.user_id = $1::uuid and s.document_id = c.id
+    using held as h
+    where s.user_id = $1::uuid and s.document_id = h.id
     returning s.document_id
 ),
 
 erased_documents as (
     delete from documents as d
-    using chosen as c
-    where
-        d.user_id = $1::uuid
-        and d.id = c.id
-        and (select count(*) from erased_vectors) >= 0
-        and (select count(*) from erased_chunks) >= 0
-        and (select count(*) from erased_contents) >= 0
-        and (select count(*) from erased_scopes) >= 0
-    returning d.id
+    using held as h
+    where d.user_id = $1::uuid and d.id = h.id and (select count(*) from erased_scopes) >= 0
+    returning d.id, d.chunk_count, d.file_size
+),
+
+left_over as (
+    update document_contents as b
+    set removed_at = now()
+    from erased_documents as d
+    where b.user_id = $1::uuid and b.document_id = d.id
+),
+
+erased_jobs as (
+    delete from ingestion_jobs as j
+    using erased_documents as d
+    where j.user_id = $1::uuid and j.document_id = d.id
+    returning j.document_id
+),
+
+uncounted as (
+    insert into tenant_totals as t (user_id, chunk_count, document_count, byte_count)
+    select
+        $1::uuid as user_id,
+        sum(d.chunk_count) as chunk_count,
+        count(d.id) as document_count,
+        sum(d.file_size) as byte_count
+    from erased_documents as d
+    where (select count(*) from erased_jobs) >= 0
+    having count(d.id) > 0
+    on conflict (user_id) do update
+        set
+            chunk_count = t.chunk_count - excluded.chunk_count,
+            document_count = greatest(0, t.document_count - excluded.document_count),
+            byte_count = greatest(0, t.byte_count - excluded.byte_count)
 )
 
 select
     (select count(*) from erased_documents) as documents,
-    (select count(*) from erased_contents) as document_contents,
-    (select count(*) from erased_chunks) as chunks,
-    (select count(*) from erased_vectors) as chunk_vectors,
     (select count(*) from erased_jobs) as ingestion_jobs,
     (select count(*) from erased_scopes) as conversation_documents;

@@ -5,12 +5,14 @@
 -- erased in parts first.
 -- $1 user_id  uuid  the tenant
 -- $2 max_rows int   documents, and conversations, to lock at most
--- returns: document_count int8, chunk_count int8, conversation_count int8, message_count int8, has_index bool
--- index: documents_pkey, conversations_pkey, tenant_totals_pkey, users_pkey
+-- returns: document_count int8, chunk_count int8, byte_count int8, conversation_count int8,
+--   message_count int8, has_left_over bool, has_index bool
+-- index: documents_pkey, conversations_pkey, document_contents_removed_idx, tenant_totals_pkey, users_pkey
 with held_documents as materialized (
     select
         d.id,
-        d.chunk_count
+        d.chunk_count,
+        d.file_size
     from documents as d
     where d.user_id = $1::uuid
     order by d.id
@@ -39,8 +41,14 @@ held_totals as materialized (
 select
     (select count(*) from held_documents) as document_count,
     (select coalesce(sum(d.chunk_count), 0) from held_documents as d) as chunk_count,
+    (select coalesce(sum(d.file_size), 0)::int8 from held_documents as d) as byte_count,
     (select count(*) from held_conversations) as conversation_count,
     (select coalesce(sum(c.message_count), 0)::int8 from held_conversations as c) as message_count,
+    exists(
+        select b.document_id
+        from document_contents as b
+        where b.user_id = $1::uuid and b.removed_at is not null
+    ) as has_left_over,
     coalesce((select bool_or(t.has_index) from held_totals as t), false) as has_index
 from users as u
 where u.id = $1::uuid and (select count(*) from held_totals) >= 0

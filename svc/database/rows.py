@@ -116,6 +116,15 @@ class ConversationsGet(Row):
     updated_at: datetime = column("updated_at")
 
 
+class ConversationsEraseMessages(Row):
+    """A row of `conversations/erase_messages`."""
+
+    __slots__ = ()
+
+    messages: int = column("messages")
+    message_vectors: int = column("message_vectors")
+
+
 class ConversationsListExpired(Row):
     """A row of `conversations/list_expired`."""
 
@@ -186,6 +195,15 @@ class DoctorJobsWithoutWork(Row):
     user_id: UUID = column("user_id")
     id: UUID = column("id")
     overdue_s: float = column("overdue_s")
+
+
+class DoctorLeftOver(Row):
+    """A row of `doctor/left_over`."""
+
+    __slots__ = ()
+
+    documents: int = column("documents")
+    oldest_s: float = column("oldest_s")
 
 
 class DoctorMessageTenants(Row):
@@ -313,6 +331,16 @@ class DoctorTables(Row):
     vacuum: str = column("vacuum")
     vacuum_freeze: str = column("vacuum_freeze")
     enable: str = column("enable")
+
+
+class DoctorUnownedContents(Row):
+    """A row of `doctor/unowned_contents`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    document_id: UUID = column("document_id")
+    fix: str = column("fix")
 
 
 class DoctorVectorRange(Row):
@@ -1184,9 +1212,6 @@ class UsersEraseDocuments(Row):
     __slots__ = ()
 
     documents: int = column("documents")
-    document_contents: int = column("document_contents")
-    chunks: int = column("chunks")
-    chunk_vectors: int = column("chunk_vectors")
     ingestion_jobs: int = column("ingestion_jobs")
     conversation_documents: int = column("conversation_documents")
 
@@ -1198,9 +1223,19 @@ class UsersHold(Row):
 
     document_count: int = column("document_count")
     chunk_count: int = column("chunk_count")
+    byte_count: int = column("byte_count")
     conversation_count: int = column("conversation_count")
     message_count: int = column("message_count")
+    has_left_over: bool = column("has_left_over")
     has_index: bool = column("has_index")
+
+
+class UsersListLeftOver(Row):
+    """A row of `users/list_left_over`."""
+
+    __slots__ = ()
+
+    document_id: UUID = column("document_id")
 
 
 class ImportChunks(NamedTuple):
@@ -1333,6 +1368,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "catalogue/tables": CatalogueTables,
     "chunks/list_by_document": ChunksListByDocument,
     "conversations/create": ConversationsGet,
+    "conversations/erase_messages": ConversationsEraseMessages,
     "conversations/get": ConversationsGet,
     "conversations/list": ConversationsGet,
     "conversations/list_expired": ConversationsListExpired,
@@ -1342,6 +1378,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "doctor/foreign_keys_without_index": DoctorForeignKeysWithoutIndex,
     "doctor/indexes": DoctorIndexes,
     "doctor/jobs_without_work": DoctorJobsWithoutWork,
+    "doctor/left_over": DoctorLeftOver,
     "doctor/message_tenants": DoctorMessageTenants,
     "doctor/queues": DoctorQueues,
     "doctor/sample_lane": DoctorSampleLane,
@@ -1352,6 +1389,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "doctor/sessions": DoctorSessions,
     "doctor/settings": DoctorSettings,
     "doctor/tables": DoctorTables,
+    "doctor/unowned_contents": DoctorUnownedContents,
     "doctor/vector_range": DoctorVectorRange,
     "doctor/wrong_chunk_counts": DoctorWrongChunkCounts,
     "doctor/wrong_chunk_totals": DoctorWrongChunkTotals,
@@ -1445,5 +1483,6 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "users/get": UsersGet,
     "users/hold": UsersHold,
     "users/list": UsersGet,
+    "users/list_left_over": UsersListLeftOver,
     "users/update": UsersGet,
 }

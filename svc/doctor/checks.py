@@ -21,6 +21,7 @@ class Thresholds:
     long_transaction_s: float = 300
     blocked_s: float = 5
     overdue_s: float = 60
+    left_over_s: float = 900
     large_table_pages: int = 1_000
     large_index_bytes: int = 8 * 2**20
     dead_rows: int = 10_000

@@ -92,6 +92,22 @@ async def message_counts(subject: Subject) -> Verdict:
     return Verdict(seen, findings + _more(len(rows), "conversations"))
 
 
+async def unowned_contents(subject: Subject) -> Verdict:
+    """Looks for bytes without a document among those of a random sample of tenants."""
+    users, seen = await _tenants(subject)
+    rows = await subject.database.many("doctor/unowned_contents", user_ids=users, max_rows=_MAX_ROWS)
+    findings = [
+        Finding(
+            "fault",
+            f"the bytes of document {row.document_id} of user {row.user_id} remain without it",
+            "its row was deleted by hand; its chunks take the place of results of searches",
+            (row.fix,),
+        )
+        for row in rows[:_SHOWN]
+    ]
+    return Verdict(seen, findings + _more(len(rows), "documents"))
+
+
 async def _tenants(subject: Subject) -> tuple[list[UUID], str]:
     """Returns a random sample of tenants, and its size in words."""
     rows = await subject.database.many(
@@ -115,4 +131,5 @@ CHECKS = (
     Check("document-totals", "counts", "that the stored totals of a tenant's documents are correct", document_totals),
     Check("chunk-counts", "counts", "that the stored count of a document's chunks is correct", chunk_counts),
     Check("message-counts", "counts", "that the stored count of a conversation's messages is correct", message_counts),
+    Check("unowned-bytes", "counts", "that bytes and chunks belong to a document", unowned_contents),
 )

@@ -61,6 +61,17 @@ async def orphaned_job(subject: Subject) -> Verdict:
     return Verdict(f"{len(late)} orphaned", [Finding("note", problem, why, (_WORKER,))])
 
 
+async def left_over(subject: Subject) -> Verdict:
+    """Large deleted documents whose chunks remain for long."""
+    row = await subject.database.one("doctor/left_over")
+    assert row is not None
+    if row.oldest_s <= subject.limits.left_over_s:
+        return Verdict(f"{plural(row.documents, 'document')} to erase", [])
+    what = f"the chunks of {plural(row.documents, 'deleted document')} remain, the oldest for {row.oldest_s:.0f} s"
+    why = "a worker erases them in batches; no worker runs, or its sweep fails, which its log reports"
+    return Verdict(f"{plural(row.documents, 'document')} to erase", [Finding("warning", what, why, (_WORKER,))])
+
+
 def _many(count: int, word: str) -> str:
     return (
         f"{_MAX_ROWS:,} {word}s or more are"
@@ -74,4 +85,5 @@ CHECKS = (
     Check("expired-lease", "queues", "that another worker takes over when one dies", expired_lease),
     Check("stuck-document", "queues", "that every document in processing has a job", stuck_document),
     Check("orphaned-job", "queues", "that every job has a document or conversation", orphaned_job),
+    Check("left-over", "queues", "that the chunks of deleted documents are erased", left_over),
 )

@@ -14,6 +14,7 @@ from uuid import UUID
 from svc import batches, metrics
 from svc.database.queries import Database
 from svc.errors import CabinetError
+from svc.jobs.long_conversations import delete_long_expired
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,6 @@ _SOON_S = 0.2
 _KEYS_AT_ONCE = 500
 _EXPIRED_AT_ONCE = 100
 _LEFT_OVER_AT_ONCE = 100
-# Chunks or messages that one statement deletes. A document or conversation that has more gets its own statement.
-_PARTS_AT_ONCE = 20_000
 
 
 async def sweep_turn(database: Database) -> float:
@@ -79,8 +78,11 @@ async def sweep_conversations(database: Database) -> int:
     """Delete one batch of expired conversations; returns their number."""
     rows = await database.many("conversations/list_expired", max_rows=_EXPIRED_AT_ONCE)
     deleted = 0
-    for user_id, conversations in _batches(rows):
+    for user_id, conversations in _batches([row for row in rows if row.part_count <= batches.ERASED_MESSAGES]):
         deleted += await database.value("conversations/delete_expired", user_id=user_id, conversation_ids=conversations)
+    for row in rows:
+        if row.part_count > batches.ERASED_MESSAGES:
+            deleted += await delete_long_expired(database, row.user_id, row.id)
     _note("conversations", deleted)
     return deleted
 
@@ -131,12 +133,12 @@ def _by_tenant(rows: Sequence[Owned]) -> dict[UUID, list[Owned]]:
 
 
 def _batches(rows: Sequence[_Expired]) -> Iterator[tuple[UUID, list[UUID]]]:
-    """Yield the ids of each tenant in batches with at most `_PARTS_AT_ONCE` parts, or with a single id."""
+    """Yield the ids of each tenant in batches with at most `ERASED_MESSAGES` parts."""
     for user_id, own in _by_tenant(rows).items():
         batch: list[UUID] = []
         parts = 0
         for row in own:
-            if batch and parts + row.part_count > _PARTS_AT_ONCE:
+            if batch and parts + row.part_count > batches.ERASED_MESSAGES:
                 yield user_id, batch
                 batch, parts = [], 0
             batch.append(row.id)

@@ -9,12 +9,14 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from svc import batches
 from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
+from svc.jobs.long_conversations import delete_long
 from svc.routes.citations import mark_sources
 from svc.routes.messages import Message
 from svc.routes.pages import Limit, Page, one_more, page
@@ -156,11 +158,16 @@ async def update_conversation(call: Call, body: UpdateConversation) -> Conversat
 @routes.delete("/conversations/{conversation_id}", errors=(404,))
 async def delete_conversation(call: Call) -> None:
     """Delete a conversation with its messages."""
-    deleted = await call.services.database.exec(
+    database, tenant = call.services.database, call.principal.tenant
+    conversation_id = call.path_id("conversation_id", "conversation")
+    deleted = await database.value(
         "conversations/delete",
-        user_id=call.principal.tenant,
-        conversation_id=call.path_id("conversation_id", "conversation"),
+        user_id=tenant,
+        conversation_id=conversation_id,
+        max_messages=batches.ERASED_MESSAGES,
     )
+    if deleted is False:
+        deleted = await delete_long(database, tenant, conversation_id) is not None
     if not deleted:
         raise NotFoundError("there is no such conversation")
 

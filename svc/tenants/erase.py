@@ -7,18 +7,21 @@ waits for uploads and appends in progress; later ones find no user.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
+from svc import batches
 from svc.database.queries import Database, Transaction
 from svc.database.rows import UsersHold
 from svc.database.types import as_dict
+from svc.jobs.long_conversations import delete_long
 
-# The most that one statement erases, within some seconds. The statement timeout is ten seconds by default.
-_CHUNKS_AT_ONCE = 20_000
-_MESSAGES_AT_ONCE = 50_000
-_OWNERS_AT_ONCE = 5_000
+# Documents, and conversations, that one statement erases.
+_OWNERS_AT_ONCE = 1_000
+# Seconds to wait while a sweep of a worker erases the same document.
+_PAUSE_S = 0.05
 _ALL = 2**31 - 1
 
 
@@ -53,8 +56,9 @@ async def erase_in(transaction: Transaction, user_id: UUID) -> None:
 def _is_small(size: UsersHold) -> bool:
     return bool(
         max(size.document_count, size.conversation_count) < _OWNERS_AT_ONCE
-        and size.chunk_count <= _CHUNKS_AT_ONCE
-        and size.message_count <= _MESSAGES_AT_ONCE
+        and size.chunk_count + size.byte_count // 2000 <= batches.ERASED_PARTS
+        and size.message_count <= batches.ERASED_MESSAGES
+        and not size.has_left_over
     )
 
 
@@ -65,20 +69,46 @@ async def _delete(transaction: Transaction, user_id: UUID) -> dict[str, int]:
 
 
 async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) -> None:
-    """Erase documents and conversations, in bounded statements, until none is left; add the counts to `rows`."""
+    """Erase documents and conversations, in bounded statements, until none is left; add the counts to `rows`.
+
+    The totals of the user are right after each statement, and if this is interrupted, the sweep erases what is left of
+    the deleted documents.
+    """
     while True:
-        part = await database.one(
-            "users/erase_documents", user_id=user_id, max_chunks=_CHUNKS_AT_ONCE, max_rows=_OWNERS_AT_ONCE
-        )
+        part = await database.one("users/erase_documents", user_id=user_id, max_rows=_OWNERS_AT_ONCE)
         assert part is not None
         rows.update(as_dict(part))
         if not part.documents:
             break
+    await _erase_left_over(database, user_id, rows)
     while True:
         conversations = await database.one(
-            "users/erase_conversations", user_id=user_id, max_messages=_MESSAGES_AT_ONCE, max_rows=_OWNERS_AT_ONCE
+            "users/erase_conversations", user_id=user_id, max_messages=batches.ERASED_MESSAGES, max_rows=_OWNERS_AT_ONCE
         )
         assert conversations is not None
         rows.update(as_dict(conversations))
         if not conversations.conversations:
             break
+    # Those that are left are too long for one statement.
+    while long := await database.many("conversations/list", user_id=user_id, after=None, max_rows=100):
+        for conversation in long:
+            rows.update(await delete_long(database, user_id, conversation.id) or {})
+
+
+async def _erase_left_over(database: Database, user_id: UUID, rows: Counter[str]) -> None:
+    """Erase what is left of the user's deleted documents, together with the sweep, which may be erasing them too."""
+    while left := await database.many("users/list_left_over", user_id=user_id, max_rows=_OWNERS_AT_ONCE):
+        for row in left:
+            while True:
+                erased = await database.one(
+                    "documents/erase_left_over",
+                    user_id=user_id,
+                    document_id=row.document_id,
+                    max_rows=batches.SWEPT_ROWS,
+                )
+                if erased is None:
+                    await asyncio.sleep(_PAUSE_S)
+                    break
+                rows.update(as_dict(erased))
+                if erased.document_contents:
+                    break

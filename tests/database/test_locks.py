@@ -156,7 +156,9 @@ async def test_deleting_a_conversation_waits_for_the_end_of_its_job_and_then_del
     async with database.transaction() as transaction:
         await transaction.exec("message_jobs/hold", **place)
         deletion: asyncio.Task[Any] = asyncio.create_task(
-            database.exec("conversations/delete", **place) if what == "conversation" else erase_user(database, user_id)
+            database.value("conversations/delete", **place, max_messages=1000)
+            if what == "conversation"
+            else erase_user(database, user_id)
         )
         await waits_for_a_lock(observer)
         assert await transaction.exec("message_jobs/release", **place, lease=lease) == 1

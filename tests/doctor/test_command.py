@@ -28,7 +28,7 @@ async def test_verbose_names_every_check(database_url: str) -> None:
     assert [line.split()[1] for line in done.stdout.splitlines()[1:-1]] == [
         f"{check.name}:" for check in CHECKS if check.group == "queues"
     ]
-    assert done.stdout.endswith("\nok: 4 checks, 4 ok\n")
+    assert done.stdout.endswith("\nok: 5 checks, 5 ok\n")
 
 
 async def test_faults_are_told_with_what_mends_them_and_exit_code_2(hand: Any, database_url: str) -> None:
@@ -42,7 +42,7 @@ async def test_faults_are_told_with_what_mends_them_and_exit_code_2(hand: Any, d
         "  fault   missing-index: index chunks_content_hash_idx is missing\n"
         "          ingest/known_vectors, users/delete would scan whole tables\n"
         "          > create index concurrently chunks_content_hash_idx on chunks (user_id, content_hash);\n"
-        "fault: 5 checks, 1 fault, 4 ok\n"
+        "fault: 6 checks, 1 fault, 5 ok\n"
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from svc.database.queries import Database
 from svc.doctor.checks import Thresholds
+from svc.jobs import sweep
 from tests.conftest import Service
 from tests.database.conftest import make_document, make_user
 from tests.doctor.conftest import Fired
@@ -56,6 +57,33 @@ async def test_a_job_of_what_is_gone_is_found(fired: Fired, hand: Any, database:
     found = await fired(Thresholds(overdue_s=60))
     assert found.keys() == {"orphaned-job", "queue-age"}
     assert found["orphaned-job"][0].severity == "note"
+
+
+async def test_what_is_left_of_a_deleted_document_for_long_is_found(
+    fired: Fired, hand: Any, database: Database
+) -> None:
+    user = await make_user(database)
+    document = await make_document(database, user)
+    await database.exec("documents/delete", user_id=user, document_id=document, max_parts=-1)
+    assert await fired() == {}
+    await hand.execute("update document_contents set removed_at = now() - interval '20 minutes'")
+    assert (await fired()).keys() == {"left-over"}
+
+
+async def test_bytes_without_a_document_are_found_and_left_to_the_sweep(
+    fired: Fired, hand: Any, database: Database
+) -> None:
+    user = await make_user(database)
+    await make_document(database, user)
+    await hand.execute("delete from ingestion_jobs")
+    await hand.execute("delete from documents")
+    await hand.execute("update tenant_totals set document_count = 0, byte_count = 0")
+    found = await fired()
+    assert found.keys() == {"unowned-bytes"}
+    await hand.execute(found["unowned-bytes"][0].fix[0])
+    assert await fired() == {}
+    assert await sweep.sweep_left_over(database) == 1
+    assert await hand.fetchval("select count(*) from document_contents") == 0
 
 
 async def test_a_wrong_number_of_vectors_is_found_and_mended(fired: Fired, hand: Any, service: Service) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from svc import batches
 from tests.database.conftest import until
 from tests.routes.answers import done, ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection, rows_left, rows_of
@@ -195,3 +196,37 @@ async def test_deleting_a_conversation_deletes_its_messages_and_no_document(tena
     problem(await tenant.delete(path), 404)
     assert ok(await tenant.get("/conversations"))["data"] == [kept]
     assert ok(await tenant.get(f"/documents/{document['id']}")) == document
+
+
+async def test_a_long_conversation_is_deleted_in_batches_or_not_at_all(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends the session in the middle of the deletion: no message is missing, and the next one succeeds."""
+    monkeypatch.setattr(batches, "ERASED_MESSAGES", 2)
+    kept, long = await tenant.conversation(), await tenant.conversation()
+    for conversation in (kept, long):
+        await say(tenant, conversation["id"], *(str(number) for number in range(7)))
+    path = f"/conversations/{long['id']}"
+    before = ok(await tenant.get(f"{path}/messages"))["data"]
+    async with (
+        direct_connection(tenant.service) as holder,
+        direct_connection(tenant.service) as observer,
+        holder.transaction(),
+    ):
+        # The third batch waits for this row.
+        await holder.execute(
+            "select from messages where conversation_id = $1 and position = 5 for update", UUID(long["id"])
+        )
+        deleting = asyncio.create_task(tenant.delete(path))
+        await until(partial(_waiting, observer, 1))
+        await observer.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        problem(await deleting, 503)
+    assert ok(await tenant.get(f"{path}/messages"))["data"] == before
+    done(await tenant.delete(path))
+    problem(await tenant.get(path), 404)
+    problem(await tenant.delete(path), 404)
+    rows = await rows_of(tenant.service, tenant.id)
+    assert (rows["conversations"], rows["messages"]) == (1, 7)

@@ -11,10 +11,12 @@ from uuid import UUID
 
 import pytest
 
+from svc import batches
 from svc.background import Background
 from svc.database.queries import Database
 from svc.errors import UnavailableError
 from svc.jobs import sweep
+from svc.jobs.long_conversations import delete_long_expired
 from svc.metrics import REGISTRY
 from tests.conftest import Service
 from tests.routes.answers import ok, problem
@@ -138,7 +140,7 @@ async def test_many_messages_are_deleted_in_several_statements(idle: Service, mo
     tenant = await new_tenant(idle)
     ids = [(await made(tenant, "conversations"))["id"] for _ in range(5)]
     async with direct_connection(idle) as connection:
-        await connection.execute("update conversations set message_count = 15000")
+        await connection.execute("update conversations set message_count = 9000")
     await let_expire(idle, "conversations", *ids)
     sizes = []
     value = Database.value_by_name
@@ -150,6 +152,20 @@ async def test_many_messages_are_deleted_in_several_statements(idle: Service, mo
     monkeypatch.setattr(Database, "value_by_name", noting)
     assert await sweep.sweep_conversations(idle.services.database) == 5
     assert sizes == [1] * 5
+
+
+async def test_a_long_conversation_expires_whole(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part at a time, in one transaction that is undone where the conversation does not expire after all."""
+    monkeypatch.setattr(batches, "ERASED_MESSAGES", 2)
+    tenant = await new_tenant(idle)
+    gone, kept = [(await made(tenant, "conversations"))["id"] for _ in range(2)]
+    for conversation in (gone, kept):
+        ok(await tenant.post(f"/conversations/{conversation}/messages", json=[MESSAGE] * 5), 201)
+    await let_expire(idle, "conversations", gone)
+    assert await delete_long_expired(idle.services.database, UUID(tenant.id), UUID(kept)) == 0
+    assert await sweep.sweep_conversations(idle.services.database) == 1
+    rows = await rows_of(idle, tenant.id)
+    assert (rows["conversations"], rows["messages"], rows["message_jobs"]) == (1, 5, 1)
 
 
 @KINDS

@@ -40,6 +40,8 @@ WITHOUT_TENANT = {
     "documents/list_left_over",
     "doctor/documents_without_job",
     "doctor/jobs_without_work",
+    "doctor/left_over",
+    "doctor/unowned_contents",
     "doctor/message_tenants",
     "doctor/queues",
     "doctor/sample_lane",

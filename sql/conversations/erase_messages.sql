@@ -1,0 +1,48 @@
+-- conversations/erase_messages :one
+-- Deletes the first messages of a conversation, and the first of their vectors: a batch. In the transaction
+-- that deletes a conversation with too many messages for one statement, after conversations/hold. Returns the
+-- number of rows of each table; fewer than `max_rows` of both: these were the last.
+-- $1 user_id         uuid  the tenant
+-- $2 conversation_id uuid
+-- $3 max_rows        int   of each table
+-- returns: messages int8, message_vectors int8
+-- index: messages_pkey, message_vectors_pkey
+with vectors as materialized (
+    select
+        v.position,
+        v.piece
+    from message_vectors as v
+    where v.user_id = $1::uuid and v.conversation_id = $2::uuid
+    order by v.position, v.piece
+    limit $3::int
+),
+
+texts as materialized (
+    select m.position
+    from messages as m
+    where m.user_id = $1::uuid and m.conversation_id = $2::uuid
+    order by m.position
+    limit $3::int
+),
+
+erased_vectors as (
+    delete from message_vectors as v
+    using vectors as f
+    where
+        v.user_id = $1::uuid
+        and v.conversation_id = $2::uuid
+        and v.position = f.position
+        and v.piece = f.piece
+    returning v.piece
+),
+
+erased_messages as (
+    delete from messages as m
+    using texts as f
+    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position = f.position
+    returning m.position
+)
+
+select
+    (select count(*) from erased_messages) as messages,
+    (select count(*) from erased_vectors) as message_vectors;

@@ -1,0 +1,26 @@
+-- doctor/unowned_contents :many
+-- Bytes, among those of the tenants given, that belong to no document although none was deleted, for `cabinet
+-- doctor`: a row of documents was deleted by hand. The statement that fixes it leaves them to the workers.
+-- $1 user_ids uuid[]  the tenants
+-- $2 max_rows int     1..1000
+-- tenant: none, an administrator's look at the documents of all tenants; it reads no content
+-- returns: user_id uuid, document_id uuid, fix text
+-- index: document_contents_pkey, documents_pkey
+select
+    b.user_id,
+    b.document_id,
+    format(
+        'update document_contents set removed_at = now() where user_id = %L and document_id = %L;',
+        b.user_id, b.document_id
+    ) as fix
+from document_contents as b
+where
+    b.user_id = any($1::uuid[])
+    and b.removed_at is null
+    and not exists (
+        select d.id
+        from documents as d
+        where d.user_id = b.user_id and d.id = b.document_id
+    )
+order by b.user_id, b.document_id
+limit $2::int;

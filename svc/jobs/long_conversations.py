@@ -1,0 +1,64 @@
+"""Deletes a conversation that has too many messages for one statement: in one transaction of bounded statements.
+
+Nobody sees the conversation without some of its messages, and if the transaction fails, everything is still there.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from svc import batches
+from svc.database.queries import Database, Transaction
+
+_ANY = 2**63 - 1
+
+
+async def delete_long(database: Database, user_id: UUID, conversation_id: UUID) -> dict[str, int] | None:
+    """Delete a conversation. Returns the number of rows by table, or None if there is no such conversation."""
+    async with database.transaction() as transaction:
+        if not await transaction.exec("conversations/hold", user_id=user_id, conversation_id=conversation_id):
+            return None
+        rows = await _erase_messages(transaction, user_id, conversation_id)
+        await transaction.value(
+            "conversations/delete", user_id=user_id, conversation_id=conversation_id, max_messages=_ANY
+        )
+    return {"conversations": 1, **rows}
+
+
+async def delete_long_expired(database: Database, user_id: UUID, conversation_id: UUID) -> int:
+    """Delete a conversation if it has expired. Returns the number of conversations deleted."""
+    try:
+        async with database.transaction() as transaction:
+            if not await transaction.exec("conversations/hold", user_id=user_id, conversation_id=conversation_id):
+                return 0
+            await _erase_messages(transaction, user_id, conversation_id)
+            await _delete_expired(transaction, user_id, conversation_id)
+    except _KeptError:
+        return 0
+    return 1
+
+
+class _KeptError(Exception):
+    """The conversation no longer expires yet; rolls the transaction back."""
+
+
+async def _delete_expired(transaction: Transaction, user_id: UUID, conversation_id: UUID) -> None:
+    ids = [conversation_id]
+    if not await transaction.value("conversations/delete_expired", user_id=user_id, conversation_ids=ids):
+        raise _KeptError
+
+
+async def _erase_messages(transaction: Transaction, user_id: UUID, conversation_id: UUID) -> dict[str, int]:
+    messages = vectors = 0
+    while True:
+        erased = await transaction.one(
+            "conversations/erase_messages",
+            user_id=user_id,
+            conversation_id=conversation_id,
+            max_rows=batches.ERASED_MESSAGES,
+        )
+        assert erased is not None
+        messages += erased.messages
+        vectors += erased.message_vectors
+        if max(erased.messages, erased.message_vectors) < batches.ERASED_MESSAGES:
+            return {"messages": messages, "message_vectors": vectors}
