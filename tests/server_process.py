@@ -71,6 +71,8 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         self._log.close()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
