@@ -1,5 +1,5 @@
 -- roles/grant_insert :ddl
--- Where the service adds rows.
+-- The tables into which the service inserts.
 grant insert on
     api_keys,
     chunk_vectors,

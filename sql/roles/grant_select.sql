@@ -1,5 +1,5 @@
 -- roles/grant_select :ddl
--- What the service reads: every table that a statement of it names.
+-- The tables that the service reads: every table that one of its statements names.
 grant select on
     api_keys,
     chunk_vectors,
