@@ -3,6 +3,7 @@
 -- deleted, for `cabinet doctor`. Reads a partial index that is empty but for minutes after a large deletion.
 -- tenant: none, an administrator's look at the documents of all tenants; it reads no content
 -- returns: documents int8, oldest_s float8
+-- index: document_contents_removed_idx
 select
     count(*) as documents,
     coalesce(extract(epoch from now() - min(b.removed_at)), 0)::float8 as oldest_s
