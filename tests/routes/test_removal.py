@@ -72,10 +72,7 @@ async def found(tenant: Tenant) -> set[str]:
     vector = np.ones((1, 256), dtype=np.float16)
     query: dict[str, Any] = {"user_id": user_id, "embedding": HalfVector(vector[0]), "max_rows": 100}
     bits: dict[str, Any] = {"signature": signatures(vector)[0], "candidates": 4}
-    no_filters: dict[str, Any] = {
-        "document_ids": None, "metadata": None, "file_types": None, "uploaded_after": None, "uploaded_before": None,
-        "threshold": None,
-    }  # fmt: skip
+    no_filters: dict[str, Any] = {"document_ids": None, "filters": None, "threshold": None}
     lanes = [
         await database.many_by_name("search/exact", {**query, **no_filters, "metric": "cosine"}),
         await database.many_by_name("search/bits", {**query, **bits, **no_filters}),
