@@ -411,7 +411,7 @@ CREATE INDEX messages_system_idx ON public.messages USING btree (user_id, conver
 
 CREATE INDEX usage_days_day_idx ON public.usage_days USING btree (day) WHERE (slot >= 0);
 
-COMMENT ON INDEX public.usage_days_day_idx IS 'Leaves no row out. Its condition keeps it to the list of all users, which repeats it: statements about one user use the primary key.';
+COMMENT ON INDEX public.usage_days_day_idx IS 'Contains every row. Its predicate keeps it to the list of all users, which repeats it: those on one user use the primary key.';
 
 CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
 

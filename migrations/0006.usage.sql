@@ -23,7 +23,7 @@ create table usage_days (
 create index usage_days_day_idx on usage_days (day) where slot >= 0;
 
 comment on index usage_days_day_idx is
-'Leaves no row out. Its condition keeps it to the list of all users, which repeats it: statements about one user '
+'Contains every row. Its predicate keeps it to the list of all users, which repeats it: those on one user '
 'use the primary key.';
 
 comment on column usage_days.day is 'In UTC.';
