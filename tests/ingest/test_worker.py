@@ -89,7 +89,7 @@ async def test_vectors_in_another_order_are_stored_with_the_right_chunks(
         ("wrong_dimension", "CABINET_EMBEDDING_DIMENSIONS"),
         ("nan", "NaN"),
         ("infinity", "infinite"),
-        ("huge", "70000, beyond"),
+        ("huge", "70000, outside"),
         ("zero", "it is zero"),
         ("tiny", "zero in half precision"),
         ("401", "401"),
