@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -269,7 +270,7 @@ async def _plans(client: _Client) -> tuple[dict[str, str], str]:
         hashes = await connection.fetch((Path(__file__).parent / "sql" / "ingest" / "some_hashes.sql").read_text())
         wanted = [row["content_hash"] for row in hashes]
         for name, arguments in (
-            ("claim", {"worker": "benchmark", "lease_s": 60.0}),
+            ("claim", {"worker": "benchmark", "lease_s": 60.0, "after": UUID(int=0)}),
             ("known_vectors", {"user_id": hashes[0]["user_id"], "hashes": wanted, "max_rows": len(wanted)}),
         ):
             statement = statements[f"ingest/{name}"]

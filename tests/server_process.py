@@ -42,6 +42,7 @@ class ServerProcess:
         )
         self.url = ""
         self.process: subprocess.Popen[str]
+        self._clients: list[httpx.Client] = []
 
     def __enter__(self) -> Self:
         """Start it; returns once the greeting is printed."""
@@ -71,6 +72,8 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for client in self._clients:
+            client.close()
         if self.process.stdout is not None:
             self.process.stdout.close()
         self._log.close()
@@ -110,8 +113,10 @@ class ServerProcess:
         return str(response.json()["api_key"])
 
     def client(self, key: str, timeout_s: float = 30) -> httpx.Client:
-        """A client that shows this key."""
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout_s)
+        """A client that shows this key; it is closed with the server."""
+        client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout_s)
+        self._clients.append(client)
+        return client
 
     def ended(self, client: httpx.Client, document_id: str, within_s: float) -> dict[str, object]:
         """The document once it is no longer processing, or as it is after `within_s` seconds."""

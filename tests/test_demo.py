@@ -80,8 +80,8 @@ def test_ctrl_c_stops_everything(folder: Path) -> None:
         if "Their documents" in line:
             break
     demo.send_signal(signal.SIGINT)
-    demo.stdout.read()
-    assert demo.wait(PATIENCE_S) == 130
+    demo.communicate(timeout=PATIENCE_S)
+    assert demo.returncode == 130
     assert left_behind(folder) == []
 
 

@@ -150,7 +150,8 @@ def test_installed_wheel_serves(installed: dict[str, str], folder: Path) -> None
         assert check_health(url) == 0
     finally:
         server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0
+        server.communicate(timeout=30)
+    assert server.returncode == 0
     assert check_health(url) != 0
 
 

@@ -45,4 +45,4 @@ def test_conversations(tmp_path: Path) -> None:
 def test_sizes_that_cannot_be_are_refused(wrong: list[str], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [*SMALL, *wrong, "--folder", str(tmp_path)])
     assert result.exit_code == 2
-    assert "two messages at least" in result.output
+    assert "at least two messages" in result.output

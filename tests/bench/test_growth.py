@@ -45,4 +45,4 @@ def test_growth(tmp_path: Path) -> None:
 def test_rows_must_rise_from_what_the_tenants_have(rows: str, tmp_path: Path) -> None:
     """Sizes that cannot be are refused before anything starts."""
     result = CliRunner().invoke(main, [*SMALL, "--rows", rows, "--folder", str(tmp_path)])
-    assert result.exit_code == 2 and "must rise" in result.output
+    assert result.exit_code == 2 and "must increase" in result.output

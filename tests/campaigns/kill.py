@@ -58,7 +58,7 @@ class Killer:
             time.sleep(self._random.uniform(0.0, longest_s))
         finally:
             worker.send_signal(signal.SIGKILL)
-            worker.wait()
+            worker.communicate()
             self.kills += 1
 
 
@@ -108,7 +108,7 @@ def _run(server: ServerProcess, variables: dict[str, str], documents: int, kills
             ended = [server.ended(client, document_id, 120) for document_id in ids]
         finally:
             last.send_signal(signal.SIGINT)
-            last.wait(20)
+            last.communicate(timeout=20)
     rows, counted = asyncio.run(_look(server))
     attempts = [int(str(document["attempt"])) for document in ended]
     print(

@@ -65,7 +65,7 @@ def test_a_terminal_shows_complete_names() -> None:
     shown = run("--format", "text", "--caller", "delete /documents").stdout
 
     assert "documents/delete :exec" in shown
-    assert "tables  documents*, ingestion_jobs*, tenant_totals*" in shown
+    assert "tables  document_contents*, documents*, ingestion_jobs*, tenant_totals*" in shown
     assert "run by  DELETE /documents/{document_id}" in shown
 
 

@@ -74,11 +74,13 @@ class Process:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         assert self._line() == "stopped"
-        assert self._process.wait(10) == 0
+        self._process.communicate(timeout=10)
+        assert self._process.returncode == 0
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.wait()
+        with self._process:
+            self._process.wait()
 
     @classmethod
     def kill_all(cls) -> None:

@@ -47,21 +47,10 @@ READ_WHOLE = {
     ("usage/list", "users"): "500 users fit a hash",
 }
 MOST_ROWS = 1_000
-# Statements of which a step takes more rows in hand, by custom plans.
-READ_MANY = {
-    "message_search/bits": "compares the signatures of a tenant's messages",
-    "message_search/exact": "compares all vectors of a tenant's messages",
-    "message_search/size": "counts as far as the lane depends on it",
-    "search/bits": "compares the signatures of a tenant",
-    "search/exact": "compares all vectors of a tenant of few",
-    "search/index_filtered": "the documents of a tenant that the filters leave",
-    "usage/list": "adds up what all tenants used between two days, for the admin",
-    "usage/recount": "recounts the documents of a tenant",
-    "users/delete": "deletes all that a tenant has",
-}
 _INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
 # Statements of which a step takes more rows in hand, by custom plans.
 READ_MANY = {
+    "conversations/erase_messages": "deletes a batch of a long conversation, of at most `max_rows`",
     "message_search/bits": "compares the signatures of a tenant's messages",
     "message_search/exact": "compares all vectors of a tenant's messages",
     "message_search/size": "counts as far as the lane depends on it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -103,7 +104,9 @@ async def seen(connection: Any, phase: str | None, statement: str | None) -> Non
             is_waiting = row["wait_event_type"] == "Lock"
             if phase is not None and row["phase"] == phase:
                 return
-            if statement is not None and is_waiting and row["query"].strip().lower().startswith(statement):
+            # The name of the statement's file stands in the first line.
+            text = re.sub(r"^--.*\n", "", row["query"], flags=re.MULTILINE).strip().lower()
+            if statement is not None and is_waiting and text.startswith(statement):
                 return
         await asyncio.sleep(0.003)
     raise AssertionError(f"it never came to {phase or statement}; last seen: {last}")
