@@ -7,6 +7,7 @@
 -- $4 first_index  int     of each document the chunks from here
 -- $5 last_index   int     to here
 -- returns: chunks int8
+-- index: chunks_document_index_key, chunk_vectors_pkey
 with moved as (
     delete from chunks as c
     where

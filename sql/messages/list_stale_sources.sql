@@ -1,5 +1,6 @@
 -- messages/list_stale_sources :many
--- Of the chunks that messages cite, those that are no longer there, and whether their whole document is gone.
+-- The chunks, among those that messages cite, that no longer exist, and whether their whole document was
+-- deleted.
 -- $1 user_id      uuid    the tenant
 -- $2 chunk_ids    uuid[]  each once
 -- $3 document_ids uuid[]  of each chunk its document
