@@ -328,7 +328,7 @@ async def test_the_command_explains_a_write_and_rolls_it_back(filled_url: str, f
     assert "\ncustom plan: planned in " in printed
     assert "\ngeneric plan: planned in " in printed
     assert re.search(r"Delete on users u\w*  [01] rows", printed)
-    assert "chunks_document_fkey on document_contents: 5,002 calls" in printed
+    assert "conversation_documents_document_fkey on documents: 5,002 calls" in printed
     rows = await filled.many("users/list", after=None, max_rows=101)
     assert before == 0
     assert len(rows) == 101

@@ -56,7 +56,7 @@ MOMENTS = {
     "in the build": Moment(phase="building index: loading tuples"),
     "before its validation": Moment(phase="waiting for writers before validation", holders=(WRITER, WRITER)),
     "before it is valid": Moment(phase="waiting for old snapshots", holders=(READER,)),
-    "before it is noted": Moment(statement="-- indexes/mark", holders=("select from tenant_totals for update",)),
+    "before it is noted": Moment(statement="update tenant_totals", holders=("select from tenant_totals for update",)),
     "in the drop of an invalid one": Moment(
         statement="drop index concurrently", holders=(WRITER,), is_rebuild=True
     ),
@@ -104,7 +104,7 @@ async def seen(connection: Any, phase: str | None, statement: str | None) -> Non
             is_waiting = row["wait_event_type"] == "Lock"
             if phase is not None and row["phase"] == phase:
                 return
-            # The name of the statement's file stands in the first line.
+            # The header of the statement stands before it.
             text = re.sub(r"^--.*\n", "", row["query"], flags=re.MULTILINE).strip().lower()
             if statement is not None and is_waiting and text.startswith(statement):
                 return
