@@ -3,7 +3,7 @@
 -- claim them. One index lookup for each user, about 5 µs.
 -- $1 max_rows int  1..1000
 -- tenant: none, an administrator's look at the documents of all tenants; it reads no content
--- returns: user_id uuid, document_id uuid, processing_s float8, mend text
+-- returns: user_id uuid, document_id uuid, processing_s float8, fix text
 -- index: documents_user_status_idx, ingestion_jobs_pkey, users_pkey
 select
     d.user_id,
@@ -13,7 +13,7 @@ select
         'insert into ingestion_jobs (user_id, document_id, attempt) values (%L, %L, %s) '
         'on conflict do nothing;',
         d.user_id, d.id, d.attempt
-    ) as mend
+    ) as fix
 from users as u
 inner join documents as d on u.id = d.user_id
 where

@@ -3,7 +3,7 @@
 -- doctor`: each deletion of a referenced row reads the whole table. References to plans need no index,
 -- because no statement deletes a plan. Reads the catalog.
 -- $1 max_rows int  1..1000
--- returns: table_name name, constraint_name name, column_names text, mend text
+-- returns: table_name name, constraint_name name, column_names text, fix text
 with keys as (
     select
         k.conrelid,
@@ -29,7 +29,7 @@ select
     t.relname as table_name,
     k.conname as constraint_name,
     k.column_names,
-    format('create index concurrently on %I (%s);', t.relname, k.column_names) as mend
+    format('create index concurrently on %I (%s);', t.relname, k.column_names) as fix
 from keys as k
 inner join pg_class as t on k.conrelid = t.oid
 where

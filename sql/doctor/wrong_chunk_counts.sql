@@ -4,7 +4,7 @@
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
--- returns: user_id uuid, document_id uuid, noted int8, chunks int8, vectors int8, mend text
+-- returns: user_id uuid, document_id uuid, noted int8, chunks int8, vectors int8, fix text
 -- index: chunks_document_index_key, chunk_vectors_signature_idx, documents_user_created_idx, documents_pkey
 select
     d.user_id,
@@ -24,7 +24,7 @@ select
                 'where user_id = %1$L and id = %2$L; commit;'
         end,
         d.user_id, d.id, c.counted
-    ) as mend
+    ) as fix
 from unnest($1::uuid[]) as t (user_id)
 inner join documents as d on t.user_id = d.user_id
 cross join

@@ -5,7 +5,7 @@
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
--- returns: user_id uuid, noted int8, counted int8, mend text
+-- returns: user_id uuid, noted int8, counted int8, fix text
 -- index: tenant_totals_pkey, chunk_vectors_pkey, document_contents_removed_idx, chunk_vectors_signature_idx
 with counts as (
     select
@@ -33,7 +33,7 @@ select
         'insert into tenant_totals (user_id, chunk_count) values (%L, %s) '
         'on conflict (user_id) do update set chunk_count = excluded.chunk_count;',
         c.user_id, c.counted
-    ) as mend
+    ) as fix
 from counts as c
 where c.noted <> c.counted
 order by c.user_id

@@ -7,7 +7,7 @@
 -- $3 most_messages int8    the conversation that exceeds it is the last
 -- $4 max_rows      int     1..1000
 -- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
--- returns: user_id uuid, conversation_id uuid, noted int8, counted int8, mend text
+-- returns: user_id uuid, conversation_id uuid, noted int8, counted int8, fix text
 -- index: conversations_pkey, messages_pkey
 with sampled as (
     select
@@ -27,7 +27,7 @@ select
     format(
         'update conversations set message_count = %s where user_id = %L and id = %L;',
         m.last_position, s.user_id, s.id
-    ) as mend
+    ) as fix
 from sampled as s
 cross join
     lateral (

@@ -151,7 +151,7 @@ class DoctorDocumentsWithoutJob(Row):
     user_id: UUID = column("user_id")
     document_id: UUID = column("document_id")
     processing_s: float = column("processing_s")
-    mend: str = column("mend")
+    fix: str = column("fix")
 
 
 class DoctorForeignKeysWithoutIndex(Row):
@@ -162,7 +162,7 @@ class DoctorForeignKeysWithoutIndex(Row):
     table_name: str = column("table_name")
     constraint_name: str = column("constraint_name")
     column_names: str = column("column_names")
-    mend: str = column("mend")
+    fix: str = column("fix")
 
 
 class DoctorIndexes(Row):
@@ -362,7 +362,7 @@ class DoctorWrongChunkCounts(Row):
     noted: int = column("noted")
     chunks: int = column("chunks")
     vectors: int = column("vectors")
-    mend: str = column("mend")
+    fix: str = column("fix")
 
 
 class DoctorWrongChunkTotals(Row):
@@ -373,7 +373,7 @@ class DoctorWrongChunkTotals(Row):
     user_id: UUID = column("user_id")
     noted: int = column("noted")
     counted: int = column("counted")
-    mend: str = column("mend")
+    fix: str = column("fix")
 
 
 class DoctorWrongDocumentTotals(Row):
@@ -397,7 +397,7 @@ class DoctorWrongMessageCounts(Row):
     conversation_id: UUID = column("conversation_id")
     noted: int = column("noted")
     counted: int = column("counted")
-    mend: str = column("mend")
+    fix: str = column("fix")
 
 
 class DocumentsContent(Row):

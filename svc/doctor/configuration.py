@@ -148,7 +148,7 @@ def _kib(row: r.DoctorSettings) -> float:
 
 async def set_setting(subject: Subject, name: str, value: str) -> str:
     """Returns the SQL with which an administrator changes a setting."""
-    return await subject.database.value("doctor/mend_setting", name=name, value=value, restart=name in _RESTART)
+    return await subject.database.value("doctor/fix_setting", name=name, value=value, restart=name in _RESTART)
 
 
 CHECKS = (

@@ -21,7 +21,7 @@ async def chunk_totals(subject: Subject) -> Verdict:
             "fault",
             f"user {row.user_id} has {row.counted:,} vectors, but the stored count is {row.noted:,}",
             "it determines the lane of searches and which tenants get an own index",
-            (row.mend,),
+            (row.fix,),
         )
         for row in rows[:_SHOWN]
     ]
@@ -57,11 +57,11 @@ async def chunk_counts(subject: Subject) -> Verdict:
         )
         if row.chunks == row.vectors:
             why = "its chunk_count is wrong, and deleting it makes the tenant's count wrong"
-            fix: tuple[str, ...] = (row.mend,)
+            fix: tuple[str, ...] = (row.fix,)
         else:
             why = "searches do not find chunks without a vector, and vectors without a chunk take the place of results"
             fix = (
-                row.mend,
+                row.fix,
                 "cabinet doctor --only chunk-totals, and the fix that it prints",
                 f"POST /documents/{row.document_id}/retry, with the user's key",
             )
@@ -85,7 +85,7 @@ async def message_counts(subject: Subject) -> Verdict:
             f"conversation {row.conversation_id} of user {row.user_id} has {plural(row.counted, 'message')}, "
             f"but the stored count is {row.noted:,}",
             "it determines the position of the next message: if it is too low, every append fails",
-            (row.mend,),
+            (row.fix,),
         )
         for row in rows[:_SHOWN]
     ]

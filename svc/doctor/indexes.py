@@ -53,7 +53,7 @@ async def foreign_key_index(subject: Subject) -> Verdict:
     for row in rows:
         problem = f"no index of {row.table_name} begins with {row.column_names}, a foreign key"
         why = "each deletion of a referenced row scans the whole table"
-        findings.append(Finding("warning", problem, why, (row.mend,)))
+        findings.append(Finding("warning", problem, why, (row.fix,)))
     return Verdict("all have an index" if not rows else f"{len(rows)} without an index", findings)
 
 

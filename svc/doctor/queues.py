@@ -46,7 +46,7 @@ async def stuck_document(subject: Subject) -> Verdict:
     )
     why = "no worker will ever process them; a job was deleted by hand, or only some tables were restored"
     return Verdict(
-        f"{len(rows)} without a job", [Finding("fault", problem, why, tuple(row.mend for row in rows[:_SHOWN]))]
+        f"{len(rows)} without a job", [Finding("fault", problem, why, tuple(row.fix for row in rows[:_SHOWN]))]
     )
 
 

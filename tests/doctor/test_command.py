@@ -31,7 +31,7 @@ async def test_verbose_names_every_check(database_url: str) -> None:
     assert done.stdout.endswith("\nok: 5 checks, 5 ok\n")
 
 
-async def test_faults_are_told_with_what_mends_them_and_exit_code_2(hand: Any, database_url: str) -> None:
+async def test_faults_are_reported_with_their_fix_and_exit_code_2(hand: Any, database_url: str) -> None:
     await hand.execute("drop index chunks_content_hash_idx")
 
     done = doctor(database_url, *ONLY, "--only", "missing-index")

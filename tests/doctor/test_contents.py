@@ -13,7 +13,7 @@ from tests.database.conftest import make_document, make_user
 from tests.doctor.conftest import Fired
 
 
-async def test_a_document_without_a_job_is_found_and_mended(fired: Fired, hand: Any, database: Database) -> None:
+async def test_a_document_without_a_job_is_found_and_fixed(fired: Fired, hand: Any, database: Database) -> None:
     document = await make_document(database, await make_user(database))
     await hand.execute("delete from ingestion_jobs")
 
@@ -86,7 +86,7 @@ async def test_bytes_without_a_document_are_found_and_left_to_the_sweep(
     assert await hand.fetchval("select count(*) from document_contents") == 0
 
 
-async def test_a_wrong_number_of_vectors_is_found_and_mended(fired: Fired, hand: Any, service: Service) -> None:
+async def test_a_wrong_number_of_vectors_is_found_and_fixed(fired: Fired, hand: Any, service: Service) -> None:
     user, key = await service.user("ada@example.org")
     await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)
     assert await fired() == {}
@@ -116,7 +116,7 @@ async def test_a_wrong_number_towards_a_plan_is_found(fired: Fired, hand: Any, d
     assert await fired() == {}
 
 
-async def test_counts_of_documents_and_conversations_are_found_and_mended(
+async def test_counts_of_documents_and_conversations_are_found_and_fixed(
     fired: Fired, hand: Any, service: Service
 ) -> None:
     _, key = await service.user("ada@example.org")
@@ -139,16 +139,16 @@ async def test_counts_of_documents_and_conversations_are_found_and_mended(
     assert (await service.call("POST", f"/conversations/{talk}/messages", key, json=body)).status_code == 201
 
 
-async def test_a_document_without_its_vectors_is_found_and_mended(fired: Fired, hand: Any, service: Service) -> None:
+async def test_a_document_without_its_vectors_is_found_and_fixed(fired: Fired, hand: Any, service: Service) -> None:
     _, key = await service.user("ada@example.org")
     document = await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)
     await hand.execute("delete from chunk_vectors where chunk_id in (select chunk_id from chunk_vectors limit 1)")
 
     found = await fired()
     assert found.keys() == {"chunk-counts", "chunk-totals"}
-    mend = found["chunk-counts"][0].fix
+    fix = found["chunk-counts"][0].fix
 
-    await hand.execute(mend[0])
+    await hand.execute(fix[0])
     await hand.execute((await fired())["chunk-totals"][0].fix[0])
     assert (await service.call("POST", f"/documents/{document['id']}/retry", key)).status_code in (200, 202)
     assert (await service.ended(key, document["id"]))["chunk_count"] == document["chunk_count"]

@@ -102,7 +102,7 @@ async def test_a_statement_that_no_longer_fits_is_found(fired: Fired, hand: Any)
     assert "keys/list.sql" in " ".join(finding.problem for finding in found["statements"])
 
 
-async def test_an_invalid_index_is_found_and_mended(fired: Fired, hand: Any) -> None:
+async def test_an_invalid_index_is_found_and_fixed(fired: Fired, hand: Any) -> None:
     await hand.execute(MANY_USERS)
     with pytest.raises(asyncpg.UniqueViolationError):
         await hand.execute("create unique index concurrently users_plan_idx on users (plan)")
@@ -118,7 +118,7 @@ async def test_an_invalid_index_is_found_and_mended(fired: Fired, hand: Any) -> 
     assert (await fired()).keys() == set()
 
 
-async def test_a_missing_index_is_found_and_mended(fired: Fired, hand: Any) -> None:
+async def test_a_missing_index_is_found_and_fixed(fired: Fired, hand: Any) -> None:
     before = await hand.fetchval("select pg_get_indexdef('documents_user_metadata_idx'::regclass)")
     await hand.execute("drop index documents_user_metadata_idx")
 
@@ -132,7 +132,7 @@ async def test_a_missing_index_is_found_and_mended(fired: Fired, hand: Any) -> N
     assert await hand.fetchval("select pg_get_indexdef('documents_user_metadata_idx'::regclass)") == before
 
 
-async def test_a_foreign_key_without_an_index_is_found_and_mended(fired: Fired, hand: Any) -> None:
+async def test_a_foreign_key_without_an_index_is_found_and_fixed(fired: Fired, hand: Any) -> None:
     await hand.execute("create table tags (name text primary key, user_id uuid references users (id))")
 
     found = await fired()
@@ -142,7 +142,7 @@ async def test_a_foreign_key_without_an_index_is_found_and_mended(fired: Fired, 
     assert await fired() == {}
 
 
-async def test_an_index_that_is_there_twice_is_found_and_mended(fired: Fired, hand: Any) -> None:
+async def test_an_index_that_is_there_twice_is_found_and_fixed(fired: Fired, hand: Any) -> None:
     await hand.execute("create index again on chunks (user_id, content_hash)")
     await hand.execute("create index another_order on chunks (user_id, content_hash desc)")
 

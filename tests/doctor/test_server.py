@@ -54,7 +54,7 @@ async def test_dead_rows_are_found(fired: Fired, hand: Any, database_url: str) -
     assert finding.fix == ("vacuum (analyze) users;",)
 
 
-async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired, hand: Any, database_url: str) -> None:
+async def test_a_visibility_map_that_is_behind_is_found_and_fixed(fired: Fired, hand: Any, database_url: str) -> None:
     limits = Thresholds(large_table_pages=50)
     async with old_snapshot(database_url):
         await hand.execute(MANY_USERS)
@@ -69,7 +69,7 @@ async def test_a_visibility_map_that_is_behind_is_found_and_mended(fired: Fired,
     assert await fired(limits) == {}
 
 
-async def test_a_large_table_without_statistics_is_found_and_mended(fired: Fired, hand: Any, database_url: str) -> None:
+async def test_a_large_table_without_statistics_is_found_and_fixed(fired: Fired, hand: Any, database_url: str) -> None:
     limits = Thresholds(large_table_pages=50)
     async with old_snapshot(database_url):
         # A table of which autovacuum knows nothing yet: it begins with its rows.
@@ -82,7 +82,7 @@ async def test_a_large_table_without_statistics_is_found_and_mended(fired: Fired
     assert await fired(limits) == {}
 
 
-async def test_autovacuum_turned_off_for_a_table_is_found_and_mended(fired: Fired, hand: Any) -> None:
+async def test_autovacuum_turned_off_for_a_table_is_found_and_fixed(fired: Fired, hand: Any) -> None:
     await hand.execute("alter table documents set (autovacuum_enabled = off)")
 
     found = await fired()
@@ -92,7 +92,7 @@ async def test_autovacuum_turned_off_for_a_table_is_found_and_mended(fired: Fire
     assert await fired() == {}
 
 
-async def test_old_transaction_ids_are_found_and_mended(fired: Fired, hand: Any, database_url: str) -> None:
+async def test_old_transaction_ids_are_found_and_fixed(fired: Fired, hand: Any, database_url: str) -> None:
     locked = await asyncpg.connect(database_url)
     # Otherwise autovacuum would fix it first.
     await locked.execute("begin; lock table users in share update exclusive mode")
