@@ -43,6 +43,12 @@ test: $(VENV)/.installed-dev ## Run the tests; ARGS="-k search" selects some, CA
 baseline: $(VENV)/.installed-dev ## Record the plans of statements on PostgreSQL 18 and 16; ARGS="documents/list search/bits"
 	$(BIN)/python -m tests.plans.record $(ARGS)
 
+# What happens, and when, follows from the seed: ARGS="--seed 7". See `python -m tests.campaigns.chaos --help`.
+MINUTES ?= 5
+.PHONY: chaos
+chaos: $(VENV)/.installed-dev ## Kill, freeze, cut off and fill up for MINUTES=5 while clients work, and check what is left
+	$(BIN)/python -m tests.campaigns.chaos --minutes $(MINUTES) $(ARGS)
+
 .PHONY: check
 check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the direction of imports
 	$(BIN)/ruff check .

@@ -14,7 +14,6 @@ from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue
-from tests.campaigns import kill
 from tests.conftest import PATIENCE_S, Service, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 from tests.ingest.conftest import DIMENSIONS
@@ -249,7 +248,3 @@ async def test_progress_is_visible(remote: Service, endpoint: EmbeddingEndpoint)
             await asyncio.sleep(0.1)
     assert document["progress"] == 1
     assert [value for value in seen if 0 < value < 1]
-
-
-def test_workers_killed_at_random_lose_and_duplicate_nothing() -> None:
-    assert kill.run(documents=3, kills=3, chunks=60, seed=3) == 0

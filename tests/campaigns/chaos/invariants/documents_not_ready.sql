@@ -1,0 +1,15 @@
+-- documents_not_ready
+-- Documents that are still not ready after the settling time. All are readable, so none may end with an error.
+select
+    d.user_id,
+    d.id,
+    d.filename,
+    d.status,
+    d.error,
+    d.attempt,
+    j.tries,
+    j.due_at,
+    j.worker
+from documents as d
+left join ingestion_jobs as j on d.user_id = j.user_id and d.id = j.document_id
+where d.status <> 'ready';

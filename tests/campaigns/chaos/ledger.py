@@ -1,0 +1,196 @@
+"""The ledger: what the clients asked for, and what they were told.
+
+A row is expected `least` to `most` times: once if it was acknowledged, never if it was refused or its deletion was
+acknowledged, at most once if the answer is unknown. After an unknown answer a client leaves the row alone, since the
+request may still take effect, unless it can be repeated with its Idempotency-Key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from tests.campaigns.chaos.programs import Life
+
+COUNTERS = ("requests", "searches", "uploads", "bytes", "messages")
+
+
+@dataclass
+class Told:
+    """How often a row is expected to exist."""
+
+    least: int = 0
+    most: int = 1
+    is_certain: bool = False
+    """Whether every answer about the row is known, so that its client may go on with it."""
+
+    def acknowledged(self) -> None:
+        """It exists."""
+        self.least = self.most = 1
+        self.is_certain = True
+
+    def gone(self) -> None:
+        """It does not exist."""
+        self.least = self.most = 0
+
+    def unknown(self) -> None:
+        """It may exist or not."""
+        self.least = 0
+        self.is_certain = False
+
+
+@dataclass
+class Document(Told):
+    """A document by its name, which is used once in a campaign; new versions have the same name.
+
+    `owners` are the users of whom one has it, `held` all who have ever had it, `id` is the last that was told,
+    `digests` are the SHA-256 of the texts that it may have.
+    """
+
+    name: str = ""
+    owners: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    id: str = ""
+    digests: set[str] = field(default_factory=set)
+    versions: int = 1
+
+
+@dataclass
+class Conversation(Told):
+    """A conversation that was created."""
+
+    user: str = ""
+    id: str = ""
+    title: str = ""
+    batches: list[Batch] = field(default_factory=list)
+
+
+@dataclass
+class Batch(Told):
+    """Messages that were sent in one request."""
+
+    contents: tuple[str, ...] = ()
+
+
+@dataclass
+class Use:
+    """What one request adds to the ledger of usage if it takes effect."""
+
+    user: str
+    answered_s: float
+    life: Life | None
+    is_certain: bool
+    is_stored: bool | None
+    adds: dict[str, int]
+
+
+def digest(text: str) -> str:
+    """The SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Ledger:
+    """What all clients together were told."""
+
+    def __init__(self) -> None:
+        self.users: set[str] = set()
+        self.erased: set[str] = set()
+        self.documents: dict[str, Document] = {}
+        self.conversations: list[Conversation] = []
+        self.outcomes: Counter[str] = Counter()
+        self._uses: list[Use] = []
+
+    def use(self, user: str, life: Life | None, *, is_certain: bool, is_stored: bool | None, **adds: int) -> None:
+        """Note what a request adds for a user: certainly counted by that process, and `is_stored` (None: unknown)."""
+        self._uses.append(Use(user, time.monotonic(), life, is_certain, is_stored, adds))
+
+    def usage(self, user: str) -> dict[str, tuple[int, int]]:
+        """The least and the most that may be counted of each kind.
+
+        A process counts requests and searches in its memory and adds them to the database once a second, so those of
+        a process that was killed are certain only until the last time that it was known to be able to.
+        """
+        least, most = Counter[str](), Counter[str]()
+        for use in self._uses:
+            if use.user != user:
+                continue
+            for name, count in use.adds.items():
+                if name in ("requests", "searches"):
+                    life = use.life
+                    is_counted = use.is_certain and (
+                        life is not None and (not life.is_lost or use.answered_s < life.counted_until_s)
+                    )
+                    most[name] += count
+                    least[name] += count if is_counted else 0
+                elif use.is_stored is not False:
+                    most[name] += count
+                    least[name] += count if use.is_stored else 0
+        return {name: (least[name], most[name]) for name in COUNTERS}
+
+    def forget(self, user: str) -> None:
+        """Expect nothing more of a user, who has served a preparation."""
+        self.documents = {name: each for name, each in self.documents.items() if user not in each.held}
+        self.conversations = [each for each in self.conversations if each.user != user]
+        self._uses = [each for each in self._uses if each.user != user]
+
+    async def write(self, connection: asyncpg.Connection) -> None:
+        """Write the ledger into temporary tables, which the invariants read."""
+        await _table(
+            connection,
+            "told_documents",
+            "name text, document_ids uuid[], owners uuid[], least_rows int, most_rows int, is_certain bool, "
+            "digests text[]",
+            [
+                (d.name, _ids([d.id] if d.id else []), _ids(d.owners), d.least, d.most, d.is_certain, sorted(d.digests))
+                for d in self.documents.values()
+            ],
+        )
+        await _table(
+            connection,
+            "told_conversations",
+            "user_id uuid, conversation_id uuid, least_rows int, most_rows int",
+            [(UUID(c.user), UUID(c.id), c.least, c.most) for c in self.conversations if c.id],
+        )
+        await _table(
+            connection,
+            "told_messages",
+            "user_id uuid, conversation_id uuid, batch int, content text, least_rows int, most_rows int",
+            list(self._messages()),
+        )
+        await _table(connection, "told_users", "user_id uuid", [(UUID(user),) for user in self.users - self.erased])
+        await _table(connection, "told_erased", "user_id uuid", [(UUID(user),) for user in self.erased])
+        await _table(
+            connection,
+            "told_usage",
+            "user_id uuid, counter text, least int8, most int8",
+            [
+                (UUID(user), name, least, most)
+                for user in self.users - self.erased
+                for name, (least, most) in self.usage(user).items()
+            ],
+        )
+
+    def _messages(self) -> Iterator[tuple[Any, ...]]:
+        number = 0
+        for each in self.conversations:
+            for batch in each.batches:
+                number += 1
+                least, most = min(batch.least, each.least), min(batch.most, each.most)
+                for content in batch.contents:
+                    yield UUID(each.user), UUID(each.id), number, content, least, most
+
+
+def _ids(texts: Iterable[str]) -> list[UUID]:
+    return [UUID(text) for text in texts]
+
+
+async def _table(connection: asyncpg.Connection, name: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
+    await connection.execute(f"create temporary table {name} ({columns})")
+    await connection.copy_records_to_table(name, records=rows)

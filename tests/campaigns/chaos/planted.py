@@ -1,0 +1,149 @@
+"""Plants faults in copies of the source, one at a time, and checks that a campaign or a test catches each.
+
+    python -m tests.campaigns.chaos.planted [NAME…] [--list]
+
+A fault is a change of a few characters; the copy is imported in place of the checkout. Its command must fail, and must
+succeed without the fault, which `--sound` checks. Prints for each fault what caught it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.sql.checker import ROOT
+
+_COPIED = ("svc", "sql", "migrations", "tests", "pyproject.toml", "README.md", "docs")
+_LONGEST_S = 900
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault: what is replaced in a file, the command that must notice, and what its output then contains."""
+
+    file: str
+    changes: tuple[tuple[str, str], ...]
+    command: tuple[str, ...]
+    caught_by: str
+
+
+def _campaign(faults: str, minutes: float = 0.5, seed: int = 7) -> tuple[str, ...]:
+    return (
+        sys.executable, "-m", "tests.campaigns.chaos",
+        "--minutes", str(minutes), "--seed", str(seed), "--faults", faults, "--settle", "60",
+    )  # fmt: skip
+
+
+def _test(path: str, name: str) -> tuple[str, ...]:
+    return sys.executable, "-m", "pytest", "-o", "addopts=", "-x", "-q", path, "-k", name
+
+
+PLANTED = {
+    "fencing off": Planted(
+        "sql/ingest/complete.sql",
+        (("    and d.attempt = $3::int\n    and d.status = 'processing'\n", "    and $3::int > 0\n"),),
+        _campaign("worker frozen for more"),
+        "documents_not_ready",
+    ),
+    "renewal off": Planted(
+        "sql/ingest/heartbeat.sql",
+        (("set due_at = s.lease_expires_at\n", "set due_at = j.due_at\n"),),
+        _campaign("endpoint in a mood"),
+        "although it was at work",
+    ),
+    "commit outside the transaction": Planted(
+        "svc/ingest/queue.py",
+        (
+            (
+                '            completed = await transaction.one("ingest/complete"',
+                '            completed = await self._database.one("ingest/complete"',
+            ),
+        ),
+        _campaign("worker killed,backends ended"),
+        "documents_not_whole",
+    ),
+    "a missing user_id": Planted(
+        "sql/documents/get.sql",
+        (("d.user_id = $1::uuid", "$1::uuid is not null"),),
+        _campaign("connections reset"),
+        "a stranger reads",
+    ),
+}
+
+
+def main() -> int:
+    """Plant the faults that were named, or all; 1 if one was not caught."""
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="those whose name contains one of these")
+    parser.add_argument("--list", action="store_true", help="list the faults")
+    parser.add_argument("--sound", action="store_true", help="run the commands without the faults; all must succeed")
+    options = parser.parse_args()
+    chosen = {
+        name: planted
+        for name, planted in PLANTED.items()
+        if not options.names or any(each in name for each in options.names)
+    }
+    if options.list:
+        print("\n".join(f"{name}: {planted.file}" for name, planted in chosen.items()))
+        return 0
+    missed = [name for name, planted in chosen.items() if not _is_right(name, planted, is_sound=options.sound)]
+    return int(bool(missed))
+
+
+def _is_right(name: str, planted: Planted, *, is_sound: bool) -> bool:
+    """Run the command of a fault with or without it, and print what came of it."""
+    started_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cabinet-planted-") as folder:
+        copy = Path(folder)
+        # PostgreSQL of root runs as another user, who reads nothing here, but looks.
+        copy.chmod(0o755)
+        for each in _COPIED:
+            source = ROOT / each
+            if source.is_dir():
+                shutil.copytree(source, copy / each, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy / each)
+        if not is_sound:
+            plant(copy, planted)
+        done = subprocess.run(
+            planted.command, cwd=copy, env={**os.environ, "PYTHONPATH": folder},
+            capture_output=True, text=True, timeout=_LONGEST_S, check=False,
+        )  # fmt: skip
+    output = done.stdout + done.stderr
+    lines = [line.strip() for line in output.splitlines() if planted.caught_by in line]
+    is_caught = done.returncode == 1 and bool(lines)
+    is_right = done.returncode == 0 if is_sound else is_caught
+    word = ("sound" if is_right else "FAILS WITHOUT THE FAULT") if is_sound else ("caught" if is_right else "MISSED")
+    print(f"{name}: {word} after {time.monotonic() - started_s:.0f} s", flush=True)
+    print(f"    {' '.join(planted.command[1:])}")
+    for line in lines[:2]:
+        print(f"    {line[:200]}")
+    if not is_right:
+        print("    " + "\n    ".join(output.splitlines()[-25:]))
+    return is_right
+
+
+def plant(copy: Path, planted: Planted) -> None:
+    """Change the file.
+
+    Raises:
+        AssertionError: it no longer contains what is to be replaced.
+    """
+    path = copy / planted.file
+    text = path.read_text()
+    for old, new in planted.changes:
+        assert old in text, f"{planted.file} no longer contains {old!r}"
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
