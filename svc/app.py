@@ -57,7 +57,7 @@ def create_app(services: Services) -> Starlette:
     assets = StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")
     app = Starlette(
         routes=[*starlette_routes(endpoints), Mount("/docs/assets", app=assets)],
-        middleware=[Middleware(ObservedApplication)],
+        middleware=[Middleware(ObservedApplication, log_requests=services.settings.log_format == "json")],
         # Starlette would answer these errors in plain text; ObservedApplication makes them problem documents.
         exception_handlers={HTTPException: _pass_on},
     )

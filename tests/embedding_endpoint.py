@@ -13,6 +13,7 @@ vectors depend on the text alone, and texts that share words have similar vector
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import socket
 import threading
@@ -43,6 +44,7 @@ WORD = re.compile(r"\w+")
 BEHAVIOURS = frozenset(
     {"well", "hang", "drip", "disconnect", "garbage", "html", "shape"}
     | {"wrong_order", "wrong_index", "wrong_count", "wrong_dimension"}
+    | {"redirect", "bomb", "flood", "deep", "odd_base64"}
     | {"nan", "infinity", "huge", "zero", "tiny", "empty", "long", "words"}
 )
 
@@ -96,8 +98,8 @@ class EmbeddingEndpoint:
 
     Attributes to set at any time: `delay_s`, the seconds that a call takes; `knows_base64`, False for an
     endpoint that answers with numbers whatever is asked; `takes_dimensions`, False for one that refuses that
-    parameter. Attributes to read: `base_url`; `calls`, oldest first; `most_at_once`, the most calls ever
-    under way together.
+    parameter; `redirects_to`, the address that a redirect names. Attributes to read: `base_url`; `calls`, oldest
+    first; `most_at_once`, the most calls ever under way together; `flooded_bytes`, the bytes of "flood".
     """
 
     def __init__(self, dimensions: int = 1536, *, delay_s: float = 0.0) -> None:
@@ -105,6 +107,8 @@ class EmbeddingEndpoint:
         self.delay_s = delay_s
         self.knows_base64 = True
         self.takes_dimensions = True
+        self.redirects_to = ""
+        self.flooded_bytes = 0
         self.calls: list[Call] = []
         self.most_at_once = 0
         self._under_way = 0
@@ -222,6 +226,14 @@ class EmbeddingEndpoint:
             yield b" "
             await asyncio.sleep(0.02)
 
+    async def _flood(self) -> AsyncIterator[bytes]:
+        """Blanks as fast as they are read, up to a gigabyte."""
+        for _ in range(1024):
+            if self._stopping.is_set():
+                return
+            self.flooded_bytes += 2**20
+            yield b" " * 2**20
+
     def _response(self, behaviour: Behaviour, body: _Body, texts: list[str]) -> Response:
         if body.dimensions is not None and not self.takes_dimensions:
             refusal = f'Model "{body.model}" does not support matryoshka representation'
@@ -239,6 +251,14 @@ class EmbeddingEndpoint:
                 return Response("<!doctype html><title>Sign in</title>", media_type="text/html")
             case "shape":
                 return Response(b'{"embeddings": [[0.1, 0.2]]}', media_type="application/json")
+            case "redirect":
+                return Response(None, 307, {"location": self.redirects_to})
+            case "bomb":
+                return Response(_bomb(), headers={"content-encoding": "gzip"}, media_type="application/json")
+            case "flood":
+                return StreamingResponse(self._flood(), media_type="application/json")
+            case "deep":
+                return Response(b'{"data": ' + b"[" * 2_000_000, media_type="application/json")
         return self._reply(behaviour.name, body, texts)
 
     def _reply(self, behaviour: str, body: _Body, texts: list[str]) -> Response:
@@ -268,6 +288,8 @@ class EmbeddingEndpoint:
         ]
         if behaviour == "words":
             data[middle]["embedding"] = ["0.1"] * self.dimensions
+        elif behaviour == "odd_base64":
+            data[middle]["embedding"] = b"12345"
         elif behaviour == "wrong_order":
             data.reverse()
         elif behaviour == "wrong_index":
@@ -286,6 +308,14 @@ class _HalfResponse(Response):
         headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b'{"data": [', "more_body": True})
+
+
+@functools.cache
+def _bomb() -> bytes:
+    """A gigabyte of blanks, compressed to a megabyte."""
+    compressor = zlib.compressobj(1, wbits=31)
+    blanks = b" " * 2**20
+    return b"".join([compressor.compress(blanks) for _ in range(1024)]) + compressor.flush()
 
 
 def _error(behaviour: Behaviour) -> Response:

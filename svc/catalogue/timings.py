@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from svc.database.rows import CatalogueStatementTimes
 from svc.database.statements import Statement
 from svc.errors import UnavailableError
+from svc.settings.http_url import without_credentials
 
 _METRIC = "cabinet_statement_seconds"
 _READ_TIMEOUT_S = 2.0
@@ -75,14 +76,17 @@ def timings_of_service(url: str) -> Timings:
     Raises:
         UnavailableError: nothing answers there, or something that is no Cabinet.
     """
+    place = without_credentials(url)
     try:
         answer = httpx.get(f"{url.rstrip('/')}/metrics", timeout=_READ_TIMEOUT_S, trust_env=False)
         answer.raise_for_status()
         families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    except httpx.HTTPStatusError as error:
+        raise UnavailableError(f"the server at {place} answers {error.response.status_code} to /metrics") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise UnavailableError(f"no service of Cabinet's answers at {url}: {error}") from error
+        raise UnavailableError(f"no service of Cabinet answers at {place}") from error
     if _METRIC not in families:
-        raise UnavailableError(f"what answers at {url} is no service of Cabinet's: its /metrics lacks {_METRIC}")
+        raise UnavailableError(f"the server at {place} is not a service of Cabinet: its /metrics lacks {_METRIC}")
     numbers: dict[str, dict[str, float]] = {}
     for sample in families[_METRIC].samples:
         kind = sample.name.removeprefix(f"{_METRIC}_")
@@ -90,7 +94,7 @@ def timings_of_service(url: str) -> Timings:
             numbers.setdefault(sample.labels["statement"], {})[kind] = sample.value
     return Timings(
         {name: Timing(int(both["count"]), both["sum"] * 1000) for name, both in numbers.items()},
-        f"the service at {url}: one process, since its start",
+        f"the service at {place}: one process, since its start",
     )
 
 

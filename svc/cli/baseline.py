@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
+from svc.cli.output import echo
 from svc.database.queries import Database, open_database
 from svc.errors import CabinetError
 from svc.plans.baselines import Recorder
@@ -25,7 +26,7 @@ def baseline(settings: Settings, names: Sequence[str]) -> None:
     difference before it is kept.
     """
     for line in run(_recorded(settings, [name.removesuffix(".sql") for name in names])):
-        click.echo(line)
+        echo(line)
 
 
 async def _recorded(settings: Settings, names: Sequence[str]) -> list[str]:

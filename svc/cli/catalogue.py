@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import click
-import msgspec
 
 from svc.catalogue.callers import recorded_callers
 from svc.catalogue.entries import Entry, Order, chosen, make_entries
@@ -29,9 +28,11 @@ from svc.cli.environment import (
     run,
     settings_options,
 )
+from svc.cli.output import echo, echo_json
 from svc.database.queries import Database, open_database
 from svc.database.statements import Statement, load_statements, wrapped_columns
 from svc.errors import CabinetError, NotFoundError
+from svc.printable import printable
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -147,7 +148,7 @@ def report(settings: Settings, output: str, analyze: bool, url: str | None) -> N
     with click.open_file(output, "w", encoding="utf-8") as file:
         file.write(page)
     if output != "-":
-        click.echo(f"{output}: {len(page.encode()) / 1024:,.0f} kB; open it in a browser.")
+        echo(f"{output}: {len(page.encode()) / 1024:,.0f} kB; open it in a browser.")
 
 
 async def read_report(settings: Settings, analyze: bool, url: str | None) -> Report:
@@ -178,16 +179,16 @@ def _print_text(entries: Sequence[Entry], timings: Timings) -> None:
     """For people: a statement a paragraph, its names whole, however narrow the terminal."""
     for entry in entries:
         times = "" if entry.timing is None else f"   {entry.timing.calls:,} calls, {entry.timing.mean_ms:.3f} ms each"
-        click.echo(f"{click.style(entry.name, bold=True)} :{entry.statement.shape}{times}")
+        echo(f"{entry.name} :{entry.statement.shape}{times}", bold=True)
         for label, words in (
             ("returns", wrapped_columns(entry.statement.columns, _RETURNS_WIDTH)),
             ("tables", [str(entry.tables)]), ("indexes", [entry.statement.index]),
             ("run by", entry.run_by),
         ):  # fmt: skip
             for number, word in enumerate(filter(None, words)):
-                click.echo(f"    {'' if number else label:8}{word}")
+                echo(f"    {'' if number else label:8}{word}")
     count = f"{len(entries)} statement{'' if len(entries) == 1 else 's'}"
-    click.echo(f"{count}; a star stands behind what is written. Calls counted by {timings.source}.")
+    echo(f"{count}; a star stands behind what is written. Calls counted by {timings.source}.")
 
 
 def _numbers(entry: Entry) -> tuple[str, str]:
@@ -200,9 +201,9 @@ def _print_tsv(entries: Sequence[Entry], _timings: Timings) -> None:
     """For grep, cut and sort: a statement a line, as many fields in each."""
     for entry in entries:
         row = [entry.name, entry.statement.shape, *_numbers(entry), str(entry.tables), entry.statement.index]
-        click.echo("\t".join([*row, ", ".join(entry.run_by), entry.purpose]))
+        click.echo("\t".join(map(printable, [*row, ", ".join(entry.run_by), entry.purpose])))
 
 
 def _print_json(entries: Sequence[Entry], timings: Timings) -> None:
     answer = {"counted_by": timings.source, "statements": [entry.as_json() for entry in entries]}
-    click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+    echo_json(answer)

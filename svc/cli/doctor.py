@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 
 import click
-import msgspec
 from rich.console import Console
 from rich.markup import escape
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, database_url, run, settings_options
+from svc.cli.output import echo_json
 from svc.doctor.checks import plural
 from svc.doctor.examination import STATUSES, Outcome, Status, chosen_checks, examine, opened_subject
+from svc.printable import printable
 from svc.settings import Settings
 
 EXIT_CODES: dict[Status, int] = {"ok": 0, "note": 0, "warning": 1, "fault": 2, "unknown": 3}
@@ -39,7 +40,7 @@ def doctor(settings: Settings, as_json: bool, only: tuple[str, ...], verbose: bo
     outcomes = run(_outcomes(settings, only), failure_code=EXIT_CODES["unknown"])
     worst: Status = max((outcome.status for outcome in outcomes), key=STATUSES.index, default="ok")
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(_document(outcomes, worst)), indent=2))
+        echo_json(_document(outcomes, worst))
     else:
         _print(outcomes, worst, verbose)
     sys.exit(EXIT_CODES[worst])
@@ -88,11 +89,16 @@ def _print(outcomes: list[Outcome], worst: Status, verbose: bool) -> None:
 
 
 def _print_outcome(console: Console, outcome: Outcome) -> None:
-    name, seen = outcome.check.name, escape(outcome.verdict.seen)
+    name, seen = outcome.check.name, _shown(outcome.verdict.seen)
     if not outcome.verdict.findings:
         console.print(f"  [{_COLOURS[outcome.status]}]{outcome.status:8}[/]{name}: {seen}")
     for finding in outcome.verdict.findings:
-        console.print(f"  [{_COLOURS[finding.severity]}]{finding.severity:8}[/]{name}: {escape(finding.problem)}")
-        console.print(f"          {escape(finding.why)}")
+        console.print(f"  [{_COLOURS[finding.severity]}]{finding.severity:8}[/]{name}: {_shown(finding.problem)}")
+        console.print(f"          {_shown(finding.why)}")
         for step in finding.fix:
-            console.print(f"          > {escape(step)}")
+            console.print(f"          > {_shown(step)}")
+
+
+def _shown(text: str) -> str:
+    """Text of the examined database, printable and without markup."""
+    return escape(printable(text))

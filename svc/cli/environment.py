@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import threading
@@ -18,7 +17,9 @@ from svc.database.queries import Database, open_database
 from svc.embedded.server import is_made, start_embedded
 from svc.embedded.supervision import supervised
 from svc.errors import CabinetError, StartupError
+from svc.log_format import configure_log
 from svc.migrations.migrate import apply_migrations, migration_states
+from svc.printable import printable
 from svc.settings import Settings, environment_name, load_settings
 
 _stop_requested = threading.Event()
@@ -34,6 +35,7 @@ DATABASE_OPTIONS = (
     "postgres_version",
     "postgres_memory_mb",
     "log_level",
+    "log_format",
 )
 MIGRATION_OPTIONS = ("migration_wait_s",)
 EMBEDDING_OPTIONS = (
@@ -46,6 +48,7 @@ EMBEDDING_OPTIONS = (
     "embedding_concurrency",
     "embedding_timeout_s",
     "embedding_max_retries",
+    "embedding_proxy",
     "embedding_cache_mb",
 )
 SLOW_OPTIONS = ("slow_statement_ms", "slow_plan_s")
@@ -85,7 +88,7 @@ def settings_options(*names: str, failure_code: int = 2) -> Callable[[Command], 
                 settings = load_settings(**flags)
             except CabinetError as error:
                 fail(error, failure_code)
-            configure_log(settings.log_level)
+            configure_log(settings.log_level, settings.log_format)
             return command(settings=settings, **arguments)
 
         with_settings.__doc__ = command.__doc__
@@ -107,17 +110,11 @@ def _option(name: str) -> Callable[[Any], Any]:
     return click.option(f"--{name.replace('_', '-')}", name, default=None, metavar="VALUE", help=text)
 
 
-def configure_log(level: str) -> None:
-    """Log to standard error, Cabinet at `level`, libraries only what is wrong."""
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
-    logging.getLogger("svc").setLevel(level.upper())
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-
-
 def fail(error: CabinetError, code: int = 2) -> NoReturn:
     """End the command with the error's sentence and an exit code."""
+    prefix = click.style("cabinet: ", fg="red", bold=True, reset=False)
     for line in error.detail.splitlines():
-        click.echo(click.style("cabinet: ", fg="red", bold=True, reset=False) + click.style(line, reset=True), err=True)
+        click.echo(prefix + click.style(printable(line), reset=True), err=True)
     sys.exit(code)
 
 

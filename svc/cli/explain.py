@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.padding import Padding
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
+from svc.cli.output import echo_json, echo_lines
 from svc.database.queries import Database, open_database
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError, NotFoundError
@@ -22,6 +23,7 @@ from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.plans.files import plan_path, read_plan_file
 from svc.plans.findings import find
 from svc.plans.tree import QueryPlan, shortened
+from svc.printable import printable
 from svc.resources import resource_folder
 from svc.settings import Settings
 
@@ -56,7 +58,7 @@ def explain(  # noqa: PLR0917  (click passes names)
     kinds = PLAN_KINDS if only is None else (PLAN_KINDS[0] if only else PLAN_KINDS[1],)
     explained = run(_explained(settings, name.removesuffix(".sql"), case, dict(map(_argument, given)), kinds))
     if form == "json":
-        click.echo(msgspec.json.format(_as_json(explained)).decode())
+        echo_json(_as_json(explained))
     else:
         _print(explained)
 
@@ -131,7 +133,7 @@ def _as_json(explained: Explained) -> bytes:
 
 def shortened_value(value: str) -> str:
     """A value for people: a vector is cut."""
-    return shortened(f"'{value}'")[1:-1]
+    return printable(shortened(f"'{value}'")[1:-1])
 
 
 def _print(explained: Explained) -> None:
@@ -140,22 +142,24 @@ def _print(explained: Explained) -> None:
     for name, value in explained.example.values.items():
         console.print(f"  {name} = {'null' if value is None else shortened_value(value)}", markup=False)
     for made_up in explained.example.missing:
-        console.print(f"  {made_up}; a made-up one stands in", markup=False)
+        console.print(f"  {printable(made_up)}; a made-up one stands in", markup=False)
     for kind, plan in explained.plans.items():
         console.print()
         console.print(
             f"{kind} plan: planned in {plan.planning_ms:,.2f} ms, run in {plan.execution_ms:,.2f} ms", style="bold"
         )
         settings = ", ".join(f"{name} = {value}" for name, value in plan.settings.items())
-        console.print(f"  settings: {settings or 'as the server has them'}", style="dim", markup=False)
+        console.print(f"  settings: {printable(settings) or 'as the server has them'}", style="dim", markup=False)
         if console.is_terminal:
             console.print(Padding(drawn(plan), (0, 0, 0, 2)))
         else:
-            click.echo(indent(plain(plan), "  "))
+            echo_lines(indent(plain(plan), "  "))
         for trigger in plan.triggers:
-            console.print(f"  {trigger.name} on {trigger.relation}: {trigger.calls:,} calls, {trigger.time_ms:,.2f} ms")
+            fired = f"{trigger.name} on {trigger.relation}: {trigger.calls:,} calls, {trigger.time_ms:,.2f} ms"
+            console.print(f"  {printable(fired)}", markup=False)
         findings = find(plan)
         for finding in findings:
-            console.print(f"  {finding.node.title} {finding.problem}: {finding.advice}.", style="yellow", markup=False)
+            problem = f"{finding.node.title} {finding.problem}: {finding.advice}."
+            console.print(f"  {printable(problem)}", style="yellow", markup=False)
         if not findings:
             console.print("  No problems found.")

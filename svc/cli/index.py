@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
+from svc.cli.output import echo
 from svc.database.queries import Database, open_database
 from svc.search.own_indexes import IndexBuilder, IndexStep, planned_steps
 from svc.settings import Settings
@@ -83,7 +84,7 @@ async def _apply(settings: Settings) -> None:
                 await builder.close()
         finally:
             await database.close()
-    click.echo(f"{len(steps)} step(s) taken." if steps else "Nothing to do.")
+    echo(f"{len(steps)} step(s) taken." if steps else "Nothing to do.")
 
 
 async def _apply_with_bar(database: Database, builder: IndexBuilder, step: IndexStep) -> None:

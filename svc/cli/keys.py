@@ -9,6 +9,7 @@ import click
 
 from svc.accounts.keys import create_key, revoke_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.output import echo
 from svc.database.failures import ConstraintError
 from svc.errors import NotFoundError
 from svc.settings import Settings
@@ -27,7 +28,8 @@ def key() -> None:
 def create(settings: Settings, user_id: UUID, name: str | None, expires_at: datetime | None) -> None:
     """Create another API key for a user and print it; it is not shown again."""
     key_id, secret = run(_create(settings, user_id, name, expires_at and expires_at.replace(tzinfo=UTC)))
-    click.echo(f"id   {key_id}\nkey  {secret}")
+    echo(f"id   {key_id}")
+    echo(f"key  {secret}")
 
 
 @key.command()
@@ -37,7 +39,7 @@ def create(settings: Settings, user_id: UUID, name: str | None, expires_at: date
 def revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:
     """Revoke a user's API key for good. Running servers may accept it for a few seconds more (CABINET_KEY_CACHE_S)."""
     run(_revoke(settings, user_id, key_id))
-    click.echo(f"revoked {key_id}")
+    echo(f"revoked {key_id}")
 
 
 async def _create(settings: Settings, user_id: UUID, name: str | None, expires_at: datetime | None) -> tuple[str, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from svc.cli.environment import (
     DATABASE_OPTIONS,
@@ -14,6 +12,8 @@ from svc.cli.environment import (
     run,
     settings_options,
 )
+from svc.cli.output import echo, echo_lines
+from svc.cli.table import print_table
 from svc.migrations.migrate import (
     MigrationState,
     apply_migrations,
@@ -40,8 +40,8 @@ def apply(settings: Settings) -> None:
 
     applied = run(work())
     for migration in applied:
-        click.echo(f"applied {migration}")
-    click.echo(f"{len(applied)} applied; the schema is up to date.")
+        echo(f"applied {migration}")
+    echo(f"{len(applied)} applied; the schema is up to date.")
 
 
 @migrate.command()
@@ -57,7 +57,7 @@ def plan(settings: Settings, rollback: int | None) -> None:
         async with database_url(settings) as url:
             return await migration_script(settings, url, rollback or 0)
 
-    click.echo(run(work()), nl=False)
+    echo_lines(run(work()))
 
 
 @migrate.command()
@@ -79,7 +79,7 @@ def rollback(settings: Settings, count: int, yes: bool) -> None:
     if not yes:
         click.confirm(f"Roll back {', '.join(run(names())) or 'nothing'}, and delete their data?", abort=True)
     for migration in run(work()):
-        click.echo(f"rolled back {migration}")
+        echo(f"rolled back {migration}")
 
 
 @migrate.command()
@@ -91,11 +91,13 @@ def status(settings: Settings) -> None:
         async with database_url(settings) as url:
             return await migration_states(url)
 
-    table = Table("migration", "state", "applied")
     states = run(work())
-    for state in states:
-        applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else ""
-        table.add_row(state.id, state.state, applied)
-    Console().print(table)
+    print_table(
+        ["migration", "state", "applied"],
+        [
+            [state.id, state.state, f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else ""]
+            for state in states
+        ],
+    )
     if any(state.state != "applied" for state in states):
         raise SystemExit(1)

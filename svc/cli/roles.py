@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, EMBEDDING_OPTIONS, settings_options
+from svc.cli.output import echo, echo_lines
 from svc.database.pool import session_settings
 from svc.database.session_check import required
 from svc.database.statements import load_statements
@@ -32,10 +33,11 @@ def roles(settings: Settings, owner: str, schema: str, grants: bool) -> None:
         "database_name": _database_name(settings),
     }  # fmt: skip
     for name in GRANTS.values() if grants else SETUP:
-        click.echo(fill_names(statements[name].text, **names))
+        echo_lines(fill_names(statements[name].text, **names))
+        echo()
     if not grants:
         session = required(session_settings(settings))
-        click.echo(set_in_database(statements[SETTINGS], session, **names), nl=False)
+        echo_lines(set_in_database(statements[SETTINGS], session, **names))
 
 
 def _database_name(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from pydantic import AliasChoices
 
 from svc.ingest.confinement import hide_process
 from svc.settings import Settings, environment_name
+from svc.settings.secret_files import is_secret
 
 _libc = ctypes.CDLL(None)
 _libc.getenv.restype = ctypes.c_void_p
@@ -33,7 +34,7 @@ def _secret_names() -> set[str]:
     """The environment variables whose settings are secrets, in upper case."""
     names = set()
     for field_name, field in Settings.model_fields.items():
-        if "SecretStr" in str(field.annotation):
+        if is_secret(field):
             names.add(environment_name(field_name).upper())
             if isinstance(field.validation_alias, AliasChoices):
                 names.update(str(choice).upper() for choice in field.validation_alias.choices)

@@ -12,6 +12,7 @@ from svc.cli.baseline import baseline
 from svc.cli.catalogue import list_statements, report
 from svc.cli.environment import fail
 from svc.cli.explain import explain
+from svc.cli.output import echo_lines
 from svc.database.statements import Statement, load_statements
 from svc.errors import CabinetError, NotFoundError
 from svc.resources import resource_folder
@@ -38,7 +39,7 @@ def show(name: str) -> None:
     if sys.stdout.isatty():
         Console().print(Syntax(statement.expanded, "postgresql", background_color="default"))
     else:
-        click.echo(statement.expanded, nl=False)
+        echo_lines(statement.expanded)
 
 
 sql.add_command(explain)

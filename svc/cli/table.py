@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from svc.printable import printable
 
 _WIDTH_OF_FILES = 200
 
@@ -17,5 +20,6 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         console = Console(width=_WIDTH_OF_FILES)
     table = Table(*columns)
     for row in rows:
-        table.add_row(*row)
+        # As text, not as markup, in which a name like [b] would disappear.
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)

@@ -13,10 +13,12 @@ from uuid import UUID
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.output import echo
 from svc.errors import CabinetError
 from svc.settings import Settings
 from svc.tenants.export import find_export
-from svc.tenants.imports import Imported, import_user
+from svc.tenants.imports import Imported, Orders, import_user
+from svc.tenants.reading import LineLimits
 
 # An import is one transaction, whose last statements look at all that it brought.
 _STATEMENT_TIMEOUT_S = 3600.0
@@ -37,24 +39,52 @@ def export_command(settings: Settings, user_id: UUID) -> None:
 
 @click.command("import")
 @click.argument("file", type=click.File("rb"))
-@click.option("--replace", is_flag=True, help="Erase the user of this id first, if there is one.")
+@click.option(
+    "--replace",
+    metavar="USER",
+    help="Erase this user first, named by id or email address. The export must be theirs.",
+)
+@click.option(
+    "--plan",
+    metavar="NAME",
+    help="The user's plan. Without it, a replaced user keeps their plan, and another gets CABINET_DEFAULT_PLAN; the "
+    "plan in the file is never used.",
+)
+@click.option(
+    "--with-usage",
+    is_flag=True,
+    help="Take the daily usage from the file. Without it, a replaced user keeps theirs, and another has none.",
+)
 @click.option(
     "--without-vectors",
     is_flag=True,
     help="Leave out chunks and vectors, for a database with another embedding model: all is read and embedded again.",
 )
-@settings_options("embed_messages", *DATABASE_OPTIONS)
-def import_command(settings: Settings, file: BinaryIO, replace: bool, without_vectors: bool) -> None:
+@settings_options("embed_messages", "default_plan", "max_upload_bytes", "max_body_bytes", *DATABASE_OPTIONS)
+def import_command(  # noqa: PLR0917  (click passes names)
+    settings: Settings, file: BinaryIO, replace: str | None, plan: str | None, with_usage: bool, without_vectors: bool
+) -> None:
     """Import the user of an export, FILE or - for standard input, in one transaction.
 
-    An export contains no API keys: create one with cabinet key create.
+    The file decides neither whom it replaces nor the user's plan. An export contains no API keys: create one with
+    cabinet key create.
     """
-    imported = run(_import(settings, file, replace, without_vectors))
+    orders = Orders(
+        default_plan=settings.default_plan,
+        replace=replace,
+        plan=plan,
+        with_usage=with_usage,
+        without_vectors=without_vectors,
+        embed_messages=settings.embed_messages,
+    )
+    imported = run(_import(settings, file, orders))
     for table, count in imported.rows.items():
-        click.echo(f"{count:>10} {table}")
+        echo(f"{count:>10} {table}")
     for line in _remarks(imported):
-        click.echo(line)
-    click.echo(f"user {imported.user_id}\nFor a key: cabinet key create {imported.user_id}")
+        echo(line)
+    echo(f"user {imported.user_id}")
+    echo(f"plan {imported.plan}")
+    echo(f"For a key: cabinet key create {imported.user_id}")
 
 
 async def _export(settings: Settings, user_id: UUID) -> None:
@@ -68,17 +98,12 @@ async def _export(settings: Settings, user_id: UUID) -> None:
             raise CabinetError("the reader of the export closed the pipe before its end") from None
 
 
-async def _import(settings: Settings, file: BinaryIO, replace: bool, without_vectors: bool) -> Imported:
+async def _import(settings: Settings, file: BinaryIO, orders: Orders) -> Imported:
+    limits = LineLimits.of(settings.max_upload_bytes, settings.max_body_bytes)
     patient = settings.model_copy(update={"statement_timeout_s": _STATEMENT_TIMEOUT_S})
     with _read_twice(file) as again:
         async with opened_database(patient) as database:
-            return await import_user(
-                database,
-                again,
-                replace=replace,
-                without_vectors=without_vectors,
-                embed_messages=settings.embed_messages,
-            )
+            return await import_user(database, again, orders, limits)
 
 
 @contextmanager
@@ -94,6 +119,8 @@ def _read_twice(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _remarks(imported: Imported) -> Iterator[str]:
+    if imported.plan_of_file != imported.plan:
+        yield f"the plan in the file is {imported.plan_of_file}; cabinet user set-plan changes the plan here"
     if imported.dropped:
         yield f"{imported.dropped} documents or conversations were deleted while the export ran, and are left out"
     if imported.reset:

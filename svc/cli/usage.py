@@ -11,6 +11,7 @@ import click
 
 from svc.accounts.usage import MOST_DAYS, Counts, Span
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.output import echo
 from svc.cli.table import print_table
 from svc.database.rows import UsageByPeriod, UsageList
 from svc.database.types import as_dict
@@ -77,7 +78,7 @@ def recount(settings: Settings, user_id: UUID) -> None:
     """
     row = run(_recount(settings, user_id))
     for name in ("documents", "bytes", "chunks"):
-        click.echo(f"{name}: {row[name]}, before: {row[f'{name}_before']}")
+        echo(f"{name}: {row[name]}, before: {row[f'{name}_before']}")
 
 
 async def _recount(settings: Settings, user_id: UUID) -> Any:

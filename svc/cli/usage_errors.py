@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from svc.printable import printable
+
 
 class Commands(click.Group):
     """The group of all commands; its usage errors are worded by `sentence`."""
@@ -32,7 +34,7 @@ def _reworded() -> Iterator[None]:
     except click.UsageError as error:
         if type(error) is click.UsageError and not error.message.startswith("Got unexpected"):
             raise
-        raise click.UsageError(sentence(error), error.ctx) from None
+        raise click.UsageError(printable(sentence(error)), error.ctx) from None
 
 
 def sentence(error: click.UsageError) -> str:

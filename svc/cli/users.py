@@ -10,6 +10,7 @@ import msgspec
 from svc.accounts.quotas import Quotas, read_quotas
 from svc.accounts.users import CreateUser, create_user, update_user
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.output import echo
 from svc.cli.table import print_table
 from svc.database.rows import UsersGet
 from svc.errors import InvalidFieldsError, NotFoundError
@@ -30,7 +31,8 @@ def user() -> None:
 def create(settings: Settings, email: str, name: str | None, plan: str | None) -> None:
     """Create a user and print their id and first API key, which is not shown again."""
     user_id, key = run(_create(settings, email, name, plan))
-    click.echo(f"user {user_id}\nkey  {key}")
+    echo(f"user {user_id}")
+    echo(f"key  {key}")
 
 
 @user.command()
@@ -39,7 +41,8 @@ def create(settings: Settings, email: str, name: str | None, plan: str | None) -
 def show(settings: Settings, user_id: UUID) -> None:
     """Show a user, their plan, and how much of it is used."""
     row, quotas = run(_show(settings, user_id))
-    click.echo(f"user  {row.id}\nemail {row.email}\nname  {row.name or ''}\nplan  {row.plan}")
+    for label, value in (("user", row.id), ("email", row.email), ("name", row.name or ""), ("plan", row.plan)):
+        echo(f"{label:5} {value}")
     print_table(
         ["limit", "used", "allowed"],
         [
@@ -56,7 +59,7 @@ def show(settings: Settings, user_id: UUID) -> None:
 def set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
     """Give a user another plan. Running servers learn of it within a few seconds (CABINET_KEY_CACHE_S)."""
     run(_set_plan(settings, user_id, plan))
-    click.echo(f"plan {plan}")
+    echo(f"plan {plan}")
 
 
 async def _show(settings: Settings, user_id: UUID) -> tuple[UsersGet, Quotas]:

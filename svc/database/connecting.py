@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,19 @@ from svc.settings.database_url import hide_password, place_of
 
 NOT_CONNECTED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError)
 """The exceptions that asyncpg raises if a connection cannot be opened."""
+
+_DRIVER_FAULTS = {
+    "sslmode": "the parameter sslmode must be one of disable, allow, prefer, require, verify-ca and verify-full",
+    "sslnegotiation": "the parameter sslnegotiation must be postgres or direct",
+    "root certificate": "the file in sslrootcert, or the default ~/.postgresql/root.crt, does not exist",
+    "user name": "neither the URL nor PGUSER names a user",
+    "database name": "neither the URL nor PGDATABASE names a database",
+    "target_session_attrs": "the parameter target_session_attrs has an unknown value",
+    "password": "the server asks for a password, and none is given",
+}
+"""Our sentences for the driver's errors, by words in its messages."""
+
+_WRONG_PARAMETER = "a part of its URL, or a PG… variable, cannot be used: check host, port and parameters"
 
 _POOLER_REFUSES = "unsupported startup parameter"
 
@@ -38,14 +52,25 @@ def cannot_connect(url: str, error: BaseException, session: Mapping[str, str]) -
 
 
 def _reason(url: str, error: BaseException) -> str:
-    if isinstance(error, TimeoutError) and not str(error):
-        return "it did not answer in time (CABINET_CONNECT_TIMEOUT_S)"
-    if isinstance(error, socket.gaierror):
-        return f"its name cannot be resolved ({error.strerror})"
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused; is a server running there?"
-    # The server's messages contain names of roles and databases; asyncpg's may contain parts of the URL.
-    return str(error) if isinstance(error, asyncpg.PostgresError) else hide_password(str(error), url)
+    match error:
+        case TimeoutError() if not str(error):
+            reason = "it did not answer in time (CABINET_CONNECT_TIMEOUT_S)"
+        case socket.gaierror():
+            reason = f"its name cannot be resolved ({error.strerror})"
+        case ConnectionRefusedError():
+            reason = "the connection was refused; is a server running there?"
+        case asyncpg.PostgresError():
+            # The server's messages contain names of roles and databases.
+            reason = hide_password(str(error), url)
+        case ssl.SSLError():
+            reason = "TLS failed; check the certificate and the parameters sslmode and sslrootcert"
+        case OSError():
+            reason = error.strerror or "it cannot be reached"
+        case _:
+            # Messages of asyncpg and of Python can contain any part of the URL, and so of the password.
+            message = str(error)
+            reason = next((ours for theirs, ours in _DRIVER_FAULTS.items() if theirs in message), _WRONG_PARAMETER)
+    return reason
 
 
 def pooler_remedy(session: Mapping[str, str]) -> str:

@@ -68,7 +68,7 @@ class Account:
         try:
             response = await self._client.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise DemoFailedError(f"{method} {path} got no answer: {error!r}") from error
+            raise DemoFailedError(f"{method} {path} got no answer ({type(error).__name__})") from error
         if response.status_code not in expect:
             raise DemoFailedError(f"{method} {path} answered {response.status_code}: {response.text}")
         body = response.json() if response.content else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 from svc.embedding.cache import CachingProvider
 from svc.embedding.provider import EmbeddingProvider
-from svc.settings.groups import EmbeddingSettings
+from svc.printable import printable
+from svc.settings.http_url import without_credentials
+from svc.settings.model import EmbeddingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +22,12 @@ def create_provider(settings: EmbeddingSettings) -> EmbeddingProvider:
         from svc.embedding.openai import DEFAULT_BASE_URL, OpenAIProvider  # noqa: PLC0415
 
         provider = OpenAIProvider(settings)
-        where = _without_credentials(settings.openai_base_url or DEFAULT_BASE_URL)
-        remark = f"at {where}"
+        where = without_credentials(settings.openai_base_url or DEFAULT_BASE_URL)
+        remark = f"at {printable(where)}"
+        if settings.embedding_proxy is not None:
+            remark += ", through the proxy in CABINET_EMBEDDING_PROXY"
+        elif getproxies_environment().keys() & {"http", "https", "all"}:
+            logger.info("embeddings: the proxy of the environment is not used; CABINET_EMBEDDING_PROXY selects one")
     else:
         from svc.embedding.local import LocalProvider  # noqa: PLC0415
 
@@ -40,8 +46,3 @@ def _with_cache(provider: EmbeddingProvider, megabytes: int) -> EmbeddingProvide
     caching = CachingProvider(provider, megabytes * 2**20)
     logger.info("embeddings: the cache keeps up to %d vectors in %d MB", caching.capacity, megabytes)
     return caching
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from svc.database.guard import external_call
 from svc.embedding.provider import check_texts
 from svc.errors import EmbeddingRefusedError
-from svc.settings.groups import EmbeddingSettings
+from svc.settings.model import EmbeddingSettings
 from svc.vectors.formats import check_vectors
+
+logger = logging.getLogger(__name__)
 
 PIECE_CHARACTERS: Final = 16_384
 """Longer texts are embedded in pieces of this length, with 4 MB of token vectors for English and 64 MB for emoji."""
@@ -75,8 +77,9 @@ def _load_model() -> Any:
         # The tokenizer is in a folder of the wheel in which the library looks only if it is the cache folder.
         model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
     except (ImportError, OSError) as error:
+        logger.exception("the local embedding model cannot be loaded")
         raise EmbeddingRefusedError(
-            f"the local embedding model cannot be loaded ({error}); reinstall the wordllama package"
+            "the local embedding model cannot be loaded; reinstall the wordllama package"
         ) from error
     model.tokenizer.no_padding()
     return model

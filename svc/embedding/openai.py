@@ -3,9 +3,11 @@
 There are three kinds of failures:
 - Temporary ones (no answer, 408, 409, 425, 429, 5xx, an answer that is no embedding reply) are retried with a growing
   pause or the one that Retry-After asks for. EmbeddingUnavailableError follows, so that the queue retries later.
-- Permanent ones (any other status) raise EmbeddingRefusedError with the endpoint's message.
+- Permanent ones (any other status, including redirects) raise EmbeddingRefusedError.
 - Well-formed but unusable vectors (wrong dimension, NaN, zero) are retried, because a gateway may have routed one call
   to the wrong model. If they persist, EmbeddingRefusedError follows.
+
+The details of these errors reach tenants, so they contain no word of the endpoint's; the log has its messages.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
+import httpx2
 import numpy as np
 import openai
 from numpy.typing import NDArray
@@ -25,10 +29,12 @@ from pydantic import SecretStr
 
 from svc.backoff import backoff, jittered
 from svc.database.guard import external_call
-from svc.embedding.openai_replies import AttemptFailedError, ReplyReader
+from svc.embedding.failures import AttemptFailedError
+from svc.embedding.openai_replies import ReplyReader
 from svc.embedding.provider import check_texts
+from svc.embedding.transport import answer_limit, create_client, limited_answer
 from svc.errors import EmbeddingRefusedError, EmbeddingUnavailableError, StartupError
-from svc.settings.groups import EmbeddingSettings
+from svc.settings.model import EmbeddingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +49,8 @@ models).
 
 MAX_BACKOFF_S: Final = 8.0
 MAX_RETRY_AFTER_S: Final = 20.0
+MAX_DECODERS: Final = 2
+"""Threads that decode answers. More would only compete for the interpreter."""
 
 NO_KEY: Final = "none"
 """Sent if no key is configured: the client library requires a key, and servers without keys ignore it."""
@@ -75,13 +83,9 @@ class OpenAIProvider:
         self._paused_until = 0.0
         key = _checked_key(settings.openai_api_key)
         self._replies = ReplyReader(model=self.model, dimensions=self.dimensions, key=key)
-        self._client = openai.AsyncOpenAI(
-            api_key=key or NO_KEY,
-            base_url=settings.openai_base_url or DEFAULT_BASE_URL,
-            timeout=self._timeout_s,
-            # The retries of this class also cover malformed answers, and leave long waits to the queue.
-            max_retries=0,
-        )
+        # Threads of its own, so that decoding takes none from the rest of the service.
+        self._decoders = ThreadPoolExecutor(min(self._concurrency, MAX_DECODERS), thread_name_prefix="embedding-answer")
+        self._client = _client(settings, key or NO_KEY)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts in concurrent batches; the first failure cancels the other batches. See the protocol."""
@@ -105,16 +109,15 @@ class OpenAIProvider:
         return vectors
 
     async def close(self) -> None:
-        """Close the connections to the endpoint."""
+        """Close the connections to the endpoint, and stop the threads."""
         await self._client.close()
+        await asyncio.to_thread(self._decoders.shutdown)
 
     async def _embed_batch(self, texts: list[str], first: int, *, urgent: bool) -> NDArray[np.float32]:
         """Embed one batch and retry temporary failures. `first` is the index of the batch's first text."""
         for attempt in itertools.count(1):
             try:
-                reply = await self._call_in_turn(texts, urgent=urgent)
-                # Decoding and checking two megabytes of vectors takes about ten milliseconds.
-                return await asyncio.to_thread(self._replies.vectors, reply, len(texts), first)
+                return await self._vectors_in_turn(texts, first, urgent=urgent)
             except AttemptFailedError as failure:
                 pause_s = self._pause_after(failure, attempt)
                 logger.warning("embedding call %d of %d failed: %s", attempt, self._max_retries + 1, failure.detail)
@@ -138,14 +141,21 @@ class OpenAIProvider:
             raise EmbeddingRefusedError(failure.detail + tried) from failure
         raise EmbeddingUnavailableError(failure.detail + tried, retry_after_s=max(1.0, pause_s)) from failure
 
-    async def _call_in_turn(self, texts: list[str], *, urgent: bool) -> bytes:
-        """Make one call as soon as a slot is free and no Retry-After is in effect."""
+    async def _vectors_in_turn(self, texts: list[str], first: int, *, urgent: bool) -> NDArray[np.float32]:
+        """Make one call as soon as a slot is free and no Retry-After is in effect, and decode its answer.
+
+        The slot is held until the answer is decoded, which bounds the answers in memory.
+        """
         async with self._slot(urgent=urgent):
             # A loop, because the Retry-After of another call can extend the wait.
             while (wait_s := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(wait_s)
             external_call("embedding")
-            return await self._call(texts)
+            reply = await self._call(texts)
+            # Decoding and checking two megabytes of vectors takes about ten milliseconds.
+            return await asyncio.get_running_loop().run_in_executor(
+                self._decoders, self._replies.vectors, reply, len(texts), first
+            )
 
     @asynccontextmanager
     async def _slot(self, *, urgent: bool) -> AsyncIterator[None]:
@@ -167,15 +177,17 @@ class OpenAIProvider:
     async def _call(self, texts: list[str]) -> bytes:
         """Make one call and return the body of its answer."""
         sent_dimensions = self._sends_dimensions
+        limit_bytes = answer_limit(len(texts), self.dimensions)
         try:
             # The client's timeout limits each read, not the whole call.
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client.embeddings.with_raw_response.create(
-                    model=self.model,
-                    input=texts,
-                    encoding_format="base64",
-                    dimensions=self.dimensions if sent_dimensions else openai.omit,
-                )
+                with limited_answer(limit_bytes):
+                    response = await self._client.embeddings.with_raw_response.create(
+                        model=self.model,
+                        input=texts,
+                        encoding_format="base64",
+                        dimensions=self.dimensions if sent_dimensions else openai.omit,
+                    )
         except (TimeoutError, openai.APITimeoutError):
             raise AttemptFailedError(f"the embedding endpoint gave no answer within {self._timeout_s:g} s") from None
         except openai.APIConnectionError as error:
@@ -198,6 +210,30 @@ class OpenAIProvider:
         words = str(error.body).lower()
         refused = error.status_code in {400, 422} and ("dimension" in words or "matryoshka" in words)
         return refused and not self._takes_dimensions
+
+
+def _client(settings: EmbeddingSettings, key: str) -> openai.AsyncOpenAI:
+    """Returns the client library's client for the endpoint.
+
+    Raises:
+        StartupError: the URL of the endpoint or of the proxy is invalid; the detail contains no part of it.
+    """
+    timeout_s, proxy = settings.embedding_timeout_s, settings.embedding_proxy
+    try:
+        connections = create_client(timeout_s, settings.embedding_concurrency, proxy and proxy.get_secret_value())
+    except (ValueError, httpx2.InvalidURL):
+        raise StartupError("CABINET_EMBEDDING_PROXY is not a valid URL of an HTTP proxy.") from None
+    try:
+        # The retries of the provider also cover malformed answers, and leave long waits to the queue.
+        return openai.AsyncOpenAI(
+            api_key=key,
+            base_url=settings.openai_base_url or DEFAULT_BASE_URL,
+            timeout=timeout_s,
+            http_client=connections,
+            max_retries=0,
+        )
+    except (ValueError, httpx2.InvalidURL):
+        raise StartupError("OPENAI_BASE_URL is not a valid URL.") from None
 
 
 def _checked_key(secret: SecretStr | None) -> str | None:

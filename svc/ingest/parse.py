@@ -54,7 +54,7 @@ def parse(file_type: FileType, data: bytes) -> list[Segment]:
     except Exception as error:  # parser libraries raise anything on broken files
         if isinstance(error, etree.XMLSyntaxError) and error.code == etree.ErrorTypes.ERR_NO_MEMORY:
             raise MemoryError from error
-        raise damaged(file_type, f"{type(error).__name__}: {error}") from error
+        raise damaged(file_type) from error
     if not segments:
         raise no_text(file_type)
     return segments

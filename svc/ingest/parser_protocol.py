@@ -37,7 +37,10 @@ class Chunks(msgspec.Struct, tag=True):
 
 
 class Rejected(msgspec.Struct, tag=True):
+    """The document cannot be read; `cause` is the class of the library's exception, or empty."""
+
     detail: str
+    cause: str
 
 
 class Finished(msgspec.Struct, tag=True):

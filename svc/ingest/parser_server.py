@@ -171,7 +171,7 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
             _send(connection, Chunks(chunks[start : start + batch]))
         _send(connection, Finished())
     except DocumentRejectedError as error:
-        _send(connection, Rejected(error.detail))
+        _send(connection, Rejected(error.detail, type(error.__cause__).__name__ if error.__cause__ else ""))
     except MemoryError:
         return EXIT_MEMORY
     except OSError:

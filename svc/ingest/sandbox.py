@@ -30,6 +30,7 @@ from svc.errors import DocumentRejectedError, UnavailableError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.file_types import FileType
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
+from svc.printable import shortened
 from svc.settings.groups import ParserSettings
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ RESULT_MOST_BYTES = 128 * 2**20
 _START_TIMEOUT_S = 60.0
 _GRACE_S = 5.0  # lets the child's own alarm fire first
 _READ_BYTES = 256 * 1024
+_DETAIL_MOST_CHARACTERS = 500
+_CAUSE_MOST_CHARACTERS = 60
 
 
 class ParserSandbox:
@@ -133,7 +136,7 @@ class ParserSandbox:
                         case Chunks():
                             chunks += message.chunks
                         case Rejected():
-                            raise DocumentRejectedError(message.detail)
+                            raise _rejected(file_type, message)
                         case Finished():
                             return chunks
         # No final message: the child was killed, perhaps in the middle of a message.
@@ -158,6 +161,14 @@ class ParserSandbox:
                 f"{name} ended the parser while it read the document, which is damaged or malicious."
             )
         return DocumentRejectedError(f"The parser ended with code {ended.code} while it read the document.")
+
+
+def _rejected(file_type: FileType, message: Rejected) -> DocumentRejectedError:
+    """The error for a document that the child rejected. The child has read hostile input, so its words are bounded."""
+    if message.cause:
+        cause = shortened(message.cause, _CAUSE_MOST_CHARACTERS)
+        logger.info("a document of type %s was rejected because of a %s", file_type, cause)
+    return DocumentRejectedError(shortened(message.detail, _DETAIL_MOST_CHARACTERS))
 
 
 def _over(limit: str) -> DocumentRejectedError:

@@ -33,6 +33,7 @@ from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
 from svc.jobs.lease import Progress, leased
 from svc.jobs.loop import pause_s
+from svc.log_context import LogContext, begin_log_context, end_log_context
 from svc.settings.groups import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,11 @@ class DocumentWorker:
         job = await self._queue.claim()
         if job is None:
             return False
-        await self._work(job)
+        begin_log_context(LogContext(user_id=job.user_id, document_id=job.document_id))
+        try:
+            await self._work(job)
+        finally:
+            end_log_context()
         return True
 
     async def wait(self) -> None:

@@ -32,6 +32,7 @@ from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.jobs.lease import Progress, leased
 from svc.jobs.loop import pause_s
+from svc.log_context import LogContext, begin_log_context, end_log_context
 from svc.messages.queue import MessageJob, MessageQueue, PendingMessage, Piece
 from svc.settings.groups import WorkerSettings
 
@@ -73,6 +74,7 @@ class MessageWorker:
         job = await self._queue.claim()
         if job is None:
             return False
+        begin_log_context(LogContext(user_id=job.user_id))
         try:
             await self._embed_conversation(job)
         except asyncio.CancelledError:
@@ -88,6 +90,8 @@ class MessageWorker:
             # Retried at long intervals, because the month may end or the plan may change.
             logger.info("messages of conversation %s are not embedded for now: %s", job.conversation_id, error.detail)
             await self._queue.postpone(job, _MAX_RETRY_S)
+        finally:
+            end_log_context()
         return True
 
     async def _give_up_or_try_later(self, job: MessageJob, reason: str) -> None:

@@ -33,7 +33,8 @@ from svc.migrations.steps import (
     vectors_step,
 )
 from svc.resources import resource_folder
-from svc.settings.groups import LOCAL_MODEL, DatabaseSettings
+from svc.settings.groups import DatabaseSettings
+from svc.settings.model import LOCAL_MODEL
 
 logger = logging.getLogger(__name__)
 

@@ -65,8 +65,8 @@ async def migrating(url: str, statements: Statements, wait_s: float) -> AsyncIte
         raise StartupError(f"This login may not migrate: {error}. {OWNER_WANTED}") from error
     except _LOST as error:
         raise StartupError(
-            f"The connection to the database was lost during the migration: {error!r}. Run it again: finished steps "
-            "are recorded and not repeated."
+            f"The connection to the database was lost during the migration ({type(error).__name__}). Run it again: "
+            "finished steps are recorded and not repeated."
         ) from error
     finally:
         await session.close()

@@ -11,6 +11,7 @@ from rich.tree import Tree
 
 from svc.plans.findings import Diagnosis, find
 from svc.plans.tree import Node, QueryPlan
+from svc.printable import printable
 
 _WIDTH = 10_000
 
@@ -39,13 +40,13 @@ def _drawn(node: Node, findings: Sequence[Diagnosis]) -> Tree:
 def _label(node: Node, own: Sequence[Diagnosis]) -> Text:
     text = Text()
     if node.subplan:
-        text.append(f"{node.subplan}: ", "italic")
-    text.append(node.title, "bold red" if own else "bold")
+        text.append(f"{printable(node.subplan)}: ", "italic")
+    text.append(printable(node.title), "bold red" if own else "bold")
     text.append(f"  {figures(node)}", "dim" if node.actual_rows is not None and not node.loops else "")
     for key, values in node.expressions.items():
-        text.append(f"\n{key}: {', '.join(values)}", "cyan")
+        text.append(f"\n{key}: {printable(', '.join(values))}", "cyan")
     for finding in own:
-        text.append(f"\n! {finding.kind}: {finding.problem}", "bold red")
+        text.append(f"\n! {finding.kind}: {printable(finding.problem)}", "bold red")
     return text
 
 

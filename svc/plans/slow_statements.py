@@ -19,6 +19,7 @@ from svc.database.queries import Database, open_database
 from svc.database.statements import Parameter, Statement
 from svc.database.suitability import check_writable
 from svc.errors import CabinetError
+from svc.log_format import SEVERAL_LINES
 from svc.plans.drawing import plain
 from svc.plans.explain import Explainer, has_plan
 from svc.settings.groups import DatabaseSettings
@@ -85,7 +86,9 @@ class SlowStatements:
             logger.warning("cannot read the plan of slow statement %s: %s", statement.name, error)
             return
         lines = plain(plan).replace("\n", "\n    ")
-        logger.warning("the plan of slow statement %s, for any values:\n    %s", statement.name, lines)
+        logger.warning(
+            "the plan of slow statement %s, for any values:\n    %s", statement.name, lines, extra=SEVERAL_LINES
+        )
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 """The settings of Cabinet."""
 
-from svc.settings.groups import LOCAL_DIMENSIONS, LOCAL_MODEL, SERVICE_ROLE
+from svc.settings.groups import SERVICE_ROLE
 from svc.settings.loading import Settings, environment_name, load_settings
+from svc.settings.model import LOCAL_DIMENSIONS, LOCAL_MODEL
 
 __all__ = [
     "LOCAL_DIMENSIONS",

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from svc.errors import StartupError
+from svc.settings.secret_files import SUFFIX, is_secret
 
 Fields = Mapping[str, FieldInfo]
 VariableOf = Callable[[str], str]
@@ -32,6 +33,8 @@ class SettingFaults:
         self._variable_of = variable_of
         self._file = file
         self._flags = flags
+        self.from_files: Collection[str] = ()
+        """The settings whose values were read from files of their own."""
 
     def unknown(self, prefix: str) -> list[str]:
         """A sentence for each variable that begins with the prefix and is not a setting, and for each line of the
@@ -41,6 +44,7 @@ class SettingFaults:
             StartupError: the file cannot be read.
         """
         known = {self._variable_of(name) for name in self._fields}
+        known |= {self._variable_of(name) + SUFFIX for name, field in self._fields.items() if is_secret(field)}
         in_file, unreadable = self._read_file(prefix, known)
         places = {**dict.fromkeys(in_file, f" in the file {self._file}"), **dict.fromkeys(os.environ, "")}
         return unreadable + [
@@ -59,8 +63,7 @@ class SettingFaults:
         ours = fault.get("ctx", {}).get("error")
         message = str(ours) if ours is not None else f"must be {expectation(field)}"
         # A secret never appears in a message, not even a wrong one.
-        is_secret = "SecretStr" in str(field.annotation) or "url" in name
-        given = "" if is_secret else f" (got {fault['input']!r})"
+        given = "" if is_secret(field) or "url" in name else f" (got {fault['input']!r})"
         return f"Wrong setting {self._variable_of(name)}{self._source(name)}: {message}{given}."
 
     def _source(self, name: str) -> str:
@@ -68,6 +71,8 @@ class SettingFaults:
         if name in self._flags:
             return f" (flag --{name.replace('_', '-')})"
         variable = self._variable_of(name)
+        if name in self.from_files:
+            return f" (file in {variable + SUFFIX})"
         return "" if any(key.upper() == variable and os.environ[key] for key in os.environ) else f" (file {self._file})"
 
     def _read_file(self, prefix: str, known: set[str]) -> tuple[set[str], list[str]]:

@@ -2,7 +2,8 @@
 
 A setting comes from, in order of precedence: a command line flag, an environment variable, the file `.env` in the
 current folder, the default. The variable is `CABINET_` and the field's name in capitals, except for the three that
-have a well-known name: `DATABASE_URL`, `OPENAI_API_KEY` and `OPENAI_BASE_URL`.
+have a well-known name: `DATABASE_URL`, `OPENAI_API_KEY` and `OPENAI_BASE_URL`. A secret can also be in a file that the
+variable with `_FILE` at its end names.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pydantic import AliasChoices, ValidationError
 
 from svc.errors import StartupError
 from svc.settings.faults import SettingFaults
-from svc.settings.groups import PREFIX, SearchSettings, ServerSettings, WorkerSettings
+from svc.settings.group import PREFIX
+from svc.settings.groups import SearchSettings, ServerSettings, WorkerSettings
+from svc.settings.secret_files import read_file_secrets
 
 
 class Settings(SearchSettings, WorkerSettings, ServerSettings):
@@ -36,13 +39,15 @@ def load_settings(**flags: Any) -> Settings:
         StartupError: a value is wrong, or a `CABINET_…` variable is not a setting; the detail names all of them.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    file = Settings.model_config.get("env_file")
-    faults = SettingFaults(
-        Settings.model_fields, environment_name, Path(file) if isinstance(file, str) else None, given.keys()
-    )
+    named = Settings.model_config.get("env_file")
+    file = Path(named) if isinstance(named, str) else None
+    faults = SettingFaults(Settings.model_fields, environment_name, file, given.keys())
     sentences = faults.unknown(PREFIX)
+    secrets = read_file_secrets(Settings.model_fields, environment_name, file, given.keys())
+    sentences += secrets.faults
+    faults.from_files = secrets.values.keys()
     try:
-        settings = Settings(**given)
+        settings = Settings(**secrets.values, **given)
     except ValidationError as error:
         sentences += [faults.sentence(dict(fault)) for fault in error.errors()]
     if sentences:

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from uuid import UUID
 
+from svc.accounts.plans import unknown_plan
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database, Transaction
+from svc.database.rows import ExportUsageDays, ImportUsageDays, UsersGet
+from svc.database.types import as_dict
 from svc.errors import ConflictError, InvalidRequestError
 from svc.tenants.erase import erase_in
-from svc.tenants.reading import BadExportError, ExportReader, Line
+from svc.tenants.reading import DEFAULT_LIMITS, BadExportError, ExportReader, Line, LineLimits
 from svc.tenants.records import Header, read_vector
 
 STORED_BY: dict[str, str | None] = {
@@ -39,16 +42,38 @@ _ROWS_AT_ONCE = 500
 _BYTES_AT_ONCE = 4 * 2**20
 
 
+@dataclass(frozen=True)
+class Orders:
+    """What the operator decides about an import. The file, which its user may have written, decides none of it.
+
+    `replace` is the id or the email address of the user of the export, who is first erased, in the same transaction.
+    `plan` is the user's plan; if it is None, a replaced user keeps theirs, and another gets `default_plan`.
+    `with_usage` takes the daily usage from the file; otherwise a replaced user keeps theirs, and another has none.
+    `without_vectors` leaves out the data that depends on the export's embedding model: documents, and with
+    `embed_messages` also messages, are queued to be embedded again.
+    """
+
+    default_plan: str = "free"
+    replace: str | None = None
+    plan: str | None = None
+    with_usage: bool = False
+    without_vectors: bool = False
+    embed_messages: bool = True
+
+
 @dataclass
 class Imported:
     """The result of an import.
 
-    `rows` counts the stored rows by table. `reset` documents changed during the export and are ingested again from
+    `rows` counts the stored rows by table. `plan` is the user's plan here, and `plan_of_file` the one that the export
+    names. `reset` documents changed during the export and are ingested again from
     their bytes; `dropped` documents and conversations were deleted during the export. `queued` documents wait for a
     worker; they include the reset ones.
     """
 
     user_id: UUID
+    plan: str
+    plan_of_file: str = ""
     rows: dict[str, int] = field(default_factory=dict)
     reset: int = 0
     dropped: int = 0
@@ -58,38 +83,79 @@ class Imported:
 async def import_user(
     database: Database,
     file: BinaryIO,
-    *,
-    replace: bool = False,
-    without_vectors: bool = False,
-    embed_messages: bool = True,
+    orders: Orders = Orders(),
+    limits: LineLimits = DEFAULT_LIMITS,
 ) -> Imported:
-    """Import a user from a seekable file.
-
-    `replace` first erases the user with this id, in the same transaction. `without_vectors` leaves out the data that
-    depends on the export's embedding model: documents, and with `embed_messages` also messages, are queued to be
-    embedded again.
+    """Import a user from a seekable file, as the operator orders.
 
     Raises:
         BadExportError: the file is truncated, altered, or contains a row that cannot be stored; names the line.
-        ConflictError: the user or their email address already exists, or the vectors are of another model.
+        ConflictError: the user or their email address already exists, the export is not of the user to replace, or the
+            vectors are of another model.
+        InvalidRequestError: there is no plan with the ordered name.
     """
-    reader = ExportReader(database.statements)
+    reader = ExportReader(database.statements, limits)
     header = reader.check(file)
     file.seek(0)
     async with database.transaction() as transaction:
-        if not without_vectors:
+        if not orders.without_vectors:
             await _check_model(transaction, header)
-        if replace:
+        replaced = await _replaced(transaction, header.user_id, orders.replace) if orders.replace else None
+        plan = orders.plan or (replaced.plan if replaced else orders.default_plan)
+        if await transaction.one("plans/get", name=plan) is None:
+            raise await unknown_plan(transaction, plan)
+        kept_usage = [] if replaced is None or orders.with_usage else await _usage(transaction, header.user_id)
+        if replaced is not None:
             await erase_in(transaction, header.user_id)
-        imported = Imported(header.user_id)
-        stored = {table for table, name in STORED_BY.items() if name is not None}
-        if without_vectors:
-            stored -= _WITH_VECTORS
-        for lines in _batches(line for line in reader.rows(file) if line.table in stored):
-            await _store(transaction, header.user_id, lines)
+        imported = Imported(header.user_id, plan)
+        for lines in _batches(line for line in reader.rows(file) if line.table in _stored(orders)):
+            await _store(transaction, imported, lines)
             imported.rows[lines[0].table] = imported.rows.get(lines[0].table, 0) + len(lines)
-        await _settle(transaction, imported, embed_messages)
+        if kept_usage:
+            await transaction.copy("import/usage_days", kept_usage)
+        await _settle(transaction, imported, orders.embed_messages)
     return imported
+
+
+def _stored(orders: Orders) -> set[str]:
+    """The tables whose rows are stored."""
+    stored = {table for table, name in STORED_BY.items() if name is not None}
+    if orders.without_vectors:
+        stored -= _WITH_VECTORS
+    if not orders.with_usage:
+        stored -= {"usage_days"}
+    return stored
+
+
+async def _replaced(transaction: Transaction, user_id: UUID, name: str) -> UsersGet | None:
+    """The user whom the operator wants to replace; None if they do not exist here and the operator gave their id.
+
+    Raises:
+        ConflictError: the export is of another user.
+    """
+    row = await transaction.one("users/get", user_id=user_id)
+    if name.lower() in {str(user_id), "" if row is None else row.email.lower()}:
+        return row
+    raise ConflictError(
+        f"the export is of the user {user_id}, not of the user {name} whom --replace names; nothing was changed"
+    )
+
+
+async def _usage(transaction: Transaction, user_id: UUID) -> list[ImportUsageDays]:
+    """The user's daily usage, as rows for `import/usage_days`."""
+    rows: list[ExportUsageDays] = []
+    while True:
+        last = rows[-1] if rows else None
+        page = await transaction.many(
+            "export/usage_days",
+            user_id=user_id,
+            after_day=last and last.day,
+            after_slot=last.slot if last else 0,
+            max_rows=_ROWS_AT_ONCE,
+        )
+        rows += page
+        if len(page) < _ROWS_AT_ONCE:
+            return [ImportUsageDays(user_id, **as_dict(row)) for row in rows]
 
 
 async def _check_model(transaction: Transaction, header: Header) -> None:
@@ -118,11 +184,12 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
             yield batch
 
 
-async def _store(transaction: Transaction, user_id: UUID, lines: Sequence[Line]) -> None:
-    table, rows = lines[0].table, [line.value for line in lines]
+async def _store(transaction: Transaction, imported: Imported, lines: Sequence[Line]) -> None:
+    table, rows, user_id = lines[0].table, [line.value for line in lines], imported.user_id
     try:
         if table == "users":
-            await _store_user(transaction, rows[0])
+            imported.plan_of_file = rows[0].plan
+            await _store_user(transaction, rows[0], imported.plan)
         elif table == "conversation_documents":
             await transaction.exec(
                 "import/conversation_documents",
@@ -137,9 +204,6 @@ async def _store(transaction: Transaction, user_id: UUID, lines: Sequence[Line])
             kept = [(column.name, read_vector if column.type == "halfvec" else None) for column in columns]
             await transaction.copy_by_name(name, [(user_id, *_values(row, kept)) for row in rows])
     except ConstraintError as error:
-        if error.constraint == "users_plan_fkey":
-            plan = rows[0].plan
-            raise _bad(lines, f"the user's plan {plan} does not exist here: cabinet plan add {plan}") from None
         raise _bad(lines, f"it violates the constraint {error.constraint}") from None
     except InvalidRequestError as error:
         raise _bad(lines, error.detail) from None
@@ -151,14 +215,14 @@ def _values(row: Any, columns: Iterable[tuple[str, Any]]) -> Iterator[Any]:
         yield value if read is None or value is None else read(value)
 
 
-async def _store_user(transaction: Transaction, row: Any) -> None:
+async def _store_user(transaction: Transaction, row: Any, plan: str) -> None:
     try:
         await transaction.exec(
             "import/users",
             user_id=row.id,
             email=row.email,
             name=row.name,
-            plan=row.plan,
+            plan=plan,
             preferences=row.preferences,
             created_at=row.created_at,
             updated_at=row.updated_at,
@@ -166,7 +230,7 @@ async def _store_user(transaction: Transaction, row: Any) -> None:
     except ConstraintError as error:
         if error.constraint == "users_pkey":
             raise ConflictError(
-                f"the user {row.id} already exists; --replace first erases the user with all their data"
+                f"the user {row.id} already exists; --replace {row.id} first erases the user with all their data"
             ) from None
         if error.constraint == "users_email_key":
             raise ConflictError(f"another user already has the email address {row.email}") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -15,8 +17,10 @@ from svc.fields.validation import faults_of_json, json_fault
 from svc.migrations.files import migration_ids
 from svc.tenants.records import FORMAT, End, Header, exported_tables, line_decoder
 
-# Far more than the largest upload in base64. A file without line ends must not be read into memory as a whole.
-_MAX_LINE_BYTES = 2**30
+_FIRST_BYTES = 2**16
+"""The first and the last line of an export are shorter than this. The limit of a longer line depends on its kind."""
+
+_KIND = re.compile(rb'\s*\{\s*"line"\s*:\s*"([a-z_]{1,40})"')
 
 
 class BadExportError(InvalidRequestError):
@@ -24,6 +28,26 @@ class BadExportError(InvalidRequestError):
 
     def __init__(self, lines: int | str, detail: str) -> None:
         super().__init__(f"line {lines}: {detail}")
+
+
+@dataclass(frozen=True)
+class LineLimits:
+    """The longest lines in bytes: `contents` of `document_contents`, which are files in base64, `rows` of other rows.
+
+    A line is not decoded before its length is known to be within its limit.
+    """
+
+    contents: int
+    rows: int
+
+    @classmethod
+    def of(cls, max_upload_bytes: int, max_body_bytes: int) -> LineLimits:
+        """The limits for rows that a service with these settings has stored."""
+        return cls(contents=max_upload_bytes * 4 // 3 + _FIRST_BYTES, rows=max(_MIN_ROW_BYTES, 6 * max_body_bytes))
+
+
+_MIN_ROW_BYTES = 32 * 2**20
+DEFAULT_LIMITS = LineLimits.of(32 * 2**20, 4 * 2**20)
 
 
 @dataclass(frozen=True)
@@ -43,7 +67,8 @@ class Line:
 class ExportReader:
     """Reads exports in the format of this release."""
 
-    def __init__(self, statements: Mapping[str, Statement]) -> None:
+    def __init__(self, statements: Mapping[str, Statement], limits: LineLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._decoder = line_decoder(statements)
         self._tables = list(exported_tables(statements))
 
@@ -80,7 +105,10 @@ class ExportReader:
 
     def _lines(self, file: BinaryIO) -> Iterator[Line]:
         header = None
-        for number, text in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), start=1):
+        for number in itertools.count(1):
+            text = self._read_line(file, number)
+            if not text:
+                return
             if not text.endswith(b"\n"):
                 raise BadExportError(number, "the export is truncated within this line. Export again")
             if header is None:
@@ -89,10 +117,32 @@ class ExportReader:
             else:
                 yield Line(number, text, self._decode(number, text, header))
 
+    def _read_line(self, file: BinaryIO, number: int) -> bytes:
+        """The next line, within its limit; empty at the end of the file.
+
+        Raises:
+            BadExportError: the line is too long, or a long line is not a row.
+        """
+        begin = file.readline(_FIRST_BYTES)
+        if len(begin) < _FIRST_BYTES or begin.endswith(b"\n"):
+            return begin
+        kind = _KIND.match(begin)
+        if number == 1 or kind is None or kind[1].decode() not in self._tables:
+            raise BadExportError(number, f"it has more than {_FIRST_BYTES:,} bytes and is not a row of an export")
+        is_content = kind[1] == b"document_contents"
+        limit = self._limits.contents if is_content else self._limits.rows
+        line = begin + file.readline(limit + 1 - len(begin))
+        if len(line) > limit:
+            setting = "CABINET_MAX_UPLOAD_BYTES" if is_content else "CABINET_MAX_BODY_BYTES"
+            raise BadExportError(
+                number, f"it has more than {limit:,} bytes, the longest line with the value of {setting} here"
+            )
+        return line
+
     def _header(self, text: bytes) -> Header:
         try:
             header = self._decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             header = None
         if not isinstance(header, Header):
             raise BadExportError(1, "this is not an export of Cabinet")
@@ -105,7 +155,7 @@ class ExportReader:
             value = self._decoder.decode(text)
         except msgspec.ValidationError as error:
             raise BadExportError(number, f"{_fault(text, self._decoder.type, error)}{_release_hint(header)}") from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadExportError(number, f"it is not valid JSON: {json_fault(error, text)}") from None
         if isinstance(value, Header):
             raise BadExportError(number, "another export begins here")

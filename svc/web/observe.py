@@ -27,6 +27,8 @@ from svc.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
+from svc.log_context import LogContext, begin_log_context
+from svc.printable import shortened
 from svc.web.request import ANSWER_HEADERS, problem_response
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 MAX_STATEMENTS = 10
 # Never sent, since the client is gone; the metrics use the status that nginx introduced for this.
 _CLIENT_CLOSED_REQUEST = 499
+_LOGGED_CHARACTERS = 300
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CLIENT_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
@@ -48,8 +51,9 @@ class MethodNotAllowedError(CabinetError):
 class ObservedApplication:
     """The middleware: see the module."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, log_requests: bool = False) -> None:
         self.app = app
+        self._level = logging.INFO if log_requests else logging.DEBUG
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request. Scopes other than HTTP pass through unchanged."""
@@ -57,11 +61,12 @@ class ObservedApplication:
             await self.app(scope, receive, send)
             return
         with collect_statistics() as statistics:
-            await _Observation(scope, statistics, send).run(self.app, receive)
+            await _Observation(scope, statistics, send, self._level).run(self.app, receive)
 
 
 class _Observation:
-    def __init__(self, scope: Scope, statistics: StatementStatistics, send: Send) -> None:
+    def __init__(self, scope: Scope, statistics: StatementStatistics, send: Send, level: int) -> None:
+        self._level = level
         self.scope = scope
         self.statistics = statistics
         self._send = send
@@ -70,6 +75,7 @@ class _Observation:
         # A streamed answer may run any number of statements, so only those before its start count against the limit.
         self.statements_before = 0
         self.request_id = _request_id(scope)
+        begin_log_context(LogContext(self.request_id, scope["method"], scope["path"]))
         self.extra_headers: list[tuple[bytes, bytes]] = []
 
     async def run(self, app: ASGIApp, receive: Receive) -> None:
@@ -77,7 +83,7 @@ class _Observation:
             await app(self.scope, receive, self.send)
         except ClientDisconnect:
             self.status = self.status or _CLIENT_CLOSED_REQUEST
-            logger.info("the client of %s %s disconnected", self.scope["method"], self.scope["path"])
+            logger.info("the client of %s disconnected", self._shown())
         except Exception as error:
             if self.status:
                 raise
@@ -107,7 +113,7 @@ class _Observation:
             return UnauthenticatedError("the user of this key no longer exists")
         if isinstance(error, ConstraintError):
             # A route that knows the constraint reports it itself; clients must not depend on constraint names.
-            logger.warning("request %s %s: %s, id %s", self.scope["method"], self.scope["path"], error, self.request_id)
+            logger.warning("request %s: %s, id %s", self._shown(), error, self.request_id)
             return ConflictError(
                 "the change conflicts with stored data, possibly because of a concurrent request; try again"
             )
@@ -115,8 +121,12 @@ class _Observation:
             return error
         if isinstance(error, HTTPException):
             return self._of_starlette(error)
-        logger.exception("request %s %s failed, id %s", self.scope["method"], self.scope["path"], self.request_id)
+        logger.exception("request %s failed, id %s", self._shown(), self.request_id)
         return CabinetError("internal error; the service's log has the details under the request_id")
+
+    def _shown(self) -> str:
+        """The method and the path for the log. A path can contain any character, encoded as `%0a`."""
+        return shortened(f"{self.scope['method']} {self.scope['path']}", _LOGGED_CHARACTERS)
 
     def _of_starlette(self, error: HTTPException) -> CabinetError:
         if error.status_code == 405:
@@ -126,7 +136,10 @@ class _Observation:
             return MethodNotAllowedError(f"this path supports {allowed}")
         if error.status_code == 404:
             return NotFoundError("there is no such path; /docs lists the paths")
-        return MalformedRequestError(error.detail)
+        logger.info(
+            "the framework refused request %s: %s", self.request_id, shortened(error.detail, _LOGGED_CHARACTERS)
+        )
+        return MalformedRequestError("the request cannot be read: its headers or its body are malformed")
 
     def _report(self) -> None:
         seconds = time.perf_counter() - self.started
@@ -145,7 +158,10 @@ class _Observation:
                 MAX_STATEMENTS,
                 ", ".join(self.statistics.names[: 2 * MAX_STATEMENTS]),
             )
-        logger.debug(
+        if not logger.isEnabledFor(self._level):
+            return
+        logger.log(
+            self._level,
             "%s %s %d %.1f ms, database %.1f ms in %d statements, id %s",
             method,
             route,
@@ -154,6 +170,7 @@ class _Observation:
             self.statistics.seconds * 1000,
             self.statistics.count,
             self.request_id,
+            extra={"status": self.status, "duration_ms": round(seconds * 1000, 2)},
         )
 
 

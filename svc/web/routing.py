@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from svc.access.authenticator import Principal
 from svc.errors import ForbiddenError
+from svc.log_context import note_in_log
 from svc.services import Services
 from svc.web.request import ANSWER_HEADERS, Call, JSONResponse, read_json, read_query
 
@@ -83,6 +84,7 @@ class Endpoint:
         principal = await services.authenticator.authenticate(
             request.headers.get("authorization"), request.headers.get("cabinet-user")
         )
+        note_in_log(user_id=principal.user_id, document_id=request.path_params.get("document_id"))
         _count(request, services, principal)
         if self.access in ("admin", "acting") and not principal.is_admin:
             raise ForbiddenError("this route requires the admin key")

@@ -175,7 +175,7 @@ def _busy_while_exporting(server: ServerProcess, client: httpx.Client) -> float:
 def _import(file: Path, data_dir: Path) -> tuple[float, float, str]:
     started = time.perf_counter()
     process = subprocess.Popen(
-        [*CABINET, "import", str(file)],
+        [*CABINET, "import", "--with-usage", str(file)],
         env=clean_environment(CABINET_DATA_DIR=str(data_dir), CABINET_LOG_LEVEL="warning"),
         stdout=subprocess.PIPE,
         text=True,

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from svc.embedding.choice import create_provider
+from svc.embedding.failures import AttemptFailedError
 from svc.embedding.openai import MAX_BATCH_BYTES, OpenAIProvider
-from svc.embedding.openai_replies import AttemptFailedError, ReplyReader
+from svc.embedding.openai_replies import ReplyReader
 from svc.errors import (
     ConnectionHeldError,
     EmbeddingRefusedError,

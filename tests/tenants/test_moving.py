@@ -18,7 +18,7 @@ from svc.database.queries import Database
 from svc.errors import ConflictError, NotFoundError
 from svc.tenants.erase import erase_user
 from svc.tenants.export import find_export
-from svc.tenants.imports import import_user
+from svc.tenants.imports import Orders, import_user
 from tests.conftest import running_service, test_settings
 from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, new_tenant
@@ -89,7 +89,7 @@ async def test_a_moved_tenant_is_unchanged(
         assert await mentions(first, user_id) == {}
         assert await hashes(first, UUID(other.id), {}) == others
 
-        imported = await import_user(second, BytesIO(export))
+        imported = await import_user(second, BytesIO(export), Orders(with_usage=True))
 
         assert (imported.reset, imported.dropped, imported.queued) == (0, 0, 0)
         assert await hashes(then, user_id, LEFT_OUT) == before
@@ -115,7 +115,7 @@ async def test_a_large_moved_tenant_is_unchanged(
         for each in (user_id, big):
             before = await hashes(first, each, LEFT_OUT)
             export = await exported(database, each)
-            await import_user(second, BytesIO(export))
+            await import_user(second, BytesIO(export), Orders(plan="free", with_usage=True))
             assert await hashes(then, each, LEFT_OUT) == before
 
 
@@ -230,7 +230,7 @@ async def test_an_existing_user_is_refused_or_replaced(database: Database, datab
             await import_user(database, BytesIO(export))
         assert await hashes(first, user_id, {}) == before
         await first.execute("update documents set filename = 'changed' where user_id = $1", user_id)
-        await import_user(database, BytesIO(export), replace=True)
+        await import_user(database, BytesIO(export), Orders(replace=str(user_id)))
         after = await hashes(first, user_id, {})
         assert {table for table in after if after[table] != before[table]} <= {"api_keys", "tenant_totals"}
 
@@ -252,7 +252,7 @@ async def test_vectors_of_another_model_are_refused_or_omitted(
     lines[0]["embedding_model"] = "another-model"
     with pytest.raises(ConflictError, match=r"vectors of another-model with 256 dimensions.* --without-vectors"):
         await import_user(second, file_of(lines))
-    imported = await import_user(second, file_of(lines), without_vectors=True)
+    imported = await import_user(second, file_of(lines), Orders(without_vectors=True))
     assert (imported.reset, imported.queued) == (2, 2)
     async with connected(second_url) as then:
         counts = {table: await then.fetchval(f"select count(*) from {table}") for table in await tenant_tables(then)}
@@ -283,7 +283,7 @@ async def test_the_commands_move_a_user_through_a_pipe(database: Database, datab
             stdout=subprocess.PIPE,
         )
         done = subprocess.run(
-            [*CABINET, "import", "-"],
+            [*CABINET, "import", "--with-usage", "-"],
             env=clean_environment(DATABASE_URL=second_url, CABINET_LOG_LEVEL="error"),
             stdin=export.stdout, capture_output=True, text=True, check=False,
         )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from svc.errors import DocumentRejectedError
 from svc.ingest.file_types import FileType
-from svc.ingest.parsers.characters import clean_text
 
 _NAMES: dict[FileType, str] = {
     "text": "text", "markdown": "Markdown text", "html": "HTML page", "pdf": "PDF", "csv": "CSV table",
@@ -12,10 +11,10 @@ _NAMES: dict[FileType, str] = {
 }  # fmt: skip
 
 
-def damaged(file_type: FileType, reason: str) -> DocumentRejectedError:
-    """The file is broken; `reason` is the library's error message, which is shortened."""
-    reason = " ".join(clean_text(reason).split())[:160].rstrip(".")
-    return DocumentRejectedError(f"The {_NAMES[file_type]} cannot be read; it is damaged or truncated ({reason}).")
+def damaged(file_type: FileType, reason: str = "") -> DocumentRejectedError:
+    """The file is broken; `reason` is a phrase of ours, never a library's message, which can quote anything."""
+    known = f" ({reason})" if reason else ""
+    return DocumentRejectedError(f"The {_NAMES[file_type]} cannot be read; it is damaged or truncated{known}.")
 
 
 def encrypted(file_type: FileType) -> DocumentRejectedError:
