@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 from io import BytesIO
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from svc.database.queries import Database
 from tests.server_process import CABINET, clean_environment
 from tests.tenants.files import exported, file_of, lines_of
 from tests.tenants.made_up import make_large_user
+from tests.tenants.test_moving import connected
 
 HOSTILE = "[bold]x[/] [/nothing]\x1b[31m\x1b]0;title\x07\r\nplan  pro\x9b31m\u202e"
 ESCAPED = r"[bold]x[/] [/nothing]\x1b[31m\x1b]0;title\x07\r\nplan  pro\x9b31m\u202e"
@@ -32,18 +32,19 @@ def run(url: str, *words: str, stdin: bytes = b"") -> tuple[int, str, str]:
     return done.returncode, *printed
 
 
-async def test_names_in_tables_and_answers(database: Database, database_url: str, observer: Any) -> None:
+async def test_names_in_tables_and_answers(database: Database, database_url: str) -> None:
     user_id = await make_large_user(database, documents=1, chunks_each=1, conversations=0, messages_each=0)
-    await observer.execute("update users set name = $1", HOSTILE)
-    await observer.execute("insert into plans (name) values ($1)", "[/]")
-    await observer.execute("insert into usage_days (user_id, day, slot) select id, current_date, 0 from users")
+    async with connected(database_url) as observer:
+        await observer.execute("update users set name = $1", HOSTILE)
+        await observer.execute("update users set email = '[/red][x]@example.com'")
+        await observer.execute("insert into usage_days (user_id, day, slot) select id, current_date, 0 from users")
     code, printed, _ = await asyncio.to_thread(run, database_url, "user", "show", str(user_id))
     assert code == 0
     assert f"name  {ESCAPED}\n" in printed
     assert [line for line in printed.splitlines() if line.startswith("plan ")] == ["plan  free"]
-    code, printed, _ = await asyncio.to_thread(run, database_url, "plan", "list")
+    code, printed, _ = await asyncio.to_thread(run, database_url, "usage", "users")
     assert code == 0
-    assert "[/]" in printed
+    assert "[/red][x]@example.com" in printed
     code, printed, _ = await asyncio.to_thread(
         run, database_url, "sql", "explain", "users/create", "--custom", "--arg", f"name={HOSTILE}",
         "--arg", "email=a@example.com",
@@ -55,14 +56,15 @@ async def test_names_in_tables_and_answers(database: Database, database_url: str
     assert json.loads(printed)["statement"] == "users/create"
 
 
-async def test_the_words_of_a_crafted_export(database: Database, database_url: str, observer: Any) -> None:
+async def test_the_words_of_a_crafted_export(database: Database, database_url: str) -> None:
     user_id = await make_large_user(database, documents=1, chunks_each=1, conversations=0, messages_each=0)
     lines = lines_of(await exported(database, user_id))
-    await observer.execute("delete from users")
+    async with connected(database_url) as observer:
+        await observer.execute("delete from users")
     hostile: list[BytesIO] = []
     for at, changes in (
         (1, {HOSTILE: 1}), (1, {"line": HOSTILE}), (2, {"filename": 5, HOSTILE: HOSTILE}),
-        (0, {"embedding_model": HOSTILE}), (-1, {"rows": {HOSTILE: 1}}), (0, {"migration": HOSTILE, HOSTILE: 1}),
+        (0, {"embedding_model": HOSTILE}), (0, {"migration": HOSTILE, HOSTILE: 1}),
     ):  # fmt: skip
         changed = [dict(line) for line in lines]
         changed[at] |= changes

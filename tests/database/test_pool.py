@@ -158,7 +158,7 @@ async def test_a_session_is_not_reset_between_callers(database: Database) -> Non
         ("postgresql://ada:geheim@127.0.0.1:1/x", "at 127.0.0.1 port 1 cannot be used: the connection was refused"),
         ("postgresql://ada:geheim@no-such-host.invalid/x", "at no-such-host.invalid port 5432 cannot be used"),
         ("postgresql://ada:geheim@/x?host=/nowhere", "at the socket in /nowhere cannot be used"),
-        ("postgresql://ada:geheim@127.0.0.1:1/x?sslmode=geheim", "`sslmode` parameter must be one of"),
+        ("postgresql://ada:geheim@127.0.0.1:1/x?sslmode=geheim", "the parameter sslmode must be one of"),
     ],
 )
 async def test_an_unreachable_database_prevents_the_start_without_showing_its_password(url: str, said: str) -> None:

@@ -249,7 +249,8 @@ def test_the_defaults_need_nothing_and_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_is_in_no_message_and_no_log(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    good = "postgresql://ada:GEHEIM@db/x" if name.endswith("database_url") else "GEHEIM-0123456789-0123"
+    urls = {"database_url": "postgresql://ada:GEHEIM@db/x", "embedding_proxy": "http://ada:GEHEIM@proxy:3128"}
+    good = urls.get(name.removeprefix("owner_"), "GEHEIM-0123456789-0123")
     monkeypatch.setenv("DATABASE_URL", "postgresql://db/x")
     monkeypatch.setenv(environment_name(name), good)
     monkeypatch.setenv("CABINET_PORT", "no number")

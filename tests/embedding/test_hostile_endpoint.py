@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import resource
 from collections.abc import AsyncIterator, Iterator
@@ -195,9 +194,12 @@ async def test_a_failed_connection_is_described_in_the_log_only(caplog: pytest.L
     ("body", "why"),
     [
         (b'{"data": ' + b"[" * 100_000, "it is not JSON: it is nested too deeply"),
-        (b'{"data": [{"index": 0, "embedding": "' + base64.b64encode(b"12345") + b'"}]}', "not a base64 text"),
-        (b'{"data": [{"index": 0, "embedding": "\xc3\xa9"}]}', "not a base64 text"),
-        (b'{"data": [{"index": 0, "embedding": "\xff"}]}', "it is not encoded in UTF-8"),
+        (
+            b'{"data": [{"index": 0, "embedding": "MTIzNDU="}]}',
+            "an embedding is not a base64 text",
+        ),
+        (b'{"data": [{"index": 0, "embedding": "\xc3\xa9"}]}', "an embedding is not a base64 text"),
+        (b'{"data": [{"index": 0, "embedding": "\xff"}]}', "it is not JSON: it is not encoded in UTF-8"),
         (b'{"data": [{"index": 0, "embedding": ["hunter2"]}]}', r"data\[0\]: embedding\[0\] must be a number"),
         (b'{"data": [{"index": 1, "embedding": []}]}', "index 1 for one of 1 texts"),
         (b'{"data": [{"index": ' + b"9" * 5000 + b', "embedding": []}]}', r"data\[0\]: index must be an integer"),

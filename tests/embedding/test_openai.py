@@ -271,12 +271,13 @@ async def test_any_retry_after_is_read_as_a_bounded_number_of_seconds(
 
 
 @pytest.mark.parametrize("status", ["400", "401", "403", "404", "413", "422"])
-async def test_a_refusal_is_final_and_in_the_endpoints_own_words(endpoint: EmbeddingEndpoint, status: str) -> None:
+async def test_a_refusal_is_final(endpoint: EmbeddingEndpoint, status: str) -> None:
     endpoint.always(status, message=f"No such thing for {KEY}, " + "really " * 100)
     async with provider_for(endpoint) as provider:
         with pytest.raises(EmbeddingRefusedError) as refusal:
             await provider.embed(TEXTS)
-    assert f"answered {status}: No such thing for [key], really" in refusal.value.detail
+    assert f"answered {status} (" in refusal.value.detail
+    assert "really" not in refusal.value.detail
     assert KEY not in refusal.value.detail
     assert len(refusal.value.detail) < 500
     assert len(endpoint.calls) == 1

@@ -89,7 +89,7 @@ async def test_a_moved_tenant_is_unchanged(
         assert await mentions(first, user_id) == {}
         assert await hashes(first, UUID(other.id), {}) == others
 
-        imported = await import_user(second, BytesIO(export), Orders(with_usage=True))
+        imported = await import_user(second, BytesIO(export), Orders(plan=lines_of(export)[1]["plan"], with_usage=True))
 
         assert (imported.reset, imported.dropped, imported.queued) == (0, 0, 0)
         assert await hashes(then, user_id, LEFT_OUT) == before
