@@ -29,7 +29,8 @@ def _no_context() -> Iterator[None]:
     end_log_context()
 
 
-def record(message: str, *arguments: object, name: str = "svc.test", **extra: Any) -> logging.LogRecord:
+def record(message: str, *arguments: object, **extra: Any) -> logging.LogRecord:
+    name = "svc.test"
     return logging.getLogger(name).makeRecord(
         name, logging.ERROR, "", 0, message, arguments, extra.pop("exc_info", None), extra=extra or None
     )

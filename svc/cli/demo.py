@@ -18,10 +18,11 @@ from typing import Any
 import click
 
 from svc.access.keys import load_admin_key
-from svc.cli.environment import configure_log, migrated_urls, run, settings_options
+from svc.cli.environment import migrated_urls, run, settings_options
 from svc.cli.serve import listen, serve_until_signal
 from svc.demo.screen import Screen
 from svc.demo.tour import Tour
+from svc.log_format import configure_log
 from svc.services import Services, running_services
 from svc.settings import Settings
 

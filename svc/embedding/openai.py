@@ -219,8 +219,9 @@ def _client(settings: EmbeddingSettings, key: str) -> openai.AsyncOpenAI:
         StartupError: the URL of the endpoint or of the proxy is invalid; the detail contains no part of it.
     """
     timeout_s, proxy = settings.embedding_timeout_s, settings.embedding_proxy
+    url = None if proxy is None else proxy.get_secret_value()
     try:
-        connections = create_client(timeout_s, settings.embedding_concurrency, proxy and proxy.get_secret_value())
+        connections = create_client(timeout_s, settings.embedding_concurrency, url)
     except (ValueError, httpx2.InvalidURL):
         raise StartupError("CABINET_EMBEDDING_PROXY is not a valid URL of an HTTP proxy.") from None
     try:

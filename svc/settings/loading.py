@@ -46,8 +46,9 @@ def load_settings(**flags: Any) -> Settings:
     secrets = read_file_secrets(Settings.model_fields, environment_name, file, given.keys())
     sentences += secrets.faults
     faults.from_files = secrets.values.keys()
+    values: dict[str, Any] = {**secrets.values, **given}
     try:
-        settings = Settings(**secrets.values, **given)
+        settings = Settings(**values)
     except ValidationError as error:
         sentences += [faults.sentence(dict(fault)) for fault in error.errors()]
     if sentences:

@@ -149,8 +149,8 @@ async def _usage(transaction: Transaction, user_id: UUID) -> list[ImportUsageDay
         page = await transaction.many(
             "export/usage_days",
             user_id=user_id,
-            after_day=last and last.day,
-            after_slot=last.slot if last else 0,
+            after_day=last.day if last is not None else None,
+            after_slot=last.slot if last is not None else 0,
             max_rows=_ROWS_AT_ONCE,
         )
         rows += page
