@@ -14,13 +14,16 @@ import click
 import uvloop
 
 from svc.database.queries import Database, open_database
-from svc.embedded.server import is_made, start_embedded
+from svc.embedded.archive import backup_folder
+from svc.embedded.server import EmbeddedServer, is_made, start_embedded
 from svc.embedded.supervision import supervised
 from svc.errors import CabinetError, StartupError
 from svc.log_format import configure_log
 from svc.migrations.migrate import apply_migrations, migration_states
 from svc.printable import printable
 from svc.settings import Settings, environment_name, load_settings
+
+logger = logging.getLogger(__name__)
 
 _stop_requested = threading.Event()
 
@@ -165,18 +168,34 @@ async def database_urls(settings: Settings, *, makes: bool = False) -> AsyncIter
         owner = settings.owner_database_url
         yield DatabaseUrls(url, url if owner is None else owner.get_secret_value())
         return
+    async with embedded_server(settings, makes=makes) as server:
+        yield DatabaseUrls(server.service_url, server.url)
+
+
+@asynccontextmanager
+async def embedded_server(settings: Settings, *, makes: bool = False) -> AsyncIterator[EmbeddedServer]:
+    """The embedded server, supervised for the block; raises as `database_urls` does. The command that `makes` a
+    database also decides whether the server archives its WAL.
+    """
     if not makes and not is_made(settings.data_dir):
         raise StartupError(
             f"There is no database in the data folder {settings.data_dir.expanduser().resolve()}, and DATABASE_URL is "
             "not set. Run this command in the folder where cabinet serve runs, name the data folder that it printed at "
             "its start with --data-dir (or CABINET_DATA_DIR), or set DATABASE_URL. cabinet serve creates a database."
         )
+    archive = None if settings.backup_dir is None else backup_folder(settings.backup_dir)
     server = await start_embedded(
-        settings.data_dir, settings.postgres_version, settings.embedded_memory_mb, settings.service_role
+        settings.data_dir,
+        settings.postgres_version,
+        settings.embedded_memory_mb,
+        settings.service_role,
+        archive if makes else "keep",
     )
     try:
+        if makes and archive is not None and not (await server.archiver()).is_on:
+            logger.warning("the server was already running without CABINET_BACKUP_DIR; it archives from its next start")
         async with supervised(server):
-            yield DatabaseUrls(server.service_url, server.url)
+            yield server
     finally:
         server.stop()
 

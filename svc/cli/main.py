@@ -31,6 +31,8 @@ main.use(
         "key": Source("keys", "key", "Manage API keys."),
         "export": Source("tenants", "export_command", "Write all data of a user to standard output."),
         "import": Source("tenants", "import_command", "Import the user of an export, in one transaction."),
+        "backup": Source("backup", "backup_command", "Make a base backup of the embedded server."),
+        "restore": Source("backup", "restore_command", "Restore a backup into a new data folder, up to any time."),
         "sql": Source("sql", "sql", "Read and explain the statements that Cabinet runs."),
         "doctor": Source("doctor", "doctor", "Examine a live database; print problems and their fixes."),
         "bench": Source("bench", "bench", "Measure the lanes of a search; print the settings that suit this machine."),

@@ -32,6 +32,7 @@ from svc.settings import Settings
 from svc.settings.database_url import place_of
 
 SERVE_OPTIONS = (
+    "backup_dir",
     "host",
     "port",
     "admin_key",

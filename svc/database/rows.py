@@ -992,6 +992,16 @@ class ServerAppliedMigrations(Row):
     checksum: str = column("checksum")
 
 
+class ServerArchiver(Row):
+    """A row of `server/archiver`."""
+
+    __slots__ = ()
+
+    is_on: bool = column("is_on")
+    archived_at: datetime | None = column("archived_at")
+    failed_at: datetime | None = column("failed_at")
+
+
 class ServerCurrentModel(Row):
     """A row of `server/current_model`."""
 
@@ -1462,6 +1472,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "search/index": SearchExact,
     "search/index_filtered": SearchIndexFiltered,
     "server/applied_migrations": ServerAppliedMigrations,
+    "server/archiver": ServerArchiver,
     "server/current_model": ServerCurrentModel,
     "server/database": ServerDatabase,
     "server/health": ServerHealth,

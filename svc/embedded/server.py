@@ -12,6 +12,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -21,6 +23,7 @@ import platformdirs
 import psutil
 
 from svc.database.statements import Statement, load_statements
+from svc.embedded.archive import WAL_FILE, BackupFolder, configure_archive, give_to_server
 from svc.embedded.leftovers import has_orphans, is_running, remove_leftovers
 from svc.embedded.socket_folder import check_name, keep_sockets_plain
 from svc.errors import StartupError
@@ -51,6 +54,7 @@ jit = off
 idle_in_transaction_session_timeout = 10min
 timezone = 'UTC'
 log_timezone = 'UTC'
+include_if_exists = '{wal_file}'
 """
 
 
@@ -63,6 +67,20 @@ _START_FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
 )
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """Whether the server archives its WAL, and when it last succeeded and failed."""
+
+    is_on: bool
+    archived_at: datetime | None
+    failed_at: datetime | None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self.failed_at is not None and (self.archived_at is None or self.failed_at > self.archived_at)
 
 
 class EmbeddedServer:
@@ -87,6 +105,25 @@ class EmbeddedServer:
         """Whether the server is running, ready or still recovering."""
         return is_running(self._server.pgdata)
 
+    @property
+    def programs(self) -> Path:
+        """The folder of PostgreSQL's programs."""
+        return Path(self._server.bin_path)
+
+    @property
+    def replication_url(self) -> str:
+        """The URL for a base backup."""
+        return str(self._server.get_uri())
+
+    async def archiver(self) -> Archiver:
+        """Whether the server archives its WAL, and how that goes."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            row = await connection.fetchrow(load_statements(resource_folder("sql"))["server/archiver"].text)
+        finally:
+            await connection.close()
+        return Archiver(**row)
+
     def restart(self) -> None:
         """Start a server that has ended, or join the one that another process has started meanwhile.
 
@@ -109,10 +146,11 @@ class EmbeddedServer:
 
 def is_made(data_dir: Path) -> bool:
     """Whether the data folder contains a database, complete or not."""
-    return (_postgres_folder(data_dir) / "PG_VERSION").exists()
+    return (postgres_folder(data_dir) / "PG_VERSION").exists()
 
 
-def _postgres_folder(data_dir: Path) -> Path:
+def postgres_folder(data_dir: Path) -> Path:
+    """The folder of the database in a data folder."""
     return data_dir.expanduser().resolve() / "postgres"
 
 
@@ -121,26 +159,27 @@ async def start_embedded(
     version: Literal["16", "18"],
     memory_mb: int = MODEST_MEMORY_MB,
     service_role: str = SERVICE_ROLE,
+    archive: BackupFolder | Literal["keep"] | None = "keep",
 ) -> EmbeddedServer:
     """Start the server on `data_dir/postgres` or join a running one, and create the database and the service's role.
 
-    `memory_mb` is the size of shared_buffers, which is allocated as needed.
+    `memory_mb` is the size of shared_buffers, which is allocated as needed. `archive` is the folder that the WAL is
+    archived into, none, or the one that the last start chose. A server that is already running goes on as it is.
 
     Raises:
         StartupError: the folder is unusable or belongs to another major version, or the server does not start.
     """
-    folder = _postgres_folder(data_dir)
+    folder = postgres_folder(data_dir)
     check_name(folder)
     try:
         _make_private_folder(folder.parent)
-        wheel = _import_server()
         # Another process may be creating the folder, whose files are empty at first. The wheel takes this lock only in
         # `start`, and offers no other way to configure a server between initdb and the start.
-        with wheel.PostgresServer._lock:
-            _refuse_incomplete(folder)
-            server = wheel.get_server(folder, start=False, postgres_version=int(version))
-            server.ensure_pgdata_inited()
+        with import_wheel().PostgresServer._lock:
+            server = stopped_server(folder, version)
             _write_configuration(folder, memory_mb)
+            if archive != "keep":
+                configure_archive(server, archive)
             remove_leftovers(folder)
         _forget_dead_processes(server)
         _start(server)
@@ -159,6 +198,19 @@ async def start_embedded(
     except _START_FAILURES as error:
         raise _did_not_start(folder, error) from error
     return started
+
+
+def stopped_server(folder: Path, version: Literal["16", "18"]) -> Any:
+    """The wheel's server on a folder of a database, which is created if it is new and given to the server's user.
+
+    Raises:
+        StartupError: the folder is incomplete.
+    """
+    _refuse_incomplete(folder)
+    server = import_wheel().get_server(folder, start=False, postgres_version=int(version))
+    server.ensure_pgdata_inited()
+    _own_files(server)
+    return server
 
 
 def _did_not_start(folder: Path, error: BaseException) -> StartupError:
@@ -182,6 +234,15 @@ def _make_private_folder(folder: Path) -> None:
     folder.chmod(0o755 if os.geteuid() == 0 else 0o700)
 
 
+def _own_files(server: Any) -> None:
+    """Make the server's user the owner of all files, if they are a copy that root has made."""
+    owner = server.pgdata.stat().st_uid
+    if server.system_user is None or (server.pgdata / "PG_VERSION").stat().st_uid == owner:
+        return
+    for path in server.pgdata.rglob("*"):
+        give_to_server(server, path)
+
+
 def _refuse_incomplete(folder: Path) -> None:
     """Refuse a folder that was not created completely: initdb writes the version first, Cabinet its own file last."""
     if (folder / "PG_VERSION").exists() and not (folder / CONFIGURATION_FILE).exists():
@@ -192,7 +253,7 @@ def _refuse_incomplete(folder: Path) -> None:
         )
 
 
-def _import_server() -> Any:
+def import_wheel() -> Any:
     """Import the wheel. The import chooses the folder of the lock, so that folder must exist before."""
     with warnings.catch_warnings():
         # Without a login session, platformdirs warns that it uses another private folder of the user, which is fine.
@@ -227,7 +288,7 @@ def _create_runtime_folder() -> None:
 
 def _write_configuration(folder: Path, memory_mb: int) -> None:
     own = folder / CONFIGURATION_FILE
-    own.write_text(_CONFIGURATION.format(memory_mb=memory_mb))
+    own.write_text(_CONFIGURATION.format(memory_mb=memory_mb, wal_file=WAL_FILE))
     # If started by root, the server runs as another user, who must be able to read it whatever root's umask is.
     own.chmod(0o644)
     line = f"include_if_exists = '{CONFIGURATION_FILE}'"

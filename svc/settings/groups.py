@@ -57,6 +57,11 @@ class DatabaseSettings(ModelSettings):
         "default is an eighth of "
         "the machine's memory, from 128 to 4096.",
     )
+    backup_dir: Path | None = Field(
+        None,
+        description="Folder for base backups of the embedded server and for its WAL, which `cabinet serve` then "
+        "archives at least once a minute.",
+    )
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections kept open.")
     pool_size: int = Field(10, ge=1, le=1000, description="Maximum number of connections.")
     acquire_timeout_s: float = Field(

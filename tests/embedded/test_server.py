@@ -162,7 +162,7 @@ async def test_a_process_waits_while_another_makes_the_folder(parent: Path) -> N
     """`initdb` makes the file with the version empty, and fills it a moment later."""
     folder = parent / "slow" / "postgres"
     folder.mkdir(parents=True)
-    lock = embedded._import_server().PostgresServer._lock
+    lock = embedded.import_wheel().PostgresServer._lock
     with lock:
         (folder / "PG_VERSION").write_text("")
         process = Process(folder.parent)
@@ -282,7 +282,7 @@ async def test_a_recovery_longer_than_the_wheel_waits_is_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (await start_embedded(folder, VERSION)).stop()
-    wheel = embedded._import_server()
+    wheel = embedded.import_wheel()
     real, calls = wheel.PostgresServer.start, []
 
     def slow_start(self: Any) -> None:

@@ -1,0 +1,9 @@
+-- server/archiver :one
+-- Whether the server archives its WAL, and when it last succeeded and failed.
+-- tenant: a view of the server, which contains no tenant's rows
+-- returns: is_on bool, archived_at timestamptz null, failed_at timestamptz null
+select
+    current_setting('archive_mode') <> 'off' as is_on,
+    a.last_archived_time as archived_at,
+    a.last_failed_time as failed_at
+from pg_stat_archiver as a;
