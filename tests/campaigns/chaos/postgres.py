@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncpg
 
-from svc.embedded.server import _import_server
+from svc.embedded.server import import_wheel
 
 # Only root cannot run PostgreSQL; it then runs as the user of the embedded server.
 _USER = "pgserver"
@@ -41,7 +41,7 @@ class Postgres:
     def __init__(self, folder: Path, log: Path, version: int, max_connections: int) -> None:
         self.folder = folder
         self.url = f"postgresql://postgres@/cabinet?host={folder}"
-        self._wheel = _import_server().utils
+        self._wheel = import_wheel().utils
         self._commands: Path = self._wheel.POSTGRES_VERSIONS[version]
         self._log = log
         self._max_connections = max_connections
