@@ -60,6 +60,12 @@ check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the dir
 	$(BIN)/python -m tests.sql.checker
 	$(BIN)/lint-imports --no-logo
 
+# Inputs that a server does not expect; a run prints its seed, and SEED=… repeats it.
+.PHONY: fuzz
+MINUTES ?= 5
+fuzz: $(VENV)/.installed-fuzz ## Send hostile requests and files to a server; MINUTES=5, SEED=…
+	$(BIN)/python -m tests.campaigns.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 .PHONY: types
 types: $(VENV)/.installed-dev ## Generate the types of the statements from the headers in sql/
 	$(BIN)/python -m tests.sql.statement_types
@@ -110,7 +116,7 @@ wheel: $(VENV)/.installed-dev ## Build the wheel into dist/
 .PHONY: constraints
 constraints: ## Update constraints.txt to the newest releases, with the oldest supported Python
 	python3.11 -m venv --clear $(VENV)-constraints
-	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fuzz]'
 	{ grep '^#' constraints.txt; $(VENV)-constraints/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(VENV)-constraints
@@ -129,6 +135,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-dev
+	$(PIP_INSTALL) --editable '.[dev,fuzz]'
 	@touch $@
 
 $(PEERS)/.installed: bench/peers-constraints.txt pyproject.toml | $(BIN)/python

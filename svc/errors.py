@@ -117,6 +117,13 @@ class TooLargeError(CabinetError):
     title = "Too large"
 
 
+class TooLongError(CabinetError):
+    """The URL exceeds a limit."""
+
+    status = 414
+    title = "URI too long"
+
+
 class UnsupportedMediaTypeError(CabinetError):
     """The route does not accept the media type of the body."""
 

@@ -19,19 +19,19 @@ from msgspec import inspect
 from msgspec.structs import FieldInfo
 
 from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError
+from svc.fields.values import MAX_SHOWN_CHARACTERS, shortened
 
 T = TypeVar("T")
 
 MAX_FAULTS = 20
 """The most faults described. A value with more usually has the same fault in many places."""
 
-MAX_EXPLAINED_BYTES = 4 * 2**20
+MAX_EXPLAINED_BYTES = 256 * 2**10
 """Refused JSON of up to this size is decoded again to describe its faults."""
 
 WHOLE = "(body)"
 """The field of a fault of the whole value."""
 
-_MAX_SHOWN_CHARACTERS = 80
 # msgspec writes the path as: "Expected `int`, got `str` - at `$.limit`"
 _PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[[^\]]*\]")
@@ -76,7 +76,7 @@ def faults_of(value: object, type_: Any, *, is_text: bool = False) -> list[Field
     return list(islice(_faults(value, type_, "", is_text), MAX_FAULTS))
 
 
-def faults_of_json(body: bytes, type_: Any, error: msgspec.ValidationError) -> list[FieldFault]:
+def faults_of_json(body: bytes | bytearray, type_: Any, error: msgspec.ValidationError) -> list[FieldFault]:
     """Return the faults of JSON that msgspec refused as a `type_` with this error; at least one."""
     found: list[FieldFault] = []
     if len(body) <= MAX_EXPLAINED_BYTES:
@@ -100,7 +100,12 @@ def fault_without_value(error: msgspec.ValidationError, type_: Any) -> FieldFaul
     return _wrong(path, type_)
 
 
-def json_fault(error: Exception, body: bytes) -> str:
+def null_fault(field: FieldInfo) -> FieldFault:
+    """Return the fault of a query parameter whose text is `null`."""
+    return FieldFault(field.encode_name, f"{field.encode_name} must be {expectation(field.type)}, not null; omit it")
+
+
+def json_fault(error: Exception, body: bytes | bytearray) -> str:
     """Return the reason why `body` cannot be read as JSON. `error` is the error of the decoder."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not encoded in UTF-8"
@@ -108,9 +113,9 @@ def json_fault(error: Exception, body: bytes) -> str:
         return "it is nested too deeply"
     place = _BYTE.search(str(error))
     if place is None:
-        return "it ends too early" if body.strip() else "it is empty"
-    before = body[: int(place[1])]
-    line, byte = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        return "it ends too early" if body[:MAX_EXPLAINED_BYTES].strip() else "it is empty"
+    end = int(place[1])
+    line, byte = body.count(b"\n", 0, end) + 1, end - body.rfind(b"\n", 0, end)
     return f"line {line} has a syntax error at byte {byte}"
 
 
@@ -155,7 +160,7 @@ def _faults_of_members(
 
 def _unknown(field: str, name: str, known: list[str], is_text: bool) -> FieldFault:
     kind = "parameter" if is_text else "field"
-    close = difflib.get_close_matches(name[:_MAX_SHOWN_CHARACTERS], known, n=1)
+    close = difflib.get_close_matches(name[:MAX_SHOWN_CHARACTERS], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the {kind}s here are {', '.join(known)}"
     return FieldFault(field, f"there is no {kind} {field}; {hint}")
 
@@ -176,7 +181,7 @@ def _wrong(path: str, type_: Any, difference: str = "") -> FieldFault:
 
 def shown_field(path: str) -> str:
     """Return the path of a field for messages, shortened, since a client can send a name of any length."""
-    return (path if len(path) <= _MAX_SHOWN_CHARACTERS else f"{path[:_MAX_SHOWN_CHARACTERS]}…") or WHOLE
+    return shortened(path) or WHOLE
 
 
 def _difference(value: object, type_: Any, is_text: bool) -> str:

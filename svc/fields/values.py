@@ -13,6 +13,8 @@ from svc.errors import InvalidRequestError
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 16
+MAX_SHOWN_CHARACTERS = 80
+"""The most characters of a field's path that a message shows."""
 # jsonb stores numbers of any size and writes all digits (301 for 1e300), which not every client can read.
 _BEYOND_64_BITS = 2**63
 
@@ -73,32 +75,66 @@ def check_future(value: datetime, field: str) -> None:
 def check_metadata(value: dict[str, Any], field: str) -> None:
     """Check that a JSON object is not too large or too deep, and that PostgreSQL returns it unchanged.
 
+    The size is checked before the contents, so the cost is bounded for a value of any size.
+
     Raises:
         InvalidRequestError: names the path of the wrong value.
     """
-    for path, item, depth in _walk(value, field, 1):
-        if depth > MAX_METADATA_DEPTH:
-            raise InvalidRequestError(f"{field} must be nested at most {MAX_METADATA_DEPTH} levels deep", field=path)
-        if isinstance(item, str):
-            check_text(item, path)
-        elif isinstance(item, int | float) and not -_BEYOND_64_BITS <= item < _BEYOND_64_BITS:
-            raise InvalidRequestError(f"{path} is a number of more than 64 bits; send it as a string", field=path)
-    size = len(msgspec.json.encode(value))
+    too_deep = f"{field} must be nested at most {MAX_METADATA_DEPTH} levels deep"
+    try:
+        size = len(msgspec.json.encode(value))
+    except RecursionError:
+        raise InvalidRequestError(too_deep, field=field) from None
+    except UnicodeEncodeError:
+        # A lone surrogate, which a JSON decoder lets through that is not ours; its place is found below.
+        size = 0
     if size > MAX_METADATA_BYTES:
         raise InvalidRequestError(
             f"{field} must be at most {MAX_METADATA_BYTES:,} bytes of JSON; it has {size:,}", field=field
         )
+    for trail, item, depth in _walk(value):
+        if depth > MAX_METADATA_DEPTH:
+            raise InvalidRequestError(too_deep, field=_path(field, trail))
+        if isinstance(item, str):
+            if "\x00" in item or not size:
+                check_text(item, _path(field, trail))
+        elif isinstance(item, int | float) and not -_BEYOND_64_BITS <= item < _BEYOND_64_BITS:
+            path = _path(field, trail)
+            raise InvalidRequestError(f"{path} is a number of more than 64 bits; send it as a string", field=path)
 
 
-def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any, int]]:
-    """Yield every value in `value`, including keys, with its path and depth, down to the first refused depth."""
-    yield path, value, depth
-    if depth > MAX_METADATA_DEPTH:
-        return
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield f"{path} (a key)", key, depth
-            yield from _walk(item, f"{path}.{key}", depth + 1)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _walk(item, f"{path}[{index}]", depth + 1)
+# The steps to a value, innermost first. A path is long to write, and only the one of a fault is needed.
+_Trail = tuple[str | int, "_Trail"] | None
+_A_KEY = -1
+
+
+def _walk(value: Any) -> Iterator[tuple[_Trail, Any, int]]:
+    """Yield every value in `value`, including keys, with its trail and depth, down to the first refused depth."""
+    parts: list[tuple[_Trail, Any, int]] = [(None, value, 1)]
+    while parts:
+        trail, item, depth = part = parts.pop()
+        yield part
+        if depth > MAX_METADATA_DEPTH:
+            continue
+        if isinstance(item, dict):
+            for key in item:
+                yield (_A_KEY, trail), key, depth
+            parts += [((key, trail), member, depth + 1) for key, member in reversed(item.items())]
+        elif isinstance(item, list):
+            parts += [((index, trail), item[index], depth + 1) for index in reversed(range(len(item)))]
+
+
+def _path(field: str, trail: _Trail) -> str:
+    steps: list[str | int] = []
+    while trail is not None:
+        step, trail = trail
+        steps.append(step)
+    path = field
+    for step in reversed(steps):
+        path += " (a key)" if step == _A_KEY else f"[{step}]" if isinstance(step, int) else f".{step}"
+    return shortened(path)
+
+
+def shortened(path: str) -> str:
+    """Return the path of a field for messages, shortened, since a client can send a name of any length."""
+    return path if len(path) <= MAX_SHOWN_CHARACTERS else f"{path[:MAX_SHOWN_CHARACTERS]}…"

@@ -11,6 +11,7 @@ from svc import batches
 from svc.errors import InvalidRequestError
 from svc.fields.values import MAX_METADATA_BYTES, Metadata, check_metadata
 from svc.routes.documents import Status
+from svc.routes.selections import check_contained, check_selection
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -24,12 +25,19 @@ DocumentIds = Annotated[
 ]
 
 
+All = Annotated[bool, Meta(description="Selects every document, in place of the other fields.")]
+
+
 class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Selects documents by id, status and metadata: at least one of these. A document must match all that are sent."""
+    """Selects documents by id, status and metadata: at least one of these, or `all`.
+
+    A document must match all that are sent. No part of `metadata` may be empty, since it would limit nothing.
+    """
 
     document_ids: DocumentIds | None = None
     status: Status | None = None
     metadata: Metadata | None = None
+    all: All = False
 
 
 class DocumentsDeleted(Struct, frozen=True):
@@ -40,9 +48,10 @@ class DocumentsDeleted(Struct, frozen=True):
 
 
 class RetryDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """The failed documents to ingest again; without ids, all failed documents."""
+    """Selects the failed documents to ingest again, by id or `all`."""
 
     document_ids: DocumentIds | None = None
+    all: All = False
 
 
 class DocumentsQueued(Struct, frozen=True):
@@ -67,18 +76,16 @@ class MetadataPatched(Struct, frozen=True):
 
 @routes.post("/documents/delete", example={"status": "error", "metadata": {"topic": "astronomy"}})
 async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDeleted:
-    """Delete many documents, selected by id, status or metadata.
+    """Delete many documents, selected by id, status or metadata, or all of them with `"all": true`.
 
-    A request deletes at most 1,000 documents, the oldest first. Ids that are not ids of your documents are ignored;
-    compare the count.
+    An empty selection is refused, so that a mistake does not delete everything. A request deletes at most 1,000
+    documents, the oldest first. Ids that are not ids of your documents are ignored; compare the count.
     """
-    if body.document_ids is None and body.status is None and body.metadata is None:
-        raise InvalidRequestError(
-            "send at least one of document_ids, status and metadata to select the documents to delete",
-            field="document_ids",
-        )
+    conditions = {"document_ids": body.document_ids, "status": body.status, "metadata": body.metadata}
+    check_selection(conditions, is_all=body.all, action="delete")
     if body.metadata is not None:
         check_metadata(body.metadata, "metadata")
+        check_contained(body.metadata, "metadata")
     deleted = await call.services.database.value(
         "documents/delete_many",
         user_id=call.principal.tenant,
@@ -93,11 +100,12 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
 
 @routes.post("/documents/retry", status=202, example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"]})
 async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
-    """Ingest failed documents again, selected by id or all of them.
+    """Ingest failed documents again, selected by id, or all of them with `"all": true`.
 
     A request queues at most 1,000 documents, the oldest first. Documents that have not failed are ignored; compare the
     count.
     """
+    check_selection({"document_ids": body.document_ids}, is_all=body.all, action="ingest again")
     queued = await call.services.database.value(
         "documents/retry_many",
         user_id=call.principal.tenant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, Literal
 from uuid import UUID
@@ -9,6 +10,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from svc.database.calls import Queries
+
+# A thousand messages can cite a hundred thousand sources; so many are sorted in a thread.
+_SORTED_AT_ONCE = 2_000
 
 SourceState = Literal["current", "changed", "deleted"]
 
@@ -30,18 +34,26 @@ class Source(Struct, frozen=True):
 
 async def mark_sources(queries: Queries, tenant: UUID, sources: Iterable[dict[str, Any]]) -> None:
     """Set the `state` of sources read from the database. Runs one statement, or none if there are no sources."""
-    of_chunks: dict[UUID, list[dict[str, Any]]] = {}
-    for source in sources:
-        of_chunks.setdefault(UUID(source["chunk_id"]), []).append(source)
-    if not of_chunks:
+    listed = list(sources)
+    if not listed:
         return
+    is_long = len(listed) > _SORTED_AT_ONCE
+    of_chunks, document_ids = await asyncio.to_thread(_by_chunk, listed) if is_long else _by_chunk(listed)
     stale = await queries.many(
         "messages/list_stale_sources",
         user_id=tenant,
         chunk_ids=list(of_chunks),
-        document_ids=[UUID(same[0]["document_id"]) for same in of_chunks.values()],
+        document_ids=document_ids,
         max_rows=len(of_chunks),
     )
     for row in stale:
         for source in of_chunks[row.chunk_id]:
             source["state"] = "deleted" if row.is_deleted else "changed"
+
+
+def _by_chunk(sources: Iterable[dict[str, Any]]) -> tuple[dict[UUID, list[dict[str, Any]]], list[UUID]]:
+    """Return the sources by chunk, and the document of each chunk."""
+    of_chunks: dict[UUID, list[dict[str, Any]]] = {}
+    for source in sources:
+        of_chunks.setdefault(UUID(source["chunk_id"]), []).append(source)
+    return of_chunks, [UUID(same[0]["document_id"]) for same in of_chunks.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -107,7 +108,8 @@ async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conv
     )
     messages = (message for row in recent for message in row.messages)
     await mark_sources(database, tenant, (source for message in messages for source in message["sources"]))
-    return page(recent, query.limit, _with_messages, lambda row: row.id)
+    # A page can contain thousands of messages with their sources.
+    return await asyncio.to_thread(page, recent, query.limit, _with_messages, lambda row: row.id)
 
 
 @routes.get("/conversations/{conversation_id}", errors=(404,))

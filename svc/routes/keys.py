@@ -44,7 +44,9 @@ class KeyCreated(Struct, frozen=True):
     api_key: str
 
 
-@routes.post("/keys", status=201, example={"name": "laptop", "expires_at": "2099-12-31T00:00:00Z"})
+@routes.post(
+    "/keys", status=201, body_bytes=16 * 2**10, example={"name": "laptop", "expires_at": "2099-12-31T00:00:00Z"}
+)
 async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     """Create another API key for yourself.
 

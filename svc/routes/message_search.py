@@ -13,7 +13,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import Moment, check_moment
 from svc.routes.citations import mark_sources
 from svc.routes.messages import Message, Role, check_conversation, read_sources
-from svc.routes.query_vectors import QueryText, QueryVector, query_vector
+from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector, query_vector
 from svc.search.messages import MessageLane, MessageSearch, search_messages
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -59,7 +59,7 @@ class MessageSearchResponse(Struct, frozen=True):
     lane: MessageLane
 
 
-@routes.post("/conversations/search", errors=(409, 503), example=EXAMPLE)
+@routes.post("/conversations/search", errors=(409, 503), body_bytes=SEARCH_BODY_BYTES, example=EXAMPLE)
 async def search_all_messages(call: Call, body: SearchMessages) -> MessageSearchResponse:
     """Search the messages of all your conversations by meaning.
 
@@ -68,7 +68,9 @@ async def search_all_messages(call: Call, body: SearchMessages) -> MessageSearch
     return await _search(call, body, None)
 
 
-@routes.post("/conversations/{conversation_id}/search", errors=(404, 409, 503), example=EXAMPLE)
+@routes.post(
+    "/conversations/{conversation_id}/search", errors=(404, 409, 503), body_bytes=SEARCH_BODY_BYTES, example=EXAMPLE
+)
 async def search_conversation(call: Call, body: SearchMessages) -> MessageSearchResponse:
     """Search the messages of one conversation by meaning."""
     conversation_id = call.path_id("conversation_id", "conversation")

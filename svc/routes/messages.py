@@ -26,6 +26,8 @@ from svc.web.routing import Routes
 routes = Routes("messages")
 
 MAX_TOKENS = 10_000_000
+# The number of sources that are converted in a few milliseconds.
+_CONVERTED_AT_ONCE = 2_000
 
 Role = Literal["user", "assistant", "system", "tool"]
 
@@ -89,6 +91,7 @@ class MessagesAppended(Struct, frozen=True):
     "/conversations/{conversation_id}/messages",
     status=201,
     errors=(404,),
+    body_bytes=None,
     once=True,
     example=[
         {"role": "user", "content": "How far away is the Moon?"},
@@ -125,7 +128,7 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
                 await _explain_refusal(request.queries, tenant, conversation_id, messages)
             await request.keep({"first": rows[0].position, "count": len(rows)})
     call.services.note_messages()
-    return MessagesAppended([_message(row) for row in rows])
+    return MessagesAppended(await _messages(rows))
 
 
 @routes.get("/conversations/{conversation_id}/messages", errors=(404,))
@@ -157,7 +160,7 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
         message_count = await check_conversation(database, tenant, conversation_id)
         return Context([], 0, message_count)
     await _mark(database, tenant, rows)
-    messages = [_message(row) for row in rows]
+    messages = await _messages(rows)
     return Context(messages, sum(message.token_count for message in messages), rows[0].message_count - len(rows))
 
 
@@ -214,6 +217,13 @@ async def _explain_refusal(
 
 async def _mark(queries: Queries, tenant: UUID, rows: Sequence[r.MessagesList]) -> None:
     await mark_sources(queries, tenant, (source for row in rows for source in row.sources))
+
+
+async def _messages(rows: Sequence[r.MessagesList]) -> list[Message]:
+    """Convert rows to messages; those with very many sources in a thread."""
+    if sum(len(row.sources) for row in rows) <= _CONVERTED_AT_ONCE:
+        return [_message(row) for row in rows]
+    return await asyncio.to_thread(lambda: [_message(row) for row in rows])
 
 
 def _message(row: r.MessagesList) -> Message:

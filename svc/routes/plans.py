@@ -44,6 +44,7 @@ async def list_plans(call: Call) -> Plans:
     status=201,
     access="admin",
     errors=(409,),
+    body_bytes=16 * 2**10,
     example={"name": "team", "max_documents": 20000, "tokens_per_month": 100000000, "requests_per_minute": 1200},
 )
 async def add_plan(call: Call, body: CreatePlan) -> Plan:
@@ -68,6 +69,7 @@ async def get_plan(call: Call) -> Plan:
     "/plans/{plan}",
     access="admin",
     errors=(404,),
+    body_bytes=16 * 2**10,
     example={"max_documents": 50000, "tokens_per_month": 1000000000, "requests_per_minute": None},
 )
 async def update_plan(call: Call, body: UpdatePlan) -> Plan:

@@ -16,6 +16,9 @@ from svc.web.request import Call
 QueryText = Annotated[str, Meta(max_length=32_768)]
 QueryVector = Annotated[list[float], Meta(max_length=3584)]
 
+SEARCH_BODY_BYTES = 512 * 2**10
+"""The largest body of a search: JSON may write a character of the query as twelve, two escaped surrogates."""
+
 
 async def query_vector(call: Call, query: str | None, embedding: list[float] | None) -> NDArray[np.float32]:
     """Return the vector to search with: the embedding of the text `query`, or `embedding` itself.

@@ -14,7 +14,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import check_metadata, check_moment
 from svc.plans.explain import analyze
 from svc.routes.explanations import Explanation, explanation
-from svc.routes.query_vectors import QueryText, QueryVector, query_vector
+from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector, query_vector
 from svc.search.filters import DocumentFilters, Filters
 from svc.search.lanes import Lane, Metric, Search, TenantSize, run_search
 from svc.web.request import Call
@@ -75,6 +75,7 @@ class SearchResponse(Struct, frozen=True):
 @routes.post(
     "/search",
     errors=(503,),
+    body_bytes=SEARCH_BODY_BYTES,
     example={
         "query": "How far away is the Moon?",
         "limit": 5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Literal
 
@@ -100,4 +101,5 @@ async def prometheus(call: Call) -> Response:
         metrics.ingestion_queue.labels("queued").set(row.queued)
         metrics.message_queue.labels("queued").set(row.conversations_queued)
         metrics.ingestion_overdue_seconds.set(max(0.0, row.overdue_s))
-    return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    # In a thread, because there is a series for each statement and route.
+    return Response(await asyncio.to_thread(generate_latest, metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,7 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope
 
 from svc.errors import (
     FieldFault,
@@ -22,10 +24,11 @@ from svc.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
-from svc.fields.validation import Faults, fault_without_value, faults_of, json_fault, shown_field
+from svc.fields.long_text import LONG_BYTES, LongTextReader
+from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, json_fault, shown_field
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 from svc.vectors.digests import bytes_digest
-from svc.web.request import check_declared_length, media_type, read_json, too_large
+from svc.web.request import declared_length, decode_json, media_type
 
 # Room for everything besides the document: the other fields and, in multipart, boundaries and part headers.
 _OVERHEAD_BYTES = 64 * 1024
@@ -103,11 +106,7 @@ async def read_upload(request: Request, limit_bytes: int) -> Upload:
         TooLargeError: the document is larger than `limit_bytes`.
         MalformedRequestError, InvalidRequestError: the body cannot be read, or a field is wrong.
     """
-    try:
-        upload = await _read(request, limit_bytes)
-    except TooLargeError:
-        # That error names the limit of the body, which is larger than the limit of the document.
-        raise _document_too_large(limit_bytes) from None
+    upload = await _read(request, limit_bytes)
     if len(upload.content) > limit_bytes:
         raise _document_too_large(limit_bytes)
     upload.check()
@@ -131,17 +130,60 @@ def _document_too_large(limit_bytes: int) -> TooLargeError:
 async def _read(request: Request, limit_bytes: int) -> Upload:
     kind = media_type(request)
     if kind == "application/json":
-        body = await read_json(request, UploadDocument, limit_bytes * _JSON_OVERHEAD + _OVERHEAD_BYTES)
-        return Upload(body.filename, body.content.encode(), body.metadata, body.on_conflict, body.expires_at)
+        return await _read_json(request, limit_bytes)
     if kind == "multipart/form-data":
-        return await _read_multipart(request, limit_bytes + _OVERHEAD_BYTES)
+        return await _read_multipart(request, limit_bytes)
     raise UnsupportedMediaTypeError(
         "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
     )
 
 
+async def _read_json(request: Request, limit_bytes: int) -> Upload:
+    reader = LongTextReader()
+    async for part in _parts(request, limit_bytes, limit_bytes * _JSON_OVERHEAD + _OVERHEAD_BYTES):
+        if not reader.rest and len(part) < LONG_BYTES:
+            reader.rest += part  # the whole body, in which no string is long
+            continue
+        await asyncio.to_thread(reader.feed, part)
+        if reader.text_bytes > limit_bytes:
+            raise _document_too_large(limit_bytes)
+    reader.finish()
+    try:
+        body = await decode_json(reader.rest, UploadDocument)
+    except MalformedRequestError as error:
+        if not reader.has_text or error.field is not None:
+            raise
+        # The place in the rest is not the place in the body.
+        raise MalformedRequestError("the body cannot be read as JSON: it is wrong outside of its long text") from None
+    if reader.has_text and body.content != reader.placeholder:
+        raise InvalidRequestError(f"only content may be longer than {LONG_BYTES:,} bytes", field=WHOLE)
+    content = await asyncio.to_thread(lambda: reader.text) if reader.has_text else body.content.encode()
+    return Upload(body.filename, content, body.metadata, body.on_conflict, body.expires_at)
+
+
+async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIterator[bytearray]:
+    """Yield the body in parts that are large enough for a thread each.
+
+    Raises:
+        TooLargeError: the body has more than `body_bytes`, so the document has more than `limit_bytes`.
+    """
+    if declared_length(request) > body_bytes:
+        raise _document_too_large(limit_bytes)
+    received, waiting = 0, bytearray()
+    async for part in request.stream():
+        received += len(part)
+        if received > body_bytes:
+            raise _document_too_large(limit_bytes)
+        waiting += part
+        if len(waiting) >= LONG_BYTES:
+            yield waiting
+            waiting = bytearray()
+    yield waiting
+
+
 async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
-    check_declared_length(request, limit_bytes)
+    if declared_length(request) > limit_bytes + _OVERHEAD_BYTES:
+        raise _document_too_large(limit_bytes)
     bounded = Request(_without_charset(request), _bounded(request, limit_bytes))
     try:
         async with bounded.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=_OVERHEAD_BYTES) as form:
@@ -156,13 +198,18 @@ def _without_charset(request: Request) -> Scope:
     A charset could name any of Python's codecs, and Starlette falls back to Latin-1 if the codec fails. Cabinet
     requires UTF-8 in every part: the parser gets Latin-1, which preserves each byte, and `_texts` decodes the bytes.
     """
-    _, options = parse_options_header(request.headers["content-type"])
-    boundary = options.get(b"boundary")
+    boundary = _boundary(request)
     kind = b"multipart/form-data; charset=latin-1"
-    if boundary is not None:
+    if boundary:
         kind += b'; boundary="' + boundary.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
     others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
     return {**request.scope, "headers": [*others, (b"content-type", kind)]}
+
+
+def _boundary(request: Request) -> bytes:
+    """Return the boundary that the Content-Type declares, or nothing."""
+    _, options = parse_options_header(request.headers["content-type"])
+    return options.get(b"boundary", b"")
 
 
 def _multipart_fault(message: str) -> str:
@@ -170,15 +217,26 @@ def _multipart_fault(message: str) -> str:
     return next((ours for theirs, ours in _MULTIPART_FAULTS.items() if message.startswith(theirs)), _BROKEN_MULTIPART)
 
 
-def _bounded(request: Request, limit_bytes: int) -> Any:
-    received = 0
+def _bounded(request: Request, limit_bytes: int) -> Receive:
+    """Return the request's `receive`, which refuses a body that is too large or has too many parts.
+
+    The parser steps through every line that begins like a boundary in Python, so they are counted before it.
+    """
+    received = boundaries = 0
+    boundary = _boundary(request)
+    delimiter = b"\r\n--" + boundary
 
     async def receive() -> Message:
-        nonlocal received
+        nonlocal received, boundaries
         message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit_bytes:
-            raise too_large(limit_bytes)
+        body = message.get("body", b"")
+        received += len(body)
+        if received > limit_bytes + _OVERHEAD_BYTES:
+            raise _document_too_large(limit_bytes)
+        boundaries += body.count(delimiter) if boundary else 0
+        # Each part but the first follows one, and so does the end.
+        if boundaries > MAX_FIELDS + 1:
+            raise MalformedRequestError(_MULTIPART_FAULTS["Too many fields"])
         return message
 
     return receive

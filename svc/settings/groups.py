@@ -247,4 +247,9 @@ class ServerSettings(AccessSettings):
         "text", description="json logs one object per line, and a line for each request at the level info."
     )
     max_upload_bytes: int = Field(32 * 2**20, ge=1024, le=2**30, description="Largest upload, in bytes.")
-    max_body_bytes: int = Field(4 * 2**20, ge=1024, le=2**30, description="Largest other request body, in bytes.")
+    max_body_bytes: int = Field(
+        4 * 2**20,
+        ge=1024,
+        le=2**30,
+        description="Largest other request body, in bytes; most routes have a lower limit.",
+    )

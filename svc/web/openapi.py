@@ -22,6 +22,7 @@ _STATUS_TEXTS = {
     404: "It does not exist, or it belongs to another user.",
     409: "The request conflicts with stored data.",
     413: "The body is too large.",
+    414: "The query string is too long.",
     415: "The route does not accept this media type.",
     422: "A field is wrong; the errors name it.",
     429: "The plan allows no more requests in this minute; see Retry-After.",
@@ -197,7 +198,7 @@ def _usual_errors(endpoint: Endpoint) -> set[int]:
     if endpoint.access in ("user", "any"):
         errors.add(429)
     if endpoint.query is not None:
-        errors.add(422)
+        errors |= {414, 422}
     if endpoint.body is not None or "upload" in endpoint.extra:
         errors |= {400, 413, 415, 422}
     return errors

@@ -79,6 +79,18 @@ def test_the_size_is_limited_to_the_byte() -> None:
     assert refused({"text": "é" * ((MAX_METADATA_BYTES - empty) // 2 + 1)}) == "metadata", "bytes, not characters"
 
 
+def test_the_size_is_checked_before_the_contents() -> None:
+    """A large value is not walked through, so its fault inside is not found."""
+    assert refused({"a": ["\x00"] * MAX_METADATA_BYTES}) == "metadata"
+
+
+def test_the_path_of_a_fault_is_shortened() -> None:
+    field = refused({"k" * 8000: [0] * 3000 + ["\x00"]})
+    assert field is not None
+    assert len(field) < 100
+    assert field.startswith("metadata.kkk")
+
+
 @pytest.mark.parametrize("text", ["", "plain", "\u0001\u001f\u007f", "🦊\U0010ffff\ufffe", "a" * 1_000_000])
 def test_all_other_text_is_accepted(text: str) -> None:
     check_text(text, "title")

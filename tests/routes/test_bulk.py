@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -88,6 +89,49 @@ async def test_a_deletion_must_select_documents(tenant: Tenant) -> None:
     assert await left(tenant) == set(ids)
 
 
+EMPTY: list[tuple[dict[str, Any], str]] = [
+    ({}, "document_ids"),
+    ({"document_ids": None}, "document_ids"),
+    ({"status": None, "metadata": None}, "document_ids"),
+    ({"all": False}, "document_ids"),
+    ({"metadata": {}}, "metadata"),
+    ({"metadata": {}, "status": "ready"}, "metadata"),
+    ({"metadata": {"a": {}}}, "metadata.a"),
+    ({"metadata": {"a": []}}, "metadata.a"),
+    ({"metadata": {"a": {"b": 1}, "c": {"d": [1, {}]}}}, "metadata.c.d[1]"),
+    ({"all": True, "status": "ready"}, "all"),
+    ({"all": True, "document_ids": []}, "all"),
+    ({"all": True, "metadata": {"a": {"b": 1}}}, "all"),
+    ({"all": "true"}, "all"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), EMPTY, ids=[json.dumps(body) for body, _ in EMPTY])
+async def test_an_empty_selection_deletes_nothing(idle: Service, body: dict[str, Any], field: str) -> None:
+    tenant = await new_tenant(idle)
+    kept = await tenant.upload("a.txt", "a", a={"b": 1}, c={"d": [1, {"e": 2}]})
+    problem(await tenant.post("/documents/delete", json=body), 422, field)
+    assert await left(tenant) == {kept["id"]}
+
+
+async def test_all_documents_are_deleted_by_a_word(idle: Service) -> None:
+    tenant, other = await new_tenant(idle), await new_tenant(idle)
+    for number in range(3):
+        await tenant.upload(f"{number}.txt", "a")
+    theirs = await other.upload("theirs.txt", "a")
+    assert ok(await tenant.post("/documents/delete", json={"all": True})) == {"deleted": 3, "more": False}
+    assert (await left(tenant), await left(other)) == (set(), {theirs["id"]})
+
+
+@pytest.mark.parametrize("body", [{}, {"document_ids": None}, {"all": False}, {"all": True, "document_ids": []}])
+async def test_an_empty_selection_retries_nothing(idle: Service, body: dict[str, Any]) -> None:
+    tenant = await new_tenant(idle)
+    document_id = (await tenant.upload("a.txt", "a"))["id"]
+    await failed(tenant, document_id)
+    problem(await tenant.post("/documents/retry", json=body), 422, "all" if body.get("all") else "document_ids")
+    assert ok(await tenant.get(f"/documents/{document_id}"))["status"] == "error"
+
+
 async def test_many_documents_are_deleted_in_several_requests(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = sorted(await ready(tenant, 5))
     monkeypatch.setattr("svc.routes.bulk.MAX_DOCUMENTS", 2)
@@ -117,7 +161,7 @@ async def test_all_failed_documents_are_queued_again(tenant: Tenant) -> None:
     ids = await ready(tenant, 3)
     empty = (await tenant.upload("empty.txt", " \n"))["id"]
     assert (await tenant.ended(empty))["status"] == "error"
-    answer = ok(await tenant.post("/documents/retry", json={}), 202)
+    answer = ok(await tenant.post("/documents/retry", json={"all": True}), 202)
     assert answer == {"queued": 1, "more": False}
     assert (await tenant.ended(empty))["attempt"] == 2
     assert await left(tenant) == {*ids, empty}

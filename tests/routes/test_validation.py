@@ -319,6 +319,6 @@ async def test_the_detail_lists_the_first_of_many_faults(tenant: Tenant) -> None
 
 
 async def test_a_long_name_is_cut(tenant: Tenant) -> None:
-    answer = await tenant.post("/keys", json={"x" * 1_000_000: 1})
+    answer = await tenant.post("/keys", json={"x" * 10_000: 1})
     assert problem(answer, 422)["errors"][0]["field"] == "x" * 80 + "…"
     assert len(answer.text) < 1000

@@ -219,7 +219,7 @@ async def test_the_last_of_many_concurrent_versions_stays(tenant: Tenant) -> Non
     answers = await asyncio.gather(*(send(tenant, f"Version {number}. " * 50, "replace") for number in range(10)))
     ids = sorted(ok(answer, 202)["id"] for answer in answers)
     ok(await tenant.post("/documents/delete", json={"document_ids": ids[:3]}))
-    ok(await tenant.post("/documents/retry", json={}), 202)
+    ok(await tenant.post("/documents/retry", json={"all": True}), 202)
     assert (await tenant.ended(ids[-1]))["status"] == "ready"
     assert await left(tenant) == {ids[-1]}
     documents, chunks = await counts(tenant)

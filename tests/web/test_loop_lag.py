@@ -1,0 +1,131 @@
+"""No request holds the event loop: hostile bodies for every route that takes one, sent to a real server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from svc.app import all_endpoints
+from svc.embedded.server import EmbeddedServer
+from svc.web.routing import Endpoint
+from tests.conftest import ADMIN_KEY, fresh_database
+from tests.hostile_bodies import bodies_like, json_bodies, multipart_bodies, uploads
+from tests.loop_lag import LagServer
+from tests.routes.endpoints import name_of, path_of, with_body
+
+# The promise is 50 ms of a quiet machine. Processor time grows a little when other processes share the caches.
+MOST_MS = 100.0
+UPLOAD_BYTES = 12 * 2**20
+QUERIES = [
+    "&".join(f"a{number}=" for number in range(8_000)), "limit=" + "9" * 60_000, "limit=1&" * 8_000, "%" * 60_000,
+    "%F0" * 20_000, "&" * 60_000, "after=" + "a" * 60_000,
+]  # fmt: skip
+QUERIES_OF_MUCH = {
+    "/conversations": ["limit=100&recent=50", "limit=100"],
+    "/conversations/{conversation_id}/messages": ["limit=100"],
+    "/conversations/{conversation_id}/context": ["token_budget=10000000&max_messages=1000"],
+    "/documents/{document_id}/chunks": ["limit=100"],
+}
+
+
+@dataclass
+class Target:
+    """The server under test, with a client, a user's key and ids of nothing but that user."""
+
+    server: LagServer
+    client: httpx.Client
+    key: str
+    ids: dict[str, str]
+
+    def held_ms(self, endpoint: Endpoint, content: bytes | None, kind: str, query: str) -> tuple[float, int]:
+        """Send a request; return for how long it held the loop, and the status of the answer."""
+        headers = {"Authorization": f"Bearer {ADMIN_KEY if endpoint.access in ('admin', 'acting') else self.key}"}
+        headers |= {"Content-Type": kind} if content is not None else {}
+        headers |= {"Cabinet-User": self.ids["user_id"]} if endpoint.access == "acting" else {}
+        path = path_of(endpoint, self.ids) + (f"?{query}" if query else "")
+        url = httpx.URL(self.server.url).copy_with(raw_path=path.encode())
+        self.server.lag()
+        answer = self.client.request(endpoint.method, url, headers=headers, content=content)
+        return self.server.lag().loop_ms, answer.status_code
+
+    def too_long(
+        self,
+        endpoint: Endpoint,
+        bodies: Iterable[tuple[str, bytes | None]],
+        kind: str = "application/json",
+        query: str = "",
+    ) -> dict[str, str]:
+        """Send each body, up to three times, and return those that held the loop for too long each time."""
+        held = {}
+        for name, body in bodies:
+            times: list[float] = []
+            while len(times) < 3 and (not times or min(times) > MOST_MS):
+                ms, status = self.held_ms(endpoint, body, kind, query)
+                times.append(ms)
+                assert status < 500, f"{name}: {status}"
+            if min(times) > MOST_MS:
+                held[name] = f"{min(times):.0f} ms, {status}"
+        return held
+
+
+@pytest_asyncio.fixture(scope="module")
+async def target(server: EmbeddedServer, template: str) -> AsyncIterator[Target]:
+    """A server in a process of its own, with one user."""
+    async with fresh_database(server, template) as url:
+        with LagServer(url, worker_concurrency=0) as lagging, httpx.Client(base_url=lagging.url, timeout=300) as client:
+            admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+            made = client.post("/users", json={"email": "a@example.org"}, headers=admin).json()  # noqa: ASYNC212
+            ids = {name: str(uuid4()) for name in ("key_id", "document_id", "conversation_id", "receiver_id")}
+            yield Target(lagging, client, made["api_key"], {**ids, "user_id": made["user"]["id"], "plan": "pro"})
+
+
+def bodies_of(endpoint: Endpoint) -> Iterator[tuple[str, bytes]]:
+    """Yield hostile bodies that the route reads, as large as it takes them."""
+    size = endpoint.body_bytes or 4 * 2**20
+    # Routes of one limit read JSON in the same way.
+    if endpoint is next(one for one in with_body() if one.body_bytes == endpoint.body_bytes):
+        yield from json_bodies(size)
+    yield from bodies_like(endpoint.extra["example"], size)
+
+
+@pytest.mark.parametrize("endpoint", with_body(), ids=name_of)
+async def test_no_body_holds_the_loop(target: Target, endpoint: Endpoint) -> None:
+    assert target.too_long(endpoint, bodies_of(endpoint)) == {}
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=cut"])
+async def test_no_upload_holds_the_loop(target: Target, kind: str) -> None:
+    endpoint = next(one for one in with_body() if "upload" in one.extra)
+    bodies = uploads(UPLOAD_BYTES) if kind == "application/json" else multipart_bodies(UPLOAD_BYTES)
+    assert target.too_long(endpoint, bodies, kind) == {}
+
+
+async def test_no_query_string_holds_the_loop(target: Target) -> None:
+    endpoints = [endpoint for endpoint in all_endpoints() if endpoint.query is not None and endpoint.method == "GET"]
+    assert endpoints
+    for endpoint in endpoints:
+        for query in QUERIES:
+            assert target.too_long(endpoint, [(name_of(endpoint), None)], query=query) == {}
+
+
+async def test_no_answer_holds_the_loop(target: Target) -> None:
+    """Every route that reads, after the user has stored much: 31 MiB in one document, 32 MB in one conversation."""
+    user = {"Authorization": f"Bearer {target.key}"}
+    file = {"file": ("large.txt", b"0123456789abcde\n" * (31 * 2**16))}
+    document = target.client.post("/documents", files=file, headers=user).json()
+    conversation = target.client.post("/conversations", json={}, headers=user).json()
+    path = f"/conversations/{conversation['id']}/messages"
+    messages = [{"role": "user", "content": "\u0001" * 300_000, "token_count": 1}] * 2
+    messages += [{"role": "user", "content": "x" * 100, "token_count": 1}] * 998
+    for _ in range(16):
+        assert target.client.post(path, json=messages, headers=user).status_code == 201
+    stored = replace(target, ids={**target.ids, "document_id": document["id"], "conversation_id": conversation["id"]})
+    reads = [endpoint for endpoint in all_endpoints() if endpoint.method == "GET"]
+    for endpoint in reads:
+        for query in QUERIES_OF_MUCH.get(endpoint.path, [""]):
+            assert stored.too_long(endpoint, [(name_of(endpoint), None)], query=query) == {}
