@@ -131,7 +131,8 @@ class Judge:
             is_troubled = is_disturbed or any(trouble.overlaps(started_s, ended_s) for trouble in self.troubles)
             self.expect(status == 429 or is_troubled, f"{what}: 503 although nothing is wrong: {body}")
             return Answer("unknown" if status == 503 else "refused", status, body)
-        self.violations.append(f"{what}: unexpected {status}: {str(body)[:300]}")
+        reason = program.log_about(response.headers.get("x-request-id", "no id"))
+        self.violations.append(f"{what}: unexpected {status}: {reason or str(body)[:300]}")
         return Answer("unknown" if status >= 500 else "refused", status, body)
 
     def _stalled_s(self, started_s: float, ended_s: float) -> float:

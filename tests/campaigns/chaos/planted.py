@@ -25,11 +25,19 @@ _LONGEST_S = 900
 
 
 @dataclass(frozen=True)
-class Planted:
-    """A fault: what is replaced in a file, the command that must notice, and what its output then contains."""
+class Change:
+    """A text in a file, and what replaces it."""
 
     file: str
-    changes: tuple[tuple[str, str], ...]
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fault: its changes, the command that must notice, and what its output then contains."""
+
+    changes: tuple[Change, ...]
     command: tuple[str, ...]
     caught_by: str
 
@@ -47,33 +55,44 @@ def _test(path: str, name: str) -> tuple[str, ...]:
 
 PLANTED = {
     "fencing off": Planted(
-        "sql/ingest/complete.sql",
-        (("    and d.attempt = $3::int\n    and d.status = 'processing'\n", "    and $3::int > 0\n"),),
+        (
+            Change(
+                "sql/ingest/complete.sql",
+                "    and d.attempt = $3::int\n    and d.status = 'processing'\n",
+                "    and $3::int > 0\n",
+            ),
+        ),
         _campaign("worker frozen for more"),
         "documents_not_ready",
     ),
     "renewal off": Planted(
-        "sql/ingest/heartbeat.sql",
-        (("set due_at = s.lease_expires_at\n", "set due_at = j.due_at\n"),),
+        (Change("sql/ingest/heartbeat.sql", "set due_at = s.lease_expires_at\n", "set due_at = j.due_at\n"),),
         _campaign("endpoint in a mood"),
         "although it was at work",
     ),
     "commit outside the transaction": Planted(
-        "svc/ingest/queue.py",
         (
-            (
-                '            completed = await transaction.one("ingest/complete"',
-                '            completed = await self._database.one("ingest/complete"',
+            Change(
+                "svc/ingest/queue.py",
+                'completed = await transaction.one("ingest/complete"',
+                'completed = await self._database.one("ingest/complete"',
             ),
         ),
         _campaign("worker killed,backends ended"),
         "documents_not_whole",
     ),
     "a missing user_id": Planted(
-        "sql/documents/get.sql",
-        (("d.user_id = $1::uuid", "$1::uuid is not null"),),
+        (Change("sql/documents/get.sql", "d.user_id = $1::uuid", "$1::uuid is not null"),),
         _campaign("connections reset"),
         "a stranger reads",
+    ),
+    "a keeper that dies": Planted(
+        (
+            Change("svc/background.py", "        while not self._is_stopping:\n", "        for _ in range(20):\n"),
+            Change("svc/background.py", "self._restart = task.get_loop().call_later(pause_s, self._start)", ""),
+        ),
+        _campaign("connections reset"),
+        "usage_wrong",
     ),
 }
 
@@ -92,7 +111,7 @@ def main() -> int:
         if not options.names or any(each in name for each in options.names)
     }
     if options.list:
-        print("\n".join(f"{name}: {planted.file}" for name, planted in chosen.items()))
+        print("\n".join(f"{name}: {planted.changes[0].file}" for name, planted in chosen.items()))
         return 0
     missed = [name for name, planted in chosen.items() if not _is_right(name, planted, is_sound=options.sound)]
     return int(bool(missed))
@@ -132,17 +151,16 @@ def _is_right(name: str, planted: Planted, *, is_sound: bool) -> bool:
 
 
 def plant(copy: Path, planted: Planted) -> None:
-    """Change the file.
+    """Change the files.
 
     Raises:
-        AssertionError: it no longer contains what is to be replaced.
+        AssertionError: a file no longer contains what is to be replaced.
     """
-    path = copy / planted.file
-    text = path.read_text()
-    for old, new in planted.changes:
-        assert old in text, f"{planted.file} no longer contains {old!r}"
-        text = text.replace(old, new)
-    path.write_text(text)
+    for change in planted.changes:
+        path = copy / change.file
+        text = path.read_text()
+        assert change.old in text, f"{change.file} no longer contains {change.old!r}"
+        path.write_text(text.replace(change.old, change.new))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.server_process import CABINET, clean_environment
 
-_START_S = 45.0
+_START_S = 90.0
 
 
 @dataclass
@@ -154,6 +154,12 @@ class Program:
     def log_end(self) -> str:
         """The last lines of the log."""
         return " / ".join(self._log.read_text(errors="replace").splitlines()[-3:])
+
+    def log_about(self, request_id: str) -> str:
+        """The end of the traceback that the log has for a request; empty if it has none."""
+        _, _, rest = self._log.read_text(errors="replace").partition(request_id)
+        traceback = rest.split("\n2", 1)[0].strip()
+        return traceback.splitlines()[-1][:300] if traceback else ""
 
     def _goes_down(self, *, lost: bool = True) -> None:
         self.thaw()
