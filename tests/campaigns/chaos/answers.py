@@ -40,6 +40,8 @@ class Judge:
         self.statuses: Counter[str] = Counter()
         self.seconds: list[float] = []
         self.troubles: list[Span] = []
+        self.is_endpoint_wrong = False
+        """Whether the embedding endpoint answers what no retry would change; then 503 has no Retry-After."""
         self._ledger = ledger
         self._deadline_s = deadline_s
         self._stalls: list[tuple[float, float]] = []
@@ -127,7 +129,8 @@ class Judge:
         if status in refusals:
             return Answer("refused", status, body)
         if status in (429, 503):
-            self.expect("retry-after" in response.headers, f"{what}: {status} without Retry-After: {body}")
+            says_when = "retry-after" in response.headers or self.is_endpoint_wrong
+            self.expect(says_when, f"{what}: {status} without Retry-After: {body}")
             is_troubled = is_disturbed or any(trouble.overlaps(started_s, ended_s) for trouble in self.troubles)
             self.expect(status == 429 or is_troubled, f"{what}: 503 although nothing is wrong: {body}")
             return Answer("unknown" if status == 503 else "refused", status, body)

@@ -149,6 +149,10 @@ class Client:
         else:
             document.is_certain = False
 
+    async def retry(self, document_ids: list[str]) -> None:
+        """Ingest failed documents again."""
+        await self._call("POST", "/documents/retry", json={"document_ids": document_ids})
+
     async def spy(self) -> None:
         """Read another tenant's document, which must look like one that does not exist."""
         theirs = [each for other in self.others for each in other.documents if self.user not in each.held]

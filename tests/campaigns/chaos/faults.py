@@ -299,7 +299,9 @@ async def _drop(scene: Scene, chance: random.Random, text: str, counter: str) ->
 
 @_fault("embedding endpoint in a mood", "endpoint")
 async def _mood(scene: Scene, chance: random.Random) -> None:
-    mood = chance.choice(["slow", "429", "500", "503", "disconnect", "garbage", "html", "hang", "wrong_count", "drip"])
+    mood = chance.choice(
+        ["slow", "429", "500", "503", "disconnect", "garbage", "html", "hang", "wrong_count", "drip", "flood"]
+    )
     scene.counts[f"embedding endpoint: {mood}"] += 1
     if mood == "slow":
         scene.endpoint.delay_s = chance.uniform(0.5, 2)
@@ -308,6 +310,18 @@ async def _mood(scene: Scene, chance: random.Random) -> None:
     await asyncio.sleep(chance.uniform(1, 5))
     scene.endpoint.well()
     scene.endpoint.delay_s = 0.0
+
+
+@_fault("embedding endpoint that redirects", "endpoint")
+async def _redirect(scene: Scene, chance: random.Random) -> None:
+    # Trying again would not help, so documents end with an error, which their owners see and retry.
+    scene.judge.is_endpoint_wrong = True
+    scene.endpoint.redirects_to = scene.endpoint.base_url
+    scene.endpoint.always("redirect")
+    await asyncio.sleep(chance.uniform(1, 3))
+    scene.endpoint.well()
+    await asyncio.sleep(1)
+    scene.judge.is_endpoint_wrong = False
 
 
 # Commands

@@ -80,7 +80,7 @@ class Program:
         process = self._process = self._open()
         deadline = time.monotonic() + _START_S
         while process.poll() is None and time.monotonic() < deadline:
-            if self._ready in self._log.read_text(errors="replace")[begin:]:
+            if self._ready.encode() in self._log.read_bytes()[begin:]:
                 self.lives.append(Life(process.pid))
                 self.ready_at_s = self._down.end_s = time.monotonic()
                 self._down = None
