@@ -26,7 +26,7 @@ from tests.campaigns.chaos.invariants import broken
 from tests.campaigns.chaos.ledger import Ledger
 from tests.campaigns.chaos.postgres import Postgres
 from tests.campaigns.chaos.programs import Program, Span, free_port
-from tests.campaigns.chaos.scene import LEASE_S, STOP_WITHIN_S, Scene
+from tests.campaigns.chaos.scene import EMBEDDING_S, LEASE_S, STOP_WITHIN_S, Scene
 from tests.campaigns.chaos.watcher import Watcher
 from tests.embedding_endpoint import EmbeddingEndpoint
 from tests.proxy import Proxy, running_proxy
@@ -116,7 +116,7 @@ async def _scene(options: Options, folder: Path, ledger: Ledger) -> AsyncIterato
         await postgres.make()
         await postgres.start()
         await _create_database(postgres)
-        endpoint = stack.enter_context(EmbeddingEndpoint(_DIMENSIONS))
+        endpoint = stack.enter_context(EmbeddingEndpoint(_DIMENSIONS, delay_s=EMBEDDING_S))
         proxy = await stack.enter_async_context(running_proxy(postgres.url.replace("postgres@", "cabinet_service@")))
         variables = _variables(folder, endpoint, proxy)
         servers, workers = _programs(folder, variables)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from tests.campaigns.chaos.programs import Program
-from tests.campaigns.chaos.scene import LEASE_S, STOP_WITHIN_S, Scene
+from tests.campaigns.chaos.scene import EMBEDDING_S, LEASE_S, STOP_WITHIN_S, Scene
 
 Run = Callable[[Scene, random.Random], Awaitable[None]]
 
@@ -309,7 +309,7 @@ async def _mood(scene: Scene, chance: random.Random) -> None:
         scene.endpoint.always(mood, retry_after=1 if mood == "429" else None)
     await asyncio.sleep(chance.uniform(1, 5))
     scene.endpoint.well()
-    scene.endpoint.delay_s = 0.0
+    scene.endpoint.delay_s = EMBEDDING_S
 
 
 @_fault("embedding endpoint that redirects", "endpoint")

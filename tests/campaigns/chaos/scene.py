@@ -23,6 +23,8 @@ from tests.proxy import Proxy
 
 LEASE_S = 3.0
 STOP_WITHIN_S = 20.0
+# Seconds for an embedding call, so that workers hold documents for a while.
+EMBEDDING_S = 0.25
 _STARTS = 60
 
 
@@ -106,7 +108,7 @@ class Scene:
             self.disk.free()
         self.postgres.signal(signal.SIGCONT)
         self.endpoint.well()
-        self.endpoint.delay_s = 0.0
+        self.endpoint.delay_s = EMBEDDING_S
         await self.revive_postgres()
         for program in self.programs:
             program.thaw()
