@@ -301,6 +301,17 @@ COMMENT ON COLUMN public.usage_days.bytes IS 'Uploaded.';
 
 COMMENT ON COLUMN public.usage_days.tokens IS 'Embedded: of new texts of documents, of messages, of queries.';
 
+CREATE TABLE public.usage_flushes (
+    source uuid NOT NULL,
+    sequence bigint NOT NULL,
+    flushed_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.usage_flushes IS 'The last flush of each server: one row for each process that was started in the last day, or still runs.';
+
+COMMENT ON COLUMN public.usage_flushes.source IS 'An id that the process makes at its start.';
+
 CREATE TABLE public.users (
     id uuid DEFAULT uuidv7() NOT NULL,
     email text NOT NULL,
@@ -368,6 +379,9 @@ ALTER TABLE ONLY public.tenant_totals
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, day, slot);
 
+ALTER TABLE ONLY public.usage_flushes
+    ADD CONSTRAINT usage_flushes_pkey PRIMARY KEY (source);
+
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
@@ -412,6 +426,8 @@ CREATE INDEX messages_system_idx ON public.messages USING btree (user_id, conver
 CREATE INDEX usage_days_day_idx ON public.usage_days USING btree (day) WHERE (slot >= 0);
 
 COMMENT ON INDEX public.usage_days_day_idx IS 'Contains every row. Its predicate keeps it to the list of all users, which repeats it: those on one user use the primary key.';
+
+CREATE INDEX usage_flushes_flushed_at_idx ON public.usage_flushes USING btree (flushed_at);
 
 CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
 

@@ -22,6 +22,8 @@ _FIRST_PAUSE_S = 0.5
 _MOST_PAUSE_S = 30.0
 # A loop counts as failing after this many consecutive deaths. A single job can cause a single one.
 _FAILING_FROM = 3
+# Seconds for a cancelled turn to end, such as to return its job; then it is cancelled once more, and then abandoned.
+_STOP_S = 4.0
 
 Turn = Callable[[], Awaitable[float]]
 """One turn of a loop: some work, or a wait for work. Returns the seconds to rest before the next turn."""
@@ -82,10 +84,15 @@ class Loop:
         self.deaths = 0
 
     async def stop(self) -> None:
-        """Cancel the current turn and wait until it has ended."""
+        """Cancel the current turn and wait until it has ended. A turn that does not end within 8 s is abandoned."""
         self._end_with_this_turn()
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        # A second time, because something in the turn may have swallowed the first.
+        for _ in range(2):
+            self._task.cancel()
+            ended, _running = await asyncio.wait([self._task], timeout=_STOP_S)
+            if ended:
+                return
+        logger.error("the loop %s does not stop and is abandoned", self.name)
 
     async def finish(self) -> None:
         """Let the current turn end, and start no other."""

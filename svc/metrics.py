@@ -50,6 +50,11 @@ background_failures_total = Counter(
     ["loop"],
     registry=REGISTRY,
 )
+usage_lost_total = Counter(
+    "cabinet_usage_lost",
+    "Requests and searches that were not counted for their users, because the database was away for too long.",
+    registry=REGISTRY,
+)
 embedded_restarts_total = Counter(
     "cabinet_embedded_restarts", "Restarts of the embedded PostgreSQL after it ended unexpectedly.", registry=REGISTRY
 )

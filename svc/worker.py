@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -27,16 +27,23 @@ NOTICE_CHANNEL = "cabinet_ingestion"
 
 
 class Worker:
-    """The loops of one process that take jobs from the queues."""
+    """The loops of one process that take jobs from the queues, and its `keepers`, which sweep and build indexes."""
 
     def __init__(
-        self, settings: Settings, background: Background, documents: DocumentWorker, messages: MessageWorker | None
+        self,
+        settings: Settings,
+        background: Background,
+        documents: DocumentWorker,
+        messages: MessageWorker | None,
+        keepers: Mapping[str, Turn],
     ) -> None:
         self._settings = settings
         self._background = background
         self._documents = documents
         self._messages = messages
+        self._keepers = keepers
         self._loops: list[Loop] = []
+        self._kept: list[Loop] = []
 
     @property
     def is_running(self) -> bool:
@@ -53,6 +60,7 @@ class Worker:
             self._loops.append(
                 self._background.keep(WorkTurn(self._messages.work_once, self._messages.wait), name="messages")
             )
+        self._kept = [self._background.keep(turn, name=name) for name, turn in self._keepers.items()]
 
     def note_messages(self) -> None:
         """Wake the loop for messages, because this process has appended some."""
@@ -60,9 +68,9 @@ class Worker:
             self._messages.wake()
 
     async def stop(self) -> None:
-        """Stop the loops and return their jobs to the queue."""
-        await asyncio.gather(*(loop.stop() for loop in self._loops))
-        self._loops = []
+        """Stop the loops and return their jobs to the queue, if the database answers; takes at most some seconds."""
+        loops, self._loops, self._kept = [*self._loops, *self._kept], [], []
+        await asyncio.gather(*(loop.stop() for loop in loops))
 
 
 def _index_turn(settings: Settings, database: Database, url: str) -> Turn:
@@ -98,15 +106,15 @@ async def running_worker(
     if settings.embed_messages:
         message_queue = MessageQueue(database, queue.worker, settings.worker_lease_s)
         messages = MessageWorker(settings, message_queue, provider, sandbox)
-    worker = Worker(settings, background, DocumentWorker(settings, queue, provider, sandbox, notices), messages)
-    worker.start()
-    keepers = [background.keep(partial(sweep_turn, database), name="sweep")]
+    keepers: dict[str, Turn] = {"sweep": partial(sweep_turn, database)}
     if settings.index_check_s:
-        keepers.append(background.keep(_index_turn(settings, database, owner_url or url), name="indexes"))
+        keepers["indexes"] = _index_turn(settings, database, owner_url or url)
+    documents = DocumentWorker(settings, queue, provider, sandbox, notices)
+    worker = Worker(settings, background, documents, messages, keepers)
+    worker.start()
     try:
         yield worker
     finally:
-        await asyncio.gather(*(keeper.stop() for keeper in keepers))
         await worker.stop()
         await notices.stop()
         await sandbox.close()

@@ -8,7 +8,7 @@
         proxy.reset()                      # both sides of the connections of this moment get a reset
         proxy.refuse()                     # new connections get a reset, until `heal`
         proxy.delay(0.2)                   # each part of the data is held for 0.2 s in both directions, until `heal`
-        proxy.drop_replies("commit", 3)    # PostgreSQL runs the next 3 such statements; their clients get no reply
+        proxy.drop_replies("commit;", 3)    # PostgreSQL runs the next 3 such statements; their clients get no reply
 
 `black_hole`, `lose`, `reset` and `delay` take `only`, a condition on a `Link`, such as
 `lambda link: link.application == "cabinet"`; then they leave new connections alone. `proxy.links` are the open ones.
@@ -16,7 +16,7 @@
 By itself, it reads the same commands from standard input, one a line, and answers each with a line:
 
     python -m tests.proxy 'postgresql://postgres@/cabinet?host=/tmp/socket' --port 6543
-    black_hole | heal | lose | reset | refuse | delay 0.2 | drop_replies 3 silence commit | links | quit
+    black_hole | heal | lose | reset | refuse | delay 0.2 | drop_replies 3 silence commit; | links | quit
     black_hole cabinet                     only the connections of the application `cabinet`; also after lose and reset
 
 Its first line is `listening on <port>`. It stops at `quit`, at the end of its input, and at SIGTERM.
@@ -93,6 +93,9 @@ class Proxy:
 
     def drop_replies(self, text: str, count: int = 1, then: Then = "reset") -> None:
         """Drop the replies to the next `count` statements that contain `text`, in upper or lower case.
+
+        The text of a statement begins with its header, so `usage/flush` names one, and a comment can contain `commit`;
+        asyncpg sends `COMMIT;`.
 
         The server runs each of them to its end. Then the connection is reset, or dead for ever after `silence`.
         """

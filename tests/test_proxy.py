@@ -119,7 +119,7 @@ async def test_a_delay_is_at_least_as_long_as_it_says(proxy: Proxy) -> None:
 @pytest.mark.parametrize("then", ["reset", "silence"])
 async def test_a_statement_whose_reply_is_dropped_has_run(proxy: Proxy, database_url: str, then: Any) -> None:
     connection = await connected(proxy)
-    proxy.drop_replies("commit", 1, then)
+    proxy.drop_replies("commit;", 1, then)
     await connection.execute("begin")
     await connection.execute("create table kept (id int)")
     with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)):

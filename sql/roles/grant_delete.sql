@@ -15,5 +15,6 @@ grant delete on
     messages,
     tenant_totals,
     usage_days,
+    usage_flushes,
     users
 to :service_role;

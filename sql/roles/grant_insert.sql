@@ -16,5 +16,6 @@ grant insert on
     plans,
     tenant_totals,
     usage_days,
+    usage_flushes,
     users
 to :service_role;

@@ -18,5 +18,6 @@ grant select on
     schema_migrations,
     tenant_totals,
     usage_days,
+    usage_flushes,
     users
 to :service_role;

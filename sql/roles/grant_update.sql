@@ -11,5 +11,6 @@ grant update on
     plans,
     tenant_totals,
     usage_days,
+    usage_flushes,
     users
 to :service_role;

@@ -2,8 +2,10 @@
 
 Other usage is added to the ledger by the statement that does the work. A write for each search would cost more than the
 search, so these counts are added to the ledger once a second, for all users in one statement, and when the server
-stops. A server that is killed loses the counts of its last second. If the answer of the database is lost, the counts of
-one second may be added twice.
+stops. A server that is killed loses the counts of its last second.
+
+Each flush has a number. If the reply to its COMMIT is lost, the next one sends the same counts under the same number,
+and the database adds them only if it did not before.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from svc import metrics
 from svc.access.quotas import Quota
 from svc.background import Background
-from svc.database.queries import Database
+from svc.database.queries import Database, Transaction
 from svc.errors import CabinetError
 
 logger = logging.getLogger(__name__)
@@ -26,18 +29,18 @@ logger = logging.getLogger(__name__)
 _EVERY_S = 1.0
 # Bounds the users in one statement, since the locks of all of them are held until it ends.
 _USERS_AT_ONCE = 1000
+# Bounds the memory, about 20 MB, while the database is away. Users beyond it are not counted.
+_MOST_USERS = 50_000
+# Bounds the seconds of the last flush, when the server stops.
+_LAST_FLUSH_S = 3.0
+_PROCESSES_FORGOTTEN = 100
 
 
-@dataclass
+@dataclass(slots=True)
 class _Counts:
     requests: int = 0
     searches: int = 0
     tokens: int = 0
-
-    def add(self, other: _Counts) -> None:
-        self.requests += other.requests
-        self.searches += other.searches
-        self.tokens += other.tokens
 
 
 class UsageMeter:
@@ -45,14 +48,22 @@ class UsageMeter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._source = uuid4()
         self._counts: dict[tuple[UUID, date], _Counts] = {}
-        # Counts that a running statement is adding to the ledger.
+        # The flush that is not known to be in the ledger, and its number.
         self._leaving: dict[tuple[UUID, date], _Counts] = {}
+        self._number = 0
         self._flushing = asyncio.Lock()
 
     def add(self, user_id: UUID, *, requests: int = 0, searches: int = 0, tokens: int = 0) -> None:
         """Add to the counts of a user for today (UTC)."""
-        counts = self._counts.setdefault((user_id, datetime.now(UTC).date()), _Counts())
+        key = user_id, datetime.now(UTC).date()
+        counts = self._counts.get(key)
+        if counts is None:
+            if len(self._counts) >= _MOST_USERS:
+                metrics.usage_lost_total.inc()
+                return
+            counts = self._counts[key] = _Counts()
         counts.requests += requests
         counts.searches += searches
         counts.tokens += tokens
@@ -75,20 +86,23 @@ class UsageMeter:
             CabinetError: the statement failed.
         """
         async with self._flushing:
-            while self._counts:
-                keys = list(self._counts)[:_USERS_AT_ONCE]
-                self._leaving = {key: self._counts.pop(key) for key in keys}
-                try:
-                    await self._hand_over(self._leaving)
-                except BaseException:
-                    for key, counts in self._leaving.items():
-                        self._counts.setdefault(key, _Counts()).add(counts)
-                    raise
-                finally:
-                    self._leaving = {}
+            while self._leaving or self._counts:
+                if not self._leaving:
+                    keys = list(self._counts)[:_USERS_AT_ONCE]
+                    self._leaving = {key: self._counts.pop(key) for key in keys}
+                    self._number += 1
+                await self._hand_over(self._leaving)
+                self._leaving = {}
 
     async def _hand_over(self, counted: Mapping[tuple[UUID, date], _Counts]) -> None:
-        await self._database.exec(
+        async with self._database.transaction() as transaction:
+            if await transaction.exec("usage/note_flush", source=self._source, sequence=self._number):
+                await self._add(transaction, counted)
+        if self._number == 1:
+            await self._database.exec("usage/forget_flushes", max_rows=_PROCESSES_FORGOTTEN)
+
+    async def _add(self, transaction: Transaction, counted: Mapping[tuple[UUID, date], _Counts]) -> None:
+        await transaction.exec(
             "usage/flush",
             users=[user_id for user_id, _ in counted],
             days=[day for _, day in counted],
@@ -108,26 +122,20 @@ async def _flush_or_warn(meter: UsageMeter) -> None:
 @asynccontextmanager
 async def running_meter(database: Database, background: Background) -> AsyncIterator[UsageMeter]:
     """Run a meter that flushes once a second, and a last time after the block."""
-    meter, stopped = UsageMeter(database), asyncio.Event()
+    meter = UsageMeter(database)
 
     async def turn() -> float:
-        await _wait(stopped, _EVERY_S)
         await _flush_or_warn(meter)
-        return 0.0
+        return _EVERY_S
 
     flushing = background.keep(turn, name="usage")
     try:
         yield meter
     finally:
-        # Not cancelled, since a cancelled statement may or may not have taken effect.
-        stopped.set()
-        await flushing.finish()
-        await _flush_or_warn(meter)
-
-
-async def _wait(event: asyncio.Event, most_s: float) -> None:
-    try:
-        async with asyncio.timeout(most_s):
-            await event.wait()
-    except TimeoutError:
-        return
+        # A flush that is cancelled is sent again under its number.
+        await flushing.stop()
+        try:
+            async with asyncio.timeout(_LAST_FLUSH_S):
+                await _flush_or_warn(meter)
+        except TimeoutError:
+            logger.warning("the database does not answer: the usage of the last seconds is lost")

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 import uvloop
 
+from svc.cli.stopping import last_act
 from svc.database.queries import Database, open_database
 from svc.embedded.archive import backup_folder
 from svc.embedded.server import EmbeddedServer, is_made, start_embedded
@@ -57,6 +58,7 @@ EMBEDDING_OPTIONS = (
 )
 SLOW_OPTIONS = ("slow_statement_ms", "slow_plan_s")
 POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_timeout_s", "connect_timeout_s")
+STOP_OPTIONS = ("stop_grace_s",)
 WORKER_OPTIONS = (
     "index_min_rows",
     "index_max_count",
@@ -195,8 +197,9 @@ async def embedded_server(settings: Settings, *, makes: bool = False) -> AsyncIt
     try:
         if makes and archive is not None and not (await server.archiver()).is_on:
             logger.warning("the server was already running without CABINET_BACKUP_DIR; it archives from its next start")
-        async with supervised(server):
-            yield server
+        with last_act(server.stop):
+            async with supervised(server):
+                yield server
     finally:
         server.stop()
 

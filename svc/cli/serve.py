@@ -20,6 +20,7 @@ from svc.cli.environment import (
     EMBEDDING_OPTIONS,
     POOL_OPTIONS,
     SLOW_OPTIONS,
+    STOP_OPTIONS,
     WORKER_OPTIONS,
     migrated_urls,
     run,
@@ -27,6 +28,7 @@ from svc.cli.environment import (
     stop_was_requested,
 )
 from svc.cli.secrecy import hide_secrets
+from svc.cli.stopping import end_within
 from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
@@ -41,14 +43,18 @@ SERVE_OPTIONS = (
     "default_plan",
     "max_upload_bytes",
     "max_body_bytes",
+    "request_database_s",
     "exact_max_rows",
 )
-# Seconds for requests under way to end after Ctrl-C.
-_GRACE_S = 10
+# The part of the grace, in seconds, that is left when requests under way are cut off: for the last usage, the database
+# and the embedded server.
+_AFTER_REQUESTS_S = 7
 
 
 @click.command()
-@settings_options(*SERVE_OPTIONS, *DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
+@settings_options(
+    *SERVE_OPTIONS, *DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS, *STOP_OPTIONS
+)
 def serve(settings: Settings) -> None:
     """Serve the HTTP API, with a worker, until Ctrl-C."""
     hide_secrets()
@@ -86,7 +92,20 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with other signal handling: its own would end the process before the database is stopped."""
+    """uvicorn with other signal handling: its own would end the process before the database is stopped.
+
+    `stopping` is set when a signal has come.
+    """
+
+    def __init__(self, config: uvicorn.Config, grace_s: float) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
+        self._grace_s = grace_s
+
+    def _stop(self, number: int) -> None:
+        end_within(self._grace_s)
+        self.stopping.set()
+        self.handle_exit(number, None)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -94,9 +113,10 @@ class _Server(uvicorn.Server):
         signals = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.getsignal(number) for number in signals}
         for number in signals:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._stop, number)
         if stop_was_requested():
             self.should_exit = True
+            self.stopping.set()
         try:
             yield
         finally:
@@ -115,12 +135,26 @@ async def serve_until_signal(services: Services, listener: socket.socket) -> Non
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=max(1, int(services.settings.stop_grace_s) - _AFTER_REQUESTS_S),
     )
     # What is loaded by now never becomes garbage. Each full collection would look at all of it, which takes 60 ms.
     gc.collect()
     gc.freeze()
-    await _Server(config).serve(sockets=[listener])
+    server = _Server(config, services.settings.stop_grace_s)
+    stopping = asyncio.create_task(_stop_working(services, server.stopping))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        # Whatever ended the server ends the worker, too.
+        server.stopping.set()
+        await stopping
+
+
+async def _stop_working(services: Services, stopping: asyncio.Event) -> None:
+    """Stop the worker at the signal, not after the last request."""
+    await stopping.wait()
+    if services.worker is not None:
+        await services.worker.stop()
 
 
 def _place_of_data(settings: Settings) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 
 import click
@@ -14,12 +13,14 @@ from svc.cli.environment import (
     EMBEDDING_OPTIONS,
     POOL_OPTIONS,
     SLOW_OPTIONS,
+    STOP_OPTIONS,
     WORKER_OPTIONS,
     migrated_urls,
     run,
     settings_options,
 )
 from svc.cli.secrecy import hide_secrets
+from svc.cli.stopping import stop_on_signals
 from svc.embedding.choice import create_provider
 from svc.errors import StartupError
 from svc.migrations.migrate import check_model
@@ -30,7 +31,7 @@ from svc.worker import running_worker
 
 
 @click.command()
-@settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS)
+@settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS, *STOP_OPTIONS)
 def worker(settings: Settings) -> None:
     """Ingest uploaded documents until Ctrl-C. Any number of workers may run on one database."""
     hide_secrets()
@@ -41,8 +42,7 @@ async def _work(settings: Settings) -> None:
     if settings.worker_concurrency == 0:
         raise StartupError("CABINET_WORKER_CONCURRENCY is 0, so a worker would do nothing")
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stop_on_signals(stopped, settings.stop_grace_s)
     background = Background()
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(migrated_urls(settings))

@@ -6,6 +6,7 @@ the statement's header. Here, nothing is checked before the statement runs.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from prometheus_client import Histogram
 
 from svc import metrics
+from svc.database.deadline import allowed_s, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.rows import ROW_CLASSES
 from svc.database.statements import Shape, Statement
@@ -48,8 +50,10 @@ class ByName(ABC):
     `InvalidRequestError` (a value that the database refuses).
     """
 
-    def __init__(self, statements: Mapping[str, Statement]) -> None:
+    def __init__(self, statements: Mapping[str, Statement], statement_s: float) -> None:
         self.statements = statements
+        self.statement_s = statement_s
+        """The time limit of a statement, in seconds."""
         self.watch: Watch | None = None
 
     @abstractmethod
@@ -62,7 +66,7 @@ class ByName(ABC):
         values = bind(statement, arguments)
         async with self._running(statement, values) as run:
             row: UntypedRow | None = await run.connection.fetchrow(
-                statement.text, *values, record_class=_row_class(name)
+                statement.text, *values, timeout=run.limit_s, record_class=_row_class(name)
             )
             run.rows = 0 if row is None else 1
             return row
@@ -73,7 +77,7 @@ class ByName(ABC):
         values = bind(statement, arguments)
         async with self._running(statement, values) as run:
             rows: Sequence[UntypedRow] = await run.connection.fetch(
-                statement.text, *values, record_class=_row_class(name)
+                statement.text, *values, timeout=run.limit_s, record_class=_row_class(name)
             )
             run.rows = len(rows)
             return rows
@@ -83,14 +87,14 @@ class ByName(ABC):
         statement = self._statement(name, "value")
         values = bind(statement, arguments)
         async with self._running(statement, values) as run:
-            return await run.connection.fetchval(statement.text, *values)
+            return await run.connection.fetchval(statement.text, *values, timeout=run.limit_s)
 
     async def exec_by_name(self, name: str, arguments: Mapping[str, Any]) -> int:
         """Run an `:exec` statement; returns the number of rows that it changed."""
         statement = self._statement(name, "exec")
         values = bind(statement, arguments)
         async with self._running(statement, values) as run:
-            run.rows = _changed_rows(await run.connection.execute(statement.text, *values))
+            run.rows = _changed_rows(await run.connection.execute(statement.text, *values, timeout=run.limit_s))
             return run.rows
 
     async def copy_by_name(self, name: str, rows: Iterable[Sequence[Any]]) -> int:
@@ -100,7 +104,9 @@ class ByName(ABC):
         async with self._running(statement, ()) as run:
             # asyncpg generates the COPY. Its WHERE clause is the only place for the name of the statement.
             named = f"true /* {statement.name} */"
-            status = await run.connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
+            # asyncpg's own time limit does not end a COPY that waits for the network to take more.
+            async with asyncio.timeout(run.limit_s):
+                status = await run.connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
             run.rows = _changed_rows(status)
             return run.rows
 
@@ -113,29 +119,42 @@ class ByName(ABC):
         return statement
 
     def _running(self, statement: Statement, values: Sequence[Any]) -> _Run:
-        return _Run(statement, values, self._connection(), self.watch)
+        return _Run(statement, values, self._connection(), self.statement_s, self.watch)
 
 
 class _Run:
     """One run of a statement: takes a connection, records the time, and translates errors."""
 
-    __slots__ = ("_loan", "_started", "_statement", "_values", "_watch", "connection", "rows")
+    __slots__ = (
+        "_loan",
+        "_started",
+        "_statement",
+        "_statement_s",
+        "_values",
+        "_watch",
+        "connection",
+        "limit_s",
+        "rows",
+    )
 
     def __init__(
         self,
         statement: Statement,
         values: Sequence[Any],
         loan: AbstractAsyncContextManager[Any],
+        statement_s: float,
         watch: Watch | None,
     ) -> None:
         self._statement = statement
         self._values = values
         self._loan = loan
+        self._statement_s = statement_s
         self._watch = watch
         self.rows: int | None = None
 
     async def __aenter__(self) -> _Run:
         self.connection = await self._loan.__aenter__()
+        self.limit_s = allowed_s(self._statement_s)
         self._started = time.perf_counter()
         return self
 
@@ -146,6 +165,7 @@ class _Run:
         name = self._statement.name
         _timer(name).observe(seconds)
         record(name, seconds)
+        spend(seconds)
         if self._watch is not None and seconds >= self._watch.threshold_s:
             self._watch.note(self._statement, self._values, seconds, error if error is not None else self.rows)
         await self._loan.__aexit__(kind, error, traceback)

@@ -1,7 +1,9 @@
-"""Opens a connection, or reports the address and the reason for the failure, without the password."""
+"""Opens a connection, or reports the address and the reason for the failure, without the password; and closes it."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Mapping
@@ -9,8 +11,11 @@ from typing import Any
 
 import asyncpg
 
+from svc.database.keepalive import keep_alive
 from svc.errors import StartupError
 from svc.settings.database_url import hide_password, place_of
+
+logger = logging.getLogger(__name__)
 
 NOT_CONNECTED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError)
 """The exceptions that asyncpg raises if a connection cannot be opened."""
@@ -29,18 +34,37 @@ _DRIVER_FAULTS = {
 _WRONG_PARAMETER = "a part of its URL, or a PG… variable, cannot be used: check host, port and parameters"
 
 _POOLER_REFUSES = "unsupported startup parameter"
+# Seconds for a connection to end as the protocol asks; then it is cut off.
+_CLOSE_S = 2.0
 
 
-async def connect(url: str, *, timeout_s: float, session: Mapping[str, str]) -> Any:
+async def connect(url: str, *, timeout_s: float, session: Mapping[str, str], statement_s: float | None = None) -> Any:
     """Open a connection to the database at `url` with the settings `session`.
+
+    `statement_s` is the time limit of each statement; None: only the end of the connection ends a statement.
 
     Raises:
         StartupError: the connection cannot be opened.
     """
     try:
-        return await asyncpg.connect(url, timeout=timeout_s, server_settings=dict(session))
+        connection = await asyncpg.connect(
+            url, timeout=timeout_s, command_timeout=statement_s, server_settings=dict(session)
+        )
     except NOT_CONNECTED as error:
         raise cannot_connect(url, error, session) from error
+    keep_alive(connection)
+    return connection
+
+
+async def disconnect(connection: Any) -> None:
+    """Close a connection. One that does not answer within two seconds is cut off; cancelling cuts it off at once."""
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await connection.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        logger.debug("a connection was cut off: %r", error)
+    finally:
+        connection.terminate()
 
 
 def cannot_connect(url: str, error: BaseException, session: Mapping[str, str]) -> StartupError:

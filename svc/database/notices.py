@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
 import asyncpg
 
 from svc.background import Background, Loop
+from svc.database.keepalive import SERVER_SETTINGS, keep_alive
 
 logger = logging.getLogger(__name__)
 
 _RECONNECT_S = 5.0
+_CONNECT_S = 10.0
+# A network can drop an idle connection without a word: a round trip at intervals shows that it is there.
+_CHECK_EVERY_S = 15.0
+_ANSWER_S = 5.0
 
 
 class Notices:
@@ -59,14 +65,24 @@ class Notices:
     async def _until_closed(self) -> None:
         closed = asyncio.Event()
         connection = await asyncpg.connect(
-            self._url, timeout=10, server_settings={"application_name": "cabinet notices"}
+            self._url,
+            timeout=_CONNECT_S,
+            command_timeout=_ANSWER_S,
+            server_settings={"application_name": "cabinet notices", **SERVER_SETTINGS},
         )
         try:
+            keep_alive(connection)
             connection.add_termination_listener(lambda _connection: closed.set())
             await connection.add_listener(self._channel, self._wake)
             if self._loop is not None:
                 self._loop.went_well()
-            await closed.wait()
+            while not closed.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_CHECK_EVERY_S):
+                        await closed.wait()
+                if not closed.is_set():
+                    async with connection.transaction():
+                        pass
         finally:
             connection.terminate()
 

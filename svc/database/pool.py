@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import asyncpg
-import msgspec
-from pgvector import HalfVector
 
 from svc import metrics
+from svc.database.codecs import connection_preparer
 from svc.database.connecting import NOT_CONNECTED, cannot_connect
+from svc.database.deadline import allowed_s, check_budget, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.guard import mark_held, unmark_held
+from svc.database.keepalive import SERVER_SETTINGS, keep_alive
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError
 from svc.settings.groups import DatabaseSettings
@@ -23,12 +27,17 @@ from svc.vectors.signatures import index_candidates
 
 logger = logging.getLogger(__name__)
 
-# The first byte of a binary jsonb value is the version of its format, 1 since PostgreSQL 9.4.
-_JSONB_VERSION = b"\x01"
-CLOSE_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 3.0
 # Every so many loans, the connection goes back to asyncpg's pool, which replaces connections that have run many
 # statements and closes idle ones.
 _LOANS_KEPT = 1000
+# A connection that was idle for longer must answer before it is lent, because a network can drop it without a word.
+_TRUSTED_S = 5.0
+_PING_S = 2.0
+# Seconds for the end of a failed loan: the cancellation of its statement, its rollback and its release.
+_RETIRE_S = 2.0
+
+Undo = Callable[[], Awaitable[None]]
 
 
 class Pool:
@@ -37,12 +46,21 @@ class Pool:
     Returned connections are kept here and lent again, because asyncpg's pool starts a task for each acquire and each
     release, which costs more than a short statement. A connection goes back to asyncpg's pool, which opens, replaces
     and closes connections, if a task is waiting there, if the block failed, and at intervals.
+
+    A task never waits for the return of its connection, which can take long on a broken network: a task of the pool
+    does, for a limited time. A connection that cannot be returned is closed.
     """
 
-    def __init__(self, pool: Any, acquire_timeout_s: float) -> None:
+    def __init__(self, pool: Any, acquire_timeout_s: float, statement_s: float, ping: str) -> None:
         self._pool = pool
         self._acquire_timeout_s = acquire_timeout_s
+        self._ping = ping
+        self.statement_s = statement_s
+        """The time limit of a statement in this process. The server's own is a little shorter."""
         self._kept: list[Any] = []
+        # By asyncpg's connections, which come and go; one that is not in it is new.
+        self._returned_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+        self._retiring: set[asyncio.Task[None]] = set()
         self._waiting = 0
         self._loans = 0
         self._is_closing = False
@@ -57,17 +75,59 @@ class Pool:
 
     async def take(self) -> Any:
         """Take a connection, for `Loan`; raises the errors of `connection`."""
+        check_budget()
+        started = time.perf_counter()
+        try:
+            while True:
+                connection = self._kept_one() or await self._acquire()
+                returned_at = self._returned_at.get(connection._con)
+                if returned_at is None or time.monotonic() - returned_at < _TRUSTED_S:
+                    return connection
+                if await self._answers(connection):
+                    return connection
+                # The network has dropped the others as well.
+                self._cut_off_idle()
+        finally:
+            waited_s = time.perf_counter() - started
+            spend(waited_s)
+            metrics.pool_wait_seconds.observe(waited_s)
+
+    def _kept_one(self) -> Any:
         while self._kept:
             connection = self._kept.pop()
             if _is_open(connection):
-                metrics.pool_wait_seconds.observe(0)
                 return connection
-            await self._pool.release(connection)
-        started = time.perf_counter()
+            self._retire(connection)
+        return None
+
+    def _cut_off_idle(self) -> None:
+        while self._kept:
+            _cut_off(self._kept.pop())
+        # asyncpg has no public way to those that it keeps.
+        for holder in self._pool._holders:
+            if holder.is_idle():
+                holder.terminate()
+
+    async def _answers(self, connection: Any) -> bool:
+        try:
+            await connection.fetchval(self._ping, timeout=allowed_s(_PING_S))
+        except Exception as error:
+            _cut_off(connection)
+            if classify(error, "(ping)") is None:
+                raise
+            return False
+        except BaseException:
+            _cut_off(connection)
+            raise
+        return True
+
+    async def _acquire(self) -> Any:
         self._waiting += 1
         try:
-            connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
+            return await self._pool.acquire(timeout=allowed_s(self._acquire_timeout_s))
         except TimeoutError:
+            if self._pool.get_size() < self._pool.get_max_size():
+                raise DatabaseUnavailableError("the database does not answer", retry_after_s=2) from None
             raise DatabaseUnavailableError(
                 "all database connections are busy; try again in a moment", retry_after_s=1
             ) from None
@@ -84,16 +144,36 @@ class Pool:
             raise translated from error
         finally:
             self._waiting -= 1
-        metrics.pool_wait_seconds.observe(time.perf_counter() - started)
-        return connection
 
-    async def give_back(self, connection: Any, *, is_sound: bool) -> None:
-        """Return a connection to the pool; `is_sound`: its block ended without an error."""
+    def give_back(self, connection: Any, *, is_sound: bool, undo: Undo | None = None) -> None:
+        """Return a connection to the pool; `is_sound`: its block ended without an error. `undo` is still to be done."""
         self._loans += 1
-        if self._waiting or self._is_closing or not is_sound or self._loans % _LOANS_KEPT == 0:
-            await self._pool.release(connection)
-        else:
+        if is_sound and _is_open(connection):
+            self._returned_at[connection._con] = time.monotonic()
+        if is_sound and undo is None and not (self._waiting or self._is_closing or self._loans % _LOANS_KEPT == 0):
             self._kept.append(connection)
+        else:
+            self._retire(connection, undo)
+
+    def _retire(self, connection: Any, undo: Undo | None = None) -> None:
+        # In a separate context, so that it does not inherit the connection and the budget of a request.
+        task = asyncio.create_task(self._return(connection, undo), context=contextvars.Context())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _return(self, connection: Any, undo: Undo | None) -> None:
+        try:
+            if undo is not None and _is_open(connection):
+                async with asyncio.timeout(_RETIRE_S):
+                    await undo()
+            await self._pool.release(connection, timeout=_RETIRE_S)
+        except Exception as error:
+            _cut_off(connection)
+            if classify(error, "(release)") is None:
+                raise
+        except BaseException:
+            _cut_off(connection)
+            raise
 
     @property
     def busy_count(self) -> int:
@@ -112,10 +192,13 @@ class Pool:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 while self._kept:
-                    await self._pool.release(self._kept.pop())
+                    self._retire(self._kept.pop())
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+        if self._retiring:
+            # They end at once, because their connections are closed.
+            await asyncio.wait(self._retiring, timeout=_RETIRE_S)
 
 
 def _is_open(connection: Any) -> bool:
@@ -126,13 +209,23 @@ def _is_open(connection: Any) -> bool:
         return False
 
 
-class Loan:
-    """One connection for the duration of an `async with` block."""
+def _cut_off(connection: Any) -> None:
+    # asyncpg may have taken it back already.
+    with contextlib.suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
-    __slots__ = ("_connection", "_mark", "_pool")
+
+class Loan:
+    """One connection for the duration of an `async with` block.
+
+    `undo`, if the block leaves it set, is run before the connection is lent again: the rollback of a transaction.
+    """
+
+    __slots__ = ("_connection", "_mark", "_pool", "undo")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.undo: Undo | None = None
 
     async def __aenter__(self) -> Any:
         """Take a connection; raises the errors of `Pool.connection`."""
@@ -141,9 +234,9 @@ class Loan:
         return self._connection
 
     async def __aexit__(self, kind: type[BaseException] | None, _error: Any, _traceback: Any) -> None:
-        """Return the connection."""
+        """Return the connection, without waiting for anything."""
         unmark_held(self._mark)
-        await self._pool.give_back(self._connection, is_sound=kind is None)
+        self._pool.give_back(self._connection, is_sound=kind is None, undo=self.undo)
 
 
 async def open_pool(
@@ -157,21 +250,35 @@ async def open_pool(
         StartupError: the database does not answer, refuses the login, or has no pgvector.
     """
     session = session_settings(settings) if session is None else session
+    # statement_timeout makes the server cancel a statement. This is for a server that no longer answers.
+    statement_s = settings.statement_timeout_s + 1
+    prepare = connection_preparer(vector_schema)
+
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        # One limit for both: asyncpg's pool would close a connection that cannot be prepared, and wait for its answer.
+        async with asyncio.timeout(settings.connect_timeout_s):
+            connection = await asyncpg.connect(*arguments, **options)
+            try:
+                keep_alive(connection)
+                await prepare(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            return connection
+
     try:
         pool = await asyncpg.create_pool(
             url,
             min_size=settings.pool_min_size,
             max_size=settings.pool_size,
-            timeout=settings.connect_timeout_s,
-            # statement_timeout makes the server cancel a statement. This is for a server that no longer answers.
-            command_timeout=settings.statement_timeout_s + 5,
-            init=connection_preparer(vector_schema),
+            command_timeout=statement_s,
+            connect=connect,
             reset=_keep_session,
             server_settings=dict(session),
         )
     except NOT_CONNECTED as error:
         raise cannot_connect(url, error, session) from error
-    return Pool(pool, settings.acquire_timeout_s)
+    return Pool(pool, settings.acquire_timeout_s, statement_s, vector_schema.text)
 
 
 def session_settings(settings: DatabaseSettings) -> dict[str, str]:
@@ -192,56 +299,8 @@ def session_settings(settings: DatabaseSettings) -> dict[str, str]:
         # The number of candidates of the index lane for a search with few results.
         "hnsw.ef_search": str(index_candidates(settings.dimensions)),
         "hnsw.max_scan_tuples": "200000",
+        **SERVER_SETTINGS,
     }
-
-
-def connection_preparer(vector_schema: Statement) -> Callable[[Any], Awaitable[None]]:
-    """Returns the function that sets the codecs of a new connection.
-
-    jsonb becomes JSON values, halfvec arrays of numbers, and bit strings bytes, all in the binary format.
-    `vector_schema` is the statement that returns the schema of the extension, which the administrator chooses.
-    """
-
-    async def prepare_connection(connection: Any) -> None:
-        await connection.set_type_codec(
-            "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
-        )
-        for bits in ("bit", "varbit"):
-            await connection.set_type_codec(
-                bits, schema="pg_catalog", encoder=_encode_bits, decoder=_decode_bits, format="binary"
-            )
-        schema = await connection.fetchval(vector_schema.text)
-        if schema is not None:
-            await connection.set_type_codec(
-                "halfvec",
-                schema=schema,
-                encoder=_encode_halfvec,
-                decoder=HalfVector.from_binary,
-                format="binary",
-            )
-
-    return prepare_connection
-
-
-def _encode_jsonb(value: Any) -> bytes:
-    return _JSONB_VERSION + msgspec.json.encode(value)
-
-
-def _decode_jsonb(value: bytes) -> Any:
-    return msgspec.json.decode(memoryview(value)[1:])
-
-
-def _encode_bits(value: bytes) -> bytes:
-    # The binary format is the number of bits, then the bits.
-    return (8 * len(value)).to_bytes(4, "big") + value
-
-
-def _decode_bits(value: bytes) -> bytes:
-    return bytes(value[4:])
-
-
-def _encode_halfvec(value: Any) -> bytes:
-    return bytes((value if isinstance(value, HalfVector) else HalfVector(value)).to_binary())
 
 
 async def _keep_session(_connection: Any) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from svc.database.by_name import Watch
 from svc.database.calls import Queries
+from svc.database.deadline import allowed_s, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.pool import Pool, open_pool, session_settings
 from svc.database.session_check import check_session, required
 from svc.database.statements import Column, Statement, load_statements
 from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
-from svc.errors import StartupError, UnavailableError
+from svc.errors import DatabaseUnavailableError, StartupError, UnavailableError
 from svc.resources import resource_folder
 from svc.settings.groups import DatabaseSettings
 
@@ -24,8 +28,10 @@ _UNDEFINED_TABLE = "42P01"
 class Transaction(Queries):
     """Statements on one connection, inside one transaction."""
 
-    def __init__(self, statements: Mapping[str, Statement], connection: Any, watch: Watch | None = None) -> None:
-        super().__init__(statements)
+    def __init__(
+        self, statements: Mapping[str, Statement], connection: Any, statement_s: float, watch: Watch | None = None
+    ) -> None:
+        super().__init__(statements, statement_s)
         self.watch = watch
         self._held = connection
 
@@ -37,7 +43,7 @@ class Database(Queries):
     """Statements on any connection of the pool, each in its own transaction."""
 
     def __init__(self, statements: Mapping[str, Statement], pool: Pool) -> None:
-        super().__init__(statements)
+        super().__init__(statements, pool.statement_s)
         self.pool = pool
 
     def _connection(self) -> AbstractAsyncContextManager[Any]:
@@ -46,22 +52,37 @@ class Database(Queries):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Run the statements of the block in one transaction, which an exception rolls back."""
-        async with self.pool.connection() as connection:
-            transaction = connection.transaction()
-            try:
-                await transaction.start()
+        loan = self.pool.connection()
+        try:
+            async with loan as connection:
+                transaction = connection.transaction()
+                await self._bounded(transaction.start())
+                # A cancelled task does not wait for its rollback: the pool sees to it.
+                loan.undo = transaction.rollback
                 try:
-                    yield Transaction(self.statements, connection, self.watch)
-                except BaseException:
-                    if not connection.is_closed():
-                        await transaction.rollback()
+                    yield Transaction(self.statements, connection, self.statement_s, self.watch)
+                except DatabaseUnavailableError:
                     raise
-                await transaction.commit()
-            except Exception as error:
-                translated = classify(error, "(transaction)")
-                if translated is None:
+                except Exception:
+                    with contextlib.suppress(Exception):
+                        await self._bounded(transaction.rollback())
+                        loan.undo = None
                     raise
-                raise translated from error
+                await self._bounded(transaction.commit())
+                loan.undo = None
+        except Exception as error:
+            translated = classify(error, "(transaction)")
+            if translated is None:
+                raise
+            raise translated from error
+
+    async def _bounded(self, step: Awaitable[None]) -> None:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(allowed_s(self.statement_s)):
+                await step
+        finally:
+            spend(time.perf_counter() - started)
 
     async def check(self) -> None:
         """Prepare every statement against the live schema and compare the result with its header.
@@ -73,7 +94,7 @@ class Database(Queries):
         faults: dict[str, str] = {}
         async with self.pool.connection() as connection:
             # All checks use this connection: a pool of one would never provide a second.
-            transaction = Transaction(self.statements, connection)
+            transaction = Transaction(self.statements, connection, self.statement_s)
             for statement in self.statements.values():
                 try:
                     if statement.shape == "copy":

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from svc.database.connecting import pooler_remedy
+from svc.database.keepalive import SERVER_SETTINGS
 from svc.database.rows import ServerSessionSettings
 from svc.errors import StartupError
 
 # It only names a session, and poolers replace it.
 _NAMES_ONLY = {"application_name"}
 # The administrator may choose a shorter time than requested; 0 means no limit.
-_LIMITS = {"statement_timeout", "idle_in_transaction_session_timeout"}
+_LIMITS = {"statement_timeout", "idle_in_transaction_session_timeout", *SERVER_SETTINGS}
+# A server shows them as 0 on a Unix socket, and where its system does not have them.
+_NOT_EVERYWHERE = {name for name in SERVER_SETTINGS if name.startswith("tcp_")}
 
 
 def required(session: Mapping[str, str]) -> dict[str, str]:
@@ -33,6 +36,8 @@ def lost_settings(rows: Iterable[ServerSessionSettings], session: Mapping[str, s
 
 
 def _holds(name: str, found: str | None, wanted: str) -> bool:
+    if name in _NOT_EVERYWHERE and found == "0":
+        return True
     if name in _LIMITS and found is not None and found.isdigit():
         return 0 < int(found) <= int(wanted) or found == wanted
     return found == wanted
@@ -47,6 +52,6 @@ def check_session(rows: Iterable[ServerSessionSettings], session: Mapping[str, s
     if lost := lost_settings(rows, session):
         raise StartupError(
             f"Settings of the connection to the database are not in effect: {'; '.join(lost)}. Without them, searches "
-            "lose rows and statements get slow plans. Something in between drops them, usually a connection pooler. "
-            f"{pooler_remedy(session)}"
+            "lose rows, statements get slow plans, and a client that is gone keeps its locks. Something in between "
+            f"drops them, usually a connection pooler. {pooler_remedy(session)}"
         )

@@ -31,7 +31,7 @@ from svc.errors import (
 from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
-from svc.jobs.lease import Progress, leased
+from svc.jobs.lease import Progress, claimed, leased, return_job
 from svc.jobs.loop import pause_s
 from svc.log_context import LogContext, begin_log_context, end_log_context
 from svc.settings.groups import WorkerSettings
@@ -65,12 +65,15 @@ class DocumentWorker:
 
     async def work_once(self) -> bool:
         """Claim a document and ingest it. Returns False if none is due."""
-        job = await self._queue.claim()
+        job = await claimed(self._queue.claim(), self._queue.release)
         if job is None:
             return False
         begin_log_context(LogContext(user_id=job.user_id, document_id=job.document_id))
         try:
             await self._work(job)
+        except asyncio.CancelledError:
+            await return_job(self._queue.release(job))
+            raise
         finally:
             end_log_context()
         return True
@@ -103,9 +106,6 @@ class DocumentWorker:
             return "error"
         try:
             await self._ingest(job, upload)
-        except asyncio.CancelledError:
-            await self._queue.release(job)
-            raise
         except LeaseLostError:
             return "lease lost"
         except (DocumentRejectedError, EmbeddingRefusedError) as error:

@@ -1,21 +1,26 @@
-"""Renews the lease of a running job with a heartbeat, and cancels the job when the lease is lost."""
+"""Renews the lease of a running job with a heartbeat, cancels the job when the lease is lost, and returns the job when
+the worker stops.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from svc.errors import UnavailableError
+from svc.errors import CabinetError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
 # Seconds between checks whether the progress has changed and needs to be recorded.
 _CHECK_S = 0.5
+# Seconds for a worker that stops to return its job. If the database does not answer, the lease expires by itself.
+_RETURN_S = 2.5
 
+J = TypeVar("J")
 Heartbeat = Callable[[float], Awaitable[None]]
 """Renews the lease and records the progress, 0 to 1; raises `LeaseLostError` if the lease is lost."""
 
@@ -36,6 +41,33 @@ async def leased(heartbeat: Heartbeat, lease_s: float, progress: Progress) -> As
             heart.cancel()
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
+
+
+async def claimed(claim: Coroutine[Any, Any, J | None], release: Callable[[J], Awaitable[None]]) -> J | None:
+    """Claim a job. A worker that stops meanwhile waits for the claim, and returns the job, which nobody else knows."""
+    task = asyncio.current_task()
+    claiming = asyncio.create_task(claim, name=None if task is None else task.get_name())
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        await return_job(_release_claimed(claiming, release))
+        raise
+
+
+async def _release_claimed(claiming: asyncio.Task[J | None], release: Callable[[J], Awaitable[None]]) -> None:
+    job = await claiming
+    if job is not None:
+        await release(job)
+
+
+async def return_job(release: Awaitable[None]) -> None:
+    """Return the job of a worker that stops to the queue, if the database answers soon; raises nothing but
+    `CancelledError`."""
+    try:
+        async with asyncio.timeout(_RETURN_S):
+            await release
+    except (CabinetError, TimeoutError) as error:
+        logger.warning("could not return a job to the queue; another worker takes it when its lease ends: %s", error)
 
 
 async def _beat(heartbeat: Heartbeat, lease_s: float, progress: Progress) -> None:

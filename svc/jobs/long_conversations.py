@@ -8,6 +8,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from svc import batches
+from svc.database.deadline import database_budget
 from svc.database.queries import Database, Transaction
 
 _ANY = 2**63 - 1
@@ -15,13 +16,14 @@ _ANY = 2**63 - 1
 
 async def delete_long(database: Database, user_id: UUID, conversation_id: UUID) -> dict[str, int] | None:
     """Delete a conversation. Returns the number of rows by table, or None if there is no such conversation."""
-    async with database.transaction() as transaction:
-        if not await transaction.exec("conversations/hold", user_id=user_id, conversation_id=conversation_id):
-            return None
-        rows = await _erase_messages(transaction, user_id, conversation_id)
-        await transaction.value(
-            "conversations/delete", user_id=user_id, conversation_id=conversation_id, max_messages=_ANY
-        )
+    with database_budget(None):
+        async with database.transaction() as transaction:
+            if not await transaction.exec("conversations/hold", user_id=user_id, conversation_id=conversation_id):
+                return None
+            rows = await _erase_messages(transaction, user_id, conversation_id)
+            await transaction.value(
+                "conversations/delete", user_id=user_id, conversation_id=conversation_id, max_messages=_ANY
+            )
     return {"conversations": 1, **rows}
 
 

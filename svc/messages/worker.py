@@ -30,7 +30,7 @@ from svc.errors import (
 )
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
-from svc.jobs.lease import Progress, leased
+from svc.jobs.lease import Progress, claimed, leased, return_job
 from svc.jobs.loop import pause_s
 from svc.log_context import LogContext, begin_log_context, end_log_context
 from svc.messages.queue import MessageJob, MessageQueue, PendingMessage, Piece
@@ -71,14 +71,14 @@ class MessageWorker:
 
     async def work_once(self) -> bool:
         """Embed the messages of one conversation. Returns False if none is due."""
-        job = await self._queue.claim()
+        job = await claimed(self._queue.claim(), self._queue.release)
         if job is None:
             return False
         begin_log_context(LogContext(user_id=job.user_id))
         try:
             await self._embed_conversation(job)
         except asyncio.CancelledError:
-            await self._queue.release(job)
+            await return_job(self._queue.release(job))
             raise
         except LeaseLostError:
             logger.info("another worker has claimed conversation %s, or it was deleted", job.conversation_id)

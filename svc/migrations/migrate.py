@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import asyncpg
 
+from svc.database.connecting import disconnect
 from svc.database.rows import ServerAppliedMigrations
 from svc.database.statements import load_statements
 from svc.errors import StartupError
@@ -37,6 +38,9 @@ from svc.settings.groups import DatabaseSettings
 from svc.settings.model import LOCAL_MODEL
 
 logger = logging.getLogger(__name__)
+
+# Seconds for a statement that only reads; those that migrate have no limit.
+_ANSWER_S = 30.0
 
 State = Literal["applied", "missing", "edited", "unknown"]
 
@@ -94,7 +98,7 @@ async def migration_script(settings: DatabaseSettings, url: str, rollback: int =
         StartupError: see `apply_migrations` and `rollback_migrations`.
     """
     statements = load_statements(resource_folder("sql"))
-    connection = await connect(url)
+    connection = await connect(url, statement_s=_ANSWER_S)
     try:
         if rollback:
             steps = await _rollback_steps(connection, statements, rollback)
@@ -103,14 +107,14 @@ async def migration_script(settings: DatabaseSettings, url: str, rollback: int =
     except asyncpg.InsufficientPrivilegeError as error:
         raise StartupError(f"This login may not migrate: {error}. {OWNER_WANTED}") from error
     finally:
-        await connection.close()
+        await disconnect(connection)
     return script(steps, statements, settings)
 
 
 async def migration_states(url: str) -> list[MigrationState]:
     """All migrations of this release and of the database, oldest first."""
     statements = load_statements(resource_folder("sql"))
-    connection = await connect(url)
+    connection = await connect(url, statement_s=_ANSWER_S)
     try:
         return _states(read_migrations(), await _applied(connection, statements))
     except asyncpg.InsufficientPrivilegeError as error:
@@ -119,7 +123,7 @@ async def migration_states(url: str) -> list[MigrationState]:
             "with CABINET_SERVICE_ROLE naming this role; `cabinet roles` prints the SQL that creates both."
         ) from error
     finally:
-        await connection.close()
+        await disconnect(connection)
 
 
 def check_model(settings: DatabaseSettings, row: Any) -> None:

@@ -29,19 +29,22 @@ _LOCK_LOG_S = 10.0
 # Seconds between checks which sessions block a running step.
 _BLOCKERS_CHECK_S = 0.5
 _MAX_BLOCKERS = 5
+_ANSWER_S = 10.0
 # The longest pause before the second attempt, which doubles with each further one, and its maximum.
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 8.0
 _LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, OSError, TimeoutError)
 
 
-async def connect(url: str, application: str = _APPLICATION) -> Any:
-    """Open a connection to the database.
+async def connect(url: str, application: str = _APPLICATION, statement_s: float | None = None) -> Any:
+    """Open a connection to the database. `statement_s` is the time limit of a statement; None: there is none.
 
     Raises:
         StartupError: the connection cannot be opened.
     """
-    return await connecting.connect(url, timeout_s=10, session={"application_name": application})
+    return await connecting.connect(
+        url, timeout_s=10, session={"application_name": application}, statement_s=statement_s
+    )
 
 
 @asynccontextmanager
@@ -175,18 +178,15 @@ class MigrationSession:
 
     async def _find_blockers(self) -> list[Any]:
         if self._observer is None or self._observer.is_closed():
-            self._observer = await connect(self._url, f"{_APPLICATION} observer")
+            self._observer = await connect(self._url, f"{_APPLICATION} observer", _ANSWER_S)
         statement = self._statements["server/migration_blockers"].text
         return list(await self._observer.fetch(statement, self.connection.get_server_pid(), _MAX_BLOCKERS))
 
     async def close(self) -> None:
         """Disconnect, which releases the lock."""
         for connection in (self._observer, self.connection):
-            if connection is not None and not connection.is_closed():
-                try:
-                    await connection.close(timeout=5)
-                except (*_LOST, asyncpg.PostgresError) as error:
-                    logger.debug("a connection did not close: %r", error)
+            if connection is not None:
+                await connecting.disconnect(connection)
 
 
 def _kept(step: MigrationStep) -> str:

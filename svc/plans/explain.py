@@ -9,7 +9,7 @@ from typing import Any, Literal
 import asyncpg
 
 from svc.database.by_name import bind
-from svc.database.connecting import connect
+from svc.database.connecting import connect, disconnect
 from svc.database.failures import classify
 from svc.database.pool import session_settings
 from svc.database.queries import Database
@@ -39,14 +39,12 @@ async def analyze(database: Database, name: str, /, **arguments: Any) -> QueryPl
     statement = database.statements[name]
     text = database.statements["explain/analyze"].text + statement.text
     try:
-        async with database.pool.connection() as connection:
+        loan = database.pool.connection()
+        async with loan as connection:
             transaction = connection.transaction()
             await transaction.start()
-            try:
-                return _plan(await connection.fetchval(text, *bind(statement, arguments)))
-            finally:
-                if not connection.is_closed():
-                    await transaction.rollback()
+            loan.undo = transaction.rollback
+            return _plan(await connection.fetchval(text, *bind(statement, arguments)))
     except Exception as error:
         translated = classify(error, name)
         if translated is None:
@@ -75,7 +73,9 @@ class Explainer:
             StartupError: the connection cannot be opened.
         """
         session = {**session_settings(settings), "plan_cache_mode": f"force_{kind}_plan"}
-        connection = await connect(url, timeout_s=settings.connect_timeout_s, session=session)
+        connection = await connect(
+            url, timeout_s=settings.connect_timeout_s, session=session, statement_s=settings.statement_timeout_s + 1
+        )
         return cls(connection, statements, kind)
 
     @property
@@ -98,7 +98,7 @@ class Explainer:
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._connection.close()
+        await disconnect(self._connection)
 
     async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> QueryPlan:
         try:

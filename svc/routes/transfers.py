@@ -8,7 +8,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from svc.access.quotas import broken_quota, quotas_of
+from svc.database.deadline import database_budget
 from svc.database.failures import ConstraintError
+from svc.database.queries import Database
 from svc.errors import ConflictError, InvalidRequestError, UnavailableError
 from svc.tenants.transfer import transfer_documents as transfer
 from svc.web.request import Call
@@ -51,13 +53,19 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
     giver, documents = call.principal.tenant, sorted(set(body.document_ids))
     if body.to_user == giver:
         raise InvalidRequestError("to_user already owns the documents; name another user", field="to_user")
-    async with call.services.database.transaction() as transaction:
+    # A transfer of very many chunks takes long.
+    with database_budget(None):
+        return await _transferred(call.services.database, giver, body.to_user, documents)
+
+
+async def _transferred(database: Database, giver: UUID, to_user: UUID, documents: list[UUID]) -> DocumentsTransferred:
+    async with database.transaction() as transaction:
         held = await transaction.many("documents/hold", user_id=giver, document_ids=documents, max_rows=len(documents))
         if len(held) < len(documents):
             raise InvalidRequestError(
                 "document_ids contains an id that is not a document of this user", field="document_ids"
             )
-        limits = await transaction.one("usage/quotas", user_id=body.to_user)
+        limits = await transaction.one("usage/quotas", user_id=to_user)
         if limits is None:
             raise _no_such_user()
         given = len(held), sum(row.chunk_count for row in held), sum(row.file_size for row in held)
@@ -66,7 +74,7 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
         quotas["chunks"].check(given[1], "the receiver's")
         quotas["bytes"].check(given[2], "the receiver's")
         try:
-            await transfer(transaction, giver, body.to_user, held, limits)
+            await transfer(transaction, giver, to_user, held, limits)
         except ConstraintError as error:
             raise _refused(error) from None
     return DocumentsTransferred(documents=given[0], chunks=given[1])

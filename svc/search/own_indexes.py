@@ -17,7 +17,7 @@ from uuid import UUID
 
 import asyncpg
 
-from svc.database.connecting import connect
+from svc.database.connecting import connect, disconnect
 from svc.database.queries import Database
 from svc.database.rows import IndexesList
 from svc.database.statements import Statement
@@ -36,6 +36,11 @@ _GRAPH_BYTES = 600
 _DENSE_MIN_ROWS = 100_000
 # Seconds that a request waits for the drop of an index, which waits for all transactions that could use the index.
 _DROP_WAIT_S = 5.0
+# Seconds for a short statement, and the least time for a build, which waits for older transactions. A build that takes
+# ten times its estimate has lost its connection.
+_ANSWER_S = 15.0
+_LEAST_BUILD_S = 3600.0
+_MOST_ESTIMATES = 10
 PREFIX = "chunk_vectors_hnsw_"
 """The prefix of the names of these indexes; the tenant's id in hex follows."""
 MAX_COUNT = 100
@@ -186,8 +191,8 @@ class IndexBuilder:
             "application_name": "cabinet index", "statement_timeout": "0", "maintenance_work_mem": f"{memory_mb}MB"
         }  # fmt: skip
         connection = await _connect_owner(url, statements, settings)
-        if not await connection.fetchval(statements["indexes/lock"].text):
-            await connection.close()
+        if not await _asked(connection, statements["indexes/lock"]):
+            await disconnect(connection)
             raise ConflictError(
                 "another session is changing the tenants' indexes; a build continues even if its client was killed. "
                 "Try again when it has ended (see pg_stat_progress_create_index)."
@@ -199,17 +204,19 @@ class IndexBuilder:
         if not step.has_index:
             await self._note(step)
         for text in step.ddl(self._statements):
-            await self._connection.execute(text)
+            limit_s = max(_LEAST_BUILD_S, _MOST_ESTIMATES * step.estimate_s)
+            await self._connection.execute(text, timeout=limit_s)
         if step.has_index:
             await self._note(step)
 
     async def close(self) -> None:
         """Disconnect, which releases the lock."""
-        await self._connection.close()
+        await disconnect(self._connection)
 
     async def _note(self, step: IndexStep) -> None:
         if step.user_id is not None:
-            await self._connection.execute(self._statements["indexes/mark"].text, step.user_id, step.has_index)
+            mark = self._statements["indexes/mark"].text
+            await self._connection.execute(mark, step.user_id, step.has_index, timeout=_ANSWER_S)
 
 
 async def check_owner(url: str, statements: Mapping[str, Statement]) -> None:
@@ -218,18 +225,26 @@ async def check_owner(url: str, statements: Mapping[str, Statement]) -> None:
     Raises:
         StartupError: the database is unsuitable, or this login may not build indexes.
     """
-    await (await _connect_owner(url, statements, {"application_name": "cabinet index"})).close()
+    await disconnect(await _connect_owner(url, statements, {"application_name": "cabinet index"}))
 
 
 async def _connect_owner(url: str, statements: Mapping[str, Statement], settings: dict[str, str]) -> Any:
     connection = await connect(url, timeout_s=10, session=settings)
-    if not await connection.fetchval(statements["server/owns_vectors"].text):
-        await connection.close()
+    if not await _asked(connection, statements["server/owns_vectors"]):
+        await disconnect(connection)
         raise StartupError(
             "Only the owner of the tables can build indexes, and this login is not the owner; set "
             "CABINET_OWNER_DATABASE_URL to the owner's URL"
         )
     return connection
+
+
+async def _asked(connection: Any, statement: Statement) -> bool:
+    try:
+        return bool(await connection.fetchval(statement.text, timeout=_ANSWER_S))
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 async def drop_own_index(url: str, statements: Mapping[str, Statement], user_id: UUID) -> bool:

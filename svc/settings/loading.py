@@ -14,13 +14,14 @@ from typing import Any
 from pydantic import AliasChoices, ValidationError
 
 from svc.errors import StartupError
+from svc.settings.deadlines import DeadlineSettings
 from svc.settings.faults import SettingFaults
 from svc.settings.group import PREFIX
 from svc.settings.groups import SearchSettings, ServerSettings, WorkerSettings
 from svc.settings.secret_files import read_file_secrets
 
 
-class Settings(SearchSettings, WorkerSettings, ServerSettings):
+class Settings(SearchSettings, WorkerSettings, ServerSettings, DeadlineSettings):
     """The settings of one Cabinet process. Immutable: they are read once, at the start."""
 
 

@@ -5,6 +5,7 @@ It is pure ASGI, since Starlette's BaseHTTPMiddleware would hide the disconnect 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -26,6 +27,7 @@ from svc.errors import (
     MalformedRequestError,
     NotFoundError,
     UnauthenticatedError,
+    UnavailableError,
 )
 from svc.log_context import LogContext, begin_log_context
 from svc.printable import shortened
@@ -84,6 +86,12 @@ class _Observation:
         except ClientDisconnect:
             self.status = self.status or _CLIENT_CLOSED_REQUEST
             logger.info("the client of %s disconnected", self._shown())
+        except asyncio.CancelledError:
+            # Only a server that stops cancels a request, once its grace for requests is over.
+            if self.status:
+                raise
+            stopping = UnavailableError("the server is shutting down; send the request again", retry_after_s=5)
+            await problem_response(stopping, self.request_id)(self.scope, receive, self.send)
         except Exception as error:
             if self.status:
                 raise

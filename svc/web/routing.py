@@ -22,6 +22,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from svc.access.authenticator import Principal
+from svc.database.deadline import database_budget
 from svc.errors import ForbiddenError
 from svc.log_context import note_in_log
 from svc.services import Services
@@ -70,6 +71,11 @@ class Endpoint:
     async def __call__(self, request: Request) -> Response:
         """Authenticate the request, read the handler's arguments, run the handler and encode its result."""
         services: Services = request.app.state.services
+        # A streamed answer has no budget: each of its pages has the limit of a statement.
+        with database_budget(services.settings.request_database_s):
+            return await self._answer(request, services)
+
+    async def _answer(self, request: Request, services: Services) -> Response:
         principal = await self._principal(request)
         arguments: dict[str, Any] = {}
         if self.query is not None:

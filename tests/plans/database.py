@@ -235,6 +235,10 @@ _FILL = [
     from sizes as s cross join generate_series(1, 40) as k (number)
     order by k.number desc, s.number
     """,
+    """
+    insert into usage_flushes (source, sequence, flushed_at)
+    select made(12, n), n, now() - n * interval '1 minute' from generate_series(1, 2000) as n
+    """,
 ]
 _CHUNKS = "select k.user_id, k.id, k.document_id from chunks as k order by k.id"
 # The messages of the largest tenants are embedded.

@@ -1,0 +1,67 @@
+"""The time that one request may wait for the database, in all.
+
+Each wait has a limit of its own: for a connection, for a statement. A request that runs several statements has a budget
+for all of them, so that a slow network cannot hold it up for longer. Only waits for the database use it up, not those
+for the client or for the embedding endpoint. Workers and commands have no budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from svc.errors import DatabaseUnavailableError
+
+# asyncpg refuses a time limit of 0; a statement with this one fails, too.
+_LEAST_S = 0.001
+
+
+class _Budget:
+    __slots__ = ("left_s",)
+
+    def __init__(self, seconds: float) -> None:
+        self.left_s = seconds
+
+
+_budget: ContextVar[_Budget | None] = ContextVar("database_budget", default=None)
+
+
+@contextmanager
+def database_budget(seconds: float | None) -> Iterator[None]:
+    """Limit the waits for the database in the block, and in the tasks that it starts, to `seconds` in all.
+
+    None lifts the limit, for work in many statements, each of which has a limit of its own.
+    """
+    token = _budget.set(None if seconds is None else _Budget(seconds))
+    try:
+        yield
+    finally:
+        _budget.reset(token)
+
+
+def allowed_s(most_s: float) -> float:
+    """Seconds that a wait may take: `most_s`, or what is left of the budget."""
+    budget = _budget.get()
+    return most_s if budget is None else max(_LEAST_S, min(most_s, budget.left_s))
+
+
+def spend(seconds: float) -> None:
+    """Take a wait off the budget, if there is one."""
+    budget = _budget.get()
+    if budget is not None:
+        budget.left_s -= seconds
+
+
+def check_budget() -> None:
+    """Check that the budget is not used up.
+
+    Raises:
+        DatabaseUnavailableError: it is.
+    """
+    budget = _budget.get()
+    if budget is not None and budget.left_s <= 0:
+        raise DatabaseUnavailableError(
+            "the database answers too slowly for this request; if it was a change, it may or may not have taken effect",
+            retry_after_s=2,
+        )
