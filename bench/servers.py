@@ -11,7 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from svc.database.pool import connection_preparer, session_settings
+from svc.database.codecs import connection_preparer
+from svc.database.pool import session_settings
 from svc.database.queries import Database, open_database
 from svc.database.statements import load_statements
 from svc.embedded.server import start_embedded

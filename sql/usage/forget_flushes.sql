@@ -3,6 +3,7 @@
 -- flush, so the table has about as many rows as processes were started in a day.
 -- $1 max_rows int
 -- tenant: none, a process adds up what all tenants did
+-- index: usage_flushes_flushed_at_idx
 with ended as (
     select f.source
     from usage_flushes as f

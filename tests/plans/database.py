@@ -237,7 +237,7 @@ _FILL = [
     """,
     """
     insert into usage_flushes (source, sequence, flushed_at)
-    select made(12, n), n, now() - n * interval '1 minute' from generate_series(1, 2000) as n
+    select made(7, n), n, now() - n * interval '1 minute' from generate_series(1, 2000) as n
     """,
 ]
 _CHUNKS = "select k.user_id, k.id, k.document_id from chunks as k order by k.id"
