@@ -89,6 +89,7 @@ CLIENTS = {
     "usage recount": [NOBODY],
     "key create": [NOBODY],
     "key revoke": [NOBODY, NOBODY],
+    "backup": ["--backup-dir", "backups"],
     "export": [NOBODY],
     "import": ["-"],
     "sql explain": ["users/get"],
