@@ -103,6 +103,13 @@ class NotFoundError(CabinetError):
     title = "Not found"
 
 
+class RequestTimeoutError(CabinetError):
+    """The request did not arrive in time."""
+
+    status = 408
+    title = "Request timeout"
+
+
 class ConflictError(CabinetError):
     """The request conflicts with stored data."""
 
@@ -151,6 +158,20 @@ class InvalidFieldsError(InvalidRequestError):
     def faults(self) -> Sequence[FieldFault]:
         """The fields that are wrong."""
         return self._faults
+
+
+class TooManyConnectionsError(CabinetError):
+    """The address of the client has as many connections as one address may have."""
+
+    status = 429
+    title = "Too many connections"
+
+
+class HeaderTooLargeError(CabinetError):
+    """The head of the request exceeds a limit."""
+
+    status = 431
+    title = "Request header fields too large"
 
 
 class UnavailableError(CabinetError):

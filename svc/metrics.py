@@ -21,6 +21,16 @@ request_seconds = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
+connections = Gauge("cabinet_connections", "Open HTTP connections.", registry=REGISTRY)
+connections_refused_total = Counter(
+    "cabinet_connections_refused",
+    "Connections and requests that the server refused or ended before the application answered, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
+bytes_in_flight = Gauge(
+    "cabinet_bytes_in_flight", "Bytes of bodies being received and of answers being written.", registry=REGISTRY
+)
 statement_seconds = Histogram(
     "cabinet_statement_seconds",
     "Seconds of a statement, by its name.",

@@ -33,6 +33,8 @@ from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
 from svc.settings.database_url import place_of
+from svc.wire.connections import Connections
+from svc.wire.protocol import protocol_on
 
 SERVE_OPTIONS = (
     "backup_dir",
@@ -45,6 +47,14 @@ SERVE_OPTIONS = (
     "max_body_bytes",
     "request_database_s",
     "exact_max_rows",
+    "max_connections",
+    "max_connections_per_address",
+    "max_header_bytes",
+    "max_in_flight_bytes",
+    "header_timeout_s",
+    "body_timeout_s",
+    "answer_timeout_s",
+    "keep_alive_s",
 )
 # The part of the grace, in seconds, that is left when requests under way are cut off: for the last usage, the database
 # and the embedded server.
@@ -128,9 +138,11 @@ class _Server(uvicorn.Server):
 
 async def serve_until_signal(services: Services, listener: socket.socket) -> None:
     """Answer requests on `listener` until SIGINT or SIGTERM, then let those under way end."""
+    connections = Connections(services.settings)
     config = uvicorn.Config(
         create_app(services),
-        http="httptools",
+        http=protocol_on(connections),
+        ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -142,9 +154,11 @@ async def serve_until_signal(services: Services, listener: socket.socket) -> Non
     gc.freeze()
     server = _Server(config, services.settings.stop_grace_s)
     stopping = asyncio.create_task(_stop_working(services, server.stopping))
+    watching = services.background.keep(connections.turn, name="connections")
     try:
         await server.serve(sockets=[listener])
     finally:
+        await watching.stop()
         # Whatever ended the server ends the worker, too.
         server.stopping.set()
         await stopping

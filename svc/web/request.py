@@ -243,6 +243,19 @@ async def read_body(request: Request, limit_bytes: int) -> bytearray:
     return body
 
 
+def check_encoding(request: Request) -> None:
+    """Refuse a compressed body: a small one can become any number of bytes.
+
+    Raises:
+        UnsupportedMediaTypeError: the body has a Content-Encoding other than identity.
+    """
+    codings = ",".join(request.headers.getlist("content-encoding")).lower()
+    if set(codings.replace(" ", "").split(",")) - {"", "identity"}:
+        raise UnsupportedMediaTypeError(
+            "send the body without compression and without the header Content-Encoding", field="Content-Encoding"
+        )
+
+
 def check_declared_length(request: Request, limit_bytes: int) -> None:
     """Refuse a body by its Content-Length, before reading any of it.
 

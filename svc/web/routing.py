@@ -27,7 +27,7 @@ from svc.errors import ForbiddenError
 from svc.log_context import note_in_log
 from svc.services import Services
 from svc.web.answers import encode_answer
-from svc.web.request import ANSWER_HEADERS, Call, read_json, read_query
+from svc.web.request import ANSWER_HEADERS, Call, check_encoding, read_json, read_query
 
 BODY_BYTES = 256 * 2**10
 """The largest JSON body of a route that does not declare another: 1,000 ids and metadata fit, however they are escaped.
@@ -77,6 +77,7 @@ class Endpoint:
 
     async def _answer(self, request: Request, services: Services) -> Response:
         principal = await self._principal(request)
+        check_encoding(request)
         arguments: dict[str, Any] = {}
         if self.query is not None:
             arguments["query"] = read_query(request, self.query)

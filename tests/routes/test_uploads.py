@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -280,3 +281,19 @@ async def test_the_admin_uploads_for_a_user(shared: Service, tenant: Tenant) -> 
     acting = {"Cabinet-User": tenant.id}
     document = ok(await shared.call("POST", "/documents", json=body, headers=acting), 202)
     assert ok(await tenant.get("/documents"))["data"][0]["id"] == document["id"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity, gzip", "br", "deflate", "GZIP", "x"])
+async def test_a_compressed_body_is_refused(tenant: Tenant, coding: str) -> None:
+    headers = {"Content-Encoding": coding}
+    body = gzip.compress(b'{"query": "moon"}')
+    for path, more in (("/search", {"content": body}), ("/documents", {"files": {"file": ("a.txt", body)}})):
+        headers |= {"Content-Type": "application/json"} if path == "/search" else {}
+        answer = await tenant.post(path, headers=headers, **more)
+        assert answer.status_code == 415, answer.text
+        assert answer.json()["errors"][0]["field"] == "Content-Encoding"
+        headers.pop("Content-Type", None)
+
+
+async def test_a_body_that_says_that_it_is_not_compressed_is_read(tenant: Tenant) -> None:
+    ok(await tenant.post("/search", json={"query": "moon"}, headers={"Content-Encoding": "identity"}))

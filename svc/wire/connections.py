@@ -1,0 +1,182 @@
+"""All connections of one server: how many there may be, how much memory they may occupy, and who makes room."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import resource
+from collections import OrderedDict
+from typing import Protocol
+
+from svc import metrics
+from svc.errors import CabinetError, TooManyConnectionsError, UnavailableError
+from svc.settings.groups import ServerSettings
+
+# Seconds between two looks at the deadlines of all connections.
+CHECK_S = 0.5
+# At the limit, a few connections go at once, so that the search for them is not repeated for each newcomer.
+_EVICTED_AT_ONCE = 16
+# Connections that were answered and are only waiting for the client to read it.
+_MAX_LINGERING = 256
+# Files of the process besides connections: PostgreSQL, parsers, the embedding endpoint, the log.
+_OTHER_FILES = 256
+# Transfers smaller than this are never ended to make room.
+_SMALL_BYTES = 64 * 1024
+_RETRY_S = 1.0
+
+
+class Connection(Protocol):
+    """A connection as this module sees it."""
+
+    address: str
+    held_bytes: int
+
+    def check(self, now: float) -> None:
+        """End the connection if a deadline has passed."""
+
+    def patience(self, now: float) -> tuple[int, float] | None:
+        """Return the order in which connections go, least first; None if the server is at work for this one."""
+
+    def stalled_since(self, now: float) -> float | None:
+        """Return since when its transfer has been slow; None if it is fast or there is none."""
+
+    def evict(self) -> None:
+        """End the connection in favour of others, and release what it holds."""
+
+    def abort(self) -> None:
+        """End the connection at once."""
+
+
+class Connections:
+    """The open connections of one server.
+
+    `bytes_in_flight` is the memory that bodies being received and answers being written occupy.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.capacity = _capacity(settings.max_connections)
+        self.bytes_in_flight = 0
+        self._open: set[Connection] = set()
+        self._by_address: dict[str, set[Connection]] = {}
+        self._lingering: OrderedDict[Connection, None] = OrderedDict()
+        self._next_search = 0.0
+        metrics.connections.set_function(lambda: len(self._open) + len(self._lingering))
+        metrics.bytes_in_flight.set_function(lambda: self.bytes_in_flight)
+
+    async def turn(self) -> float:
+        """Look at the deadlines of all connections. One turn of a background loop."""
+        now = asyncio.get_running_loop().time()
+        for connection in [*self._open, *self._lingering]:
+            connection.check(now)
+        if self.bytes_in_flight > self.settings.max_in_flight_bytes:
+            self._end_stalled(now)
+        return CHECK_S
+
+    def admit(self, connection: Connection, now: float) -> CabinetError | None:
+        """Add a connection, closing others that wait for their clients if necessary; the error if there is no room."""
+        limit = self.settings.max_connections_per_address
+        peers = self._by_address.get(connection.address, set())
+        if limit and connection.address and len(peers) >= limit and not self._evict(peers, now):
+            count("address")
+            return TooManyConnectionsError(
+                f"{limit} connections from your address are in use, the maximum; reuse connections",
+                retry_after_s=_RETRY_S,
+            )
+        if len(self._open) >= self.capacity and not self._evict(self._open, now):
+            count("connections")
+            return UnavailableError("all connections of this server are in use; try again", retry_after_s=_RETRY_S)
+        self._open.add(connection)
+        self._by_address.setdefault(connection.address, set()).add(connection)
+        return None
+
+    def linger(self, connection: Connection) -> None:
+        """Count a connection among those that were answered and only wait for the client to read the answer."""
+        self._forget(connection)
+        self._lingering[connection] = None
+        if len(self._lingering) > _MAX_LINGERING:
+            oldest, _ = self._lingering.popitem(last=False)
+            oldest.abort()
+
+    def remove(self, connection: Connection) -> None:
+        """Remove a connection, however it ended."""
+        self._forget(connection)
+        self._lingering.pop(connection, None)
+        self.release(connection, connection.held_bytes)
+
+    def hold(self, connection: Connection, size: int, now: float) -> bool:
+        """Count bytes that a connection occupies, ending stalled transfers of others if necessary.
+
+        Returns whether there is room for them.
+        """
+        connection.held_bytes += size
+        self.bytes_in_flight += size
+        if self.bytes_in_flight > self.settings.max_in_flight_bytes and now >= self._next_search:
+            self._end_stalled(now, connection)
+        return self.bytes_in_flight <= self.settings.max_in_flight_bytes
+
+    def release(self, connection: Connection, size: int) -> None:
+        """Count bytes that a connection no longer occupies; none once it was removed."""
+        size = min(size, connection.held_bytes)
+        connection.held_bytes -= size
+        self.bytes_in_flight -= size
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if peers := self._by_address.get(connection.address):
+            peers.discard(connection)
+            if not peers:
+                del self._by_address[connection.address]
+
+    def _evict(self, among: set[Connection], now: float) -> bool:
+        ranked = [(rank, id(one), one) for one in among if (rank := one.patience(now)) is not None]
+        ranked.sort()
+        for _, _, one in ranked[:_EVICTED_AT_ONCE]:
+            count("evicted")
+            one.evict()
+        return bool(ranked)
+
+    def _end_stalled(self, now: float, newcomer: Connection | None = None) -> None:
+        self._next_search = now + CHECK_S / 2
+        stalled = [
+            (since, id(one), one)
+            for one in self._open
+            if one is not newcomer and one.held_bytes > _SMALL_BYTES and (since := one.stalled_since(now)) is not None
+        ]
+        stalled.sort()
+        for _, _, one in stalled:
+            if self.bytes_in_flight <= self.settings.max_in_flight_bytes:
+                return
+            count("stalled")
+            one.evict()
+
+
+def count(reason: str) -> None:
+    """Count a connection or request that was refused or ended, by reason."""
+    metrics.connections_refused_total.labels(reason).inc()
+
+
+def address_of(client: tuple[str, int] | None) -> str:
+    """Return what the limit per address counts: the IPv4 address, or the first 64 bits of an IPv6 address.
+
+    It is empty for a Unix socket, to which the limit does not apply.
+    """
+    if client is None:
+        return ""
+    host = client[0].partition("%")[0]
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+
+
+def _capacity(wanted: int) -> int:
+    """Return how many connections the process can have open, at most `wanted`; raises its limit of files if needed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))

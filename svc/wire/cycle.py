@@ -1,0 +1,105 @@
+"""One request and its answer, with what the protocol found wrong while it was received."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from svc.errors import CabinetError
+
+if TYPE_CHECKING:
+    from svc.wire.protocol import CabinetProtocol
+
+# Seconds between two attempts to get room for the next part of a streamed answer.
+_ROOM_S = 0.1
+
+
+class Cycle(RequestResponseCycle):
+    """A request and its answer. `fault` is raised where the application reads the body, and so becomes its answer."""
+
+    fault: CabinetError | None = None
+    held_bytes = 0
+    """The bytes of the body received so far: the application has them until it has answered."""
+
+    def __init__(self, protocol: CabinetProtocol, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._protocol = protocol
+
+    def fail(self, fault: CabinetError) -> None:
+        """Let the application answer with this error when it reads the body; the connection is closed afterwards."""
+        self.fault = fault
+        self.keep_alive = False
+        self.body = bytearray()
+        self.message_event.set()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Return the next part of the body.
+
+        Raises:
+            CabinetError: the body is malformed or late, or there is no memory for it.
+        """
+        if self.fault is None:
+            message = await super().receive()
+        else:
+            message = {"type": "http.disconnect"}
+        if self.fault is not None and not self.disconnected and not self.response_complete:
+            raise self.fault
+        return message
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a part of the answer; returns when there is room for another one."""
+        if message["type"] == "http.response.start" and self._protocol.must_close_after(self):
+            self.keep_alive = False
+        await super().send(message)
+        if message["type"] == "http.response.body" and message.get("more_body"):
+            await self._wait_for_room(len(message.get("body", b"")))
+
+    async def _wait_for_room(self, size: int) -> None:
+        # The application loads the next part only after this, so a client that does not read holds one part.
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        while not (self.disconnected or self._protocol.reserve(size)):  # noqa: ASYNC110 - room has no single owner
+            await asyncio.sleep(_ROOM_S)
+        if self.disconnected:
+            # Starlette cancels the stream, but gets to it only if the stream waits somewhere.
+            await asyncio.sleep(0)
+
+
+class Flow(FlowControl):
+    """Flow control in which only the protocol decides whether to read."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: CabinetProtocol) -> None:
+        super().__init__(transport)
+        self._protocol = protocol
+
+    def resume_reading(self) -> None:
+        """The application wants more of the body, or has answered."""
+        self._protocol.resume()
+
+    def read_on(self) -> None:
+        """Read from the socket again."""
+        super().resume_reading()
+
+
+class Outgoing(asyncio.Transport):
+    """The transport as a cycle sees it: the protocol counts what is written, and decides how to close."""
+
+    def __init__(self, protocol: CabinetProtocol) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    def write(self, data: bytes | bytearray | memoryview[int]) -> None:
+        """Write to the client."""
+        self._protocol.write(bytes(data))
+
+    def close(self) -> None:
+        """Close the connection once the client has what was written."""
+        self._protocol.finish()
+
+    def is_closing(self) -> bool:
+        """Return whether no more can be written."""
+        return self._protocol.is_finished

@@ -1,0 +1,256 @@
+"""What a client may send: heads, bodies and waiting requests, within limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from svc.web.request import Problem
+from svc.wire.receiving import MAX_HEADERS, MAX_TARGET_BYTES, MAX_WAITING
+from tests.wire.served import Answer, Client, Served, get, post, wait_until
+
+FIELDS = set(Problem.__struct_fields__)
+
+
+def refused(client: Client, status: int) -> Answer:
+    """Read a problem document like the application's, after which the connection is closed."""
+    answer = client.answer()
+    assert answer.status == status, answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["connection"] == "close"
+    problem = answer.json()
+    assert set(problem) <= FIELDS
+    assert {"title", "status", "detail", "request_id"} <= set(problem)
+    assert problem["status"] == status
+    assert answer.headers["x-request-id"] == problem["request_id"]
+    assert client.is_closed()
+    return answer
+
+
+def test_a_head_of_the_largest_size_is_accepted() -> None:
+    with Served(max_header_bytes=4096) as served:
+        head = get("/path/a", "X: ")
+        head = get("/path/a", "X: " + "x" * (4096 - len(head)))
+        assert len(head) == 4096
+        assert served.client().send(head).answer().status == 200
+        assert served.client().send(head[:2000]).send(head[2000:-2]).send(head[-2:]).answer().status == 200
+
+
+@pytest.mark.parametrize("piece", [b"x" * 4096, b"x" * 100, b"X: y\r\n"])
+def test_an_endless_head_is_refused(piece: bytes) -> None:
+    with Served(max_header_bytes=4096) as served:
+        client = served.client().send(get("/path/a")[:-2] + b"X: ")
+        while client.try_to_send(piece) and not served.connections._lingering:
+            pass
+        refused(client, 431)
+
+
+def test_an_endless_head_is_read_no_further_than_its_limit() -> None:
+    """uvicorn's own protocol copied all of it for each piece: 64 MiB stopped every other request for 10 s."""
+    with Served() as served:
+        client = served.client().send(get("/path/a")[:-2] + b"X: ")
+        sent = 0
+        while sent < 16 * 2**20 and client.try_to_send(b"x" * 65536):
+            sent += 65536
+        assert sent < 16 * 2**20
+
+
+def test_too_many_headers_are_refused() -> None:
+    with Served() as served:
+        many = [f"X-{number}: y" for number in range(MAX_HEADERS - 1)]
+        assert served.client().send(get("/path/a", *many)).answer().status == 200
+        refused(served.client().send(get("/path/a", *many, "One-More: y")), 431)
+
+
+@pytest.mark.parametrize("cut", [0, 5000, 8200])
+def test_a_target_that_is_too_long_is_refused(cut: int) -> None:
+    with Served() as served:
+        longest = "/path/" + "a" * (MAX_TARGET_BYTES - len("/path/"))
+        assert served.client().send(get(longest)).answer().status == 200
+        request = get(longest + "a")
+        client = served.client().send(request[:cut]).send(request[cut:])
+        refused(client, 414)
+
+
+MALFORMED = {
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "no method": b"FETCH / HTTP/1.1\r\n\r\n",
+    "HTTP 0.9": b"GET /path/a\r\n\r\n",
+    "HTTP 2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "line feeds only": b"GET /path/a HTTP/1.1\nHost: a\n\n",
+    "a space before the colon": get("/path/a", "X : y"),
+    "a folded header": get("/path/a", "X: y\r\n z"),
+    "a zero byte": get("/path/a", "X: \0"),
+    "a host as the target": b"CONNECT cabinet:80 HTTP/1.1\r\nHost: cabinet:80\r\n\r\n",
+    "a target without a path": b"GET http://cabinet HTTP/1.1\r\n\r\n",
+    "two lengths": post("/body", "Content-Length: 1", "Content-Length: 1") + b"a",
+    "two different lengths": post("/body", "Content-Length: 1", "Content-Length: 2") + b"ab",
+    "a list of lengths": post("/body", "Content-Length: 1, 1") + b"a",
+    "a signed length": post("/body", "Content-Length: +1") + b"a",
+    "a negative length": post("/body", "Content-Length: -1") + b"a",
+    "no length": post("/body", "Content-Length:") + b"a",
+    "a length beyond 64 bits": post("/body", "Content-Length: 18446744073709551616"),
+    "a length and chunks": post("/body", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    "chunks and a length": post("/body", "Transfer-Encoding: chunked", "Content-Length: 5") + b"0\r\n\r\n",
+    "two encodings": post("/body", "Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n",
+    "two headers of encodings": post("/body", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked")
+    + b"0\r\n\r\n",
+    "an unknown encoding": post("/body", "Transfer-Encoding: identity") + b"0\r\n\r\n",
+    "an encoding hidden by a tab": post("/body", "Transfer-Encoding: \x0bchunked") + b"0\r\n\r\n",
+    "chunks in HTTP 1.0": b"POST /body HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "an upgrade with a body": post("/body", "Connection: upgrade", "Upgrade: h2c", "Content-Length: 1") + b"a",
+}
+CHUNKED = post("/body", "Transfer-Encoding: chunked")
+MALFORMED_CHUNKS = {
+    "no number": b"zz\r\na\r\n0\r\n\r\n",
+    "a negative size": b"-1\r\na\r\n0\r\n\r\n",
+    "a prefix": b"0x1\r\na\r\n0\r\n\r\n",
+    "a size beyond 64 bits": b"10000000000000000\r\n",
+    "content after the chunk": b"1\r\nabc\r\n0\r\n\r\n",
+    "a line feed only": b"1\na\r\n0\r\n\r\n",
+    "a malformed trailer": b"1\r\na\r\n0\r\nX : y\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("in_one_piece", [True, False])
+def test_a_malformed_request_is_refused(name: str, in_one_piece: bool) -> None:
+    with Served() as served:
+        client = served.client()
+        request = MALFORMED[name]
+        if in_one_piece:
+            client.send(request)
+        else:
+            for byte in range(len(request)):
+                client.try_to_send(request[byte : byte + 1])
+        refused(client, 400)
+        assert served.application.seen in ([], ["/body"])
+        assert served.client().send(get("/path/a")).answer().status == 200
+
+
+@pytest.mark.parametrize("name", MALFORMED_CHUNKS)
+def test_malformed_chunks_are_refused(name: str) -> None:
+    with Served() as served:
+        refused(served.client().send(CHUNKED + MALFORMED_CHUNKS[name]), 400)
+        client = served.client().send(CHUNKED)
+        wait_until(lambda: served.application.seen.count("/body") == 2)
+        refused(client.send(MALFORMED_CHUNKS[name]), 400)
+
+
+ENDLESS = {
+    "extension": (b"1;a=", b"x" * 4096),
+    "trailer": (b"1\r\na\r\n0\r\nX: ", b"x" * 4096),
+    "trailers": (b"1\r\na\r\n0\r\n", b"X: y\r\n" * 500),
+    "zeros": (b"0", b"0" * 4096),
+    "tiny chunks": (b"", b"1;abcdefgh\r\na\r\n" * 500),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_chunks_of_almost_nothing_are_refused(name: str) -> None:
+    with Served(max_header_bytes=4096) as served:
+        first, piece = ENDLESS[name]
+        client = served.client().send(CHUNKED + first)
+        while not served.connections._lingering and client.try_to_send(piece):
+            pass
+        refused(client, 400)
+
+
+def test_chunks_are_read() -> None:
+    with Served() as served:
+        content = (b"0\r\n\r\n" * 1000, b"x" * 300_000, b"GET / HTTP/1.1\r\n\r\n")
+        chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in content)
+        client = served.client()
+        client.send(CHUNKED + chunks + b"0\r\n\r\n" + get("/path/a") + CHUNKED + b"1;x=y\r\na\r\n0\r\nX: y\r\n\r\n")
+        assert client.answer().json() == {"size": sum(map(len, content))}
+        assert client.answer().json() == {"path": "/path/a"}
+        assert client.answer().json() == {"size": 1}
+
+
+def test_trailers_do_not_become_headers() -> None:
+    with Served() as served:
+        chunks = b"1\r\na\r\n0\r\nCabinet-User: somebody\r\n\r\n"
+        client = served.client().send(post("/headers", "Transfer-Encoding: chunked") + chunks)
+        assert client.answer().json() == ["host", "transfer-encoding"]
+
+
+def test_only_a_few_requests_wait_and_the_rest_is_not_read() -> None:
+    """uvicorn's own protocol took them all: 907,000 pipelined requests cost 2 GB."""
+    with Served() as served:
+        client = served.client().send(get("/wait"))
+        client.socket.settimeout(1)
+        request, sent = get("/path/a") * 1000, 0
+        while client.try_to_send(request):
+            sent += 1000
+        (one,) = served.connections._open
+        assert len(one.waiting) == MAX_WAITING  # type: ignore[attr-defined]
+        assert len(one.slices) <= 256 * 1024  # type: ignore[attr-defined]
+        served.application.released.set()
+        client.socket.settimeout(60)
+        assert client.answer().json() == {"waited": True}
+        for _ in range(sent):
+            assert client.answer().json() == {"path": "/path/a"}
+
+
+def test_pipelined_requests_are_answered_in_order_however_they_are_cut() -> None:
+    with Served() as served:
+        requests = b"".join(
+            get(f"/path/{number}") + post("/body", "Content-Length: 3") + b"abc" for number in range(100)
+        )
+        for size in (1, 7, 100, len(requests)):
+            client = served.client()
+            for start in range(0, len(requests), size):
+                client.send(requests[start : start + size])
+            for number in range(100):
+                assert client.answer().json() == {"path": f"/path/{number}"}
+                assert client.answer().json() == {"size": 3}
+
+
+def test_a_malformed_request_is_refused_after_the_answers_before_it() -> None:
+    with Served() as served:
+        client = served.client().send(get("/wait") + get("/path/a") + b"nonsense\r\n\r\n" + get("/path/b"))
+        wait_until(lambda: served.application.seen == ["/wait"])
+        served.application.released.set()
+        assert client.answer().json() == {"waited": True}
+        assert client.answer().json() == {"path": "/path/a"}
+        refused(client, 400)
+        assert "/path/b" not in served.application.seen
+
+
+def test_an_offer_to_change_the_protocol_is_ignored() -> None:
+    with Served() as served:
+        upgrade = get("/path/a", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+        client = served.client().send(upgrade + get("/path/b"))
+        assert client.answer().json() == {"path": "/path/a"}
+        assert client.answer().json() == {"path": "/path/b"}
+
+
+def test_an_early_answer_reaches_a_client_that_still_sends() -> None:
+    with Served() as served:
+        for headers, body in (
+            (("Content-Length: 30000000",), bytes(30_000_000)),
+            (("Transfer-Encoding: chunked",), b""),
+        ):
+            client = served.client().send(post("/refused", *headers))
+            wait_until(lambda: not served.connections._open)
+            client.send(body)
+            answer = client.answer()
+            assert (answer.status, answer.headers["connection"]) == (401, "close")
+            assert client.is_closed()
+
+
+def test_the_connection_is_kept_after_an_early_answer_to_a_short_body() -> None:
+    with Served() as served:
+        client = served.client().send(post("/refused", "Content-Length: 10"))
+        assert client.answer().status == 401
+        client.send(b"0123456789" + get("/path/a"))
+        assert client.answer().json() == {"path": "/path/a"}
+
+
+def test_a_client_that_expected_100_is_not_asked_for_the_body_after_an_early_answer() -> None:
+    with Served() as served:
+        client = served.client().send(post("/refused", "Content-Length: 10", "Expect: 100-continue"))
+        answer = client.answer()
+        assert (answer.status, answer.headers["connection"]) == (401, "close")
+        client = served.client().send(post("/body", "Content-Length: 10", "Expect: 100-continue"))
+        assert client.socket.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert client.send(b"0123456789").answer().json() == {"size": 10}
