@@ -92,6 +92,34 @@ ingestion_seconds = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300),
     registry=REGISTRY,
 )
+loop_lag_seconds = Histogram(
+    "cabinet_loop_lag_seconds",
+    "Seconds by which the event loop was late, measured ten times a second.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+embedding_call_seconds = Histogram(
+    "cabinet_embedding_call_seconds",
+    "Seconds of one call to the embedding endpoint, by outcome: ok, failed (may be retried) or refused.",
+    ["outcome"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+    registry=REGISTRY,
+)
+queue_jobs = Gauge(
+    "cabinet_queue_jobs", "Jobs in the queue, by queue and by plan of the users.", ["queue", "plan"], registry=REGISTRY
+)
+queue_overdue_seconds = Gauge(
+    "cabinet_queue_overdue_seconds",
+    "How long the longest waiting job is overdue, in seconds, by queue and by plan of the users.",
+    ["queue", "plan"],
+    registry=REGISTRY,
+)
+expired_leases = Gauge(
+    "cabinet_expired_leases",
+    "Jobs whose lease has expired and that no worker has taken over, by queue.",
+    ["queue"],
+    registry=REGISTRY,
+)
 ingestion_queue = Gauge("cabinet_ingestion_queue", "Jobs in the queue, by state.", ["state"], registry=REGISTRY)
 ingestion_overdue_seconds = Gauge(
     "cabinet_ingestion_overdue_seconds",

@@ -15,6 +15,7 @@ from svc.background import Background
 from svc.database.queries import Database
 from svc.embedding.choice import create_provider
 from svc.embedding.provider import EmbeddingProvider
+from svc.loop_lag import lag_turn
 from svc.migrations.files import migration_ids
 from svc.migrations.migrate import check_model
 from svc.migrations.roles import check_role
@@ -85,6 +86,8 @@ async def running_services(
             worker = await stack.enter_async_context(
                 running_worker(settings, url, database, provider, background, owner_url=owner_url)
             )
+        lag = background.keep(lag_turn, name="loop-lag")
+        stack.push_async_callback(lag.stop)
         authenticator = Authenticator(database, settings, admin_key)
         usage = await stack.enter_async_context(running_meter(database, background))
         yield Services(

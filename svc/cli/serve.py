@@ -83,8 +83,8 @@ async def _serve(settings: Settings) -> None:
     click.echo("Cabinet has stopped.")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one.
+def listen(host: str, port: int, setting: str = "CABINET_PORT") -> socket.socket:
+    """A listening socket; port 0 takes a free one. `setting` is where the port comes from.
 
     Raises:
         StartupError: the address cannot be had.
@@ -94,7 +94,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
         raise StartupError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another CABINET_PORT (0: any free one)."
+            f"Cannot listen on {host} port {port}: {error.strerror}. Choose another {setting} (0: any free one)."
         ) from error
     # Inherited by every connection: without it the second half of an answer waits 40 ms for the first's receipt.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

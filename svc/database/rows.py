@@ -1057,6 +1057,18 @@ class ServerMigrationBlockers(Row):
     seconds: float | None = column("seconds")
 
 
+class ServerQueues(Row):
+    """A row of `server/queues`."""
+
+    __slots__ = ()
+
+    queue: str = column("queue")
+    plan: str = column("plan")
+    jobs: int = column("jobs")
+    overdue_s: float = column("overdue_s")
+    expired_leases: int = column("expired_leases")
+
+
 class ServerRole(Row):
     """A row of `server/role`."""
 
@@ -1478,6 +1490,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "server/health": ServerHealth,
     "server/migrating_session": ServerMigratingSession,
     "server/migration_blockers": ServerMigrationBlockers,
+    "server/queues": ServerQueues,
     "server/role": ServerRole,
     "server/session_settings": ServerSessionSettings,
     "server/table_columns": ServerTableColumns,

@@ -18,7 +18,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, NoReturn
 
 import httpx2
@@ -27,6 +27,7 @@ import openai
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
+from svc import metrics
 from svc.backoff import backoff, jittered
 from svc.database.guard import external_call
 from svc.embedding.failures import AttemptFailedError
@@ -151,7 +152,8 @@ class OpenAIProvider:
             while (wait_s := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(wait_s)
             external_call("embedding")
-            reply = await self._call(texts)
+            with _timed():
+                reply = await self._call(texts)
             # Decoding and checking two megabytes of vectors takes about ten milliseconds.
             return await asyncio.get_running_loop().run_in_executor(
                 self._decoders, self._replies.vectors, reply, len(texts), first
@@ -210,6 +212,26 @@ class OpenAIProvider:
         words = str(error.body).lower()
         refused = error.status_code in {400, 422} and ("dimension" in words or "matryoshka" in words)
         return refused and not self._takes_dimensions
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    """Record the time and the outcome of a call. A cancelled call has neither."""
+    started, outcome = time.perf_counter(), "ok"
+    try:
+        yield
+    except AttemptFailedError:
+        outcome = "failed"
+        raise
+    except EmbeddingRefusedError:
+        outcome = "refused"
+        raise
+    except BaseException:
+        outcome = ""
+        raise
+    finally:
+        if outcome:
+            metrics.embedding_call_seconds.labels(outcome).observe(time.perf_counter() - started)
 
 
 def _client(settings: EmbeddingSettings, key: str) -> openai.AsyncOpenAI:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Literal
 
 from msgspec import Struct
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from svc import metrics
 from svc.errors import CabinetError
+from svc.jobs.measures import exposition
 from svc.services import Services
 from svc.web.request import Call, JSONResponse
 from svc.web.routing import Routes
-
-logger = logging.getLogger(__name__)
 
 routes = Routes("service")
 
@@ -89,17 +85,5 @@ def _background(services: Services) -> ReadinessCheck:
 
 @routes.get("/metrics", access="public", produces="text/plain")
 async def prometheus(call: Call) -> Response:
-    """Get the metrics for Prometheus: requests, pool, each statement by name, ingestion."""
-    call.services.database.pool.observe()
-    try:
-        row = await call.services.database.one("server/health")
-    except CabinetError as error:
-        # The other metrics matter most while the database is away; they also count the failed statement.
-        logger.warning("the metrics omit the queues: %s", error.detail)
-    else:
-        assert row is not None
-        metrics.ingestion_queue.labels("queued").set(row.queued)
-        metrics.message_queue.labels("queued").set(row.conversations_queued)
-        metrics.ingestion_overdue_seconds.set(max(0.0, row.overdue_s))
-    # In a thread, because there is a series for each statement and route.
-    return Response(await asyncio.to_thread(generate_latest, metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+    """Get the metrics for Prometheus: requests, pool, each statement by name, queues, ingestion."""
+    return Response(await exposition(call.services.database), media_type=CONTENT_TYPE_LATEST)

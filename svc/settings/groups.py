@@ -296,6 +296,13 @@ class ServerSettings(ConnectionSettings, AccessSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Minimum level of logged messages."
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port on which `cabinet worker` serves `/metrics` and `/health`; 0 selects a free port. By "
+        "default, it listens on no port.",
+    )
     log_format: Literal["text", "json"] = Field(
         "text", description="json logs one object per line, and a line for each request at the level info."
     )
