@@ -98,7 +98,7 @@ def test_a_wrong_query_would_be_found(query: str) -> None:
 def test_the_panels_do_not_overlap_and_have_titles() -> None:
     panels = DASHBOARD["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
-    places = set()
+    places: set[tuple[int, int]] = set()
     for panel in panels:
         place = panel["gridPos"]
         cells = {(x, y) for x in range(place["x"], place["x"] + place["w"])
