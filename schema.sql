@@ -170,15 +170,18 @@ CREATE TABLE public.ingestion_jobs (
     tries integer DEFAULT 0 NOT NULL,
     due_at timestamp with time zone DEFAULT now() NOT NULL,
     worker text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    interruptions integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='70');
 
 COMMENT ON COLUMN public.ingestion_jobs.attempt IS 'Rises with each claim and never falls: the fencing token that a worker must show to change the document.';
 
-COMMENT ON COLUMN public.ingestion_jobs.tries IS 'Claims since the job was last queued by a person; limited by CABINET_WORKER_MAX_ATTEMPTS.';
+COMMENT ON COLUMN public.ingestion_jobs.tries IS 'Attempts that failed since the job was last queued by a person; limited by CABINET_WORKER_MAX_ATTEMPTS. A worker that waited for a lock, was stopped or lost its lease does not count.';
 
 COMMENT ON COLUMN public.ingestion_jobs.due_at IS 'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, after a delay when an attempt failed.';
+
+COMMENT ON COLUMN public.ingestion_jobs.interruptions IS 'Claims whose end no worker has reported: the worker died, or lost the database, or still has the job. Limited by CABINET_WORKER_MAX_INTERRUPTIONS.';
 
 CREATE TABLE public.message_jobs (
     user_id uuid NOT NULL,
@@ -187,13 +190,18 @@ CREATE TABLE public.message_jobs (
     due_at timestamp with time zone DEFAULT now() NOT NULL,
     lease uuid,
     worker text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    interruptions integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.message_jobs.tries IS 'As in ingestion_jobs.';
 
 COMMENT ON COLUMN public.message_jobs.due_at IS 'When the job may be claimed: at once when new, at the end of the lease while a worker holds it, after a delay when an attempt failed.';
 
 COMMENT ON COLUMN public.message_jobs.lease IS 'A random token of each claim, which a worker must show to change the job. A number would not do: a job ends with its work, and the next one of the conversation would count from the beginning.';
+
+COMMENT ON COLUMN public.message_jobs.interruptions IS 'As in ingestion_jobs, since vectors were last stored.';
 
 CREATE TABLE public.message_vectors (
     user_id uuid NOT NULL,

@@ -214,7 +214,7 @@ async def _documents(places: _Places, rounds: int) -> dict[str, list[Job]]:
             Document(id=uuid4(), user_id=user_id, filename=f"{number}.txt", file_type="text", file_size=0)
             for number in range(rounds)
         ]
-        jobs[name] = [Job(user_id, document.id, 1, 1) for document in documents]  # type: ignore[arg-type]
+        jobs[name] = [Job(user_id, document.id, 1, 0, 1) for document in documents]  # type: ignore[arg-type]
         async with AsyncSession(engine) as session:
             session.add_all(documents)
             await session.commit()

@@ -185,6 +185,21 @@ class DatabaseUnavailableError(UnavailableError):
     """The database cannot be reached, or no connection became free in time."""
 
 
+class ConnectionsBusyError(UnavailableError):
+    """Others hold all connections to the database."""
+
+
+class TooManyAtOnceError(CabinetError):
+    """The other requests of the same user hold all that one user may hold at once."""
+
+    status = 429
+    title = "Too many requests"
+
+
+class RowsLockedError(UnavailableError):
+    """Another transaction was changing the same rows; nothing is wrong with this one."""
+
+
 class EmbeddingUnavailableError(UnavailableError):
     """The embedding provider failed temporarily: no answer, 429, 5xx."""
 

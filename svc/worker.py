@@ -17,6 +17,7 @@ from svc.ingest.queue import Queue
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.worker import DocumentWorker
 from svc.jobs.loop import WorkTurn
+from svc.jobs.stalled import stalled_turn
 from svc.jobs.sweep import sweep_turn
 from svc.messages.queue import MessageQueue
 from svc.messages.worker import MessageWorker
@@ -106,7 +107,10 @@ async def running_worker(
     if settings.embed_messages:
         message_queue = MessageQueue(database, queue.worker, settings.worker_lease_s)
         messages = MessageWorker(settings, message_queue, provider, sandbox)
-    keepers: dict[str, Turn] = {"sweep": partial(sweep_turn, database)}
+    keepers: dict[str, Turn] = {
+        "sweep": partial(sweep_turn, database),
+        "stalled": partial(stalled_turn, database, settings.statement_timeout_s),
+    }
     if settings.index_check_s:
         keepers["indexes"] = _index_turn(settings, database, owner_url or url)
     documents = DocumentWorker(settings, queue, provider, sandbox, notices)

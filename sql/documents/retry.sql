@@ -34,7 +34,7 @@ queued as (
         f.attempt
     from failed as f
     on conflict (user_id, document_id) do update
-        set attempt = greatest(j.attempt, excluded.attempt), tries = 0, due_at = now()
+        set attempt = greatest(j.attempt, excluded.attempt), tries = 0, interruptions = 0, due_at = now()
     returning pg_notify('cabinet_ingestion', '')
 )
 

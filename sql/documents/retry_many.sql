@@ -35,7 +35,7 @@ queued as (
     from failed as f
     order by f.id
     on conflict (user_id, document_id) do update
-        set attempt = greatest(j.attempt, excluded.attempt), tries = 0, due_at = now()
+        set attempt = greatest(j.attempt, excluded.attempt), tries = 0, interruptions = 0, due_at = now()
     returning j.document_id, pg_notify('cabinet_ingestion', '')
 )
 

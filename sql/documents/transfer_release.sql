@@ -25,18 +25,20 @@ unqueued as (
     returning
         j.document_id,
         j.tries,
+        j.interruptions,
         j.due_at,
         j.worker,
         j.created_at,
         greatest(j.attempt, r.attempt) as attempt
 )
 
-insert into ingestion_jobs (user_id, document_id, attempt, tries, due_at, created_at)
+insert into ingestion_jobs (user_id, document_id, attempt, tries, interruptions, due_at, created_at)
 select
     $2::uuid as user_id,
     u.document_id,
     1 + u.attempt as attempt,
-    case when u.worker is null then u.tries else greatest(0, u.tries - 1) end as tries,
+    u.tries,
+    case when u.worker is null then u.interruptions else greatest(0, u.interruptions - 1) end as interruptions,
     case when u.worker is null then u.due_at else now() end as due_at,
     u.created_at
 from unqueued as u

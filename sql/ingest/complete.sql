@@ -1,14 +1,16 @@
 -- ingest/complete :one
--- First statement of the transaction that stores a document: locks its row and sets it to ready if the
--- attempt still holds it. Before that it locks the conversations that are limited to a document that this one
--- replaces, then those documents, oldest first, as every statement that locks several does. None of them was
--- uploaded later, so two such transactions never wait for each other. No row: nothing may be stored.
+-- In the transaction that stores a document: locks its row and sets it to ready if the attempt still holds
+-- it, and removes its job, which claims pass over until the transaction ends. Before that it locks the
+-- conversations that are limited to a document that this one replaces, then those documents, oldest first,
+-- as every statement that locks several does. None of them was uploaded later, so two such transactions
+-- never wait for each other. No row: nothing may be stored.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim
 -- $4 chunk_count int
 -- returns: replaces text null
--- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx, conversations_pkey
+-- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
+--   conversations_pkey, ingestion_jobs_pkey
 with scoped as materialized (
     select c.id
     from documents as n
@@ -27,20 +29,30 @@ replaced as materialized (
     where n.user_id = $1::uuid and n.id = $2::uuid and (select count(*) from scoped) >= 0
     order by o.id
     for update of o
+),
+
+completed as (
+    update documents as d
+    set
+        status = 'ready',
+        error = null,
+        progress = 1,
+        chunk_count = $4::int,
+        lease_expires_at = null,
+        updated_at = now()
+    where
+        d.user_id = $1::uuid
+        and d.id = $2::uuid
+        and d.attempt = $3::int
+        and d.status = 'processing'
+        and (select count(*) from replaced) >= 0
+    returning d.id, d.replaces
+),
+
+unqueued as (
+    delete from ingestion_jobs as j
+    where j.user_id = $1::uuid and j.document_id = $2::uuid and (select count(*) from completed) > 0
 )
 
-update documents as d
-set
-    status = 'ready',
-    error = null,
-    progress = 1,
-    chunk_count = $4::int,
-    lease_expires_at = null,
-    updated_at = now()
-where
-    d.user_id = $1::uuid
-    and d.id = $2::uuid
-    and d.attempt = $3::int
-    and d.status = 'processing'
-    and (select count(*) from replaced) >= 0
-returning d.replaces;
+select c.replaces
+from completed as c;

@@ -1,26 +1,20 @@
 -- ingest/finish :exec
--- Last statement of the transaction that stores a document: removes its job and adds to the tenant's totals
--- and token usage. A CHECK constraint of tenant_totals aborts the transaction if a limit of the user's plan
--- is exceeded. It runs last, because all documents of a tenant share the row of the totals.
+-- Last statement of the transaction that stores a document: adds to the tenant's totals and token usage. A
+-- CHECK constraint of tenant_totals aborts the transaction if a limit of the user's plan is exceeded. It runs
+-- last, because all documents of a tenant share the row of the totals.
 -- $1 user_id     uuid  the tenant
--- $2 document_id uuid
--- $3 chunk_count int
--- $4 token_count int8  of the chunks that were embedded, not of those with a reused vector
--- index: ingestion_jobs_pkey, users_pkey, tenant_totals_pkey, usage_days_pkey
-with finished as (
-    delete from ingestion_jobs as j
-    where j.user_id = $1::uuid and j.document_id = $2::uuid
-),
-
-counted as (
+-- $2 chunk_count int
+-- $3 token_count int8  of the chunks that were embedded, not of those with a reused vector
+-- index: users_pkey, tenant_totals_pkey, usage_days_pkey
+with counted as (
     insert into tenant_totals as t (user_id, chunk_count, token_month, token_count, chunk_limit, token_limit)
     select
         u.id as user_id,
-        $3::int as chunk_count,
+        $2::int as chunk_count,
         date_trunc('month', now() at time zone 'utc')::date as token_month,
-        $4::int8 as token_count,
+        $3::int8 as token_count,
         p.max_chunks as chunk_limit,
-        case when $4::int8 > 0 then p.tokens_per_month end as token_limit
+        case when $3::int8 > 0 then p.tokens_per_month end as token_limit
     from users as u
     inner join plans as p on u.plan = p.name
     where u.id = $1::uuid
@@ -42,7 +36,7 @@ select
     c.user_id,
     (now() at time zone 'utc')::date as day,
     pg_backend_pid() % 16 as slot,
-    $4::int8 as tokens
+    $3::int8 as tokens
 from counted as c
 on conflict (user_id, day, slot) do update
     set tokens = d.tokens + excluded.tokens;

@@ -1,18 +1,30 @@
 -- ingest/postpone :exec
--- Returns a job after a temporary failure: due again after a delay, with the reason on the document
--- meanwhile.
+-- Returns a job whose attempt failed for a reason that may pass: due again after a delay, with the reason on
+-- the document meanwhile, unless another session has locked the document.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 delay_s     float8  seconds until the next attempt
 -- $5 error       text    what is being waited for
 -- index: documents_pkey, ingestion_jobs_pkey
-with postponed as (
-    update ingestion_jobs as j
-    set due_at = now() + make_interval(secs => $4::float8), worker = null
-    where j.user_id = $1::uuid and j.document_id = $2::uuid and j.attempt = $3::int
+with held as materialized (
+    select d.id
+    from documents as d
+    where d.user_id = $1::uuid and d.id = $2::uuid and d.attempt = $3::int and d.status = 'processing'
+    for no key update skip locked
+),
+
+shown as (
+    update documents as d
+    set error = $5::text, lease_expires_at = null, updated_at = now()
+    from held
+    where d.user_id = $1::uuid and d.id = $2::uuid
 )
 
-update documents as d
-set error = $5::text, lease_expires_at = null, updated_at = now()
-where d.user_id = $1::uuid and d.id = $2::uuid and d.attempt = $3::int and d.status = 'processing';
+update ingestion_jobs as j
+set
+    due_at = now() + make_interval(secs => $4::float8),
+    worker = null,
+    tries = j.tries + 1,
+    interruptions = greatest(0, j.interruptions - 1)
+where j.user_id = $1::uuid and j.document_id = $2::uuid and j.attempt = $3::int;

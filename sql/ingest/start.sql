@@ -1,7 +1,8 @@
 -- ingest/start :one
 -- Shows the attempt on the document and returns its bytes to the worker, with the user's totals and limits,
 -- so that nothing is embedded that could not be stored. No row: the document does not exist, is no longer
--- processing, or a later attempt has begun, so the job has nothing to do.
+-- processing, or a later attempt has begun, so the job has nothing to do; or another session has locked the
+-- document, for which a worker does not wait: ingest/drop tells the two apart.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
@@ -9,6 +10,13 @@
 -- returns: filename text, file_type text, content bytea, chunks_used int8, chunks_allowed int8 null,
 --   tokens_used int8, tokens_allowed int8 null
 -- index: documents_pkey, document_contents_pkey, users_pkey, tenant_totals_pkey
+with held as materialized (
+    select d.id
+    from documents as d
+    where d.user_id = $1::uuid and d.id = $2::uuid and d.status = 'processing' and d.attempt < $3::int
+    for no key update skip locked
+)
+
 update documents as d
 set
     attempt = $3::int,
@@ -16,15 +24,14 @@ set
     progress = 0,
     error = null,
     updated_at = now()
-from document_contents as b
+from held as h
+cross join document_contents as b
 inner join users as u on b.user_id = u.id
 inner join plans as p on u.plan = p.name
 left join tenant_totals as t on u.id = t.user_id
 where
     d.user_id = $1::uuid
     and d.id = $2::uuid
-    and d.status = 'processing'
-    and d.attempt < $3::int
     and b.user_id = $1::uuid
     and b.document_id = $2::uuid
 returning

@@ -1,7 +1,8 @@
 -- message_jobs/charge :exec
--- Last statement of the transaction that stores the vectors of messages: renews the lease and adds to the
--- token usage. No row: the lease was lost, or the conversation does not exist, and nothing may be stored. A
--- CHECK constraint of tenant_totals aborts the transaction if the limit of the user's plan is exceeded.
+-- Last statement of the transaction that stores the vectors of messages: renews the lease, forgets earlier
+-- interruptions and adds to the token usage. No row: the lease was lost, or the conversation does not
+-- exist, and nothing may be stored. A CHECK constraint of tenant_totals aborts the transaction if the
+-- limit of the user's plan is exceeded.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim
@@ -10,7 +11,7 @@
 -- index: message_jobs_pkey, users_pkey, tenant_totals_pkey, usage_days_pkey, plans_pkey
 with renewed as (
     update message_jobs as j
-    set due_at = now() + make_interval(secs => $4::float8)
+    set due_at = now() + make_interval(secs => $4::float8), interruptions = 0
     where j.user_id = $1::uuid and j.conversation_id = $2::uuid and j.lease = $3::uuid
     returning j.user_id
 ),

@@ -95,8 +95,6 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
                 for i in range(count)
             ],
         )
-        await transaction.exec(
-            "ingest/finish", user_id=user_id, document_id=documents[0], chunk_count=count, token_count=0
-        )
+        await transaction.exec("ingest/finish", user_id=user_id, chunk_count=count, token_count=0)
         # They were not uploaded, where documents are counted.
         await transaction.one("usage/recount", user_id=user_id)

@@ -57,7 +57,14 @@ EMBEDDING_OPTIONS = (
     "embedding_cache_mb",
 )
 SLOW_OPTIONS = ("slow_statement_ms", "slow_plan_s")
-POOL_OPTIONS = ("pool_min_size", "pool_size", "acquire_timeout_s", "statement_timeout_s", "connect_timeout_s")
+POOL_OPTIONS = (
+    "pool_min_size",
+    "pool_size",
+    "acquire_timeout_s",
+    "request_wait_s",
+    "statement_timeout_s",
+    "connect_timeout_s",
+)
 STOP_OPTIONS = ("stop_grace_s",)
 WORKER_OPTIONS = (
     "index_min_rows",
@@ -70,6 +77,7 @@ WORKER_OPTIONS = (
     "worker_lease_s",
     "worker_poll_s",
     "worker_max_attempts",
+    "worker_max_interruptions",
     "worker_retry_s",
     "chunk_tokens",
     "chunk_overlap_tokens",

@@ -7,7 +7,13 @@ import logging
 
 import asyncpg
 
-from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestError, UnavailableError
+from svc.errors import (
+    CabinetError,
+    DatabaseUnavailableError,
+    InvalidRequestError,
+    RowsLockedError,
+    UnavailableError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -61,14 +67,15 @@ def classify(error: Exception, statement: str) -> CabinetError | None:
     """Returns the error to raise instead of `error`, which `statement` raised; None if it is a bug in Cabinet."""
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return ConstraintError(str(error.constraint_name or error.column_name))
-    if isinstance(error, asyncpg.QueryCanceledError):
+    # The second ends the connection as well. Both end what the statement or the transaction itself took too long for.
+    if isinstance(error, asyncpg.QueryCanceledError | asyncpg.TransactionTimeoutError):
         logger.warning("statement %s exceeded its time limit", statement)
         return UnavailableError(
             "the database exceeded the time limit of a statement; try again, or request less", retry_after_s=1
         )
     if isinstance(error, _TRY_AGAIN):
         logger.warning("statement %s conflicted with another: %s", statement, sqlstate(error))
-        return UnavailableError("another request was changing the same rows; try again", retry_after_s=1)
+        return RowsLockedError("another request was changing the same rows; try again", retry_after_s=1)
     if isinstance(error, asyncpg.DataError) or _is_refused_by_codec(error):
         logger.warning("the database refused a value of statement %s: %s", statement, sqlstate(error))
         return InvalidRequestError(

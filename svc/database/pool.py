@@ -20,6 +20,7 @@ from svc.database.deadline import allowed_s, check_budget, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.guard import mark_held, unmark_held
 from svc.database.keepalive import SERVER_SETTINGS, keep_alive
+from svc.database.shares import Shares
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError
 from svc.settings.groups import DatabaseSettings
@@ -51,8 +52,9 @@ class Pool:
     does, for a limited time. A connection that cannot be returned is closed.
     """
 
-    def __init__(self, pool: Any, acquire_timeout_s: float, statement_s: float, ping: str) -> None:
+    def __init__(self, pool: Any, acquire_timeout_s: float, statement_s: float, ping: str, shares: Shares) -> None:
         self._pool = pool
+        self.shares = shares
         self._acquire_timeout_s = acquire_timeout_s
         self._ping = ping
         self.statement_s = statement_s
@@ -69,7 +71,8 @@ class Pool:
         """Lend a connection for the duration of an `async with` block.
 
         Raises:
-            DatabaseUnavailableError: none became free within `acquire_timeout_s`, or no new one could be opened.
+            TooManyAtOnceError, ConnectionsBusyError: none became free in time.
+            DatabaseUnavailableError: no new one could be opened.
         """
         return Loan(self)
 
@@ -221,7 +224,7 @@ class Loan:
     `undo`, if the block leaves it set, is run before the connection is lent again: the rollback of a transaction.
     """
 
-    __slots__ = ("_connection", "_mark", "_pool", "undo")
+    __slots__ = ("_connection", "_mark", "_pool", "_turn", "undo")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -229,7 +232,12 @@ class Loan:
 
     async def __aenter__(self) -> Any:
         """Take a connection; raises the errors of `Pool.connection`."""
-        self._connection = await self._pool.take()
+        self._turn = await self._pool.shares.enter()
+        try:
+            self._connection = await self._pool.take()
+        except BaseException:
+            self._pool.shares.leave(self._turn)
+            raise
         self._mark = mark_held()
         return self._connection
 
@@ -237,6 +245,7 @@ class Loan:
         """Return the connection, without waiting for anything."""
         unmark_held(self._mark)
         self._pool.give_back(self._connection, is_sound=kind is None, undo=self.undo)
+        self._pool.shares.leave(self._turn)
 
 
 async def open_pool(
@@ -278,7 +287,8 @@ async def open_pool(
         )
     except NOT_CONNECTED as error:
         raise cannot_connect(url, error, session) from error
-    return Pool(pool, settings.acquire_timeout_s, statement_s, vector_schema.text)
+    shares = Shares(settings.pool_size, settings.request_wait_s, settings.acquire_timeout_s)
+    return Pool(pool, settings.acquire_timeout_s, statement_s, vector_schema.text, shares)
 
 
 def session_settings(settings: DatabaseSettings) -> dict[str, str]:

@@ -679,6 +679,7 @@ class IngestClaim(Row):
     document_id: UUID = column("document_id")
     attempt: int = column("attempt")
     tries: int = column("tries")
+    interruptions: int = column("interruptions")
     turn: UUID = column("turn")
 
 
@@ -711,6 +712,27 @@ class IngestStart(Row):
     chunks_allowed: int | None = column("chunks_allowed")
     tokens_used: int = column("tokens_used")
     tokens_allowed: int | None = column("tokens_allowed")
+
+
+class JobsEndStalled(Row):
+    """A row of `jobs/end_stalled`."""
+
+    __slots__ = ()
+
+    pid: int = column("pid")
+    statement: str | None = column("statement")
+    silent_s: float = column("silent_s")
+    is_ended: bool = column("is_ended")
+
+
+class JobsLimitTransaction(Row):
+    """A row of `jobs/limit_transaction`."""
+
+    __slots__ = ()
+
+    lock_timeout: str = column("lock_timeout")
+    idle_timeout: str = column("idle_timeout")
+    transaction_timeout: str | None = column("transaction_timeout")
 
 
 class KeysAuthenticate(Row):
@@ -762,6 +784,7 @@ class MessageJobsClaim(Row):
     user_id: UUID = column("user_id")
     conversation_id: UUID = column("conversation_id")
     tries: int = column("tries")
+    interruptions: int = column("interruptions")
     turn: UUID = column("turn")
 
 
@@ -1449,6 +1472,8 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "ingest/complete": IngestComplete,
     "ingest/known_vectors": IngestKnownVectors,
     "ingest/start": IngestStart,
+    "jobs/end_stalled": JobsEndStalled,
+    "jobs/limit_transaction": JobsLimitTransaction,
     "keys/authenticate": KeysAuthenticate,
     "keys/create": KeysList,
     "keys/list": KeysList,

@@ -20,9 +20,10 @@ from svc.access.quotas import Quota, broken_quota, quotas_of
 from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database, Transaction
-from svc.errors import LeaseLostError
+from svc.errors import LeaseLostError, RowsLockedError
 from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.file_types import FileType
+from svc.jobs.storing import storing
 from svc.vectors.signatures import signatures
 
 # Rows in one COPY: few enough to stay far below the statement timeout, including index maintenance.
@@ -33,12 +34,17 @@ _TEXTS_A_LOOKUP = 500
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed document. `attempt` is the fencing token; `tries` counts towards the limit of attempts."""
+    """A claimed document.
+
+    `attempt` is the fencing token. `tries` counts the attempts that have failed, `interruptions` those whose worker did
+    not report the end, including this one; each has its own limit.
+    """
 
     user_id: UUID
     document_id: UUID
     attempt: int
     tries: int
+    interruptions: int
 
 
 @dataclass(frozen=True)
@@ -68,17 +74,22 @@ class Queue:
         if row is None:
             return None
         self._turn = row.turn
-        return Job(row.user_id, row.document_id, row.attempt, row.tries)
+        return Job(row.user_id, row.document_id, row.attempt, row.tries, row.interruptions)
 
     async def next_due_s(self) -> float | None:
         """Seconds until the next job is due; negative if one is overdue, None if the queue is empty."""
         return await self._database.value("ingest/next_due")
 
     async def start(self, job: Job) -> QueuedUpload | None:
-        """Begin an attempt and return the document; None, after dropping the job, if there is nothing to do."""
+        """Begin an attempt and return the document; None, after dropping the job, if there is nothing to do.
+
+        Raises:
+            RowsLockedError: another session has locked the document; a stopped worker may be storing it.
+        """
         row = await self._database.one("ingest/start", **_key(job), lease_s=self.lease_s)
         if row is None:
-            await self._database.exec("ingest/drop", **_key(job))
+            if not await self._database.exec("ingest/drop", **_key(job)):
+                raise RowsLockedError("another session has locked the document")
             return None
         return QueuedUpload(
             filename=row.filename,
@@ -145,9 +156,8 @@ class Queue:
     async def _store(
         self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int
     ) -> None:
-        key: _Document = {"user_id": job.user_id, "document_id": job.document_id}
         bits = await asyncio.to_thread(signatures, vectors)
-        async with self._database.transaction() as transaction:
+        async with storing(self._database, self.lease_s) as transaction:
             completed = await transaction.one("ingest/complete", **_key(job), chunk_count=len(chunks))
             if completed is None:
                 raise _lease_lost()
@@ -160,19 +170,24 @@ class Queue:
                 )
             if completed.replaces is not None:
                 await _replace(transaction, job)
-            await transaction.exec("ingest/finish", **key, chunk_count=len(chunks), token_count=token_count)
+            await transaction.exec(
+                "ingest/finish", user_id=job.user_id, chunk_count=len(chunks), token_count=token_count
+            )
 
     async def fail(self, job: Job, reason: str) -> None:
         """End the ingestion with an error, which the document's owner can read."""
         await self._database.exec("ingest/fail", **_key(job), error=reason)
 
     async def postpone(self, job: Job, delay_s: float, reason: str) -> None:
-        """Return the job to the queue, due again in `delay_s` seconds."""
+        """Return the job to the queue after a failed attempt, due again in `delay_s` seconds."""
         await self._database.exec("ingest/postpone", **_key(job), delay_s=delay_s, error=reason)
 
-    async def release(self, job: Job) -> None:
-        """Return the job to the queue as if it had not been claimed, because this worker is stopping."""
-        await self._database.exec("ingest/release", **_key(job))
+    async def release(self, job: Job, delay_s: float = 0, *, is_interrupted: bool = False) -> None:
+        """Return the job to the queue, due again in `delay_s` seconds; no attempt has failed.
+
+        Unless `is_interrupted`, it is as if the job had not been claimed, even if another worker has claimed it since.
+        """
+        await self._database.exec("ingest/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted)
 
 
 async def _replace(transaction: Transaction, job: Job) -> None:
@@ -193,12 +208,9 @@ def _lease_lost() -> LeaseLostError:
     return LeaseLostError("another worker has claimed the document, or it was deleted")
 
 
-class _Document(TypedDict):
+class _Key(TypedDict):
     user_id: UUID
     document_id: UUID
-
-
-class _Key(_Document):
     attempt: int
 
 

@@ -5,8 +5,9 @@
 
 The parser server is started once, with the libraries and the tokenizer loaded. It has no secrets, reads no document,
 and exits when the socket to its parent closes. A child sets its limits before it reads its document, and the kernel
-enforces them: SIGXCPU for CPU time, SIGALRM for elapsed time, a failed allocation for memory. Closing the status socket
-of a document kills its child; so does cancelling the task, or the death of the parent.
+enforces them: SIGXCPU for CPU time, SIGALRM for elapsed time, a failed allocation for memory. Elapsed time depends on
+what else the machine does, so a document that exceeds it is tried again, and only the other limits are final. Closing
+the status socket of a document kills its child; so does cancelling the task, or the death of the parent.
 
 The results come from a process that read hostile input. They are decoded by msgspec into known types, never unpickled.
 """
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from uuid import UUID
 
 import msgspec
 
@@ -32,6 +34,7 @@ from svc.ingest.file_types import FileType
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
 from svc.printable import shortened
 from svc.settings.groups import ParserSettings
+from svc.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,8 @@ _CAUSE_MOST_CHARACTERS = 60
 
 
 class ParserSandbox:
-    """Parses and chunks documents, at most `PARSERS_AT_ONCE` at a time, each within the limits of the settings.
+    """Parses and chunks documents, at most `PARSERS_AT_ONCE` at a time, in turn by tenant, each within the limits of
+    the settings.
 
     The first document starts the parser server; `close` stops it.
     """
@@ -59,28 +63,36 @@ class ParserSandbox:
             overlap_tokens=settings.chunk_overlap_tokens,
             max_chunks=settings.max_chunks,
         )
-        self._places = asyncio.Semaphore(PARSERS_AT_ONCE)
+        # All places to one user who is alone, because no document takes long; in turn otherwise.
+        self._places = Turns(PARSERS_AT_ONCE, is_divided=False)
         self._starting = asyncio.Lock()
         self._server: _ParserServer | None = None
         self._is_closed = False
 
-    async def chunks(self, file_type: FileType, data: bytes) -> list[TextChunk]:
-        """Returns the chunks of a document. Cancelling kills the child that parses it.
+    async def chunks(self, file_type: FileType, data: bytes, tenant: UUID | None = None) -> list[TextChunk]:
+        """Returns the chunks of a document of this tenant. Cancelling kills the child that parses it.
 
         Raises:
             DocumentRejectedError: the document cannot be read, or exceeds a limit, which the detail names.
-            UnavailableError: the parser server could not be started, or was killed; a retry may succeed.
+            UnavailableError: the parser server could not be started, or was killed, or the time of the clock ran out
+                before the document's processor time; a retry may succeed.
             ConnectionHeldError: this task holds a database connection.
         """
         external_call("parsing")
-        async with self._places:
-            with contextlib.ExitStack() as sockets:
-                connection, status = await self._begin(sockets)
-                try:
-                    async with asyncio.timeout(self._limits.timeout_s + _GRACE_S):
-                        return await self._converse(connection, status, file_type, data)
-                except TimeoutError:
-                    raise self._rejection(Ended(-signal.SIGALRM, 0)) from None
+        await self._places.take(tenant)
+        try:
+            return await self._parsed(file_type, data)
+        finally:
+            self._places.give_back(tenant)
+
+    async def _parsed(self, file_type: FileType, data: bytes) -> list[TextChunk]:
+        with contextlib.ExitStack() as sockets:
+            connection, status = await self._begin(sockets)
+            try:
+                async with asyncio.timeout(self._limits.timeout_s + _GRACE_S):
+                    return await self._converse(connection, status, file_type, data)
+            except TimeoutError:
+                raise self._failure(Ended(-signal.SIGALRM, 0)) from None
 
     async def close(self) -> None:
         """Stop the parser server and its children; later calls of `chunks` fail."""
@@ -143,7 +155,15 @@ class ParserSandbox:
         ended = await loop.sock_recv(status, 1024)
         if not ended:
             raise _gone()
-        raise self._rejection(msgspec.json.decode(ended, type=Ended))
+        raise self._failure(msgspec.json.decode(ended, type=Ended))
+
+    def _failure(self, ended: Ended) -> DocumentRejectedError | UnavailableError:
+        if ended.code == -signal.SIGALRM:
+            return UnavailableError(
+                f"Reading the document took more than {self._limits.timeout_s:g} seconds (CABINET_PARSE_TIMEOUT_S), "
+                "although it used less processor time than it may; the machine is busy."
+            )
+        return self._rejection(ended)
 
     def _rejection(self, ended: Ended) -> DocumentRejectedError:
         limits = self._limits
@@ -153,8 +173,6 @@ class ParserSandbox:
             return _over(f"{limits.memory_mb} MB of memory (CABINET_PARSE_MEMORY_MB)")
         if ended.code == -signal.SIGXCPU:
             return _over(f"{limits.cpu_s} processor seconds (CABINET_PARSE_CPU_S)")
-        if ended.code == -signal.SIGALRM:
-            return _over(f"{limits.timeout_s:g} seconds (CABINET_PARSE_TIMEOUT_S)")
         if ended.code < 0:
             name = signal.Signals(-ended.code).name if -ended.code in set(signal.Signals) else f"signal {-ended.code}"
             return DocumentRejectedError(

@@ -23,9 +23,10 @@ from svc.database.notices import Notices
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import (
     CabinetError,
-    DocumentRejectedError,
-    EmbeddingRefusedError,
+    ConnectionsBusyError,
+    DatabaseUnavailableError,
     LeaseLostError,
+    RowsLockedError,
     UnavailableError,
 )
 from svc.ingest.chunk import TextChunk
@@ -33,6 +34,7 @@ from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
 from svc.jobs.lease import Progress, claimed, leased, return_job
 from svc.jobs.loop import pause_s
+from svc.jobs.reports import LOCKED_PAUSE_S, Report, reported
 from svc.log_context import LogContext, begin_log_context, end_log_context
 from svc.settings.groups import WorkerSettings
 
@@ -83,11 +85,8 @@ class DocumentWorker:
         await self._notices.wait(pause_s(await self._queue.next_due_s(), self._settings.worker_poll_s))
 
     async def _work(self, job: Job) -> None:
-        upload = await self._queue.start(job)
-        if upload is None:
-            return
         started = time.perf_counter()
-        outcome = await self._outcome(job, upload)
+        outcome = await self._outcome(job)
         metrics.ingested_documents_total.labels(outcome).inc()
         logger.info(
             "document %s, attempt %d: %s after %.1f s",
@@ -97,40 +96,49 @@ class DocumentWorker:
             time.perf_counter() - started,
         )
 
-    async def _outcome(self, job: Job, upload: QueuedUpload) -> str:
-        if job.tries > self._settings.worker_max_attempts:
-            await self._queue.fail(
-                job,
-                f"gave up after {job.tries - 1} attempts: each time the worker died or lost its lease",
-            )
-            return "error"
+    async def _outcome(self, job: Job) -> str:
         try:
-            await self._ingest(job, upload)
-        except LeaseLostError:
-            return "lease lost"
-        except (DocumentRejectedError, EmbeddingRefusedError) as error:
-            await self._queue.fail(job, error.detail)
-            return "error"
-        except UnavailableError as error:
-            return await self._try_later(job, error)
+            return await self._attempt(job)
         except CabinetError as error:
-            await self._queue.fail(job, error.detail)
-            return "error"
+            outcome, report = self._ending(job, error)
+        await reported(report, self._queue.lease_s)
+        return outcome
+
+    async def _attempt(self, job: Job) -> str:
+        upload = await self._queue.start(job)
+        if upload is None:
+            return "dropped"
+        if job.interruptions > self._settings.worker_max_interruptions:
+            times = job.interruptions - 1
+            raise CabinetError(f"gave up after {times} attempts: each time the worker died or lost the database")
+        await self._ingest(job, upload)
         return "ready"
 
-    async def _try_later(self, job: Job, error: UnavailableError) -> str:
-        if job.tries >= self._settings.worker_max_attempts:
-            await self._queue.fail(job, f"gave up after {job.tries} attempts: {error.detail}")
-            return "error"
-        delay_s = max(backoff(job.tries, self._settings.worker_retry_s, _MAX_RETRY_S), error.retry_after_s or 0.0)
-        await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S), f"will be retried: {error.detail}")
-        return "postponed"
+    def _ending(self, job: Job, error: CabinetError) -> tuple[str, Report]:
+        """The outcome of an attempt that raised `error`, and its report. A try is a failure of the document itself."""
+        outcome, report = "error", partial(self._queue.fail, job, error.detail)
+        tries = job.tries + 1
+        match error:
+            case LeaseLostError():
+                outcome, report = "lease lost", partial(self._queue.release, job)
+            case RowsLockedError() | ConnectionsBusyError():
+                outcome, report = "locked", partial(self._queue.release, job, LOCKED_PAUSE_S)
+            case DatabaseUnavailableError():
+                delay_s = backoff(job.interruptions, self._settings.worker_retry_s, _MAX_RETRY_S)
+                outcome, report = "interrupted", partial(self._queue.release, job, delay_s, is_interrupted=True)
+            case UnavailableError() if tries < self._settings.worker_max_attempts:
+                delay_s = max(backoff(tries, self._settings.worker_retry_s, _MAX_RETRY_S), error.retry_after_s or 0.0)
+                reason = f"will be retried: {error.detail}"
+                outcome, report = "postponed", partial(self._queue.postpone, job, min(delay_s, _MAX_RETRY_S), reason)
+            case UnavailableError():
+                report = partial(self._queue.fail, job, f"gave up after {tries} attempts: {error.detail}")
+        return outcome, report
 
     async def _ingest(self, job: Job, upload: QueuedUpload) -> None:
         progress = Progress()
         async with contextlib.AsyncExitStack() as storing:
             async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
-                chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content))
+                chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content, job.user_id))
                 progress.value = _PARSED
                 # Checked early to save the cost of embedding; the statement that stores is authoritative.
                 upload.chunks.check(len(chunks))

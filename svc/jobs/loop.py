@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 1.0
 _MOST_PAUSE_S = 30.0
+# A job that is overdue although nothing could be claimed is locked, or another worker is about to claim it.
+_OVERDUE_PAUSE_S = 0.2
 
 
 class WorkTurn:
@@ -40,5 +42,7 @@ class WorkTurn:
 
 
 def pause_s(due_in_s: float | None, poll_s: float) -> float:
-    """Seconds to sleep until the next job is due in `due_in_s` (None: no job), at most `poll_s`."""
-    return poll_s if due_in_s is None else min(poll_s, max(0.01, due_in_s))
+    """Seconds to sleep until the next job is due in `due_in_s` (None: no job; negative: overdue), at most `poll_s`."""
+    if due_in_s is None:
+        return poll_s
+    return min(poll_s, max(0.01, due_in_s) if due_in_s >= 0 else _OVERDUE_PAUSE_S)

@@ -21,6 +21,7 @@ from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
+from svc.jobs.storing import storing
 from svc.vectors.signatures import signatures
 
 # The size of a batch: enough for the provider's concurrent calls, and little work to lose if the worker dies.
@@ -30,11 +31,16 @@ _BYTES_AT_ONCE = 2**20
 
 @dataclass(frozen=True)
 class MessageJob:
-    """A claimed conversation. `lease` is the fencing token; `tries` counts the claims since the last success."""
+    """A claimed conversation.
+
+    `lease` is the fencing token. `tries` counts the attempts that have failed, `interruptions` those whose worker did
+    not report the end, including this one.
+    """
 
     user_id: UUID
     conversation_id: UUID
     tries: int
+    interruptions: int
     lease: UUID
 
 
@@ -85,7 +91,7 @@ class MessageQueue:
         if row is None:
             return None
         self._turn = row.turn
-        return MessageJob(row.user_id, row.conversation_id, row.tries, lease)
+        return MessageJob(row.user_id, row.conversation_id, row.tries, row.interruptions, lease)
 
     async def next_due_s(self) -> float | None:
         """Seconds until the next job is due; negative if one is overdue, None if the queue is empty."""
@@ -126,7 +132,9 @@ class MessageQueue:
         rows = [_vector_row(job, piece, vectors[index], bits[index]) for index, piece in enumerate(pieces)]
         token_count = sum(piece.token_count for piece in pieces)
         try:
-            async with self._database.transaction() as transaction:
+            async with storing(self._database, self.lease_s) as transaction:
+                if await transaction.value("message_jobs/keep", **_key(job)) is None:
+                    raise _lease_lost()
                 await transaction.copy("message_jobs/write_vectors", rows)
                 if not await transaction.exec(
                     "message_jobs/charge", **_key(job), lease_s=self.lease_s, token_count=token_count
@@ -143,11 +151,11 @@ class MessageQueue:
 
         Returns False if messages were appended meanwhile; the job is then due again.
         """
-        async with self._database.transaction() as transaction:
+        async with storing(self._database, self.lease_s) as transaction:
             await transaction.exec("message_jobs/hold", **_place(job))
             if await transaction.exec("message_jobs/finish", **_key(job), position=position):
                 return True
-            await transaction.exec("message_jobs/release", **_key(job))
+            await transaction.exec("message_jobs/release", **_key(job), delay_s=0, is_interrupted=False)
             return False
 
     async def drop(self, job: MessageJob) -> None:
@@ -155,12 +163,15 @@ class MessageQueue:
         await self._database.exec("message_jobs/drop", **_key(job))
 
     async def postpone(self, job: MessageJob, delay_s: float) -> None:
-        """Return the job to the queue, due again in `delay_s` seconds."""
+        """Return the job to the queue after a failed attempt, due again in `delay_s` seconds."""
         await self._database.exec("message_jobs/postpone", **_key(job), delay_s=delay_s)
 
-    async def release(self, job: MessageJob) -> None:
-        """Return the job to the queue as if it had not been claimed, because this worker is stopping."""
-        await self._database.exec("message_jobs/release", **_key(job))
+    async def release(self, job: MessageJob, delay_s: float = 0, *, is_interrupted: bool = False) -> None:
+        """Return the job to the queue, due again in `delay_s` seconds; no attempt has failed.
+
+        Unless `is_interrupted`, it is as if the job had not been claimed, even if another worker has claimed it since.
+        """
+        await self._database.exec("message_jobs/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted)
 
 
 def _lease_lost() -> LeaseLostError:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +23,20 @@ from svc.access.quotas import Quota
 from svc.backoff import backoff
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import (
+    ConnectionsBusyError,
+    DatabaseUnavailableError,
     DocumentRejectedError,
     EmbeddingRefusedError,
     LeaseLostError,
     QuotaExceededError,
+    RowsLockedError,
     UnavailableError,
 )
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
 from svc.jobs.lease import Progress, claimed, leased, return_job
 from svc.jobs.loop import pause_s
+from svc.jobs.reports import LOCKED_PAUSE_S, Report, reported
 from svc.log_context import LogContext, begin_log_context, end_log_context
 from svc.messages.queue import MessageJob, MessageQueue, PendingMessage, Piece
 from svc.settings.groups import WorkerSettings
@@ -82,6 +87,12 @@ class MessageWorker:
             raise
         except LeaseLostError:
             logger.info("another worker has claimed conversation %s, or it was deleted", job.conversation_id)
+            await self._report(partial(self._queue.release, job))
+        except (RowsLockedError, ConnectionsBusyError):
+            await self._report(partial(self._queue.release, job, LOCKED_PAUSE_S))
+        except DatabaseUnavailableError:
+            delay_s = backoff(job.interruptions, self._settings.worker_retry_s, _MAX_RETRY_S)
+            await self._report(partial(self._queue.release, job, delay_s, is_interrupted=True))
         except UnavailableError as error:
             await self._try_later(job, error.detail, error.retry_after_s)
         except EmbeddingRefusedError as error:
@@ -89,24 +100,33 @@ class MessageWorker:
         except QuotaExceededError as error:
             # Retried at long intervals, because the month may end or the plan may change.
             logger.info("messages of conversation %s are not embedded for now: %s", job.conversation_id, error.detail)
-            await self._queue.postpone(job, _MAX_RETRY_S)
+            await self._report(partial(self._queue.postpone, job, _MAX_RETRY_S))
         finally:
             end_log_context()
         return True
 
     async def _give_up_or_try_later(self, job: MessageJob, reason: str) -> None:
-        if job.tries < self._settings.worker_max_attempts:
+        if job.tries + 1 < self._settings.worker_max_attempts:
             await self._try_later(job, reason, None)
-            return
+        else:
+            await self._give_up(job, reason)
+
+    async def _give_up(self, job: MessageJob, reason: str) -> None:
         logger.warning("messages of conversation %s remain without vectors: %s", job.conversation_id, reason)
-        await self._queue.drop(job)
+        await self._report(partial(self._queue.drop, job))
 
     async def _try_later(self, job: MessageJob, reason: str, retry_after_s: float | None) -> None:
-        delay_s = max(backoff(job.tries, self._settings.worker_retry_s, _MAX_RETRY_S), retry_after_s or 0.0)
+        delay_s = max(backoff(job.tries + 1, self._settings.worker_retry_s, _MAX_RETRY_S), retry_after_s or 0.0)
         logger.warning("messages of conversation %s will be embedded later: %s", job.conversation_id, reason)
-        await self._queue.postpone(job, min(delay_s, _MAX_RETRY_S))
+        await self._report(partial(self._queue.postpone, job, min(delay_s, _MAX_RETRY_S)))
+
+    async def _report(self, report: Report) -> None:
+        await reported(report, self._queue.lease_s)
 
     async def _embed_conversation(self, job: MessageJob) -> None:
+        if job.interruptions > self._settings.worker_max_interruptions:
+            await self._give_up(job, f"the worker died or lost the database {job.interruptions - 1} times")
+            return
         start = await self._queue.start(job)
         if start is None:
             return
@@ -123,7 +143,7 @@ class MessageWorker:
 
     async def _embed_messages(self, job: MessageJob, messages: Sequence[PendingMessage], tokens: Quota) -> Quota:
         """Embed and store messages. Returns the user's quota of tokens afterwards."""
-        pieces = [piece for message in messages for piece in await self._pieces(message)]
+        pieces = [piece for message in messages for piece in await self._pieces(message, job.user_id)]
         if not pieces:
             return tokens
         tokens.check(sum(piece.token_count for piece in pieces))
@@ -132,7 +152,7 @@ class MessageWorker:
         metrics.embedded_messages_total.inc(len({piece.message.position for piece in embedded}))
         return replace(tokens, used=tokens.used + sum(piece.token_count for piece in embedded))
 
-    async def _pieces(self, message: PendingMessage) -> list[Piece]:
+    async def _pieces(self, message: PendingMessage, user_id: UUID) -> list[Piece]:
         """Returns the texts to embed: the whole message, or its chunks if it has more tokens than a chunk may have."""
         content = message.content
         if not content.strip():
@@ -141,7 +161,7 @@ class MessageWorker:
         if len(content) <= COUNTED_AT_ONCE and (tokens := count_tokens(content)) <= self._settings.chunk_tokens:
             return [Piece(message, 0, content, tokens)]
         try:
-            chunks = await self._sandbox.chunks("text", content.encode())
+            chunks = await self._sandbox.chunks("text", content.encode(), user_id)
         except DocumentRejectedError as error:
             logger.warning("message %d remains without a vector: %s", message.position, error.detail)
             return []

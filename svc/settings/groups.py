@@ -65,7 +65,14 @@ class DatabaseSettings(ModelSettings):
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections kept open.")
     pool_size: int = Field(10, ge=1, le=1000, description="Maximum number of connections.")
     acquire_timeout_s: float = Field(
-        5.0, gt=0, le=600, description="Seconds to wait for a free connection before answering 503."
+        5.0, gt=0, le=600, description="Seconds that a worker or a command waits for a free connection."
+    )
+    request_wait_s: float = Field(
+        0.5,
+        gt=0,
+        le=60,
+        description="Seconds that a request waits for a free connection before it is refused with 503, or with 429 if "
+        "the same user's other requests hold those that one user may hold: half of the connections that others leave.",
     )
     statement_timeout_s: float = Field(
         10.0, ge=0.01, le=3600, description="Maximum seconds for a statement on the server."
@@ -211,7 +218,13 @@ class WorkerSettings(ParserSettings, EmbeddingSettings, DatabaseSettings):
     worker_poll_s: float = Field(
         5.0, gt=0, le=600, description="Seconds between polls of the queue when no notice arrives."
     )
-    worker_max_attempts: int = Field(5, ge=1, le=100, description="Attempts before a document fails.")
+    worker_max_attempts: int = Field(5, ge=1, le=100, description="Failed attempts before a document fails.")
+    worker_max_interruptions: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="Interrupted attempts before a document fails: its worker died or lost the database each time.",
+    )
     worker_retry_s: float = Field(
         5.0, ge=0, le=3600, description="Seconds before the second attempt; doubled for each further attempt."
     )

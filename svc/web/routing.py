@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from svc.access.authenticator import Principal
 from svc.database.deadline import database_budget
+from svc.database.shares import request_share, use_share_of
 from svc.errors import ForbiddenError
 from svc.log_context import note_in_log
 from svc.services import Services
@@ -103,6 +104,7 @@ class Endpoint:
             request.headers.get("authorization"), request.headers.get("cabinet-user")
         )
         note_in_log(user_id=principal.user_id, document_id=request.path_params.get("document_id"))
+        use_share_of(principal.user_id)
         _count(request, services, principal)
         if self.access in ("admin", "acting") and not principal.is_admin:
             raise ForbiddenError("this route requires the admin key")
@@ -225,5 +227,7 @@ class _Dispatcher:
         endpoint = self._methods.get(scope["method"])
         if endpoint is None:
             raise HTTPException(405, headers={"Allow": ", ".join(self._methods)})
-        response = await endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
+        # The answer may be streamed, and run statements as well.
+        with request_share():
+            response = await endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)

@@ -209,14 +209,14 @@ async def test_a_document_deleted_meanwhile_is_dropped(idle: Service) -> None:
 
 
 async def test_a_document_whose_workers_always_die_ends_in_an_error(database_url: str) -> None:
-    settings = test_settings(worker_max_attempts=2, worker_concurrency=0)
+    settings = test_settings(worker_max_interruptions=2, worker_concurrency=0)
     async with running_service(settings, database_url) as service:
         key, document_id = await upload(service, "A text.")
         for _ in range(2):
             job = await Queue(service.services.database, "dies", 0.05).claim()
             assert job is not None
             await asyncio.sleep(0.1)
-    async with running_service(test_settings(worker_max_attempts=2), database_url) as service:
+    async with running_service(test_settings(worker_max_interruptions=2), database_url) as service:
         document = await service.ended(key, document_id)
     assert document["status"] == "error"
     assert "gave up after 2 attempts" in document["error"]
@@ -233,7 +233,7 @@ async def test_a_stopped_worker_releases_its_document_at_once(
     await worker.stop()
     job = await Queue(remote.services.database, "next", 5).claim()
     assert job is not None
-    assert job.tries == 1
+    assert (job.tries, job.interruptions) == (0, 1)
 
 
 async def test_progress_is_visible(remote: Service, endpoint: EmbeddingEndpoint) -> None:

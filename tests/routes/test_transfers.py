@@ -233,7 +233,7 @@ async def test_a_worker_that_loses_its_document_changes_nothing(idle: Service, c
     assert await stored(owner) == before
     # The job is due at once, with its attempts reset.
     again = await begun(idle)
-    assert (str(again.user_id), again.tries) == (owner.id, 1)
+    assert (str(again.user_id), again.tries, again.interruptions) == (owner.id, 0, 1)
     assert again.attempt > job.attempt
     await queue.store(again, CHUNKS, VECTORS)
     assert (await owner.ended(document_id))["chunk_count"] == len(CHUNKS)

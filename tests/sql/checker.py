@@ -88,6 +88,8 @@ FUNCTION_EXCEPTIONS = {
     "indexes/lock": "pg_try_advisory_lock",
     "server/lock_migrations": "pg_try_advisory_lock",
     "server/set_for_session": "set_config",
+    # For one transaction only, at whose end the settings of the session hold again.
+    "jobs/limit_transaction": "set_config",
 }
 # Lines of a statement, without its header, that a reader takes in at once.
 MOST_LINES = 60

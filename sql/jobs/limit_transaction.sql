@@ -1,0 +1,15 @@
+-- jobs/limit_transaction :one
+-- First statement of a transaction in which a worker stores results: limits, for this transaction only, how
+-- long it waits for a lock, for the worker between two statements, and, from PostgreSQL 17 on, how long it
+-- takes. A worker that was stopped therefore holds what it has locked for seconds.
+-- $1 lock_ms        int
+-- $2 idle_ms        int
+-- $3 transaction_ms int
+-- returns: lock_timeout text, idle_timeout text, transaction_timeout text null
+select
+    set_config('lock_timeout', $1::int::text, true) as lock_timeout,
+    set_config('idle_in_transaction_session_timeout', $2::int::text, true) as idle_timeout,
+    case
+        when current_setting('transaction_timeout', true) is not null
+            then set_config('transaction_timeout', $3::int::text, true)
+    end as transaction_timeout;
