@@ -88,11 +88,14 @@ class Turns:
         if not self._may_take(tenant):
             return False
         queue = self._waiting.pop(tenant)
-        self._grant(tenant)
-        queue.popleft().set_result(None)
+        place = queue.popleft()
         if queue:
             # Behind the others.
             self._waiting[tenant] = queue
+        if not place.done():
+            self._grant(tenant)
+            place.set_result(None)
+        # Otherwise its task has been cancelled, and will withdraw.
         return True
 
     def _withdraw(self, tenant: Hashable, place: asyncio.Future[None]) -> None:
@@ -100,7 +103,8 @@ class Turns:
             # It was granted in the moment in which the task was cancelled.
             self.give_back(tenant)
             return
-        queue = self._waiting[tenant]
-        queue.remove(place)
-        if not queue:
-            del self._waiting[tenant]
+        queue = self._waiting.get(tenant, deque())
+        if place in queue:
+            queue.remove(place)
+            if not queue:
+                del self._waiting[tenant]

@@ -84,7 +84,7 @@ class Queue:
         """Begin an attempt and return the document; None, after dropping the job, if there is nothing to do.
 
         Raises:
-            RowsLockedError: another session has locked the document; a stopped worker may be storing it.
+            RowsLockedError: another session has locked the document or has just stored it; it may be a stopped worker.
         """
         row = await self._database.one("ingest/start", **_key(job), lease_s=self.lease_s)
         if row is None:

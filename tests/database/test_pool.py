@@ -13,7 +13,7 @@ import pytest
 from svc import metrics
 from svc.database.queries import Database, open_database
 from svc.embedded.server import EmbeddedServer
-from svc.errors import DatabaseUnavailableError, StartupError
+from svc.errors import ConnectionsBusyError, DatabaseUnavailableError, StartupError
 from svc.settings import Settings
 from tests.conftest import PATIENCE_S, database_url_of, test_settings
 from tests.database.conftest import Plant, make_user, until
@@ -26,7 +26,7 @@ async def test_the_wait_for_a_busy_pool_is_limited(database_url: str) -> None:
     try:
         async with database.transaction():
             started = time.monotonic()
-            with pytest.raises(DatabaseUnavailableError, match="connections are busy") as refused:
+            with pytest.raises(ConnectionsBusyError, match="connections are busy") as refused:
                 await database.one("users/get", user_id=ANYBODY)
             assert 0.15 < time.monotonic() - started < PATIENCE_S
             assert refused.value.retry_after_s
