@@ -63,13 +63,13 @@ class Shares:
             ConnectionsBusyError: no connection became free in time.
         """
         caller = _caller.get()
-        if caller is None:
-            tenant, most_s, is_first = _BACKGROUND, self._other_s, False
-        else:
-            # What a request has begun should end before another one begins.
-            tenant, most_s, is_first = caller.tenant, self._request_s, caller.has_begun
+        tenant = _BACKGROUND if caller is None else caller.tenant
         try:
-            await self._turns.take(tenant, most_s, is_first=is_first)
+            if caller is None:
+                await self._turns.take(tenant, self._other_s)
+            else:
+                # What a request has begun should end before another one begins.
+                await self._turns.take(tenant, self._request_s, is_first=caller.has_begun)
         except TimeoutError:
             raise self._refusal(tenant) from None
         if caller is not None:

@@ -88,7 +88,7 @@ async def store_messages(database: Database, store_s: float) -> None:
 
 async def main(url: str, kind: str, statement: str, how: str = "") -> None:
     """Store, and stop on the way."""
-    database = await open_database(Settings(_env_file=None), url)  # type: ignore[call-arg]
+    database = await open_database(Settings(_env_file=None), url)
     stop_at(statement, half=how == "half")
     try:
         await {"documents": store_document, "messages": store_messages}[kind](
