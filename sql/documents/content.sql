@@ -1,13 +1,16 @@
 -- documents/content :one
--- The bytes of an upload, as they were received.
+-- A part of the bytes of an upload, as they were received. Large files are read part by part, so that a client that
+-- reads slowly does not keep a whole file in the memory of the service.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- returns: filename text, file_type text, content bytea
--- index: documents_pkey, document_contents_pkey
+-- $3 first_byte  int   the place of the first byte, from 0
+-- $4 max_bytes   int
+-- returns: filename text, file_bytes int, content bytea
+-- index: documents_pkey, document_contents_pkey, documents_user_filename_idx
 select
     d.filename,
-    d.file_type,
-    b.content
+    octet_length(b.content) as file_bytes,
+    substring(b.content, $3::int + 1, $4::int) as content
 from documents as d
 inner join document_contents as b on d.user_id = b.user_id and d.id = b.document_id
 where d.user_id = $1::uuid and d.id = $2::uuid;

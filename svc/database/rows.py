@@ -406,7 +406,7 @@ class DocumentsContent(Row):
     __slots__ = ()
 
     filename: str = column("filename")
-    file_type: str = column("file_type")
+    file_bytes: int = column("file_bytes")
     content: bytes = column("content")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Literal, cast
 from urllib.parse import quote
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from svc import batches
 from svc.database import rows as r
@@ -21,6 +22,11 @@ from svc.web.request import Call
 from svc.web.routing import Routes
 
 routes = Routes("documents")
+
+# A file is read in parts that grow: the first is enough for most files, and one statement for each part costs little
+# compared with the largest.
+_FIRST_PART_BYTES = 64 * 1024
+_MAX_PART_BYTES = 2 * 2**20
 
 Status = Literal["processing", "ready", "error"]
 
@@ -108,19 +114,42 @@ async def get_document(call: Call) -> Document:
 @routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream")
 async def download_document(call: Call) -> Response:
     """Download the bytes of a document as they were uploaded."""
-    row = await call.services.database.one(
-        "documents/content",
-        user_id=call.principal.tenant,
-        document_id=call.path_id("document_id", "document"),
-    )
-    if row is None:
-        raise NotFoundError("there is no such document")
+    document_id = call.path_id("document_id", "document")
+    row = await _content(call, document_id, 0, _FIRST_PART_BYTES)
     # An attachment without a specific type: a browser must not run an uploaded page in the service's origin.
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename, safe='')}",
+        "Content-Length": str(row.file_bytes),
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(row.content, headers=headers, media_type="application/octet-stream")
+    if row.file_bytes == len(row.content) or call.request.method == "HEAD":
+        return Response(row.content, headers=headers, media_type="application/octet-stream")
+    parts = _parts(call, document_id, row)
+    return StreamingResponse(parts, headers=headers, media_type="application/octet-stream")
+
+
+async def _parts(call: Call, document_id: UUID, first: r.DocumentsContent) -> AsyncIterator[bytes]:
+    """Yield the file. If the document is deleted meanwhile, the answer ends early, which its length shows."""
+    yield first.content
+    sent, size = len(first.content), _FIRST_PART_BYTES
+    while sent < first.file_bytes:
+        size = min(size * 4, _MAX_PART_BYTES)
+        row = await _content(call, document_id, sent, size)
+        yield row.content
+        sent += len(row.content)
+
+
+async def _content(call: Call, document_id: UUID, first_byte: int, max_bytes: int) -> r.DocumentsContent:
+    row = await call.services.database.one(
+        "documents/content",
+        user_id=call.principal.tenant,
+        document_id=document_id,
+        first_byte=first_byte,
+        max_bytes=max_bytes,
+    )
+    if row is None:
+        raise NotFoundError("there is no such document")
+    return row
 
 
 @routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})

@@ -297,3 +297,16 @@ async def test_a_compressed_body_is_refused(tenant: Tenant, coding: str) -> None
 
 async def test_a_body_that_says_that_it_is_not_compressed_is_read(tenant: Tenant) -> None:
     ok(await tenant.post("/search", json={"query": "moon"}, headers={"Content-Encoding": "identity"}))
+
+
+@pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, 400_000, 5_000_000])
+async def test_a_file_is_downloaded_in_parts(service: Service, size: int) -> None:
+    tenant = await new_tenant(service)
+    content = (bytes(range(32, 127)) * (size // 95 + 1))[:size]
+    document = ok(await tenant.post("/documents", files={"file": ("large.csv", content)}), 202)
+    path = f"/documents/{document['id']}/content"
+    answer = await tenant.get(path)
+    assert answer.headers["content-length"] == str(size)
+    assert answer.content == content
+    head = await service.call("HEAD", path, tenant.key)
+    assert (head.headers["content-length"], head.content) == (str(size), b"")
