@@ -1,7 +1,11 @@
 # syntax=docker/dockerfile:1
 # Cabinet as a container image. `serve`, `worker` and `migrate apply` are commands of the same image.
 
-FROM python:3.13-slim AS build
+# To build from exactly the same base image each time, append its digest, which `docker pull` prints:
+# --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:…
+ARG PYTHON_IMAGE=python:3.13-slim
+
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY svc svc
@@ -10,10 +14,13 @@ COPY migrations migrations
 COPY tests/plans/baselines tests/plans/baselines
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
+# pip compares each file with its hash. Cabinet's own wheel, built above, has none; it brings no further packages.
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
-    --mount=type=bind,source=constraints.txt,target=/constraints.txt \
-    pip install --no-cache-dir --only-binary :all: --constraint /constraints.txt /wheels/*.whl \
+    --mount=type=bind,source=docker/requirements.txt,target=/requirements.txt \
+    pip install --no-cache-dir --only-binary :all: --no-deps --require-hashes --requirement /requirements.txt \
+    && pip install --no-cache-dir --no-deps /wheels/*.whl \
+    && pip check \
     && useradd --system --uid 10001 --home-dir /data cabinet \
     && install --directory --owner cabinet --group cabinet --mode 0700 /data
 USER 10001

@@ -114,11 +114,15 @@ wheel: $(VENV)/.installed-dev ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel
 
 .PHONY: constraints
-constraints: ## Update constraints.txt to the newest releases, with the oldest supported Python
+constraints: ## Update constraints.txt to the newest releases, with the oldest supported Python, and the hashes of the image
 	python3.11 -m venv --clear $(VENV)-constraints
 	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fuzz]'
 	{ grep '^#' constraints.txt; $(VENV)-constraints/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt
+	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check uv
+	{ grep '^#' docker/requirements.txt; $(VENV)-constraints/bin/uv pip compile --quiet --generate-hashes --no-header \
+	    --no-annotate --python-version 3.13 --only-binary :all: --constraint constraints.txt pyproject.toml; } > constraints.new
+	mv constraints.new docker/requirements.txt
 	rm -rf $(VENV)-constraints
 
 .PHONY: clean

@@ -4,8 +4,8 @@
 \set service_role cabinet_service
 \set database_name :DBNAME
 \set schema_name public
-\getenv owner_password POSTGRES_OWNER_PASSWORD
-\getenv service_password POSTGRES_SERVICE_PASSWORD
+\set owner_password `cat "${CABINET_SECRETS:-/run/secrets}/owner_password"`
+\set service_password `cat "${CABINET_SECRETS:-/run/secrets}/service_password"`
 
 \ir ../sql/roles/create_owner.sql
 \ir ../sql/roles/create_service.sql

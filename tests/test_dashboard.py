@@ -109,16 +109,6 @@ def test_the_panels_do_not_overlap_and_have_titles() -> None:
         assert panel["title"]
 
 
-def test_the_dashboard_shows_every_metric() -> None:
-    asked = {name for query in queries() for name, _ in selectors(query)}
-    families = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in asked}
-    # These two are sums over the plans, kept for earlier dashboards.
-    left_out = {"cabinet_ingestion_queue", "cabinet_message_queue", "cabinet_ingestion_overdue_seconds"}
-    assert {re.sub(r"_total$", "", name) for name in SERIES if not re.search(r"_(bucket|sum|count|created)$", name)} - {
-        *families, *left_out,
-    } == set()  # fmt: skip
-
-
 async def test_metrics_has_the_series_of_the_registry(database_url: str) -> None:
     """What the other tests read from the registry is what a server shows."""
     async with running_service(test_settings(), database_url) as service:

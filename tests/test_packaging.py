@@ -13,11 +13,13 @@ import re
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ import click
 import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bench.server_programs import server_programs
 from svc.cli.main import main as cabinet
@@ -33,12 +37,14 @@ from svc.embedded.server import start_embedded, url_as
 from svc.migrations.migrate import apply_migrations
 from svc.migrations.roles import SETUP
 from svc.settings import SERVICE_ROLE, Settings, environment_name
+from svc.settings.secret_files import SUFFIX, is_secret
 from tests.conftest import PATIENCE_S, POSTGRES_VERSION, running_service, test_settings
 from tests.server_process import clean_environment
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+OPENAI: dict[str, Any] = yaml.safe_load((ROOT / "docker/openai.yml").read_text())
 WITHOUT_CHECKOUT = f"""
 import os, sys
 sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") != {str(ROOT)!r}]
@@ -180,7 +186,7 @@ def test_container_is_built_from_what_is_there() -> None:
     let_through = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     mounted = re.findall(r"--mount=type=bind,source=(\S+),", DOCKERFILE)
     assert {*copied(), *mounted} == let_through
-    assert mounted == ["constraints.txt"]
+    assert mounted == ["docker/requirements.txt"]
     for name in let_through:
         assert (ROOT / name).exists(), name
 
@@ -199,6 +205,11 @@ def settings_names() -> set[str]:
     return {environment_name(name) for name in Settings.model_fields}
 
 
+def file_names() -> set[str]:
+    """The environment variables that name files with secrets."""
+    return {environment_name(name) + SUFFIX for name, field in Settings.model_fields.items() if is_secret(field)}
+
+
 def test_compose_has_the_parts_and_their_order() -> None:
     services = COMPOSE["services"]
     assert set(services) == {"database", "migrate", "server", "worker"}
@@ -207,14 +218,14 @@ def test_compose_has_the_parts_and_their_order() -> None:
         assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
         assert services[name]["restart"] == "unless-stopped"
     assert services["migrate"]["restart"] == "no"
-    assert re.fullmatch(r"pgvector/pgvector:0\.8\.\d+-pg18", services["database"]["image"])
+    assert re.search(r":-pgvector/pgvector:0\.8\.\d+-pg18\}$", services["database"]["image"])
     assert services["database"]["volumes"] == [
         "database:/var/lib/postgresql",
         "./docker/roles.sql:/docker-entrypoint-initdb.d/roles.sql:ro",
         "./sql/roles:/sql/roles:ro",
     ]
     assert "database" in COMPOSE["volumes"]
-    assert all("healthcheck" in services[name] for name in ("database", "server"))
+    assert all("healthcheck" in services[name] for name in ("database", "server", "worker"))
 
 
 def test_compose_runs_commands_that_exist() -> None:
@@ -224,18 +235,99 @@ def test_compose_runs_commands_that_exist() -> None:
             assert isinstance(command, click.Group)
             command = command.commands[word]
         assert not isinstance(command, click.Group)
-        assert set(COMPOSE["services"][name]["environment"]) <= settings_names()
+        assert set(COMPOSE["services"][name]["environment"]) <= settings_names() | file_names()
 
 
 def test_only_migrate_has_the_owners_password_and_nobody_the_superusers() -> None:
-    seen = {name: set(re.findall(r"\$\{(POSTGRES\w*)", str(service))) for name, service in COMPOSE["services"].items()}
-    service, owner = "POSTGRES_SERVICE_PASSWORD", "POSTGRES_OWNER_PASSWORD"
-    assert seen == {
-        "database": {"POSTGRES_PASSWORD", owner, service},
-        "migrate": {owner, service},
-        "server": {service},
-        "worker": {service},
+    assert {name: set(service["secrets"]) for name, service in COMPOSE["services"].items()} == {
+        "database": {"postgres_password", "owner_password", "service_password"},
+        "migrate": {"database_url", "owner_database_url"},
+        "server": {"database_url", "admin_key"},
+        "worker": {"database_url"},
     }
+
+
+def test_every_file_with_a_secret_is_one_that_the_container_has() -> None:
+    for name, service in COMPOSE["services"].items():
+        files = [str(value) for variable, value in service["environment"].items() if variable.endswith(SUFFIX)]
+        assert files, name
+        assert {Path(file).name for file in files} <= set(service["secrets"])
+        assert all(file.startswith("/run/secrets/") for file in files)
+    for secret, source in COMPOSE["secrets"].items():
+        assert source == {"file": f"./secrets/{secret}"}
+    for name, service in OPENAI["services"].items():
+        assert name in COMPOSE["services"]
+        assert set(service["environment"]) <= file_names()
+        assert service["secrets"] == list(OPENAI["secrets"])
+
+
+def test_containers_are_confined() -> None:
+    """Read-only, without capabilities, with limits of memory and processes."""
+    for name, service in COMPOSE["services"].items():
+        assert service["read_only"] is True
+        assert service["tmpfs"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert re.fullmatch(r"\d+g|\$\{\w+:-\d+g\}", service["mem_limit"])
+        assert 64 <= service["pids_limit"] <= 1024
+        # The image of the database changes the owner of its folders and its own user.
+        assert service.get("cap_drop") == (None if name == "database" else ["ALL"])
+
+
+def made_secrets(folder: Path) -> Path:
+    """The folder of secrets that the script makes in an empty checkout."""
+    (folder / "docker").mkdir(parents=True)
+    shutil.copy(ROOT / "docker/secrets.sh", folder / "docker")
+    subprocess.run(["sh", "docker/secrets.sh"], cwd=folder, check=True, capture_output=True, timeout=PATIENCE_S)
+    return folder / "secrets"
+
+
+def test_the_script_makes_every_secret_once(tmp_path: Path) -> None:
+    secrets = made_secrets(tmp_path / "checkout")
+    assert {path.name for path in secrets.iterdir()} == set(COMPOSE["secrets"])
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    before = {path.name: path.read_text() for path in secrets.iterdir()}
+    assert len(set(before.values())) == len(before)
+    for name in ("postgres_password", "owner_password", "service_password", "admin_key"):
+        assert re.fullmatch(r"[0-9a-f]{48}\n", before[name])
+        assert stat.S_IMODE((secrets / name).stat().st_mode) == 0o644
+    subprocess.run(["sh", "docker/secrets.sh"], cwd=secrets.parent, check=True, capture_output=True, timeout=PATIENCE_S)
+    assert {path.name: path.read_text() for path in secrets.iterdir()} == before
+    for url, role, password in (
+        ("database_url", "cabinet_service", "service_password"), ("owner_database_url", "cabinet_owner", "owner_password"),
+    ):  # fmt: skip
+        assert before[url] == f"postgresql://{role}:{before[password].strip()}@database:5432/cabinet\n"
+
+
+def test_the_image_installs_pinned_packages_with_their_hashes() -> None:
+    assert "--require-hashes --requirement /requirements.txt" in DOCKERFILE
+    assert all("--no-deps" in line for line in re.findall(r"pip install [^&\n]+", DOCKERFILE))
+    text = (ROOT / "docker/requirements.txt").read_text().replace("\\\n", " ")
+    pinned = dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
+    hashes = re.findall(r"^[a-z0-9.-]+==\S+((?: +--hash=sha256:[0-9a-f]{64})+)\s*$", text, re.MULTILINE)
+    assert len(hashes) == len(pinned) == len([line for line in text.splitlines() if line and line[0] != "#"])
+    constraints = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    assert {name: constraints.get(name) for name in pinned} == pinned
+    assert runtime_packages() - set(pinned) == set()
+
+
+def runtime_packages() -> set[str]:
+    """What Cabinet needs at run time, directly or not, on Python 3.13."""
+    needed: set[str] = set()
+    left = [("cabinet-svc", frozenset[str]())]
+    while left:
+        name, extras = left.pop()
+        for line in metadata.requires(name) or ():
+            requirement = Requirement(line)
+            wanted = [
+                {"extra": extra, "python_version": "3.13", "python_full_version": "3.13.0"} for extra in ("", *extras)
+            ]
+            if requirement.marker is not None and not any(map(requirement.marker.evaluate, wanted)):
+                continue
+            canonical = canonicalize_name(requirement.name)
+            if canonical not in needed:
+                needed.add(canonical)
+                left.append((canonical, frozenset(requirement.extras)))
+    return needed
 
 
 async def test_what_the_database_runs_makes_the_roles(folder: Path) -> None:
@@ -263,9 +355,15 @@ async def test_what_the_database_runs_makes_the_roles(folder: Path) -> None:
 def run_as_the_image_does(script: Path, url: str) -> None:
     """Run a script of psql as the image's entry point does, with passwords that want quoting."""
     psql = server_programs(POSTGRES_VERSION) / "psql"
-    passwords = {"POSTGRES_OWNER_PASSWORD": "owner's", "POSTGRES_SERVICE_PASSWORD": 'a "service"'}
+    secrets = Path(tempfile.mkdtemp(prefix="cabinet-test-secrets-"))
+    (secrets / "owner_password").write_text("owner's\n")
+    (secrets / "service_password").write_text('a "service"\n')
     options = ("--set", "ON_ERROR_STOP=1", "--no-password", "--no-psqlrc", "--dbname", url, "--file", script)
-    subprocess.run([psql, *options], env=passwords, check=True, timeout=PATIENCE_S, capture_output=True)
+    environment = {"CABINET_SECRETS": str(secrets), "PATH": os.environ["PATH"]}
+    try:
+        subprocess.run([psql, *options], env=environment, check=True, timeout=PATIENCE_S, capture_output=True)
+    finally:
+        shutil.rmtree(secrets)
 
 
 def test_the_roles_are_made_by_the_statements_that_are_printed() -> None:
@@ -275,11 +373,11 @@ def test_the_roles_are_made_by_the_statements_that_are_printed() -> None:
 
 def test_compose_holds_no_secret() -> None:
     values = [value for service in COMPOSE["services"].values() for value in service["environment"].items()]
-    secret = [value for name, value in values if re.search("PASSWORD|KEY|URL", name)]
-    assert len(secret) >= 8
-    for value in secret:
-        assert re.search(r"\$\{\w+(:\?|:-\})", value), value
+    for name, value in values:
+        if re.search("PASSWORD|KEY|URL", name):
+            assert name.endswith(SUFFIX) or (name == "OPENAI_BASE_URL" and value == "${OPENAI_BASE_URL:-}"), name
     asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
     given = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert asked - set(given) == {"CABINET_LOG_LEVEL"}
+    optional = {"CABINET_LOG_LEVEL", "CABINET_LOG_FORMAT", "DATABASE_IMAGE", "DATABASE_MEMORY"}
+    assert asked - set(given) == optional
     assert {name: value for name, value in given.items() if value} == {"CABINET_PORT": "8080"}
