@@ -292,10 +292,9 @@ def test_the_script_makes_every_secret_once(tmp_path: Path) -> None:
         assert stat.S_IMODE((secrets / name).stat().st_mode) == 0o644
     subprocess.run(["sh", "docker/secrets.sh"], cwd=secrets.parent, check=True, capture_output=True, timeout=PATIENCE_S)
     assert {path.name: path.read_text() for path in secrets.iterdir()} == before
-    for url, role, password in (
-        ("database_url", "cabinet_service", "service_password"), ("owner_database_url", "cabinet_owner", "owner_password"),
-    ):  # fmt: skip
-        assert before[url] == f"postgresql://{role}:{before[password].strip()}@database:5432/cabinet\n"
+    for url, role in (("database_url", "service"), ("owner_database_url", "owner")):
+        password = before[f"{role}_password"].strip()
+        assert before[url] == f"postgresql://cabinet_{role}:{password}@database:5432/cabinet\n"
 
 
 def test_the_image_installs_pinned_packages_with_their_hashes() -> None:
