@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from svc.background import Background
 from svc.database.queries import Database
 from svc.embedding.choice import create_provider
 from svc.embedding.provider import EmbeddingProvider
+from svc.ingest.tokens import tokenizer
 from svc.loop_lag import lag_turn
 from svc.migrations.files import migration_ids
 from svc.migrations.migrate import check_model
@@ -79,6 +81,8 @@ async def running_services(
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         await check_default_plan(database, settings.default_plan)
+        # Otherwise the first request that counts tokens would hold up the others for 150 ms.
+        await asyncio.to_thread(tokenizer)
         provider = create_provider(settings)
         stack.push_async_callback(provider.close)
         worker = None

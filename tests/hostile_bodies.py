@@ -86,6 +86,11 @@ def multipart_bodies(size: int) -> Iterator[tuple[str, bytes]]:
     yield "line ends before", b"\r\n" * (size // 2)
     yield "padding", b"--cut" + b" " * (size - 5)
     yield "zeros", file + b"\r\n" + b"\x00" * (size - len(file) - 2) + b"\r\n--cut--\r\n"
+    yield (
+        "an Office file",
+        file + b"\r\n" + b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"W\0o\0r\0d\0" * (size // 8) + b"\r\n--cut--\r\n",
+    )
+    yield "an archive", file + b"\r\n" + b"PK\x03\x04" * (size // 4) + b"\r\n--cut--\r\n"
     yield "after the end", file + b"\r\na\r\n--cut--\r\n" + b"x" * (size - len(file) - 20)
 
 

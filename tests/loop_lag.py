@@ -14,9 +14,12 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,11 +33,12 @@ TICK_S = 0.001
 
 @dataclass
 class Lag:
-    """The longest that the loop was held, in milliseconds."""
+    """The longest that the loop was held, in milliseconds, and the innermost calls that a sample found then."""
 
     wall_ms: float = 0.0
     loop_ms: float = 0.0
     process_ms: float = 0.0
+    where: str = ""
 
 
 class LagMonitor:
@@ -42,6 +46,19 @@ class LagMonitor:
 
     def __init__(self) -> None:
         self._worst = Lag()
+        self._last_tick = time.perf_counter()
+        self._sampled = ""
+
+    def start_sampling(self) -> None:
+        """Note the calls of this thread while it does not tick, in another thread, until the process ends."""
+        threading.Thread(target=self._sample, args=(threading.get_ident(),), daemon=True).start()
+
+    def _sample(self, loop_thread: int) -> None:
+        while True:
+            time.sleep(0.015)
+            if time.perf_counter() - self._last_tick > 0.03 and not self._sampled:
+                frames = traceback.extract_stack(sys._current_frames()[loop_thread])
+                self._sampled = " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames[:-12:-1])
 
     async def watch(self) -> None:
         """Measure until cancelled."""
@@ -51,6 +68,9 @@ class LagMonitor:
             now = _clocks()
             passed = [(later - earlier) * 1000 for earlier, later in zip(before, now, strict=True)]
             worst = self._worst
+            if passed[1] > worst.loop_ms:
+                worst.where = self._sampled
+            self._last_tick, self._sampled = now[0], ""
             worst.wall_ms = max(worst.wall_ms, passed[0] - TICK_S * 1000)
             worst.loop_ms = max(worst.loop_ms, passed[1])
             worst.process_ms = max(worst.process_ms, passed[2])
@@ -122,6 +142,7 @@ async def _serve(url: str, changes: Mapping[str, object]) -> None:
         listener = listen("127.0.0.1", 0)
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
         watching = asyncio.create_task(monitor.watch())
+        monitor.start_sampling()
         try:
             await serve_until_signal(services, listener)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from svc.accounts.quotas import refused_upload
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import ConflictError
-from svc.ingest.file_types import detect_file_type
+from svc.ingest.file_types import FileType, detect_file_type
 from svc.routes.documents import Document, document_of
 from svc.routes.idempotency import HEADER, once
 from svc.routes.upload_bodies import Upload, UploadDocument, file_hash, read_upload
@@ -18,6 +19,8 @@ from svc.web.request import Call
 from svc.web.routing import Routes
 
 routes = Routes("documents")
+
+_DETECTED_AT_ONCE_BYTES = 256 * 2**10
 
 
 @routes.post(
@@ -47,6 +50,7 @@ async def upload_document(call: Call) -> Document:
     tenant = call.principal.tenant
     upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
     content_hash = await file_hash(upload.content)
+    file_type = await _file_type(upload)
     try:
         async with once(call, upload.parts(), in_transaction=upload.on_conflict == "skip") as request:
             if request.earlier is not None:
@@ -55,7 +59,7 @@ async def upload_document(call: Call) -> Document:
             if document is not None:
                 call.answer_status = 200
             else:
-                document = await _create(request.queries, tenant, upload, content_hash)
+                document = await _create(request.queries, tenant, upload, file_type, content_hash)
             await request.keep({"document_id": document.id})
             return document
     except ConstraintError as error:
@@ -80,12 +84,19 @@ async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_has
     return None if row is None else document_of(row)
 
 
-async def _create(queries: Queries, tenant: UUID, upload: Upload, content_hash: UUID) -> Document:
+async def _file_type(upload: Upload) -> FileType:
+    """Detect the type; in a thread if megabytes may be searched for it."""
+    if len(upload.content) <= _DETECTED_AT_ONCE_BYTES:
+        return detect_file_type(upload.filename, upload.content)
+    return await asyncio.to_thread(detect_file_type, upload.filename, upload.content)
+
+
+async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: FileType, content_hash: UUID) -> Document:
     row = await queries.one(
         "documents/create",
         user_id=tenant,
         filename=upload.filename,
-        file_type=detect_file_type(upload.filename, upload.content),
+        file_type=file_type,
         metadata=upload.metadata,
         content=upload.content,
         content_hash=content_hash,

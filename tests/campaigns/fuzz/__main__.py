@@ -110,7 +110,7 @@ def _report(table: Table, part: str, counts: Counter[str], lag: Lag | None) -> l
     if lag is not None:
         held = f"{lag.loop_ms:.0f} (wall {lag.wall_ms:.0f})"
         if lag.loop_ms > MOST_LAG_MS:
-            wrong.append(f"{part}: the loop was held for {lag.loop_ms:.0f} ms")
+            wrong.append(f"{part}: the loop was held for {lag.loop_ms:.0f} ms in {lag.where}")
     results = ", ".join(f"{name}: {count:,}" for name, count in sorted(counts.items()))
     table.add_row(part, f"{counts.total():,}", results, held, str(len(wrong)))
     return wrong
