@@ -98,9 +98,7 @@ async def upload(program: Program, key: str, content: str) -> None:
 async def leases(url: str) -> int:
     connection = await asyncpg.connect(url)
     try:
-        return int(
-            await connection.fetchval("select count(*) from documents where attempt > 0 and lease_expires_at > now()")
-        )
+        return int(await connection.fetchval("select count(*) from ingestion_jobs where worker is not null"))
     finally:
         await connection.close()
 

@@ -78,8 +78,8 @@ async def _serve(settings: Settings) -> None:
         migrated_urls(settings, makes=True) as urls,
         running_services(settings, urls.service, admin_key, owner_url=urls.owner) as services,
     ):
-        click.echo(_greeting(settings, listener, admin_key, _place_of_data(settings)))
-        await serve_until_signal(services, listener)
+        greeting = _greeting(settings, listener, admin_key, _place_of_data(settings))
+        await serve_until_signal(services, listener, greeting)
     click.echo("Cabinet has stopped.")
 
 
@@ -104,13 +104,14 @@ def listen(host: str, port: int, setting: str = "CABINET_PORT") -> socket.socket
 class _Server(uvicorn.Server):
     """uvicorn with other signal handling: its own would end the process before the database is stopped.
 
-    `stopping` is set when a signal has come.
+    `stopping` is set when a signal has come. `greeting` is printed as soon as a signal stops the server in order.
     """
 
-    def __init__(self, config: uvicorn.Config, grace_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, grace_s: float, greeting: str | None) -> None:
         super().__init__(config)
         self.stopping = asyncio.Event()
         self._grace_s = grace_s
+        self._greeting = greeting
 
     def _stop(self, number: int) -> None:
         end_within(self._grace_s)
@@ -127,6 +128,9 @@ class _Server(uvicorn.Server):
         if stop_was_requested():
             self.should_exit = True
             self.stopping.set()
+            end_within(self._grace_s)
+        elif self._greeting is not None:
+            click.echo(self._greeting)
         try:
             yield
         finally:
@@ -136,8 +140,8 @@ class _Server(uvicorn.Server):
                 signal.signal(number, before[number])
 
 
-async def serve_until_signal(services: Services, listener: socket.socket) -> None:
-    """Answer requests on `listener` until SIGINT or SIGTERM, then let those under way end."""
+async def serve_until_signal(services: Services, listener: socket.socket, greeting: str | None = None) -> None:
+    """Print `greeting` and answer requests on `listener` until SIGINT or SIGTERM, then let those under way end."""
     connections = Connections(services.settings)
     config = uvicorn.Config(
         create_app(services),
@@ -152,7 +156,7 @@ async def serve_until_signal(services: Services, listener: socket.socket) -> Non
     # What is loaded by now never becomes garbage. Each full collection would look at all of it, which takes 60 ms.
     gc.collect()
     gc.freeze()
-    server = _Server(config, services.settings.stop_grace_s)
+    server = _Server(config, services.settings.stop_grace_s, greeting)
     stopping = asyncio.create_task(_stop_working(services, server.stopping))
     watching = services.background.keep(connections.turn, name="connections")
     try:

@@ -23,6 +23,8 @@ from svc.resources import resource_folder
 from svc.settings.groups import DatabaseSettings
 
 _UNDEFINED_TABLE = "42P01"
+# Seconds for a task whose transaction failed, or that was cancelled, to wait for the end of its locks.
+_ROLLBACK_S = 1.0
 
 
 class Transaction(Queries):
@@ -57,15 +59,16 @@ class Database(Queries):
             async with loan as connection:
                 transaction = connection.transaction()
                 await self._bounded(transaction.start())
-                # A cancelled task does not wait for its rollback: the pool sees to it.
                 loan.undo = transaction.rollback
                 try:
                     yield Transaction(self.statements, connection, self.statement_s, self.watch)
                 except DatabaseUnavailableError:
                     raise
-                except Exception:
+                except (Exception, asyncio.CancelledError):
+                    # Otherwise the pool rolls it back, or ends the connection.
                     with contextlib.suppress(Exception):
-                        await self._bounded(transaction.rollback())
+                        async with asyncio.timeout(_ROLLBACK_S):
+                            await self._bounded(transaction.rollback())
                         loan.undo = None
                     raise
                 await self._bounded(transaction.commit())

@@ -182,12 +182,13 @@ class Queue:
         """Return the job to the queue after a failed attempt, due again in `delay_s` seconds."""
         await self._database.exec("ingest/postpone", **_key(job), delay_s=delay_s, error=reason)
 
-    async def release(self, job: Job, delay_s: float = 0, *, is_interrupted: bool = False) -> None:
+    async def release(self, job: Job, delay_s: float = 0, *, is_interrupted: bool = False) -> int:
         """Return the job to the queue, due again in `delay_s` seconds; no attempt has failed.
 
         Unless `is_interrupted`, it is as if the job had not been claimed, even if another worker has claimed it since.
+        Returns 0 if the job is locked or gone, otherwise 1.
         """
-        await self._database.exec("ingest/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted)
+        return await self._database.exec("ingest/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted)
 
 
 async def _replace(transaction: Transaction, job: Job) -> None:

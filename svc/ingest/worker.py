@@ -74,7 +74,7 @@ class DocumentWorker:
         try:
             await self._work(job)
         except asyncio.CancelledError:
-            await return_job(self._queue.release(job))
+            await return_job(partial(self._queue.release, job))
             raise
         finally:
             end_log_context()
@@ -116,7 +116,8 @@ class DocumentWorker:
 
     def _ending(self, job: Job, error: CabinetError) -> tuple[str, Report]:
         """The outcome of an attempt that raised `error`, and its report. A try is a failure of the document itself."""
-        outcome, report = "error", partial(self._queue.fail, job, error.detail)
+        outcome = "error"
+        report: Report = partial(self._queue.fail, job, error.detail)
         tries = job.tries + 1
         match error:
             case LeaseLostError():

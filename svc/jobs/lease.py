@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from svc.errors import CabinetError, UnavailableError
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 _CHECK_S = 0.5
 # Seconds for a worker that stops to return its job. If the database does not answer, the lease expires by itself.
 _RETURN_S = 2.5
+_PAUSES_S = (0.05, 0.2, 0.5, 0.0)
 
 J = TypeVar("J")
 Heartbeat = Callable[[float], Awaitable[None]]
@@ -43,29 +45,33 @@ async def leased(heartbeat: Heartbeat, lease_s: float, progress: Progress) -> As
         raise _first(errors) from None
 
 
-async def claimed(claim: Coroutine[Any, Any, J | None], release: Callable[[J], Awaitable[None]]) -> J | None:
+async def claimed(claim: Coroutine[Any, Any, J | None], release: Callable[[J], Awaitable[int]]) -> J | None:
     """Claim a job. A worker that stops meanwhile waits for the claim, and returns the job, which nobody else knows."""
     task = asyncio.current_task()
     claiming = asyncio.create_task(claim, name=None if task is None else task.get_name())
     try:
         return await asyncio.shield(claiming)
     except asyncio.CancelledError:
-        await return_job(_release_claimed(claiming, release))
+        await return_job(partial(_release_claimed, claiming, release))
         raise
 
 
-async def _release_claimed(claiming: asyncio.Task[J | None], release: Callable[[J], Awaitable[None]]) -> None:
-    job = await claiming
-    if job is not None:
-        await release(job)
+async def _release_claimed(claiming: asyncio.Task[J | None], release: Callable[[J], Awaitable[int]]) -> int:
+    job = await asyncio.shield(claiming)
+    return 1 if job is None else await release(job)
 
 
-async def return_job(release: Awaitable[None]) -> None:
+async def return_job(release: Callable[[], Awaitable[int]]) -> None:
     """Return the job of a worker that stops to the queue, if the database answers soon; raises nothing but
-    `CancelledError`."""
+    `CancelledError`. `release` returns 0 if the job is locked or gone.
+    """
     try:
         async with asyncio.timeout(_RETURN_S):
-            await release
+            # A statement of this worker that was cancelled just now can still hold the locks for a moment.
+            for pause_s in _PAUSES_S:
+                if await release():
+                    return
+                await asyncio.sleep(pause_s)
     except (CabinetError, TimeoutError) as error:
         logger.warning("could not return a job to the queue; another worker takes it when its lease ends: %s", error)
 

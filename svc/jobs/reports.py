@@ -12,7 +12,7 @@ from svc.errors import UnavailableError
 
 logger = logging.getLogger(__name__)
 
-Report = Callable[[], Awaitable[None]]
+Report = Callable[[], Awaitable[object]]
 """Tells the queue how an attempt ended."""
 
 LOCKED_PAUSE_S = 2.0
@@ -34,11 +34,13 @@ async def reported(report: Report, lease_s: float) -> None:
     failures = 0
     while True:
         try:
-            return await report()
+            await report()
         except UnavailableError as error:
             failures += 1
             pause_s = jittered(backoff(failures, _FIRST_PAUSE_S, _MOST_PAUSE_S))
             if time.monotonic() + pause_s > deadline:
                 raise
             logger.warning("the end of an attempt will be reported later: %s", error.detail)
+        else:
+            return
         await asyncio.sleep(pause_s)

@@ -166,12 +166,15 @@ class MessageQueue:
         """Return the job to the queue after a failed attempt, due again in `delay_s` seconds."""
         await self._database.exec("message_jobs/postpone", **_key(job), delay_s=delay_s)
 
-    async def release(self, job: MessageJob, delay_s: float = 0, *, is_interrupted: bool = False) -> None:
+    async def release(self, job: MessageJob, delay_s: float = 0, *, is_interrupted: bool = False) -> int:
         """Return the job to the queue, due again in `delay_s` seconds; no attempt has failed.
 
         Unless `is_interrupted`, it is as if the job had not been claimed, even if another worker has claimed it since.
+        Returns 0 if the job is locked or gone, otherwise 1.
         """
-        await self._database.exec("message_jobs/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted)
+        return await self._database.exec(
+            "message_jobs/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted
+        )
 
 
 def _lease_lost() -> LeaseLostError:

@@ -83,7 +83,7 @@ class MessageWorker:
         try:
             await self._embed_conversation(job)
         except asyncio.CancelledError:
-            await return_job(self._queue.release(job))
+            await return_job(partial(self._queue.release, job))
             raise
         except LeaseLostError:
             logger.info("another worker has claimed conversation %s, or it was deleted", job.conversation_id)

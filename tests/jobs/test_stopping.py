@@ -65,11 +65,25 @@ async def test_returning_a_job_neither_waits_for_ever_nor_hides_why_it_is_return
 ) -> None:
     monkeypatch.setattr("svc.jobs.lease._RETURN_S", 0.05)
 
-    async def fails() -> None:
+    async def fails() -> int:
         raise DatabaseUnavailableError("away")
 
-    await return_job(fails())
-    await return_job(asyncio.sleep(2 * PATIENCE_S))
+    async def hangs() -> int:
+        await asyncio.sleep(2 * PATIENCE_S)
+        return 1
+
+    await return_job(fails)
+    await return_job(hangs)
+
+
+async def test_a_job_that_is_still_locked_is_returned_a_moment_later() -> None:
+    locked = iter([0, 0, 1])
+
+    async def release() -> int:
+        return next(locked)
+
+    await return_job(release)
+    assert list(locked) == []
 
 
 @pytest_asyncio.fixture
@@ -91,9 +105,7 @@ async def in_hand(service: Service, key: str) -> str:
 
 async def leased_documents(service: Service) -> int:
     async with service.services.database.pool.connection() as connection:
-        return int(
-            await connection.fetchval("select count(*) from documents where attempt > 0 and lease_expires_at > now()")
-        )
+        return int(await connection.fetchval("select count(*) from ingestion_jobs where worker is not null"))
 
 
 async def test_a_worker_with_a_document_in_hand_stops_and_returns_it(database_url: str) -> None:
