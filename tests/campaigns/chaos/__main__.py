@@ -55,6 +55,7 @@ def main() -> int:
     tempfile.tempdir = str(test_run.folder)
     # The embedding endpoint reports each client that was killed.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     started_s = time.monotonic()
     try:
         result = asyncio.run(run(options, test_run.folder))

@@ -35,7 +35,7 @@ class Answer:
 class Judge:
     """The clients' only way to the servers. What an answer breaks is added to `violations`."""
 
-    def __init__(self, ledger: Ledger, deadline_s: float) -> None:
+    def __init__(self, ledger: Ledger, database_s: float, embedding_s: float) -> None:
         self.violations: list[str] = []
         self.statuses: Counter[str] = Counter()
         self.seconds: list[float] = []
@@ -43,7 +43,8 @@ class Judge:
         self.is_endpoint_wrong = False
         """Whether the embedding endpoint answers what no retry would change; then 503 has no Retry-After."""
         self._ledger = ledger
-        self._deadline_s = deadline_s
+        self._database_s = database_s
+        self._embedding_s = embedding_s
         self._stalls: list[tuple[float, float]] = []
         self._http = httpx.AsyncClient(
             timeout=None, trust_env=False, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -83,17 +84,18 @@ class Judge:
         program, url = server
         life = program.lives[-1] if program.lives else None
         headers = {"Authorization": f"Bearer {key}", **options.pop("headers", {})}
+        deadline_s = self._database_s + (self._embedding_s if searches else 0)
         started_s = time.monotonic()
         response, fault = None, "no answer"
         try:
-            async with asyncio.timeout(self._deadline_s + 20):
+            async with asyncio.timeout(deadline_s + 20):
                 response = await self._http.request(method, f"{url}{path}", headers=headers, **options)
         except TimeoutError:
-            fault = f"no answer within {self._deadline_s + 20:.0f} s"
+            fault = "no answer"
         except httpx.HTTPError as error:
             fault = f"no answer: {error!r}"
         what = f"{method} {path[:60]} at {program.name}"
-        answer = self._judged(program, what, started_s, response, fault, refusals)
+        answer = self._judged(program, what, started_s, deadline_s, response, fault, refusals)
         self.statuses[str(answer.status or "none")] += 1
         self._ledger.outcomes[answer.outcome] += 1
         if user is not None:
@@ -109,6 +111,7 @@ class Judge:
         program: Program,
         what: str,
         started_s: float,
+        deadline_s: float,
         response: httpx.Response | None,
         fault: str,
         refusals: frozenset[int],
@@ -118,7 +121,7 @@ class Judge:
         took_s = ended_s - started_s - self._stalled_s(started_s, ended_s)
         if not is_disturbed:
             self.seconds.append(took_s)
-            self.expect(took_s <= self._deadline_s + _SLACK_S, f"late: {what} took {took_s:.1f} s")
+            self.expect(took_s <= deadline_s + _SLACK_S, f"late: {what} took {took_s:.1f} s")
         if response is None:
             self.expect(is_disturbed, f"{what}: {fault} after {took_s:.1f} s")
             return Answer("unknown")

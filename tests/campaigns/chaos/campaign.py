@@ -34,7 +34,10 @@ from tests.watchdog import MARK
 
 ADMIN_KEY = "chaos-admin-key-0123456789"
 RECOVERY_S = 5.0
-_DEADLINE_S = 15.0
+# Seconds that a request may wait for the database in all; a search may also wait for the embedding endpoint.
+_DATABASE_S = 8.0
+_EMBEDDING_TIMEOUT_S = 3.0
+_EMBEDDING_RETRIES = 1
 _CALM_S = 3.0
 # The requests of a second are in the ledger of usage after this time.
 _FLUSHED_S = 2.5
@@ -75,10 +78,11 @@ def _variables(folder: Path, endpoint: EmbeddingEndpoint, proxy: Proxy) -> dict[
         "OPENAI_BASE_URL": endpoint.base_url,
         "CABINET_EMBEDDING_DIMENSIONS": str(_DIMENSIONS),
         "CABINET_EMBEDDING_BATCH_SIZE": "16",
-        "CABINET_EMBEDDING_TIMEOUT_S": "3",
-        "CABINET_EMBEDDING_MAX_RETRIES": "1",
+        "CABINET_EMBEDDING_TIMEOUT_S": str(_EMBEDDING_TIMEOUT_S),
+        "CABINET_EMBEDDING_MAX_RETRIES": str(_EMBEDDING_RETRIES),
         "CABINET_CHUNK_TOKENS": "64",
         "CABINET_CHUNK_OVERLAP_TOKENS": "8",
+        "CABINET_REQUEST_DATABASE_S": str(_DATABASE_S),
         "CABINET_POOL_SIZE": "5",
         "CABINET_ACQUIRE_TIMEOUT_S": "2",
         "CABINET_STATEMENT_TIMEOUT_S": "3",
@@ -120,9 +124,9 @@ async def _scene(options: Options, folder: Path, ledger: Ledger) -> AsyncIterato
         proxy = await stack.enter_async_context(running_proxy(postgres.url.replace("postgres@", "cabinet_service@")))
         variables = _variables(folder, endpoint, proxy)
         servers, workers = _programs(folder, variables)
-        judge = Judge(ledger, _DEADLINE_S)
+        judge = Judge(ledger, _DATABASE_S, (_EMBEDDING_TIMEOUT_S + 1) * (_EMBEDDING_RETRIES + 1))
         stack.push_async_callback(judge.close)
-        watcher = Watcher(postgres, [*servers, *workers], judge.troubles, LEASE_S)
+        watcher = Watcher(postgres, [*servers, *workers], LEASE_S)
         commands = Commands(postgres, proxy.url, variables, folder)
         await commands.migrate()
         for program in (*servers, *workers):

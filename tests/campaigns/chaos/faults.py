@@ -17,6 +17,7 @@ from tests.campaigns.chaos.scene import EMBEDDING_S, LEASE_S, STOP_WITHIN_S, Sce
 Run = Callable[[Scene, random.Random], Awaitable[None]]
 
 _LONGEST_DEADLINE_S = 14.0
+_MOODS = ("slow", "429", "500", "503", "disconnect", "garbage", "html", "hang", "wrong_count", "drip", "flood")
 _GONE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -299,17 +300,15 @@ async def _drop(scene: Scene, chance: random.Random, text: str, counter: str) ->
 
 @_fault("embedding endpoint in a mood", "endpoint")
 async def _mood(scene: Scene, chance: random.Random) -> None:
-    mood = chance.choice(
-        ["slow", "429", "500", "503", "disconnect", "garbage", "html", "hang", "wrong_count", "drip", "flood"]
-    )
-    scene.counts[f"embedding endpoint: {mood}"] += 1
-    if mood == "slow":
-        scene.endpoint.delay_s = chance.uniform(0.5, 2)
-    else:
-        scene.endpoint.always(mood, retry_after=1 if mood == "429" else None)
-    await asyncio.sleep(chance.uniform(1, 5))
-    scene.endpoint.well()
-    scene.endpoint.delay_s = EMBEDDING_S
+    for mood in chance.sample(_MOODS, 2):
+        scene.counts[f"embedding endpoint: {mood}"] += 1
+        if mood == "slow":
+            scene.endpoint.delay_s = chance.uniform(0.5, 2)
+        else:
+            scene.endpoint.always(mood, retry_after=1 if mood == "429" else None)
+        await asyncio.sleep(chance.uniform(1, 5))
+        scene.endpoint.well()
+        scene.endpoint.delay_s = EMBEDDING_S
 
 
 @_fault("embedding endpoint that redirects", "endpoint")

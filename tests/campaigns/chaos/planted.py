@@ -63,8 +63,9 @@ PLANTED = {
                 "    and $3::int > 0\n",
             ),
         ),
-        _campaign("worker frozen for more"),
-        "documents_not_ready",
+        # The keys of the tables, too, keep a stale worker from storing anything twice: no campaign sees a difference.
+        _test("tests/ingest/test_worker.py", "lost_its_lease"),
+        "FAILED .*lost_its_lease",
     ),
     "renewal off": Planted(
         (Change("sql/ingest/heartbeat.sql", "set due_at = s.lease_expires_at\n", "set due_at = j.due_at\n"),),
@@ -94,6 +95,23 @@ PLANTED = {
         ),
         _campaign("connections reset"),
         "usage_wrong",
+    ),
+    "an unbounded body": Planted(
+        (Change("svc/web/routing.py", "self.body, limit_bytes, kind)", "self.body, 2**40, kind)"),),
+        _test("tests/routes/test_errors.py", "too_large or 413 or body"),
+        "FAILED",
+    ),
+    "a release that swallows a cancellation": Planted(
+        (
+            Change(
+                "svc/database/pool.py",
+                "        self._pool.give_back(self._connection, is_sound=kind is None, undo=self.undo)\n",
+                "        self._pool.give_back(self._connection, is_sound=kind is None, undo=self.undo)\n"
+                "        return kind is not None and not issubclass(kind, Exception)  # type: ignore\n",
+            ),
+        ),
+        _test("tests/database/test_broken_network.py", "cancellation"),
+        "FAILED .*cancellation",
     ),
 }
 

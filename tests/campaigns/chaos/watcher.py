@@ -18,6 +18,8 @@ _EVERY_S = 0.2
 # A pause of the watcher itself after which what happened meanwhile is not judged.
 _BLIND_S = 0.8
 _TAKEOVER_S = 15.0
+# A connection that was lost without a word is given up after the time limit of a statement.
+_NOTICED_S = 5.0
 
 _JOBS = """
     select j.user_id, j.document_id, j.attempt, j.worker, j.due_at > now() as is_leased
@@ -42,13 +44,12 @@ class _Orphan:
 class Watcher:
     """Watches the queue past the proxy, until cancelled. `takeovers_s` and `violations` are its result."""
 
-    def __init__(self, postgres: Postgres, programs: list[Program], troubles: list[Span], lease_s: float) -> None:
+    def __init__(self, postgres: Postgres, programs: list[Program], lease_s: float) -> None:
         self.takeovers_s: list[float] = []
         self.violations: list[str] = []
         self.outages: list[Span] = []
         self._postgres = postgres
         self._programs = programs
-        self._troubles = troubles
         self._lease_s = lease_s
         self._seen: dict[Any, _Seen] = {}
         self._orphans: dict[Any, _Orphan] = {}
@@ -111,7 +112,7 @@ class Watcher:
         holder = next((each for each in self._programs if each.lives and each.worker == last.worker), None)
         if holder is None or holder.was_disturbed(begin_s, now_s):
             return
-        if any(trouble.overlaps(begin_s, now_s) for trouble in self._troubles):
+        if any(outage.overlaps(begin_s - _NOTICED_S, now_s) for outage in self.outages):
             return
         if now_s - last.since_s > self._lease_s:
             self.violations.append(
