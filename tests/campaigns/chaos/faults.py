@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from svc.database.keepalive import COUNT, IDLE_S, INTERVAL_S
 from tests.campaigns.chaos.programs import Program
 from tests.campaigns.chaos.scene import EMBEDDING_S, LEASE_S, STOP_WITHIN_S, Scene
 
@@ -271,7 +272,7 @@ async def _hole(scene: Scene, seconds: float) -> None:
 async def _lose(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
         scene.proxy.lose()
-        await asyncio.sleep(chance.uniform(0.5, 3))
+        await _end_lost(scene)
 
 
 @_fault("replies to COMMIT dropped")
@@ -292,7 +293,19 @@ async def _drop(scene: Scene, chance: random.Random, text: str, counter: str) ->
         scene.proxy.drop_replies(text, chance.randint(1, 6), chance.choice(["reset", "silence"]))
         await asyncio.sleep(chance.uniform(1, 4))
         scene.proxy.drop_replies("", 0)
+        await _end_lost(scene)
         scene.counts[counter] += scene.proxy.dropped - before
+
+
+async def _end_lost(scene: Scene) -> None:
+    """End the connections that were lost without a word when PostgreSQL would: its keepalives do not reach behind the
+    proxy, and until then such a session holds its locks.
+    """
+    if any(link.is_lost for link in scene.proxy.links):
+        await asyncio.sleep(IDLE_S + COUNT * INTERVAL_S)
+        for link in scene.proxy.links:
+            if link.is_lost:
+                link.close(resets=True)
 
 
 # The embedding endpoint

@@ -59,8 +59,8 @@ PLANTED = {
         (
             Change(
                 "sql/ingest/complete.sql",
-                "    and d.attempt = $3::int\n    and d.status = 'processing'\n",
-                "    and $3::int > 0\n",
+                "        and d.attempt = $3::int\n        and d.status = 'processing'\n",
+                "        and $3::int > 0\n",
             ),
         ),
         # The keys of the tables, too, keep a stale worker from storing anything twice: no campaign sees a difference.
