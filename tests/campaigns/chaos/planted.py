@@ -68,7 +68,13 @@ PLANTED = {
         "FAILED .*lost_its_lease",
     ),
     "renewal off": Planted(
-        (Change("sql/ingest/heartbeat.sql", "set due_at = s.lease_expires_at\n", "set due_at = j.due_at\n"),),
+        (
+            Change(
+                "sql/ingest/heartbeat.sql",
+                "set due_at = now() + make_interval(secs => $4::float8)\n",
+                "set due_at = j.due_at\n",
+            ),
+        ),
         _campaign("endpoint in a mood"),
         "although it was at work",
     ),
