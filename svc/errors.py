@@ -55,6 +55,13 @@ class UnauthenticatedError(CabinetError):
     title = "Not authenticated"
 
 
+class TooManyLoginsError(CabinetError):
+    """This client has sent too many unknown keys."""
+
+    status = 429
+    title = "Too many requests"
+
+
 class ForbiddenError(CabinetError):
     """The key is valid, but not allowed to do this."""
 

@@ -28,9 +28,9 @@ class Turns:
         """The number of tasks that wait for a place."""
         return sum(map(len, self._waiting.values()))
 
-    def has_share(self, tenant: Hashable) -> bool:
-        """Whether the tenant has all places that it may have, and others are free."""
-        return self._free > 0 and not self._may_take(tenant)
+    def has_any(self, tenant: Hashable) -> bool:
+        """Whether the tenant has a place."""
+        return tenant in self._held
 
     async def take(self, tenant: Hashable, most_s: float | None = None, *, is_first: bool = False) -> None:
         """Take a place for a tenant; the caller gives it back. `is_first`: before the tenant's other tasks.

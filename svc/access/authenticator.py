@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from svc.access.keys import hash_key
+from svc.access.failed_logins import FailedLogins
+from svc.access.keys import can_be_key, hash_key
 from svc.access.quotas import Quota
 from svc.database.queries import Database
-from svc.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from svc.errors import ForbiddenError, NotFoundError, TooManyLoginsError, UnauthenticatedError
 from svc.settings.groups import AccessSettings
 
 logger = logging.getLogger(__name__)
@@ -61,12 +62,18 @@ class Authenticator:
         self._admin_hash = hash_key(admin_key)
         self._cache: OrderedDict[bytes, tuple[float, Principal, datetime | None]] = OrderedDict()
         self._forgets = 0
+        self._failed_logins = FailedLogins()
 
-    async def authenticate(self, authorization: str | None, acting_for: str | None) -> Principal:
+    async def authenticate(
+        self, authorization: str | None, acting_for: str | None, address: str | None = None
+    ) -> Principal:
         """Return the principal of `Authorization: Bearer <key>` and, for the admin, `Cabinet-User: <id>`.
+
+        `address` is that of the client; None if it is not known.
 
         Raises:
             UnauthenticatedError: the key is missing, unknown, expired or revoked.
+            TooManyLoginsError: this client has sent too many unknown keys.
             ForbiddenError: `Cabinet-User` was sent with the key of a user.
             NotFoundError: the user in `Cabinet-User` does not exist.
         """
@@ -78,7 +85,12 @@ class Authenticator:
             return Principal(is_admin=True) if acting_for is None else await self._acting_for(acting_for)
         if acting_for is not None:
             raise ForbiddenError("acting for a user with Cabinet-User requires the admin key", field="Cabinet-User")
-        return self._cached(key_hash) or await self._look_up(key_hash)
+        if cached := self._cached(key_hash):
+            return cached
+        if not can_be_key(key.strip()):
+            # Most are cut or mistyped. They cost no statement, so they need not be slowed down.
+            raise UnauthenticatedError("the API key is unknown: it is incomplete or mistyped")
+        return await self._look_up(key_hash, address)
 
     def forget(self, user_id: UUID, key_id: UUID | None = None) -> None:
         """Remove a user, or one of their keys, from the cache, after it was changed, revoked or deleted."""
@@ -92,11 +104,20 @@ class Authenticator:
         self._forgets += 1
         self._cache.clear()
 
-    async def _look_up(self, key_hash: bytes) -> Principal:
+    async def _look_up(self, key_hash: bytes, address: str | None) -> Principal:
+        wait_s = 0.0 if address is None else self._failed_logins.wait_s(address, key_hash)
+        if wait_s:
+            raise TooManyLoginsError(
+                "this client has sent too many unknown API keys; another is looked up in a moment",
+                retry_after_s=max(1.0, wait_s),
+            )
         forgets = self._forgets
         row = await self._database.one("keys/authenticate", key_hash=key_hash)
         if row is None:
+            if address is not None:
+                self._failed_logins.note_failure(address)
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
+        self._failed_logins.note_valid(key_hash)
         principal = Principal(
             False, row.user_id, row.key_id, row.chunk_count, row.has_index,
             Quota("tokens", row.tokens_used, row.tokens_allowed), row.requests_per_minute,

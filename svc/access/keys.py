@@ -1,10 +1,18 @@
-"""API keys: generating and hashing them, and loading the admin key."""
+"""API keys: generating, hashing and checking them, and loading the admin key.
+
+A key is `cab_`, 43 characters for 256 random bits, and 6 for a checksum: the CRC-32 of what precedes, in base 62. So a
+mistyped or cut key is refused without a look into the database. Keys of version 0.1.0 have no checksum, are therefore 6
+characters shorter, and stay valid.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
+import string
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +20,10 @@ from svc.errors import StartupError
 from svc.settings.groups import AccessSettings
 
 KEY_PREFIX = "cab_"
+_SECRET_CHARACTERS = 43
+_CHECK_CHARACTERS = 6
+_BASE_62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_FORM = re.compile(rf"cab_[A-Za-z0-9_-]{{{_SECRET_CHARACTERS}}}([A-Za-z0-9]{{{_CHECK_CHARACTERS}}})?", re.ASCII)
 # Enough to recognise a key in a list, too few to guess it.
 _SHOWN_CHARACTERS = 12
 _ADMIN_KEY_FILE = "admin.key"
@@ -27,9 +39,24 @@ class NewKey:
 
 
 def generate_key() -> NewKey:
-    """Generate a random API key of 256 bits."""
-    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    """Generate a random API key of 256 bits, with a checksum."""
+    secret = KEY_PREFIX + secrets.token_urlsafe(32)
+    key = secret + _checksum(secret)
     return NewKey(key, key[:_SHOWN_CHARACTERS], hash_key(key))
+
+
+def can_be_key(text: str) -> bool:
+    """Whether a text has the form of an API key, and its checksum, if it has one, is right."""
+    match = _FORM.fullmatch(text)
+    return match is not None and (match[1] is None or match[1] == _checksum(text[:-_CHECK_CHARACTERS]))
+
+
+def _checksum(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    for _ in range(_CHECK_CHARACTERS):
+        number, digit = divmod(number, len(_BASE_62))
+        digits = _BASE_62[digit] + digits
+    return digits
 
 
 def hash_key(key: str) -> bytes:

@@ -81,7 +81,7 @@ class Shares:
         self._turns.give_back(tenant)
 
     def _refusal(self, tenant: Hashable) -> TooManyAtOnceError | ConnectionsBusyError:
-        if isinstance(tenant, UUID) and self._turns.has_share(tenant):
+        if isinstance(tenant, UUID) and self._turns.has_any(tenant):
             return TooManyAtOnceError(
                 "your other requests hold all database connections that one user may hold: wait for their answers, or "
                 "send fewer at once",

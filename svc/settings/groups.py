@@ -68,7 +68,7 @@ class DatabaseSettings(ModelSettings):
         5.0, gt=0, le=600, description="Seconds that a worker or a command waits for a free connection."
     )
     request_wait_s: float = Field(
-        0.5,
+        0.75,
         gt=0,
         le=60,
         description="Seconds that a request waits for a free connection before it is refused with 503, or with 429 if "

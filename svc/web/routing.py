@@ -101,7 +101,9 @@ class Endpoint:
             return Principal(is_admin=False)
         services: Services = request.app.state.services
         principal = await services.authenticator.authenticate(
-            request.headers.get("authorization"), request.headers.get("cabinet-user")
+            request.headers.get("authorization"),
+            request.headers.get("cabinet-user"),
+            request.client.host if request.client else None,
         )
         note_in_log(user_id=principal.user_id, document_id=request.path_params.get("document_id"))
         use_share_of(principal.user_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ import pytest
 
 from svc.access import authenticator as auth
 from svc.access.authenticator import Authenticator, Principal
-from svc.access.keys import NewKey, generate_key, hash_key, load_admin_key
+from svc.access.keys import NewKey, can_be_key, generate_key, hash_key, load_admin_key
 from svc.access.quotas import Quota
 from svc.database.by_name import UntypedRow
 from svc.database.queries import Database
 from svc.database.statistics import collect_statistics
-from svc.errors import ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
+from svc.errors import CabinetError, ForbiddenError, NotFoundError, StartupError, UnauthenticatedError
 from svc.tenants.erase import erase_user
 from tests.conftest import ADMIN_KEY, test_settings
 
@@ -33,7 +34,7 @@ def test_a_key_is_256_random_bits() -> None:
     for key in keys:
         assert key.key.startswith("cab_")
         assert key.key.startswith(key.prefix)
-        secret = key.key.removeprefix("cab_")
+        secret = key.key.removeprefix("cab_")[:-6]
         assert len(base64.urlsafe_b64decode(secret + "=")) == 32
         assert len(key.prefix) <= len(key.key) - 32, "what is shown must not help to guess the rest"
         assert key.key_hash == hash_key(key.key)
@@ -43,6 +44,19 @@ def test_a_key_is_256_random_bits() -> None:
 def test_any_header_can_be_hashed() -> None:
     """Headers are bytes, whatever they hold; a surrogate stands for one that is no UTF-8."""
     assert len({hash_key(key) for key in ("", "ä", "\udcff", "\xff", "key", "kez")}) == 6
+
+
+def test_a_mistyped_or_cut_key_is_told_from_a_key() -> None:
+    key = generate_key().key
+    assert can_be_key(key)
+    for place, character in enumerate(key):
+        assert not can_be_key(key[:place] + ("a" if character != "a" else "b") + key[place + 1 :])
+        assert not can_be_key(key[:place] + key[place + 1 :])
+    assert not any(can_be_key(text) for text in ("", "cab_", key + "a", f" {key}", f"{key}\n", key.upper()))
+
+
+def test_a_key_without_a_checksum_is_one_of_the_first_release() -> None:
+    assert can_be_key("cab_" + secrets.token_urlsafe(32))
 
 
 # --- the admin key
@@ -232,3 +246,42 @@ async def test_the_size_of_the_tenant_comes_with_the_key(database: Database) -> 
     await database.exec("indexes/mark", user_id=ada.user_id, has_index=True)
     for principal in ((await ada.check())[0], (await ada.check(ADMIN_KEY, str(ada.user_id)))[0]):
         assert (principal.chunk_count, principal.has_index) == (7, True)
+
+
+# --- failed logins
+
+
+async def refused(ada: Known, key: str, address: str = "192.0.2.1") -> tuple[str, int]:
+    """The error for a key, and the statements that it took."""
+    with collect_statistics() as statistics, pytest.raises(CabinetError) as caught:
+        await ada.checking.authenticate(f"Bearer {key}", None, address)
+    return type(caught.value).__name__, statistics.count
+
+
+async def test_a_mistyped_key_costs_no_statement(database: Database) -> None:
+    ada = await known(database)
+    for _ in range(200):
+        assert await refused(ada, ada.key.key[:-1]) == ("UnauthenticatedError", 0)
+
+
+async def test_a_key_without_a_checksum_is_accepted(database: Database) -> None:
+    ada = await known(database)
+    key = "cab_" + secrets.token_urlsafe(32)
+    await database.one(
+        "keys/create", user_id=ada.user_id, name=None, prefix="cab_old", key_hash=hash_key(key), expires_at=None
+    )
+    assert (await ada.check(key))[0].user_id == ada.user_id
+
+
+async def test_unknown_keys_are_slowed_by_address_without_a_statement(database: Database) -> None:
+    ada = await known(database, cache_s=0)
+    await ada.checking.authenticate(f"Bearer {ada.key.key}", None, "192.0.2.1")
+
+    statements = [(await refused(ada, generate_key().key))[1] for _ in range(200)]
+
+    assert 50 <= sum(statements) < 100
+    error, count = await refused(ada, generate_key().key)
+    assert (error, count) == ("TooManyLoginsError", 0)
+    # A key that was valid lately is accepted from there, and an unknown one is looked up from elsewhere.
+    assert (await ada.checking.authenticate(f"Bearer {ada.key.key}", None, "192.0.2.1")).user_id == ada.user_id
+    assert await refused(ada, generate_key().key, "192.0.2.2") == ("UnauthenticatedError", 1)

@@ -371,17 +371,19 @@ async def test_a_database_that_refuses_connections_is_unavailable(idle: Service)
 
 
 async def test_the_wait_for_a_busy_pool_is_limited(database_url: str) -> None:
-    settings = test_settings(pool_size=2, acquire_timeout_s=0.5, worker_concurrency=0)
+    settings = test_settings(pool_size=2, request_wait_s=0.5, worker_concurrency=0)
     async with running_service(settings, database_url) as service:
-        tenant = await new_tenant(service)
-        ok(await tenant.get("/conversations"))
+        tenant, other = await new_tenant(service), await new_tenant(service)
+        for each in (tenant, other):
+            ok(await each.get("/conversations"))
         async with direct_connection(service) as connection:
             locked = connection.transaction()
             await locked.start()
             await connection.execute("lock table conversations")
-            holding = [asyncio.create_task(tenant.get("/conversations")) for _ in range(2)]
+            holding = [asyncio.create_task(each.get("/conversations")) for each in (tenant, other)]
             await asyncio.sleep(0.1)
-            problem(await tenant.get("/documents"), 503)
+            problem(await tenant.get("/documents"), 429)
+            problem(await service.call("GET", "/users"), 503)
             await locked.rollback()
         for answer in await asyncio.gather(*holding):
             ok(answer)

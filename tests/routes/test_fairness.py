@@ -1,0 +1,103 @@
+"""What one tenant holds leaves room for the others, and what cannot be served soon is refused soon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest_asyncio
+
+from tests.conftest import Service, running_service, test_settings
+from tests.routes.answers import ok, problem
+from tests.routes.tenants import Tenant, direct_connection, new_tenant
+
+
+@pytest_asyncio.fixture
+async def small(database_url: str) -> AsyncIterator[Service]:
+    """A service with five connections and no worker."""
+    settings = test_settings(pool_size=5, request_wait_s=1.0, statement_timeout_s=60, worker_concurrency=0)
+    async with running_service(settings, database_url) as service:
+        yield service
+
+
+@asynccontextmanager
+async def uploads_waiting(tenant: Tenant, count: int) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
+    """So many uploads of a tenant, each of which waits for a row that is locked until the end of the block."""
+    await tenant.upload("first.txt", "text")
+    async with direct_connection(tenant.service) as connection, connection.transaction():
+        await connection.execute("select from tenant_totals where user_id = $1 for update", UUID(tenant.id))
+        tasks = [
+            asyncio.create_task(tenant.post("/documents", json={"filename": f"{number}.txt", "content": "text"}))
+            for number in range(count)
+        ]
+        await waiting_for_locks(connection, min(count, 3))
+        yield tasks
+
+
+async def waiting_for_locks(connection: Any, count: int) -> None:
+    """Return when so many sessions of this database wait for a lock."""
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    while await connection.fetchval(waiting) < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+async def test_a_locked_row_of_one_tenant_stops_no_other(small: Service) -> None:
+    """Fifteen uploads wait for it, which is more than there are connections."""
+    blocked, other = await new_tenant(small), await new_tenant(small)
+    async with uploads_waiting(blocked, 15) as uploads:
+        for _ in range(20):
+            assert ok(await other.get("/me"))["id"] == other.id
+            ok(await other.get("/documents"))
+        assert ok(await other.post("/conversations", json={}), 201)
+        await asyncio.sleep(1.5)
+    answers = Counter(upload.status_code for upload in await asyncio.gather(*uploads))
+    assert answers == {202: 3, 429: 12}, "three hold connections; the others are refused soon"
+
+
+async def test_whoever_holds_a_share_is_told_so(small: Service) -> None:
+    blocked = await new_tenant(small)
+    async with uploads_waiting(blocked, 3) as uploads:
+        refused = await blocked.get("/documents")
+    problem(refused, 429)
+    assert "your other requests" in refused.json()["detail"]
+    assert refused.headers["retry-after"] == "1"
+    for upload in await asyncio.gather(*uploads):
+        ok(upload, 202)
+    ok(await blocked.get("/documents"))
+
+
+async def test_a_request_is_refused_soon_when_all_connections_are_held(small: Service) -> None:
+    """By tenants whose requests wait for locks; none of them holds more than its share."""
+    tenants = [await new_tenant(small) for _ in range(5)]
+    for tenant in tenants:
+        ok(await tenant.get("/me"))
+    waiting = []
+    async with direct_connection(small) as connection:
+        lock = connection.transaction()
+        await lock.start()
+        await connection.execute("lock table conversations")
+        for tenant in tenants:
+            waiting += [asyncio.create_task(tenant.get("/conversations")) for _ in range(2)]
+        await waiting_for_locks(connection, 5)
+        late = await small.call("GET", "/users")
+        await lock.rollback()
+    problem(late, 503)
+    assert "connections are busy" in late.json()["detail"]
+    assert late.headers["retry-after"] == "1"
+    answers = Counter(answer.status_code for answer in await asyncio.gather(*waiting))
+    assert answers[200] >= 5
+    assert set(answers) <= {200, 429, 503}
+
+
+async def test_many_requests_of_one_tenant_are_all_answered(database_url: str) -> None:
+    """A share bounds what runs at once, not what a patient client may send."""
+    settings = test_settings(pool_size=5, request_wait_s=60, worker_concurrency=0)
+    async with running_service(settings, database_url) as service:
+        tenant = await new_tenant(service)
+        for answer in await asyncio.gather(*(tenant.get("/documents") for _ in range(100))):
+            ok(answer)
