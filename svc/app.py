@@ -57,7 +57,13 @@ def create_app(services: Services) -> Starlette:
     assets = StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")
     app = Starlette(
         routes=[*starlette_routes(endpoints), Mount("/docs/assets", app=assets)],
-        middleware=[Middleware(ObservedApplication, log_requests=services.settings.log_format == "json")],
+        middleware=[
+            Middleware(
+                ObservedApplication,
+                log_requests=services.settings.log_format == "json",
+                most_late_s=services.settings.overload_late_s,
+            )
+        ],
         # Starlette would answer these errors in plain text; ObservedApplication makes them problem documents.
         exception_handlers={HTTPException: _pass_on},
     )

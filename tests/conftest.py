@@ -97,7 +97,7 @@ def test_settings(**changes: object) -> Settings:
     """Return settings with small limits, so that tests do not wait long."""
     values: dict[str, object] = {
         "pool_size": 5, "acquire_timeout_s": 5.0, "request_wait_s": 30.0, "worker_poll_s": 0.5, "worker_retry_s": 0.1,
-        "worker_concurrency": 2,
+        "overload_late_s": 0, "worker_concurrency": 2,
         "admin_key": ADMIN_KEY, "default_plan": "enterprise", "chunk_tokens": 64, "chunk_overlap_tokens": 8,
         # The result of a test must not depend on the load of the machine.
         "slow_statement_ms": 0,

@@ -46,6 +46,7 @@ SERVE_OPTIONS = (
     "max_upload_bytes",
     "max_body_bytes",
     "request_database_s",
+    "overload_late_s",
     "exact_max_rows",
     "max_connections",
     "max_connections_per_address",

@@ -84,11 +84,11 @@ class Queue:
         """Begin an attempt and return the document; None, after dropping the job, if there is nothing to do.
 
         Raises:
-            RowsLockedError: another session has locked the document or has just stored it; it may be a stopped worker.
+            RowsLockedError: another session has locked the document; it may be a stopped worker that stores it.
         """
         row = await self._database.one("ingest/start", **_key(job), lease_s=self.lease_s)
         if row is None:
-            if not await self._database.exec("ingest/drop", **_key(job)):
+            if await self._database.value("ingest/drop", **_key(job)):
                 raise RowsLockedError("another session has locked the document")
             return None
         return QueuedUpload(

@@ -306,6 +306,13 @@ class ServerSettings(ConnectionSettings, AccessSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 selects a free port.")
+    overload_late_s: float = Field(
+        0.1,
+        ge=0,
+        le=60,
+        description="Seconds by which the server's work may be late before new requests are refused with 503, if there "
+        "are many; 0 turns this off.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Minimum level of logged messages."
     )

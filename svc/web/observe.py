@@ -31,6 +31,7 @@ from svc.errors import (
 )
 from svc.log_context import LogContext, begin_log_context
 from svc.printable import shortened
+from svc.web.overload import Overload
 from svc.web.request import ANSWER_HEADERS, problem_response
 
 logger = logging.getLogger(__name__)
@@ -53,8 +54,9 @@ class MethodNotAllowedError(CabinetError):
 class ObservedApplication:
     """The middleware: see the module."""
 
-    def __init__(self, app: ASGIApp, *, log_requests: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, log_requests: bool = False, most_late_s: float = 0) -> None:
         self.app = app
+        self._overload = Overload(most_late_s)
         self._level = logging.INFO if log_requests else logging.DEBUG
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +65,7 @@ class ObservedApplication:
             await self.app(scope, receive, send)
             return
         with collect_statistics() as statistics:
-            await _Observation(scope, statistics, send, self._level).run(self.app, receive)
+            await _Observation(scope, statistics, send, self._level).run(self.app, receive, self._overload)
 
 
 class _Observation:
@@ -80,9 +82,10 @@ class _Observation:
         begin_log_context(LogContext(self.request_id, scope["method"], scope["path"]))
         self.extra_headers: list[tuple[bytes, bytes]] = []
 
-    async def run(self, app: ASGIApp, receive: Receive) -> None:
+    async def run(self, app: ASGIApp, receive: Receive, overload: Overload) -> None:
         try:
-            await app(self.scope, receive, self.send)
+            with overload.request(self.scope["path"]):
+                await app(self.scope, receive, self.send)
         except ClientDisconnect:
             self.status = self.status or _CLIENT_CLOSED_REQUEST
             logger.info("the client of %s disconnected", self._shown())

@@ -39,10 +39,10 @@ def test_every_statement_is_listed_without_a_database_and_a_service() -> None:
     (search,) = [one for one in answer["statements"] if one["name"] == "ingest/drop"]
     assert search == {
         "name": "ingest/drop",
-        "shape": "exec",
+        "shape": "value",
         "purpose": search["purpose"],
-        "returns": [],
-        "reads": [],
+        "returns": search["returns"],
+        "reads": ["documents", "ingestion_jobs"],
         "writes": ["ingestion_jobs"],
         "indexes": ["ingestion_jobs_pkey"],
         "routes": [],

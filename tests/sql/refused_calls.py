@@ -43,12 +43,12 @@ async def statements(database: Database, name: str, user_id: UUID) -> None:
 async def arguments_in_a_mapping(database: Database, user_id: UUID, seconds: float) -> None:
     """A mapping whose keys are not known, has a value of the wrong type, or lacks one."""
     key = {"user_id": user_id, "document_id": user_id}
-    await database.exec("ingest/drop", **key)  # type: ignore[arg-type]
+    await database.exec("ingest/fail", error="", **key)  # type: ignore[arg-type]
     anything: dict[str, Any] = {"worker": "w"}
     await database.one("ingest/claim", **anything)  # type: ignore[arg-type]
     named: Document = {"user_id": user_id, "document_id": seconds}
     await database.exec("documents/delete", **named, max_parts=1)  # type: ignore[arg-type]
-    await database.exec("ingest/drop", **named)  # type: ignore[arg-type, call-arg]
+    await database.exec("ingest/fail", error="", **named)  # type: ignore[arg-type, call-arg]
 
 
 async def columns(database: Database, user_id: UUID) -> None:

@@ -1,0 +1,74 @@
+"""Refuses requests as soon as a server cannot answer them soon, before they cost more than their refusal.
+
+A server whose processor is used up reads requests faster than it answers them, and all of them become late. The sign is
+an event loop that is late while many requests are in hand. Then new ones are refused until it is on time again, so that
+those in hand are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from svc.errors import UnavailableError
+
+# Fewer requests in hand are no overload: something else makes the loop late.
+_MANY = 64
+_TICK_S = 0.05
+# A refusal costs about a third of an answer, so whoever is refused should not be back at once.
+_RETRY_AFTER_S = 2.0
+# Whoever watches the server must learn of its state.
+_NEVER_REFUSED = ("/health/", "/metrics")
+
+
+class Overload:
+    """The requests in hand, and by how much the event loop is late. `most_late_s` of 0: nothing is refused."""
+
+    def __init__(self, most_late_s: float) -> None:
+        self._most_late_s = most_late_s
+        self._in_hand = 0
+        self._late_s = 0.0
+        self._due_at: float | None = None
+
+    @contextmanager
+    def request(self, path: str) -> Iterator[None]:
+        """Count a request for the duration of the block.
+
+        Raises:
+            UnavailableError: the server is overloaded.
+        """
+        if self._is_too_late() and not path.startswith(_NEVER_REFUSED):
+            raise UnavailableError(
+                "the server has more requests than it can answer; try again in a moment", retry_after_s=_RETRY_AFTER_S
+            )
+        self._in_hand += 1
+        try:
+            yield
+        finally:
+            self._in_hand -= 1
+
+    def _is_too_late(self) -> bool:
+        if not self._most_late_s or self._in_hand < _MANY:
+            return False
+        now = time.monotonic()
+        if self._due_at is None:
+            self._watch(now)
+            return False
+        # The current pass of the loop may be a long one as well.
+        return max(self._late_s, now - self._due_at) > self._most_late_s
+
+    def _watch(self, now: float) -> None:
+        self._due_at = now + _TICK_S
+        asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        assert self._due_at is not None
+        now = time.monotonic()
+        self._late_s = now - self._due_at
+        self._due_at = None
+        if self._in_hand >= _MANY:
+            self._watch(now)
+        else:
+            self._late_s = 0.0
