@@ -60,17 +60,18 @@ async def flushed(meter: UsageMeter) -> int:
     raise AssertionError
 
 
-@pytest.mark.parametrize("then", ["reset", "silence"])
+@pytest.mark.parametrize(
+    ("statement", "then"), [("commit;", "reset"), ("commit;", "silence"), ("usage/flush", "reset")]
+)
 async def test_a_flush_whose_reply_is_lost_counts_once(
-    database: Database, distant: Database, proxy: Proxy, then: Any
+    database: Database, distant: Database, proxy: Proxy, statement: str, then: Any
 ) -> None:
     user_id = await make_user(database)
     meter = UsageMeter(distant)
     attempts = 0
     for _ in range(5):
         meter.add(user_id, requests=1, searches=2, tokens=3)
-        # The reply to the COMMIT, or to the statement itself where it is a transaction of its own.
-        proxy.drop_replies("commit;", 1, then)
+        proxy.drop_replies(statement, 1, then)
         attempts += await flushed(meter)
 
     assert proxy.dropped == 5, "or this test proves nothing"

@@ -79,7 +79,9 @@ async def test_every_kind_of_request_is_answered_503_in_a_black_hole(distant: Se
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.headers["content-type"] == "application/problem+json"
     assert answers[-1].status_code == 503
-    assert {answer.status_code for answer in together} == {503}
+    # One user cannot hold all connections: the others of these are told to wait for their own.
+    assert {answer.status_code for answer in together} <= {429, 503}
+    assert all("retry-after" in answer.headers for answer in together)
     proxy.heal()
     await answered_again(distant, key)
 
@@ -93,8 +95,8 @@ async def test_dead_connections_are_503_at_most(distant: Service, proxy: Proxy, 
 
     answers = await asyncio.gather(*(distant.call("GET", "/documents", key) for _ in range(20)))
 
-    assert {answer.status_code for answer in answers} <= {200, 503}
-    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 503)
+    assert {answer.status_code for answer in answers} <= {200, 429, 503}
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code != 200)
     await answered_again(distant, key)
 
 
