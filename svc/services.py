@@ -66,16 +66,22 @@ class Services:
 
 @asynccontextmanager
 async def running_services(
-    settings: Settings, url: str, admin_key: str, *, owner_url: str | None = None
+    settings: Settings,
+    url: str,
+    admin_key: str,
+    *,
+    owner_url: str | None = None,
+    background: Background | None = None,
 ) -> AsyncIterator[Services]:
     """Open the services on the migrated database at `url`, and close them after the block.
 
-    `owner_url` is the same database with the login that may build indexes, if that is another login.
+    `owner_url` is the same database with the login that may build indexes, if that is another login. `background` has
+    the loops that already run in this process.
 
     Raises:
         StartupError: the database or a setting is unsuitable; the detail says what to do.
     """
-    background = Background()
+    background = background or Background()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(watched_database(settings, url, background))
         await check_role(database)

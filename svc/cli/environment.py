@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 import uvloop
 
+from svc.background import Background
 from svc.cli.stopping import last_act
 from svc.database.queries import Database, open_database
 from svc.embedded.archive import backup_folder
@@ -167,7 +168,9 @@ class DatabaseUrls:
 
 
 @asynccontextmanager
-async def database_urls(settings: Settings, *, makes: bool = False) -> AsyncIterator[DatabaseUrls]:
+async def database_urls(
+    settings: Settings, *, makes: bool = False, background: Background | None = None
+) -> AsyncIterator[DatabaseUrls]:
     """The URLs of the database: those given, else those of the embedded server, which runs for the block.
 
     Raises:
@@ -179,12 +182,14 @@ async def database_urls(settings: Settings, *, makes: bool = False) -> AsyncIter
         owner = settings.owner_database_url
         yield DatabaseUrls(url, url if owner is None else owner.get_secret_value())
         return
-    async with embedded_server(settings, makes=makes) as server:
+    async with embedded_server(settings, makes=makes, background=background) as server:
         yield DatabaseUrls(server.service_url, server.url)
 
 
 @asynccontextmanager
-async def embedded_server(settings: Settings, *, makes: bool = False) -> AsyncIterator[EmbeddedServer]:
+async def embedded_server(
+    settings: Settings, *, makes: bool = False, background: Background | None = None
+) -> AsyncIterator[EmbeddedServer]:
     """The embedded server, supervised for the block; raises as `database_urls` does. The command that `makes` a
     database also decides whether the server archives its WAL.
     """
@@ -206,7 +211,7 @@ async def embedded_server(settings: Settings, *, makes: bool = False) -> AsyncIt
         if makes and archive is not None and not (await server.archiver()).is_on:
             logger.warning("the server was already running without CABINET_BACKUP_DIR; it archives from its next start")
         with last_act(server.stop):
-            async with supervised(server):
+            async with supervised(server, background):
                 yield server
     finally:
         server.stop()
@@ -220,14 +225,17 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def migrated_urls(settings: Settings, *, makes: bool = False) -> AsyncIterator[DatabaseUrls]:
-    """The URLs of the database at this release's schema. The embedded one is migrated on the way.
+async def migrated_urls(
+    settings: Settings, *, makes: bool = False, background: Background | None = None
+) -> AsyncIterator[DatabaseUrls]:
+    """The URLs of the database at this release's schema. The embedded one is migrated on the way, and supervised in
+    `background`.
 
     Raises:
         StartupError: the database given lacks migrations; applying them is its owner's decision. Or as
             `database_urls`.
     """
-    async with database_urls(settings, makes=makes) as urls:
+    async with database_urls(settings, makes=makes, background=background) as urls:
         if settings.database_url is None:
             await apply_migrations(settings, urls.owner)
         missing = [state.id for state in await migration_states(urls.service) if state.state == "missing"]

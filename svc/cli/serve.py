@@ -15,6 +15,7 @@ import uvicorn
 
 from svc.access.keys import load_admin_key
 from svc.app import create_app
+from svc.background import Background
 from svc.cli.environment import (
     DATABASE_OPTIONS,
     EMBEDDING_OPTIONS,
@@ -75,9 +76,10 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     admin_key = load_admin_key(settings)
+    background = Background()
     async with (
-        migrated_urls(settings, makes=True) as urls,
-        running_services(settings, urls.service, admin_key, owner_url=urls.owner) as services,
+        migrated_urls(settings, makes=True, background=background) as urls,
+        running_services(settings, urls.service, admin_key, owner_url=urls.owner, background=background) as services,
     ):
         greeting = _greeting(settings, listener, admin_key, _place_of_data(settings))
         await serve_until_signal(services, listener, greeting)

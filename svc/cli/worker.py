@@ -61,7 +61,7 @@ async def _work(settings: Settings) -> None:
     stop_on_signals(stopped, settings.stop_grace_s)
     background = Background()
     async with AsyncExitStack() as stack:
-        urls = await stack.enter_async_context(migrated_urls(settings))
+        urls = await stack.enter_async_context(migrated_urls(settings, background=background))
         database = await stack.enter_async_context(watched_database(settings, urls.service, background))
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))

@@ -21,9 +21,13 @@ _MOST_PAUSE_S = 10.0
 
 
 @asynccontextmanager
-async def supervised(server: EmbeddedServer) -> AsyncIterator[None]:
-    """Keep the server running for the block. All processes that use it do this; the first to notice restarts it."""
-    loop = Background().keep(_Supervisor(server).turn, name="embedded-server")
+async def supervised(server: EmbeddedServer, background: Background | None = None) -> AsyncIterator[None]:
+    """Keep the server running for the block. All processes that use it do this; the first to notice restarts it.
+
+    `background` has the other loops of a process that reports their state.
+    """
+    background = background or Background()
+    loop = background.keep(_Supervisor(server).turn, name="embedded-server")
     try:
         yield
     finally:

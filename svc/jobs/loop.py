@@ -11,7 +11,8 @@ from svc.errors import UnavailableError
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 1.0
-_MOST_PAUSE_S = 30.0
+# The longest time after the return of the database until a worker notices it.
+_MOST_PAUSE_S = 4.0
 # A job that is overdue although nothing could be claimed is locked, or another worker is about to claim it.
 _OVERDUE_PAUSE_S = 0.2
 

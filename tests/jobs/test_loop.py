@@ -30,7 +30,7 @@ async def test_a_database_that_is_away_for_hours_ends_no_loop() -> None:
     turn = WorkTurn(no_work, no_wait)
     rests = [await turn() for _ in range(2_000)]
     assert 0.5 <= rests[0] <= 1
-    assert all(15 <= rest <= 30 for rest in rests[5:])
+    assert all(2 <= rest <= 4 for rest in rests[5:])
 
 
 async def test_the_pause_starts_small_again_after_success() -> None:
@@ -40,7 +40,7 @@ async def test_the_pause_starts_small_again_after_success() -> None:
         return await no_work() if is_away else True
 
     turn = WorkTurn(work, no_wait)
-    assert max([await turn() for _ in range(10)]) > 10
+    assert max([await turn() for _ in range(10)]) > 1
     is_away = False
     assert await turn() == 0
     is_away = True
