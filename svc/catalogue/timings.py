@@ -84,9 +84,9 @@ def timings_of_service(url: str) -> Timings:
     except httpx.HTTPStatusError as error:
         raise UnavailableError(f"the server at {place} answers {error.response.status_code} to /metrics") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise UnavailableError(f"no service of Cabinet answers at {place}") from error
+        raise UnavailableError(f"no service of Cabinet's answers at {place}") from error
     if _METRIC not in families:
-        raise UnavailableError(f"the server at {place} is not a service of Cabinet: its /metrics lacks {_METRIC}")
+        raise UnavailableError(f"what answers at {place} is no service of Cabinet's: its /metrics lacks {_METRIC}")
     numbers: dict[str, dict[str, float]] = {}
     for sample in families[_METRIC].samples:
         kind = sample.name.removeprefix(f"{_METRIC}_")

@@ -30,6 +30,7 @@ from svc.cli.environment import (
 )
 from svc.cli.secrecy import hide_secrets
 from svc.cli.stopping import end_within
+from svc.cli.tracing import Tracing, tracing
 from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
@@ -57,6 +58,7 @@ SERVE_OPTIONS = (
     "body_timeout_s",
     "answer_timeout_s",
     "keep_alive_s",
+    "traces",
 )
 # The part of the grace, in seconds, that is left when requests under way are cut off: for the last usage, the database
 # and the embedded server.
@@ -70,10 +72,11 @@ _AFTER_REQUESTS_S = 7
 def serve(settings: Settings) -> None:
     """Serve the HTTP API, with a worker, until Ctrl-C."""
     hide_secrets()
-    run(_serve(settings))
+    with tracing(settings, "server") as traces:
+        run(_serve(settings, traces))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, traces: Tracing | None) -> None:
     listener = listen(settings.host, settings.port)
     admin_key = load_admin_key(settings)
     background = Background()
@@ -82,7 +85,7 @@ async def _serve(settings: Settings) -> None:
         running_services(settings, urls.service, admin_key, owner_url=urls.owner, background=background) as services,
     ):
         greeting = _greeting(settings, listener, admin_key, _place_of_data(settings))
-        await serve_until_signal(services, listener, greeting)
+        await serve_until_signal(services, listener, greeting, traces)
     click.echo("Cabinet has stopped.")
 
 
@@ -143,11 +146,14 @@ class _Server(uvicorn.Server):
                 signal.signal(number, before[number])
 
 
-async def serve_until_signal(services: Services, listener: socket.socket, greeting: str | None = None) -> None:
+async def serve_until_signal(
+    services: Services, listener: socket.socket, greeting: str | None = None, traces: Tracing | None = None
+) -> None:
     """Print `greeting` and answer requests on `listener` until SIGINT or SIGTERM, then let those under way end."""
     connections = Connections(services.settings)
+    application = create_app(services)
     config = uvicorn.Config(
-        create_app(services),
+        application if traces is None else traces.wrap(application),
         http=protocol_on(connections),
         ws="none",
         lifespan="off",

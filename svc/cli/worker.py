@@ -23,6 +23,7 @@ from svc.cli.output import echo
 from svc.cli.secrecy import hide_secrets
 from svc.cli.serve import listen
 from svc.cli.stopping import stop_on_signals
+from svc.cli.tracing import tracing
 from svc.embedding.choice import create_provider
 from svc.errors import StartupError
 from svc.loop_lag import lag_turn
@@ -38,6 +39,7 @@ from svc.worker_status import serving_status, status_application
 @settings_options(
     "host",
     "metrics_port",
+    "traces",
     *DATABASE_OPTIONS,
     *POOL_OPTIONS,
     *SLOW_OPTIONS,
@@ -48,7 +50,8 @@ from svc.worker_status import serving_status, status_application
 def worker(settings: Settings) -> None:
     """Ingest uploaded documents until Ctrl-C. Any number of workers may run on one database."""
     hide_secrets()
-    run(_work(settings))
+    with tracing(settings, "worker"):
+        run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:

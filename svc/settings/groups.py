@@ -14,6 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from svc.settings.database_url import read_url
 from svc.settings.group import PREFIX, Group
 from svc.settings.model import EmbeddingSettings, ModelSettings
+from svc.settings.process import ProcessSettings
 
 SERVICE_ROLE = "cabinet_service"
 
@@ -301,30 +302,15 @@ class ConnectionSettings(Group):
     )
 
 
-class ServerSettings(ConnectionSettings, AccessSettings):
+class ServerSettings(ConnectionSettings, AccessSettings, ProcessSettings):
     """The HTTP server."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 selects a free port.")
     overload_late_s: float = Field(
         0.1,
         ge=0,
         le=60,
         description="Seconds by which the server's work may be late before new requests are refused with 503, if there "
         "are many; 0 turns this off.",
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Minimum level of logged messages."
-    )
-    metrics_port: int | None = Field(
-        None,
-        ge=0,
-        le=65535,
-        description="Port on which `cabinet worker` serves `/metrics` and `/health`; 0 selects a free port. By "
-        "default, it listens on no port.",
-    )
-    log_format: Literal["text", "json"] = Field(
-        "text", description="json logs one object per line, and a line for each request at the level info."
     )
     max_upload_bytes: int = Field(32 * 2**20, ge=1024, le=2**30, description="Largest upload, in bytes.")
     max_body_bytes: int = Field(
