@@ -101,6 +101,11 @@ class DocumentWorker:
             return await self._attempt(job)
         except CabinetError as error:
             outcome, report = self._ending(job, error)
+        except Exception:
+            # A bug, which the loop logs. Unreported, it would count as an interruption, which may be many.
+            _, report = self._ending(job, UnavailableError("internal error; the worker's log has the details"))
+            await reported(report, self._queue.lease_s)
+            raise
         await reported(report, self._queue.lease_s)
         return outcome
 

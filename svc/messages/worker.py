@@ -101,6 +101,10 @@ class MessageWorker:
             # Retried at long intervals, because the month may end or the plan may change.
             logger.info("messages of conversation %s are not embedded for now: %s", job.conversation_id, error.detail)
             await self._report(partial(self._queue.postpone, job, _MAX_RETRY_S))
+        except Exception:
+            # A bug, which the loop logs. Unreported, it would count as an interruption.
+            await self._give_up_or_try_later(job, "internal error")
+            raise
         finally:
             end_log_context()
         return True

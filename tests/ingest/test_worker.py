@@ -222,6 +222,19 @@ async def test_a_document_whose_workers_always_die_ends_in_an_error(database_url
     assert "gave up after 2 attempts" in document["error"]
 
 
+async def test_a_document_that_meets_a_bug_ends_in_an_error_after_its_attempts(
+    remote: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def embed(_provider: object, _texts: list[str]) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(type(remote.services.provider), "embed", embed)
+    key, document_id = await upload(remote, "A text.")
+    document = await remote.ended(key, document_id)
+    assert (document["status"], document["attempt"]) == ("error", 3)
+    assert "gave up after 3 attempts: internal error" in document["error"]
+
+
 async def test_a_stopped_worker_releases_its_document_at_once(
     remote: Service, endpoint: EmbeddingEndpoint, database_url: str
 ) -> None:

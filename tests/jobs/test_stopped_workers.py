@@ -105,8 +105,7 @@ async def test_the_document_of_a_stopped_worker_is_ingested_by_another(
             document = await service.ended(tenant.key, document_id)
         assert (document["status"], document["error"], document["chunk_count"]) == ("ready", None, 1)
 
-        if "half" not in place:
-            assert await outcome_after_continuing(stopped) == "DatabaseUnavailableError"
+        assert await outcome_after_continuing(stopped) == "DatabaseUnavailableError"
         document = ok(await tenant.get(f"/documents/{document_id}"))
         chunks = ok(await tenant.get(f"/documents/{document_id}/chunks"))["data"]
         assert (document["status"], [chunk["content"] for chunk in chunks]) == ("ready", ["A short text."])
