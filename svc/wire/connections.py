@@ -11,17 +11,20 @@ from typing import Protocol
 from svc import metrics
 from svc.errors import CabinetError, TooManyConnectionsError, UnavailableError
 from svc.settings.groups import ServerSettings
+from svc.wire.memory import give_back, keep_little
 
 # Seconds between two looks at the deadlines of all connections.
 CHECK_S = 0.5
-# At the limit, a few connections go at once, so that the search for them is not repeated for each newcomer.
-_EVICTED_AT_ONCE = 16
+# At the limit, this share of the connections goes at once, so that the search is not repeated for each newcomer.
+_EVICTED_SHARE = 16
 # Connections that were answered and are only waiting for the client to read it.
 _MAX_LINGERING = 256
 # Files of the process besides connections: PostgreSQL, parsers, the embedding endpoint, the log.
 _OTHER_FILES = 256
 # Transfers smaller than this are never ended to make room.
 _SMALL_BYTES = 64 * 1024
+# Memory is given back to the system after more than this was in flight.
+_TRIMMED_BYTES = 16 * 2**20
 _RETRY_S = 1.0
 
 
@@ -61,6 +64,8 @@ class Connections:
         self._by_address: dict[str, set[Connection]] = {}
         self._lingering: OrderedDict[Connection, None] = OrderedDict()
         self._next_search = 0.0
+        self._peak_bytes = 0
+        keep_little()
         metrics.connections.set_function(lambda: len(self._open) + len(self._lingering))
         metrics.bytes_in_flight.set_function(lambda: self.bytes_in_flight)
 
@@ -71,6 +76,12 @@ class Connections:
             connection.check(now)
         if self.bytes_in_flight > self.settings.max_in_flight_bytes:
             self._end_stalled(now)
+        self._peak_bytes = max(self._peak_bytes, self.bytes_in_flight)
+        if self._peak_bytes > _TRIMMED_BYTES and self.bytes_in_flight < self._peak_bytes // 4:
+            self._peak_bytes = self.bytes_in_flight
+            # By then, the application has released what it held for these requests, too.
+            await asyncio.sleep(CHECK_S)
+            await asyncio.to_thread(give_back)
         return CHECK_S
 
     def admit(self, connection: Connection, now: float) -> CabinetError | None:
@@ -131,7 +142,7 @@ class Connections:
     def _evict(self, among: set[Connection], now: float) -> bool:
         ranked = [(rank, id(one), one) for one in among if (rank := one.patience(now)) is not None]
         ranked.sort()
-        for _, _, one in ranked[:_EVICTED_AT_ONCE]:
+        for _, _, one in ranked[: max(1, len(among) // _EVICTED_SHARE)]:
             count("evicted")
             one.evict()
         return bool(ranked)

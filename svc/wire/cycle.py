@@ -9,7 +9,7 @@ from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from svc.errors import CabinetError
+from svc.errors import CabinetError, MalformedRequestError
 
 if TYPE_CHECKING:
     from svc.wire.protocol import CabinetProtocol
@@ -19,19 +19,24 @@ _ROOM_S = 0.1
 
 
 class Cycle(RequestResponseCycle):
-    """A request and its answer. `fault` is raised where the application reads the body, and so becomes its answer."""
+    """A request and its answer. What is wrong with the body is raised where the application reads it, and so becomes
+    the application's answer."""
 
-    fault: CabinetError | None = None
+    has_failed = False
+    is_malformed = False
     held_bytes = 0
     """The bytes of the body received so far: the application has them until it has answered."""
 
     def __init__(self, protocol: CabinetProtocol, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._protocol = protocol
+        self._fault: CabinetError | None = None
 
     def fail(self, fault: CabinetError) -> None:
         """Let the application answer with this error when it reads the body; the connection is closed afterwards."""
-        self.fault = fault
+        self.has_failed = True
+        self.is_malformed = isinstance(fault, MalformedRequestError)
+        self._fault = fault
         self.keep_alive = False
         self.body = bytearray()
         self.message_event.set()
@@ -42,13 +47,18 @@ class Cycle(RequestResponseCycle):
         Raises:
             CabinetError: the body is malformed or late, or there is no memory for it.
         """
-        if self.fault is None:
+        message: ASGIReceiveEvent = {"type": "http.disconnect"}
+        if not self.has_failed:
             message = await super().receive()
-        else:
-            message = {"type": "http.disconnect"}
-        if self.fault is not None and not self.disconnected and not self.response_complete:
-            raise self.fault
+        if self._fault is not None and not self.disconnected and not self.response_complete:
+            raise self._take_fault()
         return message
+
+    def _take_fault(self) -> CabinetError:
+        # An error that the cycle kept would keep the frames that it passed, and so the body, until the next collection.
+        fault, self._fault = self._fault, None
+        assert fault is not None
+        return fault
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a part of the answer; returns when there is room for another one."""

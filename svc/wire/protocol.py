@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from svc.errors import CabinetError, MalformedRequestError, RequestTimeoutError, UnavailableError
+from svc.errors import CabinetError, RequestTimeoutError, UnavailableError
 from svc.wire.connections import Connections, address_of, count
 from svc.wire.cycle import Cycle, Flow, Outgoing
 from svc.wire.pace import Pace
@@ -93,7 +93,7 @@ class CabinetProtocol(ReceivingProtocol):
 
     def must_close_after(self, cycle: Cycle) -> bool:
         """Return whether the connection cannot be used again after this answer, which is about to begin."""
-        if self.is_finished or cycle.fault is not None:
+        if self.is_finished or cycle.has_failed:
             return True
         is_much_left = self.left is None or self.left > _DRAINED_BYTES
         return cycle.more_body and (is_much_left or cycle.waiting_for_100_continue)
@@ -182,7 +182,7 @@ class CabinetProtocol(ReceivingProtocol):
     def _linger(self) -> None:
         self.is_finished = True
         self.deadline = self.loop.time() + _LINGER_S
-        is_sound = self.is_in_body and not isinstance(self.cycle.fault, MalformedRequestError)
+        is_sound = self.is_in_body and not self.cycle.is_malformed
         self._discard = _LINGER_BODY_BYTES if is_sound else _LINGER_BYTES
         self.slices.clear()
         self.waiting.clear()

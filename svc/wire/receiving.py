@@ -103,7 +103,7 @@ class ReceivingProtocol(HttpToolsProtocol):
             return False
         if not self.is_in_body or self.cycle.response_complete:
             return True
-        return self.cycle.fault is None and len(self.cycle.body) <= HIGH_WATER_LIMIT
+        return not self.cycle.has_failed and len(self.cycle.body) <= HIGH_WATER_LIMIT
 
     def _parse_slice(self) -> None:
         is_chunked = self.left is None
@@ -218,7 +218,7 @@ class ReceivingProtocol(HttpToolsProtocol):
         """Take a part of the body, if there is memory for it."""
         cycle = self.cycle
         self.received += len(body)
-        if cycle.response_complete or cycle.fault is not None:
+        if cycle.response_complete or cycle.has_failed:
             return
         # The application holds no more of a body than the largest upload.
         settings = self.wire.settings
