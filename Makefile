@@ -78,6 +78,10 @@ record: $(VENV)/.installed-dev ## Record the tables and the callers of the state
 	RECORD_CALLERS=write $(BIN)/python -m pytest $(ARGS)
 	$(BIN)/python -m tests.test_docs --tables
 
+.PHONY: strangers
+strangers: $(VENV)/.installed-dev ## Let hostile clients loose on a server, and measure how others are served; ARGS="--seconds 5"
+	$(BIN)/python -m tests.campaigns.strangers $(ARGS)
+
 .PHONY: coverage
 coverage: $(VENV)/.installed-dev ## Run the tests and show which lines of svc/ they do not reach
 	$(BIN)/coverage erase

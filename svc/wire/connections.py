@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import resource
 from collections import OrderedDict
+from operator import itemgetter
 from typing import Protocol
 
 from svc import metrics
@@ -60,8 +61,9 @@ class Connections:
         self.settings = settings
         self.capacity = _capacity(settings.max_connections)
         self.bytes_in_flight = 0
-        self._open: set[Connection] = set()
-        self._by_address: dict[str, set[Connection]] = {}
+        # In the order of their beginning, which decides between equals.
+        self._open: dict[Connection, None] = {}
+        self._by_address: dict[str, dict[Connection, None]] = {}
         self._lingering: OrderedDict[Connection, None] = OrderedDict()
         self._next_search = 0.0
         self._peak_bytes = 0
@@ -87,7 +89,7 @@ class Connections:
     def admit(self, connection: Connection, now: float) -> CabinetError | None:
         """Add a connection, closing others that wait for their clients if necessary; the error if there is no room."""
         limit = self.settings.max_connections_per_address
-        peers = self._by_address.get(connection.address, set())
+        peers = self._by_address.get(connection.address, {})
         if limit and connection.address and len(peers) >= limit and not self._evict(peers, now):
             count("address")
             return TooManyConnectionsError(
@@ -97,8 +99,8 @@ class Connections:
         if len(self._open) >= self.capacity and not self._evict(self._open, now):
             count("connections")
             return UnavailableError("all connections of this server are in use; try again", retry_after_s=_RETRY_S)
-        self._open.add(connection)
-        self._by_address.setdefault(connection.address, set()).add(connection)
+        self._open[connection] = None
+        self._by_address.setdefault(connection.address, {})[connection] = None
         return None
 
     def linger(self, connection: Connection) -> None:
@@ -133,16 +135,16 @@ class Connections:
         self.bytes_in_flight -= size
 
     def _forget(self, connection: Connection) -> None:
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         if peers := self._by_address.get(connection.address):
-            peers.discard(connection)
+            peers.pop(connection, None)
             if not peers:
                 del self._by_address[connection.address]
 
-    def _evict(self, among: set[Connection], now: float) -> bool:
-        ranked = [(rank, id(one), one) for one in among if (rank := one.patience(now)) is not None]
-        ranked.sort()
-        for _, _, one in ranked[: max(1, len(among) // _EVICTED_SHARE)]:
+    def _evict(self, among: dict[Connection, None], now: float) -> bool:
+        ranked = [(rank, one) for one in among if (rank := one.patience(now)) is not None]
+        ranked.sort(key=itemgetter(0))
+        for _, one in ranked[: max(1, len(among) // _EVICTED_SHARE)]:
             count("evicted")
             one.evict()
         return bool(ranked)
@@ -150,12 +152,12 @@ class Connections:
     def _end_stalled(self, now: float, newcomer: Connection | None = None) -> None:
         self._next_search = now + CHECK_S / 2
         stalled = [
-            (since, id(one), one)
+            (since, one)
             for one in self._open
             if one is not newcomer and one.held_bytes > _SMALL_BYTES and (since := one.stalled_since(now)) is not None
         ]
-        stalled.sort()
-        for _, _, one in stalled:
+        stalled.sort(key=itemgetter(0))
+        for _, one in stalled:
             if self.bytes_in_flight <= self.settings.max_in_flight_bytes:
                 return
             count("stalled")
