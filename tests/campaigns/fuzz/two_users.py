@@ -63,6 +63,27 @@ class TwoUsers(RuleBasedStateMachine):
             made = self.client.post("/users", json={"email": f"{marker}@example.org"}, headers=headers)
             assert made.status_code == 201, made.text
             self.users.append(User(made.json()["api_key"], marker))
+        for side in (0, 1):
+            self.store(side, ["first"], "new")
+            self.talk(side, [])
+
+    def store(self, side: int, words: list[str], on_conflict: str) -> None:
+        """Upload a text. All names are the same, so that `replace` finds those of the other user."""
+        user = self.users[side]
+        body = {
+            "filename": "same.txt", "content": f"{user.marker} {' '.join(words)}",
+            "metadata": {"kind": "note", "owner": user.marker}, "on_conflict": on_conflict,
+        }  # fmt: skip
+        user.documents.add(self.send(side, "POST", "/documents", 202, json=body)["id"])
+
+    def talk(self, side: int, document_ids: list[str]) -> None:
+        """Create a conversation about documents of either user."""
+        user = self.users[side]
+        body = {"title": user.marker, "document_ids": document_ids}
+        statuses = (201, 422) if {*document_ids} <= user.documents else (422,)
+        made = self.send(side, "POST", "/conversations", *statuses, json=body)
+        if "id" in made:
+            user.conversations[made["id"]] = 0
 
     def send(self, side: int, method: str, path: str, *statuses: int, **options: Any) -> Any:
         """Send a request of one user. The answer must have one of the statuses, and nothing of the other user."""
@@ -79,60 +100,52 @@ class TwoUsers(RuleBasedStateMachine):
         is_json = answer.headers.get("content-type") in ("application/json", "application/problem+json")
         return answer.json() if is_json else answer.text
 
-    def some(self, kind: str, choice: int) -> str:
-        """Return an id of either user, of an object that may be deleted, or of none."""
-        known = sorted(self.users[0].owned(kind) | self.users[1].owned(kind))
+    def some(self, kind: str, side: int, choice: int) -> str:
+        """Return an id: mostly of the other user, otherwise of the user, and rarely of nothing."""
+        known = sorted(self.users[side if choice % 3 == 0 else 1 - side].owned(kind))
         return known[choice % len(known)] if known and choice % 10 else str(uuid4())
 
     @rule(side=SIDES, words=WORDS, on_conflict=st.sampled_from(["new", "replace"]))
     def upload(self, side: int, words: list[str], on_conflict: str) -> None:
-        """Upload a text. All names are the same, so that `replace` finds those of the other user."""
-        user = self.users[side]
-        body = {
-            "filename": "same.txt", "content": f"{user.marker} {' '.join(words)}",
-            "metadata": {"kind": "note", "owner": user.marker}, "on_conflict": on_conflict,
-        }  # fmt: skip
-        user.documents.add(self.send(side, "POST", "/documents", 202, json=body)["id"])
+        """Upload a text."""
+        self.store(side, words, on_conflict)
 
     @rule(side=SIDES, choice=CHOICE, is_scoped=st.booleans())
     def converse(self, side: int, choice: int, is_scoped: bool) -> None:
         """Create a conversation, perhaps about a document of either user."""
-        user, document = self.users[side], self.some("documents", choice)
-        body = {"title": user.marker, "document_ids": [document] if is_scoped else []}
-        may_fail = is_scoped and document not in user.documents
-        made = self.send(side, "POST", "/conversations", *((422,) if may_fail else (201, 422)), json=body)
-        if "id" in made:
-            user.conversations[made["id"]] = 0
+        self.talk(side, [self.some("documents", side, choice)] if is_scoped else [])
 
     @rule(side=SIDES, choice=CHOICE, words=WORDS)
     def say(self, side: int, choice: int, words: list[str]) -> None:
         """Append a message to a conversation of either user."""
-        user, conversation = self.users[side], self.some("conversations", choice)
+        user, conversation = self.users[side], self.some("conversations", side, choice)
         body = {"role": "user", "content": f"{user.marker} {' '.join(words)}"}
         is_own = conversation in user.conversations
         self.send(side, "POST", f"/conversations/{conversation}/messages", 201 if is_own else 404, json=body)
         if is_own:
             user.conversations[conversation] += 1
 
-    @rule(side=SIDES, choice=CHOICE, part=st.sampled_from(["", "/content", "/chunks"]))
-    def read_document(self, side: int, choice: int, part: str) -> None:
-        """Read a document of either user."""
-        document = self.some("documents", choice)
+    @rule(side=SIDES, choice=CHOICE)
+    def read_document(self, side: int, choice: int) -> None:
+        """Read all of a document of either user."""
+        document = self.some("documents", side, choice)
         # A document that another upload replaces is deleted when that one is ready.
         statuses = (200, 404) if document in self.users[side].documents else (404,)
-        self.send(side, "GET", f"/documents/{document}{part}", *statuses)
+        for part in ("", "/content", "/chunks"):
+            self.send(side, "GET", f"/documents/{document}{part}", *statuses)
 
-    @rule(side=SIDES, choice=CHOICE, part=st.sampled_from(["", "/messages", "/context"]))
-    def read_conversation(self, side: int, choice: int, part: str) -> None:
-        """Read a conversation of either user."""
-        conversation = self.some("conversations", choice)
+    @rule(side=SIDES, choice=CHOICE)
+    def read_conversation(self, side: int, choice: int) -> None:
+        """Read all of a conversation of either user."""
+        conversation = self.some("conversations", side, choice)
         status = 200 if conversation in self.users[side].conversations else 404
-        self.send(side, "GET", f"/conversations/{conversation}{part}", status)
+        for part in ("", "/messages", "/context"):
+            self.send(side, "GET", f"/conversations/{conversation}{part}", status)
 
     @rule(side=SIDES, choice=CHOICE)
     def change_document(self, side: int, choice: int) -> None:
         """Change a document of either user."""
-        document = self.some("documents", choice)
+        document = self.some("documents", side, choice)
         statuses = (200, 404) if document in self.users[side].documents else (404,)
         body = {"metadata": {"kind": "changed", "owner": self.users[side].marker}}
         self.send(side, "PATCH", f"/documents/{document}", *statuses, json=body)
@@ -140,7 +153,7 @@ class TwoUsers(RuleBasedStateMachine):
     @rule(side=SIDES, choice=CHOICE)
     def change_conversation(self, side: int, choice: int) -> None:
         """Change a conversation of either user."""
-        conversation = self.some("conversations", choice)
+        conversation = self.some("conversations", side, choice)
         status = 200 if conversation in self.users[side].conversations else 404
         self.send(side, "PATCH", f"/conversations/{conversation}", status, json={"title": self.users[side].marker})
 
@@ -148,7 +161,7 @@ class TwoUsers(RuleBasedStateMachine):
     @precondition(lambda self: any(len(user.documents) > 3 for user in self.users))
     def delete(self, side: int, choice: int, kind: str) -> None:
         """Delete a document or a conversation of either user."""
-        id_, user = self.some(kind, choice), self.users[side]
+        id_, user = self.some(kind, side, choice), self.users[side]
         self.send(side, "DELETE", f"/{kind}/{id_}", *((204, 404) if id_ in user.owned(kind) else (404,)))
         user.documents.discard(id_)
         user.conversations.pop(id_, None)
@@ -156,7 +169,7 @@ class TwoUsers(RuleBasedStateMachine):
     @rule(side=SIDES, choices=st.lists(CHOICE, max_size=5), route=st.sampled_from(["metadata", "retry", "delete"]))
     def change_many(self, side: int, choices: list[int], route: str) -> None:
         """Change documents of both users at once."""
-        ids, user = [self.some("documents", choice) for choice in choices], self.users[side]
+        ids, user = [self.some("documents", side, choice) for choice in choices], self.users[side]
         body: dict[str, Any] = {"document_ids": ids}
         body |= {"patch": {"kind": "patched"}} if route == "metadata" else {}
         counts = self.send(side, "POST", f"/documents/{route}", 202 if route == "retry" else 200, json=body)
@@ -178,7 +191,7 @@ class TwoUsers(RuleBasedStateMachine):
         """Search with the marker of the other user and filters that name the other's objects."""
         other = self.users[1 - side]
         body: dict[str, Any] = {"query": " ".join([other.marker, *words]), "limit": 100}
-        document, conversation = self.some("documents", choice), self.some("conversations", choice)
+        document, conversation = self.some("documents", side, choice), self.some("conversations", side, choice)
         if how == "documents":
             body["document_ids"] = [document]
         if how == "conversation":
@@ -193,7 +206,7 @@ class TwoUsers(RuleBasedStateMachine):
     @rule(side=SIDES, words=WORDS, choice=CHOICE, is_all=st.booleans())
     def search_messages(self, side: int, words: list[str], choice: int, is_all: bool) -> None:
         """Search the messages of all conversations, or of one of either user."""
-        conversation = self.some("conversations", choice)
+        conversation = self.some("conversations", side, choice)
         path = "/conversations/search" if is_all else f"/conversations/{conversation}/search"
         is_own = is_all or conversation in self.users[side].conversations
         self.send(side, "POST", path, 200 if is_own else 404, json={"query": " ".join(words), "limit": 100})
