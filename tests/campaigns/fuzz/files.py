@@ -6,6 +6,7 @@ import asyncio
 import io
 import random
 import time
+import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,18 @@ def mutated(data: bytes, generator: random.Random, others: list[bytes]) -> bytes
     return bytes(changed[: 4 * 2**20])
 
 
+def mutated_inside(data: bytes, generator: random.Random, others: list[bytes]) -> bytes:
+    """Return a Word file with a mutated member: a mutation of the archive itself rarely leaves one to read."""
+    saved = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as changed:
+        names = archive.namelist()
+        chosen = generator.choice(["word/document.xml", *names])
+        for name in names:
+            member = archive.read(name)
+            changed.writestr(name, mutated(member, generator, others) if name == chosen else member)
+    return saved.getvalue()
+
+
 async def fuzz_files(seed: int, until: float, most: int | None = None) -> Outcome:
     """Parse mutated files until a moment of `time.monotonic`, two at a time, or until there were `most`."""
     outcome, generator = Outcome(), random.Random(seed)
@@ -91,7 +104,8 @@ async def fuzz_files(seed: int, until: float, most: int | None = None) -> Outcom
         while time.monotonic() < until and (most is None or outcome.counts.total() < most):
             name, data = generator.choice(files)
             file_type = detect_file_type(name, data)
-            changed = mutated(data, generator, others)
+            is_inside = file_type == "docx" and generator.random() < 0.8
+            changed = (mutated_inside if is_inside else mutated)(data, generator, others)
             started = time.monotonic()
             try:
                 chunks = await sandbox.chunks(file_type, changed)
