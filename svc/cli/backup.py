@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, embedded_server, run, settings_options
+from svc.cli.output import echo
 from svc.embedded.archive import BackupFolder, backup_folder
 from svc.embedded.base_backups import remove_older, take_base_backup
 from svc.embedded.restore import Restored, restore
@@ -64,10 +65,10 @@ def restore_command(
     The backups stay as they are. Serve the restored data with: cabinet serve --data-dir FOLDER
     """
     restored = run(_restore(_folder(settings), folder, at, wal, timeline))
-    click.echo(f"restored into {folder.expanduser().resolve()}, from the base backup {restored.base.path.name}")
+    echo(f"restored into {folder.expanduser().resolve()}, from the base backup {restored.base.path.name}")
     if restored.last_commit is not None:
-        click.echo(f"last commit: {restored.last_commit}")
-    click.echo(f"Serve it with: cabinet serve --data-dir {folder}")
+        echo(f"last commit: {restored.last_commit}")
+    echo(f"Serve it with: cabinet serve --data-dir {folder}")
 
 
 def _folder(settings: Settings) -> BackupFolder:
@@ -87,12 +88,12 @@ async def _backup(settings: Settings, folder: BackupFolder, keep: int | None) ->
         archiver = await server.archiver()
         backup = await take_base_backup(server, folder)
         size_mb = backup.size_bytes / 1e6
-        click.echo(f"base backup {backup.path}: {size_mb:,.0f} MB in {time.monotonic() - started:.1f} s, verified")
+        echo(f"base backup {backup.path}: {size_mb:,.0f} MB in {time.monotonic() - started:.1f} s, verified")
         removed = [] if keep is None else await remove_older(server.programs, folder, keep)
     for each in removed:
-        click.echo(f"removed {each.path}")
+        echo(f"removed {each.path}")
     if not archiver.is_on:
-        click.echo(
+        echo(
             "The server does not archive its WAL, so a restore ends at the base backup. Run cabinet serve with "
             "CABINET_BACKUP_DIR to restore up to any time.",
             err=True,
@@ -106,7 +107,7 @@ async def _backup(settings: Settings, folder: BackupFolder, keep: int | None) ->
         last = (
             "nothing yet" if archiver.archived_at is None else f"until {archiver.archived_at.astimezone(UTC):%H:%M:%S}"
         )
-        click.echo(f"WAL archived {last}")
+        echo(f"WAL archived {last}")
 
 
 async def _restore(
