@@ -41,7 +41,7 @@ _EMBEDDING_RETRIES = 1
 _CALM_S = 3.0
 # The requests of a second are in the ledger of usage after this time.
 _FLUSHED_S = 2.5
-_FAULT_S = 120.0
+_FAULT_S = 300.0
 _DIMENSIONS = 256
 
 

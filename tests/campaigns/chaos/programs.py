@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.server_process import CABINET, clean_environment
 
-_START_S = 90.0
+_START_S = 180.0
 
 
 @dataclass
