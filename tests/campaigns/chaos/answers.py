@@ -21,6 +21,7 @@ Outcome = Literal["acknowledged", "refused", "unknown"]
 # For a machine that has other work, beyond the stalls of this process, which are measured.
 _SLACK_S = 2.0
 _TICK_S = 0.05
+_CONFLICT = "another request was changing the same rows"
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Judge:
         self.violations: list[str] = []
         self.statuses: Counter[str] = Counter()
         self.seconds: list[float] = []
+        self.conflicts = 0
         self.troubles: list[Span] = []
         self.is_endpoint_wrong = False
         """Whether the embedding endpoint answers what no retry would change; then 503 has no Retry-After."""
@@ -135,7 +137,11 @@ class Judge:
             says_when = "retry-after" in response.headers or self.is_endpoint_wrong
             self.expect(says_when, f"{what}: {status} without Retry-After: {body}")
             is_troubled = is_disturbed or any(trouble.overlaps(started_s, ended_s) for trouble in self.troubles)
-            self.expect(status == 429 or is_troubled, f"{what}: 503 although nothing is wrong: {body}")
+            # Two changes of the same rows: one of them is to be sent again.
+            is_conflict = _CONFLICT in str(body)
+            self.conflicts += is_conflict
+            is_explained = status == 429 or is_troubled or is_conflict
+            self.expect(is_explained, f"{what}: 503 although nothing is wrong: {body}")
             return Answer("unknown" if status == 503 else "refused", status, body)
         reason = program.log_about(response.headers.get("x-request-id", "no id"))
         self.violations.append(f"{what}: unexpected {status}: {reason or str(body)[:300]}")

@@ -111,9 +111,9 @@ PLANTED = {
         (
             Change(
                 "svc/database/pool.py",
-                "        self._pool.give_back(self._connection, is_sound=kind is None, undo=self.undo)\n",
-                "        self._pool.give_back(self._connection, is_sound=kind is None, undo=self.undo)\n"
-                "        return kind is not None and not issubclass(kind, Exception)  # type: ignore\n",
+                "undo=self.undo)\n        self._pool.shares.leave(self._turn)\n",
+                "undo=self.undo)\n        self._pool.shares.leave(self._turn)\n"
+                "        return kind is asyncio.CancelledError\n",
             ),
         ),
         _test("tests/database/test_broken_network.py", "cancellation"),

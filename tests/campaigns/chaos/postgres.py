@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
+import re
 import signal
 import subprocess
 import time
@@ -120,6 +121,15 @@ class Postgres:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def deadlocks(self) -> list[str]:
+        """The statements of each deadlock that the server has ended."""
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        found = []
+        for part in text.split("deadlock detected")[1:]:
+            details = part.partition("HINT:")[0]
+            found.append(" and ".join(re.findall(r"Process \d+: (?:-- )?(\S+)", details)))
+        return found
 
     def log_end(self) -> str:
         """The last lines of the log."""

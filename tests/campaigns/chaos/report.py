@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tests.campaigns.chaos.campaign import Result
@@ -29,6 +30,8 @@ def report(result: Result, seed: int, seconds: float) -> str:
     }
     lines += ["", f"  {'seconds':<40} {'count':>7} {'median':>7} {'p99':>7} {'most':>7}"]
     lines += [f"  {name:<40} {_spread(values)}" for name, values in figures.items() if values]
+    lines += ["", f"  {scene.judge.conflicts:>7,}  answers 503 because another request was changing the same rows"]
+    lines += [f"  {count:>7,}  deadlocks of {names}" for names, count in Counter(scene.postgres.deadlocks()).items()]
     lines += ["", f"{len(result.violations)} violations"]
     lines += [f"  {violation}" for violation in result.violations[:60]]
     return "\n".join(lines)
