@@ -145,9 +145,9 @@ async def _kill_postmaster(scene: Scene, chance: random.Random) -> None:
 @_fault("postmaster frozen", "postgres")
 async def _freeze_postmaster(scene: Scene, chance: random.Random) -> None:
     with scene.database_disturbed():
-        scene.postgres.signal(signal.SIGSTOP)
-        # Without new connections nobody would notice.
+        # Only new connections notice.
         await _end_backends(scene, chance, share=1.0)
+        scene.postgres.signal(signal.SIGSTOP)
         await asyncio.sleep(chance.uniform(0.5, 6))
         scene.postgres.signal(signal.SIGCONT)
 
@@ -275,12 +275,12 @@ async def _lose(scene: Scene, chance: random.Random) -> None:
         await _end_lost(scene)
 
 
-@_fault("replies to COMMIT dropped")
+@_fault("replies to COMMIT dropped", "network")
 async def _drop_commits(scene: Scene, chance: random.Random) -> None:
     await _drop(scene, chance, "commit", "replies to COMMIT dropped, each")
 
 
-@_fault("replies to statements dropped")
+@_fault("replies to statements dropped", "network")
 async def _drop_statements(scene: Scene, chance: random.Random) -> None:
     # Statements outside of a transaction commit by themselves; the names of files stand at their beginning.
     text = chance.choice(["documents/create", "messages/append", "usage/flush", "ingest/claim", "documents/delete"])
