@@ -128,7 +128,8 @@ class Postgres:
         found = []
         for part in text.split("deadlock detected")[1:]:
             details = part.partition("HINT:")[0]
-            found.append(" and ".join(re.findall(r"Process \d+: (?:-- )?(\S+)", details)))
+            names = re.findall(r"Process \d+: (?:-- (\S+)|.*/\* (\S+) \*/)", details)
+            found.append(" and ".join(sorted(file or copy for file, copy in names)))
         return found
 
     def log_end(self) -> str:
