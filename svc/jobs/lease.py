@@ -57,7 +57,7 @@ async def claimed(claim: Coroutine[Any, Any, J | None], release: Callable[[J], A
 
 
 async def _release_claimed(claiming: asyncio.Task[J | None], release: Callable[[J], Awaitable[int]]) -> int:
-    job = await asyncio.shield(claiming)
+    job = await claiming
     return 1 if job is None else await release(job)
 
 

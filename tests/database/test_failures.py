@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from svc.database.failures import ConstraintError, classify
-from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestError, UnavailableError
+from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestError, RowsLockedError, UnavailableError
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestErr
         (ConnectionRefusedError(111, "refused"), DatabaseUnavailableError),
         (TimeoutError(), DatabaseUnavailableError),
         (asyncpg.QueryCanceledError("statement timeout"), UnavailableError),
-        (asyncpg.DeadlockDetectedError("deadlock detected"), UnavailableError),
-        (asyncpg.SerializationError("could not serialize"), UnavailableError),
-        (asyncpg.LockNotAvailableError("lock timeout"), UnavailableError),
-        (asyncpg.InvalidCachedStatementError("cached plan must not change result type"), UnavailableError),
+        (asyncpg.DeadlockDetectedError("deadlock detected"), RowsLockedError),
+        (asyncpg.SerializationError("could not serialize"), RowsLockedError),
+        (asyncpg.LockNotAvailableError("lock timeout"), RowsLockedError),
+        (asyncpg.InvalidCachedStatementError("cached plan must not change result type"), RowsLockedError),
         (asyncpg.CharacterNotInRepertoireError("invalid byte sequence"), InvalidRequestError),
         (asyncpg.DataError("invalid input for query argument $1"), InvalidRequestError),
         (asyncpg.UniqueViolationError("duplicate key"), ConstraintError),
