@@ -124,7 +124,8 @@ async def test_an_answer_is_read_up_to_a_limit(endpoint: EmbeddingEndpoint, faul
             await provider.embed(["a text"])
         # The endpoint runs in this process: what it sends in vain is in its buffers.
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000
-        assert endpoint.flooded_bytes < 64 * 2**20
+        # After the client has gone, the endpoint goes on for a moment.
+        assert endpoint.flooded_bytes < 512 * 2**20
         endpoint.well()
         assert (await provider.embed(["a text"])).shape == (1, DIMENSIONS)
 
