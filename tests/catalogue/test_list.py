@@ -44,7 +44,7 @@ def test_every_statement_is_listed_without_a_database_and_a_service() -> None:
         "returns": search["returns"],
         "reads": ["documents", "ingestion_jobs"],
         "writes": ["ingestion_jobs"],
-        "indexes": ["ingestion_jobs_pkey"],
+        "indexes": ["ingestion_jobs_pkey", "documents_pkey"],
         "routes": [],
         "commands": [],
         "loops": ["ingestion"],
