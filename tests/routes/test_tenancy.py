@@ -270,6 +270,7 @@ async def test_a_statement_that_reaches_another_tenant_is_detected(pair: Pair, n
     careless = Database({name: replace(statement, text=statement.text.replace(good, bad))}, database.pool)
     arguments: dict[str, Any] = {
         "user_id": UUID(int=0) if ">=" in bad else UUID(pair.first.id), "after": None, "max_rows": 100,
+        "first_byte": 0, "max_bytes": 100,
         **{kind: UUID(pair.foreign[kind]) for kind in ("document_id", "conversation_id")},
     }  # fmt: skip
     run = {"one": careless.one_by_name, "many": careless.many_by_name}[statement.shape]
