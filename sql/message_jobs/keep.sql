@@ -1,13 +1,25 @@
 -- message_jobs/keep :value
--- In the transaction that stores the vectors of messages: locks the job, which claims pass over until the
--- transaction ends; messages can be appended meanwhile. No row: the lease was lost, or the conversation does
--- not exist, and nothing may be stored.
+-- In the transaction that stores the vectors of messages: locks the conversation against deletion, as the
+-- vectors will, and then the job, which claims pass over until the transaction ends; messages can be appended
+-- meanwhile. In the other order, an erasure that holds the conversation and waits for the job would be a
+-- deadlock. No row: the lease was lost, or the conversation does not exist, and nothing may be stored.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid  of the claim
 -- returns: tries int null
--- index: message_jobs_pkey
+-- index: conversations_pkey, message_jobs_pkey
+with held as materialized (
+    select c.id
+    from conversations as c
+    where c.user_id = $1::uuid and c.id = $2::uuid
+    for key share
+)
+
 select j.tries
 from message_jobs as j
-where j.user_id = $1::uuid and j.conversation_id = $2::uuid and j.lease = $3::uuid
+where
+    j.user_id = $1::uuid
+    and j.conversation_id = $2::uuid
+    and j.lease = $3::uuid
+    and (select count(*) from held) > 0
 for update;
