@@ -8,7 +8,7 @@
 --   readers go on.
 -- On 10M rows: milliseconds; its tables are new.
 -- Serves: conversations/*, messages/*, message_jobs/*, message_search/*, users/delete, users/erase_documents,
---   ingest/complete, ingest/replace, server/health, doctor/*
+--   ingest/complete, ingest/replace, server/health, server/queues, doctor/*
 -- Rollback loses: the conversations and their messages.
 -- depends: 0004.documents
 create table conversations (

@@ -1,5 +1,6 @@
--- Why: a server adds the usage that it counted to the ledger once a second. If the reply to its COMMIT is lost,
---   it sends the same counts again; the number of the last flush of each server keeps them from counting twice.
+-- Why: a server adds the usage that it counted to the ledger once a second. If the reply to its COMMIT is
+--   lost, it sends the same counts again; the number of the last flush of each server keeps them from
+--   counting twice.
 -- Lock: none on existing tables.
 -- On 10M rows: milliseconds; its table is new.
 -- Serves: usage/note_flush, usage/forget_flushes

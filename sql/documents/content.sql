@@ -1,6 +1,6 @@
 -- documents/content :one
--- A part of the bytes of an upload, as they were received. Large files are read part by part, so that a client that
--- reads slowly does not keep a whole file in the memory of the service.
+-- A part of the bytes of an upload, as they were received. Large files are read part by part, so that a
+-- client that reads slowly does not keep a whole file in the memory of the service.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 first_byte  int   the place of the first byte, from 0

@@ -38,7 +38,10 @@ select
     u.document_id,
     1 + u.attempt as attempt,
     u.tries,
-    case when u.worker is null then u.interruptions else greatest(0, u.interruptions - 1) end as interruptions,
+    case
+        when u.worker is null then u.interruptions
+        else greatest(0, u.interruptions - 1)
+    end as interruptions,
     case when u.worker is null then u.due_at else now() end as due_at,
     u.created_at
 from unqueued as u

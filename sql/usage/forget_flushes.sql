@@ -2,7 +2,6 @@
 -- Forgets processes that have added no usage for a day: they have ended. Each process runs it at its first
 -- flush, so the table has about as many rows as processes were started in a day.
 -- $1 max_rows int
--- tenant: none, a process adds up what all tenants did
 -- index: usage_flushes_flushed_at_idx
 with ended as (
     select f.source
