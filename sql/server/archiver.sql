@@ -1,6 +1,5 @@
 -- server/archiver :one
 -- Whether the server archives its WAL, and when it last succeeded and failed.
--- tenant: a view of the server, which contains no tenant's rows
 -- returns: is_on bool, archived_at timestamptz null, failed_at timestamptz null
 select
     current_setting('archive_mode') <> 'off' as is_on,

@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from svc.access.keys import generate_key
 from svc.app import all_endpoints, create_app
 from svc.database.failures import ConstraintError
 from svc.web.request import Call
@@ -313,7 +314,7 @@ async def test_every_route_reports_an_unavailable_database(database_url: str) ->
         for endpoint in GUARDED:
             ids = {**NO_IDS, "user_id": tenant.id}
             problem(await send(service, endpoint, ids, key_for(endpoint, tenant)), 503)
-            problem(await send(service, endpoint, ids, "cab_unknown"), 503)
+            problem(await send(service, endpoint, ids, generate_key().key), 503)
         for endpoint in endpoints_of("public"):
             answer = await send(service, endpoint, NO_IDS, None)
             assert answer.status_code == (503 if endpoint.path == "/health/ready" else 200), endpoint.path

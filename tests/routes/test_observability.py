@@ -8,6 +8,7 @@ import httpx
 import pytest
 from starlette.types import Message, Scope
 
+from svc.access.keys import generate_key
 from svc.app import create_app
 from svc.web.observe import MAX_STATEMENTS
 from svc.web.request import Call
@@ -93,14 +94,15 @@ async def test_every_answer_reports_its_time_in_the_database(shared: Service, te
         "no such path": statements(await shared.call("GET", "/nothing")),
         "no such method": statements(await shared.call("PUT", "/me", tenant.key)),
         "no key": statements(await shared.call("GET", "/me", key=None)),
-        "no such key": statements(await shared.call("GET", "/me", "cab_wrong")),
+        "no such key": statements(await shared.call("GET", "/me", generate_key().key)),
+        "a mistyped key": statements(await shared.call("GET", "/me", "cab_wrong")),
         "no such document": statements(await tenant.get(f"/documents/{uuid4()}")),
         "broken body": statements(await tenant.post("/search", content=b"{", headers={"Content-Type": "text/plain"})),
         "an asset": statements(await shared.call("GET", "/docs/assets/swagger-ui.css", key=None)),
         "an internal error": statements(await chatty_answer(shared, "/chatty/fault")),
     }
     assert counts == {
-        "one": 1, "none": 0, "no such path": 0, "no such method": 0, "no key": 0, "no such key": 1,
+        "one": 1, "none": 0, "no such path": 0, "no such method": 0, "no key": 0, "no such key": 1, "a mistyped key": 0,
         "no such document": 1, "broken body": 0, "an asset": 0, "an internal error": 0,
     }  # fmt: skip
 

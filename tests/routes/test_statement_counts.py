@@ -229,6 +229,8 @@ async def test_the_statements_of_a_route(
         await failed(tenant, ids)
     if name_of(endpoint) == "POST /users":
         options = {"json": {"email": f"{uuid4().hex}@example.org"}}
+    if name_of(endpoint) == "POST /plans":
+        options = {"json": {"name": f"plan_{uuid4().hex[:12]}"}}
     names = await answered(endpoint, tenant, ids, options, counted)
     assert len(names) == COUNTS[name_of(endpoint)].statements, f"{name_of(endpoint)} runs {names}"
 

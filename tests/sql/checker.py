@@ -61,6 +61,7 @@ WITHOUT_TENANT = {
     "samples/small_tenant",
     "samples/tenant",
     "server/health",
+    "server/queues",
     "usage/flush",
     "usage/list",
     "users/create",
