@@ -65,6 +65,9 @@ ROWS = {
     "usage_days": """
         insert into usage_days (user_id, day, slot, searches)
         select u.id, date '2026-11-01', 3, 17 from users as u""",
+    "usage_flushes": """
+        insert into usage_flushes (source, sequence, flushed_at)
+        select md5('s' || s)::uuid, s, '2026-11-01T00:00:00Z' from generate_series(1, ROWS) as s""",
 }  # fmt: skip
 # Filled by the migration that makes it, and by applying migrations.
 NOT_FILLED = {"plans", "embedding_model", "schema_migrations"}

@@ -30,7 +30,7 @@ async def migrate_to(url: str, settings: Settings, count: int) -> None:
         await session.run(log_step(statements))
         for migration in read_migrations()[:count]:
             await session.run(apply_step(migration, statements))
-        if count >= len(RELEASED):
+        if count > ALL.index("0007.embedding_model"):
             await session.run(vectors_step(settings, True, VECTOR_DDL, statements))
 
 
