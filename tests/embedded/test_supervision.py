@@ -46,4 +46,5 @@ def test_a_service_restarts_its_killed_server_and_works_again() -> None:
 
     assert "cabinet_embedded_restarts_total 2.0" in metrics
     assert log.count("the embedded PostgreSQL has ended; restarting it") == 2
+    psutil.wait_procs([psutil.Process(last)] if psutil.pid_exists(last) else [], timeout=10)
     assert not psutil.pid_exists(last), "the service stops the server that it has started again"

@@ -47,6 +47,8 @@ async def waiting_for_locks(connection: Any, count: int) -> None:
 
 async def sessions_that_wait(connection: Any) -> int:
     """The number of sessions of this database that wait for a lock."""
+    # A transaction sees the sessions as they were at its first look, unless it forgets them.
+    await connection.execute("select pg_stat_clear_snapshot()")
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     return int(await connection.fetchval(waiting))
 

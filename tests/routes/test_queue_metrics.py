@@ -71,7 +71,7 @@ async def test_a_loop_that_is_held_shows_in_its_lag() -> None:
     await asyncio.sleep(0.01)
     time.sleep(0.4)  # noqa: ASYNC251 - holding the loop is the subject of the test
     await turn
-    assert slow() == before + 1
+    assert slow() > before
 
 
 def exposition_of(name: str) -> str:
