@@ -195,6 +195,7 @@ def test_a_statement_without_the_parameter_is_caught(write: Write, tables: Table
 FOR_ANYBODY = {
     "keys/authenticate": "it tells who asks",
     "server/health": "it counts, for the readiness check and the metrics",
+    "server/queues": "it counts by plan, for the metrics",
 }
 
 

@@ -149,12 +149,18 @@ async def _append(queries: Any, user_id: UUID, conversation_id: UUID) -> None:
 
 
 async def _waits(observer: Any) -> bool:
+    # A transaction sees the sessions as they were at its first look, unless it forgets them.
+    await observer.execute("select pg_stat_clear_snapshot()")
     return bool(
         await observer.fetchval(
             "select exists (select from pg_stat_activity"
             " where datname = current_database() and wait_event_type = 'Lock')"
         )
     )
+
+
+async def _has_ended(observer: Any) -> bool:
+    return not await _waits(observer)
 
 
 # --- large tenants
@@ -195,6 +201,8 @@ async def test_an_interrupted_erasure_can_be_continued(
         erasing.cancel()
         await asyncio.wait([erasing])
         assert erasing.cancelled()
+        # The pool cancels the statement in a task of its own.
+        await until(lambda: _has_ended(observer))
     assert await observer.fetchval("select count(*) from documents") == 4
     # What is left of the deleted documents is erased by whoever comes next; the totals do not count it.
     assert await observer.fetchval("select count(*) from chunks") == 20
