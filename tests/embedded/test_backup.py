@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 
 from svc.embedded.server import start_embedded
-from tests.conftest import POSTGRES_VERSION
 from tests.server_process import CABINET, ServerProcess, clean_environment
 
 
@@ -40,7 +39,8 @@ def cabinet(*arguments: str | Path, expected: int = 0) -> str:
 
 async def emails(data: Path) -> list[str]:
     """The email addresses of the users in a restored data folder."""
-    server = await start_embedded(data, POSTGRES_VERSION)  # type: ignore[arg-type]
+    version = (data / "postgres" / "PG_VERSION").read_text().strip()
+    server = await start_embedded(data, version)  # type: ignore[arg-type]
     try:
         connection = await asyncpg.connect(server.url)
         rows = await connection.fetch("select email from users order by email")
