@@ -30,6 +30,7 @@ from svc.services import Services, running_services
 from svc.settings import Settings
 from tests import null_guard
 from tests.callers import plugin
+from tests.proxy import Proxy, running_proxy
 from tests.watchdog import MARK, TestRun, memory_folder_of
 
 # The variable selects the version of the server: make test CABINET_POSTGRES_VERSION=16
@@ -252,3 +253,20 @@ async def service(settings: Settings, database_url: str) -> AsyncIterator[Servic
     """A service with a worker and the local embedding model, on a new database."""
     async with running_service(settings, database_url) as service:
         yield service
+
+
+@pytest_asyncio.fixture
+async def observer(database_url: str) -> AsyncIterator[Any]:
+    """A connection of the test's own to the same database."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest_asyncio.fixture
+async def proxy(database_url: str) -> AsyncIterator[Proxy]:
+    """A proxy before the database, which breaks the network on command."""
+    async with running_proxy(database_url) as proxy:
+        yield proxy

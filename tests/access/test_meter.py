@@ -20,13 +20,7 @@ from svc.embedded.server import url_as
 from svc.errors import DatabaseUnavailableError
 from tests.conftest import PATIENCE_S, test_settings
 from tests.database.conftest import make_user
-from tests.proxy import Proxy, running_proxy
-
-
-@pytest_asyncio.fixture
-async def proxy(database_url: str) -> AsyncIterator[Proxy]:
-    async with running_proxy(database_url) as proxy:
-        yield proxy
+from tests.proxy import Proxy
 
 
 @pytest_asyncio.fixture

@@ -28,16 +28,6 @@ _numbers = itertools.count(1)
 
 
 @pytest_asyncio.fixture
-async def observer(database_url: str) -> AsyncIterator[Any]:
-    """A connection of the test's own to the same database."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-@pytest_asyncio.fixture
 async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
     """URL of a database without a schema."""
     name = f"empty_{next(_numbers)}"

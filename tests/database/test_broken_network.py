@@ -21,7 +21,7 @@ from svc.settings import Settings
 from svc.tenants.export import find_export
 from tests.conftest import PATIENCE_S, test_settings
 from tests.database.conftest import make_user, until
-from tests.proxy import Proxy, running_proxy
+from tests.proxy import Proxy
 
 ANYBODY = uuid4()
 
@@ -38,12 +38,6 @@ def hurried(**changes: object) -> Settings:
             **changes,
         }
     )
-
-
-@pytest_asyncio.fixture
-async def proxy(database_url: str) -> AsyncIterator[Proxy]:
-    async with running_proxy(database_url) as proxy:
-        yield proxy
 
 
 @pytest_asyncio.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import psutil
 import pytest
 import pytest_asyncio
@@ -34,16 +33,6 @@ async def idle(database_url: str) -> AsyncIterator[Service]:
     """A service without a worker."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         yield service
-
-
-@pytest_asyncio.fixture
-async def observer(database_url: str) -> AsyncIterator[Any]:
-    """A connection beside the service's."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def with_worker(**changes: object) -> Any:

@@ -13,7 +13,7 @@ from svc import background, metrics
 from svc.database import pool
 from tests.conftest import PATIENCE_S, Service, running_service, test_settings
 from tests.database.conftest import until
-from tests.proxy import Proxy, running_proxy
+from tests.proxy import Proxy
 
 SOMEONE = "0198c0de-0000-7000-8000-000000000000"
 REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
@@ -34,12 +34,6 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("DELETE", f"/documents/{SOMEONE}", {}),
     ("DELETE", f"/conversations/{SOMEONE}", {}),
 ]
-
-
-@pytest_asyncio.fixture
-async def proxy(database_url: str) -> AsyncIterator[Proxy]:
-    async with running_proxy(database_url) as proxy:
-        yield proxy
 
 
 @pytest_asyncio.fixture

@@ -10,9 +10,6 @@ from svc.database.queries import Database, open_database
 from svc.embedded.server import EmbeddedServer, url_as
 from svc.settings import Settings
 from tests.conftest import fresh_database
-from tests.database.conftest import observer
-
-__all__ = ["observer"]
 
 
 @pytest_asyncio.fixture
