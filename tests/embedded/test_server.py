@@ -19,6 +19,7 @@ import pytest
 
 from svc.embedded import server as embedded
 from svc.embedded.server import EmbeddedServer, start_embedded
+from svc.embedded.wheel import import_wheel
 from svc.errors import StartupError
 from svc.migrations.migrate import apply_migrations
 from svc.resources import resource_folder
@@ -162,7 +163,7 @@ async def test_a_process_waits_while_another_makes_the_folder(parent: Path) -> N
     """`initdb` makes the file with the version empty, and fills it a moment later."""
     folder = parent / "slow" / "postgres"
     folder.mkdir(parents=True)
-    lock = embedded.import_wheel().PostgresServer._lock
+    lock = import_wheel().PostgresServer._lock
     with lock:
         (folder / "PG_VERSION").write_text("")
         process = Process(folder.parent)
@@ -282,7 +283,7 @@ async def test_a_recovery_longer_than_the_wheel_waits_is_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (await start_embedded(folder, VERSION)).stop()
-    wheel = embedded.import_wheel()
+    wheel = import_wheel()
     real, calls = wheel.PostgresServer.start, []
 
     def slow_start(self: Any) -> None:

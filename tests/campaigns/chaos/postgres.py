@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from svc.embedded.server import import_wheel
+from svc.embedded.wheel import import_wheel
 
 # Only root cannot run PostgreSQL; it then runs as the user of the embedded server.
 _USER = "pgserver"
