@@ -60,6 +60,7 @@ READ_MANY = {
     "search/index_filtered": "the documents of a tenant that the filters leave",
     "usage/list": "adds up what all tenants used between two days, for the admin",
     "usage/recount": "recounts the documents of a tenant, and only operators run it",
+    "server/queues": "counts the jobs of all tenants, at most 10,000 of each queue",
     "users/delete": "deletes all that a tenant has",
 }
 
