@@ -35,6 +35,8 @@ from tests.watchdog import MARK, TestRun, memory_folder_of
 
 # The variable selects the version of the server: make test CABINET_POSTGRES_VERSION=16
 POSTGRES_VERSION = os.environ.get("CABINET_POSTGRES_VERSION", "18")
+# Runs the tests under row level security, where they do not start processes of their own: CABINET_RLS=on pytest …
+ROW_SECURITY = os.environ.get("CABINET_RLS", "off") == "on"
 # The tests must not depend on the settings in the environment of the developer.
 for variable in [name for name in os.environ if name.startswith("CABINET_")]:
     del os.environ[variable]
@@ -102,6 +104,7 @@ def test_settings(**changes: object) -> Settings:
         "admin_key": ADMIN_KEY, "default_plan": "enterprise", "chunk_tokens": 64, "chunk_overlap_tokens": 8,
         # The result of a test must not depend on the load of the machine.
         "slow_statement_ms": 0,
+        "rls": ROW_SECURITY,
     }  # fmt: skip
     return Settings(**{**values, **changes})  # type: ignore[arg-type]
 

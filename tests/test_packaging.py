@@ -379,6 +379,6 @@ def test_compose_holds_no_secret() -> None:
             assert name.endswith(SUFFIX) or (name == "OPENAI_BASE_URL" and value == "${OPENAI_BASE_URL:-}"), name
     asked = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
     given = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    optional = {"CABINET_LOG_LEVEL", "CABINET_LOG_FORMAT", "DATABASE_IMAGE", "DATABASE_MEMORY"}
+    optional = {"CABINET_LOG_LEVEL", "CABINET_LOG_FORMAT", "CABINET_RLS", "DATABASE_IMAGE", "DATABASE_MEMORY"}
     assert asked - set(given) == optional
     assert {name: value for name, value in given.items() if value} == {"CABINET_PORT": "8080"}

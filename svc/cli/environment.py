@@ -38,6 +38,7 @@ DATABASE_OPTIONS = (
     "database_url",
     "owner_database_url",
     "service_role",
+    "rls",
     "postgres_version",
     "postgres_memory_mb",
     "log_level",

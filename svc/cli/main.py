@@ -32,6 +32,7 @@ main.use(
         "worker": Source("worker", "worker", "Ingest uploaded documents until Ctrl-C."),
         "migrate": Source("migrate", "migrate", "Migrate the database to this release's schema, or roll back."),
         "roles": Source("roles", "roles", "Print the SQL that creates the roles of the service and of the owner."),
+        "rls": Source("rls", "rls", "Turn row level security, a second wall between users, on or off."),
         "index": Source("index", "index", "Build the HNSW indexes of large tenants, and drop those no longer needed."),
         "user": Source("users", "user", "Manage users."),
         "plan": Source("plan", "plan", "Show, add and change plans."),

@@ -7,7 +7,9 @@ for the client or for the embedding endpoint. Workers and commands have no budge
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -51,6 +53,20 @@ def spend(seconds: float) -> None:
     budget = _budget.get()
     if budget is not None:
         budget.left_s -= seconds
+
+
+async def bounded(step: Awaitable[object], most_s: float) -> None:
+    """Wait for a step of a transaction for at most `most_s` seconds, and take the wait off the budget.
+
+    Raises:
+        TimeoutError: it takes longer.
+    """
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(allowed_s(most_s)):
+            await step
+    finally:
+        spend(time.perf_counter() - started)
 
 
 def check_budget() -> None:

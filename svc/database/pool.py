@@ -52,8 +52,19 @@ class Pool:
     does, for a limited time. A connection that cannot be returned is closed.
     """
 
-    def __init__(self, pool: Any, acquire_timeout_s: float, statement_s: float, ping: str, shares: Shares) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        acquire_timeout_s: float,
+        statement_s: float,
+        ping: str,
+        shares: Shares,
+        *,
+        has_row_security: bool = False,
+    ) -> None:
         self._pool = pool
+        self.has_row_security = has_row_security
+        """Whether each statement has to name its tenant for the policies of the tables."""
         self.shares = shares
         self._acquire_timeout_s = acquire_timeout_s
         self._ping = ping
@@ -288,7 +299,9 @@ async def open_pool(
     except NOT_CONNECTED as error:
         raise cannot_connect(url, error, session) from error
     shares = Shares(settings.pool_size, settings.request_wait_s, settings.acquire_timeout_s)
-    return Pool(pool, settings.acquire_timeout_s, statement_s, vector_schema.text, shares)
+    return Pool(
+        pool, settings.acquire_timeout_s, statement_s, vector_schema.text, shares, has_row_security=settings.rls
+    )
 
 
 def session_settings(settings: DatabaseSettings) -> dict[str, str]:

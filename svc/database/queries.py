@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from svc.database.by_name import Watch
 from svc.database.calls import Queries
-from svc.database.deadline import allowed_s, spend
+from svc.database.deadline import bounded
 from svc.database.failures import classify, sqlstate
+from svc.database.policies import MAX_TABLES, check_policies
 from svc.database.pool import Pool, open_pool, session_settings
+from svc.database.row_security import Named, NamedLoan, NamedStatement, naming, reach_of
 from svc.database.session_check import check_session, required
-from svc.database.statements import Column, Statement, load_statements
+from svc.database.statements import UNPREPARED, Column, Statement, load_statements
 from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
 from svc.errors import DatabaseUnavailableError, StartupError, UnavailableError
@@ -28,17 +29,31 @@ _ROLLBACK_S = 1.0
 
 
 class Transaction(Queries):
-    """Statements on one connection, inside one transaction."""
+    """Statements on one connection, inside one transaction, which names its tenants if it `has_row_security`."""
 
     def __init__(
-        self, statements: Mapping[str, Statement], connection: Any, statement_s: float, watch: Watch | None = None
+        self,
+        statements: Mapping[str, Statement],
+        connection: Any,
+        statement_s: float,
+        watch: Watch | None = None,
+        *,
+        has_row_security: bool = False,
     ) -> None:
         super().__init__(statements, statement_s)
         self.watch = watch
         self._held = connection
+        self._named = Named(statements, connection, statement_s) if has_row_security else None
 
-    def _connection(self) -> AbstractAsyncContextManager[Any]:
-        return nullcontext(self._held)
+    @property
+    def has_row_security(self) -> bool:
+        """Whether the connection is under row level security."""
+        return self._named is not None
+
+    def _connection(self, statement: Statement, values: Sequence[Any]) -> AbstractAsyncContextManager[Any]:
+        if self._named is None:
+            return nullcontext(self._held)
+        return NamedStatement(self._named, self._held, reach_of(statement, values))
 
 
 class Database(Queries):
@@ -48,8 +63,15 @@ class Database(Queries):
         super().__init__(statements, pool.statement_s)
         self.pool = pool
 
-    def _connection(self) -> AbstractAsyncContextManager[Any]:
-        return self.pool.connection()
+    @property
+    def has_row_security(self) -> bool:
+        """Whether the connections are under row level security."""
+        return self.pool.has_row_security
+
+    def _connection(self, statement: Statement, values: Sequence[Any]) -> AbstractAsyncContextManager[Any]:
+        loan = self.pool.connection()
+        reach = reach_of(statement, values) if self.pool.has_row_security else None
+        return loan if reach is None else NamedLoan(loan, naming(self.statements, reach), self.statement_s)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -58,34 +80,29 @@ class Database(Queries):
         try:
             async with loan as connection:
                 transaction = connection.transaction()
-                await self._bounded(transaction.start())
+                await bounded(transaction.start(), self.statement_s)
                 loan.undo = transaction.rollback
                 try:
-                    yield Transaction(self.statements, connection, self.statement_s, self.watch)
+                    yield Transaction(
+                        self.statements, connection, self.statement_s, self.watch,
+                        has_row_security=self.has_row_security,
+                    )  # fmt: skip
                 except DatabaseUnavailableError:
                     raise
                 except (Exception, asyncio.CancelledError):
                     # Otherwise the pool rolls it back, or ends the connection.
                     with contextlib.suppress(Exception):
                         async with asyncio.timeout(_ROLLBACK_S):
-                            await self._bounded(transaction.rollback())
+                            await bounded(transaction.rollback(), self.statement_s)
                         loan.undo = None
                     raise
-                await self._bounded(transaction.commit())
+                await bounded(transaction.commit(), self.statement_s)
                 loan.undo = None
         except Exception as error:
             translated = classify(error, "(transaction)")
             if translated is None:
                 raise
             raise translated from error
-
-    async def _bounded(self, step: Awaitable[None]) -> None:
-        started = time.perf_counter()
-        try:
-            async with asyncio.timeout(allowed_s(self.statement_s)):
-                await step
-        finally:
-            spend(time.perf_counter() - started)
 
     async def check(self) -> None:
         """Prepare every statement against the live schema and compare the result with its header.
@@ -102,7 +119,7 @@ class Database(Queries):
                 try:
                     if statement.shape == "copy":
                         await _check_copy(transaction, statement)
-                    elif statement.shape not in ("ddl", "explain"):
+                    elif statement.shape not in UNPREPARED:
                         await _check(connection, statement)
                 except StartupError as fault:
                     faults[statement.name] = fault.detail
@@ -128,6 +145,7 @@ async def open_database(settings: DatabaseSettings, url: str) -> Database:
     try:
         check_versions(await database.one("server/versions"))
         check_suitable(await database.one("server/database"))
+        check_policies(await database.many("policies/tables", max_rows=MAX_TABLES), settings.rls)
         names = list(required(session))
         check_session(await database.many("server/session_settings", names=names, max_rows=len(names)), session)
         await database.check()

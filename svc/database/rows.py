@@ -864,6 +864,20 @@ class PlansGet(Row):
     updated_at: datetime = column("updated_at")
 
 
+class PoliciesTables(Row):
+    """A row of `policies/tables`."""
+
+    __slots__ = ()
+
+    table_name: str = column("table_name")
+    tenant_column: str = column("tenant_column")
+    is_enabled: bool = column("is_enabled")
+    is_forced: bool = column("is_forced")
+    has_policy: bool = column("has_policy")
+    other_policies: int = column("other_policies")
+    is_active: bool = column("is_active")
+
+
 class SamplesChunks(Row):
     """A row of `samples/chunks`."""
 
@@ -1491,6 +1505,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "plans/get": PlansGet,
     "plans/list": PlansGet,
     "plans/set": PlansGet,
+    "policies/tables": PoliciesTables,
     "samples/chunks": SamplesChunks,
     "samples/conversation": SamplesConversation,
     "samples/document": SamplesDocument,

@@ -17,8 +17,13 @@ from typing import Literal, cast
 
 from svc.errors import StartupError
 
-Shape = Literal["one", "many", "value", "exec", "copy", "ddl", "explain"]
-SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl", "explain")
+Shape = Literal["one", "many", "value", "exec", "copy", "ddl", "explain", "template"]
+SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl", "explain", "template")
+UNPREPARED = ("ddl", "explain", "template")
+"""The shapes that are not whole before names or another statement are put into them."""
+
+TENANT, RECEIVER = "user_id", "to_user"
+"""The names of the parameters for the tenant, and for the user to whom a statement gives rows of the tenant."""
 
 # Common names of types, and the server's internal names for them.
 _SERVER_TYPES = {
@@ -124,6 +129,14 @@ class Statement:
     def parameter_names(self) -> tuple[str, ...]:
         """The names of the parameters, in the order of `$1, $2, …`."""
         return tuple(parameter.name for parameter in self.parameters)
+
+    @cached_property
+    def tenant_places(self) -> tuple[int | None, int | None]:
+        """The places of the tenant and of the receiver of a transfer among the parameters; None: there is none."""
+        names = self.parameter_names
+        places = (names.index(name) if name in names else None for name in (TENANT, RECEIVER))
+        tenant, receiver = places
+        return tenant, receiver
 
     @cached_property
     def copy_target(self) -> tuple[str, list[str]]:

@@ -16,10 +16,12 @@ from typing import Any, Literal
 import asyncpg
 
 from svc.database.connecting import disconnect
+from svc.database.policies import unprotected
 from svc.database.rows import ServerAppliedMigrations
 from svc.database.statements import load_statements
 from svc.errors import StartupError
 from svc.migrations.files import Migration, edited_migrations, read_migrations
+from svc.migrations.policies import tenant_tables
 from svc.migrations.roles import wanted_grants
 from svc.migrations.session import OWNER_WANTED, connect, migrating
 from svc.migrations.steps import (
@@ -29,6 +31,7 @@ from svc.migrations.steps import (
     apply_step,
     grants_step,
     log_step,
+    policies_step,
     rollback_step,
     script,
     vectors_step,
@@ -198,9 +201,19 @@ async def _apply_steps(connection: Any, statements: Statements, settings: Databa
     steps = [] if applied or await _exists(connection, statements, "schema_migrations") else [log_step(statements)]
     steps += [apply_step(migration, statements) for name, migration in known.items() if name not in applied]
     steps += await _vector_steps(connection, statements, settings)
+    if await _wants_policies(connection, statements, settings.rls, has_steps=bool(steps)):
+        steps.append(policies_step(statements, protects=True))
     if grants := await wanted_grants(connection, statements, settings.service_role):
         steps.append(grants_step(settings.service_role, grants, statements))
     return steps
+
+
+async def _wants_policies(connection: Any, statements: Statements, is_on: bool, *, has_steps: bool) -> bool:
+    """Whether tables lack a policy, or could after the steps. Policies are kept up even without the setting: only
+    `cabinet rls off` drops them."""
+    rows = await tenant_tables(connection, statements)
+    is_wanted = is_on or any(row.has_policy for row in rows)
+    return is_wanted and (has_steps or bool(unprotected(rows)))
 
 
 async def _vector_steps(connection: Any, statements: Statements, settings: DatabaseSettings) -> list[MigrationStep]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from svc.database.policies import MAX_TABLES, check_subject
 from svc.database.queries import Database
 from svc.database.rows import ServerRole, ServerTableRights
 from svc.database.statements import Statement
@@ -104,6 +105,8 @@ async def check_role(database: Database) -> None:
             f"The role {role.name} lacks the privileges {'; '.join(lacking)}. Run cabinet migrate apply as the owner, "
             f"with CABINET_SERVICE_ROLE={role.name}; or {_ADVICE}."
         )
+    if database.has_row_security:
+        check_subject(await database.many("policies/tables", max_rows=MAX_TABLES), role.name)
     powers = _powers(role)
     if powers:
         logger.warning("connected as %s, %s, more than the service needs: %s", role.name, powers, _ADVICE)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from svc.database.row_security import EVERYBODY
 from svc.database.statements import Statement
 from svc.migrations.files import Migration
 from svc.migrations.roles import fill_names
@@ -56,6 +57,8 @@ def session_commands(statements: Statements) -> list[Command]:
         named(statements["server/set_for_session"], "lock_timeout", LOCK_TIMEOUT),
         # A timeout that is set for the role or the database would abort an index build.
         named(statements["server/set_for_session"], "statement_timeout", "0"),
+        # Under row level security, which also holds for the owner, a migration of rows would see none.
+        named(statements["server/set_for_session"], "cabinet.user_id", EVERYBODY),
     ]
 
 
@@ -110,6 +113,15 @@ def vectors_step(
         name="The tables of vectors",
         header="-- The tables of vectors, with the dimensions of the embedding model.",
         commands=tuple(commands),
+    )
+
+
+def policies_step(statements: Statements, *, protects: bool) -> MigrationStep:
+    """Turns row level security on or off for all tables with rows of tenants."""
+    return MigrationStep(
+        name="Row level security",
+        header=f"-- Row level security {'on' if protects else 'off'} for the tables with rows of users.",
+        commands=(named(statements["policies/protect" if protects else "policies/unprotect"]),),
     )
 
 

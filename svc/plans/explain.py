@@ -13,7 +13,8 @@ from svc.database.connecting import connect, disconnect
 from svc.database.failures import classify
 from svc.database.pool import session_settings
 from svc.database.queries import Database
-from svc.database.statements import Statement
+from svc.database.row_security import Reach, naming, reach_of
+from svc.database.statements import UNPREPARED, Statement
 from svc.errors import InvalidRequestError
 from svc.plans.tree import QueryPlan, read_plan
 from svc.settings.groups import DatabaseSettings
@@ -22,7 +23,7 @@ PlanKind = Literal["custom", "generic"]
 PLAN_KINDS: tuple[PlanKind, ...] = ("custom", "generic")
 """A custom plan is made for given values, a generic plan for any: see `plan_cache_mode` in PostgreSQL's manual."""
 
-_UNEXPLAINED = ("copy", "ddl", "explain")
+_UNEXPLAINED = ("copy", *UNPREPARED)
 
 
 def has_plan(statement: Statement) -> bool:
@@ -38,13 +39,17 @@ async def analyze(database: Database, name: str, /, **arguments: Any) -> QueryPl
     """
     statement = database.statements[name]
     text = database.statements["explain/analyze"].text + statement.text
+    values = bind(statement, arguments)
+    reach = reach_of(statement, values) if database.has_row_security else None
     try:
         loan = database.pool.connection()
         async with loan as connection:
             transaction = connection.transaction()
             await transaction.start()
             loan.undo = transaction.rollback
-            return _plan(await connection.fetchval(text, *bind(statement, arguments)))
+            if reach is not None:
+                await connection.execute(naming(database.statements, reach))
+            return _plan(await connection.fetchval(text, *values))
     except Exception as error:
         translated = classify(error, name)
         if translated is None:
@@ -89,7 +94,13 @@ class Explainer:
         Raises:
             InvalidRequestError: the server refuses a value, or the statement with these values.
         """
-        return await self._explain("explain/execute", statement, bind(statement, values))
+        ordered = bind(statement, values)
+        try:
+            reach = reach_of(statement, ordered)
+        except ValueError:
+            # The server says what is wrong with the value.
+            reach = None
+        return await self._explain("explain/execute", statement, ordered, reach)
 
     async def estimate(self, statement: Statement) -> QueryPlan:
         """The generic plan of a statement, without values and without running it. Requires a generic session."""
@@ -100,13 +111,15 @@ class Explainer:
         """Disconnect."""
         await disconnect(self._connection)
 
-    async def _explain(self, name: str, statement: Statement, values: Sequence[str | None]) -> QueryPlan:
+    async def _explain(
+        self, name: str, statement: Statement, values: Sequence[str | None], reach: Reach | None = None
+    ) -> QueryPlan:
         try:
             literals = await self._connection.fetchval(self._statements["explain/literals"].text, list(values))
             prepare = self._statements["explain/prepare"].text + statement.text
             await self._connection.execute(prepare)
             try:
-                answer = await self._undone(self._statements[name].text + (f"({literals})" if values else ""))
+                answer = await self._undone(self._statements[name].text + (f"({literals})" if values else ""), reach)
             finally:
                 await self._connection.execute(self._statements["explain/forget"].text)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
@@ -115,10 +128,12 @@ class Explainer:
             raise InvalidRequestError(f"sql/{statement.name}.sql cannot be explained: {message}") from error
         return _plan(answer)
 
-    async def _undone(self, text: str) -> str:
+    async def _undone(self, text: str, reach: Reach | None) -> str:
         transaction = self._connection.transaction()
         await transaction.start()
         try:
+            if reach is not None:
+                await self._connection.execute(naming(self._statements, reach))
             return str(await self._connection.fetchval(text))
         finally:
             await transaction.rollback()

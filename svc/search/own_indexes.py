@@ -19,6 +19,7 @@ import asyncpg
 
 from svc.database.connecting import connect, disconnect
 from svc.database.queries import Database
+from svc.database.row_security import naming, reach_of
 from svc.database.rows import IndexesList
 from svc.database.statements import Statement
 from svc.errors import CabinetError, ConflictError, StartupError
@@ -215,8 +216,12 @@ class IndexBuilder:
 
     async def _note(self, step: IndexStep) -> None:
         if step.user_id is not None:
-            mark = self._statements["indexes/mark"].text
-            await self._connection.execute(mark, step.user_id, step.has_index, timeout=_ANSWER_S)
+            mark = self._statements["indexes/mark"]
+            async with self._connection.transaction():
+                # Row level security, if it is on, also holds for the owner.
+                if (reach := reach_of(mark, (step.user_id, step.has_index))) is not None:
+                    await self._connection.execute(naming(self._statements, reach), timeout=_ANSWER_S)
+                await self._connection.execute(mark.text, step.user_id, step.has_index, timeout=_ANSWER_S)
 
 
 async def check_owner(url: str, statements: Mapping[str, Statement]) -> None:

@@ -49,6 +49,11 @@ class DatabaseSettings(ModelSettings):
         "privileges that the service "
         "needs; the embedded server creates it, and the service connects as this role.",
     )
+    rls: bool = Field(
+        False,
+        description="Whether row level security is a second wall between users: `cabinet migrate apply` creates the "
+        "policies, and each transaction names its user to the server.",
+    )
     postgres_version: Literal["16", "18"] = Field("18", description="Major version of the embedded server.")
     postgres_memory_mb: int | None = Field(
         None,

@@ -18,7 +18,8 @@ _GENERATED = {"svc/database/rows.py", "svc/database/calls.py"}
 
 
 def unused(record: Callers) -> set[str]:
-    return {name for name in all_statements() if not record.of(name)}
+    # Templates run in front of any statement, under row level security only, so they have no callers of their own.
+    return {name for name, one in all_statements().items() if one.shape != "template" and not record.of(name)}
 
 
 def test_every_statement_has_a_caller() -> None:

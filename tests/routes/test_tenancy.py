@@ -24,7 +24,7 @@ from svc.app import all_endpoints
 from svc.database.queries import Database
 from svc.embedded.server import EmbeddedServer
 from svc.web.routing import Endpoint
-from tests.conftest import ADMIN_KEY, Service, test_settings
+from tests.conftest import ADMIN_KEY, ROW_SECURITY, Service, test_settings
 from tests.routes.answers import ok, problem, statements
 from tests.routes.endpoints import PATH_ID, ids_of, name_of, path_of, send
 from tests.routes.row_guard import raise_guard, tenants_told
@@ -260,6 +260,7 @@ CARELESS = {
 }
 
 
+@pytest.mark.skipif(ROW_SECURITY, reason="the policies hide the row before the guard sees it")
 @pytest.mark.parametrize("name", CARELESS)
 async def test_a_statement_that_reaches_another_tenant_is_detected(pair: Pair, name: str) -> None:
     """Control of the other tests: they would fail if a route ran such a statement."""

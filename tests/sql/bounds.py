@@ -18,8 +18,10 @@ _KINDS = {
     "ddl": (
         ast.CreateStmt, ast.IndexStmt, ast.DropStmt, ast.CreatedbStmt, ast.VacuumStmt,
         ast.AlterRoleSetStmt, ast.CreateRoleStmt, ast.GrantStmt, ast.CreateExtensionStmt,
+        ast.DoStmt,
     ),
     "explain": (ast.ExplainStmt, ast.PrepareStmt, ast.DeallocateStmt),
+    "template": (ast.VariableSetStmt, ast.InsertStmt),
 }  # fmt: skip
 _QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 _MOST_ROWS = 10_000

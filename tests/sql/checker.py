@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from svc.database.statements import Statement, read_statement
+from svc.database.statements import UNPREPARED, Statement, read_statement
 from svc.errors import StartupError
 from tests.sql.bounds import (
     description_faults,
@@ -176,7 +176,7 @@ def is_unfinished(statement: Statement) -> bool:
 
 
 def _query_faults(statement: Statement, node: object, tables: Tables) -> Iterator[tuple[int, str]]:
-    if statement.shape in ("ddl", "explain"):
+    if statement.shape in UNPREPARED:
         return
     yield from function_faults(statement, node, FUNCTION_EXCEPTIONS)
     yield from star_faults(node)

@@ -17,7 +17,7 @@ from typing import Any
 from pglast.enums import A_Expr_Kind, BoolExprType, JoinType, NullTestType, OnConflictAction
 from pglast.stream import RawStream
 
-from svc.database.statements import Statement, load_statements
+from svc.database.statements import UNPREPARED, Statement, load_statements
 from tests.sql.checker import RECEIVERS, ROOT, WITHOUT_TENANT, tenancy_faults
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import alias_of, ast, children, column, equality, line_of, location_of, parse, uncast, walk
@@ -85,7 +85,7 @@ class Place:
 
 def is_mutated(statement: Statement, tables: Tables) -> bool:
     """Whether a statement has a tenant to lose."""
-    if statement.shape in ("ddl", "explain") or statement.name in WITHOUT_TENANT:
+    if statement.shape in UNPREPARED or statement.name in WITHOUT_TENANT:
         return False
     return any(getattr(node, "relname", None) in tables.tenant_tables for node in walk(parse(statement.text)))
 
@@ -120,6 +120,19 @@ def _other_headers(statement: Statement) -> Iterator[Statement]:
             continue
         changed = (*swapped[:tenant], nameless, *swapped[tenant + 1 :])
         yield replace(statement, parameters=changed)
+
+
+def untied(statement: Statement, tables: Tables) -> Statement:
+    """The statement without any of its conditions on the tenant: it reads and writes the rows of all."""
+    if statement.shape == "copy" or not is_mutated(statement, tables):
+        return statement
+    tree = parse(statement.text)[0]
+    made = _Maker(statement, tree, tables)
+    while predicate := made.first_predicate():
+        # Its parameter stays, so that the server knows the type.
+        _set([made.replaced(predicate, _expression(f"${made.tenant}::uuid is not null"))])
+        made = _Maker(statement, tree, tables)
+    return replace(statement, text=f"-- {statement.name}\n{RawStream()(tree)}")
 
 
 def mutants(statement: Statement, tree: Any, tables: Tables) -> list[Mutant]:
@@ -157,6 +170,15 @@ class _Maker:
         self._outsider = _expression("gen_random_uuid()") if statement.name in RECEIVERS else self._stranger
         self._places = {id(node): place for node, place in _places(tree)}
         self._users = {alias_of(node) for node in walk(tree) if getattr(node, "relname", None) == "users"}
+
+    @property
+    def tenant(self) -> int:
+        """The number of the parameter for the tenant."""
+        return self._tenant
+
+    def first_predicate(self) -> Any:
+        """The first condition on a tenant, or None."""
+        return next(filter(self._is_predicate, walk(self._tree)), None)
 
     def of_predicates(self) -> Iterator[Mutant]:
         """Each condition on a tenant: taken out, weakened, about something else, or said where it need not hold."""
@@ -199,7 +221,7 @@ class _Maker:
         for level in walk(self._tree):
             if isinstance(level, ast.SelectStmt) and level.fromClause and _is_own(level, predicate):
                 joined = _outer_join(level.fromClause, predicate)
-                changes = (self._replaced(predicate, true), (level, "fromClause", (joined,)))
+                changes = (self.replaced(predicate, true), (level, "fromClause", (joined,)))
                 yield Mutant("moved to an outer join", self._line(predicate), changes)
 
     def of_joins(self) -> Iterator[Mutant]:
@@ -296,9 +318,10 @@ class _Maker:
         return "id" if named[1] != "id" else "other_id"
 
     def _mutant(self, kind: str, node: Any, value: Any) -> Mutant:
-        return Mutant(kind, self._line(node), (self._replaced(node, value),))
+        return Mutant(kind, self._line(node), (self.replaced(node, value),))
 
-    def _replaced(self, node: Any, value: Any) -> Change:
+    def replaced(self, node: Any, value: Any) -> Change:
+        """The change that puts a value into the place of a node."""
         place = self._places[id(node)]
         return place.owner, place.attribute, place.with_node(value)
 

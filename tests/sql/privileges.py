@@ -11,7 +11,7 @@ from typing import Any
 
 from pglast.enums import OnConflictAction
 
-from svc.database.statements import Statement, load_statements
+from svc.database.statements import UNPREPARED, Statement, load_statements
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import Fault, alias_of, ast, parse, walk
 
@@ -35,7 +35,7 @@ def needed(statements: Iterable[Statement], tables: Tables) -> dict[str, set[str
     """The tables on which each privilege is needed by what the service runs."""
     rights: dict[str, set[str]] = {privilege: set() for privilege in PRIVILEGES}
     for statement in statements:
-        if statement.shape in ("ddl", "explain") or statement.name in RUN_BY_OWNER:
+        if statement.shape in UNPREPARED or statement.name in RUN_BY_OWNER:
             continue
         for node in walk(parse(statement.text)):
             for privilege, table in _rights(node):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from svc.catalogue.tables import RECORD, TablesUsed, recorded_tables
 from svc.database.statements import Statement, load_statements
-from tests.sql.tree import Fault, ast, parse, walk
+from tests.sql.tree import ANY_TABLE, Fault, ast, parse, walk
 
 ROOT = Path(__file__).resolve().parents[2]
 _WRITING = (
@@ -20,8 +20,8 @@ _WRITING = (
 
 def tables_used(statement: Statement) -> TablesUsed:
     """The tables of one statement; the names of its own `with` queries are none of them."""
-    if statement.shape == "explain":
-        # The beginning of a statement, which does not parse and uses no table.
+    if statement.shape in ("explain", "template"):
+        # A part of a statement, or one whose table is put into it: it names no table.
         return TablesUsed()
     nodes = [node for part in parse(statement.text) for node in walk(part)]
     queries = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
@@ -34,7 +34,7 @@ def tables_used(statement: Statement) -> TablesUsed:
         for node in nodes
         if isinstance(node, ast.RangeVar) and id(node) not in written.keys() | locked and node.relname not in queries
     }
-    return TablesUsed(tuple(sorted(read)), tuple(sorted(set(written.values()))))
+    return TablesUsed(tuple(sorted(read - {ANY_TABLE})), tuple(sorted({*written.values()} - {ANY_TABLE})))
 
 
 def record_faults(root: Path) -> list[Fault]:

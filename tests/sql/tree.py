@@ -15,13 +15,15 @@ from pglast.parser import ParseError
 # By its types every attribute of a node may be None; the grammar knows better, so they are not used.
 ast: Any = pglast.ast
 
-# What stands for a placeholder of sql/ddl/ and sql/roles/ while a file is parsed, with as many characters, so that
-# places stay right.
+# What stands for a placeholder of sql/ddl/, sql/roles/ or sql/policies/ while a file is parsed, with as many
+# characters, so that places stay right.
 OWN_INDEX = "x_name"
+ANY_TABLE = "a_tabl"
 _PLACEHOLDERS = {
     ":dimensions": "10000000000", ":bits": "10000", ":index": OWN_INDEX,
     ":owner_role": "an_owner_ro", ":service_role": "a_service_rol", ":database_name": "a_database_nam",
     ":schema_name": "a_schema_nam", ":setting": "a_settin", ":value": "'text'",
+    ":table": ANY_TABLE, ":columns": "a_column", ":parameters": "'some text'",
 }  # fmt: skip
 
 

@@ -1,0 +1,54 @@
+"""`cabinet rls`: row level security, a second wall between users."""
+
+from __future__ import annotations
+
+import click
+
+from svc.cli.environment import DATABASE_OPTIONS, MIGRATION_OPTIONS, database_url, run, settings_options
+from svc.cli.output import echo
+from svc.cli.table import print_table
+from svc.migrations.policies import protected_tables, set_row_security
+from svc.settings import Settings
+
+
+@click.group()
+def rls() -> None:
+    """Turn row level security on or off, a second wall between users, or show it."""
+
+
+@rls.command()
+@settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS)
+def on(settings: Settings) -> None:
+    """Create the policies. Stop the service first, and start it with CABINET_RLS=on."""
+    _set(settings, is_on=True)
+
+
+@rls.command()
+@settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS)
+def off(settings: Settings) -> None:
+    """Drop the policies. Stop the service first, and start it with CABINET_RLS=off."""
+    _set(settings, is_on=False)
+
+
+@rls.command()
+@settings_options(*DATABASE_OPTIONS)
+def status(settings: Settings) -> None:
+    """Show which tables are protected; exit code 1 unless they are as CABINET_RLS says."""
+
+    async def work() -> dict[str, bool]:
+        async with database_url(settings) as url:
+            return await protected_tables(url)
+
+    tables = run(work())
+    print_table(["table", "row level security"], [[name, "on" if is_on else "off"] for name, is_on in tables.items()])
+    if any(is_on != settings.rls for is_on in tables.values()):
+        raise SystemExit(1)
+
+
+def _set(settings: Settings, *, is_on: bool) -> None:
+    async def work() -> list[str]:
+        async with database_url(settings) as url:
+            return await set_row_security(settings, url, is_on=is_on)
+
+    names = run(work())
+    echo(f"Row level security is {'on' if is_on else 'off'} for {len(names)} tables: {', '.join(names)}.")
