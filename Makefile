@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
+# The tests start hundreds of processes, and each would compile all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,15 +51,26 @@ MINUTES ?= 5
 chaos: $(VENV)/.installed-dev ## Kill, freeze, cut off and fill up for MINUTES=5 while clients work, and check what is left
 	$(BIN)/python -m tests.campaigns.chaos --minutes $(MINUTES) $(ARGS)
 
+# What `check` does, side by side: the type checker and the linter of SQL take nearly all of the time.
+CHECKS := check-types check-sql check-statements check-style check-imports
+
 .PHONY: check
 check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the direction of imports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/python -m tests.sql.statement_types --check
+	@$(MAKE) --no-print-directory --jobs=$(or $(shell nproc),2) --output-sync=target --keep-going $(CHECKS)
+
+.PHONY: $(CHECKS)
+check-types:
 	$(BIN)/mypy
+check-sql:
 	$(BIN)/sqlfluff lint --disable-progress-bar sql migrations
 	$(BIN)/squawk migrations/*.sql
+check-statements:
+	$(BIN)/python -m tests.sql.statement_types --check
 	$(BIN)/python -m tests.sql.checker
+check-style:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+check-imports:
 	$(BIN)/lint-imports --no-logo
 
 # Inputs that a server does not expect; a run prints its seed, and SEED=… repeats it.

@@ -28,8 +28,9 @@ from svc.embedded.server import EmbeddedServer, start_embedded, url_as
 from svc.migrations.migrate import apply_migrations
 from svc.services import Services, running_services
 from svc.settings import Settings
-from tests import null_guard
+from tests import null_guard, once
 from tests.callers import plugin
+from tests.order import sort_longest_first
 from tests.proxy import Proxy, running_proxy
 from tests.watchdog import MARK, TestRun, memory_folder_of
 
@@ -69,6 +70,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 null_guard.watch()
+once.share()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    sort_longest_first(items)
+
+
+def pytest_sessionfinish() -> None:
+    """Stop what the tests have shared."""
+    once.end()
 
 
 @pytest.fixture(autouse=True)

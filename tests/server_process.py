@@ -18,7 +18,11 @@ from typing import Self
 import httpx
 import psutil
 
+from tests.made_folder import copy_made_folder
+
 CABINET = [str(Path(sys.executable).with_name("cabinet"))]
+# With these, the database is another one than that of the folder that is made once.
+_OTHER_DATABASE = ("DATABASE_URL", "OPENAI_", "CABINET_EMBEDDING_", "CABINET_POSTGRES_")
 _URL = re.compile(r"Cabinet serves on (http://\S+)")
 
 
@@ -29,12 +33,16 @@ def clean_environment(**variables: str) -> dict[str, str]:
 
 
 class ServerProcess:
-    """Starts the server on a folder of its own, waits until it serves, and stops it at the end of the block."""
+    """Starts the server on a folder of its own, waits until it serves, and stops it at the end of the block.
+
+    In a run of the tests, a new folder has a migrated database already.
+    """
 
     def __init__(self, variables: Mapping[str, str] | None = None, data_dir: Path | None = None) -> None:
         self._own_folder = data_dir is None
         self.folder = data_dir or Path(tempfile.mkdtemp(prefix="cabinet-server-"))
         self.folder.chmod(0o755)
+        self._copies = not any(name.startswith(_OTHER_DATABASE) for name in variables or ())
         self._environment = clean_environment(
             CABINET_DATA_DIR=str(self.folder / "data"),
             CABINET_PORT="0",
@@ -46,6 +54,8 @@ class ServerProcess:
 
     def __enter__(self) -> Self:
         """Start it; returns once the greeting is printed."""
+        if self._copies:
+            copy_made_folder(self.folder / "data")
         self._log = (self.folder / "server.log").open("a")
         self.process = subprocess.Popen(
             [*CABINET, "serve"],

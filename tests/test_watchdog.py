@@ -22,7 +22,7 @@ SLOW = """
 import asyncio
 from pathlib import Path
 
-async def test_slow(database_url):
+async def test_slow(server):
     Path({started!r}).touch()
     await asyncio.sleep(600)
 """

@@ -11,7 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, cast
 
@@ -153,8 +153,16 @@ def load_statements(folder: Path) -> dict[str, Statement]:
     Raises:
         StartupError: a header violates the grammar; the detail names file and line.
     """
-    statements = (read_statement(path, folder) for path in sorted(folder.glob("*/*.sql")))
-    return {statement.name: statement for statement in statements}
+    states = ((path, path.stat()) for path in sorted(folder.glob("*/*.sql")))
+    files = tuple((path, state.st_mtime_ns, state.st_size) for path, state in states)
+    return {statement.name: statement for statement in _read_folder(folder, files)}
+
+
+# Reading the files takes a tenth of a second, and a command loads them several times at its start. The key of the cache
+# is the names, times and sizes of the files.
+@lru_cache(maxsize=4)
+def _read_folder(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> tuple[Statement, ...]:
+    return tuple(read_statement(path, folder) for path, _, _ in files)
 
 
 def read_statement(path: Path, folder: Path) -> Statement:

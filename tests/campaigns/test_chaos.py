@@ -20,6 +20,7 @@ from tests.campaigns.chaos.ledger import Batch, Conversation, Document, Ledger, 
 from tests.campaigns.chaos.planted import PLANTED
 from tests.campaigns.chaos.texts import text_of
 from tests.conftest import PATIENCE_S, running_service
+from tests.lengths import length
 from tests.sql.checker import ROOT
 from tests.watchdog import MARK
 
@@ -115,7 +116,7 @@ async def test_each_invariant_finds_what_it_is_there_for(settings: Settings, dat
 
 def test_a_short_campaign_finds_nothing_wrong() -> None:
     done = subprocess.run(
-        [*CAMPAIGN, "--minutes", "0.4", "--seed", "30"],
+        [*CAMPAIGN, "--minutes", length("0", "0.4"), "--seed", "30"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=4 * PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -132,17 +133,28 @@ def test_a_campaign_that_is_interrupted_leaves_no_process_behind() -> None:
     )
     assert campaign.stdout is not None
     with campaign.stdout:
-        said = [campaign.stdout.readline()]
-        while "round 1" not in said[-1]:
-            assert said[-1], said
-            said.append(campaign.stdout.readline())
-        mine = [process for process in psutil.Process(campaign.pid).children(recursive=True) if _is_marked(process)]
-        assert len(mine) >= 5
-        time.sleep(1)
+        deadline = time.monotonic() + PATIENCE_S
+        mine: list[psutil.Process] = []
+        # Two servers, two workers, and PostgreSQL.
+        while sum(map(_is_program, mine)) < 4:
+            assert campaign.poll() is None and time.monotonic() < deadline, campaign.stdout.read()
+            time.sleep(0.1)
+            mine = _marked_children(campaign.pid)
         campaign.send_signal(signal.SIGINT)
         assert campaign.wait(PATIENCE_S) == 130, campaign.stdout.read()
     _, alive = psutil.wait_procs(mine, timeout=5)
     assert alive == []
+
+
+def _marked_children(pid: int) -> list[psutil.Process]:
+    return [process for process in psutil.Process(pid).children(recursive=True) if _is_marked(process)]
+
+
+def _is_program(process: psutil.Process) -> bool:
+    try:
+        return process.cmdline()[-1:] in (["serve"], ["worker"])
+    except psutil.Error:
+        return False
 
 
 def _is_marked(process: psutil.Process) -> bool:

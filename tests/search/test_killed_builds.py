@@ -68,7 +68,7 @@ async def large(server: EmbeddedServer, template: str) -> AsyncIterator[Corpus]:
     """A tenant who is to have an index."""
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     async with shared_service(server, template, "shared_killed_builds", settings) as service:
-        yield await make_corpus(service, [np.concatenate([random_vectors(500, seed) for seed in range(4)])])
+        yield await make_corpus(service, [np.concatenate([random_vectors(400, seed) for seed in range(3)])])
 
 
 @pytest_asyncio.fixture

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
 from tests.conftest import PATIENCE_S, test_settings
+from tests.lengths import length
 from tests.routes.tenants import Tenant, direct_connection, shared_service
 from tests.search.corpus import DIMENSIONS
 from tests.search.properties import (
@@ -28,9 +29,9 @@ from tests.search.properties import (
     make_twins,
 )
 
-EXAMPLES = 400
-# Eighty searches of a structure vary by 0.005, and Hypothesis draws others whenever a constant of the code changes.
-CHANCE = 0.015
+EXAMPLES = length(120, 400)
+# Twenty searches of a structure vary by 0.01, and Hypothesis draws others whenever a constant of the code changes.
+CHANCE = length(0.03, 0.015)
 
 
 @pytest_asyncio.fixture(scope="module")

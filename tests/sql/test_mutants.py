@@ -17,7 +17,8 @@ from tests.sql.mutants import is_mutated, mutants, survivors
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import ast, parse
 
-MUTATED = [one for one in STATEMENTS.values() if is_mutated(one, read_tables(schema_files(ROOT)))]
+_TABLES = read_tables(schema_files(ROOT))
+MUTATED = [one for one in STATEMENTS.values() if is_mutated(one, _TABLES)]
 
 
 @pytest.mark.parametrize("statement", MUTATED, ids=lambda statement: statement.name)

@@ -86,13 +86,15 @@ class Application:
 class Served:
     """Serves the application from a thread with uvloop until the end of the block.
 
-    `http="httptools"` selects uvicorn's own protocol.
+    `http="httptools"` selects uvicorn's own protocol. `receive_bytes` is the kernel's buffer of each connection.
     """
 
-    def __init__(self, http: str | None = None, **settings: Any) -> None:
+    def __init__(self, http: str | None = None, receive_bytes: int | None = None, **settings: Any) -> None:
         self.application = Application()
         self.connections = Connections(test_settings(**settings))
         self._listener = socket.create_server(("127.0.0.1", 0))
+        if receive_bytes is not None:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self.application.asgi(),
@@ -133,9 +135,11 @@ class Served:
         """The number of connections that the server has."""
         return len(self._server.server_state.connections)
 
-    def client(self, host: str = "127.0.0.1", receive_bytes: int | None = None) -> Client:
+    def client(
+        self, host: str = "127.0.0.1", receive_bytes: int | None = None, send_bytes: int | None = None
+    ) -> Client:
         """A new connection from this address, closed at the end of the block."""
-        client = Client(self._listener.getsockname(), host, receive_bytes)
+        client = Client(self._listener.getsockname(), host, receive_bytes, send_bytes)
         self._clients.append(client)
         return client
 
@@ -157,10 +161,12 @@ class Answer:
 class Client:
     """A raw connection."""
 
-    def __init__(self, address: tuple[str, int], host: str, receive_bytes: int | None) -> None:
+    def __init__(self, address: tuple[str, int], host: str, receive_bytes: int | None, send_bytes: int | None) -> None:
         self.socket = socket.socket()
         if receive_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        if send_bytes is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
         self.socket.settimeout(PATIENCE_S)
         self.socket.bind((host, 0))
         self.socket.connect(address)

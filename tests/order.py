@@ -1,0 +1,63 @@
+"""The order of the test files: those that take longest first, or one of them would run alone at the end.
+
+pytest-xdist gives each process the next file of the list when it has nearly done its last one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+# Seconds on a quiet machine, roughly; a file that is not listed takes a tenth of a second for each test.
+SECONDS = {
+    "tests/bench/test_conversations.py": 14,
+    "tests/bench/test_growth.py": 13,
+    "tests/bench/test_http.py": 32,
+    "tests/bench/test_ingest.py": 34,
+    "tests/bench/test_search.py": 29,
+    "tests/calibration/test_crossover.py": 16,
+    "tests/campaigns/test_chaos.py": 60,
+    "tests/campaigns/test_strangers.py": 20,
+    "tests/catalogue/test_list.py": 15,
+    "tests/catalogue/test_report.py": 20,
+    "tests/database/test_killed_migrations.py": 15,
+    "tests/database/test_migration_data.py": 12,
+    "tests/embedded/test_backup.py": 40,
+    "tests/embedded/test_server.py": 35,
+    "tests/embedded/test_supervision.py": 10,
+    "tests/embedded/test_termination.py": 14,
+    "tests/embedding/test_cache.py": 15,
+    "tests/ingest/test_chunk.py": 28,
+    "tests/ingest/test_sandbox.py": 20,
+    "tests/ingest/test_worker.py": 40,
+    "tests/jobs/test_stopped_workers.py": 60,
+    "tests/plans/test_baselines.py": 60,
+    "tests/routes/test_broken_network.py": 25,
+    "tests/routes/test_naughty_strings.py": 40,
+    "tests/routes/test_overload.py": 15,
+    "tests/search/test_freshness.py": 20,
+    "tests/search/test_killed_builds.py": 130,
+    "tests/search/test_properties.py": 25,
+    "tests/sql/test_mutants.py": 25,
+    "tests/test_demo.py": 30,
+    "tests/test_docs.py": 80,
+    "tests/test_logs.py": 15,
+    "tests/test_packaging.py": 30,
+    "tests/test_printed.py": 30,
+    "tests/test_sigterm.py": 80,
+    "tests/test_watchdog.py": 45,
+    "tests/test_worker_status.py": 10,
+    "tests/web/test_loop_lag.py": 52,
+    "tests/wire/test_deadlines.py": 15,
+}
+
+
+def sort_longest_first(items: list[pytest.Item]) -> None:
+    """Sort tests by the time of their files; those of a file stay together and in their order."""
+    counts = Counter(_file(item) for item in items)
+    items.sort(key=lambda item: (-SECONDS.get(_file(item), counts[_file(item)] / 10), _file(item)))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
