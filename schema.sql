@@ -27,7 +27,7 @@ CREATE TABLE public.documents (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT documents_file_type_known CHECK ((file_type = ANY (ARRAY['text'::text, 'markdown'::text, 'html'::text, 'pdf'::text, 'csv'::text, 'docx'::text]))),
+    warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
     CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
@@ -38,6 +38,8 @@ WITH (fillfactor='85');
 COMMENT ON COLUMN public.documents.content_hash IS 'The first 16 bytes of the SHA-256 of the file.';
 
 COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier documents are deleted when this one is ready; null: none.';
+
+COMMENT ON COLUMN public.documents.warnings IS 'What was not read of the file, and where: a list of sentences for its owner. Empty until it is ready.';
 
 CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -109,7 +111,9 @@ CREATE TABLE public.chunks (
     CONSTRAINT chunks_tokens_positive CHECK ((token_count >= 0))
 );
 
-COMMENT ON COLUMN public.chunks.content_hash IS 'The first 16 bytes of the content''s SHA-256. A worker finds the vector of an equal text by it.';
+COMMENT ON COLUMN public.chunks.content_hash IS 'The first 16 bytes of the SHA-256 of the text that was embedded: the headings above the chunk, and its content. A worker finds the vector of an equal text by it.';
+
+COMMENT ON COLUMN public.chunks.metadata IS 'Where the chunk is from: the headings above it (heading), its place in the document''s text in characters (start, end), how many characters at its beginning and end are repeated from elsewhere (added), and its place in the file, such as page.';
 
 CREATE TABLE public.conversation_documents (
     user_id uuid NOT NULL,

@@ -123,7 +123,8 @@ def test_a_claim_that_does_not_hold_is_an_error() -> None:
 def test_the_manual_has_two_pages() -> None:
     (manual,) = [sample for sample in observatory_samples() if sample.filename.endswith(".pdf")]
 
-    pages = [(segment.metadata["page"], " ".join(segment.text.split())) for segment in parse("pdf", manual.content)]
+    read = parse("pdf", manual.content)
+    pages = [(block.place["page"], " ".join(read.text[block.start : block.end].split())) for block in read.blocks]
 
     assert [number for number, _ in pages] == [1, 2]
     assert "less than one degree warmer than the air outside" in pages[0][1]

@@ -5,7 +5,7 @@
 -- last, because all uploads of a user share that row. No row: a limit is reached, or the user does not exist.
 -- $1 user_id      uuid              the tenant
 -- $2 filename     text
--- $3 file_type    text              text | markdown | html | pdf | csv | docx
+-- $3 file_type    text              a FileType of svc/ingest/file_types.py
 -- $4 metadata     jsonb
 -- $5 content      bytea             the bytes as received
 -- $6 content_hash uuid              the first half of their SHA-256
@@ -52,6 +52,7 @@ created as (
         d.lease_expires_at,
         d.progress,
         d.chunk_count,
+        d.warnings,
         d.metadata,
         d.expires_at,
         d.created_at,
@@ -124,6 +125,7 @@ select
     d.lease_expires_at,
     d.progress,
     d.chunk_count,
+    d.warnings,
     d.metadata,
     d.expires_at,
     d.created_at,

@@ -3,8 +3,8 @@
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- returns: id uuid, filename text, file_type text, file_size int8, status text, error text null, attempt int,
---   lease_expires_at timestamptz null, progress real, chunk_count int, metadata jsonb,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+--   lease_expires_at timestamptz null, progress real, chunk_count int, warnings jsonb,
+--   metadata jsonb, expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: documents_pkey
 select
     d.id,
@@ -17,6 +17,7 @@ select
     d.lease_expires_at,
     d.progress,
     d.chunk_count,
+    d.warnings,
     d.metadata,
     d.expires_at,
     d.created_at,

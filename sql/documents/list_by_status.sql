@@ -17,6 +17,7 @@ select
     d.lease_expires_at,
     d.progress,
     d.chunk_count,
+    d.warnings,
     d.metadata,
     d.expires_at,
     d.created_at,

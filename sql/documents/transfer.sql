@@ -11,8 +11,8 @@
 --   documents_user_filename_idx
 with given as (
     insert into documents as g (
-        user_id, id, filename, file_type, file_size, status, error, attempt, progress, chunk_count, metadata,
-        created_at, content_hash, expires_at
+        user_id, id, filename, file_type, file_size, status, error, attempt, progress, chunk_count, warnings,
+        metadata, created_at, content_hash, expires_at
     )
     select
         $2::uuid as user_id,
@@ -35,6 +35,7 @@ with given as (
         end as attempt,
         case when d.status = 'processing' then 0 else d.progress end as progress,
         d.chunk_count,
+        d.warnings,
         d.metadata,
         d.created_at,
         d.content_hash,

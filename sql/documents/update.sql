@@ -26,6 +26,7 @@ returning
     d.lease_expires_at,
     d.progress,
     d.chunk_count,
+    d.warnings,
     d.metadata,
     d.expires_at,
     d.created_at,

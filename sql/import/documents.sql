@@ -11,13 +11,14 @@
 -- $9 lease_expires_at timestamptz null
 -- $10 progress        real
 -- $11 chunk_count     int
--- $12 metadata        jsonb
--- $13 content_hash    uuid
--- $14 replaces        text null
--- $15 expires_at      timestamptz null
--- $16 created_at      timestamptz
--- $17 updated_at      timestamptz
+-- $12 warnings        jsonb
+-- $13 metadata        jsonb
+-- $14 content_hash    uuid
+-- $15 replaces        text null
+-- $16 expires_at      timestamptz null
+-- $17 created_at      timestamptz
+-- $18 updated_at      timestamptz
 copy documents (
     user_id, id, filename, file_type, file_size, status, error, attempt, lease_expires_at, progress,
-    chunk_count, metadata, content_hash, replaces, expires_at, created_at, updated_at
+    chunk_count, warnings, metadata, content_hash, replaces, expires_at, created_at, updated_at
 ) from stdin with (format binary);

@@ -4,10 +4,11 @@
 -- conversations that are limited to a document that this one replaces, then those documents, oldest first,
 -- as every statement that locks several does. None of them was uploaded later, so two such transactions
 -- never wait for each other. No row: nothing may be stored.
--- $1 user_id     uuid  the tenant
+-- $1 user_id     uuid   the tenant
 -- $2 document_id uuid
--- $3 attempt     int   of the claim
+-- $3 attempt     int    of the claim
 -- $4 chunk_count int
+-- $5 warnings    jsonb  what was not read
 -- returns: replaces text null
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
 --   conversations_pkey, ingestion_jobs_pkey
@@ -38,6 +39,7 @@ completed as (
         error = null,
         progress = 1,
         chunk_count = $4::int,
+        warnings = $5::jsonb,
         lease_expires_at = null,
         updated_at = now()
     where

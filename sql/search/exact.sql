@@ -64,7 +64,7 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    c.metadata || d.metadata as metadata,
+    d.metadata || c.metadata as metadata,
     s.similarity,
     s.distance
 from scored as s

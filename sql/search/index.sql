@@ -43,7 +43,7 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    c.metadata || d.metadata as metadata,
+    d.metadata || c.metadata as metadata,
     1 - n.distance as similarity,
     n.distance
 from nearest as n

@@ -95,7 +95,7 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    c.metadata || d.metadata as metadata,
+    d.metadata || c.metadata as metadata,
     1 - n.distance as similarity,
     n.distance,
     n.lane

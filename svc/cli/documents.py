@@ -48,7 +48,9 @@ def list_command(client: AsyncCabinet, status: str | None, limit: int, as_json: 
 
 
 def _status(document: models.Document) -> str:
-    return document.status if document.error is None else f"{document.status}: {document.error}"
+    if document.error is not None:
+        return f"{document.status}: {document.error}"
+    return f"{document.status}, {len(document.warnings)} warnings" if document.warnings else document.status
 
 
 @document.command("show")

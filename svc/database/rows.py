@@ -426,6 +426,7 @@ class DocumentsGet(Row):
     lease_expires_at: datetime | None = column("lease_expires_at")
     progress: float = column("progress")
     chunk_count: int = column("chunk_count")
+    warnings: Json = column("warnings")
     metadata: Json = column("metadata")
     expires_at: datetime | None = column("expires_at")
     created_at: datetime = column("created_at")
@@ -568,6 +569,7 @@ class ExportDocuments(Row):
     lease_expires_at: datetime | None = column("lease_expires_at")
     progress: float = column("progress")
     chunk_count: int = column("chunk_count")
+    warnings: Json = column("warnings")
     metadata: Json = column("metadata")
     content_hash: UUID = column("content_hash")
     replaces: str | None = column("replaces")
@@ -1346,6 +1348,7 @@ class ImportDocuments(NamedTuple):
     lease_expires_at: datetime | None
     progress: float
     chunk_count: int
+    warnings: Json
     metadata: Json
     content_hash: UUID
     replaces: str | None

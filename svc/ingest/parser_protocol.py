@@ -2,7 +2,8 @@
 
 The sandbox passes `Limits` (JSON) to the parser server when it starts it, and the parser server answers `Started`
 (JSON). The sandbox sends a child one line with the file type, then the document. The child answers with MessagePack
-messages, each preceded by its length: any number of `Chunks`, then `Finished` or `Rejected`. When the child has
+messages, each preceded by its length: any number of `Chunks`, then `Finished`, with the warnings,
+or `Rejected`. When the child has
 exited, the parser server reports how it `Ended` (JSON).
 """
 
@@ -44,7 +45,9 @@ class Rejected(msgspec.Struct, tag=True):
 
 
 class Finished(msgspec.Struct, tag=True):
-    pass
+    """The whole document was read, except for what the warnings name."""
+
+    warnings: list[str] = []
 
 
 class Ended(msgspec.Struct):

@@ -17,22 +17,23 @@ import resource
 import selectors
 import signal
 import socket
+import zipfile
 from pathlib import Path
 from typing import NoReturn, get_args
 
 import charset_normalizer
-import docx
 import msgspec
 import pypdfium2
 
 from svc.errors import DocumentRejectedError
-from svc.ingest.chunk import TextChunk, split
+from svc.ingest.chunk import TextChunk
 from svc.ingest.confinement import confine_child, confine_server
 from svc.ingest.file_types import FileType
+from svc.ingest.packing import split
 from svc.ingest.parse import parse
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
 
-_LOADED_WHOLE = (encodings, charset_normalizer, docx, pypdfium2)  # of inscriptis, half is a web service
+_LOADED_WHOLE = (encodings, charset_normalizer, pypdfium2)
 _BATCH_TOKENS = 65_536  # small enough that decoding a batch does not hold up the event loop
 
 
@@ -56,20 +57,29 @@ def _preload(limits: Limits) -> None:
             if not module.name.rpartition(".")[2].startswith(("_cli", "__main__", "cli")):
                 with contextlib.suppress(ImportError):  # for another system, or it needs a package that is absent
                     importlib.import_module(module.name)
-    word, pdf = io.BytesIO(), pypdfium2.PdfDocument.new()
-    docx.Document().save(word)
+    pdf = pypdfium2.PdfDocument.new()
     pdf.new_page(100, 100)
     pdf.save(page := io.BytesIO())
     samples: dict[FileType, bytes] = {
         "text": "d\xe9j\xe0 vu, ".encode("cp1252") * 20, "markdown": b"# A\n\nb", "html": b"<p>a</p>",
-        "csv": b"a,b\n1,2", "docx": word.getvalue(), "pdf": page.getvalue(),
+        "csv": b"a,b\n1,2", "docx": _word_document(), "pdf": page.getvalue(),
     }  # fmt: skip
     for file_type in get_args(FileType):
         with contextlib.suppress(DocumentRejectedError):  # some samples are blank
-            _cut(file_type, samples[file_type], limits)
+            _read(file_type, samples[file_type], limits)
     # These objects never become garbage. Frozen, they are not scanned by children, and their pages stay shared.
     gc.collect()
     gc.freeze()
+
+
+def _word_document() -> bytes:
+    """A small Word document."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "word/document.xml", '<w:document xmlns:w="w"><w:body><w:p><w:t>a</w:t></w:p></w:body></w:document>'
+        )
+    return written.getvalue()
 
 
 class _Forks:
@@ -165,11 +175,11 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
         with connection.makefile("rb") as stream:
             file_type = msgspec.convert(stream.readline().decode().strip(), FileType)
             data = stream.read()
-        chunks = _cut(file_type, data, limits)
+        chunks, warnings = _read(file_type, data, limits)
         batch = max(1, _BATCH_TOKENS // limits.chunk_tokens)
         for start in range(0, len(chunks), batch):
             _send(connection, Chunks(chunks[start : start + batch]))
-        _send(connection, Finished())
+        _send(connection, Finished(warnings))
     except DocumentRejectedError as error:
         _send(connection, Rejected(error.detail, type(error.__cause__).__name__ if error.__cause__ else ""))
     except MemoryError:
@@ -179,14 +189,15 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
     return 0
 
 
-def _cut(file_type: FileType, data: bytes, limits: Limits) -> list[TextChunk]:
-    return split(
-        file_type,
-        parse(file_type, data),
+def _read(file_type: FileType, data: bytes, limits: Limits) -> tuple[list[TextChunk], list[str]]:
+    document = parse(file_type, data)
+    chunks = split(
+        document,
         chunk_tokens=limits.chunk_tokens,
         overlap_tokens=limits.overlap_tokens,
         max_chunks=limits.max_chunks,
     )
+    return chunks, document.warnings
 
 
 def _send(connection: socket.socket, message: Message) -> None:

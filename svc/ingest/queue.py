@@ -109,7 +109,7 @@ class Queue:
             raise _lease_lost()
 
     async def reuse_vectors(self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
-        """Fill in the vectors of chunks whose text the tenant has already stored; return the indexes of the others.
+        """Fill in the vectors of chunks whose embedded text the tenant has already stored; return the other indexes.
 
         `vectors` has shape (chunks, dimensions) and the half precision of the stored vectors, so copies are
         bit-identical. Equal texts have equal vectors because a database belongs to one embedding model. The lookup
@@ -118,7 +118,7 @@ class Queue:
         new: list[int] = []
         for first in range(0, len(chunks), _TEXTS_A_LOOKUP):
             texts = chunks[first : first + _TEXTS_A_LOOKUP]
-            hashes = [content_hash(chunk.content) for chunk in texts]
+            hashes = [content_hash(chunk.indexed) for chunk in texts]
             wanted = list(set(hashes))
             rows = await self._database.many(
                 "ingest/known_vectors", user_id=job.user_id, hashes=wanted, max_rows=len(wanted)
@@ -132,19 +132,24 @@ class Queue:
         return new
 
     async def store(
-        self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int = 0
+        self,
+        job: Job,
+        chunks: Sequence[TextChunk],
+        vectors: NDArray[np.float16],
+        token_count: int = 0,
+        warnings: Sequence[str] = (),
     ) -> None:
         """Store chunks and vectors, mark the document ready and delete the documents that it replaces.
 
         All of this happens in one transaction. `vectors` has shape (chunks, dimensions); `token_count` is the number of
-        tokens that were embedded for the document.
+        tokens that were embedded for the document. `warnings` say what was not read of it.
 
         Raises:
             LeaseLostError: the attempt no longer holds the document.
             QuotaExceededError: the document would exceed the chunks or tokens that the user's plan allows.
         """
         try:
-            await self._store(job, chunks, vectors, token_count)
+            await self._store(job, chunks, vectors, token_count, list(warnings))
         except ConstraintError as error:
             if (quota := broken_quota(error.constraint)) is None:
                 raise
@@ -154,11 +159,18 @@ class Queue:
             raise quotas_of(row)[quota].exceeded(token_count if quota == "tokens" else len(chunks)) from None
 
     async def _store(
-        self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], token_count: int
+        self,
+        job: Job,
+        chunks: Sequence[TextChunk],
+        vectors: NDArray[np.float16],
+        token_count: int,
+        warnings: list[str],
     ) -> None:
         bits = await asyncio.to_thread(signatures, vectors)
         async with storing(self._database, self.lease_s) as transaction:
-            completed = await transaction.one("ingest/complete", **_key(job), chunk_count=len(chunks))
+            completed = await transaction.one(
+                "ingest/complete", **_key(job), chunk_count=len(chunks), warnings=warnings
+            )
             if completed is None:
                 raise _lease_lost()
             ids = [row.id for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
@@ -222,7 +234,7 @@ def _key(job: Job) -> _Key:
 def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: TextChunk) -> r.IngestWriteChunks:
     return r.IngestWriteChunks(
         user_id=job.user_id, id=chunk_id, document_id=job.document_id, chunk_index=index, content=chunk.content,
-        token_count=chunk.token_count, metadata=chunk.metadata, content_hash=content_hash(chunk.content),
+        token_count=chunk.token_count, metadata=chunk.metadata, content_hash=content_hash(chunk.indexed),
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -32,6 +33,7 @@ from svc.errors import DocumentRejectedError, UnavailableError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.file_types import FileType
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
+from svc.ingest.unread import bounded
 from svc.printable import shortened
 from svc.settings.groups import ParserSettings
 from svc.turns import Turns
@@ -45,6 +47,13 @@ _GRACE_S = 5.0  # lets the child's own alarm fire first
 _READ_BYTES = 256 * 1024
 _DETAIL_MOST_CHARACTERS = 500
 _CAUSE_MOST_CHARACTERS = 60
+
+
+class Reading(NamedTuple):
+    """The chunks of a document, and what was not read of it."""
+
+    chunks: list[TextChunk]
+    warnings: list[str]
 
 
 class ParserSandbox:
@@ -70,7 +79,12 @@ class ParserSandbox:
         self._is_closed = False
 
     async def chunks(self, file_type: FileType, data: bytes, tenant: UUID | None = None) -> list[TextChunk]:
-        """Returns the chunks of a document of this tenant. Cancelling kills the child that parses it.
+        """Returns the chunks of a document of this tenant, as `read` does."""
+        return (await self.read(file_type, data, tenant)).chunks
+
+    async def read(self, file_type: FileType, data: bytes, tenant: UUID | None = None) -> Reading:
+        """Returns the chunks of a document of this tenant, and what was not read. Cancelling kills the child that
+        parses it.
 
         Raises:
             DocumentRejectedError: the document cannot be read, or exceeds a limit, which the detail names.
@@ -85,7 +99,7 @@ class ParserSandbox:
         finally:
             self._places.give_back(tenant)
 
-    async def _parsed(self, file_type: FileType, data: bytes) -> list[TextChunk]:
+    async def _parsed(self, file_type: FileType, data: bytes) -> Reading:
         with contextlib.ExitStack() as sockets:
             connection, status = await self._begin(sockets)
             try:
@@ -134,7 +148,7 @@ class ParserSandbox:
 
     async def _converse(
         self, connection: socket.socket, status: socket.socket, file_type: FileType, data: bytes
-    ) -> list[TextChunk]:
+    ) -> Reading:
         loop = asyncio.get_running_loop()
         chunks: list[TextChunk] = []
         # If the child has been killed, writing fails here; its status gives the reason.
@@ -150,7 +164,7 @@ class ParserSandbox:
                         case Rejected():
                             raise _rejected(file_type, message)
                         case Finished():
-                            return chunks
+                            return Reading(chunks, bounded(message.warnings))
         # No final message: the child was killed, perhaps in the middle of a message.
         ended = await loop.sock_recv(status, 1024)
         if not ended:

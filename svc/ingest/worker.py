@@ -144,7 +144,8 @@ class DocumentWorker:
         progress = Progress()
         async with contextlib.AsyncExitStack() as storing:
             async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
-                chunks = await _timed("parse", self._sandbox.chunks(upload.file_type, upload.content, job.user_id))
+                reading = self._sandbox.read(upload.file_type, upload.content, job.user_id)
+                chunks, warnings = await _timed("parse", reading)
                 progress.value = _PARSED
                 # Checked early to save the cost of embedding; the statement that stores is authoritative.
                 upload.chunks.check(len(chunks))
@@ -155,7 +156,7 @@ class DocumentWorker:
                 await _timed("embed", self._embed(chunks, new, vectors, progress))
                 await storing.enter_async_context(self._storing)
             # No heartbeat from here on: it would wait for the row that storing locks, and find the document done.
-            await _timed("store", self._queue.store(job, chunks, vectors, token_count))
+            await _timed("store", self._queue.store(job, chunks, vectors, token_count, warnings))
         metrics.ingested_chunks_total.inc(len(chunks))
 
     async def _reuse(self, job: Job, chunks: list[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
@@ -182,7 +183,7 @@ class DocumentWorker:
         size = self._settings.embedding_batch_size * self._settings.embedding_concurrency
         for first in range(0, len(new), size):
             indexes = new[first : first + size]
-            vectors[indexes] = await self._provider.embed([chunks[index].content for index in indexes])
+            vectors[indexes] = await self._provider.embed([chunks[index].indexed for index in indexes])
             progress.value = _PARSED + (_EMBEDDED - _PARSED) * min(1.0, (first + size) / len(new))
 
 

@@ -34,8 +34,9 @@ Status = Literal["processing", "ready", "error"]
 class Document(Struct, frozen=True):
     """An uploaded file and the state of its ingestion.
 
-    `progress` goes from 0 to 1. `error` is the reason for status `error`, or the reason for a wait while the status is
-    `processing`. The document is deleted within a minute after `expires_at`; null means never.
+    `progress` goes from 0 to 1. `warnings` say what was not read of the file, and where. `error` is the reason for
+    status `error`, or the reason for a wait while the status is `processing`. The document is deleted within a minute
+    after `expires_at`; null means never.
     """
 
     id: UUID
@@ -48,6 +49,7 @@ class Document(Struct, frozen=True):
     lease_expires_at: datetime | None
     progress: float
     chunk_count: int
+    warnings: list[str]
     metadata: dict[str, Any]
     expires_at: datetime | None
     created_at: datetime
@@ -55,7 +57,11 @@ class Document(Struct, frozen=True):
 
 
 class Chunk(Struct, frozen=True):
-    """A piece of a document's text, the unit of search and citation."""
+    """A piece of a document's text, the unit of search and citation.
+
+    `metadata` contains the headings above it (`heading`), its place in the text in characters (`start`, `end`), and its
+    place in the file, such as `page`.
+    """
 
     id: UUID
     document_id: UUID
@@ -237,6 +243,7 @@ def document_of(row: r.DocumentsGet | None) -> Document:
         lease_expires_at=row.lease_expires_at,
         progress=row.progress,
         chunk_count=row.chunk_count,
+        warnings=row.warnings,
         metadata=row.metadata,
         expires_at=row.expires_at,
         created_at=row.created_at,

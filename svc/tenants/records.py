@@ -18,6 +18,8 @@ from msgspec import Meta, Struct
 from pgvector import HalfVector
 
 from svc.database.statements import Statement
+from svc.ingest.file_types import FileType
+from svc.ingest.unread import MOST_WARNINGS, WARNING_MOST_CHARACTERS
 
 FORMAT = 1
 """Increased when an older Cabinet can no longer read the exports of a newer one."""
@@ -42,6 +44,15 @@ _VALUES: dict[str, Any] = {
     "halfvec": bytes,
     "bit": bytes,
 }
+# Control characters in a warning are escaped, which makes it longer.
+_Warning = Annotated[str, Meta(max_length=10 * WARNING_MOST_CHARACTERS)]
+# Columns whose values are narrower than their type; those of a newer release have a default.
+_NARROWER: dict[tuple[str, str], tuple[str, Any] | tuple[str, Any, Any]] = {
+    ("documents", "file_type"): ("file_type", FileType),
+    ("documents", "warnings"): (
+        "warnings", Annotated[list[_Warning], Meta(max_length=MOST_WARNINGS)], msgspec.field(default_factory=list)
+    ),
+}  # fmt: skip
 
 
 class Header(Struct, frozen=True, tag_field=_LINE, tag="export", forbid_unknown_fields=True):
@@ -76,8 +87,14 @@ def line_decoder(statements: Mapping[str, Statement]) -> msgspec.json.Decoder[An
 
 
 def _row_type(table: str, statement: Statement) -> type[Struct]:
-    fields = [(column.name, _VALUES[column.type] | None) for column in statement.columns if column.name != FENCE]
-    return msgspec.defstruct(table, fields, tag_field=_LINE, tag=table, frozen=True, forbid_unknown_fields=True)
+    fields = [
+        _NARROWER.get((table, column.name)) or (column.name, _VALUES[column.type] | None)
+        for column in statement.columns
+        if column.name != FENCE
+    ]
+    return msgspec.defstruct(
+        table, fields, tag_field=_LINE, tag=table, frozen=True, forbid_unknown_fields=True, kw_only=True
+    )
 
 
 def encode_rows(table: str, rows: list[dict[str, Any]]) -> bytes:

@@ -61,7 +61,7 @@ async def test_storing_a_document_does_not_deadlock_with_a_concurrent_statement(
     """The store has the document and wants the job; another that took the job first would be a deadlock."""
     key = await claimed(database)
     async with database.transaction() as transaction:
-        assert await transaction.one("ingest/complete", **key, chunk_count=0) is not None
+        assert await transaction.one("ingest/complete", **key, chunk_count=0, warnings=[]) is not None
         other = asyncio.create_task(database.exec_by_name(name, {**key, **OTHERS[name]}))
         await waits_for_a_lock(observer)
         await transaction.exec("ingest/finish", user_id=key["user_id"], chunk_count=0, token_count=0)
@@ -79,7 +79,7 @@ async def test_deleting_a_document_waits_for_its_storing_and_then_deletes_all_ro
     key = await claimed(database)
     document: Document = {"user_id": key["user_id"], "document_id": key["document_id"]}
     async with database.transaction() as transaction:
-        await transaction.one("ingest/complete", **key, chunk_count=1)
+        await transaction.one("ingest/complete", **key, chunk_count=1, warnings=[])
         [row] = await transaction.many("ingest/chunk_ids", chunk_count=1)
         await transaction.copy(
             "ingest/write_chunks",

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from svc.ingest import confinement, parser_server, syscall_numbers
+from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.file_types import FileType
 from svc.ingest.parse import parse
-from svc.ingest.segment import Segment
 
 MARK = b"HOSTILE"
 libc = ctypes.CDLL(None, use_errno=True)
@@ -44,14 +44,14 @@ def refuse_to_build(*_: object) -> None:
     raise OSError("not on this kernel")
 
 
-def take_over(file_type: FileType, data: bytes) -> list[Segment]:
+def take_over(file_type: FileType, data: bytes) -> ReadDocument:
     if not data.startswith(MARK):
         return parse(file_type, data)
     target = json.loads(data.removeprefix(MARK))
     if target.get("only") == "exec":
         with contextlib.suppress(PermissionError):
             os.execv("/bin/sh", ["/bin/sh", "-c", "exit 7"])
-        return [Segment("It went on.", {})]
+        return document("It went on.", {})
     if target.get("only") == "other numbering":
         libc.syscall(ctypes.c_long(0x4000_0000 + syscall_numbers.NUMBERS["getpid"][0]))
     found = {}
@@ -60,7 +60,15 @@ def take_over(file_type: FileType, data: bytes) -> list[Segment]:
             found[name] = "shut" if door() in (None, False, -1) else "open"
         except Exception as error:  # noqa: BLE001 - whatever it is, the door is shut
             found[name] = f"shut: {error!r}"
-    return [Segment("The doors.", found)]
+    return document("The doors.", found)
+
+
+def document(text: str, found: dict[str, str]) -> ReadDocument:
+    """A document that tells what was found where its page would be."""
+    writer = Writer()
+    writer.place = found
+    writer.add("text", text)
+    return writer.document()
 
 
 def doors(target: dict[str, str | int]) -> dict[str, Callable[[], object]]:

@@ -11,10 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from svc.errors import DocumentRejectedError
-from svc.ingest.chunk import TextChunk, split
+from svc.ingest.chunk import TextChunk
+from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.file_types import FileType
+from svc.ingest.packing import split
+from svc.ingest.parse import parse
 from svc.ingest.parsers.characters import clean_text
-from svc.ingest.segment import Segment
 from svc.ingest.tokens import WordCounter, count_tokens, count_tokens_batch
 from tests.lengths import length
 
@@ -37,7 +39,21 @@ def prose(characters: int, seed: int = 1) -> str:
 def chunks_of(
     text: str, file_type: FileType = "text", *, tokens: int = 64, overlap: int = 0, most: int = 100_000
 ) -> list[TextChunk]:
-    return split(file_type, [Segment(text, {})], chunk_tokens=tokens, overlap_tokens=overlap, max_chunks=most)
+    return cut(parse(file_type, text.encode()), tokens=tokens, overlap=overlap, most=most)
+
+
+def cut(document: ReadDocument, *, tokens: int = 64, overlap: int = 0, most: int = 100_000) -> list[TextChunk]:
+    """The chunks of a document, each of which is where it says in the text, and which together are the text."""
+    chunks = split(document, chunk_tokens=tokens, overlap_tokens=overlap, max_chunks=most)
+    at = 0
+    for chunk in chunks:
+        start, end = chunk.metadata["start"], chunk.metadata["end"]
+        before, after = chunk.metadata.get("added", (0, 0))
+        assert chunk.content[before : len(chunk.content) - after] == document.text[start:end]
+        assert not document.text[at:start].strip()
+        at = end
+    assert not document.text[at:].strip()
+    return chunks
 
 
 @pytest.mark.parametrize("file_type", ["text", "markdown"])
@@ -79,15 +95,25 @@ def test_markdown_cuts_at_headings() -> None:
     text = (
         "# One\n\nAbout foxes.\n\n- a\n- b\n\n# Two\n\nAbout dogs, and at some length, so that both do not fit in one."
     )
-    assert [chunk.content.splitlines()[0] for chunk in chunks_of(text, "markdown", tokens=32)] == ["# One", "# Two"]
+    chunks = chunks_of(text, "markdown", tokens=32)
+    assert [chunk.content.splitlines()[0] for chunk in chunks] == ["# One", "# Two"]
+    assert [chunk.metadata["heading"] for chunk in chunks] == [["One"], ["Two"]]
 
 
-def test_a_chunk_carries_the_metadata_of_its_segment() -> None:
-    segments = [Segment(prose(600, seed), {"page": seed}) for seed in (1, 2)]
-    chunks = split("pdf", segments, chunk_tokens=64, overlap_tokens=8, max_chunks=100)
-    assert [chunk.metadata["page"] for chunk in chunks] == sorted(chunk.metadata["page"] for chunk in chunks)
+def test_a_chunk_carries_the_place_of_its_blocks() -> None:
+    writer = Writer()
+    for number in (1, 2):
+        writer.place = {"page": number}
+        writer.add("text", prose(600, number))
+    chunks = cut(writer.document(), overlap=8)
+    pages = [chunk.metadata["page"] for chunk in chunks]
+    assert pages == sorted(pages)
+    assert set(pages) == {1, 2}
     for chunk in chunks:
-        assert chunk.content in segments[chunk.metadata["page"] - 1].text
+        last = chunk.metadata.get("last_page", chunk.metadata["page"])
+        text = "\n\n".join(prose(600, number).strip() for number in (1, 2))
+        assert chunk.content in text
+        assert last in (chunk.metadata["page"], 2)
 
 
 def test_the_same_input_gives_the_same_chunks() -> None:
@@ -102,14 +128,10 @@ def test_too_many_chunks_names_the_limit_and_the_setting() -> None:
     assert "CABINET_MAX_CHUNKS" in caught.value.detail
 
 
-def test_blank_segments_make_no_chunk() -> None:
-    some = [Segment("\u3000\n" * 20_000, {}), Segment("words", {})]
-    assert [chunk.content for chunk in split("text", some, chunk_tokens=16, overlap_tokens=0, max_chunks=9)] == [
-        "words"
-    ]
-    segments = [Segment(" \n\n\t", {}), Segment("\u3000", {})]
+def test_blank_text_makes_no_chunk() -> None:
+    assert [chunk.content for chunk in chunks_of("\u3000\n" * 20_000 + "words", tokens=16)] == ["words"]
     with pytest.raises(DocumentRejectedError, match="no text"):
-        split("text", segments, chunk_tokens=64, overlap_tokens=0, max_chunks=10)
+        split(ReadDocument(" \n\n\t", []), chunk_tokens=64, overlap_tokens=0, max_chunks=10)
 
 
 @settings(max_examples=150, deadline=None)

@@ -21,7 +21,6 @@ from svc.errors import DocumentRejectedError
 from svc.ingest.file_types import FileType, detect_file_type
 from svc.ingest.parse import parse
 from svc.ingest.parsers.characters import clean_text, decode_text
-from svc.ingest.segment import Segment
 
 SHARED_FILES = Path(__file__).parents[2].parent / "shared" / "data" / "files"
 
@@ -101,7 +100,13 @@ def docx_with_body(xml: bytes, prologue: bytes = b"") -> bytes:
 
 
 def text_of(file_type: FileType, data: bytes) -> str:
-    return "\n".join(segment.text for segment in parse(file_type, data))
+    return parse(file_type, data).text
+
+
+def placed(file_type: FileType, data: bytes) -> list[tuple[str, dict[str, object]]]:
+    """The text of each block with its place."""
+    document = parse(file_type, data)
+    return [(document.text[block.start : block.end], block.place) for block in document.blocks]
 
 
 def rejection_of(file_type: FileType, data: bytes) -> str:
@@ -151,8 +156,7 @@ def test_one_broken_byte_does_not_turn_utf_8_into_something_else() -> None:
 
 def test_text_is_what_postgres_stores() -> None:
     assert clean_text("a\x00b\r\nc\rd\te\x0cf\x07g\x7f\ud800h\x85i") == "ab\nc\nd\te\x0cf g \ufffdh\ni"
-    segments = parse("text", b"N\x00UL and \x1b[31mred\x1b[0m")
-    assert segments == [Segment("NUL and  [31mred [0m", {})]
+    assert text_of("text", b"N\x00UL and \x1b[31mred\x1b[0m") == "NUL and  [31mred [0m"
 
 
 @settings(max_examples=200, deadline=None)
@@ -170,7 +174,7 @@ def test_a_blank_file_is_rejected_with_the_reason(file_type: FileType) -> None:
 
 def test_markdown_stays_as_it_is() -> None:
     source = "# Title\n\n- *one*\n- two\n\n```sh\nmake\n```\n"
-    assert parse("markdown", source.encode()) == [Segment(source, {})]
+    assert text_of("markdown", source.encode()) == source
 
 
 # --- HTML -----------------------------------------------------------------------------------------------------
@@ -181,12 +185,11 @@ def test_html_without_invisible_parts() -> None:
         <nav><a href=/>Home</a></nav><script>var hidden = 1</script><!-- a comment -->
         <h1>Heading</h1><p>One <b>bold</b> word &amp; an entity&nbsp;here.</p>
         <ul><li>first</li><li>second</li></ul><noscript>enable it</noscript></body></html>"""
-    (segment,) = parse("html", page)
-    assert segment.metadata == {"title": "The title"}
-    for expected in ("The title", "Heading", "One bold word & an entity", "first\n", "second"):
-        assert expected in segment.text
+    document = parse("html", page)
+    assert document.title == "The title"
+    assert document.text == "Heading\n\nOne bold word & an entity\xa0here.\n\n- first\n- second"
     for hidden in ("color", "Home", "hidden", "comment", "enable", "<", "&amp;"):
-        assert hidden not in segment.text
+        assert hidden not in document.text
 
 
 def test_html_keeps_the_indentation_of_code() -> None:
@@ -195,16 +198,14 @@ def test_html_keeps_the_indentation_of_code() -> None:
 
 
 def test_html_title_of_a_megabyte_does_not_go_into_every_chunk() -> None:
-    (segment,) = parse(
-        "html", b"<html><head><title>" + b"long " * 200_000 + b"</title></head><body>words</body></html>"
-    )
-    assert len(segment.metadata["title"]) < 1000
+    page = b"<html><head><title>" + b"long " * 200_000 + b"</title></head><body>words</body></html>"
+    assert len(parse("html", page).title) < 1000
 
 
 def test_html_table_keeps_rows_together_without_padding() -> None:
     page = "<html><table><tr><th>Name<th>Age</tr><tr><td>Bob<td>3</tr><tr><td>%s<td>4</tr></table>" % ("Eve" * 30)
     text = text_of("html", page.encode())
-    assert "Bob  3" in text
+    assert "Bob | 3" in text
     assert "   " not in text.strip()
 
 
@@ -241,15 +242,16 @@ def test_xhtml_with_a_declaration() -> None:
 
 
 def test_html_nested_too_deeply_is_rejected() -> None:
+    assert text_of("html", b"<html>" + b"<div>" * 2000 + b"x") == "x"
     assert "nested too deeply" in rejection_of("html", b"<html>" + b"<div>" * 50_000 + b"x")
 
 
 # --- PDF ------------------------------------------------------------------------------------------------------
 
 
-def test_pdf_makes_one_segment_per_page_and_omits_blank_pages() -> None:
-    segments = parse("pdf", pdf_of("The first page.", "", "The third page."))
-    assert segments == [Segment("The first page.", {"page": 1}), Segment("The third page.", {"page": 3})]
+def test_pdf_text_has_the_numbers_of_its_pages() -> None:
+    pages = pdf_of("The first page.", "", "The third page.")
+    assert placed("pdf", pages) == [("The first page.", {"page": 1}), ("The third page.", {"page": 3})]
 
 
 def test_pdf_text_outside_the_page_is_not_read() -> None:
@@ -292,9 +294,9 @@ def test_docx_paragraphs_and_tables_in_order() -> None:
         cell.text = text
     document.add_paragraph("first item", style="List Bullet")
     document.add_paragraph("After the table.")
-    assert parse("docx", saved(document)) == [
-        Segment("Heading\n\nBefore\tthe table.\n\nName | Age\nBob | 3\n\nfirst item\n\nAfter the table.", {})
-    ]
+    assert text_of("docx", saved(document)) == (
+        "Heading\n\nBefore\tthe table.\n\nName | Age\nBob | 3\n\n- first item\n\nAfter the table."
+    )
 
 
 def with_footnotes(document: docx.document.Document, xml: str, prologue: str = "") -> bytes:
@@ -315,10 +317,10 @@ def test_docx_headers_and_notes_come_after_the_body_and_once() -> None:
     header = document.add_section().header
     header.is_linked_to_previous = False
     header.paragraphs[0].text = "The header."
-    assert parse("docx", with_footnotes(document, "The note.")) == [
-        Segment("The body.", {}),
-        Segment("The note.", {"part": "footnotes"}),
-        Segment("The header.", {"part": "header"}),
+    assert placed("docx", with_footnotes(document, "The note.")) == [
+        ("The body.", {}),
+        ("The note.", {"part": "footnotes"}),
+        ("The header.", {"part": "header"}),
     ]
 
 

@@ -107,9 +107,8 @@ async def test_chunks_come_back_as_they_were_cut() -> None:
             "pdf", pdf_of("The first page has a sentence of many words. And it has quite another of them.", "Two")
         )
         assert [(chunk.content, chunk.metadata) for chunk in chunks] == [
-            ("The first page has a sentence of many words.", {"page": 1}),
-            ("And it has quite another of them.", {"page": 1}),
-            ("Two", {"page": 2}),
+            ("The first page has a sentence of many words.", {"page": 1, "start": 0, "end": 44}),
+            ("And it has quite another of them.\n\nTwo", {"page": 1, "last_page": 2, "start": 45, "end": 83}),
         ]
         many = await opened.chunks("text", "Ein Wörtchen – ☃. ".encode() * 20_000)
         assert len(many) > 5_000
@@ -294,7 +293,10 @@ async def test_the_parser_server_has_one_thread_so_it_can_fork() -> None:
     ("module", "unwanted"),
     [
         ("svc.ingest.parser_server", {"svc.settings", "svc.database", "pydantic", "asyncpg"}),
-        ("svc.ingest.sandbox", {"svc.ingest.parse", "docx", "inscriptis", "lxml", "pypdfium2"}),
+        (
+            "svc.ingest.sandbox",
+            {"svc.ingest.parse", "lxml", "pypdfium2", "charset_normalizer", "semantic_text_splitter"},
+        ),
     ],
 )
 def test_each_process_loads_only_its_own_modules(module: str, unwanted: set[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import random
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -18,7 +20,7 @@ from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
 DOCUMENT_FIELDS = {
     "id", "filename", "file_type", "file_size", "status", "error", "attempt", "lease_expires_at", "progress",
-    "chunk_count", "metadata", "expires_at", "created_at", "updated_at",
+    "chunk_count", "warnings", "metadata", "expires_at", "created_at", "updated_at",
 }  # fmt: skip
 CHUNK_FIELDS = {"id", "document_id", "chunk_index", "content", "token_count", "metadata", "created_at"}
 SENTENCES = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(120))
@@ -36,7 +38,15 @@ async def test_a_document_becomes_ready(tenant: Tenant) -> None:
     assert document["chunk_count"] > 5
     assert document["attempt"] == 1
     assert document["lease_expires_at"] is None
+    assert document["warnings"] == []
     assert document["metadata"] == {"topic": "numbers"}
+
+
+async def test_a_document_says_what_was_not_read(tenant: Tenant) -> None:
+    image = base64.b64encode(random.Random(1).randbytes(3000)).decode()
+    document = await tenant.ready_document("plan.md", f"# Plan\n\n![map](data:image/png;base64,{image})")
+    assert document["warnings"] == ["1 embedded image in base64, of 3 kB, on line 3, was left out."]
+    assert ok(await tenant.get("/documents"))["data"][0]["warnings"] == document["warnings"]
 
 
 async def test_the_chunks_contain_the_text_in_order(tenant: Tenant) -> None:

@@ -31,7 +31,7 @@ async def test_a_question_finds_the_document_that_answers_it(tenant: Tenant) -> 
     best = found["results"][0]
     assert (best["document_id"], best["filename"], best["chunk_index"]) == (moon["id"], "moon.txt", 0)
     assert best["content"] == "The Moon orbits the Earth once in 27 days."
-    assert best["metadata"] == {"topic": "astronomy"}
+    assert best["metadata"] == {"topic": "astronomy", "start": 0, "end": len(best["content"])}
     assert best["similarity"] == pytest.approx(1 - best["distance"])
     similarities = [result["similarity"] for result in found["results"]]
     assert similarities == sorted(similarities, reverse=True)
@@ -52,7 +52,13 @@ async def test_a_result_has_the_metadata_of_its_chunk_and_of_its_document(tenant
             UUID(document["id"]),
         )
     (result,) = ok(await tenant.post("/search", json={"query": "text"}))["results"]
-    assert result["metadata"] == {"page": 3, "topic": "the document's", "tags": [1]}
+    assert result["metadata"] == {"page": 3, "topic": "the chunk's", "tags": [1]}
+
+
+async def test_the_page_of_a_chunk_is_not_hidden_by_metadata_of_the_document(tenant: Tenant) -> None:
+    await tenant.ready_document("a.md", "# Leave\n\nSome text.", heading="mine", start=-1, page=7)
+    (result,) = ok(await tenant.post("/search", json={"query": "text"}))["results"]
+    assert result["metadata"] == {"heading": ["Leave"], "start": 0, "end": 19, "page": 7}
 
 
 async def test_a_search_sees_changed_filenames_and_metadata(tenant: Tenant) -> None:
@@ -60,7 +66,7 @@ async def test_a_search_sees_changed_filenames_and_metadata(tenant: Tenant) -> N
     ok(await tenant.patch(f"/documents/{document['id']}", json={"filename": "new.txt", "metadata": {"state": "new"}}))
     body = {"query": "text", "metadata": {"state": "new"}}
     (result,) = ok(await tenant.post("/search", json=body))["results"]
-    assert (result["filename"], result["metadata"]) == ("new.txt", {"state": "new"})
+    assert (result["filename"], result["metadata"]) == ("new.txt", {"state": "new", "start": 0, "end": 10})
     assert ok(await tenant.post("/search", json={"query": "text", "metadata": {"state": "old"}}))["results"] == []
 
 

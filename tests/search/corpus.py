@@ -89,8 +89,8 @@ async def store(tenant: Tenant, vectors: NDArray[np.float16], number: int) -> li
             "select id::text from chunks where document_id = $1 order by chunk_index", UUID(document["id"])
         )
     return [
-        # What the document says of itself goes before what was found in it.
-        StoredChunk(row["id"], document["id"], chunk.content, {**chunk.metadata, **metadata}, file_type, created_at, v)
+        # The place of a chunk goes before what its document says of itself.
+        StoredChunk(row["id"], document["id"], chunk.content, {**metadata, **chunk.metadata}, file_type, created_at, v)
         for row, chunk, v in zip(rows, chunks, vectors, strict=True)
     ]
 

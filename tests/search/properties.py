@@ -208,7 +208,7 @@ class Drawn:
 
 def document_metadata(chunk: StoredChunk) -> dict[str, Any]:
     """What the document says of itself, without what was found in the chunk."""
-    return {name: value for name, value in chunk.metadata.items() if name != "page"}
+    return {name: value for name, value in chunk.metadata.items() if name != "page"} | {"both": "the document's"}
 
 
 def contains(there: Any, wanted: Any) -> bool:

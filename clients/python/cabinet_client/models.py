@@ -156,6 +156,7 @@ class Document(Answer):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    warnings: list[str] = []
 
 
 class Chunk(Answer):

@@ -5,50 +5,78 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from itertools import chain, islice
-from typing import Any
 
+from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.noise import without_noise
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SNIFFED_LINES = 50
 _HEADER_WITHIN_ROWS = 10
-_SEGMENT_ROWS = 1000
+_BLOCK_ROWS = 1000
+_LONG_CELL_CHARACTERS = 1000
 _NUMBER = re.compile(r"[\s\d.,:%€$£+/-]*")
 
 
-def parse_csv(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows, a thousand in each piece, with a line `column: cell` for each cell."""
+def parse_csv(data: bytes) -> ReadDocument:
+    """Return the rows, with a line `column: cell` for each cell."""
     csv.field_size_limit(2**31 - 1)
-    text = clean_text(decode_text(data))
+    writer = Writer()
+    text, warnings = without_noise(clean_text(decode_text(data)))
+    for warning in warnings:
+        writer.warn(warning)
     delimiter = _sniff_delimiter(text)
     if text.startswith("sep=") and len(text) > 5:  # Excel's declaration of the delimiter
         delimiter, text = text[4], text[5:]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    write_rows(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), writer)
+    return writer.document()
+
+
+def write_rows(reader: Iterable[list[str]], writer: Writer) -> None:
+    """Write the rows of a table, each with the names of its columns, which one of the first rows has."""
+    reader = iter(reader)
     first = list(islice(reader, _HEADER_WITHIN_ROWS))
     header_at = _header_row(first)
     header = [] if header_at is None else [" ".join(cell.split()) for cell in first[header_at]]
     # Rows above the header are titles, which have no columns.
-    titles = ["\n".join(filter(None, row)) for row in first[: header_at or 0]]
-    rows = chain(first if header_at is None else first[header_at + 1 :], reader)
+    writer.add("text", "\n\n".join("\n".join(filter(None, row)) for row in first[: header_at or 0] if any(row)))
+    waiting: list[str] = []
     is_empty = True
-    while batch := list(islice(rows, _SEGMENT_ROWS)):
-        described = titles + [_describe_row(header, row) for row in batch]
-        yield "\n\n".join(filter(None, described)), {}
-        titles, is_empty = [], False
+    for row in chain(first if header_at is None else first[header_at + 1 :], reader):
+        cells = _named_cells(header, row)
+        is_empty = is_empty and not cells
+        if all(len(cell) <= _LONG_CELL_CHARACTERS for _, cell in cells):
+            waiting.append("\n".join(f"{name}: {cell}" for name, cell in cells))
+            if len(waiting) < _BLOCK_ROWS:
+                continue
+        writer.add("text", "\n\n".join(filter(None, waiting)))
+        waiting.clear()
+        if any(len(cell) > _LONG_CELL_CHARACTERS for _, cell in cells):
+            _write_long_row(cells, writer)
+    writer.add("text", "\n\n".join(filter(None, waiting)))
     if is_empty:
-        yield "\n\n".join(filter(None, [*titles, ", ".join(filter(None, header))])), {}
+        writer.add("text", ", ".join(filter(None, header)))
 
 
-def _describe_row(header: list[str], row: list[str]) -> str:
-    """Returns one line for each cell of a row that is not blank, with the name of its column."""
+def _write_long_row(cells: list[tuple[str, str]], writer: Writer) -> None:
+    """Write each long cell as a block, which repeats the short cells and the name of its column where it is cut."""
+    short = "".join(f"{name}: {cell}\n" for name, cell in cells if len(cell) <= _LONG_CELL_CHARACTERS)
+    for name, cell in cells:
+        if len(cell) > _LONG_CELL_CHARACTERS:
+            head = f"{short}{name}:"
+            writer.add("table", f"{head} {cell}", head=len(head))
+
+
+def _named_cells(header: list[str], row: list[str]) -> list[tuple[str, str]]:
+    """The cells of a row that are not blank, each with the name of its column."""
     names = header + [""] * (len(row) - len(header))
-    return "\n".join(
-        f"{name or f'column {number}'}: {cell.strip()}"
+    return [
+        (name or f"column {number}", cell.strip())
         for number, (name, cell) in enumerate(zip(names, row, strict=False), 1)
         if cell.strip()
-    )
+    ]
 
 
 def _sniff_delimiter(text: str) -> str:

@@ -1,13 +1,14 @@
-"""Plain text and Markdown, which only need decoding."""
+"""Plain text, which only needs decoding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from svc.ingest.document import Block, ReadDocument
+from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.noise import without_noise
 
-from svc.ingest.parsers.characters import decode_text
 
-
-def parse_text(data: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the whole text, decoded."""
-    yield decode_text(data), {}
+def parse_text(data: bytes) -> ReadDocument:
+    """Return the whole text, decoded, as one block."""
+    text, warnings = without_noise(clean_text(decode_text(data)))
+    blocks = [Block("text", 0, len(text))] if text.strip() else []
+    return ReadDocument(text, blocks, "", warnings)

@@ -1,0 +1,193 @@
+"""Packs the pieces of a document into chunks of a bounded number of tokens."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+from typing import Any
+
+import msgspec
+
+from svc.errors import DocumentRejectedError
+from svc.ingest.chunk import TextChunk
+from svc.ingest.document import Block, ReadDocument
+from svc.ingest.pieces import Cutter, Path, Piece
+from svc.ingest.prose import ProseCutter
+from svc.ingest.tokens import WordCounter
+
+_TINY_TOKENS = 8
+_SMALL_SHARE = 8  # a chunk with less than this share of the tokens is merged with a neighbour, if both fit
+_FULL_SHARE = 4  # a chunk with more than this share ends where the next section begins
+_LONGEST_TOKEN = 16  # in characters, nearly always: what is longer need not be counted
+_CUTS_TRIED = 20
+_SPACE = re.compile(r"\s+")
+_PAUSE = re.compile(r"\n+|(?<=[.!?;:。！？])\s+|(?<=[。！？])")
+
+
+def split(document: ReadDocument, *, chunk_tokens: int, overlap_tokens: int, max_chunks: int) -> list[TextChunk]:
+    """Split a document into chunks of at most `chunk_tokens`, with the headings above each.
+
+    Neighbours overlap by at most `overlap_tokens` where running text is cut. The result is deterministic.
+
+    Raises:
+        DocumentRejectedError: the text is blank, or has more than `max_chunks` chunks.
+    """
+    counter = WordCounter()
+    cutter = Cutter(document, counter, chunk_tokens, overlap_tokens)
+    packer = _Packer(document, counter, cutter, chunk_tokens)
+    pieces = []
+    for piece in packer.packed(cutter.pieces()):
+        pieces.append(piece)
+        if len(pieces) > 2 * max_chunks:
+            break  # merging small neighbours takes away less than half
+    chunks = [chunk for piece in packer.merged(pieces) for chunk in packer.chunks(piece)]
+    if len(chunks) > max_chunks:
+        raise DocumentRejectedError(
+            f"The document is too large: it has more than {max_chunks} chunks of {chunk_tokens} tokens, "
+            "the limit (CABINET_MAX_CHUNKS). Split it into several documents."
+        )
+    if not chunks:
+        raise DocumentRejectedError("The document contains no text.")
+    return chunks
+
+
+class _Packer:
+    def __init__(self, document: ReadDocument, counter: WordCounter, cutter: Cutter, tokens: int) -> None:
+        self._text = document.text
+        self._blocks = document.blocks
+        self._starts = [block.start for block in document.blocks]
+        self._counter = counter
+        self._cutter = cutter
+        self._tokens = tokens
+
+    def packed(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
+        """Join neighbours as long as they fit, except that a section begins a chunk of its own if it can."""
+        last: Piece | None = None
+        for piece in pieces:
+            if last is None:
+                last = piece
+            elif self._is_section(last, piece) or piece.continues or (joined := self._joined(last, piece)) is None:
+                yield last
+                last = piece
+            else:
+                last = joined
+        if last is not None:
+            yield last
+
+    def merged(self, pieces: list[Piece]) -> list[Piece]:
+        """Merge each small piece with a neighbour, the one before it if possible."""
+        merged: list[Piece] = []
+        carried: Piece | None = None
+        for number, each in enumerate(pieces):
+            piece = each
+            if carried is not None:
+                if (joined := self._joined(carried, piece)) is not None:
+                    piece = joined
+                else:
+                    merged.append(carried)
+                carried = None
+            small = max(_TINY_TOKENS, self._tokens // _SMALL_SHARE)
+            is_long = piece.end - piece.start > small * _LONGEST_TOKEN
+            size = small if is_long else self._size(piece)
+            if size >= small:
+                merged.append(piece)
+            elif merged and (joined := self._joined(merged[-1], piece)) is not None:
+                merged[-1] = joined
+            elif number + 1 < len(pieces) and self._joined(piece, pieces[number + 1]) is not None:
+                carried = piece
+            elif merged and size < _TINY_TOKENS:
+                merged[-1:] = self._balanced(merged[-1], piece)
+            else:
+                merged.append(piece)
+        return [*merged, carried] if carried is not None else merged
+
+    def chunks(self, piece: Piece) -> Iterator[TextChunk]:
+        """Yield the chunk of a piece; several if the piece has more tokens than were foreseen."""
+        start, end = self._trimmed(piece)
+        if start >= end:
+            return
+        content = f"{piece.before}{self._text[start:end]}{piece.after}"
+        tokens = self._counter.count(content)
+        room = self._tokens - self._cutter.path_tokens(piece.path)
+        if tokens <= room:
+            yield self._chunk(Piece(start, end, piece.path, before=piece.before, after=piece.after), content, tokens)
+            return
+        for a, b in ProseCutter(self._counter, room, 0).spans(self._text[start:end]):
+            content = self._text[start + a : start + b]
+            yield self._chunk(Piece(start + a, start + b, piece.path), content, self._counter.count(content))
+
+    def _trimmed(self, piece: Piece) -> tuple[int, int]:
+        """The span of a piece without blank lines at its ends, and without other white space unless it is code."""
+        text = self._text[piece.start : piece.end]
+        end = piece.start + len(text.rstrip())
+        start = piece.end - len(text.lstrip())
+        if start < end and self._block_at(start).kind == "code":
+            start = max(piece.start, self._text.rfind("\n", 0, start) + 1)
+        return start, end
+
+    def _block_at(self, position: int) -> Block:
+        return self._blocks[max(bisect_right(self._starts, position) - 1, 0)]
+
+    def _chunk(self, piece: Piece, content: str, tokens: int) -> TextChunk:
+        metadata: dict[str, Any] = {}
+        if piece.path:
+            metadata["heading"] = list(piece.path)
+        first, last = self._block_at(piece.start), self._block_at(piece.end - 1)
+        metadata |= first.place
+        metadata |= {
+            f"last_{name}": last.place[name]
+            for name in ("page", "slide")
+            if name in first.place and last.place.get(name, first.place[name]) != first.place[name]
+        }
+        metadata |= {"start": piece.start, "end": piece.end}
+        if piece.before or piece.after:
+            metadata["added"] = [len(piece.before), len(piece.after)]
+        return TextChunk(content, tokens, metadata)
+
+    def _size(self, piece: Piece) -> int:
+        return self._counter.count(self._text[piece.start : piece.end])
+
+    def _is_section(self, last: Piece, piece: Piece) -> bool:
+        """Whether `piece` begins a section, and what is before it is enough for a chunk."""
+        return piece.opens and self._size(last) * _FULL_SHARE >= self._tokens
+
+    def _joined(self, left: Piece, right: Piece) -> Piece | None:
+        """Both pieces as one, below the headings that they share; None if they do not fit, or something is repeated."""
+        if left.after or right.before or right.start < left.end:
+            return None
+        room = self._tokens - max(self._cutter.path_tokens(left.path), self._cutter.path_tokens(right.path))
+        added = self._counter.count(left.before) + self._counter.count(right.after)
+        if self._counter.count(self._text[left.start : right.end]) + added > room:
+            return None
+        return Piece(
+            left.start, right.end, _common(left.path, right.path), left.opens, left.continues, left.before, right.after
+        )
+
+    def _balanced(self, left: Piece, right: Piece) -> list[Piece]:
+        """Both pieces, with the last sentences of the left one in the right one."""
+        if left.after or right.before or right.start < left.end:
+            return [left, right]
+        middle = (left.start + left.end) // 2
+        sentences = [pause.end() for pause in _PAUSE.finditer(self._text, middle, left.end) if pause.end() < left.end]
+        words = [space.end() for space in _SPACE.finditer(self._text, middle, left.end)]
+        cut = next(
+            (
+                cut
+                for cut in [*sentences[: -_CUTS_TRIED - 1 : -1], *words[: -_CUTS_TRIED - 1 : -1]]
+                if self._counter.count(self._text[cut : right.end]) >= _TINY_TOKENS
+            ),
+            None,
+        )
+        if cut is None:
+            return [left, right]
+        end = cut - (len(self._text[left.start : cut]) - len(self._text[left.start : cut].rstrip()))
+        path = _common(left.path, right.path)
+        return [msgspec.structs.replace(left, end=end), msgspec.structs.replace(right, start=cut, path=path)]
+
+
+def _common(left: Path, right: Path) -> Path:
+    if left == right:
+        return left
+    return tuple(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

@@ -1,0 +1,129 @@
+"""The packages of Office: ZIP archives of XML parts that refer to each other."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import unquote
+
+from lxml import etree
+
+from svc.errors import DocumentRejectedError
+from svc.ingest.file_types import FileType
+from svc.ingest.parsers.rejections import NAMES, damaged, encrypted
+
+_UNPACKED_MOST_BYTES = 256 * 2**20
+_MOST_PARTS = 20_000
+_OLE = b"\xd0\xcf\x11\xe0"
+_RELATIONSHIP_ID = (
+    "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}",
+    "{http://purl.oclc.org/ooxml/officeDocument/relationships}",  # Strict OOXML
+)
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """A reference from one part to another; `kind` is the last word of its type, such as `footnotes`."""
+
+    id: str
+    kind: str
+    part: str
+
+
+class Package:
+    """The parts of a file. A part that is missing or damaged is as if it were not there, and named in `damaged`."""
+
+    def __init__(self, file_type: FileType, data: bytes) -> None:
+        """Open the archive.
+
+        Raises:
+            DocumentRejectedError: it is encrypted, cut off, or too large unpacked.
+        """
+        if data.startswith(_OLE):
+            raise encrypted(file_type)
+        try:
+            self._archive = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise damaged(file_type, "the end of its ZIP archive is missing") from error
+        members = self._archive.infolist()
+        unpacked_bytes = sum(member.file_size for member in members)
+        if unpacked_bytes > _UNPACKED_MOST_BYTES or len(members) > _MOST_PARTS:
+            raise DocumentRejectedError(
+                f"The {NAMES[file_type]} is too large: it unpacks to {unpacked_bytes // 2**20} MB, "
+                f"and the limit is {_UNPACKED_MOST_BYTES // 2**20} MB."
+            )
+        self._members = {member.filename.replace("\\", "/").lstrip("/").lower(): member for member in members}
+        self.damaged: list[str] = []
+
+    def names(self) -> list[str]:
+        """The names of all parts, in lower case, in the order of the archive."""
+        return list(self._members)
+
+    def read(self, part: str) -> bytes | None:
+        """The bytes of a part."""
+        member = self._members.get(part.lower())
+        if member is None:
+            return None
+        try:
+            return self._archive.read(member)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
+            self.damaged.append(part)
+            return None
+
+    def xml(self, part: str) -> etree._Element | None:
+        """The root of a part that is XML."""
+        data = self.read(part)
+        if data is None:
+            return None
+        try:
+            return parse_xml(data)
+        except etree.XMLSyntaxError as error:
+            if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+                raise
+            self.damaged.append(part)
+            return None
+
+    def relationships(self, part: str) -> list[Relationship]:
+        """The references of a part to others that are there."""
+        folder, name = posixpath.split(part)
+        root = self.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        found = []
+        for each in root.iter("{*}Relationship") if root is not None else ():
+            target = unquote(each.get("Target") or "")
+            if (each.get("TargetMode") or "").lower() == "external" or not target or target.startswith("#"):
+                continue
+            path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
+            if path.lower() in self._members:
+                kind = (each.get("Type") or "").rpartition("/")[2]
+                found.append(Relationship(each.get("Id") or "", kind, path))
+        return found
+
+    @cached_property
+    def main_part(self) -> str | None:
+        """The part that the package is about."""
+        return next((each.part for each in self.relationships("") if each.kind == "officeDocument"), None)
+
+
+def parse_xml(data: bytes) -> etree._Element:
+    """The root of XML; entities are not expanded, and nothing is loaded."""
+    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
+
+
+def relationship_id(element: etree._Element, name: str = "id") -> str | None:
+    """The relationship that an element names."""
+    return next((element.get(f"{space}{name}") for space in _RELATIONSHIP_ID if element.get(f"{space}{name}")), None)
+
+
+def drawing_texts(root: etree._Element) -> Iterator[str]:
+    """The paragraphs of a drawing, a diagram or a chart, in order."""
+    for paragraph in root.iter("{*}p"):
+        text = "".join(
+            "\n" if node.tag.endswith("}br") else node.text or "" for node in paragraph.iter("{*}t", "{*}br")
+        ).strip()
+        if text:
+            yield text

@@ -1,0 +1,89 @@
+"""HTML is read as a browser shows it: blocks are apart, nothing shown is lost, nothing hidden is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from svc.ingest.packing import split
+from svc.ingest.parse import parse
+
+
+def text_of(body: str) -> str:
+    return parse("html", f"<!doctype html><html><body>{body}</body></html>".encode()).text
+
+
+BLOCKS = """
+    section article aside address blockquote center details div fieldset figcaption figure footer form header hgroup
+    legend main p search summary
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        # lists of terms
+        ("<dl><dt>Term<dd>Definition<dt>T2<dd>D2</dl>", "Term\nDefinition\nT2\nD2"),
+        ("<ol start=3><li>c<li>d<ol type=a><li>x</ol><li value=9>i</ol>", "3. c\n4. d\na. x\n9. i"),
+        ("<ul><li>a<p>more</p><li>b</ul>", "- a\nmore\n- b"),
+        # blocks of a browser's style sheet
+        *((f"<{name}>one</{name}><{name}>two</{name}>", "one\n\ntwo") for name in BLOCKS.split()),
+        ("<fieldset><legend>Address</legend><label>Street</label></fieldset>", "Address\n\nStreet"),
+        ("<details><summary>More</summary>Inside.</details>", "More\n\nInside."),
+        ("<table><caption>Prices</caption><tr><th>a<th>b<tr><td>1<td>2</table>", "Prices\n\na | b\n1 | 2"),
+        ("one<br>two<hr>three", "one\ntwo\n\nthree"),
+        # descriptions of images
+        ("<p>See <img src=x alt='the map'> here</p>", "See the map here"),
+        ("<a href=/><img alt=Home></a>", "Home"),
+        ("<input type=image alt=Go><input type=text value=no>", "Go"),
+        # what is not shown
+        (
+            "a<p hidden>b</p><p style='color:red; display: none'>c</p><span style='visibility:hidden'>d</span>e",
+            "ae",
+        ),
+        ("<ul hidden><li>x</ul><ol><li>y</ol>", "1. y"),
+        ("<p>a<!-- b --><script>c</script><template>d</template>e</p>", "ae"),
+        ("<p hidden=until-found>found</p>", "found"),
+        ("<dialog>closed</dialog><dialog open>open</dialog>", "open"),
+        # inline elements do not part words
+        ("<p>im<b>port</b>ant, <i>very</i>\n\n so</p>", "important, very so"),
+        ("<svg><text>Label</text></svg>after", "after"),
+    ],
+)
+def test_html_is_read_as_it_is_shown(body: str, text: str) -> None:
+    assert text_of(body) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("<pre><code class='language-py'>def f():\n    return 1\n</code></pre>", "py"),
+        (
+            "<div class='highlight highlight-source-py'><pre><span>def</span> f():\n    <b>return</b> 1</pre></div>",
+            "py",
+        ),
+        ("<pre>\ndef f():<br>    return 1</pre>", ""),
+    ],
+)
+def test_code_keeps_its_lines_and_its_language(code: str, language: str) -> None:
+    document = parse("html", f"<html><p>Run:</p>{code}<p>Done.</p>".encode())
+    assert document.text == "Run:\n\ndef f():\n    return 1\n\nDone."
+    assert [(block.kind, block.language) for block in document.blocks][1] == ("code", language)
+
+
+def test_headings_have_levels_and_the_title_is_one_unless_it_repeats() -> None:
+    page = (
+        "<html><head><title>{}</title></head><h1>Leave</h1><h2>Annual</h2><p>Twenty five days of leave each year.</p>"
+    )
+    for title, path in (("Handbook", ["Handbook", "Leave", "Annual"]), ("Leave – ACME", ["Leave", "Annual"])):
+        (chunk,) = split(parse("html", page.format(title).encode()), chunk_tokens=512, overlap_tokens=0, max_chunks=9)
+        assert chunk.metadata["heading"] == path
+
+
+def test_a_table_that_lays_out_a_page_is_read_cell_by_cell() -> None:
+    page = "<table><tr><td><h1>Leave</h1><p>One.</p></td><td><ul><li>two</ul></td></tr></table>"
+    assert text_of(page) == "Leave\n\nOne.\n\n- two"
+
+
+def test_an_embedded_image_is_left_out() -> None:
+    page = f"<p>a<img alt=map src='data:image/png;base64,{'iVBORw0KGgoA' * 50_000}'>b</p>"
+    assert text_of(page) == "a map b"
