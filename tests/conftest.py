@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import logging
 import os
@@ -32,7 +33,7 @@ from tests import null_guard, once
 from tests.callers import plugin
 from tests.order import sort_longest_first
 from tests.proxy import Proxy, running_proxy
-from tests.watchdog import MARK, TestRun, memory_folder_of
+from tests.watchdog import MARK, TestRun, memory_folder
 
 # The variable selects the version of the server: make test CABINET_POSTGRES_VERSION=16
 POSTGRES_VERSION = os.environ.get("CABINET_POSTGRES_VERSION", "18")
@@ -76,6 +77,12 @@ once.share()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
     sort_longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now never becomes garbage, so no collection need look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:
@@ -147,19 +154,6 @@ async def server() -> AsyncIterator[EmbeddedServer]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def memory_folder() -> str | None:
-    """The run's folder in memory, where there is room for one; a database is copied for most tests, which takes 8 ms
-    there and 50 to 250 ms on a disk."""
-    folder = memory_folder_of(Path(os.environ[MARK]))
-    memory = folder.parent
-    if not (memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 1024**3):
-        return None
-    folder.mkdir(exist_ok=True)
-    # Root's PostgreSQL runs as another user.
-    folder.chmod(0o755)
-    return str(folder)
 
 
 async def _trade_safety_for_speed(server: EmbeddedServer) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from svc.embedded.server import is_made, postgres_folder, start_embedded
 from svc.migrations.migrate import apply_migrations
 from svc.settings import Settings
-from tests.watchdog import MARK
+from tests.watchdog import MARK, memory_folder
 
 
 def copy_made_folder(data_dir: Path) -> None:
@@ -20,7 +20,7 @@ def copy_made_folder(data_dir: Path) -> None:
     if MARK not in os.environ or is_made(data_dir):
         return
     # Below the folder of the run, which all its processes share and the watchdog removes.
-    made = Path(os.environ[MARK]) / "made"
+    made = Path(memory_folder() or os.environ[MARK]) / "made"
     made.mkdir(mode=0o755, exist_ok=True)
     with (made / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

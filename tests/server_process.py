@@ -19,6 +19,7 @@ import httpx
 import psutil
 
 from tests.made_folder import copy_made_folder
+from tests.watchdog import memory_folder
 
 CABINET = [str(Path(sys.executable).with_name("cabinet"))]
 # With these, the database is another one than that of the folder that is made once.
@@ -40,7 +41,7 @@ class ServerProcess:
 
     def __init__(self, variables: Mapping[str, str] | None = None, data_dir: Path | None = None) -> None:
         self._own_folder = data_dir is None
-        self.folder = data_dir or Path(tempfile.mkdtemp(prefix="cabinet-server-"))
+        self.folder = data_dir or Path(tempfile.mkdtemp(prefix="cabinet-server-", dir=memory_folder()))
         self.folder.chmod(0o755)
         self._copies = not any(name.startswith(_OTHER_DATABASE) for name in variables or ())
         self._environment = clean_environment(

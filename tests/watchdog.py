@@ -58,6 +58,21 @@ def memory_folder_of(folder: Path) -> Path:
     return _MEMORY / folder.name
 
 
+def memory_folder() -> str | None:
+    """The run's folder in memory, if this process belongs to a run and there is room; a database is copied for most
+    tests, which takes 8 ms there and 50 to 250 ms on a disk."""
+    if MARK not in os.environ:
+        return None
+    folder = memory_folder_of(Path(os.environ[MARK]))
+    memory = folder.parent
+    if not (memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 1024**3):
+        return None
+    folder.mkdir(exist_ok=True)
+    # Root's PostgreSQL runs as another user.
+    folder.chmod(0o755)
+    return str(folder)
+
+
 def _is_abandoned(folder: Path) -> bool:
     """Whether the watchdog of a folder is gone."""
     try:

@@ -204,7 +204,7 @@ async def test_the_least_recently_used_vectors_are_evicted_first(endpoint: Embed
 
 
 async def test_memory_stays_within_the_bytes_given(endpoint: EmbeddingEndpoint) -> None:
-    entries = 2000
+    entries = 600
     texts = [f"text {number}" for number in range(3 * entries)]
     async with caching(endpoint, entries=entries, embedding_batch_size=2048) as provider:
         tracemalloc.start()

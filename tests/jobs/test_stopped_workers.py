@@ -28,6 +28,13 @@ from tests.server_process import clean_environment
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers look for stopped sessions several times a second."""
+    monkeypatch.setattr("svc.jobs.stalled._EVERY_S", 0.3)
+    monkeypatch.setattr("svc.jobs.stalled._SPARE_S", 0.2)
+
+
 @pytest_asyncio.fixture
 async def idle(database_url: str) -> AsyncIterator[Service]:
     """A service without a worker."""
