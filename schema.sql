@@ -3,6 +3,12 @@
 
 CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
 
+CREATE FUNCTION public.changed_keys(keys integer[], change integer) RETURNS integer[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ARRAY(SELECT int4xor(k.key, changed_keys.change) AS int4xor FROM unnest(changed_keys.keys) k(key));
+
+COMMENT ON FUNCTION public.changed_keys(keys integer[], change integer) IS 'The keys, each XOR a number: the numbers of two tenants XOR each other turn keys of one into keys of the other.';
+
 CREATE FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN jsonb_set('{}'::jsonb, ARRAY[(user_id)::text], metadata);
@@ -85,6 +91,20 @@ CREATE TABLE public.api_keys (
     CONSTRAINT api_keys_hash_sha256 CHECK ((octet_length(key_hash) = 32)),
     CONSTRAINT api_keys_name_length CHECK ((char_length(name) <= 255))
 );
+
+CREATE TABLE public.chunk_terms (
+    user_id uuid NOT NULL,
+    chunk_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    keys integer[] NOT NULL,
+    weights public.sparsevec(1000000000) NOT NULL
+)
+WITH (toast_tuple_target='8160', autovacuum_vacuum_insert_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.02');
+ALTER TABLE ONLY public.chunk_terms ALTER COLUMN keys SET STORAGE EXTERNAL;
+
+COMMENT ON COLUMN public.chunk_terms.keys IS 'The terms of the chunk, each XOR a number of the tenant: the first 31 bits of the SHA-256 of the user_id. So a scan of the index for a common word does not read the postings of other tenants.';
+
+COMMENT ON COLUMN public.chunk_terms.weights IS 'For each term, a hash from 1 to 10^9, its weight by BM25 without the rarity of the term, which the query has.';
 
 CREATE TABLE public.chunk_vectors (
     user_id uuid NOT NULL,
@@ -207,6 +227,22 @@ COMMENT ON COLUMN public.message_jobs.lease IS 'A random token of each claim, wh
 
 COMMENT ON COLUMN public.message_jobs.interruptions IS 'As in ingestion_jobs, since vectors were last stored.';
 
+CREATE TABLE public.message_terms (
+    user_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    role text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    keys integer[] NOT NULL,
+    weights public.sparsevec(1000000000) NOT NULL
+)
+WITH (toast_tuple_target='8160', autovacuum_vacuum_insert_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.02');
+ALTER TABLE ONLY public.message_terms ALTER COLUMN keys SET STORAGE EXTERNAL;
+
+COMMENT ON COLUMN public.message_terms.keys IS 'As in chunk_terms, of the whole message.';
+
+COMMENT ON COLUMN public.message_terms.weights IS 'As in chunk_terms.';
+
 CREATE TABLE public.message_vectors (
     user_id uuid NOT NULL,
     conversation_id uuid NOT NULL,
@@ -291,6 +327,43 @@ COMMENT ON COLUMN public.tenant_totals.document_limit IS 'The limit of the plan 
 
 COMMENT ON COLUMN public.tenant_totals.has_index IS 'Whether the tenant''s searches may use an index of their own.';
 
+CREATE TABLE public.term_jobs (
+    user_id uuid NOT NULL,
+    chunk_id uuid,
+    conversation_id uuid,
+    "position" bigint,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.term_jobs.chunk_id IS 'The last chunk that is done, in the order of their ids; null: none. conversation_id and position are the last message that is done, and not null when all chunks are.';
+
+COMMENT ON COLUMN public.term_jobs.due_at IS 'When a worker may continue: at once when new, at the end of its lease while a worker does.';
+
+CREATE TABLE public.term_samples (
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    text_count bigint NOT NULL,
+    sampled integer NOT NULL,
+    other_share real NOT NULL,
+    sampled_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT term_samples_kind_known CHECK ((kind = ANY (ARRAY['chunk'::text, 'message'::text])))
+);
+
+COMMENT ON COLUMN public.term_samples.text_count IS 'How many texts of the kind the tenant had when the sample was taken.';
+
+COMMENT ON COLUMN public.term_samples.other_share IS 'The share of the texts that is assumed to contain a term that is not in term_stats.';
+
+CREATE TABLE public.term_stats (
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    term integer NOT NULL,
+    share real NOT NULL
+);
+
+COMMENT ON COLUMN public.term_stats.share IS 'The share of the sampled texts that contain the term, above 0 and at most 1. Terms of few texts are left out.';
+
 CREATE TABLE public.usage_days (
     user_id uuid NOT NULL,
     day date NOT NULL,
@@ -340,6 +413,9 @@ CREATE TABLE public.users (
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (user_id, id);
 
+ALTER TABLE ONLY public.chunk_terms
+    ADD CONSTRAINT chunk_terms_pkey PRIMARY KEY (user_id, chunk_id);
+
 ALTER TABLE ONLY public.chunk_vectors
     ADD CONSTRAINT chunk_vectors_pkey PRIMARY KEY (user_id, chunk_id);
 
@@ -373,6 +449,9 @@ ALTER TABLE ONLY public.ingestion_jobs
 ALTER TABLE ONLY public.message_jobs
     ADD CONSTRAINT message_jobs_pkey PRIMARY KEY (user_id, conversation_id);
 
+ALTER TABLE ONLY public.message_terms
+    ADD CONSTRAINT message_terms_pkey PRIMARY KEY (user_id, conversation_id, "position");
+
 ALTER TABLE ONLY public.message_vectors
     ADD CONSTRAINT message_vectors_pkey PRIMARY KEY (user_id, conversation_id, "position", piece) INCLUDE (role, created_at, signature);
 
@@ -388,6 +467,15 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.tenant_totals
     ADD CONSTRAINT tenant_totals_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.term_jobs
+    ADD CONSTRAINT term_jobs_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY public.term_samples
+    ADD CONSTRAINT term_samples_pkey PRIMARY KEY (user_id, kind);
+
+ALTER TABLE ONLY public.term_stats
+    ADD CONSTRAINT term_stats_pkey PRIMARY KEY (user_id, kind, term);
+
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, day, slot);
 
@@ -398,6 +486,10 @@ ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
 CREATE UNIQUE INDEX api_keys_key_hash_key ON public.api_keys USING btree (key_hash);
+
+CREATE INDEX chunk_terms_document_idx ON public.chunk_terms USING btree (user_id, document_id);
+
+CREATE INDEX chunk_terms_keys_idx ON public.chunk_terms USING gin (keys) WITH (fastupdate='on', gin_pending_list_limit='1024');
 
 CREATE INDEX chunk_vectors_signature_idx ON public.chunk_vectors USING btree (user_id, document_id) INCLUDE (chunk_id, signature);
 
@@ -433,7 +525,11 @@ CREATE INDEX message_jobs_user_due_idx ON public.message_jobs USING btree (user_
 
 COMMENT ON INDEX public.message_jobs_user_due_idx IS 'Leaves no job out. Its condition keeps it to the claim, which repeats it: statements about one job use the primary key, also where the planner does not know yet that a user has thousands of jobs.';
 
+CREATE INDEX message_terms_keys_idx ON public.message_terms USING gin (keys) WITH (fastupdate='on', gin_pending_list_limit='1024');
+
 CREATE INDEX messages_system_idx ON public.messages USING btree (user_id, conversation_id, "position") WHERE (role = 'system'::text);
+
+CREATE INDEX term_jobs_due_idx ON public.term_jobs USING btree (due_at);
 
 CREATE INDEX usage_days_day_idx ON public.usage_days USING btree (day) WHERE (slot >= 0);
 
@@ -445,6 +541,9 @@ CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.chunk_terms
+    ADD CONSTRAINT chunk_terms_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.document_contents(user_id, document_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.chunk_vectors
     ADD CONSTRAINT chunk_vectors_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.document_contents(user_id, document_id) ON DELETE CASCADE;
@@ -470,6 +569,9 @@ ALTER TABLE ONLY public.documents
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.message_terms
+    ADD CONSTRAINT message_terms_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.message_vectors
     ADD CONSTRAINT message_vectors_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
 
@@ -478,6 +580,12 @@ ALTER TABLE ONLY public.messages
 
 ALTER TABLE ONLY public.tenant_totals
     ADD CONSTRAINT tenant_totals_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.term_samples
+    ADD CONSTRAINT term_samples_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.term_stats
+    ADD CONSTRAINT term_stats_sample_fkey FOREIGN KEY (user_id, kind) REFERENCES public.term_samples(user_id, kind) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -85,6 +85,17 @@ expired_total = Counter(
     "cabinet_expired", "Expired documents and conversations that were deleted.", ["kind"], registry=REGISTRY
 )
 embedded_messages_total = Counter("cabinet_embedded_messages", "Messages that were embedded.", registry=REGISTRY)
+term_jobs = Gauge(
+    "cabinet_term_jobs",
+    "Users some of whose texts have no terms yet: after an upgrade or an import. At most 10,000 are counted.",
+    registry=REGISTRY,
+)
+added_terms_total = Counter(
+    "cabinet_added_terms", "Texts without terms to which terms were added, by kind.", ["kind"], registry=REGISTRY
+)
+term_samples_total = Counter(
+    "cabinet_term_samples", "Samples of terms that were taken, by kind of text.", ["kind"], registry=REGISTRY
+)
 ingestion_seconds = Histogram(
     "cabinet_ingestion_seconds",
     "Seconds of one stage of ingestion.",

@@ -23,6 +23,8 @@ from svc.messages.queue import MessageQueue
 from svc.messages.worker import MessageWorker
 from svc.search.own_indexes import check_owner, index_turn
 from svc.settings import Settings
+from svc.terms.keeping import TermKeeper
+from svc.terms.texts import StoredTerms
 
 NOTICE_CHANNEL = "cabinet_ingestion"
 
@@ -99,17 +101,19 @@ async def running_worker(
     if settings.index_check_s:
         # At start-up, not in the log an hour later.
         await check_owner(owner_url or url, database.statements)
-    queue = Queue(database, f"{socket.gethostname()}:{os.getpid()}", settings.worker_lease_s)
+    terms = StoredTerms(settings.text_language)
+    queue = Queue(database, f"{socket.gethostname()}:{os.getpid()}", settings.worker_lease_s, terms)
     sandbox = ParserSandbox(settings)
     notices = Notices(url, NOTICE_CHANNEL)
     notices.start(background)
     messages = None
     if settings.embed_messages:
-        message_queue = MessageQueue(database, queue.worker, settings.worker_lease_s)
+        message_queue = MessageQueue(database, queue.worker, settings.worker_lease_s, terms)
         messages = MessageWorker(settings, message_queue, provider, sandbox)
     keepers: dict[str, Turn] = {
         "sweep": partial(sweep_turn, database),
         "stalled": partial(stalled_turn, database, settings.statement_timeout_s),
+        "terms": TermKeeper(database, terms, settings.worker_poll_s).turn,
     }
     if settings.index_check_s:
         keepers["indexes"] = _index_turn(settings, database, owner_url or url)

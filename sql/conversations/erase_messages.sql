@@ -1,12 +1,12 @@
 -- conversations/erase_messages :one
--- Deletes the first messages of a conversation, and the first of their vectors: a batch. In the transaction
--- that deletes a conversation with too many messages for one statement, after conversations/hold. Returns the
--- number of rows of each table; fewer than `max_rows` of both: these were the last.
+-- Deletes the first messages of a conversation, and the first of their vectors and terms: a batch. In the
+-- transaction that deletes a conversation with too many messages for one statement, after conversations/hold.
+-- Returns the number of rows of each table; fewer than `max_rows` of each: these were the last.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 max_rows        int   of each table
--- returns: messages int8, message_vectors int8
--- index: messages_pkey, message_vectors_pkey
+-- returns: messages int8, message_vectors int8, message_terms int8
+-- index: messages_pkey, message_vectors_pkey, message_terms_pkey
 with vectors as materialized (
     select
         v.position,
@@ -14,6 +14,14 @@ with vectors as materialized (
     from message_vectors as v
     where v.user_id = $1::uuid and v.conversation_id = $2::uuid
     order by v.position, v.piece
+    limit $3::int
+),
+
+terms as materialized (
+    select t.position
+    from message_terms as t
+    where t.user_id = $1::uuid and t.conversation_id = $2::uuid
+    order by t.position
     limit $3::int
 ),
 
@@ -36,6 +44,13 @@ erased_vectors as (
     returning v.piece
 ),
 
+erased_terms as (
+    delete from message_terms as t
+    using terms as f
+    where t.user_id = $1::uuid and t.conversation_id = $2::uuid and t.position = f.position
+    returning t.position
+),
+
 erased_messages as (
     delete from messages as m
     using texts as f
@@ -45,4 +60,5 @@ erased_messages as (
 
 select
     (select count(*) from erased_messages) as messages,
-    (select count(*) from erased_vectors) as message_vectors;
+    (select count(*) from erased_vectors) as message_vectors,
+    (select count(*) from erased_terms) as message_terms;

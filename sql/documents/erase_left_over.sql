@@ -1,13 +1,13 @@
 -- documents/erase_left_over :one
--- Erases a batch of what is left of a deleted document: vectors and chunks, and with the last of them its
--- bytes. That they are the last is seen by how many were found, not by how many were deleted: another worker
--- may be deleting the same. No row: another worker is at it, or nothing is left.
+-- Erases a batch of what is left of a deleted document: vectors, terms and chunks, and with the last of them
+-- its bytes. That they are the last is seen by how many were found, not by how many were deleted: another
+-- worker may be deleting the same. No row: another worker is at it, or nothing is left.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- $3 max_rows    int   chunks, and vectors, that are erased
--- returns: chunks int8, chunk_vectors int8, document_contents int8
+-- $3 max_rows    int   of each of the three tables
+-- returns: chunks int8, chunk_vectors int8, chunk_terms int8, document_contents int8
 -- index: document_contents_pkey, chunk_vectors_signature_idx, chunk_vectors_pkey, chunks_document_index_key,
---   chunks_pkey, document_contents_removed_idx
+--   chunks_pkey, document_contents_removed_idx, chunk_terms_document_idx, chunk_terms_pkey
 with left_over as materialized (
     select b.document_id
     from document_contents as b
@@ -20,6 +20,14 @@ vectors as materialized (
     from left_over as o
     inner join chunk_vectors as v on v.user_id = $1::uuid and o.document_id = v.document_id
     order by v.chunk_id
+    limit $3::int
+),
+
+terms as materialized (
+    select t.chunk_id
+    from left_over as o
+    inner join chunk_terms as t on t.user_id = $1::uuid and o.document_id = t.document_id
+    order by t.chunk_id
     limit $3::int
 ),
 
@@ -38,6 +46,13 @@ erased_vectors as (
     returning v.chunk_id
 ),
 
+erased_terms as (
+    delete from chunk_terms as t
+    using terms as f
+    where t.user_id = $1::uuid and t.chunk_id = f.chunk_id
+    returning t.chunk_id
+),
+
 erased_chunks as (
     delete from chunks as c
     using texts as f
@@ -52,8 +67,10 @@ erased as (
         b.user_id = $1::uuid
         and b.document_id = o.document_id
         and (select count(*) from vectors) < $3::int
+        and (select count(*) from terms) < $3::int
         and (select count(*) from texts) < $3::int
         and (select count(*) from erased_vectors) >= 0
+        and (select count(*) from erased_terms) >= 0
         and (select count(*) from erased_chunks) >= 0
     returning b.document_id
 )
@@ -61,6 +78,7 @@ erased as (
 select
     (select count(*) from erased_chunks) as chunks,
     (select count(*) from erased_vectors) as chunk_vectors,
+    (select count(*) from erased_terms) as chunk_terms,
     (select count(*) from erased) as document_contents
 from left_over as o
 where o.document_id = $2::uuid;

@@ -1,13 +1,14 @@
 -- documents/transfer_chunks :value
--- Moves some chunks of documents that are given to another user, with their vectors: after
--- documents/transfer.
+-- Moves some chunks of documents that are given to another user, with their vectors and terms, whose keys
+-- depend on the tenant: after documents/transfer.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the receiver; none of their rows is read
 -- $3 document_ids uuid[]  each once, at most 1000
 -- $4 first_index  int     of each document the chunks from here
 -- $5 last_index   int     to here
+-- $6 key_change   int     the salts of both users XOR each other
 -- returns: chunks int8
--- index: chunks_document_index_key, chunk_vectors_pkey
+-- index: chunks_document_index_key, chunk_vectors_pkey, chunk_terms_pkey
 with moved as (
     delete from chunks as c
     where
@@ -30,6 +31,13 @@ moved_vectors as (
     using moved as m
     where v.user_id = $1::uuid and v.chunk_id = m.id
     returning v.chunk_id, v.document_id, v.embedding, v.signature
+),
+
+moved_terms as (
+    delete from chunk_terms as t
+    using moved as m
+    where t.user_id = $1::uuid and t.chunk_id = m.id
+    returning t.chunk_id, t.document_id, t.keys, t.weights
 ),
 
 given as (
@@ -58,6 +66,17 @@ given_vectors as (
         m.embedding,
         m.signature
     from moved_vectors as m
+),
+
+given_terms as (
+    insert into chunk_terms (user_id, chunk_id, document_id, keys, weights)
+    select
+        $2::uuid as user_id,
+        m.chunk_id,
+        m.document_id,
+        changed_keys(m.keys, $6::int) as keys,
+        m.weights
+    from moved_terms as m
 )
 
 select count(m.id) as chunks

@@ -2,7 +2,8 @@
 -- Resets imported documents whose chunks or vectors are incomplete: they changed during the export, or the
 -- import was told to leave out vectors.
 -- $1 user_id uuid  the tenant
--- index: documents_pkey, chunks_document_index_key, chunk_vectors_signature_idx, documents_user_status_idx
+-- index: documents_pkey, chunks_document_index_key, chunk_vectors_signature_idx, documents_user_status_idx,
+--   chunk_terms_document_idx
 with incomplete as (
     select d.id
     from documents as d
@@ -33,6 +34,12 @@ without_vectors as (
     delete from chunk_vectors as v
     using incomplete as i
     where v.user_id = $1::uuid and v.document_id = i.id
+),
+
+without_terms as (
+    delete from chunk_terms as t
+    using incomplete as i
+    where t.user_id = $1::uuid and t.document_id = i.id
 )
 
 update documents as d

@@ -2,6 +2,7 @@
 -- The tables from which the service deletes. Foreign keys cascade with the rights of the tables' owner.
 grant delete on
     api_keys,
+    chunk_terms,
     chunk_vectors,
     chunks,
     conversation_documents,
@@ -11,9 +12,13 @@ grant delete on
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
+    message_terms,
     message_vectors,
     messages,
     tenant_totals,
+    term_jobs,
+    term_samples,
+    term_stats,
     usage_days,
     usage_flushes,
     users

@@ -2,6 +2,7 @@
 -- The tables into which the service inserts.
 grant insert on
     api_keys,
+    chunk_terms,
     chunk_vectors,
     chunks,
     conversation_documents,
@@ -11,10 +12,14 @@ grant insert on
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
+    message_terms,
     message_vectors,
     messages,
     plans,
     tenant_totals,
+    term_jobs,
+    term_samples,
+    term_stats,
     usage_days,
     usage_flushes,
     users

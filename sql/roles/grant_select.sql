@@ -2,6 +2,7 @@
 -- The tables that the service reads: every table that one of its statements names.
 grant select on
     api_keys,
+    chunk_terms,
     chunk_vectors,
     chunks,
     conversation_documents,
@@ -12,11 +13,15 @@ grant select on
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
+    message_terms,
     message_vectors,
     messages,
     plans,
     schema_migrations,
     tenant_totals,
+    term_jobs,
+    term_samples,
+    term_stats,
     usage_days,
     usage_flushes,
     users

@@ -10,6 +10,8 @@ grant update on
     message_jobs,
     plans,
     tenant_totals,
+    term_jobs,
+    term_samples,
     usage_days,
     usage_flushes,
     users

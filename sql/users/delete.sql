@@ -4,9 +4,10 @@
 -- counts are always true and make each step wait for the one before. users = 0: the user did not exist.
 -- $1 user_id uuid  the tenant
 -- returns: users int8, api_keys int8, usage_days int8, tenant_totals int8, documents int8,
---   document_contents int8, chunks int8, chunk_vectors int8, ingestion_jobs int8, conversations int8,
---   conversation_documents int8, messages int8, message_vectors int8, message_jobs int8,
---   idempotency_keys int8
+--   document_contents int8, chunks int8, chunk_vectors int8, chunk_terms int8, ingestion_jobs int8,
+--   conversations int8, conversation_documents int8, messages int8, message_vectors int8,
+--   message_terms int8, message_jobs int8, idempotency_keys int8, term_samples int8, term_stats int8,
+--   term_jobs int8
 -- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, messages_pkey, message_vectors_pkey,
 --   message_jobs_pkey, users_pkey, chunk_vectors_pkey, chunks_content_hash_idx, document_contents_pkey,
 --   conversation_documents_document_idx, usage_days_pkey, api_keys_pkey, idempotency_keys_pkey,
@@ -16,6 +17,12 @@ with erased_vectors as (
     delete from chunk_vectors as v
     where v.user_id = $1::uuid
     returning v.chunk_id
+),
+
+erased_terms as (
+    delete from chunk_terms as t
+    where t.user_id = $1::uuid
+    returning t.chunk_id
 ),
 
 erased_chunks as (
@@ -42,6 +49,12 @@ erased_message_vectors as (
     returning v.position
 ),
 
+erased_message_terms as (
+    delete from message_terms as t
+    where t.user_id = $1::uuid
+    returning t.position
+),
+
 erased_messages as (
     delete from messages as m
     where m.user_id = $1::uuid
@@ -65,6 +78,7 @@ erased_documents as (
     where
         d.user_id = $1::uuid
         and (select count(*) from erased_vectors) >= 0
+        and (select count(*) from erased_terms) >= 0
         and (select count(*) from erased_chunks) >= 0
         and (select count(*) from erased_contents) >= 0
         and (select count(*) from erased_scopes) >= 0
@@ -76,6 +90,7 @@ erased_conversations as (
     where
         c.user_id = $1::uuid
         and (select count(*) from erased_message_vectors) >= 0
+        and (select count(*) from erased_message_terms) >= 0
         and (select count(*) from erased_messages) >= 0
         and (select count(*) from erased_scopes) >= 0
     returning c.id
@@ -99,6 +114,24 @@ erased_idempotency_keys as (
     returning k.key
 ),
 
+erased_stats as (
+    delete from term_stats as s
+    where s.user_id = $1::uuid
+    returning s.term
+),
+
+erased_samples as (
+    delete from term_samples as s
+    where s.user_id = $1::uuid and (select count(*) from erased_stats) >= 0
+    returning s.kind
+),
+
+erased_term_jobs as (
+    delete from term_jobs as j
+    where j.user_id = $1::uuid
+    returning j.due_at
+),
+
 erased_totals as (
     delete from tenant_totals as t
     where t.user_id = $1::uuid
@@ -114,6 +147,7 @@ erased as (
         and (select count(*) from erased_days) >= 0
         and (select count(*) from erased_keys) >= 0
         and (select count(*) from erased_idempotency_keys) >= 0
+        and (select count(*) from erased_samples) >= 0
         and (select count(*) from erased_totals) >= 0
     returning u.id
 )
@@ -127,10 +161,15 @@ select
     (select count(*) from erased_contents) as document_contents,
     (select count(*) from erased_chunks) as chunks,
     (select count(*) from erased_vectors) as chunk_vectors,
+    (select count(*) from erased_terms) as chunk_terms,
     (select count(*) from erased_jobs) as ingestion_jobs,
     (select count(*) from erased_conversations) as conversations,
     (select count(*) from erased_scopes) as conversation_documents,
     (select count(*) from erased_messages) as messages,
     (select count(*) from erased_message_vectors) as message_vectors,
+    (select count(*) from erased_message_terms) as message_terms,
     (select count(*) from erased_message_jobs) as message_jobs,
-    (select count(*) from erased_idempotency_keys) as idempotency_keys;
+    (select count(*) from erased_idempotency_keys) as idempotency_keys,
+    (select count(*) from erased_samples) as term_samples,
+    (select count(*) from erased_stats) as term_stats,
+    (select count(*) from erased_term_jobs) as term_jobs;

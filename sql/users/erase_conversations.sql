@@ -1,14 +1,14 @@
 -- users/erase_conversations :one
--- Erases the first conversations of a user who has too many for one statement, with their messages, vectors
--- and jobs: about as many as fit into a number of messages, none that has more on its own. Returns the number
--- of rows of each table.
+-- Erases the first conversations of a user who has too many for one statement, with their messages, vectors,
+-- terms and jobs: about as many as fit into a number of messages, none that has more on its own. Returns the
+-- number of rows of each table.
 -- $1 user_id      uuid  the tenant
 -- $2 max_messages int8
 -- $3 max_rows     int   conversations at most, 1..10000
 -- returns: conversations int8, conversation_documents int8, messages int8, message_vectors int8,
---   message_jobs int8
+--   message_terms int8, message_jobs int8
 -- index: conversations_pkey, conversation_documents_pkey, messages_pkey, message_vectors_pkey,
---   message_jobs_pkey
+--   message_terms_pkey, message_jobs_pkey
 -- length: a batch goes from all tables of conversations at once, and each table is counted
 with held as (
     select
@@ -44,6 +44,13 @@ erased_vectors as (
     returning v.position
 ),
 
+erased_terms as (
+    delete from message_terms as t
+    using chosen as c
+    where t.user_id = $1::uuid and t.conversation_id = c.id
+    returning t.position
+),
+
 erased_messages as (
     delete from messages as m
     using chosen as c
@@ -72,6 +79,7 @@ erased_conversations as (
         v.user_id = $1::uuid
         and v.id = c.id
         and (select count(*) from erased_vectors) >= 0
+        and (select count(*) from erased_terms) >= 0
         and (select count(*) from erased_messages) >= 0
         and (select count(*) from erased_scopes) >= 0
     returning v.id
@@ -82,4 +90,5 @@ select
     (select count(*) from erased_scopes) as conversation_documents,
     (select count(*) from erased_messages) as messages,
     (select count(*) from erased_vectors) as message_vectors,
+    (select count(*) from erased_terms) as message_terms,
     (select count(*) from erased_jobs) as message_jobs;

@@ -75,6 +75,7 @@ WORKER_OPTIONS = (
     "index_check_s",
     "reuse_embeddings",
     "embed_messages",
+    "text_language",
     "worker_concurrency",
     "worker_lease_s",
     "worker_poll_s",

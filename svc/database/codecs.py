@@ -17,7 +17,7 @@ _JSONB_VERSION = b"\x01"
 def connection_preparer(vector_schema: Statement) -> Callable[[Any], Awaitable[None]]:
     """Returns the function that sets the codecs of a new connection.
 
-    jsonb becomes JSON values, halfvec arrays of numbers, and bit strings bytes, all in the binary format.
+    jsonb becomes JSON values, halfvec arrays of numbers, bit strings and sparsevec bytes, all in the binary format.
     `vector_schema` is the statement that returns the schema of the extension, which the administrator chooses.
     """
 
@@ -38,6 +38,8 @@ def connection_preparer(vector_schema: Statement) -> Callable[[Any], Awaitable[N
                 decoder=HalfVector.from_binary,
                 format="binary",
             )
+            # The weights of terms are made in the server's format, and nothing reads them back.
+            await connection.set_type_codec("sparsevec", schema=schema, encoder=bytes, decoder=bytes, format="binary")
 
     return prepare_connection
 

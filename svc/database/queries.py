@@ -198,7 +198,7 @@ async def _check(connection: Any, statement: Statement) -> None:
 async def _check_copy(queries: Queries, statement: Statement) -> None:
     """Compare the header of a COPY, which cannot be prepared, with the columns of the table."""
     table, columns = statement.copy_target
-    types = {row.name: row.type for row in await queries.many("server/table_columns", table_name=table)}
+    types = {row.name: _header_name(row.type) for row in await queries.many("server/table_columns", table_name=table)}
     found = [Column(column, types.get(column, "(no such column)")) for column in columns]
     _compare(statement, [Column(p.name, p.type) for p in statement.parameters], found)
 
@@ -219,4 +219,9 @@ def _line(statement: Statement, beginning: str) -> int:
 def _server_name(type_: Any) -> str:
     """The server's name of a type. asyncpg names an array type `_int4` or `int4[]`, depending on its kind."""
     name = str(type_.name)
-    return f"{name[1:]}[]" if type_.kind == "array" and name.startswith("_") else name
+    return _header_name(name) if type_.kind == "array" else name
+
+
+def _header_name(name: str) -> str:
+    """`int4[]` for `_int4`, the server's name of an array type."""
+    return f"{name[1:]}[]" if name.startswith("_") else name

@@ -123,6 +123,7 @@ class ConversationsEraseMessages(Row):
 
     messages: int = column("messages")
     message_vectors: int = column("message_vectors")
+    message_terms: int = column("message_terms")
 
 
 class ConversationsListExpired(Row):
@@ -440,6 +441,7 @@ class DocumentsEraseLeftOver(Row):
 
     chunks: int = column("chunks")
     chunk_vectors: int = column("chunk_vectors")
+    chunk_terms: int = column("chunk_terms")
     document_contents: int = column("document_contents")
 
 
@@ -1158,6 +1160,65 @@ class ServerVersions(Row):
     vector_version: str | None = column("vector_version")
 
 
+class TermsClaim(Row):
+    """A row of `terms/claim`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    chunk_id: UUID | None = column("chunk_id")
+    conversation_id: UUID | None = column("conversation_id")
+    position: int | None = column("position")
+
+
+class TermsCountChunks(Row):
+    """A row of `terms/count_chunks`."""
+
+    __slots__ = ()
+
+    text_count: int = column("text_count")
+    sampled_count: int | None = column("sampled_count")
+
+
+class TermsCountMessages(Row):
+    """A row of `terms/count_messages`."""
+
+    __slots__ = ()
+
+    text_count: int = column("text_count")
+    sampled_count: int | None = column("sampled_count")
+
+
+class TermsListChunks(Row):
+    """A row of `terms/list_chunks`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    document_id: UUID = column("document_id")
+    content: str | None = column("content")
+
+
+class TermsListMessages(Row):
+    """A row of `terms/list_messages`."""
+
+    __slots__ = ()
+
+    conversation_id: UUID = column("conversation_id")
+    position: int = column("position")
+    role: str = column("role")
+    created_at: datetime = column("created_at")
+    content: str | None = column("content")
+
+
+class TermsStaleSamples(Row):
+    """A row of `terms/stale_samples`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+
+
 class UsageByPeriod(Row):
     """A row of `usage/by_period`."""
 
@@ -1246,13 +1307,18 @@ class UsersDelete(Row):
     document_contents: int = column("document_contents")
     chunks: int = column("chunks")
     chunk_vectors: int = column("chunk_vectors")
+    chunk_terms: int = column("chunk_terms")
     ingestion_jobs: int = column("ingestion_jobs")
     conversations: int = column("conversations")
     conversation_documents: int = column("conversation_documents")
     messages: int = column("messages")
     message_vectors: int = column("message_vectors")
+    message_terms: int = column("message_terms")
     message_jobs: int = column("message_jobs")
     idempotency_keys: int = column("idempotency_keys")
+    term_samples: int = column("term_samples")
+    term_stats: int = column("term_stats")
+    term_jobs: int = column("term_jobs")
 
 
 class UsersEraseConversations(Row):
@@ -1264,6 +1330,7 @@ class UsersEraseConversations(Row):
     conversation_documents: int = column("conversation_documents")
     messages: int = column("messages")
     message_vectors: int = column("message_vectors")
+    message_terms: int = column("message_terms")
     message_jobs: int = column("message_jobs")
 
 
@@ -1398,6 +1465,16 @@ class IngestWriteChunks(NamedTuple):
     content_hash: UUID
 
 
+class IngestWriteTerms(NamedTuple):
+    """A row for `ingest/write_terms`."""
+
+    user_id: UUID
+    chunk_id: UUID
+    document_id: UUID
+    keys: Sequence[int]
+    weights: bytes
+
+
 class IngestWriteVectors(NamedTuple):
     """A row for `ingest/write_vectors`."""
 
@@ -1406,6 +1483,18 @@ class IngestWriteVectors(NamedTuple):
     document_id: UUID
     embedding: Vector
     signature: bytes
+
+
+class MessageJobsWriteTerms(NamedTuple):
+    """A row for `message_jobs/write_terms`."""
+
+    user_id: UUID
+    conversation_id: UUID
+    position: int
+    role: str
+    created_at: datetime
+    keys: Sequence[int]
+    weights: bytes
 
 
 class MessageJobsWriteVectors(NamedTuple):
@@ -1539,6 +1628,12 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "server/table_columns": ServerTableColumns,
     "server/table_rights": ServerTableRights,
     "server/versions": ServerVersions,
+    "terms/claim": TermsClaim,
+    "terms/count_chunks": TermsCountChunks,
+    "terms/count_messages": TermsCountMessages,
+    "terms/list_chunks": TermsListChunks,
+    "terms/list_messages": TermsListMessages,
+    "terms/stale_samples": TermsStaleSamples,
     "usage/by_period": UsageByPeriod,
     "usage/list": UsageList,
     "usage/quotas": UsageQuotas,

@@ -24,6 +24,7 @@ from svc.errors import LeaseLostError, RowsLockedError
 from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.file_types import FileType
 from svc.jobs.storing import storing
+from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
 
 # Rows in one COPY: few enough to stay far below the statement timeout, including index maintenance.
@@ -59,10 +60,11 @@ class QueuedUpload:
 
 
 class Queue:
-    """The statements that a worker runs on the queue. Leases last `lease_s` seconds."""
+    """The statements that a worker runs on the queue. Leases last `lease_s` seconds; `terms` finds terms of texts."""
 
-    def __init__(self, database: Database, worker: str, lease_s: float) -> None:
+    def __init__(self, database: Database, worker: str, lease_s: float, terms: StoredTerms | None = None) -> None:
         self._database = database
+        self._terms = terms or StoredTerms()
         self.worker = worker
         self.lease_s = lease_s
         # The user whose document was claimed last; the nil UUID before the first claim.
@@ -139,7 +141,7 @@ class Queue:
         token_count: int = 0,
         warnings: Sequence[str] = (),
     ) -> None:
-        """Store chunks and vectors, mark the document ready and delete the documents that it replaces.
+        """Store chunks, vectors and terms, mark the document ready and delete the documents that it replaces.
 
         All of this happens in one transaction. `vectors` has shape (chunks, dimensions); `token_count` is the number of
         tokens that were embedded for the document. `warnings` say what was not read of it.
@@ -180,11 +182,22 @@ class Queue:
                 await transaction.copy(
                     "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], bits[i]) for i in rows]
                 )
+                # Some at a time, because the terms of 20,000 chunks can take 100 MB.
+                terms = await self._terms.of([chunks[i].content for i in rows], job.user_id)
+                await transaction.copy(
+                    "ingest/write_terms",
+                    [
+                        r.IngestWriteTerms(job.user_id, ids[i], job.document_id, found.keys, found.weights)
+                        for i, found in zip(rows, terms, strict=True)
+                        if found is not None
+                    ],
+                )
             if completed.replaces is not None:
                 await _replace(transaction, job)
             await transaction.exec(
                 "ingest/finish", user_id=job.user_id, chunk_count=len(chunks), token_count=token_count
             )
+        self._terms.grown.add((job.user_id, "chunk"))
 
     async def fail(self, job: Job, reason: str) -> None:
         """End the ingestion with an error, which the document's owner can read."""

@@ -51,7 +51,7 @@ async def _delete_expired(transaction: Transaction, user_id: UUID, conversation_
 
 
 async def _erase_messages(transaction: Transaction, user_id: UUID, conversation_id: UUID) -> dict[str, int]:
-    messages = vectors = 0
+    messages = vectors = terms = 0
     while True:
         erased = await transaction.one(
             "conversations/erase_messages",
@@ -62,5 +62,6 @@ async def _erase_messages(transaction: Transaction, user_id: UUID, conversation_
         assert erased is not None
         messages += erased.messages
         vectors += erased.message_vectors
-        if max(erased.messages, erased.message_vectors) < batches.ERASED_MESSAGES:
-            return {"messages": messages, "message_vectors": vectors}
+        terms += erased.message_terms
+        if max(erased.messages, erased.message_vectors, erased.message_terms) < batches.ERASED_MESSAGES:
+            return {"messages": messages, "message_vectors": vectors, "message_terms": terms}

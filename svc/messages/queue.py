@@ -22,6 +22,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
 from svc.jobs.storing import storing
+from svc.terms.texts import StoredTerms, TextTerms
 from svc.vectors.signatures import signatures
 
 # The size of a batch: enough for the provider's concurrent calls, and little work to lose if the worker dies.
@@ -73,10 +74,11 @@ class Piece:
 
 
 class MessageQueue:
-    """The statements that a worker runs on the queue. Leases last `lease_s` seconds."""
+    """The statements that a worker runs on the queue. Leases last `lease_s` seconds; `terms` finds terms of texts."""
 
-    def __init__(self, database: Database, worker: str, lease_s: float) -> None:
+    def __init__(self, database: Database, worker: str, lease_s: float, terms: StoredTerms | None = None) -> None:
         self._database = database
+        self._terms = terms or StoredTerms()
         self._worker = worker
         self.lease_s = lease_s
         # The user whose conversation was claimed last; the nil UUID before the first claim.
@@ -122,7 +124,7 @@ class MessageQueue:
             raise _lease_lost()
 
     async def store(self, job: MessageJob, pieces: Sequence[Piece], vectors: NDArray[np.float16]) -> None:
-        """Store the vectors of pieces, shape (pieces, dimensions), in one transaction.
+        """Store the vectors of pieces, shape (pieces, dimensions), and the terms of their messages, in one transaction.
 
         Raises:
             LeaseLostError: the job no longer holds the conversation.
@@ -131,15 +133,22 @@ class MessageQueue:
         bits = await asyncio.to_thread(signatures, vectors)
         rows = [_vector_row(job, piece, vectors[index], bits[index]) for index, piece in enumerate(pieces)]
         token_count = sum(piece.token_count for piece in pieces)
+        messages = list({piece.message.position: piece.message for piece in pieces}.values())
+        terms = await self._terms.of([message.content for message in messages], job.user_id)
+        term_rows = [
+            _term_row(job, message, found) for message, found in zip(messages, terms, strict=True) if found is not None
+        ]
         try:
             async with storing(self._database, self.lease_s) as transaction:
                 if await transaction.value("message_jobs/keep", **_key(job)) is None:
                     raise _lease_lost()
                 await transaction.copy("message_jobs/write_vectors", rows)
+                await transaction.copy("message_jobs/write_terms", term_rows)
                 if not await transaction.exec(
                     "message_jobs/charge", **_key(job), lease_s=self.lease_s, token_count=token_count
                 ):
                     raise _lease_lost()
+            self._terms.grown.add((job.user_id, "message"))
         except ConstraintError as error:
             if broken_quota(error.constraint) and (start := await self.start(job)):
                 raise start.tokens.exceeded(token_count) from None
@@ -205,4 +214,11 @@ def _vector_row(
     return r.MessageJobsWriteVectors(
         user_id=job.user_id, conversation_id=job.conversation_id, position=message.position, piece=piece.number,
         role=message.role, created_at=message.created_at, embedding=vector, signature=signature,
+    )  # fmt: skip
+
+
+def _term_row(job: MessageJob, message: PendingMessage, terms: TextTerms) -> r.MessageJobsWriteTerms:
+    return r.MessageJobsWriteTerms(
+        user_id=job.user_id, conversation_id=job.conversation_id, position=message.position, role=message.role,
+        created_at=message.created_at, keys=terms.keys, weights=terms.weights,
     )  # fmt: skip

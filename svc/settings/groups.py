@@ -16,6 +16,7 @@ from svc.settings.database_url import read_url
 from svc.settings.group import PREFIX, Group
 from svc.settings.model import EmbeddingSettings, ModelSettings
 from svc.settings.process import ProcessSettings
+from svc.settings.terms import TermSettings
 
 SERVICE_ROLE = "cabinet_service"
 
@@ -131,7 +132,7 @@ class DatabaseSettings(ModelSettings):
         return self.postgres_memory_mb or max(128, min(4096, eighth_mb))
 
 
-class SearchSettings(ModelSettings):
+class SearchSettings(ModelSettings, TermSettings):
     """How a search selects its lane, and which tenants have an index of their own."""
 
     exact_max_rows: int | None = Field(
@@ -197,7 +198,7 @@ class ParserSettings(Group):
         return self
 
 
-class WorkerSettings(ParserSettings, EmbeddingSettings, DatabaseSettings):
+class WorkerSettings(ParserSettings, EmbeddingSettings, DatabaseSettings, TermSettings):
     """The settings of a worker: parsing, embedding, storing, and its loops."""
 
     reuse_embeddings: bool = Field(

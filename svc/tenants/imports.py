@@ -244,7 +244,10 @@ def _bad(lines: Sequence[Line], detail: str) -> BadExportError:
 
 
 async def _settle(transaction: Transaction, imported: Imported, embed_messages: bool) -> None:
-    """Reset or drop what the export contains incompletely, queue the remaining work, and recompute the counts."""
+    """Reset or drop what the export contains incompletely, queue the remaining work, and recompute the counts.
+
+    Terms are not exported: they depend on the rules of the release that makes them, and on its language.
+    """
     user_id = imported.user_id
     await transaction.exec("import/drop_unowned_contents", user_id=user_id)
     imported.dropped = await transaction.exec("import/drop_vanished_documents", user_id=user_id)
@@ -253,4 +256,5 @@ async def _settle(transaction: Transaction, imported: Imported, embed_messages: 
     imported.queued = await transaction.exec("import/queue_documents", user_id=user_id)
     if embed_messages:
         await transaction.exec("import/queue_messages", user_id=user_id)
+    await transaction.exec("terms/queue", user_id=user_id)
     await transaction.exec("import/count", user_id=user_id)

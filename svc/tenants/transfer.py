@@ -13,6 +13,7 @@ from uuid import UUID
 from svc import batches
 from svc.database import rows as r
 from svc.database.queries import Transaction
+from svc.terms.weights import salt
 
 _LAST_INDEX = 2**31 - 1
 
@@ -25,6 +26,7 @@ async def transfer_documents(
     Raises:
         ConstraintError: the receiver is gone, has a document of the same id, or would exceed a limit.
     """
+    key_change = salt(giver) ^ salt(receiver)
     for batch in _batches(held):
         ids = [row.id for row in batch]
         await transaction.exec("documents/transfer", user_id=giver, to_user=receiver, document_ids=ids)
@@ -36,8 +38,10 @@ async def transfer_documents(
                 document_ids=slice_ids,
                 first_index=first,
                 last_index=last,
+                key_change=key_change,
             )
         await transaction.exec("documents/transfer_release", user_id=giver, to_user=receiver, document_ids=ids)
+    await transaction.exec("terms/queue_receiver", user_id=giver, to_user=receiver)
     await transaction.exec(
         "documents/transfer_count",
         user_id=giver,

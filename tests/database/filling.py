@@ -52,6 +52,9 @@ ROWS = {
         select c.user_id, c.id, c.document_id,
             array_fill(0.5::real, array[256])::halfvec(256), repeat('10', WIDTH)::bit(BITS)
         from chunks as c""",
+    "chunk_terms": """
+        insert into chunk_terms (user_id, chunk_id, document_id, keys, weights)
+        select c.user_id, c.id, c.document_id, array[7, 9], '{7:0.5,9:0.25}/1000000000' from chunks as c""",
     "message_jobs": """
         insert into message_jobs (user_id, conversation_id) select v.user_id, v.id from conversations as v""",
     "message_vectors": """
@@ -59,6 +62,15 @@ ROWS = {
         select m.user_id, m.conversation_id, m.position, 0, m.role, m.created_at,
             array_fill(0.5::real, array[256])::halfvec(256), repeat('10', WIDTH)::bit(BITS)
         from messages as m""",
+    "message_terms": """
+        insert into message_terms (user_id, conversation_id, position, role, created_at, keys, weights)
+        select m.user_id, m.conversation_id, m.position, m.role, m.created_at, array[7], '{7:0.5}/1000000000'
+        from messages as m""",
+    "term_samples": """
+        insert into term_samples (user_id, kind, text_count, sampled, other_share)
+        select u.id, 'chunk', 12, 12, 0.08 from users as u""",
+    "term_stats": "insert into term_stats (user_id, kind, term, share) select u.id, 'chunk', 7, 1 from users as u",
+    "term_jobs": "insert into term_jobs (user_id) select u.id from users as u",
     "idempotency_keys": """
         insert into idempotency_keys (user_id, route, key, request_digest, result)
         select u.id, 'POST /documents', 'key', sha256(u.email::bytea), '{"id": 1}' from users as u""",

@@ -240,6 +240,67 @@ _FILL = [
     select made(7, n), n, now() - n * interval '1 minute' from generate_series(1, 2000) as n
     """,
 ]
+# Of 2,000 terms some are in half of the texts and most in few, as in real texts. The embedded messages have terms.
+_TERMS = [
+    """
+    create table salts as
+    select
+        u.id as user_id,
+        (('x' || substr(encode(sha256(uuid_send(u.id)), 'hex'), 1, 8))::bit(32)::int8 >> 1)::int as salt
+    from users as u
+    """,
+    """
+    create function made_terms(seed bigint) returns table (term integer) language sql immutable as $$
+        select distinct floor(2000 ^ ((hashint8extended(n, seed) & 1023) / 1024.0))::int
+        from generate_series(1, 16) as n
+    $$
+    """,
+    """
+    insert into chunk_terms (user_id, chunk_id, document_id, keys, weights)
+    select
+        c.user_id, c.id, c.document_id, array_agg(t.term # s.salt order by t.term),
+        ('{' || string_agg(t.term || ':0.5', ',' order by t.term) || '}/1000000000')::sparsevec
+    from chunks as c
+    inner join salts as s on c.user_id = s.user_id
+    cross join lateral made_terms(uuid_hash_extended(c.id, 0)) as t
+    group by c.user_id, c.id, c.document_id
+    order by c.id
+    """,
+    """
+    insert into message_terms (user_id, conversation_id, position, role, created_at, keys, weights)
+    select
+        m.user_id, m.conversation_id, m.position, m.role, m.created_at, array_agg(t.term # s.salt order by t.term),
+        ('{' || string_agg(t.term || ':0.5', ',' order by t.term) || '}/1000000000')::sparsevec
+    from messages as m
+    inner join salts as s on m.user_id = s.user_id
+    cross join lateral made_terms(uuid_hash_extended(m.id, 0)) as t
+    where m.user_id <= made(0, 40)
+    group by m.user_id, m.conversation_id, m.position, m.role, m.created_at
+    order by m.position, m.conversation_id
+    """,
+    """
+    insert into term_samples (user_id, kind, text_count, sampled, other_share)
+    select s.user_id, 'chunk', s.chunk_count, least(2000, s.chunk_count), 0.001 from sizes as s
+    union all
+    select t.user_id, 'message', count(*), least(2000, count(*)), 0.001 from message_terms as t group by t.user_id
+    """,
+    """
+    insert into term_stats (user_id, kind, term, share)
+    select t.user_id, 'chunk', k.key # min(s.salt), count(*)::real / min(p.text_count)
+    from chunk_terms as t
+    inner join salts as s on t.user_id = s.user_id
+    inner join term_samples as p on t.user_id = p.user_id and p.kind = 'chunk'
+    cross join lateral unnest(t.keys) as k (key)
+    group by t.user_id, k.key
+    having count(*) >= 0.002 * min(p.text_count)
+    """,
+    """
+    insert into term_jobs (user_id, due_at)
+    select s.user_id, now() - interval '1 hour' + s.number * interval '1 second' from sizes as s where s.number <= 100
+    """,
+    "drop function made_terms",
+    "drop table salts",
+]
 _CHUNKS = "select k.user_id, k.id, k.document_id from chunks as k order by k.id"
 # The messages of the largest tenants are embedded.
 _EMBEDDED_MESSAGES = """
@@ -269,6 +330,8 @@ async def fill(url: str, settings: Settings) -> None:
     connection = await asyncpg.connect(url, server_settings=session)
     try:
         for text in _FILL:
+            await connection.execute(text)
+        for text in _TERMS:
             await connection.execute(text)
         await _copy_vectors(connection, settings.dimensions)
         indexed = await connection.fetchval("select made(0, $1)", _INDEXED_USER)

@@ -27,7 +27,7 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 NAME = "large.txt"
 WAYS = ["delete", "delete many", "expire", "replace"]
 CHUNK_COUNT = 7
-TABLES = ("documents", "document_contents", "chunks", "chunk_vectors")
+TABLES = ("documents", "document_contents", "chunks", "chunk_vectors", "chunk_terms")
 
 
 @pytest_asyncio.fixture
@@ -123,7 +123,7 @@ async def test_a_large_document_is_gone_at_once_and_erased_in_batches(small_batc
     expected = {kept, *new}
     after = {
         "documents": len(expected), "document_contents": len(expected) + 1, "chunks": CHUNK_COUNT + 2 + len(new),
-        "chunk_vectors": CHUNK_COUNT + 2 + len(new),
+        "chunk_vectors": CHUNK_COUNT + 2 + len(new), "chunk_terms": CHUNK_COUNT + 2 + len(new),
     }  # fmt: skip
     assert await left(tenant) == after
     for part in ("", "/content", "/chunks"):
@@ -150,9 +150,15 @@ async def test_a_large_document_is_gone_at_once_and_erased_in_batches(small_batc
         )
         assert one is not None
         gone = min(3, CHUNK_COUNT - 3 * (number - 1))
-        assert (one.chunks, one.chunk_vectors, one.document_contents) == (gone, gone, int(number == 3))
+        assert (one.chunks, one.chunk_vectors, one.chunk_terms, one.document_contents) == (
+            gone,
+            gone,
+            gone,
+            number == 3,
+        )
         rows["chunks"] -= gone
         rows["chunk_vectors"] -= gone
+        rows["chunk_terms"] -= gone
         rows["document_contents"] -= int(number == 3)
         assert await left(tenant) == rows
         assert await found(tenant) == expected
@@ -165,7 +171,13 @@ async def test_of_many_the_small_ones_are_erased_at_once(small_batches: Service)
     tenant = await new_tenant(small_batches)
     ids = [await stored(tenant, f"{count}.txt", count) for count in (1, 5, 1, 3)]
     assert ok(await tenant.post("/documents/delete", json={"document_ids": ids}))["deleted"] == 4
-    assert await left(tenant) == {"documents": 0, "document_contents": 2, "chunks": 8, "chunk_vectors": 8}
+    assert await left(tenant) == {
+        "documents": 0,
+        "document_contents": 2,
+        "chunks": 8,
+        "chunk_vectors": 8,
+        "chunk_terms": 8,
+    }
     assert await totals(tenant) == (0, 0, 0)
     assert await sweep.sweep_left_over(small_batches.services.database) == 2
     assert await left(tenant) == dict.fromkeys(TABLES, 0)
@@ -182,7 +194,13 @@ async def test_all_older_documents_of_a_name_are_replaced_some_at_a_time(
     assert await found(tenant) == {new}
     assert await totals(tenant) == (1, 2, 4)
     await sweep.sweep_left_over(small_batches.services.database)
-    assert await left(tenant) == {"documents": 1, "document_contents": 1, "chunks": 2, "chunk_vectors": 2}
+    assert await left(tenant) == {
+        "documents": 1,
+        "document_contents": 1,
+        "chunks": 2,
+        "chunk_vectors": 2,
+        "chunk_terms": 2,
+    }
 
 
 async def test_a_file_that_was_removed_can_come_again(small_batches: Service) -> None:
@@ -214,7 +232,13 @@ async def test_a_sweep_that_is_killed_is_gone_on_with(small_batches: Service) ->
     assert (await left(tenant))["chunks"] == CHUNK_COUNT - 3 + 2
     assert await found(tenant) == {kept}
     assert await sweep.sweep_left_over(database) == 1
-    assert await left(tenant) == {"documents": 1, "document_contents": 1, "chunks": 2, "chunk_vectors": 2}
+    assert await left(tenant) == {
+        "documents": 1,
+        "document_contents": 1,
+        "chunks": 2,
+        "chunk_vectors": 2,
+        "chunk_terms": 2,
+    }
 
 
 async def test_two_sweeps_at_once_erase_no_more_than_a_batch_a_statement(small_batches: Service) -> None:

@@ -192,7 +192,7 @@ async def test_deleting_a_user_deletes_all_their_data(shared: Service) -> None:
     conversation = await tenant.conversation(document_ids=[document["id"]])
     await tenant.post(f"/conversations/{conversation['id']}/messages", json={"role": "user", "content": "Hello"})
     stored = await rows_of(shared, tenant.id)
-    assert {"documents", "chunks", "chunk_vectors", "tenant_totals", "messages"} <= stored.keys()
+    assert {"documents", "chunks", "chunk_vectors", "chunk_terms", "tenant_totals", "messages"} <= stored.keys()
 
     ok(await tenant.delete(f"/users/{tenant.id}"))
 

@@ -74,6 +74,7 @@ RECEIVERS = {
     "documents/transfer_chunks": "to_user",
     "documents/transfer_count": "to_user",
     "documents/transfer_release": "to_user",
+    "terms/queue_receiver": "to_user",
 }
 # Lists without a LIMIT; each says in its line `-- bound:` what limits it.
 WITHOUT_LIMIT = {
@@ -101,10 +102,13 @@ KEY_EXCEPTIONS = {
     "api_keys_key_hash_key": "the key is what tells the tenant",
     "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
     "message_jobs_due_idx": "a worker looks for what is due across all tenants",
+    "term_jobs_due_idx": "a worker looks for what is due across all tenants",
     "usage_days_day_idx": "an administrator looks at what all tenants used between two days",
     "idempotency_keys_created_idx": "a worker looks for what has expired across all tenants",
     "documents_expires_idx": "a worker looks for what has expired across all tenants",
     "conversations_expires_idx": "a worker looks for what has expired across all tenants",
+    "chunk_terms_keys_idx": "a key is a term XOR a number of the tenant",
+    "message_terms_keys_idx": "a key is a term XOR a number of the tenant",
     "documents_user_metadata_idx": "the tenant is the outermost key of the value that it indexes",
     OWN_INDEX: "it holds the rows of one tenant only; it has its name when it is made",
 }

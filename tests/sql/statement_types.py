@@ -23,7 +23,7 @@ _ELEMENTS = {
     "int2": "int", "int4": "int", "int8": "int",
     "float4": "float", "float8": "float",
     "date": "date", "timestamp": "datetime", "timestamptz": "datetime",
-    "bytea": "bytes", "bit": "bytes", "varbit": "bytes",
+    "bytea": "bytes", "bit": "bytes", "varbit": "bytes", "sparsevec": "bytes",
     "jsonb": "Json",
 }  # fmt: skip
 # Methods of asyncpg's rows, which a column must not hide.

@@ -11,10 +11,12 @@ from pgvector import HalfVector
 
 from svc.database import rows as r
 from svc.database.queries import Database
+from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
 from tests.database.conftest import make_user
 
 DIMENSIONS = 256
+_TERMS = StoredTerms("english")
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 # Of Unicode beyond ASCII, so that what is not kept to the byte is seen.
 _SENTENCE = 'Number {number}: die Öffnung der Kuppel dauert 2 µs – quote " and backslash \\, tab \t, 🦊.\n'
@@ -46,7 +48,17 @@ async def _store_documents(
     )
     for number in numbers:
         ids = [id_of(2, number, chunk) for chunk in range(chunks_each)]
-        await database.copy("import/chunks", _chunks(user_id, number, ids))
+        chunks = list(_chunks(user_id, number, ids))
+        await database.copy("import/chunks", chunks)
+        terms = await _TERMS.of([chunk.content for chunk in chunks], user_id)
+        await database.copy(
+            "ingest/write_terms",
+            [
+                r.IngestWriteTerms(user_id, chunk_id, id_of(1, number), found.keys, found.weights)
+                for chunk_id, found in zip(ids, terms, strict=True)
+                if found is not None
+            ],
+        )
         vectors, marks = _vectors(chunks_each, random)
         await database.copy(
             "ingest/write_vectors",
@@ -103,6 +115,15 @@ async def _store_conversations(
                 for p, moment in zip(places, moments, strict=True)
             ],
         )  # fmt: skip
+        terms = await _TERMS.of([_SENTENCE.format(number=p) for p in places], user_id)
+        await database.copy(
+            "message_jobs/write_terms",
+            [
+                r.MessageJobsWriteTerms(user_id, id_of(3, number), p, "user", moment, found.keys, found.weights)
+                for p, moment, found in zip(places, moments, terms, strict=True)
+                if found is not None
+            ],
+        )
         vectors, marks = _vectors(messages_each, random)
         await database.copy(
             "message_jobs/write_vectors",

@@ -16,6 +16,11 @@ NOT_EXPORTED = {
     "tenant_totals": "recomputed by the import",
     "ingestion_jobs": "a queue: the import queues what is not done",
     "message_jobs": "a queue: the import queues what has no vector",
+    "chunk_terms": "recomputed from the text, by the rules and in the language of the Cabinet that imports it",
+    "message_terms": "the same",
+    "term_samples": "taken again",
+    "term_stats": "the same",
+    "term_jobs": "a queue: the import queues the user",
     "idempotency_keys": "of requests to this Cabinet, and a day old at most",
 }
 COLUMNS_NOT_EXPORTED = {

@@ -1,0 +1,13 @@
+-- terms/waiting :value
+-- How many users have texts that may have no terms yet, counted no further than to a limit.
+-- $1 max_rows int
+-- tenant: none, the metric covers all tenants
+-- returns: user_count int8
+-- index: term_jobs_pkey
+select count(*) as user_count
+from (
+    select j.user_id
+    from term_jobs as j
+    order by j.user_id
+    limit $1::int
+) as j;

@@ -1,0 +1,97 @@
+"""The weights of terms by BM25, in the forms that the tables and statements take.
+
+A stored text has a weight for each term that does not depend on other texts:
+
+    tf / (tf + 1.2 * (0.25 + 0.75 * length / 90))
+
+`tf` is the number of occurrences, `length` that of all terms, and 90 stands for the average length: a fixed number
+ranks as well as the tenant's average, which every write would have to maintain. A query has a weight for each term,
+
+    count * ln(1 + (N - n + 0.5) / (n + 0.5))
+
+for N texts of which n contain the term. The score of a text is the inner product of the two vectors, so the ranking is
+that of BM25 with k1 = 1.2 and b = 0.75.
+
+Both are values of the type sparsevec(1000000000), here in the server's binary format. The index contains, instead of
+terms, keys: a term XOR a number that belongs to the tenant. So a scan of the index for one tenant's common word does
+not read the postings of all other tenants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from collections.abc import Mapping
+from uuid import UUID
+
+from svc.terms.words import TERM_COUNT, Counts
+
+_SATURATION = 1.2  # k1
+_LENGTH_SHARE = 0.75  # b
+_USUAL_LENGTH = 90
+# The most entries of a sparsevec.
+_MOST_ENTRIES = 16_000
+
+
+def salt(user_id: UUID) -> int:
+    """The number, below 2^31, that turns the tenant's terms into keys: the first 31 bits of the SHA-256 of the id.
+
+    It is not a secret; it keeps the tenants apart in the index.
+    """
+    return int.from_bytes(hashlib.sha256(user_id.bytes).digest()[:4], "big") >> 1
+
+
+def keys(terms: Mapping[int, object], user_id: UUID) -> list[int]:
+    """The keys of terms in the index of a tenant, in the order of the terms."""
+    own = salt(user_id)
+    return [term ^ own for term in terms]
+
+
+def keys_of(weights: bytes, user_id: UUID) -> list[int]:
+    """The keys of the terms that have these weights."""
+    own = salt(user_id)
+    (count,) = struct.unpack_from(">i", weights, 4)
+    return [(index + 1) ^ own for index in struct.unpack_from(f">{count}i", weights, 12)]
+
+
+def text_weights(counted: Counts) -> bytes:
+    """The weights of a stored text, as a sparsevec."""
+    added = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * counted.length / _USUAL_LENGTH)
+    return sparse_vector({term: count / (count + added) for term, count in counted.counts.items()})
+
+
+def query_weights(counted: Counts, text_count: float, shares: Mapping[int, float], other_share: float) -> bytes:
+    """The weights of a query, as a sparsevec.
+
+    `text_count` is the number of texts, and `shares` has the share of them that contains a term, from 0 to 1;
+    `other_share` is that of a term that is not in `shares`.
+    """
+    return sparse_vector(
+        {
+            term: count * inverse_frequency(text_count, shares.get(term, other_share))
+            for term, count in counted.counts.items()
+        }
+    )
+
+
+def inverse_frequency(text_count: float, share: float) -> float:
+    """The weight of a term that a share of the texts contains; greater than 0."""
+    containing = text_count * min(share, 1.0)
+    return math.log1p((text_count - containing + 0.5) / (containing + 0.5))
+
+
+def sparse_vector(weights: Mapping[int, float]) -> bytes:
+    """A sparsevec with 10^9 dimensions in the server's binary format.
+
+    Raises:
+        ValueError: there are more entries than a sparsevec can have.
+    """
+    count = len(weights)
+    if count > _MOST_ENTRIES:
+        raise ValueError(f"a sparsevec has at most {_MOST_ENTRIES} entries, not {count}")
+    terms = sorted(weights)
+    # The format counts dimensions from 0.
+    return struct.pack(
+        f">iii{count}i{count}f", TERM_COUNT, count, 0, *(term - 1 for term in terms), *map(weights.__getitem__, terms)
+    )

@@ -1,0 +1,221 @@
+"""The terms of a text: words in their stems, identifiers with their parts, and pairs of characters.
+
+    words          "Coding" and "codes" are both `code`: the stem in the language of the settings
+    identifiers    "asn1_der_coding" is itself, and `asn1`, `asn`, `der` and `code`; "parseHTTPHeader" is itself, and
+                   `pars`, `http` and `header`
+    no spaces      "東京都" is `東京` and `京都`; in a document also each of the ideographs, so that a query of one
+                   finds it
+
+A term is a number from 1 to 10^9, a hash of its letters. Terms are the same on every machine and in every release of
+the same Snowball stemmers. Characters are compatible forms (NFKC) without regard to case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import threading
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import get_args
+
+import Stemmer
+
+from svc.settings.terms import TextLanguage
+from svc.terms.characters import HAN, JOINERS, UNSPACED, mark_class, word_class
+
+TERM_COUNT = 10**9
+"""Terms are numbers from 1 to this one, which is also the largest dimension of a sparsevec."""
+
+# A text is read up to this length, and gives no more terms. The texts of chunks and queries are far below.
+MOST_CHARACTERS = 200_000
+MOST_TERMS = 8_000
+
+STOP_WORDS = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not",
+    "of", "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will",
+    "with",
+})  # fmt: skip
+"""The English words that Lucene leaves out."""
+
+_LONGEST_RUN = 1_000
+_LONGEST_KEPT = 64  # longer words are not kept, and longer identifiers are not taken apart
+_MOST_KEPT = 50_000
+_MOST_MARKS = 8  # that follow one another; normalizing takes time by their square
+
+_PLAIN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_ACRONYMS = re.compile(r"[A-Z]{2,}s")
+_PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\x00-\x7f]+")
+_DIGITS = re.compile(r"\d+|\D+")
+_NOT_LETTERS = re.compile(r"[\d_]")
+
+
+def _word_pattern(characters: str) -> re.Pattern[str]:
+    """Finds words. An apostrophe inside a word is a part of it here, and taken out later."""
+    run = f"[{characters}]{{1,{_LONGEST_RUN}}}"
+    return re.compile(f"{run}(?:['’]{run}){{0,3}}")
+
+
+_ASCII_WORD = _word_pattern("A-Za-z0-9_")
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    return _word_pattern(word_class())
+
+
+@cache
+def _many_marks() -> re.Pattern[str]:
+    return re.compile(f"([{mark_class()}]{{{_MOST_MARKS}}})[{mark_class()}]+")
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return _ASCII_WORD if text.isascii() else _any_word()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each term occurs in a text, and the number of terms: the length of the text."""
+
+    counts: dict[int, int]
+    length: int
+
+
+class Words:
+    """Finds the terms of texts in one language; any number of threads can use one object."""
+
+    def __init__(self, language: TextLanguage) -> None:
+        self._stemmer = None if language == "none" else Stemmer.Stemmer(language, 0)
+        self._stop_words = STOP_WORDS if language in ("english", "porter") else frozenset()
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[int, ...]] = {}
+
+    def document(self, text: str) -> Counts:
+        """The terms of a text that is stored."""
+        counts, length = self._counted(text)
+        if not text.isascii():
+            # Not counted in the length, so that they do not weaken the pairs.
+            for character, count in Counter(HAN.findall(text, 0, MOST_CHARACTERS)).items():
+                counts[term(character)] = count
+        if len(counts) > MOST_TERMS:
+            counts = dict(list(counts.items())[:MOST_TERMS])
+        return Counts(counts, length)
+
+    def query(self, text: str) -> Counts:
+        """The terms of a query. Those of its words that a document leaves out are left out."""
+        return Counts(*self._counted(text))
+
+    def places(self, text: str) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """The words of a text in order: begin, end, and the terms of each. Words that are left out have none."""
+        for word in _pattern(text).finditer(text, 0, MOST_CHARACTERS):
+            yield word.start(), word.end(), self._terms(word[0])
+
+    def _counted(self, text: str) -> tuple[dict[int, int], int]:
+        counts: dict[int, int] = {}
+        length = 0
+        kept = self._kept
+        for word, count in Counter(_pattern(text).findall(text, 0, MOST_CHARACTERS)).items():
+            terms = kept.get(word)
+            if terms is None:
+                terms = self._terms(word)
+            for each in terms:
+                counts[each] = counts.get(each, 0) + count
+            length += count * len(terms)
+        return counts, length
+
+    def _terms(self, word: str) -> tuple[int, ...]:
+        terms = self._kept.get(word)
+        if terms is None:
+            terms = tuple(term(letters) for letters in self._letters(word))
+            if len(word) <= _LONGEST_KEPT:
+                if len(self._kept) >= _MOST_KEPT:
+                    self._kept.clear()
+                self._kept[word] = terms
+        return terms
+
+    def _letters(self, word: str) -> Iterator[str]:
+        """The terms of a word as letters. A word can hold several in other scripts or after normalization."""
+        if word.isascii() and "'" not in word:
+            yield from self._spaced(word)
+            return
+        word = _normal(word)
+        pieces = [piece for piece in re.split("['’]", word) if piece]
+        for piece in pieces:
+            # The letter before or after an apostrophe is no word: "John's", "don't", "l'homme".
+            if len(piece) > 1 or len(pieces) == 1 or piece.isdigit():
+                yield from self._mixed(piece)
+
+    def _mixed(self, word: str) -> Iterator[str]:
+        end = 0
+        for run in UNSPACED.finditer(word):
+            yield from self._spaced(word[end : run.start()])
+            yield from _pairs(run[0])
+            end = run.end()
+        yield from self._spaced(word[end:])
+
+    def _spaced(self, word: str) -> Iterator[str]:
+        """The terms of a word of a script with spaces: its stem, or an identifier and the stems of its parts."""
+        if _ACRONYMS.fullmatch(word):
+            word = word[:-1]
+        is_word = not _NOT_LETTERS.search(word)
+        if _PLAIN.fullmatch(word) or (is_word and not word.isascii()):
+            yield from self._stem(word)
+            return
+        if not word.strip("_"):
+            return
+        # Letters alone are a word, whatever their case: "iPhones" is the plural of "iphone".
+        own = [*self._stem(word)] if is_word else [_folded(word)]
+        yield from own
+        if len(word) <= _LONGEST_KEPT:
+            yield from dict.fromkeys(part for part in self._parts(word) if part not in own)
+
+    def _parts(self, word: str) -> Iterator[str]:
+        for piece in word.split("_"):
+            parts = _PART.findall(piece) if piece.isascii() else _DIGITS.findall(piece)
+            if len(parts) > 1 and piece != word:
+                yield _folded(piece)
+            for part in parts:
+                # A single letter or digit finds too much.
+                if len(part) > 1:
+                    yield from self._stem(part)
+
+    def _stem(self, word: str) -> Iterator[str]:
+        word = _folded(word)
+        if word in self._stop_words:
+            return
+        if self._stemmer is not None:
+            with self._lock:
+                word = self._stemmer.stemWord(word)
+        if word:
+            yield word
+
+
+def _normal(word: str) -> str:
+    for joiner in JOINERS:
+        word = word.replace(joiner, "")
+    return unicodedata.normalize("NFKC", _many_marks().sub(r"\1", word))
+
+
+def _folded(word: str) -> str:
+    folded = word.casefold()
+    return folded if folded.isascii() else unicodedata.normalize("NFKC", folded)
+
+
+def _pairs(run: str) -> Iterator[str]:
+    if len(run) == 1:
+        yield run
+    for first, second in itertools.pairwise(run):
+        yield first + second
+
+
+def term(letters: str) -> int:
+    """The number of a term."""
+    digest = hashlib.blake2b(letters.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % TERM_COUNT + 1
+
+
+LANGUAGES: tuple[str, ...] = get_args(TextLanguage)
