@@ -7,7 +7,6 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import asyncpg
 import pytest
@@ -16,7 +15,8 @@ from svc.catalogue.timings import timings_of_service
 from svc.database.connecting import cannot_connect
 from svc.errors import DocumentRejectedError, UnavailableError
 from svc.ingest import parse as parsing
-from svc.ingest.file_types import FileType
+from svc.ingest.document import ReadDocument
+from svc.ingest.formats import FORMATS, FileType
 from svc.ingest.parse import parse
 from svc.ingest.parser_protocol import Rejected
 from svc.ingest.sandbox import _rejected
@@ -69,12 +69,11 @@ def test_no_error_contains_the_message_of_a_caught_exception() -> None:
     assert offenders() == []
 
 
-@pytest.mark.parametrize("file_type", get_args(FileType))
+@pytest.mark.parametrize("file_type", list(FORMATS))
 @pytest.mark.parametrize("error", [ValueError(HOSTILE), KeyError(HOSTILE), OSError(5, HOSTILE), Exception()])
 def test_a_parser_library_is_not_quoted(file_type: FileType, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(_data: bytes) -> Iterator[object]:
+    def failing(_data: bytes) -> ReadDocument:
         raise error
-        yield
 
     monkeypatch.setitem(parsing._PARSERS, file_type, failing)
     with pytest.raises(DocumentRejectedError, match=r"cannot be read; it is damaged or truncated\.$") as rejection:

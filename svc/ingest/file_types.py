@@ -9,23 +9,18 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import PurePath
-from typing import Literal
 
 from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
+from svc.ingest.formats import FORMATS, FileType
 
-FileType = Literal["text", "markdown", "html", "pdf", "csv", "docx"]
-
-ACCEPTED = "plain text, Markdown, HTML, PDF, CSV and Word (.docx)"
+_PLURALS = [each.plural for each in FORMATS.values()]
+ACCEPTED = f"{', '.join(_PLURALS[:-1])} and {_PLURALS[-1]}"
 
 _SAMPLE_BYTES = 65_536
 _SEARCH_BYTES = 4 * 2**20
-_SUFFIXES: dict[str, FileType] = {
-    ".md": "markdown", ".markdown": "markdown", ".mdown": "markdown", ".mkd": "markdown",
-    ".csv": "csv", ".tsv": "csv", ".tab": "csv",
-    ".htm": "html", ".html": "html", ".xhtml": "html",
-    ".docx": "docx", ".docm": "docx",
-    ".pdf": "pdf",
-}  # fmt: skip
+_SUFFIXES: dict[str, FileType] = {suffix: name for name, each in FORMATS.items() for suffix in each.suffixes}
+_ZIP_TYPES: dict[bytes, FileType] = {each.mark: name for name, each in FORMATS.items() if each.container == "zip"}
+_ENCRYPTED_BY_OFFICE = ("docx", "xlsx", "pptx")
 
 _FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -63,22 +58,20 @@ _OLE_KINDS: list[tuple[str, str]] = [
     ("__properties_version1.0", "an Outlook message (.msg)"),
 ]
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-# The first member in the archive that matches decides: a document may have another one embedded.
-_ZIP_MEMBER = re.compile(
-    rb"PK\x03\x04.{26}(word/|xl/|ppt/|mimetypeapplication/vnd\.oasis|mimetypeapplication/epub|META-INF/MANIFEST)",
-    re.DOTALL,
-)
 _ZIP_KINDS: dict[bytes, str] = {
-    b"xl/": "an Excel workbook (.xlsx); save it as CSV",
-    b"ppt/": "a PowerPoint presentation (.pptx)",
-    b"mimetypeapplication/vnd.oasis": "an OpenDocument file; save it as .docx",
+    b"mimetypeapplication/vnd.oasis": "an OpenDocument file; save it as .docx, .xlsx or .pptx",
     b"mimetypeapplication/epub": "an EPUB book",
     b"META-INF/MANIFEST": "a Java archive",
 }
+# The first member in the archive that matches decides: a document may have another one embedded.
+_ZIP_MEMBER = re.compile(
+    rb"PK\x03\x04.{26}(" + b"|".join(re.escape(mark) for mark in (*_ZIP_TYPES, *_ZIP_KINDS)) + rb")", re.DOTALL
+)
 
 _XML_PROLOGUE = re.compile(rb"(?:\s+|<\?xml.*?\?>|<!--.*?-->)*", re.DOTALL)
 _HTML_BEGINNING = re.compile(rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 _HTML_TAG = re.compile(rb"<(?:[a-z][a-z0-9]*|![a-z-]+)[\s>/]", re.IGNORECASE)
+_MAIL_BEGINNING = re.compile(rb"\s*(?:From [^\n]*\n)?[!-9;-~]{1,80}:[ \t\r\n]")
 # Text contains no C0 controls except backspace, tab, line feed, form feed, carriage return, end of file and escape.
 _TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\b\t\n\f\r\x1a\x1b")
 
@@ -118,12 +111,12 @@ def _is_pdf(named: FileType | None, data: bytes) -> bool:
 def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
     member = _ZIP_MEMBER.search(data, 0, _SEARCH_BYTES)
     kind = member.group(1) if member else b""
-    if kind == b"word/":
-        return "docx"
+    if kind in _ZIP_TYPES:
+        return _ZIP_TYPES[kind]
     if kind in _ZIP_KINDS:
         raise _unsupported(_ZIP_KINDS[kind])
-    if named == "docx":
-        return "docx"  # probably truncated before the first member that identifies it; the parser reports that
+    if named is not None and FORMATS[named].container == "zip":
+        return named  # probably truncated before the first member that identifies it; the parser reports that
     raise _unsupported("a ZIP archive")
 
 
@@ -131,8 +124,8 @@ def _type_of_ole(named: FileType | None, data: bytes) -> FileType:
     # The directory is near the beginning or the end, depending on the program that wrote the file.
     edges = data[:_SEARCH_BYTES] + data[_SEARCH_BYTES:][-_SEARCH_BYTES:]
     if "EncryptedPackage".encode("utf-16-le") in edges:
-        if named == "docx":
-            return "docx"  # encrypted with a password; the parser reports that
+        if named is not None and named in _ENCRYPTED_BY_OFFICE:
+            return named  # encrypted with a password; the parser reports that
         raise _unsupported("an encrypted Office document")
     for stream, kind in _OLE_KINDS:
         if stream.encode("utf-16-le") in edges:
@@ -146,12 +139,19 @@ def _type_of_text(named: FileType | None, sample: bytes) -> FileType:
         sample = sample.decode(encoding, errors="replace").encode("utf-8", errors="replace")
     elif _is_binary(sample):
         raise _unsupported("binary data")
-    prologue = _XML_PROLOGUE.match(sample.removeprefix(codecs.BOM_UTF8))
-    if prologue and _HTML_BEGINNING.match(prologue.string, prologue.end()):
+    if named == "code":
+        return named
+    sample = sample.removeprefix(codecs.BOM_UTF8)
+    prologue = _XML_PROLOGUE.match(sample)
+    if prologue and _HTML_BEGINNING.match(sample, prologue.end()):
         return "html"
-    if named == "html" and _HTML_TAG.search(sample):
-        return "html"
-    return named if named in ("markdown", "csv") else "text"
+    if named == "html":
+        return named if _HTML_TAG.search(sample) else "text"
+    if named == "mail":
+        return named if _MAIL_BEGINNING.match(sample) else "text"
+    if named in (None, "text") and sample.lstrip().startswith(b"<?xml "):
+        return "xml"
+    return named if named is not None and FORMATS[named].container == "text" else "text"
 
 
 def utf_16_or_32(sample: bytes) -> str | None:

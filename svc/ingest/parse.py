@@ -7,35 +7,30 @@ gets text that PostgreSQL can store, or a `DocumentRejectedError` with the reaso
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import cast
 
 from lxml import etree
 
 from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument
-from svc.ingest.file_types import FileType
-from svc.ingest.parsers.csv import parse_csv
-from svc.ingest.parsers.html import parse_html
-from svc.ingest.parsers.markdown import parse_markdown
-from svc.ingest.parsers.pdf import parse_pdf
+from svc.ingest.formats import FORMATS, FileType
 from svc.ingest.parsers.rejections import damaged, nests_too_deeply, no_text
-from svc.ingest.parsers.text import parse_text
-from svc.ingest.parsers.word import parse_docx
 
+_MODULES = {name: import_module(f"svc.ingest.parsers.{each.module}") for name, each in FORMATS.items()}
 # A parser may raise any exception of its library.
-_PARSERS: dict[FileType, Callable[[bytes], ReadDocument]] = {
-    "text": parse_text,
-    "markdown": parse_markdown,
-    "html": parse_html,
-    "pdf": parse_pdf,
-    "csv": parse_csv,
-    "docx": parse_docx,
-}
+_PARSERS: dict[FileType, Callable[[bytes], ReadDocument]] = {name: each.parse for name, each in _MODULES.items()}
+
+
+def sample(file_type: FileType) -> bytes:
+    """A small file of a type, with which a process loads all that its parser needs."""
+    return cast(bytes, _MODULES[file_type].SAMPLE)
 
 
 def parse(file_type: FileType, data: bytes) -> ReadDocument:
     """Returns the text of a file in reading order, with at least one block.
 
-    The place of a block is the `page` of a PDF, or the `part` of a Word document that is not its body.
+    The place of a block is, for example, the `page` of a PDF or the `sheet` of a workbook.
 
     Raises:
         DocumentRejectedError: the file is encrypted, damaged, too large unpacked, or contains no text.

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import _strptime  # type: ignore[import-not-found] # noqa: F401 - imported by the first date that is read
 import contextlib
+import email
 import encodings
 import gc
 import importlib
-import io
 import os
 import pkgutil
 import resource
 import selectors
 import signal
 import socket
-import zipfile
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import NoReturn
 
 import charset_normalizer
 import msgspec
@@ -28,12 +27,12 @@ import pypdfium2
 from svc.errors import DocumentRejectedError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.confinement import confine_child, confine_server
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FORMATS, FileType
 from svc.ingest.packing import split
-from svc.ingest.parse import parse
+from svc.ingest.parse import parse, sample
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
 
-_LOADED_WHOLE = (encodings, charset_normalizer, pypdfium2)
+_LOADED_WHOLE = (encodings, email, charset_normalizer, pypdfium2)
 _BATCH_TOKENS = 65_536  # small enough that decoding a batch does not hold up the event loop
 
 
@@ -57,29 +56,12 @@ def _preload(limits: Limits) -> None:
             if not module.name.rpartition(".")[2].startswith(("_cli", "__main__", "cli")):
                 with contextlib.suppress(ImportError):  # for another system, or it needs a package that is absent
                     importlib.import_module(module.name)
-    pdf = pypdfium2.PdfDocument.new()
-    pdf.new_page(100, 100)
-    pdf.save(page := io.BytesIO())
-    samples: dict[FileType, bytes] = {
-        "text": "d\xe9j\xe0 vu, ".encode("cp1252") * 20, "markdown": b"# A\n\nb", "html": b"<p>a</p>",
-        "csv": b"a,b\n1,2", "docx": _word_document(), "pdf": page.getvalue(),
-    }  # fmt: skip
-    for file_type in get_args(FileType):
+    for file_type in FORMATS:
         with contextlib.suppress(DocumentRejectedError):  # some samples are blank
-            _read(file_type, samples[file_type], limits)
+            _read(file_type, sample(file_type), limits)
     # These objects never become garbage. Frozen, they are not scanned by children, and their pages stay shared.
     gc.collect()
     gc.freeze()
-
-
-def _word_document() -> bytes:
-    """A small Word document."""
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(
-            "word/document.xml", '<w:document xmlns:w="w"><w:body><w:p><w:t>a</w:t></w:p></w:body></w:document>'
-        )
-    return written.getvalue()
 
 
 class _Forks:

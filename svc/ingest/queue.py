@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import TypedDict
 from uuid import UUID
 
 import numpy as np
@@ -22,7 +22,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database, Transaction
 from svc.errors import LeaseLostError, RowsLockedError
 from svc.ingest.chunk import TextChunk, content_hash
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 from svc.jobs.storing import storing
 from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
@@ -95,7 +95,7 @@ class Queue:
             return None
         return QueuedUpload(
             filename=row.filename,
-            file_type=cast(FileType, row.file_type),
+            file_type=row.file_type,
             content=row.content,
             chunks=Quota("chunks", row.chunks_used, row.chunks_allowed),
             tokens=Quota("tokens", row.tokens_used, row.tokens_allowed),

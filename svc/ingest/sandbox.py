@@ -31,7 +31,7 @@ import msgspec
 from svc.database.guard import external_call
 from svc.errors import DocumentRejectedError, UnavailableError
 from svc.ingest.chunk import TextChunk
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
 from svc.ingest.unread import bounded
 from svc.printable import shortened

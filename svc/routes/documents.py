@@ -16,7 +16,7 @@ from svc.database import rows as r
 from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -235,7 +235,7 @@ def document_of(row: r.DocumentsGet | None) -> Document:
     return Document(
         id=row.id,
         filename=row.filename,
-        file_type=cast(FileType, row.file_type),
+        file_type=row.file_type,
         file_size=row.file_size,
         status=cast(Status, row.status),
         error=row.error,

@@ -11,7 +11,8 @@ from svc.accounts.quotas import refused_upload
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import ConflictError
-from svc.ingest.file_types import FileType, detect_file_type
+from svc.ingest.file_types import detect_file_type
+from svc.ingest.formats import FileType
 from svc.routes.documents import Document, document_of
 from svc.routes.idempotency import HEADER, once
 from svc.routes.upload_bodies import Upload, UploadDocument, file_hash, read_upload

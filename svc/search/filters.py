@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from svc.fields.values import Metadata, Moment
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 
 
 class FilterArguments(TypedDict):

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from pgvector import HalfVector
 
 from svc.database.statements import Statement
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 from svc.ingest.unread import MOST_WARNINGS, WARNING_MOST_CHARACTERS
 
 FORMAT = 1

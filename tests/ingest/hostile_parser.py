@@ -18,7 +18,7 @@ from pathlib import Path
 
 from svc.ingest import confinement, parser_server, syscall_numbers
 from svc.ingest.document import ReadDocument, Writer
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 from svc.ingest.parse import parse
 
 MARK = b"HOSTILE"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from svc.errors import DocumentRejectedError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.document import ReadDocument, Writer
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 from svc.ingest.packing import split
 from svc.ingest.parse import parse
 from svc.ingest.parsers.characters import clean_text

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svc.errors import DocumentRejectedError
-from svc.ingest.file_types import FileType, detect_file_type
+from svc.ingest.file_types import detect_file_type
+from svc.ingest.formats import FileType
 from svc.ingest.parse import parse
 from svc.ingest.parsers.characters import clean_text, decode_text
 

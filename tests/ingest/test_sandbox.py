@@ -42,7 +42,7 @@ async def sandbox(**limits: object) -> AsyncIterator[ParserSandbox]:
 
 async def rejection_of(opened: ParserSandbox, file_type: str, data: bytes) -> str:
     with pytest.raises(DocumentRejectedError) as caught:
-        await opened.chunks(file_type, data)  # type: ignore[arg-type]
+        await opened.chunks(file_type, data)
     return caught.value.detail
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from svc.ingest.chunk import TextChunk
 from svc.ingest.document import Writer
-from svc.ingest.file_types import FileType
+from svc.ingest.formats import FileType
 from svc.ingest.parse import parse
 from tests.ingest.test_chunk import cut, prose
 

@@ -55,7 +55,10 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
     "an unknown word in a list": (
         "POST /search",
         {"file_types": ["pdf", "exe"]},
-        {"file_types[1]": 'file_types[1] must be one of "csv", "docx", "html", "markdown", "pdf", "text"'},
+        {
+            "file_types[1]": 'file_types[1] must be one of "code", "csv", "docx", "html", "json", "mail", "markdown", '
+            '"notebook", "pdf", "pptx", "subtitles", "text", "xlsx", "xml"'
+        },
     ),
     "no UUID": (
         "POST /search",

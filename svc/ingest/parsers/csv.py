@@ -19,8 +19,10 @@ _BLOCK_ROWS = 1000
 _LONG_CELL_CHARACTERS = 1000
 _NUMBER = re.compile(r"[\s\d.,:%€$£+/-]*")
 
+SAMPLE = b"a,b\n1,2"
 
-def parse_csv(data: bytes) -> ReadDocument:
+
+def parse(data: bytes) -> ReadDocument:
     """Return the rows, with a line `column: cell` for each cell."""
     csv.field_size_limit(2**31 - 1)
     writer = Writer()

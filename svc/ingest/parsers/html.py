@@ -21,8 +21,10 @@ _WEB_CHARSETS = {
 _DATA_URI = re.compile(r"data:[^\s\"'>)]{200,}", re.IGNORECASE)
 _TITLE_MOST_CHARACTERS = 200  # the title is embedded with every chunk
 
+SAMPLE = b"<p>a</p>"
 
-def parse_html(data: bytes) -> ReadDocument:
+
+def parse(data: bytes) -> ReadDocument:
     """Return the visible text of the page, with its title."""
     writer = Writer()
     write_html(clean_text(decode_text(data, declared_charset(data))), writer)

@@ -25,8 +25,10 @@ _NOT_A_TITLE = re.compile(r"[ \t]*(?:[-*+>|#]|\d{1,9}[.)])[ \t]|[ \t]{4}|[ \t]*$
 _CLOSING_MARK = re.compile(r"[ \t]+#+[ \t]*$")
 _TITLE_MOST_CHARACTERS = 300
 
+SAMPLE = b"# A\n\nb"
 
-def parse_markdown(data: bytes) -> ReadDocument:
+
+def parse(data: bytes) -> ReadDocument:
     """Return the whole source, decoded, with the blocks in it."""
     text, warnings = without_noise(clean_text(decode_text(data)))
     return ReadDocument(text, *markdown_blocks(text), warnings)

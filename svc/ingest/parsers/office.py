@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from lxml import etree
 
 from svc.errors import DocumentRejectedError
-from svc.ingest.file_types import FileType
-from svc.ingest.parsers.rejections import NAMES, damaged, encrypted
+from svc.ingest.formats import FORMATS, FileType
+from svc.ingest.parsers.rejections import damaged, encrypted
 
 _UNPACKED_MOST_BYTES = 256 * 2**20
 _MOST_PARTS = 20_000
@@ -54,7 +54,7 @@ class Package:
         unpacked_bytes = sum(member.file_size for member in members)
         if unpacked_bytes > _UNPACKED_MOST_BYTES or len(members) > _MOST_PARTS:
             raise DocumentRejectedError(
-                f"The {NAMES[file_type]} is too large: it unpacks to {unpacked_bytes // 2**20} MB, "
+                f"The {FORMATS[file_type].name} is too large: it unpacks to {unpacked_bytes // 2**20} MB, "
                 f"and the limit is {_UNPACKED_MOST_BYTES // 2**20} MB."
             )
         self._members = {member.filename.replace("\\", "/").lstrip("/").lower(): member for member in members}
@@ -109,9 +109,24 @@ class Package:
         return next((each.part for each in self.relationships("") if each.kind == "officeDocument"), None)
 
 
+def packed(parts: dict[str, str]) -> bytes:
+    """An archive with the given parts, for samples."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
 def parse_xml(data: bytes) -> etree._Element:
     """The root of XML; entities are not expanded, and nothing is loaded."""
-    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
+    return etree.fromstring(data, _parser())
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
+    )
 
 
 def relationship_id(element: etree._Element, name: str = "id") -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 
@@ -27,7 +28,7 @@ _DIVIDED_LETTERS = 2  # nobody divides a word behind its first letter
 _BROKEN = re.compile(r"\w*[\x02]\Z")
 
 
-def parse_pdf(data: bytes) -> ReadDocument:
+def parse(data: bytes) -> ReadDocument:
     """Return the text of each page that can be loaded, with its number (`page`)."""
     try:
         document = pypdfium2.PdfDocument(data)  # tries the empty password by itself
@@ -169,3 +170,13 @@ def _warn(pages: list[_Page], writer: Writer) -> None:
             writer.warn(f"Page {found[0]} {one} not read.")
         elif found:
             writer.warn(f"Pages {numbers(found)} {several} not read.")
+
+
+def _sample() -> bytes:
+    document, written = pypdfium2.PdfDocument.new(), io.BytesIO()
+    document.new_page(100, 100)
+    document.save(written)
+    return written.getvalue()
+
+
+SAMPLE = _sample()

@@ -5,28 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from svc.errors import DocumentRejectedError
-from svc.ingest.file_types import FileType
-
-NAMES: dict[FileType, str] = {
-    "text": "text", "markdown": "Markdown text", "html": "HTML page", "pdf": "PDF", "csv": "CSV table",
-    "docx": "Word document",
-}  # fmt: skip
+from svc.ingest.formats import FORMATS, FileType
 
 
 def damaged(file_type: FileType, reason: str = "") -> DocumentRejectedError:
     """The file is broken; `reason` is a phrase of ours, never a library's message, which can quote anything."""
     known = f" ({reason})" if reason else ""
-    return DocumentRejectedError(f"The {NAMES[file_type]} cannot be read; it is damaged or truncated{known}.")
+    return DocumentRejectedError(f"The {FORMATS[file_type].name} cannot be read; it is damaged or truncated{known}.")
 
 
 def encrypted(file_type: FileType) -> DocumentRejectedError:
     """The file is encrypted with a password that is not empty."""
-    return DocumentRejectedError(f"The {NAMES[file_type]} is encrypted with a password; upload it without one.")
+    return DocumentRejectedError(f"The {FORMATS[file_type].name} is encrypted with a password; upload it without one.")
 
 
 def nests_too_deeply(file_type: FileType) -> DocumentRejectedError:
     """The file's elements are nested deeper than Python's stack allows."""
-    return DocumentRejectedError(f"The {NAMES[file_type]} is nested too deeply to be read.")
+    return DocumentRejectedError(f"The {FORMATS[file_type].name} is nested too deeply to be read.")
 
 
 def no_text(file_type: FileType, warnings: Sequence[str] = ()) -> DocumentRejectedError:
@@ -37,4 +32,4 @@ def no_text(file_type: FileType, warnings: Sequence[str] = ()) -> DocumentReject
             "The PDF contains no text: its pages are blank or damaged, or they are scanned images, which need "
             f"character recognition (OCR) first.{why}"
         )
-    return DocumentRejectedError(f"The {NAMES[file_type]} contains no text.{why}")
+    return DocumentRejectedError(f"The {FORMATS[file_type].name} contains no text.{why}")

@@ -10,7 +10,7 @@ from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.charts import write_chart
 from svc.ingest.parsers.html import declared_charset, write_html
-from svc.ingest.parsers.office import Package, drawing_texts, parse_xml, relationship_id
+from svc.ingest.parsers.office import Package, drawing_texts, packed, parse_xml, relationship_id
 from svc.ingest.parsers.rejections import damaged
 from svc.ingest.parsers.word_numbering import Numbering
 from svc.ingest.parsers.word_styles import Styles
@@ -21,7 +21,7 @@ _CELL_MOST_CHARACTERS = 2_000  # a table with longer cells lays out a page
 _DEEPEST_CHUNK = 2
 
 
-def parse_docx(data: bytes) -> ReadDocument:
+def parse(data: bytes) -> ReadDocument:
     """Return the body, then each note, comment, header and footer that differs from those before it (`part`)."""
     writer = Writer()
     _write_docx(data, writer, 0)
@@ -188,3 +188,6 @@ def _below(element: etree._Element, name: str) -> Iterator[etree._Element]:
             yield child
         elif name_of(child) in ("sdt", "sdtContent", "customXml", "ins"):
             yield from _below(child, name)
+
+
+SAMPLE = packed({"word/document.xml": "<document><body><p><t>a</t></p></body></document>"})

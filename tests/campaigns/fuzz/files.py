@@ -16,7 +16,8 @@ import docx
 
 import svc.demo
 from svc.errors import CabinetError, DocumentRejectedError
-from svc.ingest.file_types import FileType, detect_file_type
+from svc.ingest.file_types import detect_file_type
+from svc.ingest.formats import FileType
 from svc.ingest.sandbox import ParserSandbox
 from tests.conftest import test_settings
 

@@ -1,0 +1,56 @@
+"""The file types that can be read: one line for each, and one module in `svc/ingest/parsers/`.
+
+The server imports this table for every upload, so it loads no parser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+Container = Literal["text", "zip", "own"]
+"""What a file of a type is on the outside: characters, a ZIP archive, or something of its own."""
+
+
+class Format(NamedTuple):
+    """A file type.
+
+    `name` is what messages call a file of it, and `plural` stands in the list of what is accepted. `module` has a
+    function `parse` and a small file, `SAMPLE`. `mark` tells the type from others with the same container: the
+    beginning of the first member of an archive that says what it is, or of the file. A text without a mark has its type
+    by the suffix of its name.
+    """
+
+    name: str
+    plural: str
+    module: str
+    suffixes: tuple[str, ...]
+    container: Container = "text"
+    mark: bytes = b""
+
+
+FORMATS: dict[str, Format] = {
+    "text": Format("text", "plain text", "text", (".txt",)),
+    "markdown": Format("Markdown text", "Markdown", "markdown", (".md", ".markdown", ".mdown", ".mkd")),
+    "html": Format("HTML page", "HTML", "html", (".html", ".htm", ".xhtml")),
+    "pdf": Format("PDF", "PDF", "pdf", (".pdf",), "own", b"%PDF-"),
+    "csv": Format("CSV table", "CSV", "csv", (".csv", ".tsv", ".tab")),
+    "docx": Format("Word document", "Word (.docx)", "word", (".docx", ".docm"), "zip", b"word/"),
+    "xlsx": Format("Excel workbook", "Excel (.xlsx)", "excel", (".xlsx", ".xlsm"), "zip", b"xl/"),
+    "pptx": Format(
+        "PowerPoint presentation", "PowerPoint (.pptx)", "powerpoint", (".pptx", ".pptm", ".ppsx"), "zip", b"ppt/"
+    ),
+    "mail": Format("mail", "mail (.eml)", "mail", (".eml",)),
+    "json": Format("JSON document", "JSON (.json, .jsonl)", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
+    "notebook": Format("notebook", "notebooks (.ipynb)", "notebook", (".ipynb",)),
+    "xml": Format("XML document", "XML (.xml, .rss)", "xml", (".xml", ".rss", ".atom", ".svg", ".xsd")),
+    "subtitles": Format("file of subtitles", "subtitles (.srt, .vtt)", "subtitles", (".srt", ".vtt")),
+    "code": Format("source code", "source code", "code", (
+        ".py", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".java", ".c", ".h", ".cpp", ".cc", ".hpp", ".cs", ".go", ".rs",
+        ".rb", ".php", ".swift", ".kt", ".scala", ".sh", ".bash", ".sql", ".r", ".lua", ".pl", ".dart", ".ex", ".hs",
+    )),
+}  # fmt: skip
+
+if TYPE_CHECKING:
+    FileType = str
+else:
+    FileType = Literal[tuple(FORMATS)]

@@ -1,0 +1,93 @@
+"""JSON: each value with the path of names to it; JSON Lines: record by record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.noise import without_noise
+from svc.ingest.parsers.text import parse as parse_text
+
+_RECORDS_A_BLOCK = 500
+_DEEPEST = 60
+
+SAMPLE = b'{"a": ["\\u00fc", 1, null]}'
+
+
+def parse(data: bytes) -> ReadDocument:
+    """Return a line `name: value` for each value, and a blank line between the records of a list."""
+    text = decode_text(data)
+    writer = Writer()
+    try:
+        records, unread = _records(text)
+    except (msgspec.DecodeError, RecursionError):
+        document = parse_text(data)
+        warning = "The file is not valid JSON; it was read as plain text."
+        return ReadDocument(document.text, document.blocks, "", [warning, *document.warnings])
+    waiting: list[str] = []
+    for record in records:
+        described, warnings = without_noise(clean_text("\n".join(_lines(record, "", 0))))
+        for warning in warnings:
+            writer.warn(warning)
+        waiting.append(described)
+        if len(waiting) == _RECORDS_A_BLOCK:
+            writer.add("text", "\n\n".join(waiting))
+            waiting.clear()
+    writer.add("text", "\n\n".join(waiting))
+    if unread:
+        shown = ", ".join(map(str, unread[:5])) + (", …" if len(unread) > 5 else "")
+        writer.warn(f"Lines that are not valid JSON were not read: {shown}.")
+    return writer.document()
+
+
+def _records(text: str) -> tuple[list[Any], list[int]]:
+    """The items of a list or of lines, and the numbers of the lines that are not JSON."""
+    try:
+        whole = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return _records_of_lines(text)
+    return (whole, []) if isinstance(whole, list) else ([whole], [])
+
+
+def _records_of_lines(text: str) -> tuple[list[Any], list[int]]:
+    records: list[Any] = []
+    unread: list[int] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            records.append(msgspec.json.decode(line))
+        except (msgspec.DecodeError, RecursionError):
+            unread.append(number)
+            if len(unread) > len(records) + 10:
+                raise
+    if not records or len(unread) > len(records):
+        raise msgspec.DecodeError
+    return records, unread
+
+
+def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
+    if depth > _DEEPEST:
+        raise RecursionError
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _lines(inner, f"{path}.{name}" if path else str(name), depth + 1)
+    elif isinstance(value, list):
+        if all(isinstance(each, str | int | float | bool) for each in value):
+            if value:
+                yield from _lines(", ".join(_shown(each) for each in value), path, depth + 1)
+            return
+        for number, inner in enumerate(value, 1):
+            yield from _lines(inner, f"{path}[{number}]", depth + 1)
+    elif value is not None and value != "":
+        yield f"{path}: {_shown(value)}" if path else _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,57 @@
+"""Subtitles (SRT and WebVTT): what is said, with the time at which each part begins."""
+
+from __future__ import annotations
+
+import re
+
+from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.characters import clean_text, decode_text
+
+_TIMES = re.compile(r"^[ \t]*((?:\d+:)?\d{1,2}:\d{2})[.,]\d{1,3}[ \t]*-->[^\n]*$", re.MULTILINE)
+_MARKS = re.compile(r"</?[a-zA-Z0-9][^<>\n]{0,80}>|\{\\[^}\n]{0,40}\}")
+_VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>\n]{1,60})>")
+_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": " ", "&lrm;": "", "&rlm;": ""}
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"”»)]?$")
+_CUES_A_BLOCK = 12
+
+SAMPLE = b"1\n00:00:01,000 --> 00:00:02,000\na\n"
+
+
+def parse(data: bytes) -> ReadDocument:
+    """Return the words, a paragraph for some sentences, each with the time at which it begins (`time`)."""
+    text = clean_text(decode_text(data))
+    writer = Writer()
+    times = list(_TIMES.finditer(text))
+    waiting: list[str] = []
+    begun = ""
+    for number, found in enumerate(times):
+        end = times[number + 1].start() if number + 1 < len(times) else len(text)
+        words = _words(text[found.end() : end])
+        if not words or (waiting and waiting[-1] == words):
+            continue
+        begun = begun or found.group(1)
+        waiting.append(words)
+        if len(waiting) >= _CUES_A_BLOCK and _SENTENCE_END.search(words):
+            _write(waiting, begun, writer)
+            begun = ""
+    _write(waiting, begun, writer)
+    if not times:
+        writer.add("text", text)
+        writer.warn("The file has no times of subtitles; it was read as plain text.")
+    return writer.document()
+
+
+def _words(cue: str) -> str:
+    # Behind a blank line are the number and the settings of the next part.
+    text = _VOICE.sub(r"\1: ", cue.strip("\n").split("\n\n", 1)[0])
+    text = _MARKS.sub("", text)
+    for entity, character in _ENTITIES.items():
+        text = text.replace(entity, character)
+    return " ".join(text.split())
+
+
+def _write(waiting: list[str], begun: str, writer: Writer) -> None:
+    if waiting:
+        writer.place = {"time": begun}
+        writer.add("text", " ".join(waiting), joint="\n")
+        waiting.clear()

@@ -1,0 +1,159 @@
+"""`docs/formats.md` says what is read of each format: the table is computed from examples, and written by
+
+python -m tests.ingest.test_format_table
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from svc.ingest.document import ReadDocument
+from svc.ingest.formats import FORMATS
+from svc.ingest.parse import parse
+from tests.ingest.office_files import R, W, package, paragraph, relationships, word
+from tests.ingest.test_formats import mail, shape, slide, workbook
+
+PAGE = Path(__file__).parents[2] / "docs/formats.md"
+_TABLE = re.compile(r"(?<=<!-- formats -->\n).*?(?=<!-- end of formats -->)", re.DOTALL)
+
+PDF = b"""%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Count 1/Kids[3 0 R]>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R
+/Annots[<</Type/Annot/Subtype/FreeText/Rect[9 9 99 99]/Contents(NOTE)>>]>>endobj
+4 0 obj<</Length 44>>stream
+BT /F 12 Tf 72 700 Td (TEXT of a page) Tj ET
+endstream endobj
+5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
+trailer<</Root 1 0 R>>
+%%EOF"""
+
+_HTML = (
+    "<h1>HEADING</h1><p>TEXT<img alt=IMAGE><ul><li>ITEM</ul><pre>CODE = 1</pre>"
+    "<table><tr><th>COLUMN<th>b<tr><td>CELL<td>2</table>"
+)
+
+
+def _word() -> bytes:
+    comment = f'<w:comments xmlns:w="{W}"><w:comment>{paragraph("NOTE")}</w:comment></w:comments>'
+    cells = "".join(f"<w:tc>{paragraph(text)}</w:tc>" for text in ("CELL", "2"))
+    head = "".join(f"<w:tc>{paragraph(text)}</w:tc>" for text in ("COLUMN", "b"))
+    body = (
+        paragraph("HEADING", '<w:pStyle w:val="Heading1"/>') + paragraph("TEXT")
+        + paragraph("ITEM", '<w:numPr><w:numId w:val="3"/></w:numPr>')
+        + f"<w:tbl><w:tr>{head}</w:tr><w:tr>{cells}</w:tr></w:tbl>"
+        + "<w:p><w:r><w:drawing><i><x:docPr xmlns:x='x' descr='IMAGE'/></i></w:drawing></w:r></w:p>"
+    )  # fmt: skip
+    return word(body, ("comments", "comments.xml"), parts={"comments.xml": comment})
+
+
+def _slides() -> bytes:
+    cells = "".join(f"<a:tc><a:p><a:t>{text}</a:t></a:p></a:tc>" for text in ("COLUMN", "b"))
+    row = "".join(f"<a:tc><a:p><a:t>{text}</a:t></a:p></a:tc>" for text in ("CELL", "2"))
+    table = f"<p:graphicFrame><a:tbl><a:tr>{cells}</a:tr><a:tr>{row}</a:tr></a:tbl></p:graphicFrame>"
+    picture = "<p:pic><p:nvPicPr><p:cNvPr descr='IMAGE'/></p:nvPicPr></p:pic>"
+    return package(**{
+        "_rels/.rels": relationships(("officeDocument", "ppt/presentation.xml")),
+        "ppt/presentation.xml": f'<p xmlns:r="{R}"><sldIdLst><sldId r:id="rId1"/></sldIdLst></p>',
+        "ppt/_rels/presentation.xml.rels": relationships(("slide", "slides/a.xml")),
+        "ppt/slides/a.xml": slide(
+            shape("HEADING", "title"), shape("ITEM", ""), shape("TEXT", None), table, picture
+        ),
+        "ppt/slides/_rels/a.xml.rels": relationships(("notesSlide", "../notesSlides/n.xml")),
+        "ppt/notesSlides/n.xml": slide(shape("NOTE", "body")),
+    })  # fmt: skip
+
+
+def _sheet() -> bytes:
+    rows = [("COLUMN", "b"), ("CELL", "TEXT")]
+    return workbook({
+        "HEADING": "".join(
+            "<row>" + "".join(f"<c t='inlineStr'><is><t>{cell}</t></is></c>" for cell in row) + "</row>" for row in rows
+        )
+    })  # fmt: skip
+
+
+def _mail() -> bytes:
+    message = mail(Subject="TEXT")
+    message.set_content(f"<html><body>{_HTML}</body></html>", subtype="html")
+    message.add_attachment(b"one", maintype="text", subtype="plain", filename="a.txt")
+    return message.as_bytes()
+
+
+EXAMPLES: dict[str, bytes] = {
+    "text": b"TEXT",
+    "markdown": b"# HEADING\n\nTEXT ![IMAGE](a)\n\n```\nCODE = 1\n```\n\n| COLUMN | b |\n|---|---|\n| CELL | 2 |\n",
+    "html": f"<html><body>{_HTML}</body></html>".encode(),
+    "pdf": PDF,
+    "csv": b"COLUMN,b\nCELL,TEXT\n",
+    "docx": _word(),
+    "xlsx": _sheet(),
+    "pptx": _slides(),
+    "mail": _mail(),
+    "json": b'[{"COLUMN": "CELL"}, {"COLUMN": "TEXT"}]',
+    "notebook": json.dumps(
+        {
+            "cells": [
+                {"cell_type": "markdown", "source": "# HEADING\n\nTEXT"},
+                {"cell_type": "code", "source": "CODE = 1"},
+            ]
+        }
+    ).encode(),
+    "xml": b"<a><title>HEADING</title><p>TEXT</p></a>",
+    "subtitles": b"00:01.000 --> 00:02.000\nTEXT",
+    "code": b"CODE = TEXT",
+}
+
+
+def features_of(document: ReadDocument) -> list[str]:
+    """What was read of an example, one cell for each column."""
+    blocks = [(block.kind, document.text[block.start : block.end]) for block in document.blocks]
+    rows = re.search(r"COLUMN: CELL", document.text) or any(kind == "table" and "CELL" in text for kind, text in blocks)
+    found = [
+        any(kind == "heading" and "HEADING" in text for kind, text in blocks),
+        any(kind == "item" and "ITEM" in text for kind, text in blocks),
+        bool(rows),
+        any(kind == "code" and "CODE" in text for kind, text in blocks),
+        "NOTE" in document.text,
+        "IMAGE" in document.text,
+    ]
+    places = sorted({name for block in document.blocks for name in block.place})
+    return [*("yes" if each else "" for each in found), ", ".join(f"`{name}`" for name in places)]
+
+
+def table() -> str:
+    """The table of formats."""
+    columns = [
+        "format",
+        "suffixes",
+        "headings",
+        "list items",
+        "tables",
+        "code",
+        "notes",
+        "descriptions of images",
+        "place",
+    ]
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    for name, each in FORMATS.items():
+        suffixes = " ".join(f"`{suffix}`" for suffix in each.suffixes)
+        cells = [f"`{name}`", suffixes, *features_of(parse(name, EXAMPLES[name]))]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_every_example_is_read() -> None:
+    for name, data in EXAMPLES.items():
+        assert "TEXT" in parse(name, data).text, name
+
+
+def test_the_table_of_formats_is_current() -> None:
+    shown = _TABLE.search(PAGE.read_text())
+    assert shown is not None
+    assert shown.group() == table(), "run: python -m tests.ingest.test_format_table"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(_TABLE.sub(lambda _: table(), PAGE.read_text()))

@@ -1,0 +1,270 @@
+"""Every format is read whole, with the structure that it has; each input is made here, and its text written by hand."""
+
+from __future__ import annotations
+
+import json
+from email.message import EmailMessage
+
+import pytest
+
+from svc.errors import DocumentRejectedError
+from svc.ingest.file_types import detect_file_type
+from svc.ingest.formats import FORMATS
+from svc.ingest.parse import parse, sample
+from tests.ingest.office_files import R, package, paragraph, relationships, word
+
+
+def blocks_of(filename: str, data: bytes | str) -> list[tuple[str, str, dict[str, object]]]:
+    """The kind, the text and the place of each block of a file."""
+    content = data.encode() if isinstance(data, str) else data
+    document = parse(detect_file_type(filename, content), content)
+    return [(block.kind, document.text[block.start : block.end], block.place) for block in document.blocks]
+
+
+def text_of(filename: str, data: bytes | str) -> str:
+    return "\n\n".join(text for _, text, _ in blocks_of(filename, data))
+
+
+def warnings_of(filename: str, data: bytes | str) -> list[str]:
+    content = data.encode() if isinstance(data, str) else data
+    return parse(detect_file_type(filename, content), content).warnings
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_every_format_has_a_sample_of_its_type(name: str) -> None:
+    suffix = FORMATS[name].suffixes[0]
+    assert detect_file_type(f"a{suffix}", sample(name)) == name
+
+
+# --- mail -----------------------------------------------------------------------------------------------------
+
+
+def mail(**headers: str) -> EmailMessage:
+    message = EmailMessage()
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    return message
+
+
+def test_mail_with_encoded_headers_a_charset_and_base64() -> None:
+    source = (
+        b"From: =?iso-8859-1?q?J=FCrg?= <j@example.org>\n"
+        b"Subject: =?utf-8?b?R3LDvMOfZQ==?=\n =?utf-8?b?IGFuIGFsbGU=?=\n"
+        b"Content-Type: text/plain; charset=iso-8859-2\n"
+        b"Content-Transfer-Encoding: quoted-printable\n\n=A3=F3d=BC jest.\n"
+    )
+    assert text_of("a.eml", source) == "Subject: Grüße an alle\nFrom: Jürg <j@example.org>\n\nŁódź jest."
+    assert parse("mail", source).title == "Grüße an alle"
+
+
+def test_mail_is_read_once_although_it_has_two_bodies() -> None:
+    message = mail(Subject="Leave")
+    message.set_content("Short.")
+    message.add_alternative("<html><body><h2>Rules</h2><p>Twenty five days.</p></body></html>", subtype="html")
+    assert [(kind, text) for kind, text, _ in blocks_of("a.eml", message.as_bytes())] == [
+        ("text", "Subject: Leave"), ("heading", "Rules"), ("text", "Twenty five days."),
+    ]  # fmt: skip
+
+
+def test_attachments_are_read_below_their_names_and_the_others_are_named() -> None:
+    message = mail(Subject="Files")
+    message.set_content("See below.")
+    message.add_attachment(word(paragraph("A clause.")), maintype="application", subtype="x", filename="../a b.docx")
+    message.add_attachment(b"\x89PNG\r\n\x1a\n" + bytes(9), maintype="image", subtype="png", filename="map.png")
+    inner = mail(Subject="Older")
+    inner.set_content("What was said.")
+    message.add_attachment(inner)
+    found = blocks_of("a.eml", message.as_bytes())
+    assert ("text", "A clause.", {"attachment": "a b.docx"}) in found
+    assert any(text == "What was said." for _, text, _ in found)
+    assert warnings_of("a.eml", message.as_bytes()) == ["Attachments that were not read: map.png."]
+
+
+def test_base64_in_the_body_of_a_mail_is_left_out() -> None:
+    message = mail(Subject="Scan")
+    message.set_content(f"Here.\n\ndata:image/png;base64,{'iVBORw0KGgoAAAANSUhEUgAA' * 500}\n")
+    assert text_of("a.eml", message.as_bytes()) == "Subject: Scan\n\nHere."
+    assert "embedded image" in warnings_of("a.eml", message.as_bytes())[0]
+
+
+BROKEN_MAIL = [b"Subject: a\nContent-Type: multipart/mixed; boundary=x\n\nno part", b"A: b\n\x00\xff"]
+
+
+@pytest.mark.parametrize("source", BROKEN_MAIL)
+def test_broken_mail_is_read_as_far_as_it_goes(source: bytes) -> None:
+
+    try:
+        parse("mail", source)
+    except DocumentRejectedError as error:
+        assert "no text" in error.detail
+
+
+# --- workbooks ------------------------------------------------------------------------------------------------
+
+
+def workbook(
+    sheets: dict[str, str], strings: str = "", styles: str = "", states: dict[str, str] | None = None
+) -> bytes:
+    """A workbook with the XML of the rows of each sheet."""
+    listed = "".join(
+        f'<sheet name="{name}" state="{(states or {}).get(name, "visible")}" r:id="rId{n}"/>'
+        for n, name in enumerate(sheets, 1)
+    )
+    targets = [("worksheet", f"worksheets/s{n}.xml") for n in range(1, len(sheets) + 1)]
+    parts: dict[str, str | bytes] = {
+        "_rels/.rels": relationships(("officeDocument", "xl/workbook.xml")),
+        "xl/workbook.xml": f'<workbook xmlns:r="{R}"><sheets>{listed}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": relationships(
+            *targets, ("sharedStrings", "strings.xml"), ("styles", "styles.xml")
+        ),
+        "xl/strings.xml": f"<sst>{strings}</sst>",
+        "xl/styles.xml": f"<styleSheet>{styles}</styleSheet>",
+    }
+    for n, rows in enumerate(sheets.values(), 1):
+        parts[f"xl/worksheets/s{n}.xml"] = f"<worksheet><sheetData>{rows}</sheetData></worksheet>"
+    return package(**parts)
+
+
+def test_each_row_of_a_sheet_has_the_names_of_its_columns() -> None:
+    strings = "<si><t>name</t></si><si><r><t>A</t></r><r><t>nn</t></r><rPh><t>x</t></rPh></si>"
+    styles = "<cellXfs><xf numFmtId='0'/><xf numFmtId='14'/></cellXfs>"
+    rows = (
+        "<row><c r='A1' t='s'><v>0</v></c><c r='C1' t='inlineStr'><is><t>since</t></is></c></row>"
+        "<row><c r='A2' t='s'><v>1</v></c><c r='B2'><v>0.1</v></c><c r='C2' s='1'><v>46023</v></c></row>"
+        "<row><c r='A3' t='b'><v>1</v></c><c r='C3' t='str'><f>1</f><v>x</v></c></row>"
+    )
+    assert blocks_of("a.xlsx", workbook({"Staff": rows}, strings, styles)) == [
+        ("heading", "Staff", {"sheet": "Staff"}),
+        (
+            "text", "name: Ann\ncolumn 2: 0.1\nsince: 2026-01-01\n\nname: TRUE\nsince: x", {"sheet": "Staff"}
+        ),
+    ]  # fmt: skip
+
+
+def test_hidden_and_damaged_sheets_are_named() -> None:
+    row = "<row><c t='inlineStr'><is><t>seen</t></is></c></row>"
+    data = workbook({"A": row, "B": row, "C": "<row><c>"}, states={"B": "hidden"})
+    assert "seen" in text_of("a.xlsx", data)
+    assert warnings_of("a.xlsx", data) == [
+        "The sheet C is damaged and was read in part.", "Hidden sheets were not read: B.",
+    ]  # fmt: skip
+
+
+# --- presentations --------------------------------------------------------------------------------------------
+
+
+def shape(text: str, kind: str | None) -> str:
+    holder = "" if kind is None else f'<p:ph type="{kind}"/>' if kind else "<p:ph/>"
+    paragraphs = "".join(f"<a:p><a:r><a:t>{line}</a:t></a:r></a:p>" for line in text.split("\n"))
+    return f"<p:sp><p:nvSpPr><p:nvPr>{holder}</p:nvPr></p:nvSpPr><p:txBody>{paragraphs}</p:txBody></p:sp>"
+
+
+def slide(*shapes: str) -> str:
+    return (
+        f'<p:sld xmlns:p="p" xmlns:a="a" xmlns:r="{R}"><p:cSld><p:spTree>{"".join(shapes)}</p:spTree></p:cSld></p:sld>'
+    )
+
+
+def test_slides_have_titles_items_tables_and_notes() -> None:
+    table = (
+        "<p:graphicFrame><a:tbl>"
+        "<a:tr><a:tc><a:p><a:t>q</a:t></a:p></a:tc><a:tc><a:p><a:t>sum</a:t></a:p></a:tc></a:tr>"
+        "<a:tr><a:tc><a:p><a:t>1</a:t></a:p></a:tc><a:tc><a:p><a:t>5</a:t></a:p></a:tc></a:tr></a:tbl></p:graphicFrame>"
+    )
+    picture = "<p:pic><p:nvPicPr><p:cNvPr descr='A map'/></p:nvPicPr></p:pic><p:pic/>"
+    data = package(**{
+        "_rels/.rels": relationships(("officeDocument", "ppt/presentation.xml")),
+        "ppt/presentation.xml": (
+            f'<p xmlns:r="{R}"><sldIdLst><sldId r:id="rId2"/><sldId r:id="rId1"/><sldId r:id="rId9"/></sldIdLst></p>'
+        ),
+        "ppt/_rels/presentation.xml.rels": relationships(("slide", "slides/b.xml"), ("slide", "slides/a.xml")),
+        "ppt/slides/a.xml": slide(shape("one\ntwo", ""), shape("Sales", "title"), shape("7", "sldNum"), picture),
+        "ppt/slides/b.xml": slide(shape("A box", None), table),
+        "ppt/slides/_rels/a.xml.rels": relationships(("notesSlide", "../notesSlides/n.xml")),
+        "ppt/notesSlides/n.xml": slide(shape("Say hello.", "body"), shape("3", "sldNum")),
+    })  # fmt: skip
+    assert blocks_of("a.pptx", data) == [
+        ("heading", "Sales", {"slide": 1}), ("item", "- one", {"slide": 1}), ("item", "- two", {"slide": 1}),
+        ("text", "A map", {"slide": 1}), ("text", "Notes: Say hello.", {"slide": 1}),
+        ("text", "A box", {"slide": 2}), ("table", "q | sum\n1 | 5", {"slide": 2}),
+    ]  # fmt: skip
+    assert warnings_of("a.pptx", data) == [
+        "Slide 3 is missing or damaged and was not read.", "Slide 1 has images without a description.",
+    ]  # fmt: skip
+
+
+# --- data -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("filename", "source", "text"),
+    [
+        (
+            "a.json",
+            r'{"na\u00efve": "\u00fcber", "a": {"b": [1, 2.50, true]}, "c": null}',
+            "naïve: über\na.b: 1, 2.5, true",
+        ),
+        ("a.json", '[{"x": 1}, {"x": [{"y": "z"}]}]', "x: 1\n\nx[1].y: z"),
+        ("a.jsonl", '{"x": 1}\n\n{"x": 2}\n', "x: 1\n\nx: 2"),
+        ("a.json", '{"broken":', '{"broken":'),
+        ("a.tsv", "a\tb\n1\tx\n", "a: 1\nb: x"),
+        (
+            "a.xml",
+            "<a><title>T &amp; U</title><!-- c --><p>one <b>two</b> three</p><e k='v'/></a>",
+            "T & U\n\none two three\n\nk: v",
+        ),
+        (
+            "a.rss",
+            "<rss><channel><title>News</title><item><title>One</title>"
+            "<description>&lt;p&gt;First&lt;/p&gt;&lt;p&gt;Second&lt;/p&gt;</description></item></channel></rss>",
+            "News\n\nOne\n\nFirst\n\nSecond",
+        ),
+        ("a.svg", "<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0'/><text>Label</text></svg>", "Label"),
+        (
+            "a.srt",
+            "1\n00:00:01,000 --> 00:00:04,000\n<i>The budget</i>\nwas approved.\n\n"
+            "2\n00:00:05,000 --> 00:00:08,000\nBy all.\n",
+            "The budget was approved. By all.",
+        ),
+        ("a.vtt", "WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:02.000 align:start\n<v Ann>Yes &amp; no.\n", "Ann: Yes & no."),
+    ],
+)
+def test_data_is_read_as_text(filename: str, source: str, text: str) -> None:
+    assert text_of(filename, source) == text
+
+
+def test_what_is_not_valid_is_said() -> None:
+    assert warnings_of("a.json", '{"broken": ') == ["The file is not valid JSON; it was read as plain text."]
+    assert warnings_of("a.jsonl", '{"x": 1}\nnot json\n{"x": 2}') == ["Lines that are not valid JSON were not read: 2."]
+    assert warnings_of("a.xml", "<a><p>one</p><p>two</a>") == ["The file is not valid XML; it was read as HTML."]
+
+
+def test_a_notebook_has_text_code_and_output() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Plan\n", "\n", "First."]},
+        {
+            "cell_type": "code", "source": "print(1)",
+            "outputs": [
+                {"output_type": "stream", "text": ["1\n"]},
+                {"output_type": "display_data", "data": {"image/png": "iVBO", "text/plain": "<Figure>"}},
+                {"output_type": "error", "ename": "E", "evalue": "bad"},
+            ],
+        },
+    ]  # fmt: skip
+    source = json.dumps({"cells": cells, "metadata": {"language_info": {"name": "python"}}})
+    assert blocks_of("a.ipynb", source) == [
+        ("heading", "# Plan", {"cell": 1}), ("text", "First.", {"cell": 1}), ("code", "print(1)", {"cell": 2}),
+        ("code", "1", {"cell": 2}), ("code", "<Figure>", {"cell": 2}), ("text", "E: bad", {"cell": 2}),
+    ]  # fmt: skip
+    assert warnings_of("a.ipynb", source) == ["Images that code printed were not read, of the cells 2."]
+
+
+def test_source_code_stays_as_it_is() -> None:
+    source = "#include <a.h>\n\nint main(void)\n{\n\treturn 0;\n}\n"
+    assert [kind for kind, _, _ in blocks_of("a.c", source)] == ["code"]
+    assert parse("code", source.encode()).text == source
+
+
+def test_entities_of_xml_are_not_expanded() -> None:
+    source = '<!DOCTYPE a [<!ENTITY b "secret">]><a><p>x&b;y</p></a>'
+    assert "secret" not in text_of("a.xml", source)
