@@ -23,6 +23,7 @@ from svc.migrations.migrate import check_model
 from svc.migrations.roles import check_role
 from svc.plans.slow_statements import watched_database
 from svc.search.own_indexes import drop_own_index
+from svc.search.query_terms import QueryTermsReader
 from svc.settings import Settings
 from svc.worker import Worker, running_worker
 
@@ -35,6 +36,7 @@ class Services:
     database: Database
     provider: EmbeddingProvider
     authenticator: Authenticator
+    query_terms: QueryTermsReader
     usage: UsageMeter
     rate_limiter: RateLimiter
     migrations: list[str]
@@ -101,6 +103,6 @@ async def running_services(
         authenticator = Authenticator(database, settings, admin_key)
         usage = await stack.enter_async_context(running_meter(database, background))
         yield Services(
-            settings, database, provider, authenticator, usage, RateLimiter(), migration_ids(), worker, background,
-            owner_url or url,
+            settings, database, provider, authenticator, QueryTermsReader(database, settings.text_language), usage,
+            RateLimiter(), migration_ids(), worker, background, owner_url or url,
         )  # fmt: skip

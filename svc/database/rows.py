@@ -991,6 +991,15 @@ class SamplesTenant(Row):
     user_ids: str = column("user_ids")
 
 
+class SamplesTerms(Row):
+    """A row of `samples/terms`."""
+
+    __slots__ = ()
+
+    term_keys: str = column("term_keys")
+    weights: str = column("weights")
+
+
 class SamplesVector(Row):
     """A row of `samples/vector`."""
 
@@ -1015,12 +1024,62 @@ class SearchExact(Row):
     distance: float = column("distance")
 
 
+class SearchHybridExact(Row):
+    """A row of `search/hybrid_bits`, `search/hybrid_exact`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    document_id: UUID = column("document_id")
+    filename: str = column("filename")
+    chunk_index: int = column("chunk_index")
+    content: str = column("content")
+    metadata: Json = column("metadata")
+    similarity: float = column("similarity")
+    distance: float = column("distance")
+    keyword_score: float = column("keyword_score")
+    score: float = column("score")
+
+
+class SearchHybridIndex(SearchHybridExact):
+    """A row of `search/hybrid_index`."""
+
+    __slots__ = ()
+
+    lane: str = column("lane")
+
+
 class SearchIndexFiltered(SearchExact):
     """A row of `search/index_filtered`."""
 
     __slots__ = ()
 
     lane: str = column("lane")
+
+
+class SearchKeyword(Row):
+    """A row of `search/keyword`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    document_id: UUID = column("document_id")
+    filename: str = column("filename")
+    chunk_index: int = column("chunk_index")
+    content: str = column("content")
+    metadata: Json = column("metadata")
+    keyword_score: float = column("keyword_score")
+
+
+class SearchTermShares(Row):
+    """A row of `search/term_shares`."""
+
+    __slots__ = ()
+
+    text_count: int = column("text_count")
+    other_share: float = column("other_share")
+    terms: list[int] = column("terms")
+    shares: list[float] = column("shares")
 
 
 class ServerAppliedMigrations(Row):
@@ -1610,11 +1669,17 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "samples/message_vector": SamplesMessageVector,
     "samples/small_tenant": SamplesSmallTenant,
     "samples/tenant": SamplesTenant,
+    "samples/terms": SamplesTerms,
     "samples/vector": SamplesVector,
     "search/bits": SearchExact,
     "search/exact": SearchExact,
+    "search/hybrid_bits": SearchHybridExact,
+    "search/hybrid_exact": SearchHybridExact,
+    "search/hybrid_index": SearchHybridIndex,
     "search/index": SearchExact,
     "search/index_filtered": SearchIndexFiltered,
+    "search/keyword": SearchKeyword,
+    "search/term_shares": SearchTermShares,
     "server/applied_migrations": ServerAppliedMigrations,
     "server/archiver": ServerArchiver,
     "server/current_model": ServerCurrentModel,

@@ -85,13 +85,18 @@ class Screen:
         self.console.print(table)
 
     def results(self, asker: str, question: str, found: Sequence[dict[str, Any]]) -> None:
-        """What a search found: how similar, where, and the sentences nearest to the question."""
+        """What a search found: how well meaning and words fit, where, and the sentences nearest to the question."""
         self.console.print()
         self.console.print(Text(f"{asker} asks: ", "bold") + Text(question, "bold yellow"))
         self.table(
-            ["#similarity", "document", "what it says"],
+            ["#meaning", "#words", "document", "what it says"],
             [
-                (f"{result['similarity']:.3f}", _place(result), Text(snippet(result["content"], question), "italic"))
+                (
+                    f"{result['similarity']:.3f}",
+                    f"{result['keyword_score']:.1f}",
+                    _place(result),
+                    Text(snippet(result["content"], question), "italic"),
+                )
                 for result in found
             ],
         )

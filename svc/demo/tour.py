@@ -100,8 +100,9 @@ class Tour:
 
     async def _searches(self) -> None:
         self._screen.step(
-            "Search by meaning",
-            "The question is embedded, then one SQL statement finds the nearest chunks among this user's own.",
+            "Search by meaning and by words",
+            "The question is embedded; one SQL statement finds the nearest of the user's own chunks and those with its "
+            "rare words, and orders them by both.",
         )
         await self._search(self.ada, QUESTION_TO_PDF, "observatory-manual.pdf", "less than one degree")
         adas = await self._search(self.ada, QUESTION_TO_BOTH, "observatory-visitors.html", "12 euros")
@@ -190,7 +191,7 @@ class Tour:
         best = min(answers, key=lambda answer: (answer.statements, answer.milliseconds))
         self._screen.line(f"\nPOST /search → Server-Timing: {best.server_timing}\n", indent=2)
         self._screen.check(
-            f"a search is one statement, {best.milliseconds:.1f} ms: sql/search/{best.body['lane']}.sql",
+            f"a search is one statement, {best.milliseconds:.1f} ms: sql/search/hybrid_{best.body['lane']}.sql",
             best.statements == 1,
             best.server_timing,
         )

@@ -99,7 +99,7 @@ def _slices(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
     """Yield slices of (index of the text, piece of the text), in order."""
     pieces: list[tuple[int, str]] = []
     characters = 0
-    for index, text in enumerate(texts):
+    for index, text in enumerate(map(_readable, texts)):
         for start in range(0, len(text), PIECE_CHARACTERS):
             piece = text[start : start + PIECE_CHARACTERS]
             pieces.append((index, piece))
@@ -109,6 +109,11 @@ def _slices(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
                 pieces, characters = [], 0
     if pieces:
         yield pieces
+
+
+def _readable(text: str) -> str:
+    """The model knows words in small letters, and a text all in capitals says nothing to it."""
+    return text.lower() if text.isupper() else text
 
 
 def _add_token_vectors(model: Any, pieces: Sequence[tuple[int, str]], sums: NDArray[np.float32]) -> None:

@@ -1,4 +1,4 @@
-"""Searching chunks by meaning: `sql/search/`."""
+"""Searching chunks by meaning and by keywords: `sql/search/`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import time
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType
+from numpy.typing import NDArray
 
 from svc.database import rows as r
 from svc.errors import ForbiddenError, InvalidRequestError
@@ -14,9 +16,11 @@ from svc.fields.validation import Faults
 from svc.fields.values import check_metadata, check_moment
 from svc.plans.explain import analyze
 from svc.routes.explanations import Explanation, explanation
-from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector, query_vector
+from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector
+from svc.routes.questions import KeywordWeight, Question, question_vector, read_question
 from svc.search.filters import DocumentFilters, Filters
-from svc.search.lanes import Lane, Metric, Search, TenantSize, run_search
+from svc.search.hybrid import HybridSearch, KeywordSearch, Mode, postings_budget, run_hybrid, run_keyword
+from svc.search.lanes import Found, KeywordLane, Lane, Metric, Search, TenantSize, run_search
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -24,16 +28,24 @@ routes = Routes("search")
 
 
 class SearchRequest(DocumentFilters, frozen=True, forbid_unknown_fields=True):
-    """A search: either by `query`, which is embedded, or by an `embedding` of the same model.
+    """A search by `query`, a text, or by `embedding`, a vector of the same model, or by both.
+
+    `mode` is `hybrid` (the default with a query), `meaning` (the default without) or `keyword`. A hybrid search orders
+    by the weighted sum of a score for the meaning and one for the keywords; `keyword_weight` is the weight of the
+    latter, and the default depends on the model. With both a query and an embedding, the embedding is used for the
+    meaning, and the query for the keywords. Except in mode `meaning`, `"…"` in a query requires an exact phrase, and
+    `-word` excludes a word.
 
     `threshold` is the minimum similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
     for inner_product. `uploaded_after` is inclusive, `uploaded_before` is exclusive. `recall: "exact"` compares every
-    vector, however many there are; the other lanes may miss one result in a hundred. `conversation_id` limits the
-    search to the documents of the conversation; if it has none, nothing is found.
+    vector and every chunk with a term of the query, however many there are; otherwise one result in a hundred may be
+    missed. `conversation_id` limits the search to the documents of the conversation; if it has none, nothing is found.
     """
 
     query: QueryText | None = None
     embedding: QueryVector | None = None
+    mode: Mode | None = None
+    keyword_weight: KeywordWeight | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 5
     threshold: float | None = None
     metric: Metric = "cosine"
@@ -51,7 +63,9 @@ class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):
 class Result(Struct, frozen=True):
     """A chunk that the search found.
 
-    `metadata` combines the metadata of the document and of the chunk (such as `page`).
+    `metadata` combines the metadata of the document and of the chunk (such as `page`). The results are in the order of
+    `score`: the weighted sum in mode hybrid, otherwise the similarity or the keyword score. What a mode does not
+    compute is null.
     """
 
     chunk_id: UUID
@@ -60,15 +74,21 @@ class Result(Struct, frozen=True):
     chunk_index: int
     content: str
     metadata: dict[str, Any]
-    similarity: float
-    distance: float
+    similarity: float | None
+    distance: float | None
+    keyword_score: float | None
+    score: float
 
 
 class SearchResponse(Struct, frozen=True):
-    """The chunks found, most similar first, the lane that found them, and the `explanation`, if requested."""
+    """The chunks found, best first, the mode and the lane that found them, and the `explanation`, if requested.
+
+    In mode hybrid, `lane` is that of the meaning.
+    """
 
     results: list[Result]
-    lane: Lane
+    mode: Mode
+    lane: Lane | KeywordLane
     explanation: Explanation | UnsetType = UNSET
 
 
@@ -85,7 +105,7 @@ class SearchResponse(Struct, frozen=True):
     },
 )
 async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchResponse:
-    """Search your chunks by meaning.
+    """Search your chunks by meaning, by keywords, or by both.
 
     A search runs one statement, and one more with `conversation_id`. No database connection is held while the query is
     embedded. `explain=true`, which requires the admin key, runs the statement again to show its plan.
@@ -98,35 +118,65 @@ async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchR
     faults.check(check_moment, body.uploaded_after, "uploaded_after")
     faults.check(check_moment, body.uploaded_before, "uploaded_before")
     faults.raise_if_any()
+    question = read_question(call, body)
     started = time.perf_counter()
-    embedding = await query_vector(call, body.query, body.embedding)
+    embedding = None if question.mode == "keyword" else await question_vector(call, question)
     embedding_s = time.perf_counter() - started
-    wanted = Search(
-        user_id=tenant,
-        embedding=embedding,
-        limit=body.limit,
-        metric=body.metric,
-        threshold=body.threshold,
-        filters=Filters.of(body, await _document_ids(call, body)),
-        is_exact=body.recall == "exact",
-    )
+    filters = Filters.of(body, await _document_ids(call, body))
     services = call.services
     services.usage.add(tenant, searches=1)
-    size = TenantSize(call.principal.chunk_count, call.principal.has_index)
     started = time.perf_counter()
-    found = await run_search(services.database, wanted, size, services.settings.exact_rows)
+    results, found = await _found(call, body, question, embedding, filters)
     search_s = time.perf_counter() - started
-    results = [_result(row) for row in found.rows]
     if not query.explain:
-        return SearchResponse(results, found.lane)
+        return SearchResponse(results, question.mode, found.lane)
     call.answer_headers["Cache-Control"] = "no-store"
     plan = await analyze(services.database, found.statement, **found.arguments)
-    return SearchResponse(
-        results, found.lane, explanation(found.statement, plan, embedding_s=embedding_s, search_s=search_s)
-    )
+    shown = explanation(found.statement, plan, embedding_s=embedding_s, search_s=search_s)
+    return SearchResponse(results, question.mode, found.lane, shown)
 
 
-def _result(row: r.SearchExact) -> Result:
+async def _found(
+    call: Call, body: SearchRequest, question: Question, embedding: NDArray[np.float32] | None, filters: Filters
+) -> tuple[list[Result], Found[object]]:
+    """Run the search. Without an embedding, it compares keywords only."""
+    services, tenant = call.services, call.principal.tenant
+    size = TenantSize(call.principal.chunk_count, call.principal.has_index)
+    is_exact, exact_rows = body.recall == "exact", services.settings.exact_rows
+    if embedding is not None:
+        wanted = Search(tenant, embedding, body.limit, body.metric, body.threshold, filters, is_exact)
+        if question.mode == "meaning":
+            by_meaning = await run_search(services.database, wanted, size, exact_rows)
+            return [_by_meaning(row) for row in by_meaning.rows], by_meaning
+    budget = None if is_exact else postings_budget(size.chunk_count, is_filtered=not filters.is_empty)
+    terms = await services.query_terms.of(tenant, "chunk", question.text, budget, size.chunk_count)
+    if embedding is None:
+        by_keywords = await run_keyword(services.database, KeywordSearch(tenant, terms, body.limit, filters))
+        return [_by_keywords(row) for row in by_keywords.rows], by_keywords
+    hybrid = HybridSearch(wanted, terms, question.keyword_weight)
+    by_both = await run_hybrid(services.database, hybrid, size, exact_rows)
+    return [_by_both(row) for row in by_both.rows], by_both
+
+
+def _by_meaning(row: r.SearchExact) -> Result:
+    return _result(row, row.similarity, row.distance, None, row.similarity)
+
+
+def _by_keywords(row: r.SearchKeyword) -> Result:
+    return _result(row, None, None, row.keyword_score, row.keyword_score)
+
+
+def _by_both(row: r.SearchHybridExact) -> Result:
+    return _result(row, row.similarity, row.distance, row.keyword_score, row.score)
+
+
+def _result(
+    row: r.SearchExact | r.SearchHybridExact | r.SearchKeyword,
+    similarity: float | None,
+    distance: float | None,
+    keyword_score: float | None,
+    score: float,
+) -> Result:
     return Result(
         chunk_id=row.chunk_id,
         document_id=row.document_id,
@@ -134,8 +184,10 @@ def _result(row: r.SearchExact) -> Result:
         chunk_index=row.chunk_index,
         content=row.content,
         metadata=row.metadata,
-        similarity=row.similarity,
-        distance=row.distance,
+        similarity=similarity,
+        distance=distance,
+        keyword_score=keyword_score,
+        score=score,
     )
 
 

@@ -1,4 +1,4 @@
-"""The lanes of a search, and the choice of the lane.
+"""The lanes of a search by meaning, and the choice of the lane. svc/search/hybrid.py searches by keywords as well.
 
 The service chooses the lane, not the planner: the planner's costs reflect neither the tenant's size nor the rows that a
 filtered scan of an approximate index loses.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypedDict, cast
+from typing import Generic, Literal, TypeAlias, TypedDict, TypeVar, cast
 from uuid import UUID
 
 import numpy as np
@@ -42,6 +42,7 @@ _FILTERED_MIN_SHARE = 0.25
 
 Metric = Literal["cosine", "l2", "inner_product"]
 Lane = Literal["exact", "bits", "index"]
+KeywordLane = Literal["exact", "rarest"]
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,15 @@ class Search:
     is_exact: bool = False
 
 
-@dataclass(frozen=True)
-class Found:
-    """The rows of a search, most similar first, the lane that found them, and the statement with its arguments."""
+Row_co = TypeVar("Row_co", covariant=True)
 
-    rows: Sequence[r.SearchExact]
-    lane: Lane
+
+@dataclass(frozen=True)
+class Found(Generic[Row_co]):
+    """The rows of a search, best first, the lane that found them, and the statement with its arguments."""
+
+    rows: Sequence[Row_co]
+    lane: Lane | KeywordLane
     statement: str
     arguments: Mapping[str, object]
 
@@ -80,6 +84,9 @@ class TenantSize:
     has_index: bool
 
 
+ByMeaning: TypeAlias = Found[r.SearchExact]
+
+
 def choose_lane(search: Search, size: TenantSize, exact_rows: int) -> Lane:
     """The fastest lane with sufficient recall for a tenant of this size."""
     if search.is_exact or search.metric != "cosine" or size.chunk_count <= exact_rows:
@@ -87,7 +94,7 @@ def choose_lane(search: Search, size: TenantSize, exact_rows: int) -> Lane:
     return "index" if size.has_index else "bits"
 
 
-async def run_search(database: Database, search: Search, size: TenantSize, exact_rows: int) -> Found:
+async def run_search(database: Database, search: Search, size: TenantSize, exact_rows: int) -> ByMeaning:
     """Run a search in its lane.
 
     If the index returns fewer rows than requested although the tenant has more, the search runs again in the bits lane,
@@ -137,7 +144,7 @@ class _IndexFiltered(_Bits):
     index_min_rows: int
 
 
-async def _exact(database: Database, search: Search) -> Found:
+async def _exact(database: Database, search: Search) -> ByMeaning:
     arguments: _Exact = {
         "user_id": search.user_id,
         "embedding": search.embedding,
@@ -149,7 +156,7 @@ async def _exact(database: Database, search: Search) -> Found:
     return Found(await database.many("search/exact", **arguments), "exact", "search/exact", arguments)
 
 
-async def _bits(database: Database, search: Search) -> Found:
+async def _bits(database: Database, search: Search) -> ByMeaning:
     arguments: _Bits = {
         "user_id": search.user_id,
         "embedding": search.embedding,
@@ -162,7 +169,7 @@ async def _bits(database: Database, search: Search) -> Found:
     return Found(await database.many("search/bits", **arguments), "bits", "search/bits", arguments)
 
 
-async def _own_index(database: Database, search: Search) -> Found:
+async def _own_index(database: Database, search: Search) -> ByMeaning:
     arguments: _Index = {
         "user_id": search.user_id,
         "embedding": search.embedding,
@@ -174,7 +181,7 @@ async def _own_index(database: Database, search: Search) -> Found:
     return Found(await database.many("search/index", **arguments), "index", "search/index", arguments)
 
 
-async def _own_index_filtered(database: Database, search: Search, size: TenantSize) -> Found:
+async def _own_index_filtered(database: Database, search: Search, size: TenantSize) -> ByMeaning:
     arguments: _IndexFiltered = {
         "user_id": search.user_id,
         "embedding": search.embedding,

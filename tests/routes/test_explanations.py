@@ -43,7 +43,7 @@ async def test_an_explanation_comes_with_the_results(service: Service) -> None:
     assert answer["results"] == plain["results"]
     assert "explanation" not in plain
     explanation = answer["explanation"]
-    assert explanation["statement"] == "search/exact"
+    assert explanation["statement"] == "search/hybrid_exact"
     assert all(explanation[name] > 0 for name in ("embedding_ms", "search_ms", "planning_ms", "execution_ms"))
     found = list(steps(explanation["plan"]))
     assert explanation["plan"]["rows"] == len(plain["results"])
@@ -61,9 +61,11 @@ async def test_the_explanation_names_the_statement_of_the_lane(bits_service: Ser
     answer = await explained(bits_service, user, {**QUERY, "file_types": ["text"], "threshold": -1.0})
 
     assert answer["lane"] == "bits"
-    assert answer["explanation"]["statement"] == "search/bits"
-    exact = await explained(bits_service, user, {**QUERY, "recall": "exact"})
-    assert (exact["lane"], exact["explanation"]["statement"]) == ("exact", "search/exact")
+    assert answer["explanation"]["statement"] == "search/hybrid_bits"
+    of_mode = {"hybrid": "search/hybrid_exact", "meaning": "search/exact", "keyword": "search/keyword"}
+    for mode, statement in of_mode.items():
+        exact = await explained(bits_service, user, {"query": QUERY["query"], "mode": mode, "recall": "exact"})
+        assert (exact["lane"], exact["explanation"]["statement"]) == ("exact", statement)
 
 
 async def test_only_the_admin_gets_an_explanation(service: Service) -> None:

@@ -75,7 +75,7 @@ COUNTS: dict[str, Count] = {
         "chunks and delete, each a bounded number of rows at a time; count, "
         "which is last because all requests of a user share that row",
     ),
-    "POST /search": Count(1),
+    "POST /search": Count(2, "once a minute, a search by keywords reads how many of the chunks contain a term"),
     "POST /conversations": Count(1),
     "GET /conversations": Count(1),
     "GET /conversations/{conversation_id}": Count(1),

@@ -109,7 +109,7 @@ async def test_the_threshold_applies_on_this_lane(large: Corpus) -> None:
     body = {"embedding": QUERIES[0], "limit": 10}
     everything = ok(await large.tenant.post("/search", json=body))["results"]
     kept = ok(await large.tenant.post("/search", json={**body, "threshold": everything[4]["similarity"]}))
-    assert kept == {"results": everything[:5], "lane": "index"}
+    assert kept == {"results": everything[:5], "mode": "meaning", "lane": "index"}
 
 
 async def test_ties_have_a_fixed_order_on_this_lane(approximate: Service) -> None:
@@ -181,7 +181,7 @@ async def test_the_threshold_applies_with_filters(large: Corpus, monkeypatch: py
     body = {"embedding": QUERIES[0], "limit": 10, "file_types": ["text"]}
     everything = ok(await large.tenant.post("/search", json=body))["results"]
     kept = ok(await large.tenant.post("/search", json={**body, "threshold": everything[4]["similarity"]}))
-    assert kept == {"results": everything[:5], "lane": "index"}
+    assert kept == {"results": everything[:5], "mode": "meaning", "lane": "index"}
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -95,4 +95,6 @@ async def test_the_largest_and_smallest_numbers_are_searched(searching: Service,
 
 async def test_a_tenant_without_chunks_finds_nothing(searching: Service, queries: list[list[float]]) -> None:
     tenant = (await make_corpus(searching, [])).tenant
-    assert ok(await tenant.post("/search", json={"embedding": queries[0]})) == {"results": [], "lane": "exact"}
+    assert ok(await tenant.post("/search", json={"embedding": queries[0]})) == {
+        "results": [], "mode": "meaning", "lane": "exact",
+    }  # fmt: skip

@@ -67,6 +67,8 @@ class Search(TypedDict, total=False):
     """Fields of `search`, beside the query."""
 
     embedding: Sequence[float]
+    mode: Literal["hybrid", "meaning", "keyword"]
+    keyword_weight: float
     limit: int
     threshold: float | None
     metric: Literal["cosine", "l2", "inner_product"]

@@ -199,7 +199,7 @@ class DocumentsTransferred(Answer):
 
 
 class Result(Answer):
-    """A chunk that a search found."""
+    """A chunk that a search found. Scores that the mode of the search does not compute are None."""
 
     chunk_id: UUID
     document_id: UUID
@@ -207,14 +207,17 @@ class Result(Answer):
     chunk_index: int
     content: str
     metadata: Metadata
-    similarity: float
-    distance: float
+    similarity: float | None
+    distance: float | None
+    keyword_score: float | None
+    score: float
 
 
 class SearchResponse(Answer):
     """The results of a search, best first."""
 
     results: list[Result]
+    mode: str
     lane: str
     explanation: dict[str, Any] = {}
 

@@ -1,0 +1,186 @@
+"""The terms of a query, as the statements of a search take them."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypedDict
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from svc.database.queries import Database
+from svc.search.operators import ReadQuery, pattern
+from svc.settings.terms import TextLanguage
+from svc.terms.texts import Kind
+from svc.terms.weights import keys, query_weights
+from svc.terms.words import Words
+
+# The shares change only when a tenant's texts are sampled again. A search reads them at most so often, in seconds.
+_KEPT_S = 60.0
+# Tenants whose shares are kept, some 40 kB each.
+_MOST_KEPT = 1_000
+_MOST_TERMS = 50_000
+# Before the first sample, all terms are taken for equally rare.
+_UNKNOWN_SHARE: Final = 0.001
+
+
+class ScoredTerms(TypedDict):
+    """The arguments of a statement that scores the terms."""
+
+    keys: list[int] | None
+    terms: bytes
+
+
+class Conditions(TypedDict):
+    """The arguments of a statement for the phrases."""
+
+    required: list[str] | None
+    required_keys: list[int] | None
+    excluded: list[str] | None
+    excluded_keys: list[int] | None
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """The terms of a query, and the phrases that it requires and excludes.
+
+    `weights` has the weights of all terms. A candidate contains one of `keys`, those of the rarest terms; None: every
+    text is a candidate, because the query requires phrases of stop words only. `is_complete`: the other terms add no
+    candidates. `required` and `excluded` are regular expressions; None if there are none. A text that matches all of
+    `required` contains all of `required_keys`, and one that matches any of `excluded` one of `excluded_keys`.
+    """
+
+    keys: list[int] | None
+    weights: bytes
+    is_complete: bool
+    required: list[str] | None
+    required_keys: list[int] | None
+    excluded: list[str] | None
+    excluded_keys: list[int] | None
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether the query requires or excludes phrases."""
+        return self.required is not None or self.excluded is not None
+
+    @property
+    def scored(self) -> ScoredTerms:
+        """The arguments for the terms."""
+        return {"keys": self.keys, "terms": self.weights}
+
+    @property
+    def conditions(self) -> Conditions:
+        """The arguments for the phrases."""
+        return {
+            "required": self.required,
+            "required_keys": self.required_keys,
+            "excluded": self.excluded,
+            "excluded_keys": self.excluded_keys,
+        }
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The share of a tenant's texts that contain a term, from a sample: `terms`, ascending, and the share of each.
+
+    `other_share` is that of all other terms, and `text_count` the number of texts when the sample was taken.
+    """
+
+    text_count: int
+    other_share: float
+    terms: NDArray[np.int64]
+    shares: NDArray[np.float32]
+
+    def of(self, terms: Iterable[int]) -> dict[int, float]:
+        """The share of each of these terms."""
+        asked = np.fromiter(terms, dtype=np.int64)
+        places = np.searchsorted(self.terms, asked)
+        return {
+            int(term): float(self.shares[place])
+            if place < len(self.terms) and self.terms[place] == term
+            else self.other_share
+            for term, place in zip(asked, places, strict=True)
+        }
+
+
+class QueryTermsReader:
+    """Makes the terms of queries. A tenant's shares are read by one statement and kept for a minute."""
+
+    def __init__(self, database: Database, language: TextLanguage) -> None:
+        self._database = database
+        self._words = Words(language)
+        self._kept: OrderedDict[tuple[UUID, Kind], tuple[float, Shares]] = OrderedDict()
+
+    async def of(
+        self, user_id: UUID, kind: Kind, query: ReadQuery, budget: int | None, text_count: int | None = None
+    ) -> QueryTerms:
+        """The terms of a query to search the texts of a tenant with.
+
+        `budget` is the number of texts that the keys may have together; None: all terms have keys. `text_count` is the
+        tenant's number of texts, if it is known better than from the sample.
+        """
+        counted = self._words.query(query.text)
+        shares = await self._shares(user_id, kind)
+        count = max(1, shares.text_count if text_count is None else text_count)
+        of_term = shares.of(counted.counts)
+        required = [term for phrase in query.required for term in self._words.query(phrase).counts]
+        excluded = [self._words.query(phrase).counts for phrase in query.excluded]
+        if query.required:
+            # Every text with the phrases contains all their terms. Phrases of stop words have none.
+            rarest = sorted(required, key=lambda term: of_term.get(term, shares.other_share))[:1]
+        else:
+            rarest = _within(of_term, None if budget is None else budget / count)
+        # A text with an excluded phrase contains all its terms, so one of them is enough to find it.
+        one_each = [next(iter(counts)) for counts in excluded if counts]
+        return QueryTerms(
+            keys=None if query.required and not required else keys(dict.fromkeys(rarest), user_id),
+            weights=query_weights(counted, count, of_term, shares.other_share),
+            is_complete=bool(query.required) or len(rarest) == len(of_term),
+            required=[pattern(phrase) for phrase in query.required] or None,
+            required_keys=keys(dict.fromkeys(required), user_id) or None,
+            excluded=[pattern(phrase) for phrase in query.excluded] or None,
+            excluded_keys=keys(dict.fromkeys(one_each), user_id) if excluded and all(excluded) else None,
+        )
+
+    async def _shares(self, user_id: UUID, kind: Kind) -> Shares:
+        read_at, shares = self._kept.get((user_id, kind), (0.0, None))
+        now = time.monotonic()
+        if shares is not None and now - read_at < _KEPT_S:
+            self._kept.move_to_end((user_id, kind))
+            return shares
+        row = await self._database.one("search/term_shares", user_id=user_id, kind=kind, max_terms=_MOST_TERMS)
+        shares = (
+            _NO_SHARES
+            if row is None
+            else Shares(
+                row.text_count,
+                row.other_share,
+                np.array(row.terms, dtype=np.int64),
+                np.array(row.shares, dtype=np.float32),
+            )
+        )
+        self._kept[user_id, kind] = now, shares
+        self._kept.move_to_end((user_id, kind))
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return shares
+
+
+_NO_SHARES = Shares(1, _UNKNOWN_SHARE, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+
+
+def _within(shares: Mapping[int, float], budget: float | None) -> list[int]:
+    """The rarest terms, as many as occur in `budget` times the number of texts together; at least one."""
+    if budget is None:
+        return list(shares)
+    rarest: list[int] = []
+    for term, share in sorted(shares.items(), key=lambda item: item[1]):
+        budget -= share
+        if rarest and budget < 0:
+            break
+        rarest.append(term)
+    return rarest
