@@ -19,8 +19,8 @@ def rows_of(file: Path) -> list[dict[str, str]]:
 
 def test_search(tmp_path: Path) -> None:
     arguments = ["--dimensions", "176", "--rows", "3000", "--sizes", "100,2600", "--rounds", "3", "--memory-mb", "64"]
-    # With its own index, the larger tenant need not be as large as by default.
-    variables = {"CABINET_INDEX_MIN_ROWS": "2500"}
+    # With these, the larger tenant need not be as large as by default.
+    variables = {"CABINET_EXACT_MAX_ROWS": "1000", "CABINET_INDEX_MIN_ROWS": "2500"}
     result = CliRunner(env=variables).invoke(main, [*arguments, "--folder", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     rows = {(row["tenant"], row["variant"]): row for row in rows_of(tmp_path / "search-176.csv")}
