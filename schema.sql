@@ -9,6 +9,26 @@ CREATE FUNCTION public.changed_keys(keys integer[], change integer) RETURNS inte
 
 COMMENT ON FUNCTION public.changed_keys(keys integer[], change integer) IS 'The keys, each XOR a number: the numbers of two tenants XOR each other turn keys of one into keys of the other.';
 
+CREATE TABLE public.conversations (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    title text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    message_count bigint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT conversations_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 255))
+)
+WITH (fillfactor='85');
+
+CREATE FUNCTION public.conversation_matches(tenant uuid, filters jsonb, conversation public.conversations) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((conversation).user_id = tenant) AND (((filters ->> 'metadata'::text) IS NULL) OR ((conversation).metadata @> (filters -> 'metadata'::text))) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((conversation).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((conversation).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))) AND (((filters ->> 'path'::text) IS NULL) OR jsonb_path_match((conversation).metadata, ((filters ->> 'path'::text))::jsonpath, CASE WHEN ((filters ->> 'has_fields'::text) IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('id', (conversation).id, 'title', (conversation).title, 'message_count', (conversation).message_count, 'created_at', ((EXTRACT(epoch FROM (conversation).created_at) * (1000000)::numeric))::bigint, 'updated_at', ((EXTRACT(epoch FROM (conversation).updated_at) * (1000000)::numeric))::bigint) END, true)));
+
+COMMENT ON FUNCTION public.conversation_matches(tenant uuid, filters jsonb, conversation public.conversations) IS 'Whether a conversation passes the filter of a list, in the form that document_matches takes. The planner inlines the function.';
+
 CREATE FUNCTION public.tenant_metadata(user_id uuid, metadata jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN jsonb_set('{}'::jsonb, ARRAY[(user_id)::text], metadata);
@@ -48,10 +68,10 @@ COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier docum
 COMMENT ON COLUMN public.documents.warnings IS 'What was not read of the file, and where: a list of sentences for its owner. Empty until it is ready.';
 
 CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ((((filters ->> 'metadata'::text) IS NULL) OR (((document).metadata @> (filters -> 'metadata'::text)) AND (public.tenant_metadata((document).user_id, (document).metadata) @> public.tenant_metadata(tenant, (filters -> 'metadata'::text))))) AND (((filters ->> 'file_types'::text) IS NULL) OR ((filters -> 'file_types'::text) ? (document).file_type)) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((document).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((document).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))));
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((((filters ->> 'metadata'::text) IS NULL) OR (((document).metadata @> (filters -> 'metadata'::text)) AND (public.tenant_metadata((document).user_id, (document).metadata) @> public.tenant_metadata(tenant, (filters -> 'metadata'::text))))) AND (((filters ->> 'file_types'::text) IS NULL) OR ((filters -> 'file_types'::text) ? (document).file_type)) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((document).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((document).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))) AND (((filters ->> 'path'::text) IS NULL) OR jsonb_path_match((document).metadata, ((filters ->> 'path'::text))::jsonpath, CASE WHEN ((filters ->> 'has_fields'::text) IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('id', (document).id, 'filename', (document).filename, 'file_type', (document).file_type, 'file_size', (document).file_size, 'status', (document).status, 'created_at', ((EXTRACT(epoch FROM (document).created_at) * (1000000)::numeric))::bigint, 'updated_at', ((EXTRACT(epoch FROM (document).updated_at) * (1000000)::numeric))::bigint) END, true)));
 
-COMMENT ON FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) IS 'Whether a document passes the filters of a search, a JSON object with a member for each filter: metadata, file_types, uploaded_after, uploaded_before. Timestamps are seconds since 1970: the planner converts these, while text, whose meaning depends on settings of the session, would be converted for each row. A member that is missing or null lets every document pass, and so do filters that are null. The planner inlines the function, so its conditions can use indexes.';
+COMMENT ON FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) IS 'Whether a document passes the filters of a search, a JSON object with a member for each filter: metadata, file_types, uploaded_after, uploaded_before, and path, a jsonpath predicate on the metadata, in which $filename and the like are the fields of the document if has_fields is there. Timestamps are seconds since 1970, and in variables microseconds: the planner converts these, while text, whose meaning depends on settings of the session, would be converted for each row. A member that is missing or null lets every document pass, and so do filters that are null. The planner inlines the function, so its conditions can use indexes.';
 
 CREATE FUNCTION public.json_merge_patch(target jsonb, patch jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -140,20 +160,6 @@ CREATE TABLE public.conversation_documents (
     conversation_id uuid NOT NULL,
     document_id uuid NOT NULL
 );
-
-CREATE TABLE public.conversations (
-    user_id uuid NOT NULL,
-    id uuid DEFAULT uuidv7() NOT NULL,
-    title text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    message_count bigint DEFAULT 0 NOT NULL,
-    expires_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT conversations_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 255))
-)
-WITH (fillfactor='85');
 
 CREATE TABLE public.document_contents (
     user_id uuid NOT NULL,

@@ -16,9 +16,11 @@ from starlette.staticfiles import StaticFiles
 from svc.mcp.route import mcp_route
 from svc.routes import (
     bulk,
+    conversation_lists,
     conversations,
     documentation,
     documents,
+    downloads,
     exports,
     keys,
     message_search,
@@ -41,8 +43,8 @@ from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
-    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, bulk, transfers, search, conversations,
-    messages, message_search, service, documentation,
+    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, bulk, transfers, search,
+    conversations, conversation_lists, messages, message_search, service, documentation,
 )  # fmt: skip
 
 

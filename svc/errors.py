@@ -132,6 +132,13 @@ class ConflictError(CabinetError):
     title = "Conflict"
 
 
+class PreconditionFailedError(CabinetError):
+    """The resource is not as a conditional request requires."""
+
+    status = 412
+    title = "Precondition failed"
+
+
 class TooLargeError(CabinetError):
     """The body exceeds a limit."""
 
@@ -151,6 +158,17 @@ class UnsupportedMediaTypeError(CabinetError):
 
     status = 415
     title = "Unsupported media type"
+
+
+class RangeNotSatisfiableError(CabinetError):
+    """No byte of the requested range exists. `size` is the number of bytes that exist."""
+
+    status = 416
+    title = "Range not satisfiable"
+
+    def __init__(self, detail: str, *, size: int) -> None:
+        super().__init__(detail, field="Range")
+        self.size = size
 
 
 class InvalidRequestError(CabinetError):

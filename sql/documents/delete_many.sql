@@ -1,5 +1,5 @@
 -- documents/delete_many :value
--- Deletes a user's documents, those named or those of a status or with some metadata, with their jobs, and
+-- Deletes a user's documents, those named or those of a status or that pass filters, with their jobs, and
 -- takes them off the tenant's counts: the oldest first where there are more than may go at once. Bytes,
 -- chunks and vectors of the smallest go at once (by cascade), as many as are allowed. Those of the others are
 -- left to documents/erase_left_over, and nothing reads them meanwhile. The rows are taken in one order, and
@@ -7,7 +7,7 @@
 -- $1 user_id      uuid         the tenant
 -- $2 document_ids uuid[] null  null: all documents; at most 1000
 -- $3 status       text null    null: any
--- $4 metadata     jsonb null   what the document's metadata must contain; null: anything
+-- $4 filters      jsonb null   null: no filter; else as document_matches() takes them
 -- $5 max_rows     int          1..1000
 -- $6 max_parts    int8         chunks, and 2,000s of bytes, that are erased at once
 -- returns: deleted int8
@@ -21,13 +21,7 @@ with chosen as materialized (
         d.user_id = $1::uuid
         and ($2::uuid[] is null or d.id = any($2::uuid[]))
         and ($3::text is null or d.status = $3::text)
-        and (
-            $4::jsonb is null
-            or (
-                d.metadata @> $4::jsonb
-                and tenant_metadata(d.user_id, d.metadata) @> tenant_metadata($1::uuid, $4::jsonb)
-            )
-        )
+        and document_matches($1::uuid, $4::jsonb, d)
     order by d.id
     limit $5::int
     for update

@@ -3,7 +3,8 @@
 -- documents/retry does. The oldest first if there are more than `max_rows`.
 -- $1 user_id      uuid         the tenant
 -- $2 document_ids uuid[] null  null: all that have failed; at most 1000
--- $3 max_rows     int          1..1000
+-- $3 filters      jsonb null   null: no filter; else as document_matches() takes them
+-- $4 max_rows     int          1..1000
 -- returns: queued int8
 -- index: documents_user_status_idx, documents_pkey, ingestion_jobs_pkey
 with chosen as materialized (
@@ -13,8 +14,9 @@ with chosen as materialized (
         d.user_id = $1::uuid
         and d.status = 'error'
         and ($2::uuid[] is null or d.id = any($2::uuid[]))
+        and document_matches($1::uuid, $3::jsonb, d)
     order by d.id
-    limit $3::int
+    limit $4::int
     for update
 ),
 

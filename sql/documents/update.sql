@@ -1,18 +1,24 @@
 -- documents/update :one
--- Renames a document, replaces its metadata, or sets its expiry.
+-- Renames a document, replaces its metadata or applies a JSON merge patch (RFC 7396) to it, or sets its
+-- expiry.
 -- $1 user_id        uuid              the tenant
 -- $2 document_id    uuid
 -- $3 filename       text null         null: as it is
 -- $4 metadata       jsonb null        null: as it is
--- $5 set_expires_at bool              whether to set expires_at
--- $6 expires_at     timestamptz null  null: never
+-- $5 merge_metadata bool              whether the metadata is a merge patch
+-- $6 set_expires_at bool              whether to set expires_at
+-- $7 expires_at     timestamptz null  null: never
 -- returns: as documents/get
 -- index: documents_pkey
 update documents as d
 set
     filename = coalesce($3::text, d.filename),
-    metadata = coalesce($4::jsonb, d.metadata),
-    expires_at = case when $5::bool then $6::timestamptz else d.expires_at end,
+    metadata = case
+        when $4::jsonb is null then d.metadata
+        when $5::bool then json_merge_patch(d.metadata, $4::jsonb)
+        else $4::jsonb
+    end,
+    expires_at = case when $6::bool then $7::timestamptz else d.expires_at end,
     updated_at = now()
 where d.user_id = $1::uuid and d.id = $2::uuid
 returning

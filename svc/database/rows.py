@@ -102,7 +102,8 @@ class ChunksListByDocument(Row):
 
 
 class ConversationsGet(Row):
-    """A row of `conversations/create`, `conversations/get`, `conversations/list`, `conversations/update`."""
+    """A row of `conversations/create`, `conversations/get`, `conversations/list`, `conversations/list_matching`,
+    `conversations/update`."""
 
     __slots__ = ()
 
@@ -407,13 +408,14 @@ class DocumentsContent(Row):
     __slots__ = ()
 
     filename: str = column("filename")
+    content_hash: UUID = column("content_hash")
     file_bytes: int = column("file_bytes")
     content: bytes = column("content")
 
 
 class DocumentsGet(Row):
     """A row of `documents/create`, `documents/find_same`, `documents/get`, `documents/list`,
-    `documents/list_by_status`, `documents/retry`, `documents/update`."""
+    `documents/list_by_status`, `documents/list_matching`, `documents/retry`, `documents/update`."""
 
     __slots__ = ()
 
@@ -755,7 +757,7 @@ class KeysAuthenticate(Row):
 
 
 class KeysList(Row):
-    """A row of `keys/create`, `keys/list`."""
+    """A row of `keys/create`, `keys/get`, `keys/get_to_change`, `keys/list`."""
 
     __slots__ = ()
 
@@ -855,7 +857,7 @@ class MessagesListStaleSources(Row):
 
 
 class PlansGet(Row):
-    """A row of `plans/create`, `plans/get`, `plans/list`, `plans/set`."""
+    """A row of `plans/create`, `plans/get`, `plans/get_to_change`, `plans/list`, `plans/set`."""
 
     __slots__ = ()
 
@@ -1340,7 +1342,7 @@ class UsageRecount(Row):
 
 
 class UsersGet(Row):
-    """A row of `users/create`, `users/get`, `users/list`, `users/update`."""
+    """A row of `users/create`, `users/get`, `users/get_to_change`, `users/list`, `users/update`."""
 
     __slots__ = ()
 
@@ -1582,6 +1584,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "conversations/get": ConversationsGet,
     "conversations/list": ConversationsGet,
     "conversations/list_expired": ConversationsListExpired,
+    "conversations/list_matching": ConversationsGet,
     "conversations/list_with_recent": ConversationsListWithRecent,
     "conversations/update": ConversationsGet,
     "doctor/documents_without_job": DoctorDocumentsWithoutJob,
@@ -1615,6 +1618,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "documents/list_by_status": DocumentsGet,
     "documents/list_expired": DocumentsListExpired,
     "documents/list_left_over": DocumentsListLeftOver,
+    "documents/list_matching": DocumentsGet,
     "documents/merge_metadata_many": DocumentsMergeMetadataMany,
     "documents/retry": DocumentsGet,
     "documents/update": DocumentsGet,
@@ -1641,6 +1645,8 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "jobs/limit_transaction": JobsLimitTransaction,
     "keys/authenticate": KeysAuthenticate,
     "keys/create": KeysList,
+    "keys/get": KeysList,
+    "keys/get_to_change": KeysList,
     "keys/list": KeysList,
     "keys/tenant": KeysTenant,
     "message_jobs/claim": MessageJobsClaim,
@@ -1654,6 +1660,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "messages/list_stale_sources": MessagesListStaleSources,
     "plans/create": PlansGet,
     "plans/get": PlansGet,
+    "plans/get_to_change": PlansGet,
     "plans/list": PlansGet,
     "plans/set": PlansGet,
     "policies/tables": PoliciesTables,
@@ -1708,6 +1715,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "users/erase_conversations": UsersEraseConversations,
     "users/erase_documents": UsersEraseDocuments,
     "users/get": UsersGet,
+    "users/get_to_change": UsersGet,
     "users/hold": UsersHold,
     "users/list": UsersGet,
     "users/list_left_over": UsersListLeftOver,

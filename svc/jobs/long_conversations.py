@@ -5,21 +5,33 @@ Nobody sees the conversation without some of its messages, and if the transactio
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from svc import batches
+from svc.database.calls import Queries
 from svc.database.deadline import database_budget
 from svc.database.queries import Database, Transaction
 
 _ANY = 2**63 - 1
 
 
-async def delete_long(database: Database, user_id: UUID, conversation_id: UUID) -> dict[str, int] | None:
-    """Delete a conversation. Returns the number of rows by table, or None if there is no such conversation."""
+async def delete_long(
+    database: Database,
+    user_id: UUID,
+    conversation_id: UUID,
+    check: Callable[[Queries], Awaitable[None]] | None = None,
+) -> dict[str, int] | None:
+    """Delete a conversation. Returns the number of rows by table, or None if there is no such conversation.
+
+    `check` runs when the conversation is locked; its errors leave the conversation as it is.
+    """
     with database_budget(None):
         async with database.transaction() as transaction:
             if not await transaction.exec("conversations/hold", user_id=user_id, conversation_id=conversation_id):
                 return None
+            if check is not None:
+                await check(transaction)
             rows = await _erase_messages(transaction, user_id, conversation_id)
             await transaction.value(
                 "conversations/delete", user_id=user_id, conversation_id=conversation_id, max_messages=_ANY

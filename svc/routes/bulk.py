@@ -9,9 +9,12 @@ from msgspec import Meta, Struct
 
 from svc import batches
 from svc.errors import InvalidRequestError
+from svc.fields.validation import Faults
 from svc.fields.values import MAX_METADATA_BYTES, Metadata, check_metadata
+from svc.filters.reading import Filter
 from svc.routes.documents import Status
 from svc.routes.selections import check_contained, check_selection
+from svc.search.filters import DocumentFilters, check_filters, matching
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -29,7 +32,7 @@ All = Annotated[bool, Meta(description="Selects every document, in place of the 
 
 
 class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Selects documents by id, status and metadata: at least one of these, or `all`.
+    """Selects documents by id, status, metadata and filter: at least one of these, or `all`.
 
     A document must match all that are sent. No part of `metadata` may be empty, since it would limit nothing.
     """
@@ -37,6 +40,7 @@ class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
     document_ids: DocumentIds | None = None
     status: Status | None = None
     metadata: Metadata | None = None
+    filter: Filter | None = None
     all: All = False
 
 
@@ -48,9 +52,10 @@ class DocumentsDeleted(Struct, frozen=True):
 
 
 class RetryDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Selects the failed documents to ingest again, by id or `all`."""
+    """Selects the failed documents to ingest again, by id and filter: at least one of these, or `all`."""
 
     document_ids: DocumentIds | None = None
+    filter: Filter | None = None
     all: All = False
 
 
@@ -74,42 +79,60 @@ class MetadataPatched(Struct, frozen=True):
     updated: int
 
 
-@routes.post("/documents/delete", example={"status": "error", "metadata": {"topic": "astronomy"}})
+_HARMLESS = "The request can be repeated without harm"
+
+
+@routes.post("/documents/delete", repeated=_HARMLESS, example={"status": "error", "metadata": {"topic": "astronomy"}})
 async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDeleted:
-    """Delete many documents, selected by id, status or metadata, or all of them with `"all": true`.
+    """Delete many documents, selected by id, status, metadata or filter, or all of them with `"all": true`.
 
     An empty selection is refused, so that a mistake does not delete everything. A request deletes at most 1,000
     documents, the oldest first. Ids that are not ids of your documents are ignored; compare the count.
     """
-    conditions = {"document_ids": body.document_ids, "status": body.status, "metadata": body.metadata}
+    conditions = {
+        "document_ids": body.document_ids,
+        "status": body.status,
+        "metadata": body.metadata,
+        "filter": body.filter,
+    }
     check_selection(conditions, is_all=body.all, action="delete")
+    filters = DocumentFilters(metadata=body.metadata, filter=body.filter)
+    _check(filters)
     if body.metadata is not None:
-        check_metadata(body.metadata, "metadata")
         check_contained(body.metadata, "metadata")
     deleted = await call.services.database.value(
         "documents/delete_many",
         user_id=call.principal.tenant,
         document_ids=body.document_ids,
         status=body.status,
-        metadata=body.metadata,
+        filters=matching(filters),
         max_rows=MAX_DOCUMENTS,
         max_parts=batches.ERASED_PARTS,
     )
     return DocumentsDeleted(deleted, _may_be_more(body.document_ids, deleted))
 
 
-@routes.post("/documents/retry", status=202, example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"]})
+@routes.post(
+    "/documents/retry",
+    status=202,
+    repeated=_HARMLESS,
+    example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"]},
+)
 async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
-    """Ingest failed documents again, selected by id, or all of them with `"all": true`.
+    """Ingest failed documents again, selected by id or filter, or all of them with `"all": true`.
 
     A request queues at most 1,000 documents, the oldest first. Documents that have not failed are ignored; compare the
     count.
     """
-    check_selection({"document_ids": body.document_ids}, is_all=body.all, action="ingest again")
+    conditions = {"document_ids": body.document_ids, "filter": body.filter}
+    check_selection(conditions, is_all=body.all, action="ingest again")
+    filters = DocumentFilters(filter=body.filter)
+    _check(filters)
     queued = await call.services.database.value(
         "documents/retry_many",
         user_id=call.principal.tenant,
         document_ids=body.document_ids,
+        filters=matching(filters),
         max_rows=MAX_DOCUMENTS,
     )
     return DocumentsQueued(queued, _may_be_more(body.document_ids, queued))
@@ -117,6 +140,7 @@ async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
 
 @routes.post(
     "/documents/metadata",
+    repeated=_HARMLESS,
     example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"], "patch": {"reviewed": True, "draft": None}},
 )
 async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
@@ -141,6 +165,12 @@ async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
             field="patch",
         )
     return MetadataPatched(row.updated)
+
+
+def _check(filters: DocumentFilters) -> None:
+    faults = Faults()
+    check_filters(faults, filters)
+    faults.raise_if_any()
 
 
 def _may_be_more(document_ids: list[Any] | None, changed: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,13 +14,13 @@ from svc import batches
 from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
-from svc.errors import InvalidRequestError, NotFoundError
+from svc.errors import ConflictError, InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
 from svc.jobs.long_conversations import delete_long
-from svc.routes.citations import mark_sources
+from svc.routes.idempotency import HEADER, once
 from svc.routes.messages import Message
-from svc.routes.pages import Limit, Page, one_more, page
+from svc.web.conditions import check_unchanged, unchanged
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -64,58 +64,48 @@ class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
     expires_at: Moment | UnsetType | None = UNSET
 
 
-class ConversationsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """The page of conversations to list, and the number of newest messages to include for each."""
-
-    limit: Limit = 20
-    after: UUID | None = None
-    recent: Annotated[int, Meta(ge=1, le=50, description="Newest messages of each conversation, 1 to 50.")] | None = (
-        None
-    )
-
-
-@routes.post("/conversations", status=201, example={"title": "About the Moon", "metadata": {"channel": "web"}})
+@routes.post(
+    "/conversations",
+    status=201,
+    once=True,
+    tagged=True,
+    example={"title": "About the Moon", "metadata": {"channel": "web"}},
+)
 async def create_conversation(call: Call, body: CreateConversation) -> Conversation:
     """Create a conversation, optionally about some of your documents."""
     _check(body.title, body.metadata, body.expires_at)
+    tenant = call.principal.tenant
     try:
-        row = await call.services.database.one(
-            "conversations/create",
-            user_id=call.principal.tenant,
-            title=body.title,
-            document_ids=body.document_ids,
-            metadata=body.metadata,
-            expires_at=body.expires_at,
-        )
+        async with once(call, [msgspec.json.encode(body)]) as request:
+            if request.earlier is not None:
+                return await _created_before(request.queries, tenant, UUID(request.earlier["conversation_id"]))
+            conversation = conversation_of(
+                await request.queries.one(
+                    "conversations/create",
+                    user_id=tenant,
+                    title=body.title,
+                    document_ids=body.document_ids,
+                    metadata=body.metadata,
+                    expires_at=body.expires_at,
+                )
+            )
+            await request.keep({"conversation_id": conversation.id})
     except ConstraintError as error:
         raise _no_such_document(error) from None
-    return _conversation(row)
+    return conversation
 
 
-@routes.get("/conversations")
-async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conversation]:
-    """List your conversations, newest first; `recent=N` includes the N newest messages of each."""
-    database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
-    if query.recent is None:
-        rows = await database.many("conversations/list", user_id=tenant, after=query.after, max_rows=max_rows)
-        return page(rows, query.limit, _conversation, lambda row: row.id)
-    recent = await database.many(
-        "conversations/list_with_recent",
-        user_id=tenant,
-        after=query.after,
-        max_rows=max_rows,
-        recent=query.recent,
-    )
-    messages = (message for row in recent for message in row.messages)
-    await mark_sources(database, tenant, (source for message in messages for source in message["sources"]))
-    # A page can contain thousands of messages with their sources.
-    return await asyncio.to_thread(page, recent, query.limit, _with_messages, lambda row: row.id)
+async def _created_before(queries: Queries, tenant: UUID, conversation_id: UUID) -> Conversation:
+    row = await queries.one("conversations/get", user_id=tenant, conversation_id=conversation_id)
+    if row is None:
+        raise ConflictError("the conversation that was created with this key has been deleted", field=HEADER)
+    return conversation_of(row)
 
 
-@routes.get("/conversations/{conversation_id}", errors=(404,))
+@routes.get("/conversations/{conversation_id}", errors=(404,), tagged=True)
 async def get_conversation(call: Call) -> Conversation:
     """Get a conversation, without its messages."""
-    return _conversation(
+    return conversation_of(
         await call.services.database.one(
             "conversations/get",
             user_id=call.principal.tenant,
@@ -124,57 +114,76 @@ async def get_conversation(call: Call) -> Conversation:
     )
 
 
-@routes.patch("/conversations/{conversation_id}", errors=(404,), example={"title": "About the Moon and the Sun"})
+async def _held(queries: Queries, tenant: UUID, conversation_id: UUID) -> Conversation:
+    """Lock a conversation and return it."""
+    await queries.exec("conversations/hold", user_id=tenant, conversation_id=conversation_id)
+    return conversation_of(await queries.one("conversations/get", user_id=tenant, conversation_id=conversation_id))
+
+
+@routes.patch(
+    "/conversations/{conversation_id}", errors=(404,), tagged=True, example={"title": "About the Moon and the Sun"}
+)
 async def update_conversation(call: Call, body: UpdateConversation) -> Conversation:
     """Change a conversation's title, documents, metadata or expiry; documents and metadata are replaced as a whole."""
     title = None if body.title is UNSET else body.title
     metadata = None if body.metadata is UNSET else body.metadata
     expires_at = None if body.expires_at is UNSET else body.expires_at
     _check(title, metadata, expires_at)
-    database, tenant = call.services.database, call.principal.tenant
+    tenant = call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
-
-    async def update(queries: Queries) -> r.ConversationsGet | None:
-        return await queries.one(
-            "conversations/update",
-            user_id=tenant,
-            conversation_id=conversation_id,
-            set_title=body.title is not UNSET,
-            title=title,
-            document_ids=None if body.document_ids is UNSET else body.document_ids,
-            metadata=metadata,
-            set_expires_at=body.expires_at is not UNSET,
-            expires_at=expires_at,
-        )
-
-    if body.document_ids is UNSET:
-        return _conversation(await update(database))
+    sets_documents = body.document_ids is not UNSET
     try:
-        async with database.transaction() as transaction:
-            await transaction.exec("conversations/hold", user_id=tenant, conversation_id=conversation_id)
-            return _conversation(await update(transaction))
+        async with unchanged(
+            call, lambda queries: _held(queries, tenant, conversation_id), in_transaction=sets_documents
+        ) as queries:
+            if sets_documents:
+                await queries.exec("conversations/hold", user_id=tenant, conversation_id=conversation_id)
+            return conversation_of(
+                await queries.one(
+                    "conversations/update",
+                    user_id=tenant,
+                    conversation_id=conversation_id,
+                    set_title=body.title is not UNSET,
+                    title=title,
+                    document_ids=None if body.document_ids is UNSET else body.document_ids,
+                    metadata=metadata,
+                    set_expires_at=body.expires_at is not UNSET,
+                    expires_at=expires_at,
+                )
+            )
     except ConstraintError as error:
         raise _no_such_document(error) from None
 
 
-@routes.delete("/conversations/{conversation_id}", errors=(404,))
+@routes.delete("/conversations/{conversation_id}", errors=(404,), tagged=True)
 async def delete_conversation(call: Call) -> None:
     """Delete a conversation with its messages."""
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
-    deleted = await database.value(
-        "conversations/delete",
-        user_id=tenant,
-        conversation_id=conversation_id,
-        max_messages=batches.ERASED_MESSAGES,
-    )
+
+    async def read(queries: Queries) -> Conversation:
+        return await _held(queries, tenant, conversation_id)
+
+    async with unchanged(call, read) as queries:
+        deleted = await queries.value(
+            "conversations/delete",
+            user_id=tenant,
+            conversation_id=conversation_id,
+            max_messages=batches.ERASED_MESSAGES,
+        )
     if deleted is False:
-        deleted = await delete_long(database, tenant, conversation_id) is not None
+        check = functools.partial(check_unchanged, call, read)
+        deleted = await delete_long(database, tenant, conversation_id, check) is not None
     if not deleted:
         raise NotFoundError("there is no such conversation")
 
 
-def _conversation(row: r.ConversationsGet | None, messages: list[Message] | UnsetType = UNSET) -> Conversation:
+def conversation_of(row: r.ConversationsGet | None, messages: list[Message] | UnsetType = UNSET) -> Conversation:
+    """Convert a row to a conversation.
+
+    Raises:
+        NotFoundError: the row is None.
+    """
     if row is None:
         raise NotFoundError("there is no such conversation")
     return Conversation(
@@ -188,10 +197,6 @@ def _conversation(row: r.ConversationsGet | None, messages: list[Message] | Unse
         updated_at=row.updated_at,
         messages=messages,
     )
-
-
-def _with_messages(row: r.ConversationsListWithRecent) -> Conversation:
-    return _conversation(row, msgspec.convert(row.messages, list[Message]))
 
 
 def _check(title: str | None, metadata: dict[str, Any] | None, expires_at: datetime | None) -> None:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
-from urllib.parse import quote
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
-from starlette.responses import Response, StreamingResponse
 
 from svc import batches
 from svc.database import rows as r
+from svc.database.calls import Queries
 from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
+from svc.filters.columns import DOCUMENT_FIELDS
 from svc.ingest.formats import FileType
-from svc.routes.pages import Limit, Page, PositionPageQuery, one_more, page
-from svc.web.request import Call
+from svc.routes.listings import MAX_COUNT, Listing, ListQuery, read_listing
+from svc.routes.pages import Limit, Page, PositionPageQuery, counted, one_more, page
+from svc.web.conditions import unchanged
+from svc.web.request import MERGE_PATCH, Call, media_type
 from svc.web.routing import Routes
 
 routes = Routes("documents")
 
-# A file is read in parts that grow: the first is enough for most files, and one statement for each part costs little
-# compared with the largest.
-_FIRST_PART_BYTES = 64 * 1024
-_MAX_PART_BYTES = 2 * 2**20
-
 Status = Literal["processing", "ready", "error"]
+DocumentSort = Literal[
+    "created_at", "-created_at", "updated_at", "-updated_at", "filename", "-filename", "file_size", "-file_size"
+]
 
 
 class Document(Struct, frozen=True):
@@ -73,122 +73,130 @@ class Chunk(Struct, frozen=True):
 
 
 class UpdateDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """The fields to change. Omitted fields keep their values. Metadata is replaced as a whole."""
+    """The fields to change. Omitted fields keep their values. A merge patch merges the metadata, JSON replaces it."""
 
     filename: Filename | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     expires_at: Moment | UnsetType | None = UNSET
 
 
-class DocumentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """The page of documents to list, all or those with one status."""
+class DocumentsQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
+    """The page of documents to list: all, or those that match every condition. `filter` is a filter in JSON."""
 
     limit: Limit = 20
-    after: UUID | None = None
     status: Status | None = None
+    sort: DocumentSort | None = None
 
 
 @routes.get("/documents")
 async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
-    """List your documents, newest first, all or those with one `status`."""
+    """List your documents, newest first or in the order of `sort`; all, or those with `status`, `ids` or `filter`."""
+    listing = read_listing(query, query.sort, DOCUMENT_FIELDS)
+    rows = await _list(call, query, listing)
+    listed = page(rows, query.limit, document_of, listing.cursor)
+    if not query.count:
+        return listed
+    count = await call.services.database.value(
+        "documents/count_matching",
+        user_id=call.principal.tenant,
+        document_ids=listing.ids,
+        status=query.status,
+        filters=listing.filters,
+        max_count=MAX_COUNT + 1,
+    )
+    return counted(listed, count, MAX_COUNT)
+
+
+async def _list(call: Call, query: DocumentsQuery, listing: Listing) -> Sequence[r.DocumentsGet]:
     database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
-    if query.status is None:
-        rows = await database.many("documents/list", user_id=tenant, after=query.after, max_rows=max_rows)
-    else:
-        rows = await database.many(
-            "documents/list_by_status",
-            user_id=tenant,
-            status=query.status,
-            after=query.after,
-            max_rows=max_rows,
+    after = listing.after
+    if listing.is_plain and query.status is None:
+        return await database.many("documents/list", user_id=tenant, after=after.id, max_rows=max_rows)
+    if listing.is_plain:
+        assert query.status is not None
+        return await database.many(
+            "documents/list_by_status", user_id=tenant, status=query.status, after=after.id, max_rows=max_rows
         )
-    return page(rows, query.limit, document_of, lambda row: row.id)
+    return await database.many(
+        "documents/list_matching",
+        user_id=tenant,
+        document_ids=listing.ids,
+        status=query.status,
+        filters=listing.filters,
+        sort=listing.order.field,
+        descending=listing.order.is_descending,
+        after=after.id,
+        after_text=after.text,
+        after_number=after.number,
+        after_time=after.time,
+        max_rows=max_rows,
+    )
 
 
-@routes.get("/documents/{document_id}", errors=(404,))
+@routes.get("/documents/{document_id}", errors=(404,), tagged=True)
 async def get_document(call: Call) -> Document:
     """Get a document with the state of its ingestion."""
-    return document_of(
-        await call.services.database.one(
-            "documents/get",
-            user_id=call.principal.tenant,
-            document_id=call.path_id("document_id", "document"),
-        )
-    )
+    return await _document(call.services.database, call.principal.tenant, call.path_id("document_id", "document"))
 
 
-@routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream")
-async def download_document(call: Call) -> Response:
-    """Download the bytes of a document as they were uploaded."""
-    document_id = call.path_id("document_id", "document")
-    row = await _content(call, document_id, 0, _FIRST_PART_BYTES)
-    # An attachment without a specific type: a browser must not run an uploaded page in the service's origin.
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename, safe='')}",
-        "Content-Length": str(row.file_bytes),
-        "X-Content-Type-Options": "nosniff",
-    }
-    if row.file_bytes == len(row.content) or call.request.method == "HEAD":
-        return Response(row.content, headers=headers, media_type="application/octet-stream")
-    parts = _parts(call, document_id, row)
-    return StreamingResponse(parts, headers=headers, media_type="application/octet-stream")
+async def _document(queries: Queries, tenant: UUID, document_id: UUID) -> Document:
+    return document_of(await queries.one("documents/get", user_id=tenant, document_id=document_id))
 
 
-async def _parts(call: Call, document_id: UUID, first: r.DocumentsContent) -> AsyncIterator[bytes]:
-    """Yield the file. If the document is deleted meanwhile, the answer ends early, which its length shows."""
-    yield first.content
-    sent, size = len(first.content), _FIRST_PART_BYTES
-    while sent < first.file_bytes:
-        size = min(size * 4, _MAX_PART_BYTES)
-        row = await _content(call, document_id, sent, size)
-        yield row.content
-        sent += len(row.content)
+async def _held(queries: Queries, tenant: UUID, document_id: UUID) -> Document:
+    """Lock a document and return it."""
+    await queries.many("documents/hold", user_id=tenant, document_ids=[document_id], max_rows=1)
+    return await _document(queries, tenant, document_id)
 
 
-async def _content(call: Call, document_id: UUID, first_byte: int, max_bytes: int) -> r.DocumentsContent:
-    row = await call.services.database.one(
-        "documents/content",
-        user_id=call.principal.tenant,
-        document_id=document_id,
-        first_byte=first_byte,
-        max_bytes=max_bytes,
-    )
-    if row is None:
-        raise NotFoundError("there is no such document")
-    return row
-
-
-@routes.patch("/documents/{document_id}", errors=(404,), example={"metadata": {"topic": "astronomy", "reviewed": True}})
+@routes.patch(
+    "/documents/{document_id}",
+    errors=(404,),
+    tagged=True,
+    media_type=MERGE_PATCH,
+    example={"metadata": {"topic": "astronomy", "reviewed": True}},
+)
 async def update_document(call: Call, body: UpdateDocument) -> Document:
-    """Change a document's filename, metadata or expiry."""
+    """Change a document's filename, metadata or expiry.
+
+    Sent as application/json, `metadata` replaces the metadata as a whole. Sent as application/merge-patch+json, the
+    body is a JSON merge patch (RFC 7396): `metadata` is merged, and null removes a member.
+    """
+    tenant, document_id = call.principal.tenant, call.path_id("document_id", "document")
+    is_merge = media_type(call.request) == MERGE_PATCH
     faults = Faults()
     faults.check(check_text, body.filename, "filename")
     faults.check(check_metadata, body.metadata, "metadata")
     faults.check(check_future, body.expires_at, "expires_at")
     faults.raise_if_any()
     expires_at = None if body.expires_at is UNSET else body.expires_at
-    return document_of(
-        await call.services.database.one(
-            "documents/update",
-            user_id=call.principal.tenant,
-            document_id=call.path_id("document_id", "document"),
-            filename=None if body.filename is UNSET else body.filename,
-            metadata=None if body.metadata is UNSET else body.metadata,
-            set_expires_at=body.expires_at is not UNSET,
-            expires_at=expires_at,
+    async with unchanged(call, lambda queries: _held(queries, tenant, document_id), in_transaction=is_merge) as queries:
+        document = document_of(
+            await queries.one(
+                "documents/update",
+                user_id=tenant,
+                document_id=document_id,
+                filename=None if body.filename is UNSET else body.filename,
+                metadata=None if body.metadata is UNSET else body.metadata,
+                merge_metadata=is_merge,
+                set_expires_at=body.expires_at is not UNSET,
+                expires_at=expires_at,
+            )
         )
-    )
+        if is_merge and body.metadata is not UNSET:
+            # The patch and the stored metadata are each within the limits; merged, they may exceed them.
+            check_metadata(document.metadata, "metadata")
+    return document
 
 
-@routes.delete("/documents/{document_id}", errors=(404,))
+@routes.delete("/documents/{document_id}", errors=(404,), tagged=True)
 async def delete_document(call: Call) -> None:
     """Delete a document with its bytes, chunks and vectors."""
-    deleted = await call.services.database.exec(
-        "documents/delete",
-        user_id=call.principal.tenant,
-        document_id=call.path_id("document_id", "document"),
-        max_parts=batches.ERASED_PARTS,
-    )
+    tenant, document_id = call.principal.tenant, call.path_id("document_id", "document")
+    async with unchanged(call, lambda queries: _held(queries, tenant, document_id)) as queries:
+        deleted = await queries.exec(
+            "documents/delete", user_id=tenant, document_id=document_id, max_parts=batches.ERASED_PARTS
+        )
     if not deleted:
         raise NotFoundError("there is no such document")
 
@@ -210,7 +218,12 @@ async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
     return page(rows, query.limit, _chunk, lambda row: row.chunk_index)
 
 
-@routes.post("/documents/{document_id}/retry", status=202, errors=(404, 409))
+@routes.post(
+    "/documents/{document_id}/retry",
+    status=202,
+    errors=(404, 409),
+    repeated="The request can be repeated without harm",
+)
 async def retry_document(call: Call) -> Document:
     """Ingest a failed document again."""
     database, tenant = call.services.database, call.principal.tenant

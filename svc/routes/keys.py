@@ -9,9 +9,12 @@ from msgspec import Struct
 
 from svc.accounts import keys as accounts
 from svc.database import rows as r
+from svc.database.calls import Queries
+from svc.errors import NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Moment, Name, check_future, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
+from svc.web.conditions import unchanged
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -45,7 +48,11 @@ class KeyCreated(Struct, frozen=True):
 
 
 @routes.post(
-    "/keys", status=201, body_bytes=16 * 2**10, example={"name": "laptop", "expires_at": "2099-12-31T00:00:00Z"}
+    "/keys",
+    status=201,
+    body_bytes=16 * 2**10,
+    repeated="A key is shown once, and could not be returned again: after a lost answer, revoke the newest key",
+    example={"name": "laptop", "expires_at": "2099-12-31T00:00:00Z"},
 )
 async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     """Create another API key for yourself.
@@ -71,6 +78,27 @@ async def list_keys(call: Call, query: PageQuery) -> Page[Key]:
     return page(rows, query.limit, _key, lambda row: row.id)
 
 
+@routes.get("/keys/{key_id}", errors=(404,), tagged=True)
+async def get_key(call: Call) -> Key:
+    """Get one of your API keys, without its secret."""
+    return _found(
+        await call.services.database.one(
+            "keys/get", user_id=call.principal.tenant, key_id=call.path_id("key_id", "key")
+        )
+    )
+
+
+async def _held(queries: Queries, user_id: UUID, key_id: UUID) -> Key:
+    """Lock a key and return it."""
+    return _found(await queries.one("keys/get_to_change", user_id=user_id, key_id=key_id))
+
+
+def _found(row: r.KeysList | None) -> Key:
+    if row is None:
+        raise NotFoundError("there is no such key")
+    return _key(row)
+
+
 def _key(row: r.KeysList) -> Key:
     return Key(
         id=row.id,
@@ -83,7 +111,7 @@ def _key(row: r.KeysList) -> Key:
     )
 
 
-@routes.delete("/keys/{key_id}", errors=(404,))
+@routes.delete("/keys/{key_id}", errors=(404,), tagged=True)
 async def revoke_key(call: Call) -> None:
     """Revoke an API key permanently.
 
@@ -91,5 +119,6 @@ async def revoke_key(call: Call) -> None:
     """
     key_id = call.path_id("key_id", "key")
     user_id = call.principal.tenant
-    await accounts.revoke_key(call.services.database, user_id, key_id)
+    async with unchanged(call, lambda queries: _held(queries, user_id, key_id)) as queries:
+        await accounts.revoke_key(queries, user_id, key_id)
     call.services.authenticator.forget(user_id, key_id)

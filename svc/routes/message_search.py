@@ -59,7 +59,7 @@ class MessageSearchResponse(Struct, frozen=True):
     lane: MessageLane
 
 
-@routes.post("/conversations/search", errors=(409, 503), body_bytes=SEARCH_BODY_BYTES, example=EXAMPLE)
+@routes.post("/conversations/search", errors=(409, 503), body_bytes=SEARCH_BODY_BYTES, reads=True, example=EXAMPLE)
 async def search_all_messages(call: Call, body: SearchMessages) -> MessageSearchResponse:
     """Search the messages of all your conversations by meaning.
 
@@ -69,7 +69,11 @@ async def search_all_messages(call: Call, body: SearchMessages) -> MessageSearch
 
 
 @routes.post(
-    "/conversations/{conversation_id}/search", errors=(404, 409, 503), body_bytes=SEARCH_BODY_BYTES, example=EXAMPLE
+    "/conversations/{conversation_id}/search",
+    errors=(404, 409, 503),
+    body_bytes=SEARCH_BODY_BYTES,
+    reads=True,
+    example=EXAMPLE,
 )
 async def search_conversation(call: Call, body: SearchMessages) -> MessageSearchResponse:
     """Search the messages of one conversation by meaning."""

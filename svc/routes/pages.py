@@ -16,10 +16,15 @@ Limit = Annotated[int, Meta(ge=1, le=100, description="Items on a page, 1 to 100
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list. `next` is the `after` of the following page, or null on the last page."""
+    """One page of a list. `next` is the `after` of the following page, or null on the last page.
+
+    `count`, if it was requested, is the number of all items that match; if `count_is_exact` is false, there are more.
+    """
 
     data: list[T]
     next: str | None
+    count: int | msgspec.UnsetType = msgspec.UNSET
+    count_is_exact: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +49,13 @@ def page(rows: Sequence[R], limit: int, item: Callable[[R], T], cursor: Callable
     shown = rows[:limit]
     following = str(cursor(shown[-1])) if len(rows) > limit else None
     return Page([item(row) for row in shown], following)
+
+
+def counted(page_: Page[T], count: int | None, most: int) -> Page[T]:
+    """Add the number of all items to a page. `count` is `most` + 1 if there are more; None if it was not requested."""
+    if count is None:
+        return page_
+    return msgspec.structs.replace(page_, count=min(count, most), count_is_exact=count <= most)
 
 
 def one_more(limit: int) -> int:

@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from svc.accounts.plans import MAX_PLANS, CreatePlan, UpdatePlan, create_plan, set_limits
 from svc.database import rows as r
+from svc.database.calls import Queries
 from svc.errors import NotFoundError
+from svc.web.conditions import unchanged
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -44,6 +46,8 @@ async def list_plans(call: Call) -> Plans:
     status=201,
     access="admin",
     errors=(409,),
+    tagged=True,
+    repeated="The name is unique: after a lost answer, send the request again, and 409 says that the plan exists",
     body_bytes=16 * 2**10,
     example={"name": "team", "max_documents": 20000, "tokens_per_month": 100000000, "requests_per_minute": 1200},
 )
@@ -56,10 +60,18 @@ async def add_plan(call: Call, body: CreatePlan) -> Plan:
     return _plan(await create_plan(call.services.database, body))
 
 
-@routes.get("/plans/{plan}", access="any", errors=(404,))
+@routes.get("/plans/{plan}", access="any", errors=(404,), tagged=True)
 async def get_plan(call: Call) -> Plan:
     """Get one plan with its limits."""
-    row = await call.services.database.one("plans/get", name=call.path_text("plan", "plan"))
+    return _found(await call.services.database.one("plans/get", name=call.path_text("plan", "plan")))
+
+
+async def _held(queries: Queries, name: str) -> Plan:
+    """Lock a plan and return it."""
+    return _found(await queries.one("plans/get_to_change", name=name))
+
+
+def _found(row: r.PlansGet | None) -> Plan:
     if row is None:
         raise NotFoundError("there is no such plan")
     return _plan(row)
@@ -69,6 +81,7 @@ async def get_plan(call: Call) -> Plan:
     "/plans/{plan}",
     access="admin",
     errors=(404,),
+    tagged=True,
     body_bytes=16 * 2**10,
     example={"max_documents": 50000, "tokens_per_month": 1000000000, "requests_per_minute": None},
 )
@@ -78,7 +91,9 @@ async def update_plan(call: Call, body: UpdatePlan) -> Plan:
     The new limits apply at once to what is added from now on; existing data stays. Other servers may apply the old
     limits of requests and searches for a few more seconds, until their caches expire.
     """
-    plan = _plan(await set_limits(call.services.database, call.path_text("plan", "plan"), body))
+    name = call.path_text("plan", "plan")
+    async with unchanged(call, lambda queries: _held(queries, name)) as queries:
+        plan = _plan(await set_limits(queries, name, body))
     call.services.authenticator.forget_all()
     return plan
 

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from svc.database import rows as r
 from svc.errors import ForbiddenError, InvalidRequestError
 from svc.fields.validation import Faults
-from svc.fields.values import check_metadata, check_moment
 from svc.plans.explain import analyze
 from svc.routes.explanations import Explanation, explanation
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector
 from svc.routes.questions import KeywordWeight, Question, question_vector, read_question
-from svc.search.filters import DocumentFilters, Filters
+from svc.search.filters import DocumentFilters, Filters, check_filters
 from svc.search.hybrid import HybridSearch, KeywordSearch, Mode, postings_budget, run_hybrid, run_keyword
 from svc.search.lanes import Found, KeywordLane, Lane, Metric, Search, TenantSize, run_search
 from svc.web.request import Call
@@ -95,6 +94,7 @@ class SearchResponse(Struct, frozen=True):
 @routes.post(
     "/search",
     errors=(503,),
+    reads=True,
     body_bytes=SEARCH_BODY_BYTES,
     example={
         "query": "How far away is the Moon?",
@@ -114,9 +114,7 @@ async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchR
     if query.explain and not call.principal.is_admin:
         raise ForbiddenError("explain=true requires the admin key, with Cabinet-User; plans are only for operators")
     faults = Faults()
-    faults.check(check_metadata, body.metadata, "metadata")
-    faults.check(check_moment, body.uploaded_after, "uploaded_after")
-    faults.check(check_moment, body.uploaded_before, "uploaded_before")
+    check_filters(faults, body)
     faults.raise_if_any()
     question = read_question(call, body)
     started = time.perf_counter()

@@ -39,6 +39,7 @@ class DocumentsTransferred(Struct, frozen=True):
     "/documents/transfer",
     access="acting",
     errors=(409,),
+    repeated="After a lost answer, send the request again: it is refused if the documents were transferred",
     example={"document_ids": [_SOMEONE], "to_user": _SOMEONE},
 )
 async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTransferred:

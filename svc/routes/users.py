@@ -11,12 +11,14 @@ from msgspec import UNSET, Struct
 from svc.accounts import users as accounts
 from svc.accounts.users import CreateUser, UpdateUser
 from svc.database import rows as r
+from svc.database.calls import Queries
 from svc.errors import ForbiddenError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import check_metadata, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
 from svc.search.own_indexes import own_index_name
 from svc.tenants.erase import erase_user
+from svc.web.conditions import unchanged
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -59,6 +61,7 @@ class UserCreated(Struct, frozen=True):
     status=201,
     access="admin",
     errors=(409,),
+    repeated="The address is unique: after a lost answer, send the request again, and 409 says that the user exists",
     example={"email": "ada@example.org", "name": "Ada Lovelace", "plan": "pro", "preferences": {"language": "en"}},
 )
 async def create_user(call: Call, body: CreateUser) -> UserCreated:
@@ -84,13 +87,13 @@ async def list_users(call: Call, query: PageQuery) -> Page[User]:
     return page(rows, query.limit, _user, lambda row: row.id)
 
 
-@routes.get("/users/{user_id}", access="any", errors=(404,))
+@routes.get("/users/{user_id}", access="any", errors=(404,), tagged=True)
 async def get_user(call: Call) -> User:
     """Get a user: yourself, or any user with the admin key."""
     return _found(await call.services.database.one("users/get", user_id=_visible_user(call)))
 
 
-@routes.get("/me")
+@routes.get("/me", tagged=True)
 async def get_me(call: Call) -> User:
     """Get the user to whom this API key belongs."""
     return _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
@@ -100,6 +103,7 @@ async def get_me(call: Call) -> User:
     "/users/{user_id}",
     access="any",
     errors=(404, 409),
+    tagged=True,
     example={"name": "Ada King", "preferences": {"language": "en", "theme": "dark"}},
 )
 async def update_user(call: Call, body: UpdateUser) -> User:
@@ -111,27 +115,30 @@ async def update_user(call: Call, body: UpdateUser) -> User:
     preferences = None if body.preferences is UNSET else body.preferences
     plan = None if body.plan is UNSET else body.plan
     _check(name, plan, preferences)
-    row = await accounts.update_user(
-        call.services.database,
-        user_id,
-        email=None if body.email is UNSET else body.email,
-        set_name=body.name is not UNSET,
-        name=name,
-        plan=plan,
-        preferences=preferences,
-    )
+    async with unchanged(call, lambda queries: _held(queries, user_id)) as queries:
+        row = await accounts.update_user(
+            queries,
+            user_id,
+            email=None if body.email is UNSET else body.email,
+            set_name=body.name is not UNSET,
+            name=name,
+            plan=plan,
+            preferences=preferences,
+        )
     if body.plan is not UNSET:
         call.services.authenticator.forget(user_id)
     return _found(row)
 
 
-@routes.delete("/users/{user_id}", access="any", errors=(404,))
+@routes.delete("/users/{user_id}", access="any", errors=(404,), tagged=True)
 async def delete_user(call: Call) -> UserErased:
     """Erase a user with all their data: yourself, or any user with the admin key.
 
     The answer reports how many rows of each table were deleted. Afterwards, no table contains data of the user.
     """
     user_id = _visible_user(call)
+    async with unchanged(call, lambda queries: _held(queries, user_id)):
+        pass  # A user is erased in several transactions, which are not held up by a lock on the user.
     erased = await erase_user(call.services.database, user_id)
     call.services.authenticator.forget(user_id)
     if erased is None:
@@ -150,6 +157,11 @@ def _visible_user(call: Call) -> UUID:
     if not call.principal.is_admin and user_id != call.principal.user_id:
         raise NotFoundError("there is no such user")
     return user_id
+
+
+async def _held(queries: Queries, user_id: UUID) -> User:
+    """Lock a user and return them."""
+    return _found(await queries.one("users/get_to_change", user_id=user_id))
 
 
 def _found(row: r.UsersGet | None) -> User:

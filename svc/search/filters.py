@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Self, TypedDict
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from svc.fields.values import Metadata, Moment
+from svc.fields.validation import Faults
+from svc.fields.values import Metadata, Moment, check_metadata, check_moment
+from svc.filters.arguments import as_json, matching_arguments
+from svc.filters.columns import DOCUMENT_FIELDS
+from svc.filters.foreign_forms import check_no_operator
+from svc.filters.reading import Filter, read_filter
 from svc.ingest.formats import FileType
 
 
@@ -22,9 +26,11 @@ class FilterArguments(TypedDict):
 class DocumentFilters(Struct, frozen=True, kw_only=True):
     """Limits the documents whose chunks a search considers; None means no limit of that kind.
 
-    `POST /search` accepts these fields, and the function `document_matches` of the schema takes them as a JSON object.
+    `POST /search` accepts these fields, and the function `document_matches` of the schema takes them as a JSON object,
+    in which `svc/filters/` has divided `filter`.
     """
 
+    filter: Filter | None = None
     metadata: Metadata | None = None
     file_types: Annotated[list[FileType], Meta(max_length=10)] | None = None
     uploaded_after: Moment | None = None
@@ -50,12 +56,35 @@ class Filters(DocumentFilters, frozen=True, kw_only=True):
     @property
     def arguments(self) -> FilterArguments:
         """The arguments of the statements."""
-        fields = {name: getattr(self, name) for name in DocumentFilters.__struct_fields__}
-        # All metadata contains an empty object. As a filter it would limit nothing and prevent the use of an index.
-        filters = {name: _member(value) for name, value in fields.items() if value is not None and value != {}}
-        return {"document_ids": self.document_ids, "filters": filters or None}
+        return {"document_ids": self.document_ids, "filters": matching(self)}
 
 
-def _member(value: object) -> object:
-    """Convert a value as `document_matches` expects it: a timestamp to seconds since 1970."""
-    return value.timestamp() if isinstance(value, datetime) else value
+def matching(filters: DocumentFilters) -> dict[str, Any] | None:
+    """Return the argument of `document_matches`, or None if every document passes.
+
+    Raises:
+        InvalidRequestError: the filter is not one; see `read_filter`.
+    """
+    fields = {name: getattr(filters, name) for name in DocumentFilters.__struct_fields__ if name != "filter"}
+    # All metadata contains an empty object. As a filter it would limit nothing and prevent the use of an index.
+    given = {name: value for name, value in fields.items() if value is not None and value != {}}
+    if filters.filter is not None:
+        return matching_arguments(read_filter(filters.filter, DOCUMENT_FIELDS), given)
+    return as_json(given) or None
+
+
+def check_filters(faults: Faults, filters: DocumentFilters) -> None:
+    """Check what the types of the filters do not, and collect the faults."""
+    faults.check(_check_contained, filters.metadata, "metadata")
+    faults.check(check_moment, filters.uploaded_after, "uploaded_after")
+    faults.check(check_moment, filters.uploaded_before, "uploaded_before")
+    faults.check(_check_filter, filters.filter, "filter")
+
+
+def _check_contained(metadata: dict[str, Any], field: str) -> None:
+    check_metadata(metadata, field)
+    check_no_operator(metadata, field)
+
+
+def _check_filter(filter_: dict[str, Any], field: str) -> None:
+    read_filter(filter_, DOCUMENT_FIELDS, field)

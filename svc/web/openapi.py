@@ -15,19 +15,30 @@ _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _STATUS_TEXTS = {
     200: "It exists already.",
+    206: "The part in Content-Range.",
     303: "A browser is redirected to the page in Location.",
+    304: "It is the version in If-None-Match.",
     400: "The request cannot be read.",
     401: "The key is missing or not valid.",
     403: "The key is not allowed to do this, or a limit of the plan is reached; the detail names it.",
     404: "It does not exist, or it belongs to another user.",
     409: "The request conflicts with stored data.",
+    412: "It has changed since the version in If-Match.",
     413: "The body is too large.",
     414: "The query string is too long.",
     415: "The route does not accept this media type.",
+    416: "The file has no byte in the range.",
     422: "A field is wrong; the errors name it.",
     429: "The plan allows no more requests in this minute; see Retry-After.",
     503: "The database or the embedding provider does not answer; see Retry-After.",
 }
+_CONDITIONS = {
+    "If-Match": "The ETag of the version to change; 412 if it has changed since.",
+    "If-None-Match": "The ETag of the version that you have; 304 if it is still the same.",
+    "Range": "The part to download, such as bytes=0-1023.",
+    "If-Range": "The ETag of the file that the part must be of; otherwise the answer is the whole file.",
+}
+_ETAG = {"description": "The version, for If-Match and If-None-Match.", "schema": {"type": "string"}}
 _DESCRIPTION = """The data layer of an AI application: users, documents, vector search and conversations.
 
 Send your API key as `Authorization: Bearer <key>`. The admin key can act for a user with `Cabinet-User: <user id>`.
@@ -68,6 +79,7 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
             *_query_parameters(endpoint),
             *_acting_for(endpoint),
             *_idempotency_key(endpoint),
+            *_conditions(endpoint),
         ],
         "responses": _responses(endpoint, schemas),
         "security": [] if endpoint.access == "public" else [{"key": []}],
@@ -143,6 +155,24 @@ def _idempotency_key(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
+def _conditions(endpoint: Endpoint) -> list[dict[str, Any]]:
+    names = []
+    if endpoint.is_tagged and endpoint.method != "POST":
+        names.append("If-None-Match" if endpoint.method == "GET" else "If-Match")
+    if endpoint.extra.get("ranges"):
+        names += ["If-None-Match", "Range", "If-Range"]
+    return [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": _CONDITIONS[name],
+        }
+        for name in names
+    ]
+
+
 def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any] | None:
     if upload := endpoint.extra.get("upload"):
         fields = msgspec.json.schema_components([upload])[1][upload.__name__]["properties"]
@@ -184,6 +214,13 @@ def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
             "content": {"application/json": {"schema": schemas[str(type_)]}},
         }
     problem = {"application/problem+json": {"schema": schemas[str(Problem)]}}
+    if endpoint.is_tagged:
+        responses[str(endpoint.status)]["headers"] = {"ETag": _ETAG}
+    if endpoint.extra.get("ranges"):
+        responses["206"] = {**responses["200"], "description": _STATUS_TEXTS[206]}
+        responses["416"] = {"description": _STATUS_TEXTS[416], "content": problem}
+    if endpoint.method == "GET" and (endpoint.is_tagged or endpoint.extra.get("ranges")):
+        responses["304"] = {"description": _STATUS_TEXTS[304]}
     for status in sorted({*_usual_errors(endpoint), *endpoint.errors} - {int(code) for code in responses}):
         responses[str(status)] = {"description": _STATUS_TEXTS[status], "content": problem}
     return responses
@@ -191,6 +228,8 @@ def _responses(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _usual_errors(endpoint: Endpoint) -> set[int]:
     errors = set() if endpoint.access == "public" else {401, 503}
+    if (endpoint.is_tagged and endpoint.method != "POST") or endpoint.extra.get("ranges"):
+        errors |= {400, 412}
     if endpoint.access in ("admin", "user", "any", "acting"):
         errors.add(403)
     if endpoint.access in ("user", "acting"):

@@ -25,6 +25,7 @@ from svc.errors import (
     MalformedRequestError,
     NotFoundError,
     QuotaExceededError,
+    RangeNotSatisfiableError,
     TooLargeError,
     TooLongError,
     UnsupportedMediaTypeError,
@@ -150,6 +151,8 @@ def problem_response(error: CabinetError, request_id: str) -> Response:
     headers = {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, RangeNotSatisfiableError):
+        headers["Content-Range"] = f"bytes */{error.size}"
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="cabinet"'
     return Response(msgspec.json.encode(problem), error.status, headers, media_type="application/problem+json")

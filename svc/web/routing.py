@@ -24,10 +24,11 @@ from starlette.types import Receive, Scope, Send
 from svc.access.authenticator import Principal
 from svc.database.deadline import database_budget
 from svc.database.shares import request_share, use_share_of
-from svc.errors import ForbiddenError
+from svc.errors import ForbiddenError, InvalidRequestError, PreconditionFailedError
 from svc.log_context import note_in_log
 from svc.services import Services
 from svc.web.answers import encode_answer
+from svc.web.conditions import check_match, etag_of, has_match, is_known
 from svc.web.request import ANSWER_HEADERS, Call, check_encoding, read_json, read_query
 
 BODY_BYTES = 256 * 2**10
@@ -39,6 +40,7 @@ JSON of this size is decoded in a few milliseconds, whatever it contains.
 # public: no key; any: a valid key; user: a key that acts on one user's data; admin: the admin key; acting: the admin
 # key with Cabinet-User
 Access = Literal["public", "any", "user", "admin", "acting"]
+_REPEATED = "Before you send the request again after a lost answer, look whether it took effect"
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
@@ -65,6 +67,16 @@ class Endpoint:
         return (inspect.getdoc(self.handler) or "").partition("\n")[0]
 
     @property
+    def is_tagged(self) -> bool:
+        """Whether the route concerns one resource with an ETag."""
+        return bool(self.extra.get("tagged"))
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a repeated request with the same Idempotency-Key does no harm: it is stored, or changes nothing."""
+        return bool(self.extra.get("once") or self.extra.get("reads"))
+
+    @property
     def description(self) -> str:
         """The rest of the handler's docstring."""
         return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
@@ -79,6 +91,7 @@ class Endpoint:
     async def _answer(self, request: Request, services: Services) -> Response:
         principal = await self._principal(request)
         check_encoding(request)
+        self._check_headers(request)
         arguments: dict[str, Any] = {}
         if self.query is not None:
             arguments["query"] = read_query(request, self.query)
@@ -94,7 +107,26 @@ class Endpoint:
         if result is None:
             return Response(status_code=204, headers=call.answer_headers)
         content = await encode_answer(result)
+        if self.is_tagged and (response := _conditional(request, call, content)):
+            return response
         return Response(content, call.answer_status or self.status, call.answer_headers, media_type="application/json")
+
+    def _check_headers(self, request: Request) -> None:
+        """Refuse a header that promises safety and that the route would ignore.
+
+        Raises:
+            InvalidRequestError: the request has an Idempotency-Key, which the route does not support.
+            PreconditionFailedError: it has If-Match, which the route cannot compare.
+        """
+        if self.method == "POST" and "idempotency-key" in request.headers and not self.is_repeatable:
+            raise InvalidRequestError(
+                f"this route does not support Idempotency-Key; omit it. {self.extra.get('repeated', _REPEATED)}",
+                field="Idempotency-Key",
+            )
+        if self.method not in ("GET", "HEAD") and has_match(request) and (self.method == "POST" or not self.is_tagged):
+            raise PreconditionFailedError(
+                "this route changes nothing that has an ETag; omit If-Match", field="If-Match"
+            )
 
     async def _principal(self, request: Request) -> Principal:
         if self.access == "public":
@@ -113,6 +145,15 @@ class Endpoint:
         if self.access in ("user", "acting"):
             _ = principal.tenant
         return principal
+
+
+def _conditional(request: Request, call: Call, content: bytes) -> Response | None:
+    """Note the ETag of an answer. Returns the answer 304 if the client has this representation, or None."""
+    etag = call.answer_headers["ETag"] = etag_of(content)
+    if request.method not in ("GET", "HEAD"):
+        return None
+    check_match(request, etag)
+    return Response(status_code=304, headers=call.answer_headers) if is_known(request, etag) else None
 
 
 def _count(request: Request, services: Services, principal: Principal) -> None:
@@ -171,7 +212,10 @@ class Routes:
         statuses besides the usual ones. `body_bytes` is the largest JSON body (None: the setting alone limits it).
         The rest is for `/openapi.json`: `example`, a body; `produces`, a media type
         other than JSON; `answers`, structs by status; `media_type`, the media type of the body; `upload`, the struct of
-        a body that the handler reads itself; `once`, whether it supports the header Idempotency-Key.
+        a body that the handler reads itself; `once`, whether it supports the header Idempotency-Key; `reads`, whether
+        a POST changes nothing, so that the header does not matter; `repeated`, a sentence for the error about the
+        header; `tagged`, whether the answer is one resource with an ETag, or the request changes one; `ranges`, whether
+        a GET can request a part.
         """
 
         def register(handler: Handler) -> Handler:

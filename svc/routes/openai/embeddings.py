@@ -98,6 +98,7 @@ async def openai_model(call: Call) -> Model:
 @routes.post(
     "/v1/embeddings",
     errors=(503,),
+    reads=True,
     body_bytes=4 * 2**20,
     produces="application/json",
     example={"input": "How far away is the Moon?", "model": "text-embedding-3-small"},

@@ -1,0 +1,16 @@
+-- keys/get :one
+-- One of a user's keys, without its secret.
+-- $1 user_id uuid  the tenant
+-- $2 key_id  uuid
+-- returns: as keys/list
+-- index: api_keys_pkey
+select
+    k.id,
+    k.name,
+    k.prefix,
+    k.created_at,
+    k.expires_at,
+    k.revoked_at,
+    k.last_used_at
+from api_keys as k
+where k.user_id = $1::uuid and k.id = $2::uuid;

@@ -1,0 +1,57 @@
+"""A filter as a tree of comparisons, after it has been read and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "prefix"]
+OPERATORS: tuple[Operator, ...] = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "prefix")
+ORDERS = ("gt", "gte", "lt", "lte")
+NEGATED: dict[Operator, Operator] = {"ne": "eq", "nin": "in"}
+"""The operators that are the negation of another: what has no value for the key passes them."""
+
+Scalar = str | int | float | bool | None
+Value = Scalar | datetime
+
+
+@dataclass(frozen=True)
+class Path:
+    """The place of a value in the metadata: the names of the members that lead to it."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field of the item itself, such as `filename`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison. `values` has one value, except for `in` and `nin`; for `exists` it is True or False."""
+
+    operator: Operator
+    key: Path | Column
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Filters of which all (`and`) or at least one (`or`) must pass."""
+
+    kind: Literal["and", "or"]
+    parts: tuple[Tree, ...]
+
+
+@dataclass(frozen=True)
+class Negation:
+    """A filter that must not pass."""
+
+    part: Tree
+
+
+Tree = Comparison | Group | Negation

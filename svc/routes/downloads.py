@@ -1,0 +1,91 @@
+"""Downloading the bytes of a document, whole or in part: `sql/documents/content.sql`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import quote
+from uuid import UUID
+
+from starlette.responses import Response, StreamingResponse
+
+from svc.database import rows as r
+from svc.errors import NotFoundError
+from svc.web.conditions import check_match, is_known
+from svc.web.ranges import ByteRange, byte_range, is_same_file
+from svc.web.request import Call
+from svc.web.routing import Routes
+
+routes = Routes("documents")
+
+# A file is read in parts that grow: the first is enough for most files, and one statement for each part costs little
+# compared with the largest.
+_FIRST_PART_BYTES = 64 * 1024
+_MAX_PART_BYTES = 2 * 2**20
+# The number that PostgreSQL takes as a place is 32 bits wide; a file is smaller than that.
+_LAST_PLACE = 2**31 - 2
+
+
+@routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream", ranges=True)
+async def download_document(call: Call) -> Response:
+    """Download the bytes of a document as they were uploaded.
+
+    `Range: bytes=0-1023` requests a part, with status 206. The ETag stays the same as long as the bytes do:
+    `If-None-Match` with it answers 304, and `If-Range` with it requests the part only of the same file.
+    """
+    document_id, wanted = call.path_id("document_id", "document"), byte_range(call.request)
+    row = await _content(call, document_id, max(-_LAST_PLACE, min(wanted.first, _LAST_PLACE)), _FIRST_PART_BYTES)
+    etag = f'"{row.content_hash.hex}"'
+    # An attachment without a specific type: a browser must not run an uploaded page in the service's origin.
+    headers = {
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(row.filename, safe='')}",
+        "ETag": etag,
+        "X-Content-Type-Options": "nosniff",
+    }
+    check_match(call.request, etag)
+    if is_known(call.request, etag):
+        return Response(status_code=304, headers=headers)
+    if wanted.is_part and not is_same_file(call.request, etag):
+        wanted = ByteRange()
+        row = await _content(call, document_id, 0, _FIRST_PART_BYTES)
+    start, end = wanted.of(row.file_bytes)
+    headers["Content-Length"] = str(end - start)
+    status = 206 if wanted.is_part else 200
+    if wanted.is_part:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{row.file_bytes}"
+    if end - start <= len(row.content) or call.request.method == "HEAD":
+        content = row.content[: end - start]
+        return Response(content, status, headers, media_type="application/octet-stream")
+    parts = _parts(call, document_id, row, start, end)
+    return StreamingResponse(parts, status, headers, media_type="application/octet-stream")
+
+
+async def _parts(
+    call: Call, document_id: UUID, first: r.DocumentsContent, start: int, end: int
+) -> AsyncIterator[bytes]:
+    """Yield the bytes from `start` to before `end`, of which `first` has the first.
+
+    If the document is deleted or changed meanwhile, the answer ends early, which its length shows.
+    """
+    yield first.content
+    sent, size = start + len(first.content), _FIRST_PART_BYTES
+    while sent < end:
+        size = min(size * 4, _MAX_PART_BYTES)
+        row = await _content(call, document_id, sent, min(size, end - sent))
+        if row.content_hash != first.content_hash:
+            raise NotFoundError("the document was changed during the download")
+        yield row.content
+        sent += len(row.content)
+
+
+async def _content(call: Call, document_id: UUID, first_byte: int, max_bytes: int) -> r.DocumentsContent:
+    row = await call.services.database.one(
+        "documents/content",
+        user_id=call.principal.tenant,
+        document_id=document_id,
+        first_byte=first_byte,
+        max_bytes=max_bytes,
+    )
+    if row is None:
+        raise NotFoundError("there is no such document")
+    return row
