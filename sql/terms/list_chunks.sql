@@ -3,11 +3,12 @@
 -- $1 user_id  uuid       the tenant
 -- $2 after    uuid null  the last chunk that is done; null: from the first
 -- $3 max_rows int        1..1000
--- returns: id uuid, document_id uuid, content text null
+-- returns: id uuid, document_id uuid, metadata jsonb, content text null
 -- index: chunks_pkey, chunk_terms_pkey
 select
     c.id,
     c.document_id,
+    c.metadata,
     case when t.chunk_id is null then c.content end as content
 from chunks as c
 left join chunk_terms as t on t.user_id = $1::uuid and c.id = t.chunk_id

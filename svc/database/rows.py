@@ -1257,6 +1257,7 @@ class TermsListChunks(Row):
 
     id: UUID = column("id")
     document_id: UUID = column("document_id")
+    metadata: Json = column("metadata")
     content: str | None = column("content")
 
 

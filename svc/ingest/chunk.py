@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from svc.vectors.digests import text_digest
+from svc.vectors.texts import indexed_text
 
 
 class TextChunk(msgspec.Struct, frozen=True):
@@ -26,8 +27,7 @@ class TextChunk(msgspec.Struct, frozen=True):
     @property
     def indexed(self) -> str:
         """The text that is embedded, and indexed for keywords: the headings above the chunk, and its content."""
-        above = [heading for heading in self.metadata.get("heading", ()) if heading not in self.content]
-        return f"{' > '.join(above)}\n\n{self.content}" if above else self.content
+        return indexed_text(self.content, self.metadata)
 
 
 def content_hash(indexed: str) -> UUID:

@@ -183,7 +183,7 @@ class Queue:
                     "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], bits[i]) for i in rows]
                 )
                 # Some at a time, because the terms of 20,000 chunks can take 100 MB.
-                terms = await self._terms.of([chunks[i].content for i in rows], job.user_id)
+                terms = await self._terms.of([chunks[i].indexed for i in rows], job.user_id)
                 await transaction.copy(
                     "ingest/write_terms",
                     [

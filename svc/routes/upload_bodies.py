@@ -24,6 +24,7 @@ from svc.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from svc.fields.filenames import decoded_words, inner_path
 from svc.fields.long_text import LONG_BYTES, LongTextReader
 from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, json_fault, shown_field
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
@@ -158,7 +159,7 @@ async def _read_json(request: Request, limit_bytes: int) -> Upload:
     if reader.has_text and body.content != reader.placeholder:
         raise InvalidRequestError(f"only content may be longer than {LONG_BYTES:,} bytes", field=WHOLE)
     content = await asyncio.to_thread(lambda: reader.text) if reader.has_text else body.content.encode()
-    return Upload(body.filename, content, body.metadata, body.on_conflict, body.expires_at)
+    return Upload(inner_path(body.filename), content, body.metadata, body.on_conflict, body.expires_at)
 
 
 async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIterator[bytearray]:
@@ -251,7 +252,8 @@ async def _upload_of(form: FormData) -> Upload:
     texts = _texts(form, file)
     known = ("file", *_Fields.__struct_fields__)
     faults = [_unknown_part(name, known) for name in texts if name not in known]
-    fields: dict[str, Any] = {"filename": texts.get("filename") or texts.get("file") or ""}
+    faults += [_repeated_part(name) for name in known if len(form.getlist(name)) > 1]
+    fields: dict[str, Any] = {"filename": texts.get("filename") or decoded_words(texts.get("file") or "")}
     fields |= {name: texts[name] for name in ("on_conflict", "expires_at") if name in texts}
     metadata, fault = _metadata(texts.get("metadata"))
     faults += [fault] if fault is not None else []
@@ -262,7 +264,8 @@ async def _upload_of(form: FormData) -> Upload:
         raise InvalidFieldsError([*(found or [fault_without_value(error, _Fields)]), *faults]) from None
     if faults:
         raise InvalidFieldsError(faults)
-    return Upload(named.filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
+    filename = inner_path(named.filename)
+    return Upload(filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
 
 
 def _texts(form: FormData, file: UploadFile) -> dict[str, str]:
@@ -283,6 +286,10 @@ def _texts(form: FormData, file: UploadFile) -> dict[str, str]:
     if faults:
         raise InvalidFieldsError(faults)
     return texts
+
+
+def _repeated_part(name: str) -> FieldFault:
+    return FieldFault(name, f"{name} is given more than once; send one part with this name")
 
 
 def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:

@@ -14,6 +14,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.terms.samples import renew_sample
 from svc.terms.texts import Kind, StoredTerms
+from svc.vectors.texts import indexed_text
 
 _TEXTS_AT_ONCE = 200
 _BYTES_AT_ONCE = 2**20
@@ -59,7 +60,7 @@ class Backfill:
         )
         if not rows:
             return False
-        wanted = [(row, row.content) for row in rows if row.content is not None]
+        wanted = [(row, indexed_text(row.content, row.metadata)) for row in rows if row.content is not None]
         found = await self._terms.of([content for _, content in wanted], user_id)
         added = [
             r.IngestWriteTerms(user_id, row.id, row.document_id, terms.keys, terms.weights)
