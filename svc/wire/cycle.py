@@ -22,6 +22,10 @@ class Cycle(RequestResponseCycle):
     """A request and its answer. What is wrong with the body is raised where the application reads it, and so becomes
     the application's answer."""
 
+    has_begun = False
+    """Whether the application works on the request."""
+    begins_at_once = False
+    """Whether the application begins before any of the body has arrived."""
     has_failed = False
     is_malformed = False
     held_bytes = 0

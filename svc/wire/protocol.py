@@ -155,12 +155,15 @@ class CabinetProtocol(ReceivingProtocol):
             self._answer(error)
 
     def fail(self, cycle: Cycle, error: CabinetError) -> None:
-        """Let the application answer the request whose body is being received with an error."""
+        """Answer the request whose body is being received with an error; the application does if it has begun."""
         cycle.fail(error)
         self.wire.release(self, cycle.held_bytes)
         cycle.held_bytes = 0
         self.slices.clear()
         self.flow.pause_reading()
+        if cycle is self.active and not cycle.has_begun:
+            self.active = None
+            self._answer(error)
 
     def _answer(self, error: CabinetError) -> None:
         """Send an error without the application, and close the connection."""
@@ -245,7 +248,8 @@ class CabinetProtocol(ReceivingProtocol):
         since = self.stalled_since(now)
         if since is not None:
             return 1, since
-        if self.active is not None or self.is_in_body:
+        is_at_work = self.active is not None and self.active.has_begun
+        if is_at_work or (self.is_in_body and self.active is None):
             return None
         return 2 if self._has_answered else 0, self.since
 

@@ -28,6 +28,9 @@ MAX_HEADERS = 100
 """Header fields in one request."""
 MAX_TARGET_BYTES = 8 * 1024
 """Bytes of a request's path and query."""
+BEGUN_BYTES = HIGH_WATER_LIMIT
+"""The application begins when the body is complete, or when so much of it has arrived. So a connection that sends a
+head and then stalls costs neither a task nor a look at its key."""
 # What a chunked body can have besides its content: this, and as much as its content.
 _CHUNK_OVERHEAD_BYTES = 64 * 1024
 
@@ -82,7 +85,7 @@ class ReceivingProtocol(HttpToolsProtocol):
         raise NotImplementedError
 
     def fail(self, cycle: Cycle, error: CabinetError) -> None:
-        """Let the application answer the request whose body is being received with an error."""
+        """Answer the request whose body is being received with an error."""
         raise NotImplementedError
 
     def resume(self) -> None:
@@ -177,15 +180,29 @@ class ReceivingProtocol(HttpToolsProtocol):
         self.is_in_body = True
         self.head_bytes = 0
         self.body_pace.start(self.loop.time(), self.received)
+        # Neither waits for the body: a client that expects 100, and the refusal of a body that is too large.
+        is_too_large = self.left is not None and self.left > self._largest_body
+        cycle.begins_at_once = self.expect_100_continue or is_too_large
         if self.active is None:
             self.start(cycle)
         else:
             self.waiting.append(cycle)
 
     def start(self, cycle: Cycle) -> None:
-        """Let the application work on a request."""
+        """Let the application work on a request, as soon as enough of its body has arrived."""
         self.active = cycle
-        self._start_asgi_task(cycle, self.app)
+        self._begin(cycle)
+
+    def _begin(self, cycle: Cycle) -> None:
+        is_ready = not cycle.more_body or cycle.begins_at_once or cycle.has_failed or len(cycle.body) >= BEGUN_BYTES
+        if is_ready and cycle is self.active and not (cycle.has_begun or self.is_finished):
+            cycle.has_begun = True
+            self._start_asgi_task(cycle, self.app)
+
+    @property
+    def _largest_body(self) -> int:
+        settings = self.wire.settings
+        return max(settings.max_upload_bytes, settings.max_body_bytes)
 
     def _expect_body(self, version: str) -> None:
         lengths = [value for name, value in self.headers if name == b"content-length"]
@@ -221,12 +238,12 @@ class ReceivingProtocol(HttpToolsProtocol):
         if cycle.response_complete or cycle.has_failed:
             return
         # The application holds no more of a body than the largest upload.
-        settings = self.wire.settings
-        growth = min(len(body), max(settings.max_upload_bytes, settings.max_body_bytes) - cycle.held_bytes)
+        growth = min(len(body), self._largest_body - cycle.held_bytes)
         cycle.held_bytes += growth
         if self.hold(growth) or cycle.held_bytes <= HIGH_WATER_LIMIT:
             cycle.body += body
             cycle.message_event.set()
+            self._begin(cycle)
         else:
             count("bytes_in_flight")
             self.fail(cycle, no_memory())
@@ -237,6 +254,7 @@ class ReceivingProtocol(HttpToolsProtocol):
         if not self.cycle.response_complete:
             self.cycle.more_body = False
             self.cycle.message_event.set()
+            self._begin(self.cycle)
 
     def _stop(self, fault: CabinetError) -> NoReturn:
         """Make the parser stop with this error."""

@@ -70,7 +70,7 @@ def test_an_unused_connection_is_closed() -> None:
 def test_a_stalled_body_is_refused(headers: tuple[str], sent: bytes) -> None:
     with served(body_timeout_s=SHORT) as server:
         refused(server.client().send(post("/body", *headers) + sent), 408)
-        assert server.application.seen == ["/body"]
+        assert server.application.seen == []
 
 
 def test_a_body_that_was_sent_at_once_but_for_its_end_is_refused() -> None:
@@ -83,7 +83,7 @@ def test_a_body_that_was_sent_at_once_but_for_its_end_is_refused() -> None:
 
 def test_a_body_that_nobody_reads_has_a_deadline_after_the_answer() -> None:
     with served(body_timeout_s=SHORT) as server:
-        client = server.client().send(post("/refused", "Content-Length: 10"))
+        client = server.client().send(post("/refused", f"Content-Length: {2**16 + 10}") + bytes(2**16))
         assert client.answer().status == 401
         assert client.is_closed()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from svc.web.request import Problem
-from svc.wire.receiving import MAX_HEADERS, MAX_TARGET_BYTES, MAX_WAITING
+from svc.wire.receiving import BEGUN_BYTES, MAX_HEADERS, MAX_TARGET_BYTES, MAX_WAITING
 from tests.wire.served import Answer, Client, Served, get, post, wait_until
 
+# A chunk that is enough for the application to begin.
+CHUNK = f"{BEGUN_BYTES:x}\r\n".encode() + bytes(BEGUN_BYTES) + b"\r\n"
 FIELDS = set(Problem.__struct_fields__)
 
 
@@ -131,8 +133,9 @@ def test_a_malformed_request_is_refused(name: str, in_one_piece: bool) -> None:
 def test_malformed_chunks_are_refused(name: str) -> None:
     with Served() as served:
         refused(served.client().send(CHUNKED + MALFORMED_CHUNKS[name]), 400)
-        client = served.client().send(CHUNKED)
-        wait_until(lambda: served.application.seen.count("/body") == 2)
+        assert served.application.seen == []
+        client = served.client().send(CHUNKED + CHUNK)
+        wait_until(lambda: served.application.seen == ["/body"])
         refused(client.send(MALFORMED_CHUNKS[name]), 400)
 
 
@@ -225,23 +228,43 @@ def test_an_offer_to_change_the_protocol_is_ignored() -> None:
         assert client.answer().json() == {"path": "/path/b"}
 
 
+@pytest.mark.parametrize("headers", [("Content-Length: 9",), ("Transfer-Encoding: chunked",)])
+def test_the_application_begins_when_the_body_is_there(headers: tuple[str]) -> None:
+    """A client that sends a head and stalls costs neither a task nor a look at its key."""
+    with Served() as served:
+        is_chunked = headers[0].startswith("T")
+        parts = [b"5\r\n01234\r\n", b"4\r\n5678\r\n0\r\n\r\n"] if is_chunked else [b"01234", b"5678"]
+        stalled = [served.client().send(post("/body", *headers) + parts[0]) for _ in range(20)]
+        wait_until(lambda: served.connections.bytes_in_flight == 20 * 5)
+        assert served.client().send(get("/path/a")).answer().status == 200
+        assert served.application.seen == ["/path/a"]
+        for client in stalled:
+            assert client.send(parts[1]).answer().json() == {"size": 9}
+
+
+def test_a_body_that_is_too_large_is_answered_before_it_arrives() -> None:
+    with Served() as served:
+        assert served.client().send(post("/refused", "Content-Length: 1000000000")).answer().status == 401
+
+
 def test_an_early_answer_reaches_a_client_that_still_sends() -> None:
     with Served() as served:
         for headers, body in (
             (("Content-Length: 30000000",), bytes(30_000_000)),
             (("Transfer-Encoding: chunked",), b""),
         ):
-            client = served.client().send(post("/refused", *headers))
+            client = served.client().send(post("/refused", *headers) + (body[:BEGUN_BYTES] or CHUNK))
             wait_until(lambda: not served.connections._open)
-            client.send(body)
+            client.send(body[BEGUN_BYTES:])
             answer = client.answer()
             assert (answer.status, answer.headers["connection"]) == (401, "close")
             assert client.is_closed()
 
 
-def test_the_connection_is_kept_after_an_early_answer_to_a_short_body() -> None:
+def test_the_connection_is_kept_after_an_early_answer_if_little_of_the_body_is_left() -> None:
     with Served() as served:
-        client = served.client().send(post("/refused", "Content-Length: 10"))
+        head = post("/refused", f"Content-Length: {BEGUN_BYTES + 10}")
+        client = served.client().send(head + bytes(BEGUN_BYTES))
         assert client.answer().status == 401
         client.send(b"0123456789" + get("/path/a"))
         assert client.answer().json() == {"path": "/path/a"}

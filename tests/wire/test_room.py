@@ -78,7 +78,7 @@ def test_those_that_wait_make_room_for_a_newcomer(limit: str, sent: bytes) -> No
 def test_a_stalled_body_makes_room_for_a_newcomer() -> None:
     with Served(max_connections=2, **PATIENT) as served:
         stalled, _ = [served.client().send(post("/body", "Content-Length: 9") + b"a") for _ in range(2)]
-        wait_until(lambda: len(served.application.seen) == 2)
+        wait_until(lambda: served.connections.bytes_in_flight == 2)
         before = refusals("evicted")
         wait_until(lambda: served.client().send(get("/path/a")).answer().status == 200)
         assert refusals("evicted") > before
