@@ -234,7 +234,13 @@ class RowsLockedError(UnavailableError):
 
 
 class EmbeddingUnavailableError(UnavailableError):
-    """The embedding provider failed temporarily: no answer, 429, 5xx."""
+    """The embedding provider failed temporarily: no answer, 429, 5xx.
+
+    `outage_s` is the number of seconds since the provider last answered anybody, 0 if it answered others while it
+    failed here: the texts may then be the cause.
+    """
+
+    outage_s: float = 0.0
 
 
 class EmbeddingRefusedError(CabinetError):

@@ -1,11 +1,12 @@
 -- ingest/postpone :exec
--- Returns a job whose attempt failed for a reason that may pass: due again after a delay, with the reason on
+-- Returns a job whose attempt ended for a reason that may pass: due again after a delay, with the reason on
 -- the document meanwhile, unless another session has locked the document.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 delay_s     float8  seconds until the next attempt
 -- $5 error       text    what is being waited for
+-- $6 is_failed   bool    whether the attempt counts as a try: the document may be the cause
 -- index: documents_pkey, ingestion_jobs_pkey
 with held as materialized (
     select d.id
@@ -25,6 +26,6 @@ update ingestion_jobs as j
 set
     due_at = now() + make_interval(secs => $4::float8),
     worker = null,
-    tries = j.tries + 1,
+    tries = j.tries + $6::bool::int,
     interruptions = greatest(0, j.interruptions - 1)
 where j.user_id = $1::uuid and j.document_id = $2::uuid and j.attempt = $3::int;

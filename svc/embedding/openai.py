@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -82,6 +83,9 @@ class OpenAIProvider:
         self._slots = asyncio.Semaphore(self._concurrency)
         self._documents_turn = asyncio.Lock()
         self._paused_until = 0.0
+        # When the endpoint last answered, and since when it has not; None if the last call was answered.
+        self._answered_at = -math.inf
+        self._failing_since: float | None = None
         key = _checked_key(settings.openai_api_key)
         self._replies = ReplyReader(model=self.model, dimensions=self.dimensions, key=key)
         # Threads of its own, so that decoding takes none from the rest of the service.
@@ -116,14 +120,16 @@ class OpenAIProvider:
 
     async def _embed_batch(self, texts: list[str], first: int, *, urgent: bool) -> NDArray[np.float32]:
         """Embed one batch and retry temporary failures. `first` is the index of the batch's first text."""
+        began = time.monotonic()
         for attempt in itertools.count(1):
             try:
                 return await self._vectors_in_turn(texts, first, urgent=urgent)
             except AttemptFailedError as failure:
+                self._failing_since = self._failing_since or time.monotonic()
                 pause_s = self._pause_after(failure, attempt)
                 logger.warning("embedding call %d of %d failed: %s", attempt, self._max_retries + 1, failure.detail)
                 if attempt > self._max_retries or (failure.retry_after_s or 0) > self._retry_after_limit_s:
-                    self._give_up(failure, attempt, pause_s)
+                    self._give_up(failure, attempt, pause_s, began)
             await asyncio.sleep(pause_s)
         raise AssertionError("unreachable")
 
@@ -136,11 +142,15 @@ class OpenAIProvider:
             self._paused_until = max(self._paused_until, time.monotonic() + failure.retry_after_s)
         return max(backoff_s, failure.retry_after_s)
 
-    def _give_up(self, failure: AttemptFailedError, attempts: int, pause_s: float) -> NoReturn:
+    def _give_up(self, failure: AttemptFailedError, attempts: int, pause_s: float, began: float) -> NoReturn:
         tried = f" ({attempts} calls failed)" if attempts > 1 else ""
         if failure.is_unusable:
             raise EmbeddingRefusedError(failure.detail + tried) from failure
-        raise EmbeddingUnavailableError(failure.detail + tried, retry_after_s=max(1.0, pause_s)) from failure
+        error = EmbeddingUnavailableError(failure.detail + tried, retry_after_s=max(1.0, pause_s))
+        # An endpoint that names a time to come back is busy, whatever the texts.
+        if failure.retry_after_s is not None or self._answered_at < began:
+            error.outage_s = time.monotonic() - min(began, self._failing_since or began)
+        raise error from failure
 
     async def _vectors_in_turn(self, texts: list[str], first: int, *, urgent: bool) -> NDArray[np.float32]:
         """Make one call as soon as a slot is free and no Retry-After is in effect, and decode its answer.
@@ -155,9 +165,11 @@ class OpenAIProvider:
             with _timed():
                 reply = await self._call(texts)
             # Decoding and checking two megabytes of vectors takes about ten milliseconds.
-            return await asyncio.get_running_loop().run_in_executor(
+            vectors = await asyncio.get_running_loop().run_in_executor(
                 self._decoders, self._replies.vectors, reply, len(texts), first
             )
+            self._answered_at, self._failing_since = time.monotonic(), None
+            return vectors
 
     @asynccontextmanager
     async def _slot(self, *, urgent: bool) -> AsyncIterator[None]:

@@ -203,9 +203,9 @@ class Queue:
         """End the ingestion with an error, which the document's owner can read."""
         await self._database.exec("ingest/fail", **_key(job), error=reason)
 
-    async def postpone(self, job: Job, delay_s: float, reason: str) -> None:
-        """Return the job to the queue after a failed attempt, due again in `delay_s` seconds."""
-        await self._database.exec("ingest/postpone", **_key(job), delay_s=delay_s, error=reason)
+    async def postpone(self, job: Job, delay_s: float, reason: str, *, is_failed: bool = True) -> None:
+        """Return the job to the queue, due again in `delay_s` seconds. `is_failed`: the attempt counts as a try."""
+        await self._database.exec("ingest/postpone", **_key(job), delay_s=delay_s, error=reason, is_failed=is_failed)
 
     async def release(self, job: Job, delay_s: float = 0, *, is_interrupted: bool = False) -> int:
         """Return the job to the queue, due again in `delay_s` seconds; no attempt has failed.

@@ -25,6 +25,7 @@ from svc.errors import (
     CabinetError,
     ConnectionsBusyError,
     DatabaseUnavailableError,
+    EmbeddingUnavailableError,
     LeaseLostError,
     RowsLockedError,
     UnavailableError,
@@ -132,6 +133,12 @@ class DocumentWorker:
             case DatabaseUnavailableError():
                 delay_s = backoff(job.interruptions, self._settings.worker_retry_s, _MAX_RETRY_S)
                 outcome, report = "interrupted", partial(self._queue.release, job, delay_s, is_interrupted=True)
+            case EmbeddingUnavailableError() if error.outage_s:
+                # The endpoint answers nobody, which is no failure of the document. It waits half as long as that lasts.
+                delay_s = max(self._settings.worker_retry_s, error.outage_s / 2, error.retry_after_s or 0.0)
+                reason = f"will be retried: {error.detail}"
+                outcome = "postponed"
+                report = partial(self._queue.postpone, job, min(delay_s, _MAX_RETRY_S), reason, is_failed=False)
             case UnavailableError() if tries < self._settings.worker_max_attempts:
                 delay_s = max(backoff(tries, self._settings.worker_retry_s, _MAX_RETRY_S), error.retry_after_s or 0.0)
                 reason = f"will be retried: {error.detail}"

@@ -27,6 +27,7 @@ from svc.errors import (
     DatabaseUnavailableError,
     DocumentRejectedError,
     EmbeddingRefusedError,
+    EmbeddingUnavailableError,
     LeaseLostError,
     QuotaExceededError,
     RowsLockedError,
@@ -93,6 +94,8 @@ class MessageWorker:
         except DatabaseUnavailableError:
             delay_s = backoff(job.interruptions, self._settings.worker_retry_s, _MAX_RETRY_S)
             await self._report(partial(self._queue.release, job, delay_s, is_interrupted=True))
+        except EmbeddingUnavailableError as error:
+            await self._wait_out(job, error)
         except UnavailableError as error:
             await self._try_later(job, error.detail, error.retry_after_s)
         except EmbeddingRefusedError as error:
@@ -123,6 +126,15 @@ class MessageWorker:
         delay_s = max(backoff(job.tries + 1, self._settings.worker_retry_s, _MAX_RETRY_S), retry_after_s or 0.0)
         logger.warning("messages of conversation %s will be embedded later: %s", job.conversation_id, reason)
         await self._report(partial(self._queue.postpone, job, min(delay_s, _MAX_RETRY_S)))
+
+    async def _wait_out(self, job: MessageJob, error: EmbeddingUnavailableError) -> None:
+        """Return a job that the endpoint did not answer; an outage is not a failed attempt."""
+        if not error.outage_s:
+            await self._try_later(job, error.detail, error.retry_after_s)
+            return
+        logger.warning("messages of conversation %s wait for the endpoint: %s", job.conversation_id, error.detail)
+        delay_s = max(self._settings.worker_retry_s, error.outage_s / 2, error.retry_after_s or 0.0)
+        await self._report(partial(self._queue.release, job, min(delay_s, _MAX_RETRY_S)))
 
     async def _report(self, report: Report) -> None:
         await reported(report, self._queue.lease_s)

@@ -226,7 +226,12 @@ class WorkerSettings(ParserSettings, EmbeddingSettings, DatabaseSettings, TermSe
     worker_poll_s: float = Field(
         5.0, gt=0, le=600, description="Seconds between polls of the queue when no notice arrives."
     )
-    worker_max_attempts: int = Field(5, ge=1, le=100, description="Failed attempts before a document fails.")
+    worker_max_attempts: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Failed attempts before a document fails. An outage of the embedding endpoint is none.",
+    )
     worker_max_interruptions: int = Field(
         20,
         ge=1,

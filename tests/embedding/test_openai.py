@@ -267,6 +267,38 @@ async def test_any_retry_after_is_read_as_a_bounded_number_of_seconds(
     assert least <= failure.value.retry_after_s <= most
 
 
+@pytest.mark.parametrize("behaviour", ["500", "429", "disconnect"])
+async def test_an_outage_grows_until_the_endpoint_answers_anybody(endpoint: EmbeddingEndpoint, behaviour: str) -> None:
+    outages = []
+    async with provider_for(endpoint, embedding_max_retries=0) as provider:
+        for _ in range(2):
+            endpoint.always(behaviour)
+            for _ in range(2):
+                with pytest.raises(EmbeddingUnavailableError) as failure:
+                    await provider.embed(["a text"])
+                outages.append(failure.value.outage_s)
+                await asyncio.sleep(0.2)
+            endpoint.well()
+            await provider.embed(["a text"])
+    first, second, third, fourth = outages
+    assert 0 < first < second - 0.2
+    assert 0 < third < fourth - 0.2
+    assert third < second
+
+
+async def test_a_failure_while_others_are_answered_is_no_outage(endpoint: EmbeddingEndpoint) -> None:
+    endpoint.next("500")
+    async with provider_for(endpoint, embedding_max_retries=1) as provider:
+        provider._backoff_s = 1.0
+        failing = asyncio.create_task(provider.embed(["poison"]))
+        await until(lambda: len(endpoint.calls) == 1)
+        await provider.embed(["another text"])
+        endpoint.next("500")
+        with pytest.raises(EmbeddingUnavailableError) as failure:
+            await failing
+    assert failure.value.outage_s == 0
+
+
 # Refusals
 
 

@@ -6,12 +6,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 
+import asyncpg
 import numpy as np
 import pytest
 import pytest_asyncio
 
 from svc.database.queries import Database
-from svc.errors import LeaseLostError
+from svc.errors import EmbeddingUnavailableError, LeaseLostError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue
 from tests.conftest import PATIENCE_S, Service, running_service, test_settings
@@ -83,8 +84,6 @@ async def test_vectors_in_another_order_are_stored_with_the_right_chunks(
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        ("429", "gave up after 3 attempts"),
-        ("500", "gave up after 3 attempts"),
         ("wrong_dimension", "CABINET_EMBEDDING_DIMENSIONS"),
         ("nan", "NaN"),
         ("infinity", "infinite"),
@@ -106,6 +105,74 @@ async def test_a_permanently_failing_endpoint_causes_an_error_with_a_reason(
     endpoint.well()
     assert (await remote.call("POST", f"/documents/{document_id}/retry", key)).status_code == 202
     assert (await remote.ended(key, document_id))["status"] == "ready"
+
+
+@pytest.mark.parametrize("behaviour", ["429", "500", "disconnect", "hang"])
+async def test_an_outage_of_the_endpoint_uses_up_no_tries(
+    endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None, behaviour: str
+) -> None:
+    """More attempts than a document has, and all of them in vain: it waits, and is ready when the endpoint is back."""
+    endpoint.always(behaviour)
+    settings = test_settings(
+        openai_base_url=endpoint.base_url, embedding_model="test-model", embedding_dimensions=DIMENSIONS,
+        embedding_max_retries=0, embedding_timeout_s=0.2, worker_retry_s=0.05, worker_max_attempts=2,
+    )  # fmt: skip
+    async with running_service(settings, database_url) as service:
+        key, document_id = await upload(service, "A short text.")
+        conversation = (await service.call("POST", "/conversations", key, json={})).json()["id"]
+        said = {"role": "user", "content": "How far away is the Moon?"}
+        await service.call("POST", f"/conversations/{conversation}/messages", key, json=said)
+        connection = await asyncpg.connect(database_url)
+        try:
+            for _ in range(3):
+                calls = len(endpoint.calls)
+                for table in ("ingestion_jobs", "message_jobs"):
+                    await connection.execute(f"update {table} set due_at = now() where worker is null")
+                service.services.note_messages()
+                await until(lambda calls=calls: len(endpoint.calls) >= calls + 2)  # type: ignore[misc]
+                await free(connection)
+                for table in ("ingestion_jobs", "message_jobs"):
+                    job = await connection.fetchrow(f"select tries, interruptions from {table}")
+                    assert tuple(job) == (0, 0), table
+            document = (await service.call("GET", f"/documents/{document_id}", key)).json()
+            assert document["status"] == "processing"
+            assert document["error"].startswith("will be retried: the ")
+            endpoint.well()
+            for table in ("ingestion_jobs", "message_jobs"):
+                await connection.execute(f"update {table} set due_at = now()")
+            service.services.note_messages()
+            assert (await service.ended(key, document_id))["status"] == "ready"
+            async with asyncio.timeout(PATIENCE_S):
+                while await connection.fetchval("select count(*) from message_vectors") < 1:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        finally:
+            await connection.close()
+
+
+async def free(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Return when no worker has a job."""
+    busy = (
+        "select (select count(*) from ingestion_jobs where worker is not null)"
+        " + (select count(*) from message_jobs where worker is not null)"
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        while await connection.fetchval(busy):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_a_document_that_fails_while_others_are_embedded_ends_in_an_error(
+    remote: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint answers others, so the text may be the cause."""
+
+    async def embed(_provider: object, _texts: list[str]) -> None:
+        raise EmbeddingUnavailableError("the embedding endpoint answered 500", retry_after_s=0)
+
+    monkeypatch.setattr(type(remote.services.provider), "embed", embed)
+    key, document_id = await upload(remote, "A text.")
+    document = await remote.ended(key, document_id)
+    assert (document["status"], document["attempt"]) == ("error", 3)
+    assert "gave up after 3 attempts: the embedding endpoint answered 500" in document["error"]
 
 
 async def test_a_slow_endpoint_does_not_delay_other_requests(remote: Service, endpoint: EmbeddingEndpoint) -> None:
