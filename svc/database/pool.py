@@ -78,14 +78,14 @@ class Pool:
         self._loans = 0
         self._is_closing = False
 
-    def connection(self) -> Loan:
-        """Lend a connection for the duration of an `async with` block.
+    def connection(self, *, can_wait: bool = False) -> Loan:
+        """Lend a connection for the duration of an `async with` block; `can_wait`: its statements can wait for locks.
 
         Raises:
             TooManyAtOnceError, ConnectionsBusyError: none became free in time.
             DatabaseUnavailableError: no new one could be opened.
         """
-        return Loan(self)
+        return Loan(self, can_wait=can_wait)
 
     async def take(self) -> Any:
         """Take a connection, for `Loan`; raises the errors of `connection`."""
@@ -235,15 +235,16 @@ class Loan:
     `undo`, if the block leaves it set, is run before the connection is lent again: the rollback of a transaction.
     """
 
-    __slots__ = ("_connection", "_mark", "_pool", "_turn", "undo")
+    __slots__ = ("_can_wait", "_connection", "_mark", "_pool", "_turn", "undo")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, can_wait: bool) -> None:
         self._pool = pool
+        self._can_wait = can_wait
         self.undo: Undo | None = None
 
     async def __aenter__(self) -> Any:
         """Take a connection; raises the errors of `Pool.connection`."""
-        self._turn = await self._pool.shares.enter()
+        self._turn = await self._pool.shares.enter(can_wait=self._can_wait)
         try:
             self._connection = await self._pool.take()
         except BaseException:

@@ -69,14 +69,14 @@ class Database(Queries):
         return self.pool.has_row_security
 
     def _connection(self, statement: Statement, values: Sequence[Any]) -> AbstractAsyncContextManager[Any]:
-        loan = self.pool.connection()
+        loan = self.pool.connection(can_wait=statement.can_wait)
         reach = reach_of(statement, values) if self.pool.has_row_security else None
         return loan if reach is None else NamedLoan(loan, naming(self.statements, reach), self.statement_s)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Run the statements of the block in one transaction, which an exception rolls back."""
-        loan = self.pool.connection()
+        loan = self.pool.connection(can_wait=True)
         try:
             async with loan as connection:
                 transaction = connection.transaction()

@@ -1,7 +1,12 @@
-"""The connections of the pool, divided among tenants: who asks for one, and how long it waits for its turn."""
+"""The connections of the pool, divided among tenants: who asks for one, and how long it waits for its turn.
+
+A statement that changes or locks rows can wait for the lock of another session, and so can any number of tenants at
+once. All of them together never hold the last connections, which remain for statements that only read.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +20,8 @@ from svc.turns import Turns
 _BACKGROUND = "background"
 _ANY_REQUEST = "request"
 _RETRY_AFTER_S = 1.0
+# This share of the connections is not for statements that can wait for a lock; of a pool of one there is none to spare.
+_READ_SHARE = 5
 
 
 class Caller:
@@ -47,41 +54,67 @@ def use_share_of(user_id: UUID | None) -> None:
         caller.tenant = user_id
 
 
+class Turn:
+    """A turn at the connections, for `leave`."""
+
+    __slots__ = ("can_wait", "tenant")
+
+    def __init__(self, tenant: Hashable, *, can_wait: bool) -> None:
+        self.tenant = tenant
+        self.can_wait = can_wait
+
+
 class Shares:
     """The turns at the pool's connections. Requests wait for at most `request_s` seconds, everything else `other_s`."""
 
     def __init__(self, places: int, request_s: float, other_s: float) -> None:
         self._turns = Turns(places, ahead=(_BACKGROUND, _ANY_REQUEST))
+        # The tenants' statements that can wait for a lock need a place here, too.
+        self._changes = Turns(max(1, min(places - 1, places - places // _READ_SHARE)))
         self._request_s = request_s
         self._other_s = other_s
 
-    async def enter(self) -> Hashable:
-        """Wait for the turn of the current task. Returns the key for `leave`.
+    async def enter(self, *, can_wait: bool) -> Turn:
+        """Wait for the turn of the current task. `can_wait`: its statement can wait for a lock of another session.
 
         Raises:
             TooManyAtOnceError: other requests of the same user hold all connections that one user may hold.
             ConnectionsBusyError: no connection became free in time.
         """
         caller = _caller.get()
-        tenant = _BACKGROUND if caller is None else caller.tenant
+        if caller is None:
+            turn = Turn(_BACKGROUND, can_wait=False)
+            await self._take(turn, self._other_s, is_first=False)
+            return turn
+        turn = Turn(caller.tenant, can_wait=can_wait and isinstance(caller.tenant, UUID))
+        # What a request has begun should end before another one begins.
+        await self._take(turn, self._request_s, is_first=caller.has_begun)
+        caller.has_begun = True
+        return turn
+
+    async def _take(self, turn: Turn, most_s: float, *, is_first: bool) -> None:
         try:
-            if caller is None:
-                await self._turns.take(tenant, self._other_s)
-            else:
-                # What a request has begun should end before another one begins.
-                await self._turns.take(tenant, self._request_s, is_first=caller.has_begun)
+            async with asyncio.timeout(most_s):
+                if turn.can_wait:
+                    await self._changes.take(turn.tenant, is_first=is_first)
+                try:
+                    await self._turns.take(turn.tenant, is_first=is_first)
+                except BaseException:
+                    if turn.can_wait:
+                        self._changes.give_back(turn.tenant)
+                    raise
         except TimeoutError:
-            raise self._refusal(tenant) from None
-        if caller is not None:
-            caller.has_begun = True
-        return tenant
+            raise self._refusal(turn) from None
 
-    def leave(self, tenant: Hashable) -> None:
+    def leave(self, turn: Turn) -> None:
         """End the turn that `enter` began."""
-        self._turns.give_back(tenant)
+        self._turns.give_back(turn.tenant)
+        if turn.can_wait:
+            self._changes.give_back(turn.tenant)
 
-    def _refusal(self, tenant: Hashable) -> TooManyAtOnceError | ConnectionsBusyError:
-        if isinstance(tenant, UUID) and self._turns.has_any(tenant):
+    def _refusal(self, turn: Turn) -> TooManyAtOnceError | ConnectionsBusyError:
+        turns = self._changes if turn.can_wait else self._turns
+        if isinstance(turn.tenant, UUID) and turns.has_any(turn.tenant):
             return TooManyAtOnceError(
                 "your other requests hold all database connections that one user may hold: wait for their answers, or "
                 "send fewer at once",

@@ -48,6 +48,8 @@ _HEADER_WIDTH = 110
 _KEYS = ("returns", "index", "tenant", "bound", "needs", "length")
 # Matches any lower-case word, so that a misspelt key is not taken for prose.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
+# `update` and `share` are also the ends of row locks.
+_LOCKING = re.compile(r"\b(?:insert|update|delete|share|copy|pg_advisory_xact_lock)\b")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
 
 
@@ -111,6 +113,11 @@ class Statement:
     def body(self) -> str:
         """The statement without its header."""
         return "\n".join(line for line in self.text.splitlines() if not line.startswith("--")).strip()
+
+    @cached_property
+    def can_wait(self) -> bool:
+        """Whether it changes or locks rows, and can therefore wait for another session."""
+        return _LOCKING.search(self.body) is not None
 
     @cached_property
     def expanded(self) -> str:

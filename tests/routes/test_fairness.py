@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -26,16 +26,20 @@ async def small(database_url: str) -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
-async def uploads_waiting(tenant: Tenant, count: int) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
-    """So many uploads of a tenant, each of which waits for a row that is locked until the end of the block."""
-    await tenant.upload("first.txt", "text")
+async def uploads_waiting(
+    tenant: Tenant, count: int, at_least: int = 2
+) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
+    """So many uploads of a tenant, each of which waits for a row that is locked until the end of the block.
+
+    At the beginning of the block, `at_least` sessions wait.
+    """
     async with direct_connection(tenant.service) as connection, connection.transaction():
         await connection.execute("select from tenant_totals where user_id = $1 for update", UUID(tenant.id))
         tasks = [
             asyncio.create_task(tenant.post("/documents", json={"filename": f"{number}.txt", "content": "text"}))
             for number in range(count)
         ]
-        await waiting_for_locks(connection, min(count, 3))
+        await waiting_for_locks(connection, min(count, at_least))
         yield tasks
 
 
@@ -63,13 +67,31 @@ async def test_a_locked_row_of_one_tenant_stops_no_other(small: Service) -> None
         assert ok(await other.post("/conversations", json={}), 201)
         await asyncio.sleep(1.5)
     answers = Counter(upload.status_code for upload in await asyncio.gather(*uploads))
-    assert answers == {202: 3, 429: 12}, "three hold connections; the others are refused soon"
+    assert answers == {202: 2, 429: 13}, "two hold connections; the others are refused soon"
+
+
+async def test_locked_rows_of_several_tenants_stop_no_other(database_url: str) -> None:
+    """Eight tenants want what is locked, more than ten connections can serve; others read as if nothing were."""
+    settings = test_settings(pool_size=10, request_wait_s=0.25, statement_timeout_s=60, worker_concurrency=0)
+    async with running_service(settings, database_url) as service:
+        other, another, *blocked = [await new_tenant(service) for _ in range(10)]
+        async with AsyncExitStack() as locks:
+            uploads = [await locks.enter_async_context(uploads_waiting(tenant, 5, 0)) for tenant in blocked]
+            for _ in range(20):
+                for reader in (other, another):
+                    assert ok(await reader.get("/me"))["id"] == reader.id
+                    ok(await reader.get("/documents"))
+                    ok(await reader.get("/conversations?recent=5"))
+        answers = Counter([upload.status_code for tasks in uploads for upload in await asyncio.gather(*tasks)])
+    assert answers[202] >= 4, "each of the first holds its share"
+    assert set(answers) <= {202, 429, 503}
 
 
 async def test_whoever_holds_a_share_is_told_so(small: Service) -> None:
     blocked = await new_tenant(small)
-    async with uploads_waiting(blocked, 3) as uploads:
-        refused = await blocked.get("/documents")
+    async with uploads_waiting(blocked, 2) as uploads:
+        ok(await blocked.get("/documents"))
+        refused = await blocked.post("/conversations", json={})
     problem(refused, 429)
     assert "your other requests" in refused.json()["detail"]
     assert refused.headers["retry-after"] == "1"
