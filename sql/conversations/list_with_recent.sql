@@ -1,12 +1,13 @@
 -- conversations/list_with_recent :many
 -- A user's conversations, newest first, each with its newest messages in order: one statement for all of
--- them. The messages are read from the end of their primary key, so the cost does not depend on the length of
--- a conversation.
+-- them. As many conversations as fit into 4 MiB with their messages, but at least one; of a conversation as
+-- many messages as fit. The messages are read from the end of their primary key, so the cost does not depend
+-- on the length of a conversation.
 -- $1 user_id  uuid       the tenant
 -- $2 after    uuid null  the last id of the page before; null: from the newest
 -- $3 max_rows int        1..101
 -- $4 recent   int        newest messages of each conversation, 1..50
--- returns: as conversations/get, messages jsonb
+-- returns: as conversations/get, messages jsonb, has_more bool
 -- index: conversations_pkey, messages_pkey, conversation_documents_pkey
 -- length: a page and the newest messages of each of its conversations in one round trip
 with page as (
@@ -22,6 +23,59 @@ with page as (
     where c.user_id = $1::uuid and ($2::uuid is null or c.id < $2::uuid)
     order by c.id desc
     limit $3::int
+),
+
+measured as (
+    select
+        p.id,
+        n.position,
+        n.own_bytes,
+        n.bytes
+    from page as p
+    cross join lateral (
+        select
+            m.position,
+            octet_length(m.content) + octet_length(m.sources::text) as own_bytes,
+            sum(octet_length(m.content) + octet_length(m.sources::text)) over (
+                order by m.position desc
+                rows between unbounded preceding and current row
+            ) as bytes
+        from messages as m
+        where m.user_id = $1::uuid and m.conversation_id = p.id
+        order by m.position desc
+        limit $4::int
+    ) as n
+),
+
+fitting as (
+    select
+        m.id,
+        min(m.position) as first_position,
+        max(m.bytes) as bytes
+    from measured as m
+    where m.bytes - m.own_bytes < 4194304
+    group by m.id
+),
+
+sized as (
+    select
+        p.id,
+        p.title,
+        p.metadata,
+        p.message_count,
+        p.expires_at,
+        p.created_at,
+        p.updated_at,
+        f.first_position,
+        coalesce(
+            sum(f.bytes) over (
+                order by p.id desc
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as bytes_before
+    from page as p
+    left join fitting as f on p.id = f.id
 )
 
 select
@@ -66,13 +120,22 @@ select
                     m.token_count,
                     m.created_at
                 from messages as m
-                where m.user_id = $1::uuid and m.conversation_id = c.id
+                where
+                    m.user_id = $1::uuid
+                    and m.conversation_id = c.id
+                    and m.position >= c.first_position
                 order by m.position desc
                 limit $4::int
             ) as r
         ),
         '[]'::jsonb
-    ) as messages
-from page as c
+    ) as messages,
+    exists(
+        select n.id
+        from sized as n
+        where n.bytes_before >= 4194304
+    ) as has_more
+from sized as c
+where c.bytes_before < 4194304
 order by c.id desc
 limit $3::int;

@@ -1,7 +1,8 @@
 -- message_search/bits :many
 -- The messages of one user most similar to a query by cosine: those whose signatures differ least from the
 -- query's, read with the filters by an index-only scan of the covering key, then compared exactly. A message
--- of several pieces is one candidate, as similar as its nearest piece.
+-- of several pieces is one candidate, as similar as its nearest piece. As many as fit into 4 MiB, but at
+-- least one.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query
@@ -14,6 +15,7 @@
 -- $10 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey
+-- length: candidates, the nearest of them, and those that fit into an answer, in one round trip
 with candidates as materialized (
     select
         v.conversation_id,
@@ -41,22 +43,41 @@ nearest as (
     group by v.conversation_id, v.position
     order by distance, v.conversation_id, v.position
     limit $10::int
+),
+
+found as (
+    select
+        m.id,
+        m.conversation_id,
+        m.position,
+        m.role,
+        m.content,
+        m.sources,
+        m.token_count,
+        m.created_at,
+        n.distance,
+        sum(octet_length(m.content) + octet_length(m.sources::text)) over (
+            order by n.distance, m.conversation_id, m.position
+            rows between unbounded preceding and current row
+        ) - octet_length(m.content) - octet_length(m.sources::text) as bytes_before
+    from nearest as n
+    inner join messages as m
+        on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
+    where $6::float8 is null or 1 - n.distance >= $6::float8
 )
 
 select
-    m.id,
-    m.conversation_id,
-    m.position,
-    m.role,
-    m.content,
-    m.sources,
-    m.token_count,
-    m.created_at,
-    1 - n.distance as similarity,
-    n.distance
-from nearest as n
-inner join messages as m
-    on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
-where $6::float8 is null or 1 - n.distance >= $6::float8
-order by n.distance, m.conversation_id, m.position
+    f.id,
+    f.conversation_id,
+    f.position,
+    f.role,
+    f.content,
+    f.sources,
+    f.token_count,
+    f.created_at,
+    1 - f.distance as similarity,
+    f.distance
+from found as f
+where f.bytes_before < 4194304
+order by f.distance, f.conversation_id, f.position
 limit $10::int;

@@ -1,7 +1,7 @@
 -- message_search/exact :many
 -- The messages of one user most similar to a query by cosine, compared with every vector that passes the
--- filters: exact, ties in the order of conversation and position. A message of several pieces is as similar
--- as its nearest piece.
+-- filters: exact, ties in the order of conversation and position, and as many as fit into 4 MiB, but at least
+-- one. A message of several pieces is as similar as its nearest piece.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query
@@ -27,22 +27,41 @@ with nearest as (
     group by v.conversation_id, v.position
     order by distance, v.conversation_id, v.position
     limit $8::int
+),
+
+found as (
+    select
+        m.id,
+        m.conversation_id,
+        m.position,
+        m.role,
+        m.content,
+        m.sources,
+        m.token_count,
+        m.created_at,
+        n.distance,
+        sum(octet_length(m.content) + octet_length(m.sources::text)) over (
+            order by n.distance, m.conversation_id, m.position
+            rows between unbounded preceding and current row
+        ) - octet_length(m.content) - octet_length(m.sources::text) as bytes_before
+    from nearest as n
+    inner join messages as m
+        on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
+    where $4::float8 is null or 1 - n.distance >= $4::float8
 )
 
 select
-    m.id,
-    m.conversation_id,
-    m.position,
-    m.role,
-    m.content,
-    m.sources,
-    m.token_count,
-    m.created_at,
-    1 - n.distance as similarity,
-    n.distance
-from nearest as n
-inner join messages as m
-    on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
-where $4::float8 is null or 1 - n.distance >= $4::float8
-order by n.distance, m.conversation_id, m.position
+    f.id,
+    f.conversation_id,
+    f.position,
+    f.role,
+    f.content,
+    f.sources,
+    f.token_count,
+    f.created_at,
+    1 - f.distance as similarity,
+    f.distance
+from found as f
+where f.bytes_before < 4194304
+order by f.distance, f.conversation_id, f.position
 limit $8::int;

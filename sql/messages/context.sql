@@ -1,8 +1,8 @@
 -- messages/context :many
 -- The part of a conversation to send to a language model: its system messages, at most the newest hundred,
--- and the newest other messages whose tokens fit into the rest of a budget; oldest first. The newest 64 fill
--- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of
--- the conversation.
+-- and the newest other messages whose tokens fit into the rest of a budget; oldest first, and in all as many
+-- as fit into 4 MiB, the system's first. The newest 64 fill most budgets; older ones are read only if the
+-- budget has room. The cost does not depend on the length of the conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int
@@ -10,7 +10,15 @@
 -- returns: as messages/list, message_count int8
 -- index: messages_system_idx, messages_pkey, conversations_pkey
 -- length: the messages that fit are chosen before any text is read, in one round trip
-with system_messages as materialized (
+with talk as materialized (
+    select
+        c.id,
+        c.message_count
+    from conversations as c
+    where c.user_id = $1::uuid and c.id = $2::uuid
+),
+
+system_messages as materialized (
     select
         m.id,
         m.position,
@@ -118,6 +126,22 @@ kept as (
         c.created_at
     from candidates as c
     where c.tokens <= $3::int - (select coalesce(sum(s.token_count), 0) from system_messages as s)
+),
+
+sized as (
+    select
+        k.id,
+        k.position,
+        k.role,
+        k.content,
+        k.sources,
+        k.token_count,
+        k.created_at,
+        sum(octet_length(k.content) + octet_length(k.sources::text)) over (
+            order by (k.role = 'system') desc, k.position desc
+            rows between unbounded preceding and current row
+        ) as bytes
+    from kept as k
 )
 
 select
@@ -130,8 +154,8 @@ select
     k.token_count,
     k.created_at,
     c.message_count
-from kept as k
-cross join conversations as c
-where c.user_id = $1::uuid and c.id = $2::uuid
+from talk as c
+cross join sized as k
+where k.bytes <= 4194304
 order by k.position
 limit 1100;

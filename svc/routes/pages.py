@@ -41,13 +41,16 @@ class PositionPageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     after: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
 
 
-def page(rows: Sequence[R], limit: int, item: Callable[[R], T], cursor: Callable[[R], object]) -> Page[T]:
+def page(
+    rows: Sequence[R], limit: int, item: Callable[[R], T], cursor: Callable[[R], object], *, is_cut: bool = False
+) -> Page[T]:
     """Make a page of at most `limit` items from up to `limit + 1` rows; the extra row shows that another page follows.
 
-    `cursor` returns the value of `after` that continues after a row.
+    `cursor` returns the value of `after` that continues after a row. `is_cut`: more rows follow, which do not fit into
+    the bytes of an answer.
     """
     shown = rows[:limit]
-    following = str(cursor(shown[-1])) if len(rows) > limit else None
+    following = str(cursor(shown[-1])) if len(rows) > limit or (is_cut and shown) else None
     return Page([item(row) for row in shown], following)
 
 
