@@ -286,9 +286,15 @@ CREATE TABLE public.plans (
     tokens_per_month bigint,
     requests_per_minute bigint,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    max_conversations bigint,
+    max_messages bigint,
+    max_keys bigint,
     CONSTRAINT plans_max_bytes_positive CHECK ((max_bytes >= 0)),
     CONSTRAINT plans_max_chunks_positive CHECK ((max_chunks >= 0)),
+    CONSTRAINT plans_max_conversations_positive CHECK ((max_conversations >= 0)),
     CONSTRAINT plans_max_documents_positive CHECK ((max_documents >= 0)),
+    CONSTRAINT plans_max_keys_positive CHECK ((max_keys >= 1)),
+    CONSTRAINT plans_max_messages_positive CHECK ((max_messages >= 0)),
     CONSTRAINT plans_name_form CHECK ((name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text)),
     CONSTRAINT plans_requests_positive CHECK ((requests_per_minute >= 1)),
     CONSTRAINT plans_tokens_positive CHECK ((tokens_per_month >= 0))
@@ -315,10 +321,19 @@ CREATE TABLE public.tenant_totals (
     byte_limit bigint,
     token_limit bigint,
     has_index boolean DEFAULT false NOT NULL,
+    conversation_count bigint DEFAULT 0 NOT NULL,
+    message_count bigint DEFAULT 0 NOT NULL,
+    key_count bigint DEFAULT 0 NOT NULL,
+    conversation_limit bigint,
+    message_limit bigint,
+    key_limit bigint,
     CONSTRAINT tenant_totals_bytes_quota CHECK ((byte_count <= byte_limit)),
     CONSTRAINT tenant_totals_chunks_positive CHECK ((chunk_count >= 0)),
     CONSTRAINT tenant_totals_chunks_quota CHECK ((chunk_count <= chunk_limit)),
+    CONSTRAINT tenant_totals_conversations_quota CHECK ((conversation_count <= conversation_limit)),
     CONSTRAINT tenant_totals_documents_quota CHECK ((document_count <= document_limit)),
+    CONSTRAINT tenant_totals_keys_quota CHECK ((key_count <= key_limit)),
+    CONSTRAINT tenant_totals_messages_quota CHECK ((message_count <= message_limit)),
     CONSTRAINT tenant_totals_tokens_quota CHECK ((token_count <= token_limit))
 )
 WITH (fillfactor='50');
@@ -332,6 +347,10 @@ COMMENT ON COLUMN public.tenant_totals.token_count IS 'Tokens embedded in token_
 COMMENT ON COLUMN public.tenant_totals.document_limit IS 'The limit of the plan when a document was last added. The statement that adds writes it again, and the CHECK constraint of the column aborts it where the count would exceed the limit; null: it was not checked. The other limits work alike.';
 
 COMMENT ON COLUMN public.tenant_totals.has_index IS 'Whether the tenant''s searches may use an index of their own.';
+
+COMMENT ON COLUMN public.tenant_totals.message_count IS 'Messages of all conversations.';
+
+COMMENT ON COLUMN public.tenant_totals.key_count IS 'API keys that are not revoked, including expired ones.';
 
 CREATE TABLE public.term_jobs (
     user_id uuid NOT NULL,

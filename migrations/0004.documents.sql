@@ -8,6 +8,7 @@
 -- Serves: documents/*, chunks/*, export/document_contents, ingest/*, search/*, messages/append, users/hold,
 --   users/list_left_over,
 --   messages/list_stale_sources, server/health, server/queues, users/delete, usage/recount,
+--   conversations/create,
 --   calibration/*, import/*, doctor/*, samples/*
 -- Rollback loses: the documents, their text, and the queue.
 -- depends: 0003.users

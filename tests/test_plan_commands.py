@@ -35,15 +35,17 @@ def in_main_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_plans_and_usage_from_the_command_line(database_url: str) -> None:
     printed = await cabinet(database_url, "plan", "set", "free", "--documents", "5", "--tokens-per-month", "none")
-    assert cells(printed)[1] == ["free", "5", "100,000", "1,073,741,824", "none", "600"]
+    assert cells(printed)[1] == [
+        "free", "5", "100,000", "1,073,741,824", "10,000", "100,000", "100", "none", "600",
+    ]  # fmt: skip
     assert [row[0] for row in cells(await cabinet(database_url, "plan", "list"))] == [
         "plan", "enterprise", "free", "pro",
     ]  # fmt: skip
     refused = await cabinet(database_url, "plan", "set", "free", "--chunks", "many", exit_code=2)
     assert "--chunks must be an integer from 0 to 9007199254740991, or none" in refused
 
-    added = await cabinet(database_url, "plan", "add", "team", "--chunks", "9", "--bytes", "none")
-    assert cells(added)[1] == ["team", "none", "9", "none", "none", "none"]
+    added = await cabinet(database_url, "plan", "add", "team", "--chunks", "9", "--bytes", "none", "--keys", "3")
+    assert cells(added)[1] == ["team", "none", "9", "none", "none", "none", "3", "none", "none"]
     assert "the plan team already exists" in await cabinet(database_url, "plan", "add", "team", exit_code=2)
     assert "name must" in await cabinet(database_url, "plan", "add", "The Team", exit_code=2)
     unknown = await cabinet(database_url, "plan", "set", "gold", exit_code=2)
@@ -71,6 +73,7 @@ async def test_plans_and_usage_from_the_command_line(database_url: str) -> None:
     assert users[1:] == [[user_id, "a@example.org", "enterprise", "0", "0", "3", "0", "0", "1,507"]]
     assert await cabinet(database_url, "usage", "recount", user_id) == (
         "documents: 0, before: 4\nbytes: 0, before: 0\nchunks: 0, before: 9\n"
+        "conversations: 0, before: 2\nmessages: 0, before: 3\napi keys: 1, before: 5\n"
     )
     wrong = ["usage", "users", "--from", "2026-02-01", "--to", "2026-01-01"]
     assert "must not be after to" in await cabinet(database_url, *wrong, exit_code=2)
@@ -90,7 +93,9 @@ async def use(url: str, user_id: str) -> None:
                 user_id, day, uploads, tokens,
             )  # fmt: skip
         await connection.execute(
-            "insert into tenant_totals (user_id, chunk_count, document_count) values ($1::uuid, 9, 4)", user_id
+            "update tenant_totals set chunk_count = 9, document_count = 4, conversation_count = 2, message_count = 3, "
+            "key_count = 5 where user_id = $1::uuid",
+            user_id,
         )
     finally:
         await connection.close()

@@ -1,22 +1,39 @@
 -- conversations/delete :value
--- Deletes a conversation with its messages and their vectors (by cascade) and its job, unless it has too many
--- messages for one statement: false, and conversations/erase_messages deletes those first. No row: there is
--- no such conversation.
+-- Deletes a conversation with its messages and their vectors (by cascade) and its job, and takes it off the
+-- user's totals, unless it has too many messages for one statement: false, and conversations/erase_messages
+-- deletes those first. No row: there is no such conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 max_messages    int8
 -- returns: is_deleted bool null
--- index: conversations_pkey, message_jobs_pkey
+-- index: conversations_pkey, message_jobs_pkey, tenant_totals_pkey
 with deleted as (
     delete from conversations as c
     where c.user_id = $1::uuid and c.id = $2::uuid and c.message_count <= $3::int8
-    returning c.id
+    returning c.id, c.message_count
 ),
 
 unqueued as (
     delete from message_jobs as j
     using deleted as d
     where j.user_id = $1::uuid and j.conversation_id = d.id
+    returning j.conversation_id
+),
+
+uncounted as (
+    insert into tenant_totals as t (user_id, chunk_count, conversation_count, message_count)
+    select
+        $1::uuid as user_id,
+        0 as chunk_count,
+        count(d.id) as conversation_count,
+        coalesce(sum(d.message_count), 0) as message_count
+    from deleted as d
+    where (select count(*) from unqueued) >= 0
+    having count(d.id) > 0
+    on conflict (user_id) do update
+        set
+            conversation_count = greatest(0, t.conversation_count - excluded.conversation_count),
+            message_count = greatest(0, t.message_count - excluded.message_count)
 )
 
 select exists(select d.id from deleted as d) as is_deleted

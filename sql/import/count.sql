@@ -1,9 +1,21 @@
 -- import/count :exec
 -- Computes the totals of an imported user and this month's usage: searches pick their lane by them, and
--- quotas are checked against them.
+-- quotas are checked against them. Keys are not imported; those that the user has stay counted.
 -- $1 user_id uuid  the tenant
--- index: chunk_vectors_signature_idx, usage_days_pkey, documents_user_filename_idx, chunk_vectors_pkey
-insert into tenant_totals (user_id, chunk_count, document_count, byte_count, token_month, token_count)
+-- index: chunk_vectors_signature_idx, usage_days_pkey, documents_user_filename_idx, chunk_vectors_pkey,
+--   conversations_pkey, tenant_totals_pkey
+with talks as (
+    select
+        count(*) as conversations,
+        coalesce(sum(c.message_count), 0) as messages
+    from conversations as c
+    where c.user_id = $1::uuid
+)
+
+insert into tenant_totals as t (
+    user_id, chunk_count, document_count, byte_count, conversation_count, message_count, token_month,
+    token_count
+)
 select
     $1::uuid as user_id,
     (
@@ -13,6 +25,8 @@ select
     ) as chunk_count,
     count(d.id) as document_count,
     coalesce(sum(d.file_size), 0) as byte_count,
+    (select k.conversations from talks as k) as conversation_count,
+    (select k.messages from talks as k) as message_count,
     date_trunc('month', now() at time zone 'utc')::date as token_month,
     (
         select coalesce(sum(u.tokens), 0)
@@ -20,4 +34,13 @@ select
         where u.user_id = $1::uuid and u.day >= date_trunc('month', now() at time zone 'utc')::date
     ) as token_count
 from documents as d
-where d.user_id = $1::uuid;
+where d.user_id = $1::uuid
+on conflict (user_id) do update
+    set
+        chunk_count = excluded.chunk_count,
+        document_count = excluded.document_count,
+        byte_count = excluded.byte_count,
+        conversation_count = excluded.conversation_count,
+        message_count = excluded.message_count,
+        token_month = excluded.token_month,
+        token_count = excluded.token_count;

@@ -2,7 +2,9 @@
 -- Appends messages to a conversation in the given order, all or none. The row of the conversation assigns the
 -- positions under its lock, so concurrent writers neither lose nor interleave messages. A source is a chunk
 -- of the same user; its text is stored with the message. If messages are embedded, the conversation gets a
--- job unless it has one. No row: the conversation does not exist, or a source is not a chunk of this user.
+-- job unless it has one. The user's totals are updated after all other locks; as in documents/create, a CHECK
+-- constraint decides whether concurrent appends exceed the limit of the plan. No row: the conversation does
+-- not exist, a source is not a chunk of this user, or the limit is reached.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 roles           text[]  user | assistant | system | tool; one entry a message, at most 1000
@@ -13,10 +15,23 @@
 -- $8 embed           bool    whether the messages are to be embedded
 -- returns: as messages/list
 -- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey,
---   documents_user_filename_idx
+--   documents_user_filename_idx, users_pkey, tenant_totals_pkey
 -- bound: by the messages given
 -- length: the messages, their sources, their job and what is counted are stored together or not at all
-with cited as (
+with allowed as (
+    select p.max_messages
+    from users as u
+    inner join plans as p on u.plan = p.name
+    left join tenant_totals as t on u.id = t.user_id
+    where
+        u.id = $1::uuid
+        and (
+            p.max_messages is null
+            or coalesce(t.message_count, 0) + cardinality($3::text[]) <= p.max_messages
+        )
+),
+
+cited as (
     select
         s.message_number,
         s.source_number,
@@ -39,6 +54,7 @@ placed as (
         v.user_id = $1::uuid
         and v.id = $2::uuid
         and (select count(*) from cited) = cardinality($7::uuid[])
+        and (select count(*) from allowed) > 0
     returning v.id, v.message_count - cardinality($3::text[]) as last_position
 ),
 
@@ -74,6 +90,24 @@ queued as (
     from placed as p
     where $8::bool
     on conflict (user_id, conversation_id) do nothing
+    returning conversation_id
+),
+
+counted as (
+    insert into tenant_totals as t (user_id, chunk_count, message_count, message_limit)
+    select
+        $1::uuid as user_id,
+        0 as chunk_count,
+        cardinality($3::text[]) as message_count,
+        a.max_messages as message_limit
+    from allowed as a
+    cross join placed
+    where (select count(*) from queued) >= 0
+    on conflict (user_id) do update
+        set
+            message_count = t.message_count + excluded.message_count,
+            message_limit = excluded.message_limit
+    returning t.user_id
 ),
 
 noted as (
@@ -83,7 +117,7 @@ noted as (
         (now() at time zone 'utc')::date as day,
         pg_backend_pid() % 16 as slot,
         cardinality($3::text[]) as messages
-    from placed
+    from counted
     on conflict (user_id, day, slot) do update
         set messages = u.messages + excluded.messages
 )

@@ -7,6 +7,9 @@ select
     p.max_documents,
     p.max_chunks,
     p.max_bytes,
+    p.max_conversations,
+    p.max_messages,
+    p.max_keys,
     p.tokens_per_month,
     p.requests_per_minute,
     p.updated_at

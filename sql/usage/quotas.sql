@@ -2,8 +2,9 @@
 -- The user's totals and the limits of the plan: for the user, and to report the limit that refused a request.
 -- $1 user_id uuid  the tenant
 -- returns: plan text, documents_used int8, documents_allowed int8 null, chunks_used int8,
---   chunks_allowed int8 null, bytes_used int8, bytes_allowed int8 null, tokens_used int8,
---   tokens_allowed int8 null, requests_per_minute int8 null
+--   chunks_allowed int8 null, bytes_used int8, bytes_allowed int8 null, conversations_used int8,
+--   conversations_allowed int8 null, messages_used int8, messages_allowed int8 null, keys_used int8,
+--   keys_allowed int8 null, tokens_used int8, tokens_allowed int8 null, requests_per_minute int8 null
 -- index: users_pkey, tenant_totals_pkey
 select
     u.plan,
@@ -13,6 +14,12 @@ select
     p.max_chunks as chunks_allowed,
     coalesce(t.byte_count, 0) as bytes_used,
     p.max_bytes as bytes_allowed,
+    coalesce(t.conversation_count, 0) as conversations_used,
+    p.max_conversations as conversations_allowed,
+    coalesce(t.message_count, 0) as messages_used,
+    p.max_messages as messages_allowed,
+    coalesce(t.key_count, 0) as keys_used,
+    p.max_keys as keys_allowed,
     case
         when t.token_month = date_trunc('month', now() at time zone 'utc')::date then t.token_count else 0
     end as tokens_used,

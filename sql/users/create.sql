@@ -1,5 +1,5 @@
 -- users/create :one
--- Creates a user and the first key, both or neither.
+-- Creates a user, the first key and the totals that count it, all or none.
 -- $1 email       text
 -- $2 name        text null  null: none
 -- $3 plan        text
@@ -17,10 +17,19 @@ with created as (
 first_key as (
     insert into api_keys (user_id, name, prefix, key_hash)
     select
-        c.id,
+        c.id as user_id,
         'first key' as name,
         $5::text as prefix,
         $6::bytea as key_hash
+    from created as c
+),
+
+counted as (
+    insert into tenant_totals (user_id, chunk_count, key_count)
+    select
+        c.id as user_id,
+        0 as chunk_count,
+        1 as key_count
     from created as c
 )
 

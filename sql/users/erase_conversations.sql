@@ -1,14 +1,14 @@
 -- users/erase_conversations :one
 -- Erases the first conversations of a user who has too many for one statement, with their messages, vectors,
--- terms and jobs: about as many as fit into a number of messages, none that has more on its own. Returns the
--- number of rows of each table.
+-- terms and jobs, and subtracts them from the totals: about as many as fit into a number of messages, none
+-- that has more on its own. Returns the number of rows of each table.
 -- $1 user_id      uuid  the tenant
 -- $2 max_messages int8
 -- $3 max_rows     int   conversations at most, 1..10000
 -- returns: conversations int8, conversation_documents int8, messages int8, message_vectors int8,
 --   message_terms int8, message_jobs int8
 -- index: conversations_pkey, conversation_documents_pkey, messages_pkey, message_vectors_pkey,
---   message_jobs_pkey
+--   message_jobs_pkey, tenant_totals_pkey
 -- length: a batch goes from all tables of conversations at once, and each table is counted
 with held as (
     select
@@ -82,7 +82,23 @@ erased_conversations as (
         and (select count(*) from erased_terms) >= 0
         and (select count(*) from erased_messages) >= 0
         and (select count(*) from erased_scopes) >= 0
-    returning v.id
+    returning v.id, v.message_count
+),
+
+uncounted as (
+    insert into tenant_totals as t (user_id, chunk_count, conversation_count, message_count)
+    select
+        $1::uuid as user_id,
+        0 as chunk_count,
+        count(d.id) as conversation_count,
+        coalesce(sum(d.message_count), 0) as message_count
+    from erased_conversations as d
+    where (select count(*) from erased_jobs) >= 0
+    having count(d.id) > 0
+    on conflict (user_id) do update
+        set
+            conversation_count = greatest(0, t.conversation_count - excluded.conversation_count),
+            message_count = greatest(0, t.message_count - excluded.message_count)
 )
 
 select

@@ -10,13 +10,25 @@ from typing import Final, Literal
 from svc.database.rows import UsageQuotas
 from svc.errors import QuotaExceededError
 
-QuotaName = Literal["documents", "chunks", "bytes", "tokens"]
+QuotaName = Literal["documents", "chunks", "bytes", "conversations", "messages", "keys", "tokens"]
 
 _UNITS: Final[Mapping[QuotaName, str]] = {
     "documents": "documents",
     "chunks": "chunks",
     "bytes": "bytes of documents",
+    "conversations": "conversations",
+    "messages": "messages",
+    "keys": "API keys",
     "tokens": "tokens a month",
+}
+# How the usage is reduced.
+_REMEDIES: Final[Mapping[QuotaName, str]] = {
+    "documents": "delete documents",
+    "chunks": "delete documents",
+    "bytes": "delete documents",
+    "conversations": "delete conversations",
+    "messages": "delete conversations",
+    "keys": "revoke keys",
 }
 _CONSTRAINTS: Final[Mapping[str, QuotaName]] = {f"tenant_totals_{name}_quota": name for name in _UNITS}
 
@@ -48,7 +60,7 @@ class Quota:
         assert self.allowed is not None
         resets_at = self.resets_at
         remedy = (
-            "delete documents, or ask for a larger plan"
+            f"{_REMEDIES[self.name]}, or ask for a larger plan"
             if resets_at is None
             else f"wait for the reset on {resets_at:%Y-%m-%d} (UTC), or ask for a larger plan"
         )
@@ -68,6 +80,9 @@ def quotas_of(row: UsageQuotas) -> dict[QuotaName, Quota]:
         Quota("documents", row.documents_used, row.documents_allowed),
         Quota("chunks", row.chunks_used, row.chunks_allowed),
         Quota("bytes", row.bytes_used, row.bytes_allowed),
+        Quota("conversations", row.conversations_used, row.conversations_allowed),
+        Quota("messages", row.messages_used, row.messages_allowed),
+        Quota("keys", row.keys_used, row.keys_allowed),
         Quota("tokens", row.tokens_used, row.tokens_allowed),
     )
     return {quota.name: quota for quota in quotas}

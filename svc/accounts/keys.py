@@ -6,9 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from svc.access.keys import generate_key
+from svc.access.quotas import broken_quota
+from svc.accounts.quotas import refused
 from svc.database.calls import Queries
+from svc.database.failures import ConstraintError
 from svc.database.rows import KeysList
 from svc.errors import NotFoundError
+
+MAX_REVOKED = 100
+"""Revoked keys of a user that remain in the list."""
 
 
 async def create_key(
@@ -17,26 +23,34 @@ async def create_key(
     """Create an API key for a user. Returns its row and the key, which is not stored.
 
     Raises:
-        ConstraintError: there is no such user.
+        QuotaExceededError: the user's plan allows no more keys.
+        UnauthenticatedError: there is no such user.
+        UnavailableError: another key was revoked meanwhile; the next attempt succeeds.
     """
     new = generate_key()
-    row = await queries.one(
-        "keys/create",
-        user_id=user_id,
-        name=name,
-        prefix=new.prefix,
-        key_hash=new.key_hash,
-        expires_at=expires_at,
-    )
-    assert row is not None
+    try:
+        row = await queries.one(
+            "keys/create",
+            user_id=user_id,
+            name=name,
+            prefix=new.prefix,
+            key_hash=new.key_hash,
+            expires_at=expires_at,
+        )
+    except ConstraintError as error:
+        if broken_quota(error.constraint) is None:
+            raise
+        row = None
+    if row is None:
+        raise await refused(queries, user_id, {"keys": 1})
     return row, new.key
 
 
 async def revoke_key(queries: Queries, user_id: UUID, key_id: UUID) -> None:
-    """Revoke an API key of a user permanently.
+    """Revoke an API key of a user permanently. The newest `MAX_REVOKED` revoked keys remain in the list.
 
     Raises:
         NotFoundError: the user has no such key.
     """
-    if not await queries.exec("keys/revoke", user_id=user_id, key_id=key_id):
+    if not await queries.exec("keys/revoke", user_id=user_id, key_id=key_id, max_revoked=MAX_REVOKED):
         raise NotFoundError("there is no such key")

@@ -27,7 +27,7 @@ KnownPlan = Annotated[
     str, Meta(max_length=MAX_NAME_CHARACTERS, description="The name of a plan; `GET /plans` lists them.")
 ]
 Limit = Annotated[int, Meta(ge=0, le=MAX_LIMIT)]
-RequestLimit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+PositiveLimit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
 
 
 class CreatePlan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,8 +37,11 @@ class CreatePlan(Struct, frozen=True, forbid_unknown_fields=True):
     max_documents: Limit | None = None
     max_chunks: Limit | None = None
     max_bytes: Limit | None = None
+    max_conversations: Limit | None = None
+    max_messages: Limit | None = None
+    max_keys: PositiveLimit | None = None
     tokens_per_month: Limit | None = None
-    requests_per_minute: RequestLimit | None = None
+    requests_per_minute: PositiveLimit | None = None
 
 
 class UpdatePlan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,8 +50,11 @@ class UpdatePlan(Struct, frozen=True, forbid_unknown_fields=True):
     max_documents: Limit | UnsetType | None = UNSET
     max_chunks: Limit | UnsetType | None = UNSET
     max_bytes: Limit | UnsetType | None = UNSET
+    max_conversations: Limit | UnsetType | None = UNSET
+    max_messages: Limit | UnsetType | None = UNSET
+    max_keys: PositiveLimit | UnsetType | None = UNSET
     tokens_per_month: Limit | UnsetType | None = UNSET
-    requests_per_minute: RequestLimit | UnsetType | None = UNSET
+    requests_per_minute: PositiveLimit | UnsetType | None = UNSET
 
 
 async def create_plan(queries: Queries, plan: CreatePlan) -> PlansGet:
@@ -64,6 +70,9 @@ async def create_plan(queries: Queries, plan: CreatePlan) -> PlansGet:
             max_documents=plan.max_documents,
             max_chunks=plan.max_chunks,
             max_bytes=plan.max_bytes,
+            max_conversations=plan.max_conversations,
+            max_messages=plan.max_messages,
+            max_keys=plan.max_keys,
             tokens_per_month=plan.tokens_per_month,
             requests_per_minute=plan.requests_per_minute,
             max_plans=MAX_PLANS,
@@ -90,6 +99,9 @@ async def set_limits(queries: Queries, name: str, limits: UpdatePlan) -> PlansGe
         max_documents=_given(limits.max_documents),
         max_chunks=_given(limits.max_chunks),
         max_bytes=_given(limits.max_bytes),
+        max_conversations=_given(limits.max_conversations),
+        max_messages=_given(limits.max_messages),
+        max_keys=_given(limits.max_keys),
         tokens_per_month=_given(limits.tokens_per_month),
         requests_per_minute=_given(limits.requests_per_minute),
     )

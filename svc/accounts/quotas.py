@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -45,14 +46,14 @@ async def read_quotas(queries: Queries, user_id: UUID) -> Quotas:
     )
 
 
-async def refused_upload(queries: Queries, user_id: UUID, size_bytes: int) -> CabinetError:
-    """Return the error for an upload that a limit of the plan refused."""
+async def refused(queries: Queries, user_id: UUID, more: Mapping[QuotaName, int]) -> CabinetError:
+    """Return the error for a request that a limit of the plan refused; `more` is its amount of each limited thing."""
     row = await queries.one("usage/quotas", user_id=user_id)
     if row is None:
         return UnauthenticatedError("the user of this key no longer exists")
     try:
-        quotas_of(row)["documents"].check(1)
-        quotas_of(row)["bytes"].check(size_bytes)
+        for name, amount in more.items():
+            quotas_of(row)[name].check(amount)
     except QuotaExceededError as error:
         return error
     return UnavailableError("the limit of your plan was reached, but now there is room: try again", retry_after_s=1)

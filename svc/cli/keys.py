@@ -10,7 +10,6 @@ import click
 from svc.accounts.keys import create_key, revoke_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.output import echo
-from svc.database.failures import ConstraintError
 from svc.errors import NotFoundError
 from svc.settings import Settings
 
@@ -44,10 +43,9 @@ def revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:
 
 async def _create(settings: Settings, user_id: UUID, name: str | None, expires_at: datetime | None) -> tuple[str, str]:
     async with opened_database(settings) as database:
-        try:
-            row, secret = await create_key(database, user_id, name=name, expires_at=expires_at)
-        except ConstraintError:
-            raise NotFoundError(f"there is no user {user_id}") from None
+        if await database.one("users/get", user_id=user_id) is None:
+            raise NotFoundError(f"there is no user {user_id}")
+        row, secret = await create_key(database, user_id, name=name, expires_at=expires_at)
     return str(row.id), secret
 
 

@@ -20,11 +20,14 @@ from svc.settings import Settings
 
 LIMITS = UpdatePlan.__struct_fields__
 # What options are called; `--max-chunks` is another setting, of one document.
-_COLUMNS = {"documents": "max_documents", "chunks": "max_chunks", "bytes": "max_bytes"}
+_COLUMNS = {name: f"max_{name}" for name in ("documents", "chunks", "bytes", "conversations", "messages", "keys")}
 _OPTIONS = {
     "--documents": "Documents at most.",
     "--chunks": "Chunks at most, of all documents.",
     "--bytes": "Bytes at most, of all documents as they were uploaded.",
+    "--conversations": "Conversations at most.",
+    "--messages": "Messages at most, of all conversations.",
+    "--keys": "API keys at most, without revoked ones.",
     "--tokens-per-month": "Tokens embedded in a month at most.",
     "--requests-per-minute": "Requests in a minute at most.",
 }

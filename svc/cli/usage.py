@@ -72,13 +72,13 @@ def users(settings: Settings, first: datetime | None, last: datetime | None, sor
 @click.argument("user_id", type=click.UUID)
 @settings_options(*DATABASE_OPTIONS)
 def recount(settings: Settings, user_id: UUID) -> None:
-    """Recompute the totals of a user: documents, bytes and chunks.
+    """Recompute the totals of a user: documents, bytes, chunks, conversations, messages and keys.
 
-    Needed only after rows were inserted or deleted without the service.
+    Needed only after rows were inserted or deleted without the service, or by servers of an earlier release.
     """
     row = run(_recount(settings, user_id))
-    for name in ("documents", "bytes", "chunks"):
-        echo(f"{name}: {row[name]}, before: {row[f'{name}_before']}")
+    for name in ("documents", "bytes", "chunks", "conversations", "messages", "api_keys"):
+        echo(f"{name.replace('_', ' ')}: {row[name]}, before: {row[f'{name}_before']}")
 
 
 async def _recount(settings: Settings, user_id: UUID) -> Any:

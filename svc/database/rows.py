@@ -143,6 +143,7 @@ class ConversationsListWithRecent(ConversationsGet):
     __slots__ = ()
 
     messages: Json = column("messages")
+    has_more: bool = column("has_more")
 
 
 class DoctorDocumentsWithoutJob(Row):
@@ -376,6 +377,20 @@ class DoctorWrongChunkTotals(Row):
     noted: int = column("noted")
     counted: int = column("counted")
     fix: str = column("fix")
+
+
+class DoctorWrongConversationTotals(Row):
+    """A row of `doctor/wrong_conversation_totals`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    noted: int = column("noted")
+    counted: int = column("counted")
+    noted_messages: int = column("noted_messages")
+    counted_messages: int = column("counted_messages")
+    noted_keys: int = column("noted_keys")
+    counted_keys: int = column("counted_keys")
 
 
 class DoctorWrongDocumentTotals(Row):
@@ -865,6 +880,9 @@ class PlansGet(Row):
     max_documents: int | None = column("max_documents")
     max_chunks: int | None = column("max_chunks")
     max_bytes: int | None = column("max_bytes")
+    max_conversations: int | None = column("max_conversations")
+    max_messages: int | None = column("max_messages")
+    max_keys: int | None = column("max_keys")
     tokens_per_month: int | None = column("tokens_per_month")
     requests_per_minute: int | None = column("requests_per_minute")
     updated_at: datetime = column("updated_at")
@@ -1324,6 +1342,12 @@ class UsageQuotas(Row):
     chunks_allowed: int | None = column("chunks_allowed")
     bytes_used: int = column("bytes_used")
     bytes_allowed: int | None = column("bytes_allowed")
+    conversations_used: int = column("conversations_used")
+    conversations_allowed: int | None = column("conversations_allowed")
+    messages_used: int = column("messages_used")
+    messages_allowed: int | None = column("messages_allowed")
+    keys_used: int = column("keys_used")
+    keys_allowed: int | None = column("keys_allowed")
     tokens_used: int = column("tokens_used")
     tokens_allowed: int | None = column("tokens_allowed")
     requests_per_minute: int | None = column("requests_per_minute")
@@ -1340,6 +1364,12 @@ class UsageRecount(Row):
     bytes_before: int = column("bytes_before")
     chunks: int = column("chunks")
     chunks_before: int = column("chunks_before")
+    conversations: int = column("conversations")
+    conversations_before: int = column("conversations_before")
+    messages: int = column("messages")
+    messages_before: int = column("messages_before")
+    api_keys: int = column("api_keys")
+    api_keys_before: int = column("api_keys_before")
 
 
 class UsersGet(Row):
@@ -1607,6 +1637,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "doctor/vector_range": DoctorVectorRange,
     "doctor/wrong_chunk_counts": DoctorWrongChunkCounts,
     "doctor/wrong_chunk_totals": DoctorWrongChunkTotals,
+    "doctor/wrong_conversation_totals": DoctorWrongConversationTotals,
     "doctor/wrong_document_totals": DoctorWrongDocumentTotals,
     "doctor/wrong_message_counts": DoctorWrongMessageCounts,
     "documents/content": DocumentsContent,

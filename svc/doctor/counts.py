@@ -45,6 +45,24 @@ async def document_totals(subject: Subject) -> Verdict:
     return Verdict(seen, findings + _more(len(rows), "tenants"))
 
 
+async def conversation_totals(subject: Subject) -> Verdict:
+    """Compares the conversations, messages and keys of a random sample of tenants with their stored totals."""
+    users, seen = await _tenants(subject)
+    rows = await subject.database.many("doctor/wrong_conversation_totals", user_ids=users, max_rows=_MAX_ROWS)
+    findings = [
+        Finding(
+            "fault",
+            f"user {row.user_id} has {plural(row.counted, 'conversation')}, {plural(row.counted_messages, 'message')} "
+            f"and {plural(row.counted_keys, 'key')}, but the stored totals are {row.noted:,}, {row.noted_messages:,} "
+            f"and {row.noted_keys:,}",
+            "conversations, messages and keys are refused too early or too late",
+            (f"cabinet usage recount {row.user_id}",),
+        )
+        for row in rows[:_SHOWN]
+    ]
+    return Verdict(seen, findings + _more(len(rows), "tenants"))
+
+
 async def chunk_counts(subject: Subject) -> Verdict:
     """Compares the chunks and vectors of each document of a random sample of tenants with their stored count."""
     users, seen = await _tenants(subject)
@@ -129,6 +147,12 @@ def _more(count: int, nouns: str) -> list[Finding]:
 CHECKS = (
     Check("chunk-totals", "counts", "that the stored count of a tenant's vectors is correct", chunk_totals),
     Check("document-totals", "counts", "that the stored totals of a tenant's documents are correct", document_totals),
+    Check(
+        "conversation-totals",
+        "counts",
+        "that the stored totals of a tenant's conversations, messages and keys are correct",
+        conversation_totals,
+    ),
     Check("chunk-counts", "counts", "that the stored count of a document's chunks is correct", chunk_counts),
     Check("message-counts", "counts", "that the stored count of a conversation's messages is correct", message_counts),
     Check("unowned-bytes", "counts", "that bytes and chunks belong to a document", unowned_contents),

@@ -41,7 +41,8 @@ class ConversationsQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
 async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conversation]:
     """List your conversations, newest first or in the order of `sort`; all, or those with `ids` or `filter`.
 
-    `recent=N` includes the N newest messages of each.
+    `recent=N` includes the N newest messages of each. If they have more than 4 MiB, the page is shorter than `limit`;
+    if those of one conversation have more, as many are included as fit.
     """
     listing = read_listing(query, query.sort, CONVERSATION_FIELDS)
     listed = await _list(call, query, listing) if query.recent is None else await _recent(call, query, listing)
@@ -93,7 +94,8 @@ async def _recent(call: Call, query: ConversationsQuery, listing: Listing) -> Pa
     messages = (message for row in recent for message in row.messages)
     await mark_sources(database, tenant, (source for message in messages for source in message["sources"]))
     # A page can contain thousands of messages with their sources.
-    return await asyncio.to_thread(page, recent, query.limit, _with_messages, listing.cursor)
+    is_cut = any(row.has_more for row in recent[:1])
+    return await asyncio.to_thread(page, recent, query.limit, _with_messages, listing.cursor, is_cut=is_cut)
 
 
 def _with_messages(row: r.ConversationsListWithRecent) -> Conversation:

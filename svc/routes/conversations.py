@@ -11,6 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc import batches
+from svc.access.quotas import broken_quota
+from svc.accounts.quotas import refused
 from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
@@ -79,20 +81,23 @@ async def create_conversation(call: Call, body: CreateConversation) -> Conversat
         async with once(call, [msgspec.json.encode(body)]) as request:
             if request.earlier is not None:
                 return await _created_before(request.queries, tenant, UUID(request.earlier["conversation_id"]))
-            conversation = conversation_of(
-                await request.queries.one(
-                    "conversations/create",
-                    user_id=tenant,
-                    title=body.title,
-                    document_ids=body.document_ids,
-                    metadata=body.metadata,
-                    expires_at=body.expires_at,
-                )
+            row = await request.queries.one(
+                "conversations/create",
+                user_id=tenant,
+                title=body.title,
+                document_ids=body.document_ids,
+                metadata=body.metadata,
+                expires_at=body.expires_at,
             )
-            await request.keep({"conversation_id": conversation.id})
+            if row is None:
+                raise await refused(request.queries, tenant, {"conversations": 1})
+            await request.keep({"conversation_id": row.id})
+            return conversation_of(row)
     except ConstraintError as error:
-        raise _no_such_document(error) from None
-    return conversation
+        if broken_quota(error.constraint) is None:
+            raise _no_such_document(error) from None
+        # Another request used up the quota between the check and the insert.
+        raise await refused(call.services.database, tenant, {"conversations": 1}) from None
 
 
 async def _created_before(queries: Queries, tenant: UUID, conversation_id: UUID) -> Conversation:

@@ -11,9 +11,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
+from svc.access.quotas import broken_quota
+from svc.accounts.quotas import refused
 from svc.database import rows as r
 from svc.database.calls import Queries
-from svc.errors import InvalidRequestError, NotFoundError
+from svc.database.failures import ConstraintError
+from svc.errors import InvalidRequestError, NotFoundError, QuotaExceededError
 from svc.fields.validation import Faults
 from svc.fields.values import check_text
 from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
@@ -28,6 +31,8 @@ routes = Routes("messages")
 MAX_TOKENS = 10_000_000
 # The number of sources that are converted in a few milliseconds.
 _CONVERTED_AT_ONCE = 2_000
+# `messages/list` cuts a page at 4 MiB. A character has at most six bytes there, those of an escaped control character.
+_CERTAINLY_WHOLE_CHARACTERS = 4 * 2**20 // 6
 
 Role = Literal["user", "assistant", "system", "tool"]
 
@@ -108,36 +113,35 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
     faults.raise_if_any()
     tenant, conversation_id = call.principal.tenant, call.path_id("conversation_id", "conversation")
     token_counts = await _token_counts(messages)
-    async with once(call, [conversation_id.bytes, msgspec.json.encode(messages)]) as request:
-        if request.earlier is not None:
-            first, count = request.earlier["first"], request.earlier["count"]
-            rows = await _list(request.queries, tenant, conversation_id, first - 1, count)
-        else:
-            rows = await request.queries.many(
-                "messages/append",
-                user_id=tenant,
-                conversation_id=conversation_id,
-                roles=[message.role for message in messages],
-                contents=[message.content for message in messages],
-                token_counts=token_counts,
-                source_messages=[number for number, message in enumerate(messages, start=1) for _ in message.sources],
-                source_chunks=[chunk_id for message in messages for chunk_id in message.sources],
-                embed=call.services.settings.embed_messages,
-            )
-            if not rows:
-                await _explain_refusal(request.queries, tenant, conversation_id, messages)
-            await request.keep({"first": rows[0].position, "count": len(rows)})
+    try:
+        async with once(call, [conversation_id.bytes, msgspec.json.encode(messages)]) as request:
+            if request.earlier is not None:
+                first, count = request.earlier["first"], request.earlier["count"]
+                rows = await _list_all(request.queries, tenant, conversation_id, first, count)
+            else:
+                rows = await _append(call, request.queries, conversation_id, messages, token_counts)
+                await request.keep({"first": rows[0].position, "count": len(rows)})
+    except ConstraintError as error:
+        if broken_quota(error.constraint) is None:
+            raise
+        # Another request used up the quota between the check and the insert.
+        raise await refused(call.services.database, tenant, {"messages": len(messages)}) from None
     call.services.note_messages()
     return MessagesAppended(await _messages(rows))
 
 
 @routes.get("/conversations/{conversation_id}/messages", errors=(404,))
 async def list_messages(call: Call, query: PositionPageQuery) -> Page[Message]:
-    """List the messages of a conversation in order; `after` is a position."""
+    """List the messages of a conversation in order; `after` is a position.
+
+    A page has at most 4 MiB of text and sources, but at least one message.
+    """
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
     rows = await _list(database, tenant, conversation_id, query.after or 0, one_more(query.limit))
-    return page(rows, query.limit, _message, lambda row: row.position)
+    is_cut = 0 < len(rows) <= query.limit and await _is_cut(database, tenant, rows)
+    messages = await _messages(rows)
+    return page(messages, query.limit, lambda message: message, lambda message: message.position, is_cut=is_cut)
 
 
 @routes.get("/conversations/{conversation_id}/context", errors=(404,))
@@ -145,7 +149,8 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
     """Get the newest messages that fit into a budget of tokens, for a language model, oldest first.
 
     System messages are always included, at most the newest 100, and are counted first. The newest other messages that
-    fit into the rest of the budget follow, without gaps. The cost does not depend on the length of the conversation.
+    fit into the rest of the budget follow, without gaps. All of them have at most 4 MiB; older ones are omitted. The
+    cost does not depend on the length of the conversation.
     """
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
@@ -164,6 +169,33 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
     return Context(messages, sum(message.token_count for message in messages), rows[0].message_count - len(rows))
 
 
+async def _append(
+    call: Call, queries: Queries, conversation_id: UUID, messages: Sequence[AppendMessage], token_counts: list[int]
+) -> Sequence[r.MessagesList]:
+    """Store the messages and return their rows.
+
+    Raises:
+        NotFoundError: there is no such conversation.
+        QuotaExceededError: the user's plan allows fewer messages.
+        InvalidRequestError: a source is not a chunk of the user.
+    """
+    tenant = call.principal.tenant
+    rows = await queries.many(
+        "messages/append",
+        user_id=tenant,
+        conversation_id=conversation_id,
+        roles=[message.role for message in messages],
+        contents=[message.content for message in messages],
+        token_counts=token_counts,
+        source_messages=[number for number, message in enumerate(messages, start=1) for _ in message.sources],
+        source_chunks=[chunk_id for message in messages for chunk_id in message.sources],
+        embed=call.services.settings.embed_messages,
+    )
+    if not rows:
+        await _explain_refusal(queries, tenant, conversation_id, messages)
+    return rows
+
+
 async def _list(
     queries: Queries, tenant: UUID, conversation_id: UUID, after: int, max_rows: int
 ) -> Sequence[r.MessagesList]:  # fmt: skip
@@ -179,6 +211,34 @@ async def _list(
         await check_conversation(queries, tenant, conversation_id)
     await _mark(queries, tenant, rows)
     return rows
+
+
+async def _list_all(
+    queries: Queries, tenant: UUID, conversation_id: UUID, first: int, count: int
+) -> Sequence[r.MessagesList]:
+    """List `count` messages from a position on, in parts that fit into an answer.
+
+    Raises:
+        NotFoundError: there is no such conversation.
+    """
+    rows: list[r.MessagesList] = []
+    while len(rows) < count:
+        after = rows[-1].position if rows else first - 1
+        part = await _list(queries, tenant, conversation_id, after, count - len(rows))
+        if not part:
+            break
+        rows += part
+    return rows
+
+
+async def _is_cut(queries: Queries, tenant: UUID, rows: Sequence[r.MessagesList]) -> bool:
+    """Whether messages follow that did not fit into the answer."""
+    # Sources are cited texts; the rest of them is less than a kilobyte each.
+    size = sum(len(row.content) + sum(len(source["content"]) + 1024 for source in row.sources) for row in rows)
+    if size < _CERTAINLY_WHOLE_CHARACTERS:
+        return False
+    last = rows[-1]
+    return last.position < await check_conversation(queries, tenant, last.conversation_id)
 
 
 async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UUID) -> int:
@@ -202,14 +262,18 @@ def read_sources(row: r.MessagesList) -> list[Source]:
 async def _explain_refusal(
     queries: Queries, tenant: UUID, conversation_id: UUID, messages: Sequence[AppendMessage]
 ) -> None:
-    """Find out why nothing was appended: the conversation does not exist, or a source does not.
+    """Find out why nothing was appended: the conversation does not exist, a source does not, or a limit is reached.
 
     Raises:
         NotFoundError: there is no such conversation.
+        QuotaExceededError: the user's plan allows fewer messages.
         InvalidRequestError: a source is not a chunk of the user.
     """
     await check_conversation(queries, tenant, conversation_id)
+    refusal = await refused(queries, tenant, {"messages": len(messages)})
     cited = sum(len(message.sources) for message in messages)
+    if isinstance(refusal, QuotaExceededError) or not cited:
+        raise refusal
     raise InvalidRequestError(
         f"sources must be ids of your chunks, and one of the {cited} is not; nothing was appended", field="sources"
     )

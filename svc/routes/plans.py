@@ -24,6 +24,9 @@ class Plan(Struct, frozen=True):
     max_documents: int | None
     max_chunks: int | None
     max_bytes: int | None
+    max_conversations: int | None
+    max_messages: int | None
+    max_keys: int | None
     tokens_per_month: int | None
     requests_per_minute: int | None
     updated_at: datetime
@@ -104,6 +107,9 @@ def _plan(row: r.PlansGet) -> Plan:
         max_documents=row.max_documents,
         max_chunks=row.max_chunks,
         max_bytes=row.max_bytes,
+        max_conversations=row.max_conversations,
+        max_messages=row.max_messages,
+        max_keys=row.max_keys,
         tokens_per_month=row.tokens_per_month,
         requests_per_minute=row.requests_per_minute,
         updated_at=row.updated_at,

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-from svc.access.quotas import broken_quota
-from svc.accounts.quotas import refused_upload
+from svc.access.quotas import QuotaName, broken_quota
+from svc.accounts.quotas import refused
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import ConflictError
@@ -67,7 +67,7 @@ async def upload_document(call: Call) -> Document:
         if broken_quota(error.constraint) is None:
             raise
         # Another upload used up the quota between the check and the insert.
-        raise await refused_upload(call.services.database, tenant, len(upload.content)) from None
+        raise await refused(call.services.database, tenant, _amounts(upload)) from None
 
 
 async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_hash: UUID) -> Document | None:
@@ -105,8 +105,13 @@ async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: Fil
         expires_at=upload.expires_at,
     )
     if row is None:
-        raise await refused_upload(queries, tenant, len(upload.content))
+        raise await refused(queries, tenant, _amounts(upload))
     return document_of(row)
+
+
+def _amounts(upload: Upload) -> dict[QuotaName, int]:
+    """How much of each limit of the plan an upload takes."""
+    return {"documents": 1, "bytes": len(upload.content)}
 
 
 async def _uploaded_before(queries: Queries, tenant: UUID, earlier: dict[str, Any]) -> Document:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 
 from svc.database.queries import Database
-from svc.database.rows import IngestWriteChunks
+from svc.database.rows import IngestWriteChunks, MessageJobsWriteVectors
 from svc.tenants.erase import erase_user
+from svc.vectors.signatures import signatures
 from tests.conftest import PATIENCE_S
 from tests.database.conftest import make_document, make_user, until
 
@@ -49,7 +52,7 @@ async def waits_for_a_lock(observer: Any) -> None:
 
 OTHERS: dict[str, dict[str, Any]] = {
     "ingest/heartbeat": {"lease_s": 60.0, "progress": 0.5},
-    "ingest/postpone": {"delay_s": 1.0, "error": "later"},
+    "ingest/postpone": {"delay_s": 1.0, "error": "later", "is_failed": True},
     "ingest/fail": {"error": "broken"},
 }
 
@@ -132,15 +135,12 @@ async def test_a_key_is_valid_while_its_row_is_locked(database: Database, observ
     assert await observer.fetchval("select last_used_at from api_keys") == used, "noted once a minute"
 
 
-@pytest.mark.parametrize("what", ["conversation", "user"])
-async def test_deleting_a_conversation_waits_for_the_end_of_its_job_and_then_deletes_all_rows(
-    database: Database, observer: Any, what: str
-) -> None:
-    """The end of a job has the conversation and wants the job; a deletion that took that first would be a deadlock."""
+async def claimed_conversation(database: Database) -> tuple[Place, UUID]:
+    """A conversation with a message whose job a worker has claimed, and the lease."""
     user_id, lease = await make_user(database), uuid4()
     conversation = await database.one(
         "conversations/create", user_id=user_id, title=None, document_ids=[], metadata={}, expires_at=None
-    )  # fmt: skip
+    )
     assert conversation is not None
     place: Place = {"user_id": user_id, "conversation_id": conversation.id}
     await database.many(
@@ -150,16 +150,53 @@ async def test_deleting_a_conversation_waits_for_the_end_of_its_job_and_then_del
     assert (
         await database.one("message_jobs/claim", worker="w", lease=lease, lease_s=60.0, after=UUID(int=0)) is not None
     )
+    return place, lease
+
+
+def deletion_of(what: str, database: Database, place: Place) -> asyncio.Task[Any]:
+    """Begin to delete the conversation, or to erase its user."""
+    if what == "conversation":
+        return asyncio.create_task(database.value("conversations/delete", **place, max_messages=1000))
+    return asyncio.create_task(erase_user(database, place["user_id"]))
+
+
+@pytest.mark.parametrize("what", ["conversation", "user"])
+async def test_deleting_a_conversation_waits_for_the_end_of_its_job_and_then_deletes_all_rows(
+    database: Database, observer: Any, what: str
+) -> None:
+    """The end of a job has the conversation and wants the job; a deletion that took that first would be a deadlock."""
+    place, lease = await claimed_conversation(database)
     async with database.transaction() as transaction:
         await transaction.exec("message_jobs/hold", **place)
-        deletion: asyncio.Task[Any] = asyncio.create_task(
-            database.value("conversations/delete", **place, max_messages=1000)
-            if what == "conversation"
-            else erase_user(database, user_id)
-        )
+        deletion = deletion_of(what, database, place)
         await waits_for_a_lock(observer)
         assert await transaction.exec("message_jobs/drop", **place, lease=lease) == 1
 
     assert await deletion
     for table in ("conversations", "messages", "message_jobs"):
+        assert await observer.fetchval(f"select count(*) from {table}") == 0, table
+
+
+@pytest.mark.parametrize("what", ["conversation", "user"])
+async def test_storing_the_vectors_of_messages_does_not_deadlock_with_a_deletion(
+    database: Database, observer: Any, what: str
+) -> None:
+    """The vectors lock the conversation, so the worker must have it before it locks the job that the deletion wants."""
+    place, lease = await claimed_conversation(database)
+    vector = np.full(256, 0.5, dtype=np.float16)
+    async with database.transaction() as transaction:
+        assert await transaction.value("message_jobs/keep", **place, lease=lease) is not None
+        deletion = deletion_of(what, database, place)
+        await waits_for_a_lock(observer)
+        rows = [
+            MessageJobsWriteVectors(
+                **place, position=1, piece=0, role="user", created_at=datetime.now(UTC), embedding=vector,
+                signature=signatures(vector[np.newaxis])[0],
+            )
+        ]  # fmt: skip
+        assert await transaction.copy("message_jobs/write_vectors", rows) == 1
+        assert await transaction.exec("message_jobs/charge", **place, lease=lease, lease_s=60.0, token_count=1) == 1
+
+    assert await deletion
+    for table in ("conversations", "messages", "message_vectors", "message_jobs"):
         assert await observer.fetchval(f"select count(*) from {table}") == 0, table

@@ -169,7 +169,9 @@ async def test_a_violated_constraint_is_reported_with_its_name(database: Databas
     with pytest.raises(ConstraintError) as twice:
         await make_user(database, "ADA@example.org")
     with pytest.raises(ConstraintError) as stranger:
-        await database.one("keys/create", user_id=uuid4(), name=None, prefix="x", key_hash=b"y" * 32, expires_at=None)
+        await database.exec(
+            "idempotency/claim", user_id=uuid4(), route="POST /", key="x", request_digest=b"y" * 32, kept_s=60.0
+        )
     with pytest.raises(ConstraintError) as empty:
         await make_document(database, user_id, "")
     with pytest.raises(ConstraintError) as missing:
@@ -179,7 +181,7 @@ async def test_a_violated_constraint_is_reported_with_its_name(database: Databas
         )
 
     assert [error.value.constraint for error in (twice, stranger, empty, missing)] == [
-        "users_email_key", "api_keys_user_id_fkey", "documents_filename_length", "prefix",
+        "users_email_key", "idempotency_keys_user_id_fkey", "documents_filename_length", "prefix",
     ]  # fmt: skip
 
 

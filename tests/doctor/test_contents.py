@@ -116,6 +116,22 @@ async def test_a_wrong_number_towards_a_plan_is_found(fired: Fired, hand: Any, d
     assert await fired() == {}
 
 
+async def test_wrong_numbers_of_conversations_messages_and_keys_are_found(
+    fired: Fired, hand: Any, database: Database
+) -> None:
+    user = await make_user(database)
+    await hand.execute("update tenant_totals set conversation_count = 2, message_count = 3, key_count = 0")
+
+    found = await fired()
+    assert found.keys() == {"conversation-totals"}
+    (finding,) = found["conversation-totals"]
+    assert "0 conversations, 0 messages and 1 key, but the stored totals are 2, 3 and 0" in finding.problem
+    assert finding.fix == (f"cabinet usage recount {user}",)
+
+    await database.one("usage/recount", user_id=user)
+    assert await fired() == {}
+
+
 async def test_counts_of_documents_and_conversations_are_found_and_fixed(
     fired: Fired, hand: Any, service: Service
 ) -> None:
@@ -128,7 +144,7 @@ async def test_counts_of_documents_and_conversations_are_found_and_fixed(
     await hand.execute("update conversations set message_count = 0")
 
     found = await fired()
-    assert found.keys() == {"chunk-counts", "message-counts"}
+    assert found.keys() == {"chunk-counts", "message-counts", "conversation-totals"}
     assert document["id"] in found["chunk-counts"][0].problem
     assert talk in found["message-counts"][0].problem
     assert (await service.call("POST", f"/conversations/{talk}/messages", key, json=body)).status_code == 409

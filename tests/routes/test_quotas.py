@@ -13,6 +13,7 @@ import pytest
 
 from svc.access.quotas import next_month
 from svc.access.rate_limit import RateLimiter
+from svc.accounts.plans import UpdatePlan
 from svc.errors import QuotaExceededError, StartupError
 from svc.ingest.queue import Queue
 from svc.ingest.tokens import count_tokens
@@ -22,7 +23,7 @@ from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 from tests.routes.workers import CHUNKS, VECTORS, begun
 
-NO_LIMITS = dict.fromkeys(("max_documents", "max_chunks", "max_bytes", "tokens_per_month", "requests_per_minute"))
+NO_LIMITS = dict.fromkeys(UpdatePlan.__struct_fields__)
 
 
 async def limited(service: Service, **limits: int | None) -> Tenant:
@@ -104,7 +105,7 @@ async def test_the_quota_holds_for_uploads_that_all_passed_the_first_check(
                 )
                 for number in range(8)
             ]
-            waiting = "select count(*) >= 3 from pg_stat_activity where wait_event_type = 'Lock'"
+            waiting = "select count(*) >= 2 from pg_stat_activity where wait_event_type = 'Lock'"
             await until(lambda: observer.fetchval(f"{waiting} and datname = current_database()"))
         answers = await asyncio.gather(*uploads)
     assert sorted(answer.status_code for answer in answers) == [202] + [403] * 7
@@ -124,7 +125,8 @@ async def test_a_deletion_makes_room_for_an_upload(quiet: Service) -> None:
     assert "resets_at" not in refused
     assert "delete documents, or ask for a larger plan" in refused["detail"]
     done(await tenant.delete(f"/documents/{first['id']}"))
-    assert await state(tenant) == {"documents": (0, 1), "chunks": (0, None), "bytes": (0, None), "tokens": (0, None)}
+    unlimited = dict.fromkeys(("chunks", "bytes", "conversations", "messages", "tokens"), (0, None))
+    assert await state(tenant) == {**unlimited, "documents": (0, 1), "keys": (1, None)}
     await tenant.upload("b.txt", "text")
 
 

@@ -48,6 +48,7 @@ WITHOUT_TENANT = {
     "doctor/sample_tenants",
     "doctor/wrong_chunk_counts",
     "doctor/wrong_chunk_totals",
+    "doctor/wrong_conversation_totals",
     "doctor/wrong_document_totals",
     "doctor/wrong_message_counts",
     "idempotency/list_expired",

@@ -37,7 +37,17 @@ LEFT_OUT: dict[str, list[str]] = {
     "term_samples": [],
     "term_stats": [],
     "term_jobs": [],
-    "tenant_totals": ["has_index", "document_limit", "chunk_limit", "byte_limit", "token_limit"],
+    "tenant_totals": [
+        "has_index",
+        "key_count",
+        "document_limit",
+        "chunk_limit",
+        "byte_limit",
+        "token_limit",
+        "conversation_limit",
+        "message_limit",
+        "key_limit",
+    ],
 }
 WORDS = 'Größe, \U0001f98a, \\u0041 " \\ \t and \x7f\u2028 stay as they are'
 

@@ -1,0 +1,11 @@
+alter table tenant_totals
+drop column conversation_count,
+drop column message_count,
+drop column key_count,
+drop column conversation_limit,
+drop column message_limit,
+drop column key_limit;
+alter table plans
+drop column max_conversations,
+drop column max_messages,
+drop column max_keys;
