@@ -1373,7 +1373,8 @@ class UsageRecount(Row):
 
 
 class UsersGet(Row):
-    """A row of `users/create`, `users/get`, `users/get_to_change`, `users/list`, `users/update`."""
+    """A row of `users/create`, `users/find_by_email`, `users/get`, `users/get_to_change`, `users/list`,
+    `users/update`."""
 
     __slots__ = ()
 
@@ -1746,6 +1747,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "users/delete": UsersDelete,
     "users/erase_conversations": UsersEraseConversations,
     "users/erase_documents": UsersEraseDocuments,
+    "users/find_by_email": UsersGet,
     "users/get": UsersGet,
     "users/get_to_change": UsersGet,
     "users/hold": UsersHold,

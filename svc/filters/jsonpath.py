@@ -38,7 +38,8 @@ def _condition(tree: Tree, *, is_negated: bool) -> str:
         return _condition(tree.part, is_negated=not is_negated)
     if isinstance(tree, Group):
         kind = _OTHER[tree.kind] if is_negated else tree.kind
-        return f"({_JOINED[kind].join(_condition(part, is_negated=is_negated) for part in tree.parts)})"
+        limits, parts = _limits(tree) if tree.kind == "and" and not is_negated else ([], tree.parts)
+        return f"({_JOINED[kind].join([*limits, *(_condition(part, is_negated=is_negated) for part in parts)])})"
     operator = tree.operator
     if operator in NEGATED:
         operator, is_negated = NEGATED[operator], not is_negated
@@ -46,6 +47,25 @@ def _condition(tree: Tree, *, is_negated: bool) -> str:
         is_negated ^= tree.values != (True,)
     positive = _positive(operator, tree)
     return _negative(positive) if is_negated else positive
+
+
+def _limits(tree: Group) -> tuple[list[str], list[Tree]]:
+    """Return one condition for each key with several limits, such as the ends of a range, and the other parts.
+
+    A path leads to one value at most, so it need not be looked up for each of them.
+    """
+    by_key: dict[Path | Column, list[Comparison]] = {}
+    for part in tree.parts:
+        if isinstance(part, Comparison) and part.operator in ORDERS:
+            by_key.setdefault(part.key, []).append(part)
+    limits = {key: each for key, each in by_key.items() if len(each) > 1}
+    found = [
+        f"exists({_place(key)} ? ({' && '.join(f'({_test(one.operator, key, one.values[0])})' for one in each)}))"
+        for key, each in limits.items()
+    ]
+    return found, [
+        part for part in tree.parts if not (isinstance(part, Comparison) and part in limits.get(part.key, ()))
+    ]
 
 
 def _negative(positive: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Meta, Struct
 
 from svc.accounts import users as accounts
 from svc.accounts.users import CreateUser, UpdateUser
@@ -80,10 +80,21 @@ async def create_user(call: Call, body: CreateUser) -> UserCreated:
     return UserCreated(_user(row), key)
 
 
+class UsersQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """The page of users to list: all, or the one with an email address."""
+
+    email: Annotated[str, Meta(max_length=320, description="Without regard to case.")] | None = None
+
+
 @routes.get("/users", access="admin")
-async def list_users(call: Call, query: PageQuery) -> Page[User]:
-    """List all users, newest first."""
-    rows = await call.services.database.many("users/list", after=query.after, max_rows=one_more(query.limit))
+async def list_users(call: Call, query: UsersQuery) -> Page[User]:
+    """List all users, newest first, or the one with this `email`."""
+    database, max_rows = call.services.database, one_more(query.limit)
+    if query.email is None:
+        rows = await database.many("users/list", after=query.after, max_rows=max_rows)
+    else:
+        check_text(query.email, "email")
+        rows = await database.many("users/find_by_email", email=query.email, max_rows=max_rows)
     return page(rows, query.limit, _user, lambda row: row.id)
 
 

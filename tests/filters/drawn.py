@@ -136,7 +136,19 @@ def _draw_groups(parts: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     groups = st.fixed_dictionaries(
         {"type": st.sampled_from(["and", "and", "or"]), "filters": st.lists(parts, min_size=1, max_size=4)}
     )
-    return groups | st.fixed_dictionaries({"type": st.just("not"), "filter": parts})
+    keys = st.sampled_from(["a", "b", "file_size"])
+    ends = st.lists(
+        st.tuples(st.sampled_from(["gt", "gte", "lt", "lte"]), st.sampled_from(NUMBERS)), min_size=2, max_size=3
+    )
+    ranges = st.builds(
+        lambda key, pairs: {
+            "type": "and",
+            "filters": [{"type": kind, "key": key, "value": end} for kind, end in pairs],
+        },
+        keys,
+        ends,
+    )
+    return groups | ranges | st.fixed_dictionaries({"type": st.just("not"), "filter": parts})
 
 
 def _draw_comparisons() -> st.SearchStrategy[Json]:

@@ -277,3 +277,14 @@ async def test_a_key_that_outlives_its_user_in_the_cache_is_refused(shared: Serv
     for path, body in (("/conversations", {}), ("/keys", {}), ("/documents", {"filename": "a.txt", "content": "a"})):
         problem(await tenant.post(path, json=body), 401)
     problem(await tenant.get("/me"), 404)
+
+
+async def test_a_user_is_found_by_their_email_address(shared: Service) -> None:
+    tenant = await new_tenant(shared)
+    user = ok(await tenant.get("/me"))
+    for email in (user["email"], user["email"].upper()):
+        found = ok(await shared.call("GET", "/users", params={"email": email}))
+        assert found == {"data": [user], "next": None}
+    for email in ("", "nobody@example.org", user["email"][1:], "%"):
+        assert ok(await shared.call("GET", "/users", params={"email": email}))["data"] == []
+    problem(await shared.call("GET", "/users", params={"email": "a\x00"}), 422, "email")

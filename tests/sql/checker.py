@@ -66,6 +66,7 @@ WITHOUT_TENANT = {
     "usage/flush",
     "usage/list",
     "users/create",
+    "users/find_by_email",
     "users/list",
 }
 # Statements that give rows of their tenant to another user: the parameter that names the receiver, for whom rows are
