@@ -37,13 +37,16 @@ from tests.watchdog import MARK, TestRun, memory_folder
 
 # The variable selects the version of the server: make test CABINET_POSTGRES_VERSION=16
 POSTGRES_VERSION = os.environ.get("CABINET_POSTGRES_VERSION", "18")
-# Runs the tests under row level security, where they do not start processes of their own: CABINET_RLS=on pytest …
+# Runs the tests under row level security: CABINET_RLS=on pytest …
 ROW_SECURITY = os.environ.get("CABINET_RLS", "off") == "on"
 # The tests must not depend on the settings in the environment of the developer.
 for variable in [name for name in os.environ if name.startswith("CABINET_")]:
     del os.environ[variable]
 for variable in ("DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "PGSERVER_POSTGRES_VERSION"):
     os.environ.pop(variable, None)
+if ROW_SECURITY:
+    # For the processes that tests start.
+    os.environ["CABINET_RLS"] = "on"
 Settings.model_config["env_file"] = None
 
 ADMIN_KEY = "test-admin-key-0123456789"
