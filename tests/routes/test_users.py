@@ -217,7 +217,10 @@ class SteppingTransaction(Transaction):
     """A transaction whose last statement waits for an event."""
 
     def __init__(self, transaction: Transaction, stored: asyncio.Event, may_finish: asyncio.Event) -> None:
-        super().__init__(transaction.statements, transaction._held, transaction.statement_s)
+        super().__init__(
+            transaction.statements, transaction._held, transaction.statement_s,
+            has_row_security=transaction.has_row_security,
+        )  # fmt: skip
         self._stored, self._may_finish = stored, may_finish
 
     async def exec_by_name(self, name: str, arguments: Mapping[str, Any]) -> int:
