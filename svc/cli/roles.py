@@ -38,6 +38,9 @@ def roles(settings: Settings, owner: str, schema: str, grants: bool) -> None:
     if not grants:
         session = required(session_settings(settings))
         echo_lines(set_in_database(statements[SETTINGS], session, **names))
+    if settings.rls and not grants:
+        echo()
+        echo_lines(statements["policies/leakproof"].text)
 
 
 def _database_name(settings: Settings) -> str:

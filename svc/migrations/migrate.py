@@ -21,7 +21,7 @@ from svc.database.rows import ServerAppliedMigrations
 from svc.database.statements import load_statements
 from svc.errors import StartupError
 from svc.migrations.files import Migration, edited_migrations, read_migrations
-from svc.migrations.policies import tenant_tables
+from svc.migrations.policies import logged_in_as_superuser, tenant_tables
 from svc.migrations.roles import wanted_grants
 from svc.migrations.session import OWNER_WANTED, connect, migrating
 from svc.migrations.steps import (
@@ -202,7 +202,8 @@ async def _apply_steps(connection: Any, statements: Statements, settings: Databa
     steps += [apply_step(migration, statements) for name, migration in known.items() if name not in applied]
     steps += await _vector_steps(connection, statements, settings)
     if await _wants_policies(connection, statements, settings.rls, has_steps=bool(steps)):
-        steps.append(policies_step(statements, protects=True))
+        is_superuser = await logged_in_as_superuser(connection, statements)
+        steps.append(policies_step(statements, protects=True, is_superuser=is_superuser))
     if grants := await wanted_grants(connection, statements, settings.service_role):
         steps.append(grants_step(settings.service_role, grants, statements))
     return steps

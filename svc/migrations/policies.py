@@ -27,6 +27,12 @@ async def tenant_tables(connection: Any, statements: Mapping[str, Statement]) ->
     return rows
 
 
+async def logged_in_as_superuser(connection: Any, statements: Mapping[str, Statement]) -> bool:
+    """Whether this login is a superuser."""
+    role = await connection.fetchrow(statements["server/role"].text)
+    return bool(role["is_superuser"])
+
+
 async def protected_tables(url: str) -> dict[str, bool]:
     """The tables with rows of users, and whether row level security protects each.
 
@@ -54,7 +60,8 @@ async def set_row_security(settings: DatabaseSettings, url: str, *, is_on: bool)
         before = await tenant_tables(session.connection, statements)
         if not before:
             raise StartupError("The database has no tables yet; run: cabinet migrate apply")
-        await session.run(policies_step(statements, protects=is_on))
+        is_superuser = is_on and await logged_in_as_superuser(session.connection, statements)
+        await session.run(policies_step(statements, protects=is_on, is_superuser=is_superuser))
         after = await tenant_tables(session.connection, statements)
     if is_on and (names := unprotected(after)):
         raise StartupError(

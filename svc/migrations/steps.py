@@ -116,12 +116,14 @@ def vectors_step(
     )
 
 
-def policies_step(statements: Statements, *, protects: bool) -> MigrationStep:
-    """Turns row level security on or off for all tables with rows of tenants."""
+def policies_step(statements: Statements, *, protects: bool, is_superuser: bool = False) -> MigrationStep:
+    """Turns row level security on or off for all tables with rows of tenants. A superuser also keeps indexes usable."""
+    names = ["policies/protect" if protects else "policies/unprotect"]
+    names += ["policies/leakproof"] if protects and is_superuser else []
     return MigrationStep(
         name="Row level security",
         header=f"-- Row level security {'on' if protects else 'off'} for the tables with rows of users.",
-        commands=(named(statements["policies/protect" if protects else "policies/unprotect"]),),
+        commands=tuple(named(statements[name]) for name in names),
     )
 
 

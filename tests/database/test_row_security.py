@@ -90,6 +90,24 @@ async def test_migrate_apply_protects_a_new_table_without_being_told(protected_u
     assert "policies/protect" not in await migration_script(ON, protected_url)
 
 
+async def test_a_search_by_keywords_can_use_its_index(protected_url: str) -> None:
+    """A superuser who turns it on marks the operator as leakproof, without which PostgreSQL avoids the index."""
+    connection = await asyncpg.connect(url_as(protected_url, SERVICE_ROLE), server_settings={"enable_seqscan": "off"})
+    try:
+        plan = await connection.fetch("explain select from chunk_terms where keys && '{1}'")
+    finally:
+        await connection.close()
+
+    assert "chunk_terms_keys_idx" in str(plan)
+
+
+def test_the_roles_of_row_security_include_the_mark() -> None:
+    shown = {rls: CliRunner().invoke(main, ["roles", "--rls", rls]).output for rls in ("on", "off")}
+
+    assert "arrayoverlap(anyarray, anyarray) leakproof" in shown["on"]
+    assert "leakproof" not in shown["off"]
+
+
 async def test_turning_it_off_leaves_nothing_behind(protected_url: str, observer: Any) -> None:
     await set_row_security(ON, protected_url, is_on=False)
 

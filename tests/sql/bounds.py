@@ -18,7 +18,7 @@ _KINDS = {
     "ddl": (
         ast.CreateStmt, ast.IndexStmt, ast.DropStmt, ast.CreatedbStmt, ast.VacuumStmt,
         ast.AlterRoleSetStmt, ast.CreateRoleStmt, ast.GrantStmt, ast.CreateExtensionStmt,
-        ast.DoStmt,
+        ast.DoStmt, ast.AlterFunctionStmt,
     ),
     "explain": (ast.ExplainStmt, ast.PrepareStmt, ast.DeallocateStmt),
     "template": (ast.VariableSetStmt, ast.InsertStmt),
