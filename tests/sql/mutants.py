@@ -124,7 +124,7 @@ def _other_headers(statement: Statement) -> Iterator[Statement]:
 
 def untied(statement: Statement, tables: Tables) -> Statement:
     """The statement without any of its conditions on the tenant: it reads and writes the rows of all."""
-    if statement.shape == "copy" or not is_mutated(statement, tables):
+    if statement.shape == "copy" or statement.tenant or not is_mutated(statement, tables):
         return statement
     tree = parse(statement.text)[0]
     made = _Maker(statement, tree, tables)
