@@ -29,7 +29,7 @@ BODIES: dict[str, tuple[type, set[str]]] = {
     "UploadDocument": (bodies.Upload, {"filename", "content"}),
     "UpdateDocument": (bodies.UpdateDocument, set()),
     "DeleteDocuments": (bodies.Selection, set()),
-    "RetryDocuments": (dict, {"document_ids", "all"}),
+    "RetryDocuments": (dict, {"document_ids", "filter", "all"}),
     "PatchMetadata": (dict, {"document_ids", "patch"}),
     "TransferDocuments": (dict, {"document_ids", "to_user"}),
     "SearchRequest": (bodies.Search, {"query"}),

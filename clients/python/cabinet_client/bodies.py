@@ -60,6 +60,7 @@ class Selection(TypedDict, total=False):
     document_ids: Sequence[Id]
     status: Status
     metadata: dict[str, Any]
+    filter: dict[str, Any]
     all: bool
 
 
@@ -75,6 +76,7 @@ class Search(TypedDict, total=False):
     recall: Literal["exact"]
     document_ids: Sequence[Id]
     conversation_id: Id
+    filter: dict[str, Any]
     metadata: dict[str, Any]
     file_types: Sequence[str]
     uploaded_after: datetime

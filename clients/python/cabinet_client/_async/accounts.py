@@ -59,6 +59,10 @@ class AsyncKeys(Resource):
         """The keys, newest first, including revoked ones."""
         return AsyncPages(self._client, "/keys", {}, models.Key)
 
+    async def get(self, key_id: Id) -> models.Key:
+        """One key, without its secret."""
+        return await self._request("GET", f"/keys/{key_id}", returns=models.Key)
+
     async def revoke(self, key_id: Id) -> None:
         """Revoke a key permanently."""
         await self._request("DELETE", f"/keys/{key_id}", returns=type(None))

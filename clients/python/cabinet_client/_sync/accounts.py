@@ -60,6 +60,10 @@ class Keys(Resource):
         """The keys, newest first, including revoked ones."""
         return Pages(self._client, "/keys", {}, models.Key)
 
+    def get(self, key_id: Id) -> models.Key:
+        """One key, without its secret."""
+        return self._request("GET", f"/keys/{key_id}", returns=models.Key)
+
     def revoke(self, key_id: Id) -> None:
         """Revoke a key permanently."""
         self._request("DELETE", f"/keys/{key_id}", returns=type(None))

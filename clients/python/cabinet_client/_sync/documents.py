@@ -118,9 +118,13 @@ class Documents(Resource):
             "POST", "/documents/delete", body=selection, is_safe=True, returns=models.DocumentsDeleted
         )
 
-    def retry_many(self, document_ids: Sequence[Id] | None = None) -> models.DocumentsQueued:
-        """Ingest failed documents again, all of them if none are named."""
-        body = {"all": True} if document_ids is None else {"document_ids": document_ids}
+    def retry_many(
+        self, document_ids: Sequence[Id] | None = None, *, where: Mapping[str, Any] | None = None
+    ) -> models.DocumentsQueued:
+        """Ingest failed documents again, all of them if none are named; `where` is a filter."""
+        body: dict[str, Any] = {"document_ids": document_ids, "filter": where}
+        if document_ids is None and where is None:
+            body = {"all": True}
         return self._request("POST", "/documents/retry", body=body, returns=models.DocumentsQueued)
 
     def patch_metadata(self, document_ids: Sequence[Id], patch: Mapping[str, Any]) -> int:
