@@ -7,13 +7,19 @@
 -- $3 part       int   of 2^20, the share of the chunks that is taken, at least; 2^20: all
 -- $4 max_rows   int   chunks at most
 -- $5 max_terms  int   the most frequent ones
--- index: chunk_terms_pkey, term_samples_pkey
-with sampled as materialized (
-    select t.keys
+-- index: chunk_terms_pkey, term_samples_pkey, chunk_terms_document_idx
+with chosen as materialized (
+    select t.chunk_id
     from chunk_terms as t
     where t.user_id = $1::uuid and (uuid_hash_extended(t.chunk_id, 0) & 1048575) < $3::int
     order by t.chunk_id
     limit $4::int
+),
+
+sampled as materialized (
+    select t.keys
+    from chosen as c
+    inner join chunk_terms as t on t.user_id = $1::uuid and c.chunk_id = t.chunk_id
 ),
 
 size as materialized (

@@ -8,14 +8,23 @@
 -- $4 max_rows   int   messages at most
 -- $5 max_terms  int   the most frequent ones
 -- index: message_terms_pkey, term_samples_pkey
-with sampled as materialized (
-    select t.keys
+with chosen as materialized (
+    select
+        t.conversation_id,
+        t.position
     from message_terms as t
     where
         t.user_id = $1::uuid
         and (hashint8extended(t.position, uuid_hash_extended(t.conversation_id, 0)) & 1048575) < $3::int
     order by t.conversation_id, t.position
     limit $4::int
+),
+
+sampled as materialized (
+    select t.keys
+    from chosen as c
+    inner join message_terms as t
+        on t.user_id = $1::uuid and c.conversation_id = t.conversation_id and c.position = t.position
 ),
 
 size as materialized (

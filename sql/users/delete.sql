@@ -11,7 +11,8 @@
 -- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, messages_pkey, message_vectors_pkey,
 --   message_jobs_pkey, users_pkey, chunk_vectors_pkey, chunks_content_hash_idx, document_contents_pkey,
 --   conversation_documents_document_idx, usage_days_pkey, api_keys_pkey, idempotency_keys_pkey,
---   tenant_totals_pkey, documents_user_filename_idx
+--   tenant_totals_pkey, documents_user_filename_idx, chunk_terms_document_idx, message_terms_pkey,
+--   term_stats_pkey, term_samples_pkey, term_jobs_pkey
 -- length: what a user has goes together or not at all, and each table is counted
 with erased_vectors as (
     delete from chunk_vectors as v

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from svc.access.keys import generate_key
 from svc.database.queries import Database
-from svc.database.rows import IngestWriteChunks, IngestWriteVectors
+from svc.database.rows import IngestWriteChunks, IngestWriteTerms, IngestWriteVectors
 from svc.ingest.chunk import content_hash
+from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
 
 CHUNKS_A_DOCUMENT = 20
@@ -94,6 +95,13 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
                 )
                 for i in range(count)
             ],
+        )
+        # Of the words that all of these texts have, so that the tenant is complete.
+        (terms,) = await StoredTerms().of(["The text of the made-up chunk"], user_id)
+        assert terms is not None
+        await transaction.copy(
+            "ingest/write_terms",
+            [IngestWriteTerms(user_id, ids[i], owners[i], terms.keys, terms.weights) for i in range(count)],
         )
         await transaction.exec("ingest/finish", user_id=user_id, chunk_count=count, token_count=0)
         # They were not uploaded, where documents are counted.

@@ -336,6 +336,19 @@ class DoctorTables(Row):
     enable: str = column("enable")
 
 
+class DoctorTerms(Row):
+    """A row of `doctor/terms`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    chunks: int = column("chunks")
+    with_terms: int = column("with_terms")
+    sampled_count: int = column("sampled_count")
+    is_waiting: bool = column("is_waiting")
+    fix: str = column("fix")
+
+
 class DoctorUnownedContents(Row):
     """A row of `doctor/unowned_contents`."""
 
@@ -1634,6 +1647,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "doctor/sessions": DoctorSessions,
     "doctor/settings": DoctorSettings,
     "doctor/tables": DoctorTables,
+    "doctor/terms": DoctorTerms,
     "doctor/unowned_contents": DoctorUnownedContents,
     "doctor/vector_range": DoctorVectorRange,
     "doctor/wrong_chunk_counts": DoctorWrongChunkCounts,

@@ -14,7 +14,7 @@ _SHOWN = 5
 
 async def chunk_totals(subject: Subject) -> Verdict:
     """Compares the vectors of a random sample of tenants (all, if there are few) with their stored count."""
-    users, seen = await _tenants(subject)
+    users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/wrong_chunk_totals", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
@@ -30,7 +30,7 @@ async def chunk_totals(subject: Subject) -> Verdict:
 
 async def document_totals(subject: Subject) -> Verdict:
     """Compares the documents of a random sample of tenants with their stored totals."""
-    users, seen = await _tenants(subject)
+    users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/wrong_document_totals", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
@@ -47,7 +47,7 @@ async def document_totals(subject: Subject) -> Verdict:
 
 async def conversation_totals(subject: Subject) -> Verdict:
     """Compares the conversations, messages and keys of a random sample of tenants with their stored totals."""
-    users, seen = await _tenants(subject)
+    users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/wrong_conversation_totals", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
@@ -65,7 +65,7 @@ async def conversation_totals(subject: Subject) -> Verdict:
 
 async def chunk_counts(subject: Subject) -> Verdict:
     """Compares the chunks and vectors of each document of a random sample of tenants with their stored count."""
-    users, seen = await _tenants(subject)
+    users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/wrong_chunk_counts", user_ids=users, max_rows=_MAX_ROWS)
     findings = []
     for row in rows[:_SHOWN]:
@@ -89,7 +89,7 @@ async def chunk_counts(subject: Subject) -> Verdict:
 
 async def message_counts(subject: Subject) -> Verdict:
     """Compares the messages of a random sample of conversations with their stored count."""
-    users, seen = await _tenants(subject)
+    users, seen = await sampled_tenants(subject)
     rows = await subject.database.many(
         "doctor/wrong_message_counts",
         user_ids=users,
@@ -112,7 +112,7 @@ async def message_counts(subject: Subject) -> Verdict:
 
 async def unowned_contents(subject: Subject) -> Verdict:
     """Looks for bytes without a document among those of a random sample of tenants."""
-    users, seen = await _tenants(subject)
+    users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/unowned_contents", user_ids=users, max_rows=_MAX_ROWS)
     findings = [
         Finding(
@@ -126,7 +126,7 @@ async def unowned_contents(subject: Subject) -> Verdict:
     return Verdict(seen, findings + _more(len(rows), "documents"))
 
 
-async def _tenants(subject: Subject) -> tuple[list[UUID], str]:
+async def sampled_tenants(subject: Subject) -> tuple[list[UUID], str]:
     """Returns a random sample of tenants, and its size in words."""
     rows = await subject.database.many(
         "doctor/sample_tenants",

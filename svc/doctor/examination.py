@@ -15,7 +15,7 @@ from typing import Literal
 from svc.database.failures import UNFIT
 from svc.database.pool import session_settings
 from svc.database.queries import Database, open_unchecked
-from svc.doctor import configuration, counts, indexes, queues, recall, schema, sessions, tables, versions
+from svc.doctor import configuration, counts, indexes, queues, recall, schema, sessions, tables, terms, versions
 from svc.doctor.checks import Check, Subject, Thresholds, Verdict
 from svc.errors import CabinetError, InvalidRequestError
 from svc.settings import Settings
@@ -35,6 +35,7 @@ CHECKS: list[Check] = [
     *sessions.CHECKS,
     *queues.CHECKS,
     *counts.CHECKS,
+    *terms.CHECKS,
     *recall.CHECKS,
 ]
 

@@ -8,9 +8,12 @@ from uuid import UUID
 from svc.database.queries import Database
 from svc.doctor.checks import Thresholds
 from svc.jobs import sweep
+from svc.terms.backfill import Backfill
+from svc.terms.texts import StoredTerms
 from tests.conftest import Service
 from tests.database.conftest import make_document, make_user
 from tests.doctor.conftest import Fired
+from tests.tenants.made_up import make_large_user
 
 
 async def test_a_document_without_a_job_is_found_and_fixed(fired: Fired, hand: Any, database: Database) -> None:
@@ -68,6 +71,26 @@ async def test_what_is_left_of_a_deleted_document_for_long_is_found(
     assert await fired() == {}
     await hand.execute("update document_contents set removed_at = now() - interval '20 minutes'")
     assert (await fired()).keys() == {"left-over"}
+
+
+async def test_chunks_without_terms_and_old_samples_are_found_and_repaired(
+    fired: Fired, hand: Any, database: Database
+) -> None:
+    await make_large_user(database, documents=40, chunks_each=6, conversations=0, messages_each=0)
+    await hand.execute("delete from chunk_terms where chunk_id in (select chunk_id from chunk_terms limit 40)")
+    found = await fired()
+    assert found.keys() == {"missing-terms", "term-samples"}
+    (missing,), (late,) = found["missing-terms"], found["term-samples"]
+    assert missing.problem.startswith("40 of 240 chunks of user ")
+    assert "240 chunks, but their terms were counted when there were 0" in late.problem
+
+    await hand.execute(missing.fix[0])
+    (waiting,) = (await fired())["missing-terms"]
+    assert (missing.severity, waiting.severity) == ("warning", "note")
+    work = Backfill(database, StoredTerms())
+    while await work.step():
+        pass
+    assert await fired() == {}
 
 
 async def test_bytes_without_a_document_are_found_and_left_to_the_sweep(

@@ -16,7 +16,7 @@ BASELINES = ROOT / "tests/plans/baselines"
 LARGE_TABLES = {
     "api_keys", "chunk_vectors", "chunks", "conversation_documents", "conversations", "document_contents", "documents",
     "idempotency_keys", "ingestion_jobs", "message_jobs", "message_vectors", "messages", "usage_days", "users",
-    "tenant_totals", "chunk_terms", "message_terms", "term_stats", "term_samples", "term_jobs",
+    "tenant_totals", "chunk_terms", "message_terms", "term_stats",
 }  # fmt: skip
 
 

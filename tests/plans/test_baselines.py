@@ -45,6 +45,8 @@ FOR_PEOPLE = ("calibration/", "catalogue/", "doctor/", "samples/")
 # Statements that read a whole table on purpose.
 READ_WHOLE = {
     ("usage/list", "users"): "500 users fit a hash",
+    ("terms/stale_samples", "tenant_totals"): "compares the sizes of all tenants, every five minutes",
+    ("terms/stale_samples", "term_samples"): "the same",
 }
 MOST_ROWS = 1_000
 _INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
@@ -58,6 +60,9 @@ READ_MANY = {
     "search/bits": "compares the signatures of a tenant",
     "search/exact": "compares all vectors of a tenant of few",
     "search/index_filtered": "the documents of a tenant that the filters leave",
+    "terms/sample_chunks": "chooses among the keys of a tenant's chunks, and counts the terms of 2,000",
+    "terms/sample_messages": "the same of messages",
+    "terms/stale_samples": "compares the sizes of all tenants, every five minutes",
     "usage/list": "adds up what all tenants used between two days, for the admin",
     "usage/recount": "recounts the documents of a tenant, and only operators run it",
     "server/queues": "counts the jobs of all tenants, at most 10,000 of each queue",

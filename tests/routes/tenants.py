@@ -137,7 +137,11 @@ async def rows_of(service: Service, user_id: str) -> dict[str, int]:
     return {table: count for table, count in counts.items() if count}
 
 
+NOT_LEFT = {"usage_days", "tenant_totals", "term_samples", "term_stats"}
+"""What outlives the data that it counts."""
+
+
 async def rows_left(service: Service, user_id: str) -> dict[str, int]:
-    """As `rows_of`, without the tables of usage, whose rows outlive the data that they count."""
+    """As `rows_of`, without the tables whose rows outlive the data that they count."""
     rows = await rows_of(service, user_id)
-    return {table: count for table, count in rows.items() if table not in ("usage_days", "tenant_totals")}
+    return {table: count for table, count in rows.items() if table not in NOT_LEFT}

@@ -46,6 +46,7 @@ WITHOUT_TENANT = {
     "doctor/queues",
     "doctor/sample_lane",
     "doctor/sample_tenants",
+    "doctor/terms",
     "doctor/wrong_chunk_counts",
     "doctor/wrong_chunk_totals",
     "doctor/wrong_conversation_totals",
