@@ -44,6 +44,7 @@ UPLOADS_AT_ONCE = 16
 RESULTS = 100
 SHORT_QUERIES = 20
 _COUNTED_WITHIN_S = 600
+_TRIES = 100
 
 
 @click.command(help=__doc__.split("\n\n", maxsplit=1)[0])
@@ -123,7 +124,13 @@ async def _ingest(client: httpx.AsyncClient, collection: Collection, progress: P
     async def upload(document: str, text: str) -> None:
         async with places:
             body = {"filename": f"{document}.txt", "content": text, "metadata": {"_id": document}}
-            (await client.post("/documents", json=body)).raise_for_status()
+            for _ in range(_TRIES):
+                answer = await client.post("/documents", json=body)
+                if answer.status_code not in {429, 503}:
+                    break
+                # A service that is busy says when to try again.
+                await asyncio.sleep(float(answer.headers.get("Retry-After", 1)))
+            answer.raise_for_status()
 
     async with asyncio.TaskGroup() as group:
         for document, text in collection.documents.items():
