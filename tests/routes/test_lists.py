@@ -45,8 +45,8 @@ def value_of(item: dict[str, Any], field: str) -> Any:
 
 
 @pytest.mark.parametrize("sort", [f"{sign}{field}" for field in SORTS for sign in ("", "-")])
-async def test_documents_in_an_order(shared: Service, sort: str) -> None:
-    tenant = await some_documents(shared)
+async def test_documents_in_an_order(quiet: Service, sort: str) -> None:
+    tenant = await some_documents(quiet)
     field, is_descending = sort.lstrip("-"), sort.startswith("-")
     everything = ok(await tenant.get("/documents"))["data"]
     expected = sorted(everything, key=lambda item: (value_of(item, field), item["id"]), reverse=is_descending)
@@ -58,8 +58,8 @@ async def test_documents_in_an_order(shared: Service, sort: str) -> None:
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at", "updated_at", "-updated_at"])
-async def test_conversations_in_an_order(shared: Service, sort: str) -> None:
-    tenant = await new_tenant(shared)
+async def test_conversations_in_an_order(quiet: Service, sort: str) -> None:
+    tenant = await new_tenant(quiet)
     ids = [(await tenant.conversation(title=f"{n}", metadata={"n": n}))["id"] for n in range(5)]
     ok(await tenant.patch(f"/conversations/{ids[2]}", json={"title": "changed"}))
     everything = ok(await tenant.get("/conversations"))["data"]
@@ -73,8 +73,8 @@ async def test_conversations_in_an_order(shared: Service, sort: str) -> None:
     problem(await tenant.get("/conversations", params={"recent": 1, "sort": sort}), 422, "recent")
 
 
-async def test_the_items_of_some_ids(shared: Service) -> None:
-    tenant = await some_documents(shared)
+async def test_the_items_of_some_ids(quiet: Service) -> None:
+    tenant = await some_documents(quiet)
     everything = ok(await tenant.get("/documents"))["data"]
     chosen = [everything[5], everything[1]]
     answer = ok(await tenant.get("/documents", params={"ids": ",".join(item["id"] for item in chosen)}))
@@ -83,8 +83,8 @@ async def test_the_items_of_some_ids(shared: Service) -> None:
         problem(await tenant.get("/documents", params={"ids": wrong}), 422, "ids")
 
 
-async def test_the_number_of_items(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    tenant = await some_documents(shared)
+async def test_the_number_of_items(quiet: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = await some_documents(quiet)
     answer = ok(await tenant.get("/documents", params={"count": "true", "limit": 2}))
     assert (answer["count"], answer["count_is_exact"], len(answer["data"])) == (9, True, 2)
     filter_ = json.dumps({"type": "lt", "key": "n", "value": 3})
@@ -96,8 +96,8 @@ async def test_the_number_of_items(shared: Service, monkeypatch: pytest.MonkeyPa
     assert (answer["count"], answer["count_is_exact"]) == (4, False)
 
 
-async def test_a_cursor_belongs_to_its_order(shared: Service) -> None:
-    tenant = await some_documents(shared)
+async def test_a_cursor_belongs_to_its_order(quiet: Service) -> None:
+    tenant = await some_documents(quiet)
     cursor = ok(await tenant.get("/documents", params={"limit": 2, "sort": "filename"}))["next"]
     for sort in ("-filename", "file_size", "created_at"):
         detail = problem(await tenant.get("/documents", params={"sort": sort, "after": cursor}), 422, "after")["detail"]
