@@ -177,6 +177,7 @@ class _Packer:
                 cut
                 for cut in [*sentences[: -_CUTS_TRIED - 1 : -1], *words[: -_CUTS_TRIED - 1 : -1]]
                 if self._counter.count(self._text[cut : right.end]) >= _TINY_TOKENS
+                and self._counter.count(self._text[left.start : cut].rstrip()) >= _TINY_TOKENS
             ),
             None,
         )

@@ -189,7 +189,7 @@ def test_counts_of_tokens() -> None:
     ids=["paragraphs", "lines", "one line", "no space"],
 )
 def test_nothing_is_lost_where_long_text_is_cut_first(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("svc.ingest.chunk._BLOCK_CHARACTERS", 100_000)
+    monkeypatch.setattr("svc.ingest.prose._BLOCK_CHARACTERS", 100_000)
     chunks = chunks_of(text, tokens=512)
     assert "".join("".join(chunk.content.split()) for chunk in chunks) == "".join(text.split())
 
