@@ -157,9 +157,11 @@ def _draw_comparisons() -> st.SearchStrategy[Json]:
     keys = plain | plain | plain | lists
     scalars = st.sampled_from(SCALARS)
     orders = st.sampled_from(["gt", "gte", "lt", "lte"])
+    dates = st.sampled_from([text for text in TEXTS if _moment(text) is not None])
     return st.one_of(
         _comparison(st.sampled_from(["eq", "ne", "contains"]), keys, scalars),
         _comparison(orders, keys, st.sampled_from([*TEXTS, *NUMBERS])),
+        _comparison(orders, plain, dates),
         _comparison(st.sampled_from(["in", "nin"]), keys, st.lists(scalars, max_size=4)),
         _comparison(st.just("exists"), keys, st.booleans()),
         _comparison(st.just("prefix"), keys, st.sampled_from(TEXTS)),
