@@ -8,6 +8,7 @@
 -- returns: chunks int8, chunk_vectors int8, chunk_terms int8, document_contents int8
 -- index: document_contents_pkey, chunk_vectors_signature_idx, chunk_vectors_pkey, chunks_document_index_key,
 --   chunks_pkey, document_contents_removed_idx, chunk_terms_document_idx, chunk_terms_pkey
+-- length: a batch goes from all tables of documents at once, and each table is counted
 with left_over as materialized (
     select b.document_id
     from document_contents as b

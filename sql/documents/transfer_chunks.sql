@@ -9,6 +9,7 @@
 -- $6 key_change   int     the salts of both users XOR each other
 -- returns: chunks int8
 -- index: chunks_document_index_key, chunk_vectors_pkey, chunk_terms_pkey
+-- length: chunks, vectors and terms are moved together, since a row of one without the others is lost
 with moved as (
     delete from chunks as c
     where

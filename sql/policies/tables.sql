@@ -9,8 +9,8 @@ select
     a.attname::text as tenant_column,
     c.relrowsecurity as is_enabled,
     c.relforcerowsecurity as is_forced,
-    exists (
-        select
+    (
+        select count(*) > 0
         from pg_policy as p
         where
             p.polrelid = c.oid
@@ -28,7 +28,11 @@ select
 from pg_class as c
 inner join pg_attribute as a on c.oid = a.attrelid
 where
-    c.relnamespace = (select u.relnamespace from pg_class as u where u.oid = to_regclass('users'))
+    c.relnamespace = (
+        select u.relnamespace
+        from pg_class as u
+        where u.oid = to_regclass('users')
+    )
     and c.relkind in ('r', 'p')
     and a.attnum > 0
     and not a.attisdropped

@@ -8,7 +8,7 @@
 -- returns: conversations int8, conversation_documents int8, messages int8, message_vectors int8,
 --   message_terms int8, message_jobs int8
 -- index: conversations_pkey, conversation_documents_pkey, messages_pkey, message_vectors_pkey,
---   message_jobs_pkey, tenant_totals_pkey
+--   message_jobs_pkey, tenant_totals_pkey, message_terms_pkey
 -- length: a batch goes from all tables of conversations at once, and each table is counted
 with held as (
     select
