@@ -233,6 +233,10 @@ class RowsLockedError(UnavailableError):
     """Another transaction was changing the same rows; nothing is wrong with this one."""
 
 
+class DeadlockError(RowsLockedError):
+    """Two transactions waited for each other, and the server ended this one: nothing of it took effect."""
+
+
 class EmbeddingUnavailableError(UnavailableError):
     """The embedding provider failed temporarily: no answer, 429, 5xx.
 

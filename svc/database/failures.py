@@ -10,6 +10,7 @@ import asyncpg
 from svc.errors import (
     CabinetError,
     DatabaseUnavailableError,
+    DeadlockError,
     InvalidRequestError,
     RowsLockedError,
     UnavailableError,
@@ -75,7 +76,8 @@ def classify(error: Exception, statement: str) -> CabinetError | None:
         )
     if isinstance(error, _TRY_AGAIN):
         logger.warning("statement %s conflicted with another: %s", statement, sqlstate(error))
-        return RowsLockedError("another request was changing the same rows; try again", retry_after_s=1)
+        kind = DeadlockError if isinstance(error, asyncpg.DeadlockDetectedError) else RowsLockedError
+        return kind("another request was changing the same rows; try again", retry_after_s=1)
     if isinstance(error, asyncpg.DataError) or _is_refused_by_codec(error):
         logger.warning("the database refused a value of statement %s: %s", statement, sqlstate(error))
         return InvalidRequestError(

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from svc.access.quotas import broken_quota, quotas_of
 from svc.database.deadline import database_budget
+from svc.database.deadlocks import again_after_deadlock
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.errors import ConflictError, InvalidRequestError, UnavailableError
@@ -56,7 +57,8 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
         raise InvalidRequestError("to_user already owns the documents; name another user", field="to_user")
     # A transfer of very many chunks takes long.
     with database_budget(None):
-        return await _transferred(call.services.database, giver, body.to_user, documents)
+        database = call.services.database
+        return await again_after_deadlock(lambda: _transferred(database, giver, body.to_user, documents))
 
 
 async def _transferred(database: Database, giver: UUID, to_user: UUID, documents: list[UUID]) -> DocumentsTransferred:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from svc import batches
 from svc.database.deadline import database_budget
+from svc.database.deadlocks import again_after_deadlock
 from svc.database.queries import Database, Transaction
 from svc.database.rows import UsersHold
 from svc.database.types import as_dict
@@ -40,14 +41,22 @@ async def erase_user(database: Database, user_id: UUID) -> Erased | None:
     # A large tenant takes any number of bounded statements.
     with database_budget(None):
         while True:
-            async with database.transaction() as transaction:
-                size = await transaction.one("users/hold", user_id=user_id, max_rows=_OWNERS_AT_ONCE)
-                if size is None:
-                    return None
-                if _is_small(size):
-                    rows.update(await _delete(transaction, user_id))
-                    return Erased(dict(rows), size.has_index)
+            size, deleted = await again_after_deadlock(lambda: _delete_if_small(database, user_id))
+            if size is None:
+                return None
+            if deleted is not None:
+                rows.update(deleted)
+                return Erased(dict(rows), size.has_index)
             await _erase_parts(database, user_id, rows)
+
+
+async def _delete_if_small(database: Database, user_id: UUID) -> tuple[UsersHold | None, dict[str, int] | None]:
+    """The size of the user's data, None without the user; and the deleted rows, None if there are too many."""
+    async with database.transaction() as transaction:
+        size = await transaction.one("users/hold", user_id=user_id, max_rows=_OWNERS_AT_ONCE)
+        if size is None or not _is_small(size):
+            return size, None
+        return size, await _delete(transaction, user_id)
 
 
 async def erase_in(transaction: Transaction, user_id: UUID) -> None:

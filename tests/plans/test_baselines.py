@@ -45,24 +45,27 @@ FOR_PEOPLE = ("calibration/", "catalogue/", "doctor/", "samples/")
 # Statements that read a whole table on purpose.
 READ_WHOLE = {
     ("usage/list", "users"): "500 users fit a hash",
-    ("terms/stale_samples", "tenant_totals"): "compares the sizes of all tenants, every five minutes",
-    ("terms/stale_samples", "term_samples"): "the same",
 }
 MOST_ROWS = 1_000
 _INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
 # Statements of which a step takes more rows in hand, by custom plans.
 READ_MANY = {
     "conversations/erase_messages": "deletes a batch of a long conversation, of at most `max_rows`",
+    "documents/count_matching": "reads the documents of a tenant until 10,000 match the filter",
+    "documents/list_matching": "sorts the documents of a tenant that the filter leaves",
     "message_search/bits": "compares the signatures of a tenant's messages",
     "message_search/exact": "compares all vectors of a tenant's messages",
     "message_search/size": "counts as far as the lane depends on it",
     "samples/document": "sorts a tenant's documents, and is run by people only",
     "search/bits": "compares the signatures of a tenant",
     "search/exact": "compares all vectors of a tenant of few",
+    "search/hybrid_bits": "as search/bits, and scores the candidates of the keywords, as many as the budget allows",
+    "search/hybrid_exact": "as search/exact, and scores the candidates of the keywords",
+    "search/hybrid_index": "scores the candidates of the keywords, as many as the budget allows",
     "search/index_filtered": "the documents of a tenant that the filters leave",
+    "search/keyword": "scores the candidates of the keywords, as many as the budget allows",
     "terms/sample_chunks": "chooses among the keys of a tenant's chunks, and counts the terms of 2,000",
     "terms/sample_messages": "the same of messages",
-    "terms/stale_samples": "compares the sizes of all tenants, every five minutes",
     "usage/list": "adds up what all tenants used between two days, for the admin",
     "usage/recount": "recounts the documents of a tenant, and only operators run it",
     "server/queues": "counts the jobs of all tenants, at most 10,000 of each queue",

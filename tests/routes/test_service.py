@@ -92,7 +92,18 @@ async def test_not_ready_while_a_migration_is_missing(idle: Service) -> None:
     assert unready["worker"]["ok"] is True
 
 
-LOOPS = {"loop-lag", "ingestion-0", "ingestion-1", "messages", "notices", "sweep", "stalled", "indexes", "usage"}
+LOOPS = {
+    "loop-lag",
+    "ingestion-0",
+    "ingestion-1",
+    "messages",
+    "notices",
+    "sweep",
+    "stalled",
+    "indexes",
+    "terms",
+    "usage",
+}
 
 
 async def test_every_loop_of_the_service_is_restarted_when_it_dies(database_url: str) -> None:

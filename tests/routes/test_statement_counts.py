@@ -71,9 +71,9 @@ COUNTS: dict[str, Count] = {
     "POST /documents/retry": Count(1),
     "POST /documents/metadata": Count(1),
     "POST /documents/transfer": Count(
-        6,
+        7,
         "lock the rows, so that the next statement sees concurrent changes; read the receiver's plan; copy, move the "
-        "chunks and delete, each a bounded number of rows at a time; count, "
+        "chunks and delete, each a bounded number of rows at a time; queue the terms that are still to be made; count, "
         "which is last because all requests of a user share that row",
     ),
     "POST /search": Count(2, "once a minute, a search by keywords reads how many of the chunks contain a term"),

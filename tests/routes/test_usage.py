@@ -51,7 +51,8 @@ async def test_a_run_of_uploads_searches_and_appends_adds_up(service: Service) -
     assert (total["searches"], total["uploads"], total["messages"]) == (5, 3, 2)
     assert total["bytes"] == sum(map(len, [*texts, texts[0]]))
     quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
-    assert quotas == {"documents": 3, "chunks": 3, "bytes": total["bytes"], "tokens": total["tokens"]}
+    counted = {"conversations": 1, "messages": 2, "keys": 1}
+    assert quotas == {"documents": 3, "chunks": 3, "bytes": total["bytes"], "tokens": total["tokens"], **counted}
     assert (await used(other))["total"] == {**ZERO, "requests": 1}
 
 
@@ -96,10 +97,10 @@ async def test_concurrent_writes_are_all_counted(quiet: Service) -> None:
     assert (await used(tenant))["total"] == {**ZERO, "requests": 104, "messages": 64, "uploads": 32, "bytes": 128}
 
 
-async def test_writers_of_one_user_do_not_wait_for_each_other(quiet: Service) -> None:
-    """While the transaction that appends a message is open, an append to another conversation does not wait."""
-    tenant = await new_tenant(quiet)
-    conversation = await tenant.conversation()
+async def test_writers_of_different_users_do_not_wait_for_each_other(quiet: Service) -> None:
+    """While the transaction that appends a message is open, an append of another user does not wait."""
+    tenant, writer = await new_tenant(quiet), await new_tenant(quiet)
+    conversation = await writer.conversation()
     async with AsyncExitStack() as stack:
         while True:
             connection = await stack.enter_async_context(direct_connection(quiet))
@@ -115,9 +116,9 @@ async def test_writers_of_one_user_do_not_wait_for_each_other(quiet: Service) ->
         other = await tenant.conversation()
         await connection.fetch(append, tenant.id, other["id"], ["user"], ["Hello"], [1], [], [], False)
         message = {"role": "user", "content": "Hello"}
-        appending = tenant.post(f"/conversations/{conversation['id']}/messages", json=message)
+        appending = writer.post(f"/conversations/{conversation['id']}/messages", json=message)
         ok(await asyncio.wait_for(appending, 5), 201)
-    assert (await used(tenant))["total"]["messages"] == 2
+    assert (await used(writer))["total"]["messages"] == 1
 
 
 async def test_refused_and_rolled_back_work_is_not_counted(quiet: Service) -> None:
@@ -305,6 +306,8 @@ async def test_a_recount_corrects_wrong_counts(service: Service) -> None:
     assert row is not None
     assert as_dict(row) == {
         "documents": 1, "documents_before": 7, "bytes": 1000, "bytes_before": 1, "chunks": chunks, "chunks_before": 900,
+        "conversations": 0, "conversations_before": 0, "messages": 0, "messages_before": 0,
+        "api_keys": 1, "api_keys_before": 1,
     }  # fmt: skip
     quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
     assert (quotas["documents"], quotas["bytes"], quotas["chunks"]) == (1, 1000, chunks)
@@ -320,4 +323,12 @@ async def test_a_wrong_count_does_not_prevent_a_deletion(quiet: Service) -> None
         )
     done(await tenant.delete(f"/documents/{document['id']}"))
     quotas = {quota["quota"]: quota["used"] for quota in ok(await tenant.get("/me/quotas"))["quotas"]}
-    assert quotas == {"documents": 0, "chunks": 0, "bytes": 0, "tokens": 0}
+    assert quotas == {
+        "documents": 0,
+        "chunks": 0,
+        "bytes": 0,
+        "tokens": 0,
+        "conversations": 0,
+        "messages": 0,
+        "keys": 1,
+    }

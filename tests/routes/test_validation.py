@@ -190,7 +190,8 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "too large": ("/documents?limit=101", {"limit": "limit must be an integer from 1 to 100"}),
     "nothing": ("/documents?limit=", {"limit": "limit must be an integer from 1 to 100"}),
     "an unknown word": ("/documents?status=done", {"status": 'status must be one of "error", "processing", "ready"'}),
-    "no UUID": ("/documents?after=x", {"after": f"after must be {UUID_EXAMPLE}"}),
+    "no UUID": ("/keys?after=x", {"after": f"after must be {UUID_EXAMPLE}"}),
+    "no cursor": ("/documents?after=x", {"after": "after must be the next of a page, in the same order"}),
     "no date": ("/usage?from=1.1.2026", {"from": "from must be a date, such as 2027-01-31"}),
     "days in the wrong order": (
         "/usage?from=2026-02-01&to=2026-01-01",

@@ -91,7 +91,7 @@ async def test_a_moved_tenant_is_unchanged(
         await filled(tenant)
         await other.ready_document("other.txt", "A text of another user.")
         query = {"query": "first sentence", "limit": 100}
-        found = ok(await tenant.post("/search", json=query))["results"]
+        found = ok(await tenant.post("/search", json={**query, "mode": "meaning"}))["results"]
         messages = ok(await tenant.post("/conversations/search", json=query))["results"]
         assert found
         assert len(messages) == 2
@@ -116,7 +116,7 @@ async def test_a_moved_tenant_is_unchanged(
             "keys/create", user_id=user_id, name=None, prefix=key.prefix, key_hash=key.key_hash, expires_at=None
         )
         moved = Tenant(service, tenant.id, key.key)
-        assert ok(await moved.post("/search", json=query))["results"] == found
+        assert ok(await moved.post("/search", json={**query, "mode": "meaning"}))["results"] == found
         assert ok(await moved.post("/conversations/search", json=query))["results"] == messages
         await moved.ready_document("more.txt", "Life goes on.")
 

@@ -34,6 +34,9 @@ class Limits(TypedDict, total=False):
     max_documents: int | None
     max_chunks: int | None
     max_bytes: int | None
+    max_conversations: int | None
+    max_messages: int | None
+    max_keys: int | None
     tokens_per_month: int | None
     requests_per_minute: int | None
 

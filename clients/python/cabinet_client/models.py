@@ -76,6 +76,9 @@ class Plan(Answer):
     max_documents: int | None
     max_chunks: int | None
     max_bytes: int | None
+    max_conversations: int | None
+    max_messages: int | None
+    max_keys: int | None
     tokens_per_month: int | None
     requests_per_minute: int | None
     updated_at: datetime
