@@ -318,7 +318,7 @@ async def _plans(places: _Places, material: Material, documents: Mapping[str, li
     key = {"user_id": job.user_id, "document_id": job.document_id}
     count = len(material.chunks)
     for name, arguments in (
-        ("complete", {**key, "attempt": job.attempt, "chunk_count": count}),
+        ("complete", {**key, "attempt": job.attempt, "chunk_count": count, "warnings": []}),
         ("chunk_ids", {"chunk_count": count}),
         ("finish", {"user_id": key["user_id"], "chunk_count": count, "token_count": 0}),
     ):

@@ -183,7 +183,9 @@ def test_the_search_box_filters(browser: Browser) -> None:
     assert "statements" in browser.run("document.getElementById('found').textContent")
 
     search(browser, "DELETE /keys  api_keys")
-    assert shown(browser) == {"keys/revoke"} | (shown(browser) & {"keys/authenticate", "keys/tenant", "keys/get_to_change"})
+    assert shown(browser) == {"keys/revoke"} | (
+        shown(browser) & {"keys/authenticate", "keys/tenant", "keys/get_to_change"}
+    )
 
     search(browser, "no such word at all")
     assert shown(browser) == set()

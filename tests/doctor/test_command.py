@@ -40,7 +40,7 @@ async def test_faults_are_reported_with_their_fix_and_exit_code_2(hand: Any, dat
     assert done.stdout == (
         "indexes\n"
         "  fault   missing-index: index chunks_content_hash_idx is missing\n"
-        "          ingest/known_vectors, users/delete would scan whole tables\n"
+        "          ingest/known_vectors, users/delete, doctor/terms would scan whole tables\n"
         "          > create index concurrently chunks_content_hash_idx on chunks (user_id, content_hash);\n"
         "fault: 6 checks, 1 fault, 5 ok\n"
     )

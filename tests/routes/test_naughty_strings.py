@@ -107,7 +107,9 @@ async def test_the_keys_and_values_of_metadata(tenant: Tenant) -> None:
         for path, field in places:
             assert is_accepted(await send(tenant, "PATCH", path, {field: value}))
             assert ok(await tenant.get(path))[field] == value
-        assert ok(await send(tenant, "POST", "/search", {"query": "text", "metadata": value}))["lane"] == "exact"
+        # A key that begins with $ is taken for an operator of another service, and refused.
+        sought = {**value, "keys": {key: item for key, item in value["keys"].items() if not key.startswith("$")}}
+        assert ok(await send(tenant, "POST", "/search", {"query": "text", "metadata": sought}))["lane"] == "exact"
         for text in set(texts) - set(fine):
             for wrong in ({"value": [text]}, {text: 1}):
                 for path, field in places:

@@ -29,7 +29,7 @@ from tests.search.properties import (
     make_twins,
 )
 
-EXAMPLES = length(120, 400)
+EXAMPLES = length(240, 400)
 # Twenty searches of a structure vary by 0.01, and Hypothesis draws others whenever a constant of the code changes.
 CHANCE = length(0.03, 0.015)
 

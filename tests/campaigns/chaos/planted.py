@@ -82,8 +82,8 @@ PLANTED = {
         (
             Change(
                 "svc/ingest/queue.py",
-                'completed = await transaction.one("ingest/complete"',
-                'completed = await self._database.one("ingest/complete"',
+                'completed = await transaction.one(\n                "ingest/complete"',
+                'completed = await self._database.one(\n                "ingest/complete"',
             ),
         ),
         _campaign("worker killed,backends ended"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
 import random
 import time
@@ -10,14 +11,13 @@ import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 import docx
 
 import svc.demo
 from svc.errors import CabinetError, DocumentRejectedError
 from svc.ingest.file_types import detect_file_type
-from svc.ingest.formats import FileType
+from svc.ingest.formats import FORMATS
 from svc.ingest.sandbox import ParserSandbox
 from tests.conftest import test_settings
 
@@ -48,7 +48,10 @@ def seeds() -> list[tuple[str, bytes]]:
     table.cell(0, 0).text = "height"
     document.save(saved := io.BytesIO())
     found += [("tides.docx", saved.getvalue()), ("plain.txt", "Naïve café. ".encode() * 40)]
-    assert {detect_file_type(name, data) for name, data in found} == {*get_args(FileType)}
+    for name, format_ in FORMATS.items():
+        module = importlib.import_module(f"svc.ingest.parsers.{format_.module}")
+        found.append((f"sample of {name}{format_.suffixes[0]}", module.SAMPLE))
+    assert {detect_file_type(name, data) for name, data in found} == FORMATS.keys()
     return found
 
 
