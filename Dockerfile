@@ -8,11 +8,12 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
+COPY clients/python clients/python
 COPY svc svc
 COPY sql sql
 COPY migrations migrations
 COPY tests/plans/baselines tests/plans/baselines
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels ./clients/python .
 
 FROM ${PYTHON_IMAGE}
 # pip compares each file with its hash. Cabinet's own wheel, built above, has none; it brings no further packages.

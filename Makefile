@@ -120,12 +120,13 @@ wheel: $(VENV)/.installed-dev ## Build the wheel into dist/
 .PHONY: constraints
 constraints: ## Update constraints.txt to the newest releases, with the oldest supported Python, and the hashes of the image
 	python3.11 -m venv --clear $(VENV)-constraints
-	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fuzz]'
+	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable clients/python --editable '.[dev,fuzz]'
 	{ grep '^#' constraints.txt; $(VENV)-constraints/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt
 	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check uv
 	{ grep '^#' docker/requirements.txt; $(VENV)-constraints/bin/uv pip compile --quiet --generate-hashes --no-header \
-	    --no-annotate --python-version 3.13 --only-binary :all: --constraint constraints.txt pyproject.toml; } > constraints.new
+	    --no-annotate --python-version 3.13 --no-emit-package cabinet-client \
+	    --constraint constraints.txt pyproject.toml; } > constraints.new
 	mv constraints.new docker/requirements.txt
 	rm -rf $(VENV)-constraints
 
@@ -138,15 +139,15 @@ clean: ## Remove everything that these tasks created; the data in .cabinet/ stay
 # The environment. The two stamp files record which packages were last installed.
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP_INSTALL) --editable .
+	$(PIP_INSTALL) --editable clients/python --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP_INSTALL) --editable '.[dev]'
+	$(PIP_INSTALL) --editable clients/python --editable '.[dev]'
 	@touch $@
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
-	$(PIP_INSTALL) --editable '.[dev,fuzz]'
+	$(PIP_INSTALL) --editable clients/python --editable '.[dev,fuzz]'
 	@touch $@
 
 $(PEERS)/.installed: bench/peers-constraints.txt pyproject.toml | $(BIN)/python

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from svc.mcp.route import mcp_route
 from svc.routes import (
     bulk,
     conversations,
@@ -54,9 +55,10 @@ async def _pass_on(_request: Request, error: Exception) -> NoReturn:
 def create_app(services: Services) -> Starlette:
     """Create the ASGI application for running services, which the caller closes."""
     endpoints = all_endpoints()
+    mcp, mcp_endpoint = mcp_route()
     assets = StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")
     app = Starlette(
-        routes=[*starlette_routes(endpoints), Mount("/docs/assets", app=assets)],
+        routes=[*starlette_routes(endpoints), Mount("/docs/assets", app=assets), mcp],
         middleware=[
             Middleware(
                 ObservedApplication,
@@ -67,6 +69,7 @@ def create_app(services: Services) -> Starlette:
         # Starlette would answer these errors in plain text; ObservedApplication makes them problem documents.
         exception_handlers={HTTPException: _pass_on},
     )
+    mcp_endpoint.service = app
     app.router.redirect_slashes = False
     app.state.services = services
     app.state.endpoints = endpoints

@@ -20,6 +20,14 @@ def main() -> None:
 
 main.use(
     {
+        "upload": Source("upload", "upload_command", "Upload files, folders and web pages, over HTTP."),
+        "search": Source("search", "search_command", "Search the documents, over HTTP."),
+        "ask": Source("search", "ask_command", "Print a prompt with the sources for a question, over HTTP."),
+        "document": Source("documents", "document", "List, read and delete documents, over HTTP."),
+        "chat": Source("chats", "chat", "List and read conversations, over HTTP."),
+        "mcp": Source("mcp", "mcp_command", "Serve MCP to an assistant, on standard input and output."),
+        "login": Source("login", "login_command", "Save a URL and a key for the commands over HTTP."),
+        "logout": Source("login", "logout_command", "Delete the saved URL and key."),
         "serve": Source("serve", "serve", "Serve the HTTP API, with a worker, until Ctrl-C."),
         "worker": Source("worker", "worker", "Ingest uploaded documents until Ctrl-C."),
         "migrate": Source("migrate", "migrate", "Migrate the database to this release's schema, or roll back."),
@@ -36,6 +44,7 @@ main.use(
         "sql": Source("sql", "sql", "Read and explain the statements that Cabinet runs."),
         "doctor": Source("doctor", "doctor", "Examine a live database; print problems and their fixes."),
         "bench": Source("bench", "bench", "Measure the lanes of a search; print the settings that suit this machine."),
+        "completion": Source("completion", "completion_command", "Print the completion script of a shell."),
         "demo": Source("demo", "demo", "Show what Cabinet does, on a temporary service."),
     }
 )

@@ -21,6 +21,10 @@ Fields = Mapping[str, FieldInfo]
 VariableOf = Callable[[str], str]
 
 
+# The variables of the commands that work over HTTP, which may stand beside the settings of the service.
+CLIENT_VARIABLES = {"CABINET_URL", "CABINET_KEY"}
+
+
 class SettingFaults:
     """Describes the faults of settings with these fields.
 
@@ -45,6 +49,7 @@ class SettingFaults:
         """
         known = {self._variable_of(name) for name in self._fields}
         known |= {self._variable_of(name) + SUFFIX for name, field in self._fields.items() if is_secret(field)}
+        known |= CLIENT_VARIABLES
         in_file, unreadable = self._read_file(prefix, known)
         places = {**dict.fromkeys(in_file, f" in the file {self._file}"), **dict.fromkeys(os.environ, "")}
         return unreadable + [

@@ -1,0 +1,92 @@
+"""Users, their keys, and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import msgspec
+
+from cabinet_client import bodies, models
+from cabinet_client._async.pages import AsyncPages
+from cabinet_client._async.resource import Resource
+from cabinet_client.bodies import Id
+from cabinet_client.errors import NotFoundError, answer_error
+
+
+class AsyncUsers(Resource):
+    """Users; for the admin, except for one's own."""
+
+    async def create(self, email: str, **fields: Unpack[bodies.CreateUser]) -> models.UserCreated:
+        """Create a user; `api_key` of the answer is shown only once."""
+        return await self._request("POST", "/users", body={"email": email, **fields}, returns=models.UserCreated)
+
+    def list(self) -> AsyncPages[models.User]:
+        """All users, newest first."""
+        return AsyncPages(self._client, "/users", {}, models.User)
+
+    async def get(self, user_id: Id | None = None, *, email: str | None = None) -> models.User:
+        """A user by id or by email address.
+
+        Raises:
+            NotFoundError: there is no such user.
+        """
+        if email is None:
+            return await self._request("GET", f"/users/{user_id}", returns=models.User)
+        page = await self._request("GET", "/users", params={"email": email}, returns=models.Page[models.User])
+        if not page.data:
+            raise not_found(f"no user has the email address {email}")
+        return page.data[0]
+
+    async def update(self, user_id: Id, **fields: Unpack[bodies.UpdateUser]) -> models.User:
+        """Change a user; fields that are left out keep their values."""
+        return await self._request("PATCH", f"/users/{user_id}", body=fields, is_safe=True, returns=models.User)
+
+    async def delete(self, user_id: Id) -> models.UserErased:
+        """Erase a user and all data of the user."""
+        return await self._request("DELETE", f"/users/{user_id}", returns=models.UserErased)
+
+
+class AsyncKeys(Resource):
+    """API keys of the user."""
+
+    async def create(self, name: str | None = None, *, expires_at: Any = None) -> models.KeyCreated:
+        """Create a key; `api_key` of the answer is shown only once."""
+        body = {"name": name, "expires_at": expires_at}
+        return await self._request("POST", "/keys", body=body, returns=models.KeyCreated)
+
+    def list(self) -> AsyncPages[models.Key]:
+        """The keys, newest first, including revoked ones."""
+        return AsyncPages(self._client, "/keys", {}, models.Key)
+
+    async def revoke(self, key_id: Id) -> None:
+        """Revoke a key permanently."""
+        await self._request("DELETE", f"/keys/{key_id}", returns=type(None))
+
+
+class AsyncPlans(Resource):
+    """Plans with their limits."""
+
+    async def create(self, name: str, **limits: Unpack[bodies.Limits]) -> models.Plan:
+        """Add a plan; for the admin."""
+        return await self._request("POST", "/plans", body={"name": name, **limits}, returns=models.Plan)
+
+    async def list(self) -> Sequence[models.Plan]:
+        """All plans."""
+        return (await self._request("GET", "/plans", returns=models.Plans)).data
+
+    async def get(self, name: str) -> models.Plan:
+        """One plan."""
+        return await self._request("GET", f"/plans/{name}", returns=models.Plan)
+
+    async def update(self, name: str, **limits: Unpack[bodies.Limits]) -> models.Plan:
+        """Change limits of a plan; for the admin."""
+        return await self._request("PATCH", f"/plans/{name}", body=limits, is_safe=True, returns=models.Plan)
+
+
+def not_found(detail: str) -> NotFoundError:
+    """The error of a search by something other than an id that found nothing."""
+    problem = msgspec.json.encode({"title": "Not found", "status": 404, "detail": detail})
+    error = answer_error(404, problem, None)
+    assert isinstance(error, NotFoundError)
+    return error

@@ -1,0 +1,93 @@
+# Generated from ../_async/ by generate_sync.py: change that file instead.
+"""Users, their keys, and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import msgspec
+
+from cabinet_client import bodies, models
+from cabinet_client._sync.pages import Pages
+from cabinet_client._sync.resource import Resource
+from cabinet_client.bodies import Id
+from cabinet_client.errors import NotFoundError, answer_error
+
+
+class Users(Resource):
+    """Users; for the admin, except for one's own."""
+
+    def create(self, email: str, **fields: Unpack[bodies.CreateUser]) -> models.UserCreated:
+        """Create a user; `api_key` of the answer is shown only once."""
+        return self._request("POST", "/users", body={"email": email, **fields}, returns=models.UserCreated)
+
+    def list(self) -> Pages[models.User]:
+        """All users, newest first."""
+        return Pages(self._client, "/users", {}, models.User)
+
+    def get(self, user_id: Id | None = None, *, email: str | None = None) -> models.User:
+        """A user by id or by email address.
+
+        Raises:
+            NotFoundError: there is no such user.
+        """
+        if email is None:
+            return self._request("GET", f"/users/{user_id}", returns=models.User)
+        page = self._request("GET", "/users", params={"email": email}, returns=models.Page[models.User])
+        if not page.data:
+            raise not_found(f"no user has the email address {email}")
+        return page.data[0]
+
+    def update(self, user_id: Id, **fields: Unpack[bodies.UpdateUser]) -> models.User:
+        """Change a user; fields that are left out keep their values."""
+        return self._request("PATCH", f"/users/{user_id}", body=fields, is_safe=True, returns=models.User)
+
+    def delete(self, user_id: Id) -> models.UserErased:
+        """Erase a user and all data of the user."""
+        return self._request("DELETE", f"/users/{user_id}", returns=models.UserErased)
+
+
+class Keys(Resource):
+    """API keys of the user."""
+
+    def create(self, name: str | None = None, *, expires_at: Any = None) -> models.KeyCreated:
+        """Create a key; `api_key` of the answer is shown only once."""
+        body = {"name": name, "expires_at": expires_at}
+        return self._request("POST", "/keys", body=body, returns=models.KeyCreated)
+
+    def list(self) -> Pages[models.Key]:
+        """The keys, newest first, including revoked ones."""
+        return Pages(self._client, "/keys", {}, models.Key)
+
+    def revoke(self, key_id: Id) -> None:
+        """Revoke a key permanently."""
+        self._request("DELETE", f"/keys/{key_id}", returns=type(None))
+
+
+class Plans(Resource):
+    """Plans with their limits."""
+
+    def create(self, name: str, **limits: Unpack[bodies.Limits]) -> models.Plan:
+        """Add a plan; for the admin."""
+        return self._request("POST", "/plans", body={"name": name, **limits}, returns=models.Plan)
+
+    def list(self) -> Sequence[models.Plan]:
+        """All plans."""
+        return (self._request("GET", "/plans", returns=models.Plans)).data
+
+    def get(self, name: str) -> models.Plan:
+        """One plan."""
+        return self._request("GET", f"/plans/{name}", returns=models.Plan)
+
+    def update(self, name: str, **limits: Unpack[bodies.Limits]) -> models.Plan:
+        """Change limits of a plan; for the admin."""
+        return self._request("PATCH", f"/plans/{name}", body=limits, is_safe=True, returns=models.Plan)
+
+
+def not_found(detail: str) -> NotFoundError:
+    """The error of a search by something other than an id that found nothing."""
+    problem = msgspec.json.encode({"title": "Not found", "status": 404, "detail": detail})
+    error = answer_error(404, problem, None)
+    assert isinstance(error, NotFoundError)
+    return error

@@ -1,0 +1,233 @@
+# Generated from ../_async/ by generate_sync.py: change that file instead.
+"""The client of one service."""
+
+from __future__ import annotations
+
+import time
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+import msgspec
+
+from cabinet_client import bodies, models, retries
+from cabinet_client._sync.accounts import Keys, Plans, Users
+from cabinet_client._sync.conversations import Conversations
+from cabinet_client._sync.documents import Documents
+from cabinet_client._sync.pages import Pages
+from cabinet_client.bodies import Id
+from cabinet_client.errors import NoAnswerError, answer_error
+from cabinet_client.events import Listener, RetryEvent, UploadEvent
+from cabinet_client.files import files_of
+
+T = TypeVar("T")
+_DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class Cabinet:
+    """A client of one service, with one key.
+
+    `url` and `key` default to the environment's CABINET_URL and CABINET_KEY. `user` is the id of the user for whom the
+    admin's key acts. A request that fails for a passing reason is sent again up to `retries` times, as long as it
+    cannot take effect twice. `on_event` receives each retry.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        user: Id | None = None,
+        timeout_s: float = 60.0,
+        retries: int = 4,
+        most_wait_s: float = 60.0,
+        on_event: Listener | None = None,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key or os.environ.get('CABINET_KEY', '')}"}
+        if user is not None:
+            headers["Cabinet-User"] = str(user)
+        self.url = (url or os.environ.get("CABINET_URL") or _DEFAULT_URL).rstrip("/")
+        self._key, self._headers = key, headers
+        self._retries, self._most_wait_s, self._on_event = retries, most_wait_s, on_event
+        self._owns_http = http_client is None
+        self._http = http_client or httpx.Client(timeout=timeout_s)
+        self.users = Users(self)
+        self.keys = Keys(self)
+        self.plans = Plans(self)
+        self.documents = Documents(self)
+        self.conversations = Conversations(self)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close its connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections, unless the caller brought them."""
+        if self._owns_http:
+            self._http.close()
+
+    @property
+    def acts_for(self) -> str | None:
+        """The user for whom the admin's key acts."""
+        return self._headers.get("Cabinet-User")
+
+    def act_for(self, user: Id) -> None:
+        """From now on, act for this user; for the admin's key."""
+        self._headers["Cabinet-User"] = str(user)
+
+    def for_user(self, user: Id) -> Cabinet:
+        """A client with the admin's key that acts for one user; it uses this client's connections."""
+        return Cabinet(
+            self.url,
+            self._key,
+            user=user,
+            retries=self._retries,
+            most_wait_s=self._most_wait_s,
+            on_event=self._on_event,
+            http_client=self._http,
+        )
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        returns: type[T],
+        body: Any = None,
+        is_safe: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> T:
+        """Send a request and decode its answer.
+
+        `is_safe` says that a POST or PATCH may be sent twice; other methods always may.
+
+        Raises:
+            AnswerError: the service answered with an error, also after the retries.
+            NoAnswerError: there was no answer, also after the retries.
+        """
+        headers = {**self._headers, **(headers or {})}
+        if body is not None:
+            options["content"] = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json"
+        is_safe = is_safe or method in {"GET", "PUT", "DELETE"} or "Idempotency-Key" in headers
+        attempt = 0
+        while True:
+            asked_s = None
+            try:
+                answer = self._http.request(method, self.url + path, headers=headers, **options)
+                if answer.is_success:
+                    return decoded(answer.content, returns)
+                asked_s = retries.retry_after_s(answer.headers.get("retry-after"))
+                failure: int | httpx.TransportError = answer.status_code
+                error: Exception = answer_error(answer.status_code, answer.content, asked_s)
+            except httpx.TransportError as lost:
+                failure, error = lost, NoAnswerError(f"{method} {path}: {type(lost).__name__} ({self.url})")
+            delay_s = retries.delay_s(attempt, asked_s)
+            if attempt >= self._retries or not retries.is_repeatable(failure, is_safe) or delay_s > self._most_wait_s:
+                raise error
+            attempt += 1
+            if self._on_event is not None:
+                reason = str(failure) if isinstance(failure, int) else type(failure).__name__
+                self._on_event(RetryEvent(method, path, attempt, delay_s, reason))
+            time.sleep(delay_s)
+
+    def me(self) -> models.User:
+        """The user of the key."""
+        return self.request("GET", "/me", returns=models.User)
+
+    def preferences(self) -> dict[str, Any]:
+        """The preferences of the user."""
+        return self.request("GET", "/me/preferences", returns=dict[str, Any])
+
+    def patch_preferences(self, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the preferences by a JSON merge patch (RFC 7396)."""
+        return self.request("PATCH", "/me/preferences", body=patch, is_safe=True, returns=dict[str, Any])
+
+    def quotas(self) -> models.Quotas:
+        """How much of the plan is used."""
+        return self.request("GET", "/me/quotas", returns=models.Quotas)
+
+    def usage(self, *, by: str = "day", **days: Unpack[bodies.Days]) -> models.Usage:
+        """What the user used, by day or by month."""
+        return self.request("GET", "/usage", params={"by": by, **_days(days)}, returns=models.Usage)
+
+    def usage_by_user(self, *, sort: str = "tokens", **days: Unpack[bodies.Days]) -> Pages[models.UserUsage]:
+        """What each user used, largest first; for the admin."""
+        return Pages(self, "/usage/users", {"sort": sort, **_days(days)}, models.UserUsage)
+
+    def export(self, path: str | Path) -> None:
+        """Write all data of the user to a file, as NDJSON.
+
+        Raises:
+            AnswerError: the service refused.
+            NoAnswerError: the connection broke; the file is incomplete.
+        """
+        try:
+            with self._http.stream("GET", self.url + "/me/export", headers=self._headers) as answer:
+                if not answer.is_success:
+                    raise answer_error(answer.status_code, answer.read(), None)
+                with Path(path).open("wb") as file:  # noqa: ASYNC230, a write to a local file is short
+                    for part in answer.iter_bytes():
+                        file.write(part)
+        except httpx.TransportError as lost:
+            raise NoAnswerError(f"GET /me/export: {type(lost).__name__} ({self.url})") from lost
+
+    def upload(
+        self,
+        *sources: str | Path,
+        wait: bool = True,
+        timeout_s: float = 600.0,
+        progress: Listener | None = None,
+        **options: Unpack[bodies.Upload],
+    ) -> Sequence[models.Document]:
+        """Upload files, and the files of folders; with `wait`, return when all of them can be searched.
+
+        Files of a folder are named by their path below it. Hidden files are left out.
+
+        Raises:
+            IngestionError: some of them could not be read.
+            WaitTimeoutError: they are still being ingested after `timeout_s` seconds.
+            FileNotFoundError: a source does not exist.
+        """
+        files = files_of(sources)
+        documents = []
+        for number, (path, name) in enumerate(files, start=1):
+            documents.append(self.documents.create(name, path.read_bytes(), **options))
+            if progress is not None:
+                progress(UploadEvent(path, documents[-1], number, len(files)))
+        return self.documents.wait(documents, timeout_s, progress) if wait else documents
+
+    def search(self, query: str | None = None, **options: Unpack[bodies.Search]) -> list[models.Result]:
+        """The chunks nearest to a query, best first."""
+        return (self.search_response(query, **options)).results
+
+    def search_response(
+        self, query: str | None = None, *, explain: bool = False, **options: Unpack[bodies.Search]
+    ) -> models.SearchResponse:
+        """As `search`, with the whole answer; `explain` adds the plan, for the admin's key."""
+        body = {"query": query, **options} if query is not None else options
+        params = {"explain": "true"} if explain else {}
+        return self.request(
+            "POST", "/search", body=body, params=params, is_safe=True, returns=models.SearchResponse
+        )
+
+
+def decoded(content: bytes, returns: type[T]) -> T:
+    """An answer's body as a `returns`."""
+    if returns is bytes:
+        return content  # type: ignore[return-value]
+    if returns is type(None):
+        return None
+    return msgspec.json.decode(content, type=returns)
+
+
+def _days(days: bodies.Days) -> dict[str, str]:
+    return {name: day.isoformat() for name, day in (("from", days.get("from_")), ("to", days.get("to"))) if day}

@@ -1,0 +1,143 @@
+# Generated from ../_async/ by generate_sync.py: change that file instead.
+"""Documents: upload, wait, read, change, delete."""
+
+from __future__ import annotations
+
+import time
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
+from typing import Any, Unpack
+
+from cabinet_client import bodies, models
+from cabinet_client._sync.pages import Pages
+from cabinet_client._sync.resource import Resource
+from cabinet_client.bodies import Id
+from cabinet_client.errors import IngestionError, WaitTimeoutError
+from cabinet_client.events import IngestionEvent, Listener
+
+_FIRST_POLL_S = 0.1
+_MOST_POLL_S = 2.0
+
+
+class Documents(Resource):
+    """Documents of the user."""
+
+    def create(
+        self,
+        filename: str,
+        content: str | bytes,
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[bodies.Upload],
+    ) -> models.Document:
+        """Upload one document; it is ingested in the background, see `wait`."""
+        form = {name: _form_value(value) for name, value in options.items() if value is not None}
+        return self._request(
+            "POST",
+            "/documents",
+            files={"file": (filename, content if isinstance(content, bytes) else content.encode())},
+            data={**form, "filename": filename},
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            returns=models.Document,
+        )
+
+    def wait(
+        self, documents: Iterable[models.Document | Id], timeout_s: float = 600.0, progress: Listener | None = None
+    ) -> Sequence[models.Document]:
+        """Wait until documents are ready.
+
+        Raises:
+            IngestionError: some of them could not be read.
+            WaitTimeoutError: some are still being ingested after `timeout_s` seconds.
+            NotFoundError: one of them was deleted meanwhile.
+        """
+        ids = [document.id if isinstance(document, models.Document) else document for document in documents]
+        deadline = monotonic() + timeout_s
+        done: dict[str, models.Document] = {}
+        seen: dict[str, tuple[str, float]] = {}
+        poll_s = _FIRST_POLL_S
+        while True:
+            for document_id in ids:
+                if str(document_id) in done:
+                    continue
+                document = self.get(document_id)
+                state = (document.status, document.progress)
+                if progress is not None and seen.get(str(document_id)) != state:
+                    progress(IngestionEvent(document))
+                seen[str(document_id)] = state
+                if document.status == "processing":
+                    break
+                done[str(document_id)] = document
+            if len(done) == len({str(document_id) for document_id in ids}):
+                break
+            if monotonic() >= deadline:
+                raise WaitTimeoutError(
+                    f"{len(ids) - len(done)} documents are still being ingested after {timeout_s:g} s"
+                )
+            time.sleep(poll_s)
+            poll_s = min(_MOST_POLL_S, poll_s * 1.5)
+        if failed := [document for document in done.values() if document.status == "error"]:
+            raise IngestionError(failed)
+        return [done[str(document_id)] for document_id in ids]
+
+    def list(self, *, status: bodies.Status | None = None) -> Pages[models.Document]:
+        """The documents, newest first."""
+        return Pages(self._client, "/documents", {"status": status}, models.Document)
+
+    def get(self, document_id: Id) -> models.Document:
+        """One document."""
+        return self._request("GET", f"/documents/{document_id}", returns=models.Document)
+
+    def content(self, document_id: Id) -> bytes:
+        """The bytes as they were uploaded."""
+        return self._request("GET", f"/documents/{document_id}/content", returns=bytes)
+
+    def chunks(self, document_id: Id, *, after: int | None = None) -> Pages[models.Chunk]:
+        """The chunks of a document, in order; `after` is the index of the chunk before the first one."""
+        return Pages(self._client, f"/documents/{document_id}/chunks", {"after": after}, models.Chunk)
+
+    def update(self, document_id: Id, **fields: Unpack[bodies.UpdateDocument]) -> models.Document:
+        """Change the name, the metadata or the expiry of a document."""
+        return self._request(
+            "PATCH", f"/documents/{document_id}", body=fields, is_safe=True, returns=models.Document
+        )
+
+    def retry(self, document_id: Id) -> models.Document:
+        """Ingest a document with the status error again."""
+        return self._request("POST", f"/documents/{document_id}/retry", returns=models.Document)
+
+    def delete(self, document_id: Id) -> None:
+        """Delete a document with its chunks."""
+        self._request("DELETE", f"/documents/{document_id}", returns=type(None))
+
+    def delete_many(self, **selection: Unpack[bodies.Selection]) -> models.DocumentsDeleted:
+        """Delete up to 1,000 documents; repeat it while `more` is true."""
+        return self._request(
+            "POST", "/documents/delete", body=selection, is_safe=True, returns=models.DocumentsDeleted
+        )
+
+    def retry_many(self, document_ids: Sequence[Id] | None = None) -> models.DocumentsQueued:
+        """Ingest failed documents again, all of them if none are named."""
+        body = {"all": True} if document_ids is None else {"document_ids": document_ids}
+        return self._request("POST", "/documents/retry", body=body, returns=models.DocumentsQueued)
+
+    def patch_metadata(self, document_ids: Sequence[Id], patch: Mapping[str, Any]) -> int:
+        """Change the metadata of documents by a JSON merge patch; returns how many there were."""
+        body = {"document_ids": document_ids, "patch": patch}
+        answer = self._request(
+            "POST", "/documents/metadata", body=body, is_safe=True, returns=models.MetadataPatched
+        )
+        return answer.updated
+
+    def transfer(self, document_ids: Sequence[Id], to_user: Id) -> models.DocumentsTransferred:
+        """Give documents of the user to another user; for the admin."""
+        body = {"document_ids": document_ids, "to_user": to_user}
+        return self._request("POST", "/documents/transfer", body=body, returns=models.DocumentsTransferred)
+
+
+def _form_value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, dict) else value.isoformat()

@@ -1,0 +1,119 @@
+"""The fields of requests, as keyword arguments. A field that is left out keeps the service's default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Literal, TypedDict
+from uuid import UUID
+
+Id = UUID | str
+Status = Literal["processing", "ready", "error"]
+
+
+class CreateUser(TypedDict, total=False):
+    """Fields of `users.create`, beside `email`."""
+
+    name: str | None
+    plan: str
+    preferences: dict[str, Any]
+
+
+class UpdateUser(TypedDict, total=False):
+    """Fields of `users.update`."""
+
+    email: str
+    name: str | None
+    plan: str
+    preferences: dict[str, Any]
+
+
+class Limits(TypedDict, total=False):
+    """Limits of a plan; None: no limit."""
+
+    max_documents: int | None
+    max_chunks: int | None
+    max_bytes: int | None
+    tokens_per_month: int | None
+    requests_per_minute: int | None
+
+
+class Upload(TypedDict, total=False):
+    """Fields of an upload, beside the name and the content."""
+
+    metadata: dict[str, Any]
+    on_conflict: Literal["new", "skip", "replace"]
+    expires_at: datetime | None
+
+
+class UpdateDocument(TypedDict, total=False):
+    """Fields of `documents.update`."""
+
+    filename: str
+    metadata: dict[str, Any]
+    expires_at: datetime | None
+
+
+class Selection(TypedDict, total=False):
+    """Which documents to delete; an empty selection is refused, `all=True` selects all."""
+
+    document_ids: Sequence[Id]
+    status: Status
+    metadata: dict[str, Any]
+    all: bool
+
+
+class Search(TypedDict, total=False):
+    """Fields of `search`, beside the query."""
+
+    embedding: Sequence[float]
+    limit: int
+    threshold: float | None
+    metric: Literal["cosine", "l2", "inner_product"]
+    recall: Literal["exact"]
+    document_ids: Sequence[Id]
+    conversation_id: Id
+    metadata: dict[str, Any]
+    file_types: Sequence[str]
+    uploaded_after: datetime
+    uploaded_before: datetime
+
+
+class Conversation(TypedDict, total=False):
+    """Fields of `conversations.create` and `conversations.update`."""
+
+    title: str | None
+    document_ids: Sequence[Id]
+    metadata: dict[str, Any]
+    expires_at: datetime | None
+
+
+class _RoleAndContent(TypedDict):
+    role: str
+    content: str
+
+
+class Message(_RoleAndContent, total=False):
+    """A message to append."""
+
+    sources: Sequence[Id]
+    token_count: int | None
+
+
+class SearchMessages(TypedDict, total=False):
+    """Fields of `conversations.search`, beside the query."""
+
+    embedding: Sequence[float]
+    limit: int
+    threshold: float | None
+    recall: Literal["exact"]
+    roles: Sequence[str]
+    created_after: datetime
+    created_before: datetime
+
+
+class Days(TypedDict, total=False):
+    """The days of a usage report, both included."""
+
+    from_: date
+    to: date

@@ -1,0 +1,284 @@
+"""The objects that the service answers with. Fields that a newer service adds are ignored."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+
+T = TypeVar("T")
+Metadata = dict[str, Any]
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """The base of all answers."""
+
+
+class Page(Answer, Generic[T]):
+    """A page of a list; `next` is the `after` of the following page, or null."""
+
+    data: list[T]
+    next: str | None = None
+
+
+class User(Answer):
+    """A user, who is a tenant."""
+
+    id: UUID
+    email: str
+    name: str | None
+    plan: str
+    preferences: Metadata
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserCreated(Answer):
+    """A new user, with the first key, which is shown only once."""
+
+    user: User
+    api_key: str
+
+
+class UserErased(Answer):
+    """The number of rows deleted, by table."""
+
+    id: UUID
+    rows: dict[str, int]
+    index_left: str | None
+
+
+class Key(Answer):
+    """An API key, without its secret."""
+
+    id: UUID
+    name: str | None
+    prefix: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class KeyCreated(Answer):
+    """A new key, with its secret, which is shown only once."""
+
+    key: Key
+    api_key: str
+
+
+class Plan(Answer):
+    """A plan with its limits; null: no limit."""
+
+    name: str
+    max_documents: int | None
+    max_chunks: int | None
+    max_bytes: int | None
+    tokens_per_month: int | None
+    requests_per_minute: int | None
+    updated_at: datetime
+
+
+class Plans(Answer):
+    """All plans."""
+
+    data: list[Plan]
+
+
+class QuotaState(Answer):
+    """How much of one limit is used."""
+
+    quota: str
+    used: int
+    allowed: int | None
+    resets_at: datetime | None
+
+
+class Quotas(Answer):
+    """How much of the plan is used."""
+
+    plan: str
+    requests_per_minute: int | None
+    quotas: list[QuotaState]
+
+
+class Counts(Answer):
+    """What was used."""
+
+    requests: int
+    searches: int
+    uploads: int
+    bytes: int
+    messages: int
+    tokens: int
+
+
+class Period(Counts):
+    """What was used on a day, or in the month that begins on it."""
+
+    period: date
+
+
+class UserUsage(Counts):
+    """What one user used."""
+
+    user_id: UUID
+    email: str
+    plan: str
+
+
+class Usage(Answer):
+    """What the user used, by day or by month."""
+
+    from_: date = msgspec.field(name="from")
+    to: date
+    by: str
+    data: list[Period]
+    total: Counts
+
+
+class Document(Answer):
+    """A document; `status` is processing, ready or error."""
+
+    id: UUID
+    filename: str
+    file_type: str
+    file_size: int
+    status: str
+    error: str | None
+    attempt: int
+    lease_expires_at: datetime | None
+    progress: float
+    chunk_count: int
+    metadata: Metadata
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Chunk(Answer):
+    """A part of a document's text."""
+
+    id: UUID
+    document_id: UUID
+    chunk_index: int
+    content: str
+    token_count: int
+    metadata: Metadata
+    created_at: datetime
+
+
+class DocumentsDeleted(Answer):
+    """How many documents were deleted, and whether there may be more."""
+
+    deleted: int
+    more: bool
+
+
+class DocumentsQueued(Answer):
+    """How many documents are ingested again, and whether there may be more."""
+
+    queued: int
+    more: bool
+
+
+class MetadataPatched(Answer):
+    """How many documents were changed."""
+
+    updated: int
+
+
+class DocumentsTransferred(Answer):
+    """How much was given to the other user."""
+
+    documents: int
+    chunks: int
+
+
+class Result(Answer):
+    """A chunk that a search found."""
+
+    chunk_id: UUID
+    document_id: UUID
+    filename: str
+    chunk_index: int
+    content: str
+    metadata: Metadata
+    similarity: float
+    distance: float
+
+
+class SearchResponse(Answer):
+    """The results of a search, best first."""
+
+    results: list[Result]
+    lane: str
+    explanation: dict[str, Any] = {}
+
+
+class Source(Answer):
+    """A chunk that a message cites, with its text at that time."""
+
+    chunk_id: UUID
+    document_id: UUID
+    filename: str
+    chunk_index: int
+    content: str
+    state: str = "current"
+
+
+class Message(Answer):
+    """A message of a conversation."""
+
+    id: UUID
+    conversation_id: UUID
+    position: int
+    role: str
+    content: str
+    sources: list[Source]
+    token_count: int
+    created_at: datetime
+
+
+class Conversation(Answer):
+    """A conversation; `messages` only in a list with `recent`."""
+
+    id: UUID
+    title: str | None
+    document_ids: list[UUID]
+    metadata: Metadata
+    message_count: int
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    messages: list[Message] = []
+
+
+class MessagesAppended(Answer):
+    """The messages as they were appended."""
+
+    data: list[Message]
+
+
+class Context(Answer):
+    """The newest messages that fit a token budget, oldest first."""
+
+    data: list[Message]
+    token_count: int
+    omitted: int
+
+
+class FoundMessage(Message):
+    """A message that a search found."""
+
+    similarity: float
+    distance: float
+
+
+class MessageSearchResponse(Answer):
+    """The messages that a search found, best first."""
+
+    results: list[FoundMessage]
+    lane: str

@@ -1,0 +1,48 @@
+"""Which requests are sent again, and after how long."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+# Nothing of the request was done: the service refused it before it began, or it never arrived.
+_REFUSED = {429}
+# The request may have been done.
+_UNCERTAIN = {408, 500, 502, 503, 504}
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_FIRST_S = 0.2
+_MOST_S = 8.0
+
+
+def is_repeatable(failure: int | httpx.TransportError, is_safe: bool) -> bool:
+    """Whether a request may be sent again after this status or failure.
+
+    `is_safe`: sending it twice does no harm, because it changes nothing or carries an idempotency key.
+    """
+    if isinstance(failure, int):
+        return failure in _REFUSED or (is_safe and failure in _UNCERTAIN)
+    return is_safe or isinstance(failure, _NEVER_SENT)
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """The seconds of a Retry-After header, which holds a number or a date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment.tzinfo else None
+
+
+def delay_s(attempt: int, asked_s: float | None) -> float:
+    """The pause before the next attempt, in seconds: as the service asks, otherwise doubling with random jitter."""
+    if asked_s is not None:
+        return asked_s
+    backoff_s: float = min(_MOST_S, _FIRST_S * 2 ** min(attempt, 10))
+    return backoff_s * (0.5 + random.random() / 2)  # noqa: S311, it spreads load

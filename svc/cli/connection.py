@@ -1,0 +1,136 @@
+"""The connection of the commands over HTTP: from flags, the environment, or the profile of `cabinet login`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError
+from svc.cli.environment import fail
+from svc.errors import CabinetError, StartupError
+
+T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
+_DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class ClientError(CabinetError):
+    """The service refused, or did not answer."""
+
+    title = "No success"
+
+
+def config_folder() -> Path:
+    """The folder of the profile and of what `cabinet upload` remembers (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "cabinet"
+
+
+def profile_path() -> Path:
+    """The file that `cabinet login` writes."""
+    return config_folder() / "profile.json"
+
+
+def read_profile() -> dict[str, str]:
+    """The saved URL, key and user; empty where there is none.
+
+    Raises:
+        StartupError: the file is damaged, or others may read it.
+    """
+    path = profile_path()
+    if not path.exists():
+        return {}
+    if path.stat().st_mode & 0o077:
+        raise StartupError(f"Other users of this machine may read {path}, which holds a key. Run: chmod 600 {path}")
+    try:
+        profile = json.loads(path.read_text())
+    except ValueError:
+        profile = None
+    if not isinstance(profile, dict):
+        raise StartupError(f"{path} is damaged. Run cabinet login again.")
+    return {name: str(value) for name, value in profile.items() if value}
+
+
+def write_profile(profile: dict[str, str]) -> Path:
+    """Save the URL, key and user so that only this user of the machine can read them."""
+    path = profile_path()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(profile, file)
+    new.replace(path)
+    return path
+
+
+def connection_options(command: Command) -> Command:
+    """Give a command `--url`, `--key` and `--user`; the command receives a `client` in their place."""
+
+    def with_client(**arguments: Any) -> Any:
+        url, key, user = (arguments.pop(name) for name in ("url", "key", "user"))
+        try:
+            client = opened(url, key, user)
+        except CabinetError as error:
+            fail(error)
+        return command(client=client, **arguments)
+
+    with_client.__doc__ = command.__doc__
+    with_client.__name__ = command.__name__
+    # Whoever asks which function a command is gets the command's own.
+    with_client.__wrapped__ = command  # type: ignore[attr-defined]
+    with_client.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in (
+        click.option("--user", metavar="USER", help="For the admin's key: the id or email of the user to act for."),
+        click.option("--key", metavar="KEY", envvar="CABINET_KEY", help="API key [CABINET_KEY; default: the profile]"),
+        click.option(
+            "--url", metavar="URL", envvar="CABINET_URL", help=f"[CABINET_URL; default: the profile, {_DEFAULT_URL}]"
+        ),
+    ):
+        with_client = option(with_client)
+    return with_client  # type: ignore[return-value]
+
+
+def opened(url: str | None, key: str | None, user: str | None) -> AsyncCabinet:
+    """A client of the service that these name, or the profile does.
+
+    Raises:
+        StartupError: there is no key.
+    """
+    profile = read_profile() if key is None else {}
+    key = key or profile.get("key")
+    if not key:
+        raise StartupError("There is no API key. Run cabinet login, or give --key or CABINET_KEY.")
+    return AsyncCabinet(url or profile.get("url") or _DEFAULT_URL, key, user=user or profile.get("user"))
+
+
+def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's work with its client, to the end; an error of the service ends the command with its sentence."""
+
+    async def whole() -> T:
+        async with client:
+            await _name_the_user(client)
+            return await work(client)
+
+    try:
+        return asyncio.run(whole())
+    except AnswerError as error:
+        fail(ClientError(error.detail or str(error)), 1)
+    except CabinetClientError as error:
+        fail(ClientError(str(error)), 1)
+    except FileNotFoundError as error:
+        fail(ClientError(str(error)), 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+async def _name_the_user(client: AsyncCabinet) -> None:
+    """Where `--user` is an email address, act for the user who has it."""
+    user = client.acts_for
+    if user is not None and "@" in user:
+        client.act_for((await client.users.get(email=user)).id)

@@ -1,0 +1,33 @@
+"""`cabinet login`: a saved URL and key, so that the commands over HTTP work from any folder."""
+
+from __future__ import annotations
+
+import click
+
+from cabinet_client import AsyncCabinet
+from svc.cli.connection import opened, profile_path, run_client, write_profile
+from svc.cli.output import echo
+
+
+@click.command("login")
+@click.option("--url", metavar="URL", default="http://127.0.0.1:8080", show_default=True, help="URL of the service.")
+@click.option("--key", metavar="KEY", prompt="API key", hide_input=True, help="API key; asked for if it is not given.")
+@click.option("--user", metavar="USER", help="For the admin's key: the id or email of the user to act for.")
+def login_command(url: str, key: str, user: str | None) -> None:
+    """Save a URL and a key for the commands over HTTP, after a request with them succeeded."""
+
+    async def check(client: AsyncCabinet) -> tuple[str, str | None]:
+        return (await client.me()).email, client.acts_for
+
+    email, user_id = run_client(opened(url, key, user), check)
+    path = write_profile({"url": url, "key": key, "user": user_id or ""})
+    echo(f"You are {email}. Saved in {path}.")
+
+
+@click.command("logout")
+def logout_command() -> None:
+    """Delete the saved URL and key."""
+    path = profile_path()
+    existed = path.exists()
+    path.unlink(missing_ok=True)
+    echo(f"Deleted {path}." if existed else "There was no saved key.")

@@ -1,0 +1,77 @@
+"""`cabinet search` and `cabinet ask`: the chunks for a question, to read or as a prompt."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from cabinet_client import AsyncCabinet, models
+from svc.cli.connection import connection_options, run_client
+from svc.cli.output import echo, echo_json, echo_lines
+
+
+@click.command("search")
+@click.argument("query")
+@click.option("--limit", type=click.IntRange(1, 100), default=5, show_default=True, help="Most results.")
+@click.option("--document", "document_ids", multiple=True, type=click.UUID, help="Only in this document; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer.")
+@click.option("--explain", is_flag=True, help="Add the plan of the search; for the admin's key, with --user.")
+@connection_options
+def search_command(
+    client: AsyncCabinet, *, query: str, limit: int, document_ids: Sequence[Any], as_json: bool, explain: bool
+) -> None:
+    """Search the documents, and print the best chunks."""
+    options: dict[str, Any] = {"limit": limit} | ({"document_ids": list(document_ids)} if document_ids else {})
+
+    async def work(client: AsyncCabinet) -> models.SearchResponse:
+        return await client.search_response(query, explain=explain, **options)
+
+    answer = run_client(client, work)
+    if as_json:
+        echo_json(answer)
+        return
+    for number, result in enumerate(answer.results, start=1):
+        print_result(number, result)
+    if not answer.results:
+        echo("Nothing found.")
+    if answer.explanation:
+        echo_json(answer.explanation)
+
+
+def print_result(number: int, result: models.Result) -> None:
+    """Print one chunk for a person: where it stands, how similar it is, and its text."""
+    place = result.filename + (f", page {result.metadata['page']}" if "page" in result.metadata else "")
+    echo(f"{number}. {place}, chunk {result.chunk_index}  ({result.similarity:.3f})", bold=True)
+    width = max(40, min(110, shutil.get_terminal_size((100, 24)).columns)) - 3
+    for line in result.content.splitlines():
+        echo_lines(textwrap.fill(line, width, initial_indent="   ", subsequent_indent="   "))
+    echo()
+
+
+@click.command("ask")
+@click.argument("question")
+@click.option("--limit", type=click.IntRange(1, 100), default=5, show_default=True, help="Most sources.")
+@click.option("--json", "as_json", is_flag=True, help="Print the sources as JSON.")
+@connection_options
+def ask_command(client: AsyncCabinet, question: str, limit: int, as_json: bool) -> None:
+    """Print a prompt for a language model: the question, and numbered sources from the documents."""
+
+    async def work(client: AsyncCabinet) -> list[models.Result]:
+        return await client.search(question, limit=limit)
+
+    results = run_client(client, work)
+    if as_json:
+        echo_json(msgspec.to_builtins(results))
+        return
+    echo("Answer the question from the sources below. Cite them by their numbers, such as [1].")
+    for number, result in enumerate(results, start=1):
+        echo()
+        echo(f"[{number}] {result.filename}, chunk {result.chunk_index}:")
+        echo_lines(result.content)
+    echo()
+    echo(f"Question: {question}")

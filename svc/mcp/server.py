@@ -1,0 +1,101 @@
+"""The MCP server: the tools with their descriptions, for an assistant, on any transport."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from cabinet_client import AnswerError, AsyncCabinet, NoAnswerError
+from svc import __version__
+from svc.mcp import tools
+
+ClientOf = Callable[[Context], AsyncCabinet]
+
+_INSTRUCTIONS = (
+    "Cabinet holds the user's documents and what was remembered in earlier conversations. Search before you answer a "
+    "question about the user's own material, and cite the sources that you used."
+)
+_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+_REPLACES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+
+Limit = Annotated[int, Field(ge=1, le=20, description="The most results.")]
+Query = Annotated[str, Field(min_length=1, max_length=8000, description="The question or the words to look for.")]
+
+
+def mcp_server(client_of: ClientOf) -> MCPServer:
+    """The server; `client_of` returns a client with the key of the caller of a request."""
+    server = MCPServer("cabinet", title="Cabinet", version=__version__, instructions=_INSTRUCTIONS)
+
+    @server.tool(annotations=_READS, structured_output=False)
+    async def search(query: Query, context: Context, limit: Limit = 5) -> str:
+        """Search the user's documents by meaning and by words. Returns the best passages, best first; each starts with
+        its source in brackets, which open_source takes, and the name of its document. Ask in a whole sentence, as the
+        user would; search again with other words if the passages do not answer the question."""
+        return await _answered(tools.search(client_of(context), query, limit))
+
+    @server.tool(annotations=_READS, structured_output=False)
+    async def open_source(
+        source: Annotated[str, Field(max_length=60, description="A source from search, without the brackets.")],
+        context: Context,
+        around: Annotated[int, Field(ge=0, le=5, description="Passages before and after it to include.")] = 1,
+    ) -> str:
+        """Read a passage in its document, with the passages before and after it. Use it when a search result is cut off
+        or needs its surroundings to be understood."""
+        return await _answered(tools.open_source(client_of(context), source, around))
+
+    @server.tool(annotations=_REPLACES, structured_output=False)
+    async def add_document(
+        name: Annotated[str, Field(min_length=1, max_length=255, description="File name, such as notes.md.")],
+        text: Annotated[str, Field(min_length=1, max_length=1_000_000, description="The whole text.")],
+        context: Context,
+    ) -> str:
+        """Store a text or Markdown document so that search finds it from now on. A document with the same name is
+        replaced. Use it for material that the user wants to keep; use remember for single facts."""
+        return await _answered(tools.add_document(client_of(context), name, text))
+
+    @server.tool(annotations=_ADDS, structured_output=False)
+    async def remember(
+        text: Annotated[str, Field(min_length=1, max_length=20_000, description="One fact or decision, in full.")],
+        context: Context,
+    ) -> str:
+        """Remember a fact, a preference or a decision for later conversations. Write it so that it can be understood
+        without this conversation, with names and dates. recall finds it again."""
+        return await _answered(tools.remember(client_of(context), text))
+
+    @server.tool(annotations=_READS, structured_output=False)
+    async def recall(query: Query, context: Context, limit: Limit = 5) -> str:
+        """Find what was remembered, and what was said in the user's conversations, nearest to a question. Use it when
+        the user refers to something earlier, or when a preference of the user may matter."""
+        return await _answered(tools.recall(client_of(context), query, limit))
+
+    @server.tool(annotations=_READS, structured_output=False)
+    async def list_documents(
+        context: Context,
+        limit: Annotated[int, Field(ge=1, le=100, description="The most documents.")] = 20,
+    ) -> str:
+        """List the user's documents, newest first, with their ids, types and states. Use it to learn which documents
+        there are; to find something in them, use search."""
+        return await _answered(tools.list_documents(client_of(context), limit))
+
+    @server.resource("cabinet://documents/{document_id}", name="document", mime_type="text/plain")
+    async def document(document_id: str, context: Context) -> str:
+        """The text of one of the user's documents, by the id that list_documents shows."""
+        return await _answered(tools.read_document(client_of(context), document_id))
+
+    return server
+
+
+async def _answered(work: Awaitable[str]) -> str:
+    """The text of a tool; an error that the caller can act on becomes its sentence."""
+    try:
+        return await work
+    except (tools.ToolFailedError, NoAnswerError) as error:
+        raise ToolError(str(error)) from error
+    except AnswerError as error:
+        raise ToolError(error.detail or str(error)) from error

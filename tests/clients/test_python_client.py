@@ -1,0 +1,211 @@
+"""The Python client: whole work on a real service, and its answers to lost, refused and repeated requests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cabinet_client import (
+    AsyncCabinet,
+    Cabinet,
+    ConflictError,
+    Event,
+    IngestionError,
+    IngestionEvent,
+    InvalidRequestError,
+    NoAnswerError,
+    NotAuthenticatedError,
+    NotFoundError,
+    QuotaExceededError,
+    RetryEvent,
+    TooManyRequestsError,
+    UnavailableError,
+    UploadEvent,
+    bodies,
+)
+from cabinet_client.retries import delay_s, is_repeatable, retry_after_s
+from tests.clients.losing_proxy import losing_proxy
+from tests.server_process import ServerProcess
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_blocking_client_is_generated_from_the_asynchronous_one() -> None:
+    command = [sys.executable, str(ROOT / "clients/python/generate_sync.py"), "--check"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_a_folder_is_uploaded_found_and_cited(user: Cabinet, tmp_path: Path) -> None:
+    (tmp_path / "faq").mkdir()
+    (tmp_path / "faq/post.txt").write_text("A parcel to Norway takes four days.")
+    (tmp_path / "moon.md").write_text("# The Moon\n\nThe Moon is 384,400 km away.")
+    (tmp_path / ".hidden").write_text("not for upload")
+    events: list[Event] = []
+
+    documents = user.upload(tmp_path, metadata={"topic": "any"}, progress=events.append)
+    results = user.search("How long does a parcel to Norway take?", limit=1)
+    conversation = user.conversations.create(title="Post")
+    question, answer = user.conversations.append(
+        conversation.id,
+        {"role": "user", "content": "How long?"},
+        {"role": "assistant", "content": "Four days.", "sources": [results[0].chunk_id]},
+    )
+    context = user.conversations.context(conversation.id, token_budget=1000)
+
+    assert {document.filename for document in documents} == {"faq/post.txt", "moon.md"}
+    assert all(document.status == "ready" and document.metadata == {"topic": "any"} for document in documents)
+    assert results[0].filename == "faq/post.txt"
+    assert "Norway" in results[0].content
+    assert [message.content for message in context.data] == ["How long?", "Four days."]
+    assert (question.position, answer.position, answer.sources[0].filename) == (1, 2, "faq/post.txt")
+    assert [event.number for event in events if isinstance(event, UploadEvent)] == [1, 2]
+    assert {event.document.status for event in events if isinstance(event, IngestionEvent)} >= {"ready"}
+
+
+async def test_the_asynchronous_client_does_the_same(server: ServerProcess, admin: Cabinet, tmp_path: Path) -> None:
+    created = admin.users.create("async@example.com")
+    async with AsyncCabinet(server.url, created.api_key) as client:
+        document = await client.documents.create("tides.txt", "The Moon raises two tides a day.")
+        await client.documents.wait([document], timeout_s=60)
+        found = await client.search("tides", document_ids=[document.id])
+        names = [each.filename async for each in client.documents.list(status="ready")]
+        await client.export(tmp_path / "export.ndjson")
+        await client.documents.delete(document.id)
+        with pytest.raises(NotFoundError):
+            await client.documents.get(document.id)
+
+    assert [result.document_id for result in found] == [document.id]
+    assert names == ["tides.txt"]
+    assert (tmp_path / "export.ndjson").read_text().splitlines()[-1].startswith('{"line":"end"')
+
+
+def test_a_list_goes_on_over_its_pages(user: Cabinet) -> None:
+    conversation = user.conversations.create()
+    user.conversations.append(conversation.id, *(bodies.Message(role="user", content=str(n)) for n in range(250)))
+
+    pages = [len(page) for page in user.conversations.messages(conversation.id).pages()]
+    contents = [message.content for message in user.conversations.messages(conversation.id)]
+
+    assert pages == [100, 100, 50]
+    assert contents == [str(number) for number in range(250)]
+
+
+def test_the_admin_acts_for_a_user(admin: Cabinet) -> None:
+    created = admin.users.create("acted-for@example.com", name="Ada")
+    expires_at = datetime.now(UTC) + timedelta(days=1)
+
+    key = admin.for_user(created.user.id).keys.create("laptop", expires_at=expires_at)
+    admin.for_user(created.user.id).keys.revoke(key.key.id)
+    plan = admin.plans.create("small", max_documents=0)
+    admin.users.update(created.user.id, plan="small")
+    with pytest.raises(QuotaExceededError) as quota:
+        admin.for_user(created.user.id).documents.create("a.txt", "a")
+    erased = admin.users.delete(created.user.id)
+
+    assert key.key.expires_at == expires_at
+    assert plan.max_documents == 0
+    assert (quota.value.problem.quota, quota.value.problem.allowed) == ("documents", 0)
+    assert erased.rows["users"] == 1
+
+
+def test_errors_carry_the_fields_of_the_problem(server: ServerProcess, admin: Cabinet, user: Cabinet) -> None:
+    with pytest.raises(InvalidRequestError) as invalid:
+        user.search("moon", limit=101)
+    with pytest.raises(ConflictError):
+        admin.users.create(user.me().email)
+    with pytest.raises(NotAuthenticatedError), Cabinet(server.url, "cab_wrong") as stranger:
+        stranger.me()
+
+    assert [fault.field for fault in invalid.value.errors] == ["limit"]
+    assert invalid.value.status == 422
+    assert invalid.value.request_id
+
+
+def test_a_document_that_cannot_be_read_is_an_exception_with_its_reason(user: Cabinet, tmp_path: Path) -> None:
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+
+    with pytest.raises(IngestionError, match=r"broken\.pdf: The PDF cannot be read") as failed:
+        user.upload(tmp_path / "broken.pdf")
+
+    assert [document.status for document in failed.value.documents] == ["error"]
+
+
+def test_an_upload_whose_answer_is_lost_happens_once(server: ServerProcess, admin: Cabinet) -> None:
+    created = admin.users.create("lost@example.com")
+    events: list[Event] = []
+    with (
+        losing_proxy(server.url) as proxy,
+        Cabinet(proxy.url, created.api_key, on_event=events.append) as client,
+    ):
+        proxy.lost = 2
+        document = client.documents.create("once.txt", "Once.")
+        conversation = client.conversations.create(title="Once")
+        proxy.lost = 1
+        client.conversations.append(conversation.id, {"role": "user", "content": "Once."})
+        keys = {headers["idempotency-key"] for _, path, headers in proxy.requests if path == "/documents"}
+
+        assert [each.id for each in client.documents.list()] == [document.id]
+        assert [each.content for each in client.conversations.messages(conversation.id)] == ["Once."]
+        assert len(keys) == 1
+        assert [event.attempt for event in events if isinstance(event, RetryEvent)] == [1, 2, 1]
+
+
+def test_a_request_that_could_take_effect_twice_is_not_repeated(server: ServerProcess, admin: Cabinet) -> None:
+    with losing_proxy(server.url) as proxy, Cabinet(proxy.url, server.admin_key) as client:
+        proxy.lost = 1
+        with pytest.raises(NoAnswerError):
+            client.plans.create("maybe")
+
+        assert len(proxy.requests) == 1
+    assert admin.plans.get("maybe").name == "maybe"
+
+
+def test_the_service_says_how_long_to_wait(server: ServerProcess) -> None:
+    events: list[Event] = []
+    with (
+        losing_proxy(server.url) as proxy,
+        Cabinet(proxy.url, server.admin_key, on_event=events.append, most_wait_s=5) as client,
+    ):
+        proxy.replaced = [(503, {"Retry-After": "0"}), (429, {"Retry-After": "0"})]
+        assert list(client.plans.list())
+        proxy.replaced = [(429, {"Retry-After": "3600"})]
+        with pytest.raises(TooManyRequestsError) as refused:
+            client.plans.list()
+        proxy.replaced = [(502, {"Retry-After": "0"})] * 5
+        with pytest.raises(UnavailableError):
+            client.plans.list()
+
+    assert refused.value.retry_after_s == 3600
+    assert [event.reason for event in events if isinstance(event, RetryEvent)] == ["503", "429", *["502"] * 4]
+
+
+def test_only_what_is_safe_is_repeated() -> None:
+    refused = httpx.ConnectError("refused")
+    lost = httpx.ReadError("lost")
+
+    assert [is_repeatable(failure, is_safe=False) for failure in (429, 503, refused, lost)] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert [is_repeatable(failure, is_safe=True) for failure in (429, 503, lost)] == [True, True, True]
+    assert not any(is_repeatable(status, is_safe=True) for status in (400, 401, 403, 404, 409, 422, 501))
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    in_a_minute = (datetime.now(UTC) + timedelta(seconds=60)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+    assert retry_after_s("7") == 7
+    assert 55 < (retry_after_s(in_a_minute) or 0) <= 60
+    assert retry_after_s("Mon, 01 Jan 2001 00:00:00 GMT") == 0
+    assert retry_after_s("soon") is None
+    assert delay_s(0, 7) == 7
+    assert all(0 < delay_s(attempt, None) <= 8 for attempt in range(100))
