@@ -33,6 +33,7 @@ from svc.routes import (
     usage,
     users,
 )
+from svc.routes.openai import embeddings as openai_embeddings
 from svc.services import Services
 from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
@@ -48,6 +49,11 @@ def all_endpoints() -> list[Endpoint]:
     return [endpoint for module in _MODULES for endpoint in module.routes.endpoints]
 
 
+def openai_endpoints() -> list[Endpoint]:
+    """Return the routes below `/v1`, which the OpenAI API's own specification describes."""
+    return [*openai_embeddings.routes.endpoints]
+
+
 async def _pass_on(_request: Request, error: Exception) -> NoReturn:
     raise error
 
@@ -58,7 +64,12 @@ def create_app(services: Services) -> Starlette:
     mcp, mcp_endpoint = mcp_route()
     assets = StaticFiles(directory=Path(swagger_ui.__file__).parent / "static")
     app = Starlette(
-        routes=[*starlette_routes(endpoints), Mount("/docs/assets", app=assets), mcp],
+        routes=[
+            *starlette_routes(endpoints),
+            *starlette_routes(openai_endpoints()),
+            Mount("/docs/assets", app=assets),
+            mcp,
+        ],
         middleware=[
             Middleware(
                 ObservedApplication,

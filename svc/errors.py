@@ -23,17 +23,25 @@ class CabinetError(Exception):
     """The base class of errors whose messages are written for users.
 
     `detail` says what is wrong and what to do. `field` is the path of the wrong part of the request, such as
-    `metadata.pages[2]`. `retry_after_s` is set if trying again can help.
+    `metadata.pages[2]`. `retry_after_s` is set if trying again can help. `code` is the code in the OpenAI dialect.
     """
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
 
-    def __init__(self, detail: str, *, field: str | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        retry_after_s: float | None = None,
+        code: str | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
         self.retry_after_s = retry_after_s
+        self.code = code
 
     @property
     def faults(self) -> Sequence[FieldFault]:

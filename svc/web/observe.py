@@ -31,6 +31,7 @@ from svc.errors import (
 )
 from svc.log_context import LogContext, begin_log_context
 from svc.printable import shortened
+from svc.web.openai_errors import PREFIX, openai_error_response
 from svc.web.overload import Overload
 from svc.web.request import ANSWER_HEADERS, problem_response
 
@@ -81,6 +82,7 @@ class _Observation:
         self.request_id = _request_id(scope)
         begin_log_context(LogContext(self.request_id, scope["method"], scope["path"]))
         self.extra_headers: list[tuple[bytes, bytes]] = []
+        self._error_response = openai_error_response if scope["path"].startswith(PREFIX) else problem_response
 
     async def run(self, app: ASGIApp, receive: Receive, overload: Overload) -> None:
         try:
@@ -94,11 +96,11 @@ class _Observation:
             if self.status:
                 raise
             stopping = UnavailableError("the server is shutting down; send the request again", retry_after_s=5)
-            await problem_response(stopping, self.request_id)(self.scope, receive, self.send)
+            await self._error_response(stopping, self.request_id)(self.scope, receive, self.send)
         except Exception as error:
             if self.status:
                 raise
-            response = problem_response(self._readable(error), self.request_id)
+            response = self._error_response(self._readable(error), self.request_id)
             await response(self.scope, receive, self.send)
         finally:
             self._report()

@@ -1,0 +1,44 @@
+"""Errors in the form of the OpenAI API, for the routes below `/v1`: `{"error": {message, type, param, code}}`.
+
+The statuses and codes are those that its clients decide by (OpenAI API reference, "Error codes"): a wrong value is 400,
+an exhausted quota 429 with `insufficient_quota`, which a client must not repeat.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+from starlette.responses import Response
+
+from svc.errors import CabinetError, QuotaExceededError
+
+PREFIX = "/v1/"
+"""The paths whose errors have this form."""
+
+_STATUSES = {422: 400, 415: 400}
+_CODES = {401: "invalid_api_key", 404: "not_found", 413: "request_too_large", 429: "rate_limit_exceeded"}
+
+
+class _Error(msgspec.Struct):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+def openai_error_response(error: CabinetError, _request_id: str) -> Response:
+    """Convert an error to the answer of a request; its id is in the header `X-Request-Id`."""
+    status, code = _STATUSES.get(error.status, error.status), error.code or _CODES.get(error.status)
+    headers: dict[str, str] = {}
+    if isinstance(error, QuotaExceededError):
+        status, code = 429, "insufficient_quota"
+        headers["X-Should-Retry"] = "false"
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="cabinet"'
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    faults = [*error.faults]
+    body = {"error": _Error(error.detail, kind, faults[0].field if faults else None, code)}
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

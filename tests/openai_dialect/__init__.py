@@ -1,0 +1,1 @@
+"""The OpenAI API below `/v1`, used by the unmodified SDK."""
