@@ -35,6 +35,8 @@ from svc.routes import (
 )
 from svc.routes.openai import embeddings as openai_embeddings
 from svc.services import Services
+from svc.settings.browsers import origins_of
+from svc.web.cors import cors
 from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
 
@@ -71,11 +73,12 @@ def create_app(services: Services) -> Starlette:
             mcp,
         ],
         middleware=[
+            *cors(origins_of(services.settings.cors_origins)),
             Middleware(
                 ObservedApplication,
                 log_requests=services.settings.log_format == "json",
                 most_late_s=services.settings.overload_late_s,
-            )
+            ),
         ],
         # Starlette would answer these errors in plain text; ObservedApplication makes them problem documents.
         exception_handlers={HTTPException: _pass_on},

@@ -58,6 +58,8 @@ SERVE_OPTIONS = (
     "body_timeout_s",
     "answer_timeout_s",
     "keep_alive_s",
+    "cors_origins",
+    "root_path",
     "traces",
 )
 # The part of the grace, in seconds, that is left when requests under way are cut off: for the last usage, the database
@@ -160,6 +162,7 @@ async def serve_until_signal(
         access_log=False,
         log_config=None,
         server_header=False,
+        root_path=services.settings.root_path,
         timeout_graceful_shutdown=max(1, int(services.settings.stop_grace_s) - _AFTER_REQUESTS_S),
     )
     # What is loaded by now never becomes garbage. Each full collection would look at all of it, which takes 60 ms.

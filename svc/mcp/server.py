@@ -95,7 +95,7 @@ async def _answered(work: Awaitable[str]) -> str:
     """The text of a tool; an error that the caller can act on becomes its sentence."""
     try:
         return await work
-    except (tools.ToolFailedError, NoAnswerError) as error:
-        raise ToolError(str(error)) from error
-    except AnswerError as error:
-        raise ToolError(error.detail or str(error)) from error
+    except (tools.ToolFailedError, AnswerError) as error:
+        raise ToolError(error.detail) from error
+    except NoAnswerError as error:
+        raise ToolError("Cabinet does not answer. Try again in a moment.") from error

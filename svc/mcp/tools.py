@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from cabinet_client import AsyncCabinet, IngestionError, WaitTimeoutError, models
+from svc.errors import CabinetError
 
 # About four characters a token: a result of some 2,000 tokens.
 _MOST_CHARACTERS = 8_000
@@ -15,8 +16,10 @@ _MOST_CONVERSATIONS = 200
 _INGESTION_S = 120.0
 
 
-class ToolFailedError(Exception):
-    """A tool cannot do what it was asked; the message says why, and what to do instead."""
+class ToolFailedError(CabinetError):
+    """A tool cannot do what it was asked; the detail says why, and what to do instead."""
+
+    title = "No success"
 
 
 async def search(client: AsyncCabinet, query: str, limit: int) -> str:

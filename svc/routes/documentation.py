@@ -66,7 +66,9 @@ async def root(call: Call) -> Root:
     if "text/html" in accepted and "application/json" not in accepted:
         call.answer_status = 303
         call.answer_headers["Location"] = "docs"
-    return Root("Cabinet", __version__, Links())
+    prefix = call.services.settings.root_path
+    links = {field.name: prefix + str(field.default) for field in msgspec.structs.fields(Links)}
+    return Root("Cabinet", __version__, Links(**links))
 
 
 @routes.get("/openapi.json", access="public", produces="application/json")
@@ -75,12 +77,16 @@ async def openapi(call: Call) -> Response:
     state = call.request.app.state
     if not hasattr(state, "openapi"):
         # Generated once, in a thread, since it takes a hundred milliseconds.
-        state.openapi = await asyncio.to_thread(_document, state.endpoints)
+        prefix = call.services.settings.root_path
+        state.openapi = await asyncio.to_thread(_document, state.endpoints, prefix)
     return Response(state.openapi, media_type="application/json")
 
 
-def _document(endpoints: list[Endpoint]) -> bytes:
-    return msgspec.json.encode(openapi_document(endpoints))
+def _document(endpoints: list[Endpoint], prefix: str) -> bytes:
+    document = openapi_document(endpoints)
+    if prefix:
+        document["servers"] = [{"url": prefix}]
+    return msgspec.json.encode(document)
 
 
 @routes.get("/docs", access="public", produces="text/html")

@@ -11,6 +11,7 @@ from typing import Literal, Self
 import psutil
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
+from svc.settings.browsers import BrowserSettings
 from svc.settings.database_url import read_url
 from svc.settings.group import PREFIX, Group
 from svc.settings.model import EmbeddingSettings, ModelSettings
@@ -302,7 +303,7 @@ class ConnectionSettings(Group):
     )
 
 
-class ServerSettings(ConnectionSettings, AccessSettings, ProcessSettings):
+class ServerSettings(ConnectionSettings, AccessSettings, BrowserSettings, ProcessSettings):
     """The HTTP server."""
 
     overload_late_s: float = Field(

@@ -13,6 +13,7 @@ import time
 from functools import cache
 
 from prometheus_client import Counter, Histogram
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
@@ -82,11 +83,11 @@ class _Observation:
         self.request_id = _request_id(scope)
         begin_log_context(LogContext(self.request_id, scope["method"], scope["path"]))
         self.extra_headers: list[tuple[bytes, bytes]] = []
-        self._error_response = openai_error_response if scope["path"].startswith(PREFIX) else problem_response
+        self._error_response = openai_error_response if get_route_path(scope).startswith(PREFIX) else problem_response
 
     async def run(self, app: ASGIApp, receive: Receive, overload: Overload) -> None:
         try:
-            with overload.request(self.scope["path"]):
+            with overload.request(get_route_path(self.scope)):
                 await app(self.scope, receive, self.send)
         except ClientDisconnect:
             self.status = self.status or _CLIENT_CLOSED_REQUEST

@@ -207,7 +207,7 @@ class ReceivingProtocol(HttpToolsProtocol):
         parsed = httptools.parse_url(self.url)
         if parsed.path is None:
             self._stop(MalformedRequestError("the request's target has no path"))
-        path = parsed.path.decode("ascii")
+        path = _with_prefix(parsed.path.decode("ascii"), self.scope["root_path"])
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
         self.scope["path"] = urllib.parse.unquote(path) if "%" in path else path
@@ -258,3 +258,8 @@ def _malformed(error: httptools.HttpParserError, *, in_body: bool) -> MalformedR
     if isinstance(error, httptools.HttpParserInvalidMethodError):
         return MalformedRequestError("the request does not begin with a method of HTTP")
     return MalformedRequestError("the request's head is not valid HTTP")
+
+
+def _with_prefix(path: str, root_path: str) -> str:
+    """The path with the prefix of ASGI's `root_path`, which a proxy may have removed."""
+    return path if path == root_path or path.startswith(f"{root_path}/") else root_path + path
