@@ -133,4 +133,5 @@ async def _name_the_user(client: AsyncCabinet) -> None:
     """Where `--user` is an email address, act for the user who has it."""
     user = client.acts_for
     if user is not None and "@" in user:
+        client.act_for(None)
         client.act_for((await client.users.get(email=user)).id)

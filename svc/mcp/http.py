@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cabinet_client import AsyncCabinet
 from svc.mcp.server import mcp_server
 
-# What of a request tells who its caller is.
+# The headers that identify the caller.
 _IDENTITY = ("authorization", "cabinet-user")
 _URL = "http://cabinet"
 # The longest text of add_document, with escapes.

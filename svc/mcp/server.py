@@ -34,7 +34,7 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
 
     @server.tool(annotations=_READS, structured_output=False)
     async def search(query: Query, context: Context, limit: Limit = 5) -> str:
-        """Search the user's documents by meaning and by words. Returns the best passages, best first; each starts with
+        """Search the user's documents by meaning. Returns the best passages, best first; each starts with
         its source in brackets, which open_source takes, and the name of its document. Ask in a whole sentence, as the
         user would; search again with other words if the passages do not answer the question."""
         return await _answered(tools.search(client_of(context), query, limit))

@@ -167,6 +167,14 @@ def test_a_login_is_saved_for_this_user_alone(
     assert not profile.exists()
 
 
+def test_the_admin_names_a_user_by_email_address(run: Run, server: ServerProcess, admin: Cabinet, key: str) -> None:
+    with Cabinet(server.url, key) as client:
+        email = client.me().email
+        client.documents.create("theirs.txt", "Theirs.")
+
+    assert "theirs.txt" in run("document", "list", "--key", server.admin_key, "--user", email).output
+
+
 def test_a_service_that_is_away_is_said(run: Run, server: ServerProcess) -> None:
     with losing_proxy(server.url) as proxy:
         gone = proxy.url

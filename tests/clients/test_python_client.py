@@ -33,6 +33,7 @@ from tests.clients.losing_proxy import losing_proxy
 from tests.server_process import ServerProcess
 
 ROOT = Path(__file__).parents[2]
+OTHER = "found-by-email@example.com"
 
 
 def test_the_blocking_client_is_generated_from_the_asynchronous_one() -> None:
@@ -98,7 +99,7 @@ def test_a_list_goes_on_over_its_pages(user: Cabinet) -> None:
 
 
 def test_the_admin_acts_for_a_user(admin: Cabinet) -> None:
-    created = admin.users.create("acted-for@example.com", name="Ada")
+    created, other = admin.users.create("acted-for@example.com", name="Ada"), admin.users.create(OTHER)
     expires_at = datetime.now(UTC) + timedelta(days=1)
 
     key = admin.for_user(created.user.id).keys.create("laptop", expires_at=expires_at)
@@ -109,6 +110,9 @@ def test_the_admin_acts_for_a_user(admin: Cabinet) -> None:
         admin.for_user(created.user.id).documents.create("a.txt", "a")
     erased = admin.users.delete(created.user.id)
 
+    assert admin.users.get(email=OTHER.upper()).id == other.user.id
+    with pytest.raises(NotFoundError):
+        admin.users.get(email="nobody@example.com")
     assert key.key.expires_at == expires_at
     assert plan.max_documents == 0
     assert (quota.value.problem.quota, quota.value.problem.allowed) == ("documents", 0)

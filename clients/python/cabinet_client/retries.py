@@ -34,10 +34,10 @@ def retry_after_s(value: str | None) -> float | None:
     if value.strip().isdigit():
         return float(value)
     try:
-        moment = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment.tzinfo else None
+    return max(0.0, (date - datetime.now(UTC)).total_seconds()) if date.tzinfo else None
 
 
 def delay_s(attempt: int, asked_s: float | None) -> float:

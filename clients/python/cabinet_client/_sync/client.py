@@ -78,9 +78,11 @@ class Cabinet:
         """The user for whom the admin's key acts."""
         return self._headers.get("Cabinet-User")
 
-    def act_for(self, user: Id) -> None:
-        """From now on, act for this user; for the admin's key."""
-        self._headers["Cabinet-User"] = str(user)
+    def act_for(self, user: Id | None) -> None:
+        """From now on, act for this user, or for none; for the admin's key."""
+        self._headers.pop("Cabinet-User", None)
+        if user is not None:
+            self._headers["Cabinet-User"] = str(user)
 
     def for_user(self, user: Id) -> Cabinet:
         """A client with the admin's key that acts for one user; it uses this client's connections."""
