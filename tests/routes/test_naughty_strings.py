@@ -103,12 +103,13 @@ async def test_the_keys_and_values_of_metadata(tenant: Tenant) -> None:
     places = [(conversation, "metadata"), (document, "metadata"), (f"/users/{tenant.id}", "preferences")]
     for texts in rounds():
         fine = [text for text in texts if can_be_stored(text)]
-        value = {"values": fine, "keys": {text: {text: [text]} for text in fine}}
+        keys = {text: {text: [text]} for text in fine}
+        value = {"values": fine, "keys": keys}
         for path, field in places:
             assert is_accepted(await send(tenant, "PATCH", path, {field: value}))
             assert ok(await tenant.get(path))[field] == value
         # A key that begins with $ is taken for an operator of another service, and refused.
-        sought = {**value, "keys": {key: item for key, item in value["keys"].items() if not key.startswith("$")}}
+        sought = {**value, "keys": {key: item for key, item in keys.items() if not key.startswith("$")}}
         assert ok(await send(tenant, "POST", "/search", {"query": "text", "metadata": sought}))["lane"] == "exact"
         for text in set(texts) - set(fine):
             for wrong in ({"value": [text]}, {text: 1}):

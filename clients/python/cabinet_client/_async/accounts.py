@@ -26,17 +26,17 @@ class AsyncUsers(Resource):
         return AsyncPages(self._client, "/users", {}, models.User)
 
     async def get(self, user_id: Id | None = None, *, email: str | None = None) -> models.User:
-        """A user by id or by email address, for which the list of users is read.
+        """A user by id or by email address.
 
         Raises:
             NotFoundError: there is no such user.
         """
         if email is None:
             return await self._request("GET", f"/users/{user_id}", returns=models.User)
-        async for user in self.list():
-            if user.email.lower() == email.lower():
-                return user
-        raise not_found(f"no user has the email address {email}")
+        page = await self._request("GET", "/users", params={"email": email}, returns=models.Page[models.User])
+        if not page.data:
+            raise not_found(f"no user has the email address {email}")
+        return page.data[0]
 
     async def update(self, user_id: Id, **fields: Unpack[bodies.UpdateUser]) -> models.User:
         """Change a user; fields that are left out keep their values."""

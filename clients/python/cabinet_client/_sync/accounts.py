@@ -27,17 +27,17 @@ class Users(Resource):
         return Pages(self._client, "/users", {}, models.User)
 
     def get(self, user_id: Id | None = None, *, email: str | None = None) -> models.User:
-        """A user by id or by email address, for which the list of users is read.
+        """A user by id or by email address.
 
         Raises:
             NotFoundError: there is no such user.
         """
         if email is None:
             return self._request("GET", f"/users/{user_id}", returns=models.User)
-        for user in self.list():
-            if user.email.lower() == email.lower():
-                return user
-        raise not_found(f"no user has the email address {email}")
+        page = self._request("GET", "/users", params={"email": email}, returns=models.Page[models.User])
+        if not page.data:
+            raise not_found(f"no user has the email address {email}")
+        return page.data[0]
 
     def update(self, user_id: Id, **fields: Unpack[bodies.UpdateUser]) -> models.User:
         """Change a user; fields that are left out keep their values."""
