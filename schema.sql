@@ -18,10 +18,14 @@ CREATE TABLE public.conversations (
     expires_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_message_count bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT conversations_deleted_messages_positive CHECK ((deleted_message_count >= 0)),
     CONSTRAINT conversations_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 255))
 )
 WITH (fillfactor='85');
+
+COMMENT ON COLUMN public.conversations.deleted_message_count IS 'Messages that were deleted one by one. With message_count, it is the last position that was assigned.';
 
 CREATE FUNCTION public.conversation_matches(tenant uuid, filters jsonb, conversation public.conversations) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -221,7 +225,8 @@ CREATE TABLE public.message_jobs (
     lease uuid,
     worker text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    interruptions integer DEFAULT 0 NOT NULL
+    interruptions integer DEFAULT 0 NOT NULL,
+    again_from bigint
 )
 WITH (fillfactor='70');
 
@@ -232,6 +237,8 @@ COMMENT ON COLUMN public.message_jobs.due_at IS 'When the job may be claimed: at
 COMMENT ON COLUMN public.message_jobs.lease IS 'A random token of each claim, which a worker must show to change the job. A number would not do: a job ends with its work, and the next one of the conversation would count from the beginning.';
 
 COMMENT ON COLUMN public.message_jobs.interruptions IS 'As in ingestion_jobs, since vectors were last stored.';
+
+COMMENT ON COLUMN public.message_jobs.again_from IS 'The first position whose message lost its vectors because it was edited; null: none did.';
 
 CREATE TABLE public.message_terms (
     user_id uuid NOT NULL,
@@ -269,14 +276,29 @@ CREATE TABLE public.messages (
     "position" bigint NOT NULL,
     id uuid DEFAULT uuidv7() NOT NULL,
     role text NOT NULL,
-    content text NOT NULL,
+    content text,
     sources jsonb DEFAULT '[]'::jsonb NOT NULL,
     token_count integer NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'tool'::text]))),
+    parts jsonb,
+    tool_calls jsonb,
+    tool_call_id text,
+    name text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    edited_at timestamp with time zone,
+    CONSTRAINT messages_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT messages_parts_array CHECK ((jsonb_typeof(parts) = 'array'::text)),
+    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'developer'::text, 'tool'::text, 'function'::text]))),
     CONSTRAINT messages_sources_array CHECK ((jsonb_typeof(sources) = 'array'::text)),
-    CONSTRAINT messages_tokens_positive CHECK ((token_count >= 0))
+    CONSTRAINT messages_tokens_positive CHECK ((token_count >= 0)),
+    CONSTRAINT messages_tool_calls_array CHECK ((jsonb_typeof(tool_calls) = 'array'::text))
 );
+
+COMMENT ON COLUMN public.messages.content IS 'The text of the message, or of its parts; null: it has none.';
+
+COMMENT ON COLUMN public.messages.parts IS 'The content as it was sent, if it is a list of parts; null: the content is the text.';
+
+COMMENT ON COLUMN public.messages.edited_at IS 'When the message was last changed; null: never.';
 
 CREATE TABLE public.plans (
     name text NOT NULL,
@@ -552,7 +574,9 @@ COMMENT ON INDEX public.message_jobs_user_due_idx IS 'Leaves no job out. Its con
 
 CREATE INDEX message_terms_keys_idx ON public.message_terms USING gin (keys) WITH (fastupdate='on', gin_pending_list_limit='1024');
 
-CREATE INDEX messages_system_idx ON public.messages USING btree (user_id, conversation_id, "position") WHERE (role = 'system'::text);
+CREATE INDEX messages_id_idx ON public.messages USING btree (user_id, id);
+
+CREATE INDEX messages_instructions_idx ON public.messages USING btree (user_id, conversation_id, "position") WHERE (role = ANY (ARRAY['system'::text, 'developer'::text]));
 
 CREATE INDEX term_jobs_due_idx ON public.term_jobs USING btree (due_at);
 

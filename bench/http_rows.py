@@ -104,7 +104,7 @@ async def _create_conversation(database: Database, user_id: UUID) -> UUID:
         "messages/append", user_id=user_id, conversation_id=conversation_id,
         roles=["user", "assistant"] * (MESSAGES // 2),
         contents=[f"Message {number}: the Moon is about 384,400 km away, on average." for number in range(MESSAGES)],
-        token_counts=[15] * MESSAGES, source_messages=[], source_chunks=[], embed=False,
+        token_counts=[15] * MESSAGES, source_messages=[], source_chunks=[], embed=False, details=[],
     )  # fmt: skip
     return conversation_id
 

@@ -23,6 +23,7 @@ from svc.routes import (
     downloads,
     exports,
     keys,
+    message_changes,
     message_search,
     messages,
     plans,
@@ -44,7 +45,7 @@ from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, bulk, transfers, search,
-    conversations, conversation_lists, messages, message_search, service, documentation,
+    conversations, conversation_lists, messages, message_changes, message_search, service, documentation,
 )  # fmt: skip
 
 

@@ -103,9 +103,15 @@ select
                         'position', r.position,
                         'role', r.role,
                         'content', r.content,
+                        'parts', r.parts,
+                        'tool_calls', r.tool_calls,
+                        'tool_call_id', r.tool_call_id,
+                        'name', r.name,
+                        'metadata', r.metadata,
                         'sources', r.sources,
                         'token_count', r.token_count,
-                        'created_at', r.created_at
+                        'created_at', r.created_at,
+                        'edited_at', r.edited_at
                     )
                     order by r.position
                 )
@@ -116,9 +122,15 @@ select
                     m.position,
                     m.role,
                     m.content,
+                    m.parts,
+                    m.tool_calls,
+                    m.tool_call_id,
+                    m.name,
+                    m.metadata,
                     m.sources,
                     m.token_count,
-                    m.created_at
+                    m.created_at,
+                    m.edited_at
                 from messages as m
                 where
                     m.user_id = $1::uuid

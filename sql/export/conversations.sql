@@ -4,14 +4,15 @@
 -- $1 user_id  uuid       the tenant
 -- $2 after_id uuid null  the last id of the page before; null: from the oldest
 -- $3 max_rows int        1..1000
--- returns: id uuid, title text null, metadata jsonb, message_count int8, expires_at timestamptz null,
---   created_at timestamptz, updated_at timestamptz
+-- returns: id uuid, title text null, metadata jsonb, message_count int8, deleted_message_count int8,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: conversations_pkey
 select
     c.id,
     c.title,
     c.metadata,
     c.message_count,
+    c.deleted_message_count,
     c.expires_at,
     c.created_at,
     c.updated_at

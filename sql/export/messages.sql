@@ -8,8 +8,9 @@
 -- $5 after_position        int8
 -- $6 max_bytes             int8
 -- $7 max_rows              int        1..1000
--- returns: conversation_id uuid, position int8, id uuid, role text, content text, sources jsonb,
---   token_count int, created_at timestamptz
+-- returns: conversation_id uuid, position int8, id uuid, role text, content text null, parts jsonb null,
+--   tool_calls jsonb null, tool_call_id text null, name text null, metadata jsonb, sources jsonb,
+--   token_count int, created_at timestamptz, edited_at timestamptz null
 -- index: messages_pkey
 with following as (
     select
@@ -18,13 +19,28 @@ with following as (
         m.id,
         m.role,
         m.content,
+        m.parts,
+        m.tool_calls,
+        m.tool_call_id,
+        m.name,
+        m.metadata,
         m.sources,
         m.token_count,
         m.created_at,
-        sum(octet_length(m.content) + pg_column_size(m.sources)) over (
-            order by m.conversation_id, m.position
-            rows between unbounded preceding and current row
-        ) - octet_length(m.content) - pg_column_size(m.sources) as bytes_before
+        m.edited_at,
+        coalesce(
+            sum(
+                coalesce(octet_length(m.content), 0)
+                + coalesce(pg_column_size(m.parts), 0)
+                + coalesce(pg_column_size(m.tool_calls), 0)
+                + pg_column_size(m.metadata)
+                + pg_column_size(m.sources)
+            ) over (
+                order by m.conversation_id, m.position
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as bytes_before
     from messages as m
     where
         m.user_id = $1::uuid
@@ -40,9 +56,15 @@ select
     f.id,
     f.role,
     f.content,
+    f.parts,
+    f.tool_calls,
+    f.tool_call_id,
+    f.name,
+    f.metadata,
     f.sources,
     f.token_count,
-    f.created_at
+    f.created_at,
+    f.edited_at
 from following as f
 where f.bytes_before < $6::int8
 order by f.conversation_id, f.position

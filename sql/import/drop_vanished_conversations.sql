@@ -1,5 +1,5 @@
 -- import/drop_vanished_conversations :exec
--- Deletes imported conversations whose newest message is missing: they were deleted during the export.
+-- Deletes imported conversations of which all messages are missing: they were deleted during the export.
 -- $1 user_id uuid  the tenant
 -- index: conversations_pkey, messages_pkey
 delete from conversations as c
@@ -9,5 +9,5 @@ where
     and not exists (
         select m.id
         from messages as m
-        where m.user_id = $1::uuid and m.conversation_id = c.id and m.position = c.message_count
+        where m.user_id = $1::uuid and m.conversation_id = c.id
     );

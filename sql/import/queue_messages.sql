@@ -1,21 +1,19 @@
 -- import/queue_messages :exec
--- Queues the conversations of an import whose newest messages have no vector.
+-- Queues the conversations of an import with messages that have no vector, from the first such message.
 -- $1 user_id uuid  the tenant
--- index: conversations_pkey, message_vectors_pkey
-insert into message_jobs (user_id, conversation_id)
+-- index: messages_pkey, message_vectors_pkey
+insert into message_jobs (user_id, conversation_id, again_from)
 select
     $1::uuid as user_id,
-    c.id as conversation_id
-from conversations as c
+    m.conversation_id,
+    min(m.position) as again_from
+from messages as m
 where
-    c.user_id = $1::uuid
-    and c.message_count > coalesce(
-        (
-            select v.position
-            from message_vectors as v
-            where v.user_id = $1::uuid and v.conversation_id = c.id
-            order by v.position desc
-            limit 1
-        ),
-        0
-    );
+    m.user_id = $1::uuid
+    and m.content is not null
+    and not exists (
+        select v.piece
+        from message_vectors as v
+        where v.user_id = $1::uuid and v.conversation_id = m.conversation_id and v.position = m.position
+    )
+group by m.conversation_id;

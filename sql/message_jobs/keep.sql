@@ -2,17 +2,24 @@
 -- In the transaction that stores the vectors of messages: locks the conversation against deletion, as the
 -- vectors will, and then the job, which claims pass over until the transaction ends; messages can be appended
 -- meanwhile. In the other order, an erasure that holds the conversation and waits for the job would be a
--- deadlock. No row: the lease was lost, or the conversation does not exist, and nothing may be stored.
--- $1 user_id         uuid  the tenant
+-- deadlock. Terms that messages got meanwhile, of an earlier text, are deleted. No row: the lease was lost,
+-- or the conversation does not exist, and nothing may be stored.
+-- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
--- $3 lease           uuid  of the claim
+-- $3 lease           uuid    of the claim
+-- $4 positions       int8[]  of the messages
 -- returns: tries int null
--- index: conversations_pkey, message_jobs_pkey
+-- index: conversations_pkey, message_jobs_pkey, message_terms_pkey
 with held as materialized (
     select c.id
     from conversations as c
     where c.user_id = $1::uuid and c.id = $2::uuid
     for key share
+),
+
+forgotten as (
+    delete from message_terms as t
+    where t.user_id = $1::uuid and t.conversation_id = $2::uuid and t.position = any($4::int8[])
 )
 
 select j.tries

@@ -1,13 +1,13 @@
 -- message_jobs/pending :many
--- The next messages of a conversation to embed, in order: as many as fit into a number of bytes, but at least
--- one.
+-- The next messages of a conversation that have a text and no vector, in order: as many as fit into a number
+-- of bytes, but at least one.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 after           int8  the last position that is done
 -- $4 max_bytes       int8
 -- $5 max_rows        int   1..1000
 -- returns: position int8, role text, content text, created_at timestamptz
--- index: messages_pkey
+-- index: messages_pkey, message_vectors_pkey
 with following as (
     select
         m.position,
@@ -19,7 +19,14 @@ with following as (
             rows between unbounded preceding and current row
         ) - octet_length(m.content) as bytes_before
     from messages as m
-    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position > $3::int8
+    where
+        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position > $3::int8
+        and m.content is not null
+        and not exists (
+            select v.piece
+            from message_vectors as v
+            where v.user_id = $1::uuid and v.conversation_id = $2::uuid and v.position = m.position
+        )
     order by m.position
     limit $5::int
 )

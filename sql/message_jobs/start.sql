@@ -1,21 +1,28 @@
 -- message_jobs/start :one
--- The position up to which the messages of a conversation have vectors (0: none has), with the tokens that
--- the user has used this month and may use. No row: the conversation does not exist, so the job has nothing
--- to do.
+-- The position after which messages of a conversation may lack vectors (0: from the first), with the tokens
+-- that the user has used this month and may use. That is the last one with a vector, or an earlier one before
+-- a message that was edited. No row: the conversation does not exist, so the job has nothing to do.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- returns: position int8, tokens_used int8, tokens_allowed int8 null
--- index: conversations_pkey, message_vectors_pkey, users_pkey, tenant_totals_pkey
+-- index: conversations_pkey, message_vectors_pkey, users_pkey, tenant_totals_pkey, message_jobs_pkey
 select
-    coalesce(
-        (
-            select v.position
-            from message_vectors as v
-            where v.user_id = $1::uuid and v.conversation_id = $2::uuid
-            order by v.position desc
-            limit 1
+    least(
+        coalesce(
+            (
+                select v.position
+                from message_vectors as v
+                where v.user_id = $1::uuid and v.conversation_id = $2::uuid
+                order by v.position desc
+                limit 1
+            ),
+            0
         ),
-        0
+        (
+            select j.again_from - 1
+            from message_jobs as j
+            where j.user_id = $1::uuid and j.conversation_id = $2::uuid
+        )
     ) as position,
     case
         when n.token_month = date_trunc('month', now() at time zone 'utc')::date then n.token_count else 0

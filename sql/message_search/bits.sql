@@ -52,14 +52,29 @@ found as (
         m.position,
         m.role,
         m.content,
+        m.parts,
+        m.tool_calls,
+        m.tool_call_id,
+        m.name,
+        m.metadata,
         m.sources,
         m.token_count,
         m.created_at,
+        m.edited_at,
         n.distance,
-        sum(octet_length(m.content) + octet_length(m.sources::text)) over (
-            order by n.distance, m.conversation_id, m.position
-            rows between unbounded preceding and current row
-        ) - octet_length(m.content) - octet_length(m.sources::text) as bytes_before
+        coalesce(
+            sum(
+                coalesce(octet_length(m.content), 0)
+                + coalesce(octet_length(m.parts::text), 0)
+                + coalesce(octet_length(m.tool_calls::text), 0)
+                + octet_length(m.metadata::text)
+                + octet_length(m.sources::text)
+            ) over (
+                order by n.distance, m.conversation_id, m.position
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as bytes_before
     from nearest as n
     inner join messages as m
         on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
@@ -72,9 +87,15 @@ select
     f.position,
     f.role,
     f.content,
+    f.parts,
+    f.tool_calls,
+    f.tool_call_id,
+    f.name,
+    f.metadata,
     f.sources,
     f.token_count,
     f.created_at,
+    f.edited_at,
     1 - f.distance as similarity,
     f.distance
 from found as f

@@ -1,18 +1,20 @@
 -- messages/append :many
 -- Appends messages to a conversation in the given order, all or none. The row of the conversation assigns the
--- positions under its lock, so concurrent writers neither lose nor interleave messages. A source is a chunk
--- of the same user; its text is stored with the message. If messages are embedded, the conversation gets a
--- job unless it has one. The user's totals are updated after all other locks; as in documents/create, a CHECK
--- constraint decides whether concurrent appends exceed the limit of the plan. No row: the conversation does
--- not exist, a source is not a chunk of this user, or the limit is reached.
+-- positions under its lock, so concurrent writers neither lose nor interleave messages, and none is assigned
+-- twice, even after messages were deleted. A source is a chunk of the same user; its text is stored with the
+-- message. If messages are embedded, the conversation gets a job unless it has one. The user's totals are
+-- updated after all other locks; as in documents/create, a CHECK constraint decides whether concurrent
+-- appends exceed the limit of the plan. No row: the conversation does not exist, a source is not a chunk of
+-- this user, or the limit is reached.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
--- $3 roles           text[]  user | assistant | system | tool; one entry a message, at most 1000
--- $4 contents        text[]
+-- $3 roles           text[]  as in messages_role_known; one entry a message, at most 1000
+-- $4 contents        text[]  null: the message has no text
 -- $5 token_counts    int[]
 -- $6 source_messages int[]   for each source the message that cites it, from 1
 -- $7 source_chunks   uuid[]  for each source its chunk
 -- $8 embed           bool    whether the messages are to be embedded
+-- $9 details         jsonb[] for each message an object of the other columns that it has; null: none
 -- returns: as messages/list
 -- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey,
 --   documents_user_filename_idx, users_pkey, tenant_totals_pkey
@@ -55,17 +57,35 @@ placed as (
         and v.id = $2::uuid
         and (select count(*) from cited) = cardinality($7::uuid[])
         and (select count(*) from allowed) > 0
-    returning v.id, v.message_count - cardinality($3::text[]) as last_position
+    returning v.id, v.message_count + v.deleted_message_count - cardinality($3::text[]) as last_position
 ),
 
 appended as (
-    insert into messages as m (user_id, conversation_id, position, role, content, sources, token_count)
+    insert into messages as m (
+        user_id,
+        conversation_id,
+        position,
+        role,
+        content,
+        parts,
+        tool_calls,
+        tool_call_id,
+        name,
+        metadata,
+        sources,
+        token_count, created_at
+    )
     select
         $1::uuid as user_id,
         p.id as conversation_id,
         p.last_position + n.message_number as position,
         n.role,
         n.content,
+        n.details -> 'parts' as parts,
+        n.details -> 'tool_calls' as tool_calls,
+        n.details ->> 'tool_call_id' as tool_call_id,
+        n.details ->> 'name' as name,
+        coalesce(n.details -> 'metadata', '{}') as metadata,
         coalesce(
             (
                 select jsonb_agg(c.source order by c.source_number)
@@ -74,12 +94,15 @@ appended as (
             ),
             '[]'::jsonb
         ) as sources,
-        n.token_count
+        n.token_count,
+        coalesce((n.details ->> 'created_at')::timestamptz, now()) as created_at
     from placed as p
     cross join
-        unnest($3::text[], $4::text[], $5::int[])
-        with ordinality as n (role, content, token_count, message_number)
-    returning m.id, m.conversation_id, m.position, m.role, m.content, m.sources, m.token_count, m.created_at
+        unnest($3::text[], $4::text[], $5::int[], $9::jsonb[])
+        with ordinality as n (role, content, token_count, details, message_number)
+    returning
+        m.id, m.conversation_id, m.position, m.role, m.content, m.parts, m.tool_calls, m.tool_call_id, m.name,
+        m.metadata, m.sources, m.token_count, m.created_at, m.edited_at
 ),
 
 queued as (
@@ -128,8 +151,14 @@ select
     a.position,
     a.role,
     a.content,
+    a.parts,
+    a.tool_calls,
+    a.tool_call_id,
+    a.name,
+    a.metadata,
     a.sources,
     a.token_count,
-    a.created_at
+    a.created_at,
+    a.edited_at
 from appended as a
 order by a.position;

@@ -1,14 +1,14 @@
 -- messages/context :many
--- The part of a conversation to send to a language model: its system messages, at most the newest hundred,
--- and the newest other messages whose tokens fit into the rest of a budget; oldest first, and in all as many
--- as fit into 4 MiB, the system's first. The newest 64 fill most budgets; older ones are read only if the
--- budget has room. The cost does not depend on the length of the conversation.
+-- The part of a conversation to send to a language model: its instructions (the messages of the roles system
+-- and developer, at most the newest hundred), and the newest other messages whose tokens fit into the rest of
+-- a budget; oldest first, and in all as many as fit into 4 MiB, the instructions first. The newest 64 fill
+-- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of the conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int
--- $4 max_messages    int   besides the system's; 1..1000
+-- $4 max_messages    int   besides the instructions; 1..1000
 -- returns: as messages/list, message_count int8
--- index: messages_system_idx, messages_pkey, conversations_pkey
+-- index: messages_instructions_idx, messages_pkey, conversations_pkey
 -- length: the messages that fit are chosen before any text is read, in one round trip
 with talk as materialized (
     select
@@ -18,17 +18,23 @@ with talk as materialized (
     where c.user_id = $1::uuid and c.id = $2::uuid
 ),
 
-system_messages as materialized (
+instructions as materialized (
     select
         m.id,
         m.position,
         m.role,
         m.content,
+        m.parts,
+        m.tool_calls,
+        m.tool_call_id,
+        m.name,
+        m.metadata,
         m.sources,
         m.token_count,
-        m.created_at
+        m.created_at,
+        m.edited_at
     from messages as m
-    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role = 'system'
+    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role in ('system', 'developer')
     order by m.position desc
     limit 100
 ),
@@ -39,15 +45,21 @@ newest as materialized (
         m.position,
         m.role,
         m.content,
+        m.parts,
+        m.tool_calls,
+        m.tool_call_id,
+        m.name,
+        m.metadata,
         m.sources,
         m.token_count,
         m.created_at,
+        m.edited_at,
         sum(m.token_count) over (
             order by m.position desc
             rows between unbounded preceding and current row
         ) as tokens
     from messages as m
-    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role <> 'system'
+    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer')
     order by m.position desc
     limit least(64, $4::int)
 ),
@@ -65,16 +77,22 @@ older as (
         m.position,
         m.role,
         m.content,
+        m.parts,
+        m.tool_calls,
+        m.tool_call_id,
+        m.name,
+        m.metadata,
         m.sources,
         m.token_count,
         m.created_at,
+        m.edited_at,
         (select s.tokens from seen as s) + sum(m.token_count) over (
             order by m.position desc
             rows between unbounded preceding and current row
         ) as tokens
     from messages as m
     where
-        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role <> 'system'
+        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer')
         and m.position < (select s.first_position from seen as s)
         and (select s.tokens from seen as s) < $3::int
     order by m.position desc
@@ -87,9 +105,15 @@ candidates as (
         n.position,
         n.role,
         n.content,
+        n.parts,
+        n.tool_calls,
+        n.tool_call_id,
+        n.name,
+        n.metadata,
         n.sources,
         n.token_count,
         n.created_at,
+        n.edited_at,
         n.tokens
     from newest as n
     union all
@@ -98,9 +122,15 @@ candidates as (
         o.position,
         o.role,
         o.content,
+        o.parts,
+        o.tool_calls,
+        o.tool_call_id,
+        o.name,
+        o.metadata,
         o.sources,
         o.token_count,
         o.created_at,
+        o.edited_at,
         o.tokens
     from older as o
 ),
@@ -111,21 +141,33 @@ kept as (
         s.position,
         s.role,
         s.content,
+        s.parts,
+        s.tool_calls,
+        s.tool_call_id,
+        s.name,
+        s.metadata,
         s.sources,
         s.token_count,
-        s.created_at
-    from system_messages as s
+        s.created_at,
+        s.edited_at
+    from instructions as s
     union all
     select
         c.id,
         c.position,
         c.role,
         c.content,
+        c.parts,
+        c.tool_calls,
+        c.tool_call_id,
+        c.name,
+        c.metadata,
         c.sources,
         c.token_count,
-        c.created_at
+        c.created_at,
+        c.edited_at
     from candidates as c
-    where c.tokens <= $3::int - (select coalesce(sum(s.token_count), 0) from system_messages as s)
+    where c.tokens <= $3::int - (select coalesce(sum(s.token_count), 0) from instructions as s)
 ),
 
 sized as (
@@ -134,11 +176,23 @@ sized as (
         k.position,
         k.role,
         k.content,
+        k.parts,
+        k.tool_calls,
+        k.tool_call_id,
+        k.name,
+        k.metadata,
         k.sources,
         k.token_count,
         k.created_at,
-        sum(octet_length(k.content) + octet_length(k.sources::text)) over (
-            order by (k.role = 'system') desc, k.position desc
+        k.edited_at,
+        sum(
+            coalesce(octet_length(k.content), 0)
+            + coalesce(octet_length(k.parts::text), 0)
+            + coalesce(octet_length(k.tool_calls::text), 0)
+            + octet_length(k.metadata::text)
+            + octet_length(k.sources::text)
+        ) over (
+            order by (k.role in ('system', 'developer')) desc, k.position desc
             rows between unbounded preceding and current row
         ) as bytes
     from kept as k
@@ -150,9 +204,15 @@ select
     k.position,
     k.role,
     k.content,
+    k.parts,
+    k.tool_calls,
+    k.tool_call_id,
+    k.name,
+    k.metadata,
     k.sources,
     k.token_count,
     k.created_at,
+    k.edited_at,
     c.message_count
 from talk as c
 cross join sized as k

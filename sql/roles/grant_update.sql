@@ -8,6 +8,7 @@ grant update on
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
+    messages,
     plans,
     tenant_totals,
     term_jobs,

@@ -16,10 +16,13 @@ with following as (
         m.role,
         m.created_at,
         m.content,
-        sum(octet_length(m.content)) over (
-            order by m.conversation_id, m.position
-            rows between unbounded preceding and current row
-        ) - octet_length(m.content) as bytes_before
+        coalesce(
+            sum(octet_length(m.content)) over (
+                order by m.conversation_id, m.position
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as bytes_before
     from messages as m
     where
         m.user_id = $1::uuid

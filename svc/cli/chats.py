@@ -62,5 +62,5 @@ def show_command(client: AsyncCabinet, conversation_id: UUID, as_json: bool) -> 
     for message in messages:
         sources = "".join(f" [{source.filename}]" for source in message.sources)
         echo(f"{message.position}. {message.role}{sources}", bold=True)
-        echo_lines(message.content)
+        echo_lines(message.text)
         echo()

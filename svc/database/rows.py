@@ -572,6 +572,7 @@ class ExportConversations(Row):
     title: str | None = column("title")
     metadata: Json = column("metadata")
     message_count: int = column("message_count")
+    deleted_message_count: int = column("deleted_message_count")
     expires_at: datetime | None = column("expires_at")
     created_at: datetime = column("created_at")
     updated_at: datetime = column("updated_at")
@@ -633,10 +634,16 @@ class ExportMessages(Row):
     position: int = column("position")
     id: UUID = column("id")
     role: str = column("role")
-    content: str = column("content")
+    content: str | None = column("content")
+    parts: Json | None = column("parts")
+    tool_calls: Json | None = column("tool_calls")
+    tool_call_id: str | None = column("tool_call_id")
+    name: str | None = column("name")
+    metadata: Json = column("metadata")
     sources: Json = column("sources")
     token_count: int = column("token_count")
     created_at: datetime = column("created_at")
+    edited_at: datetime | None = column("edited_at")
 
 
 class ExportUsageDays(Row):
@@ -844,7 +851,7 @@ class MessageJobsStart(Row):
 
 
 class MessagesList(Row):
-    """A row of `messages/append`, `messages/list`."""
+    """A row of `messages/append`, `messages/get`, `messages/list`, `messages/update`."""
 
     __slots__ = ()
 
@@ -852,10 +859,16 @@ class MessagesList(Row):
     conversation_id: UUID = column("conversation_id")
     position: int = column("position")
     role: str = column("role")
-    content: str = column("content")
+    content: str | None = column("content")
+    parts: Json | None = column("parts")
+    tool_calls: Json | None = column("tool_calls")
+    tool_call_id: str | None = column("tool_call_id")
+    name: str | None = column("name")
+    metadata: Json = column("metadata")
     sources: Json = column("sources")
     token_count: int = column("token_count")
     created_at: datetime = column("created_at")
+    edited_at: datetime | None = column("edited_at")
 
 
 class MessageSearchBits(MessagesList):
@@ -986,6 +999,16 @@ class SamplesKey(Row):
 
     key_id: str = column("key_id")
     key_hash: str = column("key_hash")
+
+
+class SamplesMessage(Row):
+    """A row of `samples/message`."""
+
+    __slots__ = ()
+
+    conversation_id: str = column("conversation_id")
+    message_id: str = column("message_id")
+    position: str = column("position")
 
 
 class SamplesMessageJob(Row):
@@ -1494,6 +1517,7 @@ class ImportConversations(NamedTuple):
     title: str | None
     metadata: Json
     message_count: int
+    deleted_message_count: int
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -1538,10 +1562,16 @@ class ImportMessages(NamedTuple):
     position: int
     id: UUID
     role: str
-    content: str
+    content: str | None
+    parts: Json | None
+    tool_calls: Json | None
+    tool_call_id: str | None
+    name: str | None
+    metadata: Json
     sources: Json
     token_count: int
     created_at: datetime
+    edited_at: datetime | None
 
 
 class ImportUsageDays(NamedTuple):
@@ -1703,8 +1733,10 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "message_search/exact": MessageSearchBits,
     "messages/append": MessagesList,
     "messages/context": MessagesContext,
+    "messages/get": MessagesList,
     "messages/list": MessagesList,
     "messages/list_stale_sources": MessagesListStaleSources,
+    "messages/update": MessagesList,
     "plans/create": PlansGet,
     "plans/get": PlansGet,
     "plans/get_to_change": PlansGet,
@@ -1719,6 +1751,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "samples/indexed_tenant": SamplesIndexedTenant,
     "samples/job": SamplesJob,
     "samples/key": SamplesKey,
+    "samples/message": SamplesMessage,
     "samples/message_job": SamplesMessageJob,
     "samples/message_vector": SamplesMessageVector,
     "samples/small_tenant": SamplesSmallTenant,

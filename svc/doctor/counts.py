@@ -101,7 +101,7 @@ async def message_counts(subject: Subject) -> Verdict:
         Finding(
             "fault",
             f"conversation {row.conversation_id} of user {row.user_id} has {plural(row.counted, 'message')}, "
-            f"but the stored count is {row.noted:,}",
+            f"but the stored count is {row.noted:,}, or the next position is taken",
             "it determines the position of the next message: if it is too low, every append fails",
             (row.fix,),
         )

@@ -14,7 +14,10 @@ from svc.resources import resource_folder
 from svc.search.own_indexes import PREFIX, planned_steps
 
 _MAX_ROWS = 10_000
-_CREATE = re.compile(r"create (?:unique )?index (?:concurrently )?(?:if not exists )?(?P<name>\w+) on [^;]+;")
+_CHANGE = re.compile(
+    r"create (?:unique )?index (?:concurrently )?(?:if not exists )?(?P<name>\w+) on [^;]+;"
+    r"|drop index (?:concurrently )?(?:if exists )?(?P<dropped>\w+);"
+)
 
 
 async def invalid_index(subject: Subject) -> Verdict:
@@ -155,11 +158,20 @@ def _served(statements: Mapping[str, Statement]) -> dict[str, list[str]]:
 
 
 def _definitions(statements: Mapping[str, Statement]) -> dict[str, str]:
-    """The statements in the migrations and in `ddl/` that create indexes, by the name of the index."""
+    """The statements in the migrations and in `ddl/` that create indexes, by the name of the index.
+
+    Indexes that a later migration drops are left out.
+    """
     files = sorted(resource_folder("migrations").glob("*.sql"))
     texts = [file.read_text(encoding="utf-8") for file in files if not file.name.endswith(".rollback.sql")]
     texts += [one.body for one in statements.values() if one.shape == "ddl"]
-    return {made["name"]: _concurrently(made[0]) for text in texts for made in _CREATE.finditer(text)}
+    definitions: dict[str, str] = {}
+    for change in (change for text in texts for change in _CHANGE.finditer(text)):
+        if change["dropped"]:
+            definitions.pop(change["dropped"], None)
+        else:
+            definitions[change["name"]] = _concurrently(change[0])
+    return definitions
 
 
 def _concurrently(text: str) -> str:

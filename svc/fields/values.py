@@ -75,6 +75,15 @@ def check_future(value: datetime, field: str) -> None:
 def check_metadata(value: dict[str, Any], field: str) -> None:
     """Check that a JSON object is not too large or too deep, and that PostgreSQL returns it unchanged.
 
+    Raises:
+        InvalidRequestError: names the path of the wrong value.
+    """
+    check_json(value, field, MAX_METADATA_BYTES)
+
+
+def check_json(value: Any, field: str, max_bytes: int) -> None:
+    """Check that a JSON value is not too large or too deep, and that PostgreSQL returns it unchanged.
+
     The size is checked before the contents, so the cost is bounded for a value of any size.
 
     Raises:
@@ -88,10 +97,8 @@ def check_metadata(value: dict[str, Any], field: str) -> None:
     except UnicodeEncodeError:
         # A lone surrogate, which a JSON decoder lets through that is not ours; its place is found below.
         size = 0
-    if size > MAX_METADATA_BYTES:
-        raise InvalidRequestError(
-            f"{field} must be at most {MAX_METADATA_BYTES:,} bytes of JSON; it has {size:,}", field=field
-        )
+    if size > max_bytes:
+        raise InvalidRequestError(f"{field} must be at most {max_bytes:,} bytes of JSON; it has {size:,}", field=field)
     for trail, item, depth in _walk(value):
         if depth > MAX_METADATA_DEPTH:
             raise InvalidRequestError(too_deep, field=_path(field, trail))

@@ -77,7 +77,7 @@ async def recall(client: AsyncCabinet, query: str, limit: int) -> str:
     found = await client.conversations.search(query, limit=limit)
     if not found:
         return "Nothing is remembered about this. A text that was just remembered is found a moment later."
-    return _fitting(f"{each.created_at:%Y-%m-%d %H:%M}, {each.role}: {each.content}" for each in found)
+    return _fitting(f"{each.created_at:%Y-%m-%d %H:%M}, {each.role}: {each.text}" for each in found)
 
 
 async def list_documents(client: AsyncCabinet, limit: int) -> str:

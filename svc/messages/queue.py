@@ -140,7 +140,8 @@ class MessageQueue:
         ]
         try:
             async with storing(self._database, self.lease_s) as transaction:
-                if await transaction.value("message_jobs/keep", **_key(job)) is None:
+                positions = [message.position for message in messages]
+                if await transaction.value("message_jobs/keep", **_key(job), positions=positions) is None:
                     raise _lease_lost()
                 await transaction.copy("message_jobs/write_vectors", rows)
                 await transaction.copy("message_jobs/write_terms", term_rows)

@@ -15,7 +15,7 @@ from svc.filters.columns import CONVERSATION_FIELDS
 from svc.routes.citations import mark_sources
 from svc.routes.conversations import Conversation, conversation_of
 from svc.routes.listings import MAX_COUNT, Listing, ListQuery, read_listing
-from svc.routes.messages import Message
+from svc.routes.messages import StoredMessage, message_of
 from svc.routes.pages import Limit, Page, counted, one_more, page
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -99,4 +99,5 @@ async def _recent(call: Call, query: ConversationsQuery, listing: Listing) -> Pa
 
 
 def _with_messages(row: r.ConversationsListWithRecent) -> Conversation:
-    return conversation_of(row, msgspec.convert(row.messages, list[Message]))
+    stored = msgspec.convert(row.messages, list[StoredMessage])
+    return conversation_of(row, [message_of(message) for message in stored])

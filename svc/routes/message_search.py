@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
 from svc.database import rows as r
 from svc.errors import ConflictError
+from svc.fields.chat import Role
 from svc.fields.validation import Faults
 from svc.fields.values import Moment, check_moment
 from svc.routes.citations import mark_sources
-from svc.routes.messages import Message, Role, check_conversation, read_sources
+from svc.routes.messages import Message, check_conversation, message_fields
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector, query_vector
 from svc.search.messages import MessageLane, MessageSearch, search_messages
 from svc.web.request import Call
@@ -40,12 +41,12 @@ class SearchMessages(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 5
     threshold: float | None = None
     recall: Literal["exact"] | None = None
-    roles: Annotated[list[Role], Meta(max_length=4)] | None = None
+    roles: Annotated[list[Role], Meta(max_length=6)] | None = None
     created_after: Moment | None = None
     created_before: Moment | None = None
 
 
-class FoundMessage(Message, frozen=True):
+class FoundMessage(Message, frozen=True, kw_only=True):
     """A message that the search found."""
 
     similarity: float
@@ -110,15 +111,4 @@ async def _search(call: Call, body: SearchMessages, conversation_id: UUID | None
 
 
 def _found(row: r.MessageSearchBits) -> FoundMessage:
-    return FoundMessage(
-        id=row.id,
-        conversation_id=row.conversation_id,
-        position=row.position,
-        role=cast(Role, row.role),
-        content=row.content,
-        sources=read_sources(row),
-        token_count=row.token_count,
-        created_at=row.created_at,
-        similarity=row.similarity,
-        distance=row.distance,
-    )
+    return FoundMessage(**message_fields(row), similarity=row.similarity, distance=row.distance)

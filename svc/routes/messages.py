@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.access.quotas import broken_quota
 from svc.accounts.quotas import refused
@@ -17,52 +17,61 @@ from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import InvalidRequestError, NotFoundError, QuotaExceededError
-from svc.fields.validation import Faults
-from svc.fields.values import check_text
-from svc.ingest.tokens import COUNTED_AT_ONCE, count_tokens
+from svc.fields.chat import Content, Role, ToolCalls, text_of
+from svc.messages.exchanges import whole_exchanges
 from svc.routes.citations import Source, mark_sources
 from svc.routes.idempotency import once
+from svc.routes.new_messages import MAX_TOKENS, AppendMessage, Messages, check_messages, details_of, token_counts
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
 from svc.web.request import Call
 from svc.web.routing import Routes
 
 routes = Routes("messages")
 
-MAX_TOKENS = 10_000_000
 # The number of sources that are converted in a few milliseconds.
 _CONVERTED_AT_ONCE = 2_000
 # `messages/list` cuts a page at 4 MiB. A character has at most six bytes there, those of an escaped control character.
 _CERTAINLY_WHOLE_CHARACTERS = 4 * 2**20 // 6
 
-Role = Literal["user", "assistant", "system", "tool"]
 
+class Message(Struct, frozen=True, kw_only=True):
+    """One message. `position` counts from 1 within the conversation, and is not assigned again after a deletion.
 
-class Message(Struct, frozen=True):
-    """One message. `position` counts from 1 within the conversation."""
+    `content` is a text, a list of parts, or null. `edited_at` is set if the message was changed.
+    """
 
     id: UUID
     conversation_id: UUID
     position: int
     role: Role
-    content: str
+    content: Content | None
+    tool_calls: ToolCalls | UnsetType = UNSET
+    tool_call_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    metadata: dict[str, Any]
     sources: list[Source]
     token_count: int
     created_at: datetime
+    edited_at: datetime | UnsetType = UNSET
 
 
-class AppendMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """A message to append. `sources` are ids of your chunks, as returned by a search.
+class StoredMessage(Struct, frozen=True):
+    """A message as a statement returns it in JSON, with the names of the columns."""
 
-    `token_count` is the count of your language model, if you know it; otherwise Cabinet counts the tokens.
-    """
-
-    role: Role
-    content: Annotated[str, Meta(min_length=1, max_length=1_000_000)]
-    sources: Annotated[list[UUID], Meta(max_length=100)] = []
-    token_count: Annotated[int, Meta(ge=0, le=MAX_TOKENS)] | None = None
-
-
-Messages = Annotated[list[AppendMessage], Meta(min_length=1, max_length=1000)]
+    id: UUID
+    conversation_id: UUID
+    position: int
+    role: str
+    content: str | None
+    parts: list[Any] | None
+    tool_calls: list[Any] | None
+    tool_call_id: str | None
+    name: str | None
+    metadata: dict[str, Any]
+    sources: list[Any]
+    token_count: int
+    created_at: datetime
+    edited_at: datetime | None
 
 
 class ContextQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,14 +79,15 @@ class ContextQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
     token_budget: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="The most tokens in all messages.")] = 3000
     max_messages: Annotated[
-        int, Meta(ge=1, le=1000, description="The most messages besides system messages, 1 to 1000.")
+        int, Meta(ge=1, le=1000, description="The most messages besides those of system and developer, 1 to 1000.")
     ] = 1000
 
 
 class Context(Struct, frozen=True):
     """The messages of a conversation to send to a language model, oldest first.
 
-    `token_count` is the sum over these messages. It exceeds the budget only if the system messages alone exceed it.
+    `token_count` is the sum over these messages. It exceeds the budget only if the messages of the roles system and
+    developer alone exceed it.
     `omitted` is the number of messages that are not included.
     """
 
@@ -107,19 +117,16 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
     """Append one message or a list of messages, all or none."""
     messages = [body] if isinstance(body, AppendMessage) else body
     is_list = not isinstance(body, AppendMessage)
-    faults = Faults()
-    for index, message in enumerate(messages):
-        faults.check(check_text, message.content, f"[{index}].content" if is_list else "content")
-    faults.raise_if_any()
+    await check_messages(messages, is_list)
     tenant, conversation_id = call.principal.tenant, call.path_id("conversation_id", "conversation")
-    token_counts = await _token_counts(messages)
+    counts = await token_counts(messages)
     try:
         async with once(call, [conversation_id.bytes, msgspec.json.encode(messages)]) as request:
             if request.earlier is not None:
                 first, count = request.earlier["first"], request.earlier["count"]
                 rows = await _list_all(request.queries, tenant, conversation_id, first, count)
             else:
-                rows = await _append(call, request.queries, conversation_id, messages, token_counts)
+                rows = await _append(call, request.queries, conversation_id, messages, counts)
                 await request.keep({"first": rows[0].position, "count": len(rows)})
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:
@@ -127,7 +134,7 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
         # Another request used up the quota between the check and the insert.
         raise await refused(call.services.database, tenant, {"messages": len(messages)}) from None
     call.services.note_messages()
-    return MessagesAppended(await _messages(rows))
+    return MessagesAppended(await messages_of(rows))
 
 
 @routes.get("/conversations/{conversation_id}/messages", errors=(404,))
@@ -140,7 +147,7 @@ async def list_messages(call: Call, query: PositionPageQuery) -> Page[Message]:
     conversation_id = call.path_id("conversation_id", "conversation")
     rows = await _list(database, tenant, conversation_id, query.after or 0, one_more(query.limit))
     is_cut = 0 < len(rows) <= query.limit and await _is_cut(database, tenant, rows)
-    messages = await _messages(rows)
+    messages = await messages_of(rows)
     return page(messages, query.limit, lambda message: message, lambda message: message.position, is_cut=is_cut)
 
 
@@ -148,9 +155,10 @@ async def list_messages(call: Call, query: PositionPageQuery) -> Page[Message]:
 async def get_context(call: Call, query: ContextQuery) -> Context:
     """Get the newest messages that fit into a budget of tokens, for a language model, oldest first.
 
-    System messages are always included, at most the newest 100, and are counted first. The newest other messages that
-    fit into the rest of the budget follow, without gaps. All of them have at most 4 MiB; older ones are omitted. The
-    cost does not depend on the length of the conversation.
+    Messages of the roles system and developer are always included, at most the newest 100, and are counted first. The
+    newest other messages that fit into the rest of the budget follow. The answer of a tool is left out if the call that
+    it answers does not fit. All of them have at most 4 MiB; older ones are omitted. The cost does not depend on the
+    length of the conversation.
     """
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
@@ -164,13 +172,14 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
     if not rows:
         message_count = await check_conversation(database, tenant, conversation_id)
         return Context([], 0, message_count)
-    await _mark(database, tenant, rows)
-    messages = await _messages(rows)
-    return Context(messages, sum(message.token_count for message in messages), rows[0].message_count - len(rows))
+    kept = whole_exchanges(rows, is_cut=len(rows) < rows[0].message_count)
+    await mark_messages(database, tenant, kept)
+    messages = await messages_of(kept)
+    return Context(messages, sum(message.token_count for message in messages), rows[0].message_count - len(kept))
 
 
 async def _append(
-    call: Call, queries: Queries, conversation_id: UUID, messages: Sequence[AppendMessage], token_counts: list[int]
+    call: Call, queries: Queries, conversation_id: UUID, messages: Sequence[AppendMessage], counts: list[int]
 ) -> Sequence[r.MessagesList]:
     """Store the messages and return their rows.
 
@@ -185,11 +194,13 @@ async def _append(
         user_id=tenant,
         conversation_id=conversation_id,
         roles=[message.role for message in messages],
-        contents=[message.content for message in messages],
-        token_counts=token_counts,
+        # A message without text has a null in the list.
+        contents=cast(Sequence[str], [text_of(message.content) for message in messages]),
+        token_counts=counts,
         source_messages=[number for number, message in enumerate(messages, start=1) for _ in message.sources],
         source_chunks=[chunk_id for message in messages for chunk_id in message.sources],
         embed=call.services.settings.embed_messages,
+        details=[details_of(message) for message in messages],
     )
     if not rows:
         await _explain_refusal(queries, tenant, conversation_id, messages)
@@ -209,7 +220,7 @@ async def _list(
     )
     if not rows:
         await check_conversation(queries, tenant, conversation_id)
-    await _mark(queries, tenant, rows)
+    await mark_messages(queries, tenant, rows)
     return rows
 
 
@@ -222,23 +233,32 @@ async def _list_all(
         NotFoundError: there is no such conversation.
     """
     rows: list[r.MessagesList] = []
-    while len(rows) < count:
-        after = rows[-1].position if rows else first - 1
-        part = await _list(queries, tenant, conversation_id, after, count - len(rows))
-        if not part:
-            break
-        rows += part
+    after, last = first - 1, first + count - 1
+    while after < last:
+        part = await _list(queries, tenant, conversation_id, after, last - after)
+        # Some may have been deleted since, and others follow.
+        rows += [row for row in part if row.position <= last]
+        after = part[-1].position if part else last
     return rows
 
 
 async def _is_cut(queries: Queries, tenant: UUID, rows: Sequence[r.MessagesList]) -> bool:
     """Whether messages follow that did not fit into the answer."""
     # Sources are cited texts; the rest of them is less than a kilobyte each.
-    size = sum(len(row.content) + sum(len(source["content"]) + 1024 for source in row.sources) for row in rows)
-    if size < _CERTAINLY_WHOLE_CHARACTERS:
+    if sum(map(_size, rows)) < _CERTAINLY_WHOLE_CHARACTERS:
         return False
     last = rows[-1]
-    return last.position < await check_conversation(queries, tenant, last.conversation_id)
+    following = await queries.many(
+        "messages/list", user_id=tenant, conversation_id=last.conversation_id, after=last.position, max_rows=1
+    )
+    return bool(following)
+
+
+def _size(row: r.MessagesList) -> int:
+    """At least the number of characters of a message."""
+    objects = [value for value in (row.parts, row.tool_calls, row.metadata) if value]
+    others = len(msgspec.json.encode(objects)) if objects else 0
+    return len(row.content or "") + others + sum(len(source["content"]) + 1024 for source in row.sources)
 
 
 async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UUID) -> int:
@@ -254,7 +274,7 @@ async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UU
     return message_count
 
 
-def read_sources(row: r.MessagesList) -> list[Source]:
+def read_sources(row: r.MessagesList | StoredMessage) -> list[Source]:
     """The sources of a message."""
     return msgspec.convert(row.sources, list[Source])
 
@@ -279,37 +299,37 @@ async def _explain_refusal(
     )
 
 
-async def _mark(queries: Queries, tenant: UUID, rows: Sequence[r.MessagesList]) -> None:
+async def mark_messages(queries: Queries, tenant: UUID, rows: Sequence[r.MessagesList]) -> None:
+    """Set the `state` of the sources of messages."""
     await mark_sources(queries, tenant, (source for row in rows for source in row.sources))
 
 
-async def _messages(rows: Sequence[r.MessagesList]) -> list[Message]:
+async def messages_of(rows: Sequence[r.MessagesList]) -> list[Message]:
     """Convert rows to messages; those with very many sources in a thread."""
     if sum(len(row.sources) for row in rows) <= _CONVERTED_AT_ONCE:
-        return [_message(row) for row in rows]
-    return await asyncio.to_thread(lambda: [_message(row) for row in rows])
+        return [message_of(row) for row in rows]
+    return await asyncio.to_thread(lambda: [message_of(row) for row in rows])
 
 
-def _message(row: r.MessagesList) -> Message:
-    return Message(
-        id=row.id,
-        conversation_id=row.conversation_id,
-        position=row.position,
-        role=cast(Role, row.role),
-        content=row.content,
-        sources=read_sources(row),
-        token_count=row.token_count,
-        created_at=row.created_at,
-    )
+def message_of(row: r.MessagesList | StoredMessage) -> Message:
+    """Convert a row to a message."""
+    return Message(**message_fields(row))
 
 
-async def _token_counts(messages: Sequence[AppendMessage]) -> list[int]:
-    """Count the tokens of each message. Long messages are counted in a thread, to keep the event loop responsive."""
-    uncounted = sum(len(message.content) for message in messages if message.token_count is None)
-    if uncounted < COUNTED_AT_ONCE:
-        return [_tokens(message) for message in messages]
-    return await asyncio.to_thread(lambda: [_tokens(message) for message in messages])
-
-
-def _tokens(message: AppendMessage) -> int:
-    return count_tokens(message.content) if message.token_count is None else message.token_count
+def message_fields(row: r.MessagesList | StoredMessage) -> dict[str, Any]:
+    """The fields of a message; those that few messages have are UNSET in the others."""
+    return {
+        "id": row.id,
+        "conversation_id": row.conversation_id,
+        "position": row.position,
+        "role": cast(Role, row.role),
+        "content": row.content if row.parts is None else row.parts,
+        "tool_calls": UNSET if row.tool_calls is None else row.tool_calls,
+        "tool_call_id": UNSET if row.tool_call_id is None else row.tool_call_id,
+        "name": UNSET if row.name is None else row.name,
+        "metadata": row.metadata,
+        "sources": read_sources(row),
+        "token_count": row.token_count,
+        "created_at": row.created_at,
+        "edited_at": UNSET if row.edited_at is None else row.edited_at,
+    }

@@ -5,8 +5,8 @@ size, and a client that reads slowly delays nobody. The price is that the pages 
 export consistent:
 
 - A document is followed by its bytes, chunks and vectors; rows of another attempt than the document's are left out. A
-  conversation is followed by its messages, up to its exported number. So no row precedes its parent, and no text is
-  mixed from two versions.
+  conversation is followed by its messages, up to its last position at that time. So no row precedes its parent, and
+  no text is mixed from two versions.
 - A document or conversation that changes or is deleted during the export is incomplete. The import detects that: it
   ingests such a document again from its bytes, and leaves out deleted ones.
 """
@@ -121,9 +121,9 @@ class Export:
     async def _conversation_parts(
         self, conversations: Sequence[UntypedRow]
     ) -> AsyncIterator[tuple[str, Sequence[UntypedRow]]]:
-        counts = {row["id"]: row["message_count"] for row in conversations}
+        last_positions = {row["id"]: row["message_count"] + row["deleted_message_count"] for row in conversations}
         async for scopes in self._paged(
-            "export/conversation_documents", ["conversation_id", "document_id"], conversation_ids=list(counts)
+            "export/conversation_documents", ["conversation_id", "document_id"], conversation_ids=list(last_positions)
         ):
             yield "conversation_documents", scopes
         place = {
@@ -133,9 +133,9 @@ class Export:
         async for messages in self._paged(
             "export/messages", ["conversation_id", "position"], **place, max_bytes=_BYTES_A_PAGE
         ):
-            yield "messages", _up_to_count(messages, counts)
+            yield "messages", _up_to(messages, last_positions)
         async for vectors in self._paged("export/message_vectors", ["conversation_id", "position", "piece"], **place):
-            yield "message_vectors", _up_to_count(vectors, counts)
+            yield "message_vectors", _up_to(vectors, last_positions)
 
     async def _paged(
         self, name: str, keys: list[str], *, of_owners: bool = False, **arguments: Any
@@ -153,9 +153,9 @@ class Export:
             after = {f"after_{key}": rows[-1][key] for key in keys}
 
 
-def _up_to_count(rows: Sequence[UntypedRow], counts: dict[UUID, int]) -> Sequence[UntypedRow]:
+def _up_to(rows: Sequence[UntypedRow], last_positions: dict[UUID, int]) -> Sequence[UntypedRow]:
     """The rows that were in their conversation when it was exported."""
-    return [row for row in rows if row["position"] <= counts.get(row["conversation_id"], 0)]
+    return [row for row in rows if row["position"] <= last_positions.get(row["conversation_id"], 0)]
 
 
 async def find_export(database: Database, user_id: UUID) -> Export:

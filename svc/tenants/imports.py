@@ -254,6 +254,7 @@ async def _settle(transaction: Transaction, imported: Imported, embed_messages: 
     imported.dropped += await transaction.exec("import/drop_vanished_conversations", user_id=user_id)
     imported.reset = await transaction.exec("import/reset_incomplete_documents", user_id=user_id)
     imported.queued = await transaction.exec("import/queue_documents", user_id=user_id)
+    await transaction.exec("import/count_messages", user_id=user_id)
     if embed_messages:
         await transaction.exec("import/queue_messages", user_id=user_id)
     await transaction.exec("terms/queue", user_id=user_id)

@@ -36,7 +36,7 @@ def test_conversations(tmp_path: Path) -> None:
     assert rows["context", "3", "90", CABINET]["messages found"] == "62"
     for name in ("conversations.recent.svg", "conversations.context.svg"):
         assert (tmp_path / name).stat().st_size > 1000
-    assert "messages_system_idx" in (tmp_path / "conversations.1x80.messages-context.plan.txt").read_text()
+    assert "messages_instructions_idx" in (tmp_path / "conversations.1x80.messages-context.plan.txt").read_text()
     assert "WindowAgg" in (tmp_path / "conversations.3x90.window.plan.txt").read_text()
     assert " on messages" in (tmp_path / "conversations.3x90.orm.messages.plan.txt").read_text()
 

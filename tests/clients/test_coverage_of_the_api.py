@@ -36,6 +36,7 @@ BODIES: dict[str, tuple[type, set[str]]] = {
     "CreateConversation": (bodies.Conversation, set()),
     "UpdateConversation": (bodies.Conversation, set()),
     "AppendMessage": (bodies.Message, set()),
+    "UpdateMessage": (bodies.UpdateMessage, set()),
     "SearchMessages": (bodies.SearchMessages, {"query"}),
 }
 # Answers that the client hands on as JSON, for people.

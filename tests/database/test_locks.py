@@ -145,7 +145,7 @@ async def claimed_conversation(database: Database) -> tuple[Place, UUID]:
     place: Place = {"user_id": user_id, "conversation_id": conversation.id}
     await database.many(
         "messages/append", **place, roles=["user"], contents=["text"], token_counts=[1], source_messages=[],
-        source_chunks=[], embed=True,
+        source_chunks=[], embed=True, details=[],
     )  # fmt: skip
     assert (
         await database.one("message_jobs/claim", worker="w", lease=lease, lease_s=60.0, after=UUID(int=0)) is not None
@@ -185,7 +185,7 @@ async def test_storing_the_vectors_of_messages_does_not_deadlock_with_a_deletion
     place, lease = await claimed_conversation(database)
     vector = np.full(256, 0.5, dtype=np.float16)
     async with database.transaction() as transaction:
-        assert await transaction.value("message_jobs/keep", **place, lease=lease) is not None
+        assert await transaction.value("message_jobs/keep", **place, lease=lease, positions=[1]) is not None
         deletion = deletion_of(what, database, place)
         await waits_for_a_lock(observer)
         rows = [

@@ -158,6 +158,50 @@ async def test_a_long_message_is_embedded_in_pieces(remote: Tenant) -> None:
     assert sorted(result["position"] for result in results) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("place", [0, 1], ids=["earlier", "last"])
+@pytest.mark.parametrize("what", ["edited", "deleted"])
+async def test_a_message_that_is_edited_while_it_is_embedded_leaves_no_vector_of_its_old_text(
+    remote: Tenant, endpoint: EmbeddingEndpoint, what: str, place: int
+) -> None:
+    """Edited or deleted: the worker that has read the old text loses its lease."""
+    conversation_id = (await remote.conversation())["id"]
+    path = f"/conversations/{conversation_id}/messages"
+    endpoint.delay_s = 1.0
+    body = [{"role": "user", "content": content} for content in ("first text", "second text")]
+    messages = ok(await remote.post(path, json=body), 201)["data"]
+    await asyncio.sleep(0.3)
+    assert len(endpoint.calls) == 1
+    if what == "edited":
+        ok(await remote.patch(f"{path}/{messages[place]['id']}", json={"content": "another text"}))
+    else:
+        done(await remote.delete(f"{path}/{messages[place]['id']}"))
+    endpoint.delay_s = 0.0
+    await remote.embedded(conversation_id)
+    kept = [(1, 0), (2, 0)] if what == "edited" else [(2 - place, 0)]
+    assert await places(remote, conversation_id) == kept
+    assert [call.texts for call in endpoint.calls] == [2, len(kept)]
+    for query in [content["content"] for content in body] + ["another text"]:
+        (found,) = ok(await remote.post(f"/conversations/{conversation_id}/search", json={"query": query, "limit": 1}))[
+            "results"
+        ]
+        is_there = query == "another text" if what == "edited" else False
+        is_there = is_there or query == body[1 - place]["content"]
+        assert (found["distance"] < 0.001) == is_there, query
+
+
+async def test_an_edited_message_alone_is_embedded_again(remote: Tenant, endpoint: EmbeddingEndpoint) -> None:
+    conversation_id = (await remote.conversation())["id"]
+    path = f"/conversations/{conversation_id}/messages"
+    await say(remote, conversation_id, *(f"message {number}" for number in range(300)))
+    await remote.embedded(conversation_id)
+    before = len(endpoint.calls)
+    second = ok(await remote.get(f"{path}?limit=2"))["data"][1]
+    ok(await remote.patch(f"{path}/{second['id']}", json={"content": "another text"}))
+    await remote.embedded(conversation_id)
+    assert sum(call.texts for call in endpoint.calls[before:]) == 1
+    assert await places(remote, conversation_id) == [(position, 0) for position in range(1, 301)]
+
+
 async def test_it_can_be_turned_off(endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None) -> None:
     async with service_with(endpoint, database_url, embed_messages=False) as tenant:
         conversation_id = (await tenant.conversation())["id"]

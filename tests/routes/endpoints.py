@@ -57,12 +57,14 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
     document = await tenant.ready_document(f"{content}.txt", content, secret=content)
     conversation = await tenant.conversation(title=content, document_ids=[document["id"]], metadata={"secret": content})
     chunk_id = (await tenant.chunks(document["id"]))[0]["id"]
-    await tenant.say(conversation["id"], {"role": "assistant", "content": content, "sources": [chunk_id]})
+    said = {"role": "assistant", "content": content, "sources": [chunk_id], "metadata": {"secret": content}}
+    (message,) = await tenant.say(conversation["id"], said)
     return {
         "user_id": tenant.id,
         "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],
         "document_id": document["id"],
         "conversation_id": conversation["id"],
+        "message_id": message["id"],
         "plan": "pro",
         "receiver_id": (await new_tenant(tenant.service)).id,
     }

@@ -11,11 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from svc.ingest.tokens import count_tokens
-from svc.routes import messages
+from svc.routes import new_messages
 from tests.routes.answers import done, ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection
 
-MESSAGE_FIELDS = {"id", "conversation_id", "position", "role", "content", "sources", "token_count", "created_at"}
+MESSAGE_FIELDS = {
+    "id", "conversation_id", "position", "role", "content", "metadata", "sources", "token_count", "created_at",
+}  # fmt: skip
 SOURCE_FIELDS = {"chunk_id", "document_id", "filename", "chunk_index", "content", "state"}
 LONG = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(60))
 
@@ -253,7 +255,7 @@ async def test_a_long_message_does_not_delay_other_requests(tenant: Tenant, monk
         assert answered.wait(10), "no other request was answered meanwhile"
         return 12_345
 
-    monkeypatch.setattr(messages, "count_tokens", count_slowly)
+    monkeypatch.setattr(new_messages, "count_tokens", count_slowly)
     appending = asyncio.create_task(tenant.post(path, json={"role": "user", "content": "word " * 2_000}))
     assert await asyncio.to_thread(counting.wait, 10)
     ok(await tenant.get("/health/live"))

@@ -85,6 +85,15 @@ COUNTS: dict[str, Count] = {
     "POST /conversations/{conversation_id}/messages": Count(1),
     "GET /conversations/{conversation_id}/messages": Count(2, CITED),
     "GET /conversations/{conversation_id}/context": Count(2, CITED),
+    "GET /conversations/{conversation_id}/messages/{message_id}": Count(2, CITED),
+    "PATCH /conversations/{conversation_id}/messages/{message_id}": Count(
+        4,
+        "read the message, whose tokens are counted without a transaction; wait for workers that embed it; change it; "
+        "check the citations",
+    ),
+    "DELETE /conversations/{conversation_id}/messages/{message_id}": Count(
+        2, "the first waits for workers that embed the message, so that the second sees its vectors"
+    ),
     "POST /conversations/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
     "POST /conversations/{conversation_id}/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
     "GET /": Count(0),

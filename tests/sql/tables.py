@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pglast.enums import AlterTableType, ConstrType
+from pglast.enums import AlterTableType, ConstrType, ObjectType
 
 from tests.sql.tree import ast, line_of, location_of, parse
 
@@ -93,6 +93,9 @@ def _add(tables: Tables, statement: Any, path: Path, text: str) -> None:
         kind = "unique index" if statement.unique else "index"
         line = line_of(text, location_of(statement))
         tables.keys.append(Key(kind, str(statement.idxname), str(statement.relation.relname), columns, path, line))
+    elif isinstance(statement, ast.DropStmt) and statement.removeType == ObjectType.OBJECT_INDEX:
+        dropped = {str(name[-1].sval) for name in statement.objects}
+        tables.keys[:] = [key for key in tables.keys if key.name not in dropped]
 
 
 def _not_null(elements: Iterable[Any]) -> Iterator[str]:

@@ -97,7 +97,7 @@ async def _store_conversations(
     rows = [
         r.ImportConversations(
             user_id=user_id, id=id_of(3, n), title=f"About {n}", metadata={"n": n}, message_count=messages_each,
-            expires_at=None, created_at=_BEGIN, updated_at=_BEGIN,
+            deleted_message_count=0, expires_at=None, created_at=_BEGIN, updated_at=_BEGIN,
         )
         for n in numbers
     ]  # fmt: skip
@@ -110,7 +110,9 @@ async def _store_conversations(
             [
                 r.ImportMessages(
                     user_id=user_id, conversation_id=id_of(3, number), position=p, id=id_of(4, number, p), role="user",
-                    content=_SENTENCE.format(number=p), sources=[], token_count=32, created_at=moment,
+                    content=_SENTENCE.format(number=p), parts=[{"type": "text", "text": "ü"}] if p % 3 == 0 else None,
+                    tool_calls=[{"id": "c", "arguments": 0.1}] if p % 3 == 1 else None, tool_call_id="c", name="Ada",
+                    metadata={"tags": [None, 0.1]}, sources=[], token_count=32, created_at=moment, edited_at=moment,
                 )
                 for p, moment in zip(places, moments, strict=True)
             ],

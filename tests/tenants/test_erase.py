@@ -147,7 +147,7 @@ async def _converse(queries: Any, user_id: UUID) -> UUID:
 async def _append(queries: Any, user_id: UUID, conversation_id: UUID) -> None:
     await queries.many(
         "messages/append", user_id=user_id, conversation_id=conversation_id, roles=["user"], contents=["late"],
-        token_counts=[1], source_messages=[], source_chunks=[], embed=True,
+        token_counts=[1], source_messages=[], source_chunks=[], embed=True, details=[],
     )  # fmt: skip
 
 

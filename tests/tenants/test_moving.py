@@ -213,7 +213,7 @@ async def _disturb(
     else:
         await database.many(
             "messages/append", user_id=user_id, conversation_id=conversations[2], roles=["user"], contents=["late"],
-            token_counts=[1], source_messages=[], source_chunks=[], embed=True,
+            token_counts=[1], source_messages=[], source_chunks=[], embed=True, details=[],
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 from uuid import UUID
@@ -95,16 +95,31 @@ class Conversation(TypedDict, total=False):
     expires_at: datetime | None
 
 
-class _RoleAndContent(TypedDict):
+class _Role(TypedDict):
     role: str
-    content: str
 
 
-class Message(_RoleAndContent, total=False):
+class Message(_Role, total=False):
     """A message to append."""
 
+    content: str | Sequence[Mapping[str, Any]] | None
+    tool_calls: Sequence[Mapping[str, Any]] | None
+    tool_call_id: str | None
+    name: str | None
+    metadata: Mapping[str, Any]
     sources: Sequence[Id]
     token_count: int | None
+    created_at: datetime | str | None
+
+
+class UpdateMessage(TypedDict, total=False):
+    """Fields of `conversations.update_message`."""
+
+    content: str | Sequence[Mapping[str, Any]] | None
+    tool_calls: Sequence[Mapping[str, Any]] | None
+    name: str | None
+    metadata: Mapping[str, Any]
+    token_count: int
 
 
 class SearchMessages(TypedDict, total=False):

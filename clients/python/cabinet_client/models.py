@@ -237,16 +237,28 @@ class Source(Answer):
 
 
 class Message(Answer):
-    """A message of a conversation."""
+    """A message of a conversation; its content is a text, a list of parts, or None."""
 
     id: UUID
     conversation_id: UUID
     position: int
     role: str
-    content: str
+    content: str | list[dict[str, Any]] | None
+    metadata: Metadata
     sources: list[Source]
     token_count: int
     created_at: datetime
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+    edited_at: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """The content as text: the texts of its parts, one line after the other."""
+        if isinstance(self.content, list):
+            return "\n".join(part["text"] for part in self.content if isinstance(part.get("text"), str))
+        return self.content or ""
 
 
 class Conversation(Answer):
@@ -277,7 +289,7 @@ class Context(Answer):
     omitted: int
 
 
-class FoundMessage(Message):
+class FoundMessage(Message, kw_only=True):
     """A message that a search found."""
 
     similarity: float

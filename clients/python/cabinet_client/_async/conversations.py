@@ -50,6 +50,28 @@ class AsyncConversations(Resource):
         )
         return answer.data
 
+    async def get_message(self, conversation_id: Id, message_id: Id) -> models.Message:
+        """One message."""
+        return await self._request(
+            "GET", f"/conversations/{conversation_id}/messages/{message_id}", returns=models.Message
+        )
+
+    async def update_message(
+        self, conversation_id: Id, message_id: Id, **fields: Unpack[bodies.UpdateMessage]
+    ) -> models.Message:
+        """Change a message; fields that are left out keep their values."""
+        return await self._request(
+            "PATCH",
+            f"/conversations/{conversation_id}/messages/{message_id}",
+            body=fields,
+            is_safe=True,
+            returns=models.Message,
+        )
+
+    async def delete_message(self, conversation_id: Id, message_id: Id) -> None:
+        """Delete a message; its position is not used again."""
+        await self._request("DELETE", f"/conversations/{conversation_id}/messages/{message_id}", returns=type(None))
+
     def messages(self, conversation_id: Id) -> AsyncPages[models.Message]:
         """The messages of a conversation, in order."""
         return AsyncPages(self._client, f"/conversations/{conversation_id}/messages", {}, models.Message)

@@ -51,6 +51,28 @@ class Conversations(Resource):
         )
         return answer.data
 
+    def get_message(self, conversation_id: Id, message_id: Id) -> models.Message:
+        """One message."""
+        return self._request(
+            "GET", f"/conversations/{conversation_id}/messages/{message_id}", returns=models.Message
+        )
+
+    def update_message(
+        self, conversation_id: Id, message_id: Id, **fields: Unpack[bodies.UpdateMessage]
+    ) -> models.Message:
+        """Change a message; fields that are left out keep their values."""
+        return self._request(
+            "PATCH",
+            f"/conversations/{conversation_id}/messages/{message_id}",
+            body=fields,
+            is_safe=True,
+            returns=models.Message,
+        )
+
+    def delete_message(self, conversation_id: Id, message_id: Id) -> None:
+        """Delete a message; its position is not used again."""
+        self._request("DELETE", f"/conversations/{conversation_id}/messages/{message_id}", returns=type(None))
+
     def messages(self, conversation_id: Id) -> Pages[models.Message]:
         """The messages of a conversation, in order."""
         return Pages(self._client, f"/conversations/{conversation_id}/messages", {}, models.Message)
