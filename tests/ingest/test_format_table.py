@@ -23,8 +23,8 @@ PDF = b"""%PDF-1.4
 2 0 obj<</Type/Pages/Count 1/Kids[3 0 R]>>endobj
 3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R
 /Annots[<</Type/Annot/Subtype/FreeText/Rect[9 9 99 99]/Contents(NOTE)>>]>>endobj
-4 0 obj<</Length 44>>stream
-BT /F 12 Tf 72 700 Td (TEXT of a page) Tj ET
+4 0 obj<</Length 126>>stream
+BT /F 12 Tf 72 700 Td (TEXT of a page) Tj 0 -40 Td (COLUMN) Tj 200 0 Td (b) Tj -200 -16 Td (CELL) Tj 200 0 Td (2) Tj ET
 endstream endobj
 5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
 trailer<</Root 1 0 R>>

@@ -1,0 +1,100 @@
+"""One page of a PDF: its text in the order of reading, its tables, and its notes."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import pypdfium2
+
+from svc.ingest.parsers.pdf_annotations import page_notes
+from svc.ingest.parsers.pdf_layout import Region, regions
+from svc.ingest.parsers.pdf_objects import Box, DrawnPage
+
+_LETTER = re.compile(r"\w", re.UNICODE)
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
+_MOST_CELLS = 2_000
+_LOST_SHARE = 0.01
+
+
+class Table(NamedTuple):
+    """A table, and where its columns begin, in points from the left."""
+
+    rows: list[list[str]]
+    columns: list[float]
+
+
+class Page:
+    """What is on one page: lines of text and tables in the order of reading, notes, and what could not be read."""
+
+    def __init__(self, document: pypdfium2.PdfDocument, index: int) -> None:
+        self.number = index + 1
+        self.parts: list[list[str] | Table] = []
+        self.notes: list[str] = []
+        self.is_scanned = self.is_unreadable = self.is_damaged = self.has_unseen = False
+        try:
+            page = document[index]
+        except pypdfium2.PdfiumError:
+            self.is_damaged = True  # the other pages are still useful
+            return
+        drawn = DrawnPage(page)
+        self.has_unseen = drawn.remove_unseen()
+        text_page = page.get_textpage()
+        # Text outside the page's box is rarely meant to be read, unless the box itself is broken.
+        text = _normal(text_page.get_text_bounded() or text_page.get_text_range())
+        if _LETTER.search(text.replace("\ufffd", "")):
+            self.parts = _parts(text_page, text, drawn) or [_lines(text)]
+        else:
+            self.is_scanned = drawn.has_images
+            self.is_unreadable = not drawn.has_images and (bool("".join(text.split())) or text.count(" ") > 20)
+        text_page.close()
+        self.notes = page_notes(page)
+        page.close()
+
+    @property
+    def lines(self) -> list[str]:
+        """All lines that are not in tables."""
+        return [line for part in self.parts if not isinstance(part, Table) for line in part]
+
+
+def _parts(text_page: pypdfium2.PdfTextPage, text: str, drawn: DrawnPage) -> list[list[str] | Table]:
+    """The columns and tables of a page; nothing if it has none, or if they would not have the whole text."""
+    if drawn.is_turned or _RIGHT_TO_LEFT.search(text):
+        return []
+    found = regions(drawn.texts, drawn.rules)
+    if sum(len(row) for region in found for row in region.rows) > _MOST_CELLS:
+        return []
+    parts = [part for region in found if (part := _part(text_page, region))]
+    whole, read = _letters(text), sum(map(_letters, map(_text, parts)))
+    return parts if abs(whole - read) <= _LOST_SHARE * whole else []
+
+
+def _part(text_page: pypdfium2.PdfTextPage, region: Region) -> list[str] | Table:
+    if not region.rows:
+        return [line for line in _lines(_text_in(text_page, region.box)) if line]
+    rows = [[_cell(text_page, cell) if cell else "" for cell in row] for row in region.rows]
+    return Table(rows, region.columns)
+
+
+def _cell(text_page: pypdfium2.PdfTextPage, box: Box) -> str:
+    return re.sub(r"\x02\n?", "", _text_in(text_page, box)).replace("\n", " ").strip()
+
+
+def _text_in(text_page: pypdfium2.PdfTextPage, box: Box) -> str:
+    return _normal(text_page.get_text_bounded(box.left, box.bottom, box.right, box.top))
+
+
+def _text(part: list[str] | Table) -> str:
+    return "\n".join(" ".join(row) for row in part.rows) if isinstance(part, Table) else "\n".join(part)
+
+
+def _normal(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "\x02")
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.split("\n")]
+
+
+def _letters(text: str) -> int:
+    return len(_LETTER.findall(text))
