@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn
@@ -75,11 +75,11 @@ class Screen:
         self.console.print(Text(f"{mark} ", "bold green") + Text(claim, ""))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-        """A table; columns whose name begins with `#` hold numbers."""
+        """A table; columns whose name begins with `#` hold numbers, and those with `=` texts that are never wrapped."""
         table = Table(box=box.SIMPLE_HEAD, title=Text(title, "bold") if title else None, title_justify="left")
         for name in columns:
-            is_number = name.startswith("#")
-            table.add_column(name.removeprefix("#"), justify="right" if is_number else "left", no_wrap=is_number)
+            justify: JustifyMethod = "right" if name.startswith("#") else "left"
+            table.add_column(name.lstrip("#="), justify=justify, no_wrap=name.startswith(("#", "=")))
         for row in rows:
             table.add_row(*(value if isinstance(value, Text) else Text(str(value)) for value in row))
         self.console.print(table)
@@ -89,7 +89,7 @@ class Screen:
         self.console.print()
         self.console.print(Text(f"{asker} asks: ", "bold") + Text(question, "bold yellow"))
         self.table(
-            ["#meaning", "#words", "document", "what it says"],
+            ["#meaning", "#words", "=document", "what it says"],
             [
                 (
                     f"{result['similarity']:.3f}",

@@ -6,7 +6,14 @@ import asyncpg
 import pytest
 
 from svc.database.failures import ConstraintError, classify
-from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestError, RowsLockedError, UnavailableError
+from svc.errors import (
+    CabinetError,
+    DatabaseUnavailableError,
+    DeadlockError,
+    InvalidRequestError,
+    RowsLockedError,
+    UnavailableError,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +32,7 @@ from svc.errors import CabinetError, DatabaseUnavailableError, InvalidRequestErr
         (ConnectionRefusedError(111, "refused"), DatabaseUnavailableError),
         (TimeoutError(), DatabaseUnavailableError),
         (asyncpg.QueryCanceledError("statement timeout"), UnavailableError),
-        (asyncpg.DeadlockDetectedError("deadlock detected"), RowsLockedError),
+        (asyncpg.DeadlockDetectedError("deadlock detected"), DeadlockError),
         (asyncpg.SerializationError("could not serialize"), RowsLockedError),
         (asyncpg.LockNotAvailableError("lock timeout"), RowsLockedError),
         (asyncpg.InvalidCachedStatementError("cached plan must not change result type"), RowsLockedError),

@@ -170,10 +170,13 @@ COUNTED = ["last_used_at", "token_count", "token_month"]
 
 
 async def fingerprint(tenant: Tenant) -> dict[str, Any]:
-    """Return all stored data of a tenant, except the last use of keys and the counts of requests."""
+    """Return all stored data of a tenant, except the last use of keys, the counts of requests and samples of terms.
+
+    The background takes the samples at times of its own.
+    """
     stored: dict[str, Any] = {}
     async with direct_connection(tenant.service) as connection:
-        for table in (await rows_of(tenant.service, tenant.id)).keys() - {"usage_days"}:
+        for table in (await rows_of(tenant.service, tenant.id)).keys() - {"usage_days", "term_samples", "term_stats"}:
             query = f"select (to_jsonb(t) - $2::text[])::text from {table} t where user_id = $1::uuid order by 1"
             stored[table] = [row[0] for row in await connection.fetch(query, tenant.id, COUNTED)]
         stored["users"] = await connection.fetchval(
