@@ -452,10 +452,14 @@ CREATE TABLE public.users (
     preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    external_id text,
     CONSTRAINT users_email_length CHECK (((char_length(email) >= 3) AND (char_length(email) <= 320))),
+    CONSTRAINT users_external_id_length CHECK (((char_length(external_id) >= 1) AND (char_length(external_id) <= 255))),
     CONSTRAINT users_name_length CHECK ((char_length(name) <= 255)),
     CONSTRAINT users_preferences_object CHECK ((jsonb_typeof(preferences) = 'object'::text))
 );
+
+COMMENT ON COLUMN public.users.external_id IS 'The id of the user in the application, or the subject of its tokens.';
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (user_id, id);
@@ -587,6 +591,8 @@ COMMENT ON INDEX public.usage_days_day_idx IS 'Contains every row. Its predicate
 CREATE INDEX usage_flushes_flushed_at_idx ON public.usage_flushes USING btree (flushed_at);
 
 CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
+
+CREATE UNIQUE INDEX users_external_id_key ON public.users USING btree (external_id) WHERE (external_id IS NOT NULL);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -88,7 +88,7 @@ async def _create_reader(database: Database, number: int) -> Reader:
     key = generate_key()
     row = await database.one(
         "users/create", email=f"reader-{number}@example.com", name=f"Reader {number}", plan="enterprise",
-        preferences={}, key_prefix=key.prefix, key_hash=key.key_hash,
+        preferences={}, external_id=None, key_prefix=key.prefix, key_hash=key.key_hash,
     )  # fmt: skip
     assert row is not None
     return Reader(row.id, key.key)

@@ -7,5 +7,8 @@
 -- $5 preferences jsonb
 -- $6 created_at  timestamptz
 -- $7 updated_at  timestamptz
-insert into users (id, email, name, plan, preferences, created_at, updated_at)
-values ($1::uuid, $2::text, $3::text, $4::text, $5::jsonb, $6::timestamptz, $7::timestamptz);
+-- $8 external_id text null    null: none
+insert into users (id, email, name, plan, preferences, created_at, updated_at, external_id)
+values (
+    $1::uuid, $2::text, $3::text, $4::text, $5::jsonb, $6::timestamptz, $7::timestamptz, $8::text
+);

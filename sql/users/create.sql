@@ -4,14 +4,15 @@
 -- $2 name        text null  null: none
 -- $3 plan        text
 -- $4 preferences jsonb
--- $5 key_prefix  text       the first characters of the key, for people to recognise it
--- $6 key_hash    bytea      SHA-256 of the key; the key itself is not stored
+-- $5 external_id text null  null: none
+-- $6 key_prefix  text       the first characters of the key, for people to recognise it
+-- $7 key_hash    bytea      SHA-256 of the key; the key itself is not stored
 -- tenant: none, it creates the tenant
 -- returns: as users/get
 with created as (
-    insert into users (email, name, plan, preferences)
-    values ($1::text, $2::text, $3::text, $4::jsonb)
-    returning id, email, name, plan, preferences, created_at, updated_at
+    insert into users (email, name, plan, preferences, external_id)
+    values ($1::text, $2::text, $3::text, $4::jsonb, $5::text)
+    returning id, external_id, email, name, plan, preferences, created_at, updated_at
 ),
 
 first_key as (
@@ -19,8 +20,8 @@ first_key as (
     select
         c.id as user_id,
         'first key' as name,
-        $5::text as prefix,
-        $6::bytea as key_hash
+        $6::text as prefix,
+        $7::bytea as key_hash
     from created as c
 ),
 
@@ -35,6 +36,7 @@ counted as (
 
 select
     u.id,
+    u.external_id,
     u.email,
     u.name,
     u.plan,

@@ -7,6 +7,7 @@
 -- index: users_email_key
 select
     u.id,
+    u.external_id,
     u.email,
     u.name,
     u.plan,

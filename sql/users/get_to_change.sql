@@ -6,6 +6,7 @@
 -- index: users_pkey
 select
     u.id,
+    u.external_id,
     u.email,
     u.name,
     u.plan,

@@ -13,6 +13,7 @@ from uuid import UUID
 from svc.access.failed_logins import FailedLogins
 from svc.access.keys import can_be_key, hash_key
 from svc.access.quotas import Quota
+from svc.access.references import find_user_id, header_text
 from svc.database.queries import Database
 from svc.errors import ForbiddenError, NotFoundError, TooManyLoginsError, UnauthenticatedError
 from svc.settings.groups import AccessSettings
@@ -67,7 +68,9 @@ class Authenticator:
     async def authenticate(
         self, authorization: str | None, acting_for: str | None, address: str | None = None
     ) -> Principal:
-        """Return the principal of `Authorization: Bearer <key>` and, for the admin, `Cabinet-User: <id>`.
+        """Return the principal of `Authorization: Bearer <key>` and, for the admin, of `Cabinet-User`.
+
+        `Cabinet-User` is the id or the external id of a user.
 
         `address` is that of the client; None if it is not known.
 
@@ -126,10 +129,11 @@ class Authenticator:
         return principal
 
     async def _acting_for(self, header: str) -> Principal:
-        try:
-            user_id = UUID(header)
-        except ValueError:
-            raise NotFoundError("there is no such user", field="Cabinet-User") from None
+        # An external id is looked up each time: after it is given to another user, no server may act for the old one.
+        reference = header_text(header)
+        user_id = None if reference is None else await find_user_id(self._database, reference)
+        if user_id is None:
+            raise NotFoundError("there is no such user", field="Cabinet-User")
         cache_key = user_id.bytes
         if cached := self._cached(cache_key):
             return cached

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.access.keys import generate_key
+from svc.access.references import EXTERNAL_ID_PATTERN, MAX_EXTERNAL_ID
 from svc.accounts.plans import KnownPlan, unknown_plan
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
@@ -28,6 +29,18 @@ Email = Annotated[
 ]
 
 
+ExternalId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_EXTERNAL_ID,
+        pattern=EXTERNAL_ID_PATTERN,
+        description="The id of the user in your application, or the `sub` of its tokens. Unique.",
+        extra={"form": "1 to 255 characters without control characters, and without spaces at its ends"},
+    ),
+]
+
+
 class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
     """A new user. `plan` defaults to the plan in CABINET_DEFAULT_PLAN."""
 
@@ -35,24 +48,35 @@ class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name | None = None
     plan: KnownPlan | UnsetType = UNSET
     preferences: Metadata = msgspec.field(default_factory=dict)
+    external_id: ExternalId | None = None
 
 
 class UpdateUser(Struct, frozen=True, forbid_unknown_fields=True):
-    """The fields to change. Omitted fields keep their values. Only the admin can change the plan."""
+    """The fields to change. Omitted fields keep their values.
+
+    Only the admin can change the plan and the external id.
+    """
 
     email: Email | UnsetType = UNSET
     name: Name | UnsetType | None = UNSET
     plan: KnownPlan | UnsetType = UNSET
     preferences: Metadata | UnsetType = UNSET
+    external_id: ExternalId | UnsetType | None = UNSET
 
 
 async def create_user(
-    queries: Queries, *, email: str, name: str | None, plan: str, preferences: dict[str, Any]
+    queries: Queries,
+    *,
+    email: str,
+    name: str | None,
+    plan: str,
+    preferences: dict[str, Any],
+    external_id: str | None = None,
 ) -> tuple[UsersGet, str]:
     """Create a user and their first API key. Returns the user's row and the key.
 
     Raises:
-        ConflictError: another user has the address.
+        ConflictError: another user has the address or the external id.
         InvalidRequestError: the plan does not exist.
     """
     key = generate_key()
@@ -63,6 +87,7 @@ async def create_user(
             name=name,
             plan=plan,
             preferences=preferences,
+            external_id=external_id,
             key_prefix=key.prefix,
             key_hash=key.key_hash,
         )
@@ -81,11 +106,13 @@ async def update_user(
     name: str | None = None,
     plan: str | None = None,
     preferences: dict[str, Any] | None = None,
+    set_external_id: bool = False,
+    external_id: str | None = None,
 ) -> UsersGet | None:
     """Change the given fields of a user. Returns the user's row, or None if there is no such user.
 
     Raises:
-        ConflictError: another user has the address.
+        ConflictError: another user has the address or the external id.
         InvalidRequestError: the plan does not exist.
     """
     try:
@@ -97,6 +124,8 @@ async def update_user(
             name=name,
             plan=plan,
             preferences=preferences,
+            set_external_id=set_external_id,
+            external_id=external_id,
         )
     except ConstraintError as error:
         raise await _refusal(queries, error, plan) from None
@@ -105,6 +134,8 @@ async def update_user(
 async def _refusal(queries: Queries, error: ConstraintError, plan: str | None) -> Exception:
     if error.constraint == "users_email_key":
         return ConflictError("another user has this email address", field="email")
+    if error.constraint == "users_external_id_key":
+        return ConflictError("another user has this external id", field="external_id")
     if error.constraint == "users_plan_fkey" and plan is not None:
         return await unknown_plan(queries, plan)
     return error

@@ -42,7 +42,7 @@ async def create_tenant(
     """
     key = generate_key()
     user = await database.one(
-        "users/create", email=f"{name}@example.com", name=name, plan="enterprise", preferences={},
+        "users/create", email=f"{name}@example.com", name=name, plan="enterprise", preferences={}, external_id=None,
         key_prefix=key.prefix, key_hash=key.key_hash,
     )  # fmt: skip
     assert user is not None

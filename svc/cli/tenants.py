@@ -42,7 +42,7 @@ def export_command(settings: Settings, user_id: UUID) -> None:
 @click.option(
     "--replace",
     metavar="USER",
-    help="Erase this user first, named by id or email address. The export must be theirs.",
+    help="Erase this user first, named by id, email address or external id. The export must be theirs.",
 )
 @click.option(
     "--plan",

@@ -1409,12 +1409,13 @@ class UsageRecount(Row):
 
 
 class UsersGet(Row):
-    """A row of `users/create`, `users/find_by_email`, `users/get`, `users/get_to_change`, `users/list`,
-    `users/update`."""
+    """A row of `users/create`, `users/find_by_email`, `users/find_by_external_id`, `users/get`, `users/get_to_change`,
+    `users/list`, `users/update`."""
 
     __slots__ = ()
 
     id: UUID = column("id")
+    external_id: str | None = column("external_id")
     email: str = column("email")
     name: str | None = column("name")
     plan: str = column("plan")
@@ -1795,6 +1796,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "users/erase_conversations": UsersEraseConversations,
     "users/erase_documents": UsersEraseDocuments,
     "users/find_by_email": UsersGet,
+    "users/find_by_external_id": UsersGet,
     "users/get": UsersGet,
     "users/get_to_change": UsersGet,
     "users/hold": UsersHold,

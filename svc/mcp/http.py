@@ -10,10 +10,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cabinet_client import AsyncCabinet
+from svc.access.references import header_text
 from svc.mcp.server import mcp_server
 
 # The headers that identify the caller.
-_IDENTITY = ("authorization", "cabinet-user")
+_IDENTITY = (b"authorization", b"cabinet-user")
 _URL = "http://cabinet"
 # The longest text of add_document, with escapes.
 _MOST_BODY_BYTES = 4 * 2**20
@@ -32,8 +33,8 @@ class McpTransport:
         Each request stands alone, so that any server behind a load balancer can answer it. The key protects the route,
         whatever the Host header says.
         """
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        checked = await self._http.get(f"{_URL}/me", headers={n: headers[n] for n in _IDENTITY if n in headers})
+        sent = dict(scope["headers"])
+        checked = await self._http.get(f"{_URL}/me", headers={name: sent[name] for name in _IDENTITY if name in sent})
         if not checked.is_success:
             kept = {
                 name: checked.headers[name] for name in ("www-authenticate", "retry-after") if name in checked.headers
@@ -53,5 +54,6 @@ class McpTransport:
 
     def _client(self, context: Context) -> AsyncCabinet:
         headers = context.headers or {}
-        key = headers.get("authorization", "").removeprefix("Bearer ")
-        return AsyncCabinet(_URL, key, user=headers.get("cabinet-user"), http_client=self._http)
+        key = headers.get("authorization", "").partition(" ")[2]
+        user = headers.get("cabinet-user")
+        return AsyncCabinet(_URL, key, user=user and header_text(user), http_client=self._http)

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from svc.access.quotas import broken_quota, quotas_of
+from svc.access.references import find_user_id
 from svc.database.deadline import database_budget
 from svc.database.deadlocks import again_after_deadlock
 from svc.database.failures import ConstraintError
@@ -26,7 +27,7 @@ class TransferDocuments(Struct, frozen=True, forbid_unknown_fields=True):
     """The documents to transfer, and the user who receives them."""
 
     document_ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000, description="At most 1000.")]
-    to_user: UUID
+    to_user: Annotated[str, Meta(max_length=320, description="The id or the external id of the user.")]
 
 
 class DocumentsTransferred(Struct, frozen=True):
@@ -53,12 +54,15 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
     chunks takes some seconds for each 10,000, and nobody sees any of it before it is complete.
     """
     giver, documents = call.principal.tenant, sorted(set(body.document_ids))
-    if body.to_user == giver:
+    to_user = await find_user_id(call.services.database, body.to_user)
+    if to_user is None:
+        raise _no_such_user()
+    if to_user == giver:
         raise InvalidRequestError("to_user already owns the documents; name another user", field="to_user")
     # A transfer of very many chunks takes long.
     with database_budget(None):
         database = call.services.database
-        return await again_after_deadlock(lambda: _transferred(database, giver, body.to_user, documents))
+        return await again_after_deadlock(lambda: _transferred(database, giver, to_user, documents))
 
 
 async def _transferred(database: Database, giver: UUID, to_user: UUID, documents: list[UUID]) -> DocumentsTransferred:

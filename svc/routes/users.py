@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct
 
+from svc.access.references import MAX_EXTERNAL_ID, find_user_id
 from svc.accounts import users as accounts
 from svc.accounts.users import CreateUser, UpdateUser
 from svc.database import rows as r
 from svc.database.calls import Queries
-from svc.errors import ForbiddenError, NotFoundError
+from svc.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import check_metadata, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
@@ -29,6 +31,7 @@ class User(Struct, frozen=True):
     """A user of the AI application: one tenant."""
 
     id: UUID
+    external_id: str | None
     email: str
     name: str | None
     plan: str
@@ -76,32 +79,43 @@ async def create_user(call: Call, body: CreateUser) -> UserCreated:
         name=body.name,
         plan=call.services.settings.default_plan if body.plan is UNSET else body.plan,
         preferences=body.preferences,
+        external_id=body.external_id,
     )
     return UserCreated(_user(row), key)
 
 
 class UsersQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
-    """The page of users to list: all, or the one with an email address."""
+    """The page of users to list: all, or the one with an email address or an external id."""
 
     email: Annotated[str, Meta(max_length=320, description="Without regard to case.")] | None = None
+    external_id: Annotated[str, Meta(max_length=MAX_EXTERNAL_ID)] | None = None
 
 
 @routes.get("/users", access="admin")
 async def list_users(call: Call, query: UsersQuery) -> Page[User]:
-    """List all users, newest first, or the one with this `email`."""
+    """List all users, newest first, or the one with this `email` or `external_id`."""
     database, max_rows = call.services.database, one_more(query.limit)
-    if query.email is None:
-        rows = await database.many("users/list", after=query.after, max_rows=max_rows)
-    else:
-        check_text(query.email, "email")
+    faults = Faults()
+    faults.check(check_text, query.email, "email")
+    faults.check(check_text, query.external_id, "external_id")
+    faults.raise_if_any()
+    if query.email is not None and query.external_id is not None:
+        raise InvalidRequestError("send either email or external_id", field="external_id")
+    rows: Sequence[r.UsersGet]
+    if query.external_id is not None:
+        row = await database.one("users/find_by_external_id", external_id=query.external_id)
+        rows = [] if row is None else [row]
+    elif query.email is not None:
         rows = await database.many("users/find_by_email", email=query.email, max_rows=max_rows)
+    else:
+        rows = await database.many("users/list", after=query.after, max_rows=max_rows)
     return page(rows, query.limit, _user, lambda row: row.id)
 
 
 @routes.get("/users/{user_id}", access="any", errors=(404,), tagged=True)
 async def get_user(call: Call) -> User:
     """Get a user: yourself, or any user with the admin key."""
-    return _found(await call.services.database.one("users/get", user_id=_visible_user(call)))
+    return _found(await call.services.database.one("users/get", user_id=await _visible_user(call)))
 
 
 @routes.get("/me", tagged=True)
@@ -119,9 +133,11 @@ async def get_me(call: Call) -> User:
 )
 async def update_user(call: Call, body: UpdateUser) -> User:
     """Change a user: yourself, or any user with the admin key."""
-    user_id = _visible_user(call)
+    user_id = await _visible_user(call)
     if body.plan is not UNSET and not call.principal.is_admin:
         raise ForbiddenError("changing the plan requires the admin key", field="plan")
+    if body.external_id is not UNSET and not call.principal.is_admin:
+        raise ForbiddenError("changing the external id requires the admin key", field="external_id")
     name = None if body.name is UNSET else body.name
     preferences = None if body.preferences is UNSET else body.preferences
     plan = None if body.plan is UNSET else body.plan
@@ -135,6 +151,8 @@ async def update_user(call: Call, body: UpdateUser) -> User:
             name=name,
             plan=plan,
             preferences=preferences,
+            set_external_id=body.external_id is not UNSET,
+            external_id=None if body.external_id is UNSET else body.external_id,
         )
     if body.plan is not UNSET:
         call.services.authenticator.forget(user_id)
@@ -147,7 +165,7 @@ async def delete_user(call: Call) -> UserErased:
 
     The answer reports how many rows of each table were deleted. Afterwards, no table contains data of the user.
     """
-    user_id = _visible_user(call)
+    user_id = await _visible_user(call)
     async with unchanged(call, lambda queries: _held(queries, user_id)):
         pass  # A user is erased in several transactions, which are not held up by a lock on the user.
     erased = await erase_user(call.services.database, user_id)
@@ -158,14 +176,14 @@ async def delete_user(call: Call) -> UserErased:
     return UserErased(user_id, erased.rows, own_index_name(user_id) if is_left else None)
 
 
-def _visible_user(call: Call) -> UUID:
-    """Return the id of the user in the path, if the caller may see that user.
+async def _visible_user(call: Call) -> UUID:
+    """Return the id of the user whom the path names, if the caller may see that user.
 
     Raises:
         NotFoundError: there is no such user, or another user sent the request.
     """
-    user_id = call.path_id("user_id", "user")
-    if not call.principal.is_admin and user_id != call.principal.user_id:
+    user_id = await find_user_id(call.services.database, call.path_text("user_id", "user"))
+    if user_id is None or (not call.principal.is_admin and user_id != call.principal.user_id):
         raise NotFoundError("there is no such user")
     return user_id
 
@@ -184,6 +202,7 @@ def _found(row: r.UsersGet | None) -> User:
 def _user(row: r.UsersGet) -> User:
     return User(
         id=row.id,
+        external_id=row.external_id,
         email=row.email,
         name=row.name,
         plan=row.plan,

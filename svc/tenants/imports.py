@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from uuid import UUID
 
+from svc.access.references import PREFIX
 from svc.accounts.plans import unknown_plan
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database, Transaction
@@ -90,8 +91,8 @@ async def import_user(
 
     Raises:
         BadExportError: the file is truncated, altered, or contains a row that cannot be stored; names the line.
-        ConflictError: the user or their email address already exists, the export is not of the user to replace, or the
-            vectors are of another model.
+        ConflictError: the user, their email address or their external id already exists, the export is not of the user
+            to replace, or the vectors are of another model.
         InvalidRequestError: there is no plan with the ordered name.
     """
     reader = ExportReader(database.statements, limits)
@@ -135,6 +136,8 @@ async def _replaced(transaction: Transaction, user_id: UUID, name: str) -> Users
     """
     row = await transaction.one("users/get", user_id=user_id)
     if name.lower() in {str(user_id), "" if row is None else row.email.lower()}:
+        return row
+    if row is not None and row.external_id is not None and name.removeprefix(PREFIX) == row.external_id:
         return row
     raise ConflictError(
         f"the export is of the user {user_id}, not of the user {name} whom --replace names; nothing was changed"
@@ -226,8 +229,11 @@ async def _store_user(transaction: Transaction, row: Any, plan: str) -> None:
             preferences=row.preferences,
             created_at=row.created_at,
             updated_at=row.updated_at,
+            external_id=row.external_id,
         )
     except ConstraintError as error:
+        if error.constraint == "users_external_id_key":
+            raise ConflictError(f"another user already has the external id {row.external_id}") from None
         if error.constraint == "users_pkey":
             raise ConflictError(
                 f"the user {row.id} already exists; --replace {row.id} first erases the user with all their data"

@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from pgvector import HalfVector
 
+from svc.access.references import EXTERNAL_ID_PATTERN, MAX_EXTERNAL_ID
 from svc.database.statements import Statement
 from svc.ingest.formats import FileType
 from svc.ingest.unread import MOST_WARNINGS, WARNING_MOST_CHARACTERS
@@ -51,6 +52,9 @@ _NARROWER: dict[tuple[str, str], tuple[str, Any] | tuple[str, Any, Any]] = {
     ("documents", "file_type"): ("file_type", FileType),
     ("documents", "warnings"): (
         "warnings", Annotated[list[_Warning], Meta(max_length=MOST_WARNINGS)], msgspec.field(default_factory=list)
+    ),
+    ("users", "external_id"): (
+        "external_id", Annotated[str, Meta(max_length=MAX_EXTERNAL_ID, pattern=EXTERNAL_ID_PATTERN)] | None, None
     ),
 }  # fmt: skip
 

@@ -97,7 +97,7 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", **({"format": "uuid"} if name.endswith("_id") else {})},
+            "schema": {"type": "string", **({"format": "uuid"} if name.endswith("_id") and name != "user_id" else {})},
         }
         for name in _PATH_PARAMETER.findall(endpoint.path)
     ]
@@ -135,8 +135,8 @@ def _acting_for(endpoint: Endpoint) -> list[dict[str, Any]]:
             "name": "Cabinet-User",
             "in": "header",
             "required": is_required,
-            "schema": {"type": "string", "format": "uuid"},
-            "description": f"{condition}the id of the user to act for.",
+            "schema": {"type": "string"},
+            "description": f"{condition}the id or the external id of the user to act for.",
         }
     ]
 

@@ -148,6 +148,7 @@ async def known(database: Database, cache_s: float = 60) -> Known:
         name=None,
         plan="free",
         preferences={},
+        external_id=None,
         key_prefix=first.prefix,
         key_hash=first.key_hash,
     )

@@ -75,7 +75,7 @@ async def until(condition: Callable[[], Awaitable[Any]], within_s: float = PATIE
 async def make_user(database: Queries, email: str = "ada@example.org") -> UUID:
     """A user's id."""
     row = await database.one(
-        "users/create", email=email, name=None, plan="free", preferences={}, key_prefix="cab_test",
+        "users/create", email=email, name=None, plan="free", preferences={}, external_id=None, key_prefix="cab_test",
         key_hash=email.encode().ljust(32, b"\0"),
     )  # fmt: skip
     assert row is not None

@@ -156,7 +156,8 @@ async def test_a_statement_of_several_parts_is_all_or_nothing(database: Database
     with pytest.raises(ConstraintError):
         # Another address, but the same key: the user must not stay without one.
         await database.one(
-            "users/create", email="other@example.org", name=None, plan="free", preferences={}, key_prefix="x",
+            "users/create", email="other@example.org", name=None, plan="free", preferences={}, external_id=None,
+            key_prefix="x",
             key_hash=b"ada@example.org".ljust(32, b"\0"),
         )  # fmt: skip
 
@@ -229,7 +230,15 @@ async def test_the_victim_of_a_deadlock_can_try_again(database: Database) -> Non
 
     async def rename(transaction: Transaction, user_id: UUID) -> None:
         await transaction.one(
-            "users/update", user_id=user_id, email=None, set_name=True, name="x", plan=None, preferences=None
+            "users/update",
+            user_id=user_id,
+            email=None,
+            set_name=True,
+            name="x",
+            plan=None,
+            preferences=None,
+            set_external_id=False,
+            external_id=None,
         )
 
     async def change(first: UUID, second: UUID) -> str:

@@ -134,7 +134,14 @@ async def test_all_accepted_values_are_returned_unchanged(database: Database) ->
     """Through the decoder, the check, jsonb and the encoder, compared by the one that clients have."""
     generator = random.Random(20)
     user = await database.one(
-        "users/create", email="a@example.org", name=None, plan="free", preferences={}, key_prefix="", key_hash=b"x" * 32
+        "users/create",
+        email="a@example.org",
+        name=None,
+        plan="free",
+        preferences={},
+        external_id=None,
+        key_prefix="",
+        key_hash=b"x" * 32,
     )
     assert user is not None
     kept = 0
@@ -145,7 +152,15 @@ async def test_all_accepted_values_are_returned_unchanged(database: Database) ->
             continue
         kept += 1
         row = await database.one(
-            "users/update", user_id=user.id, email=None, set_name=False, name=None, plan=None, preferences=value
+            "users/update",
+            user_id=user.id,
+            email=None,
+            set_name=False,
+            name=None,
+            plan=None,
+            preferences=value,
+            set_external_id=False,
+            external_id=None,
         )
         assert row is not None
         assert json.loads(msgspec.json.encode(row.preferences)) == json.loads(sent)

@@ -16,7 +16,7 @@ from tests.conftest import Service
 from tests.routes.answers import ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 
-USER_FIELDS = {"id", "email", "name", "plan", "preferences", "created_at", "updated_at"}
+USER_FIELDS = {"id", "external_id", "email", "name", "plan", "preferences", "created_at", "updated_at"}
 
 
 def fresh_email(local: str = "someone") -> str:

@@ -71,7 +71,9 @@ WITHOUT_TENANT = {
     "usage/list",
     "users/create",
     "users/find_by_email",
+    "users/find_by_external_id",
     "users/list",
+    "users/resolve",
 }
 # Statements that give rows of their tenant to another user: the parameter that names the receiver, for whom rows are
 # inserted, and of whose rows none is read.
@@ -105,6 +107,7 @@ MOST_LINES = 60
 _FOLLOWING = "select"
 KEY_EXCEPTIONS = {
     "users_email_key": "an address is unique among all tenants",
+    "users_external_id_key": "an external id is unique among all tenants",
     "api_keys_key_hash_key": "the key is what tells the tenant",
     "ingestion_jobs_due_idx": "a worker looks for what is due across all tenants",
     "message_jobs_due_idx": "a worker looks for what is due across all tenants",

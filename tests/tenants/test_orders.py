@@ -79,6 +79,30 @@ async def test_a_file_erases_nobody_else_than_the_operator_names(
         assert await observer.fetchval("select email from users where id = $1", victim) == "attacker@example.com"
 
 
+async def test_an_external_id_comes_with_the_user_and_names_whom_to_replace(
+    database: Database, observer: Any, crafted: list[dict[str, Any]]
+) -> None:
+    del crafted[1]["external_id"]  # as earlier releases exported
+    await import_user(database, file_of(crafted))
+    assert await observer.fetchval("select external_id from users") is None
+    crafted[1]["external_id"] = "customer 42"
+    await import_user(database, file_of(crafted), Orders(replace=crafted[0]["user_id"]))
+    assert await observer.fetchval("select external_id from users") == "customer 42"
+    for name in ("customer 42", "external:customer 42"):
+        await import_user(database, file_of(crafted), Orders(replace=name))
+    with pytest.raises(ConflictError, match="not of the user"):
+        await import_user(database, file_of(crafted), Orders(replace="Customer 42"))
+    await observer.execute("delete from users")
+    await observer.execute(
+        "insert into users (email, plan, external_id) values ('other@example.org', 'free', 'customer 42')"
+    )
+    with pytest.raises(ConflictError, match="another user already has the external id customer 42"):
+        await import_user(database, file_of(crafted))
+    crafted[1]["external_id"] = "x\ny"
+    with pytest.raises(BadExportError, match="external_id"):
+        await import_user(database, file_of(crafted))
+
+
 async def test_a_replaced_user_keeps_plan_and_use(
     database: Database, observer: Any, crafted: list[dict[str, Any]]
 ) -> None:

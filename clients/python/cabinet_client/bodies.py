@@ -17,6 +17,7 @@ class CreateUser(TypedDict, total=False):
     name: str | None
     plan: str
     preferences: dict[str, Any]
+    external_id: str | None
 
 
 class UpdateUser(TypedDict, total=False):
@@ -26,6 +27,7 @@ class UpdateUser(TypedDict, total=False):
     name: str | None
     plan: str
     preferences: dict[str, Any]
+    external_id: str | None
 
 
 class Limits(TypedDict, total=False):

@@ -27,6 +27,7 @@ class User(Answer):
     """A user, who is a tenant."""
 
     id: UUID
+    external_id: str | None
     email: str
     name: str | None
     plan: str

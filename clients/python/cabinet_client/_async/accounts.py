@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Unpack
+from urllib.parse import quote
 
 import msgspec
 
@@ -25,26 +26,34 @@ class AsyncUsers(Resource):
         """All users, newest first."""
         return AsyncPages(self._client, "/users", {}, models.User)
 
-    async def get(self, user_id: Id | None = None, *, email: str | None = None) -> models.User:
-        """A user by id or by email address.
+    async def get(
+        self, user_id: Id | None = None, *, email: str | None = None, external_id: str | None = None
+    ) -> models.User:
+        """A user by id, by email address or by external id.
 
         Raises:
             NotFoundError: there is no such user.
         """
-        if email is None:
-            return await self._request("GET", f"/users/{user_id}", returns=models.User)
-        page = await self._request("GET", "/users", params={"email": email}, returns=models.Page[models.User])
+        if email is None and external_id is None:
+            user = named(user_id)
+            return await self._request("GET", f"/users/{user}", returns=models.User)
+        params = {"external_id": external_id} if email is None else {"email": email}
+        page = await self._request("GET", "/users", params=params, returns=models.Page[models.User])
         if not page.data:
-            raise not_found(f"no user has the email address {email}")
+            raise not_found(
+                f"no user has the {'external id' if email is None else 'email address'} {email or external_id}"
+            )
         return page.data[0]
 
     async def update(self, user_id: Id, **fields: Unpack[bodies.UpdateUser]) -> models.User:
         """Change a user; fields that are left out keep their values."""
-        return await self._request("PATCH", f"/users/{user_id}", body=fields, is_safe=True, returns=models.User)
+        user = named(user_id)
+        return await self._request("PATCH", f"/users/{user}", body=fields, is_safe=True, returns=models.User)
 
     async def delete(self, user_id: Id) -> models.UserErased:
         """Erase a user and all data of the user."""
-        return await self._request("DELETE", f"/users/{user_id}", returns=models.UserErased)
+        user = named(user_id)
+        return await self._request("DELETE", f"/users/{user}", returns=models.UserErased)
 
 
 class AsyncKeys(Resource):
@@ -86,6 +95,11 @@ class AsyncPlans(Resource):
     async def update(self, name: str, **limits: Unpack[bodies.Limits]) -> models.Plan:
         """Change limits of a plan; for the admin."""
         return await self._request("PATCH", f"/plans/{name}", body=limits, is_safe=True, returns=models.Plan)
+
+
+def named(user: Id | None) -> str:
+    """A user's id or external id as a segment of a path."""
+    return quote(str(user), safe="")
 
 
 def not_found(detail: str) -> NotFoundError:

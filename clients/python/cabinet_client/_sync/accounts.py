@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Unpack
+from urllib.parse import quote
 
 import msgspec
 
@@ -26,26 +27,34 @@ class Users(Resource):
         """All users, newest first."""
         return Pages(self._client, "/users", {}, models.User)
 
-    def get(self, user_id: Id | None = None, *, email: str | None = None) -> models.User:
-        """A user by id or by email address.
+    def get(
+        self, user_id: Id | None = None, *, email: str | None = None, external_id: str | None = None
+    ) -> models.User:
+        """A user by id, by email address or by external id.
 
         Raises:
             NotFoundError: there is no such user.
         """
-        if email is None:
-            return self._request("GET", f"/users/{user_id}", returns=models.User)
-        page = self._request("GET", "/users", params={"email": email}, returns=models.Page[models.User])
+        if email is None and external_id is None:
+            user = named(user_id)
+            return self._request("GET", f"/users/{user}", returns=models.User)
+        params = {"external_id": external_id} if email is None else {"email": email}
+        page = self._request("GET", "/users", params=params, returns=models.Page[models.User])
         if not page.data:
-            raise not_found(f"no user has the email address {email}")
+            raise not_found(
+                f"no user has the {'external id' if email is None else 'email address'} {email or external_id}"
+            )
         return page.data[0]
 
     def update(self, user_id: Id, **fields: Unpack[bodies.UpdateUser]) -> models.User:
         """Change a user; fields that are left out keep their values."""
-        return self._request("PATCH", f"/users/{user_id}", body=fields, is_safe=True, returns=models.User)
+        user = named(user_id)
+        return self._request("PATCH", f"/users/{user}", body=fields, is_safe=True, returns=models.User)
 
     def delete(self, user_id: Id) -> models.UserErased:
         """Erase a user and all data of the user."""
-        return self._request("DELETE", f"/users/{user_id}", returns=models.UserErased)
+        user = named(user_id)
+        return self._request("DELETE", f"/users/{user}", returns=models.UserErased)
 
 
 class Keys(Resource):
@@ -87,6 +96,11 @@ class Plans(Resource):
     def update(self, name: str, **limits: Unpack[bodies.Limits]) -> models.Plan:
         """Change limits of a plan; for the admin."""
         return self._request("PATCH", f"/plans/{name}", body=limits, is_safe=True, returns=models.Plan)
+
+
+def named(user: Id | None) -> str:
+    """A user's id or external id as a segment of a path."""
+    return quote(str(user), safe="")
 
 
 def not_found(detail: str) -> NotFoundError:

@@ -29,9 +29,9 @@ _DEFAULT_URL = "http://127.0.0.1:8080"
 class Cabinet:
     """A client of one service, with one key.
 
-    `url` and `key` default to the environment's CABINET_URL and CABINET_KEY. `user` is the id of the user for whom the
-    admin's key acts. A request that fails for a passing reason is sent again up to `retries` times, as long as it
-    cannot take effect twice. `on_event` receives each retry.
+    `url` and `key` default to the environment's CABINET_URL and CABINET_KEY. `user` is the id, or the external id, of
+    the user for whom the admin's key acts. A request that fails for a passing reason is sent again up to `retries`
+    times, as long as it cannot take effect twice. `on_event` receives each retry.
     """
 
     def __init__(
@@ -46,14 +46,13 @@ class Cabinet:
         on_event: Listener | None = None,
         http_client: httpx.Client | None = None,
     ) -> None:
-        headers = {"Authorization": f"Bearer {key or os.environ.get('CABINET_KEY', '')}"}
-        if user is not None:
-            headers["Cabinet-User"] = str(user)
+        headers = {b"Authorization": f"Bearer {key or os.environ.get('CABINET_KEY', '')}".encode()}
         self.url = (url or os.environ.get("CABINET_URL") or _DEFAULT_URL).rstrip("/")
         self._key, self._headers = key, headers
         self._retries, self._most_wait_s, self._on_event = retries, most_wait_s, on_event
         self._owns_http = http_client is None
         self._http = http_client or httpx.Client(timeout=timeout_s)
+        self.act_for(user)
         self.users = Users(self)
         self.keys = Keys(self)
         self.plans = Plans(self)
@@ -76,13 +75,15 @@ class Cabinet:
     @property
     def acts_for(self) -> str | None:
         """The user for whom the admin's key acts."""
-        return self._headers.get("Cabinet-User")
+        user = self._headers.get(b"Cabinet-User")
+        return None if user is None else user.decode()
 
     def act_for(self, user: Id | None) -> None:
         """From now on, act for this user, or for none; for the admin's key."""
-        self._headers.pop("Cabinet-User", None)
+        self._headers.pop(b"Cabinet-User", None)
         if user is not None:
-            self._headers["Cabinet-User"] = str(user)
+            # httpx would refuse text beyond ASCII.
+            self._headers[b"Cabinet-User"] = str(user).encode()
 
     def for_user(self, user: Id) -> Cabinet:
         """A client with the admin's key that acts for one user; it uses this client's connections."""
@@ -115,16 +116,16 @@ class Cabinet:
             AnswerError: the service answered with an error, also after the retries.
             NoAnswerError: there was no answer, also after the retries.
         """
-        headers = {**self._headers, **(headers or {})}
+        sent = {**self._headers, **{name.encode(): value.encode() for name, value in (headers or {}).items()}}
         if body is not None:
             options["content"] = msgspec.json.encode(body)
-            headers["Content-Type"] = "application/json"
-        is_safe = is_safe or method in {"GET", "PUT", "DELETE"} or "Idempotency-Key" in headers
+            sent[b"Content-Type"] = b"application/json"
+        is_safe = is_safe or method in {"GET", "PUT", "DELETE"} or b"Idempotency-Key" in sent
         attempt = 0
         while True:
             asked_s = None
             try:
-                answer = self._http.request(method, self.url + path, headers=headers, **options)
+                answer = self._http.request(method, self.url + path, headers=sent, **options)
                 if answer.is_success:
                     return decoded(answer.content, returns)
                 asked_s = retries.retry_after_s(answer.headers.get("retry-after"))

@@ -1,0 +1,1 @@
+drop index concurrently if exists users_external_id_key;

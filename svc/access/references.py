@@ -1,0 +1,47 @@
+"""Users as a request or a command names them: by id, or by the external id, the user's id in the application.
+
+A reference that is no UUID is an external id. One that has the form of a UUID needs the prefix `external:`, which every
+external id may have.
+"""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from svc.database.calls import Queries
+
+PREFIX = "external:"
+EXTERNAL_ID_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?(?!\s)$"
+"""Python's `$` alone would let a last line break through."""
+MAX_EXTERNAL_ID = 255
+"""Characters."""
+_EXTERNAL_ID = re.compile(EXTERNAL_ID_PATTERN)
+
+
+async def find_user_id(queries: Queries, reference: str) -> UUID | None:
+    """Return the id of the user, or None if there is no user with this external id. An id is not looked up."""
+    try:
+        return UUID(reference)
+    except ValueError:
+        external_id = reference.removeprefix(PREFIX)
+    if not can_be_external_id(external_id):
+        return None
+    return await queries.value("users/resolve", external_id=external_id)
+
+
+def can_be_external_id(text: str) -> bool:
+    """Whether a user can have this external id."""
+    return len(text) <= MAX_EXTERNAL_ID and _EXTERNAL_ID.match(text) is not None and _is_unicode(text)
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def header_text(header: str) -> str | None:
+    """Return the text of a header that was sent as UTF-8 and read as Latin-1; None if it is not UTF-8."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return None
