@@ -31,6 +31,7 @@ from svc.routes import (
     quotas,
     search,
     service,
+    texts,
     transfers,
     uploads,
     usage,
@@ -44,8 +45,8 @@ from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
-    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, bulk, transfers, search,
-    conversations, conversation_lists, messages, message_changes, message_search, service, documentation,
+    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, bulk, transfers,
+    search, conversations, conversation_lists, messages, message_changes, message_search, service, documentation,
 )  # fmt: skip
 
 

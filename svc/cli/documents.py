@@ -67,16 +67,16 @@ def show_command(client: AsyncCabinet, document_id: UUID) -> None:
 
 @document.command("text")
 @click.argument("document_id", type=click.UUID)
+@click.option("--offset", type=click.IntRange(0), default=0, help="The first character, counted from 0.")
+@click.option("--limit", type=click.IntRange(1), help="Most characters.")
 @connection_options
-def text_command(client: AsyncCabinet, document_id: UUID) -> None:
-    """Print the text of a document, chunk after chunk."""
+def text_command(client: AsyncCabinet, document_id: UUID, offset: int, limit: int | None) -> None:
+    """Print the text of a document, as it was read."""
 
-    async def work(client: AsyncCabinet) -> list[str]:
-        return [chunk.content async for chunk in client.documents.chunks(document_id)]
+    async def work(client: AsyncCabinet) -> str:
+        return await client.documents.text(document_id, offset=offset, limit=limit)
 
-    for content in run_client(client, work):
-        echo_lines(content)
-        echo()
+    echo_lines(run_client(client, work))
 
 
 @document.command("content")

@@ -101,6 +101,17 @@ class ChunksListByDocument(Row):
     created_at: datetime = column("created_at")
 
 
+class ChunksListFrom(Row):
+    """A row of `chunks/list_from`."""
+
+    __slots__ = ()
+
+    chunk_index: int = column("chunk_index")
+    chunk_count: int = column("chunk_count")
+    content: str = column("content")
+    metadata: Json = column("metadata")
+
+
 class ConversationsGet(Row):
     """A row of `conversations/create`, `conversations/get`, `conversations/list`, `conversations/list_matching`,
     `conversations/update`."""
@@ -1655,6 +1666,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "catalogue/statement_times": CatalogueStatementTimes,
     "catalogue/tables": CatalogueTables,
     "chunks/list_by_document": ChunksListByDocument,
+    "chunks/list_from": ChunksListFrom,
     "conversations/create": ConversationsGet,
     "conversations/erase_messages": ConversationsEraseMessages,
     "conversations/get": ConversationsGet,

@@ -63,6 +63,7 @@ COUNTS: dict[str, Count] = {
     "GET /documents": Count(1),
     "GET /documents/{document_id}": Count(1),
     "GET /documents/{document_id}/content": Count(1),
+    "GET /documents/{document_id}/text": Count(1),
     "PATCH /documents/{document_id}": Count(1),
     "DELETE /documents/{document_id}": Count(1),
     "GET /documents/{document_id}/chunks": Count(1),

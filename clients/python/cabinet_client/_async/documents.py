@@ -93,6 +93,12 @@ class AsyncDocuments(Resource):
         """The bytes as they were uploaded."""
         return await self._request("GET", f"/documents/{document_id}/content", returns=bytes)
 
+    async def text(self, document_id: Id, *, offset: int | None = None, limit: int | None = None) -> str:
+        """The text as it was read, or `limit` characters of it from the character `offset` on."""
+        part = {name: value for name, value in (("offset", offset), ("limit", limit)) if value is not None}
+        content = await self._request("GET", f"/documents/{document_id}/text", params=part, returns=bytes)
+        return content.decode()
+
     def chunks(self, document_id: Id, *, after: int | None = None) -> AsyncPages[models.Chunk]:
         """The chunks of a document, in order; `after` is the index of the chunk before the first one."""
         return AsyncPages(self._client, f"/documents/{document_id}/chunks", {"after": after}, models.Chunk)

@@ -94,6 +94,12 @@ class Documents(Resource):
         """The bytes as they were uploaded."""
         return self._request("GET", f"/documents/{document_id}/content", returns=bytes)
 
+    def text(self, document_id: Id, *, offset: int | None = None, limit: int | None = None) -> str:
+        """The text as it was read, or `limit` characters of it from the character `offset` on."""
+        part = {name: value for name, value in (("offset", offset), ("limit", limit)) if value is not None}
+        content = self._request("GET", f"/documents/{document_id}/text", params=part, returns=bytes)
+        return content.decode()
+
     def chunks(self, document_id: Id, *, after: int | None = None) -> Pages[models.Chunk]:
         """The chunks of a document, in order; `after` is the index of the chunk before the first one."""
         return Pages(self._client, f"/documents/{document_id}/chunks", {"after": after}, models.Chunk)

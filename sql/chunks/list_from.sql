@@ -1,0 +1,25 @@
+-- chunks/list_from :many
+-- The chunks of a document that end behind a place in its text, in their order, to put the text together. A
+-- chunk without a place counts too; those of documents that were imported may have none. No row also when the
+-- document is not the user's.
+-- $1 user_id     uuid  the tenant
+-- $2 document_id uuid
+-- $3 after       int   the last chunk_index of the page before; -1: from the first
+-- $4 place       int   in characters from the beginning of the text
+-- $5 max_rows    int
+-- returns: chunk_index int, chunk_count int, content text, metadata jsonb
+-- index: documents_pkey, chunks_document_index_key, documents_user_created_idx
+select
+    c.chunk_index,
+    d.chunk_count,
+    c.content,
+    c.metadata
+from documents as d
+inner join chunks as c on c.user_id = $1::uuid and d.id = c.document_id
+where
+    d.user_id = $1::uuid
+    and d.id = $2::uuid
+    and c.chunk_index > $3::int
+    and coalesce((c.metadata -> 'end') > to_jsonb($4::int), true)
+order by c.chunk_index
+limit $5::int;

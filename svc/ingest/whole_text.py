@@ -1,0 +1,40 @@
+"""Puts the text of a document together again from its chunks, which overlap and repeat the heads of tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BETWEEN = 2  # newlines, where a chunk does not say where it begins
+
+
+class WholeText:
+    """The text of a document from the character `place` on.
+
+    Between two chunks the text has only white space, which is not stored: it is given as as many newlines.
+    """
+
+    def __init__(self, place: int = 0) -> None:
+        self._wanted = place
+        self._at = 0
+
+    def following(self, content: str, metadata: dict[str, Any]) -> str:
+        """Return what the next chunk, in order, adds to the text."""
+        before, after = _added(metadata)
+        own = content[before : len(content) - after]
+        start = metadata.get("start")
+        if not isinstance(start, int) or metadata.get("end") != start + len(own):
+            start = self._at + (_BETWEEN if self._at else 0)
+        end = start + len(own)
+        begin = max(self._at, self._wanted)
+        self._at = max(self._at, end)
+        if end <= begin:
+            return ""
+        return "\n" * (start - begin) + own[max(begin - start, 0) :]
+
+
+def _added(metadata: dict[str, Any]) -> tuple[int, int]:
+    """How many characters at the beginning and at the end of a chunk are repeated from elsewhere."""
+    match metadata.get("added"):
+        case [int(before), int(after)] if before >= 0 <= after:
+            return before, after
+    return 0, 0
