@@ -6,7 +6,7 @@
 -- $3 after           int8  the last position that is done
 -- $4 max_bytes       int8
 -- $5 max_rows        int   1..1000
--- returns: position int8, role text, content text, created_at timestamptz
+-- returns: position int8, role text, content text, created_at timestamptz, name text null, metadata jsonb
 -- index: messages_pkey, message_vectors_pkey
 with following as (
     select
@@ -14,6 +14,8 @@ with following as (
         m.role,
         m.content,
         m.created_at,
+        m.name,
+        m.metadata,
         sum(octet_length(m.content)) over (
             order by m.position
             rows between unbounded preceding and current row
@@ -35,7 +37,9 @@ select
     f.position,
     f.role,
     f.content,
-    f.created_at
+    f.created_at,
+    f.name,
+    f.metadata
 from following as f
 where f.bytes_before < $4::int8
 order by f.position

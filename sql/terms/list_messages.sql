@@ -7,7 +7,8 @@
 -- $3 after_position        int8 null
 -- $4 max_bytes             int8
 -- $5 max_rows              int        1..1000
--- returns: conversation_id uuid, position int8, role text, created_at timestamptz, content text null
+-- returns: conversation_id uuid, position int8, role text, created_at timestamptz, name text null,
+--   metadata jsonb, content text null
 -- index: messages_pkey, message_vectors_pkey, message_terms_pkey
 with following as (
     select
@@ -15,6 +16,8 @@ with following as (
         m.position,
         m.role,
         m.created_at,
+        m.name,
+        m.metadata,
         m.content,
         coalesce(
             sum(octet_length(m.content)) over (
@@ -36,6 +39,8 @@ select
     f.position,
     f.role,
     f.created_at,
+    f.name,
+    f.metadata,
     case when v.position is not null and t.position is null then f.content end as content
 from following as f
 left join message_vectors as v

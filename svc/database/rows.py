@@ -849,6 +849,8 @@ class MessageJobsPending(Row):
     role: str = column("role")
     content: str = column("content")
     created_at: datetime = column("created_at")
+    name: str | None = column("name")
+    metadata: Json = column("metadata")
 
 
 class MessageJobsStart(Row):
@@ -889,6 +891,33 @@ class MessageSearchBits(MessagesList):
 
     similarity: float = column("similarity")
     distance: float = column("distance")
+
+
+class MessageSearchHybridBits(MessagesList):
+    """A row of `message_search/hybrid_bits`, `message_search/hybrid_exact`."""
+
+    __slots__ = ()
+
+    similarity: float = column("similarity")
+    distance: float = column("distance")
+    keyword_score: float = column("keyword_score")
+    score: float = column("score")
+
+
+class MessageSearchKeyword(MessagesList):
+    """A row of `message_search/keyword`."""
+
+    __slots__ = ()
+
+    keyword_score: float = column("keyword_score")
+
+
+class MessageSearchNeighbours(MessagesList):
+    """A row of `message_search/neighbours`."""
+
+    __slots__ = ()
+
+    rank: int = column("rank")
 
 
 class MessagesContext(MessagesList):
@@ -1029,6 +1058,17 @@ class SamplesMessageJob(Row):
 
     conversation_id: str = column("conversation_id")
     lease: str | None = column("lease")
+
+
+class SamplesMessageTerms(Row):
+    """A row of `samples/message_terms`."""
+
+    __slots__ = ()
+
+    term_keys: str = column("term_keys")
+    weights: str = column("weights")
+    conversation_ids: str = column("conversation_ids")
+    positions: str = column("positions")
 
 
 class SamplesMessageVector(Row):
@@ -1335,6 +1375,8 @@ class TermsListMessages(Row):
     position: int = column("position")
     role: str = column("role")
     created_at: datetime = column("created_at")
+    name: str | None = column("name")
+    metadata: Json = column("metadata")
     content: str | None = column("content")
 
 
@@ -1744,6 +1786,10 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "message_jobs/start": MessageJobsStart,
     "message_search/bits": MessageSearchBits,
     "message_search/exact": MessageSearchBits,
+    "message_search/hybrid_bits": MessageSearchHybridBits,
+    "message_search/hybrid_exact": MessageSearchHybridBits,
+    "message_search/keyword": MessageSearchKeyword,
+    "message_search/neighbours": MessageSearchNeighbours,
     "messages/append": MessagesList,
     "messages/context": MessagesContext,
     "messages/get": MessagesList,
@@ -1766,6 +1812,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "samples/key": SamplesKey,
     "samples/message": SamplesMessage,
     "samples/message_job": SamplesMessageJob,
+    "samples/message_terms": SamplesMessageTerms,
     "samples/message_vector": SamplesMessageVector,
     "samples/small_tenant": SamplesSmallTenant,
     "samples/tenant": SamplesTenant,

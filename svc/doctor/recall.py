@@ -18,7 +18,7 @@ from pgvector import HalfVector
 from svc.doctor.checks import Check, Finding, Severity, Subject, Verdict, plural
 from svc.search.filters import Filters
 from svc.search.lanes import Search, TenantSize, run_search
-from svc.search.messages import MessageSearch, search_messages
+from svc.search.messages import MessageScope, MessageSearch, search_messages
 
 _TENANTS = 3
 _QUERIES = 5
@@ -71,7 +71,7 @@ async def recall_messages(subject: Subject) -> Verdict:
 
         def find(is_exact: bool, user_id: UUID = user_id) -> Find:
             async def search(query: Vector) -> list[float]:
-                wanted = MessageSearch(user_id, None, query, _RESULTS, is_exact=is_exact)
+                wanted = MessageSearch(MessageScope(user_id, None, _RESULTS), query, is_exact=is_exact)
                 found = await search_messages(subject.searching, wanted, exact_rows)
                 return [row.distance for row in found.rows]
 

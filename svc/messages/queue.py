@@ -7,10 +7,10 @@ later statement is conditional, so a worker whose lease has expired can no longe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -24,6 +24,7 @@ from svc.errors import LeaseLostError
 from svc.jobs.storing import storing
 from svc.terms.texts import StoredTerms, TextTerms
 from svc.vectors.signatures import signatures
+from svc.vectors.texts import worded_message
 
 # The size of a batch: enough for the provider's concurrent calls, and little work to lose if the worker dies.
 _MESSAGES_AT_ONCE = 256
@@ -61,6 +62,13 @@ class PendingMessage:
     role: str
     content: str
     created_at: datetime
+    name: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The text that is indexed for keywords."""
+        return worded_message(self.content, self.name, self.created_at, self.metadata)
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,9 @@ class MessageQueue:
         rows = await self._database.many(
             "message_jobs/pending", **_place(job), after=after, max_bytes=_BYTES_AT_ONCE, max_rows=_MESSAGES_AT_ONCE
         )
-        return [PendingMessage(row.position, row.role, row.content, row.created_at) for row in rows]
+        return [
+            PendingMessage(row.position, row.role, row.content, row.created_at, row.name, row.metadata) for row in rows
+        ]
 
     async def renew(self, job: MessageJob) -> None:
         """Renew the lease.
@@ -134,7 +144,7 @@ class MessageQueue:
         rows = [_vector_row(job, piece, vectors[index], bits[index]) for index, piece in enumerate(pieces)]
         token_count = sum(piece.token_count for piece in pieces)
         messages = list({piece.message.position: piece.message for piece in pieces}.values())
-        terms = await self._terms.of([message.content for message in messages], job.user_id)
+        terms = await self._terms.of([message.words for message in messages], job.user_id)
         term_rows = [
             _term_row(job, message, found) for message, found in zip(messages, terms, strict=True) if found is not None
         ]

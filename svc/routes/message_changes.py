@@ -19,6 +19,7 @@ from svc.fields.values import Metadata
 from svc.ingest.tokens import count_tokens_aside
 from svc.routes.messages import Message, mark_messages, message_of
 from svc.routes.new_messages import AppendMessage, TokenCount, check_messages
+from svc.vectors.texts import metadata_words
 from svc.web.conditions import unchanged
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -60,7 +61,7 @@ async def get_message(call: Call) -> Message:
 async def update_message(call: Call, body: UpdateMessage) -> Message:
     """Change the content, the calls, the name, the metadata or the count of tokens of a message.
 
-    The role, the position and the sources stay. A message with a new text is embedded again.
+    The role, the position and the sources stay. A message with a new text, or another speaker, is embedded again.
     """
     database, tenant = call.services.database, call.principal.tenant
     for _ in range(_ATTEMPTS):
@@ -79,7 +80,7 @@ async def update_message(call: Call, body: UpdateMessage) -> Message:
                 name=changed.name,
                 metadata=changed.metadata,
                 token_count=changed.token_count or 0,
-                has_new_text=text_of(changed.content) != seen.content,
+                has_new_text=_compared(changed) != (seen.content, seen.name, metadata_words(seen.metadata)),
                 embed=call.services.settings.embed_messages,
                 seen=seen.edited_at,
             )
@@ -106,6 +107,11 @@ async def delete_message(call: Call) -> None:
 def _place(call: Call) -> tuple[UUID, UUID, UUID]:
     conversation_id = call.path_id("conversation_id", "message")
     return call.principal.tenant, conversation_id, call.path_id("message_id", "message")
+
+
+def _compared(message: AppendMessage) -> tuple[str | None, str | None, list[str]]:
+    """What searches compare of a message that is changed; the moment stays."""
+    return text_of(message.content), message.name, metadata_words(message.metadata)
 
 
 def _not_found() -> NotFoundError:

@@ -1,4 +1,4 @@
-"""Searches messages by meaning: the lanes of `sql/message_search/` and the choice of the lane.
+"""Searches messages: the statements of `sql/message_search/` and the choice of the lane.
 
 exact   compares the query with every vector of the user, or of one conversation, that passes the filters.
 bits    compares the signatures in the covering key, then the nearest candidates exactly.
@@ -6,6 +6,10 @@ bits    compares the signatures in the covering key, then the nearest candidates
 Unlike the search of chunks, this search counts the vectors itself, only as far as the choice of the lane requires. The
 count covers one conversation if only that is searched, it is always current, and nothing must be maintained when
 messages are added or deleted. There is no index lane: people and models do not write enough to make one worthwhile.
+
+A search by meaning and by keywords together also counts what stands around a message: half of what the message before
+it contributes, a fifth of the one before that, three tenths of the one after it and a tenth of the next. In a
+conversation, a message answers the one before it, and seldom repeats its words.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Generic, Literal, TypedDict, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -21,13 +25,18 @@ from numpy.typing import NDArray
 
 from svc.database import rows as r
 from svc.database.queries import Database
+from svc.search.lanes import KeywordLane
+from svc.search.query_terms import QueryTerms
 from svc.vectors.signatures import signatures
 
 MessageLane = Literal["exact", "bits"]
 
 # The messages that are compared exactly after the signatures, as for chunks: see svc/search/lanes.py.
 _LEAST_CANDIDATES = 100
+_LEAST_HYBRID_CANDIDATES = 200
 _CANDIDATES_A_RESULT = 5
+MESSAGE_KEYWORD_WEIGHT = 0.5
+"""Messages are short, so their vectors are as good as their words even where those of the local model are weaker."""
 
 
 class _Place(TypedDict):
@@ -35,33 +44,31 @@ class _Place(TypedDict):
     conversation_id: UUID | None
 
 
-class _Arguments(_Place):
-    embedding: NDArray[np.float32]
-    threshold: float | None
+class _Scope(_Place):
     roles: Sequence[str] | None
     created_after: datetime | None
     created_before: datetime | None
     max_rows: int
 
 
-@dataclass(frozen=True)
-class MessageSearch:
-    """One search in a conversation, or in all conversations of the user if `conversation_id` is None.
+class _Arguments(_Scope):
+    embedding: NDArray[np.float32]
+    threshold: float | None
 
-    `embedding` is the vector of the query, `threshold` the minimum similarity (1 - cosine distance), `limit` the
-    maximum number of results. `is_exact` requires that no row is missed, however long the search takes. Filters that
-    are None do not apply.
+
+@dataclass(frozen=True)
+class MessageScope:
+    """The messages to search: those of one conversation, or of all if `conversation_id` is None.
+
+    `limit` is the maximum number of results. Filters that are None do not apply.
     """
 
     user_id: UUID
     conversation_id: UUID | None
-    embedding: NDArray[np.float32]
     limit: int
-    threshold: float | None = None
     roles: Sequence[str] | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
-    is_exact: bool = False
 
     @property
     def place(self) -> _Place:
@@ -69,12 +76,10 @@ class MessageSearch:
         return {"user_id": self.user_id, "conversation_id": self.conversation_id}
 
     @property
-    def arguments(self) -> _Arguments:
-        """The arguments of both lanes."""
+    def arguments(self) -> _Scope:
+        """The arguments of all statements."""
         return {
             **self.place,
-            "embedding": self.embedding,
-            "threshold": self.threshold,
             "roles": self.roles,
             "created_after": self.created_after,
             "created_before": self.created_before,
@@ -83,25 +88,92 @@ class MessageSearch:
 
 
 @dataclass(frozen=True)
-class MessagesFound:
-    """The rows of a search, most similar first, and the lane that found them."""
+class MessageSearch:
+    """One search by meaning.
 
-    rows: Sequence[r.MessageSearchBits]
-    lane: MessageLane
+    `embedding` is the vector of the query, `threshold` the minimum similarity (1 - cosine distance). `is_exact`
+    requires that no row is missed, however long the search takes.
+    """
+
+    scope: MessageScope
+    embedding: NDArray[np.float32]
+    threshold: float | None = None
+    is_exact: bool = False
+
+    @property
+    def arguments(self) -> _Arguments:
+        """The arguments of both lanes."""
+        return {**self.scope.arguments, "embedding": self.embedding, "threshold": self.threshold}
 
 
-async def search_messages(database: Database, search: MessageSearch, exact_rows: int) -> MessagesFound:
+Row_co = TypeVar("Row_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class MessagesFound(Generic[Row_co]):
+    """The rows of a search, best first, and the lane that found them."""
+
+    rows: Sequence[Row_co]
+    lane: MessageLane | KeywordLane
+
+
+async def search_messages(
+    database: Database, search: MessageSearch, exact_rows: int
+) -> MessagesFound[r.MessageSearchBits]:
     """Run a search in its lane: the exact lane for up to `exact_rows` vectors, otherwise the bits lane."""
-    if search.is_exact or await _size(database, search, exact_rows + 1) <= exact_rows:
-        return MessagesFound(await database.many("message_search/exact", **search.arguments), "exact")
+    lane = await _lane(database, search, exact_rows)
+    if lane == "exact":
+        return MessagesFound(await database.many("message_search/exact", **search.arguments), lane)
     rows = await database.many(
         "message_search/bits",
         **search.arguments,
         signature=signatures(search.embedding[np.newaxis])[0],
-        candidates=max(_LEAST_CANDIDATES, _CANDIDATES_A_RESULT * search.limit),
+        candidates=max(_LEAST_CANDIDATES, _CANDIDATES_A_RESULT * search.scope.limit),
     )
-    return MessagesFound(rows, "bits")
+    return MessagesFound(rows, lane)
 
 
-async def _size(database: Database, search: MessageSearch, most: int) -> int:
-    return await database.value("message_search/size", **search.place, max_rows=most)
+async def search_messages_by_both(
+    database: Database, search: MessageSearch, terms: QueryTerms, keyword_weight: float, exact_rows: int
+) -> MessagesFound[r.MessageSearchHybridBits]:
+    """Run a search by meaning and by keywords; the lane is that of the meaning."""
+    lane = await _lane(database, search, exact_rows)
+    if lane == "exact":
+        exact = await database.many(
+            "message_search/hybrid_exact",
+            **search.arguments,
+            **terms.scored,
+            **terms.conditions,
+            keyword_weight=keyword_weight,
+        )
+        return MessagesFound(exact, lane)
+    bits = await database.many(
+        "message_search/hybrid_bits",
+        **search.arguments,
+        **terms.scored,
+        **terms.conditions,
+        keyword_weight=keyword_weight,
+        signature=signatures(search.embedding[np.newaxis])[0],
+        candidates=max(_LEAST_HYBRID_CANDIDATES, _CANDIDATES_A_RESULT * search.scope.limit),
+    )
+    return MessagesFound(bits, lane)
+
+
+async def search_messages_by_keywords(
+    database: Database, scope: MessageScope, terms: QueryTerms
+) -> MessagesFound[r.MessageSearchKeyword]:
+    """Run a search by keywords."""
+    rows = await database.many(
+        "message_search/keyword", **scope.arguments, **terms.scored, **terms.conditions
+    )  # fmt: skip
+    return MessagesFound(rows, "exact" if terms.is_complete else "rarest")
+
+
+async def _lane(database: Database, search: MessageSearch, exact_rows: int) -> MessageLane:
+    if search.is_exact or await _size(database, search.scope, exact_rows + 1) <= exact_rows:
+        return "exact"
+    return "bits"
+
+
+async def _size(database: Database, scope: MessageScope, most: int) -> int:
+    return await database.value("message_search/size", **scope.place, max_rows=most)

@@ -21,6 +21,8 @@ from svc.terms.words import Words
 
 # The shares change only when a tenant's texts are sampled again. A search reads them at most so often, in seconds.
 _KEPT_S = 60.0
+# Until the first sample, which a worker takes soon after a tenant's first texts, it is looked for so often.
+_MISSING_KEPT_S = 1.0
 # Tenants whose shares are kept, some 40 kB each.
 _MOST_KEPT = 1_000
 _MOST_TERMS = 50_000
@@ -149,7 +151,7 @@ class QueryTermsReader:
     async def _shares(self, user_id: UUID, kind: Kind) -> Shares:
         read_at, shares = self._kept.get((user_id, kind), (0.0, None))
         now = time.monotonic()
-        if shares is not None and now - read_at < _KEPT_S:
+        if shares is not None and now - read_at < (_MISSING_KEPT_S if shares is _NO_SHARES else _KEPT_S):
             self._kept.move_to_end((user_id, kind))
             return shares
         row = await self._database.one("search/term_shares", user_id=user_id, kind=kind, max_terms=_MOST_TERMS)

@@ -14,7 +14,7 @@ from svc.database.failures import ConstraintError
 from svc.database.queries import Database
 from svc.terms.samples import renew_sample
 from svc.terms.texts import Kind, StoredTerms
-from svc.vectors.texts import indexed_text
+from svc.vectors.texts import indexed_text, worded_message
 
 _TEXTS_AT_ONCE = 200
 _BYTES_AT_ONCE = 2**20
@@ -93,7 +93,11 @@ class Backfill:
             for kind in get_args(Kind):
                 await renew_sample(self._database, user_id, kind, is_forced=True)
             return
-        wanted = [(row, row.content) for row in rows if row.content is not None]
+        wanted = [
+            (row, worded_message(row.content, row.name, row.created_at, row.metadata))
+            for row in rows
+            if row.content is not None
+        ]
         found = await self._terms.of([content for _, content in wanted], user_id)
         added = [
             r.MessageJobsWriteTerms(

@@ -27,7 +27,7 @@ CONVERSATIONS = 4
 MESSAGES = 150
 RESULT_FIELDS = {
     "id", "conversation_id", "position", "role", "content", "sources", "token_count", "created_at", "similarity",
-    "distance",
+    "distance", "keyword_score", "score",
 }  # fmt: skip
 
 
@@ -240,7 +240,13 @@ async def test_a_message_is_found_by_meaning(service: Service) -> None:
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({}, "query"),
-    ({"query": "a", "embedding": [1.0] * 256}, "query"),
+    ({"query": "a", "embedding": [1.0] * 256, "mode": "meaning"}, "query"),
+    ({"embedding": [1.0] * 256, "mode": "hybrid"}, "query"),
+    ({"query": "a", "embedding": [1.0] * 256, "mode": "keyword"}, "embedding"),
+    ({"query": "a", "mode": "keyword", "threshold": 0.5}, "threshold"),
+    ({"query": "a", "mode": "keyword", "keyword_weight": 0.5}, "keyword_weight"),
+    ({"query": "a", "keyword_weight": 1.5}, "keyword_weight"),
+    ({"query": "a", "neighbours": 6}, "neighbours"),
     ({"query": " "}, "query"),
     ({"query": "q" * 32_769}, "query"),
     ({"embedding": [1.0]}, "embedding"),
@@ -269,4 +275,8 @@ async def test_a_search_without_messages_finds_nothing(searching: Service) -> No
     tenant = await new_tenant(searching)
     conversation_id = (await tenant.conversation())["id"]
     for path in ("/conversations/search", f"/conversations/{conversation_id}/search"):
-        assert ok(await tenant.post(path, json={"query": "a"})) == {"results": [], "lane": "exact"}
+        assert ok(await tenant.post(path, json={"query": "a"})) == {
+            "results": [],
+            "mode": "hybrid",
+            "lane": "exact",
+        }

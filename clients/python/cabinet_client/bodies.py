@@ -128,12 +128,15 @@ class SearchMessages(TypedDict, total=False):
     """Fields of `conversations.search`, beside the query."""
 
     embedding: Sequence[float]
+    mode: Literal["hybrid", "meaning", "keyword"]
+    keyword_weight: float
     limit: int
     threshold: float | None
     recall: Literal["exact"]
     roles: Sequence[str]
     created_after: datetime
     created_before: datetime
+    neighbours: int
 
 
 class Days(TypedDict, total=False):

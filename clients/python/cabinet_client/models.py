@@ -291,14 +291,18 @@ class Context(Answer):
 
 
 class FoundMessage(Message, kw_only=True):
-    """A message that a search found."""
+    """A message that a search found. What its mode does not compute is None."""
 
-    similarity: float
-    distance: float
+    similarity: float | None
+    distance: float | None
+    keyword_score: float | None
+    score: float
+    neighbours: list[Message] = msgspec.field(default_factory=list)
 
 
 class MessageSearchResponse(Answer):
     """The messages that a search found, best first."""
 
     results: list[FoundMessage]
+    mode: str
     lane: str

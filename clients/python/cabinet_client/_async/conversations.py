@@ -88,7 +88,7 @@ class AsyncConversations(Resource):
     async def search(
         self, query: str | None = None, *, conversation_id: Id | None = None, **options: Unpack[bodies.SearchMessages]
     ) -> Sequence[models.FoundMessage]:
-        """The messages nearest to a query, of one conversation or of all."""
+        """The messages that fit a query best, of one conversation or of all."""
         path = "/conversations/search" if conversation_id is None else f"/conversations/{conversation_id}/search"
         body = {"query": query, **options} if query is not None else options
         return (
