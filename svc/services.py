@@ -101,8 +101,10 @@ async def running_services(
         lag = background.keep(lag_turn, name="loop-lag")
         stack.push_async_callback(lag.stop)
         authenticator = Authenticator(database, settings, admin_key)
+        query_terms = QueryTermsReader(database, settings.text_language, background)
+        stack.push_async_callback(query_terms.close)
         usage = await stack.enter_async_context(running_meter(database, background))
         yield Services(
-            settings, database, provider, authenticator, QueryTermsReader(database, settings.text_language), usage,
-            RateLimiter(), migration_ids(), worker, background, owner_url or url,
+            settings, database, provider, authenticator, query_terms, usage, RateLimiter(),
+            migration_ids(), worker, background, owner_url or url,
         )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -12,6 +14,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from svc.background import Background
 from svc.database.queries import Database
 from svc.search.operators import ReadQuery, pattern
 from svc.settings.terms import TextLanguage
@@ -19,10 +22,12 @@ from svc.terms.texts import Kind
 from svc.terms.weights import keys, query_weights
 from svc.terms.words import Words
 
-# The shares change only when a tenant's texts are sampled again. A search reads them at most so often, in seconds.
+# The shares change only when a tenant's texts are sampled again. They are read again after so many seconds.
 _KEPT_S = 60.0
 # Until the first sample, which a worker takes soon after a tenant's first texts, it is looked for so often.
 _MISSING_KEPT_S = 1.0
+# Tenants whose shares are read again at the same time. Those of the others are read again after a later search.
+_READ_AT_ONCE = 2
 # Tenants whose shares are kept, some 40 kB each.
 _MOST_KEPT = 1_000
 _MOST_TERMS = 50_000
@@ -110,12 +115,25 @@ class Shares:
 
 
 class QueryTermsReader:
-    """Makes the terms of queries. A tenant's shares are read by one statement and kept for a minute."""
+    """Makes the terms of queries.
 
-    def __init__(self, database: Database, language: TextLanguage) -> None:
+    The first search of a tenant reads the tenant's shares. Later searches use what was read, and have it read again in
+    the background if it is old.
+    """
+
+    def __init__(self, database: Database, language: TextLanguage, background: Background) -> None:
         self._database = database
         self._words = Words(language)
+        self._background = background
         self._kept: OrderedDict[tuple[UUID, Kind], tuple[float, Shares]] = OrderedDict()
+        self._reading: dict[tuple[UUID, Kind], asyncio.Task[None]] = {}
+
+    async def close(self) -> None:
+        """Cancel what is being read in the background."""
+        tasks = list(self._reading.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def of(
         self, user_id: UUID, kind: Kind, query: ReadQuery, budget: int | None, text_count: int | None = None
@@ -149,11 +167,26 @@ class QueryTermsReader:
         )
 
     async def _shares(self, user_id: UUID, kind: Kind) -> Shares:
-        read_at, shares = self._kept.get((user_id, kind), (0.0, None))
-        now = time.monotonic()
-        if shares is not None and now - read_at < (_MISSING_KEPT_S if shares is _NO_SHARES else _KEPT_S):
-            self._kept.move_to_end((user_id, kind))
-            return shares
+        tenant = user_id, kind
+        if tenant not in self._kept:
+            await self._read(user_id, kind)
+        read_at, shares = self._kept[tenant]
+        self._kept.move_to_end(tenant)
+        age_s = time.monotonic() - read_at
+        if age_s >= (_MISSING_KEPT_S if shares is _NO_SHARES else _KEPT_S):
+            self._read_aside(user_id, kind)
+        return shares
+
+    def _read_aside(self, user_id: UUID, kind: Kind) -> None:
+        tenant = user_id, kind
+        if tenant in self._reading or len(self._reading) >= _READ_AT_ONCE:
+            return
+        # In a separate context, so that it does not inherit the request's connection and statistics.
+        task = self._background.once(self._read(user_id, kind), name="term-shares", context=contextvars.Context())
+        self._reading[tenant] = task
+        task.add_done_callback(lambda _: self._reading.pop(tenant, None))
+
+    async def _read(self, user_id: UUID, kind: Kind) -> None:
         row = await self._database.one("search/term_shares", user_id=user_id, kind=kind, max_terms=_MOST_TERMS)
         shares = (
             _NO_SHARES
@@ -165,11 +198,10 @@ class QueryTermsReader:
                 np.array(row.shares, dtype=np.float32),
             )
         )
-        self._kept[user_id, kind] = now, shares
+        self._kept[user_id, kind] = time.monotonic(), shares
         self._kept.move_to_end((user_id, kind))
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
-        return shares
 
 
 _NO_SHARES = Shares(1, _UNKNOWN_SHARE, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))

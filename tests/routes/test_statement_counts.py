@@ -7,6 +7,7 @@ a route that runs more statements than before fails with their names.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from svc import metrics
 from svc.app import all_endpoints
 from svc.database.statistics import StatementStatistics, collect_statistics
 from svc.web import observe
 from svc.web.routing import Endpoint
-from tests.conftest import ADMIN_KEY, Service
+from tests.conftest import ADMIN_KEY, PATIENCE_S, Service
+from tests.routes.answers import ok
 from tests.routes.endpoints import ids_of, key_for, name_of, path_of, send
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
@@ -77,7 +80,7 @@ COUNTS: dict[str, Count] = {
         "chunks and delete, each a bounded number of rows at a time; queue the terms that are still to be made; count, "
         "which is last because all requests of a user share that row",
     ),
-    "POST /search": Count(2, "once a minute, a search by keywords reads how many of the chunks contain a term"),
+    "POST /search": Count(1),
     "POST /conversations": Count(1),
     "GET /conversations": Count(1),
     "GET /conversations/{conversation_id}": Count(1),
@@ -208,7 +211,8 @@ async def answered(
     answer: httpx.Response = await send(tenant.service, endpoint, ids, key, **options)
     assert answer.status_code == endpoint.status, f"{answer.status_code}: {answer.text}"
     (statistics,) = counted
-    return statistics.names
+    # A process reads the shares of a tenant's terms in the first search only: test_the_shares_of_terms_are_read_once.
+    return [name for name in statistics.names if name != "search/term_shares"]
 
 
 def filled(value: Any, ids: dict[str, str]) -> Any:
@@ -259,6 +263,32 @@ async def test_the_statements_of_a_route(
         options = {"json": {"name": f"plan_{uuid4().hex[:12]}"}}
     names = await answered(endpoint, tenant, ids, options, counted)
     assert len(names) == COUNTS[name_of(endpoint)].statements, f"{name_of(endpoint)} runs {names}"
+
+
+async def test_the_shares_of_terms_are_read_once(
+    shared: Service, counted: list[StatementStatistics], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first search of a tenant reads them; later they are read again in the background only."""
+    tenant = await new_tenant(shared)
+    for path in ("/search", "/conversations/search"):
+        counted.clear()
+        for _ in range(2):
+            ok(await tenant.post(path, json={"query": "comet", "mode": "keyword"}))
+        assert [each.names.count("search/term_shares") for each in counted] == [1, 0]
+        with monkeypatch.context() as patched:
+            patched.setattr("svc.search.query_terms._MISSING_KEPT_S", 0.0)
+            counted.clear()
+            before = _times_read()
+            ok(await tenant.post(path, json={"query": "comet", "mode": "keyword"}))
+            assert "search/term_shares" not in counted[0].names
+            async with asyncio.timeout(PATIENCE_S):
+                while _times_read() == before:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+
+def _times_read() -> float:
+    labels = {"statement": "search/term_shares"}
+    return metrics.REGISTRY.get_sample_value("cabinet_statement_seconds_count", labels) or 0.0
 
 
 @pytest.mark.parametrize("case", OTHERWISE, ids=lambda case: f"{case[0]} {case[1]}")
