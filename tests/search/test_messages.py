@@ -26,7 +26,7 @@ ROLES = ["user", "assistant", "tool", "system"]
 CONVERSATIONS = 4
 MESSAGES = 150
 RESULT_FIELDS = {
-    "id", "conversation_id", "position", "role", "content", "sources", "token_count", "created_at", "similarity",
+    "id", "conversation_id", "position", "role", "content", "metadata", "sources", "token_count", "created_at", "similarity",
     "distance", "keyword_score", "score",
 }  # fmt: skip
 
@@ -255,7 +255,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"query": "a", "limit": 101}, "limit"),
     ({"query": "a", "roles": ["robot"]}, "roles[0]"),
     ({"query": "a", "roles": "user"}, "roles"),
-    ({"query": "a", "roles": ["user"] * 5}, "roles"),
+    ({"query": "a", "roles": ["user"] * 7}, "roles"),
     ({"query": "a", "created_after": "2026-01-01"}, "created_after"),
     ({"query": "a", "created_before": "9999-12-31T23:59:59-12:00"}, "created_before"),
     ({"query": "a", "recall": "all"}, "recall"),
