@@ -26,8 +26,8 @@ ROLES = ["user", "assistant", "tool", "system"]
 CONVERSATIONS = 4
 MESSAGES = 150
 RESULT_FIELDS = {
-    "id", "conversation_id", "position", "role", "content", "metadata", "sources", "token_count", "created_at", "similarity",
-    "distance", "keyword_score", "score",
+    "id", "conversation_id", "position", "role", "content", "metadata", "sources", "token_count", "created_at",
+    "similarity", "distance", "keyword_score", "score",
 }  # fmt: skip
 
 
