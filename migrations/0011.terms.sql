@@ -11,8 +11,8 @@
 -- On 10M rows: a second for each million users, for their jobs. Afterwards workers need some tenths of a
 --   millisecond for each chunk and message, and the terms about 1.7 times the space of the text.
 -- Serves: terms/*, search/*, message_search/*, ingest/write_terms, message_jobs/write_terms,
---   documents/transfer_chunks, documents/erase_left_over, conversations/erase_messages, users/delete, import/reset_incomplete_documents,
---   doctor/*
+--   documents/transfer_chunks, documents/erase_left_over, conversations/erase_messages, users/delete,
+--   import/reset_incomplete_documents, doctor/*
 -- Rollback loses: the terms, which another upgrade makes again.
 -- depends: 0010.document_warnings
 create table chunk_terms (

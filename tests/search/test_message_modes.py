@@ -27,7 +27,8 @@ Talk = tuple[Tenant, dict[Place, str]]
 
 async def make_talk(service: Service, seed: int) -> Talk:
     """Three conversations of a new tenant, made of few words, in which two speakers alternate."""
-    tenant, chance, said = await new_tenant(service), random.Random(seed), {}
+    tenant, chance = await new_tenant(service), random.Random(seed)
+    said: dict[Place, str] = {}
     for _ in range(3):
         conversation_id = (await tenant.conversation())["id"]
         messages = [
@@ -77,7 +78,7 @@ def place(message: dict[str, Any]) -> Place:
 async def every(talk: Talk, query: str, mode: str) -> dict[Place, float]:
     """The similarity or keyword score of every message."""
     tenant, said = talk
-    scores = {}
+    scores: dict[Place, float] = {}
     for conversation_id in {each for each, _ in said}:
         found = (await search(tenant, query, conversation_id, mode=mode, recall="exact"))["results"]
         scores |= {place(result): result["score"] for result in found}
@@ -118,7 +119,8 @@ async def test_a_hybrid_search_is_what_it_is_defined_to_be(talk: Talk, query: st
     lists = [(await search(tenant, query, mode=mode))["results"] for mode in ("meaning", "keyword")]
     best = {place(result) for results in lists for result in results}
     for weight in (None, 0.0, 0.3, 1.0):
-        found = await search(tenant, query, **({} if weight is None else {"keyword_weight": weight}))
+        weighted: dict[str, Any] = {} if weight is None else {"keyword_weight": weight}
+        found = await search(tenant, query, **weighted)
         assert found["mode"] == "hybrid"
         expected = in_context(best, similarity, keyword_score, 0.5 if weight is None else weight)
         places = [place(result) for result in found["results"]]
