@@ -286,9 +286,11 @@ CREATE TABLE public.messages (
     name text,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     edited_at timestamp with time zone,
+    item jsonb,
+    CONSTRAINT messages_item_object CHECK ((jsonb_typeof(item) = 'object'::text)),
     CONSTRAINT messages_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT messages_parts_array CHECK ((jsonb_typeof(parts) = 'array'::text)),
-    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'developer'::text, 'tool'::text, 'function'::text]))),
+    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'developer'::text, 'tool'::text, 'function'::text, 'item'::text]))),
     CONSTRAINT messages_sources_array CHECK ((jsonb_typeof(sources) = 'array'::text)),
     CONSTRAINT messages_tokens_positive CHECK ((token_count >= 0)),
     CONSTRAINT messages_tool_calls_array CHECK ((jsonb_typeof(tool_calls) = 'array'::text))
@@ -299,6 +301,8 @@ COMMENT ON COLUMN public.messages.content IS 'The text of the message, or of its
 COMMENT ON COLUMN public.messages.parts IS 'The content as it was sent, if it is a list of parts; null: the content is the text.';
 
 COMMENT ON COLUMN public.messages.edited_at IS 'When the message was last changed; null: never.';
+
+COMMENT ON COLUMN public.messages.item IS 'An item of the role item as it was sent; else the fields of the item that the other columns do not have. Its id is the id that the client gave; without one, the id is made from the id of the row. Null: no such fields.';
 
 CREATE TABLE public.plans (
     name text NOT NULL,
@@ -581,6 +585,8 @@ CREATE INDEX message_terms_keys_idx ON public.message_terms USING gin (keys) WIT
 CREATE INDEX messages_id_idx ON public.messages USING btree (user_id, id);
 
 CREATE INDEX messages_instructions_idx ON public.messages USING btree (user_id, conversation_id, "position") WHERE (role = ANY (ARRAY['system'::text, 'developer'::text]));
+
+CREATE UNIQUE INDEX messages_item_id_idx ON public.messages USING btree (user_id, conversation_id, ((item ->> 'id'::text))) WHERE ((item ->> 'id'::text) IS NOT NULL);
 
 CREATE INDEX term_jobs_due_idx ON public.term_jobs USING btree (due_at);
 

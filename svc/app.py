@@ -37,7 +37,9 @@ from svc.routes import (
     usage,
     users,
 )
+from svc.routes.openai import conversations as openai_conversations
 from svc.routes.openai import embeddings as openai_embeddings
+from svc.routes.openai import items as openai_items
 from svc.services import Services
 from svc.settings.browsers import origins_of
 from svc.web.cors import cors
@@ -57,7 +59,8 @@ def all_endpoints() -> list[Endpoint]:
 
 def openai_endpoints() -> list[Endpoint]:
     """Return the routes below `/v1`, which the OpenAI API's own specification describes."""
-    return [*openai_embeddings.routes.endpoints]
+    modules = (openai_embeddings, openai_conversations, openai_items)
+    return [endpoint for module in modules for endpoint in module.routes.endpoints]
 
 
 async def _pass_on(_request: Request, error: Exception) -> NoReturn:

@@ -41,7 +41,7 @@ measured as (
                 rows between unbounded preceding and current row
             ) as bytes
         from messages as m
-        where m.user_id = $1::uuid and m.conversation_id = p.id
+        where m.user_id = $1::uuid and m.conversation_id = p.id and m.role <> 'item'
         order by m.position desc
         limit $4::int
     ) as n
@@ -136,6 +136,7 @@ select
                     m.user_id = $1::uuid
                     and m.conversation_id = c.id
                     and m.position >= c.first_position
+                    and m.role <> 'item'
                 order by m.position desc
                 limit $4::int
             ) as r

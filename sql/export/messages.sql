@@ -10,7 +10,7 @@
 -- $7 max_rows              int        1..1000
 -- returns: conversation_id uuid, position int8, id uuid, role text, content text null, parts jsonb null,
 --   tool_calls jsonb null, tool_call_id text null, name text null, metadata jsonb, sources jsonb,
---   token_count int, created_at timestamptz, edited_at timestamptz null
+--   token_count int, created_at timestamptz, edited_at timestamptz null, item jsonb null
 -- index: messages_pkey
 with following as (
     select
@@ -28,6 +28,7 @@ with following as (
         m.token_count,
         m.created_at,
         m.edited_at,
+        m.item,
         coalesce(
             sum(
                 coalesce(octet_length(m.content), 0)
@@ -35,6 +36,7 @@ with following as (
                 + coalesce(pg_column_size(m.tool_calls), 0)
                 + pg_column_size(m.metadata)
                 + pg_column_size(m.sources)
+                + coalesce(pg_column_size(m.item), 0)
             ) over (
                 order by m.conversation_id, m.position
                 rows between unbounded preceding and 1 preceding
@@ -64,7 +66,8 @@ select
     f.sources,
     f.token_count,
     f.created_at,
-    f.edited_at
+    f.edited_at,
+    f.item
 from following as f
 where f.bytes_before < $6::int8
 order by f.conversation_id, f.position

@@ -15,7 +15,8 @@
 -- $13 token_count     int
 -- $14 created_at      timestamptz
 -- $15 edited_at       timestamptz null
+-- $16 item            jsonb null
 copy messages (
     user_id, conversation_id, position, id, role, content, parts, tool_calls, tool_call_id, name, metadata, sources,
-    token_count, created_at, edited_at
+    token_count, created_at, edited_at, item
 ) from stdin with (format binary);

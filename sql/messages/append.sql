@@ -73,7 +73,9 @@ appended as (
         name,
         metadata,
         sources,
-        token_count, created_at
+        token_count,
+        created_at,
+        item
     )
     select
         $1::uuid as user_id,
@@ -95,7 +97,8 @@ appended as (
             '[]'::jsonb
         ) as sources,
         n.token_count,
-        coalesce((n.details ->> 'created_at')::timestamptz, now()) as created_at
+        coalesce((n.details ->> 'created_at')::timestamptz, now()) as created_at,
+        n.details -> 'item' as item
     from placed as p
     cross join
         unnest($3::text[], $4::text[], $5::int[], $9::jsonb[])

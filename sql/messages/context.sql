@@ -59,7 +59,7 @@ newest as materialized (
             rows between unbounded preceding and current row
         ) as tokens
     from messages as m
-    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer')
+    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer', 'item')
     order by m.position desc
     limit least(64, $4::int)
 ),
@@ -92,7 +92,7 @@ older as (
         ) as tokens
     from messages as m
     where
-        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer')
+        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer', 'item')
         and m.position < (select s.first_position from seen as s)
         and (select s.tokens from seen as s) < $3::int
     order by m.position desc

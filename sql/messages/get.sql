@@ -21,4 +21,4 @@ select
     m.created_at,
     m.edited_at
 from messages as m
-where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.id = $3::uuid;
+where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.id = $3::uuid and m.role <> 'item';

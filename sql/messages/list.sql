@@ -1,6 +1,6 @@
 -- messages/list :many
--- The messages of one conversation in order, as many as fit into 4 MiB, but at least one; no row also if the
--- conversation does not belong to the user.
+-- The messages of one conversation in order, as many as fit into 4 MiB, but at least one, without items that
+-- are no messages; no row also if the conversation does not belong to the user.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 after           int8  the last position of the page before; 0: from the first
@@ -40,6 +40,7 @@ with following as (
         ) as bytes_before
     from messages as m
     where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position > $3::int8
+        and m.role <> 'item'
     order by m.position
     limit $4::int
 )

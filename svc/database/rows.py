@@ -655,6 +655,7 @@ class ExportMessages(Row):
     token_count: int = column("token_count")
     created_at: datetime = column("created_at")
     edited_at: datetime | None = column("edited_at")
+    item: Json | None = column("item")
 
 
 class ExportUsageDays(Row):
@@ -764,6 +765,22 @@ class IngestStart(Row):
     chunks_allowed: int | None = column("chunks_allowed")
     tokens_used: int = column("tokens_used")
     tokens_allowed: int | None = column("tokens_allowed")
+
+
+class ItemsList(Row):
+    """A row of `items/get`, `items/list`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    position: int = column("position")
+    role: str = column("role")
+    content: str | None = column("content")
+    parts: Json | None = column("parts")
+    tool_calls: Json | None = column("tool_calls")
+    tool_call_id: str | None = column("tool_call_id")
+    name: str | None = column("name")
+    item: Json | None = column("item")
 
 
 class JobsEndStalled(Row):
@@ -1626,6 +1643,7 @@ class ImportMessages(NamedTuple):
     token_count: int
     created_at: datetime
     edited_at: datetime | None
+    item: Json | None
 
 
 class ImportUsageDays(NamedTuple):
@@ -1773,6 +1791,8 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "ingest/complete": IngestComplete,
     "ingest/known_vectors": IngestKnownVectors,
     "ingest/start": IngestStart,
+    "items/get": ItemsList,
+    "items/list": ItemsList,
     "jobs/end_stalled": JobsEndStalled,
     "jobs/limit_transaction": JobsLimitTransaction,
     "keys/authenticate": KeysAuthenticate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import math
 from collections import Counter
@@ -284,16 +285,25 @@ def too_large(limit_bytes: int) -> TooLargeError:
 def read_query(request: Request, type_: type[Q]) -> Q:
     """Read the query string as a `type_`.
 
+    A list is a parameter that is sent several times, `name=a&name=b` or `name[]=a&name[]=b`.
+
     Raises:
         TooLongError: the query string is longer than `MAX_QUERY_BYTES`.
         InvalidFieldsError: a parameter is unknown, repeated, or has a wrong value; names the parameters.
     """
     if len(request.scope["query_string"]) > MAX_QUERY_BYTES:
         raise TooLongError(f"the query string is longer than {MAX_QUERY_BYTES:,} bytes, the maximum")
-    items = request.query_params.multi_items()
-    values = dict(items)
-    if len(values) < len(items):
-        counts = Counter(name for name, _ in items)
+    lists = _lists_of(type_)
+    items: list[tuple[str, str]] = []
+    values: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if (plain := name.removesuffix("[]")) in lists:
+            values.setdefault(plain, []).append(value)
+        else:
+            items.append((name, value))
+    counts = Counter(name for name, _ in items)
+    values |= items
+    if len(counts) < len(items):
         twice = ((shown_field(name), count) for name, count in counts.items() if count > 1)
         raise InvalidFieldsError(
             [
@@ -311,6 +321,13 @@ def read_query(request: Request, type_: type[Q]) -> Q:
     if faults := [null_fault(field) for field in nulls if field.encode_name in values]:
         raise InvalidFieldsError(faults)
     return read
+
+
+@functools.cache
+def _lists_of(type_: type[msgspec.Struct]) -> frozenset[str]:
+    """The names of the fields that are lists."""
+    fields = msgspec.inspect.type_info(type_).fields  # type: ignore[attr-defined]
+    return frozenset(field.encode_name for field in fields if isinstance(field.type, msgspec.inspect.ListType))
 
 
 def media_type(request: Request) -> str:

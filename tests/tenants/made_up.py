@@ -113,6 +113,7 @@ async def _store_conversations(
                     content=_SENTENCE.format(number=p), parts=[{"type": "text", "text": "ü"}] if p % 3 == 0 else None,
                     tool_calls=[{"id": "c", "arguments": 0.1}] if p % 3 == 1 else None, tool_call_id="c", name="Ada",
                     metadata={"tags": [None, 0.1]}, sources=[], token_count=32, created_at=moment, edited_at=moment,
+                    item={"type": "message", "id": f"msg_{p}"} if p % 3 == 2 else None,
                 )
                 for p, moment in zip(places, moments, strict=True)
             ],

@@ -1,0 +1,1 @@
+drop index concurrently if exists messages_item_id_idx;

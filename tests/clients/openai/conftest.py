@@ -1,0 +1,55 @@
+"""One server for all checks of the OpenAI dialect, and both clients of the SDK for one user of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import openai
+import pytest
+import pytest_asyncio
+
+from tests.clients.openai.api import Api
+from tests.server_process import ServerProcess
+
+
+@pytest.fixture(scope="package")
+def key(server: ServerProcess) -> str:
+    return server.user("dialect@example.com")
+
+
+@pytest_asyncio.fixture(scope="package")
+async def clients(server: ServerProcess, key: str) -> AsyncIterator[dict[str, Api]]:
+    base_url = f"{server.url}/v1"
+    with openai.OpenAI(base_url=base_url, api_key=key, max_retries=0) as plain:
+        async with openai.AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0) as asynchronous:
+            yield {"sync": Api(plain, False), "async": Api(asynchronous, True)}
+
+
+@pytest.fixture(params=["sync", "async"])
+def api(request: pytest.FixtureRequest, clients: dict[str, Api]) -> Api:
+    """The SDK, as a program calls it: each check runs with both clients."""
+    found: Api = clients[request.param]
+    return found
+
+
+@pytest_asyncio.fixture(scope="package")
+async def stranger(server: ServerProcess) -> AsyncIterator[Api]:
+    """The SDK with the key of another user."""
+    async with openai.AsyncOpenAI(
+        base_url=f"{server.url}/v1", api_key=server.user("stranger@example.com"), max_retries=0
+    ) as client:
+        yield Api(client, True)
+
+
+@pytest_asyncio.fixture(scope="package")
+async def native(server: ServerProcess, key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The native API, for the same user."""
+    async with httpx.AsyncClient(base_url=server.url, headers={"Authorization": f"Bearer {key}"}) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def talk(api: Api) -> str:
+    """The id of a new conversation."""
+    return str((await api.conversations.create()).id)
