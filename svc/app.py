@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from svc.mcp.route import mcp_route
 from svc.routes import (
     bulk,
+    chunks,
     conversation_lists,
     conversations,
     documentation,
@@ -47,7 +48,8 @@ from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
-    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, bulk, transfers,
+    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks, bulk,
+    transfers,
     search, conversations, conversation_lists, messages, message_changes, message_search, service, documentation,
 )  # fmt: skip
 

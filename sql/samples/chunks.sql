@@ -1,12 +1,13 @@
 -- samples/chunks :one
--- Twenty chunks of a user, for examples: ids, documents and content hashes.
+-- Twenty chunks of a user, for examples: ids, documents and content hashes, and the id of the first.
 -- $1 user_id uuid  the tenant
--- returns: chunk_ids text null, document_ids text null, content_hashes text null
+-- returns: chunk_ids text null, document_ids text null, content_hashes text null, chunk_id text null
 -- index: chunks_pkey
 select
     array_agg(c.id order by c.id)::text as chunk_ids,
     array_agg(c.document_id order by c.id)::text as document_ids,
-    array_agg(c.content_hash order by c.id)::text as content_hashes
+    array_agg(c.content_hash order by c.id)::text as content_hashes,
+    (array_agg(c.id order by c.id))[1]::text as chunk_id
 from (
     select
         k.id,

@@ -9,7 +9,7 @@
 -- $5 threshold    float8 null  least similarity; null: any
 -- $6 document_ids uuid[] null  null: all documents
 -- $7 filters      jsonb null   null: no filter; else as document_matches() takes them
--- $8 max_rows     int          1..100
+-- $8 max_rows     int          1..200
 -- returns: as search/exact
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
 --   documents_user_created_idx, documents_pkey, chunks_pkey,
@@ -56,7 +56,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     1 - n.distance as similarity,
     n.distance
 from nearest as n

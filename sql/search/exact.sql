@@ -8,9 +8,9 @@
 -- $4 threshold    float8 null  least similarity; null: any
 -- $5 document_ids uuid[] null  null: all documents
 -- $6 filters      jsonb null   null: no filter; else as document_matches() takes them
--- $7 max_rows     int          1..100
--- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
---   similarity float8, distance float8
+-- $7 max_rows     int          1..200
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
+--   token_count int, document_metadata jsonb, chunk_metadata jsonb, similarity float8, distance float8
 -- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,
 --   documents_pkey, chunks_pkey, chunk_vectors_pkey, document_contents_removed_idx
 with nearest as (
@@ -64,7 +64,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     s.similarity,
     s.distance
 from scored as s

@@ -16,7 +16,7 @@
 -- $12 excluded_keys int[] null   keys of which a text contains one if it matches; null: none
 -- $13 document_ids  uuid[] null  null: all documents
 -- $14 filters       jsonb null   null: no filter; else as document_matches() takes them
--- $15 max_rows      int          1..100
+-- $15 max_rows      int          1..200
 -- returns: as search/hybrid_exact
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_signature_idx, chunk_vectors_pkey,
@@ -153,7 +153,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     f.similarity,
     f.distance,
     f.keyword_score,

@@ -16,9 +16,10 @@
 -- $11 excluded_keys int[] null   keys of which a text contains one if it matches; null: none
 -- $12 document_ids  uuid[] null  null: all documents
 -- $13 filters       jsonb null   null: no filter; else as document_matches() takes them
--- $14 max_rows      int          1..100
--- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
---   similarity float8, distance float8, keyword_score float8, score float8
+-- $14 max_rows      int          1..200
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
+--   token_count int, document_metadata jsonb, chunk_metadata jsonb, similarity float8, distance float8,
+--   keyword_score float8, score float8
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_document_idx,
 --   chunk_terms_pkey, documents_pkey, chunks_pkey, documents_user_metadata_idx
@@ -166,7 +167,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     f.similarity,
     f.distance,
     f.keyword_score,

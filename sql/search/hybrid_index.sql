@@ -11,7 +11,7 @@
 -- $6 terms          sparsevec    all terms of the query, with their weights
 -- $7 keyword_weight float8       0..1; the rest is the weight of the meaning
 -- $8 threshold      float8 null  least similarity; null: any
--- $9 max_rows       int          1..100
+-- $9 max_rows       int          1..200
 -- returns: as search/hybrid_exact, lane text
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_hnsw_…, chunk_vectors_signature_idx,
@@ -135,7 +135,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     f.similarity,
     f.distance,
     f.keyword_score,

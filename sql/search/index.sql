@@ -7,7 +7,7 @@
 -- $2 embedding  halfvec  of the query
 -- $3 signature  varbit   of the query
 -- $4 candidates int      vectors that are compared exactly
--- $5 max_rows   int      1..100
+-- $5 max_rows   int      1..200
 -- returns: as search/exact
 -- index: chunks_pkey, documents_pkey, chunk_vectors_hnsw_…, document_contents_removed_idx
 with candidates as materialized (
@@ -43,7 +43,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     1 - n.distance as similarity,
     n.distance
 from nearest as n

@@ -12,7 +12,7 @@
 -- $6 threshold      float8 null  least similarity; null: any
 -- $7 document_ids   uuid[] null  null: all documents
 -- $8 filters        jsonb null   null: no filter; else as document_matches() takes them
--- $9 max_rows       int          1..100
+-- $9 max_rows       int          1..200
 -- returns: as search/exact, lane text
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
 --   documents_user_created_idx, documents_pkey, chunks_pkey, chunk_vectors_hnsw_…
@@ -95,7 +95,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     1 - n.distance as similarity,
     n.distance,
     n.lane

@@ -10,9 +10,9 @@
 -- $7 excluded_keys  int[] null   keys of which a text contains one if it matches; null: none
 -- $8 document_ids   uuid[] null  null: all documents
 -- $9 filters        jsonb null   null: no filter; else as document_matches() takes them
--- $10 max_rows      int          1..100
--- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, metadata jsonb,
---   keyword_score float8
+-- $10 max_rows      int          1..200
+-- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
+--   token_count int, document_metadata jsonb, chunk_metadata jsonb, keyword_score float8
 -- length: the conditions of exact phrases and of excluded words
 -- index: document_contents_removed_idx, chunk_terms_keys_idx, chunk_terms_document_idx, documents_pkey,
 --   chunks_pkey, documents_user_metadata_idx
@@ -77,7 +77,9 @@ select
     d.filename,
     c.chunk_index,
     c.content,
-    d.metadata || c.metadata as metadata,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
     -n.distance as keyword_score
 from best as n
 inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id

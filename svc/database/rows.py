@@ -87,6 +87,34 @@ class CatalogueTables(Row):
     dead_rows: int = column("dead_rows")
 
 
+class ChunksAround(Row):
+    """A row of `chunks/around`."""
+
+    __slots__ = ()
+
+    number: int = column("number")
+    chunk_id: UUID = column("chunk_id")
+    chunk_index: int = column("chunk_index")
+    content: str = column("content")
+    token_count: int = column("token_count")
+    metadata: Json = column("metadata")
+
+
+class ChunksGet(Row):
+    """A row of `chunks/get`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    document_id: UUID = column("document_id")
+    filename: str = column("filename")
+    chunk_index: int = column("chunk_index")
+    content: str = column("content")
+    token_count: int = column("token_count")
+    metadata: Json = column("metadata")
+    created_at: datetime = column("created_at")
+
+
 class ChunksListByDocument(Row):
     """A row of `chunks/list_by_document`."""
 
@@ -993,6 +1021,7 @@ class SamplesChunks(Row):
     chunk_ids: str | None = column("chunk_ids")
     document_ids: str | None = column("document_ids")
     content_hashes: str | None = column("content_hashes")
+    chunk_id: str | None = column("chunk_id")
 
 
 class SamplesConversation(Row):
@@ -1143,7 +1172,9 @@ class SearchExact(Row):
     filename: str = column("filename")
     chunk_index: int = column("chunk_index")
     content: str = column("content")
-    metadata: Json = column("metadata")
+    token_count: int = column("token_count")
+    document_metadata: Json = column("document_metadata")
+    chunk_metadata: Json = column("chunk_metadata")
     similarity: float = column("similarity")
     distance: float = column("distance")
 
@@ -1158,7 +1189,9 @@ class SearchHybridExact(Row):
     filename: str = column("filename")
     chunk_index: int = column("chunk_index")
     content: str = column("content")
-    metadata: Json = column("metadata")
+    token_count: int = column("token_count")
+    document_metadata: Json = column("document_metadata")
+    chunk_metadata: Json = column("chunk_metadata")
     similarity: float = column("similarity")
     distance: float = column("distance")
     keyword_score: float = column("keyword_score")
@@ -1191,7 +1224,9 @@ class SearchKeyword(Row):
     filename: str = column("filename")
     chunk_index: int = column("chunk_index")
     content: str = column("content")
-    metadata: Json = column("metadata")
+    token_count: int = column("token_count")
+    document_metadata: Json = column("document_metadata")
+    chunk_metadata: Json = column("chunk_metadata")
     keyword_score: float = column("keyword_score")
 
 
@@ -1725,6 +1760,8 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "catalogue/indexes": CatalogueIndexes,
     "catalogue/statement_times": CatalogueStatementTimes,
     "catalogue/tables": CatalogueTables,
+    "chunks/around": ChunksAround,
+    "chunks/get": ChunksGet,
     "chunks/list_by_document": ChunksListByDocument,
     "chunks/list_from": ChunksListFrom,
     "conversations/create": ConversationsGet,

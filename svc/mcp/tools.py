@@ -103,8 +103,7 @@ def source_of(result: models.Result) -> str:
 
 
 def _place(result: models.Result) -> str:
-    page = result.metadata.get("page")
-    return result.filename if page is None else f"{result.filename}, page {page}"
+    return result.filename if result.page is None else f"{result.filename}, page {result.page}"
 
 
 def _fitting(parts: Iterable[str]) -> str:

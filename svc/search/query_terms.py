@@ -123,8 +123,8 @@ class QueryTermsReader:
 
     def __init__(self, database: Database, language: TextLanguage, background: Background) -> None:
         self._database = database
-        self._words = Words(language)
         self._background = background
+        self.words = Words(language)
         self._kept: OrderedDict[tuple[UUID, Kind], tuple[float, Shares]] = OrderedDict()
         self._reading: dict[tuple[UUID, Kind], asyncio.Task[None]] = {}
 
@@ -143,12 +143,12 @@ class QueryTermsReader:
         `budget` is the number of texts that the keys may have together; None: all terms have keys. `text_count` is the
         tenant's number of texts, if it is known better than from the sample.
         """
-        counted = self._words.query(query.text)
+        counted = self.words.query(query.text)
         shares = await self._shares(user_id, kind)
         count = max(1, shares.text_count if text_count is None else text_count)
         of_term = shares.of(counted.counts)
-        required = [term for phrase in query.required for term in self._words.query(phrase).counts]
-        excluded = [self._words.query(phrase).counts for phrase in query.excluded]
+        required = [term for phrase in query.required for term in self.words.query(phrase).counts]
+        excluded = [self.words.query(phrase).counts for phrase in query.excluded]
         if query.required:
             # Every text with the phrases contains all their terms. Phrases of stop words have none.
             rarest = sorted(required, key=lambda term: of_term.get(term, shares.other_share))[:1]

@@ -51,6 +51,7 @@ _PLAIN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _ACRONYMS = re.compile(r"[A-Z]{2,}s")
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\x00-\x7f]+")
 _DIGITS = re.compile(r"\d+|\D+")
+_APOSTROPHE = re.compile("['’]")
 _NOT_LETTERS = re.compile(r"[\d_]")
 
 
@@ -110,9 +111,35 @@ class Words:
         return Counts(*self._counted(text))
 
     def places(self, text: str) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-        """The words of a text in order: begin, end, and the terms of each. Words that are left out have none."""
+        """The words of a text in order: begin, end, and the terms of each. Words that are left out have none.
+
+        Of a script without spaces, the ideographs and the pairs of characters are the words, and overlap.
+        """
         for word in _pattern(text).finditer(text, 0, MOST_CHARACTERS):
-            yield word.start(), word.end(), self._terms(word[0])
+            if (
+                word[0].isascii()
+                or not UNSPACED.search(word[0])
+                or _APOSTROPHE.search(word[0])
+                or _normal(word[0]) != word[0]
+            ):
+                yield word.start(), word.end(), self._terms(word[0])
+            else:
+                yield from self._places_in(word[0], word.start())
+
+    def _places_in(self, word: str, start: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """The words in a run of letters of which some belong to a script without spaces. The run begins at `start`."""
+        end = 0
+        for run in UNSPACED.finditer(word):
+            if run.start() > end:
+                yield start + end, start + run.start(), self._terms(word[end : run.start()])
+            end = run.end()
+            for at in range(run.start(), end):
+                if HAN.fullmatch(word[at]) or len(run[0]) == 1:
+                    yield start + at, start + at + 1, (term(word[at]),)
+                if at + 1 < end:
+                    yield start + at, start + at + 2, (term(word[at : at + 2]),)
+        if end < len(word):
+            yield start + end, start + len(word), self._terms(word[end:])
 
     def _counted(self, text: str) -> tuple[dict[int, int], int]:
         counts: dict[int, int] = {}
@@ -143,7 +170,7 @@ class Words:
             yield from self._spaced(word)
             return
         word = _normal(word)
-        pieces = [piece for piece in re.split("['’]", word) if piece]
+        pieces = [piece for piece in _APOSTROPHE.split(word) if piece]
         for piece in pieces:
             # The letter before or after an apostrophe is no word: "John's", "don't", "l'homme".
             if len(piece) > 1 or len(pieces) == 1 or piece.isdigit():

@@ -63,6 +63,7 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
         "user_id": tenant.id,
         "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],
         "document_id": document["id"],
+        "chunk_id": chunk_id,
         "conversation_id": conversation["id"],
         "message_id": message["id"],
         "plan": "pro",

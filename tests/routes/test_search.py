@@ -15,7 +15,7 @@ from tests.routes.tenants import Tenant, direct_connection
 
 RESULT_FIELDS = {
     "chunk_id", "document_id", "filename", "chunk_index", "content", "metadata", "similarity", "distance",
-    "keyword_score", "score",
+    "keyword_score", "score", "token_count", "duplicates",
 }  # fmt: skip
 ONES = [1.0] * 256
 

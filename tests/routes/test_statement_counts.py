@@ -70,6 +70,7 @@ COUNTS: dict[str, Count] = {
     "PATCH /documents/{document_id}": Count(1),
     "DELETE /documents/{document_id}": Count(1),
     "GET /documents/{document_id}/chunks": Count(1),
+    "GET /chunks/{chunk_id}": Count(1),
     "POST /documents/{document_id}/retry": Count(1),
     "POST /documents/delete": Count(1),
     "POST /documents/retry": Count(1),
@@ -142,6 +143,12 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         "in the documents of a conversation",
         {"json": {"query": "sentence", "conversation_id": "{conversation_id}"}},
         Count(2, "the lane depends on the number of documents to search"),
+    ),
+    (
+        "POST /search",
+        "with the chunks around",
+        {"json": {"query": "sentence", "neighbours": 2}},
+        Count(2, "a second statement reads the chunks around the results"),
     ),
     (
         "POST /documents",

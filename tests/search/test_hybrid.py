@@ -48,7 +48,7 @@ async def library(request: pytest.FixtureRequest, exact: Library) -> AsyncIterat
 
 
 async def search(tenant: Tenant, query: str, **body: Any) -> dict[str, Any]:
-    return dict(ok(await tenant.post("/search", json={"query": query, "limit": 100, **body})))
+    return dict(ok(await tenant.post("/search", json={"query": query, "limit": 100, "duplicates": "keep", **body})))
 
 
 def fused(

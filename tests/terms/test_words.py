@@ -96,7 +96,8 @@ def test_places_are_those_of_the_text() -> None:
     text = "The “HTTPServer2” of John’s, in 東京 today"
     places = [(text[begin:end], len(terms)) for begin, end, terms in ENGLISH.places(text)]
     assert places == [
-        ("The", 0), ("HTTPServer2", 3), ("of", 0), ("John’s", 1), ("in", 0), ("東京", 1), ("today", 1),
+        ("The", 0), ("HTTPServer2", 3), ("of", 0), ("John’s", 1), ("in", 0),
+        ("東", 1), ("東京", 1), ("京", 1), ("today", 1),
     ]  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def test_terms_are_numbers_and_a_query_finds_its_own_text(text: str) -> None:
     assert all(1 <= each <= TERM_COUNT and count > 0 for each, count in stored.counts.items())
     assert query.counts.keys() <= stored.counts.keys()
     assert query.length == stored.length == sum(query.counts.values())
-    assert {each for *_, terms in ENGLISH.places(text) for each in terms} == query.counts.keys()
+    assert query.counts.keys() <= {each for *_, terms in ENGLISH.places(text) for each in terms} <= stored.counts.keys()
 
 
 HOSTILE = {

@@ -86,6 +86,12 @@ class Search(TypedDict, total=False):
     file_types: Sequence[str]
     uploaded_after: datetime
     uploaded_before: datetime
+    neighbours: int
+    group_by: Literal["document"] | None
+    per_group: int
+    duplicates: Literal["fold", "keep"]
+    max_tokens: int | None
+    highlights: bool
 
 
 class Conversation(TypedDict, total=False):

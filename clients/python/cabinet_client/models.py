@@ -202,6 +202,27 @@ class DocumentsTransferred(Answer):
     chunks: int
 
 
+class Passage(Answer):
+    """Consecutive chunks of a document as one text; `chunk_ids` are those that were found, best first."""
+
+    first_chunk_index: int
+    last_chunk_index: int
+    content: str
+    token_count: int
+    chunk_ids: list[UUID]
+    highlights: list[tuple[int, int]] | None = None
+
+
+class ChunkOfDocument(Chunk):
+    """A chunk with the name of its document, and its place in the file."""
+
+    filename: str
+    page: int | None = None
+    title: str | None = None
+    heading: list[str] | None = None
+    passage: Passage | None = None
+
+
 class Result(Answer):
     """A chunk that a search found. Scores that the mode of the search does not compute are None."""
 
@@ -215,6 +236,13 @@ class Result(Answer):
     distance: float | None
     keyword_score: float | None
     score: float
+    token_count: int = 0
+    page: int | None = None
+    title: str | None = None
+    heading: list[str] | None = None
+    duplicates: int = 0
+    highlights: list[tuple[int, int]] | None = None
+    passage: Passage | None = None
 
 
 class SearchResponse(Answer):

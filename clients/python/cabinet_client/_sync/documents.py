@@ -104,6 +104,12 @@ class Documents(Resource):
         """The chunks of a document, in order; `after` is the index of the chunk before the first one."""
         return Pages(self._client, f"/documents/{document_id}/chunks", {"after": after}, models.Chunk)
 
+    def chunk(self, chunk_id: Id, *, neighbours: int = 0) -> models.ChunkOfDocument:
+        """One chunk, with the text around it if `neighbours` is given."""
+        return self._request(
+            "GET", f"/chunks/{chunk_id}", params={"neighbours": neighbours}, returns=models.ChunkOfDocument
+        )
+
     def update(self, document_id: Id, **fields: Unpack[bodies.UpdateDocument]) -> models.Document:
         """Change the name, the metadata or the expiry of a document."""
         return self._request(

@@ -1,0 +1,46 @@
+"""Finds the words of a text that a query contains, in any of their forms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from svc.search.operators import ReadQuery
+from svc.terms.words import Words
+
+Highlight = tuple[int, int]
+"""Begin and end of a place in a text, in characters."""
+
+# Characters whose words are found in about a millisecond; more are left to a thread.
+_CHARACTERS_AT_ONCE = 4_000
+
+
+class Highlighter:
+    """Finds the words of a query in texts."""
+
+    def __init__(self, words: Words, query: ReadQuery) -> None:
+        self._words = words
+        # The text contains the required phrases as well, and not the excluded ones.
+        self._terms = frozenset(words.query(query.text).counts)
+
+    async def of(self, texts: Sequence[str]) -> list[list[Highlight]]:
+        """The places in each text, in order and without overlap. Does not block the event loop."""
+        if not self._terms:
+            return [[] for _ in texts]
+        if sum(map(len, texts)) <= _CHARACTERS_AT_ONCE:
+            return self._found(texts)
+        return await asyncio.to_thread(self._found, texts)
+
+    def _found(self, texts: Sequence[str]) -> list[list[Highlight]]:
+        return [self._places(text) for text in texts]
+
+    def _places(self, text: str) -> list[Highlight]:
+        places: list[Highlight] = []
+        for begin, end, of_word in self._words.places(text):
+            if self._terms.isdisjoint(of_word):
+                continue
+            if places and begin < places[-1][1]:
+                places[-1] = (places[-1][0], max(end, places[-1][1]))
+            else:
+                places.append((begin, end))
+        return places
