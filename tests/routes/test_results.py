@@ -12,7 +12,10 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
 MOON = "The Moon orbits the Earth once in 27 days."
 # Each paragraph has more tokens than half a chunk, so that each is a chunk of its own.
-PARAGRAPHS = [f"Comet number {n} is described here." + f" It has tail {n}." * 90 for n in range(8)]
+PARAGRAPHS = [
+    f"Comet number {n} is described here." + "".join(f" Its tail has part {n}-{part}." for part in range(60))
+    for n in range(8)
+]
 COMETS = "\n\n".join(PARAGRAPHS)
 
 

@@ -155,7 +155,7 @@ def test_every_id_in_a_request_has_a_case() -> None:
     in_paths = [route for route, kind, _ in places if kind == "path"]
     assert len(in_paths) >= 14, "the routes with an id in their path were not found"
     assert {field for _, kind, field in places if kind == "path"} == {
-        "user_id", "key_id", "document_id", "conversation_id",
+        "user_id", "key_id", "document_id", "chunk_id", "conversation_id", "message_id",
     }  # fmt: skip
 
 

@@ -50,7 +50,11 @@ async def rarities(tenant: Tenant, words: list[str], text_count: int) -> dict[st
 
 
 async def search(tenant: Tenant, query: str, **body: Any) -> list[dict[str, Any]]:
-    found = ok(await tenant.post("/search", json={"query": query, "mode": "keyword", "limit": 100, **body}))
+    found = ok(
+        await tenant.post(
+            "/search", json={"query": query, "mode": "keyword", "limit": 100, "duplicates": "keep", **body}
+        )
+    )
     assert found["mode"] == "keyword"
     return list(found["results"])
 
@@ -150,7 +154,11 @@ async def test_phrases_are_required_and_words_excluded(writing: Service, mode: s
 
 
 async def searched(tenant: Tenant, query: str, mode: str) -> list[dict[str, Any]]:
-    return list(ok(await tenant.post("/search", json={"query": query, "mode": mode, "limit": 100}))["results"])
+    return list(
+        ok(await tenant.post("/search", json={"query": query, "mode": mode, "limit": 100, "duplicates": "keep"}))[
+            "results"
+        ]
+    )
 
 
 async def test_a_removed_document_is_not_found(writing: Service) -> None:
