@@ -49,8 +49,8 @@ from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks, bulk,
-    transfers,
-    search, conversations, conversation_lists, messages, message_changes, message_search, service, documentation,
+    transfers, search, conversations, conversation_lists, messages, message_changes, message_search, service,
+    documentation,
 )  # fmt: skip
 
 

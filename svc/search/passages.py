@@ -13,6 +13,8 @@ from svc.search.results import Hit, R
 _LEAST_SHARED = 16
 _MOST_SHARED = 4_000
 _MOST_TRIED = 32
+# Only the length of the white space between two chunks is known. A line mostly begins with one of these characters.
+_LINE_BEGINS = "-*+#>|"
 # The line breaks between two chunks have at most so many tokens.
 _TOKENS_OF_A_JOINT = 2
 
@@ -107,7 +109,9 @@ def _continued(before: str, before_place: _Place | None, text: str, place: _Plac
         if not before[: len(before) - before_place.after].endswith(own[:shared]) and place.end > before_place.end:
             return 0, f"\n{text}"
         return cut, own[shared:]
-    return cut, f"{chr(10) * min(gap, 2)}{own}"
+    if gap == 1 and not place.before and own[:1] not in _LINE_BEGINS:
+        return cut, f" {own}"
+    return cut, "\n" * min(gap, 2) + own
 
 
 def _place_of(part: Part) -> _Place | None:
