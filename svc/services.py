@@ -11,6 +11,7 @@ from uuid import UUID
 from svc.access.authenticator import Authenticator
 from svc.access.meter import UsageMeter, running_meter
 from svc.access.rate_limit import RateLimiter
+from svc.access.tokens import token_verifier
 from svc.accounts.plans import check_default_plan
 from svc.background import Background
 from svc.database.queries import Database
@@ -100,7 +101,10 @@ async def running_services(
             )
         lag = background.keep(lag_turn, name="loop-lag")
         stack.push_async_callback(lag.stop)
-        authenticator = Authenticator(database, settings, admin_key)
+        tokens = await token_verifier(settings, background)
+        if tokens is not None:
+            stack.push_async_callback(tokens.stop)
+        authenticator = Authenticator(database, settings, admin_key, tokens)
         query_terms = QueryTermsReader(database, settings.text_language, background)
         stack.push_async_callback(query_terms.close)
         usage = await stack.enter_async_context(running_meter(database, background))

@@ -14,13 +14,17 @@ from svc.access.failed_logins import FailedLogins
 from svc.access.keys import can_be_key, hash_key
 from svc.access.quotas import Quota
 from svc.access.references import find_user_id, header_text
+from svc.access.sign_in import user_of
+from svc.access.tokens import Subject, TokenVerifier
 from svc.database.queries import Database
+from svc.database.rows import KeysTenant
 from svc.errors import ForbiddenError, NotFoundError, TooManyLoginsError, UnauthenticatedError
 from svc.settings.groups import AccessSettings
 
 logger = logging.getLogger(__name__)
 
 _MAX_CACHED = 10_000
+_DOTS_OF_TOKEN = 2
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,12 @@ class Principal:
 class Authenticator:
     """Determines the principal of a request from its headers, with at most one statement, usually none."""
 
-    def __init__(self, database: Database, settings: AccessSettings, admin_key: str) -> None:
+    def __init__(
+        self, database: Database, settings: AccessSettings, admin_key: str, tokens: TokenVerifier | None = None
+    ) -> None:
         self._database = database
+        self._tokens = tokens
+        self._new_users_plan = settings.default_plan if settings.jwt_create_users else None
         self._cache_s = settings.key_cache_s
         self._admin_hash = hash_key(admin_key)
         self._cache: OrderedDict[bytes, tuple[float, Principal, datetime | None]] = OrderedDict()
@@ -75,7 +83,8 @@ class Authenticator:
         `address` is that of the client; None if it is not known.
 
         Raises:
-            UnauthenticatedError: the key is missing, unknown, expired or revoked.
+            UnauthenticatedError: the key or token is missing, unknown, expired or revoked.
+            UnavailableError: the keys with which tokens are verified cannot be read.
             TooManyLoginsError: this client has sent too many unknown keys.
             ForbiddenError: `Cabinet-User` was sent with the key of a user.
             NotFoundError: the user in `Cabinet-User` does not exist.
@@ -90,6 +99,8 @@ class Authenticator:
             raise ForbiddenError("acting for a user with Cabinet-User requires the admin key", field="Cabinet-User")
         if cached := self._cached(key_hash):
             return cached
+        if self._tokens is not None and key.count(".") == _DOTS_OF_TOKEN:
+            return await self._sign_in(self._tokens, key.strip(), key_hash, address)
         if not can_be_key(key.strip()):
             # Most are cut or mistyped. They cost no statement, so they need not be slowed down.
             raise UnauthenticatedError("the API key is unknown: it is incomplete or mistyped")
@@ -127,6 +138,36 @@ class Authenticator:
         )  # fmt: skip
         self._remember(key_hash, principal, row.expires_at, forgets)
         return principal
+
+    async def _sign_in(self, tokens: TokenVerifier, token: str, key_hash: bytes, address: str | None) -> Principal:
+        # A valid token is never slowed down, since it costs little before it is known to be valid.
+        wait_s = 0.0 if address is None else self._failed_logins.wait_s(address, key_hash)
+        forgets = self._forgets
+        try:
+            subject = await tokens.verify(token, may_fetch=not wait_s)
+            row = await self._user_of(subject)
+        except UnauthenticatedError:
+            if wait_s:
+                raise TooManyLoginsError(
+                    "this client has sent too many tokens that are not valid; another is verified in a moment",
+                    retry_after_s=max(1.0, wait_s),
+                ) from None
+            if address is not None:
+                self._failed_logins.note_failure(address)
+            raise
+        principal = Principal(
+            False, row.user_id, None, row.chunk_count, row.has_index,
+            Quota("tokens", row.tokens_used, row.tokens_allowed), row.requests_per_minute,
+        )  # fmt: skip
+        self._remember(key_hash, principal, subject.expires_at, forgets)
+        return principal
+
+    async def _user_of(self, subject: Subject) -> KeysTenant:
+        user_id = await user_of(self._database, subject, self._new_users_plan)
+        row = None if user_id is None else await self._database.one("keys/tenant", user_id=user_id)
+        if row is None:
+            raise UnauthenticatedError("there is no user whose external id is the subject (sub) of the token")
+        return row
 
     async def _acting_for(self, header: str) -> Principal:
         # An external id is looked up each time: after it is given to another user, no server may act for the old one.

@@ -15,14 +15,14 @@ from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.database.rows import UsersGet
 from svc.errors import ConflictError
-from svc.fields.values import Metadata, Name
+from svc.fields.values import EMAIL_PATTERN, MAX_EMAIL, Metadata, Name
 
 Email = Annotated[
     str,
     Meta(
         min_length=3,
-        max_length=320,
-        pattern=r"^[^@\s\x00]+@[^@\s\x00]+(?!\s)$",  # Python's $ alone would let a last line break through
+        max_length=MAX_EMAIL,
+        pattern=EMAIL_PATTERN,
         description="Unique without regard to case.",
         extra={"form": "an email address of at most 320 characters, such as ada@example.com"},
     ),

@@ -869,6 +869,7 @@ class KeysTenant(Row):
     user_id: UUID = column("user_id")
     chunk_count: int = column("chunk_count")
     has_index: bool = column("has_index")
+    requests_per_minute: int | None = column("requests_per_minute")
     tokens_used: int = column("tokens_used")
     tokens_allowed: int | None = column("tokens_allowed")
 

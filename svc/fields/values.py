@@ -13,6 +13,11 @@ from svc.errors import InvalidRequestError
 
 MAX_METADATA_BYTES = 16 * 1024
 MAX_METADATA_DEPTH = 16
+EMAIL_PATTERN = r"^[^@\s\x00]+@[^@\s\x00]+(?!\s)$"
+"""Python's `$` alone would let a last line break through."""
+MAX_EMAIL = 320
+"""Characters."""
+
 MAX_SHOWN_CHARACTERS = 80
 """The most characters of a field's path that a message shows."""
 # jsonb stores numbers of any size and writes all digits (301 for 1e300), which not every client can read.

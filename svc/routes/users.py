@@ -154,7 +154,8 @@ async def update_user(call: Call, body: UpdateUser) -> User:
             set_external_id=body.external_id is not UNSET,
             external_id=None if body.external_id is UNSET else body.external_id,
         )
-    if body.plan is not UNSET:
+    if body.plan is not UNSET or body.external_id is not UNSET:
+        # A token is cached with the user who had its subject as the external id.
         call.services.authenticator.forget(user_id)
     return _found(row)
 

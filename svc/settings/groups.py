@@ -16,6 +16,7 @@ from svc.settings.database_url import read_url
 from svc.settings.group import PREFIX, Group
 from svc.settings.model import EmbeddingSettings, ModelSettings
 from svc.settings.process import ProcessSettings
+from svc.settings.sign_in import SignInSettings
 from svc.settings.terms import TermSettings
 
 SERVICE_ROLE = "cabinet_service"
@@ -243,8 +244,8 @@ class WorkerSettings(ParserSettings, EmbeddingSettings, DatabaseSettings, TermSe
     )
 
 
-class AccessSettings(FolderSettings):
-    """Keys, and the plan of new users."""
+class AccessSettings(FolderSettings, SignInSettings):
+    """Keys, tokens, and the plan of new users."""
 
     admin_key: SecretStr | None = Field(
         None, min_length=16, description="The admin's key; the default is generated and kept in the data folder."

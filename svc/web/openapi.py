@@ -41,7 +41,8 @@ _CONDITIONS = {
 _ETAG = {"description": "The version, for If-Match and If-None-Match.", "schema": {"type": "string"}}
 _DESCRIPTION = """The data layer of an AI application: users, documents, vector search and conversations.
 
-Send your API key as `Authorization: Bearer <key>`. The admin key can act for a user with `Cabinet-User: <user id>`.
+Send your API key, or a token of the operator's identity provider, as `Authorization: Bearer <key>`. The admin key can
+act for a user with `Cabinet-User: <user id>`.
 Lists answer `{"data": […], "next": …}`: send `next` as `after` to get the following page. Errors are problem documents
 (RFC 9457) and name the field. Each answer has the headers `X-Request-Id` and `Server-Timing` (milliseconds in the
 database)."""

@@ -70,6 +70,7 @@ WITHOUT_TENANT = {
     "usage/flush",
     "usage/list",
     "users/create",
+    "users/create_signed_in",
     "users/find_by_email",
     "users/find_by_external_id",
     "users/list",
