@@ -13,13 +13,15 @@ from pathlib import PurePath
 from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
 from svc.ingest.formats import FORMATS, FileType
 
-_PLURALS = [each.plural for each in FORMATS.values()]
+_PLURALS = [each.plural for each in FORMATS.values() if each.plural]
 ACCEPTED = f"{', '.join(_PLURALS[:-1])} and {_PLURALS[-1]}"
 
 _SAMPLE_BYTES = 65_536
 _SEARCH_BYTES = 4 * 2**20
 _SUFFIXES: dict[str, FileType] = {suffix: name for name, each in FORMATS.items() for suffix in each.suffixes}
-_ZIP_TYPES: dict[bytes, FileType] = {each.mark: name for name, each in FORMATS.items() if each.container == "zip"}
+_ZIP_TYPES: dict[bytes, FileType] = {
+    each.mark: name for name, each in FORMATS.items() if each.container == "zip" and each.mark
+}
 _ENCRYPTED_BY_OFFICE = ("docx", "xlsx", "pptx")
 
 _FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
@@ -47,9 +49,9 @@ _FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
     (b"ID3", "MP3 audio"),
     (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
     (b"wOF2", "a web font"),
-    (b"{\\rtf", "an RTF document"),
     (b"%!PS", "a PostScript document"),
 ]
+_RTF = FORMATS["rtf"].mark
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OLE_KINDS: list[tuple[str, str]] = [
     ("WordDocument", "a legacy Word document (.doc); save it as .docx"),
@@ -59,13 +61,17 @@ _OLE_KINDS: list[tuple[str, str]] = [
 ]
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_KINDS: dict[bytes, str] = {
-    b"mimetypeapplication/vnd.oasis": "an OpenDocument file; save it as .docx, .xlsx or .pptx",
-    b"mimetypeapplication/epub": "an EPUB book",
+    b"mimetypeapplication/vnd.oasis": "an OpenDocument file of another kind than text, spreadsheet and presentation",
     b"META-INF/MANIFEST": "a Java archive",
 }
 # The first member in the archive that matches decides: a document may have another one embedded.
 _ZIP_MEMBER = re.compile(
     rb"PK\x03\x04.{26}(" + b"|".join(re.escape(mark) for mark in (*_ZIP_TYPES, *_ZIP_KINDS)) + rb")", re.DOTALL
+)
+
+_OFFICE_MARKS = (*_ZIP_TYPES, *_ZIP_KINDS, b"[Content_Types]", b"_rels/", b"docProps/")
+_OFFICE_BEGINNING = re.compile(
+    rb"PK\x03\x04.{26}(?:" + b"|".join(re.escape(mark) for mark in _OFFICE_MARKS) + rb")", re.DOTALL
 )
 
 _XML_PROLOGUE = re.compile(rb"(?:\s+|<\?xml.*?\?>|<!--.*?-->)*", re.DOTALL)
@@ -88,6 +94,8 @@ def detect_file_type(filename: str, data: bytes) -> FileType:
     named = _SUFFIXES.get(PurePath(filename.strip().lower()).suffix)
     if _is_pdf(named, data):
         return "pdf"
+    if data.lstrip().startswith(_RTF):
+        return "rtf"
     if data.startswith(_ZIP_BEGINNINGS):
         return _type_of_zip(named, data)
     if data.startswith(_OLE):
@@ -109,6 +117,8 @@ def _is_pdf(named: FileType | None, data: bytes) -> bool:
 
 
 def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
+    if named == "zip" and not _OFFICE_BEGINNING.match(data):
+        return named  # an archive of files, one of which may be a document
     member = _ZIP_MEMBER.search(data, 0, _SEARCH_BYTES)
     kind = member.group(1) if member else b""
     if kind in _ZIP_TYPES:
@@ -117,7 +127,7 @@ def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
         raise _unsupported(_ZIP_KINDS[kind])
     if named is not None and FORMATS[named].container == "zip":
         return named  # probably truncated before the first member that identifies it; the parser reports that
-    raise _unsupported("a ZIP archive")
+    return "zip"
 
 
 def _type_of_ole(named: FileType | None, data: bytes) -> FileType:

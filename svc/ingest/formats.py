@@ -39,6 +39,22 @@ FORMATS: dict[str, Format] = {
     "pptx": Format(
         "PowerPoint presentation", "PowerPoint (.pptx)", "powerpoint", (".pptx", ".pptm", ".ppsx"), "zip", b"ppt/"
     ),
+    "odt": Format(
+        "OpenDocument text", "OpenDocument (.odt, .ods, .odp)", "odt", (".odt", ".ott"), "zip",
+        b"mimetypeapplication/vnd.oasis.opendocument.text",
+    ),
+    "ods": Format(
+        "OpenDocument spreadsheet", "", "ods", (".ods", ".ots"), "zip",
+        b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+    ),
+    "odp": Format(
+        "OpenDocument presentation", "", "odp", (".odp", ".otp"), "zip",
+        b"mimetypeapplication/vnd.oasis.opendocument.presentation",
+    ),
+    "epub": Format("EPUB book", "EPUB", "epub", (".epub",), "zip", b"mimetypeapplication/epub"),
+    "rtf": Format("RTF document", "RTF", "rtf", (".rtf",), "own", b"{\\rtf"),
+    "latex": Format("LaTeX source", "LaTeX (.tex)", "latex", (".tex", ".ltx")),
+    "zip": Format("ZIP archive", "ZIP archives of these", "archive", (".zip",), "zip"),
     "mail": Format("mail", "mail (.eml)", "mail", (".eml",)),
     "json": Format("JSON document", "JSON (.json, .jsonl)", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
     "notebook": Format("notebook", "notebooks (.ipynb)", "notebook", (".ipynb",)),

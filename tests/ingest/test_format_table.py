@@ -14,6 +14,7 @@ from svc.ingest.formats import FORMATS
 from svc.ingest.parse import parse
 from tests.ingest.office_files import R, W, package, paragraph, relationships, word
 from tests.ingest.test_formats import mail, shape, slide, workbook
+from tests.ingest.test_more_formats import NAMESPACES, book, cell, opendocument, row
 
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
 _TABLE = re.compile(r"(?<=<!-- formats -->\n).*?(?=<!-- end of formats -->)", re.DOTALL)
@@ -82,6 +83,33 @@ def _mail() -> bytes:
     return message.as_bytes()
 
 
+_ODF_TABLE = f"<table:table>{row(cell('COLUMN'), cell('b'))}{row(cell('CELL'), cell('2'))}</table:table>"
+_ODF_LIST = "<text:list><text:list-item><text:p>ITEM</text:p></text:list-item></text:list>"
+_ODF_IMAGE = "<draw:frame><draw:image/><svg:desc>IMAGE</svg:desc></draw:frame>"
+
+
+def _odt() -> bytes:
+    note = "<text:note><text:note-body><text:p>NOTE</text:p></text:note-body></text:note>"
+    body = f"<text:h>HEADING</text:h><text:p>TEXT{note}{_ODF_IMAGE}</text:p>{_ODF_LIST}{_ODF_TABLE}"
+    header = f"<s {NAMESPACES} xmlns:style='x'><style:header><text:p>TEXT</text:p></style:header></s>"
+    return opendocument("text", body, styles_DOT_xml=header)
+
+
+def _ods() -> bytes:
+    rows = row(cell("COLUMN"), cell("b")) + row(cell("CELL"), cell("TEXT"))
+    return opendocument("spreadsheet", f"<table:table table:name='HEADING'>{rows}</table:table>")
+
+
+def _odp() -> bytes:
+    title = (
+        '<draw:frame presentation:class="title"><draw:text-box><text:p>HEADING</text:p></draw:text-box></draw:frame>'
+    )
+    text = f"<draw:frame><draw:text-box><text:p>TEXT</text:p>{_ODF_LIST}</draw:text-box></draw:frame>"
+    notes = "<presentation:notes><draw:frame><draw:text-box><text:p>NOTE</text:p></draw:text-box></draw:frame>"
+    frames = f"{title}{text}<draw:frame>{_ODF_TABLE}</draw:frame>{_ODF_IMAGE}{notes}</presentation:notes>"
+    return opendocument("presentation", f"<draw:page>{frames}</draw:page>")
+
+
 EXAMPLES: dict[str, bytes] = {
     "text": b"TEXT",
     "markdown": b"# HEADING\n\nTEXT ![IMAGE](a)\n\n```\nCODE = 1\n```\n\n| COLUMN | b |\n|---|---|\n| CELL | 2 |\n",
@@ -91,6 +119,19 @@ EXAMPLES: dict[str, bytes] = {
     "docx": _word(),
     "xlsx": _sheet(),
     "pptx": _slides(),
+    "odt": _odt(),
+    "ods": _ods(),
+    "odp": _odp(),
+    "epub": book(_HTML),
+    "rtf": (
+        rb"{\rtf1\outlinelevel0 HEADING\par\pard TEXT{\footnote NOTE}\par{\listtext -\tab}ITEM\par\pard"
+        rb"\intbl COLUMN\cell b\cell\row\intbl CELL\cell 2\cell\row}"
+    ),
+    "latex": (
+        rb"\section{HEADING} TEXT\begin{itemize}\item ITEM\end{itemize}\begin{verbatim}CODE = 1\end{verbatim}"
+        rb"\begin{tabular}{ll}COLUMN & b \\ CELL & 2\end{tabular}"
+    ),
+    "zip": package(**{"a.html": f"<html><body>{_HTML}</body></html>"}),
     "mail": _mail(),
     "json": b'[{"COLUMN": "CELL"}, {"COLUMN": "TEXT"}]',
     "notebook": json.dumps(

@@ -7,11 +7,12 @@ import email.policy
 import re
 from email.message import EmailMessage, MIMEPart
 
-from svc.errors import CabinetError, DocumentRejectedError
+from svc.errors import CabinetError
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.html import codec_of, write_html
+from svc.ingest.parsers.inner import write_inner
 from svc.ingest.parsers.noise import without_noise
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -126,8 +127,6 @@ def _filename(part: MIMEPart) -> str:
 
 def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> bool:
     """Write an attachment, and return whether it could be read."""
-    from svc.ingest.parse import parse as parse_file  # noqa: PLC0415 - it imports this module
-
     if part.get_content_type() == "message/rfc822":
         inner = part.get_payload()
         first = inner[0] if isinstance(inner, list) and inner else None
@@ -136,18 +135,10 @@ def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> 
     if not isinstance(data, bytes):
         return False
     try:
-        file_type = detect_file_type(name, data)
-        if file_type == "mail":
-            return _write_forwarded(_read(data), name, writer, depth)
-        document = parse_file(file_type, data)
-    except DocumentRejectedError as error:
-        writer.warn(f"{name}: {error.detail}")
-        return False
+        is_mail = detect_file_type(name, data) == "mail"
     except CabinetError:  # a type that cannot be read, or an empty file
         return False
-    writer.add("heading", name, level=1)
-    writer.add_blocks(document)
-    return True
+    return _write_forwarded(_read(data), name, writer, depth) if is_mail else write_inner(name, data, writer)
 
 
 def _write_forwarded(message: MIMEPart, name: str, writer: Writer, depth: int) -> bool:

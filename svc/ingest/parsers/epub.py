@@ -1,0 +1,61 @@
+"""EPUB books: the chapters in the order of reading."""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import unquote
+
+from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.html import declared_charset, write_html
+from svc.ingest.parsers.office import Package, packed
+from svc.ingest.parsers.rejections import damaged, encrypted
+from svc.ingest.unread import numbers
+
+_MOST_CHAPTERS = 10_000
+_TITLE_MOST_CHARACTERS = 200
+
+SAMPLE = packed({
+    "mimetype": "application/epub+zip",
+    "META-INF/container.xml": "<c><rootfiles><rootfile full-path='a.opf'/></rootfiles></c>",
+    "a.opf": "<p><manifest><item id='a' href='a.html'/></manifest><spine><itemref idref='a'/></spine></p>",
+    "a.html": "<html><body><p>a</p></body></html>",
+})  # fmt: skip
+
+
+def parse(data: bytes) -> ReadDocument:
+    """Return the chapters, with the title of the book (`chapter`)."""
+    package = Package("epub", data)
+    container = package.xml("META-INF/container.xml")
+    rootfile = container.find("{*}rootfiles/{*}rootfile") if container is not None else None
+    main = rootfile.get("full-path") or "" if rootfile is not None else ""
+    book = package.xml(main)
+    if book is None:
+        raise damaged("epub", "its list of chapters is missing or damaged")
+    hrefs = {item.get("id"): item.get("href") or "" for item in book.iterfind("{*}manifest/{*}item")}
+    spine = [hrefs.get(each.get("idref"), "") for each in book.iterfind("{*}spine/{*}itemref")][:_MOST_CHAPTERS]
+    parts = [posixpath.normpath(posixpath.join(posixpath.dirname(main), unquote(href))) for href in spine]
+    locked = _encrypted_parts(package)
+    if parts and all(part.lower() in locked for part in parts):
+        raise encrypted("epub")
+    writer = Writer()
+    title = " ".join((book.findtext("{*}metadata/{*}title") or "").split())[:_TITLE_MOST_CHARACTERS]
+    unread = []
+    for number, part in enumerate(parts, 1):
+        content = None if part.lower() in locked else package.read(part)
+        if content is None:
+            unread.append(number)
+            continue
+        writer.place = {"chapter": number}
+        write_html(clean_text(decode_text(content, declared_charset(content))), writer)
+    if title:
+        writer.title = title
+    if unread:
+        writer.warn(f"Chapters that are missing, damaged or encrypted were not read: {numbers(unread)}.")
+    return writer.document()
+
+
+def _encrypted_parts(package: Package) -> set[str]:
+    root = package.xml("META-INF/encryption.xml")
+    found = root.iter("{*}CipherReference") if root is not None else ()
+    return {unquote(each.get("URI") or "").lower() for each in found}

@@ -1,0 +1,35 @@
+"""Files inside of files: the members of archives and the attachments of mails."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from svc.errors import CabinetError, DocumentRejectedError
+from svc.ingest.document import Writer
+from svc.ingest.file_types import detect_file_type
+
+_DEEPEST = 2
+_depth: ContextVar[int] = ContextVar("depth of files inside of files", default=0)
+
+
+def write_inner(name: str, data: bytes, writer: Writer) -> bool:
+    """Write a file below its name, and return whether it could be read. Its own warnings follow its name."""
+    from svc.ingest.parse import parse  # noqa: PLC0415 - it imports the parsers
+
+    depth = _depth.get()
+    if depth >= _DEEPEST:
+        writer.warn(f"{name} was not read: it is more than {_DEEPEST} files deep inside of others.")
+        return False
+    token = _depth.set(depth + 1)
+    try:
+        document = parse(detect_file_type(name, data), data)
+    except DocumentRejectedError as error:
+        writer.warn(f"{name}: {error.detail}")
+        return False
+    except CabinetError:  # a type that cannot be read, or an empty file
+        return False
+    finally:
+        _depth.reset(token)
+    writer.add("heading", name, level=1)
+    writer.add_blocks(document)
+    return True

@@ -1,0 +1,121 @@
+"""LaTeX sources: headings, paragraphs, items, tables and code, without the commands."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.noise import without_noise
+
+_COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?[ \t]*")
+_LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5, "frametitle": 2}
+_PART = re.compile(
+    r"\\begin\{(?P<code>verbatim|lstlisting|minted|Verbatim)\*?\}(?P<options>\[[^\]\n]*\]|\{[^}\n]*\})*(?P<source>.*?)"
+    r"\\end\{(?P=code)\*?\}"
+    r"|\\begin\{(?P<table>tabular[x*]?|longtable)\}(?P<cells>.*?)\\end\{(?P=table)\}"
+    r"|\\(?P<heading>part|chapter|(?:sub){0,2}section|paragraph|frametitle)\*?(?:\[[^\]]*\])?\{"
+    r"|\\item\b[ \t]*(?:\[(?P<label>[^\]\n]*)\])?"
+    r"|\n[ \t]*\n",
+    re.DOTALL,
+)
+_DROPPED = re.compile(
+    r"\\(?:begin|end)\{[^}]*\}(?:\[[^\]]*\])?|\\(?:label|vspace|hspace|includegraphics|bibliography|bibliographystyle|"
+    r"usepackage|documentclass|input|include|pagestyle|thispagestyle|setlength|addtolength|setcounter|index|cite[a-z]*|ref|eqref|pageref)\*?"
+    r"(?:\[[^\]]*\])?(?:\{[^{}]*\})*"
+)
+_ACCENT = re.compile(
+    r"\\(?:([`'^\"~=.])\s*(?:\{([A-Za-z]|\\[ij])\}|([A-Za-z]|\\[ij](?![a-zA-Z])))|([cvuHk])(?:\{([A-Za-z])\}|\s+([A-Za-z])))"
+)
+_ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307",
+            "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "k": "\u0328"}  # fmt: skip
+_LETTERS = {
+    "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "aa": "å", "AA": "Å", "l": "ł", "L": "Ł",
+    "ldots": "…", "dots": "…", "LaTeX": "LaTeX", "TeX": "TeX", "textbackslash": "\\", "quad": " ",
+}  # fmt: skip
+_COMMAND = re.compile(r"\\([a-zA-Z]+)\*?(?:\[[^\]\n]*\])?[ \t]?")
+_MATH = re.compile(r"(\$\$.+?\$\$|\$[^$]+?\$|\\\[.+?\\\]|\\\(.+?\\\))", re.DOTALL)
+_TITLE = re.compile(r"\\title(?:\[[^\]]*\])?\{")
+_RULES = re.compile(r"\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead|cline\{[^}]*\})")
+_COLUMNS = re.compile(r"\A(?:\[[^\]]*\]|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}){1,3}")
+
+SAMPLE = rb"\documentclass{article}\begin{document}\section{A}b\end{document}"
+
+
+def parse(data: bytes) -> ReadDocument:
+    """Return what is between the beginning and the end of the document; all if they are not marked."""
+    text, warnings = without_noise(clean_text(decode_text(data)))
+    writer = Writer()
+    for warning in warnings:
+        writer.warn(warning)
+    if found := _TITLE.search(text):
+        writer.title = " ".join(_plain(_braced(text, found.end())).split())
+    _, begun, body = text.partition("\\begin{document}")
+    body = body.partition("\\end{document}")[0] if begun else text
+    if writer.title and begun:
+        writer.add("heading", writer.title, level=1)
+    _write(body, writer)
+    return writer.document()
+
+
+def _write(body: str, writer: Writer) -> None:
+    at, is_item, marker = 0, False, "-"
+    while True:
+        found = _PART.search(body, at)
+        piece = body[at : found.start() if found else len(body)]
+        text = _plain(piece)
+        if is_item and text.strip():
+            writer.add("item", f"{marker} {text.strip()}")
+        else:
+            writer.add("text", text)
+        if found is None:
+            return
+        at, is_item = found.end(), False
+        if found["code"]:
+            writer.add("code", found["source"])
+        elif found["table"]:
+            _write_table(found["cells"], writer)
+        elif found["heading"]:
+            words = _braced(body, at)
+            at += len(words) + 1
+            writer.add("heading", " ".join(_plain(words).split()), level=_LEVELS.get(found["heading"], 2))
+        elif found.group().startswith("\\item"):
+            is_item, marker = True, f"- {_plain(found['label'])}:" if found["label"] else "-"
+
+
+def _write_table(cells: str, writer: Writer) -> None:
+    rows = _RULES.sub("", _COLUMNS.sub("", cells)).split("\\\\")
+    writer.add_table([[_plain(cell) for cell in re.split(r"(?<!\\)&", row)] for row in rows])
+
+
+def _braced(text: str, start: int) -> str:
+    """The text from `start` to the brace that closes the one before it."""
+    depth, at = 1, start
+    for at in range(start, min(len(text), start + 5_000)):
+        if text[at] in "{}" and text[at - 1] != "\\":
+            depth += 1 if text[at] == "{" else -1
+            if depth == 0:
+                break
+    return text[start:at]
+
+
+def _plain(source: str) -> str:
+    """The words of a source; formulas stay as they are."""
+    parts = _MATH.split(_COMMENT.sub("", source))
+    return "".join(part if number % 2 else _without_commands(part) for number, part in enumerate(parts))
+
+
+def _without_commands(source: str) -> str:
+    text = _DROPPED.sub("", source)
+    text = _ACCENT.sub(_accented, text)
+    text = text.replace("\\\\", "\n").replace("~", " ").replace("``", "“").replace("''", "”").replace("---", "—")
+    text = _COMMAND.sub(lambda found: _LETTERS.get(found.group(1), ""), text.replace("--", "–"))
+    text = re.sub(r"(?<!\\)[{}]", "", text)
+    return re.sub(r"\\([#$%&_{}\-, ])", lambda found: found.group(1).replace("-", "").replace(",", " "), text)
+
+
+def _accented(found: re.Match[str]) -> str:
+    accent = found.group(1) or found.group(4)
+    letter = next(filter(None, found.group(2, 3, 5, 6))).lstrip("\\")
+    return unicodedata.normalize("NFC", letter + _ACCENTS[accent])

@@ -1,0 +1,88 @@
+"""OpenDocument spreadsheets (.ods): each row with the names of its columns, sheet by sheet."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from lxml import etree
+
+from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.csv import write_rows
+from svc.ingest.parsers.office import packed
+from svc.ingest.parsers.opendocument import attribute, inline_text, name_of, open_content
+
+_MOST_COLUMNS = 1_000
+_MOST_REPEATED = 100
+
+SAMPLE = packed({
+    "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+    "content.xml": "<d><body><spreadsheet><table/></spreadsheet></body></d>",
+})  # fmt: skip
+
+
+def parse(data: bytes) -> ReadDocument:
+    """Return the rows of each sheet, a line `column: cell` for each cell (`sheet`)."""
+    _, content = open_content("ods", data)
+    writer = Writer()
+    sheets = _Sheets(content, writer)
+    while (name := sheets.next_sheet()) is not None:
+        writer.place = {"sheet": name}
+        writer.add("heading", name, level=1)
+        write_rows(sheets.rows(), writer)
+    return writer.document()
+
+
+class _Sheets:
+    """Reads one row after the other, since the tree of a large sheet would not fit into memory."""
+
+    def __init__(self, content: bytes, writer: Writer) -> None:
+        self._writer = writer
+        self._events = etree.iterparse(
+            io.BytesIO(content), events=("start", "end"), tag=("{*}table", "{*}table-row"), resolve_entities=False,
+            no_network=True, huge_tree=True,
+        )  # fmt: skip
+
+    def next_sheet(self) -> str | None:
+        for event, element in self._events:
+            if event == "start" and name_of(element) == "table":
+                return attribute(element, "name") or "Sheet"
+        return None
+
+    def rows(self) -> Iterator[list[str]]:
+        """The rows up to the end of the sheet."""
+        for event, element in self._events:
+            if event == "start":
+                continue
+            if name_of(element) == "table":
+                return
+            cells = _cells(element)
+            repeated = _count(element, "number-rows-repeated")
+            if any(cells):
+                if repeated > _MOST_REPEATED:
+                    self._writer.warn(f"A row that is repeated {repeated} times was read {_MOST_REPEATED} times.")
+                for _ in range(min(repeated, _MOST_REPEATED)):
+                    yield cells
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+
+
+def _cells(row: etree._Element) -> list[str]:
+    cells: list[str] = []
+    for cell in row.iterchildren("{*}table-cell", "{*}covered-table-cell"):
+        text = "\n".join(inline_text(each) for each in cell.iterchildren("{*}p")).strip()
+        for note in cell.iterchildren("{*}annotation"):
+            words = " ".join(inline_text(each) for each in note.iterchildren("{*}p"))
+            text = f"{text} (Comment: {words})".strip()
+        cells += [text] * min(_count(cell, "number-columns-repeated"), _MOST_COLUMNS - len(cells))
+        if len(cells) >= _MOST_COLUMNS:
+            break
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _count(element: etree._Element, name: str) -> int:
+    value = attribute(element, name) or "1"
+    return int(value) if value.isdigit() and len(value) < 9 else 1
