@@ -58,10 +58,12 @@ CREATE TABLE public.documents (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    purpose text,
     CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
     CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
-    CONSTRAINT documents_status_known CHECK ((status = ANY (ARRAY['processing'::text, 'ready'::text, 'error'::text])))
+    CONSTRAINT documents_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 64))),
+    CONSTRAINT documents_status_known CHECK ((status = ANY (ARRAY['stored'::text, 'processing'::text, 'ready'::text, 'error'::text])))
 )
 WITH (fillfactor='85');
 
@@ -69,7 +71,11 @@ COMMENT ON COLUMN public.documents.content_hash IS 'The first 16 bytes of the SH
 
 COMMENT ON COLUMN public.documents.replaces IS 'The filename whose earlier documents are deleted when this one is ready; null: none.';
 
+COMMENT ON COLUMN public.documents.status IS 'stored: kept, and read only when it is added to a collection. Otherwise the state of the ingestion.';
+
 COMMENT ON COLUMN public.documents.warnings IS 'What was not read of the file, and where: a list of sentences for its owner. Empty until it is ready.';
+
+COMMENT ON COLUMN public.documents.purpose IS 'Why the client keeps the file, in its own words; null: to be searched.';
 
 CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -159,6 +165,59 @@ COMMENT ON COLUMN public.chunks.content_hash IS 'The first 16 bytes of the SHA-2
 
 COMMENT ON COLUMN public.chunks.metadata IS 'Where the chunk is from: the headings above it (heading), its place in the document''s text in characters (start, end), how many characters at its beginning and end are repeated from elsewhere (added), and its place in the file, such as page.';
 
+CREATE TABLE public.collection_files (
+    user_id uuid NOT NULL,
+    collection_id uuid NOT NULL,
+    file_id uuid NOT NULL,
+    document_id uuid,
+    batch_id uuid,
+    seq uuid DEFAULT uuidv7() NOT NULL,
+    attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_cancelled boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    left_at timestamp with time zone,
+    CONSTRAINT collection_files_attributes_object CHECK ((jsonb_typeof(attributes) = 'object'::text))
+)
+WITH (fillfactor='85');
+
+COMMENT ON COLUMN public.collection_files.file_id IS 'The id that the document has, or had.';
+
+COMMENT ON COLUMN public.collection_files.document_id IS 'Null: the file was deleted, or taken out of the collection.';
+
+COMMENT ON COLUMN public.collection_files.seq IS 'The order in which files were added.';
+
+COMMENT ON COLUMN public.collection_files.is_cancelled IS 'Whether its batch was cancelled before the file was read: it is not searched in this collection.';
+
+COMMENT ON COLUMN public.collection_files.left_at IS 'When it left; null: it is there, or it was deleted and the sweep has not seen that yet.';
+
+CREATE TABLE public.collections (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    name text,
+    description text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    chunking jsonb,
+    expires_after_s bigint,
+    last_active_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    expired_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT collections_chunking_object CHECK ((jsonb_typeof(chunking) = 'object'::text)),
+    CONSTRAINT collections_description_length CHECK ((char_length(description) <= 1000)),
+    CONSTRAINT collections_expires_after_positive CHECK ((expires_after_s > 0)),
+    CONSTRAINT collections_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT collections_name_length CHECK ((char_length(name) <= 255))
+)
+WITH (fillfactor='85');
+
+COMMENT ON COLUMN public.collections.chunking IS 'How the client wants its files to be split; null: as the service does.';
+
+COMMENT ON COLUMN public.collections.expires_at IS 'last_active_at and expires_after_s later, written with them so that an index has it; null: never.';
+
+COMMENT ON COLUMN public.collections.expired_at IS 'When the sweep emptied the collection; null: it has not.';
+
 CREATE TABLE public.conversation_documents (
     user_id uuid NOT NULL,
     conversation_id uuid NOT NULL,
@@ -181,6 +240,14 @@ CREATE TABLE public.embedding_model (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT embedding_model_dimensions CHECK (((dimensions >= 1) AND (dimensions <= 3584))),
     CONSTRAINT embedding_model_single CHECK (is_current)
+);
+
+CREATE TABLE public.file_batches (
+    user_id uuid NOT NULL,
+    collection_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    cancelled_at timestamp with time zone
 );
 
 CREATE TABLE public.idempotency_keys (
@@ -480,6 +547,15 @@ ALTER TABLE ONLY public.chunks
 ALTER TABLE ONLY public.chunks
     ADD CONSTRAINT chunks_pkey PRIMARY KEY (user_id, id);
 
+ALTER TABLE ONLY public.collection_files
+    ADD CONSTRAINT collection_files_pkey PRIMARY KEY (user_id, collection_id, file_id);
+
+ALTER TABLE ONLY public.collection_files
+    ADD CONSTRAINT collection_files_seq_key UNIQUE (user_id, collection_id, seq);
+
+ALTER TABLE ONLY public.collections
+    ADD CONSTRAINT collections_pkey PRIMARY KEY (user_id, id);
+
 ALTER TABLE ONLY public.conversation_documents
     ADD CONSTRAINT conversation_documents_pkey PRIMARY KEY (user_id, conversation_id, document_id);
 
@@ -494,6 +570,9 @@ ALTER TABLE ONLY public.documents
 
 ALTER TABLE ONLY public.embedding_model
     ADD CONSTRAINT embedding_model_pkey PRIMARY KEY (is_current);
+
+ALTER TABLE ONLY public.file_batches
+    ADD CONSTRAINT file_batches_pkey PRIMARY KEY (user_id, collection_id, id);
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, route, key);
@@ -549,6 +628,14 @@ CREATE INDEX chunk_terms_keys_idx ON public.chunk_terms USING gin (keys) WITH (f
 CREATE INDEX chunk_vectors_signature_idx ON public.chunk_vectors USING btree (user_id, document_id) INCLUDE (chunk_id, signature);
 
 CREATE INDEX chunks_content_hash_idx ON public.chunks USING btree (user_id, content_hash);
+
+CREATE INDEX collection_files_batch_idx ON public.collection_files USING btree (user_id, collection_id, batch_id, seq);
+
+CREATE INDEX collection_files_document_idx ON public.collection_files USING btree (user_id, document_id);
+
+CREATE INDEX collection_files_left_idx ON public.collection_files USING btree (COALESCE(left_at, '-infinity'::timestamp with time zone)) WHERE (document_id IS NULL);
+
+CREATE INDEX collections_expires_idx ON public.collections USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (expired_at IS NULL));
 
 CREATE INDEX conversation_documents_document_idx ON public.conversation_documents USING btree (user_id, document_id);
 
@@ -612,6 +699,18 @@ ALTER TABLE ONLY public.chunk_vectors
 ALTER TABLE ONLY public.chunks
     ADD CONSTRAINT chunks_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.document_contents(user_id, document_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.collection_files
+    ADD CONSTRAINT collection_files_batch_fkey FOREIGN KEY (user_id, collection_id, batch_id) REFERENCES public.file_batches(user_id, collection_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.collection_files
+    ADD CONSTRAINT collection_files_collection_fkey FOREIGN KEY (user_id, collection_id) REFERENCES public.collections(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.collection_files
+    ADD CONSTRAINT collection_files_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE SET NULL (document_id);
+
+ALTER TABLE ONLY public.collections
+    ADD CONSTRAINT collections_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.conversation_documents
     ADD CONSTRAINT conversation_documents_conversation_fkey FOREIGN KEY (user_id, conversation_id) REFERENCES public.conversations(user_id, id) ON DELETE CASCADE;
 
@@ -626,6 +725,9 @@ ALTER TABLE ONLY public.document_contents
 
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.file_batches
+    ADD CONSTRAINT file_batches_collection_fkey FOREIGN KEY (user_id, collection_id) REFERENCES public.collections(user_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -142,7 +142,7 @@ class _Asker:
     async def _exact(self, number: int, filters: Any = None) -> list[UUID]:
         rows = await self._database.many(
             "search/exact", user_id=self._user_id, embedding=self._queries[number], metric="cosine", threshold=None,
-            document_ids=None, filters=filters, max_rows=10,
+            document_ids=None, filters=filters, collection_ids=None, attributes=None, max_rows=10,
         )  # fmt: skip
         return [row.chunk_id for row in rows]
 
@@ -153,7 +153,8 @@ class _Asker:
         query = self._queries[number]
         rows = await self._database.many(
             "search/bits", user_id=self._user_id, embedding=query, signature=signatures(query[np.newaxis])[0],
-            threshold=None, document_ids=None, filters=None, candidates=200, max_rows=10,
+            threshold=None, document_ids=None, filters=None, collection_ids=None, attributes=None, candidates=200,
+            max_rows=10,
         )  # fmt: skip
         return [row.chunk_id for row in rows]
 

@@ -5,7 +5,8 @@
 --   a narrow table of their own (sql/ddl/), whose width is a setting.
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
 -- On 10M rows: milliseconds; its tables are new.
--- Serves: documents/*, chunks/*, export/document_contents, ingest/*, search/*, messages/append, users/hold,
+-- Serves: collection_files/add, file_batches/cancel, documents/*, chunks/*, export/document_contents,
+--   ingest/*, search/*, messages/append, users/hold,
 --   users/list_left_over,
 --   messages/list_stale_sources, server/health, server/queues, users/delete, usage/recount,
 --   conversations/create,

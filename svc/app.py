@@ -17,12 +17,15 @@ from svc.mcp.route import mcp_route
 from svc.routes import (
     bulk,
     chunks,
+    collection_files,
+    collections,
     conversation_lists,
     conversations,
     documentation,
     documents,
     downloads,
     exports,
+    file_batches,
     keys,
     message_changes,
     message_search,
@@ -49,8 +52,8 @@ from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks, bulk,
-    transfers, search, conversations, conversation_lists, messages, message_changes, message_search, service,
-    documentation,
+    transfers, collections, collection_files, file_batches, search, conversations, conversation_lists, messages,
+    message_changes, message_search, service, documentation,
 )  # fmt: skip
 
 

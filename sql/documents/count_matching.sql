@@ -1,12 +1,13 @@
 -- documents/count_matching :value
 -- The number of a user's documents that pass filters, counted as far as `max_count`.
--- $1 user_id      uuid         the tenant
--- $2 document_ids uuid[] null  null: all documents; at most 100
--- $3 status       text null    processing | ready | error; null: any
--- $4 filters      jsonb null   null: no filter; else as document_matches() takes them
--- $5 max_count    int          1..10001
+-- $1 user_id        uuid         the tenant
+-- $2 document_ids   uuid[] null  null: all documents; at most 100
+-- $3 status         text null    processing | ready | error; null: any
+-- $4 filters        jsonb null   null: no filter; else as document_matches() takes them
+-- $5 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $6 max_count      int          1..10001
 -- returns: matching int8
--- index: documents_pkey, documents_user_metadata_idx
+-- index: documents_pkey, documents_user_metadata_idx, collection_files_batch_idx, collection_files_seq_key
 select count(m.id) as matching
 from (
     select d.id
@@ -16,6 +17,18 @@ from (
         and ($2::uuid[] is null or d.id = any($2::uuid[]))
         and ($3::text is null or d.status = $3::text)
         and document_matches($1::uuid, $4::jsonb, d)
+        and (
+            $5::uuid[] is null
+            or d.id in (
+                select f.document_id
+                from collection_files as f
+                where
+                    f.user_id = $1::uuid
+                    and f.collection_id = any($5::uuid[])
+                    and f.document_id is not null
+                    and not f.is_cancelled
+            )
+        )
     order by d.id
-    limit $5::int
+    limit $6::int
 ) as m;

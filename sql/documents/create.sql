@@ -11,6 +11,8 @@
 -- $6 content_hash uuid              the first half of their SHA-256
 -- $7 replaces     text null         earlier documents of this name are replaced; null: none
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
+-- $9 purpose      text null         why it is kept; null: to be searched
+-- $10 is_read     bool              whether to read it now; otherwise it is only stored
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 -- length: the document, its bytes, its job and what is counted are stored together or not at all
@@ -29,13 +31,15 @@ with allowed as (
 
 created as (
     insert into documents as d (
-        user_id, filename, file_type, file_size, metadata, content_hash, replaces, expires_at
+        user_id, filename, file_type, file_size, purpose, status, metadata, content_hash, replaces, expires_at
     )
     select
         $1::uuid as user_id,
         $2::text as filename,
         $3::text as file_type,
         octet_length($5::bytea) as file_size,
+        $9::text as purpose,
+        case when $10::bool then 'processing' else 'stored' end as status,
         $4::jsonb as metadata,
         $6::uuid as content_hash,
         $7::text as replaces,
@@ -46,6 +50,7 @@ created as (
         d.filename,
         d.file_type,
         d.file_size,
+        d.purpose,
         d.status,
         d.error,
         d.attempt,
@@ -75,6 +80,7 @@ queued as (
         $1::uuid as user_id,
         s.document_id
     from stored as s
+    where $10::bool
     returning pg_notify('cabinet_ingestion', '')
 ),
 
@@ -90,7 +96,7 @@ counted as (
         a.max_documents as document_limit,
         a.max_bytes as byte_limit
     from allowed as a
-    cross join queued
+    where (select count(*) from queued) >= 0
     on conflict (user_id) do update
         set
             document_count = t.document_count + excluded.document_count,
@@ -119,6 +125,7 @@ select
     d.filename,
     d.file_type,
     d.file_size,
+    d.purpose,
     d.status,
     d.error,
     d.attempt,

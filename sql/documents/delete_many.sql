@@ -4,15 +4,16 @@
 -- chunks and vectors of the smallest go at once (by cascade), as many as are allowed. Those of the others are
 -- left to documents/erase_left_over, and nothing reads them meanwhile. The rows are taken in one order, and
 -- the counts last.
--- $1 user_id      uuid         the tenant
--- $2 document_ids uuid[] null  null: all documents; at most 1000
--- $3 status       text null    null: any
--- $4 filters      jsonb null   null: no filter; else as document_matches() takes them
--- $5 max_rows     int          1..1000
--- $6 max_parts    int8         chunks, and 2,000s of bytes, that are erased at once
+-- $1 user_id        uuid         the tenant
+-- $2 document_ids   uuid[] null  null: all documents; at most 1000
+-- $3 status         text null    null: any
+-- $4 filters        jsonb null   null: no filter; else as document_matches() takes them
+-- $5 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $6 max_rows       int          1..1000
+-- $7 max_parts      int8         chunks, and 2,000s of bytes, that are erased at once
 -- returns: deleted int8
 -- index: documents_pkey, documents_user_status_idx, documents_user_metadata_idx, ingestion_jobs_pkey,
---   document_contents_pkey, tenant_totals_pkey
+--   document_contents_pkey, tenant_totals_pkey, collection_files_batch_idx, collection_files_seq_key
 -- length: a document, its bytes, its job and the counts change together or not at all
 with chosen as materialized (
     select d.id
@@ -22,8 +23,20 @@ with chosen as materialized (
         and ($2::uuid[] is null or d.id = any($2::uuid[]))
         and ($3::text is null or d.status = $3::text)
         and document_matches($1::uuid, $4::jsonb, d)
+        and (
+            $5::uuid[] is null
+            or d.id in (
+                select f.document_id
+                from collection_files as f
+                where
+                    f.user_id = $1::uuid
+                    and f.collection_id = any($5::uuid[])
+                    and f.document_id is not null
+                    and not f.is_cancelled
+            )
+        )
     order by d.id
-    limit $5::int
+    limit $6::int
     for update
 ),
 
@@ -47,14 +60,14 @@ weighed as (
 erased as (
     delete from document_contents as b
     using weighed as w
-    where b.user_id = $1::uuid and b.document_id = w.id and w.parts <= $6::int8
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts <= $7::int8
 ),
 
 left_over as (
     update document_contents as b
     set removed_at = now()
     from weighed as w
-    where b.user_id = $1::uuid and b.document_id = w.id and w.parts > $6::int8
+    where b.user_id = $1::uuid and b.document_id = w.id and w.parts > $7::int8
 ),
 
 unqueued as (

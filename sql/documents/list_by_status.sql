@@ -11,6 +11,7 @@ select
     d.filename,
     d.file_type,
     d.file_size,
+    d.purpose,
     d.status,
     d.error,
     d.attempt,

@@ -1,12 +1,14 @@
 -- documents/retry_many :value
 -- Queues failed documents of a user again, the given ones or all, each with a full set of tries, as
 -- documents/retry does. The oldest first if there are more than `max_rows`.
--- $1 user_id      uuid         the tenant
--- $2 document_ids uuid[] null  null: all that have failed; at most 1000
--- $3 filters      jsonb null   null: no filter; else as document_matches() takes them
--- $4 max_rows     int          1..1000
+-- $1 user_id        uuid         the tenant
+-- $2 document_ids   uuid[] null  null: all that have failed; at most 1000
+-- $3 filters        jsonb null   null: no filter; else as document_matches() takes them
+-- $4 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $5 max_rows       int          1..1000
 -- returns: queued int8
--- index: documents_user_status_idx, documents_pkey, ingestion_jobs_pkey
+-- index: documents_user_status_idx, documents_pkey, ingestion_jobs_pkey, collection_files_batch_idx,
+--   collection_files_seq_key
 with chosen as materialized (
     select d.id
     from documents as d
@@ -15,8 +17,20 @@ with chosen as materialized (
         and d.status = 'error'
         and ($2::uuid[] is null or d.id = any($2::uuid[]))
         and document_matches($1::uuid, $3::jsonb, d)
+        and (
+            $4::uuid[] is null
+            or d.id in (
+                select f.document_id
+                from collection_files as f
+                where
+                    f.user_id = $1::uuid
+                    and f.collection_id = any($4::uuid[])
+                    and f.document_id is not null
+                    and not f.is_cancelled
+            )
+        )
     order by d.id
-    limit $4::int
+    limit $5::int
     for update
 ),
 

@@ -11,8 +11,8 @@
 --   documents_user_filename_idx
 with given as (
     insert into documents as g (
-        user_id, id, filename, file_type, file_size, status, error, attempt, progress, chunk_count, warnings,
-        metadata, created_at, content_hash, expires_at
+        user_id, id, filename, file_type, file_size, purpose, status, error, attempt, progress, chunk_count,
+        warnings, metadata, created_at, content_hash, expires_at
     )
     select
         $2::uuid as user_id,
@@ -20,6 +20,7 @@ with given as (
         d.filename,
         d.file_type,
         d.file_size,
+        d.purpose,
         d.status,
         d.error,
         case

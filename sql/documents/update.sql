@@ -26,6 +26,7 @@ returning
     d.filename,
     d.file_type,
     d.file_size,
+    d.purpose,
     d.status,
     d.error,
     d.attempt,

@@ -1,8 +1,8 @@
 -- ingest/complete :one
 -- In the transaction that stores a document: locks its row and sets it to ready if the attempt still holds
 -- it, and removes its job, which claims pass over until the transaction ends. Before that it locks the
--- conversations that are limited to a document that this one replaces, then those documents, oldest first,
--- as every statement that locks several does. None of them was uploaded later, so two such transactions
+-- conversations that are limited to a document that this one replaces, and the collections that contain one,
+-- then those documents, oldest first, as every statement that locks several does. None of them was uploaded later, so two such transactions
 -- never wait for each other. No row: nothing may be stored.
 -- $1 user_id     uuid   the tenant
 -- $2 document_id uuid
@@ -11,7 +11,7 @@
 -- $5 warnings    jsonb  what was not read
 -- returns: replaces text null
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
---   conversations_pkey, ingestion_jobs_pkey
+--   conversations_pkey, ingestion_jobs_pkey, collection_files_document_idx, collections_pkey
 with scoped as materialized (
     select c.id
     from documents as n
@@ -23,11 +23,22 @@ with scoped as materialized (
     for key share of c
 ),
 
+collected as materialized (
+    select c.id
+    from documents as n
+    inner join documents as o on o.user_id = $1::uuid and n.replaces = o.filename and n.id > o.id
+    inner join collection_files as f on f.user_id = $1::uuid and o.id = f.document_id
+    inner join collections as c on c.user_id = $1::uuid and f.collection_id = c.id
+    where n.user_id = $1::uuid and n.id = $2::uuid and (select count(*) from scoped) >= 0
+    order by c.id
+    for key share of c
+),
+
 replaced as materialized (
     select o.id
     from documents as n
     inner join documents as o on o.user_id = $1::uuid and n.replaces = o.filename and n.id > o.id
-    where n.user_id = $1::uuid and n.id = $2::uuid and (select count(*) from scoped) >= 0
+    where n.user_id = $1::uuid and n.id = $2::uuid and (select count(*) from collected) >= 0
     order by o.id
     for update of o
 ),

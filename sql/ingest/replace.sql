@@ -1,16 +1,18 @@
 -- ingest/replace :value
 -- In the transaction that stores a document: deletes the oldest of the documents that it replaces, with their
 -- jobs and their share of the tenant's counts, as documents/delete_many does; run again while it deletes as
--- many as it may. Conversations that were about one of them are about this one now; ingest/complete holds
--- them already, except one that became so meanwhile.
+-- many as it may. Conversations that were about one of them are about this one now, and collections that
+-- contained one contain this one, with the attributes of the newest; ingest/complete holds them already,
+-- except one that became so meanwhile.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 max_rows    int   1..1000
 -- $4 max_parts   int8  chunks, and 2,000s of bytes, that are erased at once
 -- returns: deleted int8
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
---   conversations_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey
--- length: a document, its bytes, its job, its conversations and the counts change together
+--   conversations_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey,
+--   collection_files_document_idx, collections_pkey
+-- length: a document, its bytes, its job, its conversations, its collections and the counts change together
 with chosen as materialized (
     select o.id
     from documents as n
@@ -67,6 +69,31 @@ rescoped as (
         s.id as conversation_id,
         $2::uuid as document_id
     from scoped as s
+    on conflict do nothing
+),
+
+collected as (
+    select
+        f.collection_id,
+        f.file_id,
+        f.attributes
+    from replaced as r
+    inner join collection_files as f on f.user_id = $1::uuid and r.id = f.document_id
+    inner join collections as c on c.user_id = $1::uuid and f.collection_id = c.id
+    where not f.is_cancelled
+    for key share of c
+),
+
+recollected as (
+    insert into collection_files (user_id, collection_id, file_id, document_id, attributes)
+    select distinct on (f.collection_id)
+        $1::uuid as user_id,
+        f.collection_id,
+        $2::uuid as file_id,
+        $2::uuid as document_id,
+        f.attributes
+    from collected as f
+    order by f.collection_id, f.file_id desc
     on conflict do nothing
 ),
 

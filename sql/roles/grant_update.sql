@@ -2,9 +2,12 @@
 -- The tables whose rows the service updates or locks.
 grant update on
     api_keys,
+    collection_files,
+    collections,
     conversations,
     document_contents,
     documents,
+    file_batches,
     idempotency_keys,
     ingestion_jobs,
     message_jobs,

@@ -2,17 +2,20 @@
 -- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact,
 -- ties by id. Adding 0 to the distance keeps the planner from an approximate index, which would lose rows
 -- without a word.
--- $1 user_id      uuid         the tenant
--- $2 embedding    halfvec      of the query
--- $3 metric       text         cosine | l2 | inner_product
--- $4 threshold    float8 null  least similarity; null: any
--- $5 document_ids uuid[] null  null: all documents
--- $6 filters      jsonb null   null: no filter; else as document_matches() takes them
--- $7 max_rows     int          1..200
+-- $1 user_id        uuid         the tenant
+-- $2 embedding      halfvec      of the query
+-- $3 metric         text         cosine | l2 | inner_product
+-- $4 threshold      float8 null  least similarity; null: any
+-- $5 document_ids   uuid[] null  null: all documents
+-- $6 filters        jsonb null   null: no filter; else as document_matches() takes them
+-- $7 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $8 attributes     text null    a jsonpath on their attributes in the collection; null: any
+-- $9 max_rows       int          1..200
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
 --   token_count int, document_metadata jsonb, chunk_metadata jsonb, similarity float8, distance float8
+-- length: filters of documents and of collections
 -- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,
---   documents_pkey, chunks_pkey, chunk_vectors_pkey, document_contents_removed_idx
+--   documents_pkey, chunks_pkey, chunk_vectors_pkey, document_contents_removed_idx, collection_files_seq_key
 with nearest as (
     select
         v.chunk_id,
@@ -41,8 +44,21 @@ with nearest as (
                     and document_matches($1::uuid, $6::jsonb, d)
             )
         )
+        and (
+            $7::uuid[] is null
+            or v.document_id in (
+                select f.document_id
+                from collection_files as f
+                where
+                    f.user_id = $1::uuid
+                    and f.collection_id = any($7::uuid[])
+                    and f.document_id is not null
+                    and not f.is_cancelled
+                    and ($8::text is null or jsonb_path_match(f.attributes, $8::text::jsonpath, '{}', true))
+            )
+        )
     order by distance, v.chunk_id
-    limit $7::int
+    limit $9::int
 ),
 
 scored as (
@@ -74,4 +90,4 @@ inner join chunks as c on c.user_id = $1::uuid and s.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and s.document_id = d.id
 where $4::float8 is null or s.similarity >= $4::float8
 order by s.distance, s.chunk_id
-limit $7::int;
+limit $9::int;

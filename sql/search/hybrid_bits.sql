@@ -2,26 +2,28 @@
 -- The chunks of one user that fit a query best by meaning and by keywords together, as search/hybrid_exact
 -- finds them, except that the hundred nearest by meaning are taken from the vectors whose signatures differ
 -- least from the query's (search/bits).
--- $1 user_id        uuid         the tenant
--- $2 embedding      halfvec      of the query
--- $3 signature      varbit       of the query
--- $4 candidates     int          vectors that are compared exactly
--- $5 keys           int[] null   of the query's rarest terms; null: candidates need not contain a term
--- $6 terms          sparsevec    all terms of the query, with their weights
--- $7 keyword_weight float8       0..1; the rest is the weight of the meaning
--- $8 threshold      float8 null  least similarity; null: any
--- $9 required       text[] null  regular expressions that the text must match; null: none
--- $10 required_keys int[] null   keys that a text must contain in order to match them; null: none
--- $11 excluded      text[] null  regular expressions that the text must not match; null: none
--- $12 excluded_keys int[] null   keys of which a text contains one if it matches; null: none
--- $13 document_ids  uuid[] null  null: all documents
--- $14 filters       jsonb null   null: no filter; else as document_matches() takes them
--- $15 max_rows      int          1..200
+-- $1 user_id         uuid         the tenant
+-- $2 embedding       halfvec      of the query
+-- $3 signature       varbit       of the query
+-- $4 candidates      int          vectors that are compared exactly
+-- $5 keys            int[] null   of the query's rarest terms; null: candidates need not contain a term
+-- $6 terms           sparsevec    all terms of the query, with their weights
+-- $7 keyword_weight  float8       0..1; the rest is the weight of the meaning
+-- $8 threshold       float8 null  least similarity; null: any
+-- $9 required        text[] null  regular expressions that the text must match; null: none
+-- $10 required_keys  int[] null   keys that a text must contain in order to match them; null: none
+-- $11 excluded       text[] null  regular expressions that the text must not match; null: none
+-- $12 excluded_keys  int[] null   keys of which a text contains one if it matches; null: none
+-- $13 document_ids   uuid[] null  null: all documents
+-- $14 filters        jsonb null   null: no filter; else as document_matches() takes them
+-- $15 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $16 attributes     text null    a jsonpath on their attributes in the collection; null: any
+-- $17 max_rows       int          1..200
 -- returns: as search/hybrid_exact
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_signature_idx, chunk_vectors_pkey,
 --   chunk_terms_keys_idx, chunk_terms_document_idx, chunk_terms_pkey, documents_pkey, chunks_pkey,
---   documents_user_metadata_idx
+--   documents_user_metadata_idx, collection_files_batch_idx, collection_files_seq_key
 with removed as materialized (
     select b.document_id
     from document_contents as b
@@ -35,6 +37,17 @@ allowed as materialized (
         d.user_id = $1::uuid
         and $14::jsonb is not null
         and document_matches($1::uuid, $14::jsonb, d)
+),
+
+collected as materialized (
+    select f.document_id
+    from collection_files as f
+    where
+        f.user_id = $1::uuid
+        and f.collection_id = any($15::uuid[])
+        and f.document_id is not null
+        and not f.is_cancelled
+        and ($16::text is null or jsonb_path_match(f.attributes, $16::text::jsonpath, '{}', true))
 ),
 
 phrased as materialized (
@@ -67,6 +80,7 @@ by_signature as materialized (
         and v.document_id not in (select r.document_id from removed as r)
         and ($13::uuid[] is null or v.document_id = any($13::uuid[]))
         and ($14::jsonb is null or v.document_id in (select a.id from allowed as a))
+        and ($15::uuid[] is null or v.document_id in (select e.document_id from collected as e))
         and ($9::text[] is null or v.chunk_id in (select p.id from phrased as p))
         and ($11::text[] is null or v.chunk_id not in (select u.id from unwanted as u))
     order by hamming_distance(v.signature, $3::varbit)
@@ -94,6 +108,7 @@ by_keywords as materialized (
         and t.document_id not in (select r.document_id from removed as r)
         and ($13::uuid[] is null or t.document_id = any($13::uuid[]))
         and ($14::jsonb is null or t.document_id in (select a.id from allowed as a))
+        and ($15::uuid[] is null or t.document_id in (select e.document_id from collected as e))
         and ($9::text[] is null or t.chunk_id in (select p.id from phrased as p))
         and ($11::text[] is null or t.chunk_id not in (select u.id from unwanted as u))
     order by distance, t.chunk_id
@@ -144,7 +159,7 @@ fused as (
     cross join extremes as e
     where $8::float8 is null or s.similarity >= $8::float8
     order by score desc, s.chunk_id asc
-    limit $15::int
+    limit $17::int
 )
 
 select
@@ -164,4 +179,4 @@ from fused as f
 inner join chunks as c on c.user_id = $1::uuid and f.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
 order by f.score desc, f.chunk_id asc
-limit $15::int;
+limit $17::int;

@@ -3,26 +3,29 @@
 -- hundred nearest of all vectors that the filters leave, and the hundred best of the chunks that contain one
 -- of the query's rarest terms. Both scores of every candidate are exact. Each score is scaled to 0..1 between
 -- the lowest and the highest of the candidates, and the sum of both, by weight, orders the result.
--- $1 user_id        uuid         the tenant
--- $2 embedding      halfvec      of the query
--- $3 metric         text         cosine | l2 | inner_product
--- $4 keys           int[] null   of the query's rarest terms; null: candidates need not contain a term
--- $5 terms          sparsevec    all terms of the query, with their weights
--- $6 keyword_weight float8       0..1; the rest is the weight of the meaning
--- $7 threshold      float8 null  least similarity; null: any
--- $8 required       text[] null  regular expressions that the text must match; null: none
--- $9 required_keys  int[] null   keys that a text must contain in order to match them; null: none
--- $10 excluded      text[] null  regular expressions that the text must not match; null: none
--- $11 excluded_keys int[] null   keys of which a text contains one if it matches; null: none
--- $12 document_ids  uuid[] null  null: all documents
--- $13 filters       jsonb null   null: no filter; else as document_matches() takes them
--- $14 max_rows      int          1..200
+-- $1 user_id         uuid         the tenant
+-- $2 embedding       halfvec      of the query
+-- $3 metric          text         cosine | l2 | inner_product
+-- $4 keys            int[] null   of the query's rarest terms; null: candidates need not contain a term
+-- $5 terms           sparsevec    all terms of the query, with their weights
+-- $6 keyword_weight  float8       0..1; the rest is the weight of the meaning
+-- $7 threshold       float8 null  least similarity; null: any
+-- $8 required        text[] null  regular expressions that the text must match; null: none
+-- $9 required_keys   int[] null   keys that a text must contain in order to match them; null: none
+-- $10 excluded       text[] null  regular expressions that the text must not match; null: none
+-- $11 excluded_keys  int[] null   keys of which a text contains one if it matches; null: none
+-- $12 document_ids   uuid[] null  null: all documents
+-- $13 filters        jsonb null   null: no filter; else as document_matches() takes them
+-- $14 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $15 attributes     text null    a jsonpath on their attributes in the collection; null: any
+-- $16 max_rows       int          1..200
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
 --   token_count int, document_metadata jsonb, chunk_metadata jsonb, similarity float8, distance float8,
 --   keyword_score float8, score float8
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_document_idx,
---   chunk_terms_pkey, documents_pkey, chunks_pkey, documents_user_metadata_idx
+--   chunk_terms_pkey, documents_pkey, chunks_pkey, documents_user_metadata_idx, collection_files_batch_idx,
+--   collection_files_seq_key
 with removed as materialized (
     select b.document_id
     from document_contents as b
@@ -36,6 +39,17 @@ allowed as materialized (
         d.user_id = $1::uuid
         and $13::jsonb is not null
         and document_matches($1::uuid, $13::jsonb, d)
+),
+
+collected as materialized (
+    select f.document_id
+    from collection_files as f
+    where
+        f.user_id = $1::uuid
+        and f.collection_id = any($14::uuid[])
+        and f.document_id is not null
+        and not f.is_cancelled
+        and ($15::text is null or jsonb_path_match(f.attributes, $15::text::jsonpath, '{}', true))
 ),
 
 phrased as materialized (
@@ -74,6 +88,7 @@ by_meaning as materialized (
         and v.document_id not in (select r.document_id from removed as r)
         and ($12::uuid[] is null or v.document_id = any($12::uuid[]))
         and ($13::jsonb is null or v.document_id in (select a.id from allowed as a))
+        and ($14::uuid[] is null or v.document_id in (select e.document_id from collected as e))
         and ($8::text[] is null or v.chunk_id in (select p.id from phrased as p))
         and ($10::text[] is null or v.chunk_id not in (select u.id from unwanted as u))
     order by distance, v.chunk_id
@@ -91,6 +106,7 @@ by_keywords as materialized (
         and t.document_id not in (select r.document_id from removed as r)
         and ($12::uuid[] is null or t.document_id = any($12::uuid[]))
         and ($13::jsonb is null or t.document_id in (select a.id from allowed as a))
+        and ($14::uuid[] is null or t.document_id in (select e.document_id from collected as e))
         and ($8::text[] is null or t.chunk_id in (select p.id from phrased as p))
         and ($10::text[] is null or t.chunk_id not in (select u.id from unwanted as u))
     order by distance, t.chunk_id
@@ -158,7 +174,7 @@ fused as (
     cross join extremes as e
     where $7::float8 is null or s.similarity >= $7::float8
     order by score desc, s.chunk_id asc
-    limit $14::int
+    limit $16::int
 )
 
 select
@@ -178,4 +194,4 @@ from fused as f
 inner join chunks as c on c.user_id = $1::uuid and f.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
 order by f.score desc, f.chunk_id asc
-limit $14::int;
+limit $16::int;

@@ -12,10 +12,12 @@
 -- $6 threshold      float8 null  least similarity; null: any
 -- $7 document_ids   uuid[] null  null: all documents
 -- $8 filters        jsonb null   null: no filter; else as document_matches() takes them
--- $9 max_rows       int          1..200
+-- $9 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $10 attributes    text null    a jsonpath on their attributes in the collection; null: any
+-- $11 max_rows      int          1..200
 -- returns: as search/exact, lane text
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
---   documents_user_created_idx, documents_pkey, chunks_pkey, chunk_vectors_hnsw_…
+--   documents_user_created_idx, documents_pkey, chunks_pkey, chunk_vectors_hnsw_…, collection_files_seq_key
 -- length: two lanes, of which the number of chunks that the filters leave chooses one
 with allowed as materialized (
     select
@@ -27,6 +29,19 @@ with allowed as materialized (
         and d.chunk_count > 0
         and ($7::uuid[] is null or d.id = any($7::uuid[]))
         and document_matches($1::uuid, $8::jsonb, d)
+        and (
+            $9::uuid[] is null
+            or d.id in (
+                select f.document_id
+                from collection_files as f
+                where
+                    f.user_id = $1::uuid
+                    and f.collection_id = any($9::uuid[])
+                    and f.document_id is not null
+                    and not f.is_cancelled
+                    and ($10::text is null or jsonb_path_match(f.attributes, $10::text::jsonpath, '{}', true))
+            )
+        )
 ),
 
 extent as materialized (
@@ -54,7 +69,7 @@ by_scan as materialized (
     where
         v.user_id = $1::uuid
         and (select count(i.chunk_id) from by_index as i)
-        < least($9::int, (select e.chunks from extent as e))
+        < least($11::int, (select e.chunks from extent as e))
         and v.document_id in (select a.id from allowed as a)
     order by hamming_distance(v.signature, $3::varbit)
     limit $4::int
@@ -86,7 +101,7 @@ nearest as (
         n.lane
     from candidates as n
     order by n.distance, n.chunk_id
-    limit $9::int
+    limit $11::int
 )
 
 select
@@ -106,4 +121,4 @@ inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
 where $6::float8 is null or 1 - n.distance >= $6::float8
 order by n.distance, n.chunk_id
-limit $9::int;
+limit $11::int;

@@ -1,21 +1,23 @@
 -- search/keyword :many
 -- The chunks of one user that fit a query best by keywords: of the chunks that contain one of the query's
 -- rarest terms, those with the highest sum of the weights of all its terms, ties by id.
--- $1 user_id        uuid         the tenant
--- $2 keys           int[] null   of the query's rarest terms; null: candidates need not contain a term
--- $3 terms          sparsevec    all terms of the query, with their weights
--- $4 required       text[] null  regular expressions that the text must match; null: none
--- $5 required_keys  int[] null   keys that a text must contain in order to match them; null: none
--- $6 excluded       text[] null  regular expressions that the text must not match; null: none
--- $7 excluded_keys  int[] null   keys of which a text contains one if it matches; null: none
--- $8 document_ids   uuid[] null  null: all documents
--- $9 filters        jsonb null   null: no filter; else as document_matches() takes them
--- $10 max_rows      int          1..200
+-- $1 user_id         uuid         the tenant
+-- $2 keys            int[] null   of the query's rarest terms; null: candidates need not contain a term
+-- $3 terms           sparsevec    all terms of the query, with their weights
+-- $4 required        text[] null  regular expressions that the text must match; null: none
+-- $5 required_keys   int[] null   keys that a text must contain in order to match them; null: none
+-- $6 excluded        text[] null  regular expressions that the text must not match; null: none
+-- $7 excluded_keys   int[] null   keys of which a text contains one if it matches; null: none
+-- $8 document_ids    uuid[] null  null: all documents
+-- $9 filters         jsonb null   null: no filter; else as document_matches() takes them
+-- $10 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $11 attributes     text null    a jsonpath on their attributes in the collection; null: any
+-- $12 max_rows       int          1..200
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
 --   token_count int, document_metadata jsonb, chunk_metadata jsonb, keyword_score float8
 -- length: the conditions of exact phrases and of excluded words
 -- index: document_contents_removed_idx, chunk_terms_keys_idx, chunk_terms_document_idx, documents_pkey,
---   chunks_pkey, documents_user_metadata_idx
+--   chunks_pkey, documents_user_metadata_idx, collection_files_batch_idx, collection_files_seq_key
 with removed as materialized (
     select b.document_id
     from document_contents as b
@@ -29,6 +31,17 @@ allowed as materialized (
         d.user_id = $1::uuid
         and $9::jsonb is not null
         and document_matches($1::uuid, $9::jsonb, d)
+),
+
+collected as materialized (
+    select f.document_id
+    from collection_files as f
+    where
+        f.user_id = $1::uuid
+        and f.collection_id = any($10::uuid[])
+        and f.document_id is not null
+        and not f.is_cancelled
+        and ($11::text is null or jsonb_path_match(f.attributes, $11::text::jsonpath, '{}', true))
 ),
 
 phrased as materialized (
@@ -65,10 +78,11 @@ best as materialized (
         and t.document_id not in (select r.document_id from removed as r)
         and ($8::uuid[] is null or t.document_id = any($8::uuid[]))
         and ($9::jsonb is null or t.document_id in (select a.id from allowed as a))
+        and ($10::uuid[] is null or t.document_id in (select e.document_id from collected as e))
         and ($4::text[] is null or t.chunk_id in (select p.id from phrased as p))
         and ($6::text[] is null or t.chunk_id not in (select u.id from unwanted as u))
     order by distance, t.chunk_id
-    limit $10::int
+    limit $12::int
 )
 
 select
@@ -85,4 +99,4 @@ from best as n
 inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id
 inner join documents as d on d.user_id = $1::uuid and n.document_id = d.id
 order by n.distance, n.chunk_id
-limit $10::int;
+limit $12::int;

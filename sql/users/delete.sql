@@ -7,12 +7,13 @@
 --   document_contents int8, chunks int8, chunk_vectors int8, chunk_terms int8, ingestion_jobs int8,
 --   conversations int8, conversation_documents int8, messages int8, message_vectors int8,
 --   message_terms int8, message_jobs int8, idempotency_keys int8, term_samples int8, term_stats int8,
---   term_jobs int8
--- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, messages_pkey, message_vectors_pkey,
---   message_jobs_pkey, users_pkey, chunk_vectors_pkey, chunks_content_hash_idx, document_contents_pkey,
+--   term_jobs int8, collections int8, collection_files int8, file_batches int8
+-- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, message_vectors_pkey, message_jobs_pkey,
+--   users_pkey, chunk_vectors_pkey, chunks_content_hash_idx, document_contents_pkey,
 --   conversation_documents_document_idx, usage_days_pkey, api_keys_pkey, idempotency_keys_pkey,
 --   tenant_totals_pkey, documents_user_filename_idx, chunk_terms_document_idx, message_terms_pkey,
---   term_stats_pkey, term_samples_pkey, term_jobs_pkey
+--   term_stats_pkey, term_samples_pkey, term_jobs_pkey, messages_id_idx, collection_files_document_idx,
+--   file_batches_pkey, collections_pkey
 -- length: what a user has goes together or not at all, and each table is counted
 with erased_vectors as (
     delete from chunk_vectors as v
@@ -74,6 +75,24 @@ erased_scopes as (
     returning s.document_id
 ),
 
+erased_files as (
+    delete from collection_files as f
+    where f.user_id = $1::uuid
+    returning f.file_id
+),
+
+erased_batches as (
+    delete from file_batches as b
+    where b.user_id = $1::uuid and (select count(*) from erased_files) >= 0
+    returning b.id
+),
+
+erased_collections as (
+    delete from collections as c
+    where c.user_id = $1::uuid and (select count(*) from erased_batches) >= 0
+    returning c.id
+),
+
 erased_documents as (
     delete from documents as d
     where
@@ -83,6 +102,7 @@ erased_documents as (
         and (select count(*) from erased_chunks) >= 0
         and (select count(*) from erased_contents) >= 0
         and (select count(*) from erased_scopes) >= 0
+        and (select count(*) from erased_files) >= 0
     returning d.id
 ),
 
@@ -145,6 +165,7 @@ erased as (
         u.id = $1::uuid
         and (select count(*) from erased_documents) >= 0
         and (select count(*) from erased_conversations) >= 0
+        and (select count(*) from erased_collections) >= 0
         and (select count(*) from erased_days) >= 0
         and (select count(*) from erased_keys) >= 0
         and (select count(*) from erased_idempotency_keys) >= 0
@@ -173,4 +194,7 @@ select
     (select count(*) from erased_idempotency_keys) as idempotency_keys,
     (select count(*) from erased_samples) as term_samples,
     (select count(*) from erased_stats) as term_stats,
-    (select count(*) from erased_term_jobs) as term_jobs;
+    (select count(*) from erased_term_jobs) as term_jobs,
+    (select count(*) from erased_collections) as collections,
+    (select count(*) from erased_files) as collection_files,
+    (select count(*) from erased_batches) as file_batches;

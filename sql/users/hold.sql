@@ -1,20 +1,31 @@
 -- users/hold :one
 -- First statement of the transaction that erases a user: locks the rows that every upload, append and worker
 -- also locks, in the same order, and thereby waits for those in progress. The next statement then sees every
--- row. If there are more documents or conversations than `max_rows`, not all are locked: such a user is
--- erased in parts first.
+-- row. If there are more collections, documents or conversations than `max_rows`, not all are locked: such a
+-- user is erased in parts first.
 -- $1 user_id  uuid  the tenant
--- $2 max_rows int   documents, and conversations, to lock at most
+-- $2 max_rows int   of each to lock at most, and files of collections to count
 -- returns: document_count int8, chunk_count int8, byte_count int8, conversation_count int8,
---   message_count int8, has_left_over bool, has_index bool
--- index: documents_pkey, conversations_pkey, document_contents_removed_idx, tenant_totals_pkey, users_pkey
-with held_documents as materialized (
+--   message_count int8, has_left_over bool, has_index bool, collection_count int8, file_count int8
+-- length: all that a user has is locked in one order
+-- index: documents_pkey, conversations_pkey, document_contents_removed_idx, tenant_totals_pkey, users_pkey,
+--   collections_pkey, collection_files_pkey
+with held_collections as materialized (
+    select c.id
+    from collections as c
+    where c.user_id = $1::uuid
+    order by c.id
+    limit $2::int
+    for update
+),
+
+held_documents as materialized (
     select
         d.id,
         d.chunk_count,
         d.file_size
     from documents as d
-    where d.user_id = $1::uuid
+    where d.user_id = $1::uuid and (select count(*) from held_collections) >= 0
     order by d.id
     limit $2::int
     for update
@@ -49,7 +60,18 @@ select
         from document_contents as b
         where b.user_id = $1::uuid and b.removed_at is not null
     ) as has_left_over,
-    coalesce((select bool_or(t.has_index) from held_totals as t), false) as has_index
+    coalesce((select bool_or(t.has_index) from held_totals as t), false) as has_index,
+    (select count(*) from held_collections) as collection_count,
+    (
+        select count(*)
+        from (
+            select f.file_id
+            from collection_files as f
+            where f.user_id = $1::uuid
+            order by f.collection_id, f.file_id
+            limit $2::int
+        ) as n
+    ) as file_count
 from users as u
 where u.id = $1::uuid and (select count(*) from held_totals) >= 0
 for update;

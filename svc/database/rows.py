@@ -140,6 +140,84 @@ class ChunksListFrom(Row):
     metadata: Json = column("metadata")
 
 
+class CollectionFilesGet(Row):
+    """A row of `collection_files/add`, `collection_files/get`, `collection_files/list`, `collection_files/update`."""
+
+    __slots__ = ()
+
+    document_id: UUID = column("document_id")
+    collection_id: UUID = column("collection_id")
+    batch_id: UUID | None = column("batch_id")
+    filename: str = column("filename")
+    file_type: str = column("file_type")
+    file_size: int = column("file_size")
+    chunk_count: int = column("chunk_count")
+    status: str = column("status")
+    error: str | None = column("error")
+    attributes: Json = column("attributes")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+
+
+class CollectionFilesAttributes(Row):
+    """A row of `collection_files/attributes`."""
+
+    __slots__ = ()
+
+    document_id: UUID = column("document_id")
+    attributes: Json = column("attributes")
+
+
+class CollectionFilesListLeft(Row):
+    """A row of `collection_files/list_left`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    collection_id: UUID = column("collection_id")
+    file_id: UUID = column("file_id")
+
+
+class CollectionsGet(Row):
+    """A row of `collections/create`, `collections/get`, `collections/list`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    name: str | None = column("name")
+    description: str | None = column("description")
+    metadata: Json = column("metadata")
+    chunking: Json | None = column("chunking")
+    expires_after_s: int | None = column("expires_after_s")
+    expires_at: datetime | None = column("expires_at")
+    last_active_at: datetime = column("last_active_at")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+    processing_count: int = column("processing_count")
+    ready_count: int = column("ready_count")
+    error_count: int = column("error_count")
+    cancelled_count: int = column("cancelled_count")
+    file_bytes: int = column("file_bytes")
+    is_counted: bool = column("is_counted")
+
+
+class CollectionsListExpired(Row):
+    """A row of `collections/list_expired`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    id: UUID = column("id")
+
+
+class CollectionsTouch(Row):
+    """A row of `collections/touch`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+
+
 class ConversationsGet(Row):
     """A row of `conversations/create`, `conversations/get`, `conversations/list`, `conversations/list_matching`,
     `conversations/update`."""
@@ -482,7 +560,8 @@ class DocumentsContent(Row):
 
 class DocumentsGet(Row):
     """A row of `documents/create`, `documents/find_same`, `documents/get`, `documents/list`,
-    `documents/list_by_status`, `documents/list_matching`, `documents/retry`, `documents/update`."""
+    `documents/list_by_status`, `documents/list_files`, `documents/list_matching`, `documents/retry`,
+    `documents/update`."""
 
     __slots__ = ()
 
@@ -490,6 +569,7 @@ class DocumentsGet(Row):
     filename: str = column("filename")
     file_type: str = column("file_type")
     file_size: int = column("file_size")
+    purpose: str | None = column("purpose")
     status: str = column("status")
     error: str | None = column("error")
     attempt: int = column("attempt")
@@ -593,6 +673,41 @@ class ExportChunks(Row):
     created_at: datetime = column("created_at")
 
 
+class ExportCollectionFiles(Row):
+    """A row of `export/collection_files`."""
+
+    __slots__ = ()
+
+    collection_id: UUID = column("collection_id")
+    file_id: UUID = column("file_id")
+    document_id: UUID = column("document_id")
+    batch_id: UUID | None = column("batch_id")
+    seq: UUID = column("seq")
+    attributes: Json = column("attributes")
+    is_cancelled: bool = column("is_cancelled")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+    left_at: datetime | None = column("left_at")
+
+
+class ExportCollections(Row):
+    """A row of `export/collections`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    name: str | None = column("name")
+    description: str | None = column("description")
+    metadata: Json = column("metadata")
+    chunking: Json | None = column("chunking")
+    expires_after_s: int | None = column("expires_after_s")
+    last_active_at: datetime = column("last_active_at")
+    expires_at: datetime | None = column("expires_at")
+    expired_at: datetime | None = column("expired_at")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
+
+
 class ExportConversationDocuments(Row):
     """A row of `export/conversation_documents`."""
 
@@ -635,6 +750,7 @@ class ExportDocuments(Row):
     filename: str = column("filename")
     file_type: str = column("file_type")
     file_size: int = column("file_size")
+    purpose: str | None = column("purpose")
     status: str = column("status")
     error: str | None = column("error")
     attempt: int = column("attempt")
@@ -648,6 +764,17 @@ class ExportDocuments(Row):
     expires_at: datetime | None = column("expires_at")
     created_at: datetime = column("created_at")
     updated_at: datetime = column("updated_at")
+
+
+class ExportFileBatches(Row):
+    """A row of `export/file_batches`."""
+
+    __slots__ = ()
+
+    collection_id: UUID = column("collection_id")
+    id: UUID = column("id")
+    created_at: datetime = column("created_at")
+    cancelled_at: datetime | None = column("cancelled_at")
 
 
 class ExportMessageVectors(Row):
@@ -699,6 +826,32 @@ class ExportUsageDays(Row):
     bytes: int = column("bytes")
     messages: int = column("messages")
     tokens: int = column("tokens")
+
+
+class FileBatchesCreate(Row):
+    """A row of `file_batches/create`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    created_at: datetime = column("created_at")
+
+
+class FileBatchesGet(Row):
+    """A row of `file_batches/get`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    collection_id: UUID = column("collection_id")
+    created_at: datetime = column("created_at")
+    cancelled_at: datetime | None = column("cancelled_at")
+    processing_count: int = column("processing_count")
+    ready_count: int = column("ready_count")
+    error_count: int = column("error_count")
+    cancelled_count: int = column("cancelled_count")
+    file_bytes: int = column("file_bytes")
+    is_counted: bool = column("is_counted")
 
 
 class IdempotencyGet(Row):
@@ -1023,6 +1176,19 @@ class SamplesChunks(Row):
     document_ids: str | None = column("document_ids")
     content_hashes: str | None = column("content_hashes")
     chunk_id: str | None = column("chunk_id")
+
+
+class SamplesCollection(Row):
+    """A row of `samples/collection`."""
+
+    __slots__ = ()
+
+    collection_id: str = column("collection_id")
+    collection_ids: str = column("collection_ids")
+    batch_id: str | None = column("batch_id")
+    document_id: str = column("document_id")
+    document_ids: str = column("document_ids")
+    files: str = column("files")
 
 
 class SamplesConversation(Row):
@@ -1555,6 +1721,19 @@ class UsersDelete(Row):
     term_samples: int = column("term_samples")
     term_stats: int = column("term_stats")
     term_jobs: int = column("term_jobs")
+    collections: int = column("collections")
+    collection_files: int = column("collection_files")
+    file_batches: int = column("file_batches")
+
+
+class UsersEraseCollections(Row):
+    """A row of `users/erase_collections`."""
+
+    __slots__ = ()
+
+    collection_files: int = column("collection_files")
+    file_batches: int = column("file_batches")
+    collections: int = column("collections")
 
 
 class UsersEraseConversations(Row):
@@ -1592,6 +1771,8 @@ class UsersHold(Row):
     message_count: int = column("message_count")
     has_left_over: bool = column("has_left_over")
     has_index: bool = column("has_index")
+    collection_count: int = column("collection_count")
+    file_count: int = column("file_count")
 
 
 class UsersListLeftOver(Row):
@@ -1614,6 +1795,23 @@ class ImportChunks(NamedTuple):
     token_count: int
     metadata: Json
     created_at: datetime
+
+
+class ImportCollections(NamedTuple):
+    """A row for `import/collections`."""
+
+    user_id: UUID
+    id: UUID
+    name: str | None
+    description: str | None
+    metadata: Json
+    chunking: Json | None
+    expires_after_s: int | None
+    last_active_at: datetime
+    expires_at: datetime | None
+    expired_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class ImportConversations(NamedTuple):
@@ -1646,6 +1844,7 @@ class ImportDocuments(NamedTuple):
     filename: str
     file_type: str
     file_size: int
+    purpose: str | None
     status: str
     error: str | None
     attempt: int
@@ -1659,6 +1858,16 @@ class ImportDocuments(NamedTuple):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class ImportFileBatches(NamedTuple):
+    """A row for `import/file_batches`."""
+
+    user_id: UUID
+    collection_id: UUID
+    id: UUID
+    created_at: datetime
+    cancelled_at: datetime | None
 
 
 class ImportMessages(NamedTuple):
@@ -1765,6 +1974,17 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "chunks/get": ChunksGet,
     "chunks/list_by_document": ChunksListByDocument,
     "chunks/list_from": ChunksListFrom,
+    "collection_files/add": CollectionFilesGet,
+    "collection_files/attributes": CollectionFilesAttributes,
+    "collection_files/get": CollectionFilesGet,
+    "collection_files/list": CollectionFilesGet,
+    "collection_files/list_left": CollectionFilesListLeft,
+    "collection_files/update": CollectionFilesGet,
+    "collections/create": CollectionsGet,
+    "collections/get": CollectionsGet,
+    "collections/list": CollectionsGet,
+    "collections/list_expired": CollectionsListExpired,
+    "collections/touch": CollectionsTouch,
     "conversations/create": ConversationsGet,
     "conversations/erase_messages": ConversationsEraseMessages,
     "conversations/get": ConversationsGet,
@@ -1805,6 +2025,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "documents/list": DocumentsGet,
     "documents/list_by_status": DocumentsGet,
     "documents/list_expired": DocumentsListExpired,
+    "documents/list_files": DocumentsGet,
     "documents/list_left_over": DocumentsListLeftOver,
     "documents/list_matching": DocumentsGet,
     "documents/merge_metadata_many": DocumentsMergeMetadataMany,
@@ -1813,13 +2034,18 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "export/api_keys": ExportApiKeys,
     "export/chunk_vectors": ExportChunkVectors,
     "export/chunks": ExportChunks,
+    "export/collection_files": ExportCollectionFiles,
+    "export/collections": ExportCollections,
     "export/conversation_documents": ExportConversationDocuments,
     "export/conversations": ExportConversations,
     "export/document_contents": ExportDocumentContents,
     "export/documents": ExportDocuments,
+    "export/file_batches": ExportFileBatches,
     "export/message_vectors": ExportMessageVectors,
     "export/messages": ExportMessages,
     "export/usage_days": ExportUsageDays,
+    "file_batches/create": FileBatchesCreate,
+    "file_batches/get": FileBatchesGet,
     "idempotency/get": IdempotencyGet,
     "idempotency/list_expired": IdempotencyListExpired,
     "indexes/list": IndexesList,
@@ -1861,6 +2087,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "plans/set": PlansGet,
     "policies/tables": PoliciesTables,
     "samples/chunks": SamplesChunks,
+    "samples/collection": SamplesCollection,
     "samples/conversation": SamplesConversation,
     "samples/document": SamplesDocument,
     "samples/failed_document": SamplesFailedDocument,
@@ -1910,6 +2137,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "usage/recount": UsageRecount,
     "users/create": UsersGet,
     "users/delete": UsersDelete,
+    "users/erase_collections": UsersEraseCollections,
     "users/erase_conversations": UsersEraseConversations,
     "users/erase_documents": UsersEraseDocuments,
     "users/find_by_email": UsersGet,

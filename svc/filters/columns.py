@@ -39,7 +39,7 @@ DOCUMENT_FIELDS: Fields = {
     "filename": OwnField("text"),
     "file_type": OwnField("choice", tuple(FORMATS)),
     "file_size": OwnField("number"),
-    "status": OwnField("choice", ("processing", "ready", "error")),
+    "status": OwnField("choice", ("stored", "processing", "ready", "error")),
     "created_at": OwnField("moment"),
     "updated_at": OwnField("moment"),
 }

@@ -68,5 +68,8 @@ FORMATS: dict[str, Format] = {
 
 if TYPE_CHECKING:
     FileType = str
+    StoredType = str
 else:
     FileType = Literal[tuple(FORMATS)]
+    # A file that is stored without being read may have any type.
+    StoredType = Literal[(*FORMATS, "other")]

@@ -33,6 +33,7 @@ from svc.errors import (
 from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
+from svc.ingest.stored_files import check_readable
 from svc.jobs.lease import Progress, claimed, leased, return_job
 from svc.jobs.loop import pause_s
 from svc.jobs.reports import LOCKED_PAUSE_S, Report, reported
@@ -151,6 +152,7 @@ class DocumentWorker:
         progress = Progress()
         async with contextlib.AsyncExitStack() as storing:
             async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
+                await check_readable(upload.file_type, upload.filename, upload.content)
                 reading = self._sandbox.read(upload.file_type, upload.content, job.user_id)
                 chunks, warnings = await _timed("parse", reading)
                 progress.value = _PARSED

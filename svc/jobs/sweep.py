@@ -1,5 +1,5 @@
-"""Deletes expired documents, conversations and idempotency keys, and what is left of large deleted documents, in the
-background of a worker.
+"""Deletes expired documents, conversations and idempotency keys, empties expired collections, and deletes what is left
+of large deleted documents and of files that left collections, in the background of a worker.
 
 Expired rows are listed across all tenants and deleted tenant by tenant, in batches too small to delay other statements.
 """
@@ -23,6 +23,9 @@ KEYS_KEPT_S = 86_400.0
 
 _EVERY_S = 60.0
 _SOON_S = 0.2
+LEFT_FILES_KEPT_S = 86_400.0
+"""How long a page of a collection's files can begin after a file that has left, in seconds: a day."""
+_LEFT_FILES_AT_ONCE = 500
 _KEYS_AT_ONCE = 500
 _EXPIRED_AT_ONCE = 100
 _LEFT_OVER_AT_ONCE = 100
@@ -34,6 +37,8 @@ async def sweep_turn(database: Database) -> float:
         await _deleted(sweep_documents(database), "expired documents") >= _EXPIRED_AT_ONCE,
         await _deleted(sweep_left_over(database), "rows of deleted documents") >= _LEFT_OVER_AT_ONCE,
         await _deleted(sweep_conversations(database), "expired conversations") >= _EXPIRED_AT_ONCE,
+        await _deleted(sweep_collections(database), "files of expired collections") >= batches.EMPTIED_FILES,
+        await _deleted(sweep_left_files(database), "files that left collections") >= _LEFT_FILES_AT_ONCE,
         await _deleted(sweep_keys(database), "expired idempotency keys") >= _KEYS_AT_ONCE,
     ]
     # A full batch means that there are more. The pause leaves room for other work, which is more urgent.
@@ -85,6 +90,32 @@ async def sweep_conversations(database: Database) -> int:
             deleted += await delete_long_expired(database, row.user_id, row.id)
     _note("conversations", deleted)
     return deleted
+
+
+async def sweep_collections(database: Database) -> int:
+    """Take the files out of some expired collections; returns the number of files."""
+    rows = await database.many("collections/list_expired", max_rows=_EXPIRED_AT_ONCE)
+    emptied = 0
+    for row in rows:
+        emptied += await database.value(
+            "collections/empty_expired", user_id=row.user_id, collection_id=row.id, max_rows=batches.EMPTIED_FILES
+        )
+    _note("files of collections", emptied)
+    return emptied
+
+
+async def sweep_left_files(database: Database) -> int:
+    """Delete the places of some files that left their collections long ago; returns how many were found."""
+    rows = await database.many("collection_files/list_left", kept_s=LEFT_FILES_KEPT_S, max_rows=_LEFT_FILES_AT_ONCE)
+    for user_id, files in _by_tenant(rows).items():
+        await database.exec(
+            "collection_files/delete_left",
+            user_id=user_id,
+            collection_ids=[file.collection_id for file in files],
+            file_ids=[file.file_id for file in files],
+            kept_s=LEFT_FILES_KEPT_S,
+        )
+    return len(rows)
 
 
 async def sweep_keys(database: Database) -> int:

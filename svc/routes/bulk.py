@@ -12,6 +12,7 @@ from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
 from svc.fields.values import MAX_METADATA_BYTES, Metadata, check_metadata
 from svc.filters.reading import Filter
+from svc.routes.collections import CollectionIds
 from svc.routes.documents import Status
 from svc.routes.selections import check_contained, check_selection
 from svc.search.filters import DocumentFilters, check_filters, matching
@@ -32,7 +33,7 @@ All = Annotated[bool, Meta(description="Selects every document, in place of the 
 
 
 class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Selects documents by id, status, metadata and filter: at least one of these, or `all`.
+    """Selects documents by id, status, metadata, filter and collection: at least one of these, or `all`.
 
     A document must match all that are sent. No part of `metadata` may be empty, since it would limit nothing.
     """
@@ -41,6 +42,7 @@ class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
     status: Status | None = None
     metadata: Metadata | None = None
     filter: Filter | None = None
+    collection_ids: CollectionIds | None = None
     all: All = False
 
 
@@ -52,10 +54,11 @@ class DocumentsDeleted(Struct, frozen=True):
 
 
 class RetryDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Selects the failed documents to ingest again, by id and filter: at least one of these, or `all`."""
+    """Selects the failed documents to ingest again, by id, filter and collection: at least one of these, or `all`."""
 
     document_ids: DocumentIds | None = None
     filter: Filter | None = None
+    collection_ids: CollectionIds | None = None
     all: All = False
 
 
@@ -84,7 +87,7 @@ _HARMLESS = "The request can be repeated without harm"
 
 @routes.post("/documents/delete", repeated=_HARMLESS, example={"status": "error", "metadata": {"topic": "astronomy"}})
 async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDeleted:
-    """Delete many documents, selected by id, status, metadata or filter, or all of them with `"all": true`.
+    """Delete many documents, selected by id, status, metadata, filter or collection, or all of them with `"all": true`.
 
     An empty selection is refused, so that a mistake does not delete everything. A request deletes at most 1,000
     documents, the oldest first. Ids that are not ids of your documents are ignored; compare the count.
@@ -94,6 +97,7 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
         "status": body.status,
         "metadata": body.metadata,
         "filter": body.filter,
+        "collection_ids": body.collection_ids,
     }
     check_selection(conditions, is_all=body.all, action="delete")
     filters = DocumentFilters(metadata=body.metadata, filter=body.filter)
@@ -106,6 +110,7 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
         document_ids=body.document_ids,
         status=body.status,
         filters=matching(filters),
+        collection_ids=body.collection_ids,
         max_rows=MAX_DOCUMENTS,
         max_parts=batches.ERASED_PARTS,
     )
@@ -119,12 +124,16 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
     example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"]},
 )
 async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
-    """Ingest failed documents again, selected by id or filter, or all of them with `"all": true`.
+    """Ingest failed documents again, selected by id, filter or collection, or all of them with `"all": true`.
 
     A request queues at most 1,000 documents, the oldest first. Documents that have not failed are ignored; compare the
     count.
     """
-    conditions = {"document_ids": body.document_ids, "filter": body.filter}
+    conditions = {
+        "document_ids": body.document_ids,
+        "filter": body.filter,
+        "collection_ids": body.collection_ids,
+    }
     check_selection(conditions, is_all=body.all, action="ingest again")
     filters = DocumentFilters(filter=body.filter)
     _check(filters)
@@ -133,6 +142,7 @@ async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
         user_id=call.principal.tenant,
         document_ids=body.document_ids,
         filters=matching(filters),
+        collection_ids=body.collection_ids,
         max_rows=MAX_DOCUMENTS,
     )
     return DocumentsQueued(queued, _may_be_more(body.document_ids, queued))

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from svc.database import rows as r
 from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
+from svc.filters.reading import Filter
+from svc.routes.collections import CollectionIds, check_searched
 from svc.routes.query_vectors import QueryText, QueryVector
 from svc.routes.questions import KeywordWeight, Question, question_vector, read_question
 from svc.routes.results import Passage, ResultOptions, Selected, place_fields, select_results
-from svc.search.filters import Filters, check_filters
+from svc.search.filters import Filters, attributes_path, check_filters
 from svc.search.highlights import Highlight, Highlighter
 from svc.search.hybrid import HybridSearch, KeywordSearch, Mode, postings_budget, run_hybrid, run_keyword
 from svc.search.lanes import Found, Metric, Search, TenantSize, run_search
@@ -41,6 +43,8 @@ class SearchOptions(ResultOptions, frozen=True):
     recall: Literal["exact"] | None = None
     document_ids: Annotated[list[UUID], Meta(max_length=1000)] | None = None
     conversation_id: UUID | None = None
+    collection_ids: CollectionIds | None = None
+    attribute_filter: Filter | None = None
 
 
 class SearchRequest(SearchOptions, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +60,8 @@ class SearchRequest(SearchOptions, frozen=True, forbid_unknown_fields=True):
     for inner_product. `uploaded_after` is inclusive, `uploaded_before` is exclusive. `recall: "exact"` compares every
     vector and every chunk with a term of the query, however many there are; otherwise one result in a hundred may be
     missed. `conversation_id` limits the search to the documents of the conversation; if it has none, nothing is found.
+    `collection_ids` limits it to the files of these collections, and `attribute_filter` to those of them whose
+    attributes in the collection match.
 
     `neighbours` adds a `passage` to each result: the text of the chunk with so many chunks on each side. Passages that
     overlap become one result. With `group_by`, `limit` is the number of documents, each with its `per_group` best
@@ -201,13 +207,24 @@ async def prepare_search(call: Call, options: SearchRequest) -> ChunkSearch:
     """
     faults = Faults()
     check_filters(faults, options)
+    faults.check(_check_attributes, options.attribute_filter, "attribute_filter")
     faults.raise_if_any()
+    if options.attribute_filter is not None and not options.collection_ids:
+        raise InvalidRequestError(
+            "attribute_filter needs collection_ids, since a file has attributes in a collection", field="collection_ids"
+        )
     question = read_question(call, options)
     started = time.perf_counter()
     embedding = None if question.mode == "keyword" else await question_vector(call, question)
     embedding_s = time.perf_counter() - started
-    filters = Filters.of(options, await _document_ids(call, options))
+    if options.collection_ids:
+        await check_searched(call.services.database, call.principal.tenant, options.collection_ids)
+    filters = Filters.of(options, await _document_ids(call, options), options.collection_ids, options.attribute_filter)
     return ChunkSearch(call, options, question, embedding, filters, embedding_s)
+
+
+def _check_attributes(filter_: dict[str, Any], field: str) -> None:
+    attributes_path(filter_, field)
 
 
 async def _document_ids(call: Call, options: SearchOptions) -> list[UUID] | None:

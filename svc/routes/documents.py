@@ -16,8 +16,8 @@ from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 from svc.filters.columns import DOCUMENT_FIELDS
-from svc.ingest.formats import FileType
-from svc.routes.listings import MAX_COUNT, Listing, ListQuery, read_listing
+from svc.ingest.formats import StoredType
+from svc.routes.listings import MAX_COUNT, Ids, Listing, ListQuery, read_ids, read_listing
 from svc.routes.pages import Limit, Page, PositionPageQuery, counted, one_more, page
 from svc.web.conditions import unchanged
 from svc.web.request import MERGE_PATCH, Call, media_type
@@ -25,7 +25,7 @@ from svc.web.routing import Routes
 
 routes = Routes("documents")
 
-Status = Literal["processing", "ready", "error"]
+Status = Literal["stored", "processing", "ready", "error"]
 DocumentSort = Literal[
     "created_at", "-created_at", "updated_at", "-updated_at", "filename", "-filename", "file_size", "-file_size"
 ]
@@ -34,15 +34,17 @@ DocumentSort = Literal[
 class Document(Struct, frozen=True):
     """An uploaded file and the state of its ingestion.
 
-    `progress` goes from 0 to 1. `warnings` say what was not read of the file, and where. `error` is the reason for
-    status `error`, or the reason for a wait while the status is `processing`. The document is deleted within a minute
-    after `expires_at`; null means never.
+    The status `stored` means that the file is kept, and read only when it is added to a collection. Its `file_type` may
+    be `other`, which cannot be read. `purpose` is why the client keeps it. `progress` goes from 0 to 1. `warnings` say
+    what was not read of the file, and where. `error` is the reason for status `error`, or the reason for a wait while
+    the status is `processing`. The document is deleted within a minute after `expires_at`; null means never.
     """
 
     id: UUID
     filename: str
-    file_type: FileType
+    file_type: StoredType
     file_size: int
+    purpose: str | None
     status: Status
     error: str | None
     attempt: int
@@ -85,14 +87,19 @@ class DocumentsQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
 
     limit: Limit = 20
     status: Status | None = None
+    collection_ids: Ids | None = None
     sort: DocumentSort | None = None
 
 
 @routes.get("/documents")
 async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
-    """List your documents, newest first or in the order of `sort`; all, or those with `status`, `ids` or `filter`."""
+    """List your documents, newest first or in the order of `sort`.
+
+    The list has all documents, or those that match `status`, `ids`, `collection_ids` and `filter`, if they are sent.
+    """
     listing = read_listing(query, query.sort, DOCUMENT_FIELDS)
-    rows = await _list(call, query, listing)
+    collection_ids = read_ids(query.collection_ids, "collection_ids")
+    rows = await _list(call, query, listing, collection_ids)
     listed = page(rows, query.limit, document_of, listing.cursor)
     if not query.count:
         return listed
@@ -102,17 +109,21 @@ async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
         document_ids=listing.ids,
         status=query.status,
         filters=listing.filters,
+        collection_ids=collection_ids,
         max_count=MAX_COUNT + 1,
     )
     return counted(listed, count, MAX_COUNT)
 
 
-async def _list(call: Call, query: DocumentsQuery, listing: Listing) -> Sequence[r.DocumentsGet]:
+async def _list(
+    call: Call, query: DocumentsQuery, listing: Listing, collection_ids: list[UUID] | None
+) -> Sequence[r.DocumentsGet]:
     database, tenant, max_rows = call.services.database, call.principal.tenant, one_more(query.limit)
     after = listing.after
-    if listing.is_plain and query.status is None:
+    is_plain = listing.is_plain and collection_ids is None
+    if is_plain and query.status is None:
         return await database.many("documents/list", user_id=tenant, after=after.id, max_rows=max_rows)
-    if listing.is_plain:
+    if is_plain:
         assert query.status is not None
         return await database.many(
             "documents/list_by_status", user_id=tenant, status=query.status, after=after.id, max_rows=max_rows
@@ -123,6 +134,7 @@ async def _list(call: Call, query: DocumentsQuery, listing: Listing) -> Sequence
         document_ids=listing.ids,
         status=query.status,
         filters=listing.filters,
+        collection_ids=collection_ids,
         sort=listing.order.field,
         descending=listing.order.is_descending,
         after=after.id,
@@ -250,6 +262,7 @@ def document_of(row: r.DocumentsGet | None) -> Document:
         filename=row.filename,
         file_type=row.file_type,
         file_size=row.file_size,
+        purpose=row.purpose,
         status=cast(Status, row.status),
         error=row.error,
         attempt=row.attempt,

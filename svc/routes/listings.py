@@ -93,7 +93,7 @@ def read_listing(query: ListQuery, sort: str | None, fields: Fields) -> Listing:
     return Listing(
         order=order,
         after=read_after(query.after, order),
-        ids=_read_ids(query.ids),
+        ids=read_ids(query.ids, "ids"),
         filters=None if filter_ is None else matching_arguments(read_filter(filter_, fields)),
         is_plain=query.ids is None and filter_ is None and sort is None,
     )
@@ -160,15 +160,20 @@ def cursor_of(row: Any, order: Order) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def _read_ids(ids: str | None) -> list[UUID] | None:
+def read_ids(ids: str | None, field: str) -> list[UUID] | None:
+    """Read ids with commas between them.
+
+    Raises:
+        InvalidRequestError: they are not, or too many; names `field`.
+    """
     if ids is None:
         return None
     try:
         read = [UUID(id_.strip()) for id_ in ids.split(",") if id_.strip()]
     except ValueError:
-        raise InvalidRequestError("ids must be UUIDs with commas between them", field="ids") from None
+        raise InvalidRequestError(f"{field} must be UUIDs with commas between them", field=field) from None
     if not 1 <= len(read) <= MAX_IDS:
-        raise InvalidRequestError(f"ids must be 1 to {MAX_IDS} ids, with commas between them", field="ids")
+        raise InvalidRequestError(f"{field} must be 1 to {MAX_IDS} ids, with commas between them", field=field)
     return read
 
 

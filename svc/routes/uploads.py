@@ -103,6 +103,8 @@ async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: Fil
         content_hash=content_hash,
         replaces=upload.filename if upload.on_conflict == "replace" else None,
         expires_at=upload.expires_at,
+        purpose=None,
+        is_read=True,
     )
     if row is None:
         raise await refused(queries, tenant, _amounts(upload))

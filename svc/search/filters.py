@@ -12,6 +12,7 @@ from svc.fields.values import Metadata, Moment, check_metadata, check_moment
 from svc.filters.arguments import as_json, matching_arguments
 from svc.filters.columns import DOCUMENT_FIELDS
 from svc.filters.foreign_forms import check_no_operator
+from svc.filters.jsonpath import predicate
 from svc.filters.reading import Filter, read_filter
 from svc.ingest.formats import FileType
 
@@ -21,6 +22,8 @@ class FilterArguments(TypedDict):
 
     document_ids: list[UUID] | None
     filters: dict[str, Any] | None
+    collection_ids: list[UUID] | None
+    attributes: str | None
 
 
 class DocumentFilters(Struct, frozen=True, kw_only=True):
@@ -41,12 +44,20 @@ class Filters(DocumentFilters, frozen=True, kw_only=True):
     """Limits the chunks that a search considers; None means no limit of that kind."""
 
     document_ids: list[UUID] | None = None
+    collection_ids: list[UUID] | None = None
+    attributes: Filter | None = None
 
     @classmethod
-    def of(cls, request: DocumentFilters, document_ids: list[UUID] | None) -> Self:
-        """The filters of a request."""
+    def of(
+        cls,
+        request: DocumentFilters,
+        document_ids: list[UUID] | None,
+        collection_ids: list[UUID] | None = None,
+        attributes: Filter | None = None,
+    ) -> Self:
+        """The filters of a request. `attributes` is a filter on the attributes that a file has in its collection."""
         fields = {name: getattr(request, name) for name in DocumentFilters.__struct_fields__}
-        return cls(document_ids=document_ids, **fields)
+        return cls(document_ids=document_ids, collection_ids=collection_ids, attributes=attributes, **fields)
 
     @property
     def is_empty(self) -> bool:
@@ -56,7 +67,12 @@ class Filters(DocumentFilters, frozen=True, kw_only=True):
     @property
     def arguments(self) -> FilterArguments:
         """The arguments of the statements."""
-        return {"document_ids": self.document_ids, "filters": matching(self)}
+        return {
+            "document_ids": self.document_ids,
+            "filters": matching(self),
+            "collection_ids": self.collection_ids,
+            "attributes": None if self.attributes is None else attributes_path(self.attributes),
+        }
 
 
 def matching(filters: DocumentFilters) -> dict[str, Any] | None:
@@ -71,6 +87,15 @@ def matching(filters: DocumentFilters) -> dict[str, Any] | None:
     if filters.filter is not None:
         return matching_arguments(read_filter(filters.filter, DOCUMENT_FIELDS), given)
     return as_json(given) or None
+
+
+def attributes_path(filter_: dict[str, Any], field: str = "attribute_filter") -> str:
+    """Return the jsonpath of a filter on the attributes of a file in a collection.
+
+    Raises:
+        InvalidRequestError: the filter is not one; see `read_filter`.
+    """
+    return predicate(read_filter(filter_, {}, field))
 
 
 def check_filters(faults: Faults, filters: DocumentFilters) -> None:

@@ -1,8 +1,8 @@
 """Erases all rows of a tenant, and counts them by table.
 
 Most tenants are erased in one transaction of two statements. A tenant that is too large for the statement timeout is
-erased in parts, documents and conversations first; if the process is interrupted, the next attempt continues. Erasing
-waits for uploads and appends in progress; later ones find no user.
+erased in parts: collections, documents and conversations first; if the process is interrupted, the next attempt
+continues. Erasing waits for uploads and appends in progress; later ones find no user.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ async def erase_in(transaction: Transaction, user_id: UUID) -> None:
 
 def _is_small(size: UsersHold) -> bool:
     return bool(
-        max(size.document_count, size.conversation_count) < _OWNERS_AT_ONCE
+        max(size.document_count, size.conversation_count, size.collection_count, size.file_count) < _OWNERS_AT_ONCE
         and size.chunk_count + size.byte_count // 2000 <= batches.ERASED_PARTS
         and size.message_count <= batches.ERASED_MESSAGES
         and not size.has_left_over
@@ -81,11 +81,17 @@ async def _delete(transaction: Transaction, user_id: UUID) -> dict[str, int]:
 
 
 async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) -> None:
-    """Erase documents and conversations, in bounded statements, until none is left; add the counts to `rows`.
+    """Erase collections, documents and conversations, in bounded statements, and add the counts to `rows`.
 
     The totals of the user are right after each statement, and if this is interrupted, the sweep erases what is left of
     the deleted documents.
     """
+    while True:
+        collected = await database.one("users/erase_collections", user_id=user_id, max_rows=_OWNERS_AT_ONCE)
+        assert collected is not None
+        rows.update(as_dict(collected))
+        if not any(as_dict(collected).values()):
+            break
     while True:
         part = await database.one("users/erase_documents", user_id=user_id, max_rows=_OWNERS_AT_ONCE)
         assert part is not None

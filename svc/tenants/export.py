@@ -88,6 +88,13 @@ class Export:
             yield "documents", documents
             async for page in self._document_parts(documents):
                 yield page
+        async for collections in self._paged("export/collections", ["id"], of_owners=True):
+            yield "collections", collections
+            ids = [row["id"] for row in collections]
+            async for file_batches in self._paged("export/file_batches", ["collection_id", "id"], collection_ids=ids):
+                yield "file_batches", file_batches
+            async for files in self._paged("export/collection_files", ["collection_id", "file_id"], collection_ids=ids):
+                yield "collection_files", files
         async for conversations in self._paged("export/conversations", ["id"], of_owners=True):
             yield "conversations", conversations
             async for page in self._conversation_parts(conversations):

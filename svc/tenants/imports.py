@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 from uuid import UUID
 
+import msgspec
+
 from svc.access.references import PREFIX
 from svc.accounts.plans import unknown_plan
 from svc.database.failures import ConstraintError
@@ -31,6 +33,9 @@ STORED_BY: dict[str, str | None] = {
     "document_contents": "import/document_contents",
     "chunks": "import/chunks",
     "chunk_vectors": "ingest/write_vectors",
+    "collections": "import/collections",
+    "file_batches": "import/file_batches",
+    "collection_files": "import/collection_files",
     "conversations": "import/conversations",
     "conversation_documents": "import/conversation_documents",
     "messages": "import/messages",
@@ -199,6 +204,10 @@ async def _store(transaction: Transaction, imported: Imported, lines: Sequence[L
                 user_id=user_id,
                 conversation_ids=[row.conversation_id for row in rows],
                 document_ids=[row.document_id for row in rows],
+            )
+        elif table == "collection_files":
+            await transaction.exec(
+                "import/collection_files", user_id=user_id, files=[msgspec.to_builtins(row) for row in rows]
             )
         else:
             name = STORED_BY[table]

@@ -19,7 +19,7 @@ from pgvector import HalfVector
 
 from svc.access.references import EXTERNAL_ID_PATTERN, MAX_EXTERNAL_ID
 from svc.database.statements import Statement
-from svc.ingest.formats import FileType
+from svc.ingest.formats import StoredType
 from svc.ingest.unread import MOST_WARNINGS, WARNING_MOST_CHARACTERS
 
 FORMAT = 1
@@ -49,7 +49,8 @@ _VALUES: dict[str, Any] = {
 _Warning = Annotated[str, Meta(max_length=10 * WARNING_MOST_CHARACTERS)]
 # Columns whose values are narrower than their type; those of a newer release have a default.
 _NARROWER: dict[tuple[str, str], tuple[str, Any] | tuple[str, Any, Any]] = {
-    ("documents", "file_type"): ("file_type", FileType),
+    ("documents", "file_type"): ("file_type", StoredType),
+    ("documents", "purpose"): ("purpose", Annotated[str, Meta(min_length=1, max_length=64)] | None, None),
     ("documents", "warnings"): (
         "warnings", Annotated[list[_Warning], Meta(max_length=MOST_WARNINGS)], msgspec.field(default_factory=list)
     ),

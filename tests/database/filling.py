@@ -36,6 +36,18 @@ ROWS = {
         select d.user_id, md5('c' || c || d.id)::uuid, d.id, c, 'chunk ' || c, md5('chunk ' || c)::uuid, 7
         from documents as d cross join generate_series(0, 2) as c""",
     "tenant_totals": "insert into tenant_totals (user_id, chunk_count) select u.id, 12 from users as u",
+    "collections": """
+        insert into collections (user_id, id, name, metadata)
+        select u.id, md5('l' || l || u.id)::uuid, 'Papers ' || l, '{"shelf": 1}'
+        from users as u cross join generate_series(1, 2) as l""",
+    "file_batches": """
+        insert into file_batches (user_id, collection_id, id)
+        select l.user_id, l.id, md5('b' || l.id)::uuid from collections as l""",
+    "collection_files": """
+        insert into collection_files (user_id, collection_id, file_id, document_id, batch_id, attributes)
+        select l.user_id, l.id, d.id, d.id, b.id, '{"year": 2026}'
+        from collections as l inner join documents as d using (user_id)
+        inner join file_batches as b on b.user_id = l.user_id and b.collection_id = l.id""",
     "conversations": """
         insert into conversations (user_id, id, title, message_count)
         select u.id, md5('v' || v || u.id)::uuid, 'About ' || v, 5

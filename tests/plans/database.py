@@ -149,6 +149,38 @@ _FILL = [
     cross join sizes as s
     order by d.day, s.number
     """,
+    # Three collections of each of the hundred largest tenants: all their documents, fifty, and one that has expired.
+    # All are of one batch each. Of the second, five files have left.
+    """
+    create table made_collections as
+    select 10 * s.number + c.place as number, s.user_id, s.number as user_number, c.place
+    from sizes as s cross join generate_series(1, 3) as c (place)
+    where s.number <= 100
+    """,
+    """
+    insert into collections (user_id, id, name, expires_after_s, last_active_at, expires_at)
+    select
+        c.user_id, made(6, c.number), 'collection ' || c.place, case when c.place = 3 then 60 end,
+        now() - interval '1 hour', case when c.place = 3 then now() - c.user_number * interval '1 minute' end
+    from made_collections as c order by c.number
+    """,
+    """
+    insert into file_batches (user_id, collection_id, id)
+    select c.user_id, made(6, c.number), made(7, c.number) from made_collections as c order by c.number
+    """,
+    """
+    insert into collection_files (
+        user_id, collection_id, file_id, document_id, batch_id, seq, attributes, left_at
+    )
+    select
+        c.user_id, made(6, c.number), made(2, d.number),
+        case when c.place <> 2 or d.place > 5 then made(2, d.number) end, made(7, c.number),
+        made(8, d.number), jsonb_build_object('year', 2000 + d.place % 20),
+        case when c.place = 2 and d.place <= 5 then now() - interval '2 days' end
+    from made_collections as c
+    inner join made_documents as d on c.user_id = d.user_id and d.place <= case c.place when 1 then 10000 else 50 end
+    order by d.number, c.number
+    """,
     # Up to 200 conversations a tenant. The first of each is the longest; one of 5,000 messages is the largest tenant's.
     """
     create table made_conversations as
@@ -308,7 +340,7 @@ _EMBEDDED_MESSAGES = """
     from messages as m where m.user_id <= made(0, 40) order by m.id
 """
 _FINISH = [
-    "drop table sizes, made_documents, made_conversations, made_messages",
+    "drop table sizes, made_documents, made_collections, made_conversations, made_messages",
     "drop function made",
     "vacuum (freeze, analyze)",
 ]

@@ -59,6 +59,9 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
     chunk_id = (await tenant.chunks(document["id"]))[0]["id"]
     said = {"role": "assistant", "content": content, "sources": [chunk_id], "metadata": {"secret": content}}
     (message,) = await tenant.say(conversation["id"], said)
+    collection = ok(await tenant.post("/collections", json={"name": content, "metadata": {"secret": content}}), 201)
+    files = [{"document_id": document["id"], "attributes": {"secret": content}}]
+    batch = ok(await tenant.post(f"/collections/{collection['id']}/batches", json={"files": files}), 201)
     return {
         "user_id": tenant.id,
         "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],
@@ -66,6 +69,8 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
         "chunk_id": chunk_id,
         "conversation_id": conversation["id"],
         "message_id": message["id"],
+        "collection_id": collection["id"],
+        "batch_id": batch["id"],
         "plan": "pro",
         "receiver_id": (await new_tenant(tenant.service)).id,
     }
@@ -78,7 +83,12 @@ def path_of(endpoint: Endpoint, ids: dict[str, str]) -> str:
 
 def example_of(endpoint: Endpoint, ids: dict[str, str]) -> Any:
     """Return the documented example body, with these ids in place of the example ids."""
-    named = {"document_ids": [ids["document_id"]], "to_user": ids["receiver_id"]}
+    named = {
+        "document_ids": [ids["document_id"]],
+        "to_user": ids["receiver_id"],
+        "document_id": ids["document_id"],
+        "files": [{"document_id": ids["document_id"]}],
+    }
     example = endpoint.extra["example"]
     return (
         {**example, **{name: named[name] for name in named.keys() & example}} if isinstance(example, dict) else example

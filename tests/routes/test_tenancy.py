@@ -105,6 +105,17 @@ MESSAGE = {"role": "user", "content": "Hello"}
 BODIES: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST /search", "document_ids[]"): ("document_id", lambda own, id_: {"query": "sea", "document_ids": [id_]}),
     ("POST /search", "conversation_id"): ("conversation_id", lambda own, id_: {"query": "sea", "conversation_id": id_}),
+    ("POST /search", "collection_ids[]"): ("collection_id", lambda own, id_: {"query": "sea", "collection_ids": [id_]}),
+    ("POST /documents/delete", "collection_ids[]"): ("collection_id", lambda own, id_: {"collection_ids": [id_]}),
+    ("POST /documents/retry", "collection_ids[]"): ("collection_id", lambda own, id_: {"collection_ids": [id_]}),
+    ("POST /collections/{collection_id}/files", "document_id"): (
+        "document_id",
+        lambda own, id_: {"document_id": id_, "attributes": {"planted": True}},
+    ),
+    ("POST /collections/{collection_id}/batches", "files[].document_id"): (
+        "document_id",
+        lambda own, id_: {"files": [{"document_id": id_, "attributes": {"planted": True}}]},
+    ),
     ("POST /documents/delete", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
     ("POST /documents/retry", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
     ("POST /documents/metadata", "document_ids[]"): (
@@ -139,6 +150,7 @@ CURSORS: dict[str, str] = {
     "GET /keys": "key_id",
     "GET /documents": "document_id",
     "GET /conversations": "conversation_id",
+    "GET /collections": "collection_id",
 }
 
 
@@ -150,12 +162,15 @@ def test_every_id_in_a_request_has_a_case() -> None:
     assert {route for route, _ in OF_THE_ADMIN} <= acting
     # Those of the other lists contain an order too, so that their type is a string.
     assert {(route, field) for route, kind, field in places if kind == "query"} == {
-        ("GET /users", "after"), ("GET /keys", "after"),
+        ("GET /users", "after"), ("GET /keys", "after"), ("GET /collections", "after"),
+        ("GET /collections/{collection_id}/files", "after"),
+        ("GET /collections/{collection_id}/files", "batch_id"),
     }  # fmt: skip
     in_paths = [route for route, kind, _ in places if kind == "path"]
     assert len(in_paths) >= 14, "the routes with an id in their path were not found"
     assert {field for _, kind, field in places if kind == "path"} == {
-        "user_id", "key_id", "document_id", "chunk_id", "conversation_id", "message_id",
+        "user_id", "key_id", "document_id", "chunk_id", "conversation_id", "message_id", "collection_id",
+        "batch_id",
     }  # fmt: skip
 
 

@@ -35,6 +35,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Statements that touch tenant tables and bind no tenant; each says why in its line `-- tenant:`.
 WITHOUT_TENANT = {
+    "collection_files/list_left",
+    "collections/list_expired",
     "conversations/list_expired",
     "documents/list_expired",
     "documents/list_left_over",
@@ -117,6 +119,8 @@ KEY_EXCEPTIONS = {
     "idempotency_keys_created_idx": "a worker looks for what has expired across all tenants",
     "documents_expires_idx": "a worker looks for what has expired across all tenants",
     "conversations_expires_idx": "a worker looks for what has expired across all tenants",
+    "collections_expires_idx": "a worker looks for what has expired across all tenants",
+    "collection_files_left_idx": "a worker looks across all tenants for files that left long ago",
     "chunk_terms_keys_idx": "a key is a term XOR a number of the tenant",
     "message_terms_keys_idx": "a key is a term XOR a number of the tenant",
     "documents_user_metadata_idx": "the tenant is the outermost key of the value that it indexes",

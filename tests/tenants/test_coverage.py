@@ -45,7 +45,7 @@ def test_every_exported_column_is_imported() -> None:
     assert STORED_BY.keys() == exported.keys()
     assert {table for table, name in STORED_BY.items() if name is None} == NOT_STORED.keys()
     for table, name in STORED_BY.items():
-        if name in (None, "import/conversation_documents"):
+        if name in (None, "import/conversation_documents", "import/collection_files"):
             continue
         columns = {column.name: column.type for column in exported[table].columns if column.name != FENCE}
         tenant, *parameters = STATEMENTS[str(name)].parameters
@@ -58,7 +58,7 @@ def test_every_exported_column_is_imported() -> None:
 async def test_an_erasure_counts_the_rows_of_every_table(observer: Any) -> None:
     counted = {column.name for column in STATEMENTS["users/delete"].columns}
     assert counted == (await tenant_tables(observer)).keys()
-    for part in ("users/erase_documents", "users/erase_conversations"):
+    for part in ("users/erase_documents", "users/erase_conversations", "users/erase_collections"):
         assert {column.name for column in STATEMENTS[part].columns} <= counted
 
 

@@ -1,0 +1,120 @@
+-- collection_files/add :many
+-- Adds documents to a collection, all or none, and returns them in the given order. A document that is there
+-- already gets the attributes, if there are any; one whose file was only stored is queued to be read. The
+-- collection is locked first, so that two requests never wait for each other's files, then the documents. No
+-- row: the collection does not exist or has expired, or one of the documents does not exist.
+-- $1 user_id       uuid       the tenant
+-- $2 collection_id uuid
+-- $3 batch_id      uuid null  null: none
+-- $4 files         jsonb      [{"document_id": …, "attributes": {…}}, …], each document once
+-- $5 max_rows      int        the number of files
+-- returns: as collection_files/get
+-- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey,
+--   documents_user_status_idx
+-- length: the collection, its files and the jobs of those that are read now change together
+with held as materialized (
+    select c.id
+    from collections as c
+    where c.user_id = $1::uuid and c.id = $2::uuid and (c.expires_at is null or c.expires_at > now())
+    for no key update
+),
+
+touched as (
+    update collections as c
+    set last_active_at = now(), expires_at = now() + c.expires_after_s * interval '1 second'
+    from held as h
+    where c.user_id = $1::uuid and c.id = h.id and c.last_active_at < now() - interval '1 minute'
+),
+
+wanted as materialized (
+    select
+        (w.file ->> 'document_id')::uuid as document_id,
+        coalesce(w.file -> 'attributes', '{}') as attributes,
+        w.place
+    from jsonb_array_elements($4::jsonb) with ordinality as w (file, place)
+),
+
+there as materialized (
+    select d.id
+    from documents as d
+    where
+        d.user_id = $1::uuid
+        and d.id in (select w.document_id from wanted as w)
+        and (select count(*) from held) > 0
+    order by d.id
+    for no key update
+),
+
+read as (
+    update documents as d
+    set status = 'processing', updated_at = now()
+    from there as t
+    where
+        d.user_id = $1::uuid
+        and d.id = t.id
+        and d.status = 'stored'
+        and (select count(*) from there) = (select count(*) from wanted)
+    returning d.id, d.attempt
+),
+
+queued as (
+    insert into ingestion_jobs as j (user_id, document_id, attempt)
+    select
+        $1::uuid as user_id,
+        r.id as document_id,
+        r.attempt
+    from read as r
+    order by r.id
+    on conflict (user_id, document_id) do nothing
+    returning j.document_id, pg_notify('cabinet_ingestion', '')
+),
+
+added as (
+    insert into collection_files as f (user_id, collection_id, file_id, document_id, batch_id, attributes)
+    select
+        $1::uuid as user_id,
+        h.id as collection_id,
+        w.document_id as file_id,
+        w.document_id,
+        $3::uuid as batch_id,
+        w.attributes
+    from held as h
+    cross join wanted as w
+    where
+        (select count(*) from there) = (select count(*) from wanted)
+        and (select count(*) from queued) >= 0
+    order by w.place
+    on conflict (user_id, collection_id, file_id) do update
+        set
+            document_id = excluded.document_id,
+            batch_id = coalesce(excluded.batch_id, f.batch_id),
+            attributes = case
+                when f.document_id is not null and excluded.attributes = '{}' then f.attributes
+                else excluded.attributes
+            end,
+            is_cancelled = false,
+            left_at = null,
+            seq = case when f.document_id is null then excluded.seq else f.seq end,
+            created_at = case when f.document_id is null then excluded.created_at else f.created_at end,
+            updated_at = excluded.updated_at
+    returning f.document_id, f.collection_id, f.batch_id, f.attributes, f.created_at, f.updated_at
+)
+
+select
+    f.document_id,
+    f.collection_id,
+    f.batch_id,
+    d.filename,
+    d.file_type,
+    d.file_size,
+    d.chunk_count,
+    case when d.status = 'stored' then 'processing' else d.status end as status,
+    d.error,
+    f.attributes,
+    f.created_at,
+    f.updated_at
+from added as f
+inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
+inner join wanted as w on f.document_id = w.document_id
+order by w.place
+limit $5::int;

@@ -1,0 +1,41 @@
+-- collections/delete :value
+-- Takes some files out of a collection and deletes it when none is left. The files themselves stay. Run again
+-- while it returns false. Null: there is no such collection.
+-- $1 user_id       uuid  the tenant
+-- $2 collection_id uuid
+-- $3 max_rows      int   files that are taken out at most
+-- returns: is_deleted bool null
+-- index: collections_pkey, collection_files_pkey, collection_files_batch_idx
+with held as materialized (
+    select c.id
+    from collections as c
+    where c.user_id = $1::uuid and c.id = $2::uuid
+    for update
+),
+
+emptied as (
+    delete from collection_files as f
+    where
+        f.user_id = $1::uuid
+        and f.collection_id = $2::uuid
+        and f.file_id = any(
+            array(
+                select o.file_id
+                from collection_files as o
+                where o.user_id = $1::uuid and o.collection_id = $2::uuid and exists(select h.id from held as h)
+                order by o.file_id
+                limit $3::int
+            )
+        )
+    returning f.file_id
+),
+
+deleted as (
+    delete from collections as c
+    using held as h
+    where c.user_id = $1::uuid and c.id = h.id and (select count(*) from emptied) < $3::int
+    returning c.id
+)
+
+select exists(select d.id from deleted as d) as is_deleted
+from held as h;

@@ -1,0 +1,26 @@
+-- collections/touch :many
+-- Notes that collections are used, so that their expiry begins anew, at most once a minute for each. Returns
+-- those that exist and have not expired.
+-- $1 user_id        uuid    the tenant
+-- $2 collection_ids uuid[]  at most 100
+-- $3 max_rows       int     1..100
+-- returns: id uuid
+-- index: collections_pkey
+with touched as (
+    update collections as c
+    set last_active_at = now(), expires_at = now() + c.expires_after_s * interval '1 second'
+    where
+        c.user_id = $1::uuid
+        and c.id = any($2::uuid[])
+        and c.last_active_at < now() - interval '1 minute'
+        and (c.expires_at is null or c.expires_at > now())
+)
+
+select c.id
+from collections as c
+where
+    c.user_id = $1::uuid
+    and c.id = any($2::uuid[])
+    and (c.expires_at is null or c.expires_at > now())
+order by c.id
+limit $3::int;

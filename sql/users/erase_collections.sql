@@ -1,0 +1,70 @@
+-- users/erase_collections :one
+-- Erases some files of collections of a user who has too many for one statement, and when none is left some
+-- batches, then collections. Of the last collection of a turn a few files more may go. Returns the number of rows of each table; all are 0 when nothing is left.
+-- $1 user_id  uuid  the tenant
+-- $2 max_rows int   of each table, 1..10000
+-- returns: collection_files int8, file_batches int8, collections int8
+-- length: three tables, whose rows go in their order
+-- index: collection_files_pkey, file_batches_pkey, collections_pkey, collection_files_batch_idx
+with files as materialized (
+    select
+        f.collection_id,
+        f.file_id
+    from collection_files as f
+    where f.user_id = $1::uuid
+    order by f.collection_id, f.file_id
+    limit $2::int
+    for update
+),
+
+erased_files as (
+    delete from collection_files as f
+    where
+        f.user_id = $1::uuid
+        and f.collection_id = any(array(select e.collection_id from files as e order by e.file_id limit $2::int))
+        and f.file_id = any(array(select e.file_id from files as e order by e.file_id limit $2::int))
+    returning f.file_id
+),
+
+batches as materialized (
+    select
+        b.collection_id,
+        b.id
+    from file_batches as b
+    where b.user_id = $1::uuid and (select count(*) from erased_files) = 0
+    order by b.collection_id, b.id
+    limit $2::int
+    for update
+),
+
+erased_batches as (
+    delete from file_batches as b
+    where
+        b.user_id = $1::uuid
+        and b.collection_id = any(array(select e.collection_id from batches as e order by e.id limit $2::int))
+        and b.id = any(array(select e.id from batches as e order by e.id limit $2::int))
+    returning b.id
+),
+
+chosen as materialized (
+    select c.id
+    from collections as c
+    where
+        c.user_id = $1::uuid
+        and (select count(*) from erased_files) = 0
+        and (select count(*) from erased_batches) = 0
+    order by c.id
+    limit $2::int
+    for update
+),
+
+erased_collections as (
+    delete from collections as c
+    where c.user_id = $1::uuid and c.id = any(array(select e.id from chosen as e order by e.id limit $2::int))
+    returning c.id
+)
+
+select
+    (select count(*) from erased_files) as collection_files,
+    (select count(*) from erased_batches) as file_batches,
+    (select count(*) from erased_collections) as collections;

@@ -1,0 +1,32 @@
+"""Files of any type, which are stored without being read, and read only when they are added to a collection."""
+
+from __future__ import annotations
+
+import asyncio
+
+from svc.errors import DocumentRejectedError, InvalidRequestError, UnsupportedMediaTypeError
+from svc.ingest.file_types import detect_file_type
+from svc.ingest.formats import FORMATS, StoredType
+
+
+async def stored_type(filename: str, content: bytes) -> StoredType:
+    """Return the type of a file: one that can be read, or `other`."""
+    try:
+        return await asyncio.to_thread(detect_file_type, filename, content)
+    except (InvalidRequestError, UnsupportedMediaTypeError):
+        return "other"
+
+
+async def check_readable(file_type: StoredType, filename: str, content: bytes) -> None:
+    """Check that a document has a type that can be read.
+
+    Raises:
+        DocumentRejectedError: it has not; says which type it seems to have.
+    """
+    if file_type in FORMATS:
+        return
+    try:
+        await asyncio.to_thread(detect_file_type, filename, content)
+    except (InvalidRequestError, UnsupportedMediaTypeError) as error:
+        raise DocumentRejectedError(error.detail) from None
+    raise DocumentRejectedError("The file could not be read when it was stored; upload it again.")

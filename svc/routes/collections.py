@@ -1,0 +1,264 @@
+"""Collections of files: `sql/collections/`. Their files are in `collection_files.py`, batches in `file_batches.py`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Protocol
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from svc import batches
+from svc.database import rows as r
+from svc.database.calls import Queries
+from svc.errors import ConflictError, InvalidRequestError, NotFoundError
+from svc.fields.validation import Faults
+from svc.fields.values import Metadata, Name, check_metadata, check_text
+from svc.routes.idempotency import HEADER, once
+from svc.routes.pages import Page, PageQuery, one_more, page
+from svc.web.request import Call
+from svc.web.routing import Routes
+
+routes = Routes("collections")
+
+MAX_COLLECTIONS = 10_000
+"""The most collections of one user."""
+MAX_COUNTED = 100_000
+"""The most files of one collection or batch that are counted."""
+MAX_COUNTED_IN_LIST = 10_000
+"""The most files of each collection of a list that are counted."""
+MAX_SEARCHED = 100
+"""The most collections that one search or selection names."""
+
+Description = Annotated[str, Meta(max_length=1000)]
+ExpiresAfter = Annotated[
+    int, Meta(ge=1, le=10 * 366 * 86_400, description="Seconds after the last use, at most ten years.")
+]
+CollectionIds = Annotated[
+    list[UUID], Meta(max_length=MAX_SEARCHED, description=f"Ids of your collections, at most {MAX_SEARCHED}.")
+]
+
+
+class FileCounts(Struct, frozen=True):
+    """The number of files in each state. If `is_exact` is false there are more: not all of them were counted."""
+
+    processing: int
+    ready: int
+    error: int
+    cancelled: int
+    total: int
+    is_exact: bool
+
+
+class Collection(Struct, frozen=True):
+    """A collection of files. `file_bytes` is the sum of the sizes of its files.
+
+    It expires `expires_after_s` seconds after it was last searched, changed or given a file; null means never. Then
+    nothing is found in it, its files leave it within a minute, and `status` is `expired`. The files themselves stay.
+    """
+
+    id: UUID
+    name: str | None
+    description: str | None
+    metadata: dict[str, Any]
+    status: Literal["active", "expired"]
+    file_counts: FileCounts
+    file_bytes: int
+    expires_after_s: int | None
+    expires_at: datetime | None
+    last_active_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+class CreateCollection(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new collection."""
+
+    name: Name | None = None
+    description: Description | None = None
+    metadata: Metadata = msgspec.field(default_factory=dict)
+    expires_after_s: ExpiresAfter | None = None
+
+
+class UpdateCollection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The fields to change. Omitted fields keep their values."""
+
+    name: Name | UnsetType | None = UNSET
+    description: Description | UnsetType | None = UNSET
+    metadata: Metadata | UnsetType = UNSET
+    expires_after_s: ExpiresAfter | UnsetType | None = UNSET
+
+
+@routes.post("/collections", status=201, once=True, errors=(409,), example={"name": "Astronomy"})
+async def create_collection(call: Call, body: CreateCollection) -> Collection:
+    """Create a collection, to which files can be added."""
+    _check(body.name, body.description, body.metadata)
+    tenant = call.principal.tenant
+    async with once(call, [msgspec.json.encode(body)]) as request:
+        if request.earlier is not None:
+            return await _created_before(request.queries, tenant, UUID(request.earlier["collection_id"]))
+        row = await request.queries.one(
+            "collections/create",
+            user_id=tenant,
+            name=body.name,
+            description=body.description,
+            metadata=body.metadata,
+            chunking=None,
+            expires_after_s=body.expires_after_s,
+            max_collections=MAX_COLLECTIONS,
+        )
+        if row is None:
+            raise ConflictError(f"you have {MAX_COLLECTIONS:,} collections, the most that are allowed; delete one")
+        await request.keep({"collection_id": row.id})
+        return collection_of(row)
+
+
+async def _created_before(queries: Queries, tenant: UUID, collection_id: UUID) -> Collection:
+    row = await queries.one("collections/get", user_id=tenant, collection_id=collection_id, max_count=MAX_COUNTED)
+    if row is None:
+        raise ConflictError("the collection that was created with this key has been deleted", field=HEADER)
+    return collection_of(row)
+
+
+@routes.get("/collections")
+async def list_collections(call: Call, query: PageQuery) -> Page[Collection]:
+    """List your collections, newest first."""
+    rows = await call.services.database.many(
+        "collections/list",
+        user_id=call.principal.tenant,
+        descending=True,
+        after=query.after,
+        before=None,
+        max_count=MAX_COUNTED_IN_LIST,
+        max_rows=one_more(query.limit),
+    )
+    return page(rows, query.limit, collection_of, lambda row: row.id)
+
+
+@routes.get("/collections/{collection_id}", errors=(404,))
+async def get_collection(call: Call) -> Collection:
+    """Get a collection with the number of its files in each state."""
+    return await read_collection(call.services.database, call.principal.tenant, collection_id_of(call))
+
+
+@routes.patch("/collections/{collection_id}", errors=(404,), example={"name": "Astronomy and physics"})
+async def update_collection(call: Call, body: UpdateCollection) -> Collection:
+    """Change a collection's name, description, metadata or expiry. Metadata is replaced as a whole.
+
+    A collection that has expired can be used again afterwards; its files have left it.
+    """
+    name = None if body.name is UNSET else body.name
+    description = None if body.description is UNSET else body.description
+    metadata = None if body.metadata is UNSET else body.metadata
+    _check(name, description, metadata)
+    database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
+    await database.exec(
+        "collections/update",
+        user_id=tenant,
+        collection_id=collection_id,
+        set_name=body.name is not UNSET,
+        name=name,
+        set_description=body.description is not UNSET,
+        description=description,
+        metadata=metadata,
+        set_expires_after=body.expires_after_s is not UNSET,
+        expires_after_s=None if body.expires_after_s is UNSET else body.expires_after_s,
+    )
+    return await read_collection(database, tenant, collection_id)
+
+
+@routes.delete("/collections/{collection_id}", errors=(404,))
+async def delete_collection(call: Call) -> None:
+    """Delete a collection. Its files stay."""
+    database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
+    is_deleted: bool | None = False
+    while is_deleted is False:
+        is_deleted = await database.value(
+            "collections/delete", user_id=tenant, collection_id=collection_id, max_rows=batches.EMPTIED_FILES
+        )
+    if is_deleted is None:
+        raise no_such_collection()
+
+
+async def read_collection(queries: Queries, tenant: UUID, collection_id: UUID) -> Collection:
+    """Read a collection.
+
+    Raises:
+        NotFoundError: it does not exist.
+    """
+    row = await queries.one("collections/get", user_id=tenant, collection_id=collection_id, max_count=MAX_COUNTED)
+    if row is None:
+        raise no_such_collection()
+    return collection_of(row)
+
+
+async def check_searched(queries: Queries, tenant: UUID, collection_ids: list[UUID]) -> None:
+    """Note that collections are searched, so that they do not expire.
+
+    Raises:
+        InvalidRequestError: one of them does not exist or has expired.
+    """
+    wanted = {*collection_ids}
+    rows = await queries.many("collections/touch", user_id=tenant, collection_ids=list(wanted), max_rows=MAX_SEARCHED)
+    if len(rows) < len(wanted):
+        raise InvalidRequestError(
+            "collection_ids contains an id that is not the id of one of your collections, or of one that has expired",
+            field="collection_ids",
+        )
+
+
+def collection_id_of(call: Call) -> UUID:
+    """Return the id of the collection in the path."""
+    return call.path_id("collection_id", "collection")
+
+
+def no_such_collection() -> NotFoundError:
+    """Return the error for a collection that does not exist."""
+    return NotFoundError("there is no such collection")
+
+
+class _Counted(Protocol):
+    @property
+    def processing_count(self) -> int: ...
+    @property
+    def ready_count(self) -> int: ...
+    @property
+    def error_count(self) -> int: ...
+    @property
+    def cancelled_count(self) -> int: ...
+    @property
+    def is_counted(self) -> bool: ...
+
+
+def counts_of(row: _Counted) -> FileCounts:
+    """The counts of a collection or batch."""
+    counts = row.processing_count, row.ready_count, row.error_count, row.cancelled_count
+    return FileCounts(*counts, total=sum(counts), is_exact=row.is_counted)
+
+
+def collection_of(row: r.CollectionsGet) -> Collection:
+    """Convert a row to a collection."""
+    is_expired = row.expires_at is not None and row.expires_at <= datetime.now(UTC)
+    return Collection(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        metadata=row.metadata,
+        status="expired" if is_expired else "active",
+        file_counts=counts_of(row),
+        file_bytes=row.file_bytes,
+        expires_after_s=row.expires_after_s,
+        expires_at=row.expires_at,
+        last_active_at=row.last_active_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _check(name: str | None, description: str | None, metadata: dict[str, Any] | None) -> None:
+    faults = Faults()
+    faults.check(check_text, name, "name")
+    faults.check(check_text, description, "description")
+    faults.check(check_metadata, metadata, "metadata")
+    faults.raise_if_any()
