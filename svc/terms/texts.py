@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 from uuid import UUID
 
 from svc.settings.terms import TextLanguage
-from svc.terms.weights import keys_of, text_weights
+from svc.terms.batches import BatchTerms, TextTerms
 from svc.terms.words import Words
 
 # Characters whose terms are found in about a millisecond; more are left to a thread.
@@ -18,18 +18,11 @@ _CHARACTERS_AT_ONCE = 4_000
 Kind = Literal["chunk", "message"]
 
 
-class TextTerms(NamedTuple):
-    """The keys and weights of a text, as chunk_terms and message_terms have them."""
-
-    keys: list[int]
-    weights: bytes
-
-
 class StoredTerms:
     """Finds the terms of texts that are about to be stored, and notes whose texts have become more."""
 
     def __init__(self, language: TextLanguage = "english") -> None:
-        self._words = Words(language)
+        self._batches = BatchTerms(Words(language))
         self.grown: set[tuple[UUID, Kind]] = set()
         """The tenants that have stored texts since this was last emptied; their samples may be out of date."""
 
@@ -40,11 +33,4 @@ class StoredTerms:
         return await asyncio.to_thread(self._found, texts, user_id)
 
     def _found(self, texts: Sequence[str], user_id: UUID) -> list[TextTerms | None]:
-        return [self._one(text, user_id) for text in texts]
-
-    def _one(self, text: str, user_id: UUID) -> TextTerms | None:
-        counted = self._words.document(text)
-        if not counted.counts:
-            return None
-        weights = text_weights(counted)
-        return TextTerms(keys_of(weights, user_id), weights)
+        return self._batches.of(texts, user_id)

@@ -25,13 +25,16 @@ import struct
 from collections.abc import Mapping
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from svc.terms.words import TERM_COUNT, Counts
 
 _SATURATION = 1.2  # k1
 _LENGTH_SHARE = 0.75  # b
 _USUAL_LENGTH = 90
 # The most entries of a sparsevec.
-_MOST_ENTRIES = 16_000
+MOST_ENTRIES = 16_000
 
 
 def salt(user_id: UUID) -> int:
@@ -55,9 +58,15 @@ def keys_of(weights: bytes, user_id: UUID) -> list[int]:
     return [(index + 1) ^ own for index in struct.unpack_from(f">{count}i", weights, 12)]
 
 
+def added_for_length(length: ArrayLike) -> NDArray[np.float64]:
+    """What is added to the count of a term in texts of these lengths: k1 * (1 - b + b * length / the usual length)."""
+    share = 1 - _LENGTH_SHARE + _LENGTH_SHARE * np.asarray(length, dtype=np.float64) / _USUAL_LENGTH
+    return np.asarray(_SATURATION * share, dtype=np.float64)
+
+
 def text_weights(counted: Counts) -> bytes:
     """The weights of a stored text, as a sparsevec."""
-    added = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * counted.length / _USUAL_LENGTH)
+    added = float(added_for_length(counted.length))
     return sparse_vector({term: count / (count + added) for term, count in counted.counts.items()})
 
 
@@ -88,8 +97,8 @@ def sparse_vector(weights: Mapping[int, float]) -> bytes:
         ValueError: there are more entries than a sparsevec can have.
     """
     count = len(weights)
-    if count > _MOST_ENTRIES:
-        raise ValueError(f"a sparsevec has at most {_MOST_ENTRIES} entries, not {count}")
+    if count > MOST_ENTRIES:
+        raise ValueError(f"a sparsevec has at most {MOST_ENTRIES} entries, not {count}")
     terms = sorted(weights)
     # The format counts dimensions from 0.
     return struct.pack(

@@ -18,7 +18,7 @@ import re
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import get_args
@@ -26,13 +26,13 @@ from typing import get_args
 import Stemmer
 
 from svc.settings.terms import TextLanguage
-from svc.terms.characters import HAN, JOINERS, UNSPACED, mark_class, word_class
+from svc.terms.characters import HAN, JOINERS, UNSPACED, mark_class
+from svc.terms.splitting import MOST_CHARACTERS, found_words, word_pattern
 
 TERM_COUNT = 10**9
 """Terms are numbers from 1 to this one, which is also the largest dimension of a sparsevec."""
 
-# A text is read up to this length, and gives no more terms. The texts of chunks and queries are far below.
-MOST_CHARACTERS = 200_000
+# A text gives no more terms. The texts of chunks and queries are far below.
 MOST_TERMS = 8_000
 
 STOP_WORDS = frozenset({
@@ -42,7 +42,6 @@ STOP_WORDS = frozenset({
 })  # fmt: skip
 """The English words that Lucene leaves out."""
 
-_LONGEST_RUN = 1_000
 _LONGEST_KEPT = 64  # longer words are not kept, and longer identifiers are not taken apart
 _MOST_KEPT = 50_000
 _MOST_MARKS = 8  # that follow one another; normalizing takes time by their square
@@ -55,27 +54,9 @@ _APOSTROPHE = re.compile("['’]")
 _NOT_LETTERS = re.compile(r"[\d_]")
 
 
-def _word_pattern(characters: str) -> re.Pattern[str]:
-    """Finds words. An apostrophe inside a word is a part of it here, and taken out later."""
-    run = f"[{characters}]{{1,{_LONGEST_RUN}}}"
-    return re.compile(f"{run}(?:['’]{run}){{0,3}}")
-
-
-_ASCII_WORD = _word_pattern("A-Za-z0-9_")
-
-
-@cache
-def _any_word() -> re.Pattern[str]:
-    return _word_pattern(word_class())
-
-
 @cache
 def _many_marks() -> re.Pattern[str]:
     return re.compile(f"([{mark_class()}]{{{_MOST_MARKS}}})[{mark_class()}]+")
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    return _ASCII_WORD if text.isascii() else _any_word()
 
 
 @dataclass(frozen=True)
@@ -106,6 +87,33 @@ class Words:
             counts = dict(list(counts.items())[:MOST_TERMS])
         return Counts(counts, length)
 
+    def found(self, text: str) -> list[str]:
+        """The words of a text in order, as they are written but for the form of an apostrophe."""
+        return found_words(text)
+
+    def has_ideographs(self, text: str) -> bool:
+        """Whether a document has terms beside those of its words."""
+        return not text.isascii() and HAN.search(text, 0, MOST_CHARACTERS) is not None
+
+    def terms_of(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """The terms of each of these words. Words that are left out have none."""
+        plain = [word for word in words if _PLAIN.fullmatch(word) and len(word) <= _LONGEST_KEPT]
+        found = dict(zip(plain, self._plain_terms(plain), strict=True))
+        return [found[word] if word in found else self._terms(word) for word in words]
+
+    def _plain_terms(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """The terms of words of ASCII letters or digits, as `_spaced` finds them, by one call of the stemmer."""
+        folded = [word.lower() for word in words]
+        if self._stemmer is None:
+            stems = folded
+        else:
+            with self._lock:
+                stems = self._stemmer.stemWords(folded)
+        return [
+            (term(stem),) if stem and word not in self._stop_words else ()
+            for word, stem in zip(folded, stems, strict=True)
+        ]
+
     def query(self, text: str) -> Counts:
         """The terms of a query. Those of its words that a document leaves out are left out."""
         return Counts(*self._counted(text))
@@ -115,7 +123,7 @@ class Words:
 
         Of a script without spaces, the ideographs and the pairs of characters are the words, and overlap.
         """
-        for word in _pattern(text).finditer(text, 0, MOST_CHARACTERS):
+        for word in word_pattern(text).finditer(text, 0, MOST_CHARACTERS):
             if (
                 word[0].isascii()
                 or not UNSPACED.search(word[0])
@@ -145,7 +153,7 @@ class Words:
         counts: dict[int, int] = {}
         length = 0
         kept = self._kept
-        for word, count in Counter(_pattern(text).findall(text, 0, MOST_CHARACTERS)).items():
+        for word, count in Counter(word_pattern(text).findall(text, 0, MOST_CHARACTERS)).items():
             terms = kept.get(word)
             if terms is None:
                 terms = self._terms(word)

@@ -13,6 +13,7 @@ from svc.database import rows as r
 from svc.database.queries import Database
 from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
+from svc.vectors.texts import worded_message
 from tests.database.conftest import make_user
 
 DIMENSIONS = 256
@@ -119,7 +120,11 @@ async def _store_conversations(
                 for p, moment in zip(places, moments, strict=True)
             ],
         )  # fmt: skip
-        terms = await _TERMS.of([_SENTENCE.format(number=p) for p in places], user_id)
+        words = [
+            worded_message(_SENTENCE.format(number=p), "Ada", moment, {})
+            for p, moment in zip(places, moments, strict=True)
+        ]
+        terms = await _TERMS.of(words, user_id)
         await database.copy(
             "message_jobs/write_terms",
             [

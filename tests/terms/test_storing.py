@@ -63,8 +63,8 @@ async def test_messages_get_terms(database_url: str, observer: Any) -> None:
         await tenant.embedded(conversation["id"])
     rows = await observer.fetch("select position, role, keys from message_terms")
     assert await observer.fetchval("select count(distinct (position)) from message_vectors") == 2
-    # One row for all pieces of a message.
-    assert [(row["position"], row["role"], len(row["keys"])) for row in rows] == [(1, "user", 5)]
+    # One row for all pieces of a message. Each has the five terms of the identifier, and those of the date.
+    assert [(row["position"], row["role"], len(row["keys"])) for row in rows] == [(1, "user", 9), (2, "assistant", 4)]
 
 
 async def test_terms_after_mixed_changes_equal_those_of_a_new_ingestion(

@@ -1,0 +1,62 @@
+"""Finds the words of a text: runs of letters, digits, underscores and marks, with the apostrophes inside."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from svc.terms.characters import word_class
+
+# A text is read up to this length. The texts of chunks and queries are far below.
+MOST_CHARACTERS = 200_000
+
+_LONGEST_RUN = 1_000
+
+
+def _word_pattern(characters: str) -> re.Pattern[str]:
+    """Finds words. An apostrophe inside a word is a part of it here, and taken out later."""
+    run = f"[{characters}]{{1,{_LONGEST_RUN}}}"
+    return re.compile(f"{run}(?:['’]{run}){{0,3}}")
+
+
+_ASCII_WORD = _word_pattern("A-Za-z0-9_")
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    return _word_pattern(word_class())
+
+
+def word_pattern(text: str) -> re.Pattern[str]:
+    """The regular expression that finds the words of a text."""
+    return _ASCII_WORD if text.isascii() else _any_word()
+
+
+_SPACED = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_'")}
+# What typesetting puts into ASCII texts; with these replaced, most English texts are ASCII.
+_TYPESET = str.maketrans("’‘“”–—…•\u00a0", "'        ")
+
+
+def found_words(text: str) -> list[str]:
+    """The words of a text in order, with a straight apostrophe if the text is otherwise ASCII.
+
+    It finds those that the regular expression finds, in a quarter of the time for ASCII texts.
+    """
+    text = text[:MOST_CHARACTERS]
+    plain = text if text.isascii() else _without_typesetting(text)
+    if not plain.isascii():
+        return word_pattern(text).findall(text)
+    words = plain.translate(_SPACED).split()
+    if "'" not in plain and len(max(words, key=len, default="")) <= _LONGEST_RUN:
+        return words
+    return [word for run in words for word in ((run,) if _is_word(run) else _ASCII_WORD.findall(run))]
+
+
+def _is_word(run: str) -> bool:
+    return "'" not in run and len(run) <= _LONGEST_RUN
+
+
+def _without_typesetting(text: str) -> str:
+    for character, replacement in _TYPESET.items():
+        text = text.replace(chr(character), chr(replacement))
+    return text

@@ -1,0 +1,68 @@
+"""The terms of a batch of texts are those of each text by definition, and the words those of the regular expression."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from svc.settings.terms import TextLanguage
+from svc.terms import vocabulary
+from svc.terms.batches import BatchTerms, TextTerms
+from svc.terms.splitting import found_words, word_pattern
+from svc.terms.weights import keys_of, text_weights
+from svc.terms.words import Words
+from tests.lengths import length
+
+TENANT = uuid4()
+PIECES = [
+    "Coding", "codes", "the", "of", "asn1_der_coding", "parseHTTPHeader", "JSONs", "PDFs", "iPhones", "John's", "don’t",
+    "rock'n'roll", "'quoted'", "a'b'c'd'e'f", "x" * 70, "y" * 2_500, "3.14", "2026-11-28", "C++", "–", "“smart”", "…",
+    "naïve", "größe", "東京都", "한국어", "ภาษาไทย", "हिन्दी", "\u00ad", "\u200d", "\u00a0", "\n", "\t", "_", "__init__",
+    "é", "e\u0301",
+]  # fmt: skip
+
+
+def drawn(chance: random.Random) -> str:
+    separators = [" ", "  ", "\n", "", ", ", "-", "'", "’"]
+    return "".join(chance.choice(PIECES) + chance.choice(separators) for _ in range(chance.randint(0, 60)))
+
+
+def by_definition(words: Words, text: str) -> TextTerms | None:
+    counted = words.document(text)
+    if not counted.counts:
+        return None
+    weights = text_weights(counted)
+    return TextTerms(keys_of(weights, TENANT), weights)
+
+
+@pytest.mark.parametrize("language", ["english", "none", "german"])
+def test_a_batch_has_the_terms_of_each_text(language: TextLanguage) -> None:
+    chance = random.Random(5)
+    texts = [drawn(chance) for _ in range(length(200, 5_000))]
+    texts += ["", " ", "the of", " ".join(f"word{number}x" for number in range(9_000))]
+    batches, words = BatchTerms(Words(language)), Words(language)
+    expected = [by_definition(words, text) for text in texts]
+    for size in (1, 7, 50):
+        parts = (texts[first : first + size] for first in range(0, len(texts), size))
+        assert [each for part in parts for each in batches.of(part, TENANT)] == expected
+
+
+def test_the_words_are_those_that_the_regular_expression_finds() -> None:
+    chance = random.Random(6)
+    for _ in range(length(500, 20_000)):
+        text = drawn(chance)
+        words = [word.replace("’", "'") for word in word_pattern(text).findall(text)]
+        assert [word.replace("’", "'") for word in found_words(text)] == words
+
+
+def test_threads_share_a_vocabulary_that_is_replaced_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vocabulary, "_MOST_WORDS", 300)
+    chance, words = random.Random(7), Words("english")
+    batches = BatchTerms(words)
+    work = [[" ".join(f"term{chance.randint(1, 5_000)}" for _ in range(30)) for _ in range(5)] for _ in range(100)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda texts: batches.of(texts, TENANT), work))
+    assert found == [[by_definition(words, text) for text in texts] for texts in work]
