@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svc.settings.terms import TextLanguage
-from svc.terms.words import MOST_CHARACTERS, MOST_TERMS, TERM_COUNT, Words, term
+from svc.terms.splitting import MOST_CHARACTERS
+from svc.terms.words import MOST_TERMS, TERM_COUNT, Words, term
 
 ENGLISH = Words("english")
 
