@@ -17,6 +17,7 @@ Path = tuple[str, ...]
 
 _FENCE = re.compile(r"([ \t>]*)(`{3,}|~{3,})[^\n]*\n")
 _HEADING_MOST_CHARACTERS = 200
+_MOST_HEADINGS = 24  # in a row, such as the names of functions that nobody described
 _PATH_MOST_SHARE = 8  # of the tokens of a chunk, the headings above it take at most one in so many
 _NEWLINES = str.maketrans("\n", " ")
 
@@ -189,7 +190,7 @@ def _joins(unit: list[Block], block: Block, *, is_heading: bool) -> bool:
     """Whether a block continues the unit: text after text, anything after headings, but no heading after text."""
     last = unit[-1]
     if last.kind == "heading":
-        return not is_heading or len(unit) < 4
+        return not is_heading or len(unit) < _MOST_HEADINGS
     if is_heading or block.kind in ("table", "code"):
         return False
     return last.kind in ("text", "item")

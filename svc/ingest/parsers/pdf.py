@@ -17,6 +17,7 @@ from svc.ingest.unread import numbers
 _FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY = 4, 5
 _SENTENCE_END = re.compile(r"[.!?:;。！？…)\]”»\"]\s*$")
 _SAME_COLUMN_POINTS = 6.0
+_MOST_TEXTS = 150_000  # whose places are compared, which takes about five seconds
 
 
 def parse(data: bytes) -> ReadDocument:
@@ -27,7 +28,11 @@ def parse(data: bytes) -> ReadDocument:
         if error.err_code in (_FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY):
             raise encrypted("pdf") from error
         raise
-    pages = [Page(document, index) for index in range(len(document))]
+    pages: list[Page] = []
+    texts = 0
+    for index in range(len(document)):
+        pages.append(Page(document, index, has_layout=texts < _MOST_TEXTS))
+        texts += pages[-1].texts
     if pages and all(page.is_damaged for page in pages):
         raise damaged("pdf", f"none of its {len(pages)} pages can be loaded")
     writer = Writer()
@@ -114,6 +119,10 @@ def _warn(pages: list[Page], writer: Writer) -> None:
             writer.warn(f"Page {found[0]} {one}.")
         elif found:
             writer.warn(f"Pages {numbers(found)} {several}.")
+    if plain := [page.number for page in pages if page.parts and not page.has_layout]:
+        writer.warn(
+            f"Columns and tables were not looked for on pages {plain[0]} to {plain[-1]}: there are too many before."
+        )
 
 
 def _sample() -> bytes:

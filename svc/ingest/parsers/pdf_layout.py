@@ -67,14 +67,26 @@ def _regions(texts: list[Box], rules: list[Box], depth: int) -> list[Region]:
     height = median(box.top - box.bottom for box in texts)
     if sum(box.top - box.bottom > 3 * max(height, box.right - box.left) for box in texts) * 5 > len(texts):
         return []  # most of it is upright
+    lines = _lines(texts, height)
+    if depth == 0 and _is_one_column(lines, height):
+        return []
     found: list[Region] = []
-    for part in _bands(_lines(texts, height), height, is_page=True):
+    for part in _bands(lines, height, is_page=True):
         sides = part.sides(rules) if depth < _DEEPEST else None
         for side in sides or ():
             found += _regions(side, rules, depth + 1)
         for band in _bands(part.lines, height) if sides is None else ():
             found += band.regions(rules)
     return found
+
+
+def _is_one_column(lines: list[_Line], height: float) -> bool:
+    """Whether one upright line crosses all lines, and none has a gap. That is quick, and true of most pages."""
+    if max(line.texts[0].left for line in lines) >= min(max(box.right for box in line.texts) for line in lines):
+        return False
+    return not any(
+        right.left - left.right >= _GUTTER * height for line in lines for left, right in pairwise(line.texts)
+    )
 
 
 def _is_divided(found: list[Region]) -> bool:
@@ -105,9 +117,7 @@ def _bands(lines: list[_Line], height: float, *, is_page: bool = False) -> list[
         # The first and the last line are often a header and a footer.
         is_apart = above is not None and above.bottom - line.top > _APART * height
         is_at_edge = is_apart and (line is lines[-1] or above is lines[0])
-        if bands and not is_at_edge and bands[-1].takes(line, is_page=is_page):
-            bands[-1].add(line)
-        else:
+        if not bands or is_at_edge or not bands[-1].takes(line, is_page=is_page):
             bands.append(_Band(line, height))
     return bands
 
@@ -123,30 +133,32 @@ class _Band:
         self._gutters = self._interior(self._free, line.texts)
 
     def takes(self, line: _Line, *, is_page: bool) -> bool:
-        """Whether the gutters go on through the next line, or there is none in either."""
-        free = _common(self._free, _free(line.texts))
-        gutters = self._interior(free, [self._box, *line.texts])
+        """Append the next line if the gutters go on through it, or there is none in either; return whether."""
+        of_line = _free(line.texts)
+        free, box = _common(self._free, of_line), _union([self._box, *line.texts])
+        gutters = self._interior(free, [box])
         if not self._gutters:
-            return not self._interior(_free(line.texts), line.texts) and not gutters
-        if is_page:
-            return bool(gutters)
+            is_taken = not gutters and not self._interior(of_line, line.texts)
+        else:
+            is_taken = bool(gutters) and (is_page or not self._ends_at(line, gutters))
+        if is_taken:
+            self.lines.append(line)
+            self._free, self._box, self._gutters = free, box, gutters
+        return is_taken
+
+    def _ends_at(self, line: _Line, gutters: list[Interval]) -> bool:
+        """Whether a line is no row of the table, although the gutters `gutters` go through it."""
         if len(gutters) < len(self._gutters) and len(self.lines) >= _LEAST_LINES_OF_TEXT:
+            return True
+        if self.lines[-1].bottom - line.top <= _NEXT_ROW * self._height:
             return False
         is_one_cell = sum(cell is not None for cell in self._cells(line, gutters)) == 1
-        gap = self.lines[-1].bottom - line.top
-        if is_one_cell and gap > _NEXT_ROW * self._height and not self._is_text():
-            return False
-        return bool(gutters)
-
-    def add(self, line: _Line) -> None:
-        """Append the next line."""
-        self._free = _common(self._free, _free(line.texts))
-        self.lines.append(line)
-        self._box = _union([self._box, *line.texts])
-        self._gutters = self._interior(self._free, [self._box])
+        return is_one_cell and not self._is_text()
 
     def regions(self, rules: list[Box]) -> list[Region]:
         """The columns from left to right, or the table, or the whole band."""
+        if not self._gutters:
+            return [Region(self._box, [], [])]
         several = [
             line for line in self.lines if sum(cell is not None for cell in self._cells(line, self._gutters)) > 1
         ]
@@ -242,12 +254,15 @@ class _Band:
 
     def _cells(self, line: _Line, gutters: list[Interval]) -> Row:
         cells: list[list[Box]] = [[] for _ in range(len(gutters) + 1)]
+        column = 0
         for box in line.texts:
-            cells[sum(gutter[0] <= box.left for gutter in gutters)].append(box)
+            while column < len(gutters) and gutters[column][0] <= box.left:
+                column += 1
+            cells[column].append(box)
         return [_union(cell) if cell else None for cell in cells]
 
     def _interior(self, free: list[Interval], boxes: list[Box]) -> list[Interval]:
-        left, right = min(box.left for box in boxes), max(box.right for box in boxes)
+        left, _, right, _, _ = _union(boxes)
         return [
             each
             for each in free
@@ -282,7 +297,11 @@ def _common(left: list[Interval], right: list[Interval]) -> list[Interval]:
 
 
 def _union(boxes: list[Box]) -> Box:
-    return Box(
-        min(box.left for box in boxes), min(box.bottom for box in boxes),
-        max(box.right for box in boxes), max(box.top for box in boxes), min(box.order for box in boxes),
-    )  # fmt: skip
+    left, bottom, right, top, order = boxes[0]
+    for other_left, other_bottom, other_right, other_top, other_order in boxes[1:]:
+        left = other_left if other_left < left else left
+        bottom = other_bottom if other_bottom < bottom else bottom
+        right = other_right if other_right > right else right
+        top = other_top if other_top > top else top
+        order = other_order if other_order < order else order
+    return Box(left, bottom, right, top, order)

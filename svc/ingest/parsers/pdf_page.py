@@ -27,8 +27,11 @@ class Table(NamedTuple):
 class Page:
     """What is on one page: lines of text and tables in the order of reading, notes, and what could not be read."""
 
-    def __init__(self, document: pypdfium2.PdfDocument, index: int) -> None:
+    def __init__(self, document: pypdfium2.PdfDocument, index: int, *, has_layout: bool = True) -> None:
+        """Read a page. Without `has_layout`, its columns and tables are not looked for."""
         self.number = index + 1
+        self.has_layout = has_layout
+        self.texts = 0
         self.parts: list[list[str] | Table] = []
         self.notes: list[str] = []
         self.is_scanned = self.is_unreadable = self.is_damaged = self.has_unseen = False
@@ -43,7 +46,8 @@ class Page:
         # Text outside the page's box is rarely meant to be read, unless the box itself is broken.
         text = _normal(text_page.get_text_bounded() or text_page.get_text_range())
         if _LETTER.search(text.replace("\ufffd", "")):
-            self.parts = _parts(text_page, text, drawn) or [_lines(text)]
+            self.texts = len(drawn.texts)
+            self.parts = (has_layout and _parts(text_page, text, drawn)) or [_lines(text)]
         else:
             self.is_scanned = drawn.has_images
             self.is_unreadable = not drawn.has_images and (bool("".join(text.split())) or text.count(" ") > 20)
