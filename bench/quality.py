@@ -164,7 +164,7 @@ async def _search(
     times = []
     task = progress.add_task(f"mode {mode}", total=len(collection.queries))
     for number, (query, text) in enumerate(collection.queries.items()):
-        body: dict[str, object] = {"query": text, "mode": mode, "limit": RESULTS}
+        body: dict[str, object] = {"query": text, "mode": mode, "limit": RESULTS, "duplicates": "keep"}
         if collection.query_vectors is not None and mode != "keyword":
             body["embedding"] = collection.query_vectors[number].tolist()
             if mode == "meaning":

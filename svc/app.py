@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from svc.mcp.route import mcp_route
 from svc.routes import (
     bulk,
+    chat_turns,
     chunks,
     collection_files,
     collections,
@@ -53,7 +54,7 @@ from svc.web.routing import Endpoint, starlette_routes
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks, bulk,
     transfers, collections, collection_files, file_batches, search, conversations, conversation_lists, messages,
-    message_changes, message_search, service, documentation,
+    message_changes, message_search, chat_turns, service, documentation,
 )  # fmt: skip
 
 

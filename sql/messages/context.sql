@@ -2,18 +2,28 @@
 -- The part of a conversation to send to a language model: its instructions (the messages of the roles system
 -- and developer, at most the newest hundred), and the newest other messages whose tokens fit into the rest of
 -- a budget; oldest first, and in all as many as fit into 4 MiB, the instructions first. The newest 64 fill
--- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of the conversation.
+-- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of the
+-- conversation. If no message fits, the only row has position 0; no row: there is no such conversation. The first
+-- row has the documents of the conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int
 -- $4 max_messages    int   besides the instructions; 1..1000
--- returns: as messages/list, message_count int8
--- index: messages_instructions_idx, messages_pkey, conversations_pkey
+-- returns: as messages/list, message_count int8, document_ids uuid[]
+-- index: messages_instructions_idx, messages_pkey, conversations_pkey, conversation_documents_pkey
 -- length: the messages that fit are chosen before any text is read, in one round trip
 with talk as materialized (
     select
         c.id,
-        c.message_count
+        c.message_count,
+        c.created_at,
+        array(
+            select cd.document_id
+            from conversation_documents as cd
+            where cd.user_id = $1::uuid and cd.conversation_id = c.id
+            order by cd.document_id
+            limit 1000
+        ) as document_ids
     from conversations as c
     where c.user_id = $1::uuid and c.id = $2::uuid
 ),
@@ -199,23 +209,23 @@ sized as (
 )
 
 select
-    k.id,
+    coalesce(k.id, c.id) as id,
     c.id as conversation_id,
-    k.position,
-    k.role,
+    coalesce(k.position, 0) as position,
+    coalesce(k.role, 'system') as role,
     k.content,
     k.parts,
     k.tool_calls,
     k.tool_call_id,
     k.name,
-    k.metadata,
-    k.sources,
-    k.token_count,
-    k.created_at,
+    coalesce(k.metadata, '{}') as metadata,
+    coalesce(k.sources, '[]') as sources,
+    coalesce(k.token_count, 0) as token_count,
+    coalesce(k.created_at, c.created_at) as created_at,
     k.edited_at,
-    c.message_count
+    c.message_count,
+    case when row_number() over (order by k.position) = 1 then c.document_ids else '{}' end as document_ids
 from talk as c
-cross join sized as k
-where k.bytes <= 4194304
+left join sized as k on k.bytes <= 4194304
 order by k.position
 limit 1100;

@@ -55,23 +55,45 @@ def print_result(number: int, result: models.Result) -> None:
 
 @click.command("ask")
 @click.argument("question")
-@click.option("--limit", type=click.IntRange(1, 100), default=5, show_default=True, help="Most sources.")
-@click.option("--json", "as_json", is_flag=True, help="Print the sources as JSON.")
+@click.option("--conversation", type=click.UUID, help="Also print the newest messages of this conversation.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Most sources.")
+@click.option("--tokens", type=click.IntRange(1), default=3000, show_default=True, help="Most tokens of all texts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
 @connection_options
-def ask_command(client: AsyncCabinet, question: str, limit: int, as_json: bool) -> None:
-    """Print a prompt for a language model: the question, and numbered sources from the documents."""
+def ask_command(
+    client: AsyncCabinet, *, question: str, conversation: Any, limit: int, tokens: int, as_json: bool
+) -> None:
+    """Print a prompt for a language model: numbered sources from the documents, and the question."""
 
-    async def work(client: AsyncCabinet) -> list[models.Result]:
-        return await client.search(question, limit=limit)
+    async def work(client: AsyncCabinet) -> models.Turn:
+        if conversation is None:
+            return _as_turn(await client.search_response(question, limit=limit, max_tokens=tokens))
+        return await client.conversations.turn(conversation, question, token_budget=tokens, limit=limit)
 
-    results = run_client(client, work)
+    turn = run_client(client, work)
     if as_json:
-        echo_json(msgspec.to_builtins(results))
+        echo_json(msgspec.to_builtins(turn if conversation else turn.sources))
         return
     echo("Answer the question from the sources below. Cite them by their numbers, such as [1].")
-    for number, result in enumerate(results, start=1):
+    if turn.sources:
         echo()
-        echo(f"[{number}] {result.filename}, chunk {result.chunk_index}:")
-        echo_lines(result.content)
+        echo_lines(turn.sources_text)
+    for message in turn.messages:
+        if isinstance(message.content, str):
+            echo()
+            echo_lines(f"{message.role}: {message.content}")
     echo()
     echo(f"Question: {question}")
+
+
+def _as_turn(found: models.SearchResponse) -> models.Turn:
+    """The results of a search as a turn without messages."""
+    chunks = [
+        models.TurnChunk(number=number, **{name: getattr(result, name) for name in result.__struct_fields__})
+        for number, result in enumerate(found.results, start=1)
+    ]
+    tokens = sum(chunk.token_count for chunk in chunks)
+    return models.Turn(
+        messages=[], chunks=chunks, cited=[], token_count=tokens, history_token_count=0, chunk_token_count=tokens,
+        omitted=0, mode=found.mode, lane=found.lane,
+    )  # fmt: skip

@@ -1125,6 +1125,7 @@ class MessagesContext(MessagesList):
     __slots__ = ()
 
     message_count: int = column("message_count")
+    document_ids: list[UUID] = column("document_ids")
 
 
 class MessagesListStaleSources(Row):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
@@ -123,13 +123,11 @@ class ChunkSearch:
         assert self._last is not None, "the search has not been run"
         return self._last
 
-    async def results(self, limit: int, is_wanted: Callable[[Row], bool] | None = None) -> list[Result]:
-        """Run the search. `is_wanted` can leave chunks out."""
+    async def results(self, limit: int) -> list[Result]:
+        """Run the search."""
         options, services = self._options, self._call.services
         services.usage.add(self._call.principal.tenant, searches=1)
-        selected = await select_results(
-            services.database, self._call.principal.tenant, self._rows, options, limit=limit, is_wanted=is_wanted
-        )
+        selected = await select_results(services.database, self._call.principal.tenant, self._rows, options, limit)
         results = [self._result(one) for one in selected]
         return await self._highlighted(results) if options.highlights else results
 
@@ -198,8 +196,10 @@ def _scores(row: Row) -> tuple[float | None, float | None, float | None, float]:
     return row.similarity, row.distance, None, row.similarity
 
 
-async def prepare_search(call: Call, options: SearchRequest) -> ChunkSearch:
+async def prepare_search(call: Call, options: SearchRequest, documents: list[UUID] | None = None) -> ChunkSearch:
     """Check a search, and embed its query. No database connection is held meanwhile.
+
+    `documents` are those of the conversation, if the caller has read them.
 
     Raises:
         InvalidRequestError: a field is wrong, or one that the mode needs is missing.
@@ -219,7 +219,7 @@ async def prepare_search(call: Call, options: SearchRequest) -> ChunkSearch:
     embedding_s = time.perf_counter() - started
     if options.collection_ids:
         await check_searched(call.services.database, call.principal.tenant, options.collection_ids)
-    filters = Filters.of(options, await _document_ids(call, options), options.collection_ids, options.attribute_filter)
+    filters = Filters.of(options, await _document_ids(call, options, documents), options.collection_ids, options.attribute_filter)
     return ChunkSearch(call, options, question, embedding, filters, embedding_s)
 
 
@@ -227,14 +227,17 @@ def _check_attributes(filter_: dict[str, Any], field: str) -> None:
     attributes_path(filter_, field)
 
 
-async def _document_ids(call: Call, options: SearchOptions) -> list[UUID] | None:
+async def _document_ids(call: Call, options: SearchOptions, documents: list[UUID] | None) -> list[UUID] | None:
     """The documents to search: those in the request and in its conversation, or None for all."""
     if options.conversation_id is None:
         return options.document_ids
-    row = await call.services.database.one(
-        "conversations/get", user_id=call.principal.tenant, conversation_id=options.conversation_id
-    )
-    if row is None:
-        raise InvalidRequestError("conversation_id is not the id of one of your conversations", field="conversation_id")
-    documents: list[UUID] = row.document_ids
+    if documents is None:
+        row = await call.services.database.one(
+            "conversations/get", user_id=call.principal.tenant, conversation_id=options.conversation_id
+        )
+        if row is None:
+            raise InvalidRequestError(
+                "conversation_id is not the id of one of your conversations", field="conversation_id"
+            )
+        documents = row.document_ids
     return documents if options.document_ids is None else sorted({*documents} & {*options.document_ids})

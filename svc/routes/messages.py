@@ -18,8 +18,8 @@ from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import InvalidRequestError, NotFoundError, QuotaExceededError
 from svc.fields.chat import Content, Role, ToolCalls, text_of
-from svc.messages.exchanges import whole_exchanges
 from svc.routes.citations import Source, mark_sources
+from svc.routes.histories import read_history
 from svc.routes.idempotency import once
 from svc.routes.new_messages import MAX_TOKENS, AppendMessage, Messages, check_messages, details_of, token_counts
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
@@ -162,20 +162,10 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
     """
     database, tenant = call.services.database, call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
-    rows = await database.many(
-        "messages/context",
-        user_id=tenant,
-        conversation_id=conversation_id,
-        token_budget=query.token_budget,
-        max_messages=query.max_messages,
-    )
-    if not rows:
-        message_count = await check_conversation(database, tenant, conversation_id)
-        return Context([], 0, message_count)
-    kept = whole_exchanges(rows, is_cut=len(rows) < rows[0].message_count)
-    await mark_messages(database, tenant, kept)
-    messages = await messages_of(kept)
-    return Context(messages, sum(message.token_count for message in messages), rows[0].message_count - len(kept))
+    read = await read_history(database, tenant, conversation_id, query.token_budget, query.max_messages)
+    await mark_messages(database, tenant, read.rows)
+    messages = await messages_of(read.rows)
+    return Context(messages, sum(message.token_count for message in messages), read.omitted)
 
 
 async def _append(

@@ -74,16 +74,14 @@ async def select_results(
     tenant: UUID,
     find: Callable[[int], Awaitable[Sequence[R]]],
     options: ResultOptions,
-    *,
     limit: int,
-    is_wanted: Callable[[R], bool] | None = None,
 ) -> list[Selected[R]]:
-    """Return the results of a search that are wanted. `find` returns up to so many chunks, best first.
+    """Return the results of a search. `find` returns up to so many chunks, best first.
 
-    Runs at most one statement after the first search: one for the passages, or else another search if equal or unwanted
-    texts took the place of results.
+    Runs at most one statement after the first search: one for the passages, or else another search if equal texts
+    took the place of results.
     """
-    hits = await _hits(find, limit, options, is_wanted)
+    hits = await _hits(find, limit, options)
     if options.neighbours:
         selected = await _with_passages(queries, tenant, spans(hits, options.neighbours))
     else:
@@ -98,7 +96,6 @@ async def _hits(
     find: Callable[[int], Awaitable[Sequence[R]]],
     limit: int,
     options: ResultOptions,
-    is_wanted: Callable[[R], bool] | None,
 ) -> list[Hit[R]]:
     most = limit
     if options.group_by is not None:
@@ -106,15 +103,13 @@ async def _hits(
     elif options.neighbours:
         most = max(_LEAST_CHUNKS, min(2 * limit, MOST_CHUNKS))
     rows = await find(most)
-    hits = _distinct(rows, options, is_wanted)
+    hits = _distinct(rows, options)
     if len(hits) < limit <= len(rows) == most < _LEAST_CHUNKS * 2 and not options.neighbours:
-        hits = _distinct(await find(max(_LEAST_CHUNKS, min(2 * limit, MOST_CHUNKS))), options, is_wanted)
+        hits = _distinct(await find(max(_LEAST_CHUNKS, min(2 * limit, MOST_CHUNKS))), options)
     return hits[:limit] if options.group_by is None else grouped(hits, options.per_group, limit)
 
 
-def _distinct(rows: Sequence[R], options: ResultOptions, is_wanted: Callable[[R], bool] | None) -> list[Hit[R]]:
-    if is_wanted is not None:
-        rows = [row for row in rows if is_wanted(row)]
+def _distinct(rows: Sequence[R], options: ResultOptions) -> list[Hit[R]]:
     return folded(rows) if options.duplicates == "fold" else [Hit(row) for row in rows]
 
 

@@ -33,12 +33,15 @@ BODIES: dict[str, tuple[type, set[str]]] = {
     "PatchMetadata": (dict, {"document_ids", "patch"}),
     "TransferDocuments": (dict, {"document_ids", "to_user"}),
     "SearchRequest": (bodies.Search, {"query"}),
+    "TurnRequest": (dict, {"query", "token_budget", "history_share", "search"}),
     "CreateConversation": (bodies.Conversation, set()),
     "UpdateConversation": (bodies.Conversation, set()),
     "AppendMessage": (bodies.Message, set()),
     "UpdateMessage": (bodies.UpdateMessage, set()),
     "SearchMessages": (bodies.SearchMessages, {"query"}),
 }
+# Parts of bodies: the fields of a turn's search are those of a search.
+PARTS_OF_BODIES = {"TurnSearch"}
 # Answers that the client hands on as JSON, for people.
 AS_JSON = {"Explanation", "PlanStep", "PlanFinding"}
 OPERATORS = {"Alive", "Readiness", "ReadinessCheck", "Root", "Links"}
@@ -94,7 +97,9 @@ def answers() -> list[str]:
     return sorted(
         name
         for name in SCHEMAS
-        if name not in BODIES and not name.startswith("Page_") and name not in AS_JSON | OPERATORS
+        if name not in BODIES.keys() | PARTS_OF_BODIES
+        and not name.startswith("Page_")
+        and name not in AS_JSON | OPERATORS
     )
 
 

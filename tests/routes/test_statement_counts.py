@@ -117,6 +117,7 @@ COUNTS: dict[str, Count] = {
     ),
     "POST /conversations/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
     "POST /conversations/{conversation_id}/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
+    "POST /conversations/{conversation_id}/turn": Count(2, "the messages, and the chunks"),
     "GET /": Count(0),
     "GET /health/live": Count(0),
     "GET /health/ready": Count(2, "the queue and the migrations are two statements, and latency does not matter"),
@@ -159,6 +160,12 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         "in the documents of a conversation",
         {"json": {"query": "sentence", "conversation_id": "{conversation_id}"}},
         Count(2, "the lane depends on the number of documents to search"),
+    ),
+    (
+        "POST /conversations/{conversation_id}/turn",
+        "in the documents of the conversation, with the chunks around",
+        {"json": {"query": "sentence", "search": {"neighbours": 2, "conversation_id": "{conversation_id}"}}},
+        Count(3, "the messages, the chunks, and the chunks around them"),
     ),
     (
         "POST /search",

@@ -116,6 +116,18 @@ BODIES: dict[tuple[str, str], tuple[str, Any]] = {
         "document_id",
         lambda own, id_: {"files": [{"document_id": id_, "attributes": {"planted": True}}]},
     ),
+    ("POST /conversations/{conversation_id}/turn", "search.document_ids[]"): (
+        "document_id",
+        lambda own, id_: {"query": "sea", "search": {"document_ids": [id_]}},
+    ),
+    ("POST /conversations/{conversation_id}/turn", "search.conversation_id"): (
+        "conversation_id",
+        lambda own, id_: {"query": "sea", "search": {"conversation_id": id_}},
+    ),
+    ("POST /conversations/{conversation_id}/turn", "search.collection_ids[]"): (
+        "collection_id",
+        lambda own, id_: {"query": "sea", "search": {"collection_ids": [id_]}},
+    ),
     ("POST /documents/delete", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
     ("POST /documents/retry", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
     ("POST /documents/metadata", "document_ids[]"): (

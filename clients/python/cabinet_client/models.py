@@ -310,6 +310,62 @@ class MessagesAppended(Answer):
     data: list[Message]
 
 
+class TurnMessage(Answer):
+    """A message of a turn; `sources` are the ids of the chunks that it cites."""
+
+    id: UUID
+    position: int
+    role: str
+    content: str | list[dict[str, Any]] | None
+    sources: list[UUID]
+    token_count: int
+    created_at: datetime
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+class TurnChunk(Result, kw_only=True):
+    """A chunk of a turn, with its number for citing."""
+
+    number: int
+
+    @property
+    def place(self) -> str:
+        """Where the chunk is, for people and models."""
+        page = "" if self.page is None else f", page {self.page}"
+        return f"{self.filename}{page}, chunk {self.chunk_index}"
+
+    @property
+    def text(self) -> str:
+        """The text to show: that of the passage, if there is one."""
+        return self.passage.content if self.passage else self.content
+
+
+class Turn(Answer):
+    """The messages and the chunks that fit into a budget; `cited` are chunks that the messages cite already."""
+
+    messages: list[TurnMessage]
+    chunks: list[TurnChunk]
+    cited: list[TurnChunk]
+    token_count: int
+    history_token_count: int
+    chunk_token_count: int
+    omitted: int
+    mode: str
+    lane: str
+
+    @property
+    def sources(self) -> list[TurnChunk]:
+        """All chunks, in the order of their numbers."""
+        return [*self.chunks, *self.cited]
+
+    @property
+    def sources_text(self) -> str:
+        """All chunks as a text for a prompt, each with its number and the name of its file."""
+        return "\n\n".join(f"[{one.number}] {one.place}:\n{one.text}" for one in self.sources)
+
+
 class Context(Answer):
     """The newest messages that fit a token budget, oldest first."""
 

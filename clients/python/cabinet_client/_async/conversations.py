@@ -85,6 +85,23 @@ class AsyncConversations(Resource):
             "GET", f"/conversations/{conversation_id}/context", params=params, returns=models.Context
         )
 
+    async def turn(
+        self,
+        conversation_id: Id,
+        query: str,
+        *,
+        token_budget: int = 3000,
+        history_share: float | None = None,
+        **search: Unpack[bodies.Search],
+    ) -> models.Turn:
+        """The messages and the chunks for the next turn, as many as fit a token budget."""
+        body = {"query": query, "token_budget": token_budget, "search": search}
+        if history_share is not None:
+            body["history_share"] = history_share
+        return await self._request(
+            "POST", f"/conversations/{conversation_id}/turn", body=body, is_safe=True, returns=models.Turn
+        )
+
     async def search(
         self, query: str | None = None, *, conversation_id: Id | None = None, **options: Unpack[bodies.SearchMessages]
     ) -> Sequence[models.FoundMessage]:

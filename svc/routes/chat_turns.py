@@ -1,0 +1,166 @@
+"""What a language model needs for a turn of a conversation: the newest messages, and chunks that fit the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, cast
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from svc.database import rows as r
+from svc.errors import InvalidRequestError
+from svc.fields.chat import Content, Role, ToolCalls
+from svc.routes.chunk_search import Limit, Result, SearchOptions, SearchRequest, prepare_search
+from svc.routes.histories import History, read_history
+from svc.routes.new_messages import MAX_TOKENS
+from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
+from svc.search.hybrid import Mode
+from svc.search.lanes import KeywordLane, Lane
+from svc.web.request import Call
+from svc.web.routing import Routes
+
+routes = Routes("conversations")
+
+_MOST_MESSAGES = 1_000
+# A search finds so many chunks more, in the place of those that the history cites.
+_MOST_CITED = 100
+
+
+class TurnSearch(SearchOptions, frozen=True, forbid_unknown_fields=True):
+    """The fields of a search beside its query; `limit` is the maximum number of chunks."""
+
+    limit: Limit = 20
+
+
+class TurnRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A question, and the tokens that the messages and chunks may have together.
+
+    The messages get at most the share `history_share`, and the chunks get the rest.
+    """
+
+    query: QueryText
+    token_budget: Annotated[int, Meta(ge=1, le=MAX_TOKENS)] = 3000
+    history_share: Annotated[float, Meta(ge=0, le=1)] = 1 / 3
+    search: TurnSearch = TurnSearch()
+
+
+class TurnMessage(Struct, frozen=True, kw_only=True):
+    """A message of the conversation; `sources` are the ids of the chunks that it cites."""
+
+    id: UUID
+    position: int
+    role: Role
+    content: Content | None
+    tool_calls: ToolCalls | UnsetType = UNSET
+    tool_call_id: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    sources: list[UUID]
+    token_count: int
+    created_at: datetime
+
+
+class TurnChunk(Result, frozen=True, kw_only=True):
+    """A chunk that the search found, with its number for citing."""
+
+    number: int
+
+
+class Turn(Struct, frozen=True):
+    """The messages, oldest first, and the chunks, best first, numbered from 1.
+
+    A chunk that one of these messages cites already is in `cited` instead; the numbers continue there.
+    `token_count` is the sum of `history_token_count` and `chunk_token_count`. It exceeds the budget only if the
+    messages of the roles system and developer alone exceed it. `omitted` is the number of messages that are left out.
+    """
+
+    messages: list[TurnMessage]
+    chunks: list[TurnChunk]
+    cited: list[TurnChunk]
+    token_count: int
+    history_token_count: int
+    chunk_token_count: int
+    omitted: int
+    mode: Mode
+    lane: Lane | KeywordLane
+
+
+@routes.post(
+    "/conversations/{conversation_id}/turn",
+    errors=(404, 503),
+    reads=True,
+    body_bytes=SEARCH_BODY_BYTES,
+    example={"query": "How far away is the Moon?", "token_budget": 3000, "search": {"limit": 10}},
+)
+async def get_turn(call: Call, body: TurnRequest) -> Turn:
+    """Get what a language model needs for the next turn: the messages and the chunks that fit into a budget of tokens.
+
+    The messages are those of the context: a tool's answer is not cut from its call. The chunks are those that a search
+    with these fields finds, without those that the messages cite already. Nothing is stored.
+    """
+    conversation_id = call.path_id("conversation_id", "conversation")
+    if body.search.conversation_id not in (None, conversation_id):
+        raise InvalidRequestError(
+            "conversation_id can only be that of the conversation itself", field="search.conversation_id"
+        )
+    share = int(body.token_budget * body.history_share)
+    history = await read_history(call.services.database, call.principal.tenant, conversation_id, share, _MOST_MESSAGES)
+    messages = [_message(row) for row in history.rows]
+    used = sum(message.token_count for message in messages)
+    search = await prepare_search(call, _request(body, max(0, body.token_budget - used)), history.document_ids)
+    cited_ids = {chunk_id for message in messages for chunk_id in message.sources}
+    results = await search.results(body.search.limit + min(len(cited_ids), _MOST_CITED))
+    chunks, cited = _divided(results, cited_ids, history, body.search.limit)
+    chunk_tokens = sum(_tokens(chunk) for chunk in [*chunks, *cited])
+    return Turn(
+        messages, chunks, cited, used + chunk_tokens, used, chunk_tokens, history.omitted, search.mode, search.last.lane
+    )  # fmt: skip
+
+
+def _request(body: TurnRequest, max_tokens: int) -> SearchRequest:
+    """The search of a turn, whose chunks have at most `max_tokens` tokens."""
+    fields = {name: getattr(body.search, name) for name in SearchOptions.__struct_fields__}
+    if body.search.max_tokens is not None:
+        max_tokens = min(max_tokens, body.search.max_tokens)
+    return SearchRequest(query=body.query, **{**fields, "max_tokens": max_tokens})
+
+
+def _divided(
+    results: Sequence[Result], cited_ids: set[UUID], history: History, limit: int
+) -> tuple[list[TurnChunk], list[TurnChunk]]:
+    """The results that no message cites, up to `limit`, and those that one does; numbered in this order."""
+    texts = {source["content"] for row in history.rows for source in row.sources}
+    new: list[Result] = []
+    cited: list[Result] = []
+    for result in results:
+        if result.chunk_id in cited_ids or result.content in texts:
+            cited.append(result)
+        elif len(new) < limit:
+            new.append(result)
+    numbered = [_numbered(result, number) for number, result in enumerate([*new, *cited], start=1)]
+    return numbered[: len(new)], numbered[len(new) :]
+
+
+def _numbered(result: Result, number: int) -> TurnChunk:
+    return TurnChunk(number=number, **{name: getattr(result, name) for name in Result.__struct_fields__})
+
+
+def _tokens(chunk: TurnChunk) -> int:
+    """The tokens of the text of a chunk, which is that of its passage if it has one."""
+    return chunk.passage.token_count if chunk.passage else chunk.token_count
+
+
+def _message(row: r.MessagesContext) -> TurnMessage:
+    return TurnMessage(
+        id=row.id,
+        position=row.position,
+        role=cast(Role, row.role),
+        content=row.content if row.parts is None else row.parts,
+        tool_calls=UNSET if row.tool_calls is None else row.tool_calls,
+        tool_call_id=UNSET if row.tool_call_id is None else row.tool_call_id,
+        name=UNSET if row.name is None else row.name,
+        sources=[UUID(source["chunk_id"]) for source in row.sources],
+        token_count=row.token_count,
+        created_at=row.created_at,
+    )
