@@ -219,7 +219,9 @@ async def prepare_search(call: Call, options: SearchRequest, documents: list[UUI
     embedding_s = time.perf_counter() - started
     if options.collection_ids:
         await check_searched(call.services.database, call.principal.tenant, options.collection_ids)
-    filters = Filters.of(options, await _document_ids(call, options, documents), options.collection_ids, options.attribute_filter)
+    filters = Filters.of(
+        options, await _document_ids(call, options, documents), options.collection_ids, options.attribute_filter
+    )
     return ChunkSearch(call, options, question, embedding, filters, embedding_s)
 
 
