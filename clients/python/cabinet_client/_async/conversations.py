@@ -89,6 +89,7 @@ class AsyncConversations(Resource):
         self,
         conversation_id: Id,
         query: str,
+        /,
         *,
         token_budget: int = 3000,
         history_share: float | None = None,

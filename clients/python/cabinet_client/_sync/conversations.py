@@ -90,6 +90,7 @@ class Conversations(Resource):
         self,
         conversation_id: Id,
         query: str,
+        /,
         *,
         token_budget: int = 3000,
         history_share: float | None = None,
