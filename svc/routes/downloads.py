@@ -32,7 +32,16 @@ async def download_document(call: Call) -> Response:
     `Range: bytes=0-1023` requests a part, with status 206. The ETag stays the same as long as the bytes do:
     `If-None-Match` with it answers 304, and `If-Range` with it requests the part only of the same file.
     """
-    document_id, wanted = call.path_id("document_id", "document"), byte_range(call.request)
+    return await download(call, call.path_id("document_id", "document"))
+
+
+async def download(call: Call, document_id: UUID) -> Response:
+    """Answer with the bytes of a document, or with the part that the request asks for.
+
+    Raises:
+        NotFoundError: there is no such document.
+    """
+    wanted = byte_range(call.request)
     row = await _content(call, document_id, max(-_LAST_PLACE, min(wanted.first, _LAST_PLACE)), _FIRST_PART_BYTES)
     etag = f'"{row.content_hash.hex}"'
     # An attachment without a specific type: a browser must not run an uploaded page in the service's origin.

@@ -10,43 +10,26 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.types import Message, Receive, Scope
 
 from svc.errors import (
     FieldFault,
     InvalidFieldsError,
     InvalidRequestError,
     MalformedRequestError,
-    TooLargeError,
     UnsupportedMediaTypeError,
 )
 from svc.fields.filenames import decoded_words, inner_path
 from svc.fields.long_text import LONG_BYTES, LongTextReader
 from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, json_fault, shown_field
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
+from svc.routes.form_bodies import OVERHEAD_BYTES, document_too_large, file_of, open_form, repeated_part, texts_of
 from svc.vectors.digests import bytes_digest
 from svc.web.request import declared_length, decode_json, media_type
 
-# Room for everything besides the document: the other fields and, in multipart, boundaries and part headers.
-_OVERHEAD_BYTES = 64 * 1024
 # JSON can write one byte of text as six (\\uXXXX).
 _JSON_OVERHEAD = 6
-MAX_FIELDS = 8
-
-# Keyed by the beginning of Starlette's message. All errors of python-multipart arrive as one: invalid data.
-_MULTIPART_FAULTS = {
-    "Missing boundary": "the Content-Type header has no boundary; let your HTTP client write this header",
-    "Too many files": "the multipart body has more than one file; send one file in each request",
-    "Too many fields": f"the multipart body has more than {MAX_FIELDS} parts besides the file; omit the others",
-    "Field exceeded": f"a part other than the file is over {_OVERHEAD_BYTES} bytes; shorten it",
-    "Part exceeded": f"a part other than the file is over {_OVERHEAD_BYTES} bytes; shorten it",
-    "The Content-Disposition": 'a part has no name; each part needs a header Content-Disposition: form-data; name="…"',
-}
-_BROKEN_MULTIPART = "the multipart body cannot be read: it is truncated, or its parts are not separated by the boundary"
 
 OnConflict = Literal["new", "replace", "skip"]
 """How to handle an upload if a document with the same name exists."""
@@ -109,7 +92,7 @@ async def read_upload(request: Request, limit_bytes: int) -> Upload:
     """
     upload = await _read(request, limit_bytes)
     if len(upload.content) > limit_bytes:
-        raise _document_too_large(limit_bytes)
+        raise document_too_large(limit_bytes)
     upload.check()
     return upload
 
@@ -122,10 +105,6 @@ def _check_not_empty(content: bytes, field: str) -> None:
 async def file_hash(content: bytes) -> UUID:
     """The first half of the SHA-256 of a file as a UUID, the same form as the hash of a chunk."""
     return UUID(bytes=(await bytes_digest([content]))[:16])
-
-
-def _document_too_large(limit_bytes: int) -> TooLargeError:
-    return TooLargeError(f"the document is larger than {limit_bytes} bytes, the maximum")
 
 
 async def _read(request: Request, limit_bytes: int) -> Upload:
@@ -141,13 +120,13 @@ async def _read(request: Request, limit_bytes: int) -> Upload:
 
 async def _read_json(request: Request, limit_bytes: int) -> Upload:
     reader = LongTextReader()
-    async for part in _parts(request, limit_bytes, limit_bytes * _JSON_OVERHEAD + _OVERHEAD_BYTES):
+    async for part in _parts(request, limit_bytes, limit_bytes * _JSON_OVERHEAD + OVERHEAD_BYTES):
         if not reader.rest and len(part) < LONG_BYTES:
             reader.rest += part  # the whole body, in which no string is long
             continue
         await asyncio.to_thread(reader.feed, part)
         if reader.text_bytes > limit_bytes:
-            raise _document_too_large(limit_bytes)
+            raise document_too_large(limit_bytes)
     reader.finish()
     try:
         body = await decode_json(reader.rest, UploadDocument)
@@ -169,12 +148,12 @@ async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIt
         TooLargeError: the body has more than `body_bytes`, so the document has more than `limit_bytes`.
     """
     if declared_length(request) > body_bytes:
-        raise _document_too_large(limit_bytes)
+        raise document_too_large(limit_bytes)
     received, waiting = 0, bytearray()
     async for part in request.stream():
         received += len(part)
         if received > body_bytes:
-            raise _document_too_large(limit_bytes)
+            raise document_too_large(limit_bytes)
         waiting += part
         if len(waiting) >= LONG_BYTES:
             yield waiting
@@ -183,76 +162,16 @@ async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIt
 
 
 async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
-    if declared_length(request) > limit_bytes + _OVERHEAD_BYTES:
-        raise _document_too_large(limit_bytes)
-    bounded = Request(_without_charset(request), _bounded(request, limit_bytes))
-    try:
-        async with bounded.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=_OVERHEAD_BYTES) as form:
-            return await _upload_of(form)
-    except HTTPException as error:
-        raise MalformedRequestError(_multipart_fault(error.detail)) from None
-
-
-def _without_charset(request: Request) -> Scope:
-    """Return the request's scope without the charset in its Content-Type.
-
-    A charset could name any of Python's codecs, and Starlette falls back to Latin-1 if the codec fails. Cabinet
-    requires UTF-8 in every part: the parser gets Latin-1, which preserves each byte, and `_texts` decodes the bytes.
-    """
-    boundary = _boundary(request)
-    kind = b"multipart/form-data; charset=latin-1"
-    if boundary:
-        kind += b'; boundary="' + boundary.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
-    others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
-    return {**request.scope, "headers": [*others, (b"content-type", kind)]}
-
-
-def _boundary(request: Request) -> bytes:
-    """Return the boundary that the Content-Type declares, or nothing."""
-    _, options = parse_options_header(request.headers["content-type"])
-    return options.get(b"boundary", b"")
-
-
-def _multipart_fault(message: str) -> str:
-    """Translate a message of Starlette's parser into the reason why a multipart body cannot be read."""
-    return next((ours for theirs, ours in _MULTIPART_FAULTS.items() if message.startswith(theirs)), _BROKEN_MULTIPART)
-
-
-def _bounded(request: Request, limit_bytes: int) -> Receive:
-    """Return the request's `receive`, which refuses a body that is too large or has too many parts.
-
-    The parser steps through every line that begins like a boundary in Python, so they are counted before it.
-    """
-    received = boundaries = 0
-    boundary = _boundary(request)
-    delimiter = b"\r\n--" + boundary
-
-    async def receive() -> Message:
-        nonlocal received, boundaries
-        message = await request.receive()
-        body = message.get("body", b"")
-        received += len(body)
-        if received > limit_bytes + _OVERHEAD_BYTES:
-            raise _document_too_large(limit_bytes)
-        boundaries += body.count(delimiter) if boundary else 0
-        # Each part but the first follows one, and so does the end.
-        if boundaries > MAX_FIELDS + 1:
-            raise MalformedRequestError(_MULTIPART_FAULTS["Too many fields"])
-        return message
-
-    return receive
+    async with open_form(request, limit_bytes) as form:
+        return await _upload_of(form)
 
 
 async def _upload_of(form: FormData) -> Upload:
-    file = form.get("file")
-    if file is None:
-        raise InvalidRequestError('file is required: a part with the name "file" and a filename', field="file")
-    if not isinstance(file, UploadFile):
-        raise InvalidRequestError("file must be a file: give its part a filename", field="file")
-    texts = _texts(form, file)
+    file = file_of(form, "file")
+    texts = texts_of(form, file)
     known = ("file", *_Fields.__struct_fields__)
     faults = [_unknown_part(name, known) for name in texts if name not in known]
-    faults += [_repeated_part(name) for name in known if len(form.getlist(name)) > 1]
+    faults += [repeated_part(name) for name in known if len(form.getlist(name)) > 1]
     fields: dict[str, Any] = {"filename": texts.get("filename") or decoded_words(texts.get("file") or "")}
     fields |= {name: texts[name] for name in ("on_conflict", "expires_at") if name in texts}
     metadata, fault = _metadata(texts.get("metadata"))
@@ -266,30 +185,6 @@ async def _upload_of(form: FormData) -> Upload:
         raise InvalidFieldsError(faults)
     filename = inner_path(named.filename)
     return Upload(filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
-
-
-def _texts(form: FormData, file: UploadFile) -> dict[str, str]:
-    """Return the text of each part by name; for `file`, the file's name.
-
-    Raises:
-        InvalidFieldsError: the text of one or more parts is not UTF-8.
-    """
-    texts, faults = {}, []
-    for name, value in [*form.multi_items(), ("file", file.filename)]:
-        if isinstance(value, str):
-            field = name.encode("latin-1").decode(errors="replace")
-            try:
-                texts[field] = value.encode("latin-1").decode()
-            except UnicodeDecodeError:
-                shown = "filename" if field == "file" else shown_field(field)
-                faults.append(FieldFault(shown, f"{shown} must be text in UTF-8"))
-    if faults:
-        raise InvalidFieldsError(faults)
-    return texts
-
-
-def _repeated_part(name: str) -> FieldFault:
-    return FieldFault(name, f"{name} is given more than once; send one part with this name")
 
 
 def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:

@@ -1,0 +1,77 @@
+"""The form that uploads a file to the OpenAI API: multipart/form-data, with nested fields in brackets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+
+from svc.errors import InvalidFieldsError, InvalidRequestError, UnsupportedMediaTypeError
+from svc.fields.filenames import decoded_words, inner_path
+from svc.fields.validation import fault_without_value, faults_of
+from svc.fields.values import Filename
+from svc.routes.form_bodies import FormFile, read_form
+from svc.routes.openai.file_purposes import FileExpiry, Purpose
+from svc.web.request import media_type
+
+
+class FileForm(Struct, frozen=True):
+    """An uploaded file with its purpose."""
+
+    filename: str
+    content: bytes
+    purpose: Purpose
+    expiry: FileExpiry | None
+
+
+class _Fields(Struct, frozen=True, forbid_unknown_fields=True):
+    purpose: Purpose
+    file: Filename
+    expires_after: FileExpiry | None = None
+
+
+async def read_file_form(request: Request, limit_bytes: int) -> FileForm:
+    """Read a file and its purpose from a form.
+
+    Raises:
+        UnsupportedMediaTypeError: the body is not a form.
+        TooLargeError: the file is larger than `limit_bytes`.
+        MalformedRequestError, InvalidRequestError: the body cannot be read, or a field is wrong.
+    """
+    form = await _form(request, "file", limit_bytes)
+    values: dict[str, Any] = {}
+    for name, text in form.texts.items():
+        outer, _, inner = name.partition("[")
+        if inner:
+            values.setdefault(outer, {})[inner.removesuffix("]")] = text
+        else:
+            values[name] = text
+    # HTML's rules for forms, which clients follow, escape a quotation mark in a name, and no percent sign.
+    values["file"] = inner_path(decoded_words(form.filename.replace("%22", '"')))
+    try:
+        fields = msgspec.convert(values, _Fields, strict=False)
+    except msgspec.ValidationError as error:
+        faults = faults_of(values, _Fields, is_text=True)
+        raise InvalidFieldsError(faults or [fault_without_value(error, _Fields)]) from None
+    return FileForm(fields.file, form.content, fields.purpose, fields.expires_after)
+
+
+async def read_part_form(request: Request, limit_bytes: int) -> bytes:
+    """Read the part of an upload from a form.
+
+    Raises:
+        as `read_file_form`.
+    """
+    form = await _form(request, "data", limit_bytes)
+    if form.texts:
+        name = next(iter(form.texts))
+        raise InvalidRequestError(f"there is no field {name}; a part has the field data", field=name)
+    return form.content
+
+
+async def _form(request: Request, name: str, limit_bytes: int) -> FormFile:
+    if media_type(request) != "multipart/form-data":
+        raise UnsupportedMediaTypeError("send multipart/form-data with a file", field="Content-Type")
+    return await read_form(request, name, limit_bytes)

@@ -1,0 +1,146 @@
+"""Files that are added to a vector store: `sql/collection_files/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from svc.database import rows as r
+from svc.database.calls import Queries
+from svc.errors import InvalidRequestError, NotFoundError
+from svc.fields.attributes import AttributeValue, check_attributes
+from svc.fields.validation import Faults
+from svc.routes.openai.ids import FILE, read_id
+from svc.web.request import Call
+
+POLL_AFTER_MS = "openai-poll-after-ms"
+"""The header that says when to ask again for the state of files that are being read."""
+
+# Small files are read in some tens of milliseconds. The SDK waits a second without the header.
+_POLL_MS = 50
+
+
+class NewEntry(Struct, frozen=True):
+    """A file to add, and its attributes in the vector store."""
+
+    file_id: UUID
+    attributes: dict[str, AttributeValue]
+
+
+class FileCounts(Struct, frozen=True):
+    """The number of files in each state."""
+
+    in_progress: int
+    completed: int
+    failed: int
+    cancelled: int
+    total: int
+
+
+class _Counted(Protocol):
+    @property
+    def processing_count(self) -> int: ...
+    @property
+    def ready_count(self) -> int: ...
+    @property
+    def error_count(self) -> int: ...
+    @property
+    def cancelled_count(self) -> int: ...
+
+
+def counts_of(row: _Counted) -> FileCounts:
+    """The counts of a vector store or batch."""
+    counts = row.processing_count, row.ready_count, row.error_count, row.cancelled_count
+    return FileCounts(*counts, total=sum(counts))
+
+
+def note_polling(call: Call, *, is_processing: bool) -> None:
+    """Say when to ask again, if files are being read."""
+    if is_processing:
+        call.answer_headers[POLL_AFTER_MS] = str(_POLL_MS)
+
+
+def entry_of(file_id: str, attributes: dict[str, AttributeValue] | None, field: str) -> NewEntry:
+    """Return the entry of a file.
+
+    Raises:
+        NotFoundError: no file can have this id.
+    """
+    read = read_id(FILE, file_id)
+    if read is None:
+        raise NotFoundError(f"{field} is not the id of one of your files", field=field)
+    return NewEntry(read, attributes or {})
+
+
+def entries_of_ids(file_ids: Iterable[str], attributes: dict[str, AttributeValue] | None = None) -> list[NewEntry]:
+    """Return the entries of files with the same attributes. An id that is repeated counts once.
+
+    Raises:
+        NotFoundError: no file can have one of the ids.
+    """
+    return [entry_of(id_, attributes, f"file_ids[{place}]") for place, id_ in enumerate(dict.fromkeys(file_ids))]
+
+
+async def add_entries(
+    call: Call, queries: Queries, store_id: UUID, batch_id: UUID | None, entries: Sequence[NewEntry], *, field: str
+) -> Sequence[r.CollectionFilesGet]:
+    """Add files to a vector store, all or none.
+
+    Raises:
+        NotFoundError: the vector store or one of the files does not exist.
+        InvalidRequestError: the vector store has expired, an attribute cannot be stored, or a file is repeated.
+    """
+    faults = Faults()
+    for index, entry in enumerate(entries):
+        faults.check(
+            check_attributes, entry.attributes, "attributes" if field != "files" else f"files[{index}].attributes"
+        )
+    faults.raise_if_any()
+    if len({entry.file_id for entry in entries}) < len(entries):
+        raise InvalidRequestError(f"{field} contains the same file twice; send each once", field=field)
+    tenant = call.principal.tenant
+    rows = await queries.many(
+        "collection_files/add",
+        user_id=tenant,
+        collection_id=store_id,
+        batch_id=batch_id,
+        files=[{"document_id": str(entry.file_id), "attributes": entry.attributes} for entry in entries],
+        max_rows=len(entries),
+    )
+    if not rows:
+        await check_active(queries, tenant, store_id)
+        raise NotFoundError(f"{field} contains an id that is not the id of one of your files", field=field)
+    return rows
+
+
+def no_such_store() -> NotFoundError:
+    """Return the error for a vector store that does not exist."""
+    return NotFoundError("there is no such vector store")
+
+
+async def check_active(queries: Queries, tenant: UUID, store_id: UUID) -> None:
+    """Note that a vector store is used, so that it does not expire.
+
+    Raises:
+        NotFoundError: it does not exist.
+        InvalidRequestError: it has expired.
+    """
+    if await queries.many("collections/touch", user_id=tenant, collection_ids=[store_id], max_rows=1):
+        return
+    await check_store(queries, tenant, store_id)
+    raise InvalidRequestError(
+        "the vector store has expired; change its expires_after to use it again", code="vector_store_expired"
+    )
+
+
+async def check_store(queries: Queries, tenant: UUID, store_id: UUID) -> None:
+    """Check that a vector store exists.
+
+    Raises:
+        NotFoundError: it does not.
+    """
+    if await queries.one("collections/get", user_id=tenant, collection_id=store_id, max_count=1) is None:
+        raise no_such_store()

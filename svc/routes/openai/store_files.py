@@ -1,0 +1,241 @@
+"""`/v1/vector_stores/{id}/files`: the files of a vector store."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from svc.database import rows as r
+from svc.errors import NotFoundError
+from svc.fields.attributes import Attributes, check_attributes
+from svc.ingest.whole_text import WholeText
+from svc.routes.openai.chunking import Chunking, UsedChunking, check_chunking, used_chunking
+from svc.routes.openai.files import file_id_of
+from svc.routes.openai.ids import FILE, STORE, given_id, shown_id
+from svc.routes.openai.lists import Deleted, Listed, Order, listed
+from svc.routes.openai.store_entries import add_entries, check_store, entry_of, note_polling
+from svc.routes.openai.stores import store_id_of
+from svc.web.request import Call
+from svc.web.routing import Routes
+
+routes = Routes("OpenAI")
+
+FileStatus = Literal["in_progress", "completed", "failed", "cancelled"]
+
+_STATUSES: Final[dict[str, FileStatus]] = {
+    "processing": "in_progress", "stored": "in_progress", "ready": "completed", "error": "failed",
+    "cancelled": "cancelled",
+}  # fmt: skip
+_NATIVE: Final[dict[FileStatus, str]] = {
+    "in_progress": "processing", "completed": "ready", "failed": "error", "cancelled": "cancelled",
+}  # fmt: skip
+_CHUNKS_A_PAGE: Final = 64
+_LAST_CHUNK: Final = 2**31 - 2
+
+
+class AddFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file to add, and its attributes in the vector store."""
+
+    file_id: str
+    attributes: Attributes | None = None
+    chunking_strategy: Chunking | None = None
+
+
+class UpdateFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The attributes that replace the present ones; null removes them."""
+
+    attributes: Attributes | None
+
+
+class StoreFilesQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """The page of files: after or before the one with an id, the last added first unless `order` is asc."""
+
+    after: str | None = None
+    before: str | None = None
+    filter: FileStatus | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    order: Order = "desc"
+
+
+class LastError(Struct, frozen=True):
+    """Why a file could not be read."""
+
+    code: Literal["server_error", "unsupported_file", "invalid_file"]
+    message: str
+
+
+class StoreFile(Struct, frozen=True):
+    """A file of a vector store."""
+
+    id: str
+    created_at: int
+    vector_store_id: str
+    usage_bytes: int
+    status: FileStatus
+    last_error: LastError | None
+    attributes: dict[str, Any]
+    chunking_strategy: UsedChunking
+    object: Literal["vector_store.file"] = "vector_store.file"
+
+
+class FileText(Struct, frozen=True):
+    """The text of a file, or a part of it."""
+
+    text: str
+    type: Literal["text"] = "text"
+
+
+class FileContent(Struct, frozen=True):
+    """The text of a file as it was read."""
+
+    data: list[FileText]
+    object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
+    has_more: bool = False
+    next_page: str | None = None
+
+
+@routes.post("/v1/vector_stores/{store_id}/files", errors=(404,), example={"file_id": "file-" + "0" * 32})
+async def openai_add_store_file(call: Call, body: AddFile) -> StoreFile:
+    """Add a file to a vector store. It is read in the background, if it has not been read."""
+    check_chunking(call, body.chunking_strategy)
+    entry = entry_of(body.file_id, body.attributes, "file_id")
+    [row] = await add_entries(call, call.services.database, store_id_of(call), None, [entry], field="file_id")
+    return _polled(call, row)
+
+
+@routes.get("/v1/vector_stores/{store_id}/files", errors=(404,))
+async def openai_list_store_files(call: Call, query: StoreFilesQuery) -> Listed[StoreFile]:
+    """List the files of a vector store, the last added first unless `order` is asc."""
+    return await list_store_files(call, query, None)
+
+
+@routes.get("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,))
+async def openai_get_store_file(call: Call) -> StoreFile:
+    """Get a file of a vector store."""
+    return _polled(call, await _read(call))
+
+
+@routes.post("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,), example={"attributes": {"year": 2026}})
+async def openai_update_store_file(call: Call, body: UpdateFile) -> StoreFile:
+    """Replace the attributes of a file in a vector store."""
+    attributes = body.attributes or {}
+    check_attributes(attributes, "attributes")
+    row = await call.services.database.one(
+        "collection_files/update",
+        user_id=call.principal.tenant,
+        collection_id=store_id_of(call),
+        document_id=file_id_of(call),
+        attributes=attributes,
+    )
+    if row is None:
+        raise await _missing(call)
+    return _polled(call, row)
+
+
+@routes.delete("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,))
+async def openai_delete_store_file(call: Call) -> Deleted:
+    """Take a file out of a vector store. The file itself stays."""
+    file_id = file_id_of(call)
+    removed = await call.services.database.exec(
+        "collection_files/remove",
+        user_id=call.principal.tenant,
+        collection_id=store_id_of(call),
+        document_id=file_id,
+    )
+    if not removed:
+        raise await _missing(call)
+    return Deleted(shown_id(FILE, file_id), "vector_store.file.deleted")
+
+
+@routes.get("/v1/vector_stores/{store_id}/files/{file_id}/content", errors=(404,))
+async def openai_get_store_file_content(call: Call) -> FileContent:
+    """Get the text of a file as it was read; without parts if it has not been read."""
+    row = await _read(call)
+    text, parts = WholeText(), list[str]()
+    after = -1
+    while row.status == "ready":
+        chunks = await call.services.database.many(
+            "chunks/list_from",
+            user_id=call.principal.tenant,
+            document_id=row.document_id,
+            after=after,
+            place=0,
+            max_rows=_CHUNKS_A_PAGE,
+        )
+        parts += [text.following(chunk.content, chunk.metadata) for chunk in chunks]
+        if not chunks or chunks[-1].chunk_index + 1 >= chunks[-1].chunk_count:
+            break
+        after = chunks[-1].chunk_index
+    return FileContent([FileText("".join(parts))] if parts else [])
+
+
+async def list_store_files(call: Call, query: StoreFilesQuery, batch_id: UUID | None) -> Listed[StoreFile]:
+    """List the files of the vector store in the path, or of one of its batches.
+
+    Raises:
+        NotFoundError: the vector store does not exist.
+    """
+    database, tenant, store_id = call.services.database, call.principal.tenant, store_id_of(call)
+    rows = await database.many(
+        "collection_files/list",
+        user_id=tenant,
+        collection_id=store_id,
+        batch_id=batch_id,
+        status=None if query.filter is None else _NATIVE[query.filter],
+        descending=query.order == "desc",
+        after=None if query.after is None else given_id(FILE, query.after, "after"),
+        before=None if query.before is None else given_id(FILE, query.before, "before"),
+        max_rows=query.limit + 1,
+    )
+    if not rows:
+        await check_store(database, tenant, store_id)
+    files = [store_file_of(call, row) for row in rows[: query.limit]]
+    return listed(files, lambda file: file.id, has_more=len(rows) > query.limit)
+
+
+async def _read(call: Call) -> r.CollectionFilesGet:
+    row = await call.services.database.one(
+        "collection_files/get",
+        user_id=call.principal.tenant,
+        collection_id=store_id_of(call),
+        document_id=file_id_of(call),
+    )
+    if row is None:
+        raise await _missing(call)
+    return row
+
+
+async def _missing(call: Call) -> NotFoundError:
+    """Return the error for a file that is not in the vector store in the path.
+
+    Raises:
+        NotFoundError: the vector store does not exist.
+    """
+    await check_store(call.services.database, call.principal.tenant, store_id_of(call))
+    return NotFoundError("there is no such file in this vector store")
+
+
+def _polled(call: Call, row: r.CollectionFilesGet) -> StoreFile:
+    file = store_file_of(call, row)
+    note_polling(call, is_processing=file.status == "in_progress")
+    return file
+
+
+def store_file_of(call: Call, row: r.CollectionFilesGet) -> StoreFile:
+    """Convert a row to a file of a vector store."""
+    status = _STATUSES[row.status]
+    code: Literal["unsupported_file", "invalid_file"] = (
+        "unsupported_file" if row.file_type == "other" else "invalid_file"
+    )
+    return StoreFile(
+        id=shown_id(FILE, row.document_id),
+        created_at=int(row.created_at.timestamp()),
+        vector_store_id=shown_id(STORE, row.collection_id),
+        usage_bytes=row.file_size if status == "completed" else 0,
+        status=status,
+        last_error=LastError(code, row.error or "the file could not be read") if status == "failed" else None,
+        attributes=row.attributes,
+        chunking_strategy=used_chunking(call),
+    )
