@@ -7,6 +7,7 @@
 -- $3 prefix     text              the first characters of the key
 -- $4 key_hash   bytea             SHA-256 of the key
 -- $5 expires_at timestamptz null  null: never
+-- $6 scopes     text[]            read, write
 -- returns: as keys/list
 -- index: users_pkey, tenant_totals_pkey
 with allowed as (
@@ -18,18 +19,20 @@ with allowed as (
 ),
 
 created as (
-    insert into api_keys as k (user_id, name, prefix, key_hash, expires_at)
+    insert into api_keys as k (user_id, name, prefix, key_hash, expires_at, scopes)
     select
         $1::uuid as user_id,
         $2::text as name,
         $3::text as prefix,
         $4::bytea as key_hash,
-        $5::timestamptz as expires_at
+        $5::timestamptz as expires_at,
+        $6::text[] as scopes
     from allowed
     returning
         k.id,
         k.name,
         k.prefix,
+        k.scopes,
         k.created_at,
         k.expires_at,
         k.revoked_at,
@@ -53,6 +56,7 @@ select
     k.id,
     k.name,
     k.prefix,
+    k.scopes,
     k.created_at,
     k.expires_at,
     k.revoked_at,

@@ -8,6 +8,7 @@ select
     k.id,
     k.name,
     k.prefix,
+    k.scopes,
     k.created_at,
     k.expires_at,
     k.revoked_at,

@@ -33,7 +33,7 @@ class Principal:
 
     The other fields can be as old as the cache: `chunk_count` and `has_index` (whether the tenant has its own index)
     determine the lane of a search, `tokens` is the quota of tokens with its usage, and `requests_per_minute` is the
-    limit of the plan (None: no limit).
+    limit of the plan (None: no limit). `can_write` is false for a key that can only read.
     """
 
     is_admin: bool
@@ -43,6 +43,7 @@ class Principal:
     has_index: bool = False
     tokens: Quota = field(default_factory=lambda: Quota("tokens", 0, None))
     requests_per_minute: int | None = None
+    can_write: bool = True
 
     @property
     def tenant(self) -> UUID:
@@ -134,7 +135,7 @@ class Authenticator:
         self._failed_logins.note_valid(key_hash)
         principal = Principal(
             False, row.user_id, row.key_id, row.chunk_count, row.has_index,
-            Quota("tokens", row.tokens_used, row.tokens_allowed), row.requests_per_minute,
+            Quota("tokens", row.tokens_used, row.tokens_allowed), row.requests_per_minute, "write" in row.scopes,
         )  # fmt: skip
         self._remember(key_hash, principal, row.expires_at, forgets)
         return principal

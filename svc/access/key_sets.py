@@ -16,6 +16,7 @@ import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from svc.errors import CabinetError
 from svc.settings.http_url import without_credentials
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
@@ -33,8 +34,8 @@ _MAX_BYTES = 256 * 2**10
 _TIMEOUT_S = 5.0
 
 
-class KeySetError(Exception):
-    """The keys cannot be had; the message is for the operator."""
+class KeySetError(CabinetError):
+    """The keys cannot be had; `detail` continues a sentence about their source, for the operator."""
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,6 @@ class TokenKeys:
         try:
             self._keys = await self._read()
         except KeySetError as error:
-            logger.warning("the keys of tokens cannot be renewed: %s %s", self._name, error)
+            logger.warning("the keys of tokens cannot be renewed: %s %s", self._name, error.detail)
         else:
             self._good_at, self._failed = self._now_s(), False

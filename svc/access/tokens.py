@@ -79,8 +79,10 @@ class TokenVerifier:
                 leeway=LEEWAY_S,
                 options={"require": list(_REQUIRED)},
             )
-        except jwt.MissingRequiredClaimError as error:
-            raise UnauthenticatedError(f"the token lacks the claim {error.claim}") from None
+        except jwt.MissingRequiredClaimError:
+            claims = jwt.decode(token, options={"verify_signature": False})
+            missing = ", ".join(name for name in _REQUIRED if not claims.get(name))
+            raise UnauthenticatedError(f"the token lacks the claim {missing}") from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             reasons = (reason for kind, reason in _REASONS.items() if isinstance(error, kind))
             raise UnauthenticatedError(next(reasons, _MALFORMED)) from None
@@ -104,7 +106,7 @@ async def token_verifier(settings: SignInSettings, background: Background) -> To
         try:
             await read_key_set(source)
         except KeySetError as error:
-            raise StartupError(f"CABINET_JWT_JWKS_FILE: {source} {error}") from None
+            raise StartupError(f"CABINET_JWT_JWKS_FILE: {source} {error.detail}") from None
     keys = TokenKeys(partial(read_key_set, source), background, shown(source))
     return TokenVerifier(settings.jwt_issuer, settings.jwt_audience, keys)
 

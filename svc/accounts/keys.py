@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from svc.access.keys import generate_key
@@ -13,14 +15,22 @@ from svc.database.failures import ConstraintError
 from svc.database.rows import KeysList
 from svc.errors import NotFoundError
 
+Scope = Literal["read", "write"]
+ALL_SCOPES: tuple[Scope, ...] = ("read", "write")
+
 MAX_REVOKED = 100
 """Revoked keys of a user that remain in the list."""
 
 
 async def create_key(
-    queries: Queries, user_id: UUID, *, name: str | None, expires_at: datetime | None
+    queries: Queries,
+    user_id: UUID,
+    *,
+    name: str | None,
+    expires_at: datetime | None,
+    scopes: Collection[Scope] = ALL_SCOPES,
 ) -> tuple[KeysList, str]:
-    """Create an API key for a user. Returns its row and the key, which is not stored.
+    """Create an API key for a user. Returns its row and the key, which is not stored. The scope write includes read.
 
     Raises:
         QuotaExceededError: the user's plan allows no more keys.
@@ -36,6 +46,7 @@ async def create_key(
             prefix=new.prefix,
             key_hash=new.key_hash,
             expires_at=expires_at,
+            scopes=[scope for scope in ALL_SCOPES if scope in scopes or (scope == "read" and "write" in scopes)],
         )
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 
 from svc.accounts import keys as accounts
+from svc.accounts.keys import ALL_SCOPES, Scope
 from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.errors import NotFoundError
@@ -27,6 +30,7 @@ class Key(Struct, frozen=True):
     id: UUID
     name: str | None
     prefix: str
+    scopes: list[Scope]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -38,6 +42,10 @@ class CreateKey(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name | None = None
     expires_at: Moment | None = None
+    scopes: Annotated[
+        set[Scope],
+        Meta(min_length=1, description="What requests with the key may do: read, or write, which includes read."),
+    ] = msgspec.field(default_factory=lambda: set(ALL_SCOPES))
 
 
 class KeyCreated(Struct, frozen=True):
@@ -64,7 +72,7 @@ async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     faults.check(check_future, body.expires_at, "expires_at")
     faults.raise_if_any()
     row, key = await accounts.create_key(
-        call.services.database, call.principal.tenant, name=body.name, expires_at=body.expires_at
+        call.services.database, call.principal.tenant, name=body.name, expires_at=body.expires_at, scopes=body.scopes
     )
     return KeyCreated(_key(row), key)
 
@@ -104,6 +112,7 @@ def _key(row: r.KeysList) -> Key:
         id=row.id,
         name=row.name,
         prefix=row.prefix,
+        scopes=[scope for scope in ALL_SCOPES if scope in row.scopes],
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,

@@ -33,6 +33,7 @@ _FOLDER = "export/"
 _VALUES: dict[str, Any] = {
     "uuid": UUID,
     "text": str,
+    "text[]": list[str],
     # The server's range: beyond it, asyncpg would abort the COPY with its own error.
     "int4": Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)],
     "int8": Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)],
@@ -54,6 +55,7 @@ _NARROWER: dict[tuple[str, str], tuple[str, Any] | tuple[str, Any, Any]] = {
     ("documents", "warnings"): (
         "warnings", Annotated[list[_Warning], Meta(max_length=MOST_WARNINGS)], msgspec.field(default_factory=list)
     ),
+    ("api_keys", "scopes"): ("scopes", list[str], msgspec.field(default_factory=list)),
     ("users", "external_id"): (
         "external_id", Annotated[str, Meta(max_length=MAX_EXTERNAL_ID, pattern=EXTERNAL_ID_PATTERN)] | None, None
     ),

@@ -77,6 +77,11 @@ class Endpoint:
         return bool(self.extra.get("once") or self.extra.get("reads"))
 
     @property
+    def changes(self) -> bool:
+        """Whether a request can change something."""
+        return self.method != "GET" and not self.extra.get("reads")
+
+    @property
     def description(self) -> str:
         """The rest of the handler's docstring."""
         return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
@@ -140,6 +145,8 @@ class Endpoint:
         note_in_log(user_id=principal.user_id, document_id=request.path_params.get("document_id"))
         use_share_of(principal.user_id)
         _count(request, services, principal)
+        if not principal.can_write and self.changes:
+            raise ForbiddenError("this API key can only read; this route requires a key with the scope write")
         if self.access in ("admin", "acting") and not principal.is_admin:
             raise ForbiddenError("this route requires the admin key")
         if self.access in ("user", "acting"):

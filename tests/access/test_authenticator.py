@@ -134,7 +134,13 @@ class PausedDatabase(Database):
 async def new_key(database: Database, user_id: UUID) -> tuple[UUID, NewKey]:
     key = generate_key()
     row = await database.one(
-        "keys/create", user_id=user_id, name=None, prefix=key.prefix, key_hash=key.key_hash, expires_at=None
+        "keys/create",
+        user_id=user_id,
+        name=None,
+        prefix=key.prefix,
+        key_hash=key.key_hash,
+        expires_at=None,
+        scopes=["read", "write"],
     )
     assert row is not None
     return row.id, key
@@ -181,7 +187,13 @@ async def test_a_wrong_key_is_never_cached(database: Database) -> None:
         with pytest.raises(UnauthenticatedError):
             await ada.check(later.key)
     await database.one(
-        "keys/create", user_id=ada.user_id, name=None, prefix=later.prefix, key_hash=later.key_hash, expires_at=None
+        "keys/create",
+        user_id=ada.user_id,
+        name=None,
+        prefix=later.prefix,
+        key_hash=later.key_hash,
+        expires_at=None,
+        scopes=["read", "write"],
     )
     assert (await ada.check(later.key))[0].user_id == ada.user_id
 
@@ -269,7 +281,13 @@ async def test_a_key_without_a_checksum_is_accepted(database: Database) -> None:
     ada = await known(database)
     key = "cab_" + secrets.token_urlsafe(32)
     await database.one(
-        "keys/create", user_id=ada.user_id, name=None, prefix="cab_old", key_hash=hash_key(key), expires_at=None
+        "keys/create",
+        user_id=ada.user_id,
+        name=None,
+        prefix="cab_old",
+        key_hash=hash_key(key),
+        expires_at=None,
+        scopes=["read", "write"],
     )
     assert (await ada.check(key))[0].user_id == ada.user_id
 

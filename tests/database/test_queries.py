@@ -178,7 +178,14 @@ async def test_a_violated_constraint_is_reported_with_its_name(database: Databas
     with pytest.raises(ConstraintError) as missing:
         await database.one_by_name(
             "keys/create",
-            {"user_id": user_id, "name": None, "prefix": None, "key_hash": b"x" * 32, "expires_at": None},
+            {
+                "user_id": user_id,
+                "name": None,
+                "prefix": None,
+                "key_hash": b"x" * 32,
+                "expires_at": None,
+                "scopes": ["read"],
+            },
         )
 
     assert [error.value.constraint for error in (twice, stranger, empty, missing)] == [

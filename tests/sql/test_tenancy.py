@@ -194,6 +194,8 @@ def test_a_statement_without_the_parameter_is_caught(write: Write, tables: Table
 # The statements without a tenant that run for any caller.
 FOR_ANYBODY = {
     "keys/authenticate": "it tells who asks",
+    "users/create_signed_in": "it creates the user of a token at first sight",
+    "users/resolve": "it tells whom the admin, or a token, names by the external id",
     "server/health": "it counts, for the readiness check and the metrics",
     "server/queues": "it counts by plan, for the metrics",
 }

@@ -78,7 +78,13 @@ async def test_an_erasure_waits_for_running_work_and_deletes_its_rows(
             await _converse(transaction, user_id)
         else:
             await transaction.one(
-                "keys/create", user_id=user_id, name=None, prefix="cab", key_hash=b"k" * 32, expires_at=None
+                "keys/create",
+                user_id=user_id,
+                name=None,
+                prefix="cab",
+                key_hash=b"k" * 32,
+                expires_at=None,
+                scopes=["read", "write"],
             )
         erasing = asyncio.create_task(erase_user(database, user_id))
         await until(lambda: _waits(observer))
@@ -139,7 +145,12 @@ async def test_a_worker_that_holds_a_lease_changes_nothing(database: Database, o
 
 async def _converse(queries: Any, user_id: UUID) -> UUID:
     row = await queries.one(
-        "conversations/create", user_id=user_id, title=None, document_ids=[], metadata={}, expires_at=None
+        "conversations/create",
+        user_id=user_id,
+        title=None,
+        document_ids=[],
+        metadata={},
+        expires_at=None,
     )
     return UUID(str(row["id"]))
 

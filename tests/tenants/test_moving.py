@@ -113,7 +113,13 @@ async def test_a_moved_tenant_is_unchanged(
     async with running_service(test_settings(), second_url) as service:
         key = generate_key()
         await service.services.database.one(
-            "keys/create", user_id=user_id, name=None, prefix=key.prefix, key_hash=key.key_hash, expires_at=None
+            "keys/create",
+            user_id=user_id,
+            name=None,
+            prefix=key.prefix,
+            key_hash=key.key_hash,
+            expires_at=None,
+            scopes=["read", "write"],
         )
         moved = Tenant(service, tenant.id, key.key)
         assert ok(await moved.post("/search", json={**query, "mode": "meaning"}))["results"] == found

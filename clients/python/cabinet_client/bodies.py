@@ -10,6 +10,8 @@ from uuid import UUID
 Id = UUID | str
 Status = Literal["processing", "ready", "error"]
 
+Scope = Literal["read", "write"]
+
 
 class CreateUser(TypedDict, total=False):
     """Fields of `users.create`, beside `email`."""

@@ -57,6 +57,7 @@ class Key(Answer):
     id: UUID
     name: str | None
     prefix: str
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None

@@ -60,9 +60,11 @@ class Users(Resource):
 class Keys(Resource):
     """API keys of the user."""
 
-    def create(self, name: str | None = None, *, expires_at: Any = None) -> models.KeyCreated:
-        """Create a key; `api_key` of the answer is shown only once."""
-        body = {"name": name, "expires_at": expires_at}
+    def create(
+        self, name: str | None = None, *, expires_at: Any = None, scopes: Sequence[bodies.Scope] = ("read", "write")
+    ) -> models.KeyCreated:
+        """Create a key; `api_key` of the answer is shown only once. With the scope `read` alone, it changes nothing."""
+        body = {"name": name, "expires_at": expires_at, "scopes": scopes}
         return self._request("POST", "/keys", body=body, returns=models.KeyCreated)
 
     def list(self) -> Pages[models.Key]:

@@ -1,0 +1,2 @@
+alter table api_keys
+drop column scopes;
