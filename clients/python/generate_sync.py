@@ -22,7 +22,7 @@ _REPLACED = [
     (r"__a(iter|enter|exit)__", r"__\1__"),
     (r"\ba(close|read|iter_bytes)\b", r"\1"),
     (r"httpx\.AsyncClient", "httpx.Client"),
-    (r"\bAsync(Iterator|Cabinet|Pages|Users|Keys|Plans|Documents|Conversations)\b", r"\1"),
+    (r"\bAsync(Iterator|Cabinet|Pages|Users|Keys|Plans|Documents|Conversations|Collections)\b", r"\1"),
 ]
 
 

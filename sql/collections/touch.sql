@@ -1,5 +1,5 @@
 -- collections/touch :many
--- Notes that collections are used, so that their expiry begins anew, at most once a minute for each. Returns
+-- Notes that collections are used, which restarts their expiry, at most once a minute for each. Returns
 -- those that exist and have not expired.
 -- $1 user_id        uuid    the tenant
 -- $2 collection_ids uuid[]  at most 100

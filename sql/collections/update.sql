@@ -1,5 +1,5 @@
 -- collections/update :exec
--- Updates the given fields of a collection, which counts as a use of it: its expiry begins anew.
+-- Updates the given fields of a collection, which counts as a use of it and restarts its expiry.
 -- $1 user_id           uuid        the tenant
 -- $2 collection_id     uuid
 -- $3 set_name          bool        whether to set the name

@@ -1,6 +1,7 @@
 -- users/erase_collections :one
 -- Erases some files of collections of a user who has too many for one statement, and when none is left some
--- batches, then collections. Of the last collection of a turn a few files more may go. Returns the number of rows of each table; all are 0 when nothing is left.
+-- batches, then collections. A few more files of the last collection may go than `max_rows`. Returns the
+-- number of rows of each table; all are 0 when nothing is left.
 -- $1 user_id  uuid  the tenant
 -- $2 max_rows int   of each table, 1..10000
 -- returns: collection_files int8, file_batches int8, collections int8

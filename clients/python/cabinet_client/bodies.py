@@ -8,7 +8,8 @@ from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 Id = UUID | str
-Status = Literal["processing", "ready", "error"]
+Attributes = Mapping[str, str | int | float | bool]
+Status = Literal["stored", "processing", "ready", "error"]
 
 Scope = Literal["read", "write"]
 
@@ -68,6 +69,7 @@ class Selection(TypedDict, total=False):
     status: Status
     metadata: dict[str, Any]
     filter: dict[str, Any]
+    collection_ids: Sequence[Id]
     all: bool
 
 
@@ -83,6 +85,8 @@ class Search(TypedDict, total=False):
     recall: Literal["exact"]
     document_ids: Sequence[Id]
     conversation_id: Id
+    collection_ids: Sequence[Id]
+    attribute_filter: dict[str, Any]
     filter: dict[str, Any]
     metadata: dict[str, Any]
     file_types: Sequence[str]
@@ -94,6 +98,33 @@ class Search(TypedDict, total=False):
     duplicates: Literal["fold", "keep"]
     max_tokens: int | None
     highlights: bool
+
+
+class Collection(TypedDict, total=False):
+    """Fields of `collections.create` and `collections.update`."""
+
+    name: str | None
+    description: str | None
+    metadata: dict[str, Any]
+    expires_after_s: int | None
+
+
+class _Added(TypedDict):
+    document_id: Id
+
+
+class AddedFile(_Added, total=False):
+    """A document to add to a collection, and its attributes there."""
+
+    attributes: Attributes
+
+
+class ListFiles(TypedDict, total=False):
+    """Which files of a collection to list."""
+
+    status: Literal["processing", "ready", "error", "cancelled"]
+    batch_id: Id
+    sort: Literal["created_at", "-created_at"]
 
 
 class Conversation(TypedDict, total=False):

@@ -145,7 +145,7 @@ class Usage(Answer):
 
 
 class Document(Answer):
-    """A document; `status` is processing, ready or error."""
+    """A document; `status` is stored, processing, ready or error."""
 
     id: UUID
     filename: str
@@ -162,6 +162,63 @@ class Document(Answer):
     created_at: datetime
     updated_at: datetime
     warnings: list[str] = []
+    purpose: str | None = None
+
+
+class FileCounts(Answer):
+    """The number of files in each state; there are more if `is_exact` is false."""
+
+    processing: int
+    ready: int
+    error: int
+    cancelled: int
+    total: int
+    is_exact: bool
+
+
+class Collection(Answer):
+    """A collection of files; `status` is active or expired."""
+
+    id: UUID
+    name: str | None
+    description: str | None
+    metadata: Metadata
+    status: str
+    file_counts: FileCounts
+    file_bytes: int
+    expires_after_s: int | None
+    expires_at: datetime | None
+    last_active_at: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+class CollectionFile(Answer):
+    """A document in a collection; `status` is processing, ready, error or cancelled."""
+
+    document_id: UUID
+    collection_id: UUID
+    batch_id: UUID | None
+    filename: str
+    file_type: str
+    file_size: int
+    chunk_count: int
+    status: str
+    error: str | None
+    attributes: dict[str, str | int | float | bool]
+    created_at: datetime
+    updated_at: datetime
+
+
+class FileBatch(Answer):
+    """A batch of files of a collection; `status` is processing, ready or cancelled."""
+
+    id: UUID
+    collection_id: UUID
+    status: str
+    file_counts: FileCounts
+    created_at: datetime
+    cancelled_at: datetime | None
 
 
 class Chunk(Answer):

@@ -13,6 +13,7 @@ import msgspec
 
 from cabinet_client import bodies, models, retries
 from cabinet_client._async.accounts import AsyncKeys, AsyncPlans, AsyncUsers
+from cabinet_client._async.collections import AsyncCollections
 from cabinet_client._async.conversations import AsyncConversations
 from cabinet_client._async.documents import AsyncDocuments
 from cabinet_client._async.pages import AsyncPages
@@ -56,6 +57,7 @@ class AsyncCabinet:
         self.keys = AsyncKeys(self)
         self.plans = AsyncPlans(self)
         self.documents = AsyncDocuments(self)
+        self.collections = AsyncCollections(self)
         self.conversations = AsyncConversations(self)
 
     async def __aenter__(self) -> Self:

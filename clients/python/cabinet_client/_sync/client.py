@@ -14,6 +14,7 @@ import msgspec
 
 from cabinet_client import bodies, models, retries
 from cabinet_client._sync.accounts import Keys, Plans, Users
+from cabinet_client._sync.collections import Collections
 from cabinet_client._sync.conversations import Conversations
 from cabinet_client._sync.documents import Documents
 from cabinet_client._sync.pages import Pages
@@ -57,6 +58,7 @@ class Cabinet:
         self.keys = Keys(self)
         self.plans = Plans(self)
         self.documents = Documents(self)
+        self.collections = Collections(self)
         self.conversations = Conversations(self)
 
     def __enter__(self) -> Self:

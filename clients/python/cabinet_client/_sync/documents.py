@@ -82,9 +82,14 @@ class Documents(Resource):
             raise IngestionError(failed)
         return [done[str(document_id)] for document_id in ids]
 
-    def list(self, *, status: bodies.Status | None = None) -> Pages[models.Document]:
-        """The documents, newest first."""
-        return Pages(self._client, "/documents", {"status": status}, models.Document)
+    def list(
+        self, *, status: bodies.Status | None = None, collection_ids: Sequence[Id] | None = None
+    ) -> Pages[models.Document]:
+        """The documents, newest first; those with a status, and those in one of some collections."""
+        collections = None if collection_ids is None else ",".join(map(str, collection_ids))
+        return Pages(
+            self._client, "/documents", {"status": status, "collection_ids": collections}, models.Document
+        )
 
     def get(self, document_id: Id) -> models.Document:
         """One document."""
@@ -131,11 +136,15 @@ class Documents(Resource):
         )
 
     def retry_many(
-        self, document_ids: Sequence[Id] | None = None, *, where: Mapping[str, Any] | None = None
+        self,
+        document_ids: Sequence[Id] | None = None,
+        *,
+        where: Mapping[str, Any] | None = None,
+        collection_ids: Sequence[Id] | None = None,
     ) -> models.DocumentsQueued:
         """Ingest failed documents again, all of them if none are named; `where` is a filter."""
-        body: dict[str, Any] = {"document_ids": document_ids, "filter": where}
-        if document_ids is None and where is None:
+        body: dict[str, Any] = {"document_ids": document_ids, "filter": where, "collection_ids": collection_ids}
+        if document_ids is None and where is None and collection_ids is None:
             body = {"all": True}
         return self._request("POST", "/documents/retry", body=body, returns=models.DocumentsQueued)
 

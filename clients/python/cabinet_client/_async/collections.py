@@ -1,0 +1,103 @@
+"""Collections of documents, their files and batches."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Unpack
+
+from cabinet_client import bodies, models
+from cabinet_client._async.pages import AsyncPages
+from cabinet_client._async.resource import Resource
+from cabinet_client.bodies import Id
+
+
+class AsyncCollections(Resource):
+    """Collections of the user, to which a search can be limited."""
+
+    async def create(
+        self, *, idempotency_key: str | None = None, **fields: Unpack[bodies.Collection]
+    ) -> models.Collection:
+        """Create a collection."""
+        return await self._request(
+            "POST",
+            "/collections",
+            body=fields,
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            returns=models.Collection,
+        )
+
+    def list(self) -> AsyncPages[models.Collection]:
+        """The collections, newest first."""
+        return AsyncPages(self._client, "/collections", {}, models.Collection)
+
+    async def get(self, collection_id: Id) -> models.Collection:
+        """One collection, with the number of its files in each state."""
+        return await self._request("GET", f"/collections/{collection_id}", returns=models.Collection)
+
+    async def update(self, collection_id: Id, **fields: Unpack[bodies.Collection]) -> models.Collection:
+        """Change a collection; fields that are left out keep their values."""
+        return await self._request(
+            "PATCH", f"/collections/{collection_id}", body=fields, is_safe=True, returns=models.Collection
+        )
+
+    async def delete(self, collection_id: Id) -> None:
+        """Delete a collection; its documents stay."""
+        await self._request("DELETE", f"/collections/{collection_id}", returns=type(None))
+
+    async def add(
+        self, collection_id: Id, document_id: Id, attributes: bodies.Attributes | None = None
+    ) -> models.CollectionFile:
+        """Add a document to a collection, with attributes that a search can compare."""
+        return await self._request(
+            "POST",
+            f"/collections/{collection_id}/files",
+            body={"document_id": document_id, "attributes": attributes or {}},
+            is_safe=True,
+            returns=models.CollectionFile,
+        )
+
+    def files(self, collection_id: Id, **options: Unpack[bodies.ListFiles]) -> AsyncPages[models.CollectionFile]:
+        """The files of a collection, the last added first."""
+        return AsyncPages(self._client, f"/collections/{collection_id}/files", {**options}, models.CollectionFile)
+
+    async def get_file(self, collection_id: Id, document_id: Id) -> models.CollectionFile:
+        """One file of a collection."""
+        return await self._request(
+            "GET", f"/collections/{collection_id}/files/{document_id}", returns=models.CollectionFile
+        )
+
+    async def update_file(
+        self, collection_id: Id, document_id: Id, attributes: bodies.Attributes
+    ) -> models.CollectionFile:
+        """Replace the attributes of a file in a collection."""
+        return await self._request(
+            "PATCH",
+            f"/collections/{collection_id}/files/{document_id}",
+            body={"attributes": attributes},
+            is_safe=True,
+            returns=models.CollectionFile,
+        )
+
+    async def remove(self, collection_id: Id, document_id: Id) -> None:
+        """Take a document out of a collection; the document itself stays."""
+        await self._request("DELETE", f"/collections/{collection_id}/files/{document_id}", returns=type(None))
+
+    async def add_many(self, collection_id: Id, files: Sequence[bodies.AddedFile]) -> models.FileBatch:
+        """Add up to 2,000 documents, all or none."""
+        return await self._request(
+            "POST", f"/collections/{collection_id}/batches", body={"files": files}, returns=models.FileBatch
+        )
+
+    async def batch(self, collection_id: Id, batch_id: Id) -> models.FileBatch:
+        """A batch, with the number of its files in each state."""
+        return await self._request("GET", f"/collections/{collection_id}/batches/{batch_id}", returns=models.FileBatch)
+
+    async def cancel_batch(self, collection_id: Id, batch_id: Id) -> models.FileBatch:
+        """Cancel a batch: files that have not been read yet are not searched in the collection."""
+        return await self._request(
+            "POST",
+            f"/collections/{collection_id}/batches/{batch_id}/cancel",
+            is_safe=True,
+            returns=models.FileBatch,
+        )
