@@ -122,6 +122,7 @@ bench: $(VENV)/.installed-dev ## Run the short version of each benchmark, about 
 	$(BIN)/python -m bench.ingest --short
 	$(BIN)/python -m bench.conversations --short
 	$(BIN)/python -m bench.http --short
+	$(BIN)/python -m bench.dialogues
 	$(MAKE) bench-peers ARGS=--short
 
 .PHONY: bench-peers

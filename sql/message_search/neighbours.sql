@@ -1,7 +1,7 @@
 -- message_search/neighbours :many
 -- The messages before and after those that a search found, by which a reader understands them: first those
--- around the best message. A message comes once, and those that the search found are left out. As many as fit
--- into 4 MiB.
+-- around the best message. A message comes once, and those that the search found are left out, as are items
+-- without a text. As many as fit into 4 MiB.
 -- $1 user_id          uuid    the tenant
 -- $2 conversation_ids uuid[]  of the messages found, best first
 -- $3 positions        int8[]  of the same messages, in the same order
@@ -53,6 +53,7 @@ found as (
     from near as n
     inner join messages as m
         on m.user_id = $1::uuid and n.conversation_id = m.conversation_id and n.position = m.position
+    where m.role <> 'item'
 )
 
 select

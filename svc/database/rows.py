@@ -1609,6 +1609,7 @@ class TermsStaleSamples(Row):
     __slots__ = ()
 
     user_id: UUID = column("user_id")
+    is_stale: bool = column("is_stale")
 
 
 class UsageByPeriod(Row):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from uuid import UUID
 
 from svc import metrics
 from svc.database.queries import Database
@@ -14,7 +15,8 @@ from svc.terms.texts import StoredTerms
 
 logger = logging.getLogger(__name__)
 
-# All tenants are examined this often, because a worker may have died before it sampled those that it knew of.
+# All tenants are examined this often, some in each turn, because a worker may have died before it sampled those that it
+# knew of.
 _ALL_EVERY_S = 300.0
 _MOST_COUNTED = 10_000
 
@@ -28,6 +30,7 @@ class TermKeeper:
         self._backfill = Backfill(database, terms)
         self._poll_s = poll_s
         self._examined_at = -_ALL_EVERY_S
+        self._last_examined: UUID | None = None
 
     async def turn(self) -> float:
         """Do some of the work. Returns the seconds to rest."""
@@ -45,8 +48,9 @@ class TermKeeper:
     async def _renew_samples(self) -> None:
         grown = self._terms.grown
         now = time.monotonic()
-        if now - self._examined_at >= _ALL_EVERY_S:
-            grown.update((user_id, "chunk") for user_id in await stale_tenants(self._database))
+        if self._last_examined is not None or now - self._examined_at >= _ALL_EVERY_S:
+            stale, self._last_examined = await stale_tenants(self._database, self._last_examined)
+            grown.update((user_id, "chunk") for user_id in stale)
             self._examined_at = now
         for tenant in list(grown):
             await renew_sample(self._database, *tenant)

@@ -21,12 +21,17 @@ _MOST_TEXTS = 2_500
 _MOST_TERMS = 20_000
 _ALL = 2**20
 _GROWTH = 1.2
-_STALE_AT_ONCE = 100
+_EXAMINED_AT_ONCE = 500
 
 
-async def stale_tenants(database: Database) -> list[UUID]:
-    """Some tenants whose chunks must be sampled."""
-    return [row.user_id for row in await database.many("terms/stale_samples", max_rows=_STALE_AT_ONCE)]
+async def stale_tenants(database: Database, after: UUID | None) -> tuple[list[UUID], UUID | None]:
+    """The tenants among the next ones whose chunks must be sampled, and the last one examined; None: there are no more.
+
+    A call reads a bounded number of tenants, however many there are.
+    """
+    rows = await database.many("terms/stale_samples", after=after, max_rows=_EXAMINED_AT_ONCE)
+    last = rows[-1].user_id if len(rows) == _EXAMINED_AT_ONCE else None
+    return [row.user_id for row in rows if row.is_stale], last
 
 
 async def renew_sample(database: Database, user_id: UUID, kind: Kind, *, is_forced: bool = False) -> None:

@@ -121,7 +121,7 @@ class Words:
     def places(self, text: str) -> Iterator[tuple[int, int, tuple[int, ...]]]:
         """The words of a text in order: begin, end, and the terms of each. Words that are left out have none.
 
-        Of a script without spaces, the ideographs and the pairs of characters are the words, and overlap.
+        The ideographs and pairs of characters of a script without spaces are the words, and overlap.
         """
         for word in word_pattern(text).finditer(text, 0, MOST_CHARACTERS):
             if (

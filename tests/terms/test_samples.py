@@ -92,14 +92,14 @@ async def test_a_large_tenant_is_counted_nearly(
 async def test_a_sample_is_renewed_when_the_tenant_has_grown_by_a_fifth(database: Database, observer: Any) -> None:
     user_id = await make_user(database)
     await store(database, user_id, ["dome"] * 10)
-    assert await stale_tenants(database) == [user_id]
+    assert await stale_tenants(database, None) == ([user_id], None)
     await renew_sample(database, user_id, "chunk")
-    assert await stale_tenants(database) == []
+    assert await stale_tenants(database, None) == ([], None)
     await store(database, user_id, ["winter"] * 2)
     await renew_sample(database, user_id, "chunk")
     assert await shares_of(observer, user_id) == {term("dome"): 1}
     await store(database, user_id, ["winter"] * 8)
-    assert await stale_tenants(database) == [user_id]
+    assert await stale_tenants(database, None) == ([user_id], None)
     await renew_sample(database, user_id, "chunk")
     assert await shares_of(observer, user_id) == {term("dome"): 0.5, term("winter"): 0.5}
 
@@ -129,6 +129,23 @@ async def test_the_loop_of_a_worker_samples_the_tenants_that_have_stored_somethi
     assert terms.grown == set()
     assert (await sample_of(observer, user_id, "message"))[:2] == (10, 10)
     assert (await shares_of(observer, user_id, "message"))[term("öffnung")] == 1
+
+
+async def test_tenants_are_examined_some_at_a_time(
+    database: Database, observer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("svc.terms.samples._EXAMINED_AT_ONCE", 2)
+    users = [await make_user(database, f"user{number}@example.org") for number in range(5)]
+    for user_id in users:
+        await store(database, user_id, ["dome"] * 3)
+    examined, after = await stale_tenants(database, None)
+    assert (examined, after) == (sorted(users)[:2], sorted(users)[1])
+    keeper = TermKeeper(database, StoredTerms(), 7.0)
+    counts = []
+    for _ in range(3):
+        await keeper.turn()
+        counts.append(await observer.fetchval("select count(*) from term_samples"))
+    assert counts == [2, 4, 5]
 
 
 async def test_an_erased_user_gets_no_sample(database: Database, observer: Any) -> None:
