@@ -9,9 +9,13 @@ import click
 
 from svc.accounts.keys import ALL_SCOPES, Scope, create_key, revoke_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
-from svc.errors import NotFoundError
+from svc.cli.table import print_table
+from svc.database.rows import KeysList
 from svc.settings import Settings
+
+_PAGE_ROWS = 100
 
 
 @click.group()
@@ -20,7 +24,7 @@ def key() -> None:
 
 
 @key.command()
-@click.argument("user_id", type=click.UUID)
+@user_argument
 @click.option("--name", help="What the key is for.")
 @click.option(
     "--scope",
@@ -31,33 +35,69 @@ def key() -> None:
 )
 @click.option("--expires-at", type=click.DateTime(), help="When the key expires, in UTC.")
 @settings_options(*DATABASE_OPTIONS)
-def create(settings: Settings, user_id: UUID, name: str | None, scope: Scope, expires_at: datetime | None) -> None:
+def create(settings: Settings, user: str, name: str | None, scope: Scope, expires_at: datetime | None) -> None:
     """Create another API key for a user and print it; it is not shown again."""
-    key_id, secret = run(_create(settings, user_id, name, scope, expires_at and expires_at.replace(tzinfo=UTC)))
+    key_id, secret = run(_create(settings, user, name, scope, expires_at and expires_at.replace(tzinfo=UTC)))
     echo(f"id   {key_id}")
     echo(f"key  {secret}")
 
 
+@key.command("list")
+@user_argument
+@settings_options(*DATABASE_OPTIONS)
+def list_keys(settings: Settings, user: str) -> None:
+    """List the API keys of a user, newest first, without the keys themselves. Revoked ones are included."""
+    rows = run(_list(settings, user))
+    print_table(
+        ["key", "name", "begins", "scopes", "created", "expires", "revoked", "last used"],
+        [
+            [
+                str(row.id),
+                row.name or "",
+                row.prefix,
+                ", ".join(row.scopes),
+                *(_moment(at) for at in (row.created_at, row.expires_at, row.revoked_at, row.last_used_at)),
+            ]
+            for row in rows
+        ],
+    )
+
+
 @key.command()
-@click.argument("user_id", type=click.UUID)
+@user_argument
 @click.argument("key_id", type=click.UUID)
 @settings_options(*DATABASE_OPTIONS)
-def revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:
+def revoke(settings: Settings, user: str, key_id: UUID) -> None:
     """Revoke a user's API key for good. Running servers may accept it for a few seconds more (CABINET_KEY_CACHE_S)."""
-    run(_revoke(settings, user_id, key_id))
+    run(_revoke(settings, user, key_id))
     echo(f"revoked {key_id}")
 
 
 async def _create(
-    settings: Settings, user_id: UUID, name: str | None, scope: Scope, expires_at: datetime | None
+    settings: Settings, user: str, name: str | None, scope: Scope, expires_at: datetime | None
 ) -> tuple[str, str]:
     async with opened_database(settings) as database:
-        if await database.one("users/get", user_id=user_id) is None:
-            raise NotFoundError(f"there is no user {user_id}")
+        user_id = await named_user(database, user)
         row, secret = await create_key(database, user_id, name=name, expires_at=expires_at, scopes=[scope])
     return str(row.id), secret
 
 
-async def _revoke(settings: Settings, user_id: UUID, key_id: UUID) -> None:
+async def _list(settings: Settings, user: str) -> list[KeysList]:
+    rows: list[KeysList] = []
     async with opened_database(settings) as database:
-        await revoke_key(database, user_id, key_id)
+        user_id = await named_user(database, user)
+        while True:
+            after = rows[-1].id if rows else None
+            page = await database.many("keys/list", user_id=user_id, after=after, max_rows=_PAGE_ROWS)
+            rows += page
+            if len(page) < _PAGE_ROWS:
+                return rows
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+async def _revoke(settings: Settings, user: str, key_id: UUID) -> None:
+    async with opened_database(settings) as database:
+        await revoke_key(database, await named_user(database, user), key_id)

@@ -34,7 +34,7 @@ main.use(
         "roles": Source("roles", "roles", "Print the SQL that creates the roles of the service and of the owner."),
         "rls": Source("rls", "rls", "Turn row level security, a second wall between users, on or off."),
         "index": Source("index", "index", "Build the HNSW indexes of large tenants, and drop those no longer needed."),
-        "user": Source("users", "user", "Manage users."),
+        "user": Source("users", "user_group", "Manage users."),
         "plan": Source("plan", "plan", "Show, add and change plans."),
         "usage": Source("usage", "usage", "Show the users' totals and daily usage."),
         "key": Source("keys", "key", "Manage API keys."),

@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
-from uuid import UUID
 
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
 from svc.errors import CabinetError
 from svc.settings import Settings
@@ -25,16 +25,16 @@ _STATEMENT_TIMEOUT_S = 3600.0
 
 
 @click.command("export")
-@click.argument("user_id", type=click.UUID)
+@user_argument
 @settings_options(*DATABASE_OPTIONS)
-def export_command(settings: Settings, user_id: UUID) -> None:
+def export_command(settings: Settings, user: str) -> None:
     """Write all data of a user to standard output, one line of JSON for each row.
 
     The output is that of GET /me/export. Its last line shows whether it is complete.
     """
     if sys.stdout.isatty():
-        raise click.UsageError("an export is for a file or a pipe: cabinet export USER_ID > user.ndjson")
-    run(_export(settings, user_id))
+        raise click.UsageError("an export is for a file or a pipe: cabinet export USER > user.ndjson")
+    run(_export(settings, user))
 
 
 @click.command("import")
@@ -87,9 +87,9 @@ def import_command(  # noqa: PLR0917  (click passes names)
     echo(f"For a key: cabinet key create {imported.user_id}")
 
 
-async def _export(settings: Settings, user_id: UUID) -> None:
+async def _export(settings: Settings, user: str) -> None:
     async with opened_database(settings) as database:
-        export = await find_export(database, user_id)
+        export = await find_export(database, await named_user(database, user))
         try:
             async for lines in export.pages():
                 sys.stdout.buffer.write(lines)

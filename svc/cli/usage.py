@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 import click
 
 from svc.accounts.usage import MOST_DAYS, Counts, Span
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
 from svc.cli.table import print_table
 from svc.database.rows import UsageByPeriod, UsageList
 from svc.database.types import as_dict
-from svc.errors import NotFoundError
 from svc.settings import Settings
 
 _COUNTS = Counts.__struct_fields__
@@ -30,17 +29,18 @@ def usage() -> None:
 
 
 @usage.command()
-@click.argument("user_id", type=click.UUID)
+@user_argument
 @_first
 @_last
 @click.option("--by", type=click.Choice(["day", "month"]), default="day", show_default=True)
 @settings_options(*DATABASE_OPTIONS)
-def show(settings: Settings, user_id: UUID, first: datetime | None, last: datetime | None, by: str) -> None:
+def show(settings: Settings, user: str, first: datetime | None, last: datetime | None, by: str) -> None:
     """Show the usage of one user, by day or by month."""
 
     async def work() -> Sequence[UsageByPeriod]:
         days = _days(first, last, MOST_DAYS[by])
         async with opened_database(settings) as database:
+            user_id = await named_user(database, user)
             return await database.many(
                 "usage/by_period", user_id=user_id, unit=by, first=days[0], last=days[1], max_rows=MOST_DAYS["day"]
             )
@@ -69,22 +69,21 @@ def users(settings: Settings, first: datetime | None, last: datetime | None, sor
 
 
 @usage.command()
-@click.argument("user_id", type=click.UUID)
+@user_argument
 @settings_options(*DATABASE_OPTIONS)
-def recount(settings: Settings, user_id: UUID) -> None:
+def recount(settings: Settings, user: str) -> None:
     """Recompute the totals of a user: documents, bytes, chunks, conversations, messages and keys.
 
     Needed only after rows were inserted or deleted without the service, or by servers of an earlier release.
     """
-    row = run(_recount(settings, user_id))
+    row = run(_recount(settings, user))
     for name in ("documents", "bytes", "chunks", "conversations", "messages", "api_keys"):
         echo(f"{name.replace('_', ' ')}: {row[name]}, before: {row[f'{name}_before']}")
 
 
-async def _recount(settings: Settings, user_id: UUID) -> Any:
+async def _recount(settings: Settings, user: str) -> Any:
     async with opened_database(settings) as database:
-        if await database.one("users/get", user_id=user_id) is None:
-            raise NotFoundError(f"there is no user {user_id}")
+        user_id = await named_user(database, user)
         async with database.transaction() as transaction:
             await transaction.exec("usage/lock_counts", user_id=user_id)
             return await transaction.one("usage/recount", user_id=user_id)

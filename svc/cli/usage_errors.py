@@ -83,6 +83,7 @@ def expectation(kind: click.ParamType[Any]) -> str:
 
 
 _PHRASES = {
+    "user": "the id, the email address or the external id of a user",
     "uuid": "a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057",
     "integer": "an integer",
     "text": "text",

@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import click
 import msgspec
 
 from svc.accounts.quotas import Quotas, read_quotas
 from svc.accounts.users import CreateUser, create_user, update_user
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
 from svc.cli.table import print_table
 from svc.database.rows import UsersGet
+from svc.database.types import as_dict
 from svc.errors import InvalidFieldsError, NotFoundError
 from svc.fields.validation import fault_without_value, faults_of
 from svc.settings import Settings
 
+_PAGE_ROWS = 100
 
-@click.group()
-def user() -> None:
+
+@click.group("user")
+def user_group() -> None:
     """Manage users."""
 
 
-@user.command()
+@user_group.command()
 @click.argument("email")
 @click.option("--name", help="Name to show.")
+@click.option("--external-id", help="The user's id in the application.")
 @click.option("--plan", help="Plan; that of CABINET_DEFAULT_PLAN when not given.")
 @settings_options(*DATABASE_OPTIONS)
-def create(settings: Settings, email: str, name: str | None, plan: str | None) -> None:
+def create(settings: Settings, email: str, name: str | None, external_id: str | None, plan: str | None) -> None:
     """Create a user and print their id and first API key, which is not shown again."""
-    user_id, key = run(_create(settings, email, name, plan))
+    user_id, key = run(_create(settings, email, name, external_id, plan))
     echo(f"user {user_id}")
     echo(f"key  {key}")
 
 
-@user.command()
-@click.argument("user_id", type=click.UUID)
+@user_group.command("list")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Users at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each user.")
 @settings_options(*DATABASE_OPTIONS)
-def show(settings: Settings, user_id: UUID) -> None:
+def list_users(settings: Settings, limit: int, as_json: bool) -> None:
+    """List the users, newest first."""
+    rows = run(_list(settings, limit))
+    if as_json:
+        for row in rows:
+            click.echo(msgspec.json.encode(as_dict(row)))
+        return
+    columns = ["user", "external id", "email", "name", "plan", "created"]
+    print_table(
+        columns,
+        [
+            [str(row.id), row.external_id or "", row.email, row.name or "", row.plan, f"{row.created_at:%Y-%m-%d}"]
+            for row in rows
+        ],
+    )
+
+
+@user_group.command()
+@user_argument
+@settings_options(*DATABASE_OPTIONS)
+def show(settings: Settings, user: str) -> None:
     """Show a user, their plan, and how much of it is used."""
-    row, quotas = run(_show(settings, user_id))
+    row, quotas = run(_show(settings, user))
     for label, value in (("user", row.id), ("email", row.email), ("name", row.name or ""), ("plan", row.plan)):
         echo(f"{label:5} {value}")
+    if row.external_id is not None:
+        echo(f"external id {row.external_id}")
     print_table(
         ["limit", "used", "allowed"],
         [
@@ -52,32 +78,47 @@ def show(settings: Settings, user_id: UUID) -> None:
     )
 
 
-@user.command("set-plan")
-@click.argument("user_id", type=click.UUID)
+@user_group.command("set-plan")
+@user_argument
 @click.argument("plan")
 @settings_options(*DATABASE_OPTIONS)
-def set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
+def set_plan(settings: Settings, user: str, plan: str) -> None:
     """Give a user another plan. Running servers learn of it within a few seconds (CABINET_KEY_CACHE_S)."""
-    run(_set_plan(settings, user_id, plan))
+    run(_set_plan(settings, user, plan))
     echo(f"plan {plan}")
 
 
-async def _show(settings: Settings, user_id: UUID) -> tuple[UsersGet, Quotas]:
+async def _list(settings: Settings, limit: int) -> list[UsersGet]:
+    rows: list[UsersGet] = []
     async with opened_database(settings) as database:
+        while len(rows) < limit:
+            size = min(_PAGE_ROWS, limit - len(rows))
+            page = await database.many("users/list", after=rows[-1].id if rows else None, max_rows=size)
+            rows += page
+            if len(page) < size:
+                break
+    return rows
+
+
+async def _show(settings: Settings, user: str) -> tuple[UsersGet, Quotas]:
+    async with opened_database(settings) as database:
+        user_id = await named_user(database, user)
         quotas = await read_quotas(database, user_id)
         row = await database.one("users/get", user_id=user_id)
         assert row is not None
         return row, quotas
 
 
-async def _set_plan(settings: Settings, user_id: UUID, plan: str) -> None:
+async def _set_plan(settings: Settings, user: str, plan: str) -> None:
     async with opened_database(settings) as database:
-        if await update_user(database, user_id, plan=plan) is None:
-            raise NotFoundError(f"there is no user {user_id}")
+        if await update_user(database, await named_user(database, user), plan=plan) is None:
+            raise NotFoundError(f"there is no user {user}")
 
 
-async def _create(settings: Settings, email: str, name: str | None, plan: str | None) -> tuple[str, str]:
-    given = {"email": email, "name": name}
+async def _create(
+    settings: Settings, email: str, name: str | None, external_id: str | None, plan: str | None
+) -> tuple[str, str]:
+    given = {"email": email, "name": name, "external_id": external_id}
     try:
         wanted = msgspec.convert(given, CreateUser)
     except msgspec.ValidationError as error:
@@ -90,5 +131,6 @@ async def _create(settings: Settings, email: str, name: str | None, plan: str | 
             name=wanted.name,
             plan=settings.default_plan if plan is None else plan,
             preferences={},
+            external_id=wanted.external_id,
         )
     return str(row.id), key

@@ -1,0 +1,40 @@
+"""Users as a command names them: by id, by email address, or by the external id."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from svc.access.references import PREFIX, find_user_id
+from svc.database.queries import Database
+from svc.errors import NotFoundError
+from svc.printable import printable
+
+
+class _User(click.ParamType[str]):
+    name = "user"
+
+    def convert(self, value: str, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
+        """The word itself: only the database tells whom it names."""
+        return value
+
+
+user_argument = click.argument("user", metavar="USER", type=_User())
+"""The argument that `named_user` reads."""
+
+
+async def named_user(database: Database, name: str) -> UUID:
+    """Return the id of the user with this id, email address or external id.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    if "@" in name and not name.startswith(PREFIX) and "\0" not in name:
+        found = await database.many("users/find_by_email", email=name, max_rows=1)
+        if found:
+            return found[0].id
+    user_id = await find_user_id(database, name)
+    if user_id is None or await database.one("users/get", user_id=user_id) is None:
+        raise NotFoundError(f"there is no user {printable(name)}")
+    return user_id
