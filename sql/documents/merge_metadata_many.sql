@@ -1,20 +1,29 @@
 -- documents/merge_metadata_many :one
--- Applies a JSON merge patch (RFC 7396) to the metadata of all given documents of a user, or to none if the
--- metadata of one would become too large. The rows are locked in a fixed order.
--- $1 user_id      uuid    the tenant
--- $2 document_ids uuid[]  at most 1000
--- $3 patch        jsonb   an object
--- $4 max_bytes    int     that metadata may take as text
--- returns: updated int8, too_large uuid null
--- index: documents_pkey, documents_user_filename_idx
+-- Applies a JSON merge patch (RFC 7396) to the metadata of documents of a user, of the given ones or of those
+-- that pass the filters, the oldest first; or to none if the metadata of one would become too large. The rows
+-- are locked in a fixed order.
+-- $1 user_id      uuid         the tenant
+-- $2 document_ids uuid[] null  null: all that pass the filters; at most 1000
+-- $3 filters      jsonb null   null: no filter; else as document_matches() takes them
+-- $4 after        uuid null    only documents with a greater id; null: from the first
+-- $5 patch        jsonb        an object
+-- $6 max_bytes    int          that metadata may take as text
+-- $7 max_rows     int          1..1000
+-- returns: updated int8, too_large uuid null, last_id uuid null
+-- index: documents_pkey, documents_user_metadata_idx
 with patched as materialized (
     select
         d.id,
-        json_merge_patch(d.metadata, $3::jsonb) as metadata,
-        greatest($4::int, octet_length(d.metadata::text)) as max_bytes
+        json_merge_patch(d.metadata, $5::jsonb) as metadata,
+        greatest($6::int, octet_length(d.metadata::text)) as max_bytes
     from documents as d
-    where d.user_id = $1::uuid and d.id = any($2::uuid[])
+    where
+        d.user_id = $1::uuid
+        and ($2::uuid[] is null or d.id = any($2::uuid[]))
+        and ($4::uuid is null or d.id > $4::uuid)
+        and document_matches($1::uuid, $3::jsonb, d)
     order by d.id
+    limit $7::int
     for update
 ),
 
@@ -36,4 +45,5 @@ updated as (
 
 select
     (select count(u.id) from updated as u) as updated,
-    (select t.id from too_large as t) as too_large;
+    (select t.id from too_large as t) as too_large,
+    (select p.id from patched as p order by p.id desc limit 1) as last_id;

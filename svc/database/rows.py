@@ -630,6 +630,7 @@ class DocumentsMergeMetadataMany(Row):
 
     updated: int = column("updated")
     too_large: UUID | None = column("too_large")
+    last_id: UUID | None = column("last_id")
 
 
 class ExportApiKeys(Row):

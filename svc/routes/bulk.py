@@ -70,16 +70,23 @@ class DocumentsQueued(Struct, frozen=True):
 
 
 class PatchMetadata(Struct, frozen=True, forbid_unknown_fields=True):
-    """The documents to change, and a JSON merge patch (RFC 7396) of their metadata."""
+    """A JSON merge patch (RFC 7396), and the documents to change: by id, by filter or by both, or `all`.
 
-    document_ids: DocumentIds
+    `after` continues an earlier request: only documents with a greater id.
+    """
+
     patch: Metadata
+    document_ids: DocumentIds | None = None
+    filter: Filter | None = None
+    all: All = False
+    after: UUID | None = None
 
 
 class MetadataPatched(Struct, frozen=True):
-    """The number of changed documents."""
+    """The number of changed documents. If `next` is not null, others may match: send it as `after`."""
 
     updated: int
+    next: UUID | None
 
 
 _HARMLESS = "The request can be repeated without harm"
@@ -154,19 +161,26 @@ async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
     example={"document_ids": ["0198c0de-0000-7000-8000-000000000000"], "patch": {"reviewed": True, "draft": None}},
 )
 async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
-    """Change the metadata of many documents with one JSON merge patch (RFC 7396).
+    """Change the metadata of many documents, selected by id or filter, with one JSON merge patch (RFC 7396).
 
     A member of the patch replaces the member with the same name, or is merged into it if both are objects; null removes
-    it. Ids that are not ids of your documents are ignored; compare the count. If the patch would make the metadata of
-    one document too large, no document is changed.
+    it. A request changes at most 1,000 documents, the oldest first. Ids that are not ids of your documents are ignored;
+    compare the count. If the patch would make the metadata of one document too large, no document is changed.
     """
     check_metadata(body.patch, "patch")
+    conditions = {"document_ids": body.document_ids, "filter": body.filter}
+    check_selection(conditions, is_all=body.all, action="change")
+    filters = DocumentFilters(filter=body.filter)
+    _check(filters)
     row = await call.services.database.one(
         "documents/merge_metadata_many",
         user_id=call.principal.tenant,
         document_ids=body.document_ids,
+        filters=matching(filters),
+        after=body.after,
         patch=body.patch,
         max_bytes=MAX_METADATA_BYTES,
+        max_rows=MAX_DOCUMENTS,
     )
     assert row is not None
     if row.too_large is not None:
@@ -174,7 +188,7 @@ async def patch_metadata(call: Call, body: PatchMetadata) -> MetadataPatched:
             f"patch would make the metadata of document {row.too_large} larger than {MAX_METADATA_BYTES:,} bytes",
             field="patch",
         )
-    return MetadataPatched(row.updated)
+    return MetadataPatched(row.updated, row.last_id if _may_be_more(body.document_ids, row.updated) else None)
 
 
 def _check(filters: DocumentFilters) -> None:

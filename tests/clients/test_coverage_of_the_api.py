@@ -30,7 +30,7 @@ BODIES: dict[str, tuple[type, set[str]]] = {
     "UpdateDocument": (bodies.UpdateDocument, set()),
     "DeleteDocuments": (bodies.Selection, set()),
     "RetryDocuments": (dict, {"document_ids", "filter", "collection_ids", "all"}),
-    "PatchMetadata": (dict, {"document_ids", "patch"}),
+    "PatchMetadata": (dict, {"document_ids", "patch", "filter", "all", "after"}),
     "TransferDocuments": (dict, {"document_ids", "to_user"}),
     "SearchRequest": (bodies.Search, {"query"}),
     "TurnRequest": (dict, {"query", "token_budget", "history_share", "search"}),

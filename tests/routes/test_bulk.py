@@ -233,3 +233,52 @@ async def test_concurrent_patches_lose_no_change(idle: Service) -> None:
     assert updated == [6] * 8
     for id_ in ids:
         assert await metadata(tenant, id_) == {f"key{number}": number for number in range(8)}
+
+
+async def test_metadata_is_changed_where_a_filter_passes(tenant: Tenant) -> None:
+    documents = [await tenant.upload(f"{year}.txt", "text", year=year) for year in (2023, 2024, 2025)]
+    late = {"type": "gte", "key": "year", "value": 2024}
+    body = {"filter": late, "patch": {"late": True}}
+    assert ok(await tenant.post("/documents/metadata", json=body)) == {"updated": 2, "next": None}
+    ids = {"filter": late, "document_ids": [documents[0]["id"], documents[1]["id"]], "patch": {"both": True}}
+    assert ok(await tenant.post("/documents/metadata", json=ids))["updated"] == 1
+    rest = {"all": True, "after": documents[1]["id"], "patch": {"last": True}}
+    assert ok(await tenant.post("/documents/metadata", json=rest))["updated"] == 1
+    found = [ok(await tenant.get(f"/documents/{document['id']}"))["metadata"] for document in documents]
+    assert found == [
+        {"year": 2023},
+        {"year": 2024, "late": True, "both": True},
+        {"year": 2025, "late": True, "last": True},
+    ]
+
+
+async def test_a_page_of_changed_metadata_says_where_to_continue(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("svc.routes.bulk.MAX_DOCUMENTS", 2)
+    for number in range(5):
+        await tenant.upload(f"{number}.txt", "text")
+    body: dict[str, Any] = {"all": True, "patch": {"seen": True}}
+    counts = []
+    while True:
+        answer = ok(await tenant.post("/documents/metadata", json=body))
+        counts.append(answer["updated"])
+        if answer["next"] is None:
+            break
+        body["after"] = answer["next"]
+    assert counts == [2, 2, 1]
+    everything = ok(await tenant.get("/documents"))["data"]
+    assert [document["metadata"] for document in everything] == [{"seen": True}] * 5
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "document_ids"),
+        ({"document_ids": [], "all": True}, "all"),
+        ({"filter": {"type": "near", "key": "a", "value": 1}}, "filter"),
+    ],
+)
+async def test_a_selection_for_metadata_is_checked(tenant: Tenant, body: dict[str, Any], field: str) -> None:
+    answer = await tenant.post("/documents/metadata", json={**body, "patch": {"a": 1}})
+    assert problem(answer, 422)["errors"][0]["field"].startswith(field)

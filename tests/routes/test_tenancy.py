@@ -130,6 +130,10 @@ BODIES: dict[tuple[str, str], tuple[str, Any]] = {
     ),
     ("POST /documents/delete", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
     ("POST /documents/retry", "document_ids[]"): ("document_id", lambda own, id_: {"document_ids": [id_]}),
+    ("POST /documents/metadata", "after"): (
+        "document_id",
+        lambda own, id_: {"document_ids": [], "after": id_, "patch": {"planted": True}},
+    ),
     ("POST /documents/metadata", "document_ids[]"): (
         "document_id",
         lambda own, id_: {"document_ids": [id_], "patch": {"planted": True}},

@@ -248,9 +248,10 @@ class DocumentsQueued(Answer):
 
 
 class MetadataPatched(Answer):
-    """How many documents were changed."""
+    """How many documents were changed; `next` is the `after` of the following request, or None."""
 
     updated: int
+    next: UUID | None = None
 
 
 class DocumentsTransferred(Answer):

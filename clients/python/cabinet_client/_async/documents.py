@@ -147,13 +147,23 @@ class AsyncDocuments(Resource):
             body = {"all": True}
         return await self._request("POST", "/documents/retry", body=body, returns=models.DocumentsQueued)
 
-    async def patch_metadata(self, document_ids: Sequence[Id], patch: Mapping[str, Any]) -> int:
-        """Change the metadata of documents by a JSON merge patch; returns how many there were."""
-        body = {"document_ids": document_ids, "patch": patch}
-        answer = await self._request(
-            "POST", "/documents/metadata", body=body, is_safe=True, returns=models.MetadataPatched
-        )
-        return answer.updated
+    async def patch_metadata(
+        self, document_ids: Sequence[Id] | None, patch: Mapping[str, Any], *, where: Mapping[str, Any] | None = None
+    ) -> int:
+        """Change the metadata of documents by a JSON merge patch; returns how many there were.
+
+        With `where`, a filter, and no ids, all documents that pass it are changed, 1,000 with each request.
+        """
+        body: dict[str, Any] = {"document_ids": document_ids, "filter": where, "patch": patch}
+        updated = 0
+        while True:
+            answer = await self._request(
+                "POST", "/documents/metadata", body=body, is_safe=True, returns=models.MetadataPatched
+            )
+            updated += answer.updated
+            if answer.next is None:
+                return updated
+            body["after"] = answer.next
 
     async def transfer(self, document_ids: Sequence[Id], to_user: Id) -> models.DocumentsTransferred:
         """Give documents of the user to another user; for the admin."""
