@@ -4,7 +4,7 @@
 -- before and after each of these. Both scores of each are exact, and a message of several pieces is as
 -- similar as its nearest piece. Each score is scaled to 0..1 between the lowest and the highest, and the sum
 -- of both, by weight, is what a message itself contributes. What it is about often stands in the messages
--- around it, such as the question that it answers, so shares of what these contribute are added. As many as
+-- around it, like the question that it answers, so shares of what these contribute are added. As many as
 -- fit into 4 MiB, but at least one.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
