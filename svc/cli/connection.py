@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError
+from svc.access.references import PREFIX
 from svc.cli.environment import fail
 from svc.errors import CabinetError, StartupError
 
@@ -86,7 +87,9 @@ def connection_options(command: Command) -> Command:
     with_client.__wrapped__ = command  # type: ignore[attr-defined]
     with_client.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
-        click.option("--user", metavar="USER", help="For the admin's key: the id or email of the user to act for."),
+        click.option(
+            "--user", metavar="USER", help="For the admin's key: the id, email or external id of the user to act for."
+        ),
         click.option("--key", metavar="KEY", envvar="CABINET_KEY", help="API key [CABINET_KEY; default: the profile]"),
         click.option(
             "--url", metavar="URL", envvar="CABINET_URL", help=f"[CABINET_URL; default: the profile, {_DEFAULT_URL}]"
@@ -132,6 +135,6 @@ def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[An
 async def _name_the_user(client: AsyncCabinet) -> None:
     """Where `--user` is an email address, act for the user who has it."""
     user = client.acts_for
-    if user is not None and "@" in user:
+    if user is not None and "@" in user and not user.startswith(PREFIX):
         client.act_for(None)
         client.act_for((await client.users.get(email=user)).id)

@@ -175,6 +175,18 @@ def test_the_admin_names_a_user_by_email_address(run: Run, server: ServerProcess
     assert "theirs.txt" in run("document", "list", "--key", server.admin_key, "--user", email).output
 
 
+def test_the_admin_names_a_user_by_external_id(run: Run, server: ServerProcess, admin: Cabinet) -> None:
+    created = admin.users.create("jörg@example.com", external_id="jörg@example.org")
+    named = admin.for_user("jörg@example.org")
+    assert named.me().id == created.user.id
+    assert admin.users.get(external_id="jörg@example.org").id == created.user.id
+    assert admin.users.get("external:jörg@example.org").id == created.user.id
+    named.documents.create("theirs.txt", "Theirs.")
+
+    listed = run("document", "list", "--key", server.admin_key, "--user", "external:jörg@example.org").output
+    assert "theirs.txt" in listed
+
+
 def test_a_service_that_is_away_is_said(run: Run, server: ServerProcess) -> None:
     with losing_proxy(server.url) as proxy:
         gone = proxy.url
