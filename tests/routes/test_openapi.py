@@ -96,7 +96,9 @@ def test_the_routes_that_support_an_idempotency_key_declare_it(document: Json) -
         for endpoint in all_endpoints()
         if "Idempotency-Key" in {parameter["name"] for parameter in operation(document, endpoint)["parameters"]}
     ]
-    assert heed == ["POST /documents", "POST /conversations", "POST /conversations/{conversation_id}/messages"]
+    assert heed == [
+        "POST /documents", "POST /collections", "POST /conversations", "POST /conversations/{conversation_id}/messages",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("endpoint", with_body(), ids=name_of)

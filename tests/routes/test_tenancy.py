@@ -158,7 +158,6 @@ BODIES: dict[tuple[str, str], tuple[str, Any]] = {
 # Ids in requests that only the admin sends: tests/routes/test_transfers.py.
 OF_THE_ADMIN = {
     ("POST /documents/transfer", "document_ids[]"),
-    ("POST /documents/transfer", "to_user"),
 }
 # A cursor is compared, not looked up: with the id of another tenant, the list still shows only the caller's rows.
 CURSORS: dict[str, str] = {

@@ -78,6 +78,10 @@ async def filled(tenant: Tenant) -> None:
         {"role": "assistant", "content": "word " * 300, "sources": chunks},
     )
     await tenant.conversation(metadata={"empty": True})
+    shelf = {"name": WORDS, "description": WORDS, "metadata": {WORDS: [None]}, "expires_after_s": 86_400}
+    collection = ok(await tenant.post("/collections", json=shelf), 201)["id"]
+    files = [{"document_id": kept["id"], "attributes": {"year": 2026, "part": 0.1, "yes": True, "words": WORDS}}]
+    ok(await tenant.post(f"/collections/{collection}/batches", json={"files": files}), 201)
     ok(await tenant.post("/keys", json={"name": WORDS}), 201)
     # What was cited is gone: the citation still reads.
     await tenant.delete(f"/documents/{cited['id']}")
