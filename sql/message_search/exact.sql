@@ -12,6 +12,7 @@
 -- $8 max_rows        int               1..100
 -- returns: as messages/list, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey
+-- length: a message is returned with all that messages/list returns
 with nearest as (
     select
         v.conversation_id,

@@ -9,6 +9,7 @@
 -- $5 max_rows         int     1..2000
 -- returns: as messages/list, rank int8
 -- index: messages_pkey
+-- length: a message is returned with all that messages/list returns
 with near as (
     select
         f.conversation_id,

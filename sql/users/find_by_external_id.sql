@@ -2,7 +2,8 @@
 -- The user with an external id, for the admin.
 -- $1 external_id text
 -- tenant: none, it looks for the tenant
--- returns: as users/get
+-- returns: id uuid, external_id text, email text, name text null, plan text, preferences jsonb,
+--   created_at timestamptz, updated_at timestamptz
 -- index: users_external_id_key
 select
     u.id,

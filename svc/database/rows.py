@@ -1687,8 +1687,8 @@ class UsageRecount(Row):
 
 
 class UsersGet(Row):
-    """A row of `users/create`, `users/find_by_email`, `users/find_by_external_id`, `users/get`, `users/get_to_change`,
-    `users/list`, `users/update`."""
+    """A row of `users/create`, `users/find_by_email`, `users/get`, `users/get_to_change`, `users/list`,
+    `users/update`."""
 
     __slots__ = ()
 
@@ -1763,6 +1763,21 @@ class UsersEraseDocuments(Row):
     documents: int = column("documents")
     ingestion_jobs: int = column("ingestion_jobs")
     conversation_documents: int = column("conversation_documents")
+
+
+class UsersFindByExternalId(Row):
+    """A row of `users/find_by_external_id`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    external_id: str = column("external_id")
+    email: str = column("email")
+    name: str | None = column("name")
+    plan: str = column("plan")
+    preferences: Json = column("preferences")
+    created_at: datetime = column("created_at")
+    updated_at: datetime = column("updated_at")
 
 
 class UsersHold(Row):
@@ -2147,7 +2162,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "users/erase_conversations": UsersEraseConversations,
     "users/erase_documents": UsersEraseDocuments,
     "users/find_by_email": UsersGet,
-    "users/find_by_external_id": UsersGet,
+    "users/find_by_external_id": UsersFindByExternalId,
     "users/get": UsersGet,
     "users/get_to_change": UsersGet,
     "users/hold": UsersHold,

@@ -101,7 +101,7 @@ async def list_users(call: Call, query: UsersQuery) -> Page[User]:
     faults.raise_if_any()
     if query.email is not None and query.external_id is not None:
         raise InvalidRequestError("send either email or external_id", field="external_id")
-    rows: Sequence[r.UsersGet]
+    rows: Sequence[r.UsersGet | r.UsersFindByExternalId]
     if query.external_id is not None:
         row = await database.one("users/find_by_external_id", external_id=query.external_id)
         rows = [] if row is None else [row]
@@ -200,7 +200,7 @@ def _found(row: r.UsersGet | None) -> User:
     return _user(row)
 
 
-def _user(row: r.UsersGet) -> User:
+def _user(row: r.UsersGet | r.UsersFindByExternalId) -> User:
     return User(
         id=row.id,
         external_id=row.external_id,

@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from svc.access import failed_logins
 from svc.access.keys import generate_key
 from svc.app import all_endpoints, create_app
 from svc.database.failures import ConstraintError
@@ -22,6 +23,7 @@ from svc.web.routing import Endpoint, Routes, starlette_routes
 from tests.conftest import ADMIN_KEY, Service, database_url_of, running_service, test_settings
 from tests.routes.answers import ok, problem
 from tests.routes.endpoints import (
+    PATH_ID,
     endpoints_of,
     ids_of,
     key_for,
@@ -34,14 +36,21 @@ from tests.routes.endpoints import (
 )
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
-NO_IDS = {name: str(uuid4()) for name in ("user_id", "key_id", "document_id", "conversation_id", "receiver_id")} | {
-    "plan": "no-plan"
+NO_IDS = {name: str(uuid4()) for endpoint in all_endpoints() for name in PATH_ID.findall(endpoint.path)} | {
+    "receiver_id": str(uuid4()),
+    "plan": "no-plan",
 }
 GUARDED = endpoints_of("any", "user", "admin", "acting")
 WITH_BODY = with_body()
 # The other routes accept any JSON object.
 WITH_FIELDS = [endpoint for endpoint in WITH_BODY if name_of(endpoint) != "PATCH /me/preferences"]
 WITH_QUERY = [endpoint for endpoint in all_endpoints() if endpoint.query is not None]
+
+
+@pytest.fixture(autouse=True)
+def unknown_keys_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests send more unknown keys from one address than are looked up without a pause."""
+    monkeypatch.setattr(failed_logins, "_BURST", 10_000)
 
 
 def ids_of_nothing(tenant: Tenant) -> dict[str, str]:
@@ -261,6 +270,8 @@ async def test_a_wrong_parameter_is_named(shared: Service, tenant: Tenant, endpo
         ("after=null", "after"), ("limit=null", "limit"),
         ("after=%00", "after"), ("after=1.5", "after"), ("Limit=1", "Limit"), ("limit=%F0%9F", "limit"),
     ):  # fmt: skip
+        if query == "limit=101" and endpoint.path.endswith("/text"):
+            continue  # a number of characters
         problem(await shared.call(endpoint.method, f"{path}?{query}", key), 422, field)
 
 
