@@ -90,6 +90,8 @@ CLIENTS = {
     "usage show": [NOBODY],
     "usage users": [],
     "usage recount": [NOBODY],
+    "user list": [],
+    "key list": [NOBODY],
     "key create": [NOBODY],
     "key revoke": [NOBODY, NOBODY],
     "backup": ["--backup-dir", "backups"],

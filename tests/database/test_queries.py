@@ -206,6 +206,7 @@ async def test_a_value_that_the_database_refuses_is_an_error_of_the_caller(datab
                 "users/create",
                 {
                     "email": "a@example.org", "name": name, "plan": "free", "preferences": preferences,
+                    "external_id": None,
                     "key_prefix": "x", "key_hash": b"x" * 32,
                 },
             )  # fmt: skip

@@ -109,7 +109,6 @@ FORBIDDEN = {
     "forget a migration": "delete from schema_migrations",
     "note a migration": "insert into schema_migrations (id, checksum) values ('x', 'x')",
     "change what a chunk says": "update chunks set content = 'something else'",
-    "change what was said": "update messages set content = 'something else'",
     "make a role": "create role planted",
     "become the owner": f'set role "{OWNER}"',
     "become a superuser": "set role postgres",
@@ -174,7 +173,7 @@ async def test_a_missing_privilege_prevents_the_start_and_is_named(migrated: Dat
         await owner.close()
 
     assert (
-        f"The role {SERVICE} lacks the privileges insert on documents, messages; update on documents."
+        f"The role {SERVICE} lacks the privileges insert on documents, messages; update on documents, messages."
         in refused.value.detail
     )
     assert f"CABINET_SERVICE_ROLE={SERVICE}" in refused.value.detail

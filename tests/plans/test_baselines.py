@@ -50,11 +50,24 @@ MOST_ROWS = 1_000
 _INDEX = re.compile(r" (?:using|Conflict Arbiter Indexes:) ([\w…]+)")
 # Statements of which a step takes more rows in hand, by custom plans.
 READ_MANY = {
+    "collection_files/list": "reads the files of a collection until a page of them has the status that is asked for",
+    "collections/delete": "takes a batch of files out of a collection, of at most `max_rows`",
+    "collections/get": "counts the files of a collection in each state, at most `max_count`",
+    "collections/list": "counts the files of each collection of the page, at most `max_count` of each",
     "conversations/erase_messages": "deletes a batch of a long conversation, of at most `max_rows`",
+    "documents/delete_many": "reads the files of the collections that are named",
+    "documents/list_files": "sorts the documents of a tenant that have a purpose",
+    "documents/retry_many": "reads the files of the collections that are named",
+    "file_batches/cancel": "looks for the files of a batch that have not been read yet",
+    "file_batches/get": "counts the files of a batch in each state, at most `max_count`",
+    "import/count_messages": "recounts the messages of imported conversations",
     "documents/count_matching": "reads the documents of a tenant until 10,000 match the filter",
     "documents/list_matching": "sorts the documents of a tenant that the filter leaves",
     "message_search/bits": "compares the signatures of a tenant's messages",
     "message_search/exact": "compares all vectors of a tenant's messages",
+    "message_search/hybrid_bits": "as message_search/bits, and scores the candidates of the keywords",
+    "message_search/hybrid_exact": "as message_search/exact, and scores the candidates of the keywords",
+    "message_search/keyword": "scores the candidates of the keywords, as many as the budget allows",
     "message_search/size": "counts as far as the lane depends on it",
     "samples/document": "sorts a tenant's documents, and is run by people only",
     "search/bits": "compares the signatures of a tenant",
@@ -158,9 +171,7 @@ async def test_a_changed_statement_fails_with_the_diff_of_its_plan(
 
 
 # Indexes that no plan of a statement names, and what they are for.
-WITHOUT_PLAN = {
-    "message_terms_keys_idx": "serves searches of messages by words, which no statement does yet",
-}
+WITHOUT_PLAN: dict[str, str] = {}
 INDEXES = """
     select c.relname as name, t.relname as table_name, k.conname as constraint_name
     from pg_index as x

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -74,6 +75,12 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
         "plan": "pro",
         "receiver_id": (await new_tenant(tenant.service)).id,
     }
+
+
+def ids_of_nothing() -> dict[str, str]:
+    """Return an id for each parameter of a path, of an object that does not exist."""
+    names = {name for endpoint in all_endpoints() for name in PATH_ID.findall(endpoint.path)}
+    return {name: str(uuid4()) for name in sorted(names | {"receiver_id"})}
 
 
 def path_of(endpoint: Endpoint, ids: dict[str, str]) -> str:

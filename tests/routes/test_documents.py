@@ -19,7 +19,7 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_lef
 from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
 DOCUMENT_FIELDS = {
-    "id", "filename", "file_type", "file_size", "status", "error", "attempt", "lease_expires_at", "progress",
+    "id", "filename", "file_type", "file_size", "purpose", "status", "error", "attempt", "lease_expires_at", "progress",
     "chunk_count", "warnings", "metadata", "expires_at", "created_at", "updated_at",
 }  # fmt: skip
 CHUNK_FIELDS = {"id", "document_id", "chunk_index", "content", "token_count", "metadata", "created_at"}

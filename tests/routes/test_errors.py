@@ -23,9 +23,9 @@ from svc.web.routing import Endpoint, Routes, starlette_routes
 from tests.conftest import ADMIN_KEY, Service, database_url_of, running_service, test_settings
 from tests.routes.answers import ok, problem
 from tests.routes.endpoints import (
-    PATH_ID,
     endpoints_of,
     ids_of,
+    ids_of_nothing,
     key_for,
     name_of,
     path_of,
@@ -36,10 +36,7 @@ from tests.routes.endpoints import (
 )
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
-NO_IDS = {name: str(uuid4()) for endpoint in all_endpoints() for name in PATH_ID.findall(endpoint.path)} | {
-    "receiver_id": str(uuid4()),
-    "plan": "no-plan",
-}
+NO_IDS = ids_of_nothing() | {"plan": "no-plan"}
 GUARDED = endpoints_of("any", "user", "admin", "acting")
 WITH_BODY = with_body()
 # The other routes accept any JSON object.
@@ -53,7 +50,7 @@ def unknown_keys_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_logins, "_BURST", 10_000)
 
 
-def ids_of_nothing(tenant: Tenant) -> dict[str, str]:
+def own_id_only(tenant: Tenant) -> dict[str, str]:
     """Return ids of objects that do not exist, except for the caller's own id."""
     return {**NO_IDS, "user_id": tenant.id}
 
@@ -177,7 +174,7 @@ async def test_a_body_that_is_not_json(shared: Service, tenant: Tenant, endpoint
     # A UUID is validated while it is parsed, so an invalid UUID is reported before broken JSON.
     names_id = re.search(r'": \[?"[0-9a-f]{8}-', json.dumps(endpoint.extra["example"])) is not None
     for body in malformed(endpoint.extra["example"]):
-        ids = ids_of_nothing(tenant)
+        ids = own_id_only(tenant)
         answer = await send(shared, endpoint, ids, key_for(endpoint, tenant), content=body, headers=headers)
         problem(answer, 422 if names_id and answer.status_code == 422 else 400)
 
@@ -188,7 +185,7 @@ async def test_a_body_nested_too_deeply(shared: Service, tenant: Tenant, endpoin
     headers = {"Content-Type": "application/json"}
     for body in (b"[" * 10_000, b'{"metadata":' + b'{"a":' * 2_000, b'{"preferences":' + b"[" * 10_000):
         answer = await send(
-            shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), content=body, headers=headers
+            shared, endpoint, own_id_only(tenant), key_for(endpoint, tenant), content=body, headers=headers
         )
         assert answer.status_code in (400, 422)
         problem(answer, answer.status_code)
@@ -199,12 +196,12 @@ async def test_a_body_of_another_shape(shared: Service, tenant: Tenant, endpoint
     for body in (b"null", b"5", b'"text"', b"true", b"[1]", b"[[]]", b"1e999", b"9" * 5000):
         headers = {"Content-Type": "application/json"}
         answer = await send(
-            shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), content=body, headers=headers
+            shared, endpoint, own_id_only(tenant), key_for(endpoint, tenant), content=body, headers=headers
         )
         problem(answer, 422)
         assert answer.json()["errors"]
     if endpoint in WITH_FIELDS:
-        answer = await send(shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), json={"unheard_of": 1})
+        answer = await send(shared, endpoint, own_id_only(tenant), key_for(endpoint, tenant), json={"unheard_of": 1})
         problem(answer, 422)
 
 
@@ -215,7 +212,7 @@ async def test_an_unknown_field_is_named(shared: Service, tenant: Tenant, endpoi
     wrong = [*items[:-1], {**items[-1], "unheard_of": 1}]
     field = f"[{len(items) - 1}].unheard_of" if isinstance(example, list) else "unheard_of"
     body = wrong if isinstance(example, list) else wrong[0]
-    problem(await send(shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), json=body), 422, field)
+    problem(await send(shared, endpoint, own_id_only(tenant), key_for(endpoint, tenant), json=body), 422, field)
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
@@ -223,7 +220,7 @@ async def test_a_body_of_another_media_type(shared: Service, tenant: Tenant, end
     for kind in (None, "", "text/plain", "application/xml", "application/x-www-form-urlencoded", "json", "\xff"):
         headers = {"Content-Type": kind.encode("latin-1")} if kind is not None else {}
         answer = await send(
-            shared, endpoint, ids_of_nothing(tenant), key_for(endpoint, tenant), content=b"{}", headers=headers
+            shared, endpoint, own_id_only(tenant), key_for(endpoint, tenant), content=b"{}", headers=headers
         )
         problem(answer, 415, "Content-Type")
 
@@ -251,9 +248,7 @@ async def test_the_limit_of_a_body_holds_however_it_is_sent(database_url: str) -
             for size, is_over in ((limit, False), (limit + 1, True), (limit * 50, True)):
                 body = b"[" + b" " * (size - 2) + b"]"
                 for content in (body, in_pieces(body)):
-                    answer = await send(
-                        service, endpoint, ids_of_nothing(tenant), key, content=content, headers=headers
-                    )
+                    answer = await send(service, endpoint, own_id_only(tenant), key, content=content, headers=headers)
                     if is_over:
                         assert str(limit) in problem(answer, 413)["detail"]
                     else:

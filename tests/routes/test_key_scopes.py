@@ -19,6 +19,7 @@ READING_POSTS = {
     "POST /conversations/{conversation_id}/search",
     "POST /conversations/{conversation_id}/turn",
     "POST /v1/embeddings",
+    "POST /v1/vector_stores/{store_id}/search",
 }
 ENDPOINTS = [*all_endpoints(), *openai_endpoints()]
 PUBLIC = {name_of(endpoint) for endpoint in ENDPOINTS if endpoint.access == "public"}

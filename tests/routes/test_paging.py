@@ -67,6 +67,19 @@ async def some_messages(tenant: Tenant) -> tuple[str, list[Any]]:
     return path, [message["id"] for message in ok(await tenant.post(path, json=body), 201)["data"]]
 
 
+async def some_collections(tenant: Tenant) -> tuple[str, list[Any]]:
+    ids = [ok(await tenant.post("/collections", json={}), 201)["id"] for _ in range(7)]
+    return "/collections", ids[::-1]
+
+
+async def some_files_of_a_collection(tenant: Tenant) -> tuple[str, list[Any]]:
+    path = f"/collections/{ok(await tenant.post('/collections', json={}), 201)['id']}/files"
+    ids = [(await tenant.upload(f"{number}.txt", "text"))["id"] for number in range(7)]
+    for id_ in ids:
+        ok(await tenant.post(path, json={"document_id": id_}), 201)
+    return path, ids[::-1]
+
+
 LISTS: list[tuple[str, Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]]] = [
     ("GET /users", some_users),
     ("GET /keys", some_keys),
@@ -76,6 +89,8 @@ LISTS: list[tuple[str, Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]]] = 
     ("GET /conversations", some_conversations),
     ("GET /conversations", some_conversations_with_messages),
     ("GET /conversations/{conversation_id}/messages", some_messages),
+    ("GET /collections", some_collections),
+    ("GET /collections/{collection_id}/files", some_files_of_a_collection),
 ]
 EACH_LIST = pytest.mark.parametrize("make", [make for _, make in LISTS])
 
@@ -92,7 +107,7 @@ async def pages(tenant: Tenant, path: str, limit: int, after: str | None = None)
         url = tenant.service.client.build_request("GET", path).url.copy_merge_params(parameters)
         page = ok(await tenant.service.call("GET", str(url), key_for(path, tenant)))
         assert page.keys() == {"data", "next"}
-        found.append([item["id"] for item in page["data"]])
+        found.append([item["document_id"] if path.startswith("/collections/") else item["id"] for item in page["data"]])
         assert len(found) < 1000, "the pages never end"
         after = page["next"]
         if after is None:

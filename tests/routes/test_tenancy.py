@@ -66,6 +66,7 @@ async def pair(shared: Service) -> Pair:
     for tenant in (first, second):
         # The first search reads what the next ones find in a cache, so it takes a statement more.
         ok(await tenant.post("/search", json={"query": "sea"}))
+        ok(await tenant.post("/conversations/search", json={"query": "sea"}))
     return Pair(first, second, own, foreign)
 
 

@@ -130,7 +130,7 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
     "an unknown field": (
         "POST /keys",
         {"colour": 1},
-        {"colour": "there is no field colour; the fields here are name, expires_at"},
+        {"colour": "there is no field colour; the fields here are name, expires_at, scopes"},
     ),
     "a list for an object": ("POST /keys", [], {"(body)": "the body must be a JSON object, not a list"}),
     "an object for a patch": ("PATCH /me/preferences", "a", {"(body)": "the body must be a JSON object, not a string"}),
@@ -142,7 +142,7 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
     "an item of a list": (
         f"POST {NO_CONVERSATION}/messages",
         [{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}],
-        {"[1].role": '[1].role must be one of "assistant", "system", "tool", "user"'},
+        {"[1].role": '[1].role must be one of "assistant", "developer", "function", "system", "tool", "user"'},
     ),
     "no object in a list": (f"POST {NO_CONVERSATION}/messages", [5], {"[0]": "[0] must be a JSON object, not 5"}),
     "a number in a vector": (
@@ -190,7 +190,10 @@ QUERIES: dict[str, tuple[str, dict[str, str]]] = {
     "no number": ("/documents?limit=ten", {"limit": "limit must be an integer from 1 to 100"}),
     "too large": ("/documents?limit=101", {"limit": "limit must be an integer from 1 to 100"}),
     "nothing": ("/documents?limit=", {"limit": "limit must be an integer from 1 to 100"}),
-    "an unknown word": ("/documents?status=done", {"status": 'status must be one of "error", "processing", "ready"'}),
+    "an unknown word": (
+        "/documents?status=done",
+        {"status": 'status must be one of "error", "processing", "ready", "stored"'},
+    ),
     "no UUID": ("/keys?after=x", {"after": f"after must be {UUID_EXAMPLE}"}),
     "no cursor": ("/documents?after=x", {"after": "after must be the next of a page, in the same order"}),
     "no date": ("/usage?from=1.1.2026", {"from": "from must be a date, such as 2027-01-31"}),

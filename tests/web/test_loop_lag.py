@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,7 +15,7 @@ from svc.web.routing import Endpoint
 from tests.conftest import ADMIN_KEY, fresh_database
 from tests.hostile_bodies import bodies_like, json_bodies, multipart_bodies, uploads
 from tests.loop_lag import LagServer
-from tests.routes.endpoints import name_of, path_of, with_body
+from tests.routes.endpoints import ids_of_nothing, name_of, path_of, with_body
 
 # The promise is 50 ms of a quiet machine. Processor time grows a little when other processes share the caches.
 MOST_MS = 100.0
@@ -81,8 +80,8 @@ async def target(server: EmbeddedServer, template: str) -> AsyncIterator[Target]
         with LagServer(url, worker_concurrency=0) as lagging, httpx.Client(base_url=lagging.url, timeout=300) as client:
             admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
             made = client.post("/users", json={"email": "a@example.org"}, headers=admin).json()  # noqa: ASYNC212
-            ids = {name: str(uuid4()) for name in ("key_id", "document_id", "conversation_id", "receiver_id")}
-            yield Target(lagging, client, made["api_key"], {**ids, "user_id": made["user"]["id"], "plan": "pro"})
+            ids = {**ids_of_nothing(), "user_id": made["user"]["id"], "plan": "pro"}
+            yield Target(lagging, client, made["api_key"], ids)
 
 
 def bodies_of(endpoint: Endpoint) -> Iterator[tuple[str, bytes]]:
