@@ -225,7 +225,7 @@ def _phrase(info: inspect.Type) -> str:
         case inspect.LiteralType():
             values = ", ".join(f'"{value}"' for value in info.values)
             phrase = f"one of {values}" if len(info.values) > 1 else values
-        case inspect.ListType():
+        case inspect.ListType() | inspect.SetType():
             phrase = "a list" + _size(info.min_length, info.max_length, _item(info.item_type))
         case _:
             phrase = next((phrase for kind, phrase in _PHRASES if isinstance(info, kind)), "another value; see /docs")

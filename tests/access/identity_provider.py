@@ -47,7 +47,7 @@ def token(
     """A signed token that is valid, but for what is changed; a claim that is None is left out."""
     key_id, own_key = KEYS.get(algorithm, ("rsa", key))
     now = int(time.time())
-    payload = {"sub": subject, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 300, **claims}
+    payload = {"sub": subject, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 86_400, **claims}
     payload = {name: value for name, value in payload.items() if value is not None}
     headers = {name: value for name, value in {"kid": key_id, **(head or {})}.items() if value is not None}
     return jwt.api_jws.encode(json.dumps(payload).encode(), key or own_key, algorithm, headers)

@@ -137,7 +137,7 @@ async def test_what_is_wrong_is_said(case: str) -> None:
 async def test_no_signature_and_a_symmetric_one_are_refused(algorithm: str) -> None:
     """Known attacks: no signature at all, and a signature by HMAC with the public key, which everybody knows."""
     pem = RSA_KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    claims = {"sub": "ada", "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 300}
+    claims = {"sub": "ada", "iss": ISSUER, "aud": AUDIENCE, "exp": NOW + 86_400}
     signed = f"{encoded({'alg': algorithm, 'typ': 'JWT', 'kid': 'rsa'})}.{encoded(claims)}"
     for secret in (pem, pem.strip(), key_set()):
         signature = encoded(hmac.new(secret, signed.encode(), hashlib.sha256).digest())

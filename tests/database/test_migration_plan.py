@@ -101,10 +101,11 @@ async def test_the_plan_has_the_statements_of_apply_in_the_same_order(
         assert expected in script[place:], query
         place = script.index(expected, place) + len(expected)
         begun += expected == "begin;"
-    assert begun == script.count("\nbegin;\n") > len(ALL)
+    transactions = [migration for migration in read_migrations() if migration.is_transactional]
+    assert begun == script.count("\nbegin;\n") > len(transactions)
     for migration in read_migrations():
         assert migration.header in script
-    assert script.count("create index concurrently") == sum("create index concurrently" in query for query in sent) == 2
+    assert script.count("create index concurrently") == sum("create index concurrently" in query for query in sent) > 0
 
 
 async def test_printing_the_plan_changes_nothing(settings: Settings, empty_url: str) -> None:

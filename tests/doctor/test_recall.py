@@ -160,8 +160,8 @@ async def test_lost_signatures_of_messages_are_found(
         "select user_id, conversation_id, position, role, 'x', 1 from message_vectors"
     )
     await hand.execute(
-        "update conversations as c set message_count = "
-        "(select count(*) from messages as m where m.conversation_id = c.id)"
+        "update conversations as c set (message_count, deleted_message_count) = "
+        "(select count(*), max(m.position) - count(*) from messages as m where m.conversation_id = c.id)"
     )
     assert await fired(**LARGE) == {}
     assert "3 queries of 1 tenant" in await seen(database_url, "recall-messages")

@@ -125,7 +125,7 @@ async def test_a_missing_index_is_found_and_fixed(fired: Fired, hand: Any) -> No
     found = await fired()
     assert found.keys() == {"missing-index"}
     (finding,) = found["missing-index"]
-    assert "search/exact" in finding.why
+    assert "search/bits" in finding.why
 
     await hand.execute(finding.fix[0])
     assert await fired() == {}

@@ -156,8 +156,12 @@ CHANGES = [
 
 @pytest.mark.parametrize(("name", "good", "bad", "shown"), CHANGES)
 async def test_a_changed_statement_fails_with_the_diff_of_its_plan(
-    recorder: Recorder, name: str, good: str, bad: str, shown: str
+    recorder: Recorder, filled_url: str, name: str, good: str, bad: str, shown: str
 ) -> None:
+    # Writes that were rolled back have left pages that index-only scans look up.
+    connection = await asyncpg.connect(filled_url)
+    await connection.execute("vacuum (freeze)")
+    await connection.close()
     statement = STATEMENTS[name]
     assert good in statement.text
     changed = replace(statement, text=statement.text.replace(good, bad, 1))

@@ -79,7 +79,7 @@ async def found(tenant: Tenant) -> set[str]:
     _, chunks, _ = await totals(tenant)
     query: dict[str, Any] = {"user_id": user_id, "embedding": HalfVector(vector[0]), "max_rows": chunks}
     bits: dict[str, Any] = {"signature": signatures(vector)[0], "candidates": chunks}
-    no_filters: dict[str, Any] = {"document_ids": None, "filters": None, "threshold": None}
+    no_filters: dict[str, Any] = dict.fromkeys(("document_ids", "filters", "collection_ids", "attributes", "threshold"))
     lanes = [
         await database.many_by_name("search/exact", {**query, **no_filters, "metric": "cosine"}),
         await database.many_by_name("search/bits", {**query, **bits, **no_filters}),

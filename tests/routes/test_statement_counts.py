@@ -163,8 +163,8 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
     ),
     (
         "POST /conversations/{conversation_id}/turn",
-        "in the documents of the conversation, with the chunks around",
-        {"json": {"query": "sentence", "search": {"neighbours": 2, "conversation_id": "{conversation_id}"}}},
+        "with the chunks around",
+        {"json": {"query": "sentence", "search": {"neighbours": 2}}},
         Count(3, "the messages, the chunks, and the chunks around them"),
     ),
     (
