@@ -373,7 +373,7 @@ COMMENT ON COLUMN public.messages.parts IS 'The content as it was sent, if it is
 
 COMMENT ON COLUMN public.messages.edited_at IS 'When the message was last changed; null: never.';
 
-COMMENT ON COLUMN public.messages.item IS 'An item of the role item as it was sent; else the fields of the item that the other columns do not have. Its id is the id that the client gave; without one, the id is made from the id of the row. Null: no such fields.';
+COMMENT ON COLUMN public.messages.item IS 'An item of the role item as it was sent; else the fields of the item that the other columns do not have. Its id is the one that the client gave; without one, it is made from the id of the row. Null: no such fields.';
 
 CREATE TABLE public.plans (
     name text NOT NULL,

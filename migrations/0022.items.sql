@@ -1,8 +1,9 @@
--- Why: the items of a conversation that are no messages, such as the reasoning of a model, and those fields of
---   an item for which a message has no column. An item that no message can represent is a row of the role item,
---   which the lists of messages and the context skip. The constraints are validated by the next migration.
--- Lock: ACCESS EXCLUSIVE on messages, for milliseconds: the column is null, and constraints that are not valid
---   read no row.
+-- Why: the items of a conversation that are no messages, such as the reasoning of a model, and those fields
+--   of an item for which a message has no column. An item that no message can represent is a row of the role
+--   item, which the lists of messages and the context skip. The constraints are validated by the next
+--   migration.
+-- Lock: ACCESS EXCLUSIVE on messages, for milliseconds: the column is null, and constraints that are not
+--   valid read no row.
 -- On 10M rows: milliseconds.
 -- Serves: items/*, messages/append, messages/list, messages/get, messages/context,
 --   conversations/list_with_recent, export/messages, import/messages
@@ -19,5 +20,6 @@ add constraint messages_role_known check (
 add constraint messages_item_object check (jsonb_typeof(item) = 'object') not valid;
 
 comment on column messages.item is
-'An item of the role item as it was sent; else the fields of the item that the other columns do not have. Its id '
-'is the id that the client gave; without one, the id is made from the id of the row. Null: no such fields.';
+'An item of the role item as it was sent; else the fields of the item that the other columns do not have. '
+'Its id is the one that the client gave; without one, it is made from the id of the row. '
+'Null: no such fields.';

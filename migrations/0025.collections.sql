@@ -13,13 +13,15 @@
 -- depends: 0024.items_by_id
 alter table documents
 add column purpose text,
+-- squawk-ignore ban-drop-constraint
 drop constraint documents_status_known,
 add constraint documents_status_known check (
     status in ('stored', 'processing', 'ready', 'error')
 ) not valid,
 add constraint documents_purpose_length check (char_length(purpose) between 1 and 64) not valid;
 
-comment on column documents.purpose is 'Why the client keeps the file, in its own words; null: to be searched.';
+comment on column documents.purpose is
+'Why the client keeps the file, in its own words; null: to be searched.';
 comment on column documents.status is
 'stored: kept, and read only when it is added to a collection. Otherwise the state of the ingestion.';
 
@@ -41,7 +43,8 @@ create table collections (
     constraint collections_pkey primary key (user_id, id)
 ) with (fillfactor = 85);
 
-comment on column collections.chunking is 'How the client wants its files to be split; null: as the service does.';
+comment on column collections.chunking is
+'How the client wants its files to be split; null: as the service does.';
 comment on column collections.expires_at is
 'last_active_at and expires_after_s later, written with them so that an index has it; null: never.';
 comment on column collections.expired_at is 'When the sweep emptied the collection; null: it has not.';
@@ -93,7 +96,8 @@ create index collection_files_left_idx on collection_files (coalesce(left_at, '-
 where document_id is null;
 
 comment on column collection_files.file_id is 'The id that the document has, or had.';
-comment on column collection_files.document_id is 'Null: the file was deleted, or taken out of the collection.';
+comment on column collection_files.document_id is
+'Null: the file was deleted, or taken out of the collection.';
 comment on column collection_files.left_at is
 'When it left; null: it is there, or it was deleted and the sweep has not seen that yet.';
 comment on column collection_files.seq is 'The order in which files were added.';

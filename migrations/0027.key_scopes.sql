@@ -7,7 +7,7 @@
 -- Rollback loses: the scopes of keys: a key that can only read can change everything again.
 -- depends: 0026.collections_validated
 alter table api_keys
-add column scopes text [] not null default '{read,write}',
+add column scopes text[] not null default '{read,write}',
 add constraint api_keys_scopes_known check (
     cardinality(scopes) > 0 and scopes <@ array['read', 'write']
 ) not valid;

@@ -1,6 +1,6 @@
 -- chunks/around :many
--- The chunks of ranges of documents of one user, for the passages around the results of a search. A range counts as a
--- whole or not at all: the first ranges whose texts have at most 4 MiB together.
+-- The chunks of ranges of documents of one user, for the passages around the results of a search. A range
+-- counts as a whole or not at all: the first ranges whose texts have at most 4 MiB together.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  of each range the document
 -- $3 firsts       int[]   the first chunk_index of each range
@@ -21,22 +21,23 @@ with ranged as materialized (
         unnest($2::uuid[], $3::int[], $4::int[]) with ordinality as s (
             document_id, first_index, last_index, number
         )
-    cross join lateral (
-        select
-            c.id,
-            c.chunk_index,
-            c.content,
-            c.token_count,
-            c.metadata
-        from documents as d
-        inner join chunks as c on c.user_id = $1::uuid and d.id = c.document_id
-        where
-            d.user_id = $1::uuid
-            and d.id = s.document_id
-            and c.chunk_index between s.first_index and s.last_index
-        order by c.chunk_index
-        limit $5::int
-    ) as n
+    cross join
+        lateral (  -- noqa: ST05
+            select
+                c.id,
+                c.chunk_index,
+                c.content,
+                c.token_count,
+                c.metadata
+            from documents as d
+            inner join chunks as c on c.user_id = $1::uuid and d.id = c.document_id
+            where
+                d.user_id = $1::uuid
+                and d.id = s.document_id
+                and c.chunk_index between s.first_index and s.last_index
+            order by c.chunk_index
+            limit $5::int
+        ) as n
 )
 
 select

@@ -45,11 +45,17 @@ where
     and ($4::text is null or case when f.is_cancelled then 'cancelled' else d.status end = $4::text)
     and (
         $6::uuid is null
-        or case when $5::bool then f.seq < (select a.seq from first as a) else f.seq > (select a.seq from first as a) end
+        or case
+            when $5::bool then f.seq < (select a.seq from first as a)
+            else f.seq > (select a.seq from first as a)
+        end
     )
     and (
         $7::uuid is null
-        or case when $5::bool then f.seq > (select b.seq from last as b) else f.seq < (select b.seq from last as b) end
+        or case
+            when $5::bool then f.seq > (select b.seq from last as b)
+            else f.seq < (select b.seq from last as b)
+        end
     )
 order by
     case when $5::bool then f.seq end desc,

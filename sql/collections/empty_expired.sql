@@ -22,7 +22,10 @@ emptied as (
             array(
                 select o.file_id
                 from collection_files as o
-                where o.user_id = $1::uuid and o.collection_id = $2::uuid and exists(select h.id from held as h)
+                where
+                    o.user_id = $1::uuid
+                    and o.collection_id = $2::uuid
+                    and exists (select h.id from held as h)
                 order by o.file_id
                 limit $3::int
             )

@@ -26,26 +26,29 @@ select
     n.file_bytes,
     n.is_counted
 from collections as c
-cross join lateral (
-    select
-        count(*) filter (where not e.is_cancelled and e.status = 'processing') as processing_count,
-        count(*) filter (where not e.is_cancelled and e.status = 'ready') as ready_count,
-        count(*) filter (where not e.is_cancelled and e.status = 'error') as error_count,
-        count(*) filter (where e.is_cancelled) as cancelled_count,
-        coalesce(sum(e.file_size), 0)::int8 as file_bytes,
-        count(*) < $5::int as is_counted
-    from (
+cross join
+    lateral (  -- noqa: ST05
+        with e as (
+            select
+                f.is_cancelled,
+                d.status,
+                d.file_size
+            from collection_files as f
+            inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
+            where f.user_id = $1::uuid and f.collection_id = c.id
+            order by f.file_id
+            limit $5::int
+        )
+
         select
-            f.is_cancelled,
-            d.status,
-            d.file_size
-        from collection_files as f
-        inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
-        where f.user_id = $1::uuid and f.collection_id = c.id
-        order by f.file_id
-        limit $5::int
-    ) as e
-) as n
+            count(*) filter (where not e.is_cancelled and e.status = 'processing') as processing_count,
+            count(*) filter (where not e.is_cancelled and e.status = 'ready') as ready_count,
+            count(*) filter (where not e.is_cancelled and e.status = 'error') as error_count,
+            count(*) filter (where e.is_cancelled) as cancelled_count,
+            coalesce(sum(e.file_size), 0)::int8 as file_bytes,
+            count(*) < $5::int as is_counted
+        from e
+    ) as n
 where
     c.user_id = $1::uuid
     and ($3::uuid is null or case when $2::bool then c.id < $3::uuid else c.id > $3::uuid end)

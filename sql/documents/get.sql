@@ -3,8 +3,9 @@
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- returns: id uuid, filename text, file_type text, file_size int8, purpose text null,
---   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real, chunk_count int, warnings jsonb,
---   metadata jsonb, expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+--   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real,
+--   chunk_count int, warnings jsonb, metadata jsonb, expires_at timestamptz null, created_at timestamptz,
+--   updated_at timestamptz
 -- index: documents_pkey
 select
     d.id,

@@ -46,4 +46,7 @@ updated as (
 select
     (select count(u.id) from updated as u) as updated,
     (select t.id from too_large as t) as too_large,
-    (select p.id from patched as p order by p.id desc limit 1) as last_id;
+    (
+        select p.id from patched as p
+        order by p.id desc limit 1
+    ) as last_id;

@@ -5,8 +5,9 @@
 -- $3 after_collection_id uuid null  of the last row of the page before; null: from the first
 -- $4 after_file_id       uuid
 -- $5 max_rows            int        1..1000
--- returns: collection_id uuid, file_id uuid, document_id uuid, batch_id uuid null, seq uuid, attributes jsonb,
---   is_cancelled bool, created_at timestamptz, updated_at timestamptz, left_at timestamptz null
+-- returns: collection_id uuid, file_id uuid, document_id uuid, batch_id uuid null, seq uuid,
+--   attributes jsonb, is_cancelled bool, created_at timestamptz, updated_at timestamptz,
+--   left_at timestamptz null
 -- index: collection_files_pkey, collection_files_batch_idx
 select
     f.collection_id,

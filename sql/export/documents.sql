@@ -5,9 +5,9 @@
 -- $2 after_id uuid null  the last id of the page before; null: from the oldest
 -- $3 max_rows int        1..1000
 -- returns: id uuid, filename text, file_type text, file_size int8, purpose text null,
---   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real, chunk_count int, warnings jsonb,
---   metadata jsonb, content_hash uuid, replaces text null, expires_at timestamptz null,
---   created_at timestamptz, updated_at timestamptz
+--   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real,
+--   chunk_count int, warnings jsonb, metadata jsonb, content_hash uuid, replaces text null,
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: documents_pkey
 select
     d.id,

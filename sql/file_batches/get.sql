@@ -20,24 +20,27 @@ select
     n.file_bytes,
     n.is_counted
 from file_batches as b
-cross join lateral (
-    select
-        count(*) filter (where not e.is_cancelled and e.status = 'processing') as processing_count,
-        count(*) filter (where not e.is_cancelled and e.status = 'ready') as ready_count,
-        count(*) filter (where not e.is_cancelled and e.status = 'error') as error_count,
-        count(*) filter (where e.is_cancelled) as cancelled_count,
-        coalesce(sum(e.file_size), 0)::int8 as file_bytes,
-        count(*) < $4::int as is_counted
-    from (
+cross join
+    lateral (  -- noqa: ST05
+        with e as (
+            select
+                f.is_cancelled,
+                d.status,
+                d.file_size
+            from collection_files as f
+            inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
+            where f.user_id = $1::uuid and f.collection_id = $2::uuid and f.batch_id = b.id
+            order by f.file_id
+            limit $4::int
+        )
+
         select
-            f.is_cancelled,
-            d.status,
-            d.file_size
-        from collection_files as f
-        inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
-        where f.user_id = $1::uuid and f.collection_id = $2::uuid and f.batch_id = b.id
-        order by f.file_id
-        limit $4::int
-    ) as e
-) as n
+            count(*) filter (where not e.is_cancelled and e.status = 'processing') as processing_count,
+            count(*) filter (where not e.is_cancelled and e.status = 'ready') as ready_count,
+            count(*) filter (where not e.is_cancelled and e.status = 'error') as error_count,
+            count(*) filter (where e.is_cancelled) as cancelled_count,
+            coalesce(sum(e.file_size), 0)::int8 as file_bytes,
+            count(*) < $4::int as is_counted
+        from e
+    ) as n
 where b.user_id = $1::uuid and b.collection_id = $2::uuid and b.id = $3::uuid;

@@ -20,10 +20,12 @@ select
     e.created_at,
     e.updated_at,
     e.left_at
-from jsonb_to_recordset($2::jsonb) as e (
-    collection_id uuid, document_id uuid, batch_id uuid, seq uuid, attributes jsonb, is_cancelled bool,
-    created_at timestamptz, updated_at timestamptz, left_at timestamptz
-)
+from
+    jsonb_to_recordset($2::jsonb)
+        as e (
+            collection_id uuid, document_id uuid, batch_id uuid, seq uuid, attributes jsonb,
+            is_cancelled bool, created_at timestamptz, updated_at timestamptz, left_at timestamptz
+        )
 inner join documents as d on d.user_id = $1::uuid and e.document_id = d.id
 left join file_batches as b
     on b.user_id = $1::uuid and e.collection_id = b.collection_id and e.batch_id = b.id;

@@ -2,8 +2,8 @@
 -- In the transaction that stores a document: locks its row and sets it to ready if the attempt still holds
 -- it, and removes its job, which claims pass over until the transaction ends. Before that it locks the
 -- conversations that are limited to a document that this one replaces, and the collections that contain one,
--- then those documents, oldest first, as every statement that locks several does. None of them was uploaded later, so two such transactions
--- never wait for each other. No row: nothing may be stored.
+-- then those documents, oldest first, as every statement that locks several does. None of them was uploaded
+-- later, so two such transactions never wait for each other. No row: nothing may be stored.
 -- $1 user_id     uuid   the tenant
 -- $2 document_id uuid
 -- $3 attempt     int    of the claim

@@ -93,7 +93,7 @@ recollected as (
         $2::uuid as document_id,
         f.attributes
     from collected as f
-    order by f.collection_id, f.file_id desc
+    order by f.collection_id asc, f.file_id desc
     on conflict do nothing
 ),
 

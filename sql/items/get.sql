@@ -1,6 +1,6 @@
 -- items/get :one
--- The row of messages of one item: by the place that is part of an id that Cabinet made, or by the id that the
--- client gave.
+-- The row of messages of one item: by the place that is part of an id that Cabinet made, or by the id that
+-- the client gave.
 -- $1 user_id         uuid       the tenant
 -- $2 conversation_id uuid
 -- $3 position        int8 null  null: the id is not one that Cabinet made

@@ -2,9 +2,9 @@
 -- The part of a conversation to send to a language model: its instructions (the messages of the roles system
 -- and developer, at most the newest hundred), and the newest other messages whose tokens fit into the rest of
 -- a budget; oldest first, and in all as many as fit into 4 MiB, the instructions first. The newest 64 fill
--- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of the
--- conversation. If no message fits, the only row has position 0; no row: there is no such conversation. The first
--- row has the documents of the conversation.
+-- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of
+-- the conversation. If no message fits, the only row has position 0; no row: there is no such conversation.
+-- The first row has the documents of the conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int
@@ -69,7 +69,10 @@ newest as materialized (
             rows between unbounded preceding and current row
         ) as tokens
     from messages as m
-    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer', 'item')
+    where
+        m.user_id = $1::uuid
+        and m.conversation_id = $2::uuid
+        and m.role not in ('system', 'developer', 'item')
     order by m.position desc
     limit least(64, $4::int)
 ),
@@ -102,7 +105,9 @@ older as (
         ) as tokens
     from messages as m
     where
-        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.role not in ('system', 'developer', 'item')
+        m.user_id = $1::uuid
+        and m.conversation_id = $2::uuid
+        and m.role not in ('system', 'developer', 'item')
         and m.position < (select s.first_position from seen as s)
         and (select s.tokens from seen as s) < $3::int
     order by m.position desc

@@ -39,7 +39,8 @@ with following as (
             0
         ) as bytes_before
     from messages as m
-    where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position > $3::int8
+    where
+        m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position > $3::int8
         and m.role <> 'item'
     order by m.position
     limit $4::int

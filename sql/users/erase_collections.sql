@@ -22,8 +22,14 @@ erased_files as (
     delete from collection_files as f
     where
         f.user_id = $1::uuid
-        and f.collection_id = any(array(select e.collection_id from files as e order by e.file_id limit $2::int))
-        and f.file_id = any(array(select e.file_id from files as e order by e.file_id limit $2::int))
+        and f.collection_id = any(array(
+            select e.collection_id from files as e
+            order by e.file_id limit $2::int
+        ))
+        and f.file_id = any(array(
+            select e.file_id from files as e
+            order by e.file_id limit $2::int
+        ))
     returning f.file_id
 ),
 
@@ -42,8 +48,14 @@ erased_batches as (
     delete from file_batches as b
     where
         b.user_id = $1::uuid
-        and b.collection_id = any(array(select e.collection_id from batches as e order by e.id limit $2::int))
-        and b.id = any(array(select e.id from batches as e order by e.id limit $2::int))
+        and b.collection_id = any(array(
+            select e.collection_id from batches as e
+            order by e.id limit $2::int
+        ))
+        and b.id = any(array(
+            select e.id from batches as e
+            order by e.id limit $2::int
+        ))
     returning b.id
 ),
 
@@ -61,7 +73,11 @@ chosen as materialized (
 
 erased_collections as (
     delete from collections as c
-    where c.user_id = $1::uuid and c.id = any(array(select e.id from chosen as e order by e.id limit $2::int))
+    where
+        c.user_id = $1::uuid and c.id = any(array(
+            select e.id from chosen as e
+            order by e.id limit $2::int
+        ))
     returning c.id
 )
 
