@@ -148,7 +148,7 @@ async def test_queries(tenant: Tenant) -> None:
         answer = await send(tenant, "POST", "/search", {"query": text})
         if is_accepted(answer):
             assert text.strip()
-            assert len(answer.json()["results"]) == 1
+            assert len(answer.json()["results"]) <= 1  # quotes and -word are conditions
         else:
             problem(answer, 400 if "\ud800" in text else 422)
 

@@ -55,7 +55,10 @@ async def test_no_table_contains_the_id_after_an_erasure(service: Service) -> No
     assert empty - growing == {"ingestion_jobs", "message_jobs", "term_jobs"}
     problem(await tenant.get("/me"), 401)
     problem(await service.call("DELETE", f"/users/{tenant.id}"), 404)
-    assert (await rows_of(service, other.id)).keys() == kept.keys()
+    assert {*await rows_of(service, other.id)} - {"term_samples", "term_stats"} == {*kept} - {
+        "term_samples",
+        "term_stats",
+    }
     assert ok(await other.get(f"/documents/{others['document_id']}"))["status"] == "ready"
 
 
