@@ -119,15 +119,14 @@ async def test_a_hybrid_search_is_what_it_is_defined_to_be(talk: Talk, query: st
     lists = [(await search(tenant, query, mode=mode))["results"] for mode in ("meaning", "keyword")]
     best = {place(result) for results in lists for result in results}
     weights = (None, 0.0, 0.3, 1.0)
-    answers = [await search(tenant, query, **({} if each is None else {"keyword_weight": each})) for each in weights]
+    asked: list[dict[str, Any]] = [{} if each is None else {"keyword_weight": each} for each in weights]
+    answers = [await search(tenant, query, **each) for each in asked]
     if await every(talk, query, "keyword") != keyword_score:
         # A sample of the terms was taken meanwhile, with which all keyword scores change; the next one is far off.
         keyword_score = await every(talk, query, "keyword")
         lists = [(await search(tenant, query, mode=mode))["results"] for mode in ("meaning", "keyword")]
         best = {place(result) for results in lists for result in results}
-        answers = [
-            await search(tenant, query, **({} if each is None else {"keyword_weight": each})) for each in weights
-        ]
+        answers = [await search(tenant, query, **each) for each in asked]
     for weight, found in zip(weights, answers, strict=True):
         assert found["mode"] == "hybrid"
         expected = in_context(best, similarity, keyword_score, 0.5 if weight is None else weight)
