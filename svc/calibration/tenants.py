@@ -96,7 +96,7 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
                 for i in range(count)
             ],
         )
-        # Of the words that all of these texts have, so that the tenant is complete.
+        # The terms come from the words that all of these texts have, so that the tenant is complete.
         (terms,) = await StoredTerms().of(["The text of the made-up chunk"], user_id)
         assert terms is not None
         await transaction.copy(
