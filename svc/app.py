@@ -34,6 +34,7 @@ from svc.routes import (
     plans,
     preferences,
     quotas,
+    rechunking,
     search,
     service,
     texts,
@@ -54,7 +55,8 @@ from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
-    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks, bulk,
+    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks,
+    rechunking, bulk,
     transfers, collections, collection_files, file_batches, search, conversations, conversation_lists, messages,
     message_changes, message_search, chat_turns, service, documentation,
 )  # fmt: skip

@@ -113,3 +113,13 @@ def uploads(size: int) -> Iterator[tuple[str, bytes]]:
     yield "two texts", head + b"x" * (size // 2) + b'","metadata":{"a":"' + b"x" * (size // 2) + b'"}}'
     yield "a filename", b'{"content":"a","filename":"' + b"x" * size + b'"}'
     yield "strings", wide(b'""', size)
+    head = b'{"filename":"a.txt","chunks":'
+    vector = b"[" + b",".join([b"0.123456789012345"] * 256) + b"]"
+    yield "chunks", head + wide(b'{"content":"a b c"}', size) + b"}"
+    yield "chunks with vectors", head + wide(b'{"content":"a","embedding":' + vector + b"}", size) + b"}"
+    yield "one chunk of lists", head + b'[{"content":"a","metadata":{"a":' + wide(b"[]", size) + b"}}]}"
+    yield "a long vector", head + b'[{"content":"a","embedding":' + wide(b"1", size) + b"}]}"
+    yield "a long chunk", head + b'[{"content":"' + b"x" * size + b'"}]}'
+    yield "chunks without end", head + b'[{"content":"a"},{"content":"' + b"\\" * (size // 2)
+    yield "blanks between chunks", head + b'[{"content":"a"}' + b" " * size + b"]}"
+    yield "brackets", head + b"[" + b"[" * size

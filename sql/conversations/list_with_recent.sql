@@ -35,8 +35,18 @@ measured as (
     cross join lateral (
         select
             m.position,
-            octet_length(m.content) + octet_length(m.sources::text) as own_bytes,
-            sum(octet_length(m.content) + octet_length(m.sources::text)) over (
+            coalesce(octet_length(m.content), 0)
+            + coalesce(octet_length(m.parts::text), 0)
+            + coalesce(octet_length(m.tool_calls::text), 0)
+            + octet_length(m.metadata::text)
+            + octet_length(m.sources::text) as own_bytes,
+            sum(
+                coalesce(octet_length(m.content), 0)
+                + coalesce(octet_length(m.parts::text), 0)
+                + coalesce(octet_length(m.tool_calls::text), 0)
+                + octet_length(m.metadata::text)
+                + octet_length(m.sources::text)
+            ) over (
                 order by m.position desc
                 rows between unbounded preceding and current row
             ) as bytes

@@ -6,8 +6,8 @@
 -- $3 max_rows int        1..1000
 -- returns: id uuid, filename text, file_type text, file_size int8, purpose text null,
 --   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real,
---   chunk_count int, warnings jsonb, metadata jsonb, content_hash uuid, replaces text null,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+--   chunk_count int, chunk_sizes jsonb null, warnings jsonb, metadata jsonb, content_hash uuid,
+--   replaces text null, expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
 -- index: documents_pkey
 select
     d.id,
@@ -21,6 +21,7 @@ select
     d.lease_expires_at,
     d.progress,
     d.chunk_count,
+    d.chunk_sizes,
     d.warnings,
     d.metadata,
     d.content_hash,

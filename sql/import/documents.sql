@@ -12,14 +12,15 @@
 -- $10 lease_expires_at timestamptz null
 -- $11 progress         real
 -- $12 chunk_count      int
--- $13 warnings         jsonb
--- $14 metadata         jsonb
--- $15 content_hash     uuid
--- $16 replaces         text null
--- $17 expires_at       timestamptz null
--- $18 created_at       timestamptz
--- $19 updated_at       timestamptz
+-- $13 chunk_sizes       jsonb null
+-- $14 warnings         jsonb
+-- $15 metadata         jsonb
+-- $16 content_hash     uuid
+-- $17 replaces         text null
+-- $18 expires_at       timestamptz null
+-- $19 created_at       timestamptz
+-- $20 updated_at       timestamptz
 copy documents (
     user_id, id, filename, file_type, file_size, purpose, status, error, attempt, lease_expires_at,
-    progress, chunk_count, warnings, metadata, content_hash, replaces, expires_at, created_at, updated_at
+    progress, chunk_count, chunk_sizes, warnings, metadata, content_hash, replaces, expires_at, created_at, updated_at
 ) from stdin with (format binary);

@@ -3,15 +3,17 @@
 -- it, and removes its job, which claims pass over until the transaction ends. Before that it locks the
 -- conversations that are limited to a document that this one replaces, and the collections that contain one,
 -- then those documents, oldest first, as every statement that locks several does. None of them was uploaded
--- later, so two such transactions never wait for each other. No row: nothing may be stored.
+-- later, so two such transactions never wait for each other. A document that is read again still has its
+-- earlier chunks, which ingest/erase_chunks erases next. No row: nothing may be stored.
 -- $1 user_id     uuid   the tenant
 -- $2 document_id uuid
 -- $3 attempt     int    of the claim
 -- $4 chunk_count int
 -- $5 warnings    jsonb  what was not read
--- returns: replaces text null
+-- returns: replaces text null, earlier_chunks int
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
 --   conversations_pkey, ingestion_jobs_pkey, collection_files_document_idx, collections_pkey
+-- length: all that the transaction changes is locked in one order before anything is stored
 with scoped as materialized (
     select c.id
     from documents as n
@@ -43,6 +45,20 @@ replaced as materialized (
     for update of o
 ),
 
+held as materialized (
+    select
+        d.id,
+        d.chunk_count
+    from documents as d
+    where
+        d.user_id = $1::uuid
+        and d.id = $2::uuid
+        and d.attempt = $3::int
+        and d.status = 'processing'
+        and (select count(*) from replaced) >= 0
+    for no key update of d
+),
+
 completed as (
     update documents as d
     set
@@ -53,13 +69,9 @@ completed as (
         warnings = $5::jsonb,
         lease_expires_at = null,
         updated_at = now()
-    where
-        d.user_id = $1::uuid
-        and d.id = $2::uuid
-        and d.attempt = $3::int
-        and d.status = 'processing'
-        and (select count(*) from replaced) >= 0
-    returning d.id, d.replaces
+    from held as h
+    where d.user_id = $1::uuid and d.id = $2::uuid and d.id = h.id
+    returning d.id, d.replaces, h.chunk_count as earlier_chunks
 ),
 
 unqueued as (
@@ -67,5 +79,7 @@ unqueued as (
     where j.user_id = $1::uuid and j.document_id = $2::uuid and (select count(*) from completed) > 0
 )
 
-select c.replaces
+select
+    c.replaces,
+    c.earlier_chunks
 from completed as c;

@@ -1,5 +1,6 @@
 -- ingest/fail :exec
--- Ends the ingestion of a document with a reason for its owner, if the attempt still holds it.
+-- Ends the ingestion of a document with a reason for its owner, if the attempt still holds it. A document
+-- that was read again and has its earlier chunks is ready as before.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim
@@ -11,5 +12,10 @@ with dropped as (
 )
 
 update documents as d
-set status = 'error', error = $4::text, lease_expires_at = null, updated_at = now()
+set
+    status = case when d.chunk_count > 0 then 'ready' else 'error' end,
+    progress = case when d.chunk_count > 0 then 1 else d.progress end,
+    error = $4::text,
+    lease_expires_at = null,
+    updated_at = now()
 where d.user_id = $1::uuid and d.id = $2::uuid and d.attempt = $3::int and d.status = 'processing';

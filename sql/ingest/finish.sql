@@ -2,15 +2,16 @@
 -- Last statement of the transaction that stores a document: adds to the tenant's totals and token usage. A
 -- CHECK constraint of tenant_totals aborts the transaction if a limit of the user's plan is exceeded. It runs
 -- last, because all documents of a tenant share the row of the totals.
--- $1 user_id     uuid  the tenant
--- $2 chunk_count int
--- $3 token_count int8  of the chunks that were embedded, not of those with a reused vector
+-- $1 user_id        uuid  the tenant
+-- $2 chunk_count    int
+-- $3 token_count    int8  of the chunks that were embedded, not of those with a reused vector
+-- $4 earlier_chunks int   that these have taken the place of
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 with counted as (
     insert into tenant_totals as t (user_id, chunk_count, token_month, token_count, chunk_limit, token_limit)
     select
         u.id as user_id,
-        $2::int as chunk_count,
+        greatest(0, $2::int - $4::int) as chunk_count,
         date_trunc('month', now() at time zone 'utc')::date as token_month,
         $3::int8 as token_count,
         p.max_chunks as chunk_limit,
@@ -20,7 +21,7 @@ with counted as (
     where u.id = $1::uuid
     on conflict (user_id) do update
         set
-            chunk_count = t.chunk_count + excluded.chunk_count,
+            chunk_count = t.chunk_count + $2::int - $4::int,
             token_month = greatest(t.token_month, excluded.token_month),
             token_count = case
                 when t.token_month < excluded.token_month then excluded.token_count

@@ -12,11 +12,24 @@
 -- $7 roles           text[] null       null: all
 -- $8 created_after   timestamptz null  this moment or later; null: any
 -- $9 created_before  timestamptz null  earlier than this; null: any
--- $10 max_rows       int               1..100
+-- $10 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $11 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey
 -- length: candidates, the nearest of them, and those that fit into an answer, in one round trip
-with candidates as materialized (
+with passing as materialized (
+    select
+        m.conversation_id,
+        m.position
+    from messages as m
+    where
+        m.user_id = $1::uuid
+        and $10::jsonb is not null
+        and ($2::uuid is null or m.conversation_id = $2::uuid)
+        and message_matches($1::uuid, $10::jsonb, m)
+),
+
+candidates as materialized (
     select
         v.conversation_id,
         v.position
@@ -27,6 +40,15 @@ with candidates as materialized (
         and ($7::text[] is null or v.role = any($7::text[]))
         and ($8::timestamptz is null or v.created_at >= $8::timestamptz)
         and ($9::timestamptz is null or v.created_at < $9::timestamptz)
+        and (
+            $10::jsonb is null
+            or (v.conversation_id, v.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
     group by v.conversation_id, v.position
     order by min(hamming_distance(v.signature, $4::varbit))
     limit $5::int
@@ -42,7 +64,7 @@ nearest as (
         on v.user_id = $1::uuid and n.conversation_id = v.conversation_id and n.position = v.position
     group by v.conversation_id, v.position
     order by distance, v.conversation_id, v.position
-    limit $10::int
+    limit $11::int
 ),
 
 found as (
@@ -101,4 +123,4 @@ select
 from found as f
 where f.bytes_before < 4194304
 order by f.distance, f.conversation_id, f.position
-limit $10::int;
+limit $11::int;

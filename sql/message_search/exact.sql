@@ -9,11 +9,24 @@
 -- $5 roles           text[] null       null: all
 -- $6 created_after   timestamptz null  this moment or later; null: any
 -- $7 created_before  timestamptz null  earlier than this; null: any
--- $8 max_rows        int               1..100
+-- $8 filters         jsonb null        null: no filter; else as message_matches() takes them
+-- $9 max_rows        int               1..100
 -- returns: as messages/list, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey
 -- length: a message is returned with all that messages/list returns
-with nearest as (
+with passing as materialized (
+    select
+        m.conversation_id,
+        m.position
+    from messages as m
+    where
+        m.user_id = $1::uuid
+        and $8::jsonb is not null
+        and ($2::uuid is null or m.conversation_id = $2::uuid)
+        and message_matches($1::uuid, $8::jsonb, m)
+),
+
+nearest as (
     select
         v.conversation_id,
         v.position,
@@ -25,9 +38,18 @@ with nearest as (
         and ($5::text[] is null or v.role = any($5::text[]))
         and ($6::timestamptz is null or v.created_at >= $6::timestamptz)
         and ($7::timestamptz is null or v.created_at < $7::timestamptz)
+        and (
+            $8::jsonb is null
+            or (v.conversation_id, v.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
     group by v.conversation_id, v.position
     order by distance, v.conversation_id, v.position
-    limit $8::int
+    limit $9::int
 ),
 
 found as (
@@ -86,4 +108,4 @@ select
 from found as f
 where f.bytes_before < 4194304
 order by f.distance, f.conversation_id, f.position
-limit $8::int;
+limit $9::int;

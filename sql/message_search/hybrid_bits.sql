@@ -18,11 +18,24 @@
 -- $14 roles          text[] null       null: all
 -- $15 created_after  timestamptz null  this moment or later; null: any
 -- $16 created_before timestamptz null  earlier than this; null: any
--- $17 max_rows       int               1..100
+-- $17 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $18 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8, keyword_score float8, score float8
 -- length: two searches, the fusion of their results, and what fits into an answer, in one round trip
 -- index: message_vectors_pkey, message_terms_keys_idx, message_terms_pkey, messages_pkey
-with phrased as materialized (
+with passing as materialized (
+    select
+        m.conversation_id,
+        m.position
+    from messages as m
+    where
+        m.user_id = $1::uuid
+        and $17::jsonb is not null
+        and ($2::uuid is null or m.conversation_id = $2::uuid)
+        and message_matches($1::uuid, $17::jsonb, m)
+),
+
+phrased as materialized (
     select
         m.conversation_id,
         m.position
@@ -63,6 +76,15 @@ by_signature as materialized (
         and ($14::text[] is null or v.role = any($14::text[]))
         and ($15::timestamptz is null or v.created_at >= $15::timestamptz)
         and ($16::timestamptz is null or v.created_at < $16::timestamptz)
+        and (
+            $17::jsonb is null
+            or (v.conversation_id, v.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
         and (
             $10::text[] is null
             or (v.conversation_id, v.position) in (
@@ -111,6 +133,15 @@ by_keywords as materialized (
         and ($14::text[] is null or t.role = any($14::text[]))
         and ($15::timestamptz is null or t.created_at >= $15::timestamptz)
         and ($16::timestamptz is null or t.created_at < $16::timestamptz)
+        and (
+            $17::jsonb is null
+            or (t.conversation_id, t.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
         and ($6::int[] is null or t.keys && (select $6::int[]))
         and (
             $10::text[] is null
@@ -231,6 +262,15 @@ best as (
         and ($15::timestamptz is null or v.created_at >= $15::timestamptz)
         and ($16::timestamptz is null or v.created_at < $16::timestamptz)
         and (
+            $17::jsonb is null
+            or (v.conversation_id, v.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
+        and (
             $10::text[] is null
             or (v.conversation_id, v.position) in (
                 select
@@ -249,7 +289,7 @@ best as (
             )
         )
     order by v.score desc, v.conversation_id asc, v.position asc
-    limit $17::int
+    limit $18::int
 ),
 
 found as (
@@ -311,4 +351,4 @@ select
 from found as f
 where f.bytes_before < 4194304
 order by f.score desc, f.conversation_id asc, f.position asc
-limit $17::int;
+limit $18::int;

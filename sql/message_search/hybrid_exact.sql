@@ -20,11 +20,24 @@
 -- $12 roles          text[] null       null: all
 -- $13 created_after  timestamptz null  this moment or later; null: any
 -- $14 created_before timestamptz null  earlier than this; null: any
--- $15 max_rows       int               1..100
+-- $15 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $16 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8, keyword_score float8, score float8
 -- length: two searches, the fusion of their results, and what fits into an answer, in one round trip
 -- index: message_vectors_pkey, message_terms_keys_idx, message_terms_pkey, messages_pkey
-with phrased as materialized (
+with passing as materialized (
+    select
+        m.conversation_id,
+        m.position
+    from messages as m
+    where
+        m.user_id = $1::uuid
+        and $15::jsonb is not null
+        and ($2::uuid is null or m.conversation_id = $2::uuid)
+        and message_matches($1::uuid, $15::jsonb, m)
+),
+
+phrased as materialized (
     select
         m.conversation_id,
         m.position
@@ -67,6 +80,15 @@ by_meaning as materialized (
         and ($13::timestamptz is null or v.created_at >= $13::timestamptz)
         and ($14::timestamptz is null or v.created_at < $14::timestamptz)
         and (
+            $15::jsonb is null
+            or (v.conversation_id, v.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
+        and (
             $8::text[] is null
             or (v.conversation_id, v.position) in (
                 select
@@ -101,6 +123,15 @@ by_keywords as materialized (
         and ($12::text[] is null or t.role = any($12::text[]))
         and ($13::timestamptz is null or t.created_at >= $13::timestamptz)
         and ($14::timestamptz is null or t.created_at < $14::timestamptz)
+        and (
+            $15::jsonb is null
+            or (t.conversation_id, t.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
         and ($4::int[] is null or t.keys && (select $4::int[]))
         and (
             $8::text[] is null
@@ -221,6 +252,15 @@ best as (
         and ($13::timestamptz is null or v.created_at >= $13::timestamptz)
         and ($14::timestamptz is null or v.created_at < $14::timestamptz)
         and (
+            $15::jsonb is null
+            or (v.conversation_id, v.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
+        and (
             $8::text[] is null
             or (v.conversation_id, v.position) in (
                 select
@@ -239,7 +279,7 @@ best as (
             )
         )
     order by v.score desc, v.conversation_id asc, v.position asc
-    limit $15::int
+    limit $16::int
 ),
 
 found as (
@@ -301,4 +341,4 @@ select
 from found as f
 where f.bytes_before < 4194304
 order by f.score desc, f.conversation_id asc, f.position asc
-limit $15::int;
+limit $16::int;

@@ -13,11 +13,24 @@
 -- $9 roles           text[] null       null: all
 -- $10 created_after  timestamptz null  this moment or later; null: any
 -- $11 created_before timestamptz null  earlier than this; null: any
--- $12 max_rows       int               1..100
+-- $12 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $13 max_rows       int               1..100
 -- returns: as messages/list, keyword_score float8
 -- length: the conditions of exact phrases and of excluded words, and what fits into an answer
 -- index: message_terms_keys_idx, message_terms_pkey, messages_pkey
-with phrased as materialized (
+with passing as materialized (
+    select
+        m.conversation_id,
+        m.position
+    from messages as m
+    where
+        m.user_id = $1::uuid
+        and $12::jsonb is not null
+        and ($2::uuid is null or m.conversation_id = $2::uuid)
+        and message_matches($1::uuid, $12::jsonb, m)
+),
+
+phrased as materialized (
     select
         m.conversation_id,
         m.position
@@ -59,6 +72,15 @@ best as materialized (
         and ($9::text[] is null or t.role = any($9::text[]))
         and ($10::timestamptz is null or t.created_at >= $10::timestamptz)
         and ($11::timestamptz is null or t.created_at < $11::timestamptz)
+        and (
+            $12::jsonb is null
+            or (t.conversation_id, t.position) in (
+                select
+                    g.conversation_id,
+                    g.position
+                from passing as g
+            )
+        )
         and ($3::int[] is null or t.keys && (select $3::int[]))
         and (
             $5::text[] is null
@@ -79,7 +101,7 @@ best as materialized (
             )
         )
     order by distance, t.conversation_id, t.position
-    limit $12::int
+    limit $13::int
 ),
 
 found as (
@@ -136,4 +158,4 @@ select
 from found as f
 where f.bytes_before < 4194304
 order by f.distance, f.conversation_id, f.position
-limit $12::int;
+limit $13::int;

@@ -560,8 +560,8 @@ class DocumentsContent(Row):
 
 class DocumentsGet(Row):
     """A row of `documents/create`, `documents/find_same`, `documents/get`, `documents/list`,
-    `documents/list_by_status`, `documents/list_files`, `documents/list_matching`, `documents/retry`,
-    `documents/update`."""
+    `documents/list_by_status`, `documents/list_files`, `documents/list_matching`, `documents/rechunk`,
+    `documents/retry`, `documents/update`."""
 
     __slots__ = ()
 
@@ -759,6 +759,7 @@ class ExportDocuments(Row):
     lease_expires_at: datetime | None = column("lease_expires_at")
     progress: float = column("progress")
     chunk_count: int = column("chunk_count")
+    chunk_sizes: Json | None = column("chunk_sizes")
     warnings: Json = column("warnings")
     metadata: Json = column("metadata")
     content_hash: UUID = column("content_hash")
@@ -925,6 +926,7 @@ class IngestComplete(Row):
     __slots__ = ()
 
     replaces: str | None = column("replaces")
+    earlier_chunks: int = column("earlier_chunks")
 
 
 class IngestKnownVectors(Row):
@@ -944,6 +946,7 @@ class IngestStart(Row):
     filename: str = column("filename")
     file_type: str = column("file_type")
     content: bytes = column("content")
+    chunk_sizes: Json | None = column("chunk_sizes")
     chunks_used: int = column("chunks_used")
     chunks_allowed: int | None = column("chunks_allowed")
     tokens_used: int = column("tokens_used")
@@ -1872,6 +1875,7 @@ class ImportDocuments(NamedTuple):
     lease_expires_at: datetime | None
     progress: float
     chunk_count: int
+    chunk_sizes: Json | None
     warnings: Json
     metadata: Json
     content_hash: UUID
@@ -2050,6 +2054,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "documents/list_left_over": DocumentsListLeftOver,
     "documents/list_matching": DocumentsGet,
     "documents/merge_metadata_many": DocumentsMergeMetadataMany,
+    "documents/rechunk": DocumentsGet,
     "documents/retry": DocumentsGet,
     "documents/update": DocumentsGet,
     "export/api_keys": ExportApiKeys,

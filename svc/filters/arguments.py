@@ -1,6 +1,7 @@
 """Divides a filter into the conditions that indexes serve, and a jsonpath for the rest: the argument of a statement.
 
-The argument is a JSON object, as the functions `document_matches` and `conversation_matches` of the schema take it.
+The argument is a JSON object, as the functions `document_matches`, `conversation_matches` and `message_matches` of the
+schema take it.
 """
 
 from __future__ import annotations

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from svc.errors import InvalidRequestError
+from svc.fields.chat import Role
 from svc.filters.tree import Scalar, Value
-from svc.ingest.formats import FORMATS
+from svc.ingest.formats import SEARCHED_TYPES
 
 Kind = Literal["text", "number", "moment", "id", "choice"]
 
@@ -37,7 +38,7 @@ Fields = Mapping[str, OwnField]
 DOCUMENT_FIELDS: Fields = {
     "id": OwnField("id"),
     "filename": OwnField("text"),
-    "file_type": OwnField("choice", tuple(FORMATS)),
+    "file_type": OwnField("choice", SEARCHED_TYPES),
     "file_size": OwnField("number"),
     "status": OwnField("choice", ("stored", "processing", "ready", "error")),
     "created_at": OwnField("moment"),
@@ -49,6 +50,18 @@ CONVERSATION_FIELDS: Fields = {
     "message_count": OwnField("number"),
     "created_at": OwnField("moment"),
     "updated_at": OwnField("moment"),
+}
+
+
+MESSAGE_FIELDS: Fields = {
+    "id": OwnField("id"),
+    "conversation_id": OwnField("id"),
+    "position": OwnField("number"),
+    "role": OwnField("choice", get_args(Role)),
+    "name": OwnField("text"),
+    "tool_call_id": OwnField("text"),
+    "token_count": OwnField("number"),
+    "created_at": OwnField("moment"),
 }
 
 

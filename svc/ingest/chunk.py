@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
 from svc.vectors.digests import text_digest
 from svc.vectors.texts import indexed_text
+
+ChunkTokens = Annotated[int, msgspec.Meta(ge=16, le=8191)]
+OverlapTokens = Annotated[int, msgspec.Meta(ge=0, le=4095)]
+
+
+class ChunkSizes(msgspec.Struct, frozen=True):
+    """The most tokens of a chunk, and the most tokens that neighbours share, at most half as many."""
+
+    chunk_tokens: ChunkTokens
+    overlap_tokens: OverlapTokens
 
 
 class TextChunk(msgspec.Struct, frozen=True):

@@ -66,10 +66,18 @@ FORMATS: dict[str, Format] = {
     )),
 }  # fmt: skip
 
+CHUNKS = "chunks"
+"""The type of a document whose chunks the client made: see `given_chunks`. No parser reads it."""
+
+SEARCHED_TYPES = (*FORMATS, CHUNKS)
+"""The types of the documents that a search can find."""
+
 if TYPE_CHECKING:
     FileType = str
+    SearchedType = str
     StoredType = str
 else:
     FileType = Literal[tuple(FORMATS)]
+    SearchedType = Literal[SEARCHED_TYPES]
     # A file that is stored without being read may have any type.
-    StoredType = Literal[(*FORMATS, "other")]
+    StoredType = Literal[(*SEARCHED_TYPES, "other")]

@@ -1,9 +1,9 @@
 """The protocol between the sandbox, its parser server, and the child that parses one document.
 
 The sandbox passes `Limits` (JSON) to the parser server when it starts it, and the parser server answers `Started`
-(JSON). The sandbox sends a child one line with the file type, then the document. The child answers with MessagePack
-messages, each preceded by its length: any number of `Chunks`, then `Finished`, with the warnings,
-or `Rejected`. When the child has
+(JSON). The sandbox sends a child one line with the file type and the sizes of the chunks, then the document. The child
+answers with MessagePack messages, each preceded by its length: any number of `Chunks`, then `Finished`, with the
+warnings, or `Rejected`. When the child has
 exited, the parser server reports how it `Ended` (JSON).
 """
 

@@ -155,8 +155,10 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
     """Parse one document and send its chunks; returns the exit code of the child."""
     try:
         with connection.makefile("rb") as stream:
-            file_type = msgspec.convert(stream.readline().decode().strip(), FileType)
+            name, chunk_tokens, overlap_tokens = stream.readline().decode().split()
+            file_type = msgspec.convert(name, FileType)
             data = stream.read()
+        limits = msgspec.structs.replace(limits, chunk_tokens=int(chunk_tokens), overlap_tokens=int(overlap_tokens))
         chunks, warnings = _read(file_type, data, limits)
         batch = max(1, _BATCH_TOKENS // limits.chunk_tokens)
         for start in range(0, len(chunks), batch):

@@ -7,11 +7,12 @@ lease has expired and whose document another worker has claimed can no longer ch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TypedDict
 from uuid import UUID
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +22,9 @@ from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database, Transaction
 from svc.errors import LeaseLostError, RowsLockedError
-from svc.ingest.chunk import TextChunk, content_hash
-from svc.ingest.formats import FileType
+from svc.ingest.chunk import ChunkSizes, TextChunk, content_hash
+from svc.ingest.formats import StoredType
+from svc.ingest.given_chunks import given_hash
 from svc.jobs.storing import storing
 from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
@@ -50,11 +52,12 @@ class Job:
 
 @dataclass(frozen=True)
 class QueuedUpload:
-    """A document to ingest, and the quotas of its user."""
+    """A document to ingest, the sizes of the chunks if the client has chosen them, and the quotas of its user."""
 
     filename: str
-    file_type: FileType
+    file_type: StoredType
     content: bytes
+    sizes: ChunkSizes | None
     chunks: Quota
     tokens: Quota
 
@@ -97,6 +100,7 @@ class Queue:
             filename=row.filename,
             file_type=row.file_type,
             content=row.content,
+            sizes=None if row.chunk_sizes is None else msgspec.convert(row.chunk_sizes, ChunkSizes),
             chunks=Quota("chunks", row.chunks_used, row.chunks_allowed),
             tokens=Quota("tokens", row.tokens_used, row.tokens_allowed),
         )
@@ -110,8 +114,12 @@ class Queue:
         if not await self._database.exec("ingest/heartbeat", **_key(job), lease_s=self.lease_s, progress=progress):
             raise _lease_lost()
 
-    async def reuse_vectors(self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
+    async def reuse_vectors(
+        self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], given: Set[int] = frozenset()
+    ) -> list[int]:
         """Fill in the vectors of chunks whose embedded text the tenant has already stored; return the other indexes.
+
+        The vectors at the indexes `given` are there.
 
         `vectors` has shape (chunks, dimensions) and the half precision of the stored vectors, so copies are
         bit-identical. Equal texts have equal vectors because a database belongs to one embedding model. The lookup
@@ -119,14 +127,16 @@ class Queue:
         """
         new: list[int] = []
         for first in range(0, len(chunks), _TEXTS_A_LOOKUP):
-            texts = chunks[first : first + _TEXTS_A_LOOKUP]
-            hashes = [content_hash(chunk.indexed) for chunk in texts]
-            wanted = list(set(hashes))
+            indexes = range(first, min(first + _TEXTS_A_LOOKUP, len(chunks)))
+            hashes = {index: content_hash(chunks[index].indexed) for index in indexes if index not in given}
+            wanted = list({*hashes.values()})
+            if not wanted:
+                continue
             rows = await self._database.many(
                 "ingest/known_vectors", user_id=job.user_id, hashes=wanted, max_rows=len(wanted)
             )
             known = {row.content_hash: row.embedding.to_numpy() for row in rows}
-            for index, text_hash in enumerate(hashes, start=first):
+            for index, text_hash in hashes.items():
                 if text_hash in known:
                     vectors[index] = known[text_hash]
                 else:
@@ -140,18 +150,21 @@ class Queue:
         vectors: NDArray[np.float16],
         token_count: int = 0,
         warnings: Sequence[str] = (),
+        *,
+        given: Set[int] = frozenset(),
     ) -> None:
         """Store chunks, vectors and terms, mark the document ready and delete the documents that it replaces.
 
-        All of this happens in one transaction. `vectors` has shape (chunks, dimensions); `token_count` is the number of
-        tokens that were embedded for the document. `warnings` say what was not read of it.
+        All of this happens in one transaction. `vectors` has shape (chunks, dimensions); those at the indexes `given`
+        are the client's. `token_count` is the number of tokens that were embedded for the document. `warnings` say what
+        was not read of it.
 
         Raises:
             LeaseLostError: the attempt no longer holds the document.
             QuotaExceededError: the document would exceed the chunks or tokens that the user's plan allows.
         """
         try:
-            await self._store(job, chunks, vectors, token_count, list(warnings))
+            await self._store(job, chunks, vectors, token_count, list(warnings), given=given)
         except ConstraintError as error:
             if (quota := broken_quota(error.constraint)) is None:
                 raise
@@ -167,6 +180,8 @@ class Queue:
         vectors: NDArray[np.float16],
         token_count: int,
         warnings: list[str],
+        *,
+        given: Set[int],
     ) -> None:
         bits = await asyncio.to_thread(signatures, vectors)
         async with storing(self._database, self.lease_s) as transaction:
@@ -175,10 +190,14 @@ class Queue:
             )
             if completed is None:
                 raise _lease_lost()
+            await _erase(transaction, job, completed.earlier_chunks)
             ids = [row.id for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
             for first in range(0, len(chunks), _ROWS_A_COPY):
                 rows = range(first, min(first + _ROWS_A_COPY, len(chunks)))
-                await transaction.copy("ingest/write_chunks", [_chunk_row(job, ids[i], i, chunks[i]) for i in rows])
+                await transaction.copy(
+                    "ingest/write_chunks",
+                    [_chunk_row(job, ids[i], i, chunks[i], vectors[i] if i in given else None) for i in rows],
+                )
                 await transaction.copy(
                     "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], bits[i]) for i in rows]
                 )
@@ -195,7 +214,11 @@ class Queue:
             if completed.replaces is not None:
                 await _replace(transaction, job)
             await transaction.exec(
-                "ingest/finish", user_id=job.user_id, chunk_count=len(chunks), token_count=token_count
+                "ingest/finish",
+                user_id=job.user_id,
+                chunk_count=len(chunks),
+                token_count=token_count,
+                earlier_chunks=completed.earlier_chunks,
             )
         self._terms.grown.add((job.user_id, "chunk"))
 
@@ -214,6 +237,18 @@ class Queue:
         Returns 0 if the job is locked or gone, otherwise 1.
         """
         return await self._database.exec("ingest/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted)
+
+
+async def _erase(transaction: Transaction, job: Job, count: int) -> None:
+    """Erase the chunks that a document had before it was read again, some at a time."""
+    for first in range(0, count, batches.SWEPT_ROWS):
+        await transaction.exec(
+            "ingest/erase_chunks",
+            user_id=job.user_id,
+            document_id=job.document_id,
+            first_index=first,
+            last_index=first + batches.SWEPT_ROWS - 1,
+        )
 
 
 async def _replace(transaction: Transaction, job: Job) -> None:
@@ -244,10 +279,14 @@ def _key(job: Job) -> _Key:
     return {"user_id": job.user_id, "document_id": job.document_id, "attempt": job.attempt}
 
 
-def _chunk_row(job: Job, chunk_id: UUID, index: int, chunk: TextChunk) -> r.IngestWriteChunks:
+def _chunk_row(
+    job: Job, chunk_id: UUID, index: int, chunk: TextChunk, given: NDArray[np.float16] | None
+) -> r.IngestWriteChunks:
+    """The row of a chunk; `given` is its vector if that is the client's."""
+    text_hash = content_hash(chunk.indexed) if given is None else given_hash(chunk, given)
     return r.IngestWriteChunks(
         user_id=job.user_id, id=chunk_id, document_id=job.document_id, chunk_index=index, content=chunk.content,
-        token_count=chunk.token_count, metadata=chunk.metadata, content_hash=content_hash(chunk.indexed),
+        token_count=chunk.token_count, metadata=chunk.metadata, content_hash=text_hash,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ import msgspec
 
 from svc.database.guard import external_call
 from svc.errors import DocumentRejectedError, UnavailableError
-from svc.ingest.chunk import TextChunk
+from svc.ingest.chunk import ChunkSizes, TextChunk
 from svc.ingest.formats import FileType
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
 from svc.ingest.unread import bounded
@@ -72,6 +72,7 @@ class ParserSandbox:
             overlap_tokens=settings.chunk_overlap_tokens,
             max_chunks=settings.max_chunks,
         )
+        self._sizes = ChunkSizes(settings.chunk_tokens, settings.chunk_overlap_tokens)
         # All places to one user who is alone, because no document takes long; in turn otherwise.
         self._places = Turns(PARSERS_AT_ONCE, is_divided=False)
         self._starting = asyncio.Lock()
@@ -82,9 +83,11 @@ class ParserSandbox:
         """Returns the chunks of a document of this tenant, as `read` does."""
         return (await self.read(file_type, data, tenant)).chunks
 
-    async def read(self, file_type: FileType, data: bytes, tenant: UUID | None = None) -> Reading:
+    async def read(
+        self, file_type: FileType, data: bytes, tenant: UUID | None = None, sizes: ChunkSizes | None = None
+    ) -> Reading:
         """Returns the chunks of a document of this tenant, and what was not read. Cancelling kills the child that
-        parses it.
+        parses it. Without `sizes`, the chunks are of the sizes in the settings.
 
         Raises:
             DocumentRejectedError: the document cannot be read, or exceeds a limit, which the detail names.
@@ -95,16 +98,16 @@ class ParserSandbox:
         external_call("parsing")
         await self._places.take(tenant)
         try:
-            return await self._parsed(file_type, data)
+            return await self._parsed(file_type, data, sizes or self._sizes)
         finally:
             self._places.give_back(tenant)
 
-    async def _parsed(self, file_type: FileType, data: bytes) -> Reading:
+    async def _parsed(self, file_type: FileType, data: bytes, sizes: ChunkSizes) -> Reading:
         with contextlib.ExitStack() as sockets:
             connection, status = await self._begin(sockets)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + _GRACE_S):
-                    return await self._converse(connection, status, file_type, data)
+                    return await self._converse(connection, status, file_type, data, sizes)
             except TimeoutError:
                 raise self._failure(Ended(-signal.SIGALRM, 0)) from None
 
@@ -147,13 +150,13 @@ class ParserSandbox:
             await server.stop()
 
     async def _converse(
-        self, connection: socket.socket, status: socket.socket, file_type: FileType, data: bytes
+        self, connection: socket.socket, status: socket.socket, file_type: FileType, data: bytes, sizes: ChunkSizes
     ) -> Reading:
         loop = asyncio.get_running_loop()
         chunks: list[TextChunk] = []
         # If the child has been killed, writing fails here; its status gives the reason.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await loop.sock_sendall(connection, f"{file_type}\n".encode())
+            await loop.sock_sendall(connection, f"{file_type} {sizes.chunk_tokens} {sizes.overlap_tokens}\n".encode())
             await loop.sock_sendall(connection, data)
             connection.shutdown(socket.SHUT_WR)
             async with contextlib.aclosing(_messages(connection)) as messages:

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ from svc.errors import (
     UnavailableError,
 )
 from svc.ingest.chunk import TextChunk
+from svc.ingest.formats import CHUNKS
+from svc.ingest.given_chunks import read_chunks
 from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.stored_files import check_readable
@@ -46,6 +48,15 @@ logger = logging.getLogger(__name__)
 _PARSED = 0.1
 _EMBEDDED = 0.9
 _MAX_RETRY_S = 600.0
+
+
+class _Read(NamedTuple):
+    """The chunks of a document; `vectors` has a row for each, and those at the indexes `given` are the client's."""
+
+    chunks: list[TextChunk]
+    vectors: NDArray[np.float16]
+    given: frozenset[int]
+    warnings: list[str]
 
 
 class DocumentWorker:
@@ -152,28 +163,38 @@ class DocumentWorker:
         progress = Progress()
         async with contextlib.AsyncExitStack() as storing:
             async with leased(partial(self._queue.heartbeat, job), self._queue.lease_s, progress):
-                await check_readable(upload.file_type, upload.filename, upload.content)
-                reading = self._sandbox.read(upload.file_type, upload.content, job.user_id)
-                chunks, warnings = await _timed("parse", reading)
+                chunks, vectors, given, warnings = await _timed("parse", self._read(job, upload))
                 progress.value = _PARSED
                 # Checked early to save the cost of embedding; the statement that stores is authoritative.
                 upload.chunks.check(len(chunks))
-                vectors = np.empty((len(chunks), self._provider.dimensions), dtype=np.float16)
-                new = await self._reuse(job, chunks, vectors)
+                new = await self._reuse(job, chunks, vectors, given)
                 token_count = sum(chunks[index].token_count for index in new)
                 upload.tokens.check(token_count)
                 await _timed("embed", self._embed(chunks, new, vectors, progress))
                 await storing.enter_async_context(self._storing)
             # No heartbeat from here on: it would wait for the row that storing locks, and find the document done.
-            await _timed("store", self._queue.store(job, chunks, vectors, token_count, warnings))
+            await _timed("store", self._queue.store(job, chunks, vectors, token_count, warnings, given=given))
         metrics.ingested_chunks_total.inc(len(chunks))
 
-    async def _reuse(self, job: Job, chunks: list[TextChunk], vectors: NDArray[np.float16]) -> list[int]:
+    async def _read(self, job: Job, upload: QueuedUpload) -> _Read:
+        """Read the chunks of a document, with the vectors that the client has given."""
+        dimensions = self._provider.dimensions
+        if upload.file_type == CHUNKS:
+            return _Read(
+                *await asyncio.to_thread(read_chunks, upload.content, dimensions, self._settings.max_chunks), []
+            )
+        await check_readable(upload.file_type, upload.filename, upload.content)
+        chunks, warnings = await self._sandbox.read(upload.file_type, upload.content, job.user_id, upload.sizes)
+        return _Read(chunks, np.empty((len(chunks), dimensions), dtype=np.float16), frozenset(), warnings)
+
+    async def _reuse(
+        self, job: Job, chunks: list[TextChunk], vectors: NDArray[np.float16], given: frozenset[int]
+    ) -> list[int]:
         """Fill in the vectors that are already stored; return the indexes of the chunks that must be embedded."""
         if not self._settings.reuse_embeddings:
-            return list(range(len(chunks)))
-        new: list[int] = await _timed("reuse", self._queue.reuse_vectors(job, chunks, vectors))
-        reused = len(chunks) - len(new)
+            return [index for index in range(len(chunks)) if index not in given]
+        new: list[int] = await _timed("reuse", self._queue.reuse_vectors(job, chunks, vectors, given))
+        reused = len(chunks) - len(given) - len(new)
         if reused:
             metrics.reused_vectors_total.inc(reused)
             logger.info(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, cast
@@ -12,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from svc.database import rows as r
 from svc.errors import InvalidRequestError
 from svc.fields.chat import Content, Role, ToolCalls
-from svc.routes.chunk_search import Limit, Result, SearchOptions, SearchRequest, prepare_search
+from svc.routes.chunk_search import ChunkSearch, Limit, Result, SearchOptions, SearchRequest, prepare_search
 from svc.routes.histories import History, read_history
 from svc.routes.new_messages import MAX_TOKENS
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
@@ -26,6 +27,8 @@ routes = Routes("conversations")
 _MOST_MESSAGES = 1_000
 # A search finds so many chunks more, in the place of those that the history cites.
 _MOST_CITED = 100
+# The search begins before it is known how many chunks the history cites; if these are more, it is run again.
+_SPARE = 10
 
 
 class TurnSearch(SearchOptions, frozen=True, forbid_unknown_fields=True):
@@ -104,13 +107,12 @@ async def get_turn(call: Call, body: TurnRequest) -> Turn:
         raise InvalidRequestError(
             "conversation_id can only be that of the conversation itself", field="search.conversation_id"
         )
-    share = int(body.token_budget * body.history_share)
-    history = await read_history(call.services.database, call.principal.tenant, conversation_id, share, _MOST_MESSAGES)
+    history, search = await _read(call, body, conversation_id)
     messages = [_message(row) for row in history.rows]
     used = sum(message.token_count for message in messages)
-    search = await prepare_search(call, _request(body, max(0, body.token_budget - used)), history.document_ids)
     cited_ids = {chunk_id for message in messages for chunk_id in message.sources}
-    results = await search.results(body.search.limit + min(len(cited_ids), _MOST_CITED))
+    most = body.search.limit + min(len(cited_ids), _MOST_CITED)
+    results = await search.results(most, max(0, body.token_budget - used))
     chunks, cited = _divided(results, cited_ids, history, body.search.limit)
     chunk_tokens = sum(_tokens(chunk) for chunk in [*chunks, *cited])
     return Turn(
@@ -118,12 +120,24 @@ async def get_turn(call: Call, body: TurnRequest) -> Turn:
     )  # fmt: skip
 
 
-def _request(body: TurnRequest, max_tokens: int) -> SearchRequest:
-    """The search of a turn, whose chunks have at most `max_tokens` tokens."""
-    fields = {name: getattr(body.search, name) for name in SearchOptions.__struct_fields__}
-    if body.search.max_tokens is not None:
-        max_tokens = min(max_tokens, body.search.max_tokens)
-    return SearchRequest(query=body.query, **{**fields, "max_tokens": max_tokens})
+async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[History, ChunkSearch]:
+    """Read the messages, and search meanwhile, unless the search depends on the documents of the conversation."""
+    share = int(body.token_budget * body.history_share)
+    reading = asyncio.create_task(
+        read_history(call.services.database, call.principal.tenant, conversation_id, share, _MOST_MESSAGES)
+    )
+    try:
+        options = body.search
+        documents = None if options.conversation_id is None else (await reading).document_ids
+        fields = {name: getattr(options, name) for name in SearchOptions.__struct_fields__}
+        search = await prepare_search(call, SearchRequest(query=body.query, **fields), documents)
+        if documents is None and options.group_by is None and not options.neighbours:
+            await search.begin(options.limit + _SPARE)
+        return await reading, search
+    except BaseException:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        raise
 
 
 def _divided(

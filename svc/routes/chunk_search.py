@@ -111,6 +111,7 @@ class ChunkSearch:
     _filters: Filters
     embedding_s: float
     _last: Found[Row] | None = field(default=None, init=False)
+    _begun: tuple[int, Sequence[Row]] | None = field(default=None, init=False)
 
     @property
     def mode(self) -> Mode:
@@ -123,15 +124,30 @@ class ChunkSearch:
         assert self._last is not None, "the search has not been run"
         return self._last
 
-    async def results(self, limit: int) -> list[Result]:
-        """Run the search."""
+    async def begin(self, max_rows: int) -> None:
+        """Run the statement before it is known how many results there are to be: probably no more than `max_rows`."""
+        self._begun = max_rows, await self._run(max_rows)
+
+    async def results(self, limit: int, max_tokens: int | None = None) -> list[Result]:
+        """Run the search, unless it has begun and found enough. `max_tokens` is a limit beside that of the options."""
         options, services = self._options, self._call.services
+        if max_tokens is not None:
+            least = max_tokens if options.max_tokens is None else min(max_tokens, options.max_tokens)
+            options = msgspec.structs.replace(options, max_tokens=least)
         services.usage.add(self._call.principal.tenant, searches=1)
         selected = await select_results(services.database, self._call.principal.tenant, self._rows, options, limit)
         results = [self._result(one) for one in selected]
         return await self._highlighted(results) if options.highlights else results
 
     async def _rows(self, max_rows: int) -> Sequence[Row]:
+        """The best `max_rows` chunks."""
+        if self._begun is not None:
+            most, rows = self._begun
+            if max_rows <= most or len(rows) < most:
+                return rows[:max_rows]
+        return await self._run(max_rows)
+
+    async def _run(self, max_rows: int) -> Sequence[Row]:
         """Run the statement of the search."""
         services, tenant, question = self._call.services, self._call.principal.tenant, self._question
         size = TenantSize(self._call.principal.chunk_count, self._call.principal.has_index)

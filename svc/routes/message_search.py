@@ -15,6 +15,9 @@ from svc.errors import ConflictError
 from svc.fields.chat import Role
 from svc.fields.validation import Faults
 from svc.fields.values import Moment, check_moment
+from svc.filters.arguments import matching_arguments
+from svc.filters.columns import MESSAGE_FIELDS
+from svc.filters.reading import Filter, read_filter
 from svc.routes.messages import Message, check_conversation, mark_messages, message_fields, message_of
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector
 from svc.routes.questions import KeywordWeight, question_vector, read_question
@@ -52,8 +55,9 @@ class SearchMessages(Struct, frozen=True, forbid_unknown_fields=True):
     `metadata` such as `speaker`) and the date.
 
     `threshold` is the minimum similarity (1 - cosine distance). `created_after` is inclusive, `created_before` is
-    exclusive. `recall: "exact"` compares every vector and every message with a term of the query, however many there
-    are. `neighbours` requests so many messages before and after each result.
+    exclusive. `filter` compares members of the metadata, and `id`, `conversation_id`, `position`, `role`, `name`,
+    `tool_call_id`, `token_count` and `created_at`. `recall: "exact"` compares every vector and every message with a
+    term of the query, however many there are. `neighbours` requests so many messages before and after each result.
     """
 
     query: QueryText | None = None
@@ -66,6 +70,7 @@ class SearchMessages(Struct, frozen=True, forbid_unknown_fields=True):
     roles: Annotated[list[Role], Meta(max_length=6)] | None = None
     created_after: Moment | None = None
     created_before: Moment | None = None
+    filter: Filter | None = None
     neighbours: Annotated[int, Meta(ge=0, le=_MOST_NEIGHBOURS)] = 0
 
 
@@ -129,8 +134,9 @@ async def _search(call: Call, body: SearchMessages, conversation_id: UUID | None
     faults.check(check_moment, body.created_after, "created_after")
     faults.check(check_moment, body.created_before, "created_before")
     faults.raise_if_any()
+    filters = None if body.filter is None else matching_arguments(read_filter(body.filter, MESSAGE_FIELDS))
     scope = MessageScope(
-        tenant, conversation_id, body.limit, body.roles, body.created_after, body.created_before
+        tenant, conversation_id, body.limit, body.roles, body.created_after, body.created_before, filters
     )  # fmt: skip
     mode, lane, results = await _found(call, body, scope)
     if body.neighbours and results:
@@ -154,8 +160,7 @@ async def _found(
         by_meaning = await search_messages(database, search, exact_rows)
         await mark_messages(database, tenant, by_meaning.rows)
         return "meaning", by_meaning.lane, [_by_meaning(row) for row in by_meaning.rows]
-    is_filtered = scope.conversation_id is not None or any((body.roles, body.created_after, body.created_before))
-    budget = None if is_exact else postings_budget(0, is_filtered=is_filtered)
+    budget = None if is_exact else postings_budget(0, is_filtered=scope.is_filtered)
     terms = await services.query_terms.of(tenant, "message", question.text, budget)
     if search is None:
         by_keywords = await search_messages_by_keywords(database, scope, terms)

@@ -1,4 +1,4 @@
-"""Reading an upload: JSON with the text, or multipart/form-data with a file."""
+"""Reading an upload: JSON with the text or with chunks, or multipart/form-data with a file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ from svc.errors import (
     UnsupportedMediaTypeError,
 )
 from svc.fields.filenames import decoded_words, inner_path
+from svc.fields.long_lists import begins_list
 from svc.fields.long_text import LONG_BYTES, LongTextReader
 from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, json_fault, shown_field
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
+from svc.ingest.formats import CHUNKS, FileType
+from svc.routes.chunk_bodies import FIELD as CHUNKS_FIELD
+from svc.routes.chunk_bodies import ChunkLimits, GivenChunk, chunk_file, long_chunk_file
 from svc.routes.form_bodies import OVERHEAD_BYTES, document_too_large, file_of, open_form, repeated_part, texts_of
 from svc.vectors.digests import bytes_digest
 from svc.web.request import declared_length, decode_json, media_type
@@ -50,14 +54,32 @@ class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
     expires_at: Moment | None = None
 
 
+class UploadChunks(Struct, frozen=True, forbid_unknown_fields=True):
+    """A document sent as the chunks that the client has made of it.
+
+    They are stored as they are sent, in this order. Some may have an `embedding`, while the others are embedded. The
+    other fields are those of a document that is sent with its text.
+    """
+
+    filename: Filename
+    chunks: list[GivenChunk]
+    metadata: Metadata = msgspec.field(default_factory=dict)
+    on_conflict: OnConflict = "new"
+    expires_at: Moment | None = None
+
+
 class Upload(Struct, frozen=True):
-    """A document as received: name, bytes, metadata, its effect on documents with the same name, and its expiry."""
+    """A document as received: name, bytes, metadata, its effect on documents with the same name, and its expiry.
+
+    `file_type` is set if the bytes are the file of chunks that the client made; otherwise they show their type.
+    """
 
     filename: str
     content: bytes
     metadata: dict[str, Any]
     on_conflict: OnConflict
     expires_at: datetime | None
+    file_type: FileType | None = None
 
     def parts(self) -> list[bytes]:
         """Return the whole upload as bytes, for its digest."""
@@ -66,6 +88,7 @@ class Upload(Struct, frozen=True):
             msgspec.json.encode(self.metadata, order="sorted"),
             self.content,
             msgspec.json.encode([self.on_conflict, self.expires_at]),
+            *([self.file_type.encode()] if self.file_type else []),
         ]
 
     def check(self) -> None:
@@ -82,7 +105,7 @@ class Upload(Struct, frozen=True):
         faults.raise_if_any()
 
 
-async def read_upload(request: Request, limit_bytes: int) -> Upload:
+async def read_upload(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> Upload:
     """Read the upload in the body of a request.
 
     Raises:
@@ -90,7 +113,7 @@ async def read_upload(request: Request, limit_bytes: int) -> Upload:
         TooLargeError: the document is larger than `limit_bytes`.
         MalformedRequestError, InvalidRequestError: the body cannot be read, or a field is wrong.
     """
-    upload = await _read(request, limit_bytes)
+    upload = await _read(request, limit_bytes, chunk_limits)
     if len(upload.content) > limit_bytes:
         raise document_too_large(limit_bytes)
     upload.check()
@@ -107,10 +130,10 @@ async def file_hash(content: bytes) -> UUID:
     return UUID(bytes=(await bytes_digest([content]))[:16])
 
 
-async def _read(request: Request, limit_bytes: int) -> Upload:
+async def _read(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> Upload:
     kind = media_type(request)
     if kind == "application/json":
-        return await _read_json(request, limit_bytes)
+        return await _read_json(request, limit_bytes, chunk_limits)
     if kind == "multipart/form-data":
         return await _read_multipart(request, limit_bytes)
     raise UnsupportedMediaTypeError(
@@ -118,16 +141,24 @@ async def _read(request: Request, limit_bytes: int) -> Upload:
     )
 
 
-async def _read_json(request: Request, limit_bytes: int) -> Upload:
+async def _read_json(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> Upload:
     reader = LongTextReader()
-    async for part in _parts(request, limit_bytes, limit_bytes * _JSON_OVERHEAD + OVERHEAD_BYTES):
-        if not reader.rest and len(part) < LONG_BYTES:
+    parts = _parts(request, limit_bytes, limit_bytes * _JSON_OVERHEAD + OVERHEAD_BYTES)
+    is_first = True
+    async for part in parts:
+        if is_first and len(part) < LONG_BYTES:
             reader.rest += part  # the whole body, in which no string is long
             continue
+        if is_first and await asyncio.to_thread(begins_list, part, CHUNKS_FIELD):
+            return await _read_chunks(part, parts, limit_bytes, chunk_limits)
+        is_first = False
         await asyncio.to_thread(reader.feed, part)
         if reader.text_bytes > limit_bytes:
             raise document_too_large(limit_bytes)
     reader.finish()
+    if is_first and begins_list(reader.rest, CHUNKS_FIELD):
+        given = await decode_json(reader.rest, UploadChunks)
+        return _upload(given, chunk_file(given.chunks, chunk_limits), CHUNKS)
     try:
         body = await decode_json(reader.rest, UploadDocument)
     except MalformedRequestError as error:
@@ -138,7 +169,27 @@ async def _read_json(request: Request, limit_bytes: int) -> Upload:
     if reader.has_text and body.content != reader.placeholder:
         raise InvalidRequestError(f"only content may be longer than {LONG_BYTES:,} bytes", field=WHOLE)
     content = await asyncio.to_thread(lambda: reader.text) if reader.has_text else body.content.encode()
-    return Upload(inner_path(body.filename), content, body.metadata, body.on_conflict, body.expires_at)
+    return _upload(body, content)
+
+
+async def _read_chunks(
+    first: bytearray, parts: AsyncIterator[bytearray], limit_bytes: int, limits: ChunkLimits
+) -> Upload:
+    """Read a long body with chunks, of which `first` is the beginning."""
+    received = first
+    async for part in parts:
+        received += part
+        if len(received) > limit_bytes + OVERHEAD_BYTES:
+            raise document_too_large(limit_bytes)
+    rest, file = await long_chunk_file(received, limits)
+    body = await decode_json(rest, UploadChunks)
+    if body.chunks:
+        raise InvalidRequestError(f"{CHUNKS_FIELD} is given twice", field=CHUNKS_FIELD)
+    return _upload(body, file, CHUNKS)
+
+
+def _upload(body: UploadDocument | UploadChunks, content: bytes, file_type: FileType | None = None) -> Upload:
+    return Upload(inner_path(body.filename), content, body.metadata, body.on_conflict, body.expires_at, file_type)
 
 
 async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIterator[bytearray]:

@@ -13,9 +13,10 @@ from svc.database.failures import ConstraintError
 from svc.errors import ConflictError
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.formats import FileType
+from svc.routes.chunk_bodies import ChunkLimits
 from svc.routes.documents import Document, document_of
 from svc.routes.idempotency import HEADER, once
-from svc.routes.upload_bodies import Upload, UploadDocument, file_hash, read_upload
+from svc.routes.upload_bodies import Upload, UploadChunks, UploadDocument, file_hash, read_upload
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -29,6 +30,7 @@ _DETECTED_AT_ONCE_BYTES = 256 * 2**10
     status=202,
     errors=(409, 413, 415),
     upload=UploadDocument,
+    upload_chunks=UploadChunks,
     once=True,
     answers={200: Document},
     example={
@@ -41,15 +43,18 @@ async def upload_document(call: Call) -> Document:
     """Upload a document.
 
     Send either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, optionally,
-    `filename` and `metadata` (JSON). The route answers at once; a worker parses, splits and embeds the document, as
-    `status` and `progress` show. The content determines the type: plain text, Markdown, HTML, PDF, CSV or DOCX.
+    `filename` and `metadata` (JSON). JSON with `chunks` in the place of `content` stores chunks that you have made. The
+    route answers at once; a worker parses, splits and embeds the document, as `status` and `progress` show. The content
+    determines the type: plain text, Markdown, HTML, PDF, CSV or DOCX.
 
     `on_conflict` is for files that are uploaded again. With `replace`, earlier documents with the same name remain
     searchable until this one is ready, and are then deleted; if this one fails, they stay. With `skip`, nothing is
     uploaded if a document with the same name has the same content; the answer is that document, with status 200.
     """
     tenant = call.principal.tenant
-    upload = await read_upload(call.request, call.services.settings.max_upload_bytes)
+    settings = call.services.settings
+    limits = ChunkLimits(call.services.provider.dimensions, settings.max_chunks)
+    upload = await read_upload(call.request, settings.max_upload_bytes, limits)
     content_hash = await file_hash(upload.content)
     file_type = await _file_type(upload)
     try:
@@ -87,6 +92,8 @@ async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_has
 
 async def _file_type(upload: Upload) -> FileType:
     """Detect the type; in a thread if megabytes may be searched for it."""
+    if upload.file_type is not None:
+        return upload.file_type
     if len(upload.content) <= _DETECTED_AT_ONCE_BYTES:
         return detect_file_type(upload.filename, upload.content)
     return await asyncio.to_thread(detect_file_type, upload.filename, upload.content)

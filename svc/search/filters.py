@@ -14,7 +14,7 @@ from svc.filters.columns import DOCUMENT_FIELDS
 from svc.filters.foreign_forms import check_no_operator
 from svc.filters.jsonpath import predicate
 from svc.filters.reading import Filter, read_filter
-from svc.ingest.formats import FileType
+from svc.ingest.formats import SearchedType
 
 
 class FilterArguments(TypedDict):
@@ -35,7 +35,7 @@ class DocumentFilters(Struct, frozen=True, kw_only=True):
 
     filter: Filter | None = None
     metadata: Metadata | None = None
-    file_types: Annotated[list[FileType], Meta(max_length=10)] | None = None
+    file_types: Annotated[list[SearchedType], Meta(max_length=10)] | None = None
     uploaded_after: Moment | None = None
     uploaded_before: Moment | None = None
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypedDict, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -48,6 +48,7 @@ class _Scope(_Place):
     roles: Sequence[str] | None
     created_after: datetime | None
     created_before: datetime | None
+    filters: dict[str, Any] | None
     max_rows: int
 
 
@@ -60,7 +61,8 @@ class _Arguments(_Scope):
 class MessageScope:
     """The messages to search: those of one conversation, or of all if `conversation_id` is None.
 
-    `limit` is the maximum number of results. Filters that are None do not apply.
+    `limit` is the maximum number of results. Filters that are None do not apply; `filters` is the argument of the
+    function `message_matches`.
     """
 
     user_id: UUID
@@ -69,6 +71,12 @@ class MessageScope:
     roles: Sequence[str] | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    filters: dict[str, Any] | None = None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether not all messages of the user are searched."""
+        return any((self.conversation_id, self.roles, self.created_after, self.created_before, self.filters))
 
     @property
     def place(self) -> _Place:
@@ -83,6 +91,7 @@ class MessageScope:
             "roles": self.roles,
             "created_after": self.created_after,
             "created_before": self.created_before,
+            "filters": self.filters,
             "max_rows": self.limit,
         }
 

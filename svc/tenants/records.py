@@ -19,6 +19,7 @@ from pgvector import HalfVector
 
 from svc.access.references import EXTERNAL_ID_PATTERN, MAX_EXTERNAL_ID
 from svc.database.statements import Statement
+from svc.ingest.chunk import ChunkSizes
 from svc.ingest.formats import StoredType
 from svc.ingest.unread import MOST_WARNINGS, WARNING_MOST_CHARACTERS
 
@@ -55,6 +56,7 @@ _NARROWER: dict[tuple[str, str], tuple[str, Any] | tuple[str, Any, Any]] = {
     ("documents", "warnings"): (
         "warnings", Annotated[list[_Warning], Meta(max_length=MOST_WARNINGS)], msgspec.field(default_factory=list)
     ),
+    ("documents", "chunk_sizes"): ("chunk_sizes", ChunkSizes | None, None),
     ("api_keys", "scopes"): ("scopes", list[str], msgspec.field(default_factory=list)),
     ("users", "external_id"): (
         "external_id", Annotated[str, Meta(max_length=MAX_EXTERNAL_ID, pattern=EXTERNAL_ID_PATTERN)] | None, None

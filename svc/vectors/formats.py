@@ -54,21 +54,22 @@ def check_vectors(
     return matrix
 
 
-def check_query_vector(values: Sequence[float], dimensions: int) -> NDArray[np.float32]:
+def check_query_vector(values: Sequence[float], dimensions: int, field: str = "embedding") -> NDArray[np.float32]:
     """Check the embedding in a request, and return it as an array of shape (dimensions,).
 
     Raises:
-        InvalidRequestError: the dimension is wrong or the vector is unusable; the field is `embedding`.
+        InvalidRequestError: the dimension is wrong or the vector is unusable; it names `field`.
     """
+    subject = "the embedding" if field == "embedding" else field
     if len(values) != dimensions:
         raise InvalidRequestError(
-            f"the embedding has {len(values)} dimensions, but the stored ones have {dimensions}",
-            field="embedding",
+            f"{subject} has {len(values)} dimensions, but the stored ones have {dimensions}",
+            field=field,
         )
     # In double precision, so that the message shows 1e300 as it was sent, not the infinity it would become.
     row = np.asarray(values, dtype=np.float64)
     if _first_unusable(row[np.newaxis]) is not None:
-        raise InvalidRequestError(f"the embedding cannot be used: {_why_unusable(row)}", field="embedding")
+        raise InvalidRequestError(f"{subject} cannot be used: {_why_unusable(row)}", field=field)
     return row.astype(np.float32)
 
 

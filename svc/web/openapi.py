@@ -53,7 +53,7 @@ def openapi_document(endpoints: list[Endpoint]) -> dict[str, Any]:
     types = [Problem]
     for endpoint in endpoints:
         answers = endpoint.extra.get("answers", {}).values()
-        types += [t for t in (endpoint.body, endpoint.returns, endpoint.extra.get("upload"), *answers) if t is not None]
+        types += [t for t in (endpoint.body, endpoint.returns, *_uploads(endpoint), *answers) if t is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     by_type = dict(zip(map(str, types), schemas, strict=True))
     paths: dict[str, Any] = {}
@@ -189,7 +189,7 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
             },
         }
         content = {
-            "application/json": _json_body(endpoint, schemas[str(upload)]),
+            "application/json": _json_body(endpoint, {"anyOf": [schemas[str(type_)] for type_ in _uploads(endpoint)]}),
             "multipart/form-data": {"schema": multipart},
         }
         return {"required": True, "content": content}
@@ -200,6 +200,11 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
         "required": True,
         "content": {kind: _json_body(endpoint, schemas[str(endpoint.body)]) for kind in sorted(kinds, reverse=True)},
     }
+
+
+def _uploads(endpoint: Endpoint) -> list[type[msgspec.Struct]]:
+    """The forms of an upload in JSON."""
+    return [endpoint.extra[name] for name in ("upload", "upload_chunks") if name in endpoint.extra]
 
 
 def _json_body(endpoint: Endpoint, schema: dict[str, Any]) -> dict[str, Any]:

@@ -255,7 +255,7 @@ async def test_the_admin_acts_for_one_user_or_none(database: Database) -> None:
 
 async def test_the_size_of_the_tenant_comes_with_the_key(database: Database) -> None:
     ada = await known(database, cache_s=0)
-    await database.exec("ingest/finish", user_id=ada.user_id, chunk_count=7, token_count=0)
+    await database.exec("ingest/finish", user_id=ada.user_id, chunk_count=7, token_count=0, earlier_chunks=0)
     await database.exec("indexes/mark", user_id=ada.user_id, has_index=True)
     for principal in ((await ada.check())[0], (await ada.check(ADMIN_KEY, str(ada.user_id)))[0]):
         assert (principal.chunk_count, principal.has_index) == (7, True)

@@ -27,6 +27,8 @@ BODIES: dict[str, tuple[type, set[str]]] = {
     "CreatePlan": (bodies.Limits, {"name"}),
     "UpdatePlan": (bodies.Limits, set()),
     "UploadDocument": (bodies.Upload, {"filename", "content"}),
+    "UploadChunks": (bodies.Upload, {"filename", "chunks"}),
+    "RechunkDocument": (dict, {"chunk_tokens", "overlap_tokens"}),
     "UpdateDocument": (bodies.UpdateDocument, set()),
     "DeleteDocuments": (bodies.Selection, set()),
     "RetryDocuments": (dict, {"document_ids", "filter", "collection_ids", "all"}),
@@ -46,7 +48,7 @@ BODIES: dict[str, tuple[type, set[str]]] = {
     "SearchMessages": (bodies.SearchMessages, {"query"}),
 }
 # Parts of bodies: the fields of a turn's search are those of a search.
-PARTS_OF_BODIES = {"TurnSearch"}
+PARTS_OF_BODIES = {"TurnSearch", "GivenChunk"}
 # Answers that the client hands on as JSON, for people.
 AS_JSON = {"Explanation", "PlanStep", "PlanFinding"}
 OPERATORS = {"Alive", "Readiness", "ReadinessCheck", "Root", "Links"}

@@ -67,7 +67,7 @@ async def test_storing_a_document_does_not_deadlock_with_a_concurrent_statement(
         assert await transaction.one("ingest/complete", **key, chunk_count=0, warnings=[]) is not None
         other = asyncio.create_task(database.exec_by_name(name, {**key, **OTHERS[name]}))
         await waits_for_a_lock(observer)
-        await transaction.exec("ingest/finish", user_id=key["user_id"], chunk_count=0, token_count=0)
+        await transaction.exec("ingest/finish", user_id=key["user_id"], chunk_count=0, token_count=0, earlier_chunks=0)
 
     assert await other == 0, "the document is ready, so the other changes nothing"
     document = await database.one("documents/get", user_id=key["user_id"], document_id=key["document_id"])
@@ -94,7 +94,7 @@ async def test_deleting_a_document_waits_for_its_storing_and_then_deletes_all_ro
         )
         deletion = asyncio.create_task(database.exec("documents/delete", **document, max_parts=100))
         await waits_for_a_lock(observer)
-        await transaction.exec("ingest/finish", user_id=key["user_id"], chunk_count=1, token_count=0)
+        await transaction.exec("ingest/finish", user_id=key["user_id"], chunk_count=1, token_count=0, earlier_chunks=0)
 
     assert await deletion == 1
     for table, left in (("documents", 0), ("chunks", 0), ("ingestion_jobs", 0)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,18 +23,45 @@ TEXTS = [
     "2024-01-31T00:00:00", "2024-13-01", "2024-01-31T25:00:00Z", "1999-12-31T23:59:59.999999+00:00", "9999-12-31",
 ]  # fmt: skip
 NUMBERS: list[int | float] = [0, 1, -1, 2, 10, 2024, 1.0, 0.5, -0.5, 1e18, 2**53 + 1, -(2**62), 1e-7]
+_ORDERS = st.sampled_from(["gt", "gte", "lt", "lte"])
 SCALARS: list[Any] = [*TEXTS, *NUMBERS, True, False, None]
 
 
 @dataclass(frozen=True)
 class Item:
-    """A stored document: its metadata and its own fields."""
+    """A stored document or message: its metadata and its own fields."""
 
     metadata: Json
     fields: Json
 
 
-def drawn_items(count: int, seed: int) -> list[Item]:
+def document_fields(chance: random.Random) -> Json:
+    """The own fields of a document."""
+    return {
+        "filename": chance.choice([text for text in TEXTS if text]),
+        "file_type": chance.choice(["text", "pdf", "csv"]),
+        "file_size": chance.choice([0, 1, 10, 2024]),
+        "status": chance.choice(["processing", "ready", "error"]),
+        "created_at": _moment_of(chance),
+    }
+
+
+def message_fields(chance: random.Random) -> Json:
+    """The own fields of a message. A name that is null is a field without a value."""
+    name = chance.choice([None, *(text for text in TEXTS if text)])
+    return {
+        "role": chance.choice(["user", "assistant", "system"]),
+        "name": _ABSENT if name is None else name,
+        "token_count": chance.choice([0, 1, 10, 2024]),
+        "created_at": _moment_of(chance),
+    }
+
+
+def _moment_of(chance: random.Random) -> datetime:
+    return _FIRST_DAY + timedelta(days=chance.randint(0, 4), microseconds=chance.choice([0, 1]))
+
+
+def drawn_items(count: int, seed: int, fields: Callable[[random.Random], Json] = document_fields) -> list[Item]:
     """Items whose metadata lack members, and contain nulls, lists, objects and values of every type."""
     chance = random.Random(seed)
 
@@ -48,13 +76,7 @@ def drawn_items(count: int, seed: int) -> list[Item]:
     return [
         Item(
             {name: value(1) for name in chance.sample(NAMES, chance.randint(0, 6))},
-            {
-                "filename": chance.choice([text for text in TEXTS if text]),
-                "file_type": chance.choice(["text", "pdf", "csv"]),
-                "file_size": chance.choice([0, 1, 10, 2024]),
-                "status": chance.choice(["processing", "ready", "error"]),
-                "created_at": _FIRST_DAY + timedelta(days=chance.randint(0, 4), microseconds=chance.choice([0, 1])),
-            },
+            fields(chance),
         )
         for _ in range(count)
     ]
@@ -127,16 +149,16 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def draw_filters() -> st.SearchStrategy[Json]:
-    """Trees of comparisons."""
-    return st.recursive(_draw_comparisons(), _draw_groups, max_leaves=6)
+def draw_filters(own: list[st.SearchStrategy[Json]] | None = None) -> st.SearchStrategy[Json]:
+    """Trees of comparisons of metadata, and of fields that are `own`, by default those of a document."""
+    return st.recursive(_draw_comparisons(own or document_comparisons()), _draw_groups, max_leaves=6)
 
 
 def _draw_groups(parts: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     groups = st.fixed_dictionaries(
         {"type": st.sampled_from(["and", "and", "or"]), "filters": st.lists(parts, min_size=1, max_size=4)}
     )
-    keys = st.sampled_from(["a", "b", "file_size"])
+    keys = st.sampled_from(["a", "b"])
     ends = st.lists(
         st.tuples(st.sampled_from(["gt", "gte", "lt", "lte"]), st.sampled_from(NUMBERS)), min_size=2, max_size=3
     )
@@ -151,21 +173,10 @@ def _draw_groups(parts: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     return groups | ranges | st.fixed_dictionaries({"type": st.just("not"), "filter": parts})
 
 
-def _draw_comparisons() -> st.SearchStrategy[Json]:
-    plain = st.sampled_from(["a", "b", "a.b", "é", "tags", "a.tags", "tags.a", "b.a.b"])
-    lists = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3)
-    keys = plain | plain | plain | lists
-    scalars = st.sampled_from(SCALARS)
-    orders = st.sampled_from(["gt", "gte", "lt", "lte"])
-    dates = st.sampled_from([text for text in TEXTS if _moment(text) is not None])
-    return st.one_of(
-        _comparison(st.sampled_from(["eq", "ne", "contains"]), keys, scalars),
-        _comparison(orders, keys, st.sampled_from([*TEXTS, *NUMBERS])),
-        _comparison(orders, plain, dates),
-        _comparison(st.sampled_from(["in", "nin"]), keys, st.lists(scalars, max_size=4)),
-        _comparison(st.just("exists"), keys, st.booleans()),
-        _comparison(st.just("prefix"), keys, st.sampled_from(TEXTS)),
-        _comparison(orders | st.just("eq"), st.just("file_size"), st.sampled_from([0, 1, 1.5, 2024])),
+def document_comparisons() -> list[st.SearchStrategy[Json]]:
+    """Comparisons of the own fields of documents."""
+    return [
+        _comparison(_ORDERS | st.just("eq"), st.just("file_size"), st.sampled_from([0, 1, 1.5, 2024])),
         _comparison(
             st.sampled_from(["eq", "ne", "prefix", "gt", "lte"]),
             st.just("filename"),
@@ -173,7 +184,38 @@ def _draw_comparisons() -> st.SearchStrategy[Json]:
         ),
         _comparison(st.sampled_from(["eq", "ne"]), st.just("status"), st.sampled_from(["ready", "error"])),
         _comparison(st.sampled_from(["in", "nin"]), st.just("file_type"), st.lists(st.sampled_from(["text", "csv"]))),
-        _comparison(orders | st.sampled_from(["eq", "ne"]), st.just("created_at"), st.sampled_from(MOMENTS)),
+        _comparison(_ORDERS | st.sampled_from(["eq", "ne"]), st.just("created_at"), st.sampled_from(MOMENTS)),
+    ]
+
+
+def message_comparisons() -> list[st.SearchStrategy[Json]]:
+    """Comparisons of the own fields of messages."""
+    return [
+        _comparison(_ORDERS | st.just("eq"), st.just("token_count"), st.sampled_from([0, 1, 1.5, 2024])),
+        _comparison(
+            st.sampled_from(["eq", "ne", "prefix", "gt", "lte"]), st.just("name"), st.sampled_from(["", "x", "é", "2"])
+        ),
+        _comparison(st.just("exists"), st.just("name"), st.booleans()),
+        _comparison(st.sampled_from(["eq", "ne"]), st.just("role"), st.sampled_from(["user", "system"])),
+        _comparison(st.sampled_from(["in", "nin"]), st.just("role"), st.lists(st.sampled_from(["user", "assistant"]))),
+        _comparison(_ORDERS | st.sampled_from(["eq", "ne"]), st.just("created_at"), st.sampled_from(MOMENTS)),
+    ]
+
+
+def _draw_comparisons(own: list[st.SearchStrategy[Json]]) -> st.SearchStrategy[Json]:
+    plain = st.sampled_from(["a", "b", "a.b", "é", "tags", "a.tags", "tags.a", "b.a.b"])
+    lists = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3)
+    keys = plain | plain | plain | lists
+    scalars = st.sampled_from(SCALARS)
+    dates = st.sampled_from([text for text in TEXTS if _moment(text) is not None])
+    return st.one_of(
+        _comparison(st.sampled_from(["eq", "ne", "contains"]), keys, scalars),
+        _comparison(_ORDERS, keys, st.sampled_from([*TEXTS, *NUMBERS])),
+        _comparison(_ORDERS, plain, dates),
+        _comparison(st.sampled_from(["in", "nin"]), keys, st.lists(scalars, max_size=4)),
+        _comparison(st.just("exists"), keys, st.booleans()),
+        _comparison(st.just("prefix"), keys, st.sampled_from(TEXTS)),
+        *own,
     )
 
 

@@ -15,7 +15,16 @@ from hypothesis import HealthCheck, given, settings
 
 from svc.embedded.server import EmbeddedServer
 from tests.conftest import test_settings
-from tests.filters.drawn import TEXTS, Item, Json, draw_filters, drawn_items, passes
+from tests.filters.drawn import (
+    TEXTS,
+    Item,
+    Json,
+    draw_filters,
+    drawn_items,
+    message_comparisons,
+    message_fields,
+    passes,
+)
 from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, shared_service
 
@@ -73,6 +82,62 @@ def test_a_filter_means_what_it_means_in_python(stored: Stored, loop: asyncio.Ab
     def compare(filter_: Json) -> None:
         expected = {id_ for id_, item in stored.items.items() if passes(filter_, item)}
         assert loop.run_until_complete(listed(stored, filter_)) == expected
+        kept.append(len(expected))
+
+    compare()
+    assert sum(0 < count < 100 for count in kept) >= EXAMPLES / 4, "or most of the filters decide nothing"
+
+
+# Each statement of a search of messages; with exact_max_rows=0, a search is by signatures unless it is to be exact.
+SEARCHES: list[Json] = [
+    {"mode": "meaning", "recall": "exact"}, {"mode": "meaning"}, {"mode": "hybrid", "recall": "exact"},
+    {"mode": "hybrid"}, {"mode": "keyword"},
+]  # fmt: skip
+
+
+@pytest_asyncio.fixture(scope="module")
+async def said(server: EmbeddedServer, template: str) -> AsyncIterator[Stored]:
+    """A hundred messages of one tenant, in two conversations; the items are by their ids."""
+    settings_ = test_settings(exact_max_rows=0)
+    async with shared_service(server, template, "shared_message_filters", settings_) as service:
+        tenant = await new_tenant(service)
+        items = drawn_items(100, seed=11, fields=message_fields)
+        by_id: dict[str, Item] = {}
+        for half in (items[:50], items[50:]):
+            conversation = await tenant.conversation()
+            messages = [
+                {
+                    "role": item.fields["role"],
+                    "content": f"comet {number}",
+                    "token_count": item.fields["token_count"],
+                    "created_at": item.fields["created_at"].isoformat(),
+                }
+                for number, item in enumerate(half)
+            ]
+            stored = await tenant.say(conversation["id"], *messages)
+            by_id |= {message["id"]: item for message, item in zip(stored, half, strict=True)}
+        async with direct_connection(service) as connection:
+            for id_, item in by_id.items():
+                name = item.fields["name"] if isinstance(item.fields["name"], str) else None
+                await connection.execute(
+                    "update messages set metadata = $3::text::jsonb, name = $4 where user_id = $1 and id = $2",
+                    UUID(tenant.id), UUID(id_), json.dumps(item.metadata), name,
+                )  # fmt: skip
+        yield Stored(tenant, by_id)
+
+
+def test_a_filter_of_messages_means_what_it_means_in_python(said: Stored, loop: asyncio.AbstractEventLoop) -> None:
+    kept: list[int] = []
+
+    async def found(filter_: Json, search: Json) -> set[str]:
+        body = {"query": "comet", "limit": 100, "filter": filter_, **search}
+        return {result["id"] for result in ok(await said.tenant.post("/conversations/search", json=body))["results"]}
+
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(draw_filters(message_comparisons()))
+    def compare(filter_: Json) -> None:
+        expected = {id_ for id_, item in said.items.items() if passes(filter_, item)}
+        assert loop.run_until_complete(found(filter_, SEARCHES[len(kept) % len(SEARCHES)])) == expected
         kept.append(len(expected))
 
     compare()

@@ -73,6 +73,7 @@ COUNTS: dict[str, Count] = {
     "GET /documents/{document_id}/chunks": Count(1),
     "GET /chunks/{chunk_id}": Count(1),
     "POST /documents/{document_id}/retry": Count(1),
+    "POST /documents/{document_id}/rechunk": Count(1),
     "POST /documents/delete": Count(1),
     "POST /documents/retry": Count(1),
     "POST /documents/metadata": Count(1),
@@ -298,7 +299,7 @@ async def test_the_statements_of_a_route(
     endpoint: Endpoint, kept: tuple[Tenant, dict[str, str]], counted: list[StatementStatistics]
 ) -> None:
     tenant, ids = kept
-    if endpoint.method == "DELETE" or endpoint.path.endswith(("/retry", "/transfer", "/delete")):
+    if endpoint.method == "DELETE" or endpoint.path.endswith(("/retry", "/rechunk", "/transfer", "/delete")):
         tenant = await new_tenant(tenant.service)
         ids = await ids_of(tenant)
     options: dict[str, Any] = {}

@@ -33,7 +33,7 @@ _COLLECTING = {
 }  # fmt: skip
 _SESSION_LOCK = "it holds a lock until the session ends, and a session of the pool does not end"
 # The planner inlines them, so that a whole row is no more than the columns that the function names.
-_TAKE_ROWS = {"document_matches", "conversation_matches"}
+_TAKE_ROWS = {"document_matches", "conversation_matches", "message_matches"}
 # They reach past the text of the statement, or change the session that the next request uses.
 _FORBIDDEN_FUNCTIONS = {
     "set_config": "it changes the session, which the next request uses",

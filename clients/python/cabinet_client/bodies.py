@@ -54,6 +54,14 @@ class Upload(TypedDict, total=False):
     expires_at: datetime | None
 
 
+class NewChunk(TypedDict, total=False):
+    """A chunk for `documents.create_from_chunks`; `content` is required."""
+
+    content: str
+    metadata: dict[str, Any]
+    embedding: Sequence[float] | None
+
+
 class UpdateDocument(TypedDict, total=False):
     """Fields of `documents.update`."""
 
@@ -175,6 +183,7 @@ class SearchMessages(TypedDict, total=False):
     roles: Sequence[str]
     created_after: datetime
     created_before: datetime
+    filter: dict[str, Any]
     neighbours: int
 
 

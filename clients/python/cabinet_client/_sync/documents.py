@@ -43,6 +43,30 @@ class Documents(Resource):
             returns=models.Document,
         )
 
+    def create_from_chunks(
+        self,
+        filename: str,
+        chunks: Sequence[bodies.NewChunk],
+        *,
+        idempotency_key: str | None = None,
+        **options: Unpack[bodies.Upload],
+    ) -> models.Document:
+        """Store a document as chunks that you have made, with vectors of your own or without; see `wait`."""
+        return self._request(
+            "POST",
+            "/documents",
+            body={"filename": filename, "chunks": chunks, **options},
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            returns=models.Document,
+        )
+
+    def rechunk(self, document_id: Id, *, chunk_tokens: int, overlap_tokens: int = 0) -> models.Document:
+        """Split a document again; its present chunks are found until the new ones are ready."""
+        body = {"chunk_tokens": chunk_tokens, "overlap_tokens": overlap_tokens}
+        return self._request(
+            "POST", f"/documents/{document_id}/rechunk", body=body, is_safe=True, returns=models.Document
+        )
+
     def wait(
         self, documents: Iterable[models.Document | Id], timeout_s: float = 600.0, progress: Listener | None = None
     ) -> Sequence[models.Document]:

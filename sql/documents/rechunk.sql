@@ -1,0 +1,74 @@
+-- documents/rechunk :one
+-- Queues a document to be split again. Its chunks stay until the new ones are stored. The attempt number
+-- keeps rising, as in documents/retry. A document that is ready has replaced what it was to replace: a
+-- document that took the name since then is not replaced. No row: there is no such document, or it is neither
+-- ready nor failed, or its chunks are the client's.
+-- $1 user_id     uuid   the tenant
+-- $2 document_id uuid
+-- $3 chunk_sizes jsonb  chunk_tokens and overlap_tokens
+-- returns: as documents/get
+-- length: the document is queued together with the change, and returned whole
+with chosen as (
+    update documents as d
+    set
+        status = 'processing',
+        error = null,
+        progress = 0,
+        chunk_sizes = $3::jsonb,
+        replaces = case when d.status = 'ready' then null else d.replaces end,
+        updated_at = now()
+    where
+        d.user_id = $1::uuid
+        and d.id = $2::uuid
+        and d.status in ('ready', 'error')
+        and d.file_type <> 'chunks'
+    returning
+        d.id,
+        d.filename,
+        d.file_type,
+        d.file_size,
+        d.purpose,
+        d.status,
+        d.error,
+        d.attempt,
+        d.lease_expires_at,
+        d.progress,
+        d.chunk_count,
+        d.warnings,
+        d.metadata,
+        d.expires_at,
+        d.created_at,
+        d.updated_at
+),
+
+queued as (
+    insert into ingestion_jobs as j (user_id, document_id, attempt)
+    select
+        $1::uuid as user_id,
+        c.id as document_id,
+        c.attempt
+    from chosen as c
+    on conflict (user_id, document_id) do update
+        set attempt = greatest(j.attempt, excluded.attempt), tries = 0, interruptions = 0, due_at = now()
+    returning pg_notify('cabinet_ingestion', '')
+)
+
+select
+    d.id,
+    d.filename,
+    d.file_type,
+    d.file_size,
+    d.purpose,
+    d.status,
+    d.error,
+    d.attempt,
+    d.lease_expires_at,
+    d.progress,
+    d.chunk_count,
+    d.warnings,
+    d.metadata,
+    d.expires_at,
+    d.created_at,
+    d.updated_at
+from chosen as d
+cross join queued;
