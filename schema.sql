@@ -59,6 +59,7 @@ CREATE TABLE public.documents (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
     purpose text,
+    chunk_sizes jsonb,
     CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
     CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
@@ -76,6 +77,8 @@ COMMENT ON COLUMN public.documents.status IS 'stored: kept, and read only when i
 COMMENT ON COLUMN public.documents.warnings IS 'What was not read of the file, and where: a list of sentences for its owner. Empty until it is ready.';
 
 COMMENT ON COLUMN public.documents.purpose IS 'Why the client keeps the file, in its own words; null: to be searched.';
+
+COMMENT ON COLUMN public.documents.chunk_sizes IS 'The sizes of the chunks that the client asked for, chunk_tokens and overlap_tokens; null: those of the service.';
 
 CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -107,6 +110,46 @@ end
 $$;
 
 COMMENT ON FUNCTION public.json_merge_patch(target jsonb, patch jsonb) IS 'The target after the patch, as RFC 7396 defines it.';
+
+CREATE TABLE public.messages (
+    user_id uuid NOT NULL,
+    conversation_id uuid NOT NULL,
+    "position" bigint NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    role text NOT NULL,
+    content text,
+    sources jsonb DEFAULT '[]'::jsonb NOT NULL,
+    token_count integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    parts jsonb,
+    tool_calls jsonb,
+    tool_call_id text,
+    name text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    edited_at timestamp with time zone,
+    item jsonb,
+    CONSTRAINT messages_item_object CHECK ((jsonb_typeof(item) = 'object'::text)),
+    CONSTRAINT messages_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
+    CONSTRAINT messages_parts_array CHECK ((jsonb_typeof(parts) = 'array'::text)),
+    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'developer'::text, 'tool'::text, 'function'::text, 'item'::text]))),
+    CONSTRAINT messages_sources_array CHECK ((jsonb_typeof(sources) = 'array'::text)),
+    CONSTRAINT messages_tokens_positive CHECK ((token_count >= 0)),
+    CONSTRAINT messages_tool_calls_array CHECK ((jsonb_typeof(tool_calls) = 'array'::text))
+);
+
+COMMENT ON COLUMN public.messages.content IS 'The text of the message, or of its parts; null: it has none.';
+
+COMMENT ON COLUMN public.messages.parts IS 'The content as it was sent, if it is a list of parts; null: the content is the text.';
+
+COMMENT ON COLUMN public.messages.edited_at IS 'When the message was last changed; null: never.';
+
+COMMENT ON COLUMN public.messages.item IS 'An item of the role item as it was sent; else the fields of the item that the other columns do not have. Its id is the one that the client gave; without one, it is made from the id of the row. Null: no such fields.';
+
+CREATE FUNCTION public.message_matches(tenant uuid, filters jsonb, message public.messages) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((message).user_id = tenant) AND (((filters ->> 'metadata'::text) IS NULL) OR ((message).metadata @> (filters -> 'metadata'::text))) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((message).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((message).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))) AND (((filters ->> 'path'::text) IS NULL) OR jsonb_path_match((message).metadata, ((filters ->> 'path'::text))::jsonpath, CASE WHEN ((filters ->> 'has_fields'::text) IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('id', (message).id, 'conversation_id', (message).conversation_id, 'position', (message)."position", 'role', (message).role, 'name', (message).name, 'tool_call_id', (message).tool_call_id, 'token_count', (message).token_count, 'created_at', ((EXTRACT(epoch FROM (message).created_at) * (1000000)::numeric))::bigint) END, true)));
+
+COMMENT ON FUNCTION public.message_matches(tenant uuid, filters jsonb, message public.messages) IS 'Whether a message passes the filter of a search, in the form that document_matches takes. The planner inlines the function.';
 
 CREATE TABLE public.api_keys (
     user_id uuid NOT NULL,
@@ -340,40 +383,6 @@ CREATE TABLE public.message_vectors (
 WITH (autovacuum_vacuum_insert_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.02');
 ALTER TABLE ONLY public.message_vectors ALTER COLUMN embedding SET STORAGE PLAIN;
 ALTER TABLE ONLY public.message_vectors ALTER COLUMN signature SET STORAGE PLAIN;
-
-CREATE TABLE public.messages (
-    user_id uuid NOT NULL,
-    conversation_id uuid NOT NULL,
-    "position" bigint NOT NULL,
-    id uuid DEFAULT uuidv7() NOT NULL,
-    role text NOT NULL,
-    content text,
-    sources jsonb DEFAULT '[]'::jsonb NOT NULL,
-    token_count integer NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    parts jsonb,
-    tool_calls jsonb,
-    tool_call_id text,
-    name text,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    edited_at timestamp with time zone,
-    item jsonb,
-    CONSTRAINT messages_item_object CHECK ((jsonb_typeof(item) = 'object'::text)),
-    CONSTRAINT messages_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
-    CONSTRAINT messages_parts_array CHECK ((jsonb_typeof(parts) = 'array'::text)),
-    CONSTRAINT messages_role_known CHECK ((role = ANY (ARRAY['user'::text, 'assistant'::text, 'system'::text, 'developer'::text, 'tool'::text, 'function'::text, 'item'::text]))),
-    CONSTRAINT messages_sources_array CHECK ((jsonb_typeof(sources) = 'array'::text)),
-    CONSTRAINT messages_tokens_positive CHECK ((token_count >= 0)),
-    CONSTRAINT messages_tool_calls_array CHECK ((jsonb_typeof(tool_calls) = 'array'::text))
-);
-
-COMMENT ON COLUMN public.messages.content IS 'The text of the message, or of its parts; null: it has none.';
-
-COMMENT ON COLUMN public.messages.parts IS 'The content as it was sent, if it is a list of parts; null: the content is the text.';
-
-COMMENT ON COLUMN public.messages.edited_at IS 'When the message was last changed; null: never.';
-
-COMMENT ON COLUMN public.messages.item IS 'An item of the role item as it was sent; else the fields of the item that the other columns do not have. Its id is the one that the client gave; without one, it is made from the id of the row. Null: no such fields.';
 
 CREATE TABLE public.plans (
     name text NOT NULL,

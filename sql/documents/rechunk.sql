@@ -8,6 +8,7 @@
 -- $3 chunk_sizes jsonb  chunk_tokens and overlap_tokens
 -- returns: as documents/get
 -- length: the document is queued together with the change, and returned whole
+-- index: documents_pkey, ingestion_jobs_pkey
 with chosen as (
     update documents as d
     set

@@ -5,6 +5,7 @@
 -- $2 document_id uuid  locked by ingest/complete
 -- $3 first_index int   of the chunks, from here
 -- $4 last_index  int   to here
+-- index: chunks_document_index_key, chunk_vectors_pkey, chunk_terms_pkey
 with erased as (
     delete from chunks as c
     where

@@ -15,7 +15,7 @@
 -- $10 filters        jsonb null        null: no filter; else as message_matches() takes them
 -- $11 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8
--- index: message_vectors_pkey, messages_pkey
+-- index: message_vectors_pkey, messages_pkey, messages_id_idx
 -- length: candidates, the nearest of them, and those that fit into an answer, in one round trip
 with passing as materialized (
     select

@@ -12,7 +12,7 @@
 -- $8 filters         jsonb null        null: no filter; else as message_matches() takes them
 -- $9 max_rows        int               1..100
 -- returns: as messages/list, similarity float8, distance float8
--- index: message_vectors_pkey, messages_pkey
+-- index: message_vectors_pkey, messages_pkey, messages_id_idx
 -- length: a message is returned with all that messages/list returns
 with passing as materialized (
     select

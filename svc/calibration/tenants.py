@@ -103,6 +103,6 @@ async def _store(database: Database, user_id: UUID, vectors: NDArray[np.float32]
             "ingest/write_terms",
             [IngestWriteTerms(user_id, ids[i], owners[i], terms.keys, terms.weights) for i in range(count)],
         )
-        await transaction.exec("ingest/finish", user_id=user_id, chunk_count=count, token_count=0)
+        await transaction.exec("ingest/finish", user_id=user_id, chunk_count=count, token_count=0, earlier_chunks=0)
         # They were not uploaded, where documents are counted.
         await transaction.one("usage/recount", user_id=user_id)

@@ -50,7 +50,7 @@ def divide(data: bytes | bytearray, name: str, max_items: int) -> LongList:
         raise MalformedRequestError(_BROKEN.format(name=name))
     items: list[tuple[int, int]] = []
     depth, begun = 0, 0
-    expected = (b"{", b"]")  # what may follow between the objects
+    expected: tuple[bytes, ...] = (b"{", b"]")  # what may follow between the objects
     for place, token in tokens:
         if depth == 0:
             word = token.strip(_SPACE)

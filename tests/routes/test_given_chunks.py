@@ -33,7 +33,7 @@ async def embedded_tokens(tenant: Tenant) -> int:
 
 
 async def test_chunks_are_stored_as_given(tenant: Tenant) -> None:
-    chunks = [
+    chunks: list[dict[str, Any]] = [
         {"content": TEXTS[0], "metadata": {"page": 1, "heading": ["Sky"]}, "embedding": vector(1)},
         {"content": TEXTS[1], "metadata": {"page": 2, "own": [1, None]}},
         {"content": TEXTS[2], "embedding": vector(3)},
@@ -96,7 +96,7 @@ async def test_chunks_of_a_document_can_be_sent_again(tenant: Tenant) -> None:
 
 
 async def test_a_chunk_upload_takes_effect_once(tenant: Tenant) -> None:
-    body = {"filename": "sky", "chunks": [{"content": TEXTS[0]}]}
+    body: dict[str, Any] = {"filename": "sky", "chunks": [{"content": TEXTS[0]}]}
     first = ok(await tenant.post("/documents", json=body, headers={"Idempotency-Key": "a"}), 202)
     again = await tenant.post("/documents", json=body, headers={"Idempotency-Key": "a"})
     assert (ok(again, 202)["id"], again.headers["Idempotency-Replayed"]) == (first["id"], "true")

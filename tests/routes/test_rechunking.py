@@ -30,7 +30,7 @@ async def test_a_document_is_split_again_whole(shared: Service) -> None:
 
     begun = await rechunk(tenant, document["id"], 16, 8)
     assert (begun["id"], begun["status"], begun["chunk_count"]) == (document["id"], "processing", len(before))
-    seen = []
+    seen: list[tuple[dict[str, Any], list[str]]] = []
     while not seen or seen[-1][0]["status"] != "ready":
         seen.append((ok(await tenant.get(path)), [chunk["content"] for chunk in await tenant.chunks(document["id"])]))
     after = await tenant.chunks(document["id"])

@@ -77,7 +77,8 @@ def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> r.Impo
     return r.ImportDocuments(
         user_id=user_id, id=id_of(1, number), filename=f"made-up-{number}.txt", file_type="text", file_size=size,
         purpose="assistants", status="ready", error=None, attempt=1, lease_expires_at=None, progress=1.0,
-        chunk_count=chunk_count, warnings=[f"Page {number} was not read."],
+        chunk_count=chunk_count, chunk_sizes={"chunk_tokens": 64, "overlap_tokens": 8},
+        warnings=[f"Page {number} was not read."],
         metadata={"number": number, "tags": ["a", None, 0.1]},
         content_hash=UUID(int=number), replaces=None,
         expires_at=None, created_at=moment, updated_at=moment,
