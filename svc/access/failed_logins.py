@@ -17,6 +17,7 @@ _MOST_ADDRESSES = 10_000
 _MOST_KEYS = 10_000
 # An address of a network that is handed out whole to one customer.
 _IPV6_NETWORK = 64
+_LONGEST_ADDRESS = 64
 
 
 class FailedLogins:
@@ -55,7 +56,11 @@ class FailedLogins:
 
 
 def _network(address: str) -> str:
-    """The part of an address that one client cannot change."""
+    """The part of an address that one client cannot change.
+
+    A proxy may pass on whatever a client calls its address, so a long one is cut.
+    """
+    address = address[:_LONGEST_ADDRESS]
     if ":" not in address:
         return address
     try:

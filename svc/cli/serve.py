@@ -35,6 +35,7 @@ from svc.errors import StartupError
 from svc.services import Services, running_services
 from svc.settings import Settings
 from svc.settings.database_url import place_of
+from svc.settings.proxies import networks_of
 from svc.wire.connections import Connections
 from svc.wire.protocol import protocol_on
 
@@ -65,11 +66,14 @@ SERVE_OPTIONS = (
     "keep_alive_s",
     "cors_origins",
     "root_path",
+    "trusted_proxies",
     "traces",
 )
 # The part of the grace, in seconds, that is left when requests under way are cut off: for the last usage, the database
 # and the embedded server.
 _AFTER_REQUESTS_S = 7
+# Connections that are accepted in one pass of the loop.
+_ACCEPTED_AT_ONCE = 16
 
 
 @click.command()
@@ -158,6 +162,7 @@ async def serve_until_signal(
 ) -> None:
     """Print `greeting` and answer requests on `listener` until SIGINT or SIGTERM, then let those under way end."""
     connections = Connections(services.settings)
+    proxies = networks_of(services.settings.trusted_proxies)
     application = create_app(services)
     config = uvicorn.Config(
         application if traces is None else traces.wrap(application),
@@ -167,6 +172,9 @@ async def serve_until_signal(
         access_log=False,
         log_config=None,
         server_header=False,
+        # Without this, uvicorn would believe the header of every client on this machine.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=[str(network) for network in proxies],
         root_path=services.settings.root_path,
         timeout_graceful_shutdown=max(1, int(services.settings.stop_grace_s) - _AFTER_REQUESTS_S),
     )
@@ -176,9 +184,14 @@ async def serve_until_signal(
     server = _Server(config, services.settings.stop_grace_s, greeting)
     stopping = asyncio.create_task(_stop_working(services, server.stopping))
     watching = services.background.keep(connections.turn, name="connections")
+    # libuv accepts one connection in each pass of the loop and for each listening socket. With one alone, a new client
+    # would wait for as many passes as connections arrived before its own, behind everything that the others send.
+    listeners = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=listeners)
     finally:
+        for each in listeners:
+            each.close()
         await watching.stop()
         # Whatever ended the server ends the worker, too.
         server.stopping.set()

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextvars import ContextVar
+from typing import Any
+
 import httpx
 from mcp.server.mcpserver import Context
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cabinet_client import AsyncCabinet
 from svc.access.references import header_text
+from svc.errors import MalformedRequestError
+from svc.fields.chat import count_values
+from svc.fields.long_text import LONG_BYTES, LongTextReader
 from svc.mcp.server import mcp_server
+from svc.web.request import decode_json, read_body
 
 # The headers that identify the caller.
 _IDENTITY = (b"authorization", b"cabinet-user")
 _URL = "http://cabinet"
 # The longest text of add_document, with escapes.
 _MOST_BODY_BYTES = 4 * 2**20
+_MOST_VALUES = 1_000
+
+
+# The address and port of the caller, for whom the service's own routes are called.
+_caller: ContextVar[tuple[str, int] | None] = ContextVar("caller", default=None)
+
+
+class _InProcess(httpx.AsyncBaseTransport):
+    """Calls the service without a connection, from the address of the caller: otherwise one caller's wrong keys would
+    count for all."""
+
+    def __init__(self, service: ASGIApp) -> None:
+        self._service = service
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request of the current caller."""
+        client: Any = _caller.get()
+        transport = httpx.ASGITransport(self._service, raise_app_exceptions=False, client=client)
+        return await transport.handle_async_request(request)
 
 
 class McpTransport:
     """The ASGI application of the transport; `service` is the application whose routes the tools call."""
 
     def __init__(self, service: ASGIApp) -> None:
-        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(service, raise_app_exceptions=False))
+        self._http = httpx.AsyncClient(transport=_InProcess(service))
         self._server = mcp_server(self._client)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,6 +61,7 @@ class McpTransport:
         Each request stands alone, so that any server behind a load balancer can answer it. The key protects the route,
         whatever the Host header says.
         """
+        _caller.set(scope.get("client"))
         sent = dict(scope["headers"])
         checked = await self._http.get(f"{_URL}/me", headers={name: sent[name] for name in _IDENTITY if name in sent})
         if not checked.is_success:
@@ -42,6 +71,7 @@ class McpTransport:
             refusal = Response(checked.content, checked.status_code, kept, checked.headers["content-type"])
             await refusal(scope, receive, send)
             return
+        body = await _checked_body(Request(scope, receive))
         sessions = StreamableHTTPSessionManager(
             self._server._lowlevel_server,
             json_response=True,
@@ -50,10 +80,40 @@ class McpTransport:
             security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         async with sessions.run():
-            await sessions.handle_request(scope, receive, send)
+            await sessions.handle_request(scope, _replayed(body, receive), send)
 
     def _client(self, context: Context) -> AsyncCabinet:
         headers = context.headers or {}
         key = headers.get("authorization", "").partition(" ")[2]
         user = headers.get("cabinet-user")
         return AsyncCabinet(_URL, key, user=user and header_text(user), http_client=self._http)
+
+
+async def _checked_body(request: Request) -> bytes:
+    """Read a message, which the SDK would decode and compare with all its types on the event loop, whatever its size.
+
+    Raises:
+        TooLargeError: it has more bytes than any tool takes.
+        MalformedRequestError: it is not JSON, or has more values than any tool takes.
+    """
+    body = bytes(await read_body(request, _MOST_BODY_BYTES))
+    reader = LongTextReader()
+    if len(body) > LONG_BYTES:
+        await asyncio.to_thread(reader.feed, body)
+    else:
+        reader.feed(body)
+    reader.finish()
+    message = await decode_json(reader.rest, dict[str, Any])
+    if count_values([message], _MOST_VALUES) > _MOST_VALUES:
+        raise MalformedRequestError(f"the message has more than {_MOST_VALUES:,} values; no tool takes as many")
+    return body
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that has been read, and then goes on with the connection."""
+    waiting = [body]
+
+    async def replay() -> Message:
+        return {"type": "http.request", "body": waiting.pop()} if waiting else await receive()
+
+    return replay

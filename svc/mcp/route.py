@@ -38,6 +38,9 @@ def _transport(service: ASGIApp) -> McpTransport:
 
 
 def mcp_route() -> tuple[Route, McpRoute]:
-    """The route, and the application behind it, which wants its `service`."""
+    """The route, and the application behind it, which wants its `service`.
+
+    There is nothing to listen to with GET: its stream would keep a connection for ever.
+    """
     endpoint = McpRoute()
-    return Route("/mcp", endpoint, methods=["GET", "POST", "DELETE"]), endpoint
+    return Route("/mcp", endpoint, methods=["POST"]), endpoint

@@ -30,7 +30,8 @@ Query = Annotated[str, Field(min_length=1, max_length=8000, description="The que
 
 def mcp_server(client_of: ClientOf) -> MCPServer:
     """The server; `client_of` returns a client with the key of the caller of a request."""
-    server = MCPServer("cabinet", title="Cabinet", version=__version__, instructions=_INSTRUCTIONS)
+    # Nothing is ever published, and the stream of a subscription would keep a connection for ever.
+    server = MCPServer("cabinet", title="Cabinet", version=__version__, instructions=_INSTRUCTIONS, subscriptions=False)
 
     @server.tool(annotations=_READS, structured_output=False)
     async def search(query: Query, context: Context, limit: Limit = 5) -> str:

@@ -10,6 +10,8 @@ from svc.errors import CabinetError
 
 # About four characters a token: a result of some 2,000 tokens.
 _MOST_CHARACTERS = 8_000
+# More than a model reads at once. Without a limit, a document of 32 MB would hold the server's loop and its memory.
+_MOST_OF_A_DOCUMENT = 500_000
 _MEMORY_TITLE = "Memory of an assistant"
 _MEMORY = {"purpose": "memory"}
 _MOST_CONVERSATIONS = 200
@@ -93,8 +95,22 @@ async def list_documents(client: AsyncCabinet, limit: int) -> str:
 
 
 async def read_document(client: AsyncCabinet, document_id: str) -> str:
-    """The text of a document, for the resource."""
-    return "\n\n".join([chunk.content async for chunk in client.documents.chunks(document_id)])
+    """The text of a document, for the resource; of a very long one, the beginning."""
+    try:
+        wanted = UUID(document_id)
+    except ValueError:
+        raise ToolFailedError(
+            f"{document_id[:80]!r} is no id of a document. Use one that list_documents showed."
+        ) from None
+    parts: list[str] = []
+    left = _MOST_OF_A_DOCUMENT
+    async for chunk in client.documents.chunks(wanted):
+        if len(chunk.content) > left:
+            parts += [f"{chunk.content[:left]}…", "(The rest was left out. Search for what you need.)"]
+            break
+        parts.append(chunk.content)
+        left -= len(chunk.content)
+    return "\n\n".join(parts)
 
 
 def source_of(result: models.Result) -> str:

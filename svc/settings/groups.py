@@ -16,6 +16,7 @@ from svc.settings.database_url import read_url
 from svc.settings.group import PREFIX, Group
 from svc.settings.model import EmbeddingSettings, ModelSettings
 from svc.settings.process import ProcessSettings
+from svc.settings.proxies import ProxySettings
 from svc.settings.sign_in import SignInSettings
 from svc.settings.terms import TermSettings
 
@@ -276,8 +277,8 @@ class ConnectionSettings(Group):
         1024,
         ge=0,
         le=1_000_000,
-        description="The same for one client address (IPv6: for a /64 network); 0: no limit, for a server behind a "
-        "reverse proxy.",
+        description="The same for one client address (IPv6: for a /64 network), except those of the trusted proxies; "
+        "0: no limit.",
     )
     max_header_bytes: int = Field(
         32 * 1024, ge=1024, le=2**20, description="Largest head of a request: request line and header fields, in bytes."
@@ -315,7 +316,7 @@ class ConnectionSettings(Group):
     )
 
 
-class ServerSettings(ConnectionSettings, AccessSettings, BrowserSettings, ProcessSettings):
+class ServerSettings(ConnectionSettings, AccessSettings, BrowserSettings, ProcessSettings, ProxySettings):
     """The HTTP server."""
 
     overload_late_s: float = Field(

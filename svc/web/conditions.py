@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from svc.web.request import Call
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-_TAGS = re.compile(rf"[\s,]*{_TAG}(?:\s*,\s*(?:{_TAG})?)*\s*")
+# Possessive, so that a header that is no list is refused after one pass: a client can send 32 KiB of commas and spaces.
+_TAGS = re.compile(rf"[\s,]*+{_TAG}(?:\s*+,[\s,]*+{_TAG})*+[\s,]*+")
 _ONE_TAG = re.compile(_TAG)
 _DIGITS = 32
 

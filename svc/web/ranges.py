@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from svc.errors import RangeNotSatisfiableError
 
-_RANGE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(r"bytes\s*+=\s*+(\d{0,18})\s*+-\s*+(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
 class ByteRange:

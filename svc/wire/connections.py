@@ -12,6 +12,7 @@ from typing import Protocol
 from svc import metrics
 from svc.errors import CabinetError, TooManyConnectionsError, UnavailableError
 from svc.settings.groups import ServerSettings
+from svc.settings.proxies import networks_of
 from svc.wire.memory import give_back, keep_little
 
 # Seconds between two looks at the deadlines of all connections.
@@ -60,6 +61,7 @@ class Connections:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.capacity = _capacity(settings.max_connections)
+        self._proxies = networks_of(settings.trusted_proxies)
         self.bytes_in_flight = 0
         # In the order of their beginning, which decides between equals.
         self._open: dict[Connection, None] = {}
@@ -90,7 +92,8 @@ class Connections:
         """Add a connection, closing others that wait for their clients if necessary; the error if there is no room."""
         limit = self.settings.max_connections_per_address
         peers = self._by_address.get(connection.address, {})
-        if limit and connection.address and len(peers) >= limit and not self._evict(peers, now):
+        is_full = limit and connection.address and len(peers) >= limit and not self._is_proxy(connection.address)
+        if is_full and not self._evict(peers, now):
             count("address")
             return TooManyConnectionsError(
                 f"{limit} connections from your address are in use, the maximum; reuse connections",
@@ -133,6 +136,10 @@ class Connections:
         size = min(size, connection.held_bytes)
         connection.held_bytes -= size
         self.bytes_in_flight -= size
+
+    def _is_proxy(self, address: str) -> bool:
+        network = ipaddress.ip_network(address)
+        return any(proxy.version == network.version and proxy.overlaps(network) for proxy in self._proxies)
 
     def _forget(self, connection: Connection) -> None:
         self._open.pop(connection, None)

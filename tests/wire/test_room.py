@@ -52,8 +52,12 @@ def test_one_address_does_not_take_all_connections() -> None:
         assert served.client("127.0.0.3").send(get("/path/a")).answer().status == 200
 
 
-def test_no_limit_per_address() -> None:
-    with Served(max_connections_per_address=0, **PATIENT) as served:
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_connections_per_address": 0}, {"max_connections_per_address": 2, "trusted_proxies": "10.0.0.0/8,127.0.0.1"}],
+)
+def test_no_limit_per_address(settings: dict[str, Any]) -> None:
+    with Served(**settings, **PATIENT) as served:
         for _ in range(3):
             busy(served)
         assert served.client().send(get("/path/a")).answer().status == 200
