@@ -213,3 +213,25 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert retry_after_s("soon") is None
     assert delay_s(0, 7) == 7
     assert all(0 < delay_s(attempt, None) <= 8 for attempt in range(100))
+
+
+@pytest.mark.parametrize(
+    "id_", ["../users/1", "1/../../users/1", "1?a=b", "1#a", "", ".", "..", "1 2", "1\r\nX: y", "1\\2"]
+)
+def test_an_id_does_not_lead_elsewhere(id_: str) -> None:
+    """An application may pass on an id that its user sent, together with the admin's key."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(204)
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as http,
+        Cabinet("http://cabinet", "admin", http_client=http) as client,
+    ):
+        for delete in (client.documents.delete, client.conversations.delete, client.collections.delete):
+            with pytest.raises(ValueError, match="contains an id"):
+                delete(id_)
+        client.documents.delete("01a2072d-b1ba-76ce-b8cd-8db5ea1085b4")
+    assert asked == ["/documents/01a2072d-b1ba-76ce-b8cd-8db5ea1085b4"]

@@ -21,6 +21,7 @@ from cabinet_client.bodies import Id
 from cabinet_client.errors import NoAnswerError, answer_error
 from cabinet_client.events import Listener, RetryEvent, UploadEvent
 from cabinet_client.files import files_of
+from cabinet_client.paths import checked_path
 
 T = TypeVar("T")
 _DEFAULT_URL = "http://127.0.0.1:8080"
@@ -116,7 +117,9 @@ class AsyncCabinet:
         Raises:
             AnswerError: the service answered with an error, also after the retries.
             NoAnswerError: there was no answer, also after the retries.
+            ValueError: an id in the path is none, and would lead elsewhere.
         """
+        url = self.url + checked_path(path)
         sent = {**self._headers, **{name.encode(): value.encode() for name, value in (headers or {}).items()}}
         if body is not None:
             options["content"] = msgspec.json.encode(body)
@@ -126,7 +129,7 @@ class AsyncCabinet:
         while True:
             asked_s = None
             try:
-                answer = await self._http.request(method, self.url + path, headers=sent, **options)
+                answer = await self._http.request(method, url, headers=sent, **options)
                 if answer.is_success:
                     return decoded(answer.content, returns)
                 asked_s = retries.retry_after_s(answer.headers.get("retry-after"))

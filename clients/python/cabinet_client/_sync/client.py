@@ -22,6 +22,7 @@ from cabinet_client.bodies import Id
 from cabinet_client.errors import NoAnswerError, answer_error
 from cabinet_client.events import Listener, RetryEvent, UploadEvent
 from cabinet_client.files import files_of
+from cabinet_client.paths import checked_path
 
 T = TypeVar("T")
 _DEFAULT_URL = "http://127.0.0.1:8080"
@@ -117,7 +118,9 @@ class Cabinet:
         Raises:
             AnswerError: the service answered with an error, also after the retries.
             NoAnswerError: there was no answer, also after the retries.
+            ValueError: an id in the path is none, and would lead elsewhere.
         """
+        url = self.url + checked_path(path)
         sent = {**self._headers, **{name.encode(): value.encode() for name, value in (headers or {}).items()}}
         if body is not None:
             options["content"] = msgspec.json.encode(body)
@@ -127,7 +130,7 @@ class Cabinet:
         while True:
             asked_s = None
             try:
-                answer = self._http.request(method, self.url + path, headers=sent, **options)
+                answer = self._http.request(method, url, headers=sent, **options)
                 if answer.is_success:
                     return decoded(answer.content, returns)
                 asked_s = retries.retry_after_s(answer.headers.get("retry-after"))
