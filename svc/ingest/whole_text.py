@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 _BETWEEN = 2  # newlines, where a chunk does not say where it begins
+# More than a text has in white space. An imported chunk could say that it begins anywhere, and memory would not do.
+_MOST_BETWEEN = 2**18
 
 
 class WholeText:
@@ -22,7 +24,8 @@ class WholeText:
         before, after = _added(metadata)
         own = content[before : len(content) - after]
         start = metadata.get("start")
-        if not isinstance(start, int) or metadata.get("end") != start + len(own):
+        is_placed = isinstance(start, int) and metadata.get("end") == start + len(own)
+        if not is_placed or start > max(self._at, self._wanted) + _MOST_BETWEEN:
             start = self._at + (_BETWEEN if self._at else 0)
         end = start + len(own)
         begin = max(self._at, self._wanted)

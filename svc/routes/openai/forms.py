@@ -44,8 +44,9 @@ async def read_file_form(request: Request, limit_bytes: int) -> FileForm:
     values: dict[str, Any] = {}
     for name, text in form.texts.items():
         outer, _, inner = name.partition("[")
-        if inner:
-            values.setdefault(outer, {})[inner.removesuffix("]")] = text
+        # A form can also have a part with the outer name alone.
+        if inner and isinstance(members := values.setdefault(outer, {}), dict):
+            members[inner.removesuffix("]")] = text
         else:
             values[name] = text
     # HTML's rules for forms, which clients follow, escape a quotation mark in a name, and no percent sign.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Struct
+from starlette.responses import Response, StreamingResponse
 
 from svc.database import rows as r
 from svc.errors import NotFoundError
@@ -32,7 +35,7 @@ _NATIVE: Final[dict[FileStatus, str]] = {
     "in_progress": "processing", "completed": "ready", "failed": "error", "cancelled": "cancelled",
 }  # fmt: skip
 _CHUNKS_A_PAGE: Final = 64
-_LAST_CHUNK: Final = 2**31 - 2
+_MARK: Final = "the text"
 
 
 class AddFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,26 +152,45 @@ async def openai_delete_store_file(call: Call) -> Deleted:
     return Deleted(shown_id(FILE, file_id), "vector_store.file.deleted")
 
 
-@routes.get("/v1/vector_stores/{store_id}/files/{file_id}/content", errors=(404,))
-async def openai_get_store_file_content(call: Call) -> FileContent:
+@routes.get("/v1/vector_stores/{store_id}/files/{file_id}/content", errors=(404,), produces="application/json")
+async def openai_get_store_file_content(call: Call) -> Response:
     """Get the text of a file as it was read; without parts if it has not been read."""
     row = await _read(call)
-    text, parts = WholeText(), list[str]()
-    after = -1
-    while row.status == "ready":
-        chunks = await call.services.database.many(
-            "chunks/list_from",
-            user_id=call.principal.tenant,
-            document_id=row.document_id,
-            after=after,
-            place=0,
-            max_rows=_CHUNKS_A_PAGE,
-        )
-        parts += [text.following(chunk.content, chunk.metadata) for chunk in chunks]
-        if not chunks or chunks[-1].chunk_index + 1 >= chunks[-1].chunk_count:
+    chunks = await _chunks(call, row.document_id, -1) if row.status == "ready" else []
+    if not chunks or call.request.method == "HEAD":
+        return Response(msgspec.json.encode(FileContent([])), media_type="application/json")
+    return StreamingResponse(_content(call, row.document_id, chunks), media_type="application/json")
+
+
+async def _content(call: Call, document_id: UUID, chunks: Sequence[r.ChunksListFrom]) -> AsyncIterator[bytes]:
+    """Yield a `FileContent` of one text, page by page: as a whole, it could hold the loop and a lot of memory.
+
+    If the document is deleted or changed meanwhile, the answer breaks off, which the client sees.
+    """
+    before, after = msgspec.json.encode(FileContent([FileText(_MARK)])).split(_MARK.encode())
+    yield before
+    text = WholeText()
+    while True:
+        piece = "".join(text.following(chunk.content, chunk.metadata) for chunk in chunks)
+        yield msgspec.json.encode(piece)[1:-1]
+        last = chunks[-1]
+        if last.chunk_index + 1 >= last.chunk_count:
             break
-        after = chunks[-1].chunk_index
-    return FileContent([FileText("".join(parts))] if parts else [])
+        chunks = await _chunks(call, document_id, last.chunk_index)
+        if not chunks or chunks[0].chunk_count != last.chunk_count:
+            raise NotFoundError("the file was changed while its text was read")
+    yield after
+
+
+async def _chunks(call: Call, document_id: UUID, after: int) -> Sequence[r.ChunksListFrom]:
+    return await call.services.database.many(
+        "chunks/list_from",
+        user_id=call.principal.tenant,
+        document_id=document_id,
+        after=after,
+        place=0,
+        max_rows=_CHUNKS_A_PAGE,
+    )
 
 
 async def list_store_files(call: Call, query: StoreFilesQuery, batch_id: UUID | None) -> Listed[StoreFile]:
