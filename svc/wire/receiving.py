@@ -131,7 +131,11 @@ class ReceivingProtocol(HttpToolsProtocol):
             self.refuse(self._fault or _malformed(error, in_body=was_in_body))
             return
         if not self.is_in_body and self.head_bytes >= self.wire.settings.max_header_bytes:
-            self.refuse(HeaderTooLargeError(f"the request's head is larger than {self.head_bytes} bytes, the maximum"))
+            self.refuse(
+                HeaderTooLargeError(
+                    f"the request's head is larger than {self.wire.settings.max_header_bytes} bytes, the maximum"
+                )
+            )
         elif was_in_body and is_chunked:
             self._check_chunks(len(piece), self.received - received)
 
