@@ -1,9 +1,8 @@
-# syntax=docker/dockerfile:1
 # Cabinet as a container image. `serve`, `worker` and `migrate apply` are commands of the same image.
 
-# To build from exactly the same base image each time, append its digest, which `docker pull` prints:
-# --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:…
-ARG PYTHON_IMAGE=python:3.13-slim
+# By its digest, so that the image is built from the same base each time, on every architecture. A newer one, whose digest
+# `docker pull` prints: --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:…
+ARG PYTHON_IMAGE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /source

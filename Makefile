@@ -52,10 +52,10 @@ chaos: $(VENV)/.installed-dev ## Kill, freeze, cut off and fill up for MINUTES=5
 	$(BIN)/python -m tests.campaigns.chaos --minutes $(MINUTES) $(ARGS)
 
 # What `check` does, side by side: the type checker and the linter of SQL take nearly all of the time.
-CHECKS := check-types check-sql check-migrations check-statements check-style check-imports
+CHECKS := check-types check-sql check-migrations check-statements check-style check-imports check-compose
 
 .PHONY: check
-check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations and the direction of imports
+check: $(VENV)/.installed-dev ## Check style, types, SQL, migrations, the direction of imports and the compose files
 	@$(MAKE) --no-print-directory --jobs=$(or $(shell nproc),2) --output-sync=target --keep-going $(CHECKS)
 
 .PHONY: $(CHECKS)
@@ -74,6 +74,8 @@ check-style:
 	$(BIN)/ruff format --check .
 check-imports:
 	$(BIN)/lint-imports --no-logo
+check-compose:
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker/openai.yml
 
 # Inputs that a server does not expect; a run prints its seed, and SEED=… repeats it.
 .PHONY: fuzz

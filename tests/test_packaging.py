@@ -191,6 +191,18 @@ def test_container_is_built_from_what_is_there() -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_every_image_is_pinned_by_its_digest() -> None:
+    base = re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", DOCKERFILE, re.MULTILINE)
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    used = {service["image"] for service in COMPOSE["services"].values() if "build" not in service}
+    named = [re.fullmatch(r"\$\{\w+:-(.+)\}", image) for image in used]
+    images = [*base, *(match[1] for match in named if match)]
+    assert len(images) == 2
+    assert all(re.fullmatch(r"[a-z/]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}", image) for image in images), images
+    # A frontend for the build would be one more image.
+    assert not re.search(r"^# *syntax", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+
 def test_container_runs_as_a_plain_user_with_known_settings() -> None:
     user = re.search(r"^USER (\d+)$", DOCKERFILE, re.MULTILINE)
     assert user is not None
