@@ -14,6 +14,7 @@ import pytest_asyncio
 from svc.embedded.server import EmbeddedServer
 from tests.campaigns.fuzz.files import fuzz_files
 from tests.campaigns.fuzz.raw_bytes import fuzz_socket
+from tests.campaigns.fuzz.two_collectors import TwoCollectors
 from tests.campaigns.fuzz.two_users import TwoUsers, run_machine
 from tests.conftest import ADMIN_KEY, PATIENCE_S, fresh_database
 from tests.loop_lag import LagServer
@@ -49,7 +50,7 @@ async def test_two_users(target: LagServer, seed: int) -> None:
     TwoUsers.operations.clear()
     target.lag()
     with httpx.Client(base_url=target.url, timeout=PATIENCE_S) as client:
-        run_machine(client, ADMIN_KEY, seed, examples=4, steps=50)
+        run_machine(TwoCollectors, client, ADMIN_KEY, seed, examples=4, steps=50)
     assert TwoUsers.operations.total() > 100
     assert unexplained(TwoUsers.operations) == []
     assert target.lag().loop_ms < MOST_MS

@@ -109,6 +109,11 @@ async def _many(
                 await asyncio.sleep(20 / _OPENED_PER_S)
 
 
+async def nobody(_target: Target) -> None:
+    """No attack, for comparison: how the others are served by this machine, with all that it has to do."""
+    await asyncio.sleep(3600)
+
+
 async def endless_header(target: Target) -> None:
     """One header field without an end, as fast as it goes."""
 
@@ -244,7 +249,7 @@ async def everything(target: Target) -> None:
             group.create_task(attack(share))
 
 
-ATTACKS: dict[str, Attack] = {**_SINGLE, "everything": everything}
+ATTACKS: dict[str, Attack] = {"nobody": nobody, **_SINGLE, "everything": everything}
 
 
 def run_attack(name: str, target: Target, seconds: float) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
@@ -170,8 +171,9 @@ def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     connections = min(options.connections, max(soft, hard) - 200)
-    print(HEADING)
+    print(f"{connections} connections, load of the machine {os.getloadavg()[0]:.1f}\n{HEADING}")
     results = run(options.only or list(ATTACKS), options.seconds, connections, options.cabinet)
+    print(f"load of the machine {os.getloadavg()[0]:.1f}")
     return 1 if any(result.faults() for result in results) else 0
 
 

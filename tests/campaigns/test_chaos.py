@@ -16,7 +16,7 @@ import pytest
 
 from svc.settings import Settings
 from tests.campaigns.chaos.invariants import broken, invariants
-from tests.campaigns.chaos.ledger import Batch, Conversation, Document, Ledger, digest
+from tests.campaigns.chaos.ledger import Batch, Collection, Conversation, Document, Ledger, digest
 from tests.campaigns.chaos.planted import PLANTED
 from tests.campaigns.chaos.texts import text_of
 from tests.conftest import PATIENCE_S, running_service
@@ -28,6 +28,12 @@ CAMPAIGN = [sys.executable, "-m", "tests.campaigns.chaos", "--pause", "0.5", "--
 
 # What each invariant must find: a change to a database that is as its clients were told.
 CHANGES = {
+    "collection_files_altered": "update collection_files set attributes = '{}'",
+    "collection_files_lost": "update collection_files set document_id = null",
+    "collection_files_unexpected": "update told_members set most_rows = 0",
+    "collections_lost": "delete from collections",
+    "collections_not_emptied": "update collections set expires_at = now() - interval '1 hour'",
+    "collections_unexpected": "update collections set id = gen_random_uuid()",
     "conversations_lost": "delete from conversations",
     "documents_altered": "update document_contents set content = 'another text'",
     "documents_doubled": """
@@ -40,6 +46,7 @@ CHANGES = {
     "documents_partly_read": "update chunks set content = 'another text' where chunk_index = 1",
     "documents_renamed": "update documents set id = gen_random_uuid()",
     "documents_unexpected": "update documents set filename = 'another name'",
+    "file_batches_lost": "delete from file_batches",
     "idempotency_keys_without_result": """
         insert into idempotency_keys (user_id, route, key, request_digest)
         select id, 'documents', 'a key', sha256('') from users""",
@@ -82,6 +89,15 @@ async def _work(settings: Settings, database_url: str) -> Ledger:
         conversation.acknowledged()
         batch.acknowledged()
         ledger.conversations.append(conversation)
+        created = await service.call("POST", "/collections", key, json={"name": "one"})
+        collection = Collection(user=user, id=created.json()["id"], name="one")
+        files = [{"document_id": document["id"], "attributes": {"name": "one.txt"}}]
+        added = await service.call("POST", f"/collections/{collection.id}/batches", key, json={"files": files})
+        assert added.status_code == 201, added.text
+        collection.batches.append(added.json()["id"])
+        collection.acknowledged()
+        collection.member(told).acknowledged()
+        ledger.collections.append(collection)
         connection = await asyncpg.connect(database_url)
         async with asyncio.timeout(PATIENCE_S):
             while await connection.fetchval("select count(*) from message_jobs"):  # noqa: ASYNC110

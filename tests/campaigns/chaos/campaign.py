@@ -18,12 +18,13 @@ from svc.database.statements import load_statements
 from svc.migrations.roles import create_service_role
 from svc.resources import resource_folder
 from tests.campaigns.chaos.answers import Judge
-from tests.campaigns.chaos.clients import Client, Passer
+from tests.campaigns.chaos.clients import Client
 from tests.campaigns.chaos.commands import Commands
 from tests.campaigns.chaos.disk import Disk, mounted
 from tests.campaigns.chaos.faults import FAULTS, Fault
 from tests.campaigns.chaos.invariants import broken
 from tests.campaigns.chaos.ledger import Ledger
+from tests.campaigns.chaos.passers import Passer
 from tests.campaigns.chaos.postgres import Postgres
 from tests.campaigns.chaos.programs import Program, Span, free_port
 from tests.campaigns.chaos.scene import EMBEDDING_S, LEASE_S, STOP_WITHIN_S, Scene

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.campaigns.chaos.answers import Answer, Judge
+from tests.campaigns.chaos.collectors import Collector
 from tests.campaigns.chaos.ledger import Batch, Conversation, Document, Ledger, digest
 from tests.campaigns.chaos.programs import Program
 from tests.campaigns.chaos.texts import question, text_of
@@ -19,7 +20,8 @@ Servers = Callable[[random.Random], tuple[Program, str] | None]
 """Picks a server that runs; None if none does."""
 
 _REPEATS = 4
-_NO_SERVER_S = 0.2
+NO_SERVER_S = 0.2
+"""Seconds between two looks for a server that runs."""
 
 
 class Client:
@@ -32,13 +34,14 @@ class Client:
         self.documents: list[Document] = []
         self.others: list[Client] = []
         self.is_over = False
-        self._judge = judge
-        self._ledger = ledger
+        self.judge = judge
+        self.ledger = ledger
         self._servers = servers
         self._admin_key = admin_key
         self._key = key
-        self._tag = tag
-        self._chance = random.Random(seed)
+        self.tag = tag
+        self.chance = random.Random(seed)
+        self.collector = Collector(self)
         self._conversations: list[Conversation] = []
         self._number = 0
 
@@ -47,23 +50,25 @@ class Client:
         things: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (8, self.upload), (2, self.replace), (3, self.read), (2, self.fetch), (3, self.search), (2, self.delete),
             (1, self.give), (2, self.spy), (1, self.converse), (6, self.append), (2, self.reread), (1, self.recall),
-            (1, self.forget),
+            (1, self.forget), (1, self.collector.create), (2, self.collector.store), (4, self.collector.add),
+            (2, self.collector.add_many), (1, self.collector.take_out), (2, self.collector.search),
+            (1, self.collector.read), (1, self.collector.spy), (1, self.collector.drop),
         ]  # fmt: skip
         weights, actions = zip(*things, strict=True)
         while not self.is_over:
-            await self._chance.choices(actions, weights)[0]()
-            await asyncio.sleep(self._chance.uniform(0.5, 1.5) * pause_s)
+            await self.chance.choices(actions, weights)[0]()
+            await asyncio.sleep(self.chance.uniform(0.5, 1.5) * pause_s)
 
     # Documents
 
     async def upload(self) -> None:
         """Upload a new document; every other time with an Idempotency-Key, repeated until the answer is known."""
         self._number += 1
-        name = f"{self._tag}-{self._number}.txt"
-        text = text_of(name, 1, self._chance.choice([1, 2, 3, 6, 40]), self._chance)
+        name = f"{self.tag}-{self._number}.txt"
+        text = text_of(name, 1, self.chance.choice([1, 2, 3, 6, 40]), self.chance)
         document = Document(name=name, owners={self.user}, held={self.user}, digests={digest(text)})
-        self._ledger.documents[name] = document
-        answer = await self._once(
+        self.ledger.documents[name] = document
+        answer = await self.once(
             "/documents", {"filename": name, "content": text, "metadata": {"name": name}}, uploads=1, bytes=len(text)
         )
         if answer.outcome == "acknowledged":
@@ -75,16 +80,16 @@ class Client:
 
     async def replace(self) -> None:
         """Upload a new version of a document."""
-        document = self._own(lambda each: each.held == {self.user})
+        document = self.own(lambda each: each.held == {self.user})
         if document is None:
             return
         document.versions += 1
-        text = text_of(document.name, document.versions, self._chance.choice([1, 3, 8]), self._chance)
+        text = text_of(document.name, document.versions, self.chance.choice([1, 3, 8]), self.chance)
         body = {
             "filename": document.name, "content": text, "on_conflict": "replace", "metadata": {"name": document.name},
         }  # fmt: skip
         document.digests.add(digest(text))
-        answer = await self._once("/documents", body, uploads=1, bytes=len(text))
+        answer = await self.once("/documents", body, uploads=1, bytes=len(text))
         if answer.outcome == "acknowledged":
             document.id = answer.body["id"]
             document.digests = {digest(text)}
@@ -95,30 +100,30 @@ class Client:
 
     async def read(self) -> None:
         """Read a document that was acknowledged."""
-        if document := self._own():
-            answer = await self._call("GET", f"/documents/{document.id}")
+        if document := self.own():
+            answer = await self.call("GET", f"/documents/{document.id}")
             if answer.outcome == "acknowledged":
                 found = answer.body["id"], answer.body["filename"]
-                self._judge.expect(found == (document.id, document.name), f"{document.name} reads as {answer.body}")
+                self.judge.expect(found == (document.id, document.name), f"{document.name} reads as {answer.body}")
 
     async def fetch(self) -> None:
         """Read the bytes of a document."""
-        if document := self._own():
-            answer = await self._call("GET", f"/documents/{document.id}/content")
+        if document := self.own():
+            answer = await self.call("GET", f"/documents/{document.id}/content")
             if answer.outcome == "acknowledged":
                 known = digest(str(answer.body)) in document.digests
-                self._judge.expect(known, f"the bytes of {document.name} are not those that were uploaded")
+                self.judge.expect(known, f"the bytes of {document.name} are not those that were uploaded")
 
     async def delete(self) -> None:
         """Delete a document: by its id, or all versions of it by metadata."""
-        document = self._own()
+        document = self.own()
         if document is None:
             return
         self.documents.remove(document)
-        if document.versions == 1 and self._chance.random() < 0.5:
-            answer = await self._call("DELETE", f"/documents/{document.id}")
+        if document.versions == 1 and self.chance.random() < 0.5:
+            answer = await self.call("DELETE", f"/documents/{document.id}")
         else:
-            answer = await self._call("POST", "/documents/delete", json={"metadata": {"name": document.name}})
+            answer = await self.call("POST", "/documents/delete", json={"metadata": {"name": document.name}})
         if answer.outcome == "acknowledged":
             document.gone()
         elif answer.outcome == "unknown":
@@ -128,15 +133,15 @@ class Client:
 
     async def give(self) -> None:
         """Transfer a document to another tenant, as the admin."""
-        document = self._own(lambda each: each.versions == 1)
+        document = self.own(lambda each: each.versions == 1)
         others = [other for other in self.others if other.user != self.user]
         if document is None or not others:
             return
-        receiver = self._chance.choice(others)
+        receiver = self.chance.choice(others)
         self.documents.remove(document)
         document.owners.add(receiver.user)
         document.held.add(receiver.user)
-        answer = await self._call(
+        answer = await self.call(
             "POST", "/documents/transfer", self._admin_key, headers={"Cabinet-User": self.user},
             json={"document_ids": [document.id], "to_user": receiver.user},
         )  # fmt: skip
@@ -151,37 +156,37 @@ class Client:
 
     async def retry(self, document_ids: list[str]) -> None:
         """Ingest failed documents again."""
-        await self._call("POST", "/documents/retry", json={"document_ids": document_ids})
+        await self.call("POST", "/documents/retry", json={"document_ids": document_ids})
 
     async def spy(self) -> None:
         """Read another tenant's document, which must look like one that does not exist."""
         theirs = [each for other in self.others for each in other.documents if self.user not in each.held]
         if theirs:
-            other = self._chance.choice(theirs)
-            answer = await self._call("GET", f"/documents/{other.id}", refusals=frozenset({404}))
+            other = self.chance.choice(theirs)
+            answer = await self.call("GET", f"/documents/{other.id}", refusals=frozenset({404}))
             is_foreign = answer.outcome == "acknowledged" and self.user not in other.held
-            self._judge.expect(not is_foreign, f"a stranger reads {other.name}")
+            self.judge.expect(not is_foreign, f"a stranger reads {other.name}")
 
     async def search(self) -> None:
         """Search the documents."""
-        answer = await self._call("POST", "/search", json={"query": question(self._chance), "limit": 20}, searches=1)
+        answer = await self.call("POST", "/search", json={"query": question(self.chance), "limit": 20}, searches=1)
         if answer.outcome == "acknowledged":
             for result in answer.body["results"]:
-                document = self._ledger.documents.get(result["filename"])
+                document = self.ledger.documents.get(result["filename"])
                 is_own = document is not None and self.user in document.held
-                self._judge.expect(is_own, f"{self._tag} finds {result['filename']}, which is not theirs")
+                self.judge.expect(is_own, f"{self.tag} finds {result['filename']}, which is not theirs")
 
     # Conversations
 
     async def converse(self) -> None:
         """Begin a conversation."""
         self._number += 1
-        conversation = Conversation(user=self.user, title=f"{self._tag}-{self._number}")
-        answer = await self._call("POST", "/conversations", json={"title": conversation.title})
+        conversation = Conversation(user=self.user, title=f"{self.tag}-{self._number}")
+        answer = await self.call("POST", "/conversations", json={"title": conversation.title})
         if answer.outcome == "acknowledged":
             conversation.acknowledged()
             conversation.id = answer.body["id"]
-            self._ledger.conversations.append(conversation)
+            self.ledger.conversations.append(conversation)
             self._conversations.append(conversation)
 
     async def append(self) -> None:
@@ -189,15 +194,15 @@ class Client:
         if not self._conversations:
             await self.converse()
             return
-        conversation = self._chance.choice(self._conversations)
+        conversation = self.chance.choice(self._conversations)
         self._number += 1
         contents = tuple(
-            f"{self._tag}-{self._number}/{part}: {question(self._chance)}" for part in range(self._chance.randint(1, 3))
+            f"{self.tag}-{self._number}/{part}: {question(self.chance)}" for part in range(self.chance.randint(1, 3))
         )
         batch = Batch(contents=contents)
         conversation.batches.append(batch)
         body = [{"role": "user", "content": content} for content in contents]
-        answer = await self._once(f"/conversations/{conversation.id}/messages", body, messages=len(contents))
+        answer = await self.once(f"/conversations/{conversation.id}/messages", body, messages=len(contents))
         if answer.outcome == "acknowledged":
             batch.acknowledged()
         elif answer.outcome == "refused":
@@ -207,32 +212,32 @@ class Client:
         """Read the newest messages that fit, and look for the last acknowledged ones."""
         if not self._conversations:
             return
-        conversation = self._chance.choice(self._conversations)
+        conversation = self.chance.choice(self._conversations)
         known = [batch for batch in conversation.batches if batch.is_certain and batch.least]
-        answer = await self._call("GET", f"/conversations/{conversation.id}/context?token_budget=100000")
+        answer = await self.call("GET", f"/conversations/{conversation.id}/context?token_budget=100000")
         if answer.outcome == "acknowledged":
             found = {message["content"] for message in answer.body["data"]}
             for batch in known[-20:]:
-                self._judge.expect(
+                self.judge.expect(
                     found.issuperset(batch.contents), f"{batch.contents} were appended, and are not there"
                 )
 
     async def recall(self) -> None:
         """Search the messages."""
-        body = {"query": question(self._chance), "limit": 20}
-        answer = await self._call("POST", "/conversations/search", json=body, searches=1)
+        body = {"query": question(self.chance), "limit": 20}
+        answer = await self.call("POST", "/conversations/search", json=body, searches=1)
         if answer.outcome == "acknowledged":
             for result in answer.body["results"]:
-                is_own = result["content"].startswith(f"{self._tag}-")
-                self._judge.expect(is_own, f"{self._tag} finds the message {result['content']}")
+                is_own = result["content"].startswith(f"{self.tag}-")
+                self.judge.expect(is_own, f"{self.tag} finds the message {result['content']}")
 
     async def forget(self) -> None:
         """Delete a conversation."""
         if len(self._conversations) < 2:
             return
-        conversation = self._chance.choice(self._conversations)
+        conversation = self.chance.choice(self._conversations)
         self._conversations.remove(conversation)
-        answer = await self._call("DELETE", f"/conversations/{conversation.id}")
+        answer = await self.call("DELETE", f"/conversations/{conversation.id}")
         if answer.outcome == "acknowledged":
             conversation.gone()
         elif answer.outcome == "unknown":
@@ -240,81 +245,36 @@ class Client:
 
     # How requests are sent
 
-    def _own(self, suits: Callable[[Document], bool] = lambda _: True) -> Document | None:
+    def own(self, suits: Callable[[Document], bool] = lambda _: True) -> Document | None:
         suitable = [document for document in self.documents if document.is_certain and suits(document)]
-        return self._chance.choice(suitable) if suitable else None
+        return self.chance.choice(suitable) if suitable else None
 
-    async def _call(self, method: str, path: str, key: str = "", *, searches: int = 0, **options: Any) -> Answer:
-        while (server := self._servers(self._chance)) is None:  # noqa: ASYNC110
-            await asyncio.sleep(_NO_SERVER_S)
-        return await self._judge.call(
+    async def call(self, method: str, path: str, key: str = "", *, searches: int = 0, **options: Any) -> Answer:
+        while (server := self._servers(self.chance)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(NO_SERVER_S)
+        return await self.judge.call(
             server, method, path, key or self._key, user=self.user, searches=searches, **options
         )
 
-    async def _once(self, path: str, body: Any, **adds: int) -> Answer:
+    async def once(self, path: str, body: Any, **adds: int) -> Answer:
         """Send what must be stored once; every other time with a key, and then again while the answer is unknown."""
         headers, repeats = {}, 0
-        if self._chance.random() < 0.5:
-            headers, repeats = {"Idempotency-Key": str(uuid.UUID(int=self._chance.getrandbits(128)))}, _REPEATS
+        if self.chance.random() < 0.5:
+            headers, repeats = {"Idempotency-Key": str(uuid.UUID(int=self.chance.getrandbits(128)))}, _REPEATS
         was_unknown = False
         while True:
-            answer = await self._call("POST", path, json=body, headers=headers)
+            answer = await self.call("POST", path, json=body, headers=headers)
             was_unknown = was_unknown or answer.outcome == "unknown"
             if answer.outcome == "acknowledged" or not repeats:
                 break
             repeats -= 1
-            await asyncio.sleep(self._chance.uniform(0.3, 1.0))
+            await asyncio.sleep(self.chance.uniform(0.3, 1.0))
         if answer.outcome == "refused" and was_unknown:
             answer.outcome = "unknown"
-        is_stored = {"acknowledged": True, "refused": False, "unknown": None}[answer.outcome]
-        self._ledger.use(self.user, None, is_certain=False, is_stored=is_stored, **adds)
+        self.count(answer, **adds)
         return answer
 
-
-class Passer:
-    """A client that creates users, lets each store something, and erases them again."""
-
-    def __init__(self, judge: Judge, ledger: Ledger, servers: Servers, admin_key: str, seed: str) -> None:
-        self.is_over = False
-        self._judge = judge
-        self._ledger = ledger
-        self._servers = servers
-        self._admin_key = admin_key
-        self._seed = seed
-        self._chance = random.Random(seed)
-
-    async def run(self, pause_s: float) -> None:
-        """Let one user after another come and go, until `is_over`."""
-        number = 0
-        while not self.is_over:
-            number += 1
-            await self._let_pass(f"{self._seed}-{number}")
-            await asyncio.sleep(pause_s)
-
-    async def _let_pass(self, tag: str) -> None:
-        answer = await self._call("POST", "/users", json={"email": f"{tag}@example.com"})
-        if answer.outcome != "acknowledged":
-            return
-        user = answer.body["user"]["id"]
-        guest = Client(
-            self._judge, self._ledger, self._servers, self._admin_key, user, answer.body["api_key"], tag, tag
-        )
-        await guest.upload()
-        await guest.converse()
-        await guest.append()
-        await guest.upload()
-        answer = await self._call("DELETE", f"/users/{user}")
-        rows = [document for document in self._ledger.documents.values() if document.owners == {user}]
-        conversations = [each for each in self._ledger.conversations if each.user == user]
-        for row in (*rows, *conversations):
-            if answer.outcome == "acknowledged":
-                row.gone()
-            else:
-                row.unknown()
-        if answer.outcome == "acknowledged":
-            self._ledger.erased.add(user)
-
-    async def _call(self, method: str, path: str, **options: Any) -> Answer:
-        while (server := self._servers(self._chance)) is None:  # noqa: ASYNC110
-            await asyncio.sleep(_NO_SERVER_S)
-        return await self._judge.call(server, method, path, self._admin_key, **options)
+    def count(self, answer: Answer, **adds: int) -> None:
+        """Note what a request that stores something adds to the usage."""
+        is_stored = {"acknowledged": True, "refused": False, "unknown": None}[answer.outcome]
+        self.ledger.use(self.user, None, is_certain=False, is_stored=is_stored, **adds)

@@ -80,6 +80,45 @@ class Batch(Told):
 
 
 @dataclass
+class Member(Told):
+    """A document in a collection. While an answer is awaited, it may be there or not."""
+
+    document: Document = field(default_factory=Document)
+    _before: tuple[int, int, bool] = (0, 0, True)
+
+    def unknown_if_new(self) -> None:
+        """It is being added. If it is there already, it stays whatever comes of that."""
+        self._before = self.least, self.most, self.is_certain
+        self.most = 1
+        self.is_certain = False
+
+    def as_before(self) -> None:
+        """It was not added."""
+        self.least, self.most, self.is_certain = self._before
+
+    def is_there(self) -> bool:
+        """Whether it certainly is in the collection: it was added, and its document is still the client's."""
+        is_owned = self.document.is_certain and self.document.least == 1 and len(self.document.held) == 1
+        return self.is_certain and self.least == 1 and is_owned
+
+
+@dataclass
+class Collection(Told):
+    """A collection by its name, which is used once in a campaign. One that is expiring loses its files by itself."""
+
+    user: str = ""
+    id: str = ""
+    name: str = ""
+    is_expiring: bool = False
+    members: dict[str, Member] = field(default_factory=dict)
+    batches: list[str] = field(default_factory=list)
+
+    def member(self, document: Document) -> Member:
+        """The place of a document in the collection, which is not there unless it was added."""
+        return self.members.setdefault(document.name, Member(most=0, is_certain=True, document=document))
+
+
+@dataclass
 class Use:
     """What one request adds to the ledger of usage if it takes effect."""
 
@@ -89,6 +128,29 @@ class Use:
     is_certain: bool
     is_stored: bool | None
     adds: dict[str, int]
+
+
+# The tables in which a user has rows. It looks into all of them, so that a new one is not forgotten.
+_TABLES_OF = """
+create function pg_temp.tables_of(tenant uuid) returns setof text language plpgsql as $$
+declare
+    place record;
+    is_there bool;
+begin
+    for place in
+        select c.table_name, c.column_name
+        from information_schema.columns as c
+        inner join information_schema.tables as t using (table_schema, table_name)
+        where c.table_schema = 'public' and t.table_type = 'BASE TABLE'
+          and (c.column_name = 'user_id' or (c.table_name = 'users' and c.column_name = 'id'))
+    loop
+        execute format('select exists (select from %I where %I = $1)', place.table_name, place.column_name)
+        into is_there using tenant;
+        if is_there then
+            return next place.table_name;
+        end if;
+    end loop;
+end $$"""
 
 
 def digest(text: str) -> str:
@@ -104,6 +166,7 @@ class Ledger:
         self.erased: set[str] = set()
         self.documents: dict[str, Document] = {}
         self.conversations: list[Conversation] = []
+        self.collections: list[Collection] = []
         self.outcomes: Counter[str] = Counter()
         self._uses: list[Use] = []
 
@@ -138,6 +201,7 @@ class Ledger:
         """Expect nothing more of a user, who has served a preparation."""
         self.documents = {name: each for name, each in self.documents.items() if user not in each.held}
         self.conversations = [each for each in self.conversations if each.user != user]
+        self.collections = [each for each in self.collections if each.user != user]
         self._uses = [each for each in self._uses if each.user != user]
 
     async def write(self, connection: asyncpg.Connection) -> None:
@@ -164,6 +228,32 @@ class Ledger:
             "user_id uuid, conversation_id uuid, batch int, content text, least_rows int, most_rows int",
             list(self._messages()),
         )
+        await _table(
+            connection,
+            "told_collections",
+            "user_id uuid, collection_id uuid, name text, least_rows int, most_rows int, is_expiring bool",
+            [
+                (UUID(c.user), UUID(c.id) if c.id else None, c.name, c.least, c.most, c.is_expiring)
+                for c in self.collections
+            ],
+        )
+        await _table(
+            connection,
+            "told_members",
+            "user_id uuid, collection_id uuid, name text, least_rows int, most_rows int",
+            [
+                (UUID(c.user), UUID(c.id), name, min(int(member.is_there()), c.least), min(member.most, c.most))
+                for c in self.collections
+                for name, member in c.members.items()
+            ],
+        )
+        await _table(
+            connection,
+            "told_batches",
+            "user_id uuid, collection_id uuid, batch_id uuid",
+            [(UUID(c.user), UUID(c.id), UUID(id_)) for c in self.collections if c.least for id_ in c.batches],
+        )
+        await connection.execute(_TABLES_OF)
         await _table(connection, "told_users", "user_id uuid", [(UUID(user),) for user in self.users - self.erased])
         await _table(connection, "told_erased", "user_id uuid", [(UUID(user),) for user in self.erased])
         await _table(

@@ -13,6 +13,7 @@ def report(result: Result, seed: int, seconds: float) -> str:
     scene, ledger = result.scene, result.ledger
     documents = sum(each.least for each in ledger.documents.values())
     messages = sum(len(b.contents) for each in ledger.conversations for b in each.batches if b.least)
+    members = sum(member.is_there() for each in ledger.collections if each.least for member in each.members.values())
     lines = ["", f"seed {seed}, {result.rounds} rounds of faults in {seconds:.0f} s", "", "faults"]
     lines += [f"  {count:>7,}  {name}" for name, count in sorted(scene.counts.items()) if count]
     lines += ["", "clients"]
@@ -21,6 +22,7 @@ def report(result: Result, seed: int, seconds: float) -> str:
     lines += [
         f"  {documents:>7,}  documents acknowledged and not deleted",
         f"  {messages:>7,}  messages acknowledged",
+        f"  {members:>7,}  documents in collections, acknowledged",
         f"  {len(ledger.erased):>7,}  users erased",
     ]
     figures = {

@@ -27,6 +27,7 @@ from svc.migrations.migrate import apply_migrations
 from tests.campaigns.fuzz.files import fuzz_files
 from tests.campaigns.fuzz.raw_bytes import fuzz_socket
 from tests.campaigns.fuzz.schema import fuzz_schema
+from tests.campaigns.fuzz.two_collectors import TwoCollectors
 from tests.campaigns.fuzz.two_users import TwoUsers, run_machine
 from tests.conftest import ADMIN_KEY, test_settings
 from tests.loop_lag import Lag, LagServer
@@ -80,7 +81,7 @@ def campaign(runner: asyncio.Runner, target: LagServer, seed: int, seconds: floa
         print("— two users", flush=True)
         until, number = time.monotonic() + seconds * SHARES["users"], 0
         while time.monotonic() < until:
-            run_machine(client, ADMIN_KEY, seed + number, examples=5, steps=STEPS)
+            run_machine(TwoCollectors, client, ADMIN_KEY, seed + number, examples=5, steps=STEPS)
             number += 1
         unexplained += _report(table, "two users", TwoUsers.operations, target.lag())
 

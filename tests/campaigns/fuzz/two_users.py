@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -37,10 +37,17 @@ class User:
     marker: str
     documents: set[str] = field(default_factory=set)
     conversations: dict[str, int] = field(default_factory=dict)
+    collections: set[str] = field(default_factory=set)
+    batches: dict[str, str] = field(default_factory=dict)
 
     def owned(self, kind: str) -> set[str]:
         """Return the ids of one kind."""
-        return self.documents if kind == "documents" else set(self.conversations)
+        return {"documents": self.documents, "collections": self.collections}.get(kind, set(self.conversations))
+
+    def secrets(self) -> list[str]:
+        """Return what the other user must not see: the marker, and all ids in both forms."""
+        ids = [*self.documents, *self.conversations, *self.collections, *self.batches]
+        return [self.marker, *ids, *(UUID(id_).hex for id_ in ids)]
 
 
 class TwoUsers(RuleBasedStateMachine):
@@ -94,8 +101,7 @@ class TwoUsers(RuleBasedStateMachine):
         TwoUsers.operations[name] += 1
         assert answer.status_code in statuses, f"{method} {path}: {answer.status_code} {answer.text}"
         sent = path + json.dumps(options.get("json", ""))
-        foreign = [other.marker, *other.documents, *other.conversations]
-        seen = [one for one in foreign if one in answer.text and one not in sent]
+        seen = [one for one in other.secrets() if one in answer.text and one not in sent]
         assert not seen, f"{method} {path} shows {seen}: {answer.text}"
         is_json = answer.headers.get("content-type") in ("application/json", "application/problem+json")
         return answer.json() if is_json else answer.text
@@ -247,14 +253,16 @@ class TwoUsers(RuleBasedStateMachine):
             self.client.delete(f"/users/{me}", headers={"Authorization": f"Bearer {self.admin_key}"})
 
 
-def run_machine(client: httpx.Client, admin_key: str, number: int, examples: int, steps: int) -> None:
-    """Run this many machines of up to `steps` requests each. `number` is the seed.
+def run_machine(
+    kind: type[TwoUsers], client: httpx.Client, admin_key: str, number: int, examples: int, steps: int
+) -> None:
+    """Run this many machines of a kind, of up to `steps` requests each. `number` is the seed.
 
     Raises:
         AssertionError: an answer is wrong; the steps that lead to it are printed.
     """
 
-    class Machine(TwoUsers):
+    class Machine(kind):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             super().__init__(client, admin_key)
 

@@ -1,5 +1,6 @@
 -- documents_not_ready
--- Documents that are still not ready after the settling time. All are readable, so none may end with an error.
+-- Documents that are still not ready after the settling time. All are readable, so none may end with an error. A file
+-- that is only stored is read as soon as it is in a collection.
 select
     d.user_id,
     d.id,
@@ -12,4 +13,9 @@ select
     j.worker
 from documents as d
 left join ingestion_jobs as j on d.user_id = j.user_id and d.id = j.document_id
-where d.status <> 'ready';
+where
+    d.status <> 'ready'
+    and (
+        d.status <> 'stored'
+        or exists (select 1 from collection_files as f where f.user_id = d.user_id and f.document_id = d.id)
+    );
