@@ -24,4 +24,4 @@ TRANSFERRED_BYTES = 32 * 2**20
 """Bytes of files that one statement copies; one file that has more is copied alone."""
 
 EMPTIED_FILES = 5_000
-"""Files that one statement takes out of a collection which is deleted or has expired."""
+"""Files that one statement takes out of a collection which is deleted or has expired, and batches that it deletes."""

@@ -1,11 +1,12 @@
 -- collections/delete :value
--- Takes some files out of a collection and deletes it when none is left. The files themselves stay. Run again
--- while it returns false. Null: there is no such collection.
+-- Takes some files out of a collection, then deletes some of its batches, and the collection when none is
+-- left. The files themselves stay. Run again while it returns false. Null: there is no such collection.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
--- $3 max_rows      int   files that are taken out at most
+-- $3 max_rows      int   files that are taken out, and batches that are deleted, at most
 -- returns: is_deleted bool null
--- index: collections_pkey, collection_files_pkey, collection_files_batch_idx
+-- index: collections_pkey, collection_files_pkey, collection_files_batch_idx, file_batches_pkey
+-- length: files, batches and the collection go in this order, each step only as far as its statement may
 with held as materialized (
     select c.id
     from collections as c
@@ -33,10 +34,35 @@ emptied as (
     returning f.file_id
 ),
 
+erased_batches as (
+    delete from file_batches as b
+    where
+        b.user_id = $1::uuid
+        and b.collection_id = $2::uuid
+        and b.id = any(
+            array(
+                select o.id
+                from file_batches as o
+                where
+                    o.user_id = $1::uuid
+                    and o.collection_id = $2::uuid
+                    and exists (select h.id from held as h)
+                    and (select count(*) from emptied) < $3::int
+                order by o.id
+                limit $3::int
+            )
+        )
+    returning b.id
+),
+
 deleted as (
     delete from collections as c
     using held as h
-    where c.user_id = $1::uuid and c.id = h.id and (select count(*) from emptied) < $3::int
+    where
+        c.user_id = $1::uuid
+        and c.id = h.id
+        and (select count(*) from emptied) < $3::int
+        and (select count(*) from erased_batches) < $3::int
     returning c.id
 )
 

@@ -12,7 +12,7 @@ from svc.jobs import sweep
 from svc.routes import chunk_search, collections
 from svc.search.lanes import TenantSize
 from tests.conftest import Service
-from tests.routes.answers import ok
+from tests.routes.answers import ok, statements
 from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_left
 
 MODES: list[dict[str, Any]] = [{"mode": "keyword"}, {"mode": "meaning"}, {"mode": "hybrid"}]
@@ -297,3 +297,22 @@ async def test_a_large_collection_is_deleted_in_parts(tenant: Tenant, monkeypatc
         await added(tenant, collection, document)
     assert (await tenant.delete(f"/collections/{collection}")).status_code == 204
     assert "collection_files" not in await rows_left(tenant.service, tenant.id)
+
+
+async def test_a_collection_with_many_batches_is_deleted_in_steps(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (document,) = await documents(tenant, "The tide comes twice a day.")
+    collection, other = await made(tenant), await made(tenant)
+    files = {"files": [{"document_id": document}]}
+    for each in [*[collection] * 5, other]:
+        ok(await tenant.post(f"/collections/{each}/batches", json=files), 201)
+    monkeypatch.setattr(batches, "EMPTIED_FILES", 2)
+
+    answer = await tenant.delete(f"/collections/{collection}")
+
+    assert answer.status_code == 204
+    # The file with two batches, two more, and the last with the collection.
+    assert statements(answer) >= 3
+    left = await rows_left(tenant.service, tenant.id)
+    assert (left["file_batches"], left["collections"]) == (1, 1)
