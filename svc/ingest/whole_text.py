@@ -25,7 +25,7 @@ class WholeText:
         own = content[before : len(content) - after]
         start = metadata.get("start")
         is_placed = isinstance(start, int) and metadata.get("end") == start + len(own)
-        if not is_placed or start > max(self._at, self._wanted) + _MOST_BETWEEN:
+        if not isinstance(start, int) or not is_placed or start > max(self._at, self._wanted) + _MOST_BETWEEN:
             start = self._at + (_BETWEEN if self._at else 0)
         end = start + len(own)
         begin = max(self._at, self._wanted)
