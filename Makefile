@@ -10,6 +10,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # The packages that the benchmarks compare with; their pins conflict with the project's and with each other.
 PEERS := .venv-peers
+# The frameworks and the other clients that the tests put in front of a service: many packages, none of them needed to run it.
+FRAMEWORKS := .venv-frameworks
+GATEWAY := .venv-litellm
+NPM_CLIENTS := .npm-clients
 # A Python 3.11 or later that can create environments: the one given with PYTHON=…, otherwise the first of these.
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
@@ -131,6 +135,12 @@ bench: $(VENV)/.installed-dev ## Run the short version of each benchmark, about 
 bench-peers: $(PEERS)/.installed $(PEERS)-langchain/.installed ## Measure Cabinet against Chroma, LanceDB and langchain-postgres; ARGS=--short
 	$(PEERS)/bin/python -m bench.peers $(ARGS)
 
+# About 900 MB and three minutes the first time; `make test` skips these tests until then. Without npm, those of its
+# packages are skipped.
+.PHONY: frameworks
+frameworks: $(VENV)/.installed-dev $(FRAMEWORKS)/.installed $(GATEWAY)/.installed $(NPM_CLIENTS)/.installed ## Install LangChain, LlamaIndex, LiteLLM and packages of npm, and run their tests
+	$(BIN)/python -m pytest --numprocesses=0 tests/clients/test_frameworks.py $(ARGS)
+
 .PHONY: wheel
 wheel: $(VENV)/.installed-dev ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel
@@ -150,7 +160,7 @@ constraints: ## Update constraints.txt to the newest releases, with the oldest s
 
 .PHONY: clean
 clean: ## Remove everything that these tasks created; the data in .cabinet/ stays
-	rm -rf $(VENV) $(VENV)-constraints $(PEERS) $(PEERS)-langchain build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-constraints $(PEERS) $(PEERS)-langchain $(FRAMEWORKS) $(GATEWAY) $(NPM_CLIENTS) build dist *.egg-info
 	rm -rf .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find svc tests -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -177,6 +187,23 @@ $(PEERS)/.installed: bench/peers-constraints.txt pyproject.toml | $(BIN)/python
 $(PEERS)-langchain/.installed: bench/langchain-constraints.txt | $(BIN)/python
 	$(BIN)/python -m venv $(PEERS)-langchain
 	$(PEERS)-langchain/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< langchain-postgres
+	@touch $@
+
+$(FRAMEWORKS)/.installed: clients/python/tests/constraints.txt clients/python/pyproject.toml | $(BIN)/python
+	$(BIN)/python -m venv $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< \
+		langchain-tests mypy --editable 'clients/python[langchain,llamaindex]'
+	@touch $@
+
+$(GATEWAY)/.installed: tests/clients/litellm-constraints.txt | $(BIN)/python
+	$(BIN)/python -m venv $(GATEWAY)
+	$(GATEWAY)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< 'litellm[proxy]'
+	@touch $@
+
+$(NPM_CLIENTS)/.installed: tests/clients/node/package.json
+	mkdir -p $(NPM_CLIENTS)
+	cp $< $(NPM_CLIENTS)/
+	! command -v npm >/dev/null || npm install --no-audit --no-fund --silent --prefix $(NPM_CLIENTS)
 	@touch $@
 
 $(BIN)/python:

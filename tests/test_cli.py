@@ -12,8 +12,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS
 from svc.cli.main import main
 from tests.conftest import PATIENCE_S
+from tests.server_process import CABINET, clean_environment
 
 # asyncio may lose the cancellation by itself too, so that nothing here depends on whether it comes.
 LOSES_ITS_CANCELLATION = """
@@ -128,3 +130,37 @@ def test_a_command_in_another_folder_than_the_servers_makes_no_database(command:
     assert "--data-dir" in result.output
     assert "DATABASE_URL" in result.output
     assert not folder.exists()
+
+
+def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command that does something, with the words that call it."""
+    if isinstance(command, click.Group):
+        for name, member in command.commands.items():
+            yield from leaves(member, (*words, name))
+    else:
+        yield words, command
+
+
+def test_the_options_of_the_database_stand_last_in_a_section_of_their_own() -> None:
+    for words, command in leaves(main):
+        said = CliRunner().invoke(main, [*words, "--help"]).output
+        own, _, last = said.partition("\nDatabase and log:\n")
+        names = {option for parameter in command.params for option in parameter.opts}
+        shared = {f"--{name.replace('_', '-')}" for name in (*DATABASE_OPTIONS, *POOL_OPTIONS)} & names
+        assert not [name for name in shared if re.search(rf"^  {name} ", own, re.MULTILINE)], words
+        assert [name for name in shared if f"  {name} " not in last] == [], words
+        assert "--help" in own, words
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    def completed(*words: str) -> list[str]:
+        variables = {"_CABINET_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(words)}
+        done = subprocess.run(
+            CABINET, env={**clean_environment(**variables), "COMP_CWORD": str(len(words) - 1)}, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert completed("cabinet", "docu") == ["document"]
+    assert completed("cabinet", "document", "sh") == ["show"]
+    assert completed("cabinet", "search", "--exp") == ["--explain"]

@@ -10,6 +10,7 @@ import click
 
 from svc.cli.environment import DATABASE_OPTIONS, embedded_server, run, settings_options
 from svc.cli.output import echo
+from svc.cli.sections import Command
 from svc.embedded.archive import BackupFolder, backup_folder
 from svc.embedded.base_backups import remove_older, take_base_backup
 from svc.embedded.restore import Restored, restore
@@ -33,7 +34,7 @@ class Timestamp(click.ParamType[datetime]):
         return at
 
 
-@click.command("backup")
+@click.command("backup", cls=Command)
 @click.option("--keep", type=click.IntRange(1, 10_000), help="Remove all base backups but the newest of this number.")
 @settings_options("backup_dir", *DATABASE_OPTIONS)
 def backup_command(settings: Settings, keep: int | None) -> None:
@@ -45,7 +46,7 @@ def backup_command(settings: Settings, keep: int | None) -> None:
     run(_backup(settings, _folder(settings), keep))
 
 
-@click.command("restore")
+@click.command("restore", cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--at", type=Timestamp(), help="Restore what was committed until this timestamp; default: everything.")
 @click.option(

@@ -8,6 +8,7 @@ import click
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
 from svc.cli.output import echo
+from svc.cli.sections import Command
 from svc.database.queries import Database, open_database
 from svc.errors import CabinetError
 from svc.plans.baselines import Recorder
@@ -16,7 +17,7 @@ from svc.resources import resource_folder
 from svc.settings import Settings
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("names", nargs=-1)
 @settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS)
 def baseline(settings: Settings, names: Sequence[str]) -> None:

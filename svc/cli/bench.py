@@ -15,6 +15,7 @@ from rich.table import Table
 
 from svc.calibration.crossover import Crossover, LaneTimes, SizeTimes, measure_sizes, suggest
 from svc.cli.environment import DATABASE_OPTIONS, run, settings_options
+from svc.cli.sections import Command
 from svc.database.queries import open_database
 from svc.embedded.server import start_embedded
 from svc.errors import StartupError
@@ -25,7 +26,7 @@ _SIZES = "250,500,1000,2000,4000,8000,16000,32000"
 _STATEMENT_TIMEOUT_S = 600.0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--sizes", default=_SIZES, show_default=True, help="Sizes of the tenants that are made, in vectors.")
 @click.option("--dimensions", default=None, type=click.IntRange(8, 3584), help="Default: those of the settings' model.")
 @click.option("--rounds", default=100, show_default=True, help="Searches of each lane that count.")

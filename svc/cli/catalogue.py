@@ -29,6 +29,7 @@ from svc.cli.environment import (
     settings_options,
 )
 from svc.cli.output import echo, echo_json
+from svc.cli.sections import Command
 from svc.database.queries import Database, open_database
 from svc.database.statements import Statement, load_statements, wrapped_columns
 from svc.errors import CabinetError, NotFoundError
@@ -40,7 +41,7 @@ _RETURNS_WIDTH = 98
 Format: TypeAlias = Literal["text", "tsv", "json"]
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 @click.argument("names", nargs=-1)
 @click.option("--table", help="Only statements that read or write this table.")
 @click.option("--caller", help="Only those run by a route, command or loop with this in its name, such as /documents.")
@@ -123,7 +124,7 @@ async def counted_by_server(database: Database) -> Timings | None:
     return None if rows is None else timings_of_server(database.statements.values(), rows)
 
 
-@click.command("report")
+@click.command("report", cls=Command)
 @click.option(
     "--output",
     default="cabinet-sql.html",

@@ -19,6 +19,7 @@ import click
 
 from svc.access.keys import load_admin_key
 from svc.cli.environment import migrated_urls, run, settings_options
+from svc.cli.sections import Command
 from svc.cli.serve import listen, serve_until_signal
 from svc.demo.screen import Screen
 from svc.demo.tour import Tour
@@ -30,7 +31,7 @@ _HOST = "127.0.0.1"
 _STOPPING_S = 1.0
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),

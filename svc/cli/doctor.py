@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, database_url, run, settings_options
 from svc.cli.output import echo_json
+from svc.cli.sections import Command
 from svc.doctor.checks import plural
 from svc.doctor.examination import STATUSES, Outcome, Status, chosen_checks, examine, opened_subject
 from svc.printable import printable
@@ -20,7 +21,7 @@ EXIT_CODES: dict[Status, int] = {"ok": 0, "note": 0, "warning": 1, "fault": 2, "
 _COLOURS: dict[Status, str] = {"ok": "green", "note": "cyan", "warning": "yellow", "fault": "red", "unknown": "magenta"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--only", multiple=True, metavar="NAME", help="Run only this check or group of checks; can be repeated.")
 @click.option("-v", "--verbose", is_flag=True, help="Also print checks without findings.")

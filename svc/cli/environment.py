@@ -15,6 +15,7 @@ import click
 import uvloop
 
 from svc.background import Background
+from svc.cli.sections import SettingOption
 from svc.cli.stopping import last_act
 from svc.database.queries import Database, open_database
 from svc.embedded.archive import backup_folder
@@ -91,6 +92,11 @@ WORKER_OPTIONS = (
 )
 
 
+# The options that are shown last in the help, in a section of their own: they are the same for most commands.
+_LAST_SECTION = "Database and log"
+_LAST_OPTIONS = frozenset({*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *SLOW_OPTIONS, *POOL_OPTIONS})
+
+
 def settings_options(*names: str, failure_code: int = 2) -> Callable[[Command], Command]:
     """Give a command a flag for each of these settings; the command receives `settings` in their place. Wrong ones end
     it with `failure_code`.
@@ -124,7 +130,10 @@ def _option(name: str) -> Callable[[Any], Any]:
     field = Settings.model_fields[name]
     default = "" if field.default is None else f"; default {field.default}"
     text = f"{field.description} [{environment_name(name)}{default}]"
-    return click.option(f"--{name.replace('_', '-')}", name, default=None, metavar="VALUE", help=text)
+    return click.option(
+        f"--{name.replace('_', '-')}", name, cls=SettingOption, default=None, metavar="VALUE", help=text,
+        section=_LAST_SECTION if name in _LAST_OPTIONS else None,
+    )  # fmt: skip
 
 
 def fail(error: CabinetError, code: int = 2) -> NoReturn:

@@ -14,6 +14,7 @@ from rich.padding import Padding
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
 from svc.cli.output import echo_json, echo_lines
+from svc.cli.sections import Command
 from svc.database.queries import Database, open_database
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError, NotFoundError
@@ -41,7 +42,7 @@ class Explained:
     plans: dict[PlanKind, QueryPlan]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("name")
 @click.option("--arg", "given", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; NAME alone: null.")
 @click.option("--case", "case", metavar="NAME", help="Example of the plan file; the first when not given.")

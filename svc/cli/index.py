@@ -11,6 +11,7 @@ from rich.table import Table
 
 from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, run, settings_options
 from svc.cli.output import echo
+from svc.cli.sections import Group
 from svc.database.queries import Database, open_database
 from svc.search.own_indexes import IndexBuilder, IndexStep, planned_steps
 from svc.settings import Settings
@@ -18,7 +19,7 @@ from svc.settings import Settings
 _LOOK_S = 0.5
 
 
-@click.group()
+@click.group(cls=Group)
 def index() -> None:
     """Build the HNSW indexes of large tenants, and drop those no longer needed."""
 

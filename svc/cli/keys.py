@@ -11,6 +11,7 @@ from svc.accounts.keys import ALL_SCOPES, Scope, create_key, revoke_key
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
+from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.database.rows import KeysList
 from svc.settings import Settings
@@ -18,7 +19,7 @@ from svc.settings import Settings
 _PAGE_ROWS = 100
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Manage API keys."""
 

@@ -13,6 +13,7 @@ from svc.cli.environment import (
     settings_options,
 )
 from svc.cli.output import echo, echo_lines
+from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.migrations.migrate import (
     MigrationState,
@@ -24,7 +25,7 @@ from svc.migrations.migrate import (
 from svc.settings import Settings
 
 
-@click.group()
+@click.group(cls=Group)
 def migrate() -> None:
     """Migrate the database to this release's schema, or roll back."""
 

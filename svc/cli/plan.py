@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from svc.accounts.plans import MAX_PLANS, CreatePlan, UpdatePlan, create_plan, set_limits
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.database.rows import PlansGet
 from svc.database.types import as_dict
@@ -35,7 +36,7 @@ _OPTIONS = {
 T = TypeVar("T", bound=Struct)
 
 
-@click.group()
+@click.group(cls=Group)
 def plan() -> None:
     """Show, add and change plans."""
 

@@ -6,12 +6,13 @@ import click
 
 from svc.cli.environment import DATABASE_OPTIONS, MIGRATION_OPTIONS, database_url, run, settings_options
 from svc.cli.output import echo
+from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.migrations.policies import protected_tables, set_row_security
 from svc.settings import Settings
 
 
-@click.group()
+@click.group(cls=Group)
 def rls() -> None:
     """Turn row level security on or off, a second wall between users, or show it."""
 

@@ -8,6 +8,7 @@ import click
 
 from svc.cli.environment import DATABASE_OPTIONS, EMBEDDING_OPTIONS, settings_options
 from svc.cli.output import echo, echo_lines
+from svc.cli.sections import Command
 from svc.database.pool import session_settings
 from svc.database.session_check import required
 from svc.database.statements import load_statements
@@ -17,7 +18,7 @@ from svc.resources import resource_folder
 from svc.settings import Settings
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--owner", default="cabinet_owner", show_default=True, help="Role that migrates and builds indexes.")
 @click.option("--schema", default="public", show_default=True, help="Schema of the tables.")
 @click.option("--grants", is_flag=True, help="Print the grants on tables, which `cabinet migrate apply` runs itself.")

@@ -29,6 +29,7 @@ from svc.cli.environment import (
     stop_was_requested,
 )
 from svc.cli.secrecy import hide_secrets
+from svc.cli.sections import Command
 from svc.cli.stopping import end_within
 from svc.cli.tracing import Tracing, tracing
 from svc.errors import StartupError
@@ -76,7 +77,7 @@ _AFTER_REQUESTS_S = 7
 _ACCEPTED_AT_ONCE = 16
 
 
-@click.command()
+@click.command(cls=Command)
 @settings_options(
     *SERVE_OPTIONS, *DATABASE_OPTIONS, *POOL_OPTIONS, *SLOW_OPTIONS, *EMBEDDING_OPTIONS, *WORKER_OPTIONS, *STOP_OPTIONS
 )

@@ -14,6 +14,7 @@ import click
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
+from svc.cli.sections import Command
 from svc.errors import CabinetError
 from svc.settings import Settings
 from svc.tenants.export import find_export
@@ -24,7 +25,7 @@ from svc.tenants.reading import LineLimits
 _STATEMENT_TIMEOUT_S = 3600.0
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @user_argument
 @settings_options(*DATABASE_OPTIONS)
 def export_command(settings: Settings, user: str) -> None:
@@ -37,7 +38,7 @@ def export_command(settings: Settings, user: str) -> None:
     run(_export(settings, user))
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--replace",

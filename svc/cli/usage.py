@@ -12,6 +12,7 @@ from svc.accounts.usage import MOST_DAYS, Counts, Span
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
+from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.database.rows import UsageByPeriod, UsageList
 from svc.database.types import as_dict
@@ -23,7 +24,7 @@ _first = click.option("--from", "first", type=_day, help="The first day, in UTC;
 _last = click.option("--to", "last", type=_day, help="The last day; today when not given.")
 
 
-@click.group()
+@click.group(cls=Group)
 def usage() -> None:
     """Show the users' totals and daily usage."""
 

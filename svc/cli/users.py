@@ -10,6 +10,7 @@ from svc.accounts.users import CreateUser, create_user, update_user
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, user_argument
 from svc.cli.output import echo
+from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.database.rows import UsersGet
 from svc.database.types import as_dict
@@ -20,7 +21,7 @@ from svc.settings import Settings
 _PAGE_ROWS = 100
 
 
-@click.group("user")
+@click.group("user", cls=Group)
 def user_group() -> None:
     """Manage users."""
 

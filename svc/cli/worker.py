@@ -21,6 +21,7 @@ from svc.cli.environment import (
 )
 from svc.cli.output import echo
 from svc.cli.secrecy import hide_secrets
+from svc.cli.sections import Command
 from svc.cli.serve import listen
 from svc.cli.stopping import stop_on_signals
 from svc.cli.tracing import tracing
@@ -35,7 +36,7 @@ from svc.worker import running_worker
 from svc.worker_status import serving_status, status_application
 
 
-@click.command()
+@click.command(cls=Command)
 @settings_options(
     "host",
     "metrics_port",

@@ -138,8 +138,24 @@ def _faults(value: object, type_: Any, path: str, is_text: bool) -> Iterator[Fie
     ):
         for index, item in enumerate(value):
             yield from _faults(item, get_args(_bare(list_))[0], f"{path}[{index}]", is_text)
+    elif isinstance(value, dict) and (wrong := _faults_of_values(value, type_, path, is_text)):
+        yield from wrong
     else:
         yield _wrong(path, type_, _difference(value, type_, is_text))
+
+
+def _faults_of_values(value: dict[str, Any], type_: Any, path: str, is_text: bool) -> list[FieldFault]:
+    """Return the faults of the names and of the values of an object of any names."""
+    dicts = [one for one in map(_bare, _members(type_)) if get_origin(one) is dict]
+    found: list[FieldFault] = []
+    for name, item in value.items() if dicts else ():
+        name_type, item_type = get_args(dicts[0])
+        place = f"{path}.{name}".lstrip(".")
+        if not _fits(name, name_type):
+            field = shown_field(place)
+            found.append(FieldFault(field, f"the name of {field} must be {expectation(name_type)}"))
+        found += _faults(item, item_type, place, is_text)
+    return found
 
 
 def _faults_of_members(
@@ -184,7 +200,7 @@ def shown_field(path: str) -> str:
     return shortened(path) or WHOLE
 
 
-def _difference(value: object, type_: Any, is_text: bool) -> str:
+def _difference(value: Any, type_: Any, is_text: bool) -> str:
     """Describe how the value differs, for the end of the sentence. A string is not repeated, since it may be long."""
     wanted = [_plain(one) for one in _alternatives(inspect.type_info(type_))]
     if isinstance(value, str):
@@ -200,7 +216,7 @@ def _difference(value: object, type_: Any, is_text: bool) -> str:
         return f", not {msgspec.json.encode(value).decode()}"
     if isinstance(value, int | float):
         return f", not {value}" if abs(value) < 1e15 else ", not a number of this size"
-    return ", not an object"
+    return f"; it has {len(value):,}" if any(isinstance(one, inspect.DictType) for one in wanted) else ", not an object"
 
 
 def _phrase(info: inspect.Type) -> str:
@@ -227,6 +243,8 @@ def _phrase(info: inspect.Type) -> str:
             phrase = f"one of {values}" if len(info.values) > 1 else values
         case inspect.ListType() | inspect.SetType():
             phrase = "a list" + _size(info.min_length, info.max_length, _item(info.item_type))
+        case inspect.DictType(max_length=int()):
+            phrase = "a JSON object" + _size(info.min_length, info.max_length, "member")
         case _:
             phrase = next((phrase for kind, phrase in _PHRASES if isinstance(info, kind)), "another value; see /docs")
     return phrase

@@ -32,7 +32,7 @@ from svc.errors import (
 )
 from svc.log_context import LogContext, begin_log_context
 from svc.printable import shortened
-from svc.web.openai_errors import PREFIX, openai_error_response
+from svc.web.openai_errors import has_openai_errors, openai_error_response
 from svc.web.overload import Overload
 from svc.web.request import ANSWER_HEADERS, problem_response
 
@@ -83,7 +83,7 @@ class _Observation:
         self.request_id = _request_id(scope)
         begin_log_context(LogContext(self.request_id, scope["method"], scope["path"]))
         self.extra_headers: list[tuple[bytes, bytes]] = []
-        self._error_response = openai_error_response if get_route_path(scope).startswith(PREFIX) else problem_response
+        self._error_response = openai_error_response if has_openai_errors(get_route_path(scope)) else problem_response
 
     async def run(self, app: ASGIApp, receive: Receive, overload: Overload) -> None:
         try:

@@ -13,8 +13,7 @@ from starlette.responses import Response
 
 from svc.errors import CabinetError, QuotaExceededError
 
-PREFIX = "/v1/"
-"""The paths whose errors have this form."""
+_PREFIX = "/v1"
 
 _STATUSES = {422: 400, 415: 400}
 _CODES = {401: "invalid_api_key", 404: "not_found", 413: "request_too_large", 429: "rate_limit_exceeded"}
@@ -25,6 +24,11 @@ class _Error(msgspec.Struct):
     type: str
     param: str | None
     code: str | None
+
+
+def has_openai_errors(path: str) -> bool:
+    """Whether the errors of a path have this form."""
+    return path == _PREFIX or path.startswith(f"{_PREFIX}/")
 
 
 def openai_error_response(error: CabinetError, _request_id: str) -> Response:

@@ -10,6 +10,7 @@ import msgspec
 from svc import __version__
 from svc.web.request import Problem
 from svc.web.routing import Endpoint
+from svc.web.schemas import complete_schema, complete_schemas, describe_default, referenced
 
 _REFERENCE = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
@@ -56,6 +57,10 @@ def openapi_document(endpoints: list[Endpoint]) -> dict[str, Any]:
         types += [t for t in (endpoint.body, endpoint.returns, *_uploads(endpoint), *answers) if t is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     by_type = dict(zip(map(str, types), schemas, strict=True))
+    bodies = [endpoint.body or endpoint.extra.get("upload") for endpoint in endpoints]
+    sent = [by_type[str(body)] for body in bodies if body is not None]
+    complete_schemas(components, referenced(sent, components), errors=Problem.__name__)
+    complete_schema(list(schemas))
     paths: dict[str, Any] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_type)
@@ -177,6 +182,7 @@ def _conditions(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any] | None:
     if upload := endpoint.extra.get("upload"):
         fields = msgspec.json.schema_components([upload])[1][upload.__name__]["properties"]
+        describe_default(fields["on_conflict"])
         multipart = {
             "type": "object",
             "required": ["file"],

@@ -40,7 +40,10 @@ _BODY_BYTES: Final = 4 * 2**20
 
 
 class CreateBatch(Struct, frozen=True, forbid_unknown_fields=True):
-    """The files to add: `file_ids`, all with the same attributes, or `files`, each with its own."""
+    """The files to add: `file_ids`, all with the same attributes, or `files`, each with its own.
+
+    `attributes` and `chunking_strategy` are those of `file_ids`; beside `files` they are ignored, as in the OpenAI API.
+    """
 
     file_ids: Annotated[list[str], Meta(min_length=1, max_length=MOST_FILES)] | None = None
     files: Annotated[list[AddFile], Meta(min_length=1, max_length=MOST_FILES)] | None = None
@@ -108,9 +111,6 @@ def _entries(call: Call, body: CreateBatch) -> list[NewEntry]:
         raise InvalidRequestError("send either file_ids or files, and not both", field="file_ids")
     if body.file_ids is not None:
         return entries_of_ids(body.file_ids, body.attributes)
-    for name in ("attributes", "chunking_strategy"):
-        if getattr(body, name) is not None:
-            raise InvalidRequestError(f"{name} belongs to each of the files; with files, omit it here", field=name)
     entries = []
     for index, file in enumerate(body.files or []):
         check_chunking(call, file.chunking_strategy, f"files[{index}].chunking_strategy")

@@ -106,13 +106,19 @@ class AsyncDocuments(Resource):
         return [done[str(document_id)] for document_id in ids]
 
     def list(
-        self, *, status: bodies.Status | None = None, collection_ids: Sequence[Id] | None = None
+        self,
+        *,
+        status: bodies.Status | None = None,
+        collection_ids: Sequence[Id] | None = None,
+        where: Mapping[str, Any] | None = None,
     ) -> AsyncPages[models.Document]:
-        """The documents, newest first; those with a status, and those in one of some collections."""
-        collections = None if collection_ids is None else ",".join(map(str, collection_ids))
-        return AsyncPages(
-            self._client, "/documents", {"status": status, "collection_ids": collections}, models.Document
-        )
+        """The documents, newest first; those with a status, in one of some collections, that pass `where`, a filter."""
+        params = {
+            "status": status,
+            "collection_ids": None if collection_ids is None else ",".join(map(str, collection_ids)),
+            "filter": None if where is None else json.dumps(where),
+        }
+        return AsyncPages(self._client, "/documents", params, models.Document)
 
     async def get(self, document_id: Id) -> models.Document:
         """One document."""

@@ -1,0 +1,147 @@
+"""Texts of a framework, each with an id of the framework's own, as documents of a collection.
+
+The name of the document holds the id: `<id of the collection>:<id>.txt`. So a text that is put again replaces the one
+with its id, and the same id in another collection is another text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar, Unpack
+from uuid import UUID
+
+from cabinet_client import bodies, models
+from cabinet_client._sync.client import Cabinet
+from cabinet_client.bodies import Id
+
+T = TypeVar("T")
+_AT_ONCE = 8
+_ADDED_AT_ONCE = 1000
+# A filter has at most 16 KiB, and the address of a request 8 KiB; a name has up to 255 characters.
+_DELETED_AT_ONCE = 50
+_LISTED_AT_ONCE = 8
+_SUFFIX = ".txt"
+# What the service notes of a chunk, in the same place of a result. The text's own values are kept below `_KEPT`.
+_OF_THE_CHUNK = frozenset({"start", "end", "added", "heading", "title", "page"})
+_KEPT = "_kept"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text with its id, its metadata, and its vector, if the service is not to compute it."""
+
+    id: str
+    content: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    embedding: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class FoundText:
+    """A text, or a part of it, that a search found. The score is higher for a better one."""
+
+    id: str
+    content: str
+    metadata: dict[str, Any]
+    score: float
+
+
+class Texts:
+    """The texts of one collection. Its other documents are found too, each chunk by its own id."""
+
+    def __init__(self, client: Cabinet, collection_id: Id) -> None:
+        self.client, self.collection_id = client, UUID(str(collection_id))
+
+    def put(self, texts: Sequence[Text]) -> None:
+        """Store texts, and return when they can be searched. Those with the same ids are replaced.
+
+        Raises:
+            IngestionError: some of them could not be read.
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            documents = list(pool.map(self._create, texts))
+        for part in parts(documents, _ADDED_AT_ONCE):
+            self.client.collections.add_many(self.collection_id, [{"document_id": each.id} for each in part])
+        self.client.documents.wait(documents)
+
+    def get(self, ids: Sequence[str]) -> list[Text]:
+        """The texts with these ids that are there."""
+        return [text for part in parts(ids, _LISTED_AT_ONCE) for text in self.matching(self.named(part))]
+
+    def matching(self, where: Mapping[str, Any]) -> list[Text]:
+        """The texts that pass a filter."""
+        documents = list(self.client.documents.list(collection_ids=[self.collection_id], where=where))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            contents = list(pool.map(lambda document: self.client.documents.content(document.id).decode(), documents))
+        return [
+            Text(self._id_in(document.filename) or str(document.id), content, own_metadata(document.metadata))
+            for document, content in zip(documents, contents, strict=True)
+        ]
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete the texts with these ids; those that are not there are ignored."""
+        for part in parts(ids, _DELETED_AT_ONCE):
+            self.delete_matching(self.named(part))
+
+    def delete_matching(self, where: Mapping[str, Any]) -> None:
+        """Delete the texts that pass a filter."""
+        while self.client.documents.delete_many(filter=dict(where), collection_ids=[self.collection_id]).more:
+            pass
+
+    def clear(self) -> None:
+        """Delete all documents of the collection."""
+        while self.client.documents.delete_many(collection_ids=[self.collection_id]).more:
+            pass
+
+    def search(self, query: str | None, **options: Unpack[bodies.Search]) -> list[FoundText]:
+        """The best texts for a query, or for a vector, best first."""
+        if query is not None and not query.strip():
+            query = None
+        options = {"duplicates": "keep", **options, "collection_ids": [self.collection_id]}
+        return [self._found(result) for result in self.client.search(query, **options)]
+
+    def named(self, ids: Iterable[str]) -> dict[str, Any]:
+        """The filter that texts with these ids pass."""
+        return {"type": "in", "key": "filename", "value": [self._name_of(id_) for id_ in ids]}
+
+    def _create(self, text: Text) -> models.Document:
+        return self.client.documents.create(
+            self._name_of(text.id), text.content, metadata=kept_metadata(text.metadata), on_conflict="replace"
+        )
+
+    def _found(self, result: models.Result) -> FoundText:
+        id_ = self._id_in(result.filename)
+        if id_ is None:
+            return FoundText(str(result.chunk_id), result.content, result.metadata, result.score)
+        return FoundText(id_, result.content, own_metadata(result.metadata), result.score)
+
+    def _name_of(self, id_: str) -> str:
+        return f"{self.collection_id.hex}:{id_.replace('%', '%25').replace('/', '%2F')}{_SUFFIX}"
+
+    def _id_in(self, filename: str) -> str | None:
+        prefix = f"{self.collection_id.hex}:"
+        if not filename.startswith(prefix):
+            return None
+        return filename.removeprefix(prefix).removesuffix(_SUFFIX).replace("%2F", "/").replace("%25", "%")
+
+
+def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a document for those of a text: filters see all of them, and a result keeps all of them."""
+    hidden = {name: metadata[name] for name in metadata.keys() & _OF_THE_CHUNK}
+    return {**metadata, **({_KEPT: hidden} if hidden else {})}
+
+
+def own_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata of a text, from those of its document or of a result."""
+    own = {name: value for name, value in metadata.items() if name not in _OF_THE_CHUNK and name != _KEPT}
+    return {**own, **metadata.get(_KEPT, {})}
+
+
+def parts(values: Iterable[T], size: int) -> Iterable[list[T]]:
+    """The values in lists of at most `size`."""
+    iterator = iter(values)
+    while part := list(islice(iterator, size)):
+        yield part

@@ -1,0 +1,91 @@
+"""Details of answers that hold for every route: headers, errors, unknown routes and methods."""
+
+from __future__ import annotations
+
+import httpx
+import openai
+import pytest
+
+from tests.clients.openai.api import Api
+from tests.server_process import ServerProcess
+
+WORDS = ["red", "blue", "old", "far", "cold", "bright"]
+FIELDS = {"message", "type", "param", "code"}
+
+
+async def test_a_route_that_is_not_there_is_an_error_of_the_dialect(native: httpx.AsyncClient) -> None:
+    unknown = {
+        ("POST", "/v1/chat/completions"): 404, ("POST", "/v1/responses"): 404, ("GET", "/v1/assistants"): 404,
+        ("GET", "/v1/nowhere"): 404, ("GET", "/v1"): 404, ("PUT", "/v1/files"): 405,
+        ("PATCH", "/v1/vector_stores"): 405, ("GET", "/v1/embeddings"): 405,
+    }  # fmt: skip
+    for (method, path), status in unknown.items():
+        answer = await native.request(method, path, json={})
+        assert answer.status_code == status, (method, path, answer.text)
+        assert set(answer.json()["error"]) == FIELDS, (method, path)
+        assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_the_message_of_an_absent_route_says_what_to_do(api: Api) -> None:
+    with pytest.raises(openai.NotFoundError, match=r"(?i)chat|completions|gateway|no such"):
+        await api.chat.completions.create(model="gpt", messages=[{"role": "user", "content": "a"}])
+
+
+async def test_a_key_is_taken_from_the_header_alone(server: ServerProcess, key: str) -> None:
+    wrong = [
+        {},
+        {"Authorization": key},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Basic {key}"},
+        {"api-key": key},
+    ]
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        for headers in wrong:
+            answer = await client.get("/v1/models", headers=headers)
+            assert answer.status_code == 401, headers
+            assert set(answer.json()["error"]) == FIELDS
+        assert (await client.get("/v1/models", headers={"Authorization": f"bearer {key}"})).status_code == 200
+
+
+async def test_the_errors_of_bodies_name_the_parameter(native: httpx.AsyncClient) -> None:
+    bodies = {
+        "/v1/vector_stores": ({"name": 5}, "name"), "/v1/embeddings": ({"model": "m"}, "input"),
+        "/v1/conversations": ({"metadata": {"a": 1}}, "metadata.a"),
+        "/v1/conversations/conv_1/items": ({"items": {}}, "items"),
+        "/v1/vector_stores/vs_1/search": ({"query": 5}, "query"),
+        "/v1/vector_stores/vs_1/files": ({}, "file_id"),
+        "/v1/vector_stores/vs_1/file_batches": ({}, "file_ids"),
+    }  # fmt: skip
+    for path, (body, param) in bodies.items():
+        answer = await native.post(path, json=body)
+        assert answer.status_code == 400, (path, answer.text)
+        assert answer.json()["error"]["param"] == param, (path, answer.text)
+
+
+async def test_embeddings_take_what_the_sdk_can_send(api: Api) -> None:
+    model = (await api.models.list()).data[0].id
+    one = await api.embeddings.create(model=model, input="The Moon", user="u-1", encoding_format="float")
+    listed = await api.embeddings.create(model=model, input=["The Moon"], encoding_format="float")
+    many = await api.embeddings.create(model=model, input=[f"{word} Moon" for word in WORDS])
+    raw = await api.embeddings.with_raw_response.create(model=model, input="a", encoding_format="base64")
+
+    assert (one.object, one.data[0].object, one.data[0].index) == ("list", "embedding", 0)
+    assert one.data[0].embedding == listed.data[0].embedding
+    assert [each.index for each in many.data] == list(range(len(WORDS)))
+    assert len({tuple(each.embedding) for each in many.data}) == len(WORDS)
+    assert isinstance(raw.http_response.json()["data"][0]["embedding"], str)
+    assert one.usage.total_tokens == one.usage.prompt_tokens > 0
+    for wrong, param in (({"dimensions": 0}, "dimensions"), ({"encoding_format": "int8"}, "encoding_format")):
+        with pytest.raises(openai.BadRequestError) as error:
+            await api.embeddings.create(model=model, input="a", **wrong)
+        assert error.value.param == param
+
+
+async def test_models_are_a_list_and_one_model(api: Api) -> None:
+    page = await api.models.list()
+    only = page.data[0]
+
+    assert page.object == "list"
+    assert [model.id async for model in api.models.list()] == [only.id]
+    assert (await api.models.retrieve(only.id)).to_dict() == only.to_dict()
+    assert only.to_dict().keys() >= {"id", "object", "created", "owned_by"}
