@@ -1,6 +1,6 @@
 """Texts of a framework, each with an id of the framework's own, as documents of a collection.
 
-The name of the document holds the id: `<id of the collection>:<id>.txt`. So a text that is put again replaces the one
+The name of the document holds the id: `<id of the collection>:<id>`. So a text that is put again replaces the one
 with its id, and the same id in another collection is another text.
 """
 
@@ -23,7 +23,8 @@ _ADDED_AT_ONCE = 1000
 # A filter has at most 16 KiB, and the address of a request 8 KiB; a name has up to 255 characters.
 _DELETED_AT_ONCE = 50
 _LISTED_AT_ONCE = 8
-_SUFFIX = ".txt"
+# The longest text of a chunk.
+_MOST_CHARACTERS = 32_768
 # What the service notes of a chunk, in the same place of a result. The text's own values are kept below `_KEPT`.
 _OF_THE_CHUNK = frozenset({"start", "end", "added", "heading", "title", "page"})
 _KEPT = "_kept"
@@ -75,7 +76,7 @@ class Texts:
         """The texts that pass a filter."""
         documents = list(self.client.documents.list(collection_ids=[self.collection_id], where=where))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            contents = list(pool.map(lambda document: self.client.documents.content(document.id).decode(), documents))
+            contents = list(pool.map(self._content, documents))
         return [
             Text(self._id_in(document.filename) or str(document.id), content, own_metadata(document.metadata))
             for document, content in zip(documents, contents, strict=True)
@@ -108,9 +109,17 @@ class Texts:
         return {"type": "in", "key": "filename", "value": [self._name_of(id_) for id_ in ids]}
 
     def _create(self, text: Text) -> models.Document:
-        return self.client.documents.create(
-            self._name_of(text.id), text.content, metadata=kept_metadata(text.metadata), on_conflict="replace"
+        chunks: list[bodies.NewChunk] = [{"content": part} for part in texts_of_chunks(text.content)]
+        if text.embedding is not None:
+            chunks[0]["embedding"] = text.embedding
+        return self.client.documents.create_from_chunks(
+            self._name_of(text.id), chunks, metadata=kept_metadata(text.metadata), on_conflict="replace"
         )
+
+    def _content(self, document: models.Document) -> str:
+        if self._id_in(document.filename) is None:
+            return self.client.documents.text(document.id)
+        return "".join(chunk.content for chunk in self.client.documents.chunks(document.id))
 
     def _found(self, result: models.Result) -> FoundText:
         id_ = self._id_in(result.filename)
@@ -119,13 +128,18 @@ class Texts:
         return FoundText(id_, result.content, own_metadata(result.metadata), result.score)
 
     def _name_of(self, id_: str) -> str:
-        return f"{self.collection_id.hex}:{id_.replace('%', '%25').replace('/', '%2F')}{_SUFFIX}"
+        return f"{self.collection_id.hex}:{id_.replace('%', '%25').replace('/', '%2F')}"
 
     def _id_in(self, filename: str) -> str | None:
         prefix = f"{self.collection_id.hex}:"
         if not filename.startswith(prefix):
             return None
-        return filename.removeprefix(prefix).removesuffix(_SUFFIX).replace("%2F", "/").replace("%25", "%")
+        return filename.removeprefix(prefix).replace("%2F", "/").replace("%25", "%")
+
+
+def texts_of_chunks(content: str) -> list[str]:
+    """The content in chunks that the service takes as they are: one, unless it is very long."""
+    return [content[begin : begin + _MOST_CHARACTERS] for begin in range(0, len(content), _MOST_CHARACTERS)] or [""]
 
 
 def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests, Vector
 from cabinet_client import Cabinet
 from cabinet_client.langchain import CabinetChatMessageHistory, CabinetRetriever, CabinetVectorStore
 
-ODD_TEXTS = ["# Not a heading", "é" * 40]
+ODD_TEXTS = ["# Not a heading", "<html><p>a</p>", "  spaced  ", "%PDF-1.7", "a\r\nb", '{"a": 1}', "é" * 40, "x\n\n\ny"]
 
 
 class TestVectorStore(VectorStoreIntegrationTests):
