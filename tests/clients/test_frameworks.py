@@ -53,7 +53,7 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 @pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
 def test_the_tests_of_the_frameworks_pass(server: ServerProcess, framework: str) -> None:
     tests = ROOT / "clients/python/tests"
-    options = ["-q", "-p", "no:cacheprovider", "-c", tests / "pytest.ini", "--rootdir", tests]
+    options: list[str | Path] = ["-q", "-p", "no:cacheprovider", "-c", tests / "pytest.ini", "--rootdir", tests]
 
     said = run(
         PYTHON, "-m", "pytest", *options, tests / f"test_{framework}.py",

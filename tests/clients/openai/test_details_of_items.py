@@ -44,7 +44,8 @@ async def test_every_value_of_include_is_taken(api: Api, talk: str) -> None:
 
 
 async def test_metadata_and_items_are_empty_or_null(api: Api) -> None:
-    for body in ({}, {"metadata": None}, {"items": None}, {"items": [], "metadata": {}}):
+    bodies: list[dict[str, Any]] = [{}, {"metadata": None}, {"items": None}, {"items": [], "metadata": {}}]
+    for body in bodies:
         made = await api.conversations.create(**body)
         assert made.object == "conversation"
         assert made.metadata in ({}, None)

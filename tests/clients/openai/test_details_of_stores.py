@@ -18,7 +18,7 @@ LONG = ("The Moon is a stone. " * 2000).encode()
 @pytest_asyncio.fixture(scope="module")
 async def library(clients: dict[str, Api]) -> tuple[str, dict[str, str]]:
     """A vector store of three files with attributes."""
-    attributes = {
+    attributes: dict[str, Any] = {
         "moon": {"topic": "sky", "year": 1969, "new": False, "größe": "ß"},
         "parcel": {"topic": "post", "year": 2020.5, "new": True},
     }
