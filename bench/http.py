@@ -48,7 +48,7 @@ from bench.servers import benchmark_connection, benchmark_database, benchmark_se
 from bench.service import RunningService, cabinet_service, seed_service
 from svc.cli.environment import run
 from svc.database.by_name import bind
-from svc.database.pool import session_settings
+from svc.database.session_settings import session_settings
 from svc.database.statements import Statement, load_statements
 from svc.resources import resource_folder
 from svc.settings import Settings

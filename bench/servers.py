@@ -12,8 +12,8 @@ from typing import Any
 import asyncpg
 
 from svc.database.codecs import connection_preparer
-from svc.database.pool import session_settings
 from svc.database.queries import Database, open_database
+from svc.database.session_settings import session_settings
 from svc.database.statements import load_statements
 from svc.embedded.server import start_embedded
 from svc.migrations.migrate import apply_migrations

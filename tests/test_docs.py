@@ -32,7 +32,7 @@ from bench.server_programs import server_programs
 from svc.app import all_endpoints
 from svc.catalogue.callers import EVERY_ROUTE
 from svc.cli.main import main as cabinet
-from svc.database.pool import session_settings
+from svc.database.session_settings import session_settings
 from svc.search.lanes import Lane
 from svc.settings import Settings, environment_name
 from tests.catalogue.recorded import all_statements, callers

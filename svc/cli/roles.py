@@ -9,8 +9,8 @@ import click
 from svc.cli.environment import DATABASE_OPTIONS, EMBEDDING_OPTIONS, settings_options
 from svc.cli.output import echo, echo_lines
 from svc.cli.sections import Command
-from svc.database.pool import session_settings
 from svc.database.session_check import required
+from svc.database.session_settings import session_settings
 from svc.database.statements import load_statements
 from svc.embedded.server import DATABASE
 from svc.migrations.roles import GRANTS, SETTINGS, SETUP, fill_names, set_in_database

@@ -19,12 +19,12 @@ from svc.database.connecting import NOT_CONNECTED, cannot_connect
 from svc.database.deadline import allowed_s, check_budget, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.guard import mark_held, unmark_held
-from svc.database.keepalive import SERVER_SETTINGS, keep_alive
+from svc.database.keepalive import keep_alive
+from svc.database.session_settings import session_settings
 from svc.database.shares import Shares
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError
 from svc.settings.groups import DatabaseSettings
-from svc.vectors.signatures import index_candidates
 
 logger = logging.getLogger(__name__)
 
@@ -303,28 +303,6 @@ async def open_pool(
     return Pool(
         pool, settings.acquire_timeout_s, statement_s, vector_schema.text, shares, has_row_security=settings.rls
     )
-
-
-def session_settings(settings: DatabaseSettings) -> dict[str, str]:
-    """The settings of every connection. Nothing changes them afterwards, so connections need no reset."""
-    return {
-        "application_name": "cabinet",
-        "statement_timeout": str(int(settings.statement_timeout_s * 1000)),
-        "idle_in_transaction_session_timeout": "60000",
-        "timezone": "UTC",
-        "jit": "off",
-        # A search takes milliseconds. Starting parallel workers costs more than they save.
-        "max_parallel_workers_per_gather": "0",
-        # A generic plan depends neither on the size of the tenant nor on which optional filters are set.
-        "plan_cache_mode": "force_custom_plan",
-        # Without it, an HNSW scan stops after ef_search rows, however few of them pass a filter. Relaxed order suffices
-        # because the statements sort the rows; strict order would discard rows that are found out of order.
-        "hnsw.iterative_scan": "relaxed_order",
-        # The number of candidates of the index lane for a search with few results.
-        "hnsw.ef_search": str(index_candidates(settings.dimensions)),
-        "hnsw.max_scan_tuples": "200000",
-        **SERVER_SETTINGS,
-    }
 
 
 async def _keep_session(_connection: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from svc.database import rows as r
 from svc.database.connecting import pooler_remedy
-from svc.database.pool import session_settings
 from svc.database.session_check import lost_settings, required
+from svc.database.session_settings import session_settings
 from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes
 
 _KIB_UNITS = {"B": 1 / 1024, "kB": 1, "8kB": 8, "MB": 1024, "GB": 1024**2}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from svc.database.failures import UNFIT
-from svc.database.pool import session_settings
 from svc.database.queries import Database, open_unchecked
+from svc.database.session_settings import session_settings
 from svc.doctor import configuration, counts, indexes, queues, recall, schema, sessions, tables, terms, versions
 from svc.doctor.checks import Check, Subject, Thresholds, Verdict
 from svc.errors import CabinetError, InvalidRequestError

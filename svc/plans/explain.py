@@ -11,9 +11,9 @@ import asyncpg
 from svc.database.by_name import bind
 from svc.database.connecting import connect, disconnect
 from svc.database.failures import classify
-from svc.database.pool import session_settings
 from svc.database.queries import Database
 from svc.database.row_security import Reach, naming, reach_of
+from svc.database.session_settings import session_settings
 from svc.database.statements import UNPREPARED, Statement
 from svc.errors import InvalidRequestError
 from svc.plans.tree import QueryPlan, read_plan

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from svc.cli.main import main
-from svc.database.pool import session_settings
 from svc.database.queries import open_database
 from svc.database.rows import ServerSessionSettings
 from svc.database.session_check import lost_settings
+from svc.database.session_settings import session_settings
 from svc.embedded.server import url_as
 from svc.errors import StartupError
 from svc.settings import Settings

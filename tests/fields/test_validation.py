@@ -10,7 +10,8 @@ import pytest
 from msgspec import inspect
 
 from svc.app import all_endpoints
-from svc.fields.validation import expectation, faults_of, faults_of_json
+from svc.fields.phrases import expectation
+from svc.fields.validation import faults_of, faults_of_json
 
 TYPES = [
     type_
