@@ -40,9 +40,14 @@ serve: install ## Serve on http://127.0.0.1:8080; settings from the environment 
 
 # Developing
 
+# ARGS selects from all tests. Without it, tests/order.py says which are left to `test-slow`.
 .PHONY: test
 test: $(VENV)/.installed-dev ## Run the tests; ARGS="-k search" selects some, CABINET_POSTGRES_VERSION=16 the older server
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),-m "not slow")
+
+.PHONY: test-slow
+test-slow: $(VENV)/.installed-dev ## Run the tests that kill, wait, build, measure or plant faults for a long time
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 # Review the differences: git diff tests/plans/baselines
 .PHONY: baseline

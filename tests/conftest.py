@@ -31,7 +31,7 @@ from svc.services import Services, running_services
 from svc.settings import Settings
 from tests import null_guard, once
 from tests.callers import plugin
-from tests.order import sort_longest_first
+from tests.order import mark_slow, sort_longest_first
 from tests.proxy import Proxy, running_proxy
 from tests.watchdog import MARK, TestRun, memory_folder
 
@@ -78,7 +78,8 @@ once.share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
+    """Begin with what takes longest, and mark what `make test` leaves to `make test-slow`."""
+    mark_slow(items)
     sort_longest_first(items)
 
 

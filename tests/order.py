@@ -1,6 +1,7 @@
-"""The order of the test files: those that take longest first, or one of them would run alone at the end.
+"""The order of the test files, and those that are only run by `make test-slow`.
 
-pytest-xdist gives each process the next file of the list when it has nearly done its last one.
+Files that take longest come first, or one of them would run alone at the end: pytest-xdist gives each process the next
+file of the list when it has nearly done its last one.
 """
 
 from __future__ import annotations
@@ -51,6 +52,38 @@ SECONDS = {
     "tests/web/test_loop_lag.py": 52,
     "tests/wire/test_deadlines.py": 15,
 }
+
+# Files whose tests kill, wait, build, measure or plant faults for a long time. `make test` leaves them out.
+SLOW = {
+    "tests/calibration/test_crossover.py",
+    "tests/campaigns/test_strangers.py",
+    "tests/database/test_killed_migrations.py",
+    "tests/database/test_migration_data.py",
+    "tests/embedded/test_backup.py",
+    "tests/embedded/test_supervision.py",
+    "tests/embedded/test_termination.py",
+    "tests/jobs/test_stopped_workers.py",
+    "tests/routes/test_naughty_strings.py",
+    "tests/search/test_freshness.py",
+    "tests/search/test_killed_builds.py",
+    "tests/search/test_properties.py",
+    "tests/tenants/test_moving.py",
+    "tests/test_packaging.py",
+    "tests/test_printed.py",
+    "tests/test_sigterm.py",
+    "tests/test_tracing.py",
+    "tests/test_watchdog.py",
+    "tests/test_worker_status.py",
+    "tests/web/test_loop_lag.py",
+}
+SLOW_FOLDERS = ("tests/bench/",)
+
+
+def mark_slow(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files, for `pytest -m slow` and `pytest -m "not slow"`."""
+    for item in items:
+        if _file(item) in SLOW or _file(item).startswith(SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
 
 
 def sort_longest_first(items: list[pytest.Item]) -> None:

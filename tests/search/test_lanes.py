@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from svc.database import pool, queries
+from svc.database import pool, queries, session_settings
 from svc.embedded.server import EmbeddedServer
 from svc.search import lanes
 from svc.search.filters import Filters
@@ -187,7 +187,7 @@ async def test_the_threshold_applies_with_filters(large: Corpus, monkeypatch: py
 @pytest_asyncio.fixture(scope="module")
 async def impatient(server: EmbeddedServer, template: str) -> AsyncIterator[Corpus]:
     """A tenant whose index gives ten rows at most, whatever is asked for."""
-    usual = pool.session_settings
+    usual = session_settings.session_settings
     no_patience = {"hnsw.ef_search": "10", "hnsw.iterative_scan": "off"}
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     with pytest.MonkeyPatch.context() as patch:
