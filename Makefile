@@ -153,7 +153,7 @@ wheel: $(VENV)/.installed-dev ## Build the wheel into dist/
 .PHONY: constraints
 constraints: ## Update constraints.txt to the newest releases, with the oldest supported Python, and the hashes of the image
 	python3.11 -m venv --clear $(VENV)-constraints
-	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable clients/python --editable '.[dev,fuzz]'
+	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check --editable clients/python --editable '.[dev,fuzz,ocr]'
 	{ grep '^#' constraints.txt; $(VENV)-constraints/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt
 	$(VENV)-constraints/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -275,10 +275,13 @@ CREATE TABLE public.document_contents (
     user_id uuid NOT NULL,
     document_id uuid NOT NULL,
     content bytea NOT NULL,
-    removed_at timestamp with time zone
+    removed_at timestamp with time zone,
+    charset text
 );
 
 COMMENT ON COLUMN public.document_contents.removed_at IS 'When the document was deleted; its bytes, chunks and vectors are being erased. Null: it is there.';
+
+COMMENT ON COLUMN public.document_contents.charset IS 'The encoding that the upload declared for the file, by its name in Python; null: none.';
 
 CREATE TABLE public.embedding_model (
     is_current boolean DEFAULT true NOT NULL,
@@ -574,6 +577,9 @@ ALTER TABLE ONLY public.conversation_documents
 
 ALTER TABLE ONLY public.conversations
     ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);
+
+ALTER TABLE public.document_contents
+    ADD CONSTRAINT document_contents_charset_length CHECK (((char_length(charset) >= 1) AND (char_length(charset) <= 40))) NOT VALID;
 
 ALTER TABLE ONLY public.document_contents
     ADD CONSTRAINT document_contents_pkey PRIMARY KEY (user_id, document_id);

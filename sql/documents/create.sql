@@ -13,6 +13,7 @@
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
 -- $9 purpose      text null         why it is kept; null: to be searched
 -- $10 is_read     bool              whether to read it now; otherwise it is only stored
+-- $11 charset     text null         the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 -- length: the document, its bytes, its job and what is counted are stored together or not at all
@@ -65,11 +66,12 @@ created as (
 ),
 
 stored as (
-    insert into document_contents as b (user_id, document_id, content)
+    insert into document_contents as b (user_id, document_id, content, charset)
     select
         $1::uuid as user_id,
         c.id as document_id,
-        $5::bytea as content
+        $5::bytea as content,
+        $11::text as charset
     from created as c
     returning b.document_id
 ),

@@ -47,10 +47,11 @@ with given as (
     returning g.id
 )
 
-insert into document_contents (user_id, document_id, content)
+insert into document_contents (user_id, document_id, content, charset)
 select
     $2::uuid as user_id,
     b.document_id,
-    b.content
+    b.content,
+    b.charset
 from document_contents as b
 where b.user_id = $1::uuid and b.document_id = any($3::uuid[]);

@@ -6,7 +6,7 @@
 -- $3 after_document_id uuid null  the last id of the page before; null: from the first
 -- $4 max_bytes         int8
 -- $5 max_rows          int        1..1000
--- returns: document_id uuid, content bytea
+-- returns: document_id uuid, content bytea, charset text null
 -- index: document_contents_pkey
 with following as (
     select
@@ -27,7 +27,8 @@ with following as (
 
 select
     b.document_id,
-    b.content
+    b.content,
+    b.charset
 from following as f
 inner join document_contents as b on b.user_id = $1::uuid and f.document_id = b.document_id
 where f.bytes_before < $4::int8

@@ -8,8 +8,8 @@
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 lease_s     float8
--- returns: filename text, file_type text, content bytea, chunk_sizes jsonb null, chunks_used int8,
---   chunks_allowed int8 null, tokens_used int8, tokens_allowed int8 null
+-- returns: filename text, file_type text, content bytea, charset text null, chunk_sizes jsonb null,
+--   chunks_used int8, chunks_allowed int8 null, tokens_used int8, tokens_allowed int8 null
 -- index: documents_pkey, document_contents_pkey, users_pkey, tenant_totals_pkey
 with held as materialized (
     select d.id
@@ -39,6 +39,7 @@ returning
     d.filename,
     d.file_type,
     b.content,
+    b.charset,
     d.chunk_sizes,
     coalesce(t.chunk_count, 0) - d.chunk_count as chunks_used,
     p.max_chunks as chunks_allowed,

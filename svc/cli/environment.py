@@ -89,6 +89,7 @@ WORKER_OPTIONS = (
     "parse_cpu_s",
     "parse_timeout_s",
     "parse_memory_mb",
+    "ocr",
 )
 
 

@@ -741,6 +741,7 @@ class ExportDocumentContents(Row):
 
     document_id: UUID = column("document_id")
     content: bytes = column("content")
+    charset: str | None = column("charset")
 
 
 class ExportDocuments(Row):
@@ -946,6 +947,7 @@ class IngestStart(Row):
     filename: str = column("filename")
     file_type: str = column("file_type")
     content: bytes = column("content")
+    charset: str | None = column("charset")
     chunk_sizes: Json | None = column("chunk_sizes")
     chunks_used: int = column("chunks_used")
     chunks_allowed: int | None = column("chunks_allowed")
@@ -1858,6 +1860,7 @@ class ImportDocumentContents(NamedTuple):
     user_id: UUID
     document_id: UUID
     content: bytes
+    charset: str | None
 
 
 class ImportDocuments(NamedTuple):

@@ -12,7 +12,7 @@ import msgspec
 from svc.ingest.parsers.characters import clean_text
 from svc.ingest.unread import bounded
 
-BlockKind = Literal["heading", "text", "item", "table", "code"]
+BlockKind = Literal["heading", "text", "item", "table", "code", "records"]
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -20,7 +20,7 @@ class Block(msgspec.Struct, frozen=True, gc=False):
 
     `level` is that of a heading, from 1, which is the highest. `head` is where the lines that name the columns of a
     table end; 0 if it has none. `place` says where the block is in the file, such as `{"page": 3}`. `language` is that
-    of code.
+    of code. A block of records has a blank line between them.
     """
 
     kind: BlockKind

@@ -12,6 +12,8 @@ from pathlib import PurePath
 
 from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
 from svc.ingest.formats import FORMATS, FileType
+from svc.ingest.ole import SIGNATURE as OLE
+from svc.ingest.ole import top_names
 
 _PLURALS = [each.plural for each in FORMATS.values() if each.plural]
 ACCEPTED = f"{', '.join(_PLURALS[:-1])} and {_PLURALS[-1]}"
@@ -24,13 +26,15 @@ _ZIP_TYPES: dict[bytes, FileType] = {
 }
 _ENCRYPTED_BY_OFFICE = ("docx", "xlsx", "pptx")
 
+_IMAGES = [
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "a PNG image"),
+    (re.compile(rb"\xff\xd8\xff"), "a JPEG image"),
+    (re.compile(rb"GIF8[79]a"), "a GIF image"),
+    (re.compile(rb"II[*+]\x00|MM\x00[*+]"), "a TIFF image"),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "a WebP image"),
+    (re.compile(rb"BM.{4}\x00{4}", re.DOTALL), "a BMP image"),
+]
 _FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF87a", "a GIF image"),
-    (b"GIF89a", "a GIF image"),
-    (b"II*\x00", "a TIFF image"),
-    (b"MM\x00*", "a TIFF image"),
     (b"8BPS", "a Photoshop image"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
@@ -52,13 +56,18 @@ _FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
     (b"%!PS", "a PostScript document"),
 ]
 _RTF = FORMATS["rtf"].mark
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLE_KINDS: list[tuple[str, str]] = [
-    ("WordDocument", "a legacy Word document (.doc); save it as .docx"),
-    ("Workbook", "a legacy Excel workbook (.xls)"),
-    ("PowerPoint Document", "a legacy PowerPoint presentation (.ppt)"),
-    ("__properties_version1.0", "an Outlook message (.msg)"),
-]
+_OLE_TYPES: dict[str, FileType] = {
+    each.mark.decode(): name for name, each in FORMATS.items() if each.container == "ole"
+} | {"Book": "xls"}  # as Excel 5 calls it
+_OLE_KINDS: dict[str, str] = {
+    "WordDocument": "a legacy Word document (.doc); save it as .docx",
+    "PowerPoint Document": "a legacy PowerPoint presentation (.ppt); save it as .pptx",
+    "VisioDocument": "a Visio drawing",
+    "!_StringPool": "a Windows Installer package",
+    "!_Tables": "a Windows Installer package",
+}
+# Excel before version 5 wrote no compound file: BOF, its length, its version and that it is a sheet or a workbook.
+_BARE_EXCEL = re.compile(rb"\x09[\x00\x02\x04\x08][\x04\x06\x08]\x00[\x00-\x07][\x00\x02-\x06][\x05\x10\x00]")
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_KINDS: dict[bytes, str] = {
     b"mimetypeapplication/vnd.oasis": "an OpenDocument file of another kind than text, spreadsheet and presentation",
@@ -82,8 +91,9 @@ _MAIL_BEGINNING = re.compile(rb"\s*(?:From [^\n]*\n)?[!-9;-~]{1,80}:[ \t\r\n]")
 _TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\b\t\n\f\r\x1a\x1b")
 
 
-def detect_file_type(filename: str, data: bytes) -> FileType:
+def detect_file_type(filename: str, data: bytes, *, images: bool = False) -> FileType:
     """Returns the type of `data`, a whole file. `filename` decides only between types whose content looks the same.
+    Images are accepted if `images`.
 
     Raises:
         InvalidRequestError: the file is empty.
@@ -92,22 +102,39 @@ def detect_file_type(filename: str, data: bytes) -> FileType:
     if not data:
         raise InvalidRequestError("The file is empty.", field="content")
     named = _SUFFIXES.get(PurePath(filename.strip().lower()).suffix)
+    return _type_by_beginning(named, data, images=images) or _type_of_text(named, data[:_SAMPLE_BYTES])
+
+
+def _type_by_beginning(named: FileType | None, data: bytes, *, images: bool) -> FileType | None:
+    """The type of a file whose first bytes tell it; None if it may be text."""
     if _is_pdf(named, data):
         return "pdf"
-    if data.lstrip().startswith(_RTF):
-        return "rtf"
     if data.startswith(_ZIP_BEGINNINGS):
         return _type_of_zip(named, data)
-    if data.startswith(_OLE):
+    if data.startswith(OLE):
         return _type_of_ole(named, data)
+    if named == "xls" and _BARE_EXCEL.match(data):
+        return named
+    if kind := next((kind for beginning, kind in _IMAGES if beginning.match(data)), ""):
+        return _type_of_image(kind, images=images)
     for beginning, kind in _FOREIGN_BEGINNINGS:
         if data.startswith(beginning):
             raise _unsupported(kind)
-    return _type_of_text(named, data[:_SAMPLE_BYTES])
+    return "rtf" if data.lstrip().startswith(_RTF) else None
 
 
 def _unsupported(kind: str) -> UnsupportedMediaTypeError:
     return UnsupportedMediaTypeError(f"The file looks like {kind}. Accepted types: {ACCEPTED}.", field="content")
+
+
+def _type_of_image(kind: str, *, images: bool) -> FileType:
+    if images:
+        return "image"
+    raise UnsupportedMediaTypeError(
+        f"The file looks like {kind}, whose text is not recognized here: an operator can turn character recognition on "
+        f"(CABINET_OCR). Accepted types: {ACCEPTED}.",
+        field="content",
+    )
 
 
 def _is_pdf(named: FileType | None, data: bytes) -> bool:
@@ -131,16 +158,26 @@ def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
 
 
 def _type_of_ole(named: FileType | None, data: bytes) -> FileType:
-    # The directory is near the beginning or the end, depending on the program that wrote the file.
-    edges = data[:_SEARCH_BYTES] + data[_SEARCH_BYTES:][-_SEARCH_BYTES:]
-    if "EncryptedPackage".encode("utf-16-le") in edges:
+    names = top_names(data) or _names_near_the_edges(data)
+    if "EncryptedPackage" in names:
         if named is not None and named in _ENCRYPTED_BY_OFFICE:
             return named  # encrypted with a password; the parser reports that
         raise _unsupported("an encrypted Office document")
-    for stream, kind in _OLE_KINDS:
-        if stream.encode("utf-16-le") in edges:
-            raise _unsupported(kind)
+    for name in ("WordDocument", "PowerPoint Document", *_OLE_TYPES, *_OLE_KINDS):
+        if name in names:
+            if name in _OLE_TYPES:
+                return _OLE_TYPES[name]
+            raise _unsupported(_OLE_KINDS[name])
+    if named is not None and FORMATS[named].container == "ole":
+        return named  # probably truncated before the directory; the parser reports that
     raise _unsupported("a legacy Office document")
+
+
+def _names_near_the_edges(data: bytes) -> set[str]:
+    """The names of streams in a damaged file: its directory is near the beginning or the end."""
+    edges = data[:_SEARCH_BYTES] + data[_SEARCH_BYTES:][-_SEARCH_BYTES:]
+    known = ("EncryptedPackage", *_OLE_TYPES, *_OLE_KINDS)
+    return {name for name in known if name.encode("utf-16-le") in edges}
 
 
 def _type_of_text(named: FileType | None, sample: bytes) -> FileType:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-Container = Literal["text", "zip", "own"]
-"""What a file of a type is on the outside: characters, a ZIP archive, or something of its own."""
+Container = Literal["text", "zip", "ole", "own"]
+"""What a file of a type is on the outside: characters, a ZIP archive, one of Microsoft's compound files, or its own."""
 
 
 class Format(NamedTuple):
@@ -16,8 +16,8 @@ class Format(NamedTuple):
 
     `name` is what messages call a file of it, and `plural` stands in the list of what is accepted. `module` has a
     function `parse` and a small file, `SAMPLE`. `mark` tells the type from others with the same container: the
-    beginning of the first member of an archive that says what it is, or of the file. A text without a mark has its type
-    by the suffix of its name.
+    beginning of the first member of an archive that says what it is, the name of a stream of a compound file, or the
+    beginning of the file. A text without a mark has its type by the suffix of its name.
     """
 
     name: str
@@ -36,6 +36,7 @@ FORMATS: dict[str, Format] = {
     "csv": Format("CSV table", "CSV", "csv", (".csv", ".tsv", ".tab")),
     "docx": Format("Word document", "Word (.docx)", "word", (".docx", ".docm"), "zip", b"word/"),
     "xlsx": Format("Excel workbook", "Excel (.xlsx)", "excel", (".xlsx", ".xlsm"), "zip", b"xl/"),
+    "xls": Format("Excel workbook of before 2007", "Excel 97 (.xls)", "excel97", (".xls", ".xlt"), "ole", b"Workbook"),
     "pptx": Format(
         "PowerPoint presentation", "PowerPoint (.pptx)", "powerpoint", (".pptx", ".pptm", ".ppsx"), "zip", b"ppt/"
     ),
@@ -56,6 +57,12 @@ FORMATS: dict[str, Format] = {
     "latex": Format("LaTeX source", "LaTeX (.tex)", "latex", (".tex", ".ltx")),
     "zip": Format("ZIP archive", "ZIP archives of these", "archive", (".zip",), "zip"),
     "mail": Format("mail", "mail (.eml)", "mail", (".eml",)),
+    "msg": Format(
+        "Outlook message", "Outlook messages (.msg)", "outlook", (".msg",), "ole", b"__properties_version1.0"
+    ),
+    "image": Format(
+        "image", "", "image", (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".webp"), "own"
+    ),
     "json": Format("JSON document", "JSON (.json, .jsonl)", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
     "notebook": Format("notebook", "notebooks (.ipynb)", "notebook", (".ipynb",)),
     "xml": Format("XML document", "XML (.xml, .rss)", "xml", (".xml", ".rss", ".atom", ".svg", ".xsd")),

@@ -22,6 +22,7 @@ _SMALL_SHARE = 8  # a chunk with less than this share of the tokens is merged wi
 _FULL_SHARE = 4  # a chunk with more than this share ends where the next section begins
 _LONGEST_TOKEN = 16  # in characters, nearly always: what is longer need not be counted
 _CUTS_TRIED = 20
+_MOST_SIZES = 1_000
 _SPACE = re.compile(r"\s+")
 _PAUSE = re.compile(r"\n+|(?<=[.!?;:。！？])\s+|(?<=[。！？])")
 
@@ -61,6 +62,7 @@ class _Packer:
         self._counter = counter
         self._cutter = cutter
         self._tokens = tokens
+        self._sizes: dict[tuple[int, int], int] = {}
 
     def packed(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         """Join neighbours as long as they fit, except that a section begins a chunk of its own if it can."""
@@ -109,7 +111,7 @@ class _Packer:
         if start >= end:
             return
         content = f"{piece.before}{self._text[start:end]}{piece.after}"
-        tokens = self._counter.count(content)
+        tokens = self._counter.count(content) if piece.before or piece.after else self._count(start, end)
         room = self._tokens - self._cutter.path_tokens(piece.path)
         if tokens <= room:
             yield self._chunk(Piece(start, end, piece.path, before=piece.before, after=piece.after), content, tokens)
@@ -147,7 +149,15 @@ class _Packer:
         return TextChunk(content, tokens, metadata)
 
     def _size(self, piece: Piece) -> int:
-        return self._counter.count(self._text[piece.start : piece.end])
+        return self._count(piece.start, piece.end)
+
+    def _count(self, start: int, end: int) -> int:
+        """The tokens of a part of the text. The same parts are counted again when neighbours are joined."""
+        if (start, end) not in self._sizes:
+            if len(self._sizes) > _MOST_SIZES:
+                self._sizes.clear()
+            self._sizes[start, end] = self._counter.count(self._text[start:end])
+        return self._sizes[start, end]
 
     def _is_section(self, last: Piece, piece: Piece) -> bool:
         """Whether `piece` begins a section, and what is before it is enough for a chunk."""
@@ -158,8 +168,10 @@ class _Packer:
         if left.after or right.before or right.start < left.end:
             return None
         room = self._tokens - max(self._cutter.path_tokens(left.path), self._cutter.path_tokens(right.path))
-        added = self._counter.count(left.before) + self._counter.count(right.after)
-        if self._counter.count(self._text[left.start : right.end]) + added > room:
+        if left.before or right.after:
+            room -= self._counter.count(left.before) + self._counter.count(right.after)
+        # Two parts can have a token less together than apart: that of the space before the right one.
+        if self._size(left) + self._size(right) - 1 > room or self._count(left.start, right.end) > room:
             return None
         return Piece(
             left.start, right.end, _common(left.path, right.path), left.opens, left.continues, left.before, right.after

@@ -15,11 +15,15 @@ from lxml import etree
 from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument
 from svc.ingest.formats import FORMATS, FileType
+from svc.ingest.parsers.characters import uploaded_as
 from svc.ingest.parsers.rejections import damaged, nests_too_deeply, no_text
 
 _MODULES = {name: import_module(f"svc.ingest.parsers.{each.module}") for name, each in FORMATS.items()}
 # A parser may raise any exception of its library.
 _PARSERS: dict[FileType, Callable[[bytes], ReadDocument]] = {name: each.parse for name, each in _MODULES.items()}
+
+# XML and mails declare the encodings of what is in them.
+_DECODED = {name for name, each in FORMATS.items() if each.container == "text"} - {"xml", "mail"}
 
 
 def sample(file_type: FileType) -> bytes:
@@ -27,17 +31,19 @@ def sample(file_type: FileType) -> bytes:
     return cast(bytes, _MODULES[file_type].SAMPLE)
 
 
-def parse(file_type: FileType, data: bytes) -> ReadDocument:
+def parse(file_type: FileType, data: bytes, charset: str | None = None) -> ReadDocument:
     """Returns the text of a file in reading order, with at least one block.
 
-    The place of a block is, for example, the `page` of a PDF or the `sheet` of a workbook.
+    The place of a block is, for example, the `page` of a PDF or the `sheet` of a workbook. `charset` is Python's name
+    of the encoding that the upload declared; it counts for files of text that have none of their own.
 
     Raises:
         DocumentRejectedError: the file is encrypted, damaged, too large unpacked, or contains no text.
         MemoryError: the memory limit does not suffice.
     """
     try:
-        document = _PARSERS[file_type](data)
+        with uploaded_as(charset if file_type in _DECODED else None):
+            document = _PARSERS[file_type](data)
     except (DocumentRejectedError, MemoryError):
         raise
     except RecursionError as error:

@@ -1,10 +1,10 @@
 """The protocol between the sandbox, its parser server, and the child that parses one document.
 
 The sandbox passes `Limits` (JSON) to the parser server when it starts it, and the parser server answers `Started`
-(JSON). The sandbox sends a child one line with the file type and the sizes of the chunks, then the document. The child
-answers with MessagePack messages, each preceded by its length: any number of `Chunks`, then `Finished`, with the
-warnings, or `Rejected`. When the child has
-exited, the parser server reports how it `Ended` (JSON).
+(JSON). The sandbox sends a child one line with the file type, the sizes of the chunks and the encoding that the upload
+declared, if any, then the document. The child answers with MessagePack messages, each preceded by its length: any
+number of `Chunks`, then `Finished`, with the warnings, or `Rejected`. When the child has exited, the parser server
+reports how it `Ended` (JSON).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True):
     chunk_tokens: int
     overlap_tokens: int
     max_chunks: int
+    ocr: bool = False
 
 
 class Started(msgspec.Struct):

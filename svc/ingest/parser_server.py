@@ -31,6 +31,7 @@ from svc.ingest.formats import FORMATS, FileType
 from svc.ingest.packing import split
 from svc.ingest.parse import parse, sample
 from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
+from svc.ingest.parsers import recognition
 
 _LOADED_WHOLE = (encodings, email, charset_normalizer, pypdfium2)
 _BATCH_TOKENS = 65_536  # small enough that decoding a batch does not hold up the event loop
@@ -56,6 +57,8 @@ def _preload(limits: Limits) -> None:
             if not module.name.rpartition(".")[2].startswith(("_cli", "__main__", "cli")):
                 with contextlib.suppress(ImportError):  # for another system, or it needs a package that is absent
                     importlib.import_module(module.name)
+    if limits.ocr:
+        recognition.load()
     for file_type in FORMATS:
         with contextlib.suppress(DocumentRejectedError):  # some samples are blank
             _read(file_type, sample(file_type), limits)
@@ -155,11 +158,11 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
     """Parse one document and send its chunks; returns the exit code of the child."""
     try:
         with connection.makefile("rb") as stream:
-            name, chunk_tokens, overlap_tokens = stream.readline().decode().split()
+            name, chunk_tokens, overlap_tokens, *charset = stream.readline().decode().split()
             file_type = msgspec.convert(name, FileType)
             data = stream.read()
         limits = msgspec.structs.replace(limits, chunk_tokens=int(chunk_tokens), overlap_tokens=int(overlap_tokens))
-        chunks, warnings = _read(file_type, data, limits)
+        chunks, warnings = _read(file_type, data, limits, charset[0] if charset else None)
         batch = max(1, _BATCH_TOKENS // limits.chunk_tokens)
         for start in range(0, len(chunks), batch):
             _send(connection, Chunks(chunks[start : start + batch]))
@@ -173,8 +176,10 @@ def _read_one_document(connection: socket.socket, limits: Limits) -> int:
     return 0
 
 
-def _read(file_type: FileType, data: bytes, limits: Limits) -> tuple[list[TextChunk], list[str]]:
-    document = parse(file_type, data)
+def _read(
+    file_type: FileType, data: bytes, limits: Limits, charset: str | None = None
+) -> tuple[list[TextChunk], list[str]]:
+    document = parse(file_type, data, charset)
     chunks = split(
         document,
         chunk_tokens=limits.chunk_tokens,

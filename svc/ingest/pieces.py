@@ -110,6 +110,8 @@ class Cutter:
             pieces = self._table(start, last, room, path)
         elif last.kind == "code":
             pieces = self._code(start, last, room, path)
+        elif last.kind == "records":
+            pieces = self._records(start, last, room, path)
         else:
             pieces = (Piece(*span, path) for span in self._prose(start, end, room, _end_of_headings(blocks)))
         for number, piece in enumerate(pieces):
@@ -160,6 +162,26 @@ class Cutter:
         if self._text[first : table.end].strip():
             yield Piece(first, table.end, path, before=before)
 
+    def _records(self, start: int, block: Block, room: int, path: Path) -> Iterator[Piece]:
+        """As many whole records as fit. One that does not fit is cut as text."""
+        first, used, at = start, 0, start
+        while at < block.end:
+            blank = self._text.find("\n\n", max(at, block.start), block.end)
+            end = blank + 2 if blank >= 0 else block.end
+            size = self._counter.count(self._text[at:end])
+            if used + size > room and first < at:
+                yield Piece(first, at - 2, path)
+                first, used = at, 0
+            if size > room:
+                for a, b in self._prose(first, end, room, block.start if first == start else 0):
+                    yield Piece(a, b, path)
+                first, used = end, 0
+            else:
+                used += size
+            at = end
+        if self._text[first : block.end].strip():
+            yield Piece(first, block.end, path)
+
     def _code(self, start: int, code: Block, room: int, path: Path) -> Iterator[Piece]:
         """Whole definitions. Where a fence is cut, each piece has its own."""
         opening = _FENCE.match(self._text, code.start, code.end)
@@ -191,7 +213,7 @@ def _joins(unit: list[Block], block: Block, *, is_heading: bool) -> bool:
     last = unit[-1]
     if last.kind == "heading":
         return not is_heading or len(unit) < _MOST_HEADINGS
-    if is_heading or block.kind in ("table", "code"):
+    if is_heading or block.kind in ("table", "code", "records"):
         return False
     return last.kind in ("text", "item")
 

@@ -58,6 +58,7 @@ class QueuedUpload:
     file_type: StoredType
     content: bytes
     sizes: ChunkSizes | None
+    charset: str | None
     chunks: Quota
     tokens: Quota
 
@@ -101,6 +102,7 @@ class Queue:
             file_type=row.file_type,
             content=row.content,
             sizes=None if row.chunk_sizes is None else msgspec.convert(row.chunk_sizes, ChunkSizes),
+            charset=row.charset,
             chunks=Quota("chunks", row.chunks_used, row.chunks_allowed),
             tokens=Quota("tokens", row.tokens_used, row.tokens_allowed),
         )

@@ -71,6 +71,7 @@ class ParserSandbox:
             chunk_tokens=settings.chunk_tokens,
             overlap_tokens=settings.chunk_overlap_tokens,
             max_chunks=settings.max_chunks,
+            ocr=settings.ocr,
         )
         self._sizes = ChunkSizes(settings.chunk_tokens, settings.chunk_overlap_tokens)
         # All places to one user who is alone, because no document takes long; in turn otherwise.
@@ -84,10 +85,17 @@ class ParserSandbox:
         return (await self.read(file_type, data, tenant)).chunks
 
     async def read(
-        self, file_type: FileType, data: bytes, tenant: UUID | None = None, sizes: ChunkSizes | None = None
+        self,
+        file_type: FileType,
+        data: bytes,
+        tenant: UUID | None = None,
+        sizes: ChunkSizes | None = None,
+        *,
+        charset: str | None = None,
     ) -> Reading:
-        """Returns the chunks of a document of this tenant, and what was not read. Cancelling kills the child that
-        parses it. Without `sizes`, the chunks are of the sizes in the settings.
+        """Returns the chunks of a document of this tenant, and what was not read. `charset` is the encoding that the
+        upload declared. Cancelling kills the child that parses it. Without `sizes`, the chunks are of the sizes in the
+        settings.
 
         Raises:
             DocumentRejectedError: the document cannot be read, or exceeds a limit, which the detail names.
@@ -98,16 +106,16 @@ class ParserSandbox:
         external_call("parsing")
         await self._places.take(tenant)
         try:
-            return await self._parsed(file_type, data, sizes or self._sizes)
+            return await self._parsed(_header(file_type, sizes or self._sizes, charset), data)
         finally:
             self._places.give_back(tenant)
 
-    async def _parsed(self, file_type: FileType, data: bytes, sizes: ChunkSizes) -> Reading:
+    async def _parsed(self, header: list[str], data: bytes) -> Reading:
         with contextlib.ExitStack() as sockets:
             connection, status = await self._begin(sockets)
             try:
                 async with asyncio.timeout(self._limits.timeout_s + _GRACE_S):
-                    return await self._converse(connection, status, file_type, data, sizes)
+                    return await self._converse(connection, status, header, data)
             except TimeoutError:
                 raise self._failure(Ended(-signal.SIGALRM, 0)) from None
 
@@ -150,13 +158,13 @@ class ParserSandbox:
             await server.stop()
 
     async def _converse(
-        self, connection: socket.socket, status: socket.socket, file_type: FileType, data: bytes, sizes: ChunkSizes
+        self, connection: socket.socket, status: socket.socket, header: list[str], data: bytes
     ) -> Reading:
         loop = asyncio.get_running_loop()
         chunks: list[TextChunk] = []
         # If the child has been killed, writing fails here; its status gives the reason.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await loop.sock_sendall(connection, f"{file_type} {sizes.chunk_tokens} {sizes.overlap_tokens}\n".encode())
+            await loop.sock_sendall(connection, f"{' '.join(header)}\n".encode())
             await loop.sock_sendall(connection, data)
             connection.shutdown(socket.SHUT_WR)
             async with contextlib.aclosing(_messages(connection)) as messages:
@@ -165,7 +173,7 @@ class ParserSandbox:
                         case Chunks():
                             chunks += message.chunks
                         case Rejected():
-                            raise _rejected(file_type, message)
+                            raise _rejected(header[0], message)
                         case Finished():
                             return Reading(chunks, bounded(message.warnings))
         # No final message: the child was killed, perhaps in the middle of a message.
@@ -196,6 +204,11 @@ class ParserSandbox:
                 f"{name} ended the parser while it read the document, which is damaged or malicious."
             )
         return DocumentRejectedError(f"The parser ended with code {ended.code} while it read the document.")
+
+
+def _header(file_type: FileType, sizes: ChunkSizes, charset: str | None) -> list[str]:
+    """The line before a document, in words."""
+    return [file_type, str(sizes.chunk_tokens), str(sizes.overlap_tokens), *([charset] if charset else [])]
 
 
 def _rejected(file_type: FileType, message: Rejected) -> DocumentRejectedError:
@@ -306,6 +319,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 _PROGRAM = "import sys; sys.path[:] = sys.argv[3:]; from svc.ingest.parser_server import serve; serve(*sys.argv[1:3])"
 
+# The libraries that start threads do so when they are loaded, before the parser server is confined, which needs one.
+_ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 _reported: set[str] = set()
 
 
@@ -325,7 +341,7 @@ def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
     arguments = [str(control.fileno()), msgspec.json.encode(limits).decode(), *path]
     return subprocess.Popen(  # noqa: S603 - no argument comes from outside
         [sys.executable, "-I", "-c", _PROGRAM, *arguments],
-        env=environment | {"TOKENIZERS_PARALLELISM": "false"},
+        env=environment | _ONE_THREAD,
         pass_fds=[control.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -9,15 +9,15 @@ from svc.ingest.file_types import detect_file_type
 from svc.ingest.formats import FORMATS, StoredType
 
 
-async def stored_type(filename: str, content: bytes) -> StoredType:
-    """Return the type of a file: one that can be read, or `other`."""
+async def stored_type(filename: str, content: bytes, *, images: bool) -> StoredType:
+    """Return the type of a file: one that can be read, such as an image if `images`, or `other`."""
     try:
-        return await asyncio.to_thread(detect_file_type, filename, content)
+        return await asyncio.to_thread(detect_file_type, filename, content, images=images)
     except (InvalidRequestError, UnsupportedMediaTypeError):
         return "other"
 
 
-async def check_readable(file_type: StoredType, filename: str, content: bytes) -> None:
+async def check_readable(file_type: StoredType, filename: str, content: bytes, *, images: bool) -> None:
     """Check that a document has a type that can be read.
 
     Raises:
@@ -26,7 +26,7 @@ async def check_readable(file_type: StoredType, filename: str, content: bytes) -
     if file_type in FORMATS:
         return
     try:
-        await asyncio.to_thread(detect_file_type, filename, content)
+        await asyncio.to_thread(detect_file_type, filename, content, images=images)
     except (InvalidRequestError, UnsupportedMediaTypeError) as error:
         raise DocumentRejectedError(error.detail) from None
     raise DocumentRejectedError("The file could not be read when it was stored; upload it again.")

@@ -23,7 +23,7 @@ COUNTED_AT_ONCE = 4_000
 
 _FILE = "tokenizers/l2_supercat_tokenizer_config.json"
 # The tokenizer represents a space as U+2581, so that character itself counts as a space.
-_WORD = re.compile("[ \u2581]([ \u2581]*[^ \u2581]*)")
+_WORD = re.compile("[ \u2581]+[^ \u2581\n]*|\n[^ \u2581\n]*")
 _LONG_TEXT = 10_000
 _LONGEST_KEPT_WORD = 64
 _MOST_KEPT_WORDS = 200_000
@@ -63,8 +63,8 @@ def count_tokens_batch(texts: Sequence[str]) -> list[int]:
 class WordCounter(dict[str, int]):
     """Counts like `count_tokens` and caches each word, for callers that count the same text many times.
 
-    The counts are exact: no token of the vocabulary extends from a word across the space after it, so the count of a
-    text is the sum of the counts of its words, each with the spaces before it.
+    The counts are exact: no token of the vocabulary extends from a word across the space or the newline after it, so
+    the count of a text is the sum of the counts of its words, each with the spaces or the newline before it.
     """
 
     def count(self, text: str) -> int:
@@ -73,11 +73,14 @@ class WordCounter(dict[str, int]):
             return 0
         if len(self) > _MOST_KEPT_WORDS:
             self.clear()
-        # The tokenizer prepends a space to its input, so each word is passed without its first space.
         return sum(map(self.__getitem__, _WORD.findall(" " + text)))
 
     def __missing__(self, word: str) -> int:
-        tokens = _encoded_length(word) if word else 1  # a trailing space
+        if word[1:].isdecimal() and word.isascii():
+            return len(word)  # a token for each digit; there are too many numbers to keep
+        # The tokenizer prepends a space to its input: the first one of the word, or one too many before a newline. It
+        # makes no token of an empty text, but a trailing space is one.
+        tokens = _encoded_length(word) - 1 if word[0] == "\n" else _encoded_length(word[1:]) or 1
         if len(word) <= _LONGEST_KEPT_WORD:
             self[word] = tokens
         return tokens

@@ -183,8 +183,10 @@ class DocumentWorker:
             return _Read(
                 *await asyncio.to_thread(read_chunks, upload.content, dimensions, self._settings.max_chunks), []
             )
-        await check_readable(upload.file_type, upload.filename, upload.content)
-        chunks, warnings = await self._sandbox.read(upload.file_type, upload.content, job.user_id, upload.sizes)
+        await check_readable(upload.file_type, upload.filename, upload.content, images=self._settings.ocr)
+        chunks, warnings = await self._sandbox.read(
+            upload.file_type, upload.content, job.user_id, upload.sizes, charset=upload.charset
+        )
         return _Read(chunks, np.empty((len(chunks), dimensions), dtype=np.float16), frozenset(), warnings)
 
     async def _reuse(

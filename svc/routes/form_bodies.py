@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from msgspec import Struct
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError, MalformedRequestError, TooLargeError
+from svc.fields.charsets import text_codec
+from svc.fields.filenames import with_plain_filename
 from svc.fields.validation import shown_field
 from svc.web.request import declared_length
 
@@ -33,10 +35,11 @@ _BROKEN_MULTIPART = "the multipart body cannot be read: it is truncated, or its 
 
 
 class FormFile(Struct, frozen=True):
-    """A file in a form, its name as it was sent, and the text of each other part by name."""
+    """A file in a form, its name as it was sent, its declared encoding, and the text of each other part by name."""
 
     filename: str
     content: bytes
+    charset: str | None
     texts: dict[str, str]
 
 
@@ -55,7 +58,7 @@ async def read_form(request: Request, name: str, limit_bytes: int) -> FormFile:
         content = await file.read()
     if len(content) > limit_bytes:
         raise document_too_large(limit_bytes)
-    return FormFile(texts.pop("file", ""), content, texts)
+    return FormFile(texts.pop("file", ""), content, charset_of(file), texts)
 
 
 @asynccontextmanager
@@ -64,10 +67,25 @@ async def open_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
         raise document_too_large(limit_bytes)
     bounded = Request(_without_charset(request), _bounded(request, limit_bytes))
     try:
-        async with bounded.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=OVERHEAD_BYTES) as form:
-            yield form
-    except HTTPException as error:
-        raise MalformedRequestError(_multipart_fault(error.detail)) from None
+        async with aclosing(bounded.stream()) as stream:
+            parser = _Parser(bounded.headers, stream, max_files=1, max_fields=MAX_FIELDS, max_part_size=OVERHEAD_BYTES)
+            form = await parser.parse()
+    except MultiPartException as error:
+        raise MalformedRequestError(_multipart_fault(error.message)) from None
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+class _Parser(MultiPartParser):
+    """Starlette's parser, for which a part without `filename` is no file, even if it has a `filename*`."""
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        if part.content_disposition is not None:
+            part.content_disposition = with_plain_filename(part.content_disposition)
+        super().on_headers_finished()
 
 
 def _without_charset(request: Request) -> Scope:
@@ -127,6 +145,12 @@ def file_of(form: FormData, name: str) -> UploadFile:
     if not isinstance(file, UploadFile):
         raise InvalidRequestError(f"{name} must be a file: give its part a filename", field=name)
     return file
+
+
+def charset_of(file: UploadFile) -> str | None:
+    """Return the encoding that the part of a file declares, if it is one of texts."""
+    _, options = parse_options_header(file.headers.get("content-type"))
+    return text_codec(options.get(b"charset", b"").decode("latin-1"))
 
 
 def texts_of(form: FormData, file: UploadFile) -> dict[str, str]:

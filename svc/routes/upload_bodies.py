@@ -28,7 +28,15 @@ from svc.fields.values import Filename, Metadata, Moment, check_future, check_me
 from svc.ingest.formats import CHUNKS, FileType
 from svc.routes.chunk_bodies import FIELD as CHUNKS_FIELD
 from svc.routes.chunk_bodies import ChunkLimits, GivenChunk, chunk_file, long_chunk_file
-from svc.routes.form_bodies import OVERHEAD_BYTES, document_too_large, file_of, open_form, repeated_part, texts_of
+from svc.routes.form_bodies import (
+    OVERHEAD_BYTES,
+    charset_of,
+    document_too_large,
+    file_of,
+    open_form,
+    repeated_part,
+    texts_of,
+)
 from svc.vectors.digests import bytes_digest
 from svc.web.request import declared_length, decode_json, media_type
 
@@ -72,6 +80,7 @@ class Upload(Struct, frozen=True):
     """A document as received: name, bytes, metadata, its effect on documents with the same name, and its expiry.
 
     `file_type` is set if the bytes are the file of chunks that the client made; otherwise they show their type.
+    `charset` is the encoding of the bytes that was declared.
     """
 
     filename: str
@@ -80,6 +89,7 @@ class Upload(Struct, frozen=True):
     on_conflict: OnConflict
     expires_at: datetime | None
     file_type: FileType | None = None
+    charset: str | None = None
 
     def parts(self) -> list[bytes]:
         """Return the whole upload as bytes, for its digest."""
@@ -89,6 +99,7 @@ class Upload(Struct, frozen=True):
             self.content,
             msgspec.json.encode([self.on_conflict, self.expires_at]),
             *([self.file_type.encode()] if self.file_type else []),
+            *([self.charset.encode()] if self.charset else []),
         ]
 
     def check(self) -> None:
@@ -235,7 +246,8 @@ async def _upload_of(form: FormData) -> Upload:
     if faults:
         raise InvalidFieldsError(faults)
     filename = inner_path(named.filename)
-    return Upload(filename, await file.read(), named.metadata, named.on_conflict, named.expires_at)
+    content = await file.read()
+    return Upload(filename, content, named.metadata, named.on_conflict, named.expires_at, charset=charset_of(file))
 
 
 def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:

@@ -56,7 +56,7 @@ async def upload_document(call: Call) -> Document:
     limits = ChunkLimits(call.services.provider.dimensions, settings.max_chunks)
     upload = await read_upload(call.request, settings.max_upload_bytes, limits)
     content_hash = await file_hash(upload.content)
-    file_type = await _file_type(upload)
+    file_type = await _file_type(upload, images=call.services.settings.ocr)
     try:
         async with once(call, upload.parts(), in_transaction=upload.on_conflict == "skip") as request:
             if request.earlier is not None:
@@ -90,13 +90,13 @@ async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_has
     return None if row is None else document_of(row)
 
 
-async def _file_type(upload: Upload) -> FileType:
+async def _file_type(upload: Upload, *, images: bool) -> FileType:
     """Detect the type; in a thread if megabytes may be searched for it."""
     if upload.file_type is not None:
         return upload.file_type
     if len(upload.content) <= _DETECTED_AT_ONCE_BYTES:
-        return detect_file_type(upload.filename, upload.content)
-    return await asyncio.to_thread(detect_file_type, upload.filename, upload.content)
+        return detect_file_type(upload.filename, upload.content, images=images)
+    return await asyncio.to_thread(detect_file_type, upload.filename, upload.content, images=images)
 
 
 async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: FileType, content_hash: UUID) -> Document:
@@ -112,6 +112,7 @@ async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: Fil
         expires_at=upload.expires_at,
         purpose=None,
         is_read=True,
+        charset=upload.charset,
     )
     if row is None:
         raise await refused(queries, tenant, _amounts(upload))

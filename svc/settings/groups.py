@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
@@ -188,7 +189,14 @@ class ParserSettings(Group):
     max_chunks: int = Field(20_000, ge=1, le=1_000_000, description="Maximum chunks in one document.")
     parse_cpu_s: int = Field(20, ge=1, le=600, description="CPU seconds for parsing one document.")
     parse_timeout_s: float = Field(40.0, gt=0, le=600, description="Seconds for parsing one document.")
+    ocr: bool = Field(False, description="Recognize the text in images and scanned pages; needs the extra `ocr`.")
     parse_memory_mb: int = Field(512, ge=128, le=65536, description="Megabytes of memory for parsing one document.")
+
+    @model_validator(mode="after")
+    def _ocr_is_installed(self) -> Self:
+        if self.ocr and not all(map(find_spec, ("rapidocr", "onnxruntime"))):
+            raise ValueError(f"{PREFIX}OCR is on, but the extra is missing: pip install 'cabinet-svc[ocr]'")
+        return self
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:

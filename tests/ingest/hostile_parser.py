@@ -44,9 +44,9 @@ def refuse_to_build(*_: object) -> None:
     raise OSError("not on this kernel")
 
 
-def take_over(file_type: FileType, data: bytes) -> ReadDocument:
+def take_over(file_type: FileType, data: bytes, charset: str | None = None) -> ReadDocument:
     if not data.startswith(MARK):
-        return parse(file_type, data)
+        return parse(file_type, data, charset)
     target = json.loads(data.removeprefix(MARK))
     if target.get("only") == "exec":
         with contextlib.suppress(PermissionError):

@@ -13,6 +13,7 @@ from svc.ingest.document import ReadDocument
 from svc.ingest.formats import FORMATS
 from svc.ingest.parse import parse
 from tests.ingest.office_files import R, W, package, paragraph, relationships, word
+from tests.ingest.ole_files import compound, excel97, properties
 from tests.ingest.test_formats import mail, shape, slide, workbook
 from tests.ingest.test_more_formats import NAMESPACES, book, cell, opendocument, row
 
@@ -118,6 +119,7 @@ EXAMPLES: dict[str, bytes] = {
     "csv": b"COLUMN,b\nCELL,TEXT\n",
     "docx": _word(),
     "xlsx": _sheet(),
+    "xls": excel97({"HEADING": [["COLUMN", "b"], ["CELL", "TEXT"]]}, comment="NOTE"),
     "pptx": _slides(),
     "odt": _odt(),
     "ods": _ods(),
@@ -133,6 +135,7 @@ EXAMPLES: dict[str, bytes] = {
     ),
     "zip": package(**{"a.html": f"<html><body>{_HTML}</body></html>"}),
     "mail": _mail(),
+    "msg": compound(properties({0x37: "TEXT", 0x1013: _HTML.encode()}, before=32)),
     "json": b'[{"COLUMN": "CELL"}, {"COLUMN": "TEXT"}]',
     "notebook": json.dumps(
         {
@@ -164,6 +167,11 @@ def features_of(document: ReadDocument) -> list[str]:
     return [*("yes" if each else "" for each in found), ", ".join(f"`{name}`" for name in places)]
 
 
+def _features(name: str) -> list[str]:
+    # What an image shows depends on the models.
+    return features_of(parse(name, EXAMPLES[name])) if name != "image" else ["", "", "yes", "", "", "", "`page`"]
+
+
 def table() -> str:
     """The table of formats."""
     columns = [
@@ -180,7 +188,7 @@ def table() -> str:
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for name, each in FORMATS.items():
         suffixes = " ".join(f"`{suffix}`" for suffix in each.suffixes)
-        cells = [f"`{name}`", suffixes, *features_of(parse(name, EXAMPLES[name]))]
+        cells = [f"`{name}`", suffixes, *_features(name)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

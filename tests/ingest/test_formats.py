@@ -33,7 +33,7 @@ def warnings_of(filename: str, data: bytes | str) -> list[str]:
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_every_format_has_a_sample_of_its_type(name: str) -> None:
     suffix = FORMATS[name].suffixes[0]
-    assert detect_file_type(f"a{suffix}", sample(name)) == name
+    assert detect_file_type(f"a{suffix}", sample(name), images=True) == name
 
 
 # --- mail -----------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_each_row_of_a_sheet_has_the_names_of_its_columns() -> None:
     assert blocks_of("a.xlsx", workbook({"Staff": rows}, strings, styles)) == [
         ("heading", "Staff", {"sheet": "Staff"}),
         (
-            "text", "name: Ann\ncolumn 2: 0.1\nsince: 2026-01-01\n\nname: TRUE\nsince: x", {"sheet": "Staff"}
+            "records", "name: Ann\ncolumn 2: 0.1\nsince: 2026-01-01\n\nname: TRUE\nsince: x", {"sheet": "Staff"}
         ),
     ]  # fmt: skip
 

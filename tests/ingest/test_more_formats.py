@@ -96,8 +96,8 @@ def test_the_rows_of_an_opendocument_spreadsheet() -> None:
     second = row(cell("x"), cell("y")) + row(cell("1"), cell("0", 'table:number-columns-repeated="2"'))
     body = f"<table:table table:name='Staff'>{first}</table:table><table:table table:name='B'>{second}</table:table>"
     assert blocks_of("a.ods", opendocument("spreadsheet", body)) == [
-        ("heading", "Staff", {"sheet": "Staff"}), ("text", "name: Ann\ncity: Oslo", {"sheet": "Staff"}),
-        ("heading", "B", {"sheet": "B"}), ("text", "x: 1\ny: 0\ncolumn 3: 0", {"sheet": "B"}),
+        ("heading", "Staff", {"sheet": "Staff"}), ("records", "name: Ann\ncity: Oslo", {"sheet": "Staff"}),
+        ("heading", "B", {"sheet": "B"}), ("records", "x: 1\ny: 0\ncolumn 3: 0", {"sheet": "B"}),
     ]  # fmt: skip
 
 

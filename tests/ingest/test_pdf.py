@@ -225,4 +225,6 @@ def test_scanned_pages_between_others_are_named() -> None:
     )
     document = read(scan)
     assert document.text == "The first page.\n\nThe third page."
-    assert document.warnings == ["Page 2 is a scanned image, which was not read."]
+    assert document.warnings == [
+        "Page 2 is a scanned image, which was not read; an operator can turn character recognition on (CABINET_OCR)."
+    ]

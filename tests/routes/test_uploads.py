@@ -80,6 +80,9 @@ async def test_a_large_file_reads_back_byte_for_byte(tenant: Tenant) -> None:
         # RFC 7578 forbids filename* in multipart/form-data, so the plain filename is used.
         ('name="file"; filename="plain.txt"; filename*=UTF-8\'\'other.txt', "plain.txt"),
         ('filename="first.txt"; name="file"', "first.txt"),
+        ("name=\"file\"; filename*=UTF-8''na%C3%AFve%20%22a%22%5Cb.txt", 'naïve "a"\\b.txt'),
+        ("name=\"file\"; FileName*=iso-8859-1'fr'caf%E9.txt", "café.txt"),
+        ("name=\"file\"; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "etc/passwd"),
     ],
 )
 async def test_the_filename_of_the_part(tenant: Tenant, disposition: str, filename: str) -> None:
@@ -105,7 +108,10 @@ async def test_the_filename_field_takes_precedence_over_that_of_the_part(tenant:
     [
         ([part('name="metadata"', b"{}")], "file"),
         ([part('name="file"', b"a text, but no file")], "file"),
-        ([part("name=\"file\"; filename*=UTF-8''only.txt")], "file"),
+        ([part("name=\"file\"; filename*=idna''only.txt")], "file"),
+        ([part("name=\"file\"; filename*=UTF-8''%FF.txt")], "file"),
+        ([part("name=\"file; filename*=UTF-8''quoted.txt\"")], "file"),
+        ([part("name=\"file\"; filename*=UTF-8''nul%00.txt")], "filename"),
         ([part('name="upload"; filename="a.txt"')], "file"),
         ([part('name="file"; filename="a.txt"'), part('name="title"', b"x")], "title"),
         ([part('name="file"; filename=""')], "filename"),
@@ -316,3 +322,23 @@ async def test_a_file_is_downloaded_in_parts(service: Service, size: int) -> Non
     assert answer.content == content
     head = await service.call("HEAD", path, tenant.key)
     assert (head.headers["content-length"], head.content) == (str(size), b"")
+
+
+CYRILLIC = "Свет.".encode("cp1251")  # too short to be guessed
+
+
+async def test_the_encoding_that_a_file_declares_is_that_of_its_bytes(tenant: Tenant) -> None:
+    async def read(name: str, content: bytes, kind: str) -> str:
+        parts = part(f'name="file"; filename="{name}"', content, f"Content-Type: {kind}\r\n")
+        document = ok(await multipart(tenant, parts, charset="; charset=koi8-r"), 202)
+        assert (await tenant.get(f"/documents/{document['id']}/content")).content == content
+        assert (await tenant.ended(document["id"]))["status"] == "ready"
+        return (await tenant.get(f"/documents/{document['id']}/text")).text
+
+    assert await read("a.txt", CYRILLIC, "text/plain; charset=windows-1251") == "Свет."
+    assert await read("a.md", CYRILLIC, 'text/markdown; Charset="CP1251"') == "Свет."
+    html = b'<meta charset="iso-8859-1"><p>' + CYRILLIC
+    assert await read("a.html", html, "text/html; charset=windows-1251") == "Свет."
+    assert await read("a.txt", "Свет.".encode(), "text/plain; charset=windows-1251") == "Свет."
+    for other in ("idna", "unicode_escape", "zip", "undefined", "no-such-charset", "../cp1251"):
+        assert await read("a.txt", b"a\\u0041 \xe9t\xe9", f"text/plain; charset={other}") == "a\\u0041 été"

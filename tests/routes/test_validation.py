@@ -56,9 +56,9 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
         "POST /search",
         {"file_types": ["pdf", "exe"]},
         {
-            "file_types[1]": 'file_types[1] must be one of "code", "csv", "docx", "epub", "html", "json", "latex", '
-            '"mail", "markdown", "notebook", "odp", "ods", "odt", "pdf", "pptx", "rtf", "subtitles", "text", "xlsx", '
-            '"xml", "zip"'
+            "file_types[1]": 'file_types[1] must be one of "chunks", "code", "csv", "docx", "epub", "html", "image", '
+            '"json", "latex", "mail", "markdown", "msg", "notebook", "odp", "ods", "odt", "pdf", "pptx", "rtf", '
+            '"subtitles", "text", "xls", "xlsx", "xml", "zip"'
         },
     ),
     "no UUID": (

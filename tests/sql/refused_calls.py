@@ -76,6 +76,6 @@ async def copies(database: Database, user_id: UUID, now: datetime, row: Any) -> 
     """Rows for a COPY without names, with a missing column, or of another statement."""
     await database.copy("import/document_contents", [(user_id, user_id, b"text")])  # type: ignore[list-item]
     r.ImportDocumentContents(user_id=user_id, document_id=user_id)  # type: ignore[call-arg]
-    contents = r.ImportDocumentContents(user_id=user_id, document_id=user_id, content=b"text")
+    contents = r.ImportDocumentContents(user_id=user_id, document_id=user_id, content=b"text", charset=None)
     await database.copy("import/chunks", [contents])  # type: ignore[list-item]
     print(now, row)

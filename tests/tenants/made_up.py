@@ -45,7 +45,7 @@ async def _store_documents(
     size = len(content)
     await database.copy("import/documents", [_document(user_id, n, size, chunks_each) for n in numbers])
     await database.copy(
-        "import/document_contents", [r.ImportDocumentContents(user_id, id_of(1, n), content) for n in numbers]
+        "import/document_contents", [r.ImportDocumentContents(user_id, id_of(1, n), content, None) for n in numbers]
     )
     for number in numbers:
         ids = [id_of(2, number, chunk) for chunk in range(chunks_each)]

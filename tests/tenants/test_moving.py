@@ -216,7 +216,7 @@ async def _disturb(
         await first.execute("update documents set attempt = attempt + 1 where id = $1", documents[3])
         await database.one(
             "documents/create", user_id=user_id, filename="late.txt", file_type="text", metadata={}, content=b"late",
-            content_hash=UUID(int=1), replaces=None, expires_at=None, purpose=None, is_read=True,
+            content_hash=UUID(int=1), replaces=None, expires_at=None, purpose=None, charset=None, is_read=True,
         )  # fmt: skip
     elif table == "conversations":
         await first.execute("delete from conversations where id = $1", conversations[3])

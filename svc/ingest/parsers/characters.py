@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import contextlib
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 import charset_normalizer
 
@@ -24,6 +26,19 @@ _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 
 
+_uploaded_as: ContextVar[str | None] = ContextVar("the encoding that the upload declared", default=None)
+
+
+@contextlib.contextmanager
+def uploaded_as(charset: str | None) -> Iterator[None]:
+    """Decode texts as the encoding that an upload declared, rather than as the one that the file declares or none."""
+    token = _uploaded_as.set(charset)
+    try:
+        yield
+    finally:
+        _uploaded_as.reset(token)
+
+
 def clean_text(text: str) -> str:
     """Returns `text` without the characters that `text` and `jsonb` cannot store, and with all newlines as LF."""
     text = _NEWLINE.sub("\n", text.replace("\x00", ""))
@@ -33,8 +48,10 @@ def clean_text(text: str) -> str:
 def decode_text(data: bytes, declared: str | None = None) -> str:
     """Returns the text of bytes in any encoding; never fails. `declared` is the encoding that the file declares.
 
-    A byte order mark takes precedence, then UTF-8, which no other encoding resembles, then `declared`, then a guess.
+    A byte order mark takes precedence, then UTF-8, which no other encoding resembles, then what the upload declared,
+    then `declared`, then a guess.
     """
+    declared = _uploaded_as.get() or declared
     wide = utf_16_or_32(data[:_DETECTION_BYTES])
     if wide:
         return data.decode(wide, errors="replace").removeprefix("\ufeff")

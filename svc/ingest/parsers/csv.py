@@ -53,11 +53,11 @@ def write_rows(reader: Iterable[list[str]], writer: Writer) -> None:
             waiting.append("\n".join(f"{name}: {cell}" for name, cell in cells))
             if len(waiting) < _BLOCK_ROWS:
                 continue
-        writer.add("text", "\n\n".join(filter(None, waiting)))
+        writer.add("records", "\n\n".join(filter(None, waiting)))
         waiting.clear()
         if any(len(cell) > _LONG_CELL_CHARACTERS for _, cell in cells):
             _write_long_row(cells, writer)
-    writer.add("text", "\n\n".join(filter(None, waiting)))
+    writer.add("records", "\n\n".join(filter(None, waiting)))
     if is_empty:
         writer.add("text", ", ".join(filter(None, header)))
 
@@ -73,11 +73,11 @@ def _write_long_row(cells: list[tuple[str, str]], writer: Writer) -> None:
 
 def _named_cells(header: list[str], row: list[str]) -> list[tuple[str, str]]:
     """The cells of a row that are not blank, each with the name of its column."""
-    names = header + [""] * (len(row) - len(header))
+    names = header if len(row) <= len(header) else header + [""] * (len(row) - len(header))
     return [
-        (name or f"column {number}", cell.strip())
+        (name or f"column {number}", words)
         for number, (name, cell) in enumerate(zip(names, row, strict=False), 1)
-        if cell.strip()
+        if (words := cell.strip())
     ]
 
 

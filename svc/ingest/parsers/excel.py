@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from functools import cache
+from xml.parsers import expat
 
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.charts import write_chart
 from svc.ingest.parsers.csv import write_rows
+from svc.ingest.parsers.excel_rows import Cell, read_rows
+from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, shown_date, shown_number
 from svc.ingest.parsers.office import Package, drawing_texts, packed, relationship_id
 from svc.ingest.parsers.rejections import damaged
 
 _MOST_COLUMNS = 16_384
+_NO_MEMORY = 1  # of expat
 _MOST_GAP_COLUMNS = 64  # a cell further to the right follows the one before it
-_REFERENCE = re.compile(r"([A-Z]{1,3})\d*")
+_LONGEST_COLUMN = 3
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)}
 _DATE_CODE = re.compile(r"[ymdhs]", re.IGNORECASE)
 _NOT_A_CODE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
-_EPOCH = datetime(1899, 12, 30)
-_EPOCH_1904 = datetime(1904, 1, 1)
-_LARGEST_DATE = 2_958_465  # the last day of the year 9999
 
 
 def parse(data: bytes) -> ReadDocument:
@@ -60,7 +60,7 @@ class _Workbook:
         self._dates = _date_styles(package.xml(kinds.get("styles", "")))
         properties = workbook.find("{*}workbookPr")
         is_1904 = properties is not None and (properties.get("date1904") or "") in ("1", "true")
-        self._epoch = _EPOCH_1904 if is_1904 else _EPOCH
+        self._epoch = EPOCH_1904 if is_1904 else EPOCH
 
     def write_sheet(self, identifier: str, name: str, writer: Writer) -> None:
         """Write the cells of a sheet, then the comments and charts on it."""
@@ -72,9 +72,9 @@ class _Workbook:
         writer.add("heading", name, level=1)
         try:
             write_rows(self._rows(data), writer)
-        except etree.XMLSyntaxError as error:
-            if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
-                raise
+        except expat.ExpatError as error:
+            if error.code == _NO_MEMORY:
+                raise MemoryError from error
             writer.warn(f"The sheet {name} is damaged and was read in part.")
         for related in self._package.relationships(part):
             if related.kind in ("comments", "threadedComment"):
@@ -83,32 +83,23 @@ class _Workbook:
                 self._write_drawing(related.part, writer)
 
     def _rows(self, data: bytes) -> Iterator[list[str]]:
-        for _, row in etree.iterparse(
-            io.BytesIO(data), tag="{*}row", resolve_entities=False, no_network=True, huge_tree=True
-        ):
+        for row in read_rows(data):
             cells: list[str] = []
-            for cell in row.iterchildren("{*}c"):
-                column = _column(cell.get("r") or "")
-                gap = column - len(cells) if column is not None else 0
+            for cell in row:
+                gap = _column(cell.column) - len(cells)
                 if 0 < gap <= _MOST_GAP_COLUMNS:
                     cells += [""] * gap
                 cells.append(self._value(cell))
             yield cells[:_MOST_COLUMNS]
-            row.clear()
-            while row.getprevious() is not None:
-                del row.getparent()[0]
 
-    def _value(self, cell: etree._Element) -> str:
-        kind = cell.get("t") or "n"
-        if kind == "inlineStr":
-            return "".join(node.text or "" for node in cell.iter("{*}t"))
-        value = cell.findtext("{*}v") or ""
-        if kind == "s":
+    def _value(self, cell: Cell) -> str:
+        value = cell.value
+        if cell.type == "s":
             return self._strings[int(value)] if value.isdigit() and int(value) < len(self._strings) else ""
-        if kind == "b":
+        if cell.type == "b":
             return "TRUE" if value == "1" else "FALSE"
-        if kind == "n" and value:
-            return self._number(value, cell.get("s") or "")
+        if cell.type == "n" and value:
+            return self._number(value, cell.style)
         return value
 
     def _number(self, value: str, style: str) -> str:
@@ -116,12 +107,7 @@ class _Workbook:
             number = float(value)
         except ValueError:
             return value
-        if style in self._dates and 0 <= number < _LARGEST_DATE:
-            moment = self._epoch + timedelta(seconds=round(number * 86_400))
-            if number < 1:
-                return moment.strftime("%H:%M:%S")
-            return moment.strftime("%Y-%m-%d" if number == int(number) else "%Y-%m-%d %H:%M:%S")
-        return f"{number:.15g}"
+        return shown_date(number, self._epoch) if style in self._dates else shown_number(number)
 
     def _write_comments(self, part: str, writer: Writer) -> None:
         root = self._package.xml(part)
@@ -142,13 +128,18 @@ class _Workbook:
 
 
 def _shared_strings(root: etree._Element | None) -> list[str]:
-    if root is None:
-        return []
-    # The phonetic hints of Japanese (rPh) are no text.
-    return [
-        "".join(node.text or "" for node in item.iter("{*}t") if str(node.getparent().tag).rpartition("}")[2] != "rPh")
-        for item in root.iterchildren("{*}si")
-    ]
+    return [_string(item) for item in root.iterchildren("{*}si")] if root is not None else []
+
+
+def _string(item: etree._Element) -> str:
+    """The text of a string, of one piece or of several with formats. The phonetic hints of Japanese (rPh) are none."""
+    parts = []
+    for child in item.iterchildren("{*}t", "{*}r"):
+        if child.tag.endswith("t"):
+            parts.append(child.text or "")
+        else:
+            parts += [each.text or "" for each in child.iterchildren("{*}t")]
+    return "".join(parts)
 
 
 def _date_styles(root: etree._Element | None) -> set[str]:
@@ -165,12 +156,13 @@ def _date_styles(root: etree._Element | None) -> set[str]:
     return dates
 
 
-def _column(reference: str) -> int | None:
-    found = _REFERENCE.match(reference)
-    if found is None:
-        return None
+@cache
+def _column(letters: str) -> int:
+    """The number of a column, from 0; -1 if it is none."""
+    if not 0 < len(letters) <= _LONGEST_COLUMN or not (letters.isascii() and letters.isupper()):
+        return -1
     number = 0
-    for letter in found.group(1):
+    for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
     return number - 1
 

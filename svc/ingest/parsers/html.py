@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 
 from lxml import etree, html
 
+from svc.fields.charsets import text_codec
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.markup import write_markup
 from svc.ingest.parsers.rejections import nests_too_deeply
 
 _CHARSET = re.compile(rb"""(?:charset|<\?xml[^>]{1,80}encoding)\s*=\s*["']?\s*([a-z0-9_:.+-]{2,40})""", re.IGNORECASE)
-# Browsers interpret these names as supersets of the encodings that they name.
-_WEB_CHARSETS = {
-    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
-    "shift_jis": "cp932", "euc_kr": "cp949", "tis-620": "cp874",
-}  # fmt: skip
 _DATA_URI = re.compile(r"data:[^\s\"'>)]{200,}", re.IGNORECASE)
 _TITLE_MOST_CHARACTERS = 200  # the title is embedded with every chunk
 
@@ -51,16 +46,5 @@ def write_html(source: str, writer: Writer) -> None:
 def declared_charset(data: bytes) -> str | None:
     """The codec of the charset that a page or an XML file declares, if it is one of text."""
     found = _CHARSET.search(data[:4096])
-    name = codec_of(found.group(1).decode("ascii")) if found else None
+    name = text_codec(found.group(1).decode("ascii")) if found else None
     return None if name is None or name.startswith("utf") else name  # UTF-8 is tried first anyway
-
-
-def codec_of(charset: str) -> str | None:
-    """Python's codec for a charset, with the meaning that browsers give it; None if it is unknown."""
-    try:
-        name = codecs.lookup(charset).name
-    except (LookupError, ValueError):
-        return None
-    name = _WEB_CHARSETS.get(name, name)
-    # Python has codecs that are no charsets: they decompress, unescape or encode domain names.
-    return name if re.match(r"(?:iso|cp|windows|koi8|big5|euc|gb|mac|tis|johab|utf)", name) else None

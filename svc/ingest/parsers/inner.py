@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from svc.errors import CabinetError, DocumentRejectedError
 from svc.ingest.document import Writer
 from svc.ingest.file_types import detect_file_type
+from svc.ingest.parsers import recognition
 
 _DEEPEST = 2
 _depth: ContextVar[int] = ContextVar("depth of files inside of files", default=0)
@@ -22,7 +23,7 @@ def write_inner(name: str, data: bytes, writer: Writer) -> bool:
         return False
     token = _depth.set(depth + 1)
     try:
-        document = parse(detect_file_type(name, data), data)
+        document = parse(detect_file_type(name, data, images=recognition.is_on()), data)
     except DocumentRejectedError as error:
         writer.warn(f"{name}: {error.detail}")
         return False

@@ -35,9 +35,9 @@ def parse(data: bytes) -> ReadDocument:
             writer.warn(warning)
         waiting.append(described)
         if len(waiting) == _RECORDS_A_BLOCK:
-            writer.add("text", "\n\n".join(waiting))
+            writer.add("records", "\n\n".join(filter(None, waiting)))
             waiting.clear()
-    writer.add("text", "\n\n".join(waiting))
+    writer.add("records", "\n\n".join(filter(None, waiting)))
     if unread:
         shown = ", ".join(map(str, unread[:5])) + (", …" if len(unread) > 5 else "")
         writer.warn(f"Lines that are not valid JSON were not read: {shown}.")

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import email
 import email.policy
-import re
 from email.message import EmailMessage, MIMEPart
 
-from svc.errors import CabinetError
+from svc.fields.charsets import text_codec
 from svc.ingest.document import ReadDocument, Writer
-from svc.ingest.file_types import detect_file_type
+from svc.ingest.parsers.attachments import DEEPEST_MAIL, MOST_PARTS, shown_name, write_attached
 from svc.ingest.parsers.characters import clean_text, decode_text
-from svc.ingest.parsers.html import codec_of, write_html
-from svc.ingest.parsers.inner import write_inner
+from svc.ingest.parsers.html import write_html
 from svc.ingest.parsers.noise import without_noise
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _HEADER_MOST_CHARACTERS = 2_000
-_MOST_PARTS = 500
-_DEEPEST_MAIL = 2
 _SUBJECT_MOST_CHARACTERS = 200
 
 SAMPLE = (
@@ -50,8 +46,8 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
     for number, part in enumerate(message.walk()):
         if part is message or part is body or (part.is_multipart() and part.get_content_type() != "message/rfc822"):
             continue
-        if number > _MOST_PARTS:
-            writer.warn(f"The mail has more than {_MOST_PARTS} parts; the others were not read.")
+        if number > MOST_PARTS:
+            writer.warn(f"The mail has more than {MOST_PARTS} parts; the others were not read.")
             break
         if _is_alternative(part, message, body):
             continue
@@ -100,7 +96,7 @@ def _content(part: MIMEPart) -> str:
     if not isinstance(data, bytes):
         return ""
     charset = part.get_content_charset()
-    return decode_text(data, codec_of(charset) if charset and charset.lower() not in ("utf-8", "us-ascii") else None)
+    return decode_text(data, text_codec(charset) if charset and charset.lower() not in ("utf-8", "us-ascii") else None)
 
 
 def _write_body(part: MIMEPart, writer: Writer) -> None:
@@ -121,8 +117,7 @@ def _filename(part: MIMEPart) -> str:
         name = part.get_filename()
     except Exception:  # noqa: BLE001 - the library raises anything on broken headers
         name = None
-    shown = " ".join(clean_text(name or part.get_content_type()).split())
-    return re.split(r"[/\\]", shown)[-1][:100] or "attachment"
+    return shown_name(name or part.get_content_type())
 
 
 def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> bool:
@@ -132,17 +127,16 @@ def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> 
         first = inner[0] if isinstance(inner, list) and inner else None
         return isinstance(first, MIMEPart) and _write_forwarded(first, name, writer, depth)
     data = part.get_payload(decode=True)
-    if not isinstance(data, bytes):
-        return False
-    try:
-        is_mail = detect_file_type(name, data) == "mail"
-    except CabinetError:  # a type that cannot be read, or an empty file
-        return False
-    return _write_forwarded(_read(data), name, writer, depth) if is_mail else write_inner(name, data, writer)
+    return isinstance(data, bytes) and write_attached(name, data, writer, depth)
+
+
+def write_mail_file(name: str, data: bytes, writer: Writer, depth: int) -> bool:
+    """Write a mail that is attached to another as a file, and return whether it could be read."""
+    return _write_forwarded(_read(data), name, writer, depth)
 
 
 def _write_forwarded(message: MIMEPart, name: str, writer: Writer, depth: int) -> bool:
-    if depth >= _DEEPEST_MAIL:
+    if depth >= DEEPEST_MAIL:
         return False
     writer.add("heading", name, level=1)
     _write_mail(message, writer, depth + 1)

@@ -1,4 +1,4 @@
-"""PDF documents: the text of the pages, with what people have filled in and noted."""
+"""PDF documents: the text of the pages below the headings of the outline, with what people have filled in and noted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import re
 import pypdfium2
 
 from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers import recognition
 from svc.ingest.parsers.hyphens import BROKEN_END, Joiner, marked_hyphens
+from svc.ingest.parsers.pdf_outline import Entry, divided, outline
 from svc.ingest.parsers.pdf_page import Page, Table
 from svc.ingest.parsers.pdf_running import RunningLines
 from svc.ingest.parsers.rejections import damaged, encrypted
@@ -18,6 +20,8 @@ _FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY = 4, 5
 _SENTENCE_END = re.compile(r"[.!?:;。！？…)\]”»\"]\s*$")
 _SAME_COLUMN_POINTS = 6.0
 _MOST_TEXTS = 150_000  # whose places are compared, which takes about five seconds
+
+_Part = str | Table | Entry
 
 
 def parse(data: bytes) -> ReadDocument:
@@ -36,27 +40,33 @@ def parse(data: bytes) -> ReadDocument:
     if pages and all(page.is_damaged for page in pages):
         raise damaged("pdf", f"none of its {len(pages)} pages can be loaded")
     writer = Writer()
-    _write_pages(pages, writer)
+    _write_pages(pages, outline(document), writer)
     _warn(pages, writer)
     return writer.document()
 
 
-def _write_pages(pages: list[Page], writer: Writer) -> None:
+def _write_pages(pages: list[Page], headings: dict[int, list[Entry]], writer: Writer) -> None:
     running = RunningLines([page.lines for page in pages])
-    parts: list[tuple[Page, str | Table]] = []
+    parts: list[tuple[Page, _Part]] = []
+    headings = headings if any(page.parts for page in pages) else {}
     for page in pages:
         repeated = running.repeated(page.lines)
+        entries = headings.get(page.number - 1, [])
+        of_page: list[_Part] = []
         for part in page.parts:
             if isinstance(part, Table):
-                parts.append((page, part))
-            else:
-                parts.append((page, marked_hyphens("\n".join(line for line in part if line not in repeated)).strip()))
-        parts += [(page, "")] if page.notes and not page.parts else []
+                of_page.append(part)
+                continue
+            for each in divided([line for line in part if line not in repeated], entries):
+                of_page.append(each if isinstance(each, Entry) else marked_hyphens("\n".join(each)).strip())
+        if entries and not any(isinstance(part, Entry) for part in of_page):
+            of_page = [*entries, *of_page]  # their words are nowhere on the page, which they head all the same
+        parts += [(page, part) for part in of_page or ([""] if page.notes else [])]
     joiner = Joiner(part for _, part in parts if isinstance(part, str))
     _write_parts(parts, joiner, writer)
 
 
-def _write_parts(parts: list[tuple[Page, str | Table]], joiner: Joiner, writer: Writer) -> None:
+def _write_parts(parts: list[tuple[Page, _Part]], joiner: Joiner, writer: Writer) -> None:
     carried, last = "", ""
     table: Table | None = None  # the last thing that was written, if it is one
     for number, (page, part) in enumerate(parts):
@@ -66,6 +76,9 @@ def _write_parts(parts: list[tuple[Page, str | Table]], joiner: Joiner, writer: 
             table = _continued(table, part) or part
             writer.add_table(table.rows)
             last = ""
+        elif isinstance(part, Entry):
+            writer.add("heading", part.title, level=part.level)
+            table, last = None, ""
         else:
             text = carried + part
             broken = BROKEN_END.search(text)
@@ -96,10 +109,21 @@ def _is_continued(text: str, following: str) -> bool:
 
 
 def _warn(pages: list[Page], writer: Writer) -> None:
+    off = "" if recognition.is_on() else "; an operator can turn character recognition on (CABINET_OCR)"
     for found, one, several in (
         (
-            [page.number for page in pages if page.is_scanned],
-            "is a scanned image, which was not read", "are scanned images, which were not read",
+            [page.number for page in pages if page.is_scanned and not page.had_no_time],
+            f"is a scanned image, which was not read{off}", f"are scanned images, which were not read{off}",
+        ),
+        (
+            [page.number for page in pages if page.had_no_time],
+            "is a scanned image, which there was no time to read (CABINET_PARSE_CPU_S)",
+            "are scanned images, which there was no time to read (CABINET_PARSE_CPU_S)",
+        ),
+        (
+            [page.number for page in pages if page.is_recognized],
+            "is a scanned image, whose text was recognized and may have errors",
+            "are scanned images, whose text was recognized and may have errors",
         ),
         (
             [page.number for page in pages if page.is_unreadable],

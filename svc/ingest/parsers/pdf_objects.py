@@ -17,6 +17,12 @@ _NOT_PAINTED = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE
 _FILLED = (pdfium.FPDF_TEXTRENDERMODE_FILL, pdfium.FPDF_TEXTRENDERMODE_FILL_CLIP)
 _WHITE = 250  # of 255; paper is white
 
+# PDFium writes into these. There are many objects, so they are not made for each.
+_EDGES = [ctypes.c_float() for _ in range(4)]
+_EDGE_POINTERS = [ctypes.pointer(edge) for edge in _EDGES]
+_COLOUR = [ctypes.c_uint() for _ in range(4)]
+_COLOUR_POINTERS = [ctypes.pointer(part) for part in _COLOUR]
+
 Matrix = tuple[float, float, float, float, float, float]
 
 
@@ -112,10 +118,9 @@ def _objects(container: Any, *, is_form: bool) -> Iterator[Any]:
 
 
 def _box(each: Any, matrix: Matrix | None) -> Box | None:
-    edges = [ctypes.c_float() for _ in range(4)]
-    if not pdfium.FPDFPageObj_GetBounds(each, *edges):
+    if not pdfium.FPDFPageObj_GetBounds(each, *_EDGE_POINTERS):
         return None
-    left, bottom, right, top = (edge.value for edge in edges)
+    left, bottom, right, top = _EDGES[0].value, _EDGES[1].value, _EDGES[2].value, _EDGES[3].value
     if matrix is None:
         return Box(left, bottom, right, top)
     a, b, c, d, e, f = matrix
@@ -140,14 +145,11 @@ def _product(inner: Matrix, outer: Matrix | None) -> Matrix:
     return (a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u)
 
 
-def _colour(each: Any) -> list[int] | None:
-    parts = [ctypes.c_uint() for _ in range(4)]
-    return [part.value for part in parts] if pdfium.FPDFPageObj_GetFillColor(each, *parts) else None
-
-
 def _is_white(each: Any) -> bool:
-    colour = _colour(each)
-    return colour is not None and (min(colour[:3]) >= _WHITE or colour[3] == 0)
+    if not pdfium.FPDFPageObj_GetFillColor(each, *_COLOUR_POINTERS):
+        return False
+    red, green, blue, opacity = _COLOUR
+    return (red.value >= _WHITE and green.value >= _WHITE and blue.value >= _WHITE) or opacity.value == 0
 
 
 def _is_coloured_area(each: Any) -> bool:

@@ -7,14 +7,17 @@ from typing import NamedTuple
 
 import pypdfium2
 
+from svc.ingest.parsers import recognition
 from svc.ingest.parsers.pdf_annotations import page_notes
 from svc.ingest.parsers.pdf_layout import Region, regions
+from svc.ingest.parsers.pdf_links import page_links
 from svc.ingest.parsers.pdf_objects import Box, DrawnPage
 
 _LETTER = re.compile(r"\w", re.UNICODE)
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _MOST_CELLS = 2_000
 _LOST_SHARE = 0.01
+_SCANNED_DPI = 200
 
 
 class Table(NamedTuple):
@@ -35,6 +38,7 @@ class Page:
         self.parts: list[list[str] | Table] = []
         self.notes: list[str] = []
         self.is_scanned = self.is_unreadable = self.is_damaged = self.has_unseen = False
+        self.is_recognized = self.had_no_time = False
         try:
             page = document[index]
         except pypdfium2.PdfiumError:
@@ -50,10 +54,29 @@ class Page:
             self.parts = (has_layout and _parts(text_page, text, drawn)) or [_lines(text)]
         else:
             self.is_scanned = drawn.has_images
+            if self.is_scanned and recognition.is_on():
+                self._recognize(page)
             self.is_unreadable = not drawn.has_images and (bool("".join(text.split())) or text.count(" ") > 20)
-        text_page.close()
         self.notes = page_notes(page)
+        if links := page_links(page, text_page, text):
+            self.notes.append("\n".join(["Links:", *links]))
+        text_page.close()
         page.close()
+
+    def _recognize(self, page: pypdfium2.PdfPage) -> None:
+        """Take the text that is recognized in the image of the page for that of the page, if there is time."""
+        self.had_no_time = not recognition.has_time()
+        if self.had_no_time:
+            return
+        longest = max(page.get_size())
+        scale = min(_SCANNED_DPI / 72, recognition.LONGEST_SIDE / max(longest, 1))
+        image = page.render(scale=scale, rev_byteorder=False, prefer_bgrx=False).to_numpy()
+        parts = recognition.recognized(image[:, :, :3])
+        self.parts = [
+            Table([list(row) for row in part], []) if part and isinstance(part[0], list) else list(map(str, part))
+            for part in parts
+        ]
+        self.is_recognized, self.is_scanned = bool(self.parts), not self.parts
 
     @property
     def lines(self) -> list[str]:

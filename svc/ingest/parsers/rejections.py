@@ -29,7 +29,6 @@ def no_text(file_type: FileType, warnings: Sequence[str] = ()) -> DocumentReject
     why = f" {' '.join(warnings)}" if warnings else ""
     if file_type == "pdf":
         return DocumentRejectedError(
-            "The PDF contains no text: its pages are blank or damaged, or they are scanned images, which need "
-            f"character recognition (OCR) first.{why}"
+            f"The PDF contains no text: its pages are blank or damaged, or they are scanned images.{why}"
         )
     return DocumentRejectedError(f"The {FORMATS[file_type].name} contains no text.{why}")

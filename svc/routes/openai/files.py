@@ -58,7 +58,10 @@ class FileObject(Struct, frozen=True):
 async def openai_create_file(call: Call) -> Response:
     """Store a file: multipart/form-data with the parts `file`, `purpose` and, optionally, `expires_after[…]`."""
     form = await read_file_form(call.request, call.services.settings.max_upload_bytes)
-    file = await create_file(call, form.filename, form.content, form.purpose, expires_at(form.purpose, form.expiry))
+    file = await create_file(
+        call, form.filename, form.content, form.purpose, expires=expires_at(form.purpose, form.expiry),
+        charset=form.charset,
+    )  # fmt: skip
     return Response(msgspec.json.encode(file), media_type="application/json")
 
 
@@ -108,9 +111,9 @@ async def openai_delete_file(call: Call) -> Deleted:
 
 
 async def create_file(
-    call: Call, filename: str, content: bytes, purpose: Purpose, expires: datetime | None
+    call: Call, filename: str, content: bytes, purpose: Purpose, *, expires: datetime | None, charset: str | None = None
 ) -> FileObject:
-    """Store a file, without reading it.
+    """Store a file, without reading it. `charset` is the encoding that the client declared.
 
     Raises:
         InvalidRequestError: it is empty, or its name cannot be stored.
@@ -127,7 +130,7 @@ async def create_file(
             "documents/create",
             user_id=tenant,
             filename=filename,
-            file_type=await stored_type(filename, content),
+            file_type=await stored_type(filename, content, images=call.services.settings.ocr),
             metadata={},
             content=content,
             content_hash=await file_hash(content),
@@ -135,6 +138,7 @@ async def create_file(
             expires_at=expires,
             purpose=purpose,
             is_read=False,
+            charset=charset,
         )
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:

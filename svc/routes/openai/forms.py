@@ -22,6 +22,7 @@ class FileForm(Struct, frozen=True):
 
     filename: str
     content: bytes
+    charset: str | None
     purpose: Purpose
     expiry: FileExpiry | None
 
@@ -56,7 +57,7 @@ async def read_file_form(request: Request, limit_bytes: int) -> FileForm:
     except msgspec.ValidationError as error:
         faults = faults_of(values, _Fields, is_text=True)
         raise InvalidFieldsError(faults or [fault_without_value(error, _Fields)]) from None
-    return FileForm(fields.file, form.content, fields.purpose, fields.expires_after)
+    return FileForm(fields.file, form.content, form.charset, fields.purpose, fields.expires_after)
 
 
 async def read_part_form(request: Request, limit_bytes: int) -> bytes:

@@ -297,3 +297,14 @@ async def test_stores_are_collections(api: Api, native: httpx.AsyncClient) -> No
 
     assert (collection["name"], collection["file_counts"]["ready"]) == ("Everything", 3)
     assert {"file-" + file["document_id"].replace("-", "") for file in files} == {*ids.values()}
+
+
+async def test_the_encoding_that_a_file_declares_is_that_of_its_bytes(api: Api) -> None:
+    store, content = await new_store(api), "Свет.".encode("cp1251")
+    file = ("light.txt", content, "text/plain; charset=windows-1251")
+
+    made = await api.vector_stores.files.upload_and_poll(vector_store_id=store, file=file)
+
+    read = await api.vector_stores.files.content(made.id, vector_store_id=store)
+    assert [part.text for part in read.data] == ["Свет."]
+    assert (await api.files.content(made.id)).content == content

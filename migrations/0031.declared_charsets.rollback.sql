@@ -1,0 +1,2 @@
+alter table document_contents
+drop column charset;

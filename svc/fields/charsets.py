@@ -1,0 +1,34 @@
+"""Names of encodings as files and clients declare them."""
+
+from __future__ import annotations
+
+import codecs
+import encodings
+import pkgutil
+import re
+from encodings.aliases import aliases
+from typing import Final
+
+# Browsers interpret these names as supersets of the encodings that they name.
+_WEB_CHARSETS: Final = {
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
+    "shift_jis": "cp932", "euc_kr": "cp949", "tis-620": "cp874",
+}  # fmt: skip
+# Python has codecs that are no charsets: they decompress, unescape or encode domain names.
+_OF_TEXT = re.compile(r"iso|cp|koi8|big5|euc|gb|hz|shift|mac|tis|johab|ptcp|utf|ascii")
+_MODULES: Final = {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+
+
+def text_codec(charset: str) -> str | None:
+    """Python's codec for a charset, with the meaning that browsers give it; None if it is unknown, or none of texts."""
+    name = encodings.normalize_encoding(charset.strip().lower())
+    name = aliases.get(name, name)
+    # Python remembers each name that it has not found, and those that come from outside have no end.
+    if name not in _MODULES:
+        return None
+    try:
+        name = codecs.lookup(name).name
+    except LookupError:  # a module without a codec
+        return None
+    name = _WEB_CHARSETS.get(name, name)
+    return name if _OF_TEXT.match(name) else None

@@ -1,0 +1,96 @@
+"""Excel workbooks of before 2007 (.xls): sheet by sheet, each row with the names of its columns."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zlib
+from collections.abc import Iterator
+
+import xlrd
+
+from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.csv import write_rows
+from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, shown_date, shown_number
+from svc.ingest.parsers.rejections import damaged, encrypted
+
+# A workbook with one cell, "a".
+SAMPLE = zlib.decompress(base64.b85decode(
+    r"c-p&gUhu)fjZzO8(10BSGsD0CoD6J8VvIn{0pkcTFmOV}{{8>|A0)&D#Q#UZkOG_>z=&jHW!TMoh8+}#p!jxTU}D(7V#pxHZ~`3F"
+    r"6Br>;&dTV>P{feQkjRk3@PI*t0ULmb^I?d$0#ip7Bo#3xf>R2_W&sqNS(v!tX$`7u6pVsVFbYP&C>RB!U=)mkQ7{Td!6+C76oVj!"
+    r"d>|}gP+)Ln$OF<v43#A57h_;$gpDOI5~&9^UIYT+K--HLvKf-V?#L$D{Xz^(jL72|L~9hFPWUk~Fpy_I!{D%gbOdZ<14c+1VqgYh"
+    r"79eJ2fQ-bkL-Q#N{~ZmgVF>^nirsb"
+))  # fmt: skip
+
+
+def parse(data: bytes) -> ReadDocument:
+    """Return the sheets in their order, with the names of the columns in each row (`sheet`)."""
+    try:
+        book = xlrd.open_workbook(
+            file_contents=data, logfile=_Nowhere(), on_demand=True, ragged_rows=True, ignore_workbook_corruption=True
+        )
+    except xlrd.XLRDError as error:
+        # The library has one exception, whose message alone tells these apart.
+        raise encrypted("xls") if "encrypted" in str(error).lower() else damaged("xls") from error
+    writer = Writer()
+    hidden, unread = [], []
+    for index, name in enumerate(book.sheet_names()):
+        try:
+            sheet = book.sheet_by_index(index)
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - the library raises anything on broken sheets; the others are still useful
+            unread.append(name)
+            continue
+        if sheet.visibility:
+            hidden.append(name)
+        else:
+            _write_sheet(book, sheet, name, writer)
+        if book.on_demand:
+            book.unload_sheet(index)
+    writer.place = {}
+    others = sum(number < 0 for number in book._all_sheets_map)
+    if hidden:
+        writer.warn(f"Hidden sheets were not read: {', '.join(hidden)}.")
+    if unread:
+        writer.warn(f"Not read, because they are damaged: {', '.join(unread)}.")
+    if others:
+        what = "1 sheet of a chart or of macros was" if others == 1 else f"{others} sheets of charts or macros were"
+        writer.warn(f"{what} not read.")
+    return writer.document()
+
+
+def _write_sheet(book: xlrd.Book, sheet: xlrd.sheet.Sheet, name: str, writer: Writer) -> None:
+    writer.place = {"sheet": name}
+    writer.add("heading", name, level=1)
+    write_rows(_rows(book, sheet), writer)
+    for (row, column), note in sorted(sheet.cell_note_map.items()):
+        words = note.text.strip()
+        writer.add("text", f"Comment on {xlrd.cellname(row, column)}: {words}" if words else "")
+
+
+def _rows(book: xlrd.Book, sheet: xlrd.sheet.Sheet) -> Iterator[list[str]]:
+    epoch = EPOCH_1904 if book.datemode else EPOCH
+    for number in range(sheet.nrows):
+        row = []
+        for kind, value in zip(sheet.row_types(number), sheet.row_values(number), strict=True):
+            if kind == xlrd.XL_CELL_TEXT:
+                row.append(value)
+            elif kind == xlrd.XL_CELL_NUMBER:
+                row.append(shown_number(value))
+            elif kind == xlrd.XL_CELL_DATE:
+                row.append(shown_date(value, epoch))
+            elif kind == xlrd.XL_CELL_BOOLEAN:
+                row.append("TRUE" if value else "FALSE")
+            elif kind == xlrd.XL_CELL_ERROR:
+                row.append(xlrd.error_text_from_code.get(value, "#ERROR"))
+            else:
+                row.append("")
+        yield row
+
+
+class _Nowhere(io.TextIOBase):
+    """Takes the notes that the library writes about a file."""
+
+    def write(self, text: str, /) -> int:
+        return len(text)
