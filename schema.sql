@@ -482,12 +482,20 @@ CREATE TABLE public.term_samples (
     sampled integer NOT NULL,
     other_share real NOT NULL,
     sampled_at timestamp with time zone DEFAULT now() NOT NULL,
+    terms integer[] DEFAULT '{}'::integer[] NOT NULL,
+    shares real[] DEFAULT '{}'::real[] NOT NULL,
     CONSTRAINT term_samples_kind_known CHECK ((kind = ANY (ARRAY['chunk'::text, 'message'::text])))
 );
+ALTER TABLE ONLY public.term_samples ALTER COLUMN terms SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.term_samples ALTER COLUMN shares SET STORAGE EXTERNAL;
 
 COMMENT ON COLUMN public.term_samples.text_count IS 'How many texts of the kind the tenant had when the sample was taken.';
 
-COMMENT ON COLUMN public.term_samples.other_share IS 'The share of the texts that is assumed to contain a term that is not in term_stats.';
+COMMENT ON COLUMN public.term_samples.other_share IS 'The share of the texts that is assumed to contain any other term.';
+
+COMMENT ON COLUMN public.term_samples.terms IS 'The terms that occur in at least two of the sampled texts, ascending; the most frequent ones if they are very many.';
+
+COMMENT ON COLUMN public.term_samples.shares IS 'For each of these terms the share of the sampled texts that contain it, above 0 and at most 1.';
 
 CREATE TABLE public.term_stats (
     user_id uuid NOT NULL,

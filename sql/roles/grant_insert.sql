@@ -22,7 +22,6 @@ grant insert on
     tenant_totals,
     term_jobs,
     term_samples,
-    term_stats,
     usage_days,
     usage_flushes,
     users

@@ -1,12 +1,13 @@
 -- terms/sample_chunks :exec
--- Last statement of that transaction: counts the terms of about 2,000 of a user's chunks, chosen by a
--- hash of their ids, and stores the share of the chunks that contain a term, if at least two of them and
--- 0.2 % do. A term of fewer is assumed to be in half as many.
+-- Last statement of that transaction: counts the terms of a user's chunks, or of a part of them that is
+-- chosen by a hash of their ids, and stores the share of the chunks that contain a term, if at least two
+-- do. Any other term is assumed to be in as many as the others are on average.
 -- $1 user_id    uuid  the tenant
 -- $2 salt       int   of the user, by which a key becomes a term
 -- $3 part       int   of 2^20, the share of the chunks that is taken, at least; 2^20: all
 -- $4 max_rows   int   chunks at most
 -- $5 max_terms  int   the most frequent ones
+-- length: the terms are counted, chosen and stored at once
 -- index: chunk_terms_pkey, term_samples_pkey, chunk_terms_document_idx
 with chosen as materialized (
     select t.chunk_id
@@ -22,40 +23,53 @@ sampled as materialized (
     inner join chunk_terms as t on t.user_id = $1::uuid and c.chunk_id = t.chunk_id
 ),
 
-size as materialized (
+counted as materialized (
     select
-        count(*) as sampled,
-        greatest(2, ceil(count(*) * 0.002)) as least
-    from sampled
-),
-
-counted as (
-    select
-        k.key,
+        int4xor(k.key, $2::int) as term,
         count(*) as found
     from sampled as s
     cross join lateral unnest(s.keys) as k (key)
     group by k.key
-    order by count(*) desc, k.key asc
+),
+
+kept as materialized (
+    select
+        c.term,
+        c.found,
+        c.found::real / (select count(*) from sampled) as share
+    from counted as c
+    where c.found >= 2
+    order by c.found desc, c.term asc
     limit $5::int
 ),
 
-noted as (
-    insert into term_stats (user_id, kind, term, share)
+size as materialized (
     select
-        $1::uuid as user_id,
-        'chunk' as kind,
-        int4xor(c.key, $2::int) as term,
-        c.found::real / z.sampled as share
-    from counted as c
-    cross join size as z
-    where c.found >= z.least
-    returning term
+        (select count(*) from sampled) as texts,
+        (select sum(c.found) from counted as c)
+        - coalesce((select sum(k.found) from kept as k), 0) as other_found,
+        (select count(*) from counted) - (select count(*) from kept) as other_terms
 )
 
 update term_samples as p
 set
-    sampled = z.sampled,
-    other_share = case when z.sampled > 0 then z.least / 2 / z.sampled else 0.001 end
+    sampled = z.texts,
+    terms = array(
+        select k.term
+        from kept as k
+        order by k.term
+        limit $5::int
+    ),
+    shares = array(
+        select k.share
+        from kept as k
+        order by k.term
+        limit $5::int
+    ),
+    other_share = case
+        when z.texts = 0 then 0.001
+        when z.other_terms = 0 then 1.0 / z.texts
+        else z.other_found / z.other_terms / z.texts
+    end
 from size as z
-where p.user_id = $1::uuid and p.kind = 'chunk' and (select count(*) from noted) >= 0;
+where p.user_id = $1::uuid and p.kind = 'chunk';

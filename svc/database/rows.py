@@ -1414,8 +1414,9 @@ class SearchTermShares(Row):
 
     text_count: int = column("text_count")
     other_share: float = column("other_share")
-    terms: list[int] = column("terms")
-    shares: list[float] = column("shares")
+    sampled_at: datetime = column("sampled_at")
+    terms: bytes | None = column("terms")
+    shares: bytes | None = column("shares")
 
 
 class ServerAppliedMigrations(Row):

@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from datetime import datetime
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 import numpy as np
@@ -28,9 +29,11 @@ _KEPT_S = 60.0
 _MISSING_KEPT_S = 1.0
 # Tenants whose shares are read again at the same time. Those of the others are read again after a later search.
 _READ_AT_ONCE = 2
-# Tenants whose shares are kept, some 40 kB each.
+# Tenants whose shares are kept, and their terms, with eight bytes each.
 _MOST_KEPT = 1_000
-_MOST_TERMS = 50_000
+_MOST_TERMS_KEPT = 8_000_000
+# The binary format of an array: the head of one that is not empty, and each element with its size before it.
+_HEAD_BYTES = 20
 # Before the first sample, all terms are taken for equally rare.
 _UNKNOWN_SHARE: Final = 0.001
 
@@ -94,17 +97,19 @@ class QueryTerms:
 class Shares:
     """The share of a tenant's texts that contain a term, from a sample: `terms`, ascending, and the share of each.
 
-    `other_share` is that of all other terms, and `text_count` the number of texts when the sample was taken.
+    `other_share` is that of all other terms, and `text_count` the number of texts when the sample was taken, at
+    `sampled_at`; None: there is no sample yet.
     """
 
     text_count: int
     other_share: float
-    terms: NDArray[np.int64]
+    terms: NDArray[np.int32]
     shares: NDArray[np.float32]
+    sampled_at: datetime | None = None
 
     def of(self, terms: Iterable[int]) -> dict[int, float]:
         """The share of each of these terms."""
-        asked = np.fromiter(terms, dtype=np.int64)
+        asked = np.fromiter(terms, dtype=np.int32)
         places = np.searchsorted(self.terms, asked)
         return {
             int(term): float(self.shares[place])
@@ -126,6 +131,7 @@ class QueryTermsReader:
         self._background = background
         self.words = Words(language)
         self._kept: OrderedDict[tuple[UUID, Kind], tuple[float, Shares]] = OrderedDict()
+        self._term_count = 0
         self._reading: dict[tuple[UUID, Kind], asyncio.Task[None]] = {}
 
     async def close(self) -> None:
@@ -187,24 +193,36 @@ class QueryTermsReader:
         task.add_done_callback(lambda _: self._reading.pop(tenant, None))
 
     async def _read(self, user_id: UUID, kind: Kind) -> None:
-        row = await self._database.one("search/term_shares", user_id=user_id, kind=kind, max_terms=_MOST_TERMS)
-        shares = (
-            _NO_SHARES
-            if row is None
-            else Shares(
-                row.text_count,
-                row.other_share,
-                np.array(row.terms, dtype=np.int64),
-                np.array(row.shares, dtype=np.float32),
+        tenant = user_id, kind
+        _, known = self._kept.get(tenant, (0.0, _NO_SHARES))
+        row = await self._database.one("search/term_shares", user_id=user_id, kind=kind, sampled_at=known.sampled_at)
+        if row is None:
+            shares = _NO_SHARES
+        elif row.terms is None or row.shares is None:
+            shares = known
+        else:
+            terms = _numbers(row.terms, ">i4").astype(np.int32)
+            shares = Shares(
+                row.text_count, row.other_share, terms, _numbers(row.shares, ">f4").astype(np.float32), row.sampled_at
             )
-        )
-        self._kept[user_id, kind] = time.monotonic(), shares
-        self._kept.move_to_end((user_id, kind))
-        if len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
+        self._keep(tenant, shares)
+
+    def _keep(self, tenant: tuple[UUID, Kind], shares: Shares) -> None:
+        _, before = self._kept.pop(tenant, (0.0, _NO_SHARES))
+        self._kept[tenant] = time.monotonic(), shares
+        self._term_count += len(shares.terms) - len(before.terms)
+        while len(self._kept) > _MOST_KEPT or (self._term_count > _MOST_TERMS_KEPT and len(self._kept) > 1):
+            _, (_, left_out) = self._kept.popitem(last=False)
+            self._term_count -= len(left_out.terms)
 
 
-_NO_SHARES = Shares(1, _UNKNOWN_SHARE, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+def _numbers(array: bytes, kind: str) -> NDArray[Any]:
+    """The numbers of an array of four-byte numbers in the server's binary format."""
+    elements = np.dtype([("size", ">i4"), ("number", kind)])
+    return np.frombuffer(array[_HEAD_BYTES:], dtype=elements)["number"]
+
+
+_NO_SHARES = Shares(1, _UNKNOWN_SHARE, np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
 
 
 def _within(shares: Mapping[int, float], budget: float | None) -> list[int]:

@@ -1,8 +1,9 @@
-"""Counts in how many of a tenant's texts each term occurs, from a sample.
+"""Counts in how many of a tenant's texts each term occurs.
 
-A sample of 2,000 texts tells a term in 2 % of the texts from one in 3 %, which is all that a ranking needs. It is taken
-again when the number of texts has changed by a fifth. Terms in less than 0.2 % of the sample are not kept, since chance
-decides about these; they are assumed to be in 0.1 % of the texts, and in a small tenant in one text.
+All texts are counted, or a sample of a large tenant's. The weights of rare terms decide which texts are the best, and a
+small sample knows little of them: with the shares of 2,000 of 5,000 passages, three of a hundred results were others
+than with those of all. The texts are counted again when their number has changed by a fifth, so each is counted about
+six times, in some 15 µs. Terms that occur in one text only are not kept.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from svc.database.queries import Database
 from svc.terms.texts import Kind
 from svc.terms.weights import salt
 
-_TEXTS = 2_000
+_TEXTS = 50_000
 # The hash chooses more or fewer texts than asked for, by chance.
-_MOST_TEXTS = 2_500
-_MOST_TERMS = 20_000
+_MOST_TEXTS = 52_000
+_MOST_TERMS = 50_000
 _ALL = 2**20
 _GROWTH = 1.2
 _EXAMINED_AT_ONCE = 500

@@ -327,6 +327,16 @@ _TERMS = [
     having count(*) >= 0.002 * min(p.text_count)
     """,
     """
+    update term_samples as p
+    set terms = c.terms, shares = c.shares
+    from (
+        select t.user_id, array_agg(t.term order by t.term) as terms, array_agg(t.share order by t.term) as shares
+        from term_stats as t
+        group by t.user_id
+    ) as c
+    where p.user_id = c.user_id and p.kind = 'chunk'
+    """,
+    """
     insert into term_jobs (user_id, due_at)
     select s.user_id, now() - interval '1 hour' + s.number * interval '1 second' from sizes as s where s.number <= 100
     """,

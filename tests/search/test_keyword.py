@@ -38,13 +38,12 @@ async def library(writing: Service) -> tuple[Tenant, list[Text]]:
 async def rarities(tenant: Tenant, words: list[str], text_count: int) -> dict[str, float]:
     """The weights of words as the statistics of the tenant have them."""
     async with direct_connection(tenant.service) as connection:
-        other = await connection.fetchval(
-            "select other_share from term_samples where user_id = $1 and kind = 'chunk'", UUID(tenant.id)
+        row = await connection.fetchrow(
+            "select other_share, terms, shares from term_samples where user_id = $1 and kind = 'chunk'",
+            UUID(tenant.id),
         )
-        rows = await connection.fetch(
-            "select term, share from term_stats where user_id = $1 and kind = 'chunk'", UUID(tenant.id)
-        )
-    shares = {row["term"]: row["share"] for row in rows}
+    other = None if row is None else row["other_share"]
+    shares = {} if row is None else dict(zip(row["terms"], row["shares"], strict=True))
     of_word = {word: next(iter(Words("english").query(word).counts)) for word in words}
     return {word: rarity(text_count, shares.get(term, other or 0.001)) for word, term in of_word.items()}
 

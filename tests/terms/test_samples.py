@@ -9,8 +9,10 @@ from uuid import UUID
 
 import pytest
 
+from svc.background import Background
 from svc.database.queries import Database
 from svc.ingest.queue import Queue
+from svc.search.query_terms import QueryTermsReader
 from svc.terms import samples
 from svc.terms.keeping import TermKeeper
 from svc.terms.samples import renew_sample, stale_tenants
@@ -22,8 +24,10 @@ from tests.terms.stored import ingest, upload
 
 
 async def shares_of(connection: Any, user_id: UUID, kind: str = "chunk") -> dict[int, float]:
-    rows = await connection.fetch("select term, share from term_stats where user_id = $1 and kind = $2", user_id, kind)
-    return {row["term"]: row["share"] for row in rows}
+    row = await connection.fetchrow(
+        "select terms, shares from term_samples where user_id = $1 and kind = $2", user_id, kind
+    )
+    return {} if row is None else dict(zip(row["terms"], row["shares"], strict=True))
 
 
 async def sample_of(connection: Any, user_id: UUID, kind: str = "chunk") -> tuple[int, int, float]:
@@ -67,6 +71,25 @@ async def test_a_small_tenant_is_counted_exactly(database: Database, observer: A
     assert (count, sampled) == (60, 60)
     assert other_share == pytest.approx(1 / 60)
     assert await shares_of(observer, other) == {}
+
+
+async def test_thousands_of_texts_are_all_counted_and_read_once(database: Database, observer: Any) -> None:
+    """A sample of 2,000 of them, which kept terms of four texts, ranked three results of a hundred wrongly."""
+    user_id = await make_user(database)
+    texts = [*texts_of(2_600, 3), "glacier", "glacier"]
+    await store(database, user_id, texts)
+    await renew_sample(database, user_id, "chunk")
+    exact, kept = exact_shares(texts), await shares_of(observer, user_id)
+    assert kept == {each: pytest.approx(share) for each, share in exact.items() if share * len(texts) > 1.5}
+    reader = QueryTermsReader(database, "english", Background())
+    await reader._read(user_id, "chunk")
+    (_, shares), rare = reader._kept[user_id, "chunk"], term("glacier")
+    assert shares.of([rare, 5]) == {rare: pytest.approx(2 / len(texts)), 5: pytest.approx(1 / len(texts))}
+    await reader._read(user_id, "chunk")
+    assert reader._kept[user_id, "chunk"][1] is shares
+    await renew_sample(database, user_id, "chunk", is_forced=True)
+    await reader._read(user_id, "chunk")
+    assert reader._kept[user_id, "chunk"][1] is not shares
 
 
 async def test_a_large_tenant_is_counted_nearly(
