@@ -238,6 +238,19 @@ COMMENT ON COLUMN public.collection_files.is_cancelled IS 'Whether its batch was
 
 COMMENT ON COLUMN public.collection_files.left_at IS 'When it left; null: it is there, or it was deleted and the sweep has not seen that yet.';
 
+CREATE TABLE public.collection_readers (
+    user_id uuid NOT NULL,
+    collection_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    reader_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT collection_readers_not_owner CHECK ((reader_id <> user_id))
+);
+
+COMMENT ON TABLE public.collection_readers IS 'Who may read a collection beside its owner.';
+
+COMMENT ON COLUMN public.collection_readers.reader_id IS 'Null: everyone.';
+
 CREATE TABLE public.collections (
     user_id uuid NOT NULL,
     id uuid DEFAULT uuidv7() NOT NULL,
@@ -577,6 +590,12 @@ ALTER TABLE ONLY public.collection_files
 ALTER TABLE ONLY public.collection_files
     ADD CONSTRAINT collection_files_seq_key UNIQUE (user_id, collection_id, seq);
 
+ALTER TABLE ONLY public.collection_readers
+    ADD CONSTRAINT collection_readers_pkey PRIMARY KEY (user_id, collection_id, id);
+
+ALTER TABLE ONLY public.collection_readers
+    ADD CONSTRAINT collection_readers_reader_key UNIQUE NULLS NOT DISTINCT (user_id, collection_id, reader_id);
+
 ALTER TABLE ONLY public.collections
     ADD CONSTRAINT collections_pkey PRIMARY KEY (user_id, id);
 
@@ -662,6 +681,8 @@ CREATE INDEX collection_files_document_idx ON public.collection_files USING btre
 
 CREATE INDEX collection_files_left_idx ON public.collection_files USING btree (COALESCE(left_at, '-infinity'::timestamp with time zone)) WHERE (document_id IS NULL);
 
+CREATE INDEX collection_readers_reader_idx ON public.collection_readers USING btree (reader_id, collection_id);
+
 CREATE INDEX collections_expires_idx ON public.collections USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (expired_at IS NULL));
 
 CREATE INDEX conversation_documents_document_idx ON public.conversation_documents USING btree (user_id, document_id);
@@ -734,6 +755,12 @@ ALTER TABLE ONLY public.collection_files
 
 ALTER TABLE ONLY public.collection_files
     ADD CONSTRAINT collection_files_document_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.documents(user_id, id) ON DELETE SET NULL (document_id);
+
+ALTER TABLE ONLY public.collection_readers
+    ADD CONSTRAINT collection_readers_collection_fkey FOREIGN KEY (user_id, collection_id) REFERENCES public.collections(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.collection_readers
+    ADD CONSTRAINT collection_readers_reader_fkey FOREIGN KEY (reader_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.collections
     ADD CONSTRAINT collections_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

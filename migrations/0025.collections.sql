@@ -8,7 +8,8 @@
 --   foreign keys.
 -- On 10M rows: milliseconds; its tables are new.
 -- Serves: collections/*, collection_files/*, file_batches/*, search/*, documents/*, users/delete,
---   users/erase_documents, users/erase_collections, export/collection_files, ingest/complete, ingest/replace
+--   users/erase_documents, users/erase_collections, export/collection_files, ingest/complete, ingest/replace,
+--   collection_readers/*
 -- Rollback loses: collections and purposes. A file that was only kept has failed then, and can be retried.
 -- depends: 0024.items_by_id
 alter table documents

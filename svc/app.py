@@ -34,6 +34,7 @@ from svc.routes import (
     plans,
     preferences,
     quotas,
+    readers,
     rechunking,
     search,
     service,
@@ -57,8 +58,8 @@ from svc.web.routing import Endpoint, starlette_routes
 _MODULES = (
     users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks,
     rechunking, bulk,
-    transfers, collections, collection_files, file_batches, search, conversations, conversation_lists, messages,
-    message_changes, message_search, chat_turns, service, documentation,
+    transfers, collections, collection_files, file_batches, readers, search, conversations, conversation_lists,
+    messages, message_changes, message_search, chat_turns, service, documentation,
 )  # fmt: skip
 
 

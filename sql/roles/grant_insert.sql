@@ -6,6 +6,7 @@ grant insert on
     chunk_vectors,
     chunks,
     collection_files,
+    collection_readers,
     collections,
     conversation_documents,
     conversations,

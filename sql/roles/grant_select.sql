@@ -6,6 +6,7 @@ grant select on
     chunk_vectors,
     chunks,
     collection_files,
+    collection_readers,
     collections,
     conversation_documents,
     conversations,

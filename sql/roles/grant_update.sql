@@ -3,6 +3,7 @@
 grant update on
     api_keys,
     collection_files,
+    collection_readers,
     collections,
     conversations,
     document_contents,

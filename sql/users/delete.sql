@@ -1,19 +1,21 @@
 -- users/delete :one
 -- Erases a user with all rows, after users/hold, and returns the number of rows of each table. Rows that
 -- reference another row are deleted first, so that no cascade deletes them uncounted; the comparisons with
--- counts are always true and make each step wait for the one before. users = 0: the user did not exist.
+-- counts are always true and make each step wait for the one before. Only the shares that other users gave
+-- the user go by a cascade: they are rows of those users. users = 0: the user did not exist.
 -- $1 user_id uuid  the tenant
 -- returns: users int8, api_keys int8, usage_days int8, tenant_totals int8, documents int8,
 --   document_contents int8, chunks int8, chunk_vectors int8, chunk_terms int8, ingestion_jobs int8,
 --   conversations int8, conversation_documents int8, messages int8, message_vectors int8,
 --   message_terms int8, message_jobs int8, idempotency_keys int8, term_samples int8, term_stats int8,
---   term_jobs int8, collections int8, collection_files int8, file_batches int8
+--   term_jobs int8, collections int8, collection_files int8, file_batches int8,
+--   collection_readers int8
 -- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, message_vectors_pkey, message_jobs_pkey,
 --   users_pkey, chunk_vectors_pkey, chunks_content_hash_idx, document_contents_pkey,
 --   conversation_documents_document_idx, usage_days_pkey, api_keys_pkey, idempotency_keys_pkey,
 --   tenant_totals_pkey, documents_user_filename_idx, chunk_terms_document_idx, message_terms_pkey,
 --   term_stats_pkey, term_samples_pkey, term_jobs_pkey, messages_id_idx, collection_files_document_idx,
---   file_batches_pkey, collections_pkey
+--   file_batches_pkey, collections_pkey, collection_readers_reader_key
 -- length: what a user has goes together or not at all, and each table is counted
 with erased_vectors as (
     delete from chunk_vectors as v
@@ -87,9 +89,18 @@ erased_batches as (
     returning b.id
 ),
 
+erased_readers as (
+    delete from collection_readers as r
+    where r.user_id = $1::uuid
+    returning r.id
+),
+
 erased_collections as (
     delete from collections as c
-    where c.user_id = $1::uuid and (select count(*) from erased_batches) >= 0
+    where
+        c.user_id = $1::uuid
+        and (select count(*) from erased_batches) >= 0
+        and (select count(*) from erased_readers) >= 0
     returning c.id
 ),
 
@@ -197,4 +208,5 @@ select
     (select count(*) from erased_term_jobs) as term_jobs,
     (select count(*) from erased_collections) as collections,
     (select count(*) from erased_files) as collection_files,
-    (select count(*) from erased_batches) as file_batches;
+    (select count(*) from erased_batches) as file_batches,
+    (select count(*) from erased_readers) as collection_readers;

@@ -1,12 +1,13 @@
 -- users/erase_collections :one
--- Erases some files of collections of a user who has too many for one statement, and when none is left some
--- batches, then collections. A few more files of the last collection may go than `max_rows`. Returns the
--- number of rows of each table; all are 0 when nothing is left.
+-- Erases some files and readers of collections of a user who has too many for one statement, and when none is
+-- left some batches, then collections. A few more rows of the last collection may go than `max_rows`. Returns
+-- the number of rows of each table; all are 0 when nothing is left.
 -- $1 user_id  uuid  the tenant
 -- $2 max_rows int   of each table, 1..10000
--- returns: collection_files int8, file_batches int8, collections int8
--- length: three tables, whose rows go in their order
--- index: collection_files_pkey, file_batches_pkey, collections_pkey, collection_files_batch_idx
+-- returns: collection_files int8, collection_readers int8, file_batches int8, collections int8
+-- length: four tables, whose rows go in their order
+-- index: collection_files_pkey, file_batches_pkey, collections_pkey, collection_files_batch_idx,
+--   collection_readers_reader_key, collection_readers_pkey
 with files as materialized (
     select
         f.collection_id,
@@ -33,12 +34,41 @@ erased_files as (
     returning f.file_id
 ),
 
+readers as materialized (
+    select
+        r.collection_id,
+        r.id
+    from collection_readers as r
+    where r.user_id = $1::uuid
+    order by r.collection_id, r.id
+    limit $2::int
+    for update
+),
+
+erased_readers as (
+    delete from collection_readers as r
+    where
+        r.user_id = $1::uuid
+        and r.collection_id = any(array(
+            select e.collection_id from readers as e
+            order by e.id limit $2::int
+        ))
+        and r.id = any(array(
+            select e.id from readers as e
+            order by e.id limit $2::int
+        ))
+    returning r.id
+),
+
 batches as materialized (
     select
         b.collection_id,
         b.id
     from file_batches as b
-    where b.user_id = $1::uuid and (select count(*) from erased_files) = 0
+    where
+        b.user_id = $1::uuid
+        and (select count(*) from erased_files) = 0
+        and (select count(*) from erased_readers) = 0
     order by b.collection_id, b.id
     limit $2::int
     for update
@@ -65,6 +95,7 @@ chosen as materialized (
     where
         c.user_id = $1::uuid
         and (select count(*) from erased_files) = 0
+        and (select count(*) from erased_readers) = 0
         and (select count(*) from erased_batches) = 0
     order by c.id
     limit $2::int
@@ -83,5 +114,6 @@ erased_collections as (
 
 select
     (select count(*) from erased_files) as collection_files,
+    (select count(*) from erased_readers) as collection_readers,
     (select count(*) from erased_batches) as file_batches,
     (select count(*) from erased_collections) as collections;

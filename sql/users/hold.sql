@@ -4,12 +4,13 @@
 -- row. If there are more collections, documents or conversations than `max_rows`, not all are locked: such a
 -- user is erased in parts first.
 -- $1 user_id  uuid  the tenant
--- $2 max_rows int   of each to lock at most, and files of collections to count
+-- $2 max_rows int   of each to lock at most, and files and readers of collections to count
 -- returns: document_count int8, chunk_count int8, byte_count int8, conversation_count int8,
---   message_count int8, has_left_over bool, has_index bool, collection_count int8, file_count int8
+--   message_count int8, has_left_over bool, has_index bool, collection_count int8, file_count int8,
+--   reader_count int8
 -- length: all that a user has is locked in one order
 -- index: documents_pkey, conversations_pkey, document_contents_removed_idx, tenant_totals_pkey, users_pkey,
---   collections_pkey, collection_files_pkey
+--   collections_pkey, collection_files_pkey, collection_readers_pkey
 with held_collections as materialized (
     select c.id
     from collections as c
@@ -71,7 +72,17 @@ select
             order by f.collection_id, f.file_id
             limit $2::int
         ) as n
-    ) as file_count
+    ) as file_count,
+    (
+        select count(*)
+        from (
+            select r.id
+            from collection_readers as r
+            where r.user_id = $1::uuid
+            order by r.collection_id, r.id
+            limit $2::int
+        ) as n
+    ) as reader_count
 from users as u
 where u.id = $1::uuid and (select count(*) from held_totals) >= 0
 for update;

@@ -30,6 +30,18 @@ async def find_user_id(queries: Queries, reference: str) -> UUID | None:
     return await queries.value("users/resolve", external_id=external_id)
 
 
+async def find_user(queries: Queries, reference: str) -> UUID | None:
+    """As `find_user_id`, of a reference that may be an email address too.
+
+    A word with an @ is an external id only if it is nobody's address.
+    """
+    if "@" in reference and not reference.startswith(PREFIX) and "\0" not in reference and _is_unicode(reference):
+        found = await queries.many("users/find_by_email", email=reference, max_rows=1)
+        if found:
+            return found[0].id
+    return await find_user_id(queries, reference)
+
+
 def can_be_external_id(text: str) -> bool:
     """Whether a user can have this external id."""
     return len(text) <= MAX_EXTERNAL_ID and _EXTERNAL_ID.match(text) is not None and _is_unicode(text)

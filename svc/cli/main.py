@@ -24,6 +24,7 @@ main.use(
         "search": Source("search", "search_command", "Search the documents, over HTTP."),
         "ask": Source("search", "ask_command", "Print a prompt with the sources for a question, over HTTP."),
         "document": Source("documents", "document", "List, read and delete documents, over HTTP."),
+        "collection": Source("collections", "collection", "Manage and share collections of documents, over HTTP."),
         "chat": Source("chats", "chat", "List and read conversations, over HTTP."),
         "mcp": Source("mcp", "mcp_command", "Serve MCP to an assistant, on standard input and output."),
         "login": Source("login", "login_command", "Save a URL and a key for the commands over HTTP."),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from svc.access.references import PREFIX, find_user_id
+from svc.access.references import find_user
 from svc.database.queries import Database
 from svc.errors import NotFoundError
 from svc.printable import printable
@@ -30,11 +30,7 @@ async def named_user(database: Database, name: str) -> UUID:
     Raises:
         NotFoundError: there is no such user.
     """
-    if "@" in name and not name.startswith(PREFIX) and "\0" not in name:
-        found = await database.many("users/find_by_email", email=name, max_rows=1)
-        if found:
-            return found[0].id
-    user_id = await find_user_id(database, name)
+    user_id = await find_user(database, name)
     if user_id is None or await database.one("users/get", user_id=user_id) is None:
         raise NotFoundError(f"there is no user {printable(name)}")
     return user_id

@@ -178,8 +178,40 @@ class CollectionFilesListLeft(Row):
     file_id: UUID = column("file_id")
 
 
+class CollectionReadersList(Row):
+    """A row of `collection_readers/add`, `collection_readers/list`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    reader_id: UUID | None = column("reader_id")
+    created_at: datetime = column("created_at")
+
+
+class CollectionReadersFindDocument(Row):
+    """A row of `collection_readers/find_chunk`, `collection_readers/find_document`."""
+
+    __slots__ = ()
+
+    owner_id: UUID = column("owner_id")
+    share_id: UUID = column("share_id")
+    seq: UUID = column("seq")
+
+
+class CollectionReadersFindCollections(Row):
+    """A row of `collection_readers/find_collections`."""
+
+    __slots__ = ()
+
+    collection_id: UUID = column("collection_id")
+    owner_id: UUID = column("owner_id")
+    share_id: UUID = column("share_id")
+    chunk_count: int = column("chunk_count")
+    has_index: bool = column("has_index")
+
+
 class CollectionsGet(Row):
-    """A row of `collections/create`, `collections/get`, `collections/list`."""
+    """A row of `collection_readers/list_collections`, `collections/create`, `collections/get`, `collections/list`."""
 
     __slots__ = ()
 
@@ -261,6 +293,30 @@ class ConversationsListWithRecent(ConversationsGet):
 
     messages: Json = column("messages")
     has_more: bool = column("has_more")
+
+
+class DoctorDanglingFiles(Row):
+    """A row of `doctor/dangling_files`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    collection_id: UUID = column("collection_id")
+    file_id: UUID = column("file_id")
+    lacks_collection: bool = column("lacks_collection")
+    fix: str = column("fix")
+
+
+class DoctorDanglingReaders(Row):
+    """A row of `doctor/dangling_readers`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    collection_id: UUID = column("collection_id")
+    reader_id: UUID | None = column("reader_id")
+    lacks_collection: bool = column("lacks_collection")
+    fix: str = column("fix")
 
 
 class DoctorDocumentsWithoutJob(Row):
@@ -533,6 +589,16 @@ class DoctorWrongDocumentTotals(Row):
     counted: int = column("counted")
     noted_bytes: int = column("noted_bytes")
     counted_bytes: int = column("counted_bytes")
+
+
+class DoctorWrongExpiries(Row):
+    """A row of `doctor/wrong_expiries`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    collection_id: UUID = column("collection_id")
+    fix: str = column("fix")
 
 
 class DoctorWrongMessageCounts(Row):
@@ -1304,6 +1370,15 @@ class SamplesMessageVector(Row):
     signature: str = column("signature")
 
 
+class SamplesReader(Row):
+    """A row of `samples/reader`."""
+
+    __slots__ = ()
+
+    id: str = column("id")
+    reader_id: str = column("reader_id")
+
+
 class SamplesSmallTenant(Row):
     """A row of `samples/small_tenant`."""
 
@@ -1736,6 +1811,7 @@ class UsersDelete(Row):
     collections: int = column("collections")
     collection_files: int = column("collection_files")
     file_batches: int = column("file_batches")
+    collection_readers: int = column("collection_readers")
 
 
 class UsersEraseCollections(Row):
@@ -1744,6 +1820,7 @@ class UsersEraseCollections(Row):
     __slots__ = ()
 
     collection_files: int = column("collection_files")
+    collection_readers: int = column("collection_readers")
     file_batches: int = column("file_batches")
     collections: int = column("collections")
 
@@ -1800,6 +1877,7 @@ class UsersHold(Row):
     has_index: bool = column("has_index")
     collection_count: int = column("collection_count")
     file_count: int = column("file_count")
+    reader_count: int = column("reader_count")
 
 
 class UsersListLeftOver(Row):
@@ -2009,6 +2087,12 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "collection_files/list": CollectionFilesGet,
     "collection_files/list_left": CollectionFilesListLeft,
     "collection_files/update": CollectionFilesGet,
+    "collection_readers/add": CollectionReadersList,
+    "collection_readers/find_chunk": CollectionReadersFindDocument,
+    "collection_readers/find_collections": CollectionReadersFindCollections,
+    "collection_readers/find_document": CollectionReadersFindDocument,
+    "collection_readers/list": CollectionReadersList,
+    "collection_readers/list_collections": CollectionsGet,
     "collections/create": CollectionsGet,
     "collections/get": CollectionsGet,
     "collections/list": CollectionsGet,
@@ -2022,6 +2106,8 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "conversations/list_matching": ConversationsGet,
     "conversations/list_with_recent": ConversationsListWithRecent,
     "conversations/update": ConversationsGet,
+    "doctor/dangling_files": DoctorDanglingFiles,
+    "doctor/dangling_readers": DoctorDanglingReaders,
     "doctor/documents_without_job": DoctorDocumentsWithoutJob,
     "doctor/foreign_keys_without_index": DoctorForeignKeysWithoutIndex,
     "doctor/indexes": DoctorIndexes,
@@ -2044,6 +2130,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "doctor/wrong_chunk_totals": DoctorWrongChunkTotals,
     "doctor/wrong_conversation_totals": DoctorWrongConversationTotals,
     "doctor/wrong_document_totals": DoctorWrongDocumentTotals,
+    "doctor/wrong_expiries": DoctorWrongExpiries,
     "doctor/wrong_message_counts": DoctorWrongMessageCounts,
     "documents/content": DocumentsContent,
     "documents/create": DocumentsGet,
@@ -2129,6 +2216,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "samples/message_job": SamplesMessageJob,
     "samples/message_terms": SamplesMessageTerms,
     "samples/message_vector": SamplesMessageVector,
+    "samples/reader": SamplesReader,
     "samples/small_tenant": SamplesSmallTenant,
     "samples/tenant": SamplesTenant,
     "samples/terms": SamplesTerms,

@@ -8,14 +8,16 @@ from uuid import UUID
 from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
 
 _MAX_TENANTS = 10_000
-_MAX_ROWS = 1000
-_SHOWN = 5
+MAX_ROWS = 1000
+"""The most rows with a fault that a check reads."""
+SHOWN = 5
+"""The most rows that a check names."""
 
 
 async def chunk_totals(subject: Subject) -> Verdict:
     """Compares the vectors of a random sample of tenants (all, if there are few) with their stored count."""
     users, seen = await sampled_tenants(subject)
-    rows = await subject.database.many("doctor/wrong_chunk_totals", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/wrong_chunk_totals", user_ids=users, max_rows=MAX_ROWS)
     findings = [
         Finding(
             "fault",
@@ -23,15 +25,15 @@ async def chunk_totals(subject: Subject) -> Verdict:
             "it determines the lane of searches and which tenants get an own index",
             (row.fix,),
         )
-        for row in rows[:_SHOWN]
+        for row in rows[:SHOWN]
     ]
-    return Verdict(seen, findings + _more(len(rows), "tenants"))
+    return Verdict(seen, findings + more(len(rows), "tenants"))
 
 
 async def document_totals(subject: Subject) -> Verdict:
     """Compares the documents of a random sample of tenants with their stored totals."""
     users, seen = await sampled_tenants(subject)
-    rows = await subject.database.many("doctor/wrong_document_totals", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/wrong_document_totals", user_ids=users, max_rows=MAX_ROWS)
     findings = [
         Finding(
             "fault",
@@ -40,15 +42,15 @@ async def document_totals(subject: Subject) -> Verdict:
             "uploads are refused too early or too late",
             (f"cabinet usage recount {row.user_id}",),
         )
-        for row in rows[:_SHOWN]
+        for row in rows[:SHOWN]
     ]
-    return Verdict(seen, findings + _more(len(rows), "tenants"))
+    return Verdict(seen, findings + more(len(rows), "tenants"))
 
 
 async def conversation_totals(subject: Subject) -> Verdict:
     """Compares the conversations, messages and keys of a random sample of tenants with their stored totals."""
     users, seen = await sampled_tenants(subject)
-    rows = await subject.database.many("doctor/wrong_conversation_totals", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/wrong_conversation_totals", user_ids=users, max_rows=MAX_ROWS)
     findings = [
         Finding(
             "fault",
@@ -58,17 +60,17 @@ async def conversation_totals(subject: Subject) -> Verdict:
             "conversations, messages and keys are refused too early or too late",
             (f"cabinet usage recount {row.user_id}",),
         )
-        for row in rows[:_SHOWN]
+        for row in rows[:SHOWN]
     ]
-    return Verdict(seen, findings + _more(len(rows), "tenants"))
+    return Verdict(seen, findings + more(len(rows), "tenants"))
 
 
 async def chunk_counts(subject: Subject) -> Verdict:
     """Compares the chunks and vectors of each document of a random sample of tenants with their stored count."""
     users, seen = await sampled_tenants(subject)
-    rows = await subject.database.many("doctor/wrong_chunk_counts", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/wrong_chunk_counts", user_ids=users, max_rows=MAX_ROWS)
     findings = []
-    for row in rows[:_SHOWN]:
+    for row in rows[:SHOWN]:
         problem = (
             f"document {row.document_id} of user {row.user_id} has {plural(row.chunks, 'chunk')} and "
             f"{plural(row.vectors, 'vector')}, but the stored count is {row.noted:,}"
@@ -84,7 +86,7 @@ async def chunk_counts(subject: Subject) -> Verdict:
                 f"POST /documents/{row.document_id}/retry, with the user's key",
             )
         findings.append(Finding("fault", problem, why, fix))
-    return Verdict(seen, findings + _more(len(rows), "documents"))
+    return Verdict(seen, findings + more(len(rows), "documents"))
 
 
 async def message_counts(subject: Subject) -> Verdict:
@@ -95,7 +97,7 @@ async def message_counts(subject: Subject) -> Verdict:
         user_ids=users,
         seed=secrets.token_hex(8),
         most_messages=subject.limits.counted_messages,
-        max_rows=_MAX_ROWS,
+        max_rows=MAX_ROWS,
     )
     findings = [
         Finding(
@@ -105,15 +107,15 @@ async def message_counts(subject: Subject) -> Verdict:
             "it determines the position of the next message: if it is too low, every append fails",
             (row.fix,),
         )
-        for row in rows[:_SHOWN]
+        for row in rows[:SHOWN]
     ]
-    return Verdict(seen, findings + _more(len(rows), "conversations"))
+    return Verdict(seen, findings + more(len(rows), "conversations"))
 
 
 async def unowned_contents(subject: Subject) -> Verdict:
     """Looks for bytes without a document among those of a random sample of tenants."""
     users, seen = await sampled_tenants(subject)
-    rows = await subject.database.many("doctor/unowned_contents", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/unowned_contents", user_ids=users, max_rows=MAX_ROWS)
     findings = [
         Finding(
             "fault",
@@ -121,9 +123,9 @@ async def unowned_contents(subject: Subject) -> Verdict:
             "its row was deleted by hand; its chunks take the place of results of searches",
             (row.fix,),
         )
-        for row in rows[:_SHOWN]
+        for row in rows[:SHOWN]
     ]
-    return Verdict(seen, findings + _more(len(rows), "documents"))
+    return Verdict(seen, findings + more(len(rows), "documents"))
 
 
 async def sampled_tenants(subject: Subject) -> tuple[list[UUID], str]:
@@ -137,10 +139,11 @@ async def sampled_tenants(subject: Subject) -> tuple[list[UUID], str]:
     return [row.user_id for row in rows], f"{plural(len(rows), 'tenant')} checked"
 
 
-def _more(count: int, nouns: str) -> list[Finding]:
-    if count <= _SHOWN:
+def more(count: int, nouns: str) -> list[Finding]:
+    """A finding about the rows that are not named, if there are any."""
+    if count <= SHOWN:
         return []
-    least = f"{count - _SHOWN:,}{' or more' if count == _MAX_ROWS else ''}"
+    least = f"{count - SHOWN:,}{' or more' if count == MAX_ROWS else ''}"
     return [Finding("fault", f"and {least} other {nouns}", "as above")]
 
 

@@ -15,7 +15,19 @@ from typing import Literal
 from svc.database.failures import UNFIT
 from svc.database.queries import Database, open_unchecked
 from svc.database.session_settings import session_settings
-from svc.doctor import configuration, counts, indexes, queues, recall, schema, sessions, tables, terms, versions
+from svc.doctor import (
+    collections,
+    configuration,
+    counts,
+    indexes,
+    queues,
+    recall,
+    schema,
+    sessions,
+    tables,
+    terms,
+    versions,
+)
 from svc.doctor.checks import Check, Subject, Thresholds, Verdict
 from svc.errors import CabinetError, InvalidRequestError
 from svc.settings import Settings
@@ -35,6 +47,7 @@ CHECKS: list[Check] = [
     *sessions.CHECKS,
     *queues.CHECKS,
     *counts.CHECKS,
+    *collections.CHECKS,
     *terms.CHECKS,
     *recall.CHECKS,
 ]

@@ -17,10 +17,11 @@ from svc.database import rows as r
 from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
 from svc.filters.reading import Filter
-from svc.routes.collections import CollectionIds, check_searched
+from svc.routes.collections import CollectionIds, find_searched, not_searchable
 from svc.routes.query_vectors import QueryText, QueryVector
 from svc.routes.questions import KeywordWeight, Question, question_vector, read_question
 from svc.routes.results import Passage, ResultOptions, Selected, place_fields, select_results
+from svc.routes.shared_access import Share, find_collections, read_while_shared
 from svc.search.filters import Filters, attributes_path, check_filters
 from svc.search.highlights import Highlight, Highlighter
 from svc.search.hybrid import HybridSearch, KeywordSearch, Mode, postings_budget, run_hybrid, run_keyword
@@ -102,13 +103,17 @@ class Result(Struct, frozen=True, kw_only=True):
 
 @dataclass
 class ChunkSearch:
-    """A checked search of chunks. Without an `embedding`, it compares keywords only."""
+    """A checked search of chunks. Without an `embedding`, it compares keywords only.
+
+    With a share, it searches collections of another user.
+    """
 
     _call: Call
     _options: SearchRequest
     _question: Question
     _embedding: NDArray[np.float32] | None
     _filters: Filters
+    _share: Share | None
     embedding_s: float
     _last: Found[Row] | None = field(default=None, init=False)
     _begun: tuple[int, Sequence[Row]] | None = field(default=None, init=False)
@@ -129,13 +134,46 @@ class ChunkSearch:
         self._begun = max_rows, await self._run(max_rows)
 
     async def results(self, limit: int, max_tokens: int | None = None) -> list[Result]:
-        """Run the search, unless it has begun and found enough. `max_tokens` is a limit beside that of the options."""
-        options, services = self._options, self._call.services
+        """Run the search, unless it has begun and found enough. `max_tokens` is a limit beside that of the options.
+
+        Raises:
+            InvalidRequestError: a collection that it searches is no longer shared with the caller.
+        """
+        options = self._options
         if max_tokens is not None:
             least = max_tokens if options.max_tokens is None else min(max_tokens, options.max_tokens)
             options = msgspec.structs.replace(options, max_tokens=least)
-        services.usage.add(self._call.principal.tenant, searches=1)
-        selected = await select_results(services.database, self._call.principal.tenant, self._rows, options, limit)
+        self._call.services.usage.add(self._call.principal.tenant, searches=1)
+        if self._share is None:
+            return await self._results(options, limit)
+        results = await read_while_shared(
+            self._share, self._find_share, lambda share: self._results_shared(share, options, limit)
+        )
+        if results is None:
+            raise not_searchable()
+        return results
+
+    async def _find_share(self) -> Share | None:
+        return await find_collections(self._call, {*(self._options.collection_ids or [])})
+
+    async def _results_shared(self, share: Share, options: SearchRequest, limit: int) -> list[Result]:
+        if share != self._share:
+            # What has begun was read with another share.
+            self._share, self._begun = share, None
+        return await self._results(options, limit)
+
+    @property
+    def _tenant(self) -> UUID:
+        """The user whose chunks are searched."""
+        return self._call.principal.tenant if self._share is None else self._share.owner_id
+
+    @property
+    def _size(self) -> TenantSize:
+        of = self._call.principal if self._share is None else self._share
+        return TenantSize(of.chunk_count, of.has_index)
+
+    async def _results(self, options: SearchRequest, limit: int) -> list[Result]:
+        selected = await select_results(self._call.services.database, self._tenant, self._rows, options, limit)
         results = [self._result(one) for one in selected]
         return await self._highlighted(results) if options.highlights else results
 
@@ -149,8 +187,7 @@ class ChunkSearch:
 
     async def _run(self, max_rows: int) -> Sequence[Row]:
         """Run the statement of the search."""
-        services, tenant, question = self._call.services, self._call.principal.tenant, self._question
-        size = TenantSize(self._call.principal.chunk_count, self._call.principal.has_index)
+        services, tenant, size, question = self._call.services, self._tenant, self._size, self._question
         body, filters = self._options, self._filters
         is_exact, exact_rows = body.recall == "exact", services.settings.exact_rows
         if self._embedding is not None:
@@ -159,7 +196,9 @@ class ChunkSearch:
                 self._last = await run_search(services.database, wanted, size, exact_rows)
                 return self._last.rows
         budget = None if is_exact else postings_budget(size.chunk_count, is_filtered=not filters.is_empty)
-        terms = await services.query_terms.of(tenant, "chunk", question.text, budget, size.chunk_count)
+        terms = await services.query_terms.of(
+            tenant, "chunk", question.text, budget, size.chunk_count, scored_for=self._call.principal.tenant
+        )
         if self._embedding is None:
             self._last = await run_keyword(services.database, KeywordSearch(tenant, terms, max_rows, filters))
         else:
@@ -233,12 +272,11 @@ async def prepare_search(call: Call, options: SearchRequest, documents: list[UUI
     started = time.perf_counter()
     embedding = None if question.mode == "keyword" else await question_vector(call, question)
     embedding_s = time.perf_counter() - started
-    if options.collection_ids:
-        await check_searched(call.services.database, call.principal.tenant, options.collection_ids)
+    share = await find_searched(call, options.collection_ids) if options.collection_ids else None
     filters = Filters.of(
         options, await _document_ids(call, options, documents), options.collection_ids, options.attribute_filter
     )
-    return ChunkSearch(call, options, question, embedding, filters, embedding_s)
+    return ChunkSearch(call, options, question, embedding, filters, share, embedding_s)
 
 
 def _check_attributes(filter_: dict[str, Any], field: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
+from svc.database import rows as r
 from svc.errors import NotFoundError
 from svc.routes.results import Neighbours, Passage, passage_of, place_fields
+from svc.routes.shared_access import own_or_shared_chunk
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -46,16 +49,21 @@ class ChunkOfDocument(Struct, frozen=True, kw_only=True):
 async def get_chunk(call: Call, query: ChunkQuery) -> ChunkOfDocument:
     """Get a chunk, with the text around it if `neighbours` is given."""
     chunk_id = call.path_id("chunk_id", "chunk")
-    rows = await call.services.database.many(
-        "chunks/get",
-        user_id=call.principal.tenant,
-        chunk_id=chunk_id,
-        neighbours=query.neighbours,
-        max_rows=2 * query.neighbours + 1,
-    )
-    row = next((row for row in rows if row.chunk_id == chunk_id), None)
-    if row is None:
-        raise NotFoundError("there is no such chunk")
+
+    async def read(tenant: UUID) -> tuple[r.ChunksGet, Sequence[r.ChunksGet]]:
+        rows = await call.services.database.many(
+            "chunks/get",
+            user_id=tenant,
+            chunk_id=chunk_id,
+            neighbours=query.neighbours,
+            max_rows=2 * query.neighbours + 1,
+        )
+        row = next((row for row in rows if row.chunk_id == chunk_id), None)
+        if row is None:
+            raise NotFoundError("there is no such chunk")
+        return row, rows
+
+    row, rows = await own_or_shared_chunk(call, chunk_id, read)
     return ChunkOfDocument(
         id=row.chunk_id,
         document_id=row.document_id,

@@ -18,6 +18,7 @@ from svc.fields.validation import Faults
 from svc.ingest.formats import StoredType
 from svc.routes.collections import collection_id_of, read_collection
 from svc.routes.pages import Page, PageQuery, one_more, page
+from svc.routes.shared_access import own_or_shared_collection
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -136,33 +137,41 @@ async def check_active(queries: Queries, tenant: UUID, collection_id: UUID) -> N
 @routes.get("/collections/{collection_id}/files", errors=(404,))
 async def list_files(call: Call, query: FilesQuery) -> Page[CollectionFile]:
     """List the files of a collection, the last added first, all or those with `status` or `batch_id`."""
-    database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
-    rows = await database.many(
-        "collection_files/list",
-        user_id=tenant,
-        collection_id=collection_id,
-        batch_id=query.batch_id,
-        status=query.status,
-        descending=query.sort == "-created_at",
-        after=query.after,
-        before=None,
-        max_rows=one_more(query.limit),
-    )
-    if not rows:
-        await read_collection(database, tenant, collection_id)
-    return page(rows, query.limit, file_of, lambda row: row.document_id)
+    database, collection_id = call.services.database, collection_id_of(call)
+
+    async def read(tenant: UUID) -> Page[CollectionFile]:
+        rows = await database.many(
+            "collection_files/list",
+            user_id=tenant,
+            collection_id=collection_id,
+            batch_id=query.batch_id,
+            status=query.status,
+            descending=query.sort == "-created_at",
+            after=query.after,
+            before=None,
+            max_rows=one_more(query.limit),
+        )
+        if not rows:
+            await read_collection(database, tenant, collection_id)
+        return page(rows, query.limit, file_of, lambda row: row.document_id)
+
+    return await own_or_shared_collection(call, collection_id, read)
 
 
 @routes.get("/collections/{collection_id}/files/{document_id}", errors=(404,))
 async def get_file(call: Call) -> CollectionFile:
     """Get a file of a collection."""
     collection_id, document_id = collection_id_of(call), _document_id(call)
-    row = await call.services.database.one(
-        "collection_files/get", user_id=call.principal.tenant, collection_id=collection_id, document_id=document_id
-    )
-    if row is None:
-        raise await _missing(call)
-    return file_of(row)
+
+    async def read(tenant: UUID) -> CollectionFile:
+        row = await call.services.database.one(
+            "collection_files/get", user_id=tenant, collection_id=collection_id, document_id=document_id
+        )
+        if row is None:
+            raise await _missing(call, tenant)
+        return file_of(row)
+
+    return await own_or_shared_collection(call, collection_id, read)
 
 
 @routes.patch("/collections/{collection_id}/files/{document_id}", errors=(404,), example={"attributes": {"year": 2026}})
@@ -177,7 +186,7 @@ async def update_file(call: Call, body: UpdateFile) -> CollectionFile:
         attributes=body.attributes,
     )
     if row is None:
-        raise await _missing(call)
+        raise await _missing(call, call.principal.tenant)
     return file_of(row)
 
 
@@ -191,20 +200,20 @@ async def remove_file(call: Call) -> None:
         document_id=_document_id(call),
     )
     if not removed:
-        raise await _missing(call)
+        raise await _missing(call, call.principal.tenant)
 
 
 def _document_id(call: Call) -> UUID:
     return call.path_id("document_id", "document")
 
 
-async def _missing(call: Call) -> NotFoundError:
+async def _missing(call: Call, tenant: UUID) -> NotFoundError:
     """Return the error for a file that is not in the collection in the path, or for that collection.
 
     Raises:
         NotFoundError: the collection does not exist.
     """
-    await read_collection(call.services.database, call.principal.tenant, collection_id_of(call))
+    await read_collection(call.services.database, tenant, collection_id_of(call))
     return NotFoundError("there is no such document")
 
 

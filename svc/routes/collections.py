@@ -17,6 +17,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Name, check_metadata, check_text
 from svc.routes.idempotency import HEADER, once
 from svc.routes.pages import Page, PageQuery, one_more, page
+from svc.routes.shared_access import Share, find_collections, own_or_shared_collection, several_owners
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -36,7 +37,11 @@ ExpiresAfter = Annotated[
     int, Meta(ge=1, le=10 * 366 * 86_400, description="Seconds after the last use, at most ten years.")
 ]
 CollectionIds = Annotated[
-    list[UUID], Meta(max_length=MAX_SEARCHED, description=f"Ids of your collections, at most {MAX_SEARCHED}.")
+    list[UUID],
+    Meta(
+        max_length=MAX_SEARCHED,
+        description=f"Ids of your collections, or of some that one user shares with you; at most {MAX_SEARCHED}.",
+    ),
 ]
 
 
@@ -54,6 +59,8 @@ class FileCounts(Struct, frozen=True):
 class Collection(Struct, frozen=True):
     """A collection of files. `file_bytes` is the sum of the sizes of its files.
 
+    `access` is `owner`, or `reader` if another user shares it with you.
+
     It expires `expires_after_s` seconds after it was last searched, changed or given a file; null means never. Then
     nothing is found in it, its files leave it within a minute, and `status` is `expired`. The files themselves stay.
     """
@@ -70,6 +77,13 @@ class Collection(Struct, frozen=True):
     last_active_at: datetime
     created_at: datetime
     updated_at: datetime
+    access: Literal["owner", "reader"]
+
+
+class CollectionsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """The page to return: of your collections, or of those that other users share with you."""
+
+    shared: bool = False
 
 
 class CreateCollection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,8 +136,10 @@ async def _created_before(queries: Queries, tenant: UUID, collection_id: UUID) -
 
 
 @routes.get("/collections")
-async def list_collections(call: Call, query: PageQuery) -> Page[Collection]:
-    """List your collections, newest first."""
+async def list_collections(call: Call, query: CollectionsQuery) -> Page[Collection]:
+    """List your collections, newest first, or those that other users share with you (`shared=true`)."""
+    if query.shared:
+        return await _list_shared(call, query)
     rows = await call.services.database.many(
         "collections/list",
         user_id=call.principal.tenant,
@@ -136,10 +152,27 @@ async def list_collections(call: Call, query: PageQuery) -> Page[Collection]:
     return page(rows, query.limit, collection_of, lambda row: row.id)
 
 
+async def _list_shared(call: Call, query: CollectionsQuery) -> Page[Collection]:
+    rows = await call.services.database.many(
+        "collection_readers/list_collections",
+        reader_id=call.principal.tenant,
+        after=query.after,
+        max_count=MAX_COUNTED_IN_LIST,
+        max_rows=one_more(query.limit),
+    )
+    return page(rows, query.limit, lambda row: collection_of(row, "reader"), lambda row: row.id)
+
+
 @routes.get("/collections/{collection_id}", errors=(404,))
 async def get_collection(call: Call) -> Collection:
-    """Get a collection with the number of its files in each state."""
-    return await read_collection(call.services.database, call.principal.tenant, collection_id_of(call))
+    """Get a collection with the number of its files in each state: your own, or one that is shared with you."""
+    collection_id, reader = collection_id_of(call), call.principal.tenant
+
+    async def read(tenant: UUID) -> Collection:
+        collection = await read_collection(call.services.database, tenant, collection_id)
+        return collection if tenant == reader else msgspec.structs.replace(collection, access="reader")
+
+    return await own_or_shared_collection(call, collection_id, read)
 
 
 @routes.patch("/collections/{collection_id}", errors=(404,), example={"name": "Astronomy and physics"})
@@ -193,19 +226,36 @@ async def read_collection(queries: Queries, tenant: UUID, collection_id: UUID) -
     return collection_of(row)
 
 
-async def check_searched(queries: Queries, tenant: UUID, collection_ids: list[UUID]) -> None:
-    """Note that collections are searched, so that they do not expire.
+async def find_searched(call: Call, collection_ids: list[UUID]) -> Share | None:
+    """Find the collections that are to be searched. None: they are the caller's own.
+
+    Own ones are noted as used, so that they do not expire; a reader's search changes nothing.
 
     Raises:
-        InvalidRequestError: one of them does not exist or has expired.
+        InvalidRequestError: one of them does not exist, is not shared with the caller, or has expired; or they have
+            several owners.
     """
     wanted = {*collection_ids}
-    rows = await queries.many("collections/touch", user_id=tenant, collection_ids=list(wanted), max_rows=MAX_SEARCHED)
-    if len(rows) < len(wanted):
-        raise InvalidRequestError(
-            "collection_ids contains an id that is not the id of one of your collections, or of one that has expired",
-            field="collection_ids",
-        )
+    rows = await call.services.database.many(
+        "collections/touch", user_id=call.principal.tenant, collection_ids=list(wanted), max_rows=MAX_SEARCHED
+    )
+    others = wanted - {row.id for row in rows}
+    if not others:
+        return None
+    share = await find_collections(call, others)
+    if share is None:
+        raise not_searchable()
+    if rows:
+        raise several_owners()
+    return share
+
+
+def not_searchable() -> InvalidRequestError:
+    """Return the error for an id of a collection that the caller cannot search."""
+    return InvalidRequestError(
+        "collection_ids contains an id that is not the id of one of your collections, or of one that has expired",
+        field="collection_ids",
+    )
 
 
 def collection_id_of(call: Call) -> UUID:
@@ -237,7 +287,7 @@ def counts_of(row: _Counted) -> FileCounts:
     return FileCounts(*counts, total=sum(counts), is_exact=row.is_counted)
 
 
-def collection_of(row: r.CollectionsGet) -> Collection:
+def collection_of(row: r.CollectionsGet, access: Literal["owner", "reader"] = "owner") -> Collection:
     """Convert a row to a collection."""
     is_expired = row.expires_at is not None and row.expires_at <= datetime.now(UTC)
     return Collection(
@@ -253,6 +303,7 @@ def collection_of(row: r.CollectionsGet) -> Collection:
         last_active_at=row.last_active_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        access=access,
     )
 
 

@@ -19,6 +19,7 @@ from svc.filters.columns import DOCUMENT_FIELDS
 from svc.ingest.formats import StoredType
 from svc.routes.listings import MAX_COUNT, Ids, Listing, ListQuery, read_ids, read_listing
 from svc.routes.pages import Limit, Page, PositionPageQuery, counted, one_more, page
+from svc.routes.shared_access import own_or_shared_document
 from svc.web.conditions import unchanged
 from svc.web.request import MERGE_PATCH, Call, media_type
 from svc.web.routing import Routes
@@ -147,8 +148,18 @@ async def _list(
 
 @routes.get("/documents/{document_id}", errors=(404,), tagged=True)
 async def get_document(call: Call) -> Document:
-    """Get a document with the state of its ingestion."""
-    return await _document(call.services.database, call.principal.tenant, call.path_id("document_id", "document"))
+    """Get a document with the state of its ingestion: your own, or one in a collection that is shared with you."""
+    return await read_document(call, call.path_id("document_id", "document"))
+
+
+async def read_document(call: Call, document_id: UUID) -> Document:
+    """Read a document, of the caller or shared with them.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    queries = call.services.database
+    return await own_or_shared_document(call, document_id, lambda tenant: _document(queries, tenant, document_id))
 
 
 async def _document(queries: Queries, tenant: UUID, document_id: UUID) -> Document:
@@ -216,17 +227,21 @@ async def delete_document(call: Call) -> None:
 @routes.get("/documents/{document_id}/chunks", errors=(404,))
 async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
     """List the chunks of a document in order."""
-    database, tenant = call.services.database, call.principal.tenant
-    document_id = call.path_id("document_id", "document")
-    rows = await database.many(
-        "chunks/list_by_document",
-        user_id=tenant,
-        document_id=document_id,
-        after=-1 if query.after is None else query.after,
-        max_rows=one_more(query.limit),
-    )
-    if not rows:
-        document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
+    database, document_id = call.services.database, call.path_id("document_id", "document")
+
+    async def read(tenant: UUID) -> Sequence[r.ChunksListByDocument]:
+        rows = await database.many(
+            "chunks/list_by_document",
+            user_id=tenant,
+            document_id=document_id,
+            after=-1 if query.after is None else query.after,
+            max_rows=one_more(query.limit),
+        )
+        if not rows:
+            await _document(database, tenant, document_id)
+        return rows
+
+    rows = await own_or_shared_document(call, document_id, read)
     return page(rows, query.limit, _chunk, lambda row: row.chunk_index)
 
 

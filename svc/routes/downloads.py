@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from svc.database import rows as r
 from svc.errors import NotFoundError
+from svc.routes.shared_access import own_or_shared_document
 from svc.web.conditions import check_match, is_known
 from svc.web.ranges import ByteRange, byte_range, is_same_file
 from svc.web.request import Call
@@ -74,7 +75,8 @@ async def _parts(
 ) -> AsyncIterator[bytes]:
     """Yield the bytes from `start` to before `end`, of which `first` has the first.
 
-    If the document is deleted or changed meanwhile, the answer ends early, which its length shows.
+    If the document is deleted or changed meanwhile, or a share of it taken back, the answer ends early, which its
+    length shows.
     """
     yield first.content
     sent, size = start + len(first.content), _FIRST_PART_BYTES
@@ -88,13 +90,16 @@ async def _parts(
 
 
 async def _content(call: Call, document_id: UUID, first_byte: int, max_bytes: int) -> r.DocumentsContent:
-    row = await call.services.database.one(
-        "documents/content",
-        user_id=call.principal.tenant,
-        document_id=document_id,
-        first_byte=first_byte,
-        max_bytes=max_bytes,
-    )
-    if row is None:
-        raise NotFoundError("there is no such document")
-    return row
+    async def read(tenant: UUID) -> r.DocumentsContent:
+        row = await call.services.database.one(
+            "documents/content",
+            user_id=tenant,
+            document_id=document_id,
+            first_byte=first_byte,
+            max_bytes=max_bytes,
+        )
+        if row is None:
+            raise NotFoundError("there is no such document")
+        return row
+
+    return await own_or_shared_document(call, document_id, read)

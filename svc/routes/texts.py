@@ -12,7 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from svc.database import rows as r
 from svc.errors import ConflictError, NotFoundError
 from svc.ingest.whole_text import WholeText
-from svc.routes.documents import document_of
+from svc.routes.documents import read_document
+from svc.routes.shared_access import own_or_shared_document
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -40,10 +41,9 @@ async def read_text(call: Call, query: TextQuery) -> Response:
     are counted in characters (Unicode code points).
     """
     document_id = call.path_id("document_id", "document")
-    first = await _page(call, document_id, -1, query.offset)
+    first = await chunks_after(call, document_id, -1, query.offset)
     if not first:
-        database, tenant = call.services.database, call.principal.tenant
-        document = document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
+        document = await read_document(call, document_id)
         if document.status != "ready":
             raise ConflictError(f"only a document with status ready has a text; this one has status {document.status}")
     headers = {"X-Content-Type-Options": "nosniff"}
@@ -55,7 +55,7 @@ async def read_text(call: Call, query: TextQuery) -> Response:
 async def _text(
     call: Call, document_id: UUID, query: TextQuery, page: Sequence[r.ChunksListFrom]
 ) -> AsyncIterator[bytes]:
-    """Yield the text. If the document is deleted or changed meanwhile, the answer breaks off, which the client sees."""
+    """Yield the text. If the document is deleted or changed meanwhile, the answer breaks off."""
     text = WholeText(query.offset)
     left = _LAST_PLACE if query.limit is None else query.limit
     while page:
@@ -65,17 +65,31 @@ async def _text(
         last = page[-1]
         if left <= 0 or last.chunk_index + 1 >= last.chunk_count:
             return
-        page = await _page(call, document_id, last.chunk_index, query.offset)
+        page = await chunks_after(call, document_id, last.chunk_index, query.offset)
         if not page or page[0].chunk_count != last.chunk_count:
             raise NotFoundError("the document was changed while its text was read")
 
 
-async def _page(call: Call, document_id: UUID, after: int, place: int) -> Sequence[r.ChunksListFrom]:
-    return await call.services.database.many(
-        "chunks/list_from",
-        user_id=call.principal.tenant,
-        document_id=document_id,
-        after=after,
-        place=place,
-        max_rows=_CHUNKS_A_PAGE,
-    )
+async def chunks_after(call: Call, document_id: UUID, after: int, place: int) -> Sequence[r.ChunksListFrom]:
+    """Read the next chunks after the index `after` that end behind the character `place`.
+
+    The document is the caller's own, or one that is shared with them.
+    """
+
+    async def read(tenant: UUID) -> Sequence[r.ChunksListFrom]:
+        rows = await call.services.database.many(
+            "chunks/list_from",
+            user_id=tenant,
+            document_id=document_id,
+            after=after,
+            place=place,
+            max_rows=_CHUNKS_A_PAGE,
+        )
+        if not rows:
+            raise NotFoundError("there are no such chunks")
+        return rows
+
+    try:
+        return await own_or_shared_document(call, document_id, read)
+    except NotFoundError:
+        return []

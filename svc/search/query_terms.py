@@ -142,17 +142,30 @@ class QueryTermsReader:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def of(
-        self, user_id: UUID, kind: Kind, query: ReadQuery, budget: int | None, text_count: int | None = None
+        self,
+        user_id: UUID,
+        kind: Kind,
+        query: ReadQuery,
+        budget: int | None,
+        text_count: int | None = None,
+        *,
+        scored_for: UUID | None = None,
     ) -> QueryTerms:
         """The terms of a query to search the texts of a tenant with.
 
         `budget` is the number of texts that the keys may have together; None: all terms have keys. `text_count` is the
-        tenant's number of texts, if it is known better than from the sample.
+        tenant's number of texts, if it is known better than from the sample. `scored_for` is another user who reads the
+        results: then the weights are those of their own texts, since scores would tell how frequent a term is in texts
+        that they may not read.
         """
         counted = self.words.query(query.text)
         shares = await self._shares(user_id, kind)
         count = max(1, shares.text_count if text_count is None else text_count)
         of_term = shares.of(counted.counts)
+        scale = count, of_term, shares.other_share
+        if scored_for is not None and scored_for != user_id:
+            own = await self._shares(scored_for, kind)
+            scale = max(1, own.text_count), own.of(counted.counts), own.other_share
         required = [term for phrase in query.required for term in self.words.query(phrase).counts]
         excluded = [self.words.query(phrase).counts for phrase in query.excluded]
         if query.required:
@@ -164,7 +177,7 @@ class QueryTermsReader:
         one_each = [next(iter(counts)) for counts in excluded if counts]
         return QueryTerms(
             keys=None if query.required and not required else keys(dict.fromkeys(rarest), user_id),
-            weights=query_weights(counted, count, of_term, shares.other_share),
+            weights=query_weights(counted, *scale),
             is_complete=bool(query.required) or len(rarest) == len(of_term),
             required=[pattern(phrase) for phrase in query.required] or None,
             required_keys=keys(dict.fromkeys(required), user_id) or None,

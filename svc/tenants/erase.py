@@ -67,7 +67,8 @@ async def erase_in(transaction: Transaction, user_id: UUID) -> None:
 
 def _is_small(size: UsersHold) -> bool:
     return bool(
-        max(size.document_count, size.conversation_count, size.collection_count, size.file_count) < _OWNERS_AT_ONCE
+        max(size.document_count, size.conversation_count, size.collection_count, size.file_count, size.reader_count)
+        < _OWNERS_AT_ONCE
         and size.chunk_count + size.byte_count // 2000 <= batches.ERASED_PARTS
         and size.message_count <= batches.ERASED_MESSAGES
         and not size.has_left_over

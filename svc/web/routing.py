@@ -194,6 +194,10 @@ class Routes:
         """Add a POST route."""
         return self.add("POST", path, **options)
 
+    def put(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        """Add a PUT route."""
+        return self.add("PUT", path, **options)
+
     def patch(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
         """Add a PATCH route."""
         return self.add("PATCH", path, **options)

@@ -144,6 +144,32 @@ def test_conversations_are_listed_and_shown(run: Run, server: ServerProcess, key
     assert run("chat", "show", conversation.id).output.splitlines() == ["1. user", "How long?\\x1b[31m", ""]
 
 
+def test_a_collection_is_filled_shared_and_taken_back(run: Run, server: ServerProcess, admin: Cabinet) -> None:
+    with Cabinet(server.url, os.environ["CABINET_KEY"]) as client:
+        document = client.documents.create("tide.txt", "The tide comes twice a day.")
+        client.documents.wait([document])
+    reader = admin.users.create("vera@example.com")
+    collection = run("collection", "create", "Sea\x1b[31m", "--description", "About it").output.strip()
+
+    assert run("collection", "add", collection, document.id).output.strip() == "added 1"
+    assert "Sea\\x1b[31m" in run("collection", "list").output
+    assert "tide.txt" in run("collection", "files", collection, "--status", "ready").output
+    assert json.loads(run("collection", "files", collection, "--json").output)[0]["document_id"] == str(document.id)
+    assert run("collection", "share", collection, "vera@example.com").output.strip() == f"shared with {reader.user.id}"
+    shown = run("collection", "show", collection).output
+    assert "1: 1 ready" in shown
+    assert f"reader      {reader.user.id}" in shown
+    theirs = ("--key", reader.api_key)
+    assert json.loads(run("collection", "list", "--shared", "--json", *theirs).output)[0]["access"] == "reader"
+    assert json.loads(run("collection", "show", collection, "--json", *theirs).output)["readers"] == []
+    assert "tide.txt" in run("collection", "files", collection, *theirs).output
+    run("collection", "delete", collection, *theirs, expect=1)
+    assert "no longer shared" in run("collection", "unshare", collection, "vera@example.com").output
+    assert "there is no such collection" in run("collection", "show", collection, *theirs, expect=1).output
+    assert run("collection", "delete", collection).output.strip() == f"deleted {collection}"
+    assert run("collection", "list", "--json").output.strip() == "[]"
+
+
 def test_a_login_is_saved_for_this_user_alone(
     run: Run, server: ServerProcess, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

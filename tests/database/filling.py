@@ -48,6 +48,9 @@ ROWS = {
         select l.user_id, l.id, d.id, d.id, b.id, '{"year": 2026}'
         from collections as l inner join documents as d using (user_id)
         inner join file_batches as b on b.user_id = l.user_id and b.collection_id = l.id""",
+    "collection_readers": """
+        insert into collection_readers (user_id, collection_id, id, reader_id)
+        select l.user_id, l.id, md5('r' || l.id)::uuid, null from collections as l""",
     "conversations": """
         insert into conversations (user_id, id, title, message_count)
         select u.id, md5('v' || v || u.id)::uuid, 'About ' || v, 5

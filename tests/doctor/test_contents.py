@@ -109,6 +109,35 @@ async def test_bytes_without_a_document_are_found_and_left_to_the_sweep(
     assert await hand.fetchval("select count(*) from document_contents") == 0
 
 
+async def test_what_collections_lack_is_found_and_fixed(fired: Fired, hand: Any, service: Service) -> None:
+    owner, key = await service.user("ada@example.org")
+    reader, _ = await service.user("grace@example.org")
+    document = (await service.ready_document(key, "notes.txt", "The Moon is far away."))["id"]
+    kept, lost = [
+        (await service.call("POST", "/collections", key, json={"expires_after_s": 600})).json()["id"] for _ in range(2)
+    ]
+    for collection in (kept, lost):
+        await service.call("POST", f"/collections/{collection}/files", key, json={"document_id": document})
+        assert (await service.call("PUT", f"/collections/{collection}/readers/{reader}", key)).is_success
+    assert await fired() == {}
+    # As a restore of some tables leaves it: no foreign key is checked.
+    await hand.execute("set session_replication_role = replica")
+    await hand.execute("delete from collections where id = $1", UUID(lost))
+    await hand.execute("update collection_readers set reader_id = uuidv7() where collection_id = $1", UUID(kept))
+    await hand.execute("update collection_files set document_id = uuidv7() where collection_id = $1", UUID(kept))
+    await hand.execute("update collections set expires_at = now()")
+    await hand.execute("reset session_replication_role")
+
+    found = await fired()
+    assert {name: len(findings) for name, findings in found.items()} == {
+        "collection-files": 2, "collection-readers": 2, "collection-expiry": 1,
+    }  # fmt: skip
+    assert all(owner in finding.problem for findings in found.values() for finding in findings)
+    for finding in [finding for findings in found.values() for finding in findings]:
+        await hand.execute(finding.fix[0])
+    assert await fired() == {}
+
+
 async def test_a_wrong_number_of_vectors_is_found_and_fixed(fired: Fired, hand: Any, service: Service) -> None:
     user, key = await service.user("ada@example.org")
     await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)

@@ -181,6 +181,16 @@ _FILL = [
     inner join made_documents as d on c.user_id = d.user_id and d.place <= case c.place when 1 then 10000 else 50 end
     order by d.number, c.number
     """,
+    # Each user reads two collections of each of up to 20 larger tenants; ten collections are read by everyone.
+    """
+    insert into collection_readers (user_id, collection_id, id, reader_id)
+    select c.user_id, made(6, c.number), made(9, 100 * c.number + n.number), r.user_id
+    from made_collections as c
+    cross join generate_series(0, 20) as n (number)
+    left join sizes as r on n.number > 0 and r.number = c.user_number + n.number
+    where c.place <= 2 and (n.number > 0 or c.place = 1 and c.user_number % 10 = 0)
+    order by n.number, c.number
+    """,
     # Up to 200 conversations a tenant. The first of each is the longest; one of 5,000 messages is the largest tenant's.
     """
     create table made_conversations as

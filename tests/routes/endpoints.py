@@ -53,7 +53,7 @@ def key_for(endpoint: Endpoint, tenant: Tenant) -> str:
 async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
     """Create an object of each kind that a path can name, all owned by this tenant. Returns ids by parameter name.
 
-    `receiver_id` is another user, who can receive documents.
+    `receiver_id` is another user, who can receive documents, and `user` one who reads the collection.
     """
     document = await tenant.ready_document(f"{content}.txt", content, secret=content)
     conversation = await tenant.conversation(title=content, document_ids=[document["id"]], metadata={"secret": content})
@@ -63,6 +63,8 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
     collection = ok(await tenant.post("/collections", json={"name": content, "metadata": {"secret": content}}), 201)
     files = [{"document_id": document["id"], "attributes": {"secret": content}}]
     batch = ok(await tenant.post(f"/collections/{collection['id']}/batches", json={"files": files}), 201)
+    reader = await new_tenant(tenant.service)
+    ok(await tenant.service.call("PUT", f"/collections/{collection['id']}/readers/{reader.id}", tenant.key))
     return {
         "user_id": tenant.id,
         "key_id": ok(await tenant.get("/keys"))["data"][0]["id"],
@@ -73,6 +75,7 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
         "collection_id": collection["id"],
         "batch_id": batch["id"],
         "plan": "pro",
+        "user": reader.id,
         "receiver_id": (await new_tenant(tenant.service)).id,
     }
 
@@ -80,7 +83,7 @@ async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
 def ids_of_nothing() -> dict[str, str]:
     """Return an id for each parameter of a path, of an object that does not exist."""
     names = {name for endpoint in all_endpoints() for name in PATH_ID.findall(endpoint.path)}
-    return {name: str(uuid4()) for name in sorted(names | {"receiver_id"})}
+    return {name: str(uuid4()) for name in sorted(names | {"receiver_id", "user"})}
 
 
 def path_of(endpoint: Endpoint, ids: dict[str, str]) -> str:

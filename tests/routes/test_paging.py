@@ -72,6 +72,21 @@ async def some_collections(tenant: Tenant) -> tuple[str, list[Any]]:
     return "/collections", ids[::-1]
 
 
+async def some_shared_collections(tenant: Tenant) -> tuple[str, list[Any]]:
+    owner = await new_tenant(tenant.service)
+    _, ids = await some_collections(owner)
+    for id_ in ids:
+        ok(await owner.service.call("PUT", f"/collections/{id_}/readers/{tenant.id}", owner.key))
+    return "/collections?shared=true", ids
+
+
+async def some_readers_of_a_collection(tenant: Tenant) -> tuple[str, list[Any]]:
+    path = f"/collections/{ok(await tenant.post('/collections', json={}), 201)['id']}/readers"
+    others = [await new_tenant(tenant.service) for _ in range(7)]
+    shares = [ok(await tenant.service.call("PUT", f"{path}/{other.id}", tenant.key)) for other in others]
+    return path, [share["id"] for share in shares][::-1]
+
+
 async def some_files_of_a_collection(tenant: Tenant) -> tuple[str, list[Any]]:
     path = f"/collections/{ok(await tenant.post('/collections', json={}), 201)['id']}/files"
     ids = [(await tenant.upload(f"{number}.txt", "text"))["id"] for number in range(7)]
@@ -90,7 +105,9 @@ LISTS: list[tuple[str, Callable[[Tenant], Awaitable[tuple[str, list[Any]]]]]] = 
     ("GET /conversations", some_conversations_with_messages),
     ("GET /conversations/{conversation_id}/messages", some_messages),
     ("GET /collections", some_collections),
+    ("GET /collections", some_shared_collections),
     ("GET /collections/{collection_id}/files", some_files_of_a_collection),
+    ("GET /collections/{collection_id}/readers", some_readers_of_a_collection),
 ]
 EACH_LIST = pytest.mark.parametrize("make", [make for _, make in LISTS])
 

@@ -179,6 +179,7 @@ def test_every_id_in_a_request_has_a_case() -> None:
     # Those of the other lists contain an order too, so that their type is a string.
     assert {(route, field) for route, kind, field in places if kind == "query"} == {
         ("GET /users", "after"), ("GET /keys", "after"), ("GET /collections", "after"),
+        ("GET /collections/{collection_id}/readers", "after"),
         ("GET /collections/{collection_id}/files", "after"),
         ("GET /collections/{collection_id}/files", "batch_id"),
     }  # fmt: skip
@@ -288,6 +289,59 @@ async def test_a_user_cannot_act_for_another_tenant(pair: Pair) -> None:
             }
             assert len(seen) == 1
             assert seen.pop()[0] == 403
+
+
+# What a reader can open of a collection that is shared with them. Nothing else answers otherwise than to a stranger.
+OPENED = {
+    "GET /documents/{document_id}",
+    "GET /documents/{document_id}/content",
+    "GET /documents/{document_id}/text",
+    "GET /documents/{document_id}/chunks",
+    "GET /chunks/{chunk_id}",
+    "GET /collections/{collection_id}",
+    "GET /collections/{collection_id}/files",
+    "GET /collections/{collection_id}/files/{document_id}",
+}
+
+
+async def test_a_reader_opens_what_is_shared_and_changes_nothing(shared: Service) -> None:
+    """On every route, with the owner's ids: before the share, while it is in force, and after it was taken back."""
+    owner, reader, stranger = [await new_tenant(shared) for _ in range(3)]
+    ids = await ids_of(owner, SECRET)
+    unknown = {**ids, **{name: str(uuid4()) for name in ids if name.endswith("_id")}, "plan": ids["plan"]}
+    inside = {**ids, "document_id": (await owner.ready_document("in.txt", SECRET))["id"]}
+    inside["chunk_id"] = (await owner.chunks(inside["document_id"]))[0]["id"]
+    inside["collection_id"] = ok(await owner.post("/collections", json={"name": SECRET}), 201)["id"]
+    path = f"/collections/{inside['collection_id']}"
+    files = [{"document_id": inside["document_id"]}]
+    inside["batch_id"] = ok(await owner.post(f"{path}/batches", json={"files": files}), 201)["id"]
+
+    async def seen(caller: Tenant, of: dict[str, str]) -> set[str]:
+        """The routes that answer otherwise than to ids of nothing."""
+        opened = set()
+        # What the first requests read is cached from now on, so that the others take as many statements.
+        ok(await caller.post("/search", json={"query": "sea"}))
+        ok(await caller.post("/conversations/search", json={"query": "sea"}))
+        for endpoint in WITH_PATH_ID:
+            answer = await send(shared, endpoint, of, caller.key)
+            nothing = await send(shared, endpoint, unknown, caller.key)
+            problem(nothing, 404)
+            if told(answer) != told(nothing):
+                opened.add(name_of(endpoint))
+                assert answer.status_code == 200 and answer.content, name_of(endpoint)
+        return opened
+
+    before = await fingerprint(owner)
+    assert await seen(reader, inside) == set()
+    ok(await shared.call("PUT", f"{path}/readers/{reader.id}", owner.key))
+    while_shared = await fingerprint(owner)
+    assert await seen(reader, inside) == OPENED
+    assert await seen(reader, ids) == set()
+    assert await seen(stranger, inside) == set()
+    assert await fingerprint(owner) == while_shared
+    assert (await owner.delete(f"{path}/readers/{reader.id}")).status_code == 204
+    assert await seen(reader, inside) == set()
+    assert await fingerprint(owner) == before
 
 
 # Statements, each with a mistake that removes its isolation.

@@ -21,6 +21,7 @@ NOT_EXPORTED = {
     "term_samples": "taken again",
     "term_stats": "the same",
     "term_jobs": "a queue: the import queues the user",
+    "collection_readers": "who may read is decided where the collection is: other users are not part of an export",
     "idempotency_keys": "of requests to this Cabinet, and a day old at most",
 }
 COLUMNS_NOT_EXPORTED = {

@@ -206,6 +206,24 @@ async def test_a_large_tenant_is_erased_in_parts(
     assert await mentions(observer, other) == others
 
 
+async def test_collections_are_erased_in_parts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the route, as of a user whose collections are too many for one statement; and one of the readers."""
+    monkeypatch.setattr(erase, "_OWNERS_AT_ONCE", 2)
+    owner, reader = await new_tenant(service), await new_tenant(service)
+    document = (await owner.ready_document("tide.txt", "The tide."))["id"]
+    for _ in range(3):
+        path = f"/collections/{ok(await owner.post('/collections', json={}), 201)['id']}"
+        ok(await owner.post(f"{path}/batches", json={"files": [{"document_id": document}]}), 201)
+        ok(await service.call("PUT", f"{path}/readers/{reader.id}", owner.key))
+    erased = ok(await service.call("DELETE", f"/users/{owner.id}"))["rows"]
+    tables = ("collections", "collection_files", "file_batches", "collection_readers")
+    assert {erased[table] for table in tables} == {3}
+    async with direct_connection(service) as connection:
+        assert await mentions(connection, UUID(owner.id)) == {}
+        ok(await service.call("DELETE", f"/users/{reader.id}"))
+        assert await mentions(connection, UUID(reader.id)) == {}
+
+
 async def test_an_interrupted_erasure_can_be_continued(
     database: Database, observer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,11 +20,12 @@ from svc.tenants.erase import erase_user
 from svc.tenants.export import find_export
 from svc.tenants.imports import Orders, import_user
 from tests.conftest import running_service, test_settings
+from tests.database.conftest import make_user
 from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, new_tenant
 from tests.server_process import CABINET, clean_environment
 from tests.tenants.files import exported, file_of, lines_of
-from tests.tenants.made_up import make_large_user
+from tests.tenants.made_up import id_of, make_large_user
 from tests.tenants.stored import hashes, mentions, tenant_tables
 
 # What is another Cabinet's own: its keys, its queues, and what its plans allow.
@@ -103,7 +104,8 @@ async def test_a_moved_tenant_is_unchanged(
     async with connected(database_url) as first, connected(second_url) as then:
         before, others = await hashes(first, user_id, LEFT_OUT), await hashes(first, UUID(other.id), {})
         empty = await hashes(first, UUID(int=0), LEFT_OUT)
-        assert {table for table in before if before[table] == empty[table]} == {"ingestion_jobs", "message_jobs"}
+        unfilled = {table for table in before if before[table] == empty[table]}
+        assert unfilled == {"ingestion_jobs", "message_jobs", "collection_readers"}
         export = await exported(database, user_id)
         assert (await erase_user(database, user_id)) is not None
         assert await mentions(first, user_id) == {}
@@ -302,6 +304,7 @@ async def test_vectors_of_another_model_are_refused_or_omitted(
 
 async def test_the_commands_move_a_user_through_a_pipe(database: Database, database_url: str, second_url: str) -> None:
     user_id = await make_large_user(database, documents=5, chunks_each=20, conversations=3, messages_each=4)
+    await collect(database, user_id)
 
     def move() -> tuple[subprocess.CompletedProcess[str], int]:
         export = subprocess.Popen(
@@ -323,4 +326,30 @@ async def test_the_commands_move_a_user_through_a_pipe(database: Database, datab
     assert "       100 chunks\n" in done.stdout
     assert done.stdout.endswith(f"cabinet key create {user_id}\n")
     async with connected(database_url) as first, connected(second_url) as then:
-        assert await hashes(then, user_id, LEFT_OUT) == await hashes(first, user_id, LEFT_OUT)
+        before, after = await hashes(first, user_id, LEFT_OUT), await hashes(then, user_id, LEFT_OUT)
+        # With whom a collection is shared is not part of an export, so that an import lets nobody in.
+        assert before.pop("collection_readers") != after.pop("collection_readers")
+        assert await then.fetchval("select count(*) from collection_readers") == 0
+        assert after == before
+
+
+async def collect(database: Database, user_id: UUID) -> None:
+    """Make a shared collection of two documents, which came in a batch."""
+    collection = await database.one(
+        "collections/create", user_id=user_id, name="Sea", description=None, metadata={}, chunking=None,
+        expires_after_s=None, max_collections=1,
+    )  # fmt: skip
+    assert collection is not None
+    batch = await database.one("file_batches/create", user_id=user_id, collection_id=collection.id)
+    assert batch is not None
+    files = [{"document_id": str(id_of(1, number)), "attributes": {"number": number}} for number in (1, 2)]
+    added = await database.many(
+        "collection_files/add",
+        user_id=user_id, collection_id=collection.id, batch_id=batch.id, files=files, max_rows=2,
+    )  # fmt: skip
+    assert len(added) == 2
+    reader_id = await make_user(database, "reader@example.org")
+    shared = await database.one(
+        "collection_readers/add", user_id=user_id, collection_id=collection.id, reader_id=reader_id, max_readers=1
+    )
+    assert shared is not None

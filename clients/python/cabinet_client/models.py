@@ -177,7 +177,7 @@ class FileCounts(Answer):
 
 
 class Collection(Answer):
-    """A collection of files; `status` is active or expired."""
+    """A collection of files; `status` is active or expired, `access` owner or reader."""
 
     id: UUID
     name: str | None
@@ -191,6 +191,16 @@ class Collection(Answer):
     last_active_at: datetime
     created_at: datetime
     updated_at: datetime
+    access: str
+
+
+class Reader(Answer):
+    """A user who may read a collection; `user_id` is None if everyone may."""
+
+    id: UUID
+    user_id: UUID | None
+    is_everyone: bool
+    created_at: datetime
 
 
 class CollectionFile(Answer):

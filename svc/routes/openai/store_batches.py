@@ -99,7 +99,7 @@ async def openai_cancel_batch(call: Call) -> Batch:
 @routes.get("/v1/vector_stores/{store_id}/file_batches/{batch_id}/files", errors=(404,))
 async def openai_list_batch_files(call: Call, query: StoreFilesQuery) -> Listed[StoreFile]:
     """List the files of a batch that are still in the vector store."""
-    files = await list_store_files(call, query, _batch_id(call))
+    files = await list_store_files(call, call.principal.tenant, query, _batch_id(call))
     if not files.data:
         await _read(call.services.database, call.principal.tenant, store_id_of(call), _batch_id(call))
     return files

@@ -20,6 +20,8 @@ from svc.routes.openai.ids import FILE, STORE, given_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
 from svc.routes.openai.store_entries import add_entries, check_store, entry_of, note_polling
 from svc.routes.openai.stores import store_id_of
+from svc.routes.shared_access import own_or_shared_collection
+from svc.routes.texts import chunks_after
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -34,7 +36,6 @@ _STATUSES: Final[dict[str, FileStatus]] = {
 _NATIVE: Final[dict[FileStatus, str]] = {
     "in_progress": "processing", "completed": "ready", "failed": "error", "cancelled": "cancelled",
 }  # fmt: skip
-_CHUNKS_A_PAGE: Final = 64
 _MARK: Final = "the text"
 
 
@@ -111,13 +112,16 @@ async def openai_add_store_file(call: Call, body: AddFile) -> StoreFile:
 @routes.get("/v1/vector_stores/{store_id}/files", errors=(404,))
 async def openai_list_store_files(call: Call, query: StoreFilesQuery) -> Listed[StoreFile]:
     """List the files of a vector store, the last added first unless `order` is asc."""
-    return await list_store_files(call, query, None)
+    return await own_or_shared_collection(
+        call, store_id_of(call), lambda tenant: list_store_files(call, tenant, query, None)
+    )
 
 
 @routes.get("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,))
 async def openai_get_store_file(call: Call) -> StoreFile:
     """Get a file of a vector store."""
-    return _polled(call, await _read(call))
+    row = await own_or_shared_collection(call, store_id_of(call), lambda tenant: _read(call, tenant))
+    return _polled(call, row)
 
 
 @routes.post("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,), example={"attributes": {"year": 2026}})
@@ -133,7 +137,7 @@ async def openai_update_store_file(call: Call, body: UpdateFile) -> StoreFile:
         attributes=attributes,
     )
     if row is None:
-        raise await _missing(call)
+        raise await _missing(call, call.principal.tenant)
     return _polled(call, row)
 
 
@@ -148,15 +152,15 @@ async def openai_delete_store_file(call: Call) -> Deleted:
         document_id=file_id,
     )
     if not removed:
-        raise await _missing(call)
+        raise await _missing(call, call.principal.tenant)
     return Deleted(shown_id(FILE, file_id), "vector_store.file.deleted")
 
 
 @routes.get("/v1/vector_stores/{store_id}/files/{file_id}/content", errors=(404,), produces="application/json")
 async def openai_get_store_file_content(call: Call) -> Response:
     """Get the text of a file as it was read; without parts if it has not been read."""
-    row = await _read(call)
-    chunks = await _chunks(call, row.document_id, -1) if row.status == "ready" else []
+    row = await own_or_shared_collection(call, store_id_of(call), lambda tenant: _read(call, tenant))
+    chunks = await chunks_after(call, row.document_id, -1, 0) if row.status == "ready" else []
     if not chunks or call.request.method == "HEAD":
         return Response(msgspec.json.encode(FileContent([])), media_type="application/json")
     return StreamingResponse(_content(call, row.document_id, chunks), media_type="application/json")
@@ -176,30 +180,21 @@ async def _content(call: Call, document_id: UUID, chunks: Sequence[r.ChunksListF
         last = chunks[-1]
         if last.chunk_index + 1 >= last.chunk_count:
             break
-        chunks = await _chunks(call, document_id, last.chunk_index)
+        chunks = await chunks_after(call, document_id, last.chunk_index, 0)
         if not chunks or chunks[0].chunk_count != last.chunk_count:
             raise NotFoundError("the file was changed while its text was read")
     yield after
 
 
-async def _chunks(call: Call, document_id: UUID, after: int) -> Sequence[r.ChunksListFrom]:
-    return await call.services.database.many(
-        "chunks/list_from",
-        user_id=call.principal.tenant,
-        document_id=document_id,
-        after=after,
-        place=0,
-        max_rows=_CHUNKS_A_PAGE,
-    )
-
-
-async def list_store_files(call: Call, query: StoreFilesQuery, batch_id: UUID | None) -> Listed[StoreFile]:
-    """List the files of the vector store in the path, or of one of its batches.
+async def list_store_files(
+    call: Call, tenant: UUID, query: StoreFilesQuery, batch_id: UUID | None
+) -> Listed[StoreFile]:
+    """List the files of the vector store in the path, which is of `tenant`, or of one of its batches.
 
     Raises:
         NotFoundError: the vector store does not exist.
     """
-    database, tenant, store_id = call.services.database, call.principal.tenant, store_id_of(call)
+    database, store_id = call.services.database, store_id_of(call)
     rows = await database.many(
         "collection_files/list",
         user_id=tenant,
@@ -217,25 +212,25 @@ async def list_store_files(call: Call, query: StoreFilesQuery, batch_id: UUID | 
     return listed(files, lambda file: file.id, has_more=len(rows) > query.limit)
 
 
-async def _read(call: Call) -> r.CollectionFilesGet:
+async def _read(call: Call, tenant: UUID) -> r.CollectionFilesGet:
     row = await call.services.database.one(
         "collection_files/get",
-        user_id=call.principal.tenant,
+        user_id=tenant,
         collection_id=store_id_of(call),
         document_id=file_id_of(call),
     )
     if row is None:
-        raise await _missing(call)
+        raise await _missing(call, tenant)
     return row
 
 
-async def _missing(call: Call) -> NotFoundError:
+async def _missing(call: Call, tenant: UUID) -> NotFoundError:
     """Return the error for a file that is not in the vector store in the path.
 
     Raises:
         NotFoundError: the vector store does not exist.
     """
-    await check_store(call.services.database, call.principal.tenant, store_id_of(call))
+    await check_store(call.services.database, tenant, store_id_of(call))
     return NotFoundError("there is no such file in this vector store")
 
 

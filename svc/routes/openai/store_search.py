@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
@@ -14,6 +15,7 @@ from svc.routes.openai.ids import FILE, shown_id
 from svc.routes.openai.store_entries import check_active
 from svc.routes.openai.stores import store_id_of
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
+from svc.routes.shared_access import own_or_shared_collection
 from svc.search.filters import attributes_path
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -87,7 +89,7 @@ class FoundPage(Struct, frozen=True):
     example={"query": "How far away is the Moon?"},
 )
 async def openai_search_store(call: Call, body: SearchStore) -> FoundPage:
-    """Search the files of a vector store by meaning and by words together.
+    """Search the files of a vector store by meaning and by words together: of your own, or of one shared with you.
 
     `rewrite_query` changes nothing, since the words of a query are searched in all their forms; `search_query` has the
     queries as they were searched for.
@@ -99,8 +101,18 @@ async def openai_search_store(call: Call, body: SearchStore) -> FoundPage:
             raise InvalidRequestError(f"{field} must contain more than white space", field=field)
     if body.filters is not None:
         attributes_path(body.filters, "filters")
-    store_id, tenant = store_id_of(call), call.principal.tenant
-    await check_active(call.services.database, tenant, store_id)
+    store_id, reader = store_id_of(call), call.principal.tenant
+
+    async def find(tenant: UUID) -> list[Found]:
+        if tenant == reader:
+            await check_active(call.services.database, tenant, store_id)
+        return await _found_in(call, body, queries, tenant)
+
+    return FoundPage(queries, await own_or_shared_collection(call, store_id, find))
+
+
+async def _found_in(call: Call, body: SearchStore, queries: list[str], tenant: UUID) -> list[Found]:
+    """Search the vector store in the path, which is of `tenant`."""
     best: dict[Any, Result] = {}
     for query in queries:
         for result in await _results(call, body, query):
@@ -113,14 +125,13 @@ async def openai_search_store(call: Call, body: SearchStore) -> FoundPage:
     rows = await call.services.database.many(
         "collection_files/attributes",
         user_id=tenant,
-        collection_id=store_id,
+        collection_id=store_id_of(call),
         document_ids=list({result.document_id for result in kept}),
         max_rows=max(1, len(kept)),
     )
     attributes = {row.document_id: row.attributes for row in rows}
     # A file that left the vector store meanwhile is not in it.
-    found = [_found(result, attributes[result.document_id]) for result in kept if result.document_id in attributes]
-    return FoundPage(queries, found)
+    return [_found(result, attributes[result.document_id]) for result in kept if result.document_id in attributes]
 
 
 async def _results(call: Call, body: SearchStore, query: str) -> list[Result]:

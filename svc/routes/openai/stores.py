@@ -20,6 +20,7 @@ from svc.routes.openai.ids import STORE, given_id, path_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
 from svc.routes.openai.metadata import PairsOfText, check_pairs
 from svc.routes.openai.store_entries import FileCounts, add_entries, counts_of, entries_of_ids, no_such_store
+from svc.routes.shared_access import own_or_shared_collection
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -126,8 +127,10 @@ async def openai_list_stores(call: Call, query: StoresQuery) -> Listed[Store]:
 
 @routes.get("/v1/vector_stores/{store_id}", errors=(404,))
 async def openai_get_store(call: Call) -> Store:
-    """Get a vector store with the number of its files in each state."""
-    return store_of(await _read(call.services.database, call.principal.tenant, store_id_of(call)))
+    """Get a vector store with the number of its files in each state: your own, or one that is shared with you."""
+    store_id = store_id_of(call)
+    row = await own_or_shared_collection(call, store_id, lambda tenant: _read(call.services.database, tenant, store_id))
+    return store_of(row)
 
 
 @routes.post("/v1/vector_stores/{store_id}", errors=(404,), example={"name": "Astronomy and physics"})

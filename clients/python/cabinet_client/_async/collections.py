@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from cabinet_client import bodies, models
+from cabinet_client._async.accounts import named
 from cabinet_client._async.pages import AsyncPages
 from cabinet_client._async.resource import Resource
 from cabinet_client.bodies import Id
@@ -27,9 +28,9 @@ class AsyncCollections(Resource):
             returns=models.Collection,
         )
 
-    def list(self) -> AsyncPages[models.Collection]:
-        """The collections, newest first."""
-        return AsyncPages(self._client, "/collections", {}, models.Collection)
+    def list(self, *, shared: bool = False) -> AsyncPages[models.Collection]:
+        """The collections, newest first: of the user, or those that others share with the user."""
+        return AsyncPages(self._client, "/collections", {"shared": "true"} if shared else {}, models.Collection)
 
     async def get(self, collection_id: Id) -> models.Collection:
         """One collection, with the number of its files in each state."""
@@ -101,3 +102,17 @@ class AsyncCollections(Resource):
             is_safe=True,
             returns=models.FileBatch,
         )
+
+    async def share(self, collection_id: Id, user: Id) -> models.Reader:
+        """Let a user read a collection; `user` is an id, an email address, an external id or `everyone`."""
+        reader = named(user)
+        return await self._request("PUT", f"/collections/{collection_id}/readers/{reader}", returns=models.Reader)
+
+    async def unshare(self, collection_id: Id, user: Id) -> None:
+        """Take a share back from a user, or from `everyone`; it holds at once."""
+        reader = named(user)
+        await self._request("DELETE", f"/collections/{collection_id}/readers/{reader}", returns=type(None))
+
+    def readers(self, collection_id: Id) -> AsyncPages[models.Reader]:
+        """The readers of a collection, the last to whom it was shared first."""
+        return AsyncPages(self._client, f"/collections/{collection_id}/readers", {}, models.Reader)

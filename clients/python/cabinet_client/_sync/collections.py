@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from cabinet_client import bodies, models
+from cabinet_client._sync.accounts import named
 from cabinet_client._sync.pages import Pages
 from cabinet_client._sync.resource import Resource
 from cabinet_client.bodies import Id
@@ -28,9 +29,9 @@ class Collections(Resource):
             returns=models.Collection,
         )
 
-    def list(self) -> Pages[models.Collection]:
-        """The collections, newest first."""
-        return Pages(self._client, "/collections", {}, models.Collection)
+    def list(self, *, shared: bool = False) -> Pages[models.Collection]:
+        """The collections, newest first: of the user, or those that others share with the user."""
+        return Pages(self._client, "/collections", {"shared": "true"} if shared else {}, models.Collection)
 
     def get(self, collection_id: Id) -> models.Collection:
         """One collection, with the number of its files in each state."""
@@ -102,3 +103,17 @@ class Collections(Resource):
             is_safe=True,
             returns=models.FileBatch,
         )
+
+    def share(self, collection_id: Id, user: Id) -> models.Reader:
+        """Let a user read a collection; `user` is an id, an email address, an external id or `everyone`."""
+        reader = named(user)
+        return self._request("PUT", f"/collections/{collection_id}/readers/{reader}", returns=models.Reader)
+
+    def unshare(self, collection_id: Id, user: Id) -> None:
+        """Take a share back from a user, or from `everyone`; it holds at once."""
+        reader = named(user)
+        self._request("DELETE", f"/collections/{collection_id}/readers/{reader}", returns=type(None))
+
+    def readers(self, collection_id: Id) -> Pages[models.Reader]:
+        """The readers of a collection, the last to whom it was shared first."""
+        return Pages(self._client, f"/collections/{collection_id}/readers", {}, models.Reader)

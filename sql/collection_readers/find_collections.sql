@@ -1,0 +1,34 @@
+-- collection_readers/find_collections :many
+-- The owners of those collections that a user may read as a reader and that have not expired, each with the
+-- oldest share that is in force and the size of the owner, which picks the lane of a search.
+-- $1 reader_id      uuid    the user who reads
+-- $2 collection_ids uuid[]  at most 100
+-- $3 max_rows       int     1..100
+-- tenant: none, it finds the tenant who shares a collection, and returns nothing of what is in it
+-- returns: collection_id uuid, owner_id uuid, share_id uuid, chunk_count int8, has_index bool
+-- index: collection_readers_reader_idx, collections_pkey, tenant_totals_pkey
+select distinct on (r.collection_id)
+    r.collection_id,
+    r.user_id as owner_id,
+    r.id as share_id,
+    coalesce(t.chunk_count, 0) as chunk_count,
+    coalesce(t.has_index, false) as has_index
+from collection_readers as r
+inner join
+    lateral (
+        select c.id
+        from collections as c
+        where
+            r.user_id = c.user_id
+            and r.collection_id = c.id
+            and (c.expires_at is null or c.expires_at > now())
+        order by c.id
+        limit 1
+    ) as e
+    on r.collection_id = e.id
+left join tenant_totals as t on r.user_id = t.user_id
+where
+    (r.reader_id = $1::uuid or r.reader_id is null)
+    and r.collection_id = any($2::uuid[])
+order by r.collection_id, r.id
+limit $3::int;

@@ -1,0 +1,37 @@
+-- collection_readers/find_document :one
+-- The owner of a document that a user may read because it is in a collection that is shared with them, with
+-- the oldest share that is in force and the place of the document in the collection: both are new when the
+-- collection is shared, or the document added, again. No row: the user may not read it as a reader. The
+-- comparison of the collections is one that no index serves, so that the file is looked up by its document
+-- and not among all files of a collection.
+-- $1 reader_id   uuid  the user who reads
+-- $2 document_id uuid
+-- tenant: none, it finds the tenant who shares a document, and returns nothing of what is in it
+-- returns: owner_id uuid, share_id uuid, seq uuid
+-- index: collection_readers_reader_idx, collections_pkey, collection_files_document_idx,
+--   collection_readers_reader_key
+select
+    r.user_id as owner_id,
+    r.id as share_id,
+    f.seq
+from collection_readers as r
+inner join collection_files as f
+    on
+        r.user_id = f.user_id
+        and f.document_id = $2::uuid
+        and r.collection_id is not distinct from f.collection_id
+inner join
+    lateral (
+        select c.id
+        from collections as c
+        where
+            r.user_id = c.user_id
+            and r.collection_id = c.id
+            and (c.expires_at is null or c.expires_at > now())
+        order by c.id
+        limit 1
+    ) as e
+    on r.collection_id = e.id
+where r.reader_id = $1::uuid or r.reader_id is null
+order by r.id
+limit 1;

@@ -1,0 +1,148 @@
+"""Reading what another user shares with the caller: `sql/collection_readers/`.
+
+The caller's own data are looked for first. Only what is not found there is looked for among the collections that the
+caller may read as a reader; then the statement of the route runs for the owner, limited to what was asked for. The
+share is looked for again after the statement. What was read is answered only if the same share was in force all the
+time, so that nothing is seen that was put into a collection after it was taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+from uuid import UUID
+
+from svc.database import rows as r
+from svc.errors import InvalidRequestError, NotFoundError, UnavailableError
+from svc.web.request import Call
+
+T = TypeVar("T")
+
+_MOST_TRIES: Final = 5
+
+
+@dataclass(frozen=True)
+class Share:
+    """What allows a reader to read. `marks` are new when a collection is shared, or a document added, again.
+
+    `chunk_count` and `has_index` are the size of the owner.
+    """
+
+    owner_id: UUID
+    marks: tuple[UUID, ...]
+    chunk_count: int = field(default=0, compare=False)
+    has_index: bool = field(default=False, compare=False)
+
+
+FindShare = Callable[[], Awaitable[Share | None]]
+
+
+async def read_while_shared(share: Share | None, find: FindShare, read: Callable[[Share], Awaitable[T]]) -> T | None:
+    """Read with a share that is in force before, as `share`, and after, as `find` tells. None: there is none.
+
+    Raises:
+        UnavailableError: the share was taken back and given again all the time.
+    """
+    for _ in range(_MOST_TRIES):
+        if share is None:
+            return None
+        result = await read(share)
+        now = await find()
+        if now == share:
+            return result
+        share = now
+    raise UnavailableError("what is shared with you has changed meanwhile; try again", retry_after_s=1)
+
+
+async def _own_or_shared(call: Call, find: FindShare, read: Callable[[UUID], Awaitable[T]]) -> T:
+    """Read with the caller as the tenant, or else with the owner who shares it.
+
+    Raises:
+        NotFoundError: the one that the first `read` raised, since nothing is shared.
+    """
+    try:
+        return await read(call.principal.tenant)
+    except NotFoundError:
+        found = await read_while_shared(await find(), find, lambda share: _found(read, share))
+        if found is None:
+            raise
+        return found[0]
+
+
+async def _found(read: Callable[[UUID], Awaitable[T]], share: Share) -> tuple[T]:
+    return (await read(share.owner_id),)
+
+
+async def own_or_shared_collection(call: Call, collection_id: UUID, read: Callable[[UUID], Awaitable[T]]) -> T:
+    """Read a collection, or a part of it, of the tenant that `read` gets: the caller, or an owner who shares it.
+
+    Raises:
+        NotFoundError: `read` finds nothing of either.
+    """
+    return await _own_or_shared(call, lambda: find_collections(call, [collection_id]), read)
+
+
+async def own_or_shared_document(call: Call, document_id: UUID, read: Callable[[UUID], Awaitable[T]]) -> T:
+    """Read a document, or a part of it, of the tenant that `read` gets: the caller, or an owner who shares it.
+
+    Raises:
+        NotFoundError: `read` finds nothing of either.
+    """
+
+    async def find() -> Share | None:
+        return _share(
+            await call.services.database.one(
+                "collection_readers/find_document", reader_id=call.principal.tenant, document_id=document_id
+            )
+        )
+
+    return await _own_or_shared(call, find, read)
+
+
+async def own_or_shared_chunk(call: Call, chunk_id: UUID, read: Callable[[UUID], Awaitable[T]]) -> T:
+    """Read a chunk of the tenant that `read` gets: the caller, or an owner who shares its document.
+
+    Raises:
+        NotFoundError: `read` finds nothing of either.
+    """
+
+    async def find() -> Share | None:
+        return _share(
+            await call.services.database.one(
+                "collection_readers/find_chunk", reader_id=call.principal.tenant, chunk_id=chunk_id
+            )
+        )
+
+    return await _own_or_shared(call, find, read)
+
+
+def _share(row: r.CollectionReadersFindDocument | None) -> Share | None:
+    return None if row is None else Share(row.owner_id, (row.share_id, row.seq))
+
+
+async def find_collections(call: Call, collection_ids: Collection[UUID]) -> Share | None:
+    """What allows the caller to read these collections of one owner. None: not all of them are shared.
+
+    Raises:
+        InvalidRequestError: they have several owners.
+    """
+    rows = await call.services.database.many(
+        "collection_readers/find_collections",
+        reader_id=call.principal.tenant,
+        collection_ids=list(collection_ids),
+        max_rows=len(collection_ids),
+    )
+    if len(rows) < len(collection_ids):
+        return None
+    if any(row.owner_id != rows[0].owner_id for row in rows):
+        raise several_owners()
+    return Share(rows[0].owner_id, tuple(row.share_id for row in rows), rows[0].chunk_count, rows[0].has_index)
+
+
+def several_owners() -> InvalidRequestError:
+    """Return the error for a search in collections of several owners, whose scores cannot be compared."""
+    return InvalidRequestError(
+        "collection_ids contains collections of several owners; search those of one owner at a time",
+        field="collection_ids",
+    )

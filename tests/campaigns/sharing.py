@@ -1,0 +1,321 @@
+"""Shares collections, takes the shares back, adds and detaches files; a reader and a stranger look at everything.
+
+    python -m tests.campaigns.sharing [--operations 20000] [--seed 1] [--version 18] [--rls]
+
+Each operation is a request of one of three users. The model knows what is shared with whom. Every search, list and
+answer is compared with it: nothing is seen that is not shared, and everything that is shared is seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import httpx
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from svc.embedded.server import start_embedded
+from svc.migrations.migrate import apply_migrations
+from tests.conftest import ADMIN_KEY, Service, running_service, test_settings
+
+STEPS = 50
+_MOST_COLLECTIONS = 3
+_TEXTS = ["The tide is low.", "The tide is high.", "The tide turns.", "The tide is late.", "A spring tide."]
+_MODES = st.sampled_from(["keyword", "meaning", "hybrid"])
+_PLACE = st.integers(0, 1_000)
+_READERS = st.sampled_from(["reader", "everyone"])
+_LOOKERS = st.sampled_from(["reader", "stranger"])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A service with three users; the owner has documents, each with one chunk."""
+
+    service: Service
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+    ids: dict[str, str]
+    keys: dict[str, str]
+    chunks: dict[str, str]
+    """The chunk of each document."""
+
+
+@dataclass
+class Shared:
+    """A collection as the model knows it."""
+
+    files: set[str] = field(default_factory=set)
+    readers: set[str] = field(default_factory=set)
+
+    def is_open_to(self, user: str) -> bool:
+        """Whether a user may read it."""
+        return user in self.readers or "everyone" in self.readers
+
+
+async def make_scene(service: Service, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> Scene:
+    """Create the users and the documents."""
+    users = {name: await service.user(f"{name}-{uuid4()}@example.org") for name in ("owner", "reader", "stranger")}
+    keys = {name: key for name, (_, key) in users.items()}
+    chunks = {}
+    for number, text in enumerate(_TEXTS):
+        document = await service.ready_document(keys["owner"], f"{number}.txt", text)
+        page = (await service.call("GET", f"/documents/{document['id']}/chunks", keys["owner"])).json()
+        chunks[document["id"]] = page["data"][0]["id"]
+    return Scene(service, run, {name: id_ for name, (id_, _) in users.items()}, keys, chunks)
+
+
+class Sharing(RuleBasedStateMachine):
+    """The machine. `operations` counts the requests of all machines by what they did."""
+
+    operations: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self.scene = scene
+        self.documents = list(scene.chunks)
+        self.collections: dict[str, Shared] = {}
+
+    def send(self, user: str, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request of a user."""
+        self.operations["requests"] += 1
+        answer: httpx.Response = self.scene.run(self.scene.service.call(method, path, self.scene.keys[user], **options))
+        assert answer.status_code < 500, answer.text
+        return answer
+
+    def chosen(self, place: int) -> tuple[str, Shared]:
+        """One of the collections."""
+        return list(self.collections.items())[place % len(self.collections)]
+
+    def has_collections(self) -> bool:
+        """Whether there is a collection."""
+        return bool(self.collections)
+
+    @precondition(lambda self: len(self.collections) < _MOST_COLLECTIONS)
+    @rule()
+    def create(self) -> None:
+        """Create a collection."""
+        answer = self.send("owner", "POST", "/collections", json={})
+        assert answer.status_code == 201
+        self.collections[answer.json()["id"]] = Shared()
+
+    @precondition(has_collections)
+    @rule(place=_PLACE)
+    def delete(self, place: int) -> None:
+        """Delete a collection, now and then."""
+        if place % 5:
+            return
+        collection, _ = self.chosen(place // 5)
+        assert self.send("owner", "DELETE", f"/collections/{collection}").status_code == 204
+        del self.collections[collection]
+        assert self.send("reader", "GET", f"/collections/{collection}").status_code == 404
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, reader=_READERS)
+    def share(self, place: int, reader: str) -> None:
+        """Share a collection."""
+        collection, model = self.chosen(place)
+        assert self._put_reader(collection, reader, "PUT").status_code == 200
+        model.readers.add(reader)
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, reader=_READERS)
+    def unshare(self, place: int, reader: str) -> None:
+        """Take a share back, if there is one."""
+        collection, model = self.chosen(place)
+        expected = 204 if reader in model.readers else 404
+        assert self._put_reader(collection, reader, "DELETE").status_code == expected
+        model.readers.discard(reader)
+
+    def _put_reader(self, collection: str, reader: str, method: str) -> httpx.Response:
+        """Only the admin shares with everyone."""
+        self.operations["requests"] += 1
+        path = f"/collections/{collection}/readers/{self.scene.ids.get(reader, reader)}"
+        acting = {"Cabinet-User": self.scene.ids["owner"]}
+        answer: httpx.Response = self.scene.run(self.scene.service.call(method, path, ADMIN_KEY, headers=acting))
+        return answer
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, which=_PLACE)
+    def add(self, place: int, which: int) -> None:
+        """Add a file."""
+        collection, model = self.chosen(place)
+        document = self.documents[which % len(self.documents)]
+        body = {"document_id": document}
+        assert self.send("owner", "POST", f"/collections/{collection}/files", json=body).status_code == 201
+        model.files.add(document)
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, which=_PLACE)
+    def detach(self, place: int, which: int) -> None:
+        """Take a file out, if it is there."""
+        collection, model = self.chosen(place)
+        document = self.documents[which % len(self.documents)]
+        expected = 204 if document in model.files else 404
+        path = f"/collections/{collection}/files/{document}"
+        assert self.send("owner", "DELETE", path).status_code == expected
+        model.files.discard(document)
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, user=_LOOKERS, mode=_MODES)
+    def search(self, place: int, user: str, mode: str) -> None:
+        """Search a collection: all that is in it is found, or it does not exist for this user."""
+        collection, model = self.chosen(place)
+        body = {"query": "the tide", "mode": mode, "collection_ids": [collection], "limit": 20}
+        answer = self.send(user, "POST", "/search", json=body)
+        if not model.is_open_to(user):
+            assert answer.status_code == 422, answer.text
+            return
+        assert {each["document_id"] for each in answer.json()["results"]} == model.files
+        self.operations["documents found"] += len(model.files)
+
+    @rule(user=_LOOKERS)
+    def search_everything(self, user: str) -> None:
+        """A search without collections finds nothing of the owner's."""
+        assert self.send(user, "POST", "/search", json={"query": "the tide"}).json()["results"] == []
+
+    @precondition(has_collections)
+    @rule(user=_LOOKERS, mode=_MODES)
+    def search_all(self, user: str, mode: str) -> None:
+        """Search all collections together."""
+        ids = list(self.collections)
+        answer = self.send(
+            user, "POST", "/search", json={"query": "the tide", "mode": mode, "collection_ids": ids, "limit": 20}
+        )
+        if not all(model.is_open_to(user) for model in self.collections.values()):
+            assert answer.status_code == 422, answer.text
+            return
+        expected = {document for model in self.collections.values() for document in model.files}
+        assert {each["document_id"] for each in answer.json()["results"]} == expected
+
+    @rule(user=_LOOKERS, which=_PLACE, kind=st.integers(0, 3))
+    def open(self, user: str, which: int, kind: int) -> None:
+        """Open a document: it is there if a collection with it is shared."""
+        document = self.documents[which % len(self.documents)]
+        path = [
+            f"/documents/{document}",
+            f"/documents/{document}/text",
+            f"/documents/{document}/content",
+            f"/chunks/{self.scene.chunks[document]}",
+        ][kind]
+        is_open = any(document in model.files and model.is_open_to(user) for model in self.collections.values())
+        answer = self.send(user, "GET", path)
+        assert answer.status_code == (200 if is_open else 404), answer.text
+        self.operations["documents opened" if is_open else "documents refused"] += 1
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, user=_LOOKERS)
+    def files(self, place: int, user: str) -> None:
+        """List the files of a collection."""
+        collection, model = self.chosen(place)
+        answer = self.send(user, "GET", f"/collections/{collection}/files")
+        if model.is_open_to(user):
+            assert {each["document_id"] for each in answer.json()["data"]} == model.files
+        else:
+            assert answer.status_code == 404
+
+    @rule(user=_LOOKERS)
+    def list(self, user: str) -> None:
+        """List what is shared."""
+        listed = self.send(user, "GET", "/collections?shared=true").json()["data"]
+        expected = {id_: len(one.files) for id_, one in self.collections.items() if one.is_open_to(user)}
+        assert {each["id"]: each["file_counts"]["total"] for each in listed} == expected
+        assert self.send(user, "GET", "/collections").json()["data"] == []
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, user=_LOOKERS, which=_PLACE, kind=st.integers(0, 6))
+    def change(self, place: int, user: str, which: int, kind: int) -> None:
+        """A reader changes nothing; what the owner's files are is compared by the other rules."""
+        collection, _ = self.chosen(place)
+        document = self.documents[which % len(self.documents)]
+        path = f"/collections/{collection}"
+        method, path, body = [
+            ("PATCH", path, {"name": "mine"}),
+            ("DELETE", path, None),
+            ("POST", f"{path}/files", {"document_id": document}),
+            ("DELETE", f"{path}/files/{document}", None),
+            ("PUT", f"{path}/readers/{self.scene.ids['stranger' if user == 'reader' else 'reader']}", None),
+            ("PATCH", f"/documents/{document}", {"filename": "mine.txt"}),
+            ("DELETE", f"/documents/{document}", None),
+        ][kind]
+        answer = self.send(user, method, path, **({} if body is None else {"json": body}))
+        assert answer.status_code == 404, answer.text
+        self.operations["changes refused"] += 1
+
+    def teardown(self) -> None:
+        """Leave the documents only."""
+        for collection in self.collections:
+            self.send("owner", "DELETE", f"/collections/{collection}")
+
+
+def run_machines(scene: Scene, number: int, operations: int) -> Counter[str]:
+    """Run machines until they have sent so many requests. `number` is the seed.
+
+    Raises:
+        AssertionError: an answer is wrong; the steps that lead to it are printed.
+    """
+    Sharing.operations.clear()
+
+    class Machine(Sharing):
+        def __init__(self) -> None:
+            super().__init__(scene)
+
+    seeds = random.Random(number)
+    while Sharing.operations["requests"] < operations:
+        left = operations - Sharing.operations["requests"]
+        run_state_machine_as_test(
+            seed(seeds.randrange(2**32))(Machine),
+            settings=settings(
+                max_examples=max(1, min(50, left // STEPS)),
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                print_blob=False,
+                suppress_health_check=[*HealthCheck],
+                phases=[Phase.generate],
+            ),
+        )
+    return Sharing.operations
+
+
+def main() -> None:
+    """Run the campaign and print what was done."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--operations", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--version", choices=["16", "18"], default="18", help="of the server")
+    parser.add_argument("--rls", action="store_true", help="with row level security")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="cabinet-sharing-"))
+    folder.chmod(0o755)
+    with asyncio.Runner() as runner:
+        server = runner.run(start_embedded(folder, options.version))
+        try:
+            changes = {"rls": True} if options.rls else {}
+            runner.run(apply_migrations(test_settings(**changes), server.url))
+            context = running_service(test_settings(**changes), server.url)
+            service = runner.run(context.__aenter__())
+            started = time.monotonic()
+            try:
+                counts = run_machines(runner.run(make_scene(service, runner.run)), options.seed, options.operations)
+            finally:
+                runner.run(context.__aexit__(None, None, None))
+        finally:
+            server.stop()
+            shutil.rmtree(folder)
+    print(", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())))
+    print(f"seed {options.seed}: nothing wrong in {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
