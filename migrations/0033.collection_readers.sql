@@ -6,7 +6,7 @@
 -- On 10M rows: milliseconds; its table is new.
 -- Serves: collection_readers/*, users/hold, users/delete, users/erase_collections
 -- Rollback loses: the shares; each collection is its owner's alone again.
--- depends: 0031.declared_charsets
+-- depends: 0032.term_arrays
 create table collection_readers (
     user_id uuid not null,
     collection_id uuid not null,
