@@ -117,6 +117,7 @@ def test_litellm_searches_with_its_provider_for_pgvector(server: ServerProcess, 
     program = Path(__file__).parent / "litellm_gateway.py"
 
     (tmp_path / "page.yaml").write_text(program_of("litellm.md", "yaml")[0])
-    said = run(GATEWAY, program, server.url, server.user("litellm@example.com"), cwd=tmp_path)
+    # -P: beside the program is a folder named openai.
+    said = run(GATEWAY, "-P", program, server.url, server.user("litellm@example.com"), cwd=tmp_path)
 
     assert said.splitlines()[-1] == "done"

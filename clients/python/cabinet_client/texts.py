@@ -101,6 +101,8 @@ class Texts:
         """The best texts for a query, or for a vector, best first."""
         if query is not None and not query.strip():
             query = None
+        if "embedding" in options:
+            options["embedding"] = plain(options["embedding"])
         options = {"duplicates": "keep", **options, "collection_ids": [self.collection_id]}
         return [self._found(result) for result in self.client.search(query, **options)]
 
@@ -111,7 +113,7 @@ class Texts:
     def _create(self, text: Text) -> models.Document:
         chunks: list[bodies.NewChunk] = [{"content": part} for part in texts_of_chunks(text.content)]
         if text.embedding is not None:
-            chunks[0]["embedding"] = text.embedding
+            chunks[0]["embedding"] = plain(text.embedding)
         return self.client.documents.create_from_chunks(
             self._name_of(text.id), chunks, metadata=kept_metadata(text.metadata), on_conflict="replace"
         )
@@ -140,6 +142,11 @@ class Texts:
 def texts_of_chunks(content: str) -> list[str]:
     """The content in chunks that the service takes as they are: one, unless it is very long."""
     return [content[begin : begin + _MOST_CHARACTERS] for begin in range(0, len(content), _MOST_CHARACTERS)] or [""]
+
+
+def plain(vector: Sequence[float]) -> list[float]:
+    """A vector in Python's own numbers; models return those of NumPy too."""
+    return [float(number) for number in vector]
 
 
 def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

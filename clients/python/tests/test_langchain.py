@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.vectorstores import VectorStore
 from langchain_tests.integration_tests import RetrieversIntegrationTests, VectorStoreIntegrationTests
@@ -146,3 +147,16 @@ def test_a_history_is_a_conversation_for_other_clients(cabinet: Cabinet) -> None
     assert [(one["name"], one["args"], one["id"]) for one in call.tool_calls] == [("f", {}, "c")]
     assert isinstance(developer, ChatMessage)
     assert developer.role == "developer"
+
+
+def test_the_vectors_can_be_those_of_a_model_of_langchain(cabinet: Cabinet) -> None:
+    # Vectors without meaning: only the same text has the same one. Their number is that of the service's model.
+    model = DeterministicFakeEmbedding(size=256)
+    store = CabinetVectorStore(cabinet, embedding=model)
+    store.add_texts(["one", "two", "three"], ids=["1", "2", "3"])
+
+    assert [found.id for found in store.similarity_search("two", k=1, mode="meaning")] == ["2"]
+    vector = model.embed_query("three")
+    assert [found.id for found in store.similarity_search_by_vector(vector, k=1)] == ["3"]
+    [(_, score)] = store.similarity_search_with_score("three", k=1, mode="meaning")
+    assert score > 0.99

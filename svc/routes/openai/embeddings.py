@@ -38,7 +38,7 @@ class CreateEmbeddings(Struct, frozen=True, forbid_unknown_fields=True):
 
     input: _Text | Annotated[list[_Text | _Token | _Tokens], Meta(min_length=1, max_length=_MOST_TOKENS)]
     model: str
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
     user: str | None = None
 
@@ -172,7 +172,7 @@ def _text_of(tokens: list[int], index: int) -> str:
     return tokenizer().decode(tokens)
 
 
-def _encoded(vectors: NDArray[np.float32], model: str, tokens: int, encoding: str) -> bytes:
+def _encoded(vectors: NDArray[np.float32], model: str, tokens: int, encoding: str | None) -> bytes:
     data = [
         Embedding(
             index, base64.b64encode(row.astype("<f4").tobytes()).decode() if encoding == "base64" else row.tolist()

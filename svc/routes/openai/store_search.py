@@ -23,6 +23,7 @@ from svc.web.routing import Routes
 routes = Routes("OpenAI")
 
 _MOST_QUERIES: Final = 10
+_RESULTS: Final = 10
 # The native search takes quotation marks and a minus before a word as operators; here they are text.
 _OPERATORS: Final = re.compile(r'"|(?<!\S)-(?=\S)')
 
@@ -49,9 +50,9 @@ class SearchStore(Struct, frozen=True, forbid_unknown_fields=True):
 
     query: QueryText | Annotated[list[QueryText], Meta(min_length=1, max_length=_MOST_QUERIES)]
     filters: Filter | None = None
-    max_num_results: Annotated[int, Meta(ge=1, le=50)] = 10
+    max_num_results: Annotated[int, Meta(ge=1, le=50)] | None = None
     ranking_options: Ranking | None = None
-    rewrite_query: bool = False
+    rewrite_query: bool | None = None
 
 
 class FoundText(Struct, frozen=True):
@@ -119,9 +120,10 @@ async def _found_in(call: Call, body: SearchStore, queries: list[str], tenant: U
             known = best.get(result.chunk_id)
             if known is None or result.score > known.score:
                 best[result.chunk_id] = result
+    limit = body.max_num_results or _RESULTS
     threshold = (body.ranking_options and body.ranking_options.score_threshold) or 0.0
     ordered = sorted(best.values(), key=lambda result: -result.score)
-    kept = [result for result in ordered if _score(result) >= threshold][: body.max_num_results]
+    kept = [result for result in ordered if _score(result) >= threshold][:limit]
     rows = await call.services.database.many(
         "collection_files/attributes",
         user_id=tenant,
@@ -135,17 +137,17 @@ async def _found_in(call: Call, body: SearchStore, queries: list[str], tenant: U
 
 
 async def _results(call: Call, body: SearchStore, query: str) -> list[Result]:
-    text = _OPERATORS.sub(" ", query)
+    text, limit = _OPERATORS.sub(" ", query), body.max_num_results or _RESULTS
     options = SearchRequest(
         query=text if text.strip() else query,
-        limit=body.max_num_results,
+        limit=limit,
         keyword_weight=_keyword_weight(body.ranking_options),
         duplicates="keep",
         collection_ids=[store_id_of(call)],
         attribute_filter=body.filters,
     )
     search = await prepare_search(call, options)
-    return await search.results(body.max_num_results)
+    return await search.results(limit)
 
 
 def _keyword_weight(ranking: Ranking | None) -> float | None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
+import msgspec
 import openai
 import pytest
 
+from svc.app import openai_endpoints
+from svc.web.routing import Endpoint
 from tests.clients.openai.api import Api
+from tests.routes.endpoints import name_of
 from tests.server_process import ServerProcess
 
 WORDS = ["red", "blue", "old", "far", "cold", "bright"]
@@ -60,6 +66,14 @@ async def test_the_errors_of_bodies_name_the_parameter(native: httpx.AsyncClient
         answer = await native.post(path, json=body)
         assert answer.status_code == 400, (path, answer.text)
         assert answer.json()["error"]["param"] == param, (path, answer.text)
+
+
+@pytest.mark.parametrize("endpoint", [each for each in openai_endpoints() if each.body is not None], ids=name_of)
+def test_null_means_that_an_optional_field_is_omitted(endpoint: Endpoint) -> None:
+    # LiteLLM, for one, sends null for each field that its caller leaves out.
+    body: Any = endpoint.body
+    optional = [field.encode_name for field in msgspec.structs.fields(body) if not field.required]
+    assert msgspec.convert({**endpoint.extra["example"], **dict.fromkeys(optional)}, body)
 
 
 async def test_embeddings_take_what_the_sdk_can_send(api: Api) -> None:
