@@ -21,7 +21,7 @@ import litellm
 import openai
 import yaml
 
-STARTS_WITHIN_S = 120
+STARTS_WITHIN_S = 300
 FAR = "How far away is the Moon?"
 MOON = b"The Moon is 384,400 km away."
 
@@ -51,7 +51,11 @@ def through_the_proxy(url: str, key: str, store: str, file_id: str) -> None:
     """Start the proxy as the documentation configures it, and search and embed through it."""
     model = httpx.get(f"{url}/v1/models", headers={"Authorization": f"Bearer {key}"}).json()["data"][0]["id"]
     page = Path("page.yaml").read_text()
-    for shown, meant in (("vs_…", store), ("http://127.0.0.1:8080", url), ("openai/l2_supercat", f"openai/{model}")):
+    for shown, meant in (
+        ("vs_…", store),
+        ("http://127.0.0.1:8080", url),
+        ("openai/wordllama-l2-supercat-256", f"openai/{model}"),
+    ):
         page = page.replace(shown, meant)
     config = {**yaml.safe_load(page), "general_settings": {"master_key": "sk-of-the-proxy"}}
     Path("config.yaml").write_text(yaml.safe_dump(config))

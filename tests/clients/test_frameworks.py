@@ -118,6 +118,14 @@ def test_litellm_searches_with_its_provider_for_pgvector(server: ServerProcess, 
 
     (tmp_path / "page.yaml").write_text(program_of("litellm.md", "yaml")[0])
     # -P: beside the program is a folder named openai.
-    said = run(GATEWAY, "-P", program, server.url, server.user("litellm@example.com"), cwd=tmp_path)
+    said = run(
+        GATEWAY,
+        "-P",
+        program,
+        server.url,
+        server.user("litellm@example.com"),
+        cwd=tmp_path,
+        LITELLM_LOCAL_MODEL_COST_MAP="True",
+    )
 
     assert said.splitlines()[-1] == "done"

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import httpx
 import openai
@@ -14,7 +10,6 @@ import pytest
 
 from tests.clients.openai.api import Api
 from tests.clients.openai.stored import filled_store, stored
-from tests.lengths import IS_LONG
 from tests.server_process import ServerProcess
 
 ROUTES = [
@@ -106,31 +101,3 @@ async def test_another_server_shows_everything_at_once(
             assert found.data[0].file_id == ids["moon.txt"]
             assert ids["moon.txt"] not in [result.file_id for result in again.data]
             assert (await api.conversations.items.retrieve(item.id, conversation_id=talk)).id == item.id
-
-
-PROGRAM = """
-import OpenAI, { toFile } from "openai";
-const client = new OpenAI({ baseURL: process.argv[2], apiKey: process.argv[3] });
-const store = await client.vectorStores.create({ name: "Astronomie" });
-const file = await client.files.create({
-  file: await toFile(Buffer.from("The Moon is far."), "Mönd.txt"), purpose: "assistants",
-});
-const entry = await client.vectorStores.files.createAndPoll(store.id, { file_id: file.id });
-const found = await client.vectorStores.search(store.id, { query: "Moon" });
-const talk = await client.conversations.create({ items: [{ role: "user", content: "Hello" }] });
-const kinds = [];
-for await (const item of client.conversations.items.list(talk.id)) kinds.push(item.type);
-console.log(JSON.stringify([file.filename, entry.status, found.data[0].file_id === file.id, kinds]));
-"""
-
-
-@pytest.mark.skipif(not IS_LONG or shutil.which("npm") is None, reason="needs node, and installs a package of npm")
-def test_the_package_of_npm_works(server: ServerProcess, key: str, tmp_path: Path) -> None:
-    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "openai@6"], cwd=tmp_path, check=True)
-    (tmp_path / "main.mjs").write_text(PROGRAM)
-
-    done = subprocess.run(
-        ["node", "main.mjs", f"{server.url}/v1", key], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
-
-    assert json.loads(done.stdout) == ["Mönd.txt", "completed", True, ["message"]]
