@@ -9,6 +9,8 @@ from collections import OrderedDict
 from operator import itemgetter
 from typing import Protocol
 
+from uvicorn.protocols.utils import get_local_addr
+
 from svc import metrics
 from svc.errors import CabinetError, TooManyConnectionsError, UnavailableError
 from svc.settings.groups import ServerSettings
@@ -18,7 +20,7 @@ from svc.wire.memory import give_back, keep_little
 # Seconds between two looks at the deadlines of all connections.
 CHECK_S = 0.5
 # At the limit, this share of the connections goes at once, so that the search is not repeated for each newcomer.
-_EVICTED_SHARE = 16
+_EVICTED_SHARE = 8
 # Connections that were answered and are only waiting for the client to read it.
 _MAX_LINGERING = 256
 # Files of the process besides connections: PostgreSQL, parsers, the embedding endpoint, the log.
@@ -67,11 +69,18 @@ class Connections:
         self._open: dict[Connection, None] = {}
         self._by_address: dict[str, dict[Connection, None]] = {}
         self._lingering: OrderedDict[Connection, None] = OrderedDict()
+        self._own_address: tuple[str, int | None] | None = None
         self._next_search = 0.0
         self._peak_bytes = 0
         keep_little()
         metrics.connections.set_function(lambda: len(self._open) + len(self._lingering))
         metrics.bytes_in_flight.set_function(lambda: self.bytes_in_flight)
+
+    def own_address(self, transport: asyncio.BaseTransport) -> tuple[str, int | None] | None:
+        """Return the address on which the server listens, as the first connection shows it."""
+        if self._own_address is None:
+            self._own_address = get_local_addr(transport)  # type: ignore[arg-type]
+        return self._own_address
 
     async def turn(self) -> float:
         """Look at the deadlines of all connections. One turn of a background loop."""
