@@ -15,7 +15,7 @@ from svc.settings import load_settings
 from tests.conftest import PATIENCE_S
 from tests.server_process import ServerProcess
 
-PROXY, CLIENT = "127.0.0.2", "127.0.0.3"
+PROXY, CLIENT = "127.0.0.2", "127.0.0.1"
 # More than an address may have looked up at once.
 MANY = 80
 
@@ -53,7 +53,7 @@ def test_nobody_else_chooses_an_address(server: ServerProcess) -> None:
 def test_wrong_keys_sent_to_the_tools_count_for_their_sender_only(server: ServerProcess) -> None:
     assert 429 in answers(server, "127.0.0.4", [""] * MANY, "/mcp")
     assert answers(server, "127.0.0.5", [""], "/mcp") == [401]
-    assert answers(server, "127.0.0.1", [""]) == [401]
+    assert answers(server, "127.0.0.6", [""]) == [401]
 
 
 @pytest.mark.parametrize("value", ["proxy.example.com", "10.0.0.0/33", "10.0.0.1/8", "*", "0.0.0.0/0", "::/0"])

@@ -132,3 +132,16 @@ def test_a_request_without_a_valid_key_is_refused(server: ServerProcess, key: st
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["www-authenticate"] == 'Bearer realm="cabinet"'
+
+
+def test_nothing_opens_a_stream_that_does_not_end(server: ServerProcess, admin: Cabinet) -> None:
+    headers = {"Authorization": f"Bearer {admin.users.create('listener@example.com').api_key}"}
+    listen = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {"events": ["toolsListChanged"]}}
+    modern = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2026-07-28"}
+
+    got = httpx.get(f"{server.url}/mcp", headers=headers | {"Accept": "text/event-stream"}, timeout=30)
+    asked = httpx.post(f"{server.url}/mcp", json=listen, headers=headers | modern, timeout=30)
+
+    assert got.status_code == 405
+    assert asked.headers["content-type"].startswith("application/json")
+    assert "error" in asked.json()

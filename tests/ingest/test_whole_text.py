@@ -73,3 +73,11 @@ def test_the_text_from_a_place_on(place: int) -> None:
 def test_chunks_without_places_follow_each_other() -> None:
     text = WholeText()
     assert text.following("one", {}) + text.following("two", {"start": "x", "added": 3}) == "one\n\ntwo"
+
+
+def test_an_imported_chunk_cannot_ask_for_memory() -> None:
+    """The metadata of an imported chunk can claim any place; the gap before it is white space of that length."""
+    text = WholeText()
+    assert text.following("one", {"start": 0, "end": 3}) == "one"
+    assert text.following("two", {"start": 10**12, "end": 10**12 + 3}) == "\n\ntwo"
+    assert text.following("three", {"start": 1_000, "end": 1_005}) == "\n" * (1_000 - 8) + "three"

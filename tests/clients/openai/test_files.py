@@ -189,3 +189,12 @@ async def test_files_are_documents(api: Api, native: httpx.AsyncClient) -> None:
     assert (document["status"], document["purpose"]) == ("stored", "assistants")
     own = await api.files.retrieve("file-" + uploaded["id"].replace("-", ""))
     assert (own.filename, own.purpose) == ("own.md", "assistants")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_part_beside_its_members_is_refused(native: httpx.AsyncClient, order: int) -> None:
+    both = [("expires_after", (None, "3600")), ("expires_after[seconds]", (None, "3600"))][::order]
+    files = [("file", ("a.txt", MOON)), ("purpose", (None, "assistants")), *both]
+    answer = await native.post("/v1/files", files=files)
+    assert answer.status_code == 400
+    assert "expires_after" in answer.json()["error"]["message"]
