@@ -193,8 +193,8 @@ async def test_files_are_documents(api: Api, native: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("order", [1, -1])
 async def test_a_part_beside_its_members_is_refused(native: httpx.AsyncClient, order: int) -> None:
-    both = [("expires_after", (None, "3600")), ("expires_after[seconds]", (None, "3600"))][::order]
-    files = [("file", ("a.txt", MOON)), ("purpose", (None, "assistants")), *both]
+    files: list[tuple[str, tuple[str | None, bytes]]] = [("file", ("a.txt", MOON)), ("purpose", (None, b"assistants"))]
+    files += [("expires_after", (None, b"3600")), ("expires_after[seconds]", (None, b"3600"))][::order]
     answer = await native.post("/v1/files", files=files)
     assert answer.status_code == 400
     assert "expires_after" in answer.json()["error"]["message"]
