@@ -154,9 +154,11 @@ class TwoCollectors(TwoUsers):
         document, collection = self.some("documents", side, other), self.some("collections", side, other)
         search: dict[str, Any] = {"document_ids": [document]} if other % 2 else {"collection_ids": [collection]}
         is_found = "document_ids" in search or collection in user.collections
-        status = 404 if conversation not in user.conversations else 200 if is_found else 422
+        is_own = conversation in user.conversations
+        # With both wrong, either is named.
+        statuses = [200] if is_own and is_found else [422] if is_own else [404] if is_found else [404, 422]
         body = {"query": " ".join([self.users[1 - side].marker, *words]), "search": search}
-        self.send(side, "POST", f"/conversations/{conversation}/turn", status, json=body)
+        self.send(side, "POST", f"/conversations/{conversation}/turn", *statuses, json=body)
 
     def some_batch(self, side: int, choice: int) -> str:
         """Return a batch: mostly of the other user."""
