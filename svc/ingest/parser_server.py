@@ -205,7 +205,7 @@ def _limit_this_process(limits: Limits) -> None:
     # The soft limit sends SIGXCPU, which identifies the cause; the hard limit sends SIGKILL, which does not.
     _limit(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1)
     # RLIMIT_DATA counts allocated memory; RLIMIT_AS would also count mapped libraries.
-    _limit(resource.RLIMIT_DATA, limits.memory_mb * 2**20)
+    _limit(resource.RLIMIT_DATA, limits.memory_mb * 2**20 + recognition.loaded_bytes())
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)  # the child cannot write files
 

@@ -10,7 +10,6 @@ from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers import recognition
 
-_FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP")
 _MOST_PIXELS = 60_000_000
 _MOST_PAGES = 200
 
@@ -32,7 +31,7 @@ def parse(data: bytes) -> ReadDocument:
     Image.MAX_IMAGE_PIXELS = None  # its size is checked here
     writer = Writer()
     unread: list[int] = []
-    with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+    with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=recognition.IMAGE_FORMATS) as image:
         warnings.simplefilter("ignore")  # about metadata
         frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
         for number, frame in enumerate(ImageSequence.Iterator(image), 1):

@@ -1,11 +1,14 @@
 """Recognizes the text in images (OCR) with the models of the extra `ocr`, if the setting `CABINET_OCR` turns that on.
 
-The models lie in the installed package and are loaded before the parsers are confined. Everything runs in one thread.
+The models lie in the installed package and are loaded before the parsers are confined. Everything runs in one thread;
+a thread of onnxruntime stays in the parser server, and no child has it.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import io
+import re
 import resource
 import time
 from collections.abc import Callable
@@ -21,6 +24,9 @@ if TYPE_CHECKING:  # numpy starts threads, so it is loaded only where it is need
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]  # an image: rows, columns, and blue, green and red
+
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP")
+"""The formats of images that are read, by their names in Pillow."""
 
 LONGEST_SIDE = 1_600
 """The largest images that are recognized, in pixels, so that memory and time are bounded."""
@@ -38,6 +44,7 @@ class _Word(NamedTuple):
 class _State:
     engine: Callable[..., Any] | None = None
     longest_s = 0.0  # that an image has taken
+    loaded_bytes = 0
 
 
 def load() -> None:
@@ -48,9 +55,10 @@ def load() -> None:
     """
     import cv2  # noqa: PLC0415 - of the extra, as are the others
     import numpy as np  # noqa: PLC0415
-    from PIL import Image  # noqa: PLC0415
+    from PIL import Image, ImageOps, ImageSequence  # noqa: PLC0415
     from rapidocr import RapidOCR  # noqa: PLC0415
 
+    before = _data_bytes()
     cv2.setNumThreads(1)
     Image.init()
     package = importlib.util.find_spec("rapidocr")
@@ -73,6 +81,23 @@ def load() -> None:
     cv2.putText(page, "text", (20, 45), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (0, 0, 0), 2)
     engine(page)
     _State.engine = engine
+    for name in IMAGE_FORMATS:  # loads the decoder of each
+        Image.fromarray(page).save(written := io.BytesIO(), name)
+        with Image.open(written, formats=IMAGE_FORMATS) as opened:
+            ImageOps.exif_transpose(next(ImageSequence.Iterator(opened))).convert("RGBA").thumbnail((8, 8))
+    _State.loaded_bytes = _data_bytes() - before
+
+
+def loaded_bytes() -> int:
+    """The memory that the models take, which no document has asked for."""
+    return _State.loaded_bytes
+
+
+def _data_bytes() -> int:
+    """The memory of this process that RLIMIT_DATA counts."""
+    status = Path("/proc/self/status")
+    found = re.search(r"^VmData:\s+(\d+) kB$", status.read_text() if status.exists() else "", re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def is_on() -> bool:
@@ -90,7 +115,12 @@ def recognized(image: Pixels) -> list[list[str] | list[list[str]]]:
     """Return the text of an image in the order of reading: lists of lines, and tables, which are lists of rows."""
     assert _State.engine is not None
     started = time.process_time()
-    found = _State.engine(image.copy())  # contiguous
+    try:
+        found = _State.engine(image.copy())  # contiguous
+    except Exception as error:
+        if "alloc" in str(error):  # the library has no class for it
+            raise MemoryError from error
+        raise
     _State.longest_s = max(_State.longest_s, time.process_time() - started)
     if found.boxes is None or not found.txts:
         return []
