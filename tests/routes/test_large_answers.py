@@ -71,9 +71,17 @@ async def test_a_list_of_conversations_with_large_messages_is_returned_in_pages_
     assert seen == ids
 
 
-async def test_of_a_conversation_as_many_of_the_newest_messages_are_returned_as_fit(quiet: Service) -> None:
+@pytest.mark.parametrize("place", ["content", "parts"])
+async def test_of_a_conversation_as_many_of_the_newest_messages_are_returned_as_fit(quiet: Service, place: str) -> None:
     tenant = await new_tenant(quiet)
     await large_messages(quiet, tenant, 2, 12)
+    if place == "parts":
+        async with direct_connection(quiet) as connection:
+            await connection.execute(
+                "update messages set content = null, parts = jsonb_build_array("
+                "jsonb_build_object('type', 'text', 'text', content)) where user_id = $1::uuid",
+                tenant.id,
+            )
     page = bounded(await tenant.get("/conversations?limit=100&recent=50"))
     assert [[m["position"] for m in c["messages"]] for c in page["data"]] == [[8, 9, 10, 11, 12]]
     assert page["next"] == page["data"][0]["id"]
