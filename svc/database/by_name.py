@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cache
 from types import TracebackType
@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from prometheus_client import Histogram
 
 from svc import metrics
+from svc.database.copying import binary_rows, is_encoded_here
 from svc.database.deadline import allowed_s, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.row_security import insert_text
@@ -114,7 +115,14 @@ class ByName(ABC):
             named = f"true /* {statement.name} */"
             # asyncpg's own time limit does not end a COPY that waits for the network to take more.
             async with asyncio.timeout(run.limit_s):
-                status = await run.connection.copy_records_to_table(table, columns=columns, records=rows, where=named)
+                if is_encoded_here(statement):
+                    status = await run.connection.copy_to_table(
+                        table, source=_pieces(statement, rows), columns=columns, format="binary", where=named
+                    )
+                else:
+                    status = await run.connection.copy_records_to_table(
+                        table, columns=columns, records=rows, where=named
+                    )
             run.rows = _changed_rows(status)
             return run.rows
 
@@ -199,6 +207,11 @@ class _Run:
 def _timer(name: str) -> Histogram:
     """The histogram of one statement, cached because the lookup by label costs more than an observation."""
     return metrics.statement_seconds.labels(name)
+
+
+async def _pieces(statement: Statement, rows: Iterable[Sequence[Any]]) -> AsyncIterator[bytes]:
+    for piece in binary_rows(statement, rows):
+        yield piece
 
 
 def _row_class(name: str) -> type[Row]:

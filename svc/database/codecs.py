@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 from pgvector import HalfVector
 
 from svc.database.statements import Statement
@@ -27,14 +28,14 @@ def connection_preparer(vector_schema: Statement) -> Callable[[Any], Awaitable[N
         )
         for bits in ("bit", "varbit"):
             await connection.set_type_codec(
-                bits, schema="pg_catalog", encoder=_encode_bits, decoder=_decode_bits, format="binary"
+                bits, schema="pg_catalog", encoder=encode_bits, decoder=_decode_bits, format="binary"
             )
         schema = await connection.fetchval(vector_schema.text)
         if schema is not None:
             await connection.set_type_codec(
                 "halfvec",
                 schema=schema,
-                encoder=_encode_halfvec,
+                encoder=encode_halfvec,
                 decoder=HalfVector.from_binary,
                 format="binary",
             )
@@ -52,7 +53,8 @@ def _decode_jsonb(value: bytes) -> Any:
     return msgspec.json.decode(memoryview(value)[1:])
 
 
-def _encode_bits(value: bytes) -> bytes:
+def encode_bits(value: bytes) -> bytes:
+    """A bit string in the binary format."""
     # The binary format is the number of bits, then the bits.
     return (8 * len(value)).to_bytes(4, "big") + value
 
@@ -61,5 +63,8 @@ def _decode_bits(value: bytes) -> bytes:
     return bytes(value[4:])
 
 
-def _encode_halfvec(value: Any) -> bytes:
+def encode_halfvec(value: Any) -> bytes:
+    """A halfvec in the binary format. An array of numbers in half precision is only put into the other byte order."""
+    if isinstance(value, np.ndarray) and value.dtype == np.float16 and value.ndim == 1:
+        return len(value).to_bytes(2, "big") + b"\0\0" + value.astype(">f2").tobytes()
     return bytes((value if isinstance(value, HalfVector) else HalfVector(value)).to_binary())

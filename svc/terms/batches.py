@@ -14,6 +14,7 @@ from uuid import UUID
 
 import numpy as np
 
+from svc.database.copying import Int4Array, int4_elements
 from svc.terms.vocabulary import Vocabulary
 from svc.terms.weights import MOST_ENTRIES, added_for_length, keys_of, salt, text_weights
 from svc.terms.words import MOST_TERMS, TERM_COUNT, Words
@@ -26,7 +27,7 @@ _TERM_MASK = (1 << _TERM_BITS) - 1
 class TextTerms(NamedTuple):
     """The keys and weights of a text, as chunk_terms and message_terms have them."""
 
-    keys: list[int]
+    keys: Sequence[int]
     weights: bytes
 
 
@@ -70,7 +71,7 @@ def _counted(
     weights = (counts / (counts + added_for_length(lengths)[text_of_count])).astype(">f4").tobytes()
     counted &= _TERM_MASK
     dimensions = (counted - 1).astype(">i4").tobytes()
-    keys = (counted ^ salt(user_id)).tolist()
+    keys = int4_elements(counted ^ salt(user_id))
     bounds = np.searchsorted(text_of_count, np.arange(len(texts) + 1)).tolist()
 
     stored: list[TextTerms | None] = []
@@ -81,7 +82,7 @@ def _counted(
         elif count:
             head = struct.pack(">iii", TERM_COUNT, count, 0)
             vector = b"".join((head, dimensions[4 * first : 4 * last], weights[4 * first : 4 * last]))
-            stored.append(TextTerms(keys[first:last], vector))
+            stored.append(TextTerms(Int4Array(keys[8 * first : 8 * last]), vector))
         else:
             stored.append(None)
     return stored
