@@ -313,6 +313,17 @@ CREATE TABLE public.file_batches (
     cancelled_at timestamp with time zone
 );
 
+CREATE TABLE public.file_parts (
+    user_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    first_byte bigint NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT file_parts_content_length CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 1048576))),
+    CONSTRAINT file_parts_first_byte_positive CHECK ((first_byte >= 0))
+);
+
+COMMENT ON COLUMN public.file_parts.first_byte IS 'The place of its first byte in the file, from 0. The next part begins where this one ends.';
+
 CREATE TABLE public.idempotency_keys (
     user_id uuid NOT NULL,
     route text NOT NULL,
@@ -519,6 +530,52 @@ CREATE TABLE public.term_stats (
 
 COMMENT ON COLUMN public.term_stats.share IS 'The share of the sampled texts that contain the term, above 0 and at most 1. Terms of few texts are left out.';
 
+CREATE TABLE public.upload_bytes (
+    user_id uuid NOT NULL,
+    upload_id uuid NOT NULL,
+    part_id uuid NOT NULL,
+    first_byte bigint NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT upload_bytes_content_length CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 1048576))),
+    CONSTRAINT upload_bytes_first_byte_positive CHECK ((first_byte >= 0))
+);
+
+COMMENT ON COLUMN public.upload_bytes.first_byte IS 'The place of its first byte in the part, from 0.';
+
+CREATE TABLE public.upload_parts (
+    user_id uuid NOT NULL,
+    upload_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    part_bytes bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT upload_parts_bytes_positive CHECK ((part_bytes > 0))
+);
+
+CREATE TABLE public.uploads (
+    user_id uuid NOT NULL,
+    id uuid DEFAULT uuidv7() NOT NULL,
+    filename text NOT NULL,
+    purpose text NOT NULL,
+    mime_type text NOT NULL,
+    file_bytes bigint NOT NULL,
+    file_expires_after_s bigint,
+    status text DEFAULT 'pending'::text NOT NULL,
+    file_id uuid,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT uploads_file_bytes_positive CHECK ((file_bytes > 0)),
+    CONSTRAINT uploads_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
+    CONSTRAINT uploads_mime_type_length CHECK (((char_length(mime_type) >= 1) AND (char_length(mime_type) <= 255))),
+    CONSTRAINT uploads_purpose_length CHECK (((char_length(purpose) >= 1) AND (char_length(purpose) <= 64))),
+    CONSTRAINT uploads_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'completed'::text, 'cancelled'::text])))
+);
+
+COMMENT ON COLUMN public.uploads.file_bytes IS 'How many bytes the parts must have together.';
+
+COMMENT ON COLUMN public.uploads.file_expires_after_s IS 'Seconds from the completion until the document is deleted; null: as its purpose demands.';
+
+COMMENT ON COLUMN public.uploads.file_id IS 'The document that it became; null: it is not completed.';
+
 CREATE TABLE public.usage_days (
     user_id uuid NOT NULL,
     day date NOT NULL,
@@ -620,6 +677,9 @@ ALTER TABLE ONLY public.embedding_model
 ALTER TABLE ONLY public.file_batches
     ADD CONSTRAINT file_batches_pkey PRIMARY KEY (user_id, collection_id, id);
 
+ALTER TABLE ONLY public.file_parts
+    ADD CONSTRAINT file_parts_pkey PRIMARY KEY (user_id, document_id, first_byte);
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (user_id, route, key);
 
@@ -655,6 +715,15 @@ ALTER TABLE ONLY public.term_samples
 
 ALTER TABLE ONLY public.term_stats
     ADD CONSTRAINT term_stats_pkey PRIMARY KEY (user_id, kind, term);
+
+ALTER TABLE ONLY public.upload_bytes
+    ADD CONSTRAINT upload_bytes_pkey PRIMARY KEY (user_id, upload_id, part_id, first_byte);
+
+ALTER TABLE ONLY public.upload_parts
+    ADD CONSTRAINT upload_parts_pkey PRIMARY KEY (user_id, upload_id, id);
+
+ALTER TABLE ONLY public.uploads
+    ADD CONSTRAINT uploads_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_pkey PRIMARY KEY (user_id, day, slot);
@@ -725,6 +794,8 @@ CREATE UNIQUE INDEX messages_item_id_idx ON public.messages USING btree (user_id
 
 CREATE INDEX term_jobs_due_idx ON public.term_jobs USING btree (due_at);
 
+CREATE INDEX uploads_expires_idx ON public.uploads USING btree (expires_at);
+
 CREATE INDEX usage_days_day_idx ON public.usage_days USING btree (day) WHERE (slot >= 0);
 
 COMMENT ON INDEX public.usage_days_day_idx IS 'Contains every row. Its predicate keeps it to the list of all users, which repeats it: those on one user use the primary key.';
@@ -783,6 +854,9 @@ ALTER TABLE ONLY public.documents
 ALTER TABLE ONLY public.file_batches
     ADD CONSTRAINT file_batches_collection_fkey FOREIGN KEY (user_id, collection_id) REFERENCES public.collections(user_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.file_parts
+    ADD CONSTRAINT file_parts_contents_fkey FOREIGN KEY (user_id, document_id) REFERENCES public.document_contents(user_id, document_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
@@ -803,6 +877,15 @@ ALTER TABLE ONLY public.term_samples
 
 ALTER TABLE ONLY public.term_stats
     ADD CONSTRAINT term_stats_sample_fkey FOREIGN KEY (user_id, kind) REFERENCES public.term_samples(user_id, kind) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.upload_bytes
+    ADD CONSTRAINT upload_bytes_part_fkey FOREIGN KEY (user_id, upload_id, part_id) REFERENCES public.upload_parts(user_id, upload_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.upload_parts
+    ADD CONSTRAINT upload_parts_upload_fkey FOREIGN KEY (user_id, upload_id) REFERENCES public.uploads(user_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.uploads
+    ADD CONSTRAINT uploads_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.usage_days
     ADD CONSTRAINT usage_days_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

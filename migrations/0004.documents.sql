@@ -6,11 +6,9 @@
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
 -- On 10M rows: milliseconds; its tables are new.
 -- Serves: collection_files/add, file_batches/cancel, documents/*, chunks/*, export/document_contents,
---   ingest/*, search/*, messages/append, users/hold,
---   users/list_left_over,
+--   export/file_parts, ingest/*, search/*, messages/append, users/hold, users/list_left_over,
 --   messages/list_stale_sources, server/health, server/queues, users/delete, usage/recount,
---   conversations/create,
---   calibration/*, import/*, doctor/*, samples/*
+--   conversations/create, calibration/*, import/*, doctor/*, samples/*
 -- Rollback loses: the documents, their text, and the queue.
 -- depends: 0003.users
 create table documents (

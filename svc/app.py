@@ -49,6 +49,7 @@ from svc.routes.openai import embeddings as openai_embeddings
 from svc.routes.openai import files as openai_files
 from svc.routes.openai import items as openai_items
 from svc.routes.openai import store_batches, store_files, store_search, stores
+from svc.routes.openai import uploads as openai_uploads
 from svc.services import Services
 from svc.settings.browsers import origins_of
 from svc.web.cors import cors
@@ -71,8 +72,8 @@ def all_endpoints() -> list[Endpoint]:
 def openai_endpoints() -> list[Endpoint]:
     """Return the routes below `/v1`, which the OpenAI API's own specification describes."""
     modules = (
-        openai_embeddings, openai_conversations, openai_items, openai_files, stores, store_files, store_batches,
-        store_search,
+        openai_embeddings, openai_conversations, openai_items, openai_files, openai_uploads, stores, store_files,
+        store_batches, store_search,
     )  # fmt: skip
     return [endpoint for module in modules for endpoint in module.routes.endpoints]
 

@@ -20,8 +20,14 @@ REPLACED_DOCUMENTS = 1_000
 TRANSFERRED_CHUNKS = 1_000
 """Chunks that one statement gives to another user; an index of the receiver's own takes milliseconds for each."""
 
+COPIED_BYTES = 32 * 2**20
+"""Bytes of the part of an upload that one statement copies to a file."""
+
 TRANSFERRED_BYTES = 32 * 2**20
 """Bytes of files that one statement copies; one file that has more is copied alone."""
+
+SWEPT_FILE_PARTS = 64
+"""Parts of the file of a deleted document, of 1 MiB, that one statement of the sweep erases."""
 
 EMPTIED_FILES = 5_000
 """Files that one statement takes out of a collection which is deleted or has expired, and batches that it deletes."""

@@ -1,19 +1,22 @@
 -- documents/create :one
--- Stores an upload: the document, its bytes, its job, the notification of the workers, the user's totals and
--- daily usage, in one transaction. The first check avoids work if a limit of the user's plan is already
--- reached; the CHECK constraints of tenant_totals decide between concurrent uploads. The totals are updated
--- last, because all uploads of a user share that row. No row: a limit is reached, or the user does not exist.
+-- Stores an upload: the document, its bytes unless file_parts/append has stored them, its job, the
+-- notification of the workers, the user's totals and daily usage, in one transaction. The first check avoids
+-- work if a limit of the user's plan is already reached; the CHECK constraints of tenant_totals decide
+-- between concurrent uploads. The totals are updated last, because all uploads of a user share that row. No
+-- row: a limit is reached, or the user does not exist.
 -- $1 user_id      uuid              the tenant
 -- $2 filename     text
 -- $3 file_type    text              a FileType of svc/ingest/file_types.py
 -- $4 metadata     jsonb
--- $5 content      bytea             the bytes as received
+-- $5 content      bytea null        the bytes as received; null: they are stored in parts
 -- $6 content_hash uuid              the first half of their SHA-256
 -- $7 replaces     text null         earlier documents of this name are replaced; null: none
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
 -- $9 purpose      text null         why it is kept; null: to be searched
 -- $10 is_read     bool              whether to read it now; otherwise it is only stored
--- $11 charset     text null         the encoding of the bytes that the client declared; null: none
+-- $11 document_id uuid null         of file_parts/begin; null: a new one, whose bytes are `content`
+-- $12 file_size   int8              how many bytes the file has
+-- $13 charset     text null         the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 -- length: the document, its bytes, its job and what is counted are stored together or not at all
@@ -27,18 +30,20 @@ with allowed as (
     where
         u.id = $1::uuid
         and (p.max_documents is null or coalesce(t.document_count, 0) < p.max_documents)
-        and (p.max_bytes is null or coalesce(t.byte_count, 0) + octet_length($5::bytea) <= p.max_bytes)
+        and (p.max_bytes is null or coalesce(t.byte_count, 0) + $12::int8 <= p.max_bytes)
 ),
 
 created as (
     insert into documents as d (
-        user_id, filename, file_type, file_size, purpose, status, metadata, content_hash, replaces, expires_at
+        user_id, id, filename, file_type, file_size, purpose, status, metadata, content_hash, replaces,
+        expires_at
     )
     select
         $1::uuid as user_id,
+        coalesce($11::uuid, uuidv7()) as id,
         $2::text as filename,
         $3::text as file_type,
-        octet_length($5::bytea) as file_size,
+        $12::int8 as file_size,
         $9::text as purpose,
         case when $10::bool then 'processing' else 'stored' end as status,
         $4::jsonb as metadata,
@@ -71,8 +76,9 @@ stored as (
         $1::uuid as user_id,
         c.id as document_id,
         $5::bytea as content,
-        $11::text as charset
+        $13::text as charset
     from created as c
+    where $11::uuid is null
     returning b.document_id
 ),
 
@@ -80,9 +86,9 @@ queued as (
     insert into ingestion_jobs (user_id, document_id)
     select
         $1::uuid as user_id,
-        s.document_id
-    from stored as s
-    where $10::bool
+        c.id as document_id
+    from created as c
+    where $10::bool and (select count(*) from stored) >= 0
     returning pg_notify('cabinet_ingestion', '')
 ),
 
@@ -94,7 +100,7 @@ counted as (
         $1::uuid as user_id,
         0 as chunk_count,
         1 as document_count,
-        octet_length($5::bytea) as byte_count,
+        $12::int8 as byte_count,
         a.max_documents as document_limit,
         a.max_bytes as byte_limit
     from allowed as a
@@ -115,7 +121,7 @@ noted as (
         (now() at time zone 'utc')::date as day,
         pg_backend_pid() % 16 as slot,
         1 as uploads,
-        octet_length($5::bytea) as bytes
+        $12::int8 as bytes
     from counted
     on conflict (user_id, day, slot) do update
         set uploads = u.uploads + excluded.uploads, bytes = u.bytes + excluded.bytes

@@ -1,13 +1,15 @@
 -- documents/erase_left_over :one
--- Erases a batch of what is left of a deleted document: vectors, terms and chunks, and with the last of them
--- its bytes. That they are the last is seen by how many were found, not by how many were deleted: another
--- worker may be deleting the same. No row: another worker is at it, or nothing is left.
+-- Erases a batch of what is left of a deleted document: vectors, terms, chunks and parts of the file, and
+-- with the last of them its bytes. That they are the last is seen by how many were found, not by how many
+-- were deleted: another worker may be deleting the same. No row: another worker is at it, or nothing is
+-- left.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 max_rows    int   of each of the three tables
--- returns: chunks int8, chunk_vectors int8, chunk_terms int8, document_contents int8
+-- $4 max_parts   int   of the parts of the file
+-- returns: chunks int8, chunk_vectors int8, chunk_terms int8, file_parts int8, document_contents int8
 -- index: document_contents_pkey, chunk_vectors_signature_idx, chunk_vectors_pkey, chunks_document_index_key,
---   chunks_pkey, document_contents_removed_idx, chunk_terms_document_idx, chunk_terms_pkey
+--   chunks_pkey, document_contents_removed_idx, chunk_terms_document_idx, chunk_terms_pkey, file_parts_pkey
 -- length: a batch goes from all tables of documents at once, and each table is counted
 with left_over as materialized (
     select b.document_id
@@ -40,6 +42,14 @@ texts as materialized (
     limit $3::int
 ),
 
+parts as materialized (
+    select p.first_byte
+    from left_over as o
+    inner join file_parts as p on p.user_id = $1::uuid and o.document_id = p.document_id
+    order by p.first_byte
+    limit $4::int
+),
+
 erased_vectors as (
     delete from chunk_vectors as v
     using vectors as f
@@ -61,6 +71,13 @@ erased_chunks as (
     returning c.id
 ),
 
+erased_parts as (
+    delete from file_parts as p
+    using parts as f
+    where p.user_id = $1::uuid and p.document_id = $2::uuid and p.first_byte = f.first_byte
+    returning p.first_byte
+),
+
 erased as (
     delete from document_contents as b
     using left_over as o
@@ -70,9 +87,11 @@ erased as (
         and (select count(*) from vectors) < $3::int
         and (select count(*) from terms) < $3::int
         and (select count(*) from texts) < $3::int
+        and (select count(*) from parts) < $4::int
         and (select count(*) from erased_vectors) >= 0
         and (select count(*) from erased_terms) >= 0
         and (select count(*) from erased_chunks) >= 0
+        and (select count(*) from erased_parts) >= 0
     returning b.document_id
 )
 
@@ -80,6 +99,7 @@ select
     (select count(*) from erased_chunks) as chunks,
     (select count(*) from erased_vectors) as chunk_vectors,
     (select count(*) from erased_terms) as chunk_terms,
+    (select count(*) from erased_parts) as file_parts,
     (select count(*) from erased) as document_contents
 from left_over as o
 where o.document_id = $2::uuid;

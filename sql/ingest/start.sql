@@ -1,15 +1,17 @@
 -- ingest/start :one
--- Shows the attempt on the document and returns its bytes to the worker, with the user's totals and limits,
--- so that nothing is embedded that could not be stored. The chunks of a document that is read again do not
--- count: the new ones take their place. No row: the document does not exist, is no longer
--- processing, or a later attempt has begun, so the job has nothing to do; or another session has locked the
--- document, for which a worker does not wait: ingest/drop tells the two apart.
+-- Shows the attempt on the document and returns its bytes to the worker, none if they are stored in parts
+-- (documents/content), with the user's totals and limits, so that nothing is embedded that could not be
+-- stored. The chunks of a document that is read again do not count: the new ones take their place. No row: the
+-- document does not exist, is no longer processing, or a later attempt has begun, so the job has nothing to
+-- do; or another session has locked the document, for which a worker does not wait: ingest/drop tells the two
+-- apart.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 lease_s     float8
--- returns: filename text, file_type text, content bytea, charset text null, chunk_sizes jsonb null,
---   chunks_used int8, chunks_allowed int8 null, tokens_used int8, tokens_allowed int8 null
+-- returns: filename text, file_type text, file_size int8, content bytea, charset text null,
+--   chunk_sizes jsonb null, chunks_used int8, chunks_allowed int8 null, tokens_used int8,
+--   tokens_allowed int8 null
 -- index: documents_pkey, document_contents_pkey, users_pkey, tenant_totals_pkey
 with held as materialized (
     select d.id
@@ -38,6 +40,7 @@ where
 returning
     d.filename,
     d.file_type,
+    d.file_size,
     b.content,
     b.charset,
     d.chunk_sizes,

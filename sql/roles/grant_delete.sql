@@ -13,6 +13,7 @@ grant delete on
     document_contents,
     documents,
     file_batches,
+    file_parts,
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
@@ -23,6 +24,9 @@ grant delete on
     term_jobs,
     term_samples,
     term_stats,
+    upload_bytes,
+    upload_parts,
+    uploads,
     usage_days,
     usage_flushes,
     users

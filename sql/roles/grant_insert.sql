@@ -13,6 +13,7 @@ grant insert on
     document_contents,
     documents,
     file_batches,
+    file_parts,
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
@@ -23,6 +24,9 @@ grant insert on
     tenant_totals,
     term_jobs,
     term_samples,
+    upload_bytes,
+    upload_parts,
+    uploads,
     usage_days,
     usage_flushes,
     users

@@ -14,6 +14,7 @@ grant select on
     documents,
     embedding_model,
     file_batches,
+    file_parts,
     idempotency_keys,
     ingestion_jobs,
     message_jobs,
@@ -26,6 +27,9 @@ grant select on
     term_jobs,
     term_samples,
     term_stats,
+    upload_bytes,
+    upload_parts,
+    uploads,
     usage_days,
     usage_flushes,
     users

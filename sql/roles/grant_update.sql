@@ -17,6 +17,7 @@ grant update on
     tenant_totals,
     term_jobs,
     term_samples,
+    uploads,
     usage_days,
     usage_flushes,
     users

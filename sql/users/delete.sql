@@ -5,17 +5,18 @@
 -- the user go by a cascade: they are rows of those users. users = 0: the user did not exist.
 -- $1 user_id uuid  the tenant
 -- returns: users int8, api_keys int8, usage_days int8, tenant_totals int8, documents int8,
---   document_contents int8, chunks int8, chunk_vectors int8, chunk_terms int8, ingestion_jobs int8,
---   conversations int8, conversation_documents int8, messages int8, message_vectors int8,
---   message_terms int8, message_jobs int8, idempotency_keys int8, term_samples int8, term_stats int8,
---   term_jobs int8, collections int8, collection_files int8, file_batches int8,
---   collection_readers int8
+--   document_contents int8, file_parts int8, chunks int8, chunk_vectors int8, chunk_terms int8,
+--   ingestion_jobs int8, conversations int8, conversation_documents int8, messages int8,
+--   message_vectors int8, message_terms int8, message_jobs int8, idempotency_keys int8, term_samples int8,
+--   term_stats int8, term_jobs int8, collections int8, collection_files int8, file_batches int8,
+--   collection_readers int8, uploads int8, upload_parts int8, upload_bytes int8
 -- index: documents_pkey, ingestion_jobs_pkey, conversations_pkey, message_vectors_pkey, message_jobs_pkey,
 --   users_pkey, chunk_vectors_pkey, chunks_content_hash_idx, document_contents_pkey,
 --   conversation_documents_document_idx, usage_days_pkey, api_keys_pkey, idempotency_keys_pkey,
 --   tenant_totals_pkey, documents_user_filename_idx, chunk_terms_document_idx, message_terms_pkey,
 --   term_stats_pkey, term_samples_pkey, term_jobs_pkey, messages_id_idx, collection_files_document_idx,
---   file_batches_pkey, collections_pkey, collection_readers_reader_key
+--   file_batches_pkey, collections_pkey, collection_readers_reader_key, file_parts_pkey, upload_bytes_pkey,
+--   upload_parts_pkey, uploads_pkey
 -- length: what a user has goes together or not at all, and each table is counted
 with erased_vectors as (
     delete from chunk_vectors as v
@@ -35,9 +36,15 @@ erased_chunks as (
     returning c.id
 ),
 
+erased_parts as (
+    delete from file_parts as p
+    where p.user_id = $1::uuid
+    returning p.first_byte
+),
+
 erased_contents as (
     delete from document_contents as b
-    where b.user_id = $1::uuid
+    where b.user_id = $1::uuid and (select count(*) from erased_parts) >= 0
     returning b.document_id
 ),
 
@@ -93,6 +100,24 @@ erased_readers as (
     delete from collection_readers as r
     where r.user_id = $1::uuid
     returning r.id
+),
+
+erased_upload_bytes as (
+    delete from upload_bytes as b
+    where b.user_id = $1::uuid
+    returning b.first_byte
+),
+
+erased_upload_parts as (
+    delete from upload_parts as p
+    where p.user_id = $1::uuid and (select count(*) from erased_upload_bytes) >= 0
+    returning p.id
+),
+
+erased_uploads as (
+    delete from uploads as u
+    where u.user_id = $1::uuid and (select count(*) from erased_upload_parts) >= 0
+    returning u.id
 ),
 
 erased_collections as (
@@ -177,6 +202,7 @@ erased as (
         and (select count(*) from erased_documents) >= 0
         and (select count(*) from erased_conversations) >= 0
         and (select count(*) from erased_collections) >= 0
+        and (select count(*) from erased_uploads) >= 0
         and (select count(*) from erased_days) >= 0
         and (select count(*) from erased_keys) >= 0
         and (select count(*) from erased_idempotency_keys) >= 0
@@ -192,6 +218,7 @@ select
     (select count(*) from erased_totals) as tenant_totals,
     (select count(*) from erased_documents) as documents,
     (select count(*) from erased_contents) as document_contents,
+    (select count(*) from erased_parts) as file_parts,
     (select count(*) from erased_chunks) as chunks,
     (select count(*) from erased_vectors) as chunk_vectors,
     (select count(*) from erased_terms) as chunk_terms,
@@ -209,4 +236,7 @@ select
     (select count(*) from erased_collections) as collections,
     (select count(*) from erased_files) as collection_files,
     (select count(*) from erased_batches) as file_batches,
-    (select count(*) from erased_readers) as collection_readers;
+    (select count(*) from erased_readers) as collection_readers,
+    (select count(*) from erased_uploads) as uploads,
+    (select count(*) from erased_upload_parts) as upload_parts,
+    (select count(*) from erased_upload_bytes) as upload_bytes;

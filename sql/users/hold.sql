@@ -7,10 +7,10 @@
 -- $2 max_rows int   of each to lock at most, and files and readers of collections to count
 -- returns: document_count int8, chunk_count int8, byte_count int8, conversation_count int8,
 --   message_count int8, has_left_over bool, has_index bool, collection_count int8, file_count int8,
---   reader_count int8
+--   reader_count int8, has_upload_bytes bool
 -- length: all that a user has is locked in one order
 -- index: documents_pkey, conversations_pkey, document_contents_removed_idx, tenant_totals_pkey, users_pkey,
---   collections_pkey, collection_files_pkey, collection_readers_pkey
+--   collections_pkey, collection_files_pkey, collection_readers_pkey, upload_bytes_pkey
 with held_collections as materialized (
     select c.id
     from collections as c
@@ -82,7 +82,17 @@ select
             order by r.collection_id, r.id
             limit $2::int
         ) as n
-    ) as reader_count
+    ) as reader_count,
+    (
+        select count(*)
+        from (
+            select b.first_byte
+            from upload_bytes as b
+            where b.user_id = $1::uuid
+            order by b.upload_id, b.part_id, b.first_byte
+            limit 1
+        ) as p
+    ) > 0 as has_upload_bytes
 from users as u
 where u.id = $1::uuid and (select count(*) from held_totals) >= 0
 for update;

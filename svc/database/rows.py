@@ -601,6 +601,17 @@ class DoctorWrongExpiries(Row):
     fix: str = column("fix")
 
 
+class DoctorWrongFileParts(Row):
+    """A row of `doctor/wrong_file_parts`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    document_id: UUID = column("document_id")
+    file_size: int = column("file_size")
+    stored_bytes: int = column("stored_bytes")
+
+
 class DoctorWrongMessageCounts(Row):
     """A row of `doctor/wrong_message_counts`."""
 
@@ -657,6 +668,7 @@ class DocumentsEraseLeftOver(Row):
     chunks: int = column("chunks")
     chunk_vectors: int = column("chunk_vectors")
     chunk_terms: int = column("chunk_terms")
+    file_parts: int = column("file_parts")
     document_contents: int = column("document_contents")
 
 
@@ -847,6 +859,16 @@ class ExportFileBatches(Row):
     cancelled_at: datetime | None = column("cancelled_at")
 
 
+class ExportFileParts(Row):
+    """A row of `export/file_parts`."""
+
+    __slots__ = ()
+
+    document_id: UUID = column("document_id")
+    first_byte: int = column("first_byte")
+    content: bytes = column("content")
+
+
 class ExportMessageVectors(Row):
     """A row of `export/message_vectors`."""
 
@@ -1012,6 +1034,7 @@ class IngestStart(Row):
 
     filename: str = column("filename")
     file_type: str = column("file_type")
+    file_size: int = column("file_size")
     content: bytes = column("content")
     charset: str | None = column("charset")
     chunk_sizes: Json | None = column("chunk_sizes")
@@ -1694,6 +1717,70 @@ class TermsStaleSamples(Row):
     is_stale: bool = column("is_stale")
 
 
+class UploadPartsContent(Row):
+    """A row of `upload_parts/content`."""
+
+    __slots__ = ()
+
+    content: bytes = column("content")
+
+
+class UploadPartsCreate(Row):
+    """A row of `upload_parts/create`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    created_at: datetime = column("created_at")
+
+
+class UploadPartsList(Row):
+    """A row of `upload_parts/list`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    part_bytes: int = column("part_bytes")
+
+
+class UploadsGet(Row):
+    """A row of `uploads/get`."""
+
+    __slots__ = ()
+
+    id: UUID = column("id")
+    filename: str = column("filename")
+    purpose: str = column("purpose")
+    mime_type: str = column("mime_type")
+    file_bytes: int = column("file_bytes")
+    file_expires_after_s: int | None = column("file_expires_after_s")
+    status: str = column("status")
+    file_id: UUID | None = column("file_id")
+    created_at: datetime = column("created_at")
+    expires_at: datetime = column("expires_at")
+    is_expired: bool = column("is_expired")
+    part_count: int = column("part_count")
+    part_bytes: int = column("part_bytes")
+
+
+class UploadsListExpired(Row):
+    """A row of `uploads/list_expired`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    id: UUID = column("id")
+
+
+class UploadsPending(Row):
+    """A row of `uploads/pending`."""
+
+    __slots__ = ()
+
+    pending_count: int = column("pending_count")
+    pending_bytes: int = column("pending_bytes")
+
+
 class UsageByPeriod(Row):
     """A row of `usage/by_period`."""
 
@@ -1794,6 +1881,7 @@ class UsersDelete(Row):
     tenant_totals: int = column("tenant_totals")
     documents: int = column("documents")
     document_contents: int = column("document_contents")
+    file_parts: int = column("file_parts")
     chunks: int = column("chunks")
     chunk_vectors: int = column("chunk_vectors")
     chunk_terms: int = column("chunk_terms")
@@ -1812,6 +1900,9 @@ class UsersDelete(Row):
     collection_files: int = column("collection_files")
     file_batches: int = column("file_batches")
     collection_readers: int = column("collection_readers")
+    uploads: int = column("uploads")
+    upload_parts: int = column("upload_parts")
+    upload_bytes: int = column("upload_bytes")
 
 
 class UsersEraseCollections(Row):
@@ -1848,6 +1939,14 @@ class UsersEraseDocuments(Row):
     conversation_documents: int = column("conversation_documents")
 
 
+class UsersEraseUploads(Row):
+    """A row of `users/erase_uploads`."""
+
+    __slots__ = ()
+
+    upload_bytes: int = column("upload_bytes")
+
+
 class UsersFindByExternalId(Row):
     """A row of `users/find_by_external_id`."""
 
@@ -1878,6 +1977,7 @@ class UsersHold(Row):
     collection_count: int = column("collection_count")
     file_count: int = column("file_count")
     reader_count: int = column("reader_count")
+    has_upload_bytes: bool = column("has_upload_bytes")
 
 
 class UsersListLeftOver(Row):
@@ -1975,6 +2075,15 @@ class ImportFileBatches(NamedTuple):
     id: UUID
     created_at: datetime
     cancelled_at: datetime | None
+
+
+class ImportFileParts(NamedTuple):
+    """A row for `import/file_parts`."""
+
+    user_id: UUID
+    document_id: UUID
+    first_byte: int
+    content: bytes
 
 
 class ImportMessages(NamedTuple):
@@ -2131,6 +2240,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "doctor/wrong_conversation_totals": DoctorWrongConversationTotals,
     "doctor/wrong_document_totals": DoctorWrongDocumentTotals,
     "doctor/wrong_expiries": DoctorWrongExpiries,
+    "doctor/wrong_file_parts": DoctorWrongFileParts,
     "doctor/wrong_message_counts": DoctorWrongMessageCounts,
     "documents/content": DocumentsContent,
     "documents/create": DocumentsGet,
@@ -2158,6 +2268,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "export/document_contents": ExportDocumentContents,
     "export/documents": ExportDocuments,
     "export/file_batches": ExportFileBatches,
+    "export/file_parts": ExportFileParts,
     "export/message_vectors": ExportMessageVectors,
     "export/messages": ExportMessages,
     "export/usage_days": ExportUsageDays,
@@ -2249,6 +2360,12 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "terms/list_chunks": TermsListChunks,
     "terms/list_messages": TermsListMessages,
     "terms/stale_samples": TermsStaleSamples,
+    "upload_parts/content": UploadPartsContent,
+    "upload_parts/create": UploadPartsCreate,
+    "upload_parts/list": UploadPartsList,
+    "uploads/get": UploadsGet,
+    "uploads/list_expired": UploadsListExpired,
+    "uploads/pending": UploadsPending,
     "usage/by_period": UsageByPeriod,
     "usage/list": UsageList,
     "usage/quotas": UsageQuotas,
@@ -2258,6 +2375,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "users/erase_collections": UsersEraseCollections,
     "users/erase_conversations": UsersEraseConversations,
     "users/erase_documents": UsersEraseDocuments,
+    "users/erase_uploads": UsersEraseUploads,
     "users/find_by_email": UsersGet,
     "users/find_by_external_id": UsersFindByExternalId,
     "users/get": UsersGet,

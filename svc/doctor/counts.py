@@ -128,6 +128,22 @@ async def unowned_contents(subject: Subject) -> Verdict:
     return Verdict(seen, findings + more(len(rows), "documents"))
 
 
+async def file_parts(subject: Subject) -> Verdict:
+    """Compares the parts of files of a random sample of tenants with the sizes of the files."""
+    users, seen = await sampled_tenants(subject)
+    rows = await subject.database.many("doctor/wrong_file_parts", user_ids=users, max_rows=MAX_ROWS)
+    findings = [
+        Finding(
+            "fault",
+            f"document {row.document_id} of user {row.user_id} has {row.file_size:,} bytes, of which "
+            f"{row.stored_bytes:,} are stored",
+            "a part was deleted by hand; a download of it ends early, and it must be uploaded again",
+        )
+        for row in rows[:SHOWN]
+    ]
+    return Verdict(seen, findings + more(len(rows), "documents"))
+
+
 async def sampled_tenants(subject: Subject) -> tuple[list[UUID], str]:
     """Returns a random sample of tenants, and its size in words."""
     rows = await subject.database.many(
@@ -159,4 +175,5 @@ CHECKS = (
     Check("chunk-counts", "counts", "that the stored count of a document's chunks is correct", chunk_counts),
     Check("message-counts", "counts", "that the stored count of a conversation's messages is correct", message_counts),
     Check("unowned-bytes", "counts", "that bytes and chunks belong to a document", unowned_contents),
+    Check("file-parts", "counts", "that the parts of a file are all of it", file_parts),
 )

@@ -19,7 +19,8 @@ _PLURALS = [each.plural for each in FORMATS.values() if each.plural]
 ACCEPTED = f"{', '.join(_PLURALS[:-1])} and {_PLURALS[-1]}"
 
 _SAMPLE_BYTES = 65_536
-_SEARCH_BYTES = 4 * 2**20
+SEARCH_BYTES = 4 * 2**20
+"""The bytes at the beginning, and at the end, of a file that are looked at."""
 _SUFFIXES: dict[str, FileType] = {suffix: name for name, each in FORMATS.items() for suffix in each.suffixes}
 _ZIP_TYPES: dict[bytes, FileType] = {
     each.mark: name for name, each in FORMATS.items() if each.container == "zip" and each.mark
@@ -146,7 +147,7 @@ def _is_pdf(named: FileType | None, data: bytes) -> bool:
 def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
     if named == "zip" and not _OFFICE_BEGINNING.match(data):
         return named  # an archive of files, one of which may be a document
-    member = _ZIP_MEMBER.search(data, 0, _SEARCH_BYTES)
+    member = _ZIP_MEMBER.search(data, 0, SEARCH_BYTES)
     kind = member.group(1) if member else b""
     if kind in _ZIP_TYPES:
         return _ZIP_TYPES[kind]
@@ -175,7 +176,7 @@ def _type_of_ole(named: FileType | None, data: bytes) -> FileType:
 
 def _names_near_the_edges(data: bytes) -> set[str]:
     """The names of streams in a damaged file: its directory is near the beginning or the end."""
-    edges = data[:_SEARCH_BYTES] + data[_SEARCH_BYTES:][-_SEARCH_BYTES:]
+    edges = data[:SEARCH_BYTES] + data[SEARCH_BYTES:][-SEARCH_BYTES:]
     known = ("EncryptedPackage", *_OLE_TYPES, *_OLE_KINDS)
     return {name for name in known if name.encode("utf-16-le") in edges}
 

@@ -21,8 +21,9 @@ from svc.access.quotas import Quota, broken_quota, quotas_of
 from svc.database import rows as r
 from svc.database.failures import ConstraintError
 from svc.database.queries import Database, Transaction
-from svc.errors import LeaseLostError, RowsLockedError
+from svc.errors import DocumentRejectedError, LeaseLostError, RowsLockedError
 from svc.ingest.chunk import ChunkSizes, TextChunk, content_hash
+from svc.ingest.file_bytes import MAX_PART_BYTES
 from svc.ingest.formats import StoredType
 from svc.ingest.given_chunks import given_hash
 from svc.jobs.storing import storing
@@ -52,10 +53,14 @@ class Job:
 
 @dataclass(frozen=True)
 class QueuedUpload:
-    """A document to ingest, the sizes of the chunks if the client has chosen them, and the quotas of its user."""
+    """A document to ingest, the sizes of the chunks if the client has chosen them, and the quotas of its user.
+
+    `content` is empty if the file is stored in parts.
+    """
 
     filename: str
     file_type: StoredType
+    file_size: int
     content: bytes
     sizes: ChunkSizes | None
     charset: str | None
@@ -100,12 +105,37 @@ class Queue:
         return QueuedUpload(
             filename=row.filename,
             file_type=row.file_type,
+            file_size=row.file_size,
             content=row.content,
             sizes=None if row.chunk_sizes is None else msgspec.convert(row.chunk_sizes, ChunkSizes),
             charset=row.charset,
             chunks=Quota("chunks", row.chunks_used, row.chunks_allowed),
             tokens=Quota("tokens", row.tokens_used, row.tokens_allowed),
         )
+
+    async def content(self, job: Job, max_bytes: int) -> bytes:
+        """Read the beginning of a file that is stored in parts, at most `max_bytes` of it.
+
+        Raises:
+            LeaseLostError: the document was deleted.
+            DocumentRejectedError: a part is missing.
+        """
+        parts, size = list[bytes](), 0
+        while size < max_bytes:
+            row = await self._database.one(
+                "documents/content",
+                user_id=job.user_id,
+                document_id=job.document_id,
+                first_byte=size,
+                max_bytes=MAX_PART_BYTES,
+            )
+            if row is None:
+                raise _lease_lost()
+            if not row.content:
+                raise DocumentRejectedError(f"The bytes of the file from {size:,} on are missing; upload it again.")
+            parts.append(row.content)
+            size += len(row.content)
+        return b"".join(parts)
 
     async def heartbeat(self, job: Job, progress: float) -> None:
         """Renew the lease and record the progress, 0 to 1.

@@ -110,6 +110,15 @@ class ParserSandbox:
         finally:
             self._places.give_back(tenant)
 
+    def check_size(self, size: int) -> None:
+        """Check that a file of `size` bytes can be read at all: its bytes and its text take twice as much, at least.
+
+        Raises:
+            DocumentRejectedError: it is too large for the memory of the parser.
+        """
+        if 2 * size > self._limits.memory_mb * 2**20:
+            raise _over(f"{self._limits.memory_mb} MB of memory (CABINET_PARSE_MEMORY_MB)")
+
     async def _parsed(self, header: list[str], data: bytes) -> Reading:
         with contextlib.ExitStack() as sockets:
             connection, status = await self._begin(sockets)

@@ -31,7 +31,8 @@ from svc.errors import (
     UnavailableError,
 )
 from svc.ingest.chunk import TextChunk
-from svc.ingest.formats import CHUNKS
+from svc.ingest.file_bytes import MAX_PART_BYTES
+from svc.ingest.formats import CHUNKS, FORMATS
 from svc.ingest.given_chunks import read_chunks
 from svc.ingest.queue import Job, Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
@@ -179,15 +180,23 @@ class DocumentWorker:
     async def _read(self, job: Job, upload: QueuedUpload) -> _Read:
         """Read the chunks of a document, with the vectors that the client has given."""
         dimensions = self._provider.dimensions
+        content = await self._content(job, upload)
         if upload.file_type == CHUNKS:
-            return _Read(
-                *await asyncio.to_thread(read_chunks, upload.content, dimensions, self._settings.max_chunks), []
-            )
-        await check_readable(upload.file_type, upload.filename, upload.content, images=self._settings.ocr)
+            return _Read(*await asyncio.to_thread(read_chunks, content, dimensions, self._settings.max_chunks), [])
+        await check_readable(upload.file_type, upload.filename, content, images=self._settings.ocr)
         chunks, warnings = await self._sandbox.read(
-            upload.file_type, upload.content, job.user_id, upload.sizes, charset=upload.charset
+            upload.file_type, content, job.user_id, upload.sizes, charset=upload.charset
         )
         return _Read(chunks, np.empty((len(chunks), dimensions), dtype=np.float16), frozenset(), warnings)
+
+    async def _content(self, job: Job, upload: QueuedUpload) -> bytes:
+        """The bytes of a file; of one whose type cannot be read, the beginning."""
+        if upload.content:
+            return upload.content
+        if upload.file_type != CHUNKS and upload.file_type not in FORMATS:
+            return await self._queue.content(job, min(upload.file_size, MAX_PART_BYTES))
+        self._sandbox.check_size(upload.file_size)
+        return await self._queue.content(job, upload.file_size)
 
     async def _reuse(
         self, job: Job, chunks: list[TextChunk], vectors: NDArray[np.float16], given: frozenset[int]

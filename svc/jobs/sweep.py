@@ -1,5 +1,5 @@
-"""Deletes expired documents, conversations and idempotency keys, empties expired collections, and deletes what is left
-of large deleted documents and of files that left collections, in the background of a worker.
+"""Deletes expired documents, uploads, conversations and idempotency keys, empties expired collections, and deletes what
+is left of large deleted documents and of files that left collections, in the background of a worker.
 
 Expired rows are listed across all tenants and deleted tenant by tenant, in batches too small to delay other statements.
 """
@@ -14,6 +14,7 @@ from uuid import UUID
 from svc import batches, metrics
 from svc.database.queries import Database
 from svc.errors import CabinetError
+from svc.jobs.expired_uploads import EXPIRED_UPLOADS_AT_ONCE, sweep_uploads
 from svc.jobs.long_conversations import delete_long_expired
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ async def sweep_turn(database: Database) -> float:
     is_full = [
         await _deleted(sweep_documents(database), "expired documents") >= _EXPIRED_AT_ONCE,
         await _deleted(sweep_left_over(database), "rows of deleted documents") >= _LEFT_OVER_AT_ONCE,
+        await _deleted(sweep_uploads(database), "expired uploads") >= EXPIRED_UPLOADS_AT_ONCE,
         await _deleted(sweep_conversations(database), "expired conversations") >= _EXPIRED_AT_ONCE,
         await _deleted(sweep_collections(database), "files of expired collections") >= batches.EMPTIED_FILES,
         await _deleted(sweep_left_files(database), "files that left collections") >= _LEFT_FILES_AT_ONCE,
@@ -73,6 +75,7 @@ async def sweep_left_over(database: Database) -> int:
                 user_id=row.user_id,
                 document_id=row.document_id,
                 max_rows=batches.SWEPT_ROWS,
+                max_parts=batches.SWEPT_FILE_PARTS,
             )
             if erased is None or erased.document_contents:
                 break

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from svc.database import rows as r
 from svc.errors import NotFoundError
+from svc.ingest.file_bytes import MAX_PART_BYTES
 from svc.routes.shared_access import own_or_shared_document
 from svc.web.conditions import check_match, is_known
 from svc.web.ranges import ByteRange, byte_range, is_same_file
@@ -18,12 +19,9 @@ from svc.web.routing import Routes
 
 routes = Routes("documents")
 
-# A file is read in parts that grow: the first is enough for most files, and one statement for each part costs little
-# compared with the largest.
-_FIRST_PART_BYTES = 64 * 1024
-_MAX_PART_BYTES = 2 * 2**20
-# The number that PostgreSQL takes as a place is 32 bits wide; a file is smaller than that.
-_LAST_PLACE = 2**31 - 2
+# What is read grows: the first is enough for most files, and one statement for each part costs little compared with
+# the largest.
+_FIRST_BYTES = 64 * 1024
 
 
 @routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream", ranges=True)
@@ -43,7 +41,7 @@ async def download(call: Call, document_id: UUID) -> Response:
         NotFoundError: there is no such document.
     """
     wanted = byte_range(call.request)
-    row = await _content(call, document_id, max(-_LAST_PLACE, min(wanted.first, _LAST_PLACE)), _FIRST_PART_BYTES)
+    row = await _content(call, document_id, wanted.first, _FIRST_BYTES)
     etag = f'"{row.content_hash.hex}"'
     # An attachment without a specific type: a browser must not run an uploaded page in the service's origin.
     headers = {
@@ -57,7 +55,7 @@ async def download(call: Call, document_id: UUID) -> Response:
         return Response(status_code=304, headers=headers)
     if wanted.is_part and not is_same_file(call.request, etag):
         wanted = ByteRange()
-        row = await _content(call, document_id, 0, _FIRST_PART_BYTES)
+        row = await _content(call, document_id, 0, _FIRST_BYTES)
     start, end = wanted.of(row.file_bytes)
     headers["Content-Length"] = str(end - start)
     status = 206 if wanted.is_part else 200
@@ -79,11 +77,11 @@ async def _parts(
     length shows.
     """
     yield first.content
-    sent, size = start + len(first.content), _FIRST_PART_BYTES
+    sent, size = start + len(first.content), _FIRST_BYTES
     while sent < end:
-        size = min(size * 4, _MAX_PART_BYTES)
+        size = min(size * 4, MAX_PART_BYTES)
         row = await _content(call, document_id, sent, min(size, end - sent))
-        if row.content_hash != first.content_hash:
+        if not row.content or row.content_hash != first.content_hash:
             raise NotFoundError("the document was changed during the download")
         yield row.content
         sent += len(row.content)

@@ -16,7 +16,9 @@ from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError, Malf
 from svc.fields.charsets import text_codec
 from svc.fields.filenames import with_plain_filename
 from svc.fields.validation import shown_field
+from svc.ingest.file_bytes import FileBytes
 from svc.web.request import declared_length
+from svc.web.spooling import note_spooling
 
 # Room for everything besides the document: the other fields and, in multipart, boundaries and part headers.
 OVERHEAD_BYTES = 64 * 1024
@@ -38,13 +40,14 @@ class FormFile(Struct, frozen=True):
     """A file in a form, its name as it was sent, its declared encoding, and the text of each other part by name."""
 
     filename: str
-    content: bytes
+    content: FileBytes
     charset: str | None
     texts: dict[str, str]
 
 
-async def read_form(request: Request, name: str, limit_bytes: int) -> FormFile:
-    """Read a form whose part `name` is a file.
+@asynccontextmanager
+async def received_form(request: Request, name: str, limit_bytes: int) -> AsyncIterator[FormFile]:
+    """Read a form whose part `name` is a file. Its bytes can be read within the block.
 
     Raises:
         TooLargeError: the file is larger than `limit_bytes`.
@@ -55,16 +58,17 @@ async def read_form(request: Request, name: str, limit_bytes: int) -> FormFile:
         texts = texts_of(form, file)
         if faults := [repeated_part(shown_field(part)) for part in (name, *texts) if len(form.getlist(part)) > 1]:
             raise InvalidFieldsError(faults)
-        content = await file.read()
-    if len(content) > limit_bytes:
-        raise document_too_large(limit_bytes)
-    return FormFile(texts.pop("file", ""), content, charset_of(file), texts)
+        content = bytes_of(file)
+        if content.size > limit_bytes:
+            raise document_too_large(limit_bytes)
+        yield FormFile(texts.pop("file", ""), content, charset_of(file), texts)
 
 
 @asynccontextmanager
 async def open_form(request: Request, limit_bytes: int) -> AsyncIterator[FormData]:
     if declared_length(request) > limit_bytes + OVERHEAD_BYTES:
         raise document_too_large(limit_bytes)
+    note_spooling(request)
     bounded = Request(_without_charset(request), _bounded(request, limit_bytes))
     try:
         async with aclosing(bounded.stream()) as stream:
@@ -151,6 +155,11 @@ def charset_of(file: UploadFile) -> str | None:
     """Return the encoding that the part of a file declares, if it is one of texts."""
     _, options = parse_options_header(file.headers.get("content-type"))
     return text_codec(options.get(b"charset", b"").decode("latin-1"))
+
+
+def bytes_of(file: UploadFile) -> FileBytes:
+    """Return the bytes of a file, which is in memory if it is small, and otherwise on disk."""
+    return FileBytes(file.file, file.size or 0)
 
 
 def texts_of(form: FormData, file: UploadFile) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,11 +25,13 @@ from svc.fields.long_lists import begins_list
 from svc.fields.long_text import LONG_BYTES, LongTextReader
 from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, json_fault, shown_field
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
+from svc.ingest.file_bytes import FileBytes
 from svc.ingest.formats import CHUNKS, FileType
 from svc.routes.chunk_bodies import FIELD as CHUNKS_FIELD
 from svc.routes.chunk_bodies import ChunkLimits, GivenChunk, chunk_file, long_chunk_file
 from svc.routes.form_bodies import (
     OVERHEAD_BYTES,
+    bytes_of,
     charset_of,
     document_too_large,
     file_of,
@@ -37,7 +39,6 @@ from svc.routes.form_bodies import (
     repeated_part,
     texts_of,
 )
-from svc.vectors.digests import bytes_digest
 from svc.web.request import declared_length, decode_json, media_type
 
 # JSON can write one byte of text as six (\\uXXXX).
@@ -84,19 +85,19 @@ class Upload(Struct, frozen=True):
     """
 
     filename: str
-    content: bytes
+    content: FileBytes
     metadata: dict[str, Any]
     on_conflict: OnConflict
     expires_at: datetime | None
     file_type: FileType | None = None
     charset: str | None = None
 
-    def parts(self) -> list[bytes]:
-        """Return the whole upload as bytes, for its digest."""
+    async def parts(self) -> list[bytes]:
+        """Return the whole upload as bytes, for its digest; instead of a file in parts, the digest of that."""
         return [
             self.filename.encode(),
             msgspec.json.encode(self.metadata, order="sorted"),
-            self.content,
+            await self.content.digest() if self.content.is_in_parts else await self.content.whole(),
             msgspec.json.encode([self.on_conflict, self.expires_at]),
             *([self.file_type.encode()] if self.file_type else []),
             *([self.charset.encode()] if self.charset else []),
@@ -116,40 +117,39 @@ class Upload(Struct, frozen=True):
         faults.raise_if_any()
 
 
-async def read_upload(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> Upload:
-    """Read the upload in the body of a request.
+@asynccontextmanager
+async def received_upload(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> AsyncIterator[Upload]:
+    """Read the upload in the body of a request. Its bytes can be read within the block.
 
     Raises:
         UnsupportedMediaTypeError: the body is neither JSON nor multipart/form-data.
         TooLargeError: the document is larger than `limit_bytes`.
         MalformedRequestError, InvalidRequestError: the body cannot be read, or a field is wrong.
     """
-    upload = await _read(request, limit_bytes, chunk_limits)
-    if len(upload.content) > limit_bytes:
-        raise document_too_large(limit_bytes)
-    upload.check()
-    return upload
+    async with _received(request, limit_bytes, chunk_limits) as upload:
+        if upload.content.size > limit_bytes:
+            raise document_too_large(limit_bytes)
+        upload.check()
+        yield upload
 
 
-def _check_not_empty(content: bytes, field: str) -> None:
-    if not content:
+def _check_not_empty(content: FileBytes, field: str) -> None:
+    if not content.size:
         raise InvalidRequestError(f"{field} is empty; send a document with text in it", field=field)
 
 
-async def file_hash(content: bytes) -> UUID:
-    """The first half of the SHA-256 of a file as a UUID, the same form as the hash of a chunk."""
-    return UUID(bytes=(await bytes_digest([content]))[:16])
-
-
-async def _read(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> Upload:
+@asynccontextmanager
+async def _received(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> AsyncIterator[Upload]:
     kind = media_type(request)
     if kind == "application/json":
-        return await _read_json(request, limit_bytes, chunk_limits)
-    if kind == "multipart/form-data":
-        return await _read_multipart(request, limit_bytes)
-    raise UnsupportedMediaTypeError(
-        "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
-    )
+        yield await _read_json(request, limit_bytes, chunk_limits)
+    elif kind == "multipart/form-data":
+        async with open_form(request, limit_bytes) as form:
+            yield _upload_of(form)
+    else:
+        raise UnsupportedMediaTypeError(
+            "send application/json with the text, or multipart/form-data with a file", field="Content-Type"
+        )
 
 
 async def _read_json(request: Request, limit_bytes: int, chunk_limits: ChunkLimits) -> Upload:
@@ -200,7 +200,8 @@ async def _read_chunks(
 
 
 def _upload(body: UploadDocument | UploadChunks, content: bytes, file_type: FileType | None = None) -> Upload:
-    return Upload(inner_path(body.filename), content, body.metadata, body.on_conflict, body.expires_at, file_type)
+    file = FileBytes.of(content)
+    return Upload(inner_path(body.filename), file, body.metadata, body.on_conflict, body.expires_at, file_type)
 
 
 async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIterator[bytearray]:
@@ -223,12 +224,7 @@ async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIt
     yield waiting
 
 
-async def _read_multipart(request: Request, limit_bytes: int) -> Upload:
-    async with open_form(request, limit_bytes) as form:
-        return await _upload_of(form)
-
-
-async def _upload_of(form: FormData) -> Upload:
+def _upload_of(form: FormData) -> Upload:
     file = file_of(form, "file")
     texts = texts_of(form, file)
     known = ("file", *_Fields.__struct_fields__)
@@ -246,7 +242,7 @@ async def _upload_of(form: FormData) -> Upload:
     if faults:
         raise InvalidFieldsError(faults)
     filename = inner_path(named.filename)
-    content = await file.read()
+    content = bytes_of(file)
     return Upload(filename, content, named.metadata, named.on_conflict, named.expires_at, charset=charset_of(file))
 
 

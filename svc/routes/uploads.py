@@ -16,7 +16,8 @@ from svc.ingest.formats import FileType
 from svc.routes.chunk_bodies import ChunkLimits
 from svc.routes.documents import Document, document_of
 from svc.routes.idempotency import HEADER, once
-from svc.routes.upload_bodies import Upload, UploadChunks, UploadDocument, file_hash, read_upload
+from svc.routes.new_documents import NewDocument, create_document, file_hash
+from svc.routes.upload_bodies import Upload, UploadChunks, UploadDocument, received_upload
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -51,14 +52,19 @@ async def upload_document(call: Call) -> Document:
     searchable until this one is ready, and are then deleted; if this one fails, they stay. With `skip`, nothing is
     uploaded if a document with the same name has the same content; the answer is that document, with status 200.
     """
-    tenant = call.principal.tenant
     settings = call.services.settings
     limits = ChunkLimits(call.services.provider.dimensions, settings.max_chunks)
-    upload = await read_upload(call.request, settings.max_upload_bytes, limits)
+    async with received_upload(call.request, settings.max_upload_bytes, limits) as upload:
+        return await _stored(call, upload)
+
+
+async def _stored(call: Call, upload: Upload) -> Document:
+    tenant = call.principal.tenant
     content_hash = await file_hash(upload.content)
     file_type = await _file_type(upload, images=call.services.settings.ocr)
+    in_transaction = upload.on_conflict == "skip" or upload.content.is_in_parts
     try:
-        async with once(call, upload.parts(), in_transaction=upload.on_conflict == "skip") as request:
+        async with once(call, await upload.parts(), in_transaction=in_transaction) as request:
             if request.earlier is not None:
                 return await _uploaded_before(request.queries, tenant, request.earlier)
             document = await _find_same(request.queries, tenant, upload, content_hash)
@@ -84,7 +90,7 @@ async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_has
         "documents/find_same",
         user_id=tenant,
         filename=upload.filename,
-        file_size=len(upload.content),
+        file_size=upload.content.size,
         content_hash=content_hash,
     )
     return None if row is None else document_of(row)
@@ -94,26 +100,23 @@ async def _file_type(upload: Upload, *, images: bool) -> FileType:
     """Detect the type; in a thread if megabytes may be searched for it."""
     if upload.file_type is not None:
         return upload.file_type
-    if len(upload.content) <= _DETECTED_AT_ONCE_BYTES:
-        return detect_file_type(upload.filename, upload.content, images=images)
-    return await asyncio.to_thread(detect_file_type, upload.filename, upload.content, images=images)
+    sample = await upload.content.sample()
+    if len(sample) <= _DETECTED_AT_ONCE_BYTES:
+        return detect_file_type(upload.filename, sample, images=images)
+    return await asyncio.to_thread(detect_file_type, upload.filename, sample, images=images)
 
 
 async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: FileType, content_hash: UUID) -> Document:
-    row = await queries.one(
-        "documents/create",
-        user_id=tenant,
+    new = NewDocument(
         filename=upload.filename,
         file_type=file_type,
-        metadata=upload.metadata,
-        content=upload.content,
         content_hash=content_hash,
+        metadata=upload.metadata,
         replaces=upload.filename if upload.on_conflict == "replace" else None,
         expires_at=upload.expires_at,
-        purpose=None,
-        is_read=True,
         charset=upload.charset,
     )
+    row = await create_document(queries, tenant, upload.content, new)
     if row is None:
         raise await refused(queries, tenant, _amounts(upload))
     return document_of(row)
@@ -121,7 +124,7 @@ async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: Fil
 
 def _amounts(upload: Upload) -> dict[QuotaName, int]:
     """How much of each limit of the plan an upload takes."""
-    return {"documents": 1, "bytes": len(upload.content)}
+    return {"documents": 1, "bytes": upload.content.size}
 
 
 async def _uploaded_before(queries: Queries, tenant: UUID, earlier: dict[str, Any]) -> Document:

@@ -1,8 +1,8 @@
 """Erases all rows of a tenant, and counts them by table.
 
 Most tenants are erased in one transaction of two statements. A tenant that is too large for the statement timeout is
-erased in parts: collections, documents and conversations first; if the process is interrupted, the next attempt
-continues. Erasing waits for uploads and appends in progress; later ones find no user.
+erased in parts: uploads, collections, documents and conversations first; if the process is interrupted, the next
+attempt continues. Erasing waits for uploads and appends in progress; later ones find no user.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def _is_small(size: UsersHold) -> bool:
         and size.chunk_count + size.byte_count // 2000 <= batches.ERASED_PARTS
         and size.message_count <= batches.ERASED_MESSAGES
         and not size.has_left_over
+        and not size.has_upload_bytes
     )
 
 
@@ -82,11 +83,17 @@ async def _delete(transaction: Transaction, user_id: UUID) -> dict[str, int]:
 
 
 async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) -> None:
-    """Erase collections, documents and conversations, in bounded statements, and add the counts to `rows`.
+    """Erase uploads, collections, documents and conversations, in bounded statements, and add the counts to `rows`.
 
     The totals of the user are right after each statement, and if this is interrupted, the sweep erases what is left of
     the deleted documents.
     """
+    while True:
+        uploaded = await database.one("users/erase_uploads", user_id=user_id, max_rows=batches.SWEPT_FILE_PARTS)
+        assert uploaded is not None
+        rows.update(as_dict(uploaded))
+        if not uploaded.upload_bytes:
+            break
     while True:
         collected = await database.one("users/erase_collections", user_id=user_id, max_rows=_OWNERS_AT_ONCE)
         assert collected is not None
@@ -124,6 +131,7 @@ async def _erase_left_over(database: Database, user_id: UUID, rows: Counter[str]
                     user_id=user_id,
                     document_id=row.document_id,
                     max_rows=batches.SWEPT_ROWS,
+                    max_parts=batches.SWEPT_FILE_PARTS,
                 )
                 if erased is None:
                     await asyncio.sleep(_PAUSE_S)

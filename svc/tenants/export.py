@@ -106,6 +106,14 @@ class Export:
             "export/document_contents", ["document_id"], document_ids=list(attempts), max_bytes=_BYTES_A_PAGE
         ):
             yield "document_contents", contents
+            if in_parts := [row["document_id"] for row in contents if not row["content"]]:
+                async for parts in self._paged(
+                    "export/file_parts",
+                    ["document_id", "first_byte"],
+                    document_ids=in_parts,
+                    max_bytes=_BYTES_A_PAGE,
+                ):
+                    yield "file_parts", parts
         first, last = documents[0]["id"], documents[-1]["id"]
         async for found in self._paged(
             "export/chunks",

@@ -31,6 +31,7 @@ STORED_BY: dict[str, str | None] = {
     "usage_days": "import/usage_days",
     "documents": "import/documents",
     "document_contents": "import/document_contents",
+    "file_parts": "import/file_parts",
     "chunks": "import/chunks",
     "chunk_vectors": "ingest/write_vectors",
     "collections": "import/collections",

@@ -13,6 +13,7 @@ from uuid import UUID
 from svc import batches
 from svc.database import rows as r
 from svc.database.queries import Transaction
+from svc.ingest.file_bytes import MAX_PART_BYTES
 from svc.terms.weights import salt
 
 _LAST_INDEX = 2**31 - 1
@@ -30,6 +31,7 @@ async def transfer_documents(
     for batch in _batches(held):
         ids = [row.id for row in batch]
         await transaction.exec("documents/transfer", user_id=giver, to_user=receiver, document_ids=ids)
+        await _transfer_parts(transaction, giver, receiver, batch)
         for slice_ids, first, last in _slices(batch):
             await transaction.value(
                 "documents/transfer_chunks",
@@ -53,6 +55,23 @@ async def transfer_documents(
         chunk_limit=limits.chunks_allowed,
         byte_limit=limits.bytes_allowed,
     )
+
+
+async def _transfer_parts(
+    transaction: Transaction, giver: UUID, receiver: UUID, batch: Sequence[r.DocumentsHold]
+) -> None:
+    """Give the parts of the files of a batch; it is of one file if that has more than one statement copies."""
+    in_parts = [row for row in batch if row.file_size > MAX_PART_BYTES]
+    most = max((row.file_size for row in in_parts), default=0)
+    for first in range(0, most, batches.TRANSFERRED_BYTES):
+        await transaction.exec(
+            "file_parts/transfer",
+            user_id=giver,
+            to_user=receiver,
+            document_ids=[row.id for row in in_parts],
+            first_byte=first,
+            end_byte=first + batches.TRANSFERRED_BYTES,
+        )
 
 
 def _batches(held: Sequence[r.DocumentsHold]) -> Iterator[list[r.DocumentsHold]]:

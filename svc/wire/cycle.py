@@ -10,6 +10,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from svc.errors import CabinetError, MalformedRequestError
+from svc.web.spooling import IN_MEMORY_BYTES, ON_DISK
 
 if TYPE_CHECKING:
     from svc.wire.protocol import CabinetProtocol
@@ -29,7 +30,7 @@ class Cycle(RequestResponseCycle):
     has_failed = False
     is_malformed = False
     held_bytes = 0
-    """The bytes of the body received so far: the application has them until it has answered."""
+    """The bytes of the body that count: the application has them until it has answered, or until they are on disk."""
 
     def __init__(self, protocol: CabinetProtocol, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -52,11 +53,20 @@ class Cycle(RequestResponseCycle):
             CabinetError: the body is malformed or late, or there is no memory for it.
         """
         message: ASGIReceiveEvent = {"type": "http.disconnect"}
+        if self.scope.get("state", {}).get(ON_DISK):
+            self._release_written()
         if not self.has_failed:
             message = await super().receive()
         if self._fault is not None and not self.disconnected and not self.response_complete:
             raise self._take_fault()
         return message
+
+    def _release_written(self) -> None:
+        # The application asks for more, so it has written what it has, except for the beginning that stays in memory.
+        written = self.held_bytes - len(self.body) - IN_MEMORY_BYTES
+        if written > 0:
+            self._protocol.wire.release(self._protocol, written)
+            self.held_bytes -= written
 
     def _take_fault(self) -> CabinetError:
         # An error that the cycle kept would keep the frames that it passed, and so the body, until the next collection.

@@ -87,6 +87,7 @@ async def make_document(database: Queries, user_id: UUID, filename: str = "notes
     row = await database.one(
         "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text",
         content_hash=UUID(int=1), replaces=None, expires_at=None, purpose=None, charset=None, is_read=True,
+        document_id=None, file_size=4,
     )  # fmt: skip
     assert row is not None
     return UUID(str(row.id))

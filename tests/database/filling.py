@@ -28,6 +28,10 @@ ROWS = {
     "document_contents": """
         insert into document_contents (user_id, document_id, content)
         select d.user_id, d.id, decode(md5(d.id::text), 'hex') from documents as d""",
+    "file_parts": """
+        insert into file_parts (user_id, document_id, first_byte, content)
+        select b.user_id, b.document_id, octet_length(b.content) + n, 'b'
+        from document_contents as b cross join generate_series(0, 1) as n""",
     "ingestion_jobs": """
         insert into ingestion_jobs (user_id, document_id)
         select d.user_id, d.id from documents as d where d.filename = 'file 1'""",
@@ -51,6 +55,16 @@ ROWS = {
     "collection_readers": """
         insert into collection_readers (user_id, collection_id, id, reader_id)
         select l.user_id, l.id, md5('r' || l.id)::uuid, null from collections as l""",
+    "uploads": """
+        insert into uploads (user_id, id, filename, purpose, mime_type, file_bytes, expires_at)
+        select u.id, md5('p' || u.id)::uuid, 'moon.pdf', 'assistants', 'application/pdf', 7, '2026-11-01T00:00:00Z'
+        from users as u""",
+    "upload_parts": """
+        insert into upload_parts (user_id, upload_id, id, part_bytes)
+        select p.user_id, p.id, md5('q' || p.id)::uuid, 7 from uploads as p""",
+    "upload_bytes": """
+        insert into upload_bytes (user_id, upload_id, part_id, first_byte, content)
+        select q.user_id, q.upload_id, q.id, 0, 'the Mo' from upload_parts as q""",
     "conversations": """
         insert into conversations (user_id, id, title, message_count)
         select u.id, md5('v' || v || u.id)::uuid, 'About ' || v, 5

@@ -138,6 +138,15 @@ async def test_what_collections_lack_is_found_and_fixed(fired: Fired, hand: Any,
     assert await fired() == {}
 
 
+async def test_a_file_without_one_of_its_parts_is_found(fired: Fired, hand: Any, database: Database) -> None:
+    await make_large_user(database, documents=6, chunks_each=3, conversations=0, messages_each=0)
+    assert await fired() == {}
+    deleted = "delete from file_parts where (document_id, first_byte) in (select document_id, 1000 from file_parts"
+    await hand.execute(f"{deleted} order by document_id limit 1)")
+    (finding,) = (await fired())["file-parts"]
+    assert finding.problem.startswith("document ")
+
+
 async def test_a_wrong_number_of_vectors_is_found_and_fixed(fired: Fired, hand: Any, service: Service) -> None:
     user, key = await service.user("ada@example.org")
     await service.ready_document(key, "notes.txt", "The Moon is far away. " * 100)

@@ -17,7 +17,7 @@ LARGE_TABLES = {
     "api_keys", "chunk_vectors", "chunks", "conversation_documents", "conversations", "document_contents", "documents",
     "idempotency_keys", "ingestion_jobs", "message_jobs", "message_vectors", "messages", "usage_days", "users",
     "tenant_totals", "chunk_terms", "message_terms", "term_stats", "collections",
-    "collection_files", "file_batches", "collection_readers",
+    "collection_files", "file_batches", "collection_readers", "file_parts", "uploads", "upload_parts", "upload_bytes",
 }  # fmt: skip
 
 

@@ -121,6 +121,27 @@ _FILL = [
     insert into document_contents (user_id, document_id, content)
     select d.user_id, d.id, sha512(d.id::text::bytea) from documents as d order by d.id
     """,
+    """
+    insert into file_parts (user_id, document_id, first_byte, content)
+    select d.user_id, d.id, 64 * n, sha512(d.id::text::bytea)
+    from documents as d cross join generate_series(1, 3) as n order by d.id, n
+    """,
+    # The ids of uploads and of their parts are those of documents, so that the sample of a document finds them.
+    """
+    insert into uploads (user_id, id, filename, purpose, mime_type, file_bytes, status, expires_at)
+    select
+        d.user_id, d.id, 'moon.pdf', 'assistants', 'application/pdf', 64, 'cancelled',
+        case when d.chunk_count % 7 = 6 then now() - interval '1 hour' else now() + interval '1 hour' end
+    from documents as d order by d.id
+    """,
+    """
+    insert into upload_parts (user_id, upload_id, id, part_bytes)
+    select u.user_id, u.id, u.id, 64 from uploads as u order by u.id
+    """,
+    """
+    insert into upload_bytes (user_id, upload_id, part_id, first_byte, content)
+    select p.user_id, p.upload_id, p.id, 0, sha512(p.id::text::bytea) from upload_parts as p order by p.id
+    """,
     # What is left of a deleted document, of some tenants.
     """
     insert into document_contents (user_id, document_id, content, removed_at)

@@ -35,6 +35,7 @@ async def small_batches(idle: Service, monkeypatch: pytest.MonkeyPatch) -> Async
     """A service where a document of more than two chunks is too large, and a batch is three rows."""
     monkeypatch.setattr(batches, "ERASED_PARTS", 2)
     monkeypatch.setattr(batches, "SWEPT_ROWS", 3)
+    monkeypatch.setattr(batches, "SWEPT_FILE_PARTS", 1)
     yield idle
 
 
@@ -146,7 +147,7 @@ async def test_a_large_document_is_gone_at_once_and_erased_in_batches(small_batc
     rows = await left(tenant)
     for number in range(1, 4):
         one = await database.one(
-            "documents/erase_left_over", user_id=UUID(tenant.id), document_id=UUID(large), max_rows=3
+            "documents/erase_left_over", user_id=UUID(tenant.id), document_id=UUID(large), max_rows=3, max_parts=3
         )
         assert one is not None
         gone = min(3, CHUNK_COUNT - 3 * (number - 1))

@@ -49,7 +49,7 @@ async def stored(tenant: Tenant) -> dict[str, list[dict[str, Any]]]:
     """Return every row of a tenant's documents, without `user_id`."""
     rows = {}
     async with direct_connection(tenant.service) as connection:
-        for table in ("documents", "document_contents", "chunks", "chunk_vectors", "chunk_terms"):
+        for table in ("documents", "document_contents", "file_parts", "chunks", "chunk_vectors", "chunk_terms"):
             # The keys of terms depend on the tenant.
             left_out = "'{user_id,keys}'::text[]"
             query = f"select (to_jsonb(t) - {left_out})::text from {table} as t where user_id = $1 order by 1"

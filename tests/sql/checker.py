@@ -60,6 +60,7 @@ WITHOUT_TENANT = {
     "doctor/wrong_chunk_totals",
     "doctor/wrong_conversation_totals",
     "doctor/wrong_document_totals",
+    "doctor/wrong_file_parts",
     "doctor/wrong_message_counts",
     "idempotency/list_expired",
     "indexes/list",
@@ -76,6 +77,7 @@ WITHOUT_TENANT = {
     "terms/claim",
     "terms/stale_samples",
     "terms/waiting",
+    "uploads/list_expired",
     "usage/flush",
     "usage/list",
     "users/create",
@@ -92,6 +94,7 @@ RECEIVERS = {
     "documents/transfer_chunks": "to_user",
     "documents/transfer_count": "to_user",
     "documents/transfer_release": "to_user",
+    "file_parts/transfer": "to_user",
     "terms/queue_receiver": "to_user",
 }
 # Lists without a LIMIT; each says in its line `-- bound:` what limits it.
@@ -129,6 +132,7 @@ KEY_EXCEPTIONS = {
     "collections_expires_idx": "a worker looks for what has expired across all tenants",
     "collection_readers_reader_fkey": "a reader is another user",
     "collection_readers_reader_idx": "a reader looks across all tenants for what they share",
+    "uploads_expires_idx": "a worker looks for what has expired across all tenants",
     "collection_files_left_idx": "a worker looks across all tenants for files that left long ago",
     "chunk_terms_keys_idx": "a key is a term XOR a number of the tenant",
     "message_terms_keys_idx": "a key is a term XOR a number of the tenant",

@@ -44,8 +44,18 @@ async def _store_documents(
     content = ("".join(_SENTENCE.format(number=chunk) for chunk in range(chunks_each)) * 4).encode()
     size = len(content)
     await database.copy("import/documents", [_document(user_id, n, size, chunks_each) for n in numbers])
+    in_parts = {n for n in numbers if n % 5 == 0}
     await database.copy(
-        "import/document_contents", [r.ImportDocumentContents(user_id, id_of(1, n), content, None) for n in numbers]
+        "import/document_contents",
+        [r.ImportDocumentContents(user_id, id_of(1, n), b"" if n in in_parts else content, None) for n in numbers],
+    )
+    await database.copy(
+        "import/file_parts",
+        [
+            r.ImportFileParts(user_id, id_of(1, n), first, content[first : first + 1000])
+            for n in sorted(in_parts)
+            for first in range(0, size, 1000)
+        ],
     )
     for number in numbers:
         ids = [id_of(2, number, chunk) for chunk in range(chunks_each)]

@@ -22,6 +22,9 @@ NOT_EXPORTED = {
     "term_stats": "the same",
     "term_jobs": "a queue: the import queues the user",
     "collection_readers": "who may read is decided where the collection is: other users are not part of an export",
+    "uploads": "not documents yet, and an hour old at most",
+    "upload_parts": "the same",
+    "upload_bytes": "the same",
     "idempotency_keys": "of requests to this Cabinet, and a day old at most",
 }
 COLUMNS_NOT_EXPORTED = {

@@ -32,6 +32,9 @@ from tests.tenants.stored import hashes, mentions, tenant_tables
 LEFT_OUT: dict[str, list[str]] = {
     "api_keys": [],
     "idempotency_keys": [],
+    "uploads": [],
+    "upload_parts": [],
+    "upload_bytes": [],
     # A worker recomputes what these have.
     "chunk_terms": [],
     "message_terms": [],
@@ -71,6 +74,8 @@ async def filled(tenant: Tenant) -> None:
     ends = {"filename": "ends.txt", "content": "It ends.", "expires_at": "2999-01-01T00:00:00.000001Z"}
     await tenant.ended(ok(await tenant.post("/documents", json=ends), 202)["id"])
     assert (await tenant.ended((await tenant.upload("empty.txt", " \n"))["id"]))["status"] == "error"
+    large = {"files": {"file": ("large.bin", bytes(range(256)) * 5000)}, "data": {"purpose": "user_data"}}
+    ok(await tenant.post("/v1/files", **large))
     chunks = [(await tenant.chunks(document["id"]))[0]["id"] for document in (kept, cited)]
     conversation = await tenant.conversation(title=WORDS, document_ids=[kept["id"], cited["id"]])
     await tenant.say(
@@ -219,6 +224,7 @@ async def _disturb(
         await database.one(
             "documents/create", user_id=user_id, filename="late.txt", file_type="text", metadata={}, content=b"late",
             content_hash=UUID(int=1), replaces=None, expires_at=None, purpose=None, charset=None, is_read=True,
+            document_id=None, file_size=4,
         )  # fmt: skip
     elif table == "conversations":
         await first.execute("delete from conversations where id = $1", conversations[3])

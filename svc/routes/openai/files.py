@@ -18,13 +18,14 @@ from svc.database.failures import ConstraintError
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import check_text
+from svc.ingest.file_bytes import FileBytes
 from svc.ingest.stored_files import stored_type
 from svc.routes.downloads import download
+from svc.routes.new_documents import NewDocument, create_document, file_hash
 from svc.routes.openai.file_purposes import Purpose, expires_at
-from svc.routes.openai.forms import read_file_form
+from svc.routes.openai.forms import received_file
 from svc.routes.openai.ids import FILE, given_id, path_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
-from svc.routes.upload_bodies import file_hash
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -57,11 +58,11 @@ class FileObject(Struct, frozen=True):
 @routes.post("/v1/files", errors=(400, 413), produces="application/json")
 async def openai_create_file(call: Call) -> Response:
     """Store a file: multipart/form-data with the parts `file`, `purpose` and, optionally, `expires_after[…]`."""
-    form = await read_file_form(call.request, call.services.settings.max_upload_bytes)
-    file = await create_file(
-        call, form.filename, form.content, form.purpose, expires=expires_at(form.purpose, form.expiry),
-        charset=form.charset,
-    )  # fmt: skip
+    async with received_file(call.request, call.services.settings.max_upload_bytes) as form:
+        file = await create_file(
+            call, form.filename, form.content, form.purpose, expires=expires_at(form.purpose, form.expiry),
+            charset=form.charset,
+        )  # fmt: skip
     return Response(msgspec.json.encode(file), media_type="application/json")
 
 
@@ -111,7 +112,13 @@ async def openai_delete_file(call: Call) -> Deleted:
 
 
 async def create_file(
-    call: Call, filename: str, content: bytes, purpose: Purpose, *, expires: datetime | None, charset: str | None = None
+    call: Call,
+    filename: str,
+    content: FileBytes,
+    purpose: Purpose,
+    *,
+    expires: datetime | None,
+    charset: str | None = None,
 ) -> FileObject:
     """Store a file, without reading it. `charset` is the encoding that the client declared.
 
@@ -122,30 +129,30 @@ async def create_file(
     faults = Faults()
     faults.check(check_text, filename, "file")
     faults.raise_if_any()
-    if not content:
+    if not content.size:
         raise InvalidRequestError("file is empty; send a file with at least one byte", field="file")
     tenant, database = call.principal.tenant, call.services.database
+    new = NewDocument(
+        filename=filename,
+        file_type=await stored_type(filename, content, images=call.services.settings.ocr),
+        content_hash=await file_hash(content),
+        expires_at=expires,
+        purpose=purpose,
+        is_read=False,
+        charset=charset,
+    )
     try:
-        row = await database.one(
-            "documents/create",
-            user_id=tenant,
-            filename=filename,
-            file_type=await stored_type(filename, content, images=call.services.settings.ocr),
-            metadata={},
-            content=content,
-            content_hash=await file_hash(content),
-            replaces=None,
-            expires_at=expires,
-            purpose=purpose,
-            is_read=False,
-            charset=charset,
-        )
+        if content.is_in_parts:
+            async with database.transaction() as transaction:
+                row = await create_document(transaction, tenant, content, new)
+        else:
+            row = await create_document(database, tenant, content, new)
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:
             raise
         row = None
     if row is None:
-        raise await refused(database, tenant, {"documents": 1, "bytes": len(content)})
+        raise await refused(database, tenant, {"documents": 1, "bytes": content.size})
     return file_of(row)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -12,7 +14,8 @@ from svc.errors import InvalidFieldsError, InvalidRequestError, UnsupportedMedia
 from svc.fields.filenames import decoded_words, inner_path
 from svc.fields.validation import fault_without_value, faults_of
 from svc.fields.values import Filename
-from svc.routes.form_bodies import FormFile, read_form
+from svc.ingest.file_bytes import FileBytes
+from svc.routes.form_bodies import FormFile, received_form
 from svc.routes.openai.file_purposes import FileExpiry, Purpose
 from svc.web.request import media_type
 
@@ -21,7 +24,7 @@ class FileForm(Struct, frozen=True):
     """An uploaded file with its purpose."""
 
     filename: str
-    content: bytes
+    content: FileBytes
     charset: str | None
     purpose: Purpose
     expiry: FileExpiry | None
@@ -33,15 +36,34 @@ class _Fields(Struct, frozen=True, forbid_unknown_fields=True):
     expires_after: FileExpiry | None = None
 
 
-async def read_file_form(request: Request, limit_bytes: int) -> FileForm:
-    """Read a file and its purpose from a form.
+@asynccontextmanager
+async def received_file(request: Request, limit_bytes: int) -> AsyncIterator[FileForm]:
+    """Read a file and its purpose from a form. Its bytes can be read within the block.
 
     Raises:
         UnsupportedMediaTypeError: the body is not a form.
         TooLargeError: the file is larger than `limit_bytes`.
         MalformedRequestError, InvalidRequestError: the body cannot be read, or a field is wrong.
     """
-    form = await _form(request, "file", limit_bytes)
+    async with _form(request, "file", limit_bytes) as form:
+        yield _file_form(form)
+
+
+@asynccontextmanager
+async def received_part(request: Request, limit_bytes: int) -> AsyncIterator[FileBytes]:
+    """Read the part of an upload from a form. Its bytes can be read within the block.
+
+    Raises:
+        as `received_file`.
+    """
+    async with _form(request, "data", limit_bytes) as form:
+        if form.texts:
+            name = next(iter(form.texts))
+            raise InvalidRequestError(f"there is no field {name}; a part has the field data", field=name)
+        yield form.content
+
+
+def _file_form(form: FormFile) -> FileForm:
     values: dict[str, Any] = {}
     for name, text in form.texts.items():
         outer, _, inner = name.partition("[")
@@ -60,20 +82,7 @@ async def read_file_form(request: Request, limit_bytes: int) -> FileForm:
     return FileForm(fields.file, form.content, form.charset, fields.purpose, fields.expires_after)
 
 
-async def read_part_form(request: Request, limit_bytes: int) -> bytes:
-    """Read the part of an upload from a form.
-
-    Raises:
-        as `read_file_form`.
-    """
-    form = await _form(request, "data", limit_bytes)
-    if form.texts:
-        name = next(iter(form.texts))
-        raise InvalidRequestError(f"there is no field {name}; a part has the field data", field=name)
-    return form.content
-
-
-async def _form(request: Request, name: str, limit_bytes: int) -> FormFile:
+def _form(request: Request, name: str, limit_bytes: int) -> AbstractAsyncContextManager[FormFile]:
     if media_type(request) != "multipart/form-data":
         raise UnsupportedMediaTypeError("send multipart/form-data with a file", field="Content-Type")
-    return await read_form(request, name, limit_bytes)
+    return received_form(request, name, limit_bytes)

@@ -5,12 +5,17 @@ select
     d.id,
     d.filename,
     d.file_size,
-    octet_length(b.content) as stored_bytes
+    octet_length(f.content) as stored_bytes
 from documents as d
 inner join told_documents as t on d.filename = t.name
 left join document_contents as b on d.user_id = b.user_id and d.id = b.document_id
+cross join lateral (
+    select b.content || coalesce(string_agg(p.content, '' order by p.first_byte), '') as content
+    from file_parts as p
+    where p.user_id = d.user_id and p.document_id = d.id
+) as f
 where
-    b.content is null
+    f.content is null
     or b.removed_at is not null
-    or octet_length(b.content) <> d.file_size
-    or encode(sha256(b.content), 'hex') <> all(t.digests);
+    or octet_length(f.content) <> d.file_size
+    or encode(sha256(f.content), 'hex') <> all(t.digests);

@@ -1,0 +1,9 @@
+-- uploads/lock_user :exec
+-- First statement of the transaction that creates an upload: it serialises those of a user, so that the next
+-- statement sees all uploads that count.
+-- $1 user_id uuid  the tenant
+-- index: users_pkey
+select u.id
+from users as u
+where u.id = $1::uuid
+for no key update;
