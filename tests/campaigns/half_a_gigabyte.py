@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import BinaryIO, cast
 
 import httpx
 import openai
@@ -102,13 +104,13 @@ class Campaign:
         digest = sent.sha256.hexdigest()
         self._read(file_id, digest)
         self._measured("Range of 2 MB", lambda: self._range(file_id))
-        self._measured("DELETE /v1/files", lambda: self._client.delete(f"/v1/files/{file_id}").raise_for_status())
+        self._measured("DELETE /v1/files", lambda: self._delete(file_id))
         file_id = self._measured("/v1/uploads, parts of 64 MB", self._send_in_parts)
         self._read(file_id, digest)
 
     def _read(self, file_id: str, digest: str) -> None:
         for path in (f"/v1/files/{file_id}/content", f"/documents/{file_id.removeprefix('file-')}/content"):
-            found = self._measured(f"GET {path.split('/')[1]}/…/content", lambda path=path: self._digest(path))
+            found = self._measured(f"GET {path.split('/')[1]}/…/content", partial(self._digest, path))
             if found != digest:
                 self.failed += 1
                 print("the bytes differ")
@@ -127,8 +129,13 @@ class Campaign:
         print(f"{name}: {time.monotonic() - started:.1f} s, {before:.0f} MB and {more:.0f} MB more", flush=True)
         return result
 
+    def _delete(self, file_id: str) -> str:
+        self._client.delete(f"/v1/files/{file_id}").raise_for_status()
+        return file_id
+
     def _send(self, file: MadeUp) -> str:
-        answer = self._client.post("/v1/files", files={"file": ("large.bin", file)}, data={"purpose": "user_data"})
+        sent = {"file": ("large.bin", cast(BinaryIO, file))}
+        answer = self._client.post("/v1/files", files=sent, data={"purpose": "user_data"})
         answer.raise_for_status()
         return str(answer.json()["id"])
 

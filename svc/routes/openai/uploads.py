@@ -34,6 +34,9 @@ routes = Routes("OpenAI")
 _BODY_BYTES: Final = 2**20
 
 
+Status = Literal["pending", "completed", "cancelled", "expired"]
+
+
 class CreateUpload(Struct, frozen=True, forbid_unknown_fields=True):
     """A file to be sent in parts, and how many bytes they have together."""
 
@@ -59,7 +62,7 @@ class UploadObject(Struct, frozen=True):
     created_at: int
     filename: str
     purpose: str
-    status: Literal["pending", "completed", "cancelled", "expired"]
+    status: Status
     expires_at: int
     file: FileObject | None = None
     object: Literal["upload"] = "upload"
@@ -131,15 +134,20 @@ def _id(call: Call) -> UUID:
     return path_id(call, "upload_id", UPLOAD, "upload")
 
 
+def _status(row: r.UploadsGet) -> Status:
+    if row.status == "pending":
+        return "expired" if row.is_expired else "pending"
+    return "completed" if row.status == "completed" else "cancelled"
+
+
 def _shown(row: r.UploadsGet, file: FileObject | None = None) -> UploadObject:
-    is_expired = row.status == "pending" and row.is_expired
     return UploadObject(
         id=shown_id(UPLOAD, row.id),
         bytes=row.file_bytes,
         created_at=int(row.created_at.timestamp()),
         filename=row.filename,
         purpose=row.purpose,
-        status="expired" if is_expired else row.status,
+        status=_status(row),
         expires_at=int(row.expires_at.timestamp()),
         file=file,
     )
