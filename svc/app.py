@@ -20,6 +20,7 @@ from svc.routes import (
     chunks,
     collection_files,
     collections,
+    contents,
     conversation_lists,
     conversations,
     documentation,
@@ -57,7 +58,7 @@ from svc.web.observe import ObservedApplication
 from svc.web.routing import Endpoint, starlette_routes
 
 _MODULES = (
-    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, texts, chunks,
+    users, preferences, exports, keys, plans, quotas, usage, uploads, documents, downloads, contents, texts, chunks,
     rechunking, bulk,
     transfers, collections, collection_files, file_batches, readers, search, conversations, conversation_lists,
     messages, message_changes, message_search, chat_turns, service, documentation,

@@ -12,7 +12,8 @@
 with given as (
     insert into documents as g (
         user_id, id, filename, file_type, file_size, purpose, status, error, attempt, progress, chunk_count,
-        warnings, metadata, created_at, content_hash, expires_at, chunk_sizes
+        warnings, metadata, created_at, content_hash, expires_at, chunk_sizes,
+        has_new_content
     )
     select
         $2::uuid as user_id,
@@ -41,7 +42,8 @@ with given as (
         d.created_at,
         d.content_hash,
         d.expires_at,
-        d.chunk_sizes
+        d.chunk_sizes,
+        d.has_new_content
     from documents as d
     where d.user_id = $1::uuid and d.id = any($3::uuid[])
     returning g.id

@@ -12,15 +12,17 @@
 -- $10 lease_expires_at timestamptz null
 -- $11 progress         real
 -- $12 chunk_count      int
--- $13 chunk_sizes       jsonb null
+-- $13 chunk_sizes      jsonb null
 -- $14 warnings         jsonb
 -- $15 metadata         jsonb
 -- $16 content_hash     uuid
--- $17 replaces         text null
--- $18 expires_at       timestamptz null
--- $19 created_at       timestamptz
--- $20 updated_at       timestamptz
+-- $17 has_new_content  bool
+-- $18 replaces         text null
+-- $19 expires_at       timestamptz null
+-- $20 created_at       timestamptz
+-- $21 updated_at       timestamptz
 copy documents (
     user_id, id, filename, file_type, file_size, purpose, status, error, attempt, lease_expires_at,
-    progress, chunk_count, chunk_sizes, warnings, metadata, content_hash, replaces, expires_at, created_at, updated_at
+    progress, chunk_count, chunk_sizes, warnings, metadata, content_hash, has_new_content,
+    replaces, expires_at, created_at, updated_at
 ) from stdin with (format binary);

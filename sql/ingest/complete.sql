@@ -68,6 +68,7 @@ completed as (
         chunk_count = $4::int,
         warnings = $5::jsonb,
         lease_expires_at = null,
+        has_new_content = false,
         updated_at = now()
     from held as h
     where d.user_id = $1::uuid and d.id = $2::uuid and d.id = h.id

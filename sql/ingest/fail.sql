@@ -1,6 +1,6 @@
 -- ingest/fail :exec
 -- Ends the ingestion of a document with a reason for its owner, if the attempt still holds it. A document
--- that was read again and has its earlier chunks is ready as before.
+-- that was read again and has its earlier chunks is ready as before, unless its bytes were replaced.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim
@@ -13,8 +13,8 @@ with dropped as (
 
 update documents as d
 set
-    status = case when d.chunk_count > 0 then 'ready' else 'error' end,
-    progress = case when d.chunk_count > 0 then 1 else d.progress end,
+    status = case when d.chunk_count > 0 and not d.has_new_content then 'ready' else 'error' end,
+    progress = case when d.chunk_count > 0 and not d.has_new_content then 1 else d.progress end,
     error = $4::text,
     lease_expires_at = null,
     updated_at = now()

@@ -637,8 +637,8 @@ class DocumentsContent(Row):
 
 class DocumentsGet(Row):
     """A row of `documents/create`, `documents/find_same`, `documents/get`, `documents/list`,
-    `documents/list_by_status`, `documents/list_files`, `documents/list_matching`, `documents/rechunk`,
-    `documents/retry`, `documents/update`."""
+    `documents/list_by_status`, `documents/list_files`, `documents/list_matching`, `documents/put_content`,
+    `documents/rechunk`, `documents/retry`, `documents/update`."""
 
     __slots__ = ()
 
@@ -842,6 +842,7 @@ class ExportDocuments(Row):
     warnings: Json = column("warnings")
     metadata: Json = column("metadata")
     content_hash: UUID = column("content_hash")
+    has_new_content: bool = column("has_new_content")
     replaces: str | None = column("replaces")
     expires_at: datetime | None = column("expires_at")
     created_at: datetime = column("created_at")
@@ -2061,6 +2062,7 @@ class ImportDocuments(NamedTuple):
     warnings: Json
     metadata: Json
     content_hash: UUID
+    has_new_content: bool
     replaces: str | None
     expires_at: datetime | None
     created_at: datetime
@@ -2255,6 +2257,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "documents/list_left_over": DocumentsListLeftOver,
     "documents/list_matching": DocumentsGet,
     "documents/merge_metadata_many": DocumentsMergeMetadataMany,
+    "documents/put_content": DocumentsGet,
     "documents/rechunk": DocumentsGet,
     "documents/retry": DocumentsGet,
     "documents/update": DocumentsGet,

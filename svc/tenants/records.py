@@ -57,6 +57,7 @@ _NARROWER: dict[tuple[str, str], tuple[str, Any] | tuple[str, Any, Any]] = {
         "warnings", Annotated[list[_Warning], Meta(max_length=MOST_WARNINGS)], msgspec.field(default_factory=list)
     ),
     ("documents", "chunk_sizes"): ("chunk_sizes", ChunkSizes | None, None),
+    ("documents", "has_new_content"): ("has_new_content", bool, False),
     ("api_keys", "scopes"): ("scopes", list[str], msgspec.field(default_factory=list)),
     ("users", "external_id"): (
         "external_id", Annotated[str, Meta(max_length=MAX_EXTERNAL_ID, pattern=EXTERNAL_ID_PATTERN)] | None, None

@@ -199,6 +199,8 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
             "multipart/form-data": {"schema": multipart},
         }
         return {"required": True, "content": content}
+    if takes := endpoint.extra.get("takes"):
+        return {"required": True, "content": {takes: {"schema": {"type": "string", "format": "binary"}}}}
     if endpoint.body is None:
         return None
     kinds = {"application/json", endpoint.extra.get("media_type", "application/json")}

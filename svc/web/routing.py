@@ -223,10 +223,10 @@ class Routes:
         statuses besides the usual ones. `body_bytes` is the largest JSON body (None: the setting alone limits it).
         The rest is for `/openapi.json`: `example`, a body; `produces`, a media type
         other than JSON; `answers`, structs by status; `media_type`, the media type of the body; `upload`, the struct of
-        a body that the handler reads itself; `once`, whether it supports the header Idempotency-Key; `reads`, whether
-        a POST changes nothing, so that the header does not matter; `repeated`, a sentence for the error about the
-        header; `tagged`, whether the answer is one resource with an ETag, or the request changes one; `ranges`, whether
-        a GET can request a part.
+        a body that the handler reads itself; `takes`, the media type of such a body that is not JSON; `once`, whether
+        it supports the header Idempotency-Key; `reads`, whether a POST changes nothing, so that the header does not
+        matter; `repeated`, a sentence for the error about the header; `tagged`, whether the answer is one resource with
+        an ETag, or the request changes one; `ranges`, whether a GET can request a part.
         """
 
         def register(handler: Handler) -> Handler:

@@ -111,6 +111,8 @@ async def send(
     """Send a valid request to the route, with the documented example body unless the options contain another."""
     if takes_body(endpoint) and not {"json", "content"} & options.keys():
         options["json"] = example_of(endpoint, ids)
+    if "takes" in endpoint.extra and "content" not in options:
+        options["content"] = SENTENCE.encode()
     if endpoint.access == "acting" and key == ADMIN_KEY:
         options["headers"] = {"Cabinet-User": ids["user_id"], **options.get("headers", {})}
     return await service.call(endpoint.method, path_of(endpoint, ids), key, **options)

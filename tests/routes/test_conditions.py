@@ -16,12 +16,13 @@ from tests.routes.tenants import new_tenant
 
 TAGGED = [endpoint for endpoint in all_endpoints() if endpoint.is_tagged]
 READ = [endpoint for endpoint in TAGGED if endpoint.method == "GET"]
-CHANGING = [endpoint for endpoint in TAGGED if endpoint.method in ("PATCH", "PUT", "DELETE")]
+# The bytes of a document have an ETag of their own: see test_contents.
+CHANGING = [endpoint for endpoint in TAGGED if endpoint.method in ("PATCH", "DELETE")]
 STALE = '"0123456789abcdef0123456789abcdef"'
 
 
 def test_everything_that_can_be_changed_has_an_etag() -> None:
-    changed = {endpoint.path for endpoint in all_endpoints() if endpoint.method in ("PATCH", "PUT", "DELETE")}
+    changed = {endpoint.path for endpoint in all_endpoints() if endpoint.method in ("PATCH", "DELETE")}
     assert {endpoint.path for endpoint in CHANGING} >= changed - {
         path
         for path in changed

@@ -72,6 +72,9 @@ COUNTS: dict[str, Count] = {
     "DELETE /documents/{document_id}": Count(1),
     "GET /documents/{document_id}/chunks": Count(1),
     "GET /chunks/{chunk_id}": Count(1),
+    "PUT /documents/{document_id}/content": Count(
+        4, "the name determines the type; lock the document, read it to compare, change it: one transaction"
+    ),
     "POST /documents/{document_id}/retry": Count(1),
     "POST /documents/{document_id}/rechunk": Count(1),
     "POST /documents/delete": Count(1),

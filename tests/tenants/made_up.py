@@ -90,7 +90,7 @@ def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> r.Impo
         chunk_count=chunk_count, chunk_sizes={"chunk_tokens": 64, "overlap_tokens": 8},
         warnings=[f"Page {number} was not read."],
         metadata={"number": number, "tags": ["a", None, 0.1]},
-        content_hash=UUID(int=number), replaces=None,
+        content_hash=UUID(int=number), has_new_content=False, replaces=None,
         expires_at=None, created_at=moment, updated_at=moment,
     )  # fmt: skip
 

@@ -1,0 +1,1 @@
+alter table documents drop column has_new_content;

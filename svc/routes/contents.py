@@ -1,0 +1,110 @@
+"""Replacing the bytes of a document: `sql/documents/hold.sql`, then `put_content.sql`."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import msgspec
+
+from svc.access.quotas import broken_quota
+from svc.accounts.quotas import refused
+from svc.database.calls import Queries
+from svc.database.failures import ConstraintError
+from svc.errors import InvalidRequestError, NotFoundError, PreconditionFailedError, UnsupportedMediaTypeError
+from svc.ingest.file_types import detect_file_type
+from svc.routes.documents import Document, document_of
+from svc.routes.form_bodies import document_too_large
+from svc.routes.upload_bodies import file_hash
+from svc.web.conditions import check_match, etag_of, has_match
+from svc.web.request import Call, declared_length, media_type
+from svc.web.routing import Routes
+
+routes = Routes("documents")
+
+_TAKES = "application/octet-stream"
+
+
+@routes.put("/documents/{document_id}/content", status=202, errors=(404, 413, 415, 422), tagged=True, takes=_TAKES)
+async def put_content(call: Call) -> Document:
+    """Replace the bytes of a document, which keeps its id, name, metadata, collections and conversations.
+
+    The body is the file itself, of any type that can be uploaded. The route answers at once. Searches find the chunks
+    of the earlier bytes until the new ones have been read; then all chunks are replaced at once. If the new bytes
+    cannot be read, the status is `error`, and the earlier chunks are still found. `If-Match` takes the ETag of the
+    document or that of its content.
+    """
+    document_id = call.path_id("document_id", "document")
+    database, tenant = call.services.database, call.principal.tenant
+    name = document_of(await database.one("documents/get", user_id=tenant, document_id=document_id)).filename
+    content = await _read(call)
+    file_type = await asyncio.to_thread(detect_file_type, name, content)
+    content_hash = await file_hash(content)
+    more = len(content)
+    try:
+        async with database.transaction() as transaction:
+            document = await _held(call, transaction, document_id)
+            more -= document.file_size
+            row = await transaction.one(
+                "documents/put_content",
+                user_id=tenant,
+                document_id=document_id,
+                file_type=file_type,
+                content=content,
+                content_hash=content_hash,
+            )
+            if row is None:
+                raise await refused(transaction, tenant, {"bytes": more})
+            return document_of(row)
+    except ConstraintError as error:
+        if broken_quota(error.constraint) is None:
+            raise
+        raise await refused(database, tenant, {"bytes": more}) from None
+
+
+async def _held(call: Call, queries: Queries, document_id: UUID) -> Document:
+    """Lock the document and return it, if it is as `If-Match` says.
+
+    Raises:
+        NotFoundError: it was deleted.
+        PreconditionFailedError: neither its ETag nor that of its content is in `If-Match`.
+    """
+    tenant = call.principal.tenant
+    await queries.many("documents/hold", user_id=tenant, document_ids=[document_id], max_rows=1)
+    document = document_of(await queries.one("documents/get", user_id=tenant, document_id=document_id))
+    if has_match(call.request):
+        bytes_ = await queries.one(
+            "documents/content", user_id=tenant, document_id=document_id, first_byte=0, max_bytes=0
+        )
+        if bytes_ is None:
+            raise NotFoundError("there is no such document")
+        try:
+            check_match(call.request, f'"{bytes_.content_hash.hex}"')
+        except PreconditionFailedError:
+            check_match(call.request, etag_of(msgspec.json.encode(document)))
+    return document
+
+
+async def _read(call: Call) -> bytes:
+    """Read the body.
+
+    Raises:
+        UnsupportedMediaTypeError: it is a form.
+        TooLargeError: it is larger than an upload may be.
+        InvalidRequestError: it is empty.
+    """
+    if media_type(call.request).startswith("multipart/"):
+        raise UnsupportedMediaTypeError(
+            f"send the bytes of the file themselves, as {_TAKES}, not a form", field="Content-Type"
+        )
+    limit_bytes = call.services.settings.max_upload_bytes
+    if declared_length(call.request) > limit_bytes:
+        raise document_too_large(limit_bytes)
+    content = bytearray()
+    async for part in call.request.stream():
+        content += part
+        if len(content) > limit_bytes:
+            raise document_too_large(limit_bytes)
+    if not content:
+        raise InvalidRequestError("the body is empty; send the bytes of a file", field="content")
+    return bytes(content)
