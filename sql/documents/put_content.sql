@@ -6,8 +6,9 @@
 -- $1 user_id      uuid   the tenant
 -- $2 document_id  uuid   held by documents/hold
 -- $3 file_type    text   a FileType of svc/ingest/file_types.py
--- $4 content      bytea  the bytes as received
+-- $4 content      bytea  the bytes as received; empty: file_parts/append stores them in parts next
 -- $5 content_hash uuid   the first half of their SHA-256
+-- $6 file_size    int8   how many bytes the file has
 -- returns: as documents/get
 -- length: the document, its bytes, its job and what is counted change together or not at all
 with held as materialized (
@@ -32,14 +33,14 @@ allowed as (
     left join tenant_totals as t on u.id = t.user_id
     where
         p.max_bytes is null
-        or coalesce(t.byte_count, 0) - h.file_size + octet_length($4::bytea) <= p.max_bytes
+        or coalesce(t.byte_count, 0) - h.file_size + $6::int8 <= p.max_bytes
 ),
 
 changed as (
     update documents as d
     set
         file_type = $3::text,
-        file_size = octet_length($4::bytea),
+        file_size = $6::int8,
         content_hash = $5::uuid,
         status = case when d.status = 'stored' then 'stored' else 'processing' end,
         error = null,
@@ -78,6 +79,12 @@ stored as (
     returning b.document_id
 ),
 
+without_parts as (
+    delete from file_parts as f
+    using changed as c
+    where f.user_id = $1::uuid and f.document_id = c.id
+),
+
 queued as (
     insert into ingestion_jobs as j (user_id, document_id, attempt)
     select
@@ -103,7 +110,7 @@ counted as (
     on conflict (user_id) do update
         set
             byte_count = greatest(
-                0, t.byte_count + octet_length($4::bytea) - (select h.file_size from held as h)
+                0, t.byte_count + $6::int8 - (select h.file_size from held as h)
             ),
             byte_limit = excluded.byte_limit
     returning t.user_id
@@ -116,7 +123,7 @@ noted as (
         (now() at time zone 'utc')::date as day,
         pg_backend_pid() % 16 as slot,
         1 as uploads,
-        octet_length($4::bytea) as bytes
+        $6::int8 as bytes
     from counted as c
     on conflict (user_id, day, slot) do update
         set uploads = u.uploads + excluded.uploads, bytes = u.bytes + excluded.bytes

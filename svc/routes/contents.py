@@ -1,8 +1,12 @@
-"""Replacing the bytes of a document: `sql/documents/hold.sql`, then `put_content.sql`."""
+"""Replacing the bytes of a document: `sql/documents/hold.sql`, `put_content.sql`, and the parts of a large file."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 from uuid import UUID
 
 import msgspec
@@ -12,10 +16,11 @@ from svc.accounts.quotas import refused
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
 from svc.errors import InvalidRequestError, NotFoundError, PreconditionFailedError, UnsupportedMediaTypeError
+from svc.ingest.file_bytes import MAX_PART_BYTES, FileBytes
 from svc.ingest.file_types import detect_file_type
 from svc.routes.documents import Document, document_of
 from svc.routes.form_bodies import document_too_large
-from svc.routes.upload_bodies import file_hash
+from svc.routes.new_documents import append_parts, file_hash
 from svc.web.conditions import check_match, etag_of, has_match
 from svc.web.request import Call, declared_length, media_type
 from svc.web.routing import Routes
@@ -37,29 +42,32 @@ async def put_content(call: Call) -> Document:
     document_id = call.path_id("document_id", "document")
     database, tenant = call.services.database, call.principal.tenant
     name = document_of(await database.one("documents/get", user_id=tenant, document_id=document_id)).filename
-    content = await _read(call)
-    file_type = await asyncio.to_thread(detect_file_type, name, content)
-    content_hash = await file_hash(content)
-    more = len(content)
-    try:
-        async with database.transaction() as transaction:
-            document = await _held(call, transaction, document_id)
-            more -= document.file_size
-            row = await transaction.one(
-                "documents/put_content",
-                user_id=tenant,
-                document_id=document_id,
-                file_type=file_type,
-                content=content,
-                content_hash=content_hash,
-            )
-            if row is None:
-                raise await refused(transaction, tenant, {"bytes": more})
-            return document_of(row)
-    except ConstraintError as error:
-        if broken_quota(error.constraint) is None:
-            raise
-        raise await refused(database, tenant, {"bytes": more}) from None
+    async with _received(call) as file:
+        file_type = await asyncio.to_thread(detect_file_type, name, await file.sample())
+        content_hash = await file_hash(file)
+        more = file.size
+        try:
+            async with database.transaction() as transaction:
+                document = await _held(call, transaction, document_id)
+                more -= document.file_size
+                row = await transaction.one(
+                    "documents/put_content",
+                    user_id=tenant,
+                    document_id=document_id,
+                    file_type=file_type,
+                    content=b"" if file.is_in_parts else await file.whole(),
+                    content_hash=content_hash,
+                    file_size=file.size,
+                )
+                if row is None:
+                    raise await refused(transaction, tenant, {"bytes": more})
+                if file.is_in_parts:
+                    await append_parts(transaction, tenant, document_id, file)
+                return document_of(row)
+        except ConstraintError as error:
+            if broken_quota(error.constraint) is None:
+                raise
+            raise await refused(database, tenant, {"bytes": more}) from None
 
 
 async def _held(call: Call, queries: Queries, document_id: UUID) -> Document:
@@ -85,8 +93,9 @@ async def _held(call: Call, queries: Queries, document_id: UUID) -> Document:
     return document
 
 
-async def _read(call: Call) -> bytes:
-    """Read the body.
+@asynccontextmanager
+async def _received(call: Call) -> AsyncIterator[FileBytes]:
+    """Receive the body; a large one in a temporary file, which is deleted after the block.
 
     Raises:
         UnsupportedMediaTypeError: it is a form.
@@ -100,11 +109,16 @@ async def _read(call: Call) -> bytes:
     limit_bytes = call.services.settings.max_upload_bytes
     if declared_length(call.request) > limit_bytes:
         raise document_too_large(limit_bytes)
-    content = bytearray()
-    async for part in call.request.stream():
-        content += part
-        if len(content) > limit_bytes:
-            raise document_too_large(limit_bytes)
-    if not content:
-        raise InvalidRequestError("the body is empty; send the bytes of a file", field="content")
-    return bytes(content)
+    size = 0
+    with SpooledTemporaryFile(MAX_PART_BYTES) as file:
+        async for part in call.request.stream():
+            size += len(part)
+            if size > limit_bytes:
+                raise document_too_large(limit_bytes)
+            if size > MAX_PART_BYTES:
+                await asyncio.to_thread(file.write, part)
+            else:
+                file.write(part)
+        if not size:
+            raise InvalidRequestError("the body is empty; send the bytes of a file", field="content")
+        yield FileBytes(cast(BinaryIO, file), size)

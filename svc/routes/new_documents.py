@@ -88,15 +88,20 @@ async def _store_parts(queries: Queries, tenant: UUID, file: FileBytes, charset:
     # Each statement has a limit of its own; a large file takes any number of them.
     with database_budget(None):
         document_id = await queries.value("file_parts/begin", user_id=tenant, file_size=file.size, charset=charset)
-        if document_id is None:
-            return None
+    if document_id is not None:
+        await append_parts(queries, tenant, document_id, file)
+    return document_id
+
+
+async def append_parts(queries: Queries, tenant: UUID, document_id: UUID, file: FileBytes) -> None:
+    """Store the parts of a file, in the transaction that has stored what they belong to."""
+    with database_budget(None):
         first = 0
         async for part in file.parts():
             await queries.exec(
                 "file_parts/append", user_id=tenant, document_id=document_id, first_byte=first, content=part
             )
             first += len(part)
-    return document_id
 
 
 async def file_hash(file: FileBytes) -> UUID:

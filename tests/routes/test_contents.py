@@ -54,6 +54,15 @@ async def test_the_bytes_are_replaced_and_all_else_stays(shared: Service) -> Non
     }  # fmt: skip
 
 
+async def test_large_bytes_take_the_place_of_small_ones_and_back(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    document = await tenant.upload("far.txt", FIRST)
+    for content in (b"0123456789abcde\n" * 2**17, SECOND.encode(), b"0123456789abcde\n" * (2**16 + 1), b"x" * 2**20):
+        changed = ok(await put(tenant, document["id"], content), 202)
+        assert changed["file_size"] == len(content) == (await totals(tenant))["byte_count"]
+        assert (await tenant.get(f"/documents/{document['id']}/content")).content == content
+
+
 async def test_bytes_that_cannot_be_read_leave_the_earlier_chunks(shared: Service) -> None:
     tenant = await new_tenant(shared)
     document = await tenant.ready_document("far.txt", FIRST)
