@@ -60,6 +60,7 @@ CREATE TABLE public.documents (
     warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
     purpose text,
     chunk_sizes jsonb,
+    has_new_content boolean DEFAULT false NOT NULL,
     CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
     CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
@@ -79,6 +80,8 @@ COMMENT ON COLUMN public.documents.warnings IS 'What was not read of the file, a
 COMMENT ON COLUMN public.documents.purpose IS 'Why the client keeps the file, in its own words; null: to be searched.';
 
 COMMENT ON COLUMN public.documents.chunk_sizes IS 'The sizes of the chunks that the client asked for, chunk_tokens and overlap_tokens; null: those of the service.';
+
+COMMENT ON COLUMN public.documents.has_new_content IS 'Whether its bytes were replaced and have not been read yet: its chunks are those of the bytes before.';
 
 CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
