@@ -9,6 +9,7 @@
 -- $4 content      bytea  the bytes as received; empty: file_parts/append stores them in parts next
 -- $5 content_hash uuid   the first half of their SHA-256
 -- $6 file_size    int8   how many bytes the file has
+-- $7 charset      text null  the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
 -- length: the document, its bytes, its job and what is counted change together or not at all
 -- index: documents_pkey, ingestion_jobs_pkey, users_pkey, tenant_totals_pkey, document_contents_pkey,
@@ -75,7 +76,9 @@ changed as (
 
 stored as (
     update document_contents as b
-    set content = $4::bytea
+    set
+        content = $4::bytea,
+        charset = $7::text
     from changed as c
     where b.user_id = $1::uuid and b.document_id = c.id
     returning b.document_id

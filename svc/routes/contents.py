@@ -19,7 +19,7 @@ from svc.errors import InvalidRequestError, NotFoundError, PreconditionFailedErr
 from svc.ingest.file_bytes import MAX_PART_BYTES, FileBytes
 from svc.ingest.file_types import detect_file_type
 from svc.routes.documents import Document, document_of
-from svc.routes.form_bodies import document_too_large
+from svc.routes.form_bodies import declared_charset, document_too_large
 from svc.routes.new_documents import append_parts, file_hash
 from svc.web.conditions import check_match, etag_of, has_match
 from svc.web.request import Call, declared_length, media_type
@@ -58,6 +58,7 @@ async def put_content(call: Call) -> Document:
                     content=b"" if file.is_in_parts else await file.whole(),
                     content_hash=content_hash,
                     file_size=file.size,
+                    charset=declared_charset(call.request.headers.get("content-type", "")),
                 )
                 if row is None:
                     raise await refused(transaction, tenant, {"bytes": more})

@@ -153,7 +153,12 @@ def file_of(form: FormData, name: str) -> UploadFile:
 
 def charset_of(file: UploadFile) -> str | None:
     """Return the encoding that the part of a file declares, if it is one of texts."""
-    _, options = parse_options_header(file.headers.get("content-type"))
+    return declared_charset(file.headers.get("content-type", ""))
+
+
+def declared_charset(content_type: str) -> str | None:
+    """Return the encoding that a `Content-Type` declares, if it is one of texts."""
+    _, options = parse_options_header(content_type)
     return text_codec(options.get(b"charset", b"").decode("latin-1"))
 
 

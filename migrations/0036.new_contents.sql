@@ -5,7 +5,7 @@
 -- Serves: documents/put_content, ingest/complete, ingest/fail, documents/transfer, export/documents,
 --   import/documents
 -- Rollback loses: which documents have chunks of earlier bytes.
--- depends: 0032.uploads
+-- depends: 0035.uploads
 alter table documents add column has_new_content boolean not null default false;
 
 comment on column documents.has_new_content is
