@@ -183,7 +183,8 @@ async def test_a_context_costs_the_same_however_long_the_conversation_is(tenant:
     # The window function reads one row more than requested, in each of the two reads.
     for plan, kept, most_read in zip(plans, (100, 100, 50, 50), (152, 152, 65, 65), strict=True):
         read = scans(plan)
-        assert not [name for name in read if name.startswith("seq")], read
+        # Tables of a page or two may be read whole.
+        assert "seq messages" not in read, read
         assert read["messages_instructions_idx"] == 1
         assert read["messages_pkey"] <= most_read
         assert plan["Plan"]["Actual Rows"] == kept
