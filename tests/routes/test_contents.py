@@ -104,3 +104,14 @@ async def test_what_is_refused(idle: Service) -> None:
     problem(await put(tenant, document["id"], b"x" * 2001), 403)
     ok(await put(tenant, document["id"], b"x" * 2000), 202)
     assert (await totals(tenant))["byte_count"] == 2000
+
+
+async def test_the_declared_encoding_of_new_bytes_is_theirs(shared: Service) -> None:
+    tenant = await new_tenant(shared)
+    document = await tenant.ready_document("far.txt", FIRST)
+    russian = "Луна далеко, и до неё триста тысяч километров."
+    for codec, declared in (("windows-1251", "text/plain; charset=windows-1251"), ("utf-8", "text/plain")):
+        await put(tenant, document["id"], russian.encode(codec), **{"Content-Type": declared})
+        while ok(await tenant.get(f"/documents/{document['id']}"))["status"] == "processing":
+            pass
+        assert (await tenant.get(f"/documents/{document['id']}/text")).json()["text"] == russian
