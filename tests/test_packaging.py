@@ -230,7 +230,7 @@ def test_compose_has_the_parts_and_their_order() -> None:
         assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
         assert services[name]["restart"] == "unless-stopped"
     assert services["migrate"]["restart"] == "no"
-    assert re.search(r":-pgvector/pgvector:0\.8\.\d+-pg18\}$", services["database"]["image"])
+    assert re.search(r":-pgvector/pgvector:0\.8\.\d+-pg18@sha256:[0-9a-f]{64}\}$", services["database"]["image"])
     assert services["database"]["volumes"] == [
         "database:/var/lib/postgresql",
         "./docker/roles.sql:/docker-entrypoint-initdb.d/roles.sql:ro",
