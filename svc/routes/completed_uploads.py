@@ -111,8 +111,11 @@ async def _parts(
     database: Database, tenant: UUID, upload: r.UploadsGet, part_ids: Sequence[UUID]
 ) -> list[tuple[UUID, int]]:
     """Return the parts of a completion, each with its size, in the given order."""
-    if repeated := next((index for index, id_ in enumerate(part_ids) if id_ in part_ids[:index]), None):
-        raise InvalidRequestError(f"part_ids[{repeated}] is given twice", field=f"part_ids[{repeated}]")
+    seen: set[UUID] = set()
+    for index, part_id in enumerate(part_ids):
+        if part_id in seen:
+            raise InvalidRequestError(f"part_ids[{index}] is given twice", field=f"part_ids[{index}]")
+        seen.add(part_id)
     rows = await database.many(
         "upload_parts/list", user_id=tenant, upload_id=upload.id, part_ids=list(part_ids), max_rows=len(part_ids)
     )
