@@ -1,4 +1,4 @@
-"""Reading what another user shares with the caller: `sql/collection_readers/`.
+"""Reads data that another user shares with the caller: `sql/collection_readers/`.
 
 The caller's own data are looked for first. Only what is not found there is looked for among the collections that the
 caller may read as a reader; then the statement of the route runs for the owner, limited to what was asked for. The
@@ -24,7 +24,7 @@ _MOST_TRIES: Final = 5
 
 @dataclass(frozen=True)
 class Share:
-    """What allows a reader to read. `marks` are new when a collection is shared, or a document added, again.
+    """A permission to read. `marks` are new when a collection is shared, or a document added, again.
 
     `chunk_count` and `has_index` are the size of the owner.
     """
@@ -122,7 +122,7 @@ def _share(row: r.CollectionReadersFindDocument | None) -> Share | None:
 
 
 async def find_collections(call: Call, collection_ids: Collection[UUID]) -> Share | None:
-    """What allows the caller to read these collections of one owner. None: not all of them are shared.
+    """The permission of the caller to read these collections of one owner. None: not all of them are shared.
 
     Raises:
         InvalidRequestError: they have several owners.
