@@ -7,7 +7,8 @@
 -- returns: id uuid, filename text, file_type text, file_size int8, purpose text null,
 --   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real,
 --   chunk_count int, chunk_sizes jsonb null, warnings jsonb, metadata jsonb, content_hash uuid,
---   has_new_content bool, replaces text null, expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+--   has_new_content bool, replaces text null, expires_at timestamptz null, created_at timestamptz,
+--   updated_at timestamptz
 -- index: documents_pkey
 select
     d.id,
