@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -62,6 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
     the run has ended, however it ends.
     """
     config.pluginmanager.register(plugin, "callers")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts background jobs so, and the processes that the tests interrupt would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         # A process of pytest-xdist has the environment of the one that started it.
         return
