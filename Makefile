@@ -194,7 +194,7 @@ $(PEERS)-langchain/.installed: bench/langchain-constraints.txt | $(BIN)/python
 	$(PEERS)-langchain/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< langchain-postgres
 	@touch $@
 
-$(FRAMEWORKS)/.installed: clients/python/tests/constraints.txt clients/python/pyproject.toml | $(BIN)/python
+$(FRAMEWORKS)/.installed: clients/python/framework_tests/constraints.txt clients/python/pyproject.toml | $(BIN)/python
 	$(BIN)/python -m venv $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< \
 		langchain-tests mypy --editable 'clients/python[langchain,llamaindex]'

@@ -52,7 +52,7 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 @needs(PYTHON, "LangChain and LlamaIndex")
 @pytest.mark.parametrize("framework", ["langchain", "llamaindex"])
 def test_the_tests_of_the_frameworks_pass(server: ServerProcess, framework: str) -> None:
-    tests = ROOT / "clients/python/tests"
+    tests = ROOT / "clients/python/framework_tests"
     options: list[str | Path] = ["-q", "-p", "no:cacheprovider", "-c", tests / "pytest.ini", "--rootdir", tests]
 
     said = run(

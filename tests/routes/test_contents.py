@@ -114,4 +114,4 @@ async def test_the_declared_encoding_of_new_bytes_is_theirs(shared: Service) -> 
         await put(tenant, document["id"], russian.encode(codec), **{"Content-Type": declared})
         while ok(await tenant.get(f"/documents/{document['id']}"))["status"] == "processing":
             pass
-        assert (await tenant.get(f"/documents/{document['id']}/text")).json()["text"] == russian
+        assert (await tenant.get(f"/documents/{document['id']}/text")).text == russian
