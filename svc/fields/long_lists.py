@@ -34,7 +34,11 @@ class LongList(NamedTuple):
 
 def begins_list(data: bytes | bytearray, name: str) -> bool:
     """Return whether the beginning of a document shows that its member `name` is a list."""
-    return _list_start(_tokens(data, name), name) is not None
+    try:
+        return _list_start(_tokens(data, name), name) is not None
+    except TooLargeError:
+        # A long text comes first.
+        return False
 
 
 def divide(data: bytes | bytearray, name: str, max_items: int) -> LongList:

@@ -8,7 +8,7 @@ a route that runs more statements than before fails with their names.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +22,13 @@ from svc import metrics
 from svc.access.failed_logins import FailedLogins
 from svc.app import all_endpoints
 from svc.database.statistics import StatementStatistics, collect_statistics
+from svc.embedded.server import EmbeddedServer
 from svc.web import observe
 from svc.web.routing import Endpoint
-from tests.conftest import ADMIN_KEY, PATIENCE_S, Service
+from tests.conftest import ADMIN_KEY, PATIENCE_S, Service, test_settings
 from tests.routes.answers import ok
 from tests.routes.endpoints import ids_of, key_for, name_of, path_of, send
-from tests.routes.tenants import Tenant, direct_connection, new_tenant
+from tests.routes.tenants import Tenant, direct_connection, new_tenant, shared_service
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,13 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         Count(3, "claim the key, do the work, note what came of it: one transaction"),
     ),
 ]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
+    """A service that keeps keys in its cache for longer than the tests take: looking one up again is a statement."""
+    async with shared_service(server, template, "shared_counts", test_settings(key_cache_s=600)) as service:
+        yield service
 
 
 @pytest.fixture

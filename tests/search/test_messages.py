@@ -197,7 +197,7 @@ async def test_exact_recall_takes_the_exact_lane(talk: Talk) -> None:
 
 async def test_signatures_and_filters_are_read_from_the_key_alone(talk: Talk) -> None:
     query = clustered_vectors(1, 98).astype(np.float32)[0]
-    values = [UUID(talk.tenant.id), None, query, b"\x0f" * 192, 100, None, ["user"], FIRST_DAY, None, 5]
+    values = [UUID(talk.tenant.id), None, query, b"\x0f" * 192, 100, None, ["user"], FIRST_DAY, None, None, 5]
     statements_of = talk.tenant.service.services.database
     async with statements_of.pool.connection() as connection:
         plan = await plan_of(connection, "message_search/bits", *values)

@@ -195,7 +195,12 @@ def test_a_statement_without_the_parameter_is_caught(write: Write, tables: Table
 FOR_ANYBODY = {
     "keys/authenticate": "it tells who asks",
     "users/create_signed_in": "it creates the user of a token at first sight",
-    "users/resolve": "it tells whom the admin, or a token, names by the external id",
+    "users/resolve": "it tells whom the admin, a token, or the owner of a collection names by the external id",
+    "users/find_by_email": "it tells whom the owner of a collection names by the email address",
+    "collection_readers/find_chunk": "it tells what others share with the caller, who is its reader",
+    "collection_readers/find_collections": "it tells what others share with the caller, who is its reader",
+    "collection_readers/find_document": "it tells what others share with the caller, who is its reader",
+    "collection_readers/list_collections": "it tells what others share with the caller, who is its reader",
     "server/health": "it counts, for the readiness check and the metrics",
     "server/queues": "it counts by plan, for the metrics",
 }

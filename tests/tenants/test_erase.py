@@ -52,7 +52,8 @@ async def test_no_table_contains_the_id_after_an_erasure(service: Service) -> No
         **{table: count for table, count in before.items() if table not in growing}, "users": 1,
     }  # fmt: skip
     empty = {table for table, count in answer["rows"].items() if not count}
-    assert empty - growing == {"ingestion_jobs", "message_jobs", "term_jobs"}
+    uploads = {"file_parts", "uploads", "upload_parts", "upload_bytes"}
+    assert empty - growing == {"ingestion_jobs", "message_jobs", "term_jobs"} | uploads
     problem(await tenant.get("/me"), 401)
     problem(await service.call("DELETE", f"/users/{tenant.id}"), 404)
     assert {*await rows_of(service, other.id)} - {"term_samples", "term_stats"} == {*kept} - {
@@ -200,7 +201,7 @@ async def test_a_large_tenant_is_erased_in_parts(
     assert {table: count for table, count in erased.rows.items() if count} == {
         "users": 1, "api_keys": 1, "tenant_totals": 1, "documents": 11, "document_contents": 11, "chunks": 66,
         "chunk_vectors": 66, "conversations": 9, "messages": 45, "message_vectors": 45, "chunk_terms": 66,
-        "message_terms": 45,
+        "message_terms": 45, "file_parts": 9,
     }  # fmt: skip
     assert await mentions(observer, user_id) == {}
     assert await mentions(observer, other) == others

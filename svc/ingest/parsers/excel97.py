@@ -31,7 +31,8 @@ def parse(data: bytes) -> ReadDocument:
         )
     except xlrd.XLRDError as error:
         # The library has one exception, whose message alone tells these apart.
-        raise encrypted("xls") if "encrypted" in str(error).lower() else damaged("xls") from error
+        is_encrypted = "encrypted" in str(error).lower()
+        raise encrypted("xls") if is_encrypted else damaged("xls") from error
     writer = Writer()
     hidden, unread = [], []
     for index, name in enumerate(book.sheet_names()):

@@ -111,7 +111,9 @@ async def openai_add_upload_part(call: Call) -> UploadPart:
     return UploadPart(shown_id(PART, part.id), int(part.created_at.timestamp()), shown_id(UPLOAD, upload_id))
 
 
-@routes.post("/v1/uploads/{upload_id}/complete", errors=(400, 404), body_bytes=_BODY_BYTES, example={"part_ids": []})
+@routes.post(
+    "/v1/uploads/{upload_id}/complete", errors=(400, 404), body_bytes=_BODY_BYTES, example={"part_ids": ["part_abc"]}
+)
 async def openai_complete_upload(call: Call, body: CompleteUpload) -> UploadObject:
     """Complete an upload: its parts, in the given order, become a file."""
     database, tenant = call.services.database, call.principal.tenant

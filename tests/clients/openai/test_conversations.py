@@ -92,7 +92,7 @@ async def test_an_unknown_conversation_is_404(api: Api, id_: str) -> None:
         ({f"k{n}": "" for n in range(17)}, "metadata"),
         ({"k" * 65: ""}, "metadata." + "k" * 65),
         ({"k": "v" * 513}, "metadata.k"),
-        ({"k": 1}, "metadata"),
+        ({"k": 1}, "metadata.k"),
         ({"k": "\0"}, "metadata.k"),
     ],
     ids=["pairs", "key", "value", "number", "nul"],

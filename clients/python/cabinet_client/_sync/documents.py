@@ -62,9 +62,7 @@ class Documents(Resource):
 
     def put_content(self, document_id: Id, content: bytes) -> models.Document:
         """Replace the bytes of a document; the earlier ones are found until these have been read."""
-        return self._request(
-            "PUT", f"/documents/{document_id}/content", content=content, returns=models.Document
-        )
+        return self._request("PUT", f"/documents/{document_id}/content", content=content, returns=models.Document)
 
     def rechunk(self, document_id: Id, *, chunk_tokens: int, overlap_tokens: int = 0) -> models.Document:
         """Split a document again; its present chunks are found until the new ones are ready."""

@@ -96,7 +96,9 @@ class CabinetVectorStore(VectorStore):
 
     def _found(self, query: str | None, k: int, **options: Any) -> list[FoundText]:
         search: bodies.Search = {"limit": k, **restriction(options.pop("filter", None)), **options}  # type: ignore[typeddict-item]
-        return self._texts.search(query, **search)
+        # With mode meaning, the vector stands for the query.
+        is_by_vector = search.get("mode") == "meaning" and search.get("embedding") is not None
+        return self._texts.search(None if is_by_vector else query, **search)
 
     @classmethod
     def from_texts(
