@@ -224,7 +224,7 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
 @pytest_asyncio.fixture(scope="module")
 async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
     """A service that keeps keys in its cache for longer than the tests take: looking one up again is a statement."""
-    async with shared_service(server, template, "shared_counts", test_settings(key_cache_s=600)) as service:
+    async with shared_service(server, template, "shared_counts", test_settings(key_cache_s=60)) as service:
         yield service
 
 
