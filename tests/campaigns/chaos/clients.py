@@ -80,7 +80,7 @@ class Client:
 
     async def replace(self) -> None:
         """Upload a new version of a document."""
-        document = self.own(lambda each: each.held == {self.user})
+        document = self.own(lambda each: each.held == {self.user} and each.has_metadata)
         if document is None:
             return
         document.versions += 1
@@ -120,7 +120,7 @@ class Client:
         if document is None:
             return
         self.documents.remove(document)
-        if document.versions == 1 and self.chance.random() < 0.5:
+        if document.versions == 1 and (not document.has_metadata or self.chance.random() < 0.5):
             answer = await self.call("DELETE", f"/documents/{document.id}")
         else:
             answer = await self.call("POST", "/documents/delete", json={"metadata": {"name": document.name}})

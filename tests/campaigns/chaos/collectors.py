@@ -51,6 +51,7 @@ class Collector:
         name = f"{client.tag}-file-{self._number}.txt"
         text = text_of(name, 1, client.chance.choice([1, 3, 12]), client.chance)
         document = Document(name=name, owners={client.user}, held={client.user}, digests={digest(text)})
+        document.has_metadata = False
         client.ledger.documents[name] = document
         files = {"file": (name, text.encode()), "purpose": (None, "assistants")}
         answer = await client.call("POST", "/v1/files", files=files)
