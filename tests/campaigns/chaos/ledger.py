@@ -51,7 +51,7 @@ class Document(Told):
     """A document by its name, which is used once in a campaign; new versions have the same name.
 
     `owners` are the users of whom one has it, `held` all who have ever had it, `id` is the last that was told,
-    `digests` are the SHA-256 of the texts that it may have. All versions can be deleted by their metadata, if it has any.
+    `digests` are the SHA-256 of the texts that it may have. With metadata, all versions can be deleted by it.
     """
 
     name: str = ""
