@@ -321,7 +321,7 @@ async def _plans(places: _Places, material: Material, documents: Mapping[str, li
     for name, arguments in (
         ("complete", {**key, "attempt": job.attempt, "chunk_count": count, "warnings": []}),
         ("chunk_ids", {"chunk_count": count}),
-        ("finish", {"user_id": key["user_id"], "chunk_count": count, "token_count": 0}),
+        ("finish", {"user_id": key["user_id"], "chunk_count": count, "token_count": 0, "earlier_chunks": 0}),
     ):
         statement = places.database.statements[f"ingest/{name}"]
         plans[f"cabinet.{name}"] = await explain(places.bare, statement.body, bind(statement, arguments))

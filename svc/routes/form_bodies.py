@@ -12,7 +12,14 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
-from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError, MalformedRequestError, TooLargeError
+from svc.errors import (
+    FieldFault,
+    InvalidFieldsError,
+    InvalidRequestError,
+    MalformedRequestError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
 from svc.fields.charsets import text_codec
 from svc.fields.filenames import with_plain_filename
 from svc.fields.validation import shown_field
@@ -23,6 +30,7 @@ from svc.web.spooling import note_spooling
 # Room for everything besides the document: the other fields and, in multipart, boundaries and part headers.
 OVERHEAD_BYTES = 64 * 1024
 MAX_FIELDS = 8
+_MOST_CONTENT_TYPE = 1_000
 
 # Keyed by the beginning of Starlette's message. All errors of python-multipart arrive as one: invalid data.
 _MULTIPART_FAULTS = {
@@ -108,8 +116,20 @@ def _without_charset(request: Request) -> Scope:
 
 def _boundary(request: Request) -> bytes:
     """Return the boundary that the Content-Type declares, or nothing."""
-    _, options = parse_options_header(request.headers["content-type"])
-    return options.get(b"boundary", b"")
+    return _parameters_of(request.headers["content-type"]).get(b"boundary", b"")
+
+
+def _parameters_of(content_type: str) -> dict[bytes, bytes]:
+    """Return the parameters of a `Content-Type`.
+
+    Raises:
+        UnsupportedMediaTypeError: it is long; the time of the parser grows with the square of its length.
+    """
+    if len(content_type) > _MOST_CONTENT_TYPE:
+        raise UnsupportedMediaTypeError(
+            f"Content-Type has more than {_MOST_CONTENT_TYPE:,} characters", field="Content-Type"
+        )
+    return parse_options_header(content_type)[1]
 
 
 def _multipart_fault(message: str) -> str:
@@ -158,8 +178,7 @@ def charset_of(file: UploadFile) -> str | None:
 
 def declared_charset(content_type: str) -> str | None:
     """Return the encoding that a `Content-Type` declares, if it is one of texts."""
-    _, options = parse_options_header(content_type)
-    return text_codec(options.get(b"charset", b"").decode("latin-1"))
+    return text_codec(_parameters_of(content_type).get(b"charset", b"").decode("latin-1"))
 
 
 def bytes_of(file: UploadFile) -> FileBytes:

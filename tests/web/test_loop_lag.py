@@ -146,7 +146,7 @@ async def test_no_body_holds_the_loop(target: Target, endpoint: Endpoint) -> Non
 async def test_no_body_of_the_dialect_holds_the_loop(target: Target) -> None:
     number = UUID(int=1).hex
     ids = {"conversation_id": f"conv_{number}", "store_id": f"vs_{number}", "file_id": f"file-{number}"}
-    ids |= {"batch_id": f"vsfb_{number}", "item_id": f"msg_{number}", "model": "a"}
+    ids |= {"batch_id": f"vsfb_{number}", "item_id": f"msg_{number}", "model": "a", "upload_id": f"upload_{number}"}
     endpoints = [endpoint for endpoint in openai_endpoints() if takes_body(endpoint) and "example" in endpoint.extra]
     assert len(endpoints) > 8
     held = {}
