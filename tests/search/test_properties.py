@@ -31,7 +31,7 @@ from tests.search.properties import (
 
 EXAMPLES = length(240, 400)
 # Twenty searches of a structure vary by 0.01, and Hypothesis draws others whenever a constant of the code changes.
-CHANCE = length(0.03, 0.015)
+CHANCE = length(0.06, 0.015)
 
 
 @pytest_asyncio.fixture(scope="module")
