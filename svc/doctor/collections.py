@@ -34,7 +34,7 @@ async def readers(subject: Subject) -> Verdict:
             "fault",
             f"collection {row.collection_id} of user {row.user_id} "
             + ("is shared, but does not exist" if row.lacks_collection else "is shared with a user who does not exist"),
-            f"{_BY_HAND}; whoever gets the id of what is missing could read or be read",
+            f"{_BY_HAND}; a new collection or user with the missing id would be shared, or could read, at once",
             (row.fix,),
         )
         for row in rows[:SHOWN]
