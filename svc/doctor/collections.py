@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svc.doctor.checks import Check, Finding, Subject, Verdict
-from svc.doctor.counts import MAX_ROWS, SHOWN, more, sampled_tenants
+from svc.doctor.samples import MAX_ROWS, sampled_tenants, verdict
 
 _BY_HAND = "a row was deleted by hand, or only some tables were restored"
 
@@ -12,51 +12,54 @@ async def files(subject: Subject) -> Verdict:
     """Looks for files of collections, of a random sample of tenants, without their document or collection."""
     users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/dangling_files", user_ids=users, max_rows=MAX_ROWS)
-    findings = [
-        Finding(
+    return verdict(
+        seen,
+        rows,
+        "files",
+        lambda row: Finding(
             "fault",
             f"file {row.file_id} of collection {row.collection_id} of user {row.user_id} has no "
             f"{'collection' if row.lacks_collection else 'document'}",
             _BY_HAND,
             (row.fix,),
-        )
-        for row in rows[:SHOWN]
-    ]
-    return Verdict(seen, findings + more(len(rows), "files"))
+        ),
+    )
 
 
 async def readers(subject: Subject) -> Verdict:
     """Looks for shares of a random sample of tenants without their collection or their reader."""
     users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/dangling_readers", user_ids=users, max_rows=MAX_ROWS)
-    findings = [
-        Finding(
+    return verdict(
+        seen,
+        rows,
+        "shares",
+        lambda row: Finding(
             "fault",
             f"collection {row.collection_id} of user {row.user_id} "
             + ("is shared, but does not exist" if row.lacks_collection else "is shared with a user who does not exist"),
             f"{_BY_HAND}; a new collection or user with the missing id would be shared, or could read, at once",
             (row.fix,),
-        )
-        for row in rows[:SHOWN]
-    ]
-    return Verdict(seen, findings + more(len(rows), "shares"))
+        ),
+    )
 
 
 async def expiries(subject: Subject) -> Verdict:
     """Compares the time of expiry of the collections of a random sample of tenants with their last use."""
     users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/wrong_expiries", user_ids=users, max_rows=MAX_ROWS)
-    findings = [
-        Finding(
+    return verdict(
+        seen,
+        rows,
+        "collections",
+        lambda row: Finding(
             "fault",
             f"collection {row.collection_id} of user {row.user_id} expires at a time that does not follow from its "
             "last use",
             "it expires too early or too late",
             (row.fix,),
-        )
-        for row in rows[:SHOWN]
-    ]
-    return Verdict(seen, findings + more(len(rows), "collections"))
+        ),
+    )
 
 
 CHECKS = (

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
-from svc.doctor.counts import sampled_tenants
+from svc.doctor.samples import MAX_ROWS, sampled_tenants, verdict
 
-_MAX_ROWS = 1000
-_SHOWN = 5
-# A text without a word, such as a drawing in characters, has no terms. A worker may be about to
-# sample a few texts.
+# A text without a word, such as a drawing in characters, has no terms.
 _MISSING_SHARE = 0.05
+# A worker may be about to count the terms of a few texts.
 _SAMPLED_FROM = 200
 _WORKER = "cabinet worker, or cabinet serve with CABINET_WORKER_CONCURRENCY above 0"
 
@@ -17,38 +15,40 @@ _WORKER = "cabinet worker, or cabinet serve with CABINET_WORKER_CONCURRENCY abov
 async def missing_terms(subject: Subject) -> Verdict:
     """Compares the chunks of a random sample of tenants with those that have terms."""
     users, seen = await sampled_tenants(subject)
-    rows = await subject.database.many("doctor/terms", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/terms", user_ids=users, max_rows=MAX_ROWS)
     missing = [row for row in rows if row.chunks - row.with_terms > _MISSING_SHARE * row.chunks]
-    findings = [
-        Finding(
+    return verdict(
+        seen,
+        missing,
+        "tenants",
+        lambda row: Finding(
             "note" if row.is_waiting else "warning",
             f"{row.chunks - row.with_terms:,} of {plural(row.chunks, 'chunk')} of user {row.user_id} have no terms",
             "searches by words do not find them; a worker adds the terms in the background"
             if row.is_waiting
             else "searches by words do not find them, and no worker will add the terms, unless they have no words",
             (_WORKER,) if row.is_waiting else (row.fix,),
-        )
-        for row in missing[:_SHOWN]
-    ]
-    return Verdict(seen, findings)
+        ),
+    )
 
 
 async def term_samples(subject: Subject) -> Verdict:
     """Compares the chunks of a random sample of tenants with the number at which their terms were last counted."""
     users, seen = await sampled_tenants(subject)
-    rows = await subject.database.many("doctor/terms", user_ids=users, max_rows=_MAX_ROWS)
+    rows = await subject.database.many("doctor/terms", user_ids=users, max_rows=MAX_ROWS)
     late = [row for row in rows if row.chunks >= _SAMPLED_FROM and row.chunks > 2 * row.sampled_count]
-    findings = [
-        Finding(
+    return verdict(
+        seen,
+        late,
+        "tenants",
+        lambda row: Finding(
             "warning",
             f"user {row.user_id} has {row.chunks:,} chunks, but their terms were counted when there were "
             f"{row.sampled_count:,}",
             "searches by words do not know which words are rare; a worker counts them again within some minutes",
             (_WORKER,),
-        )
-        for row in late[:_SHOWN]
-    ]
-    return Verdict(seen, findings)
+        ),
+    )
 
 
 CHECKS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -12,11 +12,34 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from svc.errors import CabinetError, MalformedRequestError
 from svc.web.spooling import IN_MEMORY_BYTES, ON_DISK
 
-if TYPE_CHECKING:
-    from svc.wire.protocol import CabinetProtocol
-
 # Seconds between two attempts to get room for the next part of a streamed answer.
 _ROOM_S = 0.1
+
+
+class Owner(Protocol):
+    """The connection of a cycle, as this module sees it."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more can be written."""
+
+    def must_close_after(self, cycle: Cycle) -> bool:
+        """Return whether the connection cannot be used again after this answer, which is about to begin."""
+
+    def reserve(self, size: int) -> bool:
+        """Reserve memory for the next part of a streamed answer; false if there is none now."""
+
+    def release(self, size: int) -> None:
+        """Release bytes that the connection occupied."""
+
+    def resume(self) -> None:
+        """Parse and read on."""
+
+    def write(self, data: bytes) -> None:
+        """Write to the client."""
+
+    def finish(self) -> None:
+        """Close the connection once the client has what was written."""
 
 
 class Cycle(RequestResponseCycle):
@@ -32,9 +55,9 @@ class Cycle(RequestResponseCycle):
     held_bytes = 0
     """The bytes of the body that count: the application has them until it has answered, or until they are on disk."""
 
-    def __init__(self, protocol: CabinetProtocol, **arguments: Any) -> None:
+    def __init__(self, owner: Owner, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._protocol = protocol
+        self._owner = owner
         self._fault: CabinetError | None = None
 
     def fail(self, fault: CabinetError) -> None:
@@ -65,7 +88,7 @@ class Cycle(RequestResponseCycle):
         # The application asks for more, so it has written what it has, except for the beginning that stays in memory.
         written = self.held_bytes - len(self.body) - IN_MEMORY_BYTES
         if written > 0:
-            self._protocol.wire.release(self._protocol, written)
+            self._owner.release(written)
             self.held_bytes -= written
 
     def _take_fault(self) -> CabinetError:
@@ -76,7 +99,7 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a part of the answer; returns when there is room for another one."""
-        if message["type"] == "http.response.start" and self._protocol.must_close_after(self):
+        if message["type"] == "http.response.start" and self._owner.must_close_after(self):
             self.keep_alive = False
         await super().send(message)
         if message["type"] == "http.response.body" and message.get("more_body"):
@@ -86,7 +109,7 @@ class Cycle(RequestResponseCycle):
         # The application loads the next part only after this, so a client that does not read holds one part.
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
-        while not (self.disconnected or self._protocol.reserve(size)):  # noqa: ASYNC110 - room has no single owner
+        while not (self.disconnected or self._owner.reserve(size)):  # noqa: ASYNC110 - room has no single owner
             await asyncio.sleep(_ROOM_S)
         if self.disconnected:
             # Starlette cancels the stream, but gets to it only if the stream waits somewhere.
@@ -96,13 +119,13 @@ class Cycle(RequestResponseCycle):
 class Flow(FlowControl):
     """Flow control in which only the protocol decides whether to read."""
 
-    def __init__(self, transport: asyncio.Transport, protocol: CabinetProtocol) -> None:
+    def __init__(self, transport: asyncio.Transport, owner: Owner) -> None:
         super().__init__(transport)
-        self._protocol = protocol
+        self._owner = owner
 
     def resume_reading(self) -> None:
         """The application wants more of the body, or has answered."""
-        self._protocol.resume()
+        self._owner.resume()
 
     def read_on(self) -> None:
         """Read from the socket again."""
@@ -112,18 +135,18 @@ class Flow(FlowControl):
 class Outgoing(asyncio.Transport):
     """The transport as a cycle sees it: the protocol counts what is written, and decides how to close."""
 
-    def __init__(self, protocol: CabinetProtocol) -> None:
+    def __init__(self, owner: Owner) -> None:
         super().__init__()
-        self._protocol = protocol
+        self._owner = owner
 
     def write(self, data: bytes | bytearray | memoryview[int]) -> None:
         """Write to the client."""
-        self._protocol.write(bytes(data))
+        self._owner.write(bytes(data))
 
     def close(self) -> None:
         """Close the connection once the client has what was written."""
-        self._protocol.finish()
+        self._owner.finish()
 
     def is_closing(self) -> bool:
         """Return whether no more can be written."""
-        return self._protocol.is_finished
+        return self._owner.is_finished

@@ -109,7 +109,7 @@ class CabinetProtocol(ReceivingProtocol):
         """Write to the client."""
         if self.transport.is_closing():
             return
-        self.wire.release(self, self._reserved)
+        self.release(self._reserved)
         self._reserved = 0
         self.transport.write(data)
         self._written += len(data)
@@ -120,12 +120,16 @@ class CabinetProtocol(ReceivingProtocol):
         """Count bytes that the connection occupies; returns whether there is room for them."""
         return self.wire.hold(self, size, self.loop.time())
 
+    def release(self, size: int) -> None:
+        """Release bytes that the connection occupied."""
+        self.wire.release(self, size)
+
     def reserve(self, size: int) -> bool:
         """Reserve memory for the next part of a streamed answer; false if there is none now."""
         if size < _COUNTED_BYTES or self.hold(size):
             self._reserved = size if size >= _COUNTED_BYTES else 0
             return True
-        self.wire.release(self, size)
+        self.release(size)
         return False
 
     def on_response_complete(self) -> None:
@@ -133,7 +137,7 @@ class CabinetProtocol(ReceivingProtocol):
         self.server_state.total_requests += 1
         self._has_answered = True
         if self.active is not None:
-            self.wire.release(self, self.active.held_bytes)
+            self.release(self.active.held_bytes)
             self.active = None
         if self.is_finished:
             return
@@ -164,7 +168,7 @@ class CabinetProtocol(ReceivingProtocol):
     def fail(self, cycle: Cycle, error: CabinetError) -> None:
         """Answer the request whose body is being received with an error; the application does if it has begun."""
         cycle.fail(error)
-        self.wire.release(self, cycle.held_bytes)
+        self.release(cycle.held_bytes)
         cycle.held_bytes = 0
         self.slices.clear()
         self.flow.pause_reading()
@@ -245,7 +249,7 @@ class CabinetProtocol(ReceivingProtocol):
         if size > self._held_out:
             self.wire.hold(self, size - self._held_out, now)
         else:
-            self.wire.release(self, self._held_out - size)
+            self.release(self._held_out - size)
         self._held_out = size
 
     def patience(self, now: float) -> tuple[int, float] | None:

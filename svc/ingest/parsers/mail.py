@@ -1,17 +1,30 @@
-"""Mails (.eml): the headers that people read, the body, and the attachments that can be read."""
+"""Mails (.eml): the headers that people read, the body, and the attachments that can be read.
+
+Files that are attached to messages of another format are written here too, since one of them may be a mail.
+"""
 
 from __future__ import annotations
 
 import email
 import email.policy
+import re
 from email.message import EmailMessage, MIMEPart
 
+from svc.errors import CabinetError
 from svc.fields.charsets import text_codec
 from svc.ingest.document import ReadDocument, Writer
-from svc.ingest.parsers.attachments import DEEPEST_MAIL, MOST_PARTS, shown_name, write_attached
+from svc.ingest.file_types import detect_file_type
+from svc.ingest.parsers import recognition
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.html import write_html
+from svc.ingest.parsers.inner import write_inner
 from svc.ingest.parsers.noise import without_noise
+
+MOST_PARTS = 500
+"""The attachments of one mail that are read."""
+
+DEEPEST_MAIL = 2
+"""How many mails a mail may be inside of."""
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _HEADER_MOST_CHARACTERS = 2_000
@@ -130,9 +143,19 @@ def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> 
     return isinstance(data, bytes) and write_attached(name, data, writer, depth)
 
 
-def write_mail_file(name: str, data: bytes, writer: Writer, depth: int) -> bool:
-    """Write a mail that is attached to another as a file, and return whether it could be read."""
-    return _write_forwarded(_read(data), name, writer, depth)
+def write_attached(name: str, data: bytes, writer: Writer, depth: int) -> bool:
+    """Write an attached file below its name, and return whether it could be read. The message is `depth` mails deep."""
+    try:
+        is_mail = detect_file_type(name, data, images=recognition.is_on()) == "mail"
+    except CabinetError:  # a type that cannot be read, or an empty file
+        return False
+    return _write_forwarded(_read(data), name, writer, depth) if is_mail else write_inner(name, data, writer)
+
+
+def shown_name(name: str) -> str:
+    """Return the name of an attachment without folders."""
+    shown = " ".join(clean_text(name).split())
+    return re.split(r"[/\\]", shown)[-1][:100] or "attachment"
 
 
 def _write_forwarded(message: MIMEPart, name: str, writer: Writer, depth: int) -> bool:

@@ -15,10 +15,10 @@ import olefile
 from svc.errors import DocumentRejectedError
 from svc.fields.charsets import text_codec
 from svc.ingest.document import ReadDocument, Writer
-from svc.ingest.parsers.attachments import DEEPEST_MAIL, MOST_PARTS, shown_name, write_attached
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.compressed_rtf import decompressed
 from svc.ingest.parsers.html import declared_charset, write_html
+from svc.ingest.parsers.mail import DEEPEST_MAIL, MOST_PARTS, shown_name, write_attached
 from svc.ingest.parsers.noise import without_noise
 from svc.ingest.parsers.rejections import damaged
 from svc.ingest.parsers.rtf import parse as parse_rtf

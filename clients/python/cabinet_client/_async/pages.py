@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cabinet_client import models
-
-if TYPE_CHECKING:
-    from cabinet_client._async.client import AsyncCabinet
+from cabinet_client._async.resource import Requests
 
 T = TypeVar("T")
 _PAGE_ROWS = 100
@@ -17,7 +15,7 @@ _PAGE_ROWS = 100
 class AsyncPages(Generic[T]):
     """A list of the service: iterate over its rows, or over its pages with `pages()`; each page is one request."""
 
-    def __init__(self, client: AsyncCabinet, path: str, params: Mapping[str, Any], row: type[T]) -> None:
+    def __init__(self, client: Requests, path: str, params: Mapping[str, Any], row: type[T]) -> None:
         self._client, self._path, self._row = client, path, row
         self._params = {"limit": _PAGE_ROWS, **{name: value for name, value in params.items() if value is not None}}
 

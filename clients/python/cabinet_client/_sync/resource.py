@@ -3,15 +3,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from cabinet_client._sync.client import Cabinet
+T = TypeVar("T")
+
+
+class Requests(Protocol):
+    """Sends requests: the client as the groups of requests see it."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        returns: type[T],
+        body: Any = None,
+        is_safe: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> T:
+        """Send a request and decode its answer, as `Cabinet.request`."""
 
 
 class Resource:
     """Requests about one kind of thing."""
 
-    def __init__(self, client: Cabinet) -> None:
+    def __init__(self, client: Requests) -> None:
         self._client = client
         self._request = client.request
