@@ -32,7 +32,8 @@ from svc.calibration.timing import Times, interleaved
 from svc.database.by_name import bind
 from svc.database.queries import Database
 from svc.ingest.chunk import TextChunk, content_hash
-from svc.ingest.queue import Job, Queue
+from svc.ingest.job import Job
+from svc.ingest.queue import Queue
 from svc.search.own_indexes import IndexBuilder, planned_steps
 from svc.settings import Settings
 from svc.vectors.signatures import signatures

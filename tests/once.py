@@ -15,8 +15,9 @@ import svc.worker
 from svc.database.queries import Database
 from svc.database.statements import Statement
 from svc.embedding import local
+from svc.ingest.parser_process import ParserServer
 from svc.ingest.parser_protocol import Limits
-from svc.ingest.sandbox import ParserSandbox, _ParserServer
+from svc.ingest.sandbox import ParserSandbox
 
 # Everything that the preparation of a statement looks at: names, types and functions, and where they are looked for.
 _SCHEMA = """
@@ -39,7 +40,7 @@ select md5(concat(
 """
 
 _checked: set[tuple[str, frozenset[Statement]]] = set()
-_parser_servers: dict[Limits, _ParserServer] = {}
+_parser_servers: dict[Limits, ParserServer] = {}
 
 
 def share() -> None:
@@ -70,7 +71,7 @@ def _set_of(statements: Mapping[str, Statement]) -> frozenset[Statement]:
 class _SharingSandbox(ParserSandbox):
     """Uses the parser server that another one with these limits has started, and leaves it to the next."""
 
-    async def _running_server(self) -> _ParserServer:
+    async def _running_server(self) -> ParserServer:
         running = _parser_servers.get(self._limits)
         if not self._is_closed and self._server is None and running is not None and running._process.poll() is None:
             self._server = running

@@ -9,46 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import TypedDict
 from uuid import UUID
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from svc import batches
 from svc.access.quotas import Quota, broken_quota, quotas_of
-from svc.database import rows as r
 from svc.database.failures import ConstraintError
-from svc.database.queries import Database, Transaction
+from svc.database.queries import Database
 from svc.errors import DocumentRejectedError, LeaseLostError, RowsLockedError
 from svc.ingest.chunk import ChunkSizes, TextChunk, content_hash
 from svc.ingest.file_bytes import MAX_PART_BYTES
 from svc.ingest.formats import StoredType
-from svc.ingest.given_chunks import given_hash
+from svc.ingest.job import Job, lease_lost
+from svc.ingest.stored_chunks import NewChunks, store_chunks
 from svc.jobs.storing import storing
 from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
 
-# Rows in one COPY: few enough to stay far below the statement timeout, including index maintenance.
-_ROWS_A_COPY = 500
 # Texts in one lookup, which returns up to 1.5 MB of vectors at 1,536 dimensions.
 _TEXTS_A_LOOKUP = 500
-
-
-@dataclass(frozen=True)
-class Job:
-    """A claimed document.
-
-    `attempt` is the fencing token. `tries` counts the attempts that have failed, `interruptions` those whose worker did
-    not report the end, including this one; each has its own limit.
-    """
-
-    user_id: UUID
-    document_id: UUID
-    attempt: int
-    tries: int
-    interruptions: int
 
 
 @dataclass(frozen=True)
@@ -97,9 +78,9 @@ class Queue:
         Raises:
             RowsLockedError: another session has locked the document; it may be a stopped worker that stores it.
         """
-        row = await self._database.one("ingest/start", **_key(job), lease_s=self.lease_s)
+        row = await self._database.one("ingest/start", **job.key, lease_s=self.lease_s)
         if row is None:
-            if await self._database.value("ingest/drop", **_key(job)):
+            if await self._database.value("ingest/drop", **job.key):
                 raise RowsLockedError("another session has locked the document")
             return None
         return QueuedUpload(
@@ -130,7 +111,7 @@ class Queue:
                 max_bytes=MAX_PART_BYTES,
             )
             if row is None:
-                raise _lease_lost()
+                raise lease_lost()
             if not row.content:
                 raise DocumentRejectedError(f"The bytes of the file from {size:,} on are missing; upload it again.")
             parts.append(row.content)
@@ -143,8 +124,8 @@ class Queue:
         Raises:
             LeaseLostError: another worker has claimed the document, or it was deleted.
         """
-        if not await self._database.exec("ingest/heartbeat", **_key(job), lease_s=self.lease_s, progress=progress):
-            raise _lease_lost()
+        if not await self._database.exec("ingest/heartbeat", **job.key, lease_s=self.lease_s, progress=progress):
+            raise lease_lost()
 
     async def reuse_vectors(
         self, job: Job, chunks: Sequence[TextChunk], vectors: NDArray[np.float16], given: Set[int] = frozenset()
@@ -196,7 +177,11 @@ class Queue:
             QuotaExceededError: the document would exceed the chunks or tokens that the user's plan allows.
         """
         try:
-            await self._store(job, chunks, vectors, token_count, list(warnings), given=given)
+            bits = await asyncio.to_thread(signatures, vectors)
+            new = NewChunks(chunks, vectors, bits, given, token_count)
+            async with storing(self._database, self.lease_s) as transaction:
+                await store_chunks(transaction, job, new, self._terms, warnings)
+            self._terms.grown.add((job.user_id, "chunk"))
         except ConstraintError as error:
             if (quota := broken_quota(error.constraint)) is None:
                 raise
@@ -205,62 +190,13 @@ class Queue:
                 raise LeaseLostError("the document was deleted with its user") from None
             raise quotas_of(row)[quota].exceeded(token_count if quota == "tokens" else len(chunks)) from None
 
-    async def _store(
-        self,
-        job: Job,
-        chunks: Sequence[TextChunk],
-        vectors: NDArray[np.float16],
-        token_count: int,
-        warnings: list[str],
-        *,
-        given: Set[int],
-    ) -> None:
-        bits = await asyncio.to_thread(signatures, vectors)
-        async with storing(self._database, self.lease_s) as transaction:
-            completed = await transaction.one(
-                "ingest/complete", **_key(job), chunk_count=len(chunks), warnings=warnings
-            )
-            if completed is None:
-                raise _lease_lost()
-            await _erase(transaction, job, completed.earlier_chunks)
-            ids = [row.id for row in await transaction.many("ingest/chunk_ids", chunk_count=len(chunks))]
-            for first in range(0, len(chunks), _ROWS_A_COPY):
-                rows = range(first, min(first + _ROWS_A_COPY, len(chunks)))
-                await transaction.copy(
-                    "ingest/write_chunks",
-                    [_chunk_row(job, ids[i], i, chunks[i], vectors[i] if i in given else None) for i in rows],
-                )
-                await transaction.copy(
-                    "ingest/write_vectors", [_vector_row(job, ids[i], vectors[i], bits[i]) for i in rows]
-                )
-                # Some at a time, because the terms of 20,000 chunks can take 100 MB.
-                terms = await self._terms.of([chunks[i].indexed for i in rows], job.user_id)
-                await transaction.copy(
-                    "ingest/write_terms",
-                    [
-                        r.IngestWriteTerms(job.user_id, ids[i], job.document_id, found.keys, found.weights)
-                        for i, found in zip(rows, terms, strict=True)
-                        if found is not None
-                    ],
-                )
-            if completed.replaces is not None:
-                await _replace(transaction, job)
-            await transaction.exec(
-                "ingest/finish",
-                user_id=job.user_id,
-                chunk_count=len(chunks),
-                token_count=token_count,
-                earlier_chunks=completed.earlier_chunks,
-            )
-        self._terms.grown.add((job.user_id, "chunk"))
-
     async def fail(self, job: Job, reason: str) -> None:
         """End the ingestion with an error, which the document's owner can read."""
-        await self._database.exec("ingest/fail", **_key(job), error=reason)
+        await self._database.exec("ingest/fail", **job.key, error=reason)
 
     async def postpone(self, job: Job, delay_s: float, reason: str, *, is_failed: bool = True) -> None:
         """Return the job to the queue, due again in `delay_s` seconds. `is_failed`: the attempt counts as a try."""
-        await self._database.exec("ingest/postpone", **_key(job), delay_s=delay_s, error=reason, is_failed=is_failed)
+        await self._database.exec("ingest/postpone", **job.key, delay_s=delay_s, error=reason, is_failed=is_failed)
 
     async def release(self, job: Job, delay_s: float = 0, *, is_interrupted: bool = False) -> int:
         """Return the job to the queue, due again in `delay_s` seconds; no attempt has failed.
@@ -268,61 +204,4 @@ class Queue:
         Unless `is_interrupted`, it is as if the job had not been claimed, even if another worker has claimed it since.
         Returns 0 if the job is locked or gone, otherwise 1.
         """
-        return await self._database.exec("ingest/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted)
-
-
-async def _erase(transaction: Transaction, job: Job, count: int) -> None:
-    """Erase the chunks that a document had before it was read again, some at a time."""
-    for first in range(0, count, batches.SWEPT_ROWS):
-        await transaction.exec(
-            "ingest/erase_chunks",
-            user_id=job.user_id,
-            document_id=job.document_id,
-            first_index=first,
-            last_index=first + batches.SWEPT_ROWS - 1,
-        )
-
-
-async def _replace(transaction: Transaction, job: Job) -> None:
-    """Delete the documents that this one replaces, some at a time."""
-    while True:
-        deleted = await transaction.value(
-            "ingest/replace",
-            user_id=job.user_id,
-            document_id=job.document_id,
-            max_rows=batches.REPLACED_DOCUMENTS,
-            max_parts=batches.ERASED_PARTS,
-        )
-        if deleted < batches.REPLACED_DOCUMENTS:
-            return
-
-
-def _lease_lost() -> LeaseLostError:
-    return LeaseLostError("another worker has claimed the document, or it was deleted")
-
-
-class _Key(TypedDict):
-    user_id: UUID
-    document_id: UUID
-    attempt: int
-
-
-def _key(job: Job) -> _Key:
-    return {"user_id": job.user_id, "document_id": job.document_id, "attempt": job.attempt}
-
-
-def _chunk_row(
-    job: Job, chunk_id: UUID, index: int, chunk: TextChunk, given: NDArray[np.float16] | None
-) -> r.IngestWriteChunks:
-    """The row of a chunk; `given` is its vector if that is the client's."""
-    text_hash = content_hash(chunk.indexed) if given is None else given_hash(chunk, given)
-    return r.IngestWriteChunks(
-        user_id=job.user_id, id=chunk_id, document_id=job.document_id, chunk_index=index, content=chunk.content,
-        token_count=chunk.token_count, metadata=chunk.metadata, content_hash=text_hash,
-    )  # fmt: skip
-
-
-def _vector_row(job: Job, chunk_id: UUID, vector: NDArray[np.float16], signature: bytes) -> r.IngestWriteVectors:
-    return r.IngestWriteVectors(
-        user_id=job.user_id, chunk_id=chunk_id, document_id=job.document_id, embedding=vector, signature=signature
-    )
+        return await self._database.exec("ingest/release", **job.key, delay_s=delay_s, is_interrupted=is_interrupted)

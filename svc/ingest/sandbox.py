@@ -17,11 +17,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 from uuid import UUID
@@ -32,7 +29,8 @@ from svc.database.guard import external_call
 from svc.errors import DocumentRejectedError, UnavailableError
 from svc.ingest.chunk import ChunkSizes, TextChunk
 from svc.ingest.formats import FileType
-from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected, Started
+from svc.ingest.parser_process import GRACE_S, START_TIMEOUT_S, ParserServer
+from svc.ingest.parser_protocol import EXIT_MEMORY, LENGTH, Chunks, Ended, Finished, Limits, Message, Rejected
 from svc.ingest.unread import bounded
 from svc.printable import shortened
 from svc.settings.groups import ParserSettings
@@ -42,8 +40,6 @@ logger = logging.getLogger(__name__)
 
 PARSERS_AT_ONCE = 2
 RESULT_MOST_BYTES = 128 * 2**20
-_START_TIMEOUT_S = 60.0
-_GRACE_S = 5.0  # lets the child's own alarm fire first
 _READ_BYTES = 256 * 1024
 _DETAIL_MOST_CHARACTERS = 500
 _CAUSE_MOST_CHARACTERS = 60
@@ -77,7 +73,7 @@ class ParserSandbox:
         # All places to one user who is alone, because no document takes long; in turn otherwise.
         self._places = Turns(PARSERS_AT_ONCE, is_divided=False)
         self._starting = asyncio.Lock()
-        self._server: _ParserServer | None = None
+        self._server: ParserServer | None = None
         self._is_closed = False
 
     async def chunks(self, file_type: FileType, data: bytes, tenant: UUID | None = None) -> list[TextChunk]:
@@ -123,7 +119,7 @@ class ParserSandbox:
         with contextlib.ExitStack() as sockets:
             connection, status = await self._begin(sockets)
             try:
-                async with asyncio.timeout(self._limits.timeout_s + _GRACE_S):
+                async with asyncio.timeout(self._limits.timeout_s + GRACE_S):
                     return await self._converse(connection, status, header, data)
             except TimeoutError:
                 raise self._failure(Ended(-signal.SIGALRM, 0)) from None
@@ -146,21 +142,21 @@ class ParserSandbox:
                 server.fork(childs_connection, servers_status)
             # Now only the server holds the other ends. If it is dead or cannot fork, the read below ends at once.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_START_TIMEOUT_S):
+                async with asyncio.timeout(START_TIMEOUT_S):
                     if await asyncio.get_running_loop().sock_recv(status, 1):
                         return connection, status
             await self._forget(server)
         raise _gone()
 
-    async def _running_server(self) -> _ParserServer:
+    async def _running_server(self) -> ParserServer:
         async with self._starting:
             if self._is_closed:
                 raise UnavailableError("The server is shutting down.", retry_after_s=5)
             if self._server is None:
-                self._server = await _ParserServer.start(self._limits)
+                self._server = await ParserServer.start(self._limits)
             return self._server
 
-    async def _forget(self, server: _ParserServer) -> None:
+    async def _forget(self, server: ParserServer) -> None:
         async with self._starting:
             if self._server is server:
                 self._server = None
@@ -268,91 +264,3 @@ async def _messages(connection: socket.socket) -> AsyncGenerator[Message, None]:
                 raise DocumentRejectedError("The document made the parser return an invalid answer.") from error
             yield message
             del buffer[:end]
-
-
-class _ParserServer:
-    """The parent's end of a parser server."""
-
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
-        self._process = process
-        self._control = control
-
-    @classmethod
-    async def start(cls, limits: Limits) -> _ParserServer:
-        control, servers_control = socket.socketpair()
-        control.setblocking(False)
-        spawning = asyncio.create_task(asyncio.to_thread(_popen, servers_control, limits))
-        with servers_control:
-            try:
-                process = await asyncio.shield(spawning)
-            except asyncio.CancelledError:
-                control.close()
-                # The thread goes on, and nobody else knows the process that it starts.
-                _kill(await spawning)
-                raise
-        server = cls(process, control)
-        try:
-            async with asyncio.timeout(_START_TIMEOUT_S):
-                ready = await asyncio.get_running_loop().sock_recv(control, 4096)
-        except TimeoutError:
-            ready = b""
-        except BaseException:
-            server._control.close()
-            _kill(process)
-            raise
-        if not ready:
-            await server.stop()
-            raise UnavailableError("The parser server did not start; see its error output.", retry_after_s=5)
-        _report_missing(msgspec.json.decode(ready, type=Started).missing)
-        return server
-
-    def fork(self, connection: socket.socket, status: socket.socket) -> None:
-        """Make the server fork a child that communicates over `connection`; its exit is reported over `status`."""
-        socket.send_fds(self._control, [b"f"], [connection.fileno(), status.fileno()])
-
-    async def stop(self) -> None:
-        """Close the control socket, which makes the server kill its children and exit; wait for the exit."""
-        self._control.close()
-        try:
-            await asyncio.to_thread(self._process.wait, _GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            await asyncio.to_thread(self._process.wait)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a server that has no children yet, and wait until it is gone, which takes milliseconds."""
-    process.kill()
-    process.wait()
-
-
-_PROGRAM = "import sys; sys.path[:] = sys.argv[3:]; from svc.ingest.parser_server import serve; serve(*sys.argv[1:3])"
-
-# The libraries that start threads do so when they are loaded, before the parser server is confined, which needs one.
-_ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-_reported: set[str] = set()
-
-
-def _report_missing(restrictions: list[str]) -> None:
-    """Log, once per process, the restrictions on parsers that this system does not allow."""
-    if new := [each for each in restrictions if each not in _reported]:
-        _reported.update(new)
-        logger.warning("this system does not allow to confine parsers by: %s; the others apply", ", ".join(new))
-
-
-def _popen(control: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
-    # Isolated mode (-I) and this process's sys.path keep the current folder and the environment from changing the
-    # imports. The environment is not passed on: it contains the database password and the API key.
-    path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - "" is the current folder
-    kept = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    arguments = [str(control.fileno()), msgspec.json.encode(limits).decode(), *path]
-    return subprocess.Popen(  # noqa: S603 - no argument comes from outside
-        [sys.executable, "-I", "-c", _PROGRAM, *arguments],
-        env=environment | _ONE_THREAD,
-        pass_fds=[control.fileno()],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,  # the parent receives the signals of a terminal and decides when to stop
-    )

@@ -34,7 +34,8 @@ from svc.ingest.chunk import TextChunk
 from svc.ingest.file_bytes import MAX_PART_BYTES
 from svc.ingest.formats import CHUNKS, FORMATS
 from svc.ingest.given_chunks import read_chunks
-from svc.ingest.queue import Job, Queue, QueuedUpload
+from svc.ingest.job import Job
+from svc.ingest.queue import Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.stored_files import check_readable
 from svc.jobs.lease import Progress, claimed, leased, return_job

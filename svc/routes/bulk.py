@@ -12,8 +12,8 @@ from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
 from svc.fields.values import MAX_METADATA_BYTES, Metadata, check_metadata
 from svc.filters.reading import Filter
-from svc.routes.collections import CollectionIds
 from svc.routes.documents import Status
+from svc.routes.searched_collections import CollectionIds
 from svc.routes.selections import check_contained, check_selection
 from svc.search.filters import DocumentFilters, check_filters, matching
 from svc.web.request import Call

@@ -17,10 +17,10 @@ from svc.database import rows as r
 from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
 from svc.filters.reading import Filter
-from svc.routes.collections import CollectionIds, find_searched, not_searchable
 from svc.routes.query_vectors import QueryText, QueryVector
 from svc.routes.questions import KeywordWeight, Question, question_vector, read_question
 from svc.routes.results import Passage, ResultOptions, Selected, place_fields, select_results
+from svc.routes.searched_collections import CollectionIds, find_searched, not_searchable
 from svc.routes.shared_access import Share, find_collections, read_while_shared
 from svc.search.filters import Filters, attributes_path, check_filters
 from svc.search.highlights import Highlight, Highlighter

@@ -1,4 +1,4 @@
-"""Reading one chunk: `sql/chunks/get.sql`."""
+"""Reading chunks, those of a document and one alone: `sql/chunks/`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,30 @@ from msgspec import UNSET, Struct, UnsetType
 
 from svc.database import rows as r
 from svc.errors import NotFoundError
+from svc.routes.documents import document_of
+from svc.routes.pages import Page, PositionPageQuery, one_more, page
 from svc.routes.results import Neighbours, Passage, passage_of, place_fields
-from svc.routes.shared_access import own_or_shared_chunk
+from svc.routes.shared_access import own_or_shared_chunk, own_or_shared_document
 from svc.web.request import Call
 from svc.web.routing import Routes
 
 routes = Routes("documents")
+
+
+class Chunk(Struct, frozen=True):
+    """A piece of a document's text, the unit of search and citation.
+
+    `metadata` contains the headings above it (`heading`), its place in the text in characters (`start`, `end`), and its
+    place in the file, such as `page`.
+    """
+
+    id: UUID
+    document_id: UUID
+    chunk_index: int
+    content: str
+    token_count: int
+    metadata: dict[str, Any]
+    created_at: datetime
 
 
 class ChunkQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +61,27 @@ class ChunkOfDocument(Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     created_at: datetime
     passage: Passage | UnsetType = UNSET
+
+
+@routes.get("/documents/{document_id}/chunks", errors=(404,))
+async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
+    """List the chunks of a document in order."""
+    database, document_id = call.services.database, call.path_id("document_id", "document")
+
+    async def read(tenant: UUID) -> Sequence[r.ChunksListByDocument]:
+        rows = await database.many(
+            "chunks/list_by_document",
+            user_id=tenant,
+            document_id=document_id,
+            after=-1 if query.after is None else query.after,
+            max_rows=one_more(query.limit),
+        )
+        if not rows:
+            document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
+        return rows
+
+    rows = await own_or_shared_document(call, document_id, read)
+    return page(rows, query.limit, _chunk, lambda row: row.chunk_index)
 
 
 @routes.get("/chunks/{chunk_id}", errors=(404,))
@@ -75,4 +114,16 @@ async def get_chunk(call: Call, query: ChunkQuery) -> ChunkOfDocument:
         metadata=row.metadata,
         created_at=row.created_at,
         passage=passage_of(rows, [chunk_id]) if query.neighbours else UNSET,
+    )
+
+
+def _chunk(row: r.ChunksListByDocument) -> Chunk:
+    return Chunk(
+        id=row.id,
+        document_id=row.document_id,
+        chunk_index=row.chunk_index,
+        content=row.content,
+        token_count=row.token_count,
+        metadata=row.metadata,
+        created_at=row.created_at,
     )

@@ -12,12 +12,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from svc import batches
 from svc.database import rows as r
 from svc.database.calls import Queries
-from svc.errors import ConflictError, InvalidRequestError, NotFoundError
+from svc.errors import ConflictError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Name, check_metadata, check_text
 from svc.routes.idempotency import HEADER, once
 from svc.routes.pages import Page, PageQuery, one_more, page
-from svc.routes.shared_access import Share, find_collections, own_or_shared_collection, several_owners
+from svc.routes.shared_access import own_or_shared_collection
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -29,19 +29,10 @@ MAX_COUNTED = 100_000
 """The most files of one collection or batch that are counted."""
 MAX_COUNTED_IN_LIST = 10_000
 """The most files of each collection of a list that are counted."""
-MAX_SEARCHED = 100
-"""The most collections that one search or selection names."""
 
 Description = Annotated[str, Meta(max_length=1000)]
 ExpiresAfter = Annotated[
     int, Meta(ge=1, le=10 * 366 * 86_400, description="Seconds after the last use, at most ten years.")
-]
-CollectionIds = Annotated[
-    list[UUID],
-    Meta(
-        max_length=MAX_SEARCHED,
-        description=f"Ids of your collections, or of some that one user shares with you; at most {MAX_SEARCHED}.",
-    ),
 ]
 
 
@@ -224,38 +215,6 @@ async def read_collection(queries: Queries, tenant: UUID, collection_id: UUID) -
     if row is None:
         raise no_such_collection()
     return collection_of(row)
-
-
-async def find_searched(call: Call, collection_ids: list[UUID]) -> Share | None:
-    """Find the collections that are to be searched. None: they are the caller's own.
-
-    Own ones are noted as used, so that they do not expire; a reader's search changes nothing.
-
-    Raises:
-        InvalidRequestError: one of them does not exist, is not shared with the caller, or has expired; or they have
-            several owners.
-    """
-    wanted = {*collection_ids}
-    rows = await call.services.database.many(
-        "collections/touch", user_id=call.principal.tenant, collection_ids=list(wanted), max_rows=MAX_SEARCHED
-    )
-    others = wanted - {row.id for row in rows}
-    if not others:
-        return None
-    share = await find_collections(call, others)
-    if share is None:
-        raise not_searchable()
-    if rows:
-        raise several_owners()
-    return share
-
-
-def not_searchable() -> InvalidRequestError:
-    """Return the error for an id of a collection that the caller cannot search."""
-    return InvalidRequestError(
-        "collection_ids contains an id that is not the id of one of your collections, or of one that has expired",
-        field="collection_ids",
-    )
 
 
 def collection_id_of(call: Call) -> UUID:

@@ -15,8 +15,8 @@ from svc.filters.columns import CONVERSATION_FIELDS
 from svc.routes.citations import mark_sources
 from svc.routes.conversations import Conversation, conversation_of
 from svc.routes.listings import MAX_COUNT, Listing, ListQuery, read_listing
-from svc.routes.messages import StoredMessage, message_of
 from svc.routes.pages import Limit, Page, counted, one_more, page
+from svc.routes.stored_messages import StoredMessage, message_of
 from svc.web.request import Call
 from svc.web.routing import Routes
 

@@ -21,7 +21,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
 from svc.jobs.long_conversations import delete_long
 from svc.routes.idempotency import HEADER, once
-from svc.routes.messages import Message
+from svc.routes.stored_messages import Message
 from svc.web.conditions import check_unchanged, unchanged
 from svc.web.request import Call
 from svc.web.routing import Routes

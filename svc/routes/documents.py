@@ -1,4 +1,4 @@
-"""Documents and their chunks: `sql/documents/`, `sql/chunks/`."""
+"""Documents: `sql/documents/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from svc.fields.values import Filename, Metadata, Moment, check_future, check_me
 from svc.filters.columns import DOCUMENT_FIELDS
 from svc.ingest.formats import StoredType
 from svc.routes.listings import MAX_COUNT, Ids, Listing, ListQuery, read_ids, read_listing
-from svc.routes.pages import Limit, Page, PositionPageQuery, counted, one_more, page
+from svc.routes.pages import Limit, Page, counted, one_more, page
 from svc.routes.shared_access import own_or_shared_document
 from svc.web.conditions import unchanged
 from svc.web.request import MERGE_PATCH, Call, media_type
@@ -57,22 +57,6 @@ class Document(Struct, frozen=True):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
-
-
-class Chunk(Struct, frozen=True):
-    """A piece of a document's text, the unit of search and citation.
-
-    `metadata` contains the headings above it (`heading`), its place in the text in characters (`start`, `end`), and its
-    place in the file, such as `page`.
-    """
-
-    id: UUID
-    document_id: UUID
-    chunk_index: int
-    content: str
-    token_count: int
-    metadata: dict[str, Any]
-    created_at: datetime
 
 
 class UpdateDocument(Struct, frozen=True, forbid_unknown_fields=True):
@@ -224,27 +208,6 @@ async def delete_document(call: Call) -> None:
         raise NotFoundError("there is no such document")
 
 
-@routes.get("/documents/{document_id}/chunks", errors=(404,))
-async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
-    """List the chunks of a document in order."""
-    database, document_id = call.services.database, call.path_id("document_id", "document")
-
-    async def read(tenant: UUID) -> Sequence[r.ChunksListByDocument]:
-        rows = await database.many(
-            "chunks/list_by_document",
-            user_id=tenant,
-            document_id=document_id,
-            after=-1 if query.after is None else query.after,
-            max_rows=one_more(query.limit),
-        )
-        if not rows:
-            await _document(database, tenant, document_id)
-        return rows
-
-    rows = await own_or_shared_document(call, document_id, read)
-    return page(rows, query.limit, _chunk, lambda row: row.chunk_index)
-
-
 @routes.post(
     "/documents/{document_id}/retry",
     status=202,
@@ -289,16 +252,4 @@ def document_of(row: r.DocumentsGet | None) -> Document:
         expires_at=row.expires_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
-    )
-
-
-def _chunk(row: r.ChunksListByDocument) -> Chunk:
-    return Chunk(
-        id=row.id,
-        document_id=row.document_id,
-        chunk_index=row.chunk_index,
-        content=row.content,
-        token_count=row.token_count,
-        metadata=row.metadata,
-        created_at=row.created_at,
     )

@@ -17,8 +17,8 @@ from svc.errors import ConflictError, NotFoundError
 from svc.fields.chat import Content, Role, Speaker, ToolCalls, counted_text, text_of
 from svc.fields.values import Metadata
 from svc.ingest.tokens import count_tokens_aside
-from svc.routes.messages import Message, mark_messages, message_of
 from svc.routes.new_messages import AppendMessage, TokenCount, check_messages
+from svc.routes.stored_messages import Message, mark_messages, message_of
 from svc.vectors.texts import metadata_words
 from svc.web.conditions import unchanged
 from svc.web.request import Call

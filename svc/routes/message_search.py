@@ -18,9 +18,10 @@ from svc.fields.values import Moment, check_moment
 from svc.filters.arguments import matching_arguments
 from svc.filters.columns import MESSAGE_FIELDS
 from svc.filters.reading import Filter, read_filter
-from svc.routes.messages import Message, check_conversation, mark_messages, message_fields, message_of
+from svc.routes.messages import check_conversation
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText, QueryVector
 from svc.routes.questions import KeywordWeight, question_vector, read_question
+from svc.routes.stored_messages import Message, mark_messages, message_fields, message_of
 from svc.search.hybrid import Mode, postings_budget
 from svc.search.lanes import KeywordLane
 from svc.search.messages import (

@@ -34,7 +34,8 @@ from svc.log_context import LogContext, begin_log_context
 from svc.printable import shortened
 from svc.web.openai_errors import has_openai_errors, openai_error_response
 from svc.web.overload import Overload
-from svc.web.request import ANSWER_HEADERS, problem_response
+from svc.web.problems import problem_response
+from svc.web.request import ANSWER_HEADERS
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from svc import __version__
-from svc.web.request import Problem
+from svc.web.problems import Problem
 from svc.web.routing import Endpoint
 from svc.web.schemas import complete_schema, complete_schemas, describe_default, referenced
 

@@ -1,15 +1,10 @@
-"""A request as a route sees it, and errors as problem documents (RFC 9457)."""
+"""A request as a route sees it, and its body."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
-import math
-from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -20,25 +15,17 @@ from starlette.responses import Response
 from svc.access.authenticator import Principal
 from svc.errors import (
     CabinetError,
-    FieldFault,
     InvalidFieldsError,
     InvalidRequestError,
     MalformedRequestError,
     NotFoundError,
-    QuotaExceededError,
-    RangeNotSatisfiableError,
     TooLargeError,
-    TooLongError,
     UnsupportedMediaTypeError,
 )
 from svc.fields.validation import (
     MAX_EXPLAINED_BYTES,
-    MAX_FAULTS,
-    fault_without_value,
-    faults_of,
     faults_of_json,
     json_fault,
-    null_fault,
     shown_field,
 )
 from svc.fields.values import MAX_SHOWN_CHARACTERS, check_text
@@ -47,7 +34,6 @@ if TYPE_CHECKING:
     from svc.services import Services
 
 T = TypeVar("T")
-Q = TypeVar("Q", bound=msgspec.Struct)
 
 MERGE_PATCH = "application/merge-patch+json"
 """The media type of a JSON merge patch (RFC 7396)."""
@@ -55,35 +41,11 @@ MERGE_PATCH = "application/merge-patch+json"
 ANSWER_HEADERS = "cabinet.answer_headers"
 """The key in the ASGI scope of the headers to add to every answer to this request, including errors."""
 
-MAX_QUERY_BYTES = 8 * 2**10
-"""The longest query string: many times what any route takes, and read in a few milliseconds whatever it contains."""
 
 # A body that another thread decodes costs a hundred microseconds more.
 _DECODED_AT_ONCE_BYTES = 256 * 2**10
 _EXPLAINED_AT_ONCE_BYTES = 16 * 2**10
 _NO_NUMBER = object()
-# Defined in draft-ietf-httpapi-ratelimit-headers, as is the member `violated-policies`.
-_QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-
-
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document, sent as application/problem+json (RFC 9457).
-
-    The last five fields are set if a limit of the plan was reached. They name the limit, how much of it is used, how
-    much is allowed, and when the usage is reset.
-    """
-
-    title: str
-    status: int
-    detail: str
-    type: str = "about:blank"
-    request_id: str | None = None
-    errors: list[FieldFault] = []
-    violated_policies: list[str] = msgspec.field(default_factory=list, name="violated-policies")
-    quota: str | None = None
-    used: int | None = None
-    allowed: int | None = None
-    resets_at: datetime | None = None
 
 
 class JSONResponse(Response):
@@ -132,31 +94,6 @@ class Call:
             return UUID(self.request.path_params[name])
         except ValueError:
             raise NotFoundError(f"there is no such {what}") from None
-
-
-def problem_response(error: CabinetError, request_id: str) -> Response:
-    """Convert an error to the answer of the request."""
-    problem = Problem(
-        title=error.title, status=error.status, detail=error.detail, request_id=request_id, errors=[*error.faults]
-    )
-    if isinstance(error, QuotaExceededError):
-        problem = msgspec.structs.replace(
-            problem,
-            type=_QUOTA_EXCEEDED,
-            violated_policies=[error.quota],
-            quota=error.quota,
-            used=error.used,
-            allowed=error.allowed,
-            resets_at=error.resets_at,
-        )
-    headers = {}
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    if isinstance(error, RangeNotSatisfiableError):
-        headers["Content-Range"] = f"bytes */{error.size}"
-    if error.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="cabinet"'
-    return Response(msgspec.json.encode(problem), error.status, headers, media_type="application/problem+json")
 
 
 async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: str = "application/json") -> T:
@@ -280,54 +217,6 @@ def declared_length(request: Request) -> int:
 def too_large(limit_bytes: int) -> TooLargeError:
     """Return the error for a body larger than `limit_bytes`."""
     return TooLargeError(f"the body is larger than {limit_bytes} bytes, the maximum of this route")
-
-
-def read_query(request: Request, type_: type[Q]) -> Q:
-    """Read the query string as a `type_`.
-
-    A list is a parameter that is sent several times, `name=a&name=b` or `name[]=a&name[]=b`.
-
-    Raises:
-        TooLongError: the query string is longer than `MAX_QUERY_BYTES`.
-        InvalidFieldsError: a parameter is unknown, repeated, or has a wrong value; names the parameters.
-    """
-    if len(request.scope["query_string"]) > MAX_QUERY_BYTES:
-        raise TooLongError(f"the query string is longer than {MAX_QUERY_BYTES:,} bytes, the maximum")
-    lists = _lists_of(type_)
-    items: list[tuple[str, str]] = []
-    values: dict[str, Any] = {}
-    for name, value in request.query_params.multi_items():
-        if (plain := name.removesuffix("[]")) in lists:
-            values.setdefault(plain, []).append(value)
-        else:
-            items.append((name, value))
-    counts = Counter(name for name, _ in items)
-    values |= items
-    if len(counts) < len(items):
-        twice = ((shown_field(name), count) for name, count in counts.items() if count > 1)
-        raise InvalidFieldsError(
-            [
-                FieldFault(name, f"{name} is sent {count} times; send it once")
-                for name, count in islice(twice, MAX_FAULTS)
-            ]
-        )
-    try:
-        read = msgspec.convert(values, type_, strict=False)
-    except msgspec.ValidationError as error:
-        faults = faults_of(values, type_, is_text=True)
-        raise InvalidFieldsError(faults or [fault_without_value(error, type_)]) from None
-    # msgspec reads the text `null` as null, which would ask for another page than the client's variable meant.
-    nulls = [field for field in msgspec.structs.fields(type_) if getattr(read, field.name) is None]
-    if faults := [null_fault(field) for field in nulls if field.encode_name in values]:
-        raise InvalidFieldsError(faults)
-    return read
-
-
-@functools.cache
-def _lists_of(type_: type[msgspec.Struct]) -> frozenset[str]:
-    """The names of the fields that are lists."""
-    fields = msgspec.inspect.type_info(type_).fields  # type: ignore[attr-defined]
-    return frozenset(field.encode_name for field in fields if isinstance(field.type, msgspec.inspect.ListType))
 
 
 def media_type(request: Request) -> str:

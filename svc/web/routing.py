@@ -29,7 +29,8 @@ from svc.log_context import note_in_log
 from svc.services import Services
 from svc.web.answers import encode_answer
 from svc.web.conditions import check_match, etag_of, has_match, is_known
-from svc.web.request import ANSWER_HEADERS, Call, check_encoding, read_json, read_query
+from svc.web.query_strings import read_query
+from svc.web.request import ANSWER_HEADERS, Call, check_encoding, read_json
 
 BODY_BYTES = 256 * 2**10
 """The largest JSON body of a route that does not declare another: 1,000 ids and metadata fit, however they are escaped.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from svc.errors import CabinetError
-from svc.web.request import problem_response
+from svc.web.problems import problem_response
 
 # What stands for the request id in an answer that is kept.
 _NUMBER = b"(request number)"

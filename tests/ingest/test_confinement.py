@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from svc.errors import DocumentRejectedError
-from svc.ingest import sandbox as sandbox_module
+from svc.ingest import parser_process
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.syscall_numbers import NUMBERS
 from svc.settings import Settings
@@ -38,8 +38,8 @@ HEADERS = {"x86_64": "x86_64-linux-gnu/asm/unistd_64.h", "aarch64": "asm-generic
 
 @asynccontextmanager
 async def hostile(monkeypatch: pytest.MonkeyPatch, without: str = "") -> AsyncIterator[ParserSandbox]:
-    monkeypatch.setattr(sandbox_module, "_PROGRAM", PROGRAM % without)
-    monkeypatch.setattr(sandbox_module, "_reported", set())
+    monkeypatch.setattr(parser_process, "_PROGRAM", PROGRAM % without)
+    monkeypatch.setattr(parser_process, "_reported", set())
     opened = ParserSandbox(Settings())
     try:
         yield opened
@@ -92,7 +92,7 @@ async def test_every_door_is_shut(without: str, monkeypatch: pytest.MonkeyPatch,
 async def test_without_seccomp_the_other_walls_keep_the_secrets(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "svc.ingest.sandbox"):
+    with caplog.at_level(logging.WARNING, "svc.ingest.parser_process"):
         async with hostile(monkeypatch, "seccomp") as opened:
             found = await open_doors(opened, tmp_path)
         assert not found & {
@@ -101,7 +101,7 @@ async def test_without_seccomp_the_other_walls_keep_the_secrets(
             "thread", "shell", "become root", "inherited descriptors", "inherited environment",
         }  # fmt: skip
         async with hostile(monkeypatch, "seccomp") as opened:
-            sandbox_module._reported.add("seccomp")
+            parser_process._reported.add("seccomp")
             await opened.chunks("text", b"a second parser server")
     assert [record.getMessage() for record in caplog.records] == [
         "this system does not allow to confine parsers by: seccomp; the others apply"

@@ -14,7 +14,8 @@ import pytest_asyncio
 from svc.database.queries import Database
 from svc.errors import EmbeddingUnavailableError, LeaseLostError
 from svc.ingest.chunk import TextChunk
-from svc.ingest.queue import Job, Queue
+from svc.ingest.job import Job
+from svc.ingest.queue import Queue
 from tests.conftest import PATIENCE_S, Service, running_service, test_settings
 from tests.embedding_endpoint import EmbeddingEndpoint
 from tests.ingest.conftest import DIMENSIONS

@@ -17,7 +17,8 @@ from svc import batches
 from svc.database.queries import Database, Transaction
 from svc.errors import LeaseLostError
 from svc.ingest.chunk import TextChunk
-from svc.ingest.queue import Job, Queue
+from svc.ingest.job import Job
+from svc.ingest.queue import Queue
 from svc.search.own_indexes import own_index_name
 from svc.vectors.signatures import signatures
 from tests.campaigns.transfers import fire

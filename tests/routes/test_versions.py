@@ -11,7 +11,8 @@ import pytest
 
 from svc.database.queries import Database
 from svc.errors import LeaseLostError
-from svc.ingest.queue import Job, Queue
+from svc.ingest.job import Job
+from svc.ingest.queue import Queue
 from tests.conftest import Service
 from tests.database.conftest import until
 from tests.routes.answers import done, ok, problem

@@ -10,7 +10,8 @@ import numpy as np
 
 from svc.database.queries import Database, Transaction
 from svc.ingest.chunk import TextChunk
-from svc.ingest.queue import Job, Queue
+from svc.ingest.job import Job
+from svc.ingest.queue import Queue
 from tests.conftest import Service
 
 CHUNKS = [TextChunk(f"chunk {number}", 2, {}) for number in range(3)]

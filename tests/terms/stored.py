@@ -9,7 +9,8 @@ import numpy as np
 
 from svc.database.queries import Database
 from svc.ingest.chunk import TextChunk
-from svc.ingest.queue import Job, Queue
+from svc.ingest.job import Job
+from svc.ingest.queue import Queue
 from svc.terms.texts import StoredTerms
 
 DIMENSIONS = 256

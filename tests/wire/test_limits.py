@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from svc.web.request import Problem
+from svc.web.problems import Problem
 from svc.wire.receiving import BEGUN_BYTES, MAX_HEADERS, MAX_TARGET_BYTES, MAX_WAITING
 from tests.wire.served import Answer, Client, Served, get, post, wait_until
 

@@ -82,8 +82,8 @@ PLANTED = {
         (
             Change(
                 "svc/ingest/queue.py",
-                'completed = await transaction.one(\n                "ingest/complete"',
-                'completed = await self._database.one(\n                "ingest/complete"',
+                "store_chunks(transaction, job,",
+                "store_chunks(self._database, job,",
             ),
         ),
         _campaign("worker killed,backends ended"),

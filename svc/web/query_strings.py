@@ -1,0 +1,66 @@
+"""Reads the query string of a request."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from svc.errors import FieldFault, InvalidFieldsError, TooLongError
+from svc.fields.validation import MAX_FAULTS, fault_without_value, faults_of, null_fault, shown_field
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+MAX_QUERY_BYTES = 8 * 2**10
+"""The longest query string: many times what any route takes, and read in a few milliseconds whatever it contains."""
+
+
+def read_query(request: Request, type_: type[Q]) -> Q:
+    """Read the query string as a `type_`.
+
+    A list is a parameter that is sent several times, `name=a&name=b` or `name[]=a&name[]=b`.
+
+    Raises:
+        TooLongError: the query string is longer than `MAX_QUERY_BYTES`.
+        InvalidFieldsError: a parameter is unknown, repeated, or has a wrong value; names the parameters.
+    """
+    if len(request.scope["query_string"]) > MAX_QUERY_BYTES:
+        raise TooLongError(f"the query string is longer than {MAX_QUERY_BYTES:,} bytes, the maximum")
+    lists = _lists_of(type_)
+    items: list[tuple[str, str]] = []
+    values: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if (plain := name.removesuffix("[]")) in lists:
+            values.setdefault(plain, []).append(value)
+        else:
+            items.append((name, value))
+    counts = Counter(name for name, _ in items)
+    values |= items
+    if len(counts) < len(items):
+        twice = ((shown_field(name), count) for name, count in counts.items() if count > 1)
+        raise InvalidFieldsError(
+            [
+                FieldFault(name, f"{name} is sent {count} times; send it once")
+                for name, count in islice(twice, MAX_FAULTS)
+            ]
+        )
+    try:
+        read = msgspec.convert(values, type_, strict=False)
+    except msgspec.ValidationError as error:
+        faults = faults_of(values, type_, is_text=True)
+        raise InvalidFieldsError(faults or [fault_without_value(error, type_)]) from None
+    # msgspec reads the text `null` as null, which would ask for another page than the client's variable meant.
+    nulls = [field for field in msgspec.structs.fields(type_) if getattr(read, field.name) is None]
+    if faults := [null_fault(field) for field in nulls if field.encode_name in values]:
+        raise InvalidFieldsError(faults)
+    return read
+
+
+@functools.cache
+def _lists_of(type_: type[msgspec.Struct]) -> frozenset[str]:
+    """The names of the fields that are lists."""
+    fields = msgspec.inspect.type_info(type_).fields  # type: ignore[attr-defined]
+    return frozenset(field.encode_name for field in fields if isinstance(field.type, msgspec.inspect.ListType))
