@@ -1,5 +1,5 @@
 -- collection_readers/list :many
--- Who may read a collection beside its owner, the last to whom it was shared first.
+-- The readers of a collection, the last to whom it was shared first; its owner is none of them.
 -- $1 user_id       uuid       the tenant
 -- $2 collection_id uuid
 -- $3 after         uuid null  the last id of the page before; null: from the newest

@@ -6,7 +6,7 @@
 -- row: a limit is reached, or the user does not exist.
 -- $1 user_id      uuid              the tenant
 -- $2 filename     text
--- $3 file_type    text              a FileType of svc/ingest/file_types.py
+-- $3 file_type    text              a StoredType of svc/ingest/formats.py
 -- $4 metadata     jsonb
 -- $5 content      bytea null        the bytes as received; null: they are stored in parts
 -- $6 content_hash uuid              the first half of their SHA-256

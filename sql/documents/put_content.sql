@@ -5,7 +5,7 @@
 -- allow as many bytes.
 -- $1 user_id      uuid   the tenant
 -- $2 document_id  uuid   held by documents/hold
--- $3 file_type    text   a FileType of svc/ingest/file_types.py
+-- $3 file_type    text   a StoredType of svc/ingest/formats.py
 -- $4 content      bytea  the bytes as received; empty: file_parts/append stores them in parts next
 -- $5 content_hash uuid   the first half of their SHA-256
 -- $6 file_size    int8   how many bytes the file has

@@ -31,7 +31,7 @@ async def find_user_id(queries: Queries, reference: str) -> UUID | None:
 
 
 async def find_user(queries: Queries, reference: str) -> UUID | None:
-    """As `find_user_id`, of a reference that may be an email address too.
+    """Find a user by an email address, or as `find_user_id` does.
 
     A word with an @ is an external id only if it is nobody's address.
     """

@@ -47,8 +47,8 @@ CHECKS: list[Check] = [
     *sessions.CHECKS,
     *queues.CHECKS,
     *counts.CHECKS,
-    *collections.CHECKS,
     *terms.CHECKS,
+    *collections.CHECKS,
     *recall.CHECKS,
 ]
 

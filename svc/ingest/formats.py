@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 Container = Literal["text", "zip", "ole", "own"]
-"""What a file of a type is on the outside: characters, a ZIP archive, one of Microsoft's compound files, or its own."""
+"""The outer form of a file: characters, a ZIP archive, one of Microsoft's compound files, or its own."""
 
 
 class Format(NamedTuple):

@@ -158,7 +158,7 @@ class ChunkSearch:
 
     async def _results_shared(self, share: Share, options: SearchRequest, limit: int) -> list[Result]:
         if share != self._share:
-            # What has begun was read with another share.
+            # The rows that are there were read with another share.
             self._share, self._begun = share, None
         return await self._results(options, limit)
 

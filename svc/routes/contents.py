@@ -43,7 +43,9 @@ async def put_content(call: Call) -> Document:
     database, tenant = call.services.database, call.principal.tenant
     name = document_of(await database.one("documents/get", user_id=tenant, document_id=document_id)).filename
     async with _received(call) as file:
-        file_type = await asyncio.to_thread(detect_file_type, name, await file.sample())
+        file_type = await asyncio.to_thread(
+            detect_file_type, name, await file.sample(), images=call.services.settings.ocr
+        )
         content_hash = await file_hash(file)
         more = file.size
         try:

@@ -17,7 +17,7 @@ from svc.ingest.formats import StoredType
 
 
 class NewDocument(Struct, frozen=True, kw_only=True):
-    """What is stored with the bytes of a file; `sql/documents/create.sql` says what each field means."""
+    """The fields that are stored with the bytes of a file; `sql/documents/create.sql` explains them."""
 
     filename: str
     file_type: StoredType

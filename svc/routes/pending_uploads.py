@@ -33,7 +33,7 @@ MOST_PART_BYTES: Final = 64 * 2**20
 
 
 class NewUpload(Struct, frozen=True):
-    """What an upload is to become."""
+    """A new upload: the file that its parts are to form."""
 
     filename: str
     purpose: str

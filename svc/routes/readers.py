@@ -1,4 +1,4 @@
-"""The readers of a collection beside its owner: `sql/collection_readers/`."""
+"""The readers of a collection besides its owner: `sql/collection_readers/`."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ async def upload_document(call: Call) -> Document:
     Send either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, optionally,
     `filename` and `metadata` (JSON). JSON with `chunks` in the place of `content` stores chunks that you have made. The
     route answers at once; a worker parses, splits and embeds the document, as `status` and `progress` show. The content
-    determines the type: plain text, Markdown, HTML, PDF, CSV or DOCX.
+    determines the type.
 
     `on_conflict` is for files that are uploaded again. With `replace`, earlier documents with the same name remain
     searchable until this one is ready, and are then deleted; if this one fails, they stay. With `skip`, nothing is

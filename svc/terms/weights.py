@@ -59,7 +59,7 @@ def keys_of(weights: bytes, user_id: UUID) -> list[int]:
 
 
 def added_for_length(length: ArrayLike) -> NDArray[np.float64]:
-    """What is added to the count of a term in texts of these lengths: k1 * (1 - b + b * length / the usual length)."""
+    """The addend to the count of a term in texts of these lengths: k1 * (1 - b + b * length / the usual length)."""
     share = 1 - _LENGTH_SHARE + _LENGTH_SHARE * np.asarray(length, dtype=np.float64) / _USUAL_LENGTH
     return np.asarray(_SATURATION * share, dtype=np.float64)
 

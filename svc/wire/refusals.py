@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from svc.errors import CabinetError
 from svc.web.problems import problem_response
 
-# What stands for the request id in an answer that is kept.
+# The place of the request id in an answer that is kept.
 _NUMBER = b"(request number)"
 _KEPT: dict[tuple[type[CabinetError], str, float | None], tuple[bytes, bytes]] = {}
 

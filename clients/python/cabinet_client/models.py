@@ -110,7 +110,7 @@ class Quotas(Answer):
 
 
 class Counts(Answer):
-    """What was used."""
+    """Usage."""
 
     requests: int
     searches: int
@@ -121,13 +121,13 @@ class Counts(Answer):
 
 
 class Period(Counts):
-    """What was used on a day, or in the month that begins on it."""
+    """The usage of a day, or in the month that begins on it."""
 
     period: date
 
 
 class UserUsage(Counts):
-    """What one user used."""
+    """The usage of one user."""
 
     user_id: UUID
     email: str
@@ -135,7 +135,7 @@ class UserUsage(Counts):
 
 
 class Usage(Answer):
-    """What the user used, by day or by month."""
+    """The usage of the user, by day or by month."""
 
     from_: date = msgspec.field(name="from")
     to: date

@@ -25,7 +25,7 @@ _DELETED_AT_ONCE = 50
 _LISTED_AT_ONCE = 8
 # The longest text of a chunk.
 _MOST_CHARACTERS = 32_768
-# What the service notes of a chunk, in the same place of a result. The text's own values are kept below `_KEPT`.
+# The members of the metadata of a result that describe the chunk. The text's own values are kept below `_KEPT`.
 _OF_THE_CHUNK = frozenset({"start", "end", "added", "heading", "title", "page"})
 _KEPT = "_kept"
 

@@ -45,5 +45,5 @@ def _address(page: pypdfium2.PdfPage, link: object) -> str:
 
 
 def _bare(address: str) -> str:
-    """What of an address people write."""
+    """The part of an address that people write."""
     return address.lower().partition(":")[2].strip("/").removeprefix("www.")

@@ -163,11 +163,11 @@ class AsyncCabinet:
         return await self.request("GET", "/me/quotas", returns=models.Quotas)
 
     async def usage(self, *, by: str = "day", **days: Unpack[bodies.Days]) -> models.Usage:
-        """What the user used, by day or by month."""
+        """The usage of the user, by day or by month."""
         return await self.request("GET", "/usage", params={"by": by, **_days(days)}, returns=models.Usage)
 
     def usage_by_user(self, *, sort: str = "tokens", **days: Unpack[bodies.Days]) -> AsyncPages[models.UserUsage]:
-        """What each user used, largest first; for the admin."""
+        """The usage of each user, largest first; for the admin."""
         return AsyncPages(self, "/usage/users", {"sort": sort, **_days(days)}, models.UserUsage)
 
     async def export(self, path: str | Path) -> None:
