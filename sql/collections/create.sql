@@ -4,7 +4,7 @@
 -- $2 name            text null   null: none
 -- $3 description     text null   null: none
 -- $4 metadata        jsonb
--- $5 chunking        jsonb null  null: as the service splits
+-- $5 chunking        jsonb optional  null: as the service splits
 -- $6 expires_after_s int8 null   seconds after its last use; null: never
 -- $7 max_collections int
 -- returns: as collections/get

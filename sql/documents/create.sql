@@ -10,13 +10,13 @@
 -- $4 metadata     jsonb
 -- $5 content      bytea null        the bytes as received; null: they are stored in parts
 -- $6 content_hash uuid              the first half of their SHA-256
--- $7 replaces     text null         earlier documents of this name are replaced; null: none
+-- $7 replaces     text optional     earlier documents of this name are replaced; null: none
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
--- $9 purpose      text null         why it is kept; null: to be searched
+-- $9 purpose      text optional     why it is kept; null: to be searched
 -- $10 is_read     bool              whether to read it now; otherwise it is only stored
--- $11 document_id uuid null         of file_parts/begin; null: a new one, whose bytes are `content`
+-- $11 document_id uuid optional     of file_parts/begin; null: a new one, whose bytes are `content`
 -- $12 file_size   int8              how many bytes the file has
--- $13 charset     text null         the encoding of the bytes that the client declared; null: none
+-- $13 charset     text optional     the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 -- length: the document, its bytes, its job and what is counted are stored together or not at all

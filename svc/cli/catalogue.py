@@ -30,8 +30,9 @@ from svc.cli.environment import (
 )
 from svc.cli.output import echo, echo_json
 from svc.cli.sections import Command
+from svc.database.headers import wrapped_columns
 from svc.database.queries import Database, open_database
-from svc.database.statements import Statement, load_statements, wrapped_columns
+from svc.database.statements import Statement, load_statements
 from svc.errors import CabinetError, NotFoundError
 from svc.printable import printable
 from svc.resources import resource_folder

@@ -225,6 +225,8 @@ def bind(statement: Statement, arguments: Mapping[str, Any]) -> list[Any]:
         TypeError: an argument is missing or unknown.
     """
     names = statement.parameter_names
+    if len(names) > len(arguments) and statement.omitted:
+        arguments = {**statement.omitted, **arguments}
     if len(names) == len(arguments):
         try:
             return [arguments[name] for name in names]

@@ -12,12 +12,13 @@ from svc.database.by_name import Watch
 from svc.database.calls import Queries
 from svc.database.deadline import bounded
 from svc.database.failures import classify, sqlstate
+from svc.database.headers import Column
 from svc.database.policies import MAX_TABLES, check_policies
 from svc.database.pool import Pool, open_pool
 from svc.database.row_security import Named, NamedLoan, NamedStatement, naming, reach_of
 from svc.database.session_check import check_session, required
 from svc.database.session_settings import session_settings
-from svc.database.statements import UNPREPARED, Column, Statement, load_statements
+from svc.database.statements import UNPREPARED, Statement, load_statements
 from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
 from svc.errors import DatabaseUnavailableError, StartupError, UnavailableError

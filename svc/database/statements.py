@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
-import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, cast
 
-from svc.errors import StartupError
+from svc.database.headers import Column, Header, Parameter, header_fault, read_columns, read_header, wrapped_columns
 
 Shape = Literal["one", "many", "value", "exec", "copy", "ddl", "explain", "template"]
 SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl", "explain", "template")
@@ -25,63 +22,13 @@ UNPREPARED = ("ddl", "explain", "template")
 TENANT, RECEIVER = "user_id", "to_user"
 """The names of the parameters for the tenant, and for the user to whom a statement gives rows of the tenant."""
 
-# Common names of types, and the server's internal names for them.
-_SERVER_TYPES = {
-    "int": "int4",
-    "integer": "int4",
-    "bigint": "int8",
-    "smallint": "int2",
-    "boolean": "bool",
-    "real": "float4",
-    "double": "float8",
-    "double precision": "float8",
-}
 
 _TITLE = re.compile(r"^-- (?P<name>[a-z0-9_]+/[a-z0-9_]+) :(?P<shape>[a-z]+)$")
-_PARAMETER = re.compile(
-    r"^-- \$(?P<number>\d+) +(?P<name>[a-z_][a-z0-9_]*) +(?P<type>[a-z0-9_]+(?:\[\])?)"
-    r"(?P<null> null(?=  |$))?(?: +(?P<comment>.+))?$"
-)
-_COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)(?P<null> null)?$")
 _SAME_COLUMNS = re.compile(r"^as (?P<name>[a-z0-9_]+/[a-z0-9_]+)$")
 _HEADER_WIDTH = 110
-_KEYS = ("returns", "index", "tenant", "bound", "needs", "length")
-# Matches any lower-case word, so that a misspelt key is not taken for prose.
-_KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
 # `update` and `share` are also the ends of row locks.
 _LOCKING = re.compile(r"\b(?:insert|update|delete|share|copy|pg_advisory_xact_lock)\b")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of a statement: its name in Python, and the server's name of its type (`int4`, `uuid[]`)."""
-
-    name: str
-    type: str
-    comment: str = ""
-    can_be_null: bool = False
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that a statement returns. The column of a `:value` statement that may return no row can be null."""
-
-    name: str
-    type: str
-    can_be_null: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.type}{' null' if self.can_be_null else ''}"
-
-
-def wrapped_columns(columns: Iterable[Column], width: int, around: str = "") -> list[str]:
-    """Returns columns inside the halves of `around`, as lines of at most `width` characters, split between columns."""
-    # A no-break space keeps the name and the type of a column on one line.
-    text = ", ".join(str(column).replace(" ", "\u00a0") for column in columns)
-    half = len(around) // 2
-    lines = textwrap.wrap(f"{around[:half]}{text}{around[half:]}", width)
-    return [line.replace("\u00a0", " ") for line in lines]
 
 
 @dataclass(frozen=True)
@@ -138,6 +85,11 @@ class Statement:
         return tuple(parameter.name for parameter in self.parameters)
 
     @cached_property
+    def omitted(self) -> dict[str, None]:
+        """The values of the parameters that a caller can omit."""
+        return {parameter.name: None for parameter in self.parameters if parameter.is_optional}
+
+    @cached_property
     def tenant_places(self) -> tuple[int | None, int | None]:
         """The places of the tenant and of the receiver of a transfer among the parameters; None: there is none."""
         names = self.parameter_names
@@ -150,7 +102,9 @@ class Statement:
         """The table and the columns of a `:copy` statement."""
         match = _COPY.match(self.body)
         if match is None:
-            raise _fault(self.path, 1, "a :copy body must be: copy table (column, …) from stdin with (format binary);")
+            raise header_fault(
+                self.path, 1, "a :copy body must be: copy table (column, …) from stdin with (format binary);"
+            )
         return match["table"], [column.strip() for column in match["columns"].split(",")]
 
 
@@ -179,19 +133,19 @@ def read_statement(path: Path, folder: Path) -> Statement:
     header = list(itertools.takewhile(lambda line: line.startswith("--"), lines))
     for number, line in enumerate(lines[len(header) :], start=len(header) + 1):
         if line.lstrip().startswith("--"):
-            raise _fault(path, number, "comments are allowed only in the header, above the statement")
+            raise header_fault(path, number, "comments are allowed only in the header, above the statement")
     title = _TITLE.match(header[0]) if header else None
     if title is None:
-        raise _fault(path, 1, "the first line must be: -- folder/name :shape")
+        raise header_fault(path, 1, "the first line must be: -- folder/name :shape")
     expected = path.relative_to(folder).with_suffix("").as_posix()
     if title["name"] != expected:
-        raise _fault(path, 1, f"the header says {title['name']}, the path says {expected}")
+        raise header_fault(path, 1, f"the header says {title['name']}, the path says {expected}")
     if title["shape"] not in SHAPES:
-        raise _fault(path, 1, f":{title['shape']} is not one of {', '.join(':' + shape for shape in SHAPES)}")
-    parts = _read_header(path, header)
+        raise header_fault(path, 1, f":{title['shape']} is not one of {', '.join(':' + shape for shape in SHAPES)}")
+    parts = read_header(path, header)
     columns_as, columns = _returned(parts, path, folder)
     if not parts.intent:
-        raise _fault(path, 2, "the second line must say what the statement does")
+        raise header_fault(path, 2, "the second line must say what the statement does")
     return Statement(
         name=title["name"],
         shape=cast(Shape, title["shape"]),
@@ -209,96 +163,24 @@ def read_statement(path: Path, folder: Path) -> Statement:
     )
 
 
-@dataclass
-class _Header:
-    intent: list[str] = field(default_factory=list)
-    parameters: list[Parameter] = field(default_factory=list)
-    keys: dict[str, str] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-
-
-def _read_header(path: Path, lines: list[str]) -> _Header:
-    header = _Header()
-    open_key = ""
-    for number, line in enumerate(lines[1:], start=2):
-        if line.startswith("-- $"):
-            header.parameters.append(_read_parameter(path, number, line, len(header.parameters) + 1))
-            open_key = ""
-        elif (match := _KEY.match(line)) and (meant := _meant_key(match["key"])):
-            open_key = match["key"]
-            if open_key != meant:
-                raise _fault(path, number, f"{open_key}: is not a key of a header; did you mean {meant}:?")
-            if open_key in header.keys:
-                raise _fault(path, number, f"{open_key}: occurs twice")
-            header.keys[open_key], header.lines[open_key] = match["value"].strip(), number
-        elif open_key and line.startswith("--   "):
-            header.keys[open_key] += " " + line[2:].strip()
-        elif header.parameters or header.keys:
-            raise _fault(path, number, f"this is neither a parameter nor one of the keys {', '.join(_KEYS)}: {line!r}")
-        else:
-            header.intent.append(line.removeprefix("--").strip())
-    return header
-
-
-def _meant_key(word: str) -> str | None:
-    """The key that a word before a colon equals or resembles; None if the word belongs to prose."""
-    if word in _KEYS:
-        return word
-    close = difflib.get_close_matches(word, _KEYS, n=1, cutoff=0.7)
-    return close[0] if close else None
-
-
-def _read_parameter(path: Path, number: int, line: str, expected: int) -> Parameter:
-    match = _PARAMETER.match(line)
-    if match is None:
-        raise _fault(
-            path, number, f"a parameter must be: -- $1 name type null  comment, `null` being optional; this is {line!r}"
-        )
-    if int(match["number"]) != expected:
-        raise _fault(path, number, f"parameter ${match['number']} is where ${expected} should be")
-    return Parameter(match["name"], server_type(match["type"]), (match["comment"] or "").strip(), bool(match["null"]))
-
-
-def _returned(header: _Header, path: Path, folder: Path) -> tuple[str, list[Column]]:
+def _returned(header: Header, path: Path, folder: Path) -> tuple[str, list[Column]]:
     """Returns the name of the statement whose columns come first, or an empty string, and all columns of a header."""
     line = header.lines.get("returns", 1)
     first, *rest = header.keys.get("returns", "").split(",", 1)
     same = _SAME_COLUMNS.match(first.strip())
     if same is None:
-        return "", _read_columns(path, line, ",".join([first, *rest]))
-    return same["name"], [*_columns_of(same["name"], path, line, folder), *_read_columns(path, line, "".join(rest))]
+        return "", read_columns(path, line, ",".join([first, *rest]))
+    return same["name"], [*_columns_of(same["name"], path, line, folder), *read_columns(path, line, "".join(rest))]
 
 
 def _columns_of(name: str, path: Path, line: int, folder: Path) -> list[Column]:
     """The columns that another statement lists; `path` and `line` are the place of the reference."""
     other = folder / f"{name}.sql"
     if not other.is_file():
-        raise _fault(path, line, f"returns: as {name}: there is no such statement")
+        raise header_fault(path, line, f"returns: as {name}: there is no such statement")
     lines = other.read_text(encoding="utf-8").splitlines()
-    header = _read_header(other, list(itertools.takewhile(lambda line: line.startswith("--"), lines)))
+    header = read_header(other, list(itertools.takewhile(lambda line: line.startswith("--"), lines)))
     returns = header.keys.get("returns", "")
     if not returns or returns.startswith("as "):
-        raise _fault(path, line, f"returns: as {name}: that statement does not list its columns itself")
-    return _read_columns(other, header.lines["returns"], returns)
-
-
-def _read_columns(path: Path, line: int, text: str) -> list[Column]:
-    columns = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        match = _COLUMN.match(part)
-        if match is None:
-            raise _fault(
-                path, line, f"returns: must be: name type, name type null, …, or: as folder/name, …; this is {part!r}"
-            )
-        columns.append(Column(match["name"], server_type(match["type"]), bool(match["null"])))
-    return columns
-
-
-def server_type(name: str) -> str:
-    """The server's name of a type: `int4` for `int`, `int4[]` for `int[]`."""
-    element = name.removesuffix("[]")
-    return _SERVER_TYPES.get(element, element) + ("[]" if name.endswith("[]") else "")
-
-
-def _fault(path: Path, line: int, detail: str) -> StartupError:
-    return StartupError(f"{path}:{line}: {detail}")
+        raise header_fault(path, line, f"returns: as {name}: that statement does not list its columns itself")
+    return read_columns(other, header.lines["returns"], returns)

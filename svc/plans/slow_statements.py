@@ -15,8 +15,9 @@ from typing import Any
 from svc import metrics
 from svc.background import Background
 from svc.database.failures import sqlstate
+from svc.database.headers import Parameter
 from svc.database.queries import Database, open_database
-from svc.database.statements import Parameter, Statement
+from svc.database.statements import Statement
 from svc.database.suitability import check_writable
 from svc.errors import CabinetError
 from svc.log_format import SEVERAL_LINES

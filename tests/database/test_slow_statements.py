@@ -13,8 +13,8 @@ import pytest
 
 from svc import metrics
 from svc.background import Background
+from svc.database.headers import Parameter
 from svc.database.queries import Database
-from svc.database.statements import Parameter
 from svc.errors import UnavailableError
 from svc.plans.slow_statements import SlowStatements, described, watched_database
 from tests.conftest import test_settings

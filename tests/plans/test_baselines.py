@@ -20,8 +20,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from svc.database.headers import Parameter
 from svc.database.queries import Database
-from svc.database.statements import Parameter, Statement, load_statements
+from svc.database.statements import Statement, load_statements
 from svc.errors import InvalidRequestError
 from svc.plans.baselines import Recorder, writes
 from svc.plans.drawing import plain

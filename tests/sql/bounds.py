@@ -7,7 +7,8 @@ from typing import Any
 
 from pglast.enums import MinMaxOp, SubLinkType
 
-from svc.database.statements import Statement, server_type
+from svc.database.headers import server_type
+from svc.database.statements import Statement
 from tests.sql.tree import alias_of, ast, children, column, function_name, location_of, uncast, walk
 
 # (location, message)

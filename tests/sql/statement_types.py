@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from svc.database.statements import Column, Parameter, Statement, load_statements
+from svc.database.headers import Column, Parameter
+from svc.database.statements import Statement, load_statements
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "make types"
@@ -155,7 +156,7 @@ def _copy_row(statement: Statement) -> Iterator[str]:
     yield f'    """A row for `{statement.name}`."""'
     yield ""
     for parameter in statement.parameters:
-        yield f"    {parameter.name}: {parameter_type(parameter)}"
+        yield f"    {_parameter(parameter)}"
 
 
 def _signature(statement: Statement, classes: Mapping[str, str]) -> str:
@@ -163,7 +164,7 @@ def _signature(statement: Statement, classes: Mapping[str, str]) -> str:
     if statement.shape == "copy":
         arguments.append(f"rows: Iterable[r.{row_class(statement.name)}]")
     elif statement.parameters:
-        arguments += ["*", *(f"{one.name}: {parameter_type(one)}" for one in statement.parameters)]
+        arguments += ["*", *map(_parameter, statement.parameters)]
     return f"{', '.join(arguments)}) -> {_result(statement, classes)}"
 
 
@@ -187,6 +188,10 @@ def parameter_type(parameter: Parameter) -> str:
     element = parameter.type.removesuffix("[]")
     type_ = "Vector" if element == "halfvec" else _element(element)
     return _with_null(f"Sequence[{type_}]" if parameter.type.endswith("[]") else type_, parameter.can_be_null)
+
+
+def _parameter(parameter: Parameter) -> str:
+    return f"{parameter.name}: {parameter_type(parameter)}{' = None' if parameter.is_optional else ''}"
 
 
 def _element(name: str) -> str:

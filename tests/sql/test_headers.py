@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from svc.database.statements import Column, Parameter, read_statement
+from svc.database.by_name import bind
+from svc.database.headers import Column, Parameter
+from svc.database.statements import read_statement
 from svc.errors import StartupError
 from tests.sql.conftest import STATEMENTS, Write
 
@@ -42,6 +44,20 @@ def test_all_parts_of_a_header_are_read(write: Write) -> None:
     assert statement.index == "documents_pkey"
     assert statement.body.startswith("select\n")
     assert statement.text == GOOD, "the server receives the header too"
+
+
+def test_an_optional_parameter_can_be_omitted_and_is_null_then(write: Write) -> None:
+    statement = write(GOOD.replace("$2 statuses text[]  of these", "$2 statuses text[] optional  null: all"))
+
+    assert [(one.name, one.can_be_null, one.is_optional) for one in statement.parameters][:2] == [
+        ("user_id", False, False), ("statuses", True, True),
+    ]  # fmt: skip
+    given = {one.name: number for number, one in enumerate(statement.parameters)}
+    assert bind(statement, given) == list(given.values())
+    omitted = {name: number for name, number in given.items() if name != "statuses"}
+    assert bind(statement, omitted) == [None if name == "statuses" else number for name, number in given.items()]
+    with pytest.raises(TypeError):
+        bind(statement, {name: number for name, number in given.items() if name != "user_id"})
 
 
 def test_a_parameter_and_a_column_can_be_declared_null(write: Write) -> None:
