@@ -225,8 +225,8 @@ async def _documents(places: _Places, rounds: int) -> dict[str, list[Job]]:
 async def _claimed(queue: Queue, database: Database, user_id: UUID) -> Job:
     row = await database.one(
         "documents/create", user_id=user_id, filename="made-up.txt", file_type="text", metadata={}, content=b"made up",
-        content_hash=UUID(int=1), replaces=None, expires_at=None, purpose=None, charset=None, is_read=True,
-        document_id=None, file_size=7,
+        content_hash=UUID(int=1), expires_at=None, is_read=True,
+        file_size=7,
     )  # fmt: skip
     job = await queue.claim()
     assert row is not None and job is not None and job.document_id == row.id

@@ -143,7 +143,7 @@ async def _store(database: Database, provider: LocalProvider, passages: Sequence
         await database.one(
             "documents/create", user_id=user.id, filename=f"{first}.txt", file_type="text", metadata={},
             content=b"text", content_hash=UUID(int=first + 1), replaces=None, expires_at=None, purpose=None,
-            charset=None, is_read=True, document_id=None, file_size=4,
+            charset=None, is_read=True, file_size=4,
         )  # fmt: skip
         job = await queue.claim()
         assert job is not None

@@ -109,7 +109,6 @@ async def create_collection(call: Call, body: CreateCollection) -> Collection:
             name=body.name,
             description=body.description,
             metadata=body.metadata,
-            chunking=None,
             expires_after_s=body.expires_after_s,
             max_collections=MAX_COLLECTIONS,
         )

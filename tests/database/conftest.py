@@ -86,8 +86,8 @@ async def make_document(database: Queries, user_id: UUID, filename: str = "notes
     """A document's id; its job is in the queue."""
     row = await database.one(
         "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text",
-        content_hash=UUID(int=1), replaces=None, expires_at=None, purpose=None, charset=None, is_read=True,
-        document_id=None, file_size=4,
+        content_hash=UUID(int=1), expires_at=None, is_read=True,
+        file_size=4,
     )  # fmt: skip
     assert row is not None
     return UUID(str(row.id))

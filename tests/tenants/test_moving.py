@@ -223,7 +223,7 @@ async def _disturb(
         await first.execute("update documents set attempt = attempt + 1 where id = $1", documents[3])
         await database.one(
             "documents/create", user_id=user_id, filename="late.txt", file_type="text", metadata={}, content=b"late",
-            content_hash=UUID(int=1), replaces=None, expires_at=None, purpose=None, charset=None, is_read=True,
+            content_hash=UUID(int=1), expires_at=None, is_read=True,
             document_id=None, file_size=4,
         )  # fmt: skip
     elif table == "conversations":
@@ -342,7 +342,7 @@ async def test_the_commands_move_a_user_through_a_pipe(database: Database, datab
 async def collect(database: Database, user_id: UUID) -> None:
     """Make a shared collection of two documents, which came in a batch."""
     collection = await database.one(
-        "collections/create", user_id=user_id, name="Sea", description=None, metadata={}, chunking=None,
+        "collections/create", user_id=user_id, name="Sea", description=None, metadata={},
         expires_after_s=None, max_collections=1,
     )  # fmt: skip
     assert collection is not None

@@ -20,8 +20,8 @@ async def upload(database: Database, user_id: UUID, filename: str, replaces: str
     """Create a document, whose job is in the queue."""
     row = await database.one(
         "documents/create", user_id=user_id, filename=filename, file_type="text", metadata={}, content=b"text",
-        content_hash=UUID(int=1), replaces=replaces, expires_at=None, purpose=None, charset=None, is_read=True,
-        document_id=None, file_size=4,
+        content_hash=UUID(int=1), replaces=replaces, expires_at=None, is_read=True,
+        file_size=4,
     )  # fmt: skip
     assert row is not None
     return row.id
