@@ -97,7 +97,6 @@ async def openai_create_store(call: Call, body: CreateStore) -> Store:
             name=body.name,
             description=body.description,
             metadata=body.metadata or {},
-            chunking=None,
             expires_after_s=None if body.expires_after is None else body.expires_after.days * _DAY_S,
             max_collections=MAX_COLLECTIONS,
         )
