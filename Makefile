@@ -96,6 +96,10 @@ fuzz: $(VENV)/.installed-fuzz ## Send hostile requests and files to a server; MI
 types: $(VENV)/.installed-dev ## Generate the types of the statements from the headers in sql/
 	$(BIN)/python -m tests.sql.statement_types
 
+.PHONY: column
+column: $(VENV)/.installed-dev ## Add a column to the statements that list it: ARGS="conversations language text"
+	$(BIN)/python -m tests.sql.add_column $(ARGS)
+
 # Review the differences: git diff svc/catalogue. A caller is recorded only if a test runs it, so this runs all tests.
 # With some tests, such as ARGS=tests/routes, it adds the callers that these tests run.
 .PHONY: record

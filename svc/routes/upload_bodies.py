@@ -231,7 +231,7 @@ def _upload_of(form: FormData) -> Upload:
     faults = [_unknown_part(name, known) for name in texts if name not in known]
     faults += [repeated_part(name) for name in known if len(form.getlist(name)) > 1]
     fields: dict[str, Any] = {"filename": texts.get("filename") or decoded_words(texts.get("file") or "")}
-    fields |= {name: texts[name] for name in ("on_conflict", "expires_at") if name in texts}
+    fields |= {name: texts[name] for name in known if name in texts and name not in ("file", *fields, "metadata")}
     metadata, fault = _metadata(texts.get("metadata"))
     faults += [fault] if fault is not None else []
     try:

@@ -13,6 +13,8 @@ from svc.web.routing import Endpoint
 from svc.web.schemas import complete_schema, complete_schemas, describe_default, referenced
 
 _REFERENCE = "#/components/schemas/{name}"
+# The fields of an upload that a form sends in another way than JSON does.
+_OF_A_FORM = ("filename", "content", "metadata")
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _STATUS_TEXTS = {
     200: "It exists already.",
@@ -182,7 +184,8 @@ def _conditions(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any] | None:
     if upload := endpoint.extra.get("upload"):
         fields = msgspec.json.schema_components([upload])[1][upload.__name__]["properties"]
-        describe_default(fields["on_conflict"])
+        for field in fields.values():
+            describe_default(field)
         multipart = {
             "type": "object",
             "required": ["file"],
@@ -190,8 +193,7 @@ def _request_body(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]
                 "file": {"type": "string", "format": "binary"},
                 "filename": {"type": "string", "description": "Replaces the name of the file."},
                 "metadata": {"type": "string", "description": "A JSON object."},
-                "on_conflict": fields["on_conflict"],
-                "expires_at": _without_null(fields["expires_at"]),
+                **{name: _without_null(fields[name]) for name in fields if name not in _OF_A_FORM},
             },
         }
         content = {

@@ -15,7 +15,7 @@ from svc.database.statements import load_statements
 
 ROOT = Path(__file__).resolve().parents[2]
 _WIDTH = 110
-_LINES = re.compile(r"(?m)^(?P<indent> +)(?P<alias>\w+\.)?created_at,\n +(?P=alias)updated_at(?P<comma>,?)$")
+_LINES = re.compile(r"(?m)^(?P<indent> +)(?P<alias>\w+\.)?created_at,\n +(?P=alias)updated_at(?P<end>[,;]?)$")
 _INLINE = re.compile(r"(?<!\S)(?P<alias>\w+\.)?created_at, (?(alias)(?P=alias)|)updated_at\b(?! timestamptz)")
 _RETURNED = re.compile(r"updated_at timestamptz(?= *,|\n)")
 _LAST_PARAMETER = re.compile(r"(?ms)\A.*^-- \$(?P<number>\d+) [^\n]*\n")
@@ -52,7 +52,7 @@ def _in_lists(text: str, column: str) -> str:
     assert head is not None
     body = text[head.end() :]
     body = _LINES.sub(
-        lambda found: f"{found[0].removesuffix(',')},\n{found['indent']}{found['alias'] or ''}{column}{found['comma']}",
+        lambda found: f"{found[0].rstrip(',;')},\n{found['indent']}{found['alias'] or ''}{column}{found['end']}",
         body,
     )
     body = _INLINE.sub(lambda found: f"{found[0]}, {found['alias'] or ''}{column}", body)

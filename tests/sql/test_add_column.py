@@ -29,7 +29,10 @@ def test_a_column_is_added_wherever_all_columns_are_listed(tmp_path: Path, table
         returned = {column.name: column for column in statement.columns}
         assert ("hue" in given, "hue" in returned) == (name == f"import/{table}", name != f"import/{table}"), name
         if name != f"import/{table}":
-            names = [one.name or one.val.fields[-1].sval for one in parse(statement.text)[0].targetList]
+            tree = parse(statement.text)[0]
+            returning = getattr(tree, "returningClause", None)
+            listed = returning.exprs if returning else getattr(tree, "returningList", None) or tree.targetList
+            names = [one.name or one.val.fields[-1].sval for one in listed]
             assert names.count("hue") == 1, name
         assert max(map(len, statement.text.splitlines())) <= 110, name
         added = [line for line in statement.body.splitlines() if line not in before[name].body.splitlines()]
