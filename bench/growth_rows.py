@@ -18,7 +18,8 @@ from bench.seed_stack.models import Base, DocumentChunk, use_dimensions
 from bench.servers import benchmark_connection, benchmark_database
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.index_plan import planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import Settings
 
 SQL = Path(__file__).parent / "sql"

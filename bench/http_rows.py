@@ -21,7 +21,8 @@ from svc.access.keys import generate_key
 from svc.calibration.synthetic import synthetic_vectors
 from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.database.queries import Database
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.index_plan import planned_steps
+from svc.search.own_indexes import IndexBuilder
 
 SQL = Path(__file__).parent / "sql"
 USERS = 200

@@ -34,7 +34,8 @@ from svc.database.queries import Database
 from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.job import Job
 from svc.ingest.queue import Queue
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.index_plan import planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import Settings
 from svc.vectors.signatures import signatures
 

@@ -40,8 +40,9 @@ from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.calibration.timing import Times, interleaved
 from svc.database.queries import Database
 from svc.search.filters import Filters
+from svc.search.index_plan import planned_steps
 from svc.search.lanes import Search, TenantSize, run_search
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import Settings
 from svc.vectors.signatures import index_candidates, signatures
 

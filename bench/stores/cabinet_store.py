@@ -18,8 +18,9 @@ from svc.calibration.tenants import MadeUpTenant, create_tenant
 from svc.database.by_name import UntypedRow, bind
 from svc.database.queries import Database
 from svc.search.filters import Filters
+from svc.search.index_plan import planned_steps
 from svc.search.lanes import Search, TenantSize, choose_lane, run_search
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import Settings
 
 STATEMENT, HTTP = "statement", "http"

@@ -13,7 +13,8 @@ from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, r
 from svc.cli.output import echo
 from svc.cli.sections import Group
 from svc.database.queries import Database, open_database
-from svc.search.own_indexes import IndexBuilder, IndexStep, planned_steps
+from svc.search.index_plan import IndexStep, planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import Settings
 
 _LOOK_S = 0.5

@@ -11,7 +11,7 @@ from svc.database.statements import Statement
 from svc.doctor.checks import Check, Finding, Subject, Verdict, megabytes, plural
 from svc.doctor.configuration import set_setting
 from svc.resources import resource_folder
-from svc.search.own_indexes import PREFIX, planned_steps
+from svc.search.index_plan import PREFIX, planned_steps
 
 _MAX_ROWS = 10_000
 _CHANGE = re.compile(

@@ -18,7 +18,7 @@ from svc.errors import ForbiddenError, InvalidRequestError, NotFoundError
 from svc.fields.validation import Faults
 from svc.fields.values import check_metadata, check_text
 from svc.routes.pages import Page, PageQuery, one_more, page
-from svc.search.own_indexes import own_index_name
+from svc.search.index_plan import own_index_name
 from svc.tenants.erase import erase_user
 from svc.web.conditions import unchanged
 from svc.web.request import Call

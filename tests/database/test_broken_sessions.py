@@ -21,7 +21,8 @@ from svc.errors import InvalidRequestError
 from svc.plans.explain import Explainer
 from svc.resources import resource_folder
 from svc.search import own_indexes
-from svc.search.own_indexes import IndexBuilder, IndexStep
+from svc.search.index_plan import IndexStep
+from svc.search.own_indexes import IndexBuilder
 from tests.conftest import PATIENCE_S, test_settings
 from tests.database.conftest import until
 from tests.proxy import Proxy, running_proxy

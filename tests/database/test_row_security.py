@@ -19,7 +19,8 @@ from svc.errors import StartupError
 from svc.migrations.migrate import apply_migrations, migration_script
 from svc.migrations.policies import protected_tables, set_row_security
 from svc.migrations.roles import check_role
-from svc.search.own_indexes import IndexBuilder, IndexStep, own_index_name
+from svc.search.index_plan import IndexStep, own_index_name
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import SERVICE_ROLE
 from tests.conftest import running_service, test_settings
 from tests.database.conftest import make_document, make_user

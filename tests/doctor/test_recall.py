@@ -14,7 +14,8 @@ from svc.doctor.checks import Thresholds
 from svc.doctor.examination import chosen_checks, examine, opened_subject
 from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Queue
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.index_plan import planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.vectors.signatures import signatures
 from tests.conftest import test_settings
 from tests.database.conftest import make_document, make_user

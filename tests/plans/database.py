@@ -25,7 +25,8 @@ from svc.database.statements import load_statements
 from svc.embedded.server import start_embedded
 from svc.migrations.migrate import apply_migrations
 from svc.resources import resource_folder
-from svc.search.own_indexes import IndexBuilder, IndexStep
+from svc.search.index_plan import IndexStep
+from svc.search.own_indexes import IndexBuilder
 from svc.settings import Settings
 from svc.vectors.signatures import signature_bits, signatures
 

@@ -19,7 +19,7 @@ from svc.errors import LeaseLostError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.job import Job
 from svc.ingest.queue import Queue
-from svc.search.own_indexes import own_index_name
+from svc.search.index_plan import own_index_name
 from svc.vectors.signatures import signatures
 from tests.campaigns.transfers import fire
 from tests.conftest import ADMIN_KEY, Service

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.index_plan import planned_steps
+from svc.search.own_indexes import IndexBuilder
 from tests.conftest import Service
 from tests.routes.answers import ok
 from tests.search.corpus import (

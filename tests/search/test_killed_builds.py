@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
-from svc.search.own_indexes import planned_steps
+from svc.search.index_plan import planned_steps
 from tests.conftest import PATIENCE_S, Service, test_settings
 from tests.lengths import length
 from tests.routes.answers import ok

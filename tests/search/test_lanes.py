@@ -16,8 +16,9 @@ from svc.database import pool, queries, session_settings
 from svc.embedded.server import EmbeddedServer
 from svc.search import lanes
 from svc.search.filters import Filters
+from svc.search.index_plan import planned_steps
 from svc.search.lanes import Metric, Search, TenantSize, choose_lane
-from svc.search.own_indexes import IndexBuilder, planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.vectors.signatures import signatures
 from tests.conftest import Service, test_settings
 from tests.routes.answers import ok, statements

@@ -16,7 +16,8 @@ from svc.database.rows import IndexesList
 from svc.database.statements import load_statements
 from svc.errors import ConflictError
 from svc.resources import resource_folder
-from svc.search.own_indexes import IndexBuilder, index_turn, plan_indexes, planned_steps
+from svc.search.index_plan import plan_indexes, planned_steps
+from svc.search.own_indexes import IndexBuilder, index_turn
 from tests.conftest import Service, running_service, test_settings
 from tests.made_up_rows import row_of
 from tests.routes.tenants import direct_connection

@@ -15,7 +15,8 @@ from svc.errors import LeaseLostError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.queue import Queue
 from svc.messages.queue import MessageQueue, Piece
-from svc.search.own_indexes import IndexBuilder, own_index_name, planned_steps
+from svc.search.index_plan import own_index_name, planned_steps
+from svc.search.own_indexes import IndexBuilder
 from svc.tenants import erase
 from svc.tenants.erase import erase_user
 from tests.conftest import Service, running_service, test_settings
