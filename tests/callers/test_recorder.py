@@ -44,7 +44,8 @@ async def test_statements_run_by_a_test_itself_have_no_caller(
 ) -> None:
     await database.one("server/versions")
 
-    assert noted == {}
+    # A service that other tests share may run its loops meanwhile.
+    assert "server/versions" not in {statement for _, statement in noted}
 
 
 async def test_the_tasks_of_a_loop_are_the_loops(database: Database, noted: dict[tuple[str, str], str]) -> None:
