@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 
 import httpx
@@ -15,7 +16,8 @@ from tests.server_process import ServerProcess
 
 @pytest.fixture(scope="package")
 def key(server: ServerProcess) -> str:
-    return server.user("dialect@example.com")
+    # The server may outlive this package's fixtures, which are made again when its tests are resumed.
+    return server.user(f"dialect-{uuid.uuid4()}@example.com")
 
 
 @pytest_asyncio.fixture(scope="package")
@@ -37,7 +39,7 @@ def api(request: pytest.FixtureRequest, clients: dict[str, Api]) -> Api:
 async def stranger(server: ServerProcess) -> AsyncIterator[Api]:
     """The SDK with the key of another user."""
     async with openai.AsyncOpenAI(
-        base_url=f"{server.url}/v1", api_key=server.user("stranger@example.com"), max_retries=0
+        base_url=f"{server.url}/v1", api_key=server.user(f"stranger-{uuid.uuid4()}@example.com"), max_retries=0
     ) as client:
         yield Api(client, True)
 
