@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from cabinet_client import (
     IngestionEvent,
     InvalidRequestError,
     NoAnswerError,
+    NotAllowedError,
     NotAuthenticatedError,
     NotFoundError,
     QuotaExceededError,
@@ -28,6 +31,8 @@ from cabinet_client import (
     UploadEvent,
     bodies,
 )
+from cabinet_client.errors import FieldFault, Problem
+from cabinet_client.models import Document
 from cabinet_client.retries import delay_s, is_repeatable, retry_after_s
 from tests.clients.losing_proxy import losing_proxy
 from tests.server_process import ServerProcess
@@ -210,7 +215,27 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert retry_after_s("7") == 7
     assert 55 < (retry_after_s(in_a_minute) or 0) <= 60
     assert retry_after_s("Mon, 01 Jan 2001 00:00:00 GMT") == 0
+    assert retry_after_s("Mon Jan  1 00:00:00 2001") == 0
     assert retry_after_s("soon") is None
+    assert retry_after_s("²") is None
+
+
+def test_errors_can_be_pickled_as_process_pools_do() -> None:
+    problem = Problem(title="Forbidden", status=403, detail="no", errors=[FieldFault("name", "too long")])
+    refused = pickle.loads(pickle.dumps(NotAllowedError(403, problem, 7.0)))
+    assert type(refused) is NotAllowedError
+    assert (refused.status, refused.problem, refused.retry_after_s) == (403, problem, 7.0)
+    assert str(refused) == "403 Forbidden: no"
+
+    now = datetime.now(UTC)
+    damaged = Document(
+        id=uuid.uuid4(), filename="a.pdf", file_type="pdf", file_size=4, status="error", error="damaged", attempt=1,
+        lease_expires_at=None, progress=0.0, chunk_count=0, metadata={}, expires_at=None,
+        created_at=now, updated_at=now,
+    )  # fmt: skip
+    failed = pickle.loads(pickle.dumps(IngestionError([damaged])))
+    assert failed.documents == [damaged]
+    assert str(failed) == "a.pdf: damaged"
     assert delay_s(0, 7) == 7
     assert all(0 < delay_s(attempt, None) <= 8 for attempt in range(100))
 

@@ -172,7 +172,7 @@ _FILL = [
     order by d.day, s.number
     """,
     # Three collections of each of the hundred largest tenants: all their documents, fifty, and one that has expired.
-    # All are of one batch each. Of the second, five files have left.
+    # All are of one batch each. Five files have left the second.
     """
     create table made_collections as
     select 10 * s.number + c.place as number, s.user_id, s.number as user_number, c.place

@@ -54,6 +54,9 @@ class IngestionError(CabinetClientError):
         self.documents = list(documents)
         super().__init__("; ".join(f"{document.filename}: {document.error}" for document in documents))
 
+    def __reduce__(self) -> tuple[type[IngestionError], tuple[list[Document]]]:
+        return type(self), (self.documents,)
+
 
 class AnswerError(CabinetClientError):
     """The service refused a request; the subclass depends on the status."""
@@ -66,6 +69,10 @@ class AnswerError(CabinetClientError):
         self.request_id = problem.request_id
         self.retry_after_s = retry_after_s
         super().__init__(f"{status} {problem.title}: {problem.detail}")
+
+    # An exception is pickled with the arguments of `Exception`, here the message alone.
+    def __reduce__(self) -> tuple[type[AnswerError], tuple[int, Problem, float | None]]:
+        return type(self), (self.status, self.problem, self.retry_after_s)
 
 
 class InvalidRequestError(AnswerError):

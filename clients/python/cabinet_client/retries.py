@@ -31,13 +31,16 @@ def retry_after_s(value: str | None) -> float | None:
     """The seconds of a Retry-After header, which holds a number or a date (RFC 9110, 10.2.3)."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    value = value.strip()
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         date = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (date - datetime.now(UTC)).total_seconds()) if date.tzinfo else None
+    # The old form of asctime names no zone; all dates of HTTP are in UTC.
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
 def delay_s(attempt: int, asked_s: float | None) -> float:
