@@ -1,5 +1,6 @@
 -- uploads/get :one
--- An upload, with the number of its parts and their bytes.
+-- An upload, with the number of its parts and their bytes. Whether it has expired is judged at the statement,
+-- not at the beginning of its transaction: the sweep may have erased the bytes since then.
 -- $1 user_id   uuid  the tenant
 -- $2 upload_id uuid
 -- returns: id uuid, filename text, purpose text, mime_type text, file_bytes int8,
@@ -25,7 +26,7 @@ select
     u.file_id,
     u.created_at,
     u.expires_at,
-    u.expires_at <= now() as is_expired,
+    u.expires_at <= statement_timestamp() as is_expired,
     p.part_count,
     p.part_bytes
 from uploads as u

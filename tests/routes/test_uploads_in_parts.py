@@ -60,6 +60,21 @@ async def test_an_expired_upload_takes_nothing_and_is_swept(idle: Service, monke
     assert ok(await tenant.post(f"/v1/uploads/{pending}/cancel"))["status"] == "cancelled"
 
 
+async def test_an_upload_that_expires_while_it_is_completed_keeps_its_bytes(idle: Service) -> None:
+    tenant = await new_tenant(idle)
+    upload_id, _ = await begun(tenant, CONTENT)
+    await expire(idle, upload_id)
+    # As a completion holds it that began before.
+    async with direct_connection(idle) as connection, connection.transaction():
+        await connection.execute(
+            "select from uploads where id = $1 for no key update", UUID(upload_id.removeprefix("upload_"))
+        )
+        await sweep_uploads(idle.services.database)
+        assert TABLES <= (await rows_of(idle, tenant.id)).keys()
+    await sweep_uploads(idle.services.database)
+    assert not TABLES & (await rows_of(idle, tenant.id)).keys()
+
+
 async def test_an_upload_that_ended_leaves_its_document_and_no_bytes(idle: Service) -> None:
     tenant = await new_tenant(idle)
     upload_id, part_ids = await begun(tenant, CONTENT)
