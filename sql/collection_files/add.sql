@@ -2,7 +2,8 @@
 -- Adds documents to a collection, all or none, and returns them in the given order. A document that is there
 -- already gets the attributes, if there are any; one whose file was only stored is queued to be read. The
 -- collection is locked first, so that two requests never wait for each other's files, then the documents. No
--- row: the collection does not exist or has expired, or one of the documents does not exist.
+-- row: the collection does not exist or has expired, or one of the documents does not exist. The use is noted
+-- as in collections/touch.
 -- $1 user_id       uuid       the tenant
 -- $2 collection_id uuid
 -- $3 batch_id      uuid null  null: none
@@ -23,7 +24,11 @@ touched as (
     update collections as c
     set last_active_at = now(), expires_at = now() + c.expires_after_s * interval '1 second'
     from held as h
-    where c.user_id = $1::uuid and c.id = h.id and c.last_active_at < now() - interval '1 minute'
+    where
+        c.user_id = $1::uuid
+        and c.id = $2::uuid
+        and c.id = h.id
+        and c.last_active_at < now() - least(interval '1 minute', c.expires_after_s * interval '0.1 second')
 ),
 
 wanted as materialized (

@@ -3,7 +3,7 @@
 -- passes over an upload that another session holds, so that a worker does not wait for a completion.
 -- $1 user_id   uuid  the tenant
 -- $2 upload_id uuid
--- index: upload_bytes_pkey, uploads_expires_idx
+-- index: upload_bytes_pkey, uploads_expires_idx, uploads_pkey
 with ended as materialized (
     select u.id
     from uploads as u

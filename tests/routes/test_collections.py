@@ -228,19 +228,25 @@ async def test_an_expired_collection_is_emptied_and_can_be_used_again(tenant: Te
     assert await found(tenant, collection_ids=[collection]) == [document]
 
 
-async def test_a_search_puts_the_expiry_off(tenant: Tenant) -> None:
-    collection = await made(tenant, expires_after_s=600)
-    async with direct_connection(tenant.service) as connection:
-        await connection.execute(
-            "update collections set last_active_at = now() - interval '9 min', expires_at = now() + interval '1 min'"
-            " where id = $1",
-            UUID(collection),
-        )
-    before = ok(await tenant.get(f"/collections/{collection}"))
-    await found(tenant, collection_ids=[collection])
-    after = ok(await tenant.get(f"/collections/{collection}"))
-    assert after["expires_at"] > before["expires_at"]
-    assert after["last_active_at"] > before["last_active_at"]
+async def test_a_search_and_a_new_file_put_the_expiry_off_however_short(tenant: Tenant) -> None:
+    (document,) = await documents(tenant, "The tide.")
+    for lifetime_s in (600, 40):
+        collection = await made(tenant, expires_after_s=lifetime_s)
+        for is_search in (True, False):
+            async with direct_connection(tenant.service) as connection:
+                await connection.execute(
+                    "update collections set last_active_at = now() - expires_after_s * interval '0.5 s',"
+                    " expires_at = now() + expires_after_s * interval '0.5 s' where id = $1",
+                    UUID(collection),
+                )
+            before = ok(await tenant.get(f"/collections/{collection}"))
+            if is_search:
+                await found(tenant, collection_ids=[collection])
+            else:
+                await added(tenant, collection, document)
+            after = ok(await tenant.get(f"/collections/{collection}"))
+            assert after["expires_at"] > before["expires_at"], (lifetime_s, is_search)
+            assert after["last_active_at"] > before["last_active_at"], (lifetime_s, is_search)
 
 
 async def test_places_of_files_that_left_are_deleted_after_a_day(tenant: Tenant) -> None:
