@@ -7,12 +7,13 @@ record is written instead: from a whole run as it is, from some of the tests wit
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
 import pytest
@@ -45,25 +46,35 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(FOLDER_VARIABLE), ignore_errors=True))
 
 
-def recorded_pairs() -> set[Pair]:
+@functools.cache
+def recorded_pairs() -> frozenset[Pair]:
     """The record, a caller and a statement each."""
     if not RECORD.exists():
-        return set()
-    return {(caller, name) for caller, names in json.loads(RECORD.read_text()).items() for name in names}
+        return frozenset()
+    return frozenset((caller, name) for caller, names in json.loads(RECORD.read_text()).items() for name in names)
 
 
 def known(pairs: Iterable[Pair]) -> set[Pair]:
     """The pairs of Cabinet's own callers and statements: a test adds routes and files of its own."""
-    # The routes of the OpenAI dialect are recorded, and not compared: most of their statements are of other routes too.
-    endpoints = [*all_endpoints(), *(openai_endpoints() if _IS_WRITING else [])]
-    callers = {f"{endpoint.method} {endpoint.path}" for endpoint in endpoints} | command_names(main)
-    statements = {path.relative_to(ROOT / "sql").with_suffix("").as_posix() for path in ROOT.glob("sql/*/*.sql")}
+    callers, statements = _callers(_IS_WRITING), _statements()
     return {
         (caller, _VERSIONED.sub(version, name))
         for caller, name in pairs
         if name in statements and (caller in callers or caller.startswith("loop "))
         for version in _VERSIONS
     }
+
+
+@functools.cache
+def _callers(is_writing: bool) -> frozenset[str]:
+    # The routes of the OpenAI dialect are recorded, and not compared: most of their statements are of other routes too.
+    endpoints = [*all_endpoints(), *(openai_endpoints() if is_writing else [])]
+    return frozenset({f"{endpoint.method} {endpoint.path}" for endpoint in endpoints} | command_names(main))
+
+
+@functools.cache
+def _statements() -> frozenset[str]:
+    return frozenset(path.relative_to(ROOT / "sql").with_suffix("").as_posix() for path in ROOT.glob("sql/*/*.sql"))
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +92,7 @@ def described(pairs: Iterable[Pair]) -> str:
     return ", ".join(f"{caller} runs {name}" for caller, name in pairs)
 
 
-def stale(ran: dict[Pair, str], recorded: set[Pair], is_whole: bool) -> list[str]:
+def stale(ran: dict[Pair, str], recorded: Set[Pair], is_whole: bool) -> list[str]:
     """Why the record is stale, a line each; only a whole run can tell what nobody runs any more."""
     there = known(ran)
     lines = [f"{caller} runs {name} (in {ran.get((caller, name), 'a test')})" for caller, name in there - recorded]
