@@ -1,7 +1,7 @@
 """Measures what a search finds in a collection with known answers: each mode, BM25 by a library, and exact vectors.
 
-    python -m bench.quality ../shared/data/scifact
-    python -m bench.quality ../shared/data/scifact --vectors minilm     vectors of the folder, not the local model's
+    python -m bench.quality FOLDER
+    python -m bench.quality FOLDER --vectors minilm     vectors of the folder, not the local model's
 
 A folder contains `corpus.jsonl` (_id, title, text), `queries.jsonl` (_id, text) and `qrels.tsv` (query-id, corpus-id,
 score, below a line of titles), as the collections of BEIR do; for `--vectors NAME` also `corpus.NAME.f16.npy` and

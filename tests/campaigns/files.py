@@ -1,6 +1,6 @@
 """Uploads every file of a folder over HTTP and reports the outcome of each.
 
-    python -m tests.campaigns.files ../shared/data/files
+    python -m tests.campaigns.files FOLDER
 
 Watches meanwhile that the server answers `GET /me` and how much memory it takes.
 """

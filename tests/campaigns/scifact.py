@@ -1,6 +1,6 @@
 """Ingests the SciFact corpus over HTTP and measures the quality of `POST /search` by meaning for its claims.
 
-    python -m tests.campaigns.scifact ../shared/data/scifact [--chunk-tokens 512]
+    python -m tests.campaigns.scifact FOLDER [--chunk-tokens 512]
 
 nDCG@10 over the 300 test claims, documents ranked by their best chunk, beside the same figure of an exact search in
 NumPy over the local model's vectors: of the same chunks, and of whole abstracts. With --chunk-tokens 4096 an abstract

@@ -1,6 +1,6 @@
 """Measures the share of the 10 nearest vectors among the 100 nearest signatures, by the number of bits.
 
-    python -m tests.campaigns.signatures ../shared/data/scifact
+    python -m tests.campaigns.signatures FOLDER
 
 SciFact's abstracts and claims: as MiniLM embeds them (384 dimensions), and the abstracts cut into pieces of 120 words
 as the local model does (256 dimensions).
