@@ -11,7 +11,7 @@ from uuid import UUID
 
 from svc.fields.chat import ANSWERS
 from svc.routes.openai.ids import Place, item_id
-from svc.routes.openai.item_kinds import CALL, KINDS, MESSAGE, OUTPUT
+from svc.routes.openai.item_kinds import CALL, CUSTOM_OUTPUT, KINDS, MESSAGE, OUTPUT
 from svc.routes.openai.new_items import ITEM_ROLE
 
 Item = dict[str, Any]
@@ -41,16 +41,23 @@ class Row(Protocol):
 def items_of(row: Row, extra: Item | None) -> list[Item]:
     """Return the items of a row. `extra` is its column `item`."""
     if row.role == ITEM_ROLE:
-        found = [extra or {}]
+        found = [_whole(extra or {})]
     elif row.role in ANSWERS:
         found = [_output(row)]
     else:
         calls = [_call(call) for call in row.tool_calls or ()]
         has_content = row.content is not None or row.parts is not None or not calls
         found = [_message(row), *calls] if has_content else calls
-    if extra is not None and extra.get("type") == found[0]["type"]:
+    if extra is not None and row.role != ITEM_ROLE and extra.get("type") == found[0]["type"]:
         found[0] = {**found[0], **extra}
     return [_with_id(item, Place(row.id, row.position, number)) for number, item in enumerate(found)]
+
+
+def _whole(item: Item) -> Item:
+    output = item.get("output")
+    if item.get("type") == CUSTOM_OUTPUT and isinstance(output, list):
+        return {**item, "output": _parts(output, "tool")}
+    return item
 
 
 def _with_id(item: Item, place: Place) -> Item:
@@ -94,13 +101,13 @@ def _part(part: Item, role: str) -> Item:
         case {"type": "text", "text": str(text)}:
             return _text(text, role)
         case {"type": "image_url", "image_url": {"url": url, **rest}}:
-            return {"type": "input_image", "image_url": url, "detail": rest.get("detail", "auto")}
+            return {"type": "input_image", "image_url": url, "detail": rest.get("detail") or "auto"}
         case {"type": "file", "file": dict(file)}:
             return {"type": "input_file", **file}
         case {"type": "output_text"}:
             return {"annotations": [], "logprobs": [], **part}
         case {"type": "input_image" | "computer_screenshot"}:
-            return {"detail": "auto", **part}
+            return {**part, "detail": part.get("detail") or "auto"}
     return part
 
 

@@ -13,7 +13,7 @@ from svc.fields.chat import MAX_CONTENT, MAX_VALUES, count_values, counted_text,
 from svc.fields.values import check_json
 from svc.ingest.tokens import count_tokens
 from svc.routes.openai.ids import place_of
-from svc.routes.openai.item_kinds import CALL, KINDS, MESSAGE, OUTPUT, check_fields, check_parts, kind_of
+from svc.routes.openai.item_kinds import CALL, CUSTOM_OUTPUT, KINDS, MESSAGE, OUTPUT, check_fields, check_parts, kind_of
 
 MOST_ITEMS: Final = 20
 """The most items of a request, as in the OpenAI API."""
@@ -24,6 +24,7 @@ ITEM_ROLE: Final = "item"
 _ROLES: Final = ("user", "assistant", "system", "developer")
 _OF_A_MESSAGE: Final = frozenset({"type", "role", "content", "status", "id", "phase"})
 _COMPLETED: Final = "completed"
+_SEARCHES_OF_TOOLS: Final = ("tool_search_call", "tool_search_output")
 
 GivenItems = Annotated[list[dict[str, Any]], Meta(max_length=MOST_ITEMS)]
 
@@ -84,6 +85,9 @@ def _row(item: dict[str, Any], path: str) -> NewItem:
     extra |= _given_id(item, path)
     if KINDS[kind].has_status and extra.get("status") is None:
         extra["status"] = _COMPLETED
+    if kind in _SEARCHES_OF_TOOLS and extra.get("execution") is None:
+        # A client that searches itself tells its searches apart by the id of the call.
+        extra["execution"] = "server" if extra.get("call_id") is None else "client"
     if kind == MESSAGE:
         return _message(item, extra, path)
     if kind == CALL:
@@ -96,6 +100,8 @@ def _row(item: dict[str, Any], path: str) -> NewItem:
         return NewItem("assistant", tool_calls=[call], item=extra)
     if kind == OUTPUT:
         return _output(item, extra, path)
+    if kind == CUSTOM_OUTPUT and isinstance(item["output"], list):
+        check_parts(item["output"], f"{path}.output")
     return NewItem(ITEM_ROLE, item=extra)
 
 
@@ -117,9 +123,6 @@ def _message(item: dict[str, Any], extra: dict[str, Any], path: str) -> NewItem:
     if role not in _ROLES:
         field = f"{path}.role"
         raise InvalidRequestError(f"{field} must be one of {', '.join(_ROLES)}", field=field, code="invalid_value")
-    if extra["status"] not in (_COMPLETED, "in_progress", "incomplete"):
-        field = f"{path}.status"
-        raise InvalidRequestError(f"{field} must be completed, in_progress or incomplete", field=field)
     kept = None if extra == {"type": MESSAGE, "status": _COMPLETED} else extra
     if isinstance(content, str):
         return NewItem(role, content, item=kept)

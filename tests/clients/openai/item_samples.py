@@ -124,6 +124,19 @@ WRONG: dict[str, tuple[Any, str]] = {
     "part without text": ({"role": "user", "content": [{"type": "input_text"}]}, "items[0].content[0].text"),
     "unknown field": ({"role": "user", "content": "a", "colour": "red"}, "items[0].colour"),
     "unknown status": ({"role": "user", "content": "a", "status": "lost"}, "items[0].status"),
+    "status of another kind": ({**CALL, "status": "searching"}, "items[0].status"),
+    "status a number": ({"type": "shell_call", "call_id": "c", "action": {}, "status": 1}, "items[0].status"),
+    "status of a search null": (
+        {"type": "file_search_call", "id": "fs_1", "queries": [], "status": None},
+        "items[0].status",
+    ),
+    "unknown phase": ({"role": "assistant", "content": "a", "phase": "late"}, "items[0].phase"),
+    "unknown execution": ({"type": "tool_search_call", "arguments": {}, "execution": "us"}, "items[0].execution"),
+    "unknown detail": ({"role": "user", "content": [{**IMAGE, "detail": "most"}]}, "items[0].content[0].detail"),
+    "unknown part of an output": (
+        {"type": "custom_tool_call_output", "call_id": "c", "output": [{"type": "smell"}]},
+        "items[0].output[0].type",
+    ),
     "call without id": ({"type": "function_call", "name": "n", "arguments": "{}"}, "items[0].call_id"),
     "call without name": ({"type": "function_call", "call_id": "c", "arguments": "{}"}, "items[0].name"),
     "arguments an object": (

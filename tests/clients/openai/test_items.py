@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import openai
 import pytest
 
 from tests.clients.openai.api import Api, collected
+from tests.clients.openai.item_forms import answers, forms
 from tests.clients.openai.item_samples import CALL, ITEMS, WRONG
 
 
@@ -17,17 +19,28 @@ def fields_of(item: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ITEMS)
-async def test_an_item_of_each_kind_is_answered_listed_and_retrieved_whole(api: Api, talk: str, name: str) -> None:
-    sent, besides = ITEMS[name]
+async def test_an_item_of_each_kind_is_answered_listed_and_retrieved_whole(api: Api, talk: str) -> None:
+    for name, (sent, besides) in ITEMS.items():
+        [made] = (await api.conversations.items.create(talk, items=[sent])).data
+        [listed] = (await api.conversations.items.list(talk, limit=1)).data
+        retrieved = await api.conversations.items.retrieve(made.id, conversation_id=talk)
 
-    [made] = (await api.conversations.items.create(talk, items=[sent])).data
-    [listed] = await collected(api.conversations.items.list(talk))
-    retrieved = await api.conversations.items.retrieve(made.id, conversation_id=talk)
+        fields = fields_of(made)
+        assert fields == fields_of(listed) == fields_of(retrieved), name
+        assert {field: fields[field] for field in {**sent, **besides}} == {**sent, **besides}, name
 
-    fields = fields_of(made)
-    assert fields == fields_of(listed) == fields_of(retrieved)
-    assert {field: fields[field] for field in {**sent, **besides}} == {**sent, **besides}
+
+async def test_every_form_of_an_item_is_taken_and_answered_as_the_sdk_declares(api: Api, talk: str) -> None:
+    items, declared = [*forms()], answers()
+    for first in range(0, len(items), 20):
+        await api.conversations.items.create(talk, items=items[first : first + 20])
+
+    listed = [item.to_dict() async for item in api.conversations.items.list(talk, order="asc", limit=100)]
+
+    assert len(listed) == len(items)
+    for sent, item in zip(items, listed, strict=True):
+        declared.validate_json(json.dumps(item), strict=True)
+        assert {name for name, value in sent.items() if value is not None} <= set(item)
 
 
 async def test_ids_have_the_prefixes_of_the_kinds(api: Api, talk: str) -> None:
@@ -60,13 +73,12 @@ async def test_twenty_items_are_taken_and_no_more(api: Api, talk: str) -> None:
     assert await collected(api.conversations.items.list(talk)) == []
 
 
-@pytest.mark.parametrize("name", WRONG)
-async def test_a_wrong_item_is_400_and_none_is_stored(api: Api, talk: str, name: str) -> None:
-    item, param = WRONG[name]
-    with pytest.raises(openai.BadRequestError) as error:
-        await api.conversations.items.create(talk, items=[item])
-    assert error.value.param == param
-    assert error.value.type == "invalid_request_error"
+async def test_a_wrong_item_is_400_and_none_is_stored(api: Api, talk: str) -> None:
+    for name, (item, param) in WRONG.items():
+        with pytest.raises(openai.BadRequestError) as error:
+            await api.conversations.items.create(talk, items=[item])
+        assert (name, error.value.param) == (name, param)
+        assert error.value.type == "invalid_request_error"
     assert await collected(api.conversations.items.list(talk)) == []
 
 
