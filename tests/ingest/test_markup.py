@@ -34,7 +34,7 @@ BLOCKS = """
         # descriptions of images
         ("<p>See <img src=x alt='the map'> here</p>", "See the map here"),
         ("<a href=/><img alt=Home></a>", "Home"),
-        ("<input type=image alt=Go><input type=text value=no>", "Go"),
+        ("<input type=image alt=Go><input type=text value=ten><input type=hidden value=no>", "Go ten"),
         # what is not shown
         (
             "a<p hidden>b</p><p style='color:red; display: none'>c</p><span style='visibility:hidden'>d</span>e",
@@ -46,7 +46,35 @@ BLOCKS = """
         ("<dialog>closed</dialog><dialog open>open</dialog>", "open"),
         # inline elements do not part words
         ("<p>im<b>port</b>ant, <i>very</i>\n\n so</p>", "important, very so"),
-        ("<svg><text>Label</text></svg>after", "after"),
+        ("<svg><defs><text>no</text></defs><text>Label</text><title>Plan</title></svg>after", "Label, Plan after"),
+        # links, once, where their words do not show the address
+        (
+            "Fill in <a href='https://a.example/f?y=1'>the form </a>now, then <a href='https://a.example/f?y=1'>it</a>.",
+            "Fill in the form (https://a.example/f?y=1) now, then it.",
+        ),
+        (
+            "<a href=#x>a</a> <a href='javascript:x()'>b</a> <a href=/c>c</a> <a href=https://a.example/>a.example</a>",
+            "a b c a.example",
+        ),
+        ("<h2><a href=https://a.example/p>Leave</a></h2>", "Leave\n\nhttps://a.example/p"),
+        ("<base href=https://a.example/d/><a href=f.pdf>Form</a>", "Form (https://a.example/d/f.pdf)"),
+        (
+            "<table><tr><th>a<th>b<tr><td><a href=https://a.example>one</a><td>2</table>",
+            "a | b\none (https://a.example) | 2",
+        ),
+        # forms
+        ("<textarea>my words</textarea><select><option>A<option>B</select><button>Send</button>", "my words A, B Send"),
+        # the text for readers without scripts or films, unless it only says so
+        ("<noscript><p>Plain</p></noscript><noscript>Enable JavaScript</noscript>", "Plain"),
+        (
+            "<object><p>A film of bees</p></object><template shadowrootmode=open>shown</template>",
+            "A film of bees\n\nshown",
+        ),
+        ("<iframe srcdoc='&lt;p&gt;inner'></iframe>end", "inner\n\nend"),
+        # what would be glued to the word before it
+        ("<ruby>漢<rt>kan</rt></ruby> 10<sup>6</sup> 1<sup>st</sup>", "漢(kan) 10^6 1st"),
+        ("<math><mfrac><mi>a</mi><mrow><mi>b</mi><mo>+</mo><mn>1</mn></mrow></mfrac></math>", "a/(b+1)"),
+        ("<abbr title='World Health Organization'>WHO</abbr>", "WHO (World Health Organization)"),
     ],
 )
 def test_html_is_read_as_it_is_shown(body: str, text: str) -> None:
@@ -82,6 +110,21 @@ def test_headings_have_levels_and_the_title_is_one_unless_it_repeats() -> None:
 def test_a_table_that_lays_out_a_page_is_read_cell_by_cell() -> None:
     page = "<table><tr><td><h1>Leave</h1><p>One.</p></td><td><ul><li>two</ul></td></tr></table>"
     assert text_of(page) == "Leave\n\nOne.\n\n- two"
+
+
+def test_what_a_page_only_refers_to_is_named() -> None:
+    page = (
+        "<p>a<img src=a><img src=b alt=''><img src=c width=1><video></video><iframe src=https://a.example></iframe>"
+        f"<a href='https://a.example/{'x' * 600}'>b</a>"
+    )
+    document = parse("html", f"<html><body>{page}</body></html>".encode())
+    assert document.text == "a\n\nb"
+    assert document.warnings == [
+        "1 image has no description and was not read.",
+        "1 film, recording or other object in the page was not read.",
+        "Other pages that are shown in this one were not read: https://a.example.",
+        "1 address of a link was left out: of more than 500 characters.",
+    ]
 
 
 def test_an_embedded_image_is_left_out() -> None:

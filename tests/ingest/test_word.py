@@ -10,7 +10,7 @@ import pytest
 from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument
 from svc.ingest.parse import parse
-from tests.ingest.office_files import STRICT_R, STRICT_W, W, paragraph, word
+from tests.ingest.office_files import STRICT_R, STRICT_W, W, paragraph, relationships, word
 
 NUMBERING = (
     f'<w:numbering xmlns:w="{W}"><w:abstractNum w:abstractNumId="0">'
@@ -126,7 +126,7 @@ def test_symbols_have_their_letters() -> None:
         '<w:p><w:r><w:sym w:font="Symbol" w:char="F061"/></w:r><w:r><w:sym w:font="Wingdings" w:char="F0FC"/></w:r>'
         "<w:r><w:t>x</w:t><w:softHyphen/><w:t>y</w:t><w:noBreakHyphen/><w:t>z</w:t></w:r></w:p>"
     )
-    assert read(word(body)).text == "αxy-z"
+    assert read(word(body)).text == "α✓xy-z"
 
 
 @pytest.mark.parametrize(
@@ -171,3 +171,61 @@ def test_a_table_that_lays_out_a_page_is_read_as_text() -> None:
     cell = paragraph("Leave", '<w:pStyle w:val="Heading1"/>') + paragraph("Text.")
     document = read(word(f"<w:tbl><w:tr><w:tc>{cell}</w:tc></w:tr></w:tbl>"))
     assert [block.kind for block in document.blocks] == ["heading", "text"]
+
+
+def test_links_show_where_they_lead() -> None:
+    rels = relationships(
+        ("hyperlink", "https://a.example/f"), ("hyperlink", "Annex.docx"), mode="TargetMode='External'"
+    )
+    run = "<w:r><w:t>{}</w:t></w:r>"
+    field = (
+        "<w:r><w:fldChar w:fldCharType='begin'/></w:r><w:r><w:instrText> HYPERLINK \"https://b.example\" </w:instrText>"
+        "</w:r><w:r><w:fldChar w:fldCharType='separate'/></w:r>" + run.format("there")
+        + "<w:r><w:fldChar w:fldCharType='end'/></w:r>"
+    )  # fmt: skip
+    body = (
+        f"<w:p><w:hyperlink r:id='rId1'>{run.format('The form')}</w:hyperlink>{run.format(', or ')}{field}"
+        f"<w:hyperlink r:id='rId2'>{run.format(' annexed')}</w:hyperlink>"
+        f"<w:hyperlink w:anchor='x'>{run.format(' inside')}</w:hyperlink></w:p>"
+    )
+    document = read(word(body, parts={"_rels/document.xml.rels": rels}))
+    assert document.text == "The form (https://a.example/f), or there (https://b.example) annexed (Annex.docx) inside"
+
+
+def test_embedded_files_are_read_below_the_document_or_named() -> None:
+    objects = (
+        "<w:p><w:r><w:t>See below.</w:t></w:r><w:r><w:object><o:OLEObject xmlns:o='o' ProgID='Word.Document.12' "
+        "r:id='rId1'/></w:object><w:object><o:OLEObject xmlns:o='o' ProgID='Visio.Drawing.11' r:id='rId2'/></w:object>"
+        "</w:r></w:p>"
+    )
+    parts: dict[str, str | bytes] = {
+        "embeddings/a.docx": word(paragraph("Inner.")),
+        "embeddings/b.bin": b"\x01\x02\x00",
+    }
+    document = read(word(objects, ("package", "embeddings/a.docx"), ("oleObject", "embeddings/b.bin"), parts=parts))
+    assert document.text == "See below.\n\na.docx\n\nInner."
+    assert document.blocks[2].place == {"embedded": "a.docx"}
+    assert document.warnings == ["Embedded objects that were not read: b.bin (Visio.Drawing.11)."]
+
+
+def test_changes_and_hidden_text_are_named_and_forms_formulas_and_hints_are_read() -> None:
+    body = (
+        "<w:p><w:del><w:r><w:delText>no</w:delText></w:r></w:del><w:ins><w:r><w:t>yes </w:t></w:r></w:ins>"
+        "<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r>"
+        "<w:ruby><w:rt><w:r><w:t>kan</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase></w:ruby>"
+        "<m:oMath xmlns:m='m'><m:f><m:num><m:r><m:t>1</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f>"
+        "</m:oMath><w:r><w:fldChar w:fldCharType='begin'><w:ffData><w:ddList><w:result w:val='1'/>"
+        "<w:listEntry w:val='red'/><w:listEntry w:val=' blue'/></w:ddList></w:ffData></w:fldChar></w:r></w:p>"
+    )
+    document = read(word(body))
+    assert document.text == "yes 漢(kan)1/2 blue"
+    assert document.warnings == [
+        "Deleted text that the document keeps as tracked changes was not read.", "Hidden text was not read.",
+    ]  # fmt: skip
+
+
+def test_items_in_the_cells_of_a_table_are_counted() -> None:
+    row = f"<w:tr><w:tc>{item('Pay.')}</w:tc><w:tc>{paragraph('now')}</w:tc></w:tr>"
+    body = f"<w:tbl>{row}{row}</w:tbl>{item('Wait.')}"
+    document = read(word(body, ("numbering", "numbering.xml"), parts={"numbering.xml": NUMBERING}))
+    assert document.text == "1. Pay. | now\n2. Pay. | now\n\n3. Wait."

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.html import declared_charset, write_html
+from svc.ingest.parsers.markup_parts import Seen
 from svc.ingest.parsers.office import Package, packed
 from svc.ingest.parsers.rejections import damaged, encrypted
 from svc.ingest.unread import numbers
@@ -38,7 +39,7 @@ def parse(data: bytes) -> ReadDocument:
     locked = _encrypted_parts(package)
     if parts and all(part.lower() in locked for part in parts):
         raise encrypted("epub")
-    writer = Writer()
+    writer, seen = Writer(), Seen()
     title = " ".join((book.findtext("{*}metadata/{*}title") or "").split())[:_TITLE_MOST_CHARACTERS]
     unread = []
     for number, part in enumerate(parts, 1):
@@ -47,7 +48,9 @@ def parse(data: bytes) -> ReadDocument:
             unread.append(number)
             continue
         writer.place = {"chapter": number}
-        write_html(clean_text(decode_text(content, declared_charset(content))), writer)
+        write_html(clean_text(decode_text(content, declared_charset(content))), writer, seen)
+    writer.place = {}
+    seen.warn(writer)
     if title:
         writer.title = title
     if unread:

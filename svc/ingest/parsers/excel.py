@@ -12,9 +12,10 @@ from lxml import etree
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.charts import write_chart
 from svc.ingest.parsers.csv import write_rows
+from svc.ingest.parsers.drawing_text import drawing_texts
 from svc.ingest.parsers.excel_rows import Cell, read_rows
 from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, shown_date, shown_number
-from svc.ingest.parsers.office import Package, drawing_texts, packed, relationship_id
+from svc.ingest.parsers.office import Package, packed, relationship_id
 from svc.ingest.parsers.rejections import damaged
 
 _MOST_COLUMNS = 16_384

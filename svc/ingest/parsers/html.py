@@ -10,6 +10,7 @@ from svc.fields.charsets import text_codec
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.markup import write_markup
+from svc.ingest.parsers.markup_parts import Seen, page_parser
 from svc.ingest.parsers.rejections import nests_too_deeply
 
 _CHARSET = re.compile(rb"""(?:charset|<\?xml[^>]{1,80}encoding)\s*=\s*["']?\s*([a-z0-9_:.+-]{2,40})""", re.IGNORECASE)
@@ -26,19 +27,27 @@ def parse(data: bytes) -> ReadDocument:
     return writer.document()
 
 
-def write_html(source: str, writer: Writer) -> None:
-    """Write the blocks of a page, whose title becomes that of the document."""
+def write_html(source: str, writer: Writer, seen: Seen | None = None) -> None:
+    """Write the blocks of a page, whose title becomes that of the document.
+
+    If `seen` is given, for pages that are one document, the caller says at the end what was not read of all.
+    """
     # lxml rejects an encoding declaration in a decoded string.
     source = re.sub(r"^\s*<\?xml[^>]*>", "", _DATA_URI.sub("", source))
     if not source.strip():
         return
-    parser = html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
+    parser = page_parser()
     tree = html.document_fromstring(source, parser=parser)
     if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
         raise nests_too_deeply("html")  # the rest was not read
     title = " ".join((tree.findtext(".//head/title") or "").split())[:_TITLE_MOST_CHARACTERS]
     body = tree.find("body")
-    write_markup(tree if body is None else body, writer)
+    base = next(tree.iter("base"), None)
+    noted = Seen() if seen is None else seen
+    noted.base = (base.get("href") or "") if base is not None else ""
+    write_markup(tree if body is None else body, writer, noted)
+    if seen is None:
+        noted.warn(writer)
     if title and not writer.title:
         writer.title = title
 

@@ -7,41 +7,33 @@ import re
 from lxml import etree
 
 from svc.ingest.document import BlockKind, Writer
+from svc.ingest.parsers.addresses import with_address
+from svc.ingest.parsers.markup_parts import BLOCKS, Seen, beginning
+from svc.ingest.parsers.numerals import numeral
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
-# The elements that a browser's own style sheet shows as blocks.
-_BLOCKS = frozenset((
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "colgroup", "dd", "details", "dialog",
-    "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "frameset", "h1", "h2", "h3",
-    "h4", "h5", "h6", "header", "hgroup", "hr", "html", "legend", "li", "listing", "main", "menu", "ol", "optgroup",
-    "option", "p", "plaintext", "pre", "search", "section", "summary", "table", "tbody", "td", "tfoot", "th",
-    "thead", "tr", "ul", "xmp",
-))  # fmt: skip
-_NEVER_SHOWN = frozenset((
-    "area", "audio", "base", "basefont", "button", "canvas", "datalist", "embed", "head", "iframe", "link", "meta",
-    "nav", "noembed", "noframes", "noscript", "object", "param", "rp", "script", "select", "style", "svg",
-    "template", "textarea", "title", "video",
-))  # fmt: skip
 _CODE = frozenset(("pre", "listing", "xmp", "plaintext"))
-_HIDING_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 _LANGUAGE = re.compile(
     r"(?:^|\s)(?:language-|lang-|highlight-source-|highlight-|brush:\s*|src-)([\w+#-]+)|^(?:src|sourceCode)\s+([\w+#-]+)"
 )
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _CELL_MOST_CHARACTERS = 2_000  # a table with longer cells lays out a page
-_NUMERALS = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"),
-             (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))  # fmt: skip
+_DEEPEST_PAGE = 3
 
 
-def write_markup(root: etree._Element, writer: Writer) -> None:
-    """Write what a browser shows of the elements in `root`, in their order."""
-    _Walk(writer).run(root)
+def write_markup(root: etree._Element, writer: Writer, seen: Seen, depth: int = 0) -> None:
+    """Write what a browser shows of the elements in `root`, in their order, and note in `seen` what was not read."""
+    _Walk(writer, seen, depth).run(root)
 
 
 class _Walk:
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, seen: Seen, depth: int) -> None:
         self._writer = writer
+        self._seen = seen
+        self._depth = depth
         self._words: list[str] = []
+        self._link: list[str] = []  # the words of the link that is being read
+        self._below: list[str] = []  # the addresses in a heading, which stand below it
         self._lists: list[tuple[str, int, str]] = []  # the kind, the last number, the type of numbering
         self._kind: BlockKind = "text"
         self._level = 0
@@ -54,11 +46,11 @@ class _Walk:
             name = _name(element)
             if event == "end":
                 if element is not skipped:
-                    self._end(name)
+                    self._end(element, name)
                 skipped = None
                 if element is not root:
                     self._text(element.tail)
-            elif _is_hidden(element, name) or self._is_whole(element, name):
+            elif self._seen.is_hidden(element, name) or self._is_whole(element, name):
                 events.skip_subtree()
                 skipped = element
             else:
@@ -66,19 +58,31 @@ class _Walk:
         self._flush()
 
     def _is_whole(self, element: etree._Element, name: str) -> bool:
-        """Write code and tables, whose contents are not walked; returns whether the element is one."""
+        """Write an element whose contents are not walked, such as code or a table; returns whether it is one."""
         if name in _CODE:
             self._flush()
-            self._writer.add("code", _code(element), language=_language(element))
+            code = _code(element)
+            self._writer.add("code", code, language=_language(element))
+            for link in element.iterdescendants("a"):
+                self._writer.add("text", self._seen.address_of(link, code))
             return True
-        if name == "table" and (rows := _rows(element)) is not None:
+        if name == "table" and (rows := _rows(element, self._seen)) is not None:
             self._flush()
             self._write_table(element, rows)
+            return True
+        if name in ("iframe", "frame", "noframes"):
+            self._flush()
+            page = self._seen.inner_page(element, name)
+            if page is not None and self._depth < _DEEPEST_PAGE:
+                write_markup(page, self._writer, self._seen, self._depth + 1)
+            return True
+        if (text := self._seen.replaced(element, name)) is not None:
+            self._text(text)
             return True
         return False
 
     def _start(self, element: etree._Element, name: str) -> None:
-        if name in _BLOCKS:
+        if name in BLOCKS:
             self._flush()
         if name in _HEADINGS:
             self._kind, self._level = "heading", _HEADINGS[name]
@@ -93,36 +97,55 @@ class _Walk:
             self._kind, self._marker = "item", "  "
         elif name == "br":
             self._words.append("\n")
-        elif name in ("img", "image", "input") and _is_image(element, name):
-            self._text(f" {element.get('alt') or ''} ")
+        elif name == "a":
+            self._link.clear()
+        else:
+            self._words.append(beginning(element, name, "".join(self._words[-1:])))
         self._text(element.text)
 
     def _item(self, element: etree._Element) -> None:
         kind, number, numbering = self._lists.pop() if self._lists else ("ul", 0, "1")
         number = _number(element.get("value"), number + 1)
         self._lists.append((kind, number, numbering))
-        marker = f"{_numeral(number, numbering)}. " if kind == "ol" else "- "
+        marker = f"{numeral(number, numbering)}. " if kind == "ol" else "- "
         self._kind, self._marker = "item", "  " * (len(self._lists) - 1) + marker
 
-    def _end(self, name: str) -> None:
-        if name in _BLOCKS:
+    def _end(self, element: etree._Element, name: str) -> None:
+        if name in BLOCKS:
             self._flush()
+        if name == "a":
+            self._write_address(self._seen.address_of(element, "".join(self._link)))
+        self._words.append(self._seen.ending(element, name))
         if name in _HEADINGS or name in ("li", "dt", "dd"):
             self._kind, self._marker = "text", ""
         elif name in ("ul", "ol", "menu", "dir") and self._lists:
             self._lists.pop()
 
+    def _write_address(self, address: str) -> None:
+        """Write an address behind the words of its link, or below the heading that is or has a link."""
+        if self._kind == "heading":
+            self._below += [address] if address else []
+        elif address:
+            words = "".join(self._words)
+            self._words[:] = [with_address(words, address) if words.strip() else f"{address} "]
+
     def _text(self, text: str | None) -> None:
         if text:
             self._words.append(_SPACE.sub(" ", text))
+            self._link.append(text)
 
     def _flush(self) -> None:
         """Write what has been collected as one block."""
         lines = [" ".join(line.split(" ")).strip() for line in re.sub(" +", " ", "".join(self._words)).split("\n")]
         self._words.clear()
         text = "\n".join(lines).strip()
-        if not text:
-            return
+        if text:
+            self._write_block(text)
+        if self._below:
+            self._writer.add("text", "\n".join(self._below))
+            self._below.clear()
+
+    def _write_block(self, text: str) -> None:
         if self._kind == "item":
             indent = len(self._marker) - len(self._marker.lstrip())
             self._writer.add("item", self._marker.lstrip() + text)
@@ -135,7 +158,7 @@ class _Walk:
     def _write_table(self, table: etree._Element, rows: list[list[str]]) -> None:
         caption = table.find("caption")
         if caption is not None:
-            self._writer.add("text", _inline_text(caption))
+            self._writer.add("text", _inline_text(caption, self._seen))
         # Even if it is not marked, the first row nearly always names the columns.
         self._writer.add_table(rows)
 
@@ -144,57 +167,54 @@ def _name(element: etree._Element) -> str:
     return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
 
 
-def _is_hidden(element: etree._Element, name: str) -> bool:
-    if not name or name in _NEVER_SHOWN:
-        return True
-    if name == "dialog" and "open" not in element.attrib:
-        return True
-    if "hidden" in element.attrib and (element.get("hidden") or "").lower() != "until-found":
-        return True
-    style = element.get("style")
-    return bool(style and _HIDING_STYLE.search(style))
-
-
-def _is_image(element: etree._Element, name: str) -> bool:
-    return name != "input" or (element.get("type") or "").lower() == "image"
-
-
-def _inline_text(element: etree._Element) -> str:
+def _inline_text(element: etree._Element, seen: Seen) -> str:
     """The shown text of an element in one line, with the alternative texts of its images."""
     parts: list[str] = []
+    begun: list[int] = []  # where the words of each open link begin
     events = etree.iterwalk(element, events=("start", "end"))
+    skipped: etree._Element | None = None
     for event, node in events:
         name = _name(node)
         if event == "start":
-            if _is_hidden(node, name):
+            text = "" if seen.is_hidden(node, name) else seen.replaced(node, name)
+            if text is not None:
+                parts.append(text)
                 events.skip_subtree()
+                skipped = node
                 continue
-            if name in _BLOCKS or name == "br":
-                parts.append(" ")
-            if name == "img":
-                parts.append(f" {node.get('alt') or ''} ")
-            parts.append(node.text or "")
+            if name == "a":
+                begun.append(len(parts))
+            parts += [beginning(node, name, "".join(parts[-1:])), node.text or ""]
+            continue
+        if node is skipped:
+            skipped = None
+        elif name == "a" and begun:
+            words = "".join(parts[begun.pop() :])
+            if address := seen.address_of(node, words):
+                parts.append(f" ({address}) " if words.strip() else f" {address} ")
         else:
-            if name in _BLOCKS:
-                parts.append(" ")
-            if node is not element:
-                parts.append(node.tail or "")
+            parts.append(" " if name in BLOCKS else seen.ending(node, name))
+        if node is not element:
+            parts.append(node.tail or "")
     return " ".join("".join(parts).split())
 
 
-def _rows(table: etree._Element) -> list[list[str]] | None:
+def _rows(table: etree._Element, seen: Seen) -> list[list[str]] | None:
     """The cells of each row; None if the table lays out a page."""
-    if next(table.iterdescendants("table", *_CODE, *_HEADINGS, "ul", "ol", "dl"), None) is not None:
+    if next(table.iterdescendants("table", *_CODE, *_HEADINGS, "ul", "ol", "dl", "iframe"), None) is not None:
         return None
-    rows = []
-    for row in table.iterdescendants("tr"):
-        cells = [cell for cell in row if _name(cell) in ("td", "th") and not _is_hidden(cell, _name(cell))]
-        texts = [_inline_text(cell) for cell in cells]
-        if any(len(text) > _CELL_MOST_CHARACTERS for text in texts):
-            return None
-        rows.append(texts)
-    most = max(map(len, rows), default=0)
-    return rows if most > 1 else None
+    rows = [
+        [cell for cell in row if _name(cell) in ("td", "th") and not seen.is_hidden(cell, _name(cell))]
+        for row in table.iterdescendants("tr")
+    ]
+    if max(map(len, rows), default=0) < 2 or any(
+        len("".join(cell.itertext())) > _CELL_MOST_CHARACTERS
+        and len(" ".join("".join(cell.itertext()).split())) > _CELL_MOST_CHARACTERS
+        for row in rows
+        for cell in row
+    ):
+        return None
+    return [[_inline_text(cell, seen) for cell in row] for row in rows]
 
 
 def _code(element: etree._Element) -> str:
@@ -222,21 +242,3 @@ def _language(element: etree._Element) -> str:
 
 def _number(text: str | None, default: int) -> int:
     return int(text) if text and re.fullmatch(r"\s*-?\d{1,9}\s*", text) else default
-
-
-def _numeral(number: int, numbering: str) -> str:
-    if numbering in ("a", "A") and 0 < number <= 26:
-        return chr(ord(numbering) + number - 1)
-    if numbering in ("i", "I") and 0 < number < 4000:
-        written = roman(number)
-        return written if numbering == "i" else written.upper()
-    return str(number)
-
-
-def roman(number: int) -> str:
-    """Return a number from 1 in small Roman numerals."""
-    written = ""
-    for value, numeral in _NUMERALS:
-        count, number = divmod(number, value)
-        written += numeral * count
-    return written

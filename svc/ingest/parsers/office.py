@@ -6,7 +6,6 @@ import io
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import unquote
@@ -103,6 +102,16 @@ class Package:
                 found.append(Relationship(each.get("Id") or "", kind, path))
         return found
 
+    def targets(self, part: str) -> dict[str, str]:
+        """The addresses outside of the file that a part refers to, by the identifiers of the references."""
+        folder, name = posixpath.split(part)
+        root = self.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        return {
+            each.get("Id") or "": each.get("Target") or ""
+            for each in (root.iter("{*}Relationship") if root is not None else ())
+            if (each.get("TargetMode") or "").lower() == "external"
+        }
+
     @cached_property
     def main_part(self) -> str | None:
         """The part that the package is about."""
@@ -132,13 +141,3 @@ def _parser() -> etree.XMLParser:
 def relationship_id(element: etree._Element, name: str = "id") -> str | None:
     """The relationship that an element names."""
     return next((element.get(f"{space}{name}") for space in _RELATIONSHIP_ID if element.get(f"{space}{name}")), None)
-
-
-def drawing_texts(root: etree._Element) -> Iterator[str]:
-    """The paragraphs of a drawing, a diagram or a chart, in order."""
-    for paragraph in root.iter("{*}p"):
-        text = "".join(
-            "\n" if node.tag.endswith("}br") else node.text or "" for node in paragraph.iter("{*}t", "{*}br")
-        ).strip()
-        if text:
-            yield text

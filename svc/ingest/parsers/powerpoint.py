@@ -7,25 +7,30 @@ from collections.abc import Iterator
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.addresses import Addresses
 from svc.ingest.parsers.charts import write_chart
-from svc.ingest.parsers.office import Package, Relationship, drawing_texts, packed, relationship_id
+from svc.ingest.parsers.drawing_text import drawing_texts
+from svc.ingest.parsers.embedded import Objects
+from svc.ingest.parsers.office import Package, Relationship, packed, relationship_id
 from svc.ingest.parsers.rejections import damaged
 from svc.ingest.unread import numbers
 
 _TITLES = ("title", "ctrTitle")
-_NOT_CONTENT = ("sldNum", "dt", "ftr", "hdr", "sldImg")
+_NOT_CONTENT = ("sldNum", "dt", "hdr", "sldImg")
+_FILMS = ("{*}videoFile", "{*}audioFile", "{*}quickTimeFile", "{*}wavAudioFile")
 
 
 def parse(data: bytes) -> ReadDocument:
-    """Return the slides in the order of the show, each with its notes (`slide`)."""
+    """Return the slides in the order of the show, each with its notes (`slide`), then the text of their layouts."""
     package = Package("pptx", data)
     main = package.main_part or "ppt/presentation.xml"
     presentation = package.xml(main)
     if presentation is None:
         raise damaged("pptx", "its main part is missing or damaged")
     writer = Writer()
+    show = _Show(package, writer)
     parts = {each.id: each.part for each in package.relationships(main)}
-    hidden, unread, images = [], [], []
+    hidden, unread = [], []
     for number, identifier in enumerate(presentation.iterfind("{*}sldIdLst/{*}sldId"), 1):
         part = parts.get(relationship_id(identifier) or "")
         root = package.xml(part) if part else None
@@ -35,15 +40,19 @@ def parse(data: bytes) -> ReadDocument:
         if root.get("show") == "0":
             hidden.append(number)
         writer.place = {"slide": number}
-        slide = _Slide(package, part, writer)
-        slide.write(root)
-        if slide.images:
-            images.append(number)
+        _Slide(show, part, number).write(root)
     writer.place = {}
+    show.write_layouts()
+    show.objects.write(package, writer)
     _warn(writer, unread, "{} missing or damaged and was not read", "{} missing or damaged and were not read")
-    _warn(writer, images, "{} images without a description", "{} images without a description", verb=("has", "have"))
+    has = ("has", "have")
+    _warn(writer, show.images, "{} images without a description", "{} images without a description", verb=has)
+    _warn(writer, show.films, "{} a film or a recording, which was not read",
+          "{} films or recordings, which were not read", verb=has)  # fmt: skip
     if hidden:
         writer.warn(f"Hidden slides were read too: {numbers(hidden)}.")
+    for warning in show.addresses.warnings():
+        writer.warn(warning)
     return writer.document()
 
 
@@ -54,20 +63,54 @@ def _warn(writer: Writer, slides: list[int], one: str, several: str, verb: tuple
         writer.warn(f"Slides {numbers(slides)} {several.format(verb[1])}.")
 
 
+class _Show:
+    """What the slides have in common, and what was met on them."""
+
+    def __init__(self, package: Package, writer: Writer) -> None:
+        self.package = package
+        self.writer = writer
+        self.objects = Objects()
+        self.addresses = Addresses()
+        self.images: list[int] = []
+        self.films: list[int] = []
+        self.footers: set[str] = set()
+        self.layouts: dict[str, None] = {}
+
+    def write_layouts(self) -> None:
+        """Write the text that the layouts and their masters add to the slides, once."""
+        masters: dict[str, None] = {}
+        for layout in self.layouts:
+            masters |= {each.part: None for each in self.package.relationships(layout) if each.kind == "slideMaster"}
+        texts: dict[str, None] = {}
+        for part in [*self.layouts, *masters]:
+            root = self.package.xml(part)
+            for shape in _shapes(root) if root is not None else ():
+                if shape.find(".//{*}nvPr/{*}ph") is None:
+                    texts |= dict.fromkeys(drawing_texts(shape))
+        self.writer.place = {"part": "layout"}
+        self.writer.add("text", "\n".join(text for text in texts if text not in self.footers))
+        self.writer.place = {}
+
+
 class _Slide:
-    def __init__(self, package: Package, part: str, writer: Writer) -> None:
-        self._package = package
-        self._writer = writer
-        self._related: dict[str, Relationship] = {each.id: each for each in package.relationships(part)}
-        self.images = 0
+    def __init__(self, show: _Show, part: str, number: int) -> None:
+        self._show = show
+        self._number = number
+        self._package = show.package
+        self._writer = show.writer
+        self._related: dict[str, Relationship] = {each.id: each for each in show.package.relationships(part)}
+        self._targets = show.package.targets(part)
 
     def write(self, root: etree._Element) -> None:
         """Write the title, then the shapes in their order, then the notes and the comments."""
+        etree.strip_elements(root, "{*}Fallback", with_tail=False)  # for old readers
         shapes = list(_shapes(root))
         shapes.sort(key=lambda shape: _placeholder(shape) not in _TITLES)
         for shape in shapes:
             self._write_shape(shape)
         for related in self._related.values():
+            if related.kind == "slideLayout":
+                self._show.layouts[related.part] = None
             part = self._package.xml(related.part) if related.kind in ("notesSlide", "comments") else None
             if part is None:
                 continue
@@ -76,44 +119,70 @@ class _Slide:
                     words = " ".join(node.text or "" for node in comment.iter("{*}text", "{*}t")).strip()
                     self._writer.add("text", f"Comment: {words}" if words else "")
                 continue
+            targets = self._package.targets(related.part)
             notes = [
                 text
                 for shape in _shapes(part)
-                if _placeholder(shape) not in _NOT_CONTENT
-                for text in drawing_texts(shape)
+                if _placeholder(shape) not in (*_NOT_CONTENT, "ftr")
+                for text in drawing_texts(shape, targets, self._show.addresses)
             ]
             self._writer.add("text", "Notes: " + "\n".join(notes) if notes else "")
+
+    def _texts(self, element: etree._Element) -> list[str]:
+        return list(drawing_texts(element, self._targets, self._show.addresses))
 
     def _write_shape(self, shape: etree._Element) -> None:
         name = _name(shape)
         kind = _placeholder(shape)
         if kind in _NOT_CONTENT:
             return
-        if name == "pic":
+        if kind == "ftr":  # the same on each slide
+            text = " ".join(self._texts(shape))
+            if text not in self._show.footers:
+                self._show.footers.add(text)
+                self._writer.add("text", text)
+        elif name == "pic":
             self._write_image(shape)
         elif name == "graphicFrame":
             self._write_frame(shape)
         elif kind in _TITLES:
-            self._writer.add("heading", " ".join(" ".join(drawing_texts(shape)).split()), level=1)
-        else:
+            self._writer.add("heading", " ".join(" ".join(self._texts(shape)).split()), level=1)
+        elif name == "sp":
             is_item = kind in ("body", "obj", "")
-            for text in drawing_texts(shape):
+            for text in self._texts(shape):
                 self._writer.add("item" if is_item else "text", f"- {text}" if is_item else text)
+            # Most shapes are described only by the program that made them, which says that they have text.
+            if not any(True for _ in drawing_texts(shape)):
+                self._writer.add("text", _description(shape))
+        else:
+            self._writer.add("text", _description(shape))
+        self._write_link(shape)
+
+    def _write_link(self, shape: etree._Element) -> None:
+        """Write where a click on the shape itself leads."""
+        link = shape.find("./*/{*}cNvPr/{*}hlinkClick")
+        target = self._targets.get(relationship_id(link) or "", "") if link is not None else ""
+        self._writer.add("text", self._show.addresses.beside("", target, is_relative_kept=True))
 
     def _write_image(self, shape: etree._Element) -> None:
-        properties = shape.find("{*}nvPicPr/{*}cNvPr")
-        described = (properties.get("descr") or "").strip() if properties is not None else ""
-        if described:
+        is_film = next(shape.iter(*_FILMS), None) is not None
+        if described := _description(shape):
             self._writer.add("text", described)
-        else:
-            self.images += 1
+        elif not is_film and self._number not in self._show.images:
+            self._show.images.append(self._number)
+        if is_film and self._number not in self._show.films:
+            self._show.films.append(self._number)
 
     def _write_frame(self, frame: etree._Element) -> None:
+        self._writer.add("text", _description(frame))
         for table in frame.iter("{*}tbl"):
-            rows = [
-                [" ".join(drawing_texts(cell)) for cell in row.iterfind("{*}tc")] for row in table.iterfind("{*}tr")
-            ]
+            rows = [[" ".join(self._texts(cell)) for cell in row.iterfind("{*}tc")] for row in table.iterfind("{*}tr")]
             self._writer.add_table(rows)
+        for node in frame.iter("{*}oleObj"):
+            identifier = relationship_id(node) or ""
+            related = self._related.get(identifier)
+            target = self._targets.get(identifier, "")[:200]
+            self._show.objects.add(related.part if related else None, (node.get("progId") or "")[:40], target)
         for node in frame.iter("{*}chart", "{*}relIds"):
             is_chart = _name(node) == "chart"
             related = self._related.get(relationship_id(node, "id" if is_chart else "dm") or "")
@@ -129,7 +198,7 @@ class _Slide:
 def _shapes(root: etree._Element) -> Iterator[etree._Element]:
     """The shapes of a slide, also those in groups."""
     tree = root.find("{*}cSld/{*}spTree")
-    for node in tree.iter("{*}sp", "{*}pic", "{*}graphicFrame") if tree is not None else ():
+    for node in tree.iter("{*}sp", "{*}pic", "{*}graphicFrame", "{*}grpSp", "{*}cxnSp") if tree is not None else ():
         if not any(_name(above) in ("Fallback", "graphicFrame") for above in node.iterancestors()):
             yield node
 
@@ -138,6 +207,11 @@ def _placeholder(shape: etree._Element) -> str | None:
     """What a shape is the placeholder of; empty for the body, None if it is none."""
     holder = shape.find(".//{*}nvPr/{*}ph")
     return (holder.get("type") or "") if holder is not None else None
+
+
+def _description(shape: etree._Element) -> str:
+    properties = shape.find("./*/{*}cNvPr")
+    return (properties.get("descr") or "").strip() if properties is not None else ""
 
 
 def _name(element: etree._Element) -> str:

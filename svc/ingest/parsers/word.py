@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.addresses import Addresses
 from svc.ingest.parsers.characters import clean_text, decode_text
-from svc.ingest.parsers.charts import write_chart
+from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.html import declared_charset, write_html
-from svc.ingest.parsers.office import Package, drawing_texts, packed, parse_xml, relationship_id
+from svc.ingest.parsers.office import Package, packed, parse_xml, relationship_id
 from svc.ingest.parsers.rejections import damaged
+from svc.ingest.parsers.word_drawings import Drawings
 from svc.ingest.parsers.word_numbering import Numbering
 from svc.ingest.parsers.word_styles import Styles
-from svc.ingest.parsers.word_text import name_of, paragraph_text, without_unshown
+from svc.ingest.parsers.word_text import Words, name_of, without_unshown
 
 _SIDE_KINDS = ("footnotes", "endnotes", "comments", "header", "footer")
 _CELL_MOST_CHARACTERS = 2_000  # a table with longer cells lays out a page
@@ -42,45 +44,74 @@ def _write_docx(data: bytes, writer: Writer, depth: int) -> None:
 class _Body:
     def __init__(self, package: Package, main: str, writer: Writer, depth: int) -> None:
         self._package = package
+        self._main = main
         self._writer = writer
         self._depth = depth
         self._parts = {each.id: each for each in package.relationships(main)}
         by_kind = {each.kind: each.part for each in self._parts.values()}
         self._styles = Styles(package.xml(by_kind.get("styles", "")))
         self._numbering = Numbering(package.xml(by_kind.get("numbering", "")))
+        self._objects = Objects()
+        self._addresses = Addresses()
         self._images = 0
+        self._has_deletions = self._has_hidden = False
 
     def write(self, root: etree._Element) -> None:
         place = self._writer.place
-        self._write_blocks(without_unshown(root))
+        self._begin(self._main)
+        self._write_blocks(self._shown(root))
+        self._images += self._drawings.images
         seen: set[str] = set()
         sides = [each for each in self._parts.values() if each.kind in _SIDE_KINDS]
         for side in sorted(sides, key=lambda each: (_SIDE_KINDS.index(each.kind), each.part)):
             part = self._package.xml(side.part)
             if part is None:
                 continue
+            self._begin(side.part)
             self._writer.place = {**place, "part": side.kind}
             if side.kind == "comments":
                 self._write_comments(part)
             else:
-                text = "\n\n".join(_texts(without_unshown(part)))
+                text = "\n\n".join(self._texts(self._shown(part)))
                 if text not in seen:  # each section of a document repeats the same header
                     seen.add(text)
                     self._writer.add("text", text)
+            for paragraph in part.iter("{*}p"):
+                self._drawings.write(paragraph)
+            if side.kind not in ("header", "footer"):  # whose images are logos
+                self._images += self._drawings.images
         self._writer.place = place
+        self._objects.write(self._package, self._writer)
+        self._warn()
+
+    def _begin(self, part: str) -> None:
+        """From now on, read the paragraphs of another part, which has references of its own."""
+        self._words = Words(self._package.targets(part), self._addresses)
+        self._drawings = Drawings(self._package, part, self._writer, self._objects, self._addresses)
+
+    def _shown(self, root: etree._Element) -> etree._Element:
+        shown, is_hidden = without_unshown(root)
+        self._has_hidden = self._has_hidden or is_hidden
+        self._has_deletions = self._has_deletions or next(shown.iter("{*}delText"), None) is not None
+        return shown
+
+    def _warn(self) -> None:
         if self._images:
             what = "1 image has" if self._images == 1 else f"{self._images} images have"
-            self._writer.warn(
-                f"{what} no description and was not read."
-                if self._images == 1
-                else f"{what} no description and were not read."
-            )
+            self._writer.warn(f"{what} no description and {'was' if self._images == 1 else 'were'} not read.")
+        if self._has_deletions:
+            self._writer.warn("Deleted text that the document keeps as tracked changes was not read.")
+        if self._has_hidden:
+            self._writer.warn("Hidden text was not read.")
+        for warning in self._addresses.warnings():
+            self._writer.warn(warning)
 
     def _write_comments(self, part: etree._Element) -> None:
         for comment in part.iter("{*}comment"):
-            words = "\n".join(_texts(without_unshown(comment)))
+            words = "\n".join(self._texts(self._shown(comment)))
             author = next((value for key, value in comment.items() if key.endswith("}author") and value), "")
-            self._writer.add("text", f"Comment by {author}: {words}" if author else f"Comment: {words}")
+            if words:
+                self._writer.add("text", f"Comment by {author}: {words}" if author else f"Comment: {words}")
 
     def _write_blocks(self, root: etree._Element) -> None:
         for block in _blocks(root):
@@ -93,7 +124,7 @@ class _Body:
                 self._write_paragraph(block)
 
     def _write_paragraph(self, paragraph: etree._Element) -> None:
-        text = paragraph_text(paragraph)
+        text = self._words.of(paragraph)
         level = self._styles.level_of(paragraph)
         marker = self._numbering.marker_of(paragraph, self._styles) if text.strip() else ""
         if level is not None and "\n" not in text:
@@ -102,42 +133,28 @@ class _Body:
             self._writer.add("item", f"{marker} {text}")
         else:
             self._writer.add("text", text)
-        self._write_drawings(paragraph)
-
-    def _write_drawings(self, paragraph: etree._Element) -> None:
-        for node in paragraph.iter("{*}chart", "{*}relIds", "{*}docPr", "{*}imagedata"):
-            name = name_of(node)
-            if name == "docPr":
-                is_image = next(node.getparent().iter("{*}blip"), None) is not None
-                if described := (node.get("descr") or "").strip():
-                    self._writer.add("text", described)
-                elif is_image:
-                    self._images += 1
-                continue
-            if name == "imagedata":
-                self._images += 1
-                continue
-            reference = self._parts.get(relationship_id(node, "dm" if name == "relIds" else "id") or "")
-            part = self._package.xml(reference.part) if reference else None
-            if part is None:
-                self._writer.warn("A chart or a diagram was not read: its part is missing or damaged.")
-            elif name == "chart":
-                write_chart(part, self._writer)
-            else:
-                self._writer.add("text", "\n".join(drawing_texts(part)))
+        self._drawings.write(paragraph)
 
     def _write_table(self, table: etree._Element) -> None:
-        rows = [[" ".join(" ".join(_texts(cell)).split()) for cell in _below(row, "tc")] for row in _below(table, "tr")]
-        if max(map(len, rows), default=0) > 1 and all(
-            len(text) <= _CELL_MOST_CHARACTERS for row in rows for text in row
-        ):
-            self._writer.add_table(rows)
+        cells = [list(_below(row, "tc")) for row in _below(table, "tr")]
+        if max(map(len, cells), default=0) > 1 and not any(_lays_out(cell) for row in cells for cell in row):
+            self._writer.add_table([[" ".join(" ".join(self._texts(cell)).split()) for cell in row] for row in cells])
             for paragraph in table.iter("{*}p"):
-                self._write_drawings(paragraph)
+                self._drawings.write(paragraph)
             return
-        for row in _below(table, "tr"):
-            for cell in _below(row, "tc"):
+        for row in cells:
+            for cell in row:
                 self._write_blocks(cell)
+
+    def _texts(self, element: etree._Element) -> Iterator[str]:
+        """The texts of the paragraphs and tables below an element, with the numbers of its items."""
+        for block in _blocks(element):
+            if name_of(block) == "tbl":
+                for row in _below(block, "tr"):
+                    yield " | ".join(" ".join(" ".join(self._texts(cell)).split()) for cell in _below(row, "tc"))
+            elif text := self._words.of(block):
+                marker = self._numbering.marker_of(block, self._styles)
+                yield f"{marker} {text}" if marker not in ("", "-") else text
 
     def _write_alternative(self, element: etree._Element) -> None:
         """Write a file of another type that Word shows as a part of the document."""
@@ -155,19 +172,15 @@ class _Body:
         elif suffix == "docx" and self._depth < _DEEPEST_CHUNK:
             _write_docx(data, self._writer, self._depth + 1)
         elif suffix == "xml":
-            self._write_blocks(without_unshown(parse_xml(data)))
+            self._write_blocks(self._shown(parse_xml(data)))
         else:
             self._writer.warn(f"A part that was inserted from a file of type {suffix[:10]} was not read.")
 
 
-def _texts(element: etree._Element) -> Iterator[str]:
-    """The texts of the paragraphs and tables below an element."""
-    for block in _blocks(element):
-        if name_of(block) == "tbl":
-            for row in _below(block, "tr"):
-                yield " | ".join(" ".join(" ".join(_texts(cell)).split()) for cell in _below(row, "tc"))
-        elif text := paragraph_text(block).strip():
-            yield text
+def _lays_out(cell: etree._Element) -> bool:
+    """Whether a cell is a part of the page rather than of a table."""
+    length = sum(len(node.text or "") for node in cell.iter("{*}t"))
+    return length > _CELL_MOST_CHARACTERS or next(cell.iter("{*}altChunk"), None) is not None
 
 
 def _blocks(element: etree._Element) -> Iterator[etree._Element]:

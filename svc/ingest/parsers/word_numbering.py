@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from lxml import etree
 
-from svc.ingest.parsers.markup import roman
+from svc.ingest.parsers.numerals import roman
 from svc.ingest.parsers.word_styles import Styles, value_of
 
 _LEVELS = 9

@@ -1,0 +1,61 @@
+"""The addresses that links lead to, where the text of a link does not show them."""
+
+from __future__ import annotations
+
+import re
+
+_MOST_CHARACTERS = 500
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_NOT_KEPT = frozenset(("javascript", "vbscript", "data", "about", "blob", "cid", "mid"))
+_NOT_SHOWN = re.compile(r"[\s\u200b\u200c\u200d\u00ad]+")
+
+
+class Addresses:
+    """The addresses of one document: each is given once, where it first occurs."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+        self.too_long = 0
+
+    def beside(self, words: str, target: str | None, *, is_relative_kept: bool = False) -> str:
+        """Return the address to write beside the words of a link; empty if there is none to write.
+
+        A link inside of the document, a script and embedded data are no addresses. A relative one is kept if
+        `is_relative_kept`: those of a page lead to its neighbours, whose place the file does not say.
+        """
+        address = _NOT_SHOWN.sub("", target or "")
+        scheme = _SCHEME.match(address)
+        if not address or address.startswith("#") or (scheme and scheme.group(1).lower() in _NOT_KEPT):
+            return ""
+        if not (scheme or is_relative_kept or address.startswith("//")):
+            return ""
+        if len(address) > _MOST_CHARACTERS:
+            self.too_long += 1
+            return ""
+        bare = _bare(address)
+        if address in self._given or not bare or bare in _NOT_SHOWN.sub("", words).lower():
+            return ""
+        self._given.add(address)
+        return address
+
+    def warnings(self) -> list[str]:
+        """Say which addresses were left out."""
+        if not self.too_long:
+            return []
+        what = "1 address of a link was" if self.too_long == 1 else f"{self.too_long} addresses of links were"
+        return [f"{what} left out: of more than {_MOST_CHARACTERS} characters."]
+
+
+def with_address(words: str, address: str) -> str:
+    """The words of a link with its address, if there is one."""
+    if not address or not words.strip():
+        return address or words
+    return f"{words.rstrip()} ({address}){words[len(words.rstrip()) :]}"
+
+
+def _bare(address: str) -> str:
+    """The part of an address that people write."""
+    scheme, colon, rest = address.lower().partition(":")
+    if scheme == "mailto":
+        return rest.partition("?")[0]
+    return (rest if colon else scheme).strip("/").removeprefix("www.")
