@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
@@ -14,7 +15,7 @@ from svc.database import rows as r
 from svc.errors import InvalidRequestError
 from svc.fields.chat import Content, Role, ToolCalls
 from svc.routes.chunk_search import ChunkSearch, Limit, Result, SearchOptions, SearchRequest, prepare_search
-from svc.routes.histories import History, read_history
+from svc.routes.histories import read_history
 from svc.routes.new_messages import MAX_TOKENS
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
 from svc.search.hybrid import Mode
@@ -27,7 +28,7 @@ routes = Routes("conversations")
 _MOST_MESSAGES = 1_000
 # A search finds so many chunks more, in the place of those that the history cites.
 _MOST_CITED = 100
-# The search begins before it is known how many chunks the history cites; if these are more, it is run again.
+# Where the search begins before it is known how many chunks the history cites; if these are more, it is run again.
 _SPARE = 10
 
 
@@ -107,32 +108,46 @@ async def get_turn(call: Call, body: TurnRequest) -> Turn:
         raise InvalidRequestError(
             "conversation_id can only be that of the conversation itself", field="search.conversation_id"
         )
-    history, search = await _read(call, body, conversation_id)
-    messages = [_message(row) for row in history.rows]
-    used = sum(message.token_count for message in messages)
-    cited_ids = {chunk_id for message in messages for chunk_id in message.sources}
-    most = body.search.limit + min(len(cited_ids), _MOST_CITED)
-    results = await search.results(most, max(0, body.token_budget - used))
-    chunks, cited = _divided(results, cited_ids, history, body.search.limit)
-    chunk_tokens = sum(_tokens(chunk) for chunk in [*chunks, *cited])
+    said, search = await _read(call, body, conversation_id)
+    results = await search.results(body.search.limit + said.more, max(0, body.token_budget - said.token_count))
+    chunks, cited = _divided(results, said, body.search.limit)
+    used, chunk_tokens = said.token_count, sum(_tokens(chunk) for chunk in [*chunks, *cited])
     return Turn(
-        messages, chunks, cited, used + chunk_tokens, used, chunk_tokens, history.omitted, search.mode, search.last.lane
+        said.messages, chunks, cited, used + chunk_tokens, used, chunk_tokens, said.omitted, search.mode,
+        search.last.lane,
     )  # fmt: skip
 
 
-async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[History, ChunkSearch]:
-    """Read the messages, and search meanwhile, unless the search depends on the documents of the conversation."""
-    share = int(body.token_budget * body.history_share)
-    reading = asyncio.create_task(
-        read_history(call.services.database, call.principal.tenant, conversation_id, share, _MOST_MESSAGES)
-    )
+@dataclass(frozen=True)
+class _Said:
+    """The messages of a turn, and the ids and texts of the chunks that they cite."""
+
+    messages: list[TurnMessage]
+    token_count: int
+    omitted: int
+    document_ids: list[UUID]
+    cited_ids: set[UUID]
+    texts: set[str]
+
+    @property
+    def more(self) -> int:
+        """The number of chunks to search for beside those that are asked for."""
+        return min(len(self.cited_ids), _MOST_CITED)
+
+
+async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_Said, ChunkSearch]:
+    """Read the messages, and search meanwhile, unless the search depends on the documents of the conversation.
+
+    The messages are mostly there when the query has been embedded; then the search asks for no chunk in vain.
+    """
+    reading = asyncio.create_task(_read_said(call, body, conversation_id))
     try:
         options = body.search
         documents = None if options.conversation_id is None else (await reading).document_ids
         fields = {name: getattr(options, name) for name in SearchOptions.__struct_fields__}
         search = await prepare_search(call, SearchRequest(query=body.query, **fields), documents)
         if documents is None and options.group_by is None and not options.neighbours:
-            await search.begin(options.limit + _SPARE)
+            await search.begin(options.limit + (reading.result().more if reading.done() else _SPARE))
         return await reading, search
     except BaseException:
         reading.cancel()
@@ -140,15 +155,26 @@ async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[H
         raise
 
 
-def _divided(
-    results: Sequence[Result], cited_ids: set[UUID], history: History, limit: int
-) -> tuple[list[TurnChunk], list[TurnChunk]]:
+async def _read_said(call: Call, body: TurnRequest, conversation_id: UUID) -> _Said:
+    share = int(body.token_budget * body.history_share)
+    history = await read_history(call.services.database, call.principal.tenant, conversation_id, share, _MOST_MESSAGES)
+    messages = [_message(row) for row in history.rows]
+    return _Said(
+        messages,
+        sum(message.token_count for message in messages),
+        history.omitted,
+        history.document_ids,
+        {chunk_id for message in messages for chunk_id in message.sources},
+        {source["content"] for row in history.rows for source in row.sources},
+    )
+
+
+def _divided(results: Sequence[Result], said: _Said, limit: int) -> tuple[list[TurnChunk], list[TurnChunk]]:
     """The results that no message cites, up to `limit`, and those that one does; numbered in this order."""
-    texts = {source["content"] for row in history.rows for source in row.sources}
     new: list[Result] = []
     cited: list[Result] = []
     for result in results:
-        if result.chunk_id in cited_ids or result.content in texts:
+        if result.chunk_id in said.cited_ids or result.content in said.texts:
             cited.append(result)
         elif len(new) < limit:
             new.append(result)
