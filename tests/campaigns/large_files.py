@@ -40,7 +40,13 @@ def pages(*, columns: bool) -> bytes:
     """2,000 pages of about 40 lines, in two columns with tables, or in one."""
     left, right = LEFT * 6, RIGHT * 6
     if columns:
-        table = cells([["Part", "Colour", "Price"], *[["Bolt", "grey", "0.20"]] * 8], [72, 220, 360], y=240)
+        # A column of the table crosses the space between the columns of the text, so the table is one.
+        rows = [["Bolt", "grey", "of galvanized steel from the north", "0.20"]] * 8
+        table = cells(
+            [["Part", "Colour", "What it is made of, and where that is from", "Price"], *rows],
+            [72, 130, 190, 440],
+            y=260,
+        )
         one = [*interleaved(lines(72, 740, left), lines(320, 740, right)), *table]
     else:
         one = lines(72, 740, [f"{a} {b}" for a, b in zip(left, right, strict=True)])

@@ -19,7 +19,7 @@ from svc.ingest.unread import numbers
 _FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY = 4, 5
 _SENTENCE_END = re.compile(r"[.!?:;。！？…)\]”»\"]\s*$")
 _SAME_COLUMN_POINTS = 6.0
-_MOST_TEXTS = 150_000  # whose places are compared, which takes about five seconds
+_MOST_TEXTS = 250_000  # whose places are compared, which takes about ten seconds
 
 _Part = str | Table | Entry
 

@@ -10,11 +10,11 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
+from svc.ingest.parsers.pdf_lines import Interval, Line, common, lines_of, union
 from svc.ingest.parsers.pdf_objects import Box
 
 _MOST_TEXTS = 5_000  # of one page; more are single letters of a drawing or of an old program
 # All lengths are multiples of the usual height of a letter, about 0.7 of the font's size.
-_SAME_LINE = 0.6
 _GUTTER = 1.3
 _GUTTER_OF_FEW_LINES = 2.5
 _FEW_LINES = 6
@@ -33,7 +33,6 @@ _DEEPEST = 2
 _MOST_COLUMNS_OF_TEXT = 4
 _LEAST_LINES_OF_TEXT = 3
 
-Interval = tuple[float, float]
 Row = list[Box | None]
 
 
@@ -43,12 +42,6 @@ class Region(NamedTuple):
     box: Box
     rows: list[Row]
     columns: list[float]  # where the columns of a table begin
-
-
-class _Line(NamedTuple):
-    texts: list[Box]
-    bottom: float
-    top: float
 
 
 def regions(texts: list[Box], rules: list[Box]) -> list[Region]:
@@ -67,7 +60,7 @@ def _regions(texts: list[Box], rules: list[Box], depth: int) -> list[Region]:
     height = median(box.top - box.bottom for box in texts)
     if sum(box.top - box.bottom > 3 * max(height, box.right - box.left) for box in texts) * 5 > len(texts):
         return []  # most of it is upright
-    lines = _lines(texts, height)
+    lines = lines_of(texts, height)
     if depth == 0 and _is_one_column(lines, height):
         return []
     found: list[Region] = []
@@ -80,9 +73,9 @@ def _regions(texts: list[Box], rules: list[Box], depth: int) -> list[Region]:
     return found
 
 
-def _is_one_column(lines: list[_Line], height: float) -> bool:
+def _is_one_column(lines: list[Line], height: float) -> bool:
     """Whether one upright line crosses all lines, and none has a gap. That is quick, and true of most pages."""
-    if max(line.texts[0].left for line in lines) >= min(max(box.right for box in line.texts) for line in lines):
+    if max(line.box.left for line in lines) >= min(line.box.right for line in lines):
         return False
     return not any(
         right.left - left.right >= _GUTTER * height for line in lines for left, right in pairwise(line.texts)
@@ -94,20 +87,7 @@ def _is_divided(found: list[Region]) -> bool:
     return any(a.box.bottom < b.box.top and b.box.bottom < a.box.top for a, b in pairwise(found))
 
 
-def _lines(texts: list[Box], height: float) -> list[_Line]:
-    lines: list[list[Box]] = []
-    middle = 0.0
-    for box in sorted(texts, key=lambda box: -(box.top + box.bottom)):
-        here = (box.top + box.bottom) / 2
-        if lines and middle - here < _SAME_LINE * height:
-            lines[-1].append(box)
-        else:
-            lines.append([box])
-            middle = here
-    return [_Line(sorted(line), min(box.bottom for box in line), max(box.top for box in line)) for line in lines]
-
-
-def _bands(lines: list[_Line], height: float, *, is_page: bool = False) -> list[_Band]:
+def _bands(lines: list[Line], height: float, *, is_page: bool = False) -> list[_Band]:
     """Divide a page into bands, one above the other, each with as many lines as the same gutters go through.
 
     If `is_page`, one gutter is enough: that between the columns of the page, whatever is in them.
@@ -115,7 +95,7 @@ def _bands(lines: list[_Line], height: float, *, is_page: bool = False) -> list[
     bands: list[_Band] = []
     for above, line in zip([None, *lines], lines, strict=False):
         # The first and the last line are often a header and a footer.
-        is_apart = above is not None and above.bottom - line.top > _APART * height
+        is_apart = above is not None and above.box.bottom - line.box.top > _APART * height
         is_at_edge = is_apart and (line is lines[-1] or above is lines[0])
         if not bands or is_at_edge or not bands[-1].takes(line, is_page=is_page):
             bands.append(_Band(line, height))
@@ -125,20 +105,21 @@ def _bands(lines: list[_Line], height: float, *, is_page: bool = False) -> list[
 class _Band:
     """Lines below each other."""
 
-    def __init__(self, line: _Line, height: float) -> None:
+    def __init__(self, line: Line, height: float) -> None:
         self._height = height
         self.lines = [line]
-        self._free = _free(line.texts)
-        self._box = _union(line.texts)
-        self._gutters = self._interior(self._free, line.texts)
+        self._free = line.free
+        self._box = line.box
+        self._gutters = self._interior(line.free, line.box)
+        self._rows_of: tuple[list[Interval], int] = ([], 0)
+        self._all_rows: list[Row] = []
 
-    def takes(self, line: _Line, *, is_page: bool) -> bool:
+    def takes(self, line: Line, *, is_page: bool) -> bool:
         """Append the next line if the gutters go on through it, or there is none in either; return whether."""
-        of_line = _free(line.texts)
-        free, box = _common(self._free, of_line), _union([self._box, *line.texts])
-        gutters = self._interior(free, [box])
+        free, box = common(self._free, line.free), union([self._box, line.box])
+        gutters = self._interior(free, box)
         if not self._gutters:
-            is_taken = not gutters and not self._interior(of_line, line.texts)
+            is_taken = not gutters and not self._interior(line.free, line.box)
         else:
             is_taken = bool(gutters) and (is_page or not self._ends_at(line, gutters))
         if is_taken:
@@ -146,11 +127,11 @@ class _Band:
             self._free, self._box, self._gutters = free, box, gutters
         return is_taken
 
-    def _ends_at(self, line: _Line, gutters: list[Interval]) -> bool:
+    def _ends_at(self, line: Line, gutters: list[Interval]) -> bool:
         """Whether a line is no row of the table, although the gutters `gutters` go through it."""
         if len(gutters) < len(self._gutters) and len(self.lines) >= _LEAST_LINES_OF_TEXT:
             return True
-        if self.lines[-1].bottom - line.top <= _NEXT_ROW * self._height:
+        if self.lines[-1].box.bottom - line.box.top <= _NEXT_ROW * self._height:
             return False
         is_one_cell = sum(cell is not None for cell in self._cells(line, gutters)) == 1
         return is_one_cell and not self._is_text()
@@ -160,7 +141,9 @@ class _Band:
         if not self._gutters:
             return [Region(self._box, [], [])]
         several = [
-            line for line in self.lines if sum(cell is not None for cell in self._cells(line, self._gutters)) > 1
+            line
+            for line, row in zip(self.lines, self._all_cells(), strict=True)
+            if sum(cell is not None for cell in row) > 1
         ]
         if len(several) < _FEW_LINES:
             self._gutters = [each for each in self._gutters if each[1] - each[0] >= _GUTTER_OF_FEW_LINES * self._height]
@@ -173,14 +156,14 @@ class _Band:
         if len(columns) == 2 and width < _BULLET * self._height and gap < _INDENT * self._height:
             return [whole]
         if self._is_text() and not self._is_ruled(rules):
-            return [Region(_union(column), [], []) for column in columns]
-        above = [line for line in self.lines[:1] if line not in several]
-        rows = self._rows(self.lines[len(above) :])
+            return [Region(union(column), [], []) for column in columns]
+        above = [line for line in self.lines[:1] if line is not several[0]]
+        rows = self._rows(len(above))
         if sum(cell is not None for row in rows for cell in row) * 2 < len(rows) * len(columns):
             return [whole]  # the words of a figure
-        starts = [_union(column).left for column in columns]
-        title = [Region(_union(above[0].texts), [], [])] if above else []
-        return [*title, Region(_union([box for line in self.lines[len(above) :] for box in line.texts]), rows, starts)]
+        starts = [union(column).left for column in columns]
+        title = [Region(above[0].box, [], [])] if above else []
+        return [*title, Region(union([line.box for line in self.lines[len(above) :]]), rows, starts)]
 
     def sides(self, rules: list[Box]) -> tuple[list[Box], list[Box]] | None:
         """The texts on both sides of the gutter of a page in two columns, whatever is in one of them; else None."""
@@ -198,7 +181,7 @@ class _Band:
         return None
 
     def _is_long_text(self, lines: list[list[Box]]) -> bool:
-        widths = [_union(line).right - _union(line).left for line in lines if line]
+        widths = [union(line).right - union(line).left for line in lines if line]
         return len(widths) >= _FEW_LINES and median(widths) >= _LINE_OF_PAGE * self._height
 
     def _is_text(self) -> bool:
@@ -218,9 +201,12 @@ class _Band:
         """Whether drawn lines go from end to end between the lines of text."""
         width = self._box.right - self._box.left
         near = [rule for rule in rules if rule.top > self._box.bottom and rule.bottom < self._box.top]
+        if not near:
+            return False
         ruled = 0
         for above, below in pairwise(self.lines):
-            low, high = min(below.top, above.bottom) - 1, max(below.top, above.bottom) + 1
+            ends = (below.box.top, above.box.bottom)
+            low, high = min(ends) - 1, max(ends) + 1
             drawn = sum(
                 min(rule.right, self._box.right) - max(rule.left, self._box.left)
                 for rule in near
@@ -231,77 +217,42 @@ class _Band:
 
     def _columns(self) -> list[list[Box]]:
         """The lines of each column."""
-        rows = [self._cells(line, self._gutters) for line in self.lines]
-        return [[cell for cell in column if cell is not None] for column in zip(*rows, strict=True)]
+        return [[cell for cell in column if cell is not None] for column in zip(*self._all_cells(), strict=True)]
 
-    def _rows(self, lines: list[_Line]) -> list[Row]:
+    def _all_cells(self) -> list[Row]:
+        """The cells of all lines, which are asked for again and again while a band grows."""
+        if self._rows_of != (self._gutters, len(self.lines)):
+            self._rows_of = (self._gutters, len(self.lines))
+            self._all_rows = [self._cells(line, self._gutters) for line in self.lines]
+        return self._all_rows
+
+    def _rows(self, first: int) -> list[Row]:
         """The rows of a table; a line with nothing but the rest of one cell belongs to the row above."""
         rows: list[Row] = []
-        last = lines[0]
-        for line in lines:
-            cells = self._cells(line, self._gutters)
+        last = self.lines[first]
+        for line, of_line in zip(self.lines[first:], self._all_cells()[first:], strict=True):
+            cells = list(of_line)
             filled = [index for index, cell in enumerate(cells) if cell is not None]
-            is_rest = filled != [0] and len(filled) == 1 and last.bottom - line.top < _WRAPPED * self._height
+            is_rest = filled != [0] and len(filled) == 1 and last.box.bottom - line.box.top < _WRAPPED * self._height
             if rows and is_rest and rows[-1][filled[0]] is not None:
                 above, rest = rows[-1][filled[0]], cells[filled[0]]
                 assert above is not None
                 assert rest is not None
-                rows[-1][filled[0]] = _union([above, rest])
+                rows[-1][filled[0]] = union([above, rest])
             else:
                 rows.append(cells)
             last = line
         return rows
 
-    def _cells(self, line: _Line, gutters: list[Interval]) -> Row:
+    def _cells(self, line: Line, gutters: list[Interval]) -> Row:
         cells: list[list[Box]] = [[] for _ in range(len(gutters) + 1)]
         column = 0
         for box in line.texts:
             while column < len(gutters) and gutters[column][0] <= box.left:
                 column += 1
             cells[column].append(box)
-        return [_union(cell) if cell else None for cell in cells]
+        return [union(cell) if cell else None for cell in cells]
 
-    def _interior(self, free: list[Interval], boxes: list[Box]) -> list[Interval]:
-        left, _, right, _, _ = _union(boxes)
-        return [
-            each
-            for each in free
-            if each[0] >= left and each[1] <= right and each[1] - each[0] >= _GUTTER * self._height
-        ]
-
-
-def _free(texts: list[Box]) -> list[Interval]:
-    """The intervals of a line without text, from end to end."""
-    found: list[Interval] = []
-    at = float("-inf")
-    for box in texts:
-        if box.left > at:
-            found.append((at, box.left))
-        at = max(at, box.right)
-    return [*found, (at, float("inf"))]
-
-
-def _common(left: list[Interval], right: list[Interval]) -> list[Interval]:
-    """What two lists of intervals, both in order, have in common."""
-    found: list[Interval] = []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        start, end = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
-        if start < end:
-            found.append((start, end))
-        if left[i][1] < right[j][1]:
-            i += 1
-        else:
-            j += 1
-    return found
-
-
-def _union(boxes: list[Box]) -> Box:
-    left, bottom, right, top, order = boxes[0]
-    for other_left, other_bottom, other_right, other_top, other_order in boxes[1:]:
-        left = other_left if other_left < left else left
-        bottom = other_bottom if other_bottom < bottom else bottom
-        right = other_right if other_right > right else right
-        top = other_top if other_top > top else top
-        order = other_order if other_order < order else order
-    return Box(left, bottom, right, top, order)
+    def _interior(self, free: list[Interval], box: Box) -> list[Interval]:
+        left, right, least = box.left, box.right, _GUTTER * self._height
+        return [(start, end) for start, end in free if end - start >= least and start >= left and end <= right]

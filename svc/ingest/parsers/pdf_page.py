@@ -12,8 +12,10 @@ from svc.ingest.parsers.pdf_annotations import page_notes
 from svc.ingest.parsers.pdf_layout import Region, regions
 from svc.ingest.parsers.pdf_links import page_links
 from svc.ingest.parsers.pdf_objects import Box, DrawnPage
+from svc.ingest.parsers.pdf_text import PageText, normal_text
 
-_LETTER = re.compile(r"\w", re.UNICODE)
+_LETTERS = re.compile(r"\w+")
+_BROKEN = re.compile(r"\x02\n?")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
 _MOST_CELLS = 2_000
 _LOST_SHARE = 0.01
@@ -48,8 +50,8 @@ class Page:
         self.has_unseen = drawn.remove_unseen()
         text_page = page.get_textpage()
         # Text outside the page's box is rarely meant to be read, unless the box itself is broken.
-        text = _normal(text_page.get_text_bounded() or text_page.get_text_range())
-        if _LETTER.search(text.replace("\ufffd", "")):
+        text = normal_text(text_page.get_text_bounded() or text_page.get_text_range())
+        if _LETTERS.search(text.replace("\ufffd", "")):
             self.texts = len(drawn.texts)
             self.parts = (has_layout and _parts(text_page, text, drawn)) or [_lines(text)]
         else:
@@ -89,34 +91,27 @@ def _parts(text_page: pypdfium2.PdfTextPage, text: str, drawn: DrawnPage) -> lis
     if drawn.is_turned or _RIGHT_TO_LEFT.search(text):
         return []
     found = regions(drawn.texts, drawn.rules)
-    if sum(len(row) for region in found for row in region.rows) > _MOST_CELLS:
+    cells = sum(len(row) for region in found for row in region.rows)
+    if not found or cells > _MOST_CELLS:
         return []
-    parts = [part for region in found if (part := _part(text_page, region))]
-    whole, read = _letters(text), sum(map(_letters, map(_text, parts)))
-    return parts if abs(whole - read) <= _LOST_SHARE * whole else []
+    read = PageText(text_page)
+    parts = [part for region in found if (part := _part(read, region))]
+    whole, letters = _letters(text), sum(map(_letters, map(_text, parts)))
+    return parts if abs(whole - letters) <= _LOST_SHARE * whole else []
 
 
-def _part(text_page: pypdfium2.PdfTextPage, region: Region) -> list[str] | Table:
+def _part(page: PageText, region: Region) -> list[str] | Table:
     if not region.rows:
-        return [line for line in _lines(_text_in(text_page, region.box)) if line]
-    rows = [[_cell(text_page, cell) if cell else "" for cell in row] for row in region.rows]
-    return Table(rows, region.columns)
+        return [line for line in _lines(page.inside(region.box)) if line]
+    return Table([[_cell(page, cell) if cell else "" for cell in row] for row in region.rows], region.columns)
 
 
-def _cell(text_page: pypdfium2.PdfTextPage, box: Box) -> str:
-    return re.sub(r"\x02\n?", "", _text_in(text_page, box)).replace("\n", " ").strip()
-
-
-def _text_in(text_page: pypdfium2.PdfTextPage, box: Box) -> str:
-    return _normal(text_page.get_text_bounded(box.left, box.bottom, box.right, box.top))
+def _cell(page: PageText, box: Box) -> str:
+    return _BROKEN.sub("", page.inside(box)).replace("\n", " ").strip()
 
 
 def _text(part: list[str] | Table) -> str:
     return "\n".join(" ".join(row) for row in part.rows) if isinstance(part, Table) else "\n".join(part)
-
-
-def _normal(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufffe", "\x02")
 
 
 def _lines(text: str) -> list[str]:
@@ -124,4 +119,4 @@ def _lines(text: str) -> list[str]:
 
 
 def _letters(text: str) -> int:
-    return len(_LETTER.findall(text))
+    return sum(map(len, _LETTERS.findall(text)))
