@@ -1,17 +1,18 @@
 -- collection_files/add :many
 -- Adds documents to a collection, all or none, and returns them in the given order. A document that is there
--- already gets the attributes, if there are any; one whose file was only stored is queued to be read. The
+-- already gets the attributes, if there are any; one whose file was only stored is queued to be read, and so
+-- is one that is to have other chunk_sizes, as in documents/rechunk. If it is being read, the attempt
+-- rises, so that the worker changes nothing more: by two, since a claim can raise it by one meanwhile. The
 -- collection is locked first, so that two requests never wait for each other's files, then the documents. No
 -- row: the collection does not exist or has expired, or one of the documents does not exist. The use is noted
 -- as in collections/touch.
 -- $1 user_id       uuid       the tenant
 -- $2 collection_id uuid
 -- $3 batch_id      uuid null  null: none
--- $4 files         jsonb      [{"document_id": …, "attributes": {…}}, …], each document once
+-- $4 files         jsonb      [{"document_id": …, "attributes": {…}, "chunk_sizes": …}, …], each once
 -- $5 max_rows      int        the number of files
 -- returns: as collection_files/get
--- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey,
---   documents_user_status_idx
+-- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey
 -- length: the collection, its files and the jobs of those that are read now change together
 with held as materialized (
     select c.id
@@ -35,31 +36,49 @@ wanted as materialized (
     select
         (w.file ->> 'document_id')::uuid as document_id,
         coalesce(w.file -> 'attributes', '{}') as attributes,
+        nullif(w.file -> 'chunk_sizes', 'null') as chunk_sizes,
         w.place
     from jsonb_array_elements($4::jsonb) with ordinality as w (file, place)
 ),
 
 there as materialized (
-    select d.id
+    select
+        d.id,
+        j.attempt
     from documents as d
+    left join ingestion_jobs as j on j.user_id = $1::uuid and d.id = j.document_id
     where
         d.user_id = $1::uuid
         and d.id in (select w.document_id from wanted as w)
         and (select count(*) from held) > 0
     order by d.id
-    for no key update
+    for no key update of d
 ),
 
 read as (
     update documents as d
-    set status = 'processing', updated_at = now()
+    set
+        status = 'processing',
+        error = null,
+        progress = 0,
+        attempt = case
+            when d.status = 'processing' then greatest(d.attempt, t.attempt) + 2
+            else d.attempt
+        end,
+        replaces = case when d.status = 'ready' then null else d.replaces end,
+        chunk_sizes = coalesce(w.chunk_sizes, d.chunk_sizes),
+        updated_at = now()
     from there as t
+    inner join wanted as w on t.id = w.document_id
     where
         d.user_id = $1::uuid
         and d.id = t.id
-        and d.status = 'stored'
+        and (
+            d.status = 'stored'
+            or (w.chunk_sizes <> coalesce(d.chunk_sizes, 'null') and d.file_type <> 'chunks')
+        )
         and (select count(*) from there) = (select count(*) from wanted)
-    returning d.id, d.attempt
+    returning d.id, d.attempt, d.chunk_sizes
 ),
 
 queued as (
@@ -70,7 +89,13 @@ queued as (
         r.attempt
     from read as r
     order by r.id
-    on conflict (user_id, document_id) do nothing
+    on conflict (user_id, document_id) do update
+        set
+            attempt = greatest(j.attempt, excluded.attempt),
+            tries = 0,
+            interruptions = 0,
+            due_at = now(),
+            worker = null
     returning j.document_id, pg_notify('cabinet_ingestion', '')
 ),
 
@@ -113,13 +138,15 @@ select
     d.file_type,
     d.file_size,
     d.chunk_count,
-    case when d.status = 'stored' then 'processing' else d.status end as status,
-    d.error,
+    case when r.id is null then d.status else 'processing' end as status,
+    case when r.id is null then d.error end as error,
+    coalesce(r.chunk_sizes, d.chunk_sizes) as chunk_sizes,
     f.attributes,
     f.created_at,
     f.updated_at
 from added as f
 inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
 inner join wanted as w on f.document_id = w.document_id
+left join read as r on f.document_id = r.id
 order by w.place
 limit $5::int;

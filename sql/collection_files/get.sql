@@ -4,8 +4,8 @@
 -- $2 collection_id uuid
 -- $3 document_id   uuid
 -- returns: document_id uuid, collection_id uuid, batch_id uuid null, filename text, file_type text,
---   file_size int8, chunk_count int, status text, error text null, attributes jsonb,
---   created_at timestamptz, updated_at timestamptz
+--   file_size int8, chunk_count int, status text, error text null, chunk_sizes jsonb null,
+--   attributes jsonb, created_at timestamptz, updated_at timestamptz
 -- index: collection_files_pkey, documents_pkey, collection_files_batch_idx
 select
     f.document_id,
@@ -17,6 +17,7 @@ select
     d.chunk_count,
     case when f.is_cancelled then 'cancelled' else d.status end as status,
     d.error,
+    d.chunk_sizes,
     f.attributes,
     f.created_at,
     f.updated_at

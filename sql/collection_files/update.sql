@@ -34,6 +34,7 @@ select
     d.chunk_count,
     case when f.is_cancelled then 'cancelled' else d.status end as status,
     d.error,
+    d.chunk_sizes,
     f.attributes,
     f.created_at,
     f.updated_at

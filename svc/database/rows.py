@@ -154,6 +154,7 @@ class CollectionFilesGet(Row):
     chunk_count: int = column("chunk_count")
     status: str = column("status")
     error: str | None = column("error")
+    chunk_sizes: Json | None = column("chunk_sizes")
     attributes: Json = column("attributes")
     created_at: datetime = column("created_at")
     updated_at: datetime = column("updated_at")

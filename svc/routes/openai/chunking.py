@@ -1,17 +1,16 @@
 """Chunking strategies in the OpenAI dialect.
 
-The service splits all documents in one way, which its settings determine. A strategy is accepted if the chunks of the
-service are within its maximum; the answer shows what the service does.
+A file has one set of chunks: a static strategy splits it again if its chunks have other sizes, and `auto` keeps them.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
 from svc.errors import InvalidRequestError
-from svc.web.request import Call
+from svc.ingest.chunk import ChunkSizes
 
 
 class Static(Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,42 +27,39 @@ class StaticChunking(Struct, frozen=True, forbid_unknown_fields=True, tag_field=
 
 
 class AutoChunking(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="auto"):
-    """The chunks of the service."""
+    """The chunks that the file has, or those of the service."""
 
 
 Chunking = StaticChunking | AutoChunking
 
+_AUTO: Final = Static(800, 400)
+"""The sizes that `auto` stands for in the OpenAI API. Clients compare them; the service has its own."""
+
 
 class UsedChunking(Struct, frozen=True):
-    """The strategy that the service uses."""
+    """The strategy that was asked for."""
 
     static: Static
     type: Literal["static"] = "static"
 
 
-def used_chunking(call: Call) -> UsedChunking:
-    """Return the strategy that the service uses."""
-    settings = call.services.settings
-    return UsedChunking(Static(settings.chunk_tokens, settings.chunk_overlap_tokens))
+def shown_chunking(sizes: dict[str, Any] | None) -> UsedChunking:
+    """Convert the sizes of a document's chunks to a strategy. None are those of the service."""
+    return UsedChunking(_AUTO if sizes is None else Static(sizes["chunk_tokens"], sizes["overlap_tokens"]))
 
 
-def check_chunking(call: Call, chunking: Chunking | None, field: str = "chunking_strategy") -> None:
-    """Check that the chunks of the service satisfy a strategy.
+def sizes_of(chunking: Chunking | None, field: str = "chunking_strategy") -> ChunkSizes | None:
+    """Convert a strategy to the sizes of chunks; None for those that the file has.
 
     Raises:
-        InvalidRequestError: they can be larger, or the overlap is more than half of a chunk.
+        InvalidRequestError: the overlap is more than half of a chunk.
     """
     if not isinstance(chunking, StaticChunking):
-        return
+        return None
     size, overlap = chunking.static.max_chunk_size_tokens, chunking.static.chunk_overlap_tokens
     if overlap * 2 > size:
         raise InvalidRequestError(
             f"{field}.static.chunk_overlap_tokens must be at most half of max_chunk_size_tokens, which is {size}",
             field=f"{field}.static.chunk_overlap_tokens",
         )
-    most = call.services.settings.chunk_tokens
-    if size < most:
-        raise InvalidRequestError(
-            f"{field}.static.max_chunk_size_tokens must be at least {most}, the most tokens of a chunk of this service",
-            field=f"{field}.static.max_chunk_size_tokens",
-        )
+    return ChunkSizes(size, overlap)

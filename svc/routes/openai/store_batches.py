@@ -12,7 +12,7 @@ from svc.database.calls import Queries
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.attributes import Attributes
 from svc.routes.collections import MAX_COUNTED
-from svc.routes.openai.chunking import Chunking, check_chunking
+from svc.routes.openai.chunking import Chunking, sizes_of
 from svc.routes.openai.ids import BATCH, STORE, path_id, shown_id
 from svc.routes.openai.lists import Listed
 from svc.routes.openai.store_entries import (
@@ -70,7 +70,7 @@ class Batch(Struct, frozen=True):
 )
 async def openai_create_batch(call: Call, body: CreateBatch) -> Batch:
     """Add many files to a vector store at once, all or none."""
-    entries = _entries(call, body)
+    entries = _entries(body)
     tenant, store_id = call.principal.tenant, store_id_of(call)
     async with call.services.database.transaction() as transaction:
         batch = await transaction.one("file_batches/create", user_id=tenant, collection_id=store_id)
@@ -105,16 +105,16 @@ async def openai_list_batch_files(call: Call, query: StoreFilesQuery) -> Listed[
     return files
 
 
-def _entries(call: Call, body: CreateBatch) -> list[NewEntry]:
-    check_chunking(call, body.chunking_strategy)
+def _entries(body: CreateBatch) -> list[NewEntry]:
+    sizes = sizes_of(body.chunking_strategy)
     if (body.file_ids is None) == (body.files is None):
         raise InvalidRequestError("send either file_ids or files, and not both", field="file_ids")
     if body.file_ids is not None:
-        return entries_of_ids(body.file_ids, body.attributes)
+        return entries_of_ids(body.file_ids, body.attributes, sizes)
     entries = []
     for index, file in enumerate(body.files or []):
-        check_chunking(call, file.chunking_strategy, f"files[{index}].chunking_strategy")
-        entries.append(entry_of(file.file_id, file.attributes, f"files[{index}].file_id"))
+        own = sizes_of(file.chunking_strategy, f"files[{index}].chunking_strategy")
+        entries.append(entry_of(file.file_id, file.attributes, own, f"files[{index}].file_id"))
     return entries
 
 

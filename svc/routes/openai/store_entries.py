@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from svc.database import rows as r
@@ -13,6 +14,7 @@ from svc.database.calls import Queries
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.attributes import AttributeValue, check_attributes
 from svc.fields.validation import Faults
+from svc.ingest.chunk import ChunkSizes
 from svc.routes.openai.ids import FILE, read_id
 from svc.web.request import Call
 
@@ -24,10 +26,11 @@ _POLL_MS = 50
 
 
 class NewEntry(Struct, frozen=True):
-    """A file to add, and its attributes in the vector store."""
+    """A file to add, its attributes in the vector store, and the sizes of its chunks; None: those that it has."""
 
     file_id: UUID
     attributes: dict[str, AttributeValue]
+    chunk_sizes: ChunkSizes | None
 
 
 class FileCounts(Struct, frozen=True):
@@ -63,7 +66,9 @@ def note_polling(call: Call, *, is_processing: bool) -> None:
         call.answer_headers[POLL_AFTER_MS] = str(_POLL_MS)
 
 
-def entry_of(file_id: str, attributes: dict[str, AttributeValue] | None, field: str) -> NewEntry:
+def entry_of(
+    file_id: str, attributes: dict[str, AttributeValue] | None, chunk_sizes: ChunkSizes | None, field: str
+) -> NewEntry:
     """Return the entry of a file.
 
     Raises:
@@ -72,16 +77,21 @@ def entry_of(file_id: str, attributes: dict[str, AttributeValue] | None, field: 
     read = read_id(FILE, file_id)
     if read is None:
         raise NotFoundError(f"{field} is not the id of one of your files", field=field)
-    return NewEntry(read, attributes or {})
+    return NewEntry(read, attributes or {}, chunk_sizes)
 
 
-def entries_of_ids(file_ids: Iterable[str], attributes: dict[str, AttributeValue] | None = None) -> list[NewEntry]:
-    """Return the entries of files with the same attributes. An id that is repeated counts once.
+def entries_of_ids(
+    file_ids: Iterable[str], attributes: dict[str, AttributeValue] | None, chunk_sizes: ChunkSizes | None
+) -> list[NewEntry]:
+    """Return the entries of files with the same attributes and chunks. An id that is repeated counts once.
 
     Raises:
         NotFoundError: no file can have one of the ids.
     """
-    return [entry_of(id_, attributes, f"file_ids[{place}]") for place, id_ in enumerate(dict.fromkeys(file_ids))]
+    return [
+        entry_of(id_, attributes, chunk_sizes, f"file_ids[{place}]")
+        for place, id_ in enumerate(dict.fromkeys(file_ids))
+    ]
 
 
 async def add_entries(
@@ -107,13 +117,21 @@ async def add_entries(
         user_id=tenant,
         collection_id=store_id,
         batch_id=batch_id,
-        files=[{"document_id": str(entry.file_id), "attributes": entry.attributes} for entry in entries],
+        files=[_added(entry) for entry in entries],
         max_rows=len(entries),
     )
     if not rows:
         await check_active(queries, tenant, store_id)
         raise NotFoundError(f"{field} contains an id that is not the id of one of your files", field=field)
     return rows
+
+
+def _added(entry: NewEntry) -> dict[str, Any]:
+    return {
+        "document_id": str(entry.file_id),
+        "attributes": entry.attributes,
+        "chunk_sizes": msgspec.to_builtins(entry.chunk_sizes),
+    }
 
 
 def no_such_store() -> NotFoundError:

@@ -14,7 +14,7 @@ from svc.database import rows as r
 from svc.errors import NotFoundError
 from svc.fields.attributes import Attributes, check_attributes
 from svc.ingest.whole_text import WholeText
-from svc.routes.openai.chunking import Chunking, UsedChunking, check_chunking, used_chunking
+from svc.routes.openai.chunking import Chunking, UsedChunking, shown_chunking, sizes_of
 from svc.routes.openai.files import file_id_of
 from svc.routes.openai.ids import FILE, STORE, given_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
@@ -103,8 +103,7 @@ class FileContent(Struct, frozen=True):
 @routes.post("/v1/vector_stores/{store_id}/files", errors=(404,), example={"file_id": "file-" + "0" * 32})
 async def openai_add_store_file(call: Call, body: AddFile) -> StoreFile:
     """Add a file to a vector store. It is read in the background, if it has not been read."""
-    check_chunking(call, body.chunking_strategy)
-    entry = entry_of(body.file_id, body.attributes, "file_id")
+    entry = entry_of(body.file_id, body.attributes, sizes_of(body.chunking_strategy), "file_id")
     [row] = await add_entries(call, call.services.database, store_id_of(call), None, [entry], field="file_id")
     return _polled(call, row)
 
@@ -208,7 +207,7 @@ async def list_store_files(
     )
     if not rows:
         await check_store(database, tenant, store_id)
-    files = [store_file_of(call, row) for row in rows[: query.limit]]
+    files = [store_file_of(row) for row in rows[: query.limit]]
     return listed(files, lambda file: file.id, has_more=len(rows) > query.limit)
 
 
@@ -235,12 +234,12 @@ async def _missing(call: Call, tenant: UUID) -> NotFoundError:
 
 
 def _polled(call: Call, row: r.CollectionFilesGet) -> StoreFile:
-    file = store_file_of(call, row)
+    file = store_file_of(row)
     note_polling(call, is_processing=file.status == "in_progress")
     return file
 
 
-def store_file_of(call: Call, row: r.CollectionFilesGet) -> StoreFile:
+def store_file_of(row: r.CollectionFilesGet) -> StoreFile:
     """Convert a row to a file of a vector store."""
     status = _STATUSES[row.status]
     code: Literal["unsupported_file", "invalid_file"] = (
@@ -254,5 +253,5 @@ def store_file_of(call: Call, row: r.CollectionFilesGet) -> StoreFile:
         status=status,
         last_error=LastError(code, row.error or "the file could not be read") if status == "failed" else None,
         attributes=row.attributes,
-        chunking_strategy=used_chunking(call),
+        chunking_strategy=shown_chunking(row.chunk_sizes),
     )

@@ -15,7 +15,7 @@ from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
 from svc.fields.values import check_text
 from svc.routes.collections import MAX_COLLECTIONS, MAX_COUNTED, MAX_COUNTED_IN_LIST
-from svc.routes.openai.chunking import Chunking, check_chunking
+from svc.routes.openai.chunking import Chunking, sizes_of
 from svc.routes.openai.ids import STORE, given_id, path_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
 from svc.routes.openai.metadata import PairsOfText, check_pairs
@@ -88,8 +88,7 @@ class Store(Struct, frozen=True):
 async def openai_create_store(call: Call, body: CreateStore) -> Store:
     """Create a vector store with its first files."""
     _check(body.name, body.description, body.metadata)
-    check_chunking(call, body.chunking_strategy)
-    entries = entries_of_ids(body.file_ids or [])
+    entries = entries_of_ids(body.file_ids or [], None, sizes_of(body.chunking_strategy))
     async with call.services.database.transaction() as transaction:
         row = await transaction.one(
             "collections/create",

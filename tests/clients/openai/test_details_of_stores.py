@@ -254,14 +254,3 @@ async def test_operators_in_a_query_are_text(api: Api, library: tuple[str, dict[
     for query in ('"nowhere"', "-Moon", "Moon -bread", "%_\\'", "&|!:*()", "🎉", "a" * 5000):
         found = await api.vector_stores.search(library[0], query=query)
         assert len(found.data) <= 10
-
-
-async def test_static_chunking_within_the_bounds_is_taken(api: Api) -> None:
-    static = {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}
-    store = await api.vector_stores.create(file_ids=[await stored(api)], chunking_strategy=static)
-    assert store.file_counts.total == 1
-    for size, overlap in ((99, 0), (4097, 0), (800, 401), (800, -1)):
-        wrong = {"type": "static", "static": {"max_chunk_size_tokens": size, "chunk_overlap_tokens": overlap}}
-        with pytest.raises(openai.BadRequestError) as error:
-            await api.vector_stores.create(chunking_strategy=wrong)
-        assert (error.value.param or "").startswith("chunking_strategy.static")

@@ -15,7 +15,6 @@ from tests.clients.openai.stored import BREAD, MOON, PARCEL, filled_store, store
 
 NEVER = "file-" + "0" * 32
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(100)
-STATIC = {"type": "static", "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}}
 
 
 async def new_store(api: Api) -> str:
@@ -105,17 +104,72 @@ async def test_wrong_attributes_are_400(api: Api, attributes: dict[str, Any]) ->
     assert await collected(api.vector_stores.files.list(store)) == []
 
 
-async def test_chunking_strategies_are_accepted_or_refused(api: Api) -> None:
-    store, file_id = await new_store(api), await stored(api)
+def static(size: int, overlap: int) -> dict[str, Any]:
+    return {"type": "static", "static": {"max_chunk_size_tokens": size, "chunk_overlap_tokens": overlap}}
 
-    for strategy in ({"type": "auto"}, STATIC):
-        made = await api.vector_stores.files.create(store, file_id=file_id, chunking_strategy=strategy)
-        assert made.chunking_strategy.static.max_chunk_size_tokens <= 800
-    small = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 20}}
-    for wrong in (small, {"type": "magic"}):
+
+async def test_a_static_strategy_splits_the_file_and_auto_keeps_its_chunks(api: Api) -> None:
+    words = " ".join(f"Crater {number} is {number % 7} km deep." for number in range(300)).encode()
+    file_id, store = await stored(api, words, "craters.txt"), await new_store(api)
+
+    async def results(strategy: Any) -> tuple[int, dict[str, Any]]:
+        options = {} if strategy is None else {"chunking_strategy": strategy}
+        added = await api.vector_stores.files.create_and_poll(file_id, vector_store_id=store, **options)
+        assert added.status == "completed", added.last_error
+        found = await api.vector_stores.search(store, query="How deep is a crater?", max_num_results=50)
+        return len(found.data), added.chunking_strategy.to_dict()
+
+    # Each is another reading of the same file; the second also stops one that has begun.
+    assert (await results(None))[1] == static(800, 400)
+    large = await results(static(4096, 2048))
+    await api.vector_stores.files.create(store, file_id=file_id, chunking_strategy=static(300, 0))
+    small = await results(static(100, 50))
+    kept = await results({"type": "auto"})
+
+    assert large == (1, static(4096, 2048))
+    assert small == kept
+    assert small[1] == static(100, 50)
+    assert small[0] == 50
+
+
+async def test_stores_and_batches_split_the_files_that_they_are_created_with(api: Api) -> None:
+    ids = [await stored(api, MOON, f"{number}.txt") for number in range(4)]
+    store = await api.vector_stores.create(file_ids=ids[:1], chunking_strategy=static(200, 100))
+    batches: list[dict[str, Any]] = [
+        {"file_ids": ids[1:2], "chunking_strategy": static(4096, 0)},
+        {
+            "files": [
+                {"file_id": ids[2], "chunking_strategy": static(100, 0)},
+                {"file_id": ids[3], "chunking_strategy": {"type": "auto"}},
+            ],
+            "chunking_strategy": static(150, 0),
+        },
+    ]
+    for batch in batches:
+        await api.vector_stores.file_batches.create(store.id, **batch)
+
+    shown = [file async for file in api.vector_stores.files.list(store.id, order="asc")]
+
+    expected = [static(200, 100), static(4096, 0), static(100, 0), static(800, 400)]
+    assert [file.chunking_strategy.to_dict() for file in shown] == expected
+
+
+async def test_wrong_chunking_strategies_are_400(api: Api) -> None:
+    store, file_id = await new_store(api), await stored(api)
+    wrong = [
+        static(99, 0), static(4097, 0), static(800, 401), static(800, -1), {"type": "magic"}, {"type": "static"}, {},
+        {"type": "other"}, {"type": "static", "static": {"max_chunk_size_tokens": 800}}, "auto",
+        {**static(800, 400), "more": 1},
+    ]  # fmt: skip
+    for strategy in wrong:
         with pytest.raises(openai.BadRequestError) as error:
-            await api.vector_stores.files.create(store, file_id=file_id, chunking_strategy=wrong)
-        assert (error.value.param or "").startswith("chunking_strategy")
+            await api.vector_stores.files.create(store, file_id=file_id, chunking_strategy=strategy)
+        assert (error.value.param or "").startswith("chunking_strategy"), strategy
+        with pytest.raises(openai.BadRequestError) as error:
+            files = [{"file_id": file_id, "chunking_strategy": strategy}]
+            await api.vector_stores.file_batches.create(store, files=files)
+        assert (error.value.param or "").startswith("files[0].chunking_strategy"), strategy
+    assert await collected(api.vector_stores.files.list(store)) == []
 
 
 async def test_a_detached_file_leaves_the_store_and_stays_a_file(api: Api) -> None:
