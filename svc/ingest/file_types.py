@@ -88,6 +88,7 @@ _XML_PROLOGUE = re.compile(rb"(?:\s+|<\?xml.*?\?>|<!--.*?-->)*", re.DOTALL)
 _HTML_BEGINNING = re.compile(rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 _HTML_TAG = re.compile(rb"<(?:[a-z][a-z0-9]*|![a-z-]+)[\s>/]", re.IGNORECASE)
 _MAIL_BEGINNING = re.compile(rb"\s*(?:From [^\n]*\n)?[!-9;-~]{1,80}:[ \t\r\n]")
+_MAILBOX_BEGINNING = re.compile(rb"From \S[^\n]{0,150}\d\d:\d\d[^\n]{0,50}\n[!-9;-~]{1,80}: ")
 # Text contains no C0 controls except backspace, tab, line feed, form feed, carriage return, end of file and escape.
 _TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\b\t\n\f\r\x1a\x1b")
 
@@ -197,6 +198,12 @@ def _type_of_text(named: FileType | None, sample: bytes) -> FileType:
         return named if _HTML_TAG.search(sample) else "text"
     if named == "mail":
         return named if _MAIL_BEGINNING.match(sample) else "text"
+    return _type_of_unmarked_text(named, sample)
+
+
+def _type_of_unmarked_text(named: FileType | None, sample: bytes) -> FileType:
+    if named is None and _MAILBOX_BEGINNING.match(sample):
+        return "mail"
     if named in (None, "text") and sample.lstrip().startswith(b"<?xml "):
         return "xml"
     return named if named is not None and FORMATS[named].container == "text" else "text"

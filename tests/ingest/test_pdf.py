@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Sequence
 
+import pypdfium2
 import pytest
 
 from svc.errors import DocumentRejectedError
@@ -227,4 +230,36 @@ def test_scanned_pages_between_others_are_named() -> None:
     assert document.text == "The first page.\n\nThe third page."
     assert document.warnings == [
         "Page 2 is a scanned image, which was not read; an operator can turn character recognition on (CABINET_OCR)."
+    ]
+
+
+def test_attached_files_are_read_below_the_pages_or_named() -> None:
+    files = {"a.txt": b"Inner.", "b.bin": b"\x00\x01\x02"}
+    document = pypdfium2.PdfDocument(pdf_of("A page."))
+    for name, content in files.items():
+        document.new_attachment(name).set_data(content)
+    written = io.BytesIO()
+    document.save(written)
+    found = read(written.getvalue())
+    assert found.text.endswith("\n\na.txt\n\nInner.")
+    assert found.blocks[-1].place == {"attachment": "a.txt"}
+    assert found.warnings == ["Attached files that were not read: b.bin."]
+
+
+def test_a_form_that_only_adobes_programs_draw_is_read_from_its_data() -> None:
+    template = b"<template><subform><draw><value><text>Full name</text></value></draw></subform></template>"
+    data = b"<xfa:datasets xmlns:xfa='x'><xfa:data><form><name>Ann Doe</name></form></xfa:data></xfa:datasets>"
+    form = (
+        b"1 0 obj<</Type/Catalog/NeedsRendering true/Pages 2 0 R"
+        b"/AcroForm<</Fields[]/XFA[(template)98 0 R(datasets)99 0 R]>>>>endobj\n"
+        b"98 0 obj<</Length %d>>stream\n%s\nendstream endobj\n"
+        b"99 0 obj<</Length %d>>stream\n%s\nendstream endobj" % (len(template), template, len(data), data)
+    )
+    page = pdf_of("Please wait.")
+    catalog = re.search(rb"1 0 obj.*?endobj", page, re.DOTALL)
+    assert catalog is not None
+    found = read(page.replace(catalog.group(), form))
+    assert found.text.endswith("\n\nFull name\n\nname: Ann Doe")
+    assert found.warnings == [
+        "The document is a form whose pages only Adobe's programs draw (XFA); they are not drawn here."
     ]

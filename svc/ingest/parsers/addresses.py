@@ -11,10 +11,10 @@ _NOT_SHOWN = re.compile(r"[\s\u200b\u200c\u200d\u00ad]+")
 
 
 class Addresses:
-    """The addresses of one document: each is given once, where it first occurs."""
+    """The addresses of one document: each is given once, where it first occurs. `given` has the words beside each."""
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
+        self.given: dict[str, str] = {}
         self.too_long = 0
 
     def beside(self, words: str, target: str | None, *, is_relative_kept: bool = False) -> str:
@@ -32,10 +32,9 @@ class Addresses:
         if len(address) > _MOST_CHARACTERS:
             self.too_long += 1
             return ""
-        bare = _bare(address)
-        if address in self._given or not bare or bare in _NOT_SHOWN.sub("", words).lower():
+        if address in self.given or is_shown(address, words):
             return ""
-        self._given.add(address)
+        self.given[address] = " ".join(words.split())
         return address
 
     def warnings(self) -> list[str]:
@@ -51,6 +50,12 @@ def with_address(words: str, address: str) -> str:
     if not address or not words.strip():
         return address or words
     return f"{words.rstrip()} ({address}){words[len(words.rstrip()) :]}"
+
+
+def is_shown(address: str, text: str) -> bool:
+    """Whether a text contains an address, as people write it."""
+    bare = _bare(address)
+    return not bare or bare in _NOT_SHOWN.sub("", text).lower()
 
 
 def _bare(address: str) -> str:

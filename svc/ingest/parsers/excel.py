@@ -10,11 +10,15 @@ from xml.parsers import expat
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers.addresses import Addresses, with_address
 from svc.ingest.parsers.charts import write_chart
 from svc.ingest.parsers.csv import write_rows
 from svc.ingest.parsers.drawing_text import drawing_texts
+from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.excel_rows import Cell, read_rows
-from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, shown_date, shown_number
+from svc.ingest.parsers.excel_sheet import behind_cells
+from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, Style, style_of
+from svc.ingest.parsers.excel_values import shown as shown_value
 from svc.ingest.parsers.office import Package, packed, relationship_id
 from svc.ingest.parsers.rejections import damaged
 
@@ -22,9 +26,8 @@ _MOST_COLUMNS = 16_384
 _NO_MEMORY = 1  # of expat
 _MOST_GAP_COLUMNS = 64  # a cell further to the right follows the one before it
 _LONGEST_COLUMN = 3
-_DATE_FORMATS = {*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)}
-_DATE_CODE = re.compile(r"[ymdhs]", re.IGNORECASE)
-_NOT_A_CODE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_ADDRESS = re.compile(r'\s*HYPERLINK\(\s*"([^"]+)"', re.IGNORECASE)
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
 def parse(data: bytes) -> ReadDocument:
@@ -45,6 +48,7 @@ def parse(data: bytes) -> ReadDocument:
             continue
         book.write_sheet(relationship_id(sheet) or "", name, writer)
     writer.place = {}
+    book.finish(writer)
     if hidden:
         writer.warn(f"Hidden sheets were not read: {', '.join(hidden)}.")
     if package.damaged:
@@ -58,30 +62,60 @@ class _Workbook:
         self._parts = {each.id: each.part for each in package.relationships(main)}
         kinds = {each.kind: each.part for each in package.relationships(main)}
         self._strings = _shared_strings(package.xml(kinds.get("sharedStrings", "")))
-        self._dates = _date_styles(package.xml(kinds.get("styles", "")))
+        self._styles = _styles(package.xml(kinds.get("styles", "")))
         properties = workbook.find("{*}workbookPr")
         is_1904 = properties is not None and (properties.get("date1904") or "") in ("1", "true")
         self._epoch = EPOCH_1904 if is_1904 else EPOCH
+        self._addresses = Addresses()
+        self._objects = Objects()
+        self._edges: set[str] = set()
+        self._links: dict[str, str] = {}
+        self._uncomputed = self._images = 0
 
     def write_sheet(self, identifier: str, name: str, writer: Writer) -> None:
-        """Write the cells of a sheet, then the comments and charts on it."""
+        """Write the cells of a sheet, then the comments, hints and drawings on it."""
         part = self._parts.get(identifier)
         data = self._package.read(part) if part else None
         if part is None or data is None:
             writer.warn(f"The sheet {name} was not read: its part is missing or damaged.")
             return
         writer.add("heading", name, level=1)
+        behind = behind_cells(data)
+        targets = self._package.targets(part)
+        self._links = {cell: target for cell, each in behind.links.items() if (target := targets.get(each))}
         try:
             write_rows(self._rows(data), writer)
         except expat.ExpatError as error:
             if error.code == _NO_MEMORY:
                 raise MemoryError from error
             writer.warn(f"The sheet {name} is damaged and was read in part.")
-        for related in self._package.relationships(part):
-            if related.kind in ("comments", "threadedComment"):
-                self._write_comments(related.part, writer)
-            elif related.kind == "drawing":
-                self._write_drawing(related.part, writer)
+        for hint, cells in behind.hints.items():
+            writer.add("text", f"Hint on {cells[:40]}: {hint}")
+        related = self._package.relationships(part)
+        has_threads = any(each.kind == "threadedComment" for each in related)
+        for each in related:
+            if each.kind in ("comments", "threadedComment"):
+                self._write_comments(each.part, writer, has_threads=has_threads)
+            elif each.kind == "drawing":
+                self._write_drawing(each.part, writer)
+            elif each.kind in ("oleObject", "package"):
+                self._objects.add(each.part, "")
+        for edge in behind.edges:
+            if edge not in self._edges:
+                self._edges.add(edge)
+                writer.add("text", edge)
+
+    def finish(self, writer: Writer) -> None:
+        """Write the embedded files, and name what was not read."""
+        self._objects.write(self._package, writer)
+        if self._images:
+            what = "1 image has" if self._images == 1 else f"{self._images} images have"
+            writer.warn(f"{what} no description and {'was' if self._images == 1 else 'were'} not read.")
+        if self._uncomputed:
+            what = "1 formula has" if self._uncomputed == 1 else f"{self._uncomputed} formulas have"
+            writer.warn(f"{what} no result in the file; Excel stores the results when it saves the workbook.")
+        for warning in self._addresses.warnings():
+            writer.warn(warning)
 
     def _rows(self, data: bytes) -> Iterator[list[str]]:
         for row in read_rows(data):
@@ -94,38 +128,56 @@ class _Workbook:
             yield cells[:_MOST_COLUMNS]
 
     def _value(self, cell: Cell) -> str:
+        shown = self._shown(cell)
+        if cell.formula is not None and not cell.value and cell.type != "str":
+            self._uncomputed += 1
+        target = self._links.get(cell.reference, "") if self._links else ""
+        if not target and cell.formula and (found := _ADDRESS.match(cell.formula)):
+            target = found.group(1)
+        if target:
+            return with_address(shown, self._addresses.beside(shown, target, is_relative_kept=True))
+        return shown
+
+    def _shown(self, cell: Cell) -> str:
         value = cell.value
         if cell.type == "s":
             return self._strings[int(value)] if value.isdigit() and int(value) < len(self._strings) else ""
         if cell.type == "b":
             return "TRUE" if value == "1" else "FALSE"
         if cell.type == "n" and value:
-            return self._number(value, cell.style)
-        return value
+            try:
+                return shown_value(float(value), self._styles.get(cell.style), self._epoch)
+            except ValueError:
+                return value
+        return _unescaped(value)
 
-    def _number(self, value: str, style: str) -> str:
-        try:
-            number = float(value)
-        except ValueError:
-            return value
-        return shown_date(number, self._epoch) if style in self._dates else shown_number(number)
-
-    def _write_comments(self, part: str, writer: Writer) -> None:
+    def _write_comments(self, part: str, writer: Writer, *, has_threads: bool) -> None:
         root = self._package.xml(part)
         for comment in root.iter("{*}comment", "{*}threadedComment") if root is not None else ():
-            words = "".join(node.text or "" for node in comment.iter("{*}t", "{*}text")).strip()
+            words = _unescaped("".join(node.text or "" for node in comment.iter("{*}t", "{*}text"))).strip()
+            if has_threads and words.startswith("[Threaded comment]"):
+                continue  # the same again, for old readers
             writer.add("text", f"Comment on {comment.get('ref') or 'a cell'}: {words}" if words else "")
 
     def _write_drawing(self, part: str, writer: Writer) -> None:
         root = self._package.xml(part)
         if root is None:
             return
-        for text in drawing_texts(root):
+        etree.strip_elements(root, "{*}Fallback", with_tail=False)  # for old readers
+        for text in drawing_texts(root, self._package.targets(part), self._addresses):
             writer.add("text", text)
+        for properties in root.iter("{*}cNvPr"):
+            described = (properties.get("descr") or "").strip()
+            writer.add("text", described)
+            self._images += not described and properties.getparent().tag.endswith("}nvPicPr")
         for related in self._package.relationships(part):
-            chart = self._package.xml(related.part) if related.kind == "chart" else None
-            if chart is not None:
-                write_chart(chart, writer)
+            inner = self._package.xml(related.part) if related.kind in ("chart", "chartEx", "diagramData") else None
+            if inner is None:
+                continue
+            if related.kind == "diagramData":
+                writer.add("text", "\n".join(drawing_texts(inner)))
+            else:
+                write_chart(inner, writer)
 
 
 def _shared_strings(root: etree._Element | None) -> list[str]:
@@ -140,21 +192,25 @@ def _string(item: etree._Element) -> str:
             parts.append(child.text or "")
         else:
             parts += [each.text or "" for each in child.iterchildren("{*}t")]
-    return "".join(parts)
+    return _unescaped("".join(parts))
 
 
-def _date_styles(root: etree._Element | None) -> set[str]:
-    """The numbers of the styles that show a number as a date or a time."""
+def _unescaped(text: str) -> str:
+    """The text with the characters that XML does not allow, or that Excel wrote so, such as `_x000D_`."""
+    return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), text) if "_x" in text else text
+
+
+def _styles(root: etree._Element | None) -> dict[str, Style]:
+    """The styles that do not show a number alone, by their numbers."""
     if root is None:
-        return set()
+        return {}
     formats = {each.get("numFmtId"): each.get("formatCode") or "" for each in root.iter("{*}numFmt")}
-    dates = set()
+    styles = {}
     for index, style in enumerate(root.iterfind("{*}cellXfs/{*}xf")):
         identifier = style.get("numFmtId") or "0"
-        code = _NOT_A_CODE.sub("", formats.get(identifier, ""))
-        if _DATE_CODE.search(code) or (identifier.isdigit() and int(identifier) in _DATE_FORMATS):
-            dates.add(str(index))
-    return dates
+        if (found := style_of(identifier, formats.get(identifier, ""))) is not None:
+            styles[str(index)] = found
+    return styles
 
 
 @cache

@@ -10,12 +10,17 @@ _PART_BYTES = 256 * 1024
 
 
 class Cell(NamedTuple):
-    """A cell: the letters of its column, its type and style, and its value, or the text that is in the cell itself."""
+    """A cell: the letters of its column, its type and style, and its value, or the text that is in the cell itself.
+
+    `formula` is None if it has none; that of a cell that shares the formula of another is empty.
+    """
 
     column: str
     type: str
     style: str
     value: str
+    reference: str
+    formula: str | None
 
 
 def read_rows(data: bytes) -> Iterator[list[Cell]]:
@@ -47,6 +52,7 @@ class _Reader:
         self._row: list[Cell] = []
         self._cell: dict[str, str] = {}
         self._value: list[str] = []
+        self._formula: list[str] | None = None
         self._hints = 0
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -54,6 +60,10 @@ class _Reader:
         if local == "c":
             self._cell = attributes
             self._value = []
+            self._formula = None
+        elif local == "f":
+            self._formula = []
+            self.parser.CharacterDataHandler = self._formula.append
         elif local in ("v", "t"):
             # The phonetic hints of Japanese are no text.
             self.parser.CharacterDataHandler = None if self._hints else self._value.append
@@ -62,12 +72,15 @@ class _Reader:
 
     def _end(self, name: str) -> None:
         local = name.rpartition(":")[2] if ":" in name else name
-        if local in ("v", "t"):
+        if local in ("v", "t", "f"):
             self.parser.CharacterDataHandler = None
         elif local == "c":
             of_cell = self._cell.get
-            column = of_cell("r", "").rstrip("0123456789")
-            self._row.append(Cell(column, of_cell("t", "n"), of_cell("s", ""), "".join(self._value)))
+            reference = of_cell("r", "")
+            formula = None if self._formula is None else "".join(self._formula)
+            value = "".join(self._value)
+            column = reference.rstrip("0123456789")
+            self._row.append(Cell(column, of_cell("t", "n"), of_cell("s", ""), value, reference, formula))
         elif local == "row" and self._row:
             self.rows.append(self._row)
             self._row = []

@@ -2,11 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 EPOCH = datetime(1899, 12, 30)
 EPOCH_1904 = datetime(1904, 1, 1)
 _LARGEST_DATE = 2_958_465  # the last day of the year 9999
+_LARGEST_DURATION = 10_000_000  # in days
+_DATE_FORMATS = {*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)}
+_DURATION_FORMAT = 46
+_PERCENT_FORMATS = {9, 10}
+_DURATION = re.compile(r"\[[hms]+\]", re.IGNORECASE)
+_DATE_CODE = re.compile(r"[ymdhs]", re.IGNORECASE)
+_NOT_A_CODE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_PIECE = re.compile(
+    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|(?P<end>;)'
+    r"|(?P<number>General|[0#?.,/]+)|(?P<sign>[$€£¥])|.",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class Style(NamedTuple):
+    """How a number is shown: as a `date`, a `duration`, a `percent`, or plainly; with what stands before and behind."""
+
+    kind: str = ""
+    before: str = ""
+    behind: str = ""
+
+
+def style_of(identifier: str, code: str) -> Style | None:
+    """The style of a number format by its number and its code; None if it shows the number alone."""
+    number = int(identifier) if identifier.isdigit() and len(identifier) < 9 else 0
+    bare = _NOT_A_CODE.sub("", code)
+    if number == _DURATION_FORMAT or _DURATION.search(code):
+        return Style("duration")
+    if number in _DATE_FORMATS or _DATE_CODE.search(bare.replace("General", "")):
+        return Style("date")
+    if number in _PERCENT_FORMATS or "%" in bare:
+        return Style("percent")
+    style = _with_units(code)
+    return style if style.before or style.behind else None
+
+
+def shown(number: float, style: Style | None, epoch: datetime) -> str:
+    """Return a number as a reader sees it, with all its digits."""
+    if style is None:
+        return shown_number(number)
+    if style.kind == "date":
+        return shown_date(number, epoch)
+    if style.kind == "duration":
+        return _duration(number)
+    if style.kind == "percent":
+        return f"{shown_number(number * 100)}%"
+    return f"{style.before}{shown_number(number)}{style.behind}"
 
 
 def shown_date(number: float, epoch: datetime) -> str:
@@ -22,3 +71,30 @@ def shown_date(number: float, epoch: datetime) -> str:
 def shown_number(number: float) -> str:
     """Return a number with the 15 digits that Excel keeps."""
     return f"{number:.15g}"
+
+
+def _duration(number: float) -> str:
+    if not 0 <= number < _LARGEST_DURATION:
+        return shown_number(number)
+    minutes, seconds = divmod(round(number * 86_400), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _with_units(code: str) -> Style:
+    """The words and the currency that a format writes before and behind a number."""
+    before, behind = "", ""
+    digits = ""
+    for piece in _PIECE.finditer(code[:200]):
+        if piece["end"]:  # behind it is the format of negative numbers
+            break
+        if piece["number"]:
+            digits = piece["number"]
+            continue
+        words = next(filter(None, (piece["quoted"], piece["escaped"], piece["currency"], piece["sign"])), "")
+        if digits:
+            behind += words
+        else:
+            before += words
+    if not digits or digits.endswith(",") or not any(each.isalpha() or each in "$€£¥°" for each in before + behind):
+        return Style()  # without digits, the format shows other words than the number; a comma divides it by 1000
+    return Style("", before.lstrip(), behind.rstrip())

@@ -8,17 +8,17 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from collections.abc import Iterator
 from email.message import EmailMessage, MIMEPart
+from itertools import islice
 
 from svc.errors import CabinetError
-from svc.fields.charsets import text_codec
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.parsers import recognition
 from svc.ingest.parsers.characters import clean_text, decode_text
-from svc.ingest.parsers.html import write_html
 from svc.ingest.parsers.inner import write_inner
-from svc.ingest.parsers.noise import without_noise
+from svc.ingest.parsers.mail_body import body_parts, write_body, write_text
 
 MOST_PARTS = 500
 """The attachments of one mail that are read."""
@@ -26,7 +26,13 @@ MOST_PARTS = 500
 DEEPEST_MAIL = 2
 """How many mails a mail may be inside of."""
 
-_SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Date")
+MOST_MAILS = 1_000
+"""The mails of a mailbox that are read."""
+
+_SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Date")
+_MAIL_TYPES = ("message/rfc822", "message/global")
+# The line between the mails of a mailbox, with the time, before the first field of the next.
+_ENVELOPE = re.compile(rb"^From [^\n]{0,200}\d\d:\d\d[^\n]{0,50}\n(?=[!-9;-~]{1,80}:)", re.MULTILINE)
 _HEADER_MOST_CHARACTERS = 2_000
 _SUBJECT_MOST_CHARACTERS = 200
 
@@ -36,10 +42,30 @@ SAMPLE = (
 
 
 def parse(data: bytes) -> ReadDocument:
-    """Return the mail, and below their names (`attachment`) its attachments."""
+    """Return the mail, or each mail of a mailbox (`mail`), and below their names (`attachment`) the attachments."""
     writer = Writer()
-    _write_mail(_read(data), writer, 0)
+    _write_mails(data, writer, 0)
     return writer.document()
+
+
+def _write_mails(data: bytes, writer: Writer, depth: int) -> None:
+    """Write one mail, or those of a mailbox, each below its subject."""
+    starts = [found.start() for found in islice(_ENVELOPE.finditer(data), MOST_MAILS + 1)]
+    if len(starts) < 2 or data[: starts[0]].strip():
+        _write_mail(_read(data), writer, depth)
+        return
+    place = writer.place
+    ends = [*starts[1:], len(data)]
+    for number, (start, end) in enumerate(zip(starts[:MOST_MAILS], ends, strict=False), 1):
+        message = _read(data[start:end])
+        writer.place = {**place, "mail": number}
+        writer.add("heading", _header(message, "Subject")[:_SUBJECT_MOST_CHARACTERS] or f"Mail {number}", level=1)
+        _write_mail(message, writer, depth + 1)
+    writer.place = place
+    if len(starts) > MOST_MAILS:
+        writer.warn(f"The mailbox has more than {MOST_MAILS} mails; the others were not read.")
+    else:
+        writer.warn(f"The {len(starts)} mails of the mailbox are one document.")
 
 
 def _read(data: bytes) -> EmailMessage:
@@ -52,25 +78,43 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
     if subject and depth == 0:
         writer.title = subject[:_SUBJECT_MOST_CHARACTERS]
     writer.add("text", "\n".join(f"{name}: {header}" for name, header in headers))
-    body = _body(message)
-    if body is not None:
-        _write_body(body, writer)
+    bodies = body_parts(message)
+    write_body(bodies, writer)
     place, unread = writer.place, []
-    for number, part in enumerate(message.walk()):
-        if part is message or part is body or (part.is_multipart() and part.get_content_type() != "message/rfc822"):
-            continue
+    for number, part in enumerate(_parts(message)):
         if number > MOST_PARTS:
             writer.warn(f"The mail has more than {MOST_PARTS} parts; the others were not read.")
             break
-        if _is_alternative(part, message, body):
+        if part in bodies or _is_alternative(part, message, bodies):
             continue
         name = _filename(part)
+        if not part.get_filename() and part.get_content_type() in ("text/plain", "text/html"):
+            write_text(part, writer)
+            continue
         writer.place = {**place, "attachment": name}
         if not _write_attachment(part, name, writer, depth):
             unread.append(name)
-    writer.place = place
+        writer.place = place
     if unread:
         writer.warn(f"Attachments that were not read: {', '.join(unread)}.")
+
+
+def _parts(message: MIMEPart) -> Iterator[MIMEPart]:
+    """The parts that contain something; those of an attached mail are its own."""
+    waiting = [message]
+    while waiting:
+        part = waiting.pop()
+        if part is not message and part.get_content_maintype() == "message":
+            yield part
+        elif part.is_multipart():
+            waiting += reversed(_inner(part))
+        elif part is not message:
+            yield part
+
+
+def _inner(part: MIMEPart) -> list[MIMEPart]:
+    inner = part.get_payload()
+    return [each for each in inner if isinstance(each, MIMEPart)] if isinstance(inner, list) else []
 
 
 def _header(message: MIMEPart, name: str) -> str:
@@ -82,47 +126,14 @@ def _header(message: MIMEPart, name: str) -> str:
     return " ".join(clean_text(value).split())[:_HEADER_MOST_CHARACTERS]
 
 
-def _body(message: MIMEPart) -> MIMEPart | None:
-    try:
-        found = message.get_body(("html", "plain"))
-    except Exception:  # noqa: BLE001 - the library raises anything on broken parts
-        found = None
-    plain = message.get_body(("plain",)) if found is not None and found.get_content_type() == "text/html" else None
-    # The plain text is what was written, unless it is only a note that there is HTML.
-    if plain is not None and len(_content(plain).strip()) > 200:
-        return plain
-    return found
-
-
-def _is_alternative(part: MIMEPart, message: MIMEPart, body: MIMEPart | None) -> bool:
+def _is_alternative(part: MIMEPart, message: MIMEPart, bodies: list[MIMEPart]) -> bool:
     """Whether a part says the same as the body in another format."""
-    if part.get_content_type() not in ("text/plain", "text/html") or part.get_content_disposition() == "attachment":
+    if part.get_content_maintype() != "text" or part.get_content_disposition() == "attachment":
         return False
-    return any(
-        each.get_content_type() == "multipart/alternative" and {part, body} <= set(each.walk())
-        for each in message.walk()
-    )
-
-
-def _content(part: MIMEPart) -> str:
-    data = part.get_payload(decode=True)
-    if not isinstance(data, bytes):
-        return ""
-    charset = part.get_content_charset()
-    return decode_text(data, text_codec(charset) if charset and charset.lower() not in ("utf-8", "us-ascii") else None)
-
-
-def _write_body(part: MIMEPart, writer: Writer) -> None:
-    text = clean_text(_content(part))
-    if part.get_content_type() == "text/html":
-        title = writer.title
-        write_html(text, writer)
-        writer.title = title
-        return
-    text, warnings = without_noise(text)
-    for warning in warnings:
-        writer.warn(warning)
-    writer.add("text", text)
+    if part.get_content_type() == "text/calendar":
+        return False
+    alternatives = (set(each.walk()) for each in message.walk() if each.get_content_type() == "multipart/alternative")
+    return any(part in each and each & set(bodies) for each in alternatives)
 
 
 def _filename(part: MIMEPart) -> str:
@@ -135,12 +146,25 @@ def _filename(part: MIMEPart) -> str:
 
 def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> bool:
     """Write an attachment, and return whether it could be read."""
-    if part.get_content_type() == "message/rfc822":
-        inner = part.get_payload()
-        first = inner[0] if isinstance(inner, list) and inner else None
-        return isinstance(first, MIMEPart) and _write_forwarded(first, name, writer, depth)
+    if part.get_content_maintype() == "message":
+        messages = _inner(part)
+        if part.get_content_type() in _MAIL_TYPES:
+            return bool(messages) and _write_forwarded(messages[0], name, writer, depth)
+        # A report on delivery is a list of fields.
+        fields = "\n\n".join(f"{_fields(each)}\n\n{_body_of_report(each)}".strip() for each in messages)
+        writer.add("text", fields)
+        return bool(fields.strip())
     data = part.get_payload(decode=True)
     return isinstance(data, bytes) and write_attached(name, data, writer, depth)
+
+
+def _fields(message: MIMEPart) -> str:
+    return "\n".join(f"{name}: {_header(message, name)}" for name in message)
+
+
+def _body_of_report(message: MIMEPart) -> str:
+    data = message.get_payload(decode=True)
+    return clean_text(decode_text(data)) if isinstance(data, bytes) else ""
 
 
 def write_attached(name: str, data: bytes, writer: Writer, depth: int) -> bool:
@@ -149,7 +173,13 @@ def write_attached(name: str, data: bytes, writer: Writer, depth: int) -> bool:
         is_mail = detect_file_type(name, data, images=recognition.is_on()) == "mail"
     except CabinetError:  # a type that cannot be read, or an empty file
         return False
-    return _write_forwarded(_read(data), name, writer, depth) if is_mail else write_inner(name, data, writer)
+    if not is_mail:
+        return write_inner(name, data, writer)
+    if depth >= DEEPEST_MAIL:
+        return False
+    writer.add("heading", name, level=1)
+    _write_mails(data, writer, depth + 1)
+    return True
 
 
 def shown_name(name: str) -> str:

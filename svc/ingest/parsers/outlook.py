@@ -156,7 +156,11 @@ class _Message(_Storage):
             recipient = _Storage(self._file, path, _FIXED_AT[2], self._codec)
             kind = (recipient.number(_RECIPIENT_KIND) or 1) & 0xFF
             people.setdefault(kind, []).append(_person(recipient.text(_NAME), recipient.text(_SMTP, _ADDRESS)))
-        return {"To": ", ".join(people[1]) or self.text(_TO), "Cc": ", ".join(people[2]) or self.text(_CC)}
+        return {
+            "To": ", ".join(people[1]) or self.text(_TO),
+            "Cc": ", ".join(people[2]) or self.text(_CC),
+            "Bcc": ", ".join(people.get(3, [])),
+        }
 
     def _date(self) -> str:
         ticks = self.number(_SENT) or self.number(_RECEIVED)

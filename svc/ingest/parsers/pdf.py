@@ -10,6 +10,7 @@ import pypdfium2
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers import recognition
 from svc.ingest.parsers.hyphens import BROKEN_END, Joiner, marked_hyphens
+from svc.ingest.parsers.pdf_files import write_files, write_form
 from svc.ingest.parsers.pdf_outline import Entry, divided, outline
 from svc.ingest.parsers.pdf_page import Page, Table
 from svc.ingest.parsers.pdf_running import RunningLines
@@ -41,6 +42,9 @@ def parse(data: bytes) -> ReadDocument:
         raise damaged("pdf", f"none of its {len(pages)} pages can be loaded")
     writer = Writer()
     _write_pages(pages, outline(document), writer)
+    writer.place = {}
+    write_form(document, writer)
+    write_files(document, [note for page in pages for note in page.notes], writer)
     _warn(pages, writer)
     return writer.document()
 

@@ -14,8 +14,14 @@ _NOTES = {
     pdfium.FPDF_ANNOT_TEXT: "Note", pdfium.FPDF_ANNOT_FREETEXT: "Note", pdfium.FPDF_ANNOT_HIGHLIGHT: "Comment",
     pdfium.FPDF_ANNOT_UNDERLINE: "Comment", pdfium.FPDF_ANNOT_STRIKEOUT: "Comment",
     pdfium.FPDF_ANNOT_SQUIGGLY: "Comment", pdfium.FPDF_ANNOT_STAMP: "Note", pdfium.FPDF_ANNOT_CARET: "Comment",
+    pdfium.FPDF_ANNOT_LINE: "Comment", pdfium.FPDF_ANNOT_SQUARE: "Comment", pdfium.FPDF_ANNOT_CIRCLE: "Comment",
+    pdfium.FPDF_ANNOT_POLYGON: "Comment", pdfium.FPDF_ANNOT_POLYLINE: "Comment", pdfium.FPDF_ANNOT_INK: "Comment",
+    pdfium.FPDF_ANNOT_REDACT: "Comment", pdfium.FPDF_ANNOT_FILEATTACHMENT: "Comment",
 }  # fmt: skip
 _HIDDEN = 1 << 1
+
+ATTACHED = "Attached file: "
+"""How the note begins that names a file on a page."""
 
 
 def page_notes(page: pypdfium2.PdfPage) -> list[str]:
@@ -39,8 +45,20 @@ def _notes(page: object) -> Iterator[str]:
                     yield f"{name}: {value}" if name else value
             elif kind in _NOTES and (words := _string(annotation, b"Contents")).strip():
                 yield f"{_NOTES[kind]}: {words}"
+            if kind == pdfium.FPDF_ANNOT_FILEATTACHMENT and (name := _attached_name(annotation)):
+                yield f"{ATTACHED}{name}"
         finally:
             pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def _attached_name(annotation: object) -> str:
+    attachment = pdfium.FPDFAnnot_GetFileAttachment(annotation)
+    size = pdfium.FPDFAttachment_GetName(attachment, None, 0) if attachment else 0
+    if not 2 < size <= _MOST_BYTES:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    pdfium.FPDFAttachment_GetName(attachment, ctypes.cast(buffer, ctypes.POINTER(pdfium.FPDF_WCHAR)), size)
+    return " ".join(buffer.raw[: size - 2].decode("utf-16-le", errors="replace").split())[:100]
 
 
 def _string(annotation: object, key: bytes) -> str:
