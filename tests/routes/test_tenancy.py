@@ -225,14 +225,16 @@ WITH_PATH_ID = [endpoint for endpoint in all_endpoints() if PATH_ID.search(endpo
 @pytest.mark.parametrize("endpoint", WITH_PATH_ID, ids=name_of)
 async def test_an_id_of_another_tenant_in_the_path_is_like_an_unknown_id(pair: Pair, endpoint: Endpoint) -> None:
     before = await fingerprint(pair.second)
+
+    async def answer_to(parameter: str, id_: str) -> httpx.Response:
+        return await send(pair.first.service, endpoint, {**pair.own, parameter: id_}, pair.first.key)
+
     for parameter in PATH_ID.findall(endpoint.path):
-        theirs = await send(
-            pair.first.service, endpoint, {**pair.own, parameter: pair.foreign[parameter]}, pair.first.key
-        )
+        await answer_to(parameter, str(uuid4()))  # which fills what has expired, such as the key in its cache
+        theirs = await answer_to(parameter, pair.foreign[parameter])
         problem(theirs, 404)
         for never in (str(uuid4()), str(UUID(int=0)), str(UUID(int=2**128 - 1)), "no-id"):
-            answer = await send(pair.first.service, endpoint, {**pair.own, parameter: never}, pair.first.key)
-            seen = told(answer)
+            seen = told(await answer_to(parameter, never))
             if never == "no-id":  # which needs no look into the database
                 assert seen[:3] == told(theirs)[:3]
             else:
@@ -245,9 +247,10 @@ async def test_an_id_of_another_tenant_in_the_body_is_like_an_unknown_id(pair: P
     (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == case[0]]
     kind, body = BODIES[case]
     stored = [await fingerprint(tenant) for tenant in (pair.first, pair.second)]
-    answers = [
+    # The first request fills what an answer before it left to expire, such as the key in its cache.
+    _, *answers = [
         await send(pair.first.service, endpoint, pair.own, pair.first.key, json=body(pair.own, id_))
-        for id_ in (pair.foreign[kind], str(uuid4()), str(UUID(int=0)))
+        for id_ in (str(uuid4()), pair.foreign[kind], str(uuid4()), str(UUID(int=0)))
     ]
     assert answers[0].status_code in (200, 202, 422)
     assert told(answers[0]) == told(answers[1]) == told(answers[2])
