@@ -32,7 +32,7 @@ from svc.services import Services, running_services
 from svc.settings import Settings
 from tests import null_guard, once
 from tests.callers import plugin
-from tests.order import mark_slow, sort_longest_first
+from tests.order import is_left_out, mark_slow, sort_longest_first
 from tests.proxy import Proxy, running_proxy
 from tests.watchdog import MARK, TestRun, memory_folder
 
@@ -79,6 +79,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 null_guard.watch()
 once.share()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import only the files of which tests are selected; True for the others, None for pytest's own choice."""
+    return is_left_out(collection_path, config.rootpath, config.option.markexpr) or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ file of the list when it has nearly done its last one.
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,7 @@ SECONDS = {
 # Files whose tests kill, wait, build, measure or plant faults for a long time. `make test` leaves them out.
 SLOW = {
     "tests/calibration/test_crossover.py",
+    "tests/campaigns/test_chaos.py",
     "tests/campaigns/test_strangers.py",
     "tests/database/test_killed_migrations.py",
     "tests/database/test_migration_data.py",
@@ -67,7 +69,11 @@ SLOW = {
     "tests/search/test_freshness.py",
     "tests/search/test_killed_builds.py",
     "tests/search/test_properties.py",
+    "tests/sql/test_mutants.py",
+    "tests/sql/test_planted.py",
     "tests/tenants/test_moving.py",
+    "tests/test_demo.py",
+    "tests/test_fuzz.py",
     "tests/test_packaging.py",
     "tests/test_printed.py",
     "tests/test_sigterm.py",
@@ -79,10 +85,18 @@ SLOW = {
 SLOW_FOLDERS = ("tests/bench/",)
 
 
+def is_left_out(path: Path, root: Path, markers: str) -> bool:
+    """Whether no test of a file or folder can be selected by these markers, so that it need not be imported."""
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else ""
+    if not path.name.startswith("test_"):
+        return markers == "not slow" and f"{name}/" in SLOW_FOLDERS
+    return (markers == "slow" and not _is_slow(name)) or (markers == "not slow" and _is_slow(name))
+
+
 def mark_slow(items: list[pytest.Item]) -> None:
     """Mark the tests of slow files, for `pytest -m slow` and `pytest -m "not slow"`."""
     for item in items:
-        if _file(item) in SLOW or _file(item).startswith(SLOW_FOLDERS):
+        if _is_slow(_file(item)):
             item.add_marker(pytest.mark.slow)
 
 
@@ -90,6 +104,10 @@ def sort_longest_first(items: list[pytest.Item]) -> None:
     """Sort tests by the time of their files; those of a file stay together and in their order."""
     counts = Counter(_file(item) for item in items)
     items.sort(key=lambda item: (-SECONDS.get(_file(item), counts[_file(item)] / 10), _file(item)))
+
+
+def _is_slow(file: str) -> bool:
+    return file in SLOW or file.startswith(SLOW_FOLDERS)
 
 
 def _file(item: pytest.Item) -> str:
