@@ -46,7 +46,7 @@ test: $(VENV)/.installed-dev ## Run the tests; ARGS="-k search" selects some, CA
 	$(BIN)/python -m pytest $(or $(ARGS),-m "not slow")
 
 .PHONY: test-slow
-test-slow: $(VENV)/.installed-dev ## Run the tests that kill, wait, build, measure or plant faults for a long time
+test-slow: $(VENV)/.installed-dev ## Run the tests that kill, wait, build, measure or plant faults, compare plans, or run the documentation's commands
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 # Review the differences: git diff tests/plans/baselines

@@ -16,7 +16,7 @@ async def read_only_url(server: EmbeddedServer, template: str) -> AsyncIterator[
     """URL of a migrated database."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
-        await connection.execute(f"create database catalogue_tests template {template}")
+        await connection.execute(f"create database catalogue_tests template {template} strategy file_copy")
         yield database_url_of(server.url, "catalogue_tests")
         await connection.execute("drop database catalogue_tests with (force)")
     finally:

@@ -13,13 +13,13 @@ from tests.server_process import ServerProcess
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def server() -> Iterator[ServerProcess]:
     with ServerProcess() as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def admin(server: ServerProcess) -> Iterator[Cabinet]:
     with Cabinet(server.url, server.admin_key) as client:
         yield client

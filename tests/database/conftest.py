@@ -33,7 +33,7 @@ async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
     name = f"empty_{next(_numbers)}"
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
-        await connection.execute(f"create database {name} template template0")
+        await connection.execute(f"create database {name} template template0 strategy file_copy")
         yield database_url_of(server.url, name)
         await connection.execute(f"drop database {name} with (force)")
     finally:

@@ -19,7 +19,7 @@ async def filled_url(server: EmbeddedServer, template: str) -> AsyncIterator[str
     """URL of the database of 500 tenants. Whoever changes it undoes that."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
-        await connection.execute(f"create database filled template {template}")
+        await connection.execute(f"create database filled template {template} strategy file_copy")
         url = database_url_of(server.url, "filled")
         await fill(url, test_settings())
         yield url

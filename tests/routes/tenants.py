@@ -102,7 +102,7 @@ async def shared_service(
     """Run a service on a new database of this name for the block. `session`: settings of each connection to it."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
-        await connection.execute(f"create database {name} template {template}")
+        await connection.execute(f"create database {name} template {template} strategy file_copy")
         for setting, value in session.items():
             await connection.execute(f"alter database {name} set {setting} = {value}")
         async with running_service(settings, database_url_of(server.url, name)) as service:

@@ -32,7 +32,7 @@ async def database_url(server: EmbeddedServer, template: str) -> AsyncIterator[s
     """URL of one migrated database for all tests here: they only read."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
-        await connection.execute(f"create database read_only_tests template {template}")
+        await connection.execute(f"create database read_only_tests template {template} strategy file_copy")
         yield database_url_of(server.url, "read_only_tests")
         await connection.execute("drop database read_only_tests with (force)")
     finally:

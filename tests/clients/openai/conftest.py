@@ -16,7 +16,7 @@ from tests.server_process import ServerProcess
 
 @pytest.fixture(scope="package")
 def key(server: ServerProcess) -> str:
-    # The server may outlive this package's fixtures, which are made again when its tests are resumed.
+    # The server outlives this package's fixtures, which are made again when its tests are resumed.
     return server.user(f"dialect-{uuid.uuid4()}@example.com")
 
 
