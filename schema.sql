@@ -165,12 +165,15 @@ CREATE TABLE public.api_keys (
     revoked_at timestamp with time zone,
     last_used_at timestamp with time zone,
     scopes text[] DEFAULT '{read,write}'::text[] NOT NULL,
+    collection_id uuid,
     CONSTRAINT api_keys_hash_sha256 CHECK ((octet_length(key_hash) = 32)),
     CONSTRAINT api_keys_name_length CHECK ((char_length(name) <= 255)),
     CONSTRAINT api_keys_scopes_known CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'write'::text])))
 );
 
 COMMENT ON COLUMN public.api_keys.scopes IS 'What requests with the key may do; write includes read.';
+
+COMMENT ON COLUMN public.api_keys.collection_id IS 'The only collection that requests with the key reach; null: all data of the user.';
 
 CREATE TABLE public.chunk_terms (
     user_id uuid NOT NULL,

@@ -4,14 +4,16 @@
 -- $1 user_id  uuid       the tenant
 -- $2 after_id uuid null  the last id of the page before; null: from the oldest
 -- $3 max_rows int        1..1000
--- returns: id uuid, name text null, prefix text, scopes text[], created_at timestamptz,
---   expires_at timestamptz null, revoked_at timestamptz null, last_used_at timestamptz null
+-- returns: id uuid, name text null, prefix text, scopes text[], collection_id uuid null,
+--   created_at timestamptz, expires_at timestamptz null, revoked_at timestamptz null,
+--   last_used_at timestamptz null
 -- index: api_keys_pkey
 select
     k.id,
     k.name,
     k.prefix,
     k.scopes,
+    k.collection_id,
     k.created_at,
     k.expires_at,
     k.revoked_at,

@@ -4,15 +4,17 @@
 -- search can pick its lane and a request can be counted without another statement.
 -- $1 key_hash bytea  SHA-256 of the key shown
 -- tenant: none, the key is what tells the tenant
--- returns: user_id uuid, key_id uuid, expires_at timestamptz null, scopes text[], chunk_count int8,
---   has_index bool, requests_per_minute int8 null, tokens_used int8, tokens_allowed int8 null
+-- returns: user_id uuid, key_id uuid, expires_at timestamptz null, scopes text[],
+--   collection_id uuid null, chunk_count int8, has_index bool, requests_per_minute int8 null,
+--   tokens_used int8, tokens_allowed int8 null
 -- index: api_keys_key_hash_key, users_pkey, tenant_totals_pkey, api_keys_pkey, plans_pkey
 with shown as (
     select
         k.user_id,
         k.id,
         k.expires_at,
-        k.scopes
+        k.scopes,
+        k.collection_id
     from api_keys as k
     where
         k.key_hash = $1::bytea
@@ -42,6 +44,7 @@ select
     s.id as key_id,
     s.expires_at,
     s.scopes,
+    s.collection_id,
     coalesce(t.chunk_count, 0) as chunk_count,
     coalesce(t.has_index, false) as has_index,
     p.requests_per_minute,

@@ -9,6 +9,7 @@ select
     k.name,
     k.prefix,
     k.scopes,
+    k.collection_id,
     k.created_at,
     k.expires_at,
     k.revoked_at,

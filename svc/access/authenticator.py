@@ -33,7 +33,8 @@ class Principal:
 
     The other fields can be as old as the cache: `chunk_count` and `has_index` (whether the tenant has its own index)
     determine the lane of a search, `tokens` is the quota of tokens with its usage, and `requests_per_minute` is the
-    limit of the plan (None: no limit). `can_write` is false for a key that can only read.
+    limit of the plan (None: no limit). `can_write` is false for a key that can only read. `collection_id` is the only
+    collection that the key reaches (None: all data of the user).
     """
 
     is_admin: bool
@@ -44,6 +45,7 @@ class Principal:
     tokens: Quota = field(default_factory=lambda: Quota("tokens", 0, None))
     requests_per_minute: int | None = None
     can_write: bool = True
+    collection_id: UUID | None = None
 
     @property
     def tenant(self) -> UUID:
@@ -57,6 +59,10 @@ class Principal:
                 "this route acts on one user's data: name the user in the header Cabinet-User: <user id>"
             )
         return self.user_id
+
+    def reaches(self, collection_id: UUID) -> bool:
+        """Whether the key is not limited to another collection than this."""
+        return self.collection_id in (None, collection_id)
 
 
 class Authenticator:
@@ -136,6 +142,7 @@ class Authenticator:
         principal = Principal(
             False, row.user_id, row.key_id, row.chunk_count, row.has_index,
             Quota("tokens", row.tokens_used, row.tokens_allowed), row.requests_per_minute, "write" in row.scopes,
+            row.collection_id,
         )  # fmt: skip
         self._remember(key_hash, principal, row.expires_at, forgets)
         return principal

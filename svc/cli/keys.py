@@ -34,11 +34,28 @@ def key() -> None:
     show_default=True,
     help="What the key may do; write includes read.",
 )
+@click.option(
+    "--collection",
+    "collection_id",
+    type=click.UUID,
+    metavar="ID",
+    help="The only collection that the key reaches; without it, all data of the user.",
+)
 @click.option("--expires-at", type=click.DateTime(), help="When the key expires, in UTC.")
 @settings_options(*DATABASE_OPTIONS)
-def create(settings: Settings, user: str, name: str | None, scope: Scope, expires_at: datetime | None) -> None:
+def create(
+    settings: Settings,
+    user: str,
+    *,
+    name: str | None,
+    scope: Scope,
+    collection_id: UUID | None,
+    expires_at: datetime | None,
+) -> None:
     """Create another API key for a user and print it; it is not shown again."""
-    key_id, secret = run(_create(settings, user, name, scope, expires_at and expires_at.replace(tzinfo=UTC)))
+    expires_at = expires_at and expires_at.replace(tzinfo=UTC)
+    made = _create(settings, user, name=name, scope=scope, expires_at=expires_at, collection_id=collection_id)
+    key_id, secret = run(made)
     echo(f"id   {key_id}")
     echo(f"key  {secret}")
 
@@ -50,13 +67,14 @@ def list_keys(settings: Settings, user: str) -> None:
     """List the API keys of a user, newest first, without the keys themselves. Revoked ones are included."""
     rows = run(_list(settings, user))
     print_table(
-        ["key", "name", "begins", "scopes", "created", "expires", "revoked", "last used"],
+        ["key", "name", "begins", "scopes", "collection", "created", "expires", "revoked", "last used"],
         [
             [
                 str(row.id),
                 row.name or "",
                 row.prefix,
                 ", ".join(row.scopes),
+                "" if row.collection_id is None else str(row.collection_id),
                 *(_moment(at) for at in (row.created_at, row.expires_at, row.revoked_at, row.last_used_at)),
             ]
             for row in rows
@@ -75,11 +93,19 @@ def revoke(settings: Settings, user: str, key_id: UUID) -> None:
 
 
 async def _create(
-    settings: Settings, user: str, name: str | None, scope: Scope, expires_at: datetime | None
+    settings: Settings,
+    user: str,
+    *,
+    name: str | None,
+    scope: Scope,
+    expires_at: datetime | None,
+    collection_id: UUID | None,
 ) -> tuple[str, str]:
     async with opened_database(settings) as database:
         user_id = await named_user(database, user)
-        row, secret = await create_key(database, user_id, name=name, expires_at=expires_at, scopes=[scope])
+        row, secret = await create_key(
+            database, user_id, name=name, expires_at=expires_at, scopes=[scope], collection_id=collection_id
+        )
     return str(row.id), secret
 
 

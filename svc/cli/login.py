@@ -17,11 +17,12 @@ def login_command(url: str, key: str, user: str | None) -> None:
     """Save a URL and a key for the commands over HTTP, after a request with them succeeded."""
 
     async def check(client: AsyncCabinet) -> tuple[str, str | None]:
-        return (await client.me()).email, client.acts_for
+        me = await client.me()
+        return me.email or f"a key of the collection {me.collection_id}", client.acts_for
 
-    email, user_id = run_client(opened(url, key, user), check)
+    name, user_id = run_client(opened(url, key, user), check)
     path = write_profile({"url": url, "key": key, "user": user_id or ""})
-    echo(f"You are {email}. Saved in {path}.")
+    echo(f"You are {name}. Saved in {path}.")
 
 
 @click.command("logout")

@@ -260,6 +260,7 @@ async def prepare_search(call: Call, options: SearchRequest, documents: list[UUI
         InvalidRequestError: a field is wrong, or one that the mode needs is missing.
         QuotaExceededError: the user's plan has no tokens left for the query.
     """
+    options = _within_limit(call, options)
     faults = Faults()
     check_filters(faults, options)
     faults.check(_check_attributes, options.attribute_filter, "attribute_filter")
@@ -279,6 +280,28 @@ async def prepare_search(call: Call, options: SearchRequest, documents: list[UUI
     return ChunkSearch(call, options, question, embedding, filters, share, embedding_s)
 
 
+def _within_limit(call: Call, options: SearchRequest) -> SearchRequest:
+    """The search that the key may do: one of a key that reaches one collection stays in it.
+
+    Raises:
+        InvalidRequestError: it names something else.
+    """
+    limit = call.principal.collection_id
+    if limit is None:
+        return options
+    if options.conversation_id is not None:
+        raise _no_conversation()
+    if options.collection_ids is None:
+        return msgspec.structs.replace(options, collection_ids=[limit])
+    if {*options.collection_ids} - {limit}:
+        raise not_searchable()
+    return options
+
+
+def _no_conversation() -> InvalidRequestError:
+    return InvalidRequestError("conversation_id is not the id of one of your conversations", field="conversation_id")
+
+
 def _check_attributes(filter_: dict[str, Any], field: str) -> None:
     attributes_path(filter_, field)
 
@@ -292,8 +315,6 @@ async def _document_ids(call: Call, options: SearchOptions, documents: list[UUID
             "conversations/get", user_id=call.principal.tenant, conversation_id=options.conversation_id
         )
         if row is None:
-            raise InvalidRequestError(
-                "conversation_id is not the id of one of your conversations", field="conversation_id"
-            )
+            raise _no_conversation()
         documents = row.document_ids
     return documents if options.document_ids is None else sorted({*documents} & {*options.document_ids})

@@ -63,7 +63,7 @@ class ChunkOfDocument(Struct, frozen=True, kw_only=True):
     passage: Passage | UnsetType = UNSET
 
 
-@routes.get("/documents/{document_id}/chunks", errors=(404,))
+@routes.get("/documents/{document_id}/chunks", errors=(404,), within=True)
 async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
     """List the chunks of a document in order."""
     database, document_id = call.services.database, call.path_id("document_id", "document")
@@ -84,7 +84,7 @@ async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
     return page(rows, query.limit, _chunk, lambda row: row.chunk_index)
 
 
-@routes.get("/chunks/{chunk_id}", errors=(404,))
+@routes.get("/chunks/{chunk_id}", errors=(404,), within=True)
 async def get_chunk(call: Call, query: ChunkQuery) -> ChunkOfDocument:
     """Get a chunk, with the text around it if `neighbours` is given."""
     chunk_id = call.path_id("chunk_id", "chunk")

@@ -134,7 +134,7 @@ async def check_active(queries: Queries, tenant: UUID, collection_id: UUID) -> N
         raise ConflictError("the collection has expired; change its expires_after_s to use it again")
 
 
-@routes.get("/collections/{collection_id}/files", errors=(404,))
+@routes.get("/collections/{collection_id}/files", errors=(404,), within=True)
 async def list_files(call: Call, query: FilesQuery) -> Page[CollectionFile]:
     """List the files of a collection, the last added first, all or those with `status` or `batch_id`."""
     database, collection_id = call.services.database, collection_id_of(call)
@@ -158,7 +158,7 @@ async def list_files(call: Call, query: FilesQuery) -> Page[CollectionFile]:
     return await own_or_shared_collection(call, collection_id, read)
 
 
-@routes.get("/collections/{collection_id}/files/{document_id}", errors=(404,))
+@routes.get("/collections/{collection_id}/files/{document_id}", errors=(404,), within=True)
 async def get_file(call: Call) -> CollectionFile:
     """Get a file of a collection."""
     collection_id, document_id = collection_id_of(call), _document_id(call)

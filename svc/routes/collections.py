@@ -125,9 +125,11 @@ async def _created_before(queries: Queries, tenant: UUID, collection_id: UUID) -
     return collection_of(row)
 
 
-@routes.get("/collections")
+@routes.get("/collections", within=True)
 async def list_collections(call: Call, query: CollectionsQuery) -> Page[Collection]:
     """List your collections, newest first, or those that other users share with you (`shared=true`)."""
+    if call.principal.collection_id is not None:
+        return await _list_one(call, query, call.principal.collection_id)
     if query.shared:
         return await _list_shared(call, query)
     rows = await call.services.database.many(
@@ -142,6 +144,13 @@ async def list_collections(call: Call, query: CollectionsQuery) -> Page[Collecti
     return page(rows, query.limit, collection_of, lambda row: row.id)
 
 
+async def _list_one(call: Call, query: CollectionsQuery, collection_id: UUID) -> Page[Collection]:
+    """The list for a key that reaches one collection."""
+    if query.shared or not (query.after is None or collection_id < query.after):
+        return Page([], None)
+    return Page([await read_collection(call.services.database, call.principal.tenant, collection_id)], None)
+
+
 async def _list_shared(call: Call, query: CollectionsQuery) -> Page[Collection]:
     rows = await call.services.database.many(
         "collection_readers/list_collections",
@@ -153,7 +162,7 @@ async def _list_shared(call: Call, query: CollectionsQuery) -> Page[Collection]:
     return page(rows, query.limit, lambda row: collection_of(row, "reader"), lambda row: row.id)
 
 
-@routes.get("/collections/{collection_id}", errors=(404,))
+@routes.get("/collections/{collection_id}", errors=(404,), within=True)
 async def get_collection(call: Call) -> Collection:
     """Get a collection with the number of its files in each state: your own, or one that is shared with you."""
     collection_id, reader = collection_id_of(call), call.principal.tenant
@@ -193,15 +202,25 @@ async def update_collection(call: Call, body: UpdateCollection) -> Collection:
 
 @routes.delete("/collections/{collection_id}", errors=(404,))
 async def delete_collection(call: Call) -> None:
-    """Delete a collection. Its files stay."""
-    database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
-    is_deleted: bool | None = False
-    while is_deleted is False:
-        is_deleted = await database.value(
-            "collections/delete", user_id=tenant, collection_id=collection_id, max_rows=batches.EMPTIED_FILES
-        )
-    if is_deleted is None:
+    """Delete a collection, and the keys that reach it alone. Its files stay."""
+    if not await erase_collection(call, collection_id_of(call)):
         raise no_such_collection()
+
+
+async def erase_collection(call: Call, collection_id: UUID) -> bool:
+    """Delete a collection with the keys that reach it alone. Returns whether it existed."""
+    tenant, is_deleted = call.principal.tenant, False
+    while not is_deleted:
+        async with call.services.database.transaction() as transaction:
+            found = await transaction.value(
+                "collections/delete", user_id=tenant, collection_id=collection_id, max_rows=batches.EMPTIED_FILES
+            )
+            if found is None:
+                return False
+            if is_deleted := found:
+                await transaction.exec("keys/delete_of_collection", user_id=tenant, collection_id=collection_id)
+    call.services.authenticator.forget(tenant)
+    return True
 
 
 async def read_collection(queries: Queries, tenant: UUID, collection_id: UUID) -> Collection:
@@ -217,8 +236,15 @@ async def read_collection(queries: Queries, tenant: UUID, collection_id: UUID) -
 
 
 def collection_id_of(call: Call) -> UUID:
-    """Return the id of the collection in the path."""
-    return call.path_id("collection_id", "collection")
+    """Return the id of the collection in the path.
+
+    Raises:
+        NotFoundError: it is no id, or the key is limited to another collection.
+    """
+    collection_id = call.path_id("collection_id", "collection")
+    if not call.principal.reaches(collection_id):
+        raise no_such_collection()
+    return collection_id
 
 
 def no_such_collection() -> NotFoundError:

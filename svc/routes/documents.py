@@ -17,6 +17,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 from svc.filters.columns import DOCUMENT_FIELDS
 from svc.ingest.formats import StoredType
+from svc.routes.limited_keys import listed_collections
 from svc.routes.listings import MAX_COUNT, Ids, Listing, ListQuery, read_ids, read_listing
 from svc.routes.pages import Limit, Page, counted, one_more, page
 from svc.routes.shared_access import own_or_shared_document
@@ -76,14 +77,14 @@ class DocumentsQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
     sort: DocumentSort | None = None
 
 
-@routes.get("/documents")
+@routes.get("/documents", within=True)
 async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
     """List your documents, newest first or in the order of `sort`.
 
     The list has all documents, or those that match `status`, `ids`, `collection_ids` and `filter`, if they are sent.
     """
     listing = read_listing(query, query.sort, DOCUMENT_FIELDS)
-    collection_ids = read_ids(query.collection_ids, "collection_ids")
+    collection_ids = listed_collections(call, read_ids(query.collection_ids, "collection_ids"))
     rows = await _list(call, query, listing, collection_ids)
     listed = page(rows, query.limit, document_of, listing.cursor)
     if not query.count:
@@ -130,7 +131,7 @@ async def _list(
     )
 
 
-@routes.get("/documents/{document_id}", errors=(404,), tagged=True)
+@routes.get("/documents/{document_id}", errors=(404,), tagged=True, within=True)
 async def get_document(call: Call) -> Document:
     """Get a document with the state of its ingestion: your own, or one in a collection that is shared with you."""
     return await read_document(call, call.path_id("document_id", "document"))

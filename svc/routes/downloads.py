@@ -24,7 +24,13 @@ routes = Routes("documents")
 _FIRST_BYTES = 64 * 1024
 
 
-@routes.get("/documents/{document_id}/content", errors=(404,), produces="application/octet-stream", ranges=True)
+@routes.get(
+    "/documents/{document_id}/content",
+    errors=(404,),
+    produces="application/octet-stream",
+    ranges=True,
+    within=True,
+)
 async def download_document(call: Call) -> Response:
     """Download the bytes of a document as they were uploaded.
 

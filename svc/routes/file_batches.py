@@ -72,7 +72,7 @@ async def create_batch(call: Call, body: AddFiles) -> FileBatch:
         return await _read(transaction, tenant, collection_id, batch.id)
 
 
-@routes.get("/collections/{collection_id}/batches/{batch_id}", errors=(404,))
+@routes.get("/collections/{collection_id}/batches/{batch_id}", errors=(404,), within=True)
 async def get_batch(call: Call) -> FileBatch:
     """Get a batch with the number of its files in each state. `GET …/files?batch_id=` lists the files."""
     return await _read(call.services.database, call.principal.tenant, collection_id_of(call), _batch_id(call))

@@ -25,12 +25,16 @@ routes = Routes("keys")
 
 
 class Key(Struct, frozen=True):
-    """An API key, without its secret. `prefix` has its first characters."""
+    """An API key, without its secret. `prefix` has its first characters.
+
+    `collection_id` is the only collection that the key reaches; null: all your data.
+    """
 
     id: UUID
     name: str | None
     prefix: str
     scopes: list[Scope]
+    collection_id: UUID | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -46,6 +50,9 @@ class CreateKey(Struct, frozen=True, forbid_unknown_fields=True):
         set[Scope],
         Meta(min_length=1, description="What requests with the key may do: read, or write, which includes read."),
     ] = msgspec.field(default_factory=lambda: set(ALL_SCOPES))
+    collection_id: Annotated[
+        UUID | None, Meta(description="One of your collections: the key reaches only what is in it.")
+    ] = None
 
 
 class KeyCreated(Struct, frozen=True):
@@ -65,14 +72,19 @@ class KeyCreated(Struct, frozen=True):
 async def create_key(call: Call, body: CreateKey) -> KeyCreated:
     """Create another API key for yourself.
 
-    The key is shown once, since only its SHA-256 is stored.
+    The key is shown once, since only its SHA-256 is stored. A key with `collection_id` is deleted with its collection.
     """
     faults = Faults()
     faults.check(check_text, body.name, "name")
     faults.check(check_future, body.expires_at, "expires_at")
     faults.raise_if_any()
     row, key = await accounts.create_key(
-        call.services.database, call.principal.tenant, name=body.name, expires_at=body.expires_at, scopes=body.scopes
+        call.services.database,
+        call.principal.tenant,
+        name=body.name,
+        expires_at=body.expires_at,
+        scopes=body.scopes,
+        collection_id=body.collection_id,
     )
     return KeyCreated(_key(row), key)
 
@@ -113,6 +125,7 @@ def _key(row: r.KeysList) -> Key:
         name=row.name,
         prefix=row.prefix,
         scopes=[scope for scope in ALL_SCOPES if scope in row.scopes],
+        collection_id=row.collection_id,
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,

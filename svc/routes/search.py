@@ -41,6 +41,7 @@ class SearchResponse(Struct, frozen=True):
     "/search",
     errors=(503,),
     reads=True,
+    within=True,
     body_bytes=SEARCH_BODY_BYTES,
     example={
         "query": "How far away is the Moon?",

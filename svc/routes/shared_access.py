@@ -4,6 +4,8 @@ The caller's own data are looked for first. Only what is not found there is look
 caller may read as a reader; then the statement of the route runs for the owner, limited to what was asked for. The
 share is looked for again after the statement. What was read is answered only if the same share was in force all the
 time, so that nothing is seen that was put into a collection after it was taken back.
+
+A key that reaches one collection is like a reader of that collection of its own user, and of nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from uuid import UUID
 
 from svc.database import rows as r
 from svc.errors import InvalidRequestError, NotFoundError, UnavailableError
+from svc.routes.limited_keys import missing, place_of_chunk, place_of_document
 from svc.web.request import Call
 
 T = TypeVar("T")
@@ -70,6 +73,25 @@ async def _own_or_shared(call: Call, find: FindShare, read: Callable[[UUID], Awa
         return found[0]
 
 
+async def _within(
+    call: Call, find_place: Callable[[], Awaitable[UUID | None]], read: Callable[[UUID], Awaitable[T]], what: str
+) -> T:
+    """Read for a key that reaches one collection; `find_place` finds what is read in it.
+
+    Raises:
+        NotFoundError: it is not there.
+    """
+
+    async def find() -> Share | None:
+        place = await find_place()
+        return None if place is None else Share(call.principal.tenant, (place,))
+
+    found = await read_while_shared(await find(), find, lambda share: _found(read, share))
+    if found is None:
+        raise missing(what)
+    return found[0]
+
+
 async def _found(read: Callable[[UUID], Awaitable[T]], share: Share) -> tuple[T]:
     return (await read(share.owner_id),)
 
@@ -80,6 +102,8 @@ async def own_or_shared_collection(call: Call, collection_id: UUID, read: Callab
     Raises:
         NotFoundError: `read` finds nothing of either.
     """
+    if call.principal.collection_id is not None:
+        return await read(call.principal.tenant)
     return await _own_or_shared(call, lambda: find_collections(call, [collection_id]), read)
 
 
@@ -97,6 +121,9 @@ async def own_or_shared_document(call: Call, document_id: UUID, read: Callable[[
             )
         )
 
+    limit = call.principal.collection_id
+    if limit is not None:
+        return await _within(call, lambda: place_of_document(call, limit, document_id), read, "document")
     return await _own_or_shared(call, find, read)
 
 
@@ -114,6 +141,9 @@ async def own_or_shared_chunk(call: Call, chunk_id: UUID, read: Callable[[UUID],
             )
         )
 
+    limit = call.principal.collection_id
+    if limit is not None:
+        return await _within(call, lambda: place_of_chunk(call, limit, chunk_id), read, "chunk")
     return await _own_or_shared(call, find, read)
 
 

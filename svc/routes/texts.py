@@ -33,7 +33,7 @@ class TextQuery(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=_LAST_PLACE)] | None = None
 
 
-@routes.get("/documents/{document_id}/text", errors=(404, 409), produces="text/plain")
+@routes.get("/documents/{document_id}/text", errors=(404, 409), produces="text/plain", within=True)
 async def read_text(call: Call, query: TextQuery) -> Response:
     """Get the text of a document as it was read, whole or in part.
 

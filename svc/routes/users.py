@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.access.references import MAX_EXTERNAL_ID, find_user_id
 from svc.accounts import users as accounts
@@ -38,6 +38,24 @@ class User(Struct, frozen=True):
     preferences: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+
+
+class Me(Struct, frozen=True):
+    """The user of an API key.
+
+    `collection_id` is the only collection that the key reaches; it is missing if the key reaches all data of the user.
+    `email` is null only for a key of one collection.
+    """
+
+    id: UUID
+    external_id: str | None
+    email: str | None
+    name: str | None
+    plan: str
+    preferences: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    collection_id: UUID | UnsetType = UNSET
 
 
 class UserErased(Struct, frozen=True):
@@ -118,10 +136,26 @@ async def get_user(call: Call) -> User:
     return _found(await call.services.database.one("users/get", user_id=await _visible_user(call)))
 
 
-@routes.get("/me", tagged=True)
-async def get_me(call: Call) -> User:
-    """Get the user to whom this API key belongs."""
-    return _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
+@routes.get("/me", tagged=True, within=True)
+async def get_me(call: Call) -> Me:
+    """Get the user to whom this API key belongs.
+
+    A key of one collection is told that collection, and neither names nor preferences of the user.
+    """
+    user = _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
+    limit = call.principal.collection_id
+    is_whole = limit is None
+    return Me(
+        id=user.id,
+        external_id=user.external_id if is_whole else None,
+        email=user.email if is_whole else None,
+        name=user.name if is_whole else None,
+        plan=user.plan,
+        preferences=user.preferences if is_whole else {},
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+        collection_id=UNSET if limit is None else limit,
+    )
 
 
 @routes.patch(

@@ -83,6 +83,11 @@ class Endpoint:
         return self.method != "GET" and not self.extra.get("reads")
 
     @property
+    def is_within(self) -> bool:
+        """Whether a key of one collection may use the route, since the handler keeps to what is in that collection."""
+        return bool(self.extra.get("within"))
+
+    @property
     def description(self) -> str:
         """The rest of the handler's docstring."""
         return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
@@ -148,6 +153,8 @@ class Endpoint:
         _count(request, services, principal)
         if not principal.can_write and self.changes:
             raise ForbiddenError("this API key can only read; this route requires a key with the scope write")
+        if principal.collection_id is not None and not self.is_within:
+            raise ForbiddenError("this API key reaches one collection only; this route needs a key without that limit")
         if self.access in ("admin", "acting") and not principal.is_admin:
             raise ForbiddenError("this route requires the admin key")
         if self.access in ("user", "acting"):
@@ -227,7 +234,8 @@ class Routes:
         a body that the handler reads itself; `takes`, the media type of such a body that is not JSON; `once`, whether
         it supports the header Idempotency-Key; `reads`, whether a POST changes nothing, so that the header does not
         matter; `repeated`, a sentence for the error about the header; `tagged`, whether the answer is one resource with
-        an ETag, or the request changes one; `ranges`, whether a GET can request a part.
+        an ETag, or the request changes one; `ranges`, whether a GET can request a part; `within`, whether a key of one
+        collection may use it: the handler then sees to it that nothing else is read or changed.
         """
 
         def register(handler: Handler) -> Handler:

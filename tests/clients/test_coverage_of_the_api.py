@@ -23,7 +23,7 @@ WITHOUT_METHOD = {"/", "/health/live", "/health/ready", "/metrics", "/openapi.js
 BODIES: dict[str, tuple[type, set[str]]] = {
     "CreateUser": (bodies.CreateUser, {"email"}),
     "UpdateUser": (bodies.UpdateUser, set()),
-    "CreateKey": (dict, {"name", "expires_at", "scopes"}),
+    "CreateKey": (dict, {"name", "expires_at", "scopes", "collection_id"}),
     "CreatePlan": (bodies.Limits, {"name"}),
     "UpdatePlan": (bodies.Limits, set()),
     "UploadDocument": (bodies.Upload, {"filename", "content"}),

@@ -128,7 +128,7 @@ def test_errors_carry_the_fields_of_the_problem(server: ServerProcess, admin: Ca
     with pytest.raises(InvalidRequestError) as invalid:
         user.search("moon", limit=101)
     with pytest.raises(ConflictError):
-        admin.users.create(user.me().email)
+        admin.users.create(str(user.me().email))
     with pytest.raises(NotAuthenticatedError), Cabinet(server.url, "cab_wrong") as stranger:
         stranger.me()
 

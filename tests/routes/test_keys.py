@@ -13,7 +13,17 @@ from tests.conftest import Service, running_service, test_settings
 from tests.routes.answers import done, ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
-KEY_FIELDS = {"id", "name", "prefix", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"}
+KEY_FIELDS = {
+    "id",
+    "name",
+    "prefix",
+    "scopes",
+    "collection_id",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+}
 
 
 def moment(**delta: float) -> str:

@@ -92,7 +92,7 @@ COUNTS: dict[str, Count] = {
     "GET /collections": Count(1),
     "GET /collections/{collection_id}": Count(1),
     "PATCH /collections/{collection_id}": Count(2, "change it, then count its files"),
-    "DELETE /collections/{collection_id}": Count(1),
+    "DELETE /collections/{collection_id}": Count(2, "it and, in the same transaction, the keys that reach it alone"),
     "POST /collections/{collection_id}/files": Count(1),
     "GET /collections/{collection_id}/files": Count(1),
     "GET /collections/{collection_id}/files/{document_id}": Count(1),

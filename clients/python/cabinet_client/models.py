@@ -36,6 +36,20 @@ class User(Answer):
     updated_at: datetime
 
 
+class Me(Answer):
+    """The user of a key; a key of one collection is told that collection, and no email address."""
+
+    id: UUID
+    external_id: str | None
+    email: str | None
+    name: str | None
+    plan: str
+    preferences: Metadata
+    created_at: datetime
+    updated_at: datetime
+    collection_id: UUID | None = None
+
+
 class UserCreated(Answer):
     """A new user, with the first key, which is shown only once."""
 
@@ -52,12 +66,13 @@ class UserErased(Answer):
 
 
 class Key(Answer):
-    """An API key, without its secret."""
+    """An API key, without its secret. `collection_id` is the only collection that it reaches; null: all data."""
 
     id: UUID
     name: str | None
     prefix: str
     scopes: list[str]
+    collection_id: UUID | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None

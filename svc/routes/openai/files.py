@@ -93,7 +93,7 @@ async def openai_get_file(call: Call) -> FileObject:
     return file_of(row)
 
 
-@routes.get("/v1/files/{file_id}/content", errors=(404,), produces="application/octet-stream")
+@routes.get("/v1/files/{file_id}/content", errors=(404,), produces="application/octet-stream", within=True)
 async def openai_get_file_content(call: Call) -> Response:
     """Download the bytes of a file."""
     return await download(call, file_id_of(call))

@@ -108,7 +108,7 @@ async def openai_add_store_file(call: Call, body: AddFile) -> StoreFile:
     return _polled(call, row)
 
 
-@routes.get("/v1/vector_stores/{store_id}/files", errors=(404,))
+@routes.get("/v1/vector_stores/{store_id}/files", errors=(404,), within=True)
 async def openai_list_store_files(call: Call, query: StoreFilesQuery) -> Listed[StoreFile]:
     """List the files of a vector store, the last added first unless `order` is asc."""
     return await own_or_shared_collection(
@@ -116,7 +116,7 @@ async def openai_list_store_files(call: Call, query: StoreFilesQuery) -> Listed[
     )
 
 
-@routes.get("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,))
+@routes.get("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,), within=True)
 async def openai_get_store_file(call: Call) -> StoreFile:
     """Get a file of a vector store."""
     row = await own_or_shared_collection(call, store_id_of(call), lambda tenant: _read(call, tenant))
@@ -155,7 +155,9 @@ async def openai_delete_store_file(call: Call) -> Deleted:
     return Deleted(shown_id(FILE, file_id), "vector_store.file.deleted")
 
 
-@routes.get("/v1/vector_stores/{store_id}/files/{file_id}/content", errors=(404,), produces="application/json")
+@routes.get(
+    "/v1/vector_stores/{store_id}/files/{file_id}/content", errors=(404,), produces="application/json", within=True
+)
 async def openai_get_store_file_content(call: Call) -> Response:
     """Get the text of a file as it was read; without parts if it has not been read."""
     row = await own_or_shared_collection(call, store_id_of(call), lambda tenant: _read(call, tenant))

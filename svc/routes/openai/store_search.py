@@ -86,6 +86,7 @@ class FoundPage(Struct, frozen=True):
     "/v1/vector_stores/{store_id}/search",
     errors=(404, 503),
     reads=True,
+    within=True,
     body_bytes=SEARCH_BODY_BYTES,
     example={"query": "How far away is the Moon?"},
 )

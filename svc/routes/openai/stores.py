@@ -8,13 +8,12 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from svc import batches
 from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
 from svc.fields.values import check_text
-from svc.routes.collections import MAX_COLLECTIONS, MAX_COUNTED, MAX_COUNTED_IN_LIST
+from svc.routes.collections import MAX_COLLECTIONS, MAX_COUNTED, MAX_COUNTED_IN_LIST, erase_collection
 from svc.routes.openai.chunking import Chunking, sizes_of
 from svc.routes.openai.ids import STORE, given_id, path_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
@@ -107,9 +106,11 @@ async def openai_create_store(call: Call, body: CreateStore) -> Store:
     return store_of(row)
 
 
-@routes.get("/v1/vector_stores")
+@routes.get("/v1/vector_stores", within=True)
 async def openai_list_stores(call: Call, query: StoresQuery) -> Listed[Store]:
     """List the vector stores, newest first unless `order` is asc."""
+    if call.principal.collection_id is not None:
+        return await _list_one(call, query, call.principal.collection_id)
     rows = await call.services.database.many(
         "collections/list",
         user_id=call.principal.tenant,
@@ -123,7 +124,20 @@ async def openai_list_stores(call: Call, query: StoresQuery) -> Listed[Store]:
     return listed(stores, lambda store: store.id, has_more=len(rows) > query.limit)
 
 
-@routes.get("/v1/vector_stores/{store_id}", errors=(404,))
+async def _list_one(call: Call, query: StoresQuery, store_id: UUID) -> Listed[Store]:
+    """The list for a key that reaches one vector store."""
+    after = None if query.after is None else given_id(STORE, query.after, "after")
+    before = None if query.before is None else given_id(STORE, query.before, "before")
+    is_descending = query.order == "desc"
+    is_past = after is not None and (after == store_id or (after < store_id) == is_descending)
+    is_behind = before is not None and (before == store_id or (before > store_id) == is_descending)
+    if is_past or is_behind:
+        return listed([], lambda store: store.id, has_more=False)
+    store = store_of(await _read(call.services.database, call.principal.tenant, store_id))
+    return listed([store], lambda store: store.id, has_more=False)
+
+
+@routes.get("/v1/vector_stores/{store_id}", errors=(404,), within=True)
 async def openai_get_store(call: Call) -> Store:
     """Get a vector store with the number of its files in each state: your own, or one that is shared with you."""
     store_id = store_id_of(call)
@@ -157,13 +171,8 @@ async def openai_update_store(call: Call, body: UpdateStore) -> Store:
 @routes.delete("/v1/vector_stores/{store_id}", errors=(404,))
 async def openai_delete_store(call: Call) -> Deleted:
     """Delete a vector store. Its files stay."""
-    database, tenant, store_id = call.services.database, call.principal.tenant, store_id_of(call)
-    is_deleted: bool | None = False
-    while is_deleted is False:
-        is_deleted = await database.value(
-            "collections/delete", user_id=tenant, collection_id=store_id, max_rows=batches.EMPTIED_FILES
-        )
-    if is_deleted is None:
+    store_id = store_id_of(call)
+    if not await erase_collection(call, store_id):
         raise no_such_store()
     return Deleted(shown_id(STORE, store_id), "vector_store.deleted")
 
@@ -172,9 +181,12 @@ def store_id_of(call: Call) -> UUID:
     """Return the id of the vector store in the path.
 
     Raises:
-        NotFoundError: no vector store can have it.
+        NotFoundError: no vector store can have it, or the key is limited to another one.
     """
-    return path_id(call, "store_id", STORE, "vector store")
+    store_id = path_id(call, "store_id", STORE, "vector store")
+    if not call.principal.reaches(store_id):
+        raise no_such_store()
+    return store_id
 
 
 async def _read(queries: Queries, tenant: UUID, store_id: UUID) -> r.CollectionsGet:

@@ -146,9 +146,9 @@ class AsyncCabinet:
                 self._on_event(RetryEvent(method, path, attempt, delay_s, reason))
             await asyncio.sleep(delay_s)
 
-    async def me(self) -> models.User:
-        """The user of the key."""
-        return await self.request("GET", "/me", returns=models.User)
+    async def me(self) -> models.Me:
+        """The user of the key, and the only collection that the key reaches, if there is one."""
+        return await self.request("GET", "/me", returns=models.Me)
 
     async def preferences(self) -> dict[str, Any]:
         """The preferences of the user."""

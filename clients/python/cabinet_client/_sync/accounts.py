@@ -61,10 +61,18 @@ class Keys(Resource):
     """API keys of the user."""
 
     def create(
-        self, name: str | None = None, *, expires_at: Any = None, scopes: Sequence[bodies.Scope] = ("read", "write")
+        self,
+        name: str | None = None,
+        *,
+        expires_at: Any = None,
+        scopes: Sequence[bodies.Scope] = ("read", "write"),
+        collection_id: Id | None = None,
     ) -> models.KeyCreated:
-        """Create a key; `api_key` of the answer is shown only once. With the scope `read` alone, it changes nothing."""
-        body = {"name": name, "expires_at": expires_at, "scopes": scopes}
+        """Create a key; `api_key` of the answer is shown only once. With the scope `read` alone, it changes nothing.
+
+        With a `collection_id`, it reaches only what is in that collection.
+        """
+        body = {"name": name, "expires_at": expires_at, "scopes": scopes, "collection_id": collection_id}
         return self._request("POST", "/keys", body=body, returns=models.KeyCreated)
 
     def list(self) -> Pages[models.Key]:

@@ -147,9 +147,9 @@ class Cabinet:
                 self._on_event(RetryEvent(method, path, attempt, delay_s, reason))
             time.sleep(delay_s)
 
-    def me(self) -> models.User:
-        """The user of the key."""
-        return self.request("GET", "/me", returns=models.User)
+    def me(self) -> models.Me:
+        """The user of the key, and the only collection that the key reaches, if there is one."""
+        return self.request("GET", "/me", returns=models.Me)
 
     def preferences(self) -> dict[str, Any]:
         """The preferences of the user."""

@@ -1,0 +1,21 @@
+-- collection_files/find_chunk :value
+-- The place of a chunk's document in a collection; see collection_files/find_document.
+-- $1 user_id       uuid  the tenant
+-- $2 collection_id uuid
+-- $3 chunk_id      uuid
+-- returns: seq uuid null
+-- index: chunks_pkey, collections_pkey, collection_files_pkey
+select f.seq
+from chunks as k
+inner join collections as c
+    on
+        c.user_id = $1::uuid
+        and c.id = $2::uuid
+        and (c.expires_at is null or c.expires_at > now())
+inner join collection_files as f
+    on
+        f.user_id = $1::uuid
+        and c.id = f.collection_id
+        and k.document_id = f.file_id
+        and f.document_id is not null
+where k.user_id = $1::uuid and k.id = $3::uuid;

@@ -1,0 +1,20 @@
+-- collection_files/find_document :value
+-- The place of a document in a collection that has not expired, for a key that reaches this collection alone.
+-- It is new when the document is added again. No row: the document is not in it.
+-- $1 user_id       uuid  the tenant
+-- $2 collection_id uuid
+-- $3 document_id   uuid
+-- returns: seq uuid null
+-- index: collections_pkey, collection_files_pkey, collection_files_batch_idx
+select f.seq
+from collections as c
+inner join collection_files as f
+    on
+        f.user_id = $1::uuid
+        and c.id = f.collection_id
+        and f.file_id = $3::uuid
+        and f.document_id is not null
+where
+    c.user_id = $1::uuid
+    and c.id = $2::uuid
+    and (c.expires_at is null or c.expires_at > now());

@@ -1,0 +1,239 @@
+"""Keys that reach one collection: most routes refuse them, and the others show nothing but what is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from svc.app import all_endpoints, openai_endpoints
+from svc.web.routing import Endpoint
+from tests.conftest import Service
+from tests.routes.answers import ok, problem
+from tests.routes.endpoints import PATH_ID, ids_of, name_of
+from tests.routes.tenants import Tenant, new_tenant, rows_of
+
+INSIDE = "The buoys are red."
+SECRET = "The lighthouse is white."
+FOREIGN = "The harbour is closed."
+ENDPOINTS = [endpoint for endpoint in [*all_endpoints(), *openai_endpoints()] if endpoint.access != "public"]
+READS = {
+    "GET /me",
+    "POST /search",
+    "GET /documents",
+    "GET /documents/{document_id}",
+    "GET /documents/{document_id}/content",
+    "GET /documents/{document_id}/text",
+    "GET /documents/{document_id}/chunks",
+    "GET /chunks/{chunk_id}",
+    "GET /collections",
+    "GET /collections/{collection_id}",
+    "GET /collections/{collection_id}/files",
+    "GET /collections/{collection_id}/files/{document_id}",
+    "GET /collections/{collection_id}/batches/{batch_id}",
+    "GET /v1/files/{file_id}/content",
+    "GET /v1/vector_stores",
+    "GET /v1/vector_stores/{store_id}",
+    "GET /v1/vector_stores/{store_id}/files",
+    "GET /v1/vector_stores/{store_id}/files/{file_id}",
+    "GET /v1/vector_stores/{store_id}/files/{file_id}/content",
+    "POST /v1/vector_stores/{store_id}/search",
+}
+WRITES: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A user with two collections, a key for one of them, and a collection that another user shares with everyone."""
+
+    tenant: Tenant
+    limited: Tenant
+    inside: dict[str, str]
+    outside: dict[str, str]
+    foreign: dict[str, str]
+
+
+def with_dialect(ids: dict[str, str]) -> dict[str, str]:
+    """Add the ids of the OpenAI dialect."""
+    return {
+        **ids,
+        "store_id": f"vs_{UUID(ids['collection_id']).hex}",
+        "file_id": f"file-{UUID(ids['document_id']).hex}",
+    }
+
+
+async def limited_key(tenant: Tenant, collection_id: str, *scopes: str) -> Tenant:
+    """The user with a key that reaches one collection."""
+    body = {"collection_id": collection_id, "scopes": scopes or ("read", "write")}
+    created = ok(await tenant.post("/keys", json=body), 201)
+    assert created["key"]["collection_id"] == collection_id
+    return Tenant(tenant.service, tenant.id, created["api_key"])
+
+
+async def new_scene(service: Service) -> Scene:
+    """Make a scene."""
+    tenant, other = await new_tenant(service), await new_tenant(service)
+    inside, outside, foreign = await ids_of(tenant, INSIDE), await ids_of(tenant, SECRET), await ids_of(other, FOREIGN)
+    shared = f"/collections/{foreign['collection_id']}/readers/{tenant.id}"
+    ok(await service.call("PUT", shared, other.key))
+    limited = await limited_key(tenant, inside["collection_id"])
+    return Scene(tenant, limited, with_dialect(inside), with_dialect(outside), with_dialect(foreign))
+
+
+@pytest_asyncio.fixture(scope="module")
+async def scene(shared: Service) -> Scene:
+    """A scene that no test changes."""
+    return await new_scene(shared)
+
+
+async def sent(caller: Tenant, endpoint: Endpoint, ids: dict[str, str]) -> httpx.Response:
+    """Send the documented example, or no body."""
+    ids = {name: str(uuid4()) for name in PATH_ID.findall(endpoint.path)} | ids
+    if endpoint.path.startswith("/v1/"):
+        ids = {**ids, "batch_id": f"vsfb_{UUID(ids['batch_id']).hex}"}
+    options: dict[str, Any] = {}
+    if "example" in endpoint.extra and endpoint.method == "POST":
+        options["json"] = {"query": "What colour is it?"} if name_of(endpoint).endswith("search") else {}
+    path = endpoint.path.replace(":path", "").format_map({**ids, "model": "local"})
+    return await caller.service.call(endpoint.method, path, caller.key, **options)
+
+
+def shows(answer: httpx.Response, hidden: str, ids: dict[str, str]) -> bool:
+    """Whether an answer has anything of a text or of an object."""
+    names = ("document_id", "chunk_id", "collection_id", "batch_id", "store_id", "file_id", "conversation_id")
+    return hidden.rstrip(".") in answer.text or any(ids[name] in answer.text for name in names)
+
+
+async def test_only_these_routes_accept_a_key_of_one_collection(scene: Scene) -> None:
+    assert {name_of(endpoint) for endpoint in ENDPOINTS if endpoint.is_within} == READS | WRITES
+    for endpoint in ENDPOINTS:
+        if name_of(endpoint) not in READS | WRITES:
+            answer = await sent(scene.limited, endpoint, scene.inside)
+            assert answer.status_code == 403, name_of(endpoint)
+            assert "this API key reaches one collection only" in answer.text, name_of(endpoint)
+
+
+async def test_a_key_of_one_collection_sees_what_is_in_it_and_nothing_else(scene: Scene) -> None:
+    for endpoint in ENDPOINTS:
+        name = name_of(endpoint)
+        if name not in READS:
+            continue
+        answer = await sent(scene.limited, endpoint, scene.inside)
+        assert answer.status_code == 200, name
+        assert not shows(answer, SECRET, scene.outside), name
+        assert not shows(answer, FOREIGN, scene.foreign), name
+        if name != "GET /me":
+            assert shows(answer, INSIDE, scene.inside), name
+        for ids, text in ((scene.outside, SECRET), (scene.foreign, FOREIGN)):
+            for parameter in PATH_ID.findall(endpoint.path):
+                answer = await sent(scene.limited, endpoint, {**scene.inside, parameter: ids[parameter]})
+                assert answer.status_code == 404, (name, parameter)
+                assert not shows(answer, text, ids), (name, parameter)
+                never = await sent(scene.limited, endpoint, {**scene.inside, parameter: nothing(parameter)})
+                assert without_id(answer) == without_id(never), (name, parameter)
+
+
+def nothing(parameter: str) -> str:
+    """An id of nothing."""
+    return {"store_id": f"vs_{uuid4().hex}", "file_id": f"file-{uuid4().hex}"}.get(parameter, str(uuid4()))
+
+
+def without_id(answer: httpx.Response) -> str:
+    """An answer without the number of its request."""
+    return answer.text.replace(answer.headers["x-request-id"], "")
+
+
+@pytest.mark.parametrize("wanted", ["outside", "foreign"])
+async def test_a_search_cannot_name_anything_else(scene: Scene, wanted: str) -> None:
+    ids: dict[str, str] = getattr(scene, wanted)
+    for options in ({"collection_ids": [ids["collection_id"]]}, {"conversation_id": ids["conversation_id"]}):
+        assert problem(await scene.limited.post("/search", json={"query": "colour", **options}), 422)
+    mixed = [scene.inside["collection_id"], ids["collection_id"]]
+    problem(await scene.limited.post("/search", json={"query": "colour", "collection_ids": mixed}), 422)
+    problem(
+        await scene.limited.post(
+            "/search", json={"query": "colour", "conversation_id": scene.inside["conversation_id"]}
+        ),
+        422,
+    )
+    document_ids = [ids["document_id"]]
+    assert (
+        ok(await scene.limited.post("/search", json={"query": "colour", "document_ids": document_ids}))["results"] == []
+    )
+    for filter_ in ({"collection_ids": ids["collection_id"]}, {"ids": ids["document_id"]}):
+        listed = ok(await scene.limited.get("/documents", params={**filter_, "count": "true"}))
+        assert (listed["data"], listed["count"]) == ([], 0)
+    own = [scene.inside["collection_id"]]
+    found = ok(await scene.limited.post("/search", json={"query": "colour", "collection_ids": own}))["results"]
+    assert [each["document_id"] for each in found] == [scene.inside["document_id"]]
+
+
+async def test_the_lists_of_collections_have_one(scene: Scene) -> None:
+    own, last = scene.inside["collection_id"], scene.outside["collection_id"]
+    for params, ids in (
+        ({}, [own]), ({"shared": "true"}, []), ({"after": own}, []), ({"after": last}, [own]),
+    ):  # fmt: skip
+        assert [each["id"] for each in ok(await scene.limited.get("/collections", params=params))["data"]] == ids
+    store, later = scene.inside["store_id"], scene.outside["store_id"]
+    for params, ids in (
+        ({"after": store}, []), ({"after": later}, [store]), ({"before": later}, []), ({"before": store}, []),
+        ({"after": later, "order": "asc"}, []), ({"before": later, "order": "asc"}, [store]),
+    ):  # fmt: skip
+        page = ok(await scene.limited.get("/v1/vector_stores", params=params))
+        assert ([each["id"] for each in page["data"]], page["has_more"]) == (ids, False)
+    me = ok(await scene.limited.get("/me"))
+    assert me["collection_id"] == own
+    assert (me["id"], me["email"], me["external_id"], me["preferences"]) == (scene.tenant.id, None, None, {})
+
+
+async def test_what_leaves_the_collection_is_not_seen_any_more(shared: Service) -> None:
+    scene = await new_scene(shared)
+    document, chunk = scene.inside["document_id"], scene.inside["chunk_id"]
+    place = f"/collections/{scene.inside['collection_id']}/files/{document}"
+    assert (await scene.tenant.delete(place)).status_code == 204
+    for path in (f"/documents/{document}", f"/documents/{document}/text", f"/chunks/{chunk}", place):
+        problem(await scene.limited.get(path), 404)
+    assert ok(await scene.limited.post("/search", json={"query": INSIDE}))["results"] == []
+    assert ok(await scene.limited.get("/documents"))["data"] == []
+    assert ok(await scene.tenant.get(f"/documents/{document}"))["id"] == document
+
+
+async def test_a_key_ends_with_its_collection(shared: Service) -> None:
+    for store in (False, True):
+        scene = await new_scene(shared)
+        keys = (await rows_of(shared, scene.tenant.id))["api_keys"]
+        created = ok(await scene.tenant.post("/keys", json={"collection_id": scene.inside["collection_id"]}), 201)
+        assert (await scene.tenant.delete(f"/keys/{created['key']['id']}")).status_code == 204
+        path = (
+            f"/v1/vector_stores/{scene.inside['store_id']}"
+            if store
+            else f"/collections/{scene.inside['collection_id']}"
+        )
+        assert (await scene.tenant.delete(path)).is_success
+        problem(await scene.limited.get("/collections"), 401)
+        assert (await rows_of(shared, scene.tenant.id))["api_keys"] == keys - 1
+        quotas = ok(await scene.tenant.get("/me/quotas"))
+        assert next(each for each in quotas["quotas"] if each["quota"] == "keys")["used"] == 1
+
+
+async def test_a_key_is_for_a_collection_of_its_user(scene: Scene) -> None:
+    for wrong in (str(uuid4()), scene.foreign["collection_id"]):
+        assert (
+            problem(await scene.tenant.post("/keys", json={"collection_id": wrong}), 422)["errors"][0]["field"]
+            == "collection_id"
+        )
+    listed = ok(await scene.tenant.get("/keys"))["data"]
+    assert [each["collection_id"] for each in listed] == [scene.inside["collection_id"], None]
+
+
+async def test_a_reading_key_of_one_collection_changes_nothing(scene: Scene) -> None:
+    reading = await limited_key(scene.tenant, scene.inside["collection_id"], "read")
+    for endpoint in ENDPOINTS:
+        if endpoint.changes:
+            answer = await sent(reading, endpoint, scene.inside)
+            assert answer.status_code == 403, name_of(endpoint)
+            assert "this API key can only read" in answer.text, name_of(endpoint)
