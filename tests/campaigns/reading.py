@@ -17,6 +17,7 @@ import sys
 import unicodedata
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from lxml import etree
@@ -50,9 +51,23 @@ def given(path: Path) -> str | None:
     if path.suffix == ".docx":
         with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
             root = etree.fromstring(archive.read("word/document.xml"))
-        etree.strip_elements(root, "{*}Fallback", with_tail=False)
-        return "\n".join("".join(node.text or "" for node in each.iterfind("{*}r/{*}t")) for each in root.iter("{*}p"))
+        # What old readers see, the former place of moved text, and what Word does not show.
+        etree.strip_elements(root, "{*}Fallback", "{*}moveFrom", with_tail=False)
+        return "\n".join("".join(_shown_texts(each)) for each in root.iter("{*}p"))
     return None
+
+
+def _shown_texts(paragraph: etree._Element) -> Iterator[str]:
+    """All texts of a paragraph, also those in links, insertions, fields, controls and formulas."""
+    for node in paragraph.iter("{*}t", "{*}tab", "{*}br", "{*}p"):
+        if not node.tag.endswith("}t"):
+            yield " "
+        elif next(node.iterancestors("{*}p")) is paragraph and not _is_hidden(node.getparent()):
+            yield node.text or ""
+
+
+def _is_hidden(run: etree._Element) -> bool:
+    return run.find("{*}rPr/{*}vanish") is not None
 
 
 def share_of(wanted: Counter[str], found: Counter[str]) -> tuple[float, list[str]]:

@@ -98,7 +98,7 @@ Sheets = Mapping[str, Sequence[Sequence[Value]]]
 
 def bare_workbook(
     sheets: Sheets, *, hidden: Sequence[str] = (), dates: Sequence[int] = (),
-    comment: str = "", chart: bool = False,
+    comment: str = "", chart: bool = False, box: str = "",
 ) -> bytes:  # fmt: skip
     """The stream of a workbook. Numbers in the columns `dates` are dates; `comment` is on the cell A1 of each sheet."""
     bodies = []
@@ -119,6 +119,22 @@ def bare_workbook(
             cells += _record(0x3C, b"\x01" + comment.encode("utf-16-le"))
             cells += _record(0x3C, struct.pack("<HH4xHH4x", 0, 0, len(comment), 0))
             cells += _record(0x1C, struct.pack("<HHHH", 0, 0, 0, 1) + _words("Ada") + b"\0")
+        if box:  # and below it a chart with the same title, a link, a picture and a footer
+            cells += _record(0x5D, struct.pack("<HHHHH12x", 0x15, 18, 0x06, 2, 0) + struct.pack("<HH", 0, 0))
+            cells += _record(0x1B6, struct.pack("<HH6xHH4x", 0, 0, len(box), 16))
+            cells += _record(0x3C, b"\0" + box[:3].encode()) + _record(0x3C, b"\x01" + box[3:].encode("utf-16-le"))
+            cells += _record(0x3C, struct.pack("<HH4xHH4x", 0, 0, len(box), 0))
+            cells += _record(0x809, struct.pack("<HHHHII", 0x600, 0x20, 0x0DBB, 0x07CC, 0, 6))
+            cells += _record(0x100D, struct.pack("<HBB", 0, len(box), 0) + box.encode()) + _record(0x0A)
+            cells += _record(0x5D, struct.pack("<HHHHH12x", 0x15, 18, 0x08, 3, 0) + struct.pack("<HH", 0, 0))
+            cells += _record(0x15, _words(f"&L&8{box}&R&P"))
+            address = "https://a.example/f\0".encode("utf-16-le")
+            cells += _record(
+                0x1B8,
+                struct.pack("<HHHH", 1, 1, 0, 0) + bytes.fromhex("D0C9EA79F9BACE118C8200AA004BA90B02000000")
+                + struct.pack("<I", 3) + bytes.fromhex("E0C9EA79F9BACE118C8200AA004BA90B")
+                + struct.pack("<I", len(address)) + address,
+            )  # fmt: skip
         bodies.append(_record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0x0DBB, 0x07CC, 0, 6)) + cells + _record(0x0A))
     head = _record(0x809, struct.pack("<HHHHII", 0x600, 0x05, 0x0DBB, 0x07CC, 0, 6)) + _record(0x42, b"\xb0\x04")
     head += _record(0x31, struct.pack("<HHHHHBBBx", 200, 0, 0, 400, 0, 0, 0, 0) + _words("Arial", length="<B"))

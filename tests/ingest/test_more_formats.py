@@ -17,7 +17,7 @@ NAMESPACES = " ".join(
     f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{long}:1.0"'
     for short, long in [
         ("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"),
-        ("presentation", "presentation"), ("svg", "svg-compatible"), ("dc", "dc"),
+        ("presentation", "presentation"), ("svg", "svg-compatible"), ("dc", "dc"), ("form", "form"), ("xlink", "xlink"),
     ]
 )  # fmt: skip
 NUMBERED = (
@@ -72,7 +72,39 @@ def test_an_opendocument_text_has_headings_lists_tables_notes_and_comments() -> 
         ("item", "1. pay"), ("item", "2. wait"), ("item", "- else"), ("table", "Part | Price\nBolt | 2"),
         ("text", "Inside."), ("text", "Comment by Ada: Really?"), ("text", "A map"), ("text", "In a box."),
     ]  # fmt: skip
-    assert warnings_of("a.odt", data) == ["1 image has no description and was not read."]
+    assert warnings_of("a.odt", data) == [
+        "1 image has no description and was not read.",
+        "Deleted text that the document keeps as tracked changes was not read.",
+    ]
+
+
+def test_the_indexes_links_forms_objects_and_nested_boxes_of_an_opendocument_text() -> None:
+    box = "<draw:frame><draw:text-box><text:p>Outer<draw:frame><draw:text-box><text:p>Inner</text:p></draw:text-box>"
+    body = (
+        "<text:illustration-index><text:illustration-index-source><text:p>no</text:p></text:illustration-index-source>"
+        "<text:index-body><text:index-title><text:p>Figures</text:p></text:index-title><text:p>Fig. 1</text:p>"
+        "</text:index-body></text:illustration-index>"
+        "<text:list><text:list-header><text:p>Head</text:p></text:list-header></text:list>"
+        "<text:numbered-paragraph><text:p>Numbered</text:p></text:numbered-paragraph>"
+        "<text:p>The <text:a xlink:href='https://a.example/f'>form</text:a> "
+        "<text:ruby><text:ruby-base>漢</text:ruby-base>"
+        f"<text:ruby-text>kan</text:ruby-text></text:ruby></text:p><text:p>{box}</draw:frame></text:p></draw:text-box>"
+        "</draw:frame></text:p><text:p><draw:ellipse><text:p>Round</text:p></draw:ellipse></text:p>"
+        "<text:p><draw:frame><draw:object xlink:href='./Object 1'/><draw:image/></draw:frame></text:p>"
+        "<office:forms><form:text form:label='Name' form:current-value='Ann'/></office:forms>"
+    )
+    chart = (
+        f"<office:document-content {NAMESPACES}><office:body><office:chart><chart:chart xmlns:chart='c'><chart:title>"
+        "<text:p>Sales</text:p></chart:title><table:table><table:table-row><table:table-cell><text:p>q</text:p>"
+        "</table:table-cell><table:table-cell><text:p>5</text:p></table:table-cell></table:table-row></table:table>"
+        "</chart:chart></office:chart></office:body></office:document-content>"
+    )
+    data = opendocument("text", body, **{"Object 1/content.xml": chart})
+    assert [text for _, text, _ in blocks_of("a.odt", data)] == [
+        "Figures", "Fig. 1", "Head", "Numbered", "The form (https://a.example/f) 漢(kan)", "Outer", "Inner", "Round",
+        "Sales", "q | 5", "Name: Ann",
+    ]  # fmt: skip
+    assert warnings_of("a.odt", data) == []
 
 
 def test_the_header_of_an_opendocument_text() -> None:
@@ -99,6 +131,16 @@ def test_the_rows_of_an_opendocument_spreadsheet() -> None:
         ("heading", "Staff", {"sheet": "Staff"}), ("records", "name: Ann\ncity: Oslo", {"sheet": "Staff"}),
         ("heading", "B", {"sheet": "B"}), ("records", "x: 1\ny: 0\ncolumn 3: 0", {"sheet": "B"}),
     ]  # fmt: skip
+
+
+def test_what_an_opendocument_spreadsheet_shows_beside_its_texts() -> None:
+    link = "<text:a xlink:href='https://a.example/f'>form</text:a>"
+    value = '<table:table-cell office:value-type="percentage" office:value="0.07"/>'
+    box = "<draw:frame><draw:text-box><text:p>A box</text:p></draw:text-box></draw:frame>"
+    rows = row(cell("site"), cell("rate")) + row(cell(link), value + f"<table:table-cell>{box}</table:table-cell>")
+    shapes = f"<table:shapes>{box.replace('A box', 'Over all')}</table:shapes>"
+    data = opendocument("spreadsheet", f"<table:table>{shapes}{rows}</table:table>")
+    assert text_of("a.ods", data) == "Sheet\n\nsite: form (https://a.example/f)\nrate: 7%\n\nOver all\n\nA box"
 
 
 def test_a_row_that_is_repeated_a_million_times_is_bounded() -> None:
@@ -195,7 +237,26 @@ def test_rtf_with_headings_code_pages_unicode_tables_and_notes() -> None:
         ("heading", "Rules"), ("text", "Grüße €5 Привет1"), ("item", "1. pay"),
         ("table", "Part | Price\nBolt | 2"), ("text", "a link and {braces}\nnext"), ("text", "Note: Small print."),
     ]  # fmt: skip
-    assert warnings_of("a.rtf", source) == ["1 image was not read."]
+    assert warnings_of("a.rtf", source) == ["1 image was not read.", "Hidden text was not read."]
+
+
+def test_rtf_with_links_shapes_comments_objects_and_headers() -> None:
+    source = (
+        rb"{\rtf1\ansi{\header Secret\par}"
+        rb'{\field{\*\fldinst{HYPERLINK "https://a.example/f"}}{\fldrslt{\ul the form}}} now'
+        rb"{\*\atnid AB}{\*\atnauthor Ann}\chatn{\*\annotation{\*\atndate 12}Really?}.\par"
+        rb"{\shp{\*\shpinst{\sp{\sn wzDescription}{\sv A map}}{\sp{\sn pib}{\sv{\pict 00}}}{\shptxt In a box.\par}}"
+        rb"{\shprslt{\*\do{\dptxbxtext In a box.\par}}}}{\*\shppict{\pict 00}}{\nonshppict{\pict 00}}"
+        rb"{\object\objemb{\*\objclass Excel.Sheet.12}{\*\objdata 00}{\result{\pict 00}}}"
+        rb"{\deleted gone}{\upr{?ber}{\*\ud{\u252 ?ber}}}\par{\footer Foot}}"
+    )  # fmt: skip
+    assert text_of("a.rtf", source) == (
+        "the form (https://a.example/f) now.\n\nüber\n\nA map\n\nIn a box.\n\nComment by Ann: Really?\n\nSecret\n\nFoot"
+    )
+    assert warnings_of("a.rtf", source) == [
+        "1 image was not read.", "Embedded objects that were not read: Excel.Sheet.12.",
+        "Deleted text that the document keeps as tracked changes was not read.",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

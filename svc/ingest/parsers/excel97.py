@@ -7,12 +7,19 @@ import io
 import zlib
 from collections.abc import Iterator
 
+import olefile
 import xlrd
 
 from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.ole import SIGNATURE
+from svc.ingest.parsers.addresses import Addresses, with_address
 from svc.ingest.parsers.csv import write_rows
+from svc.ingest.parsers.excel97_records import beside_cells
+from svc.ingest.parsers.excel_sheet import printed_edge
 from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, shown_date, shown_number
 from svc.ingest.parsers.rejections import damaged, encrypted
+
+_UNICODE_BIFF = 80
 
 # A workbook with one cell, "a".
 SAMPLE = zlib.decompress(base64.b85decode(
@@ -35,6 +42,7 @@ def parse(data: bytes) -> ReadDocument:
         raise encrypted("xls") if is_encrypted else damaged("xls") from error
     writer = Writer()
     hidden, unread = [], []
+    beside = _BesideCells(data)
     for index, name in enumerate(book.sheet_names()):
         try:
             sheet = book.sheet_by_index(index)
@@ -46,10 +54,12 @@ def parse(data: bytes) -> ReadDocument:
         if sheet.visibility:
             hidden.append(name)
         else:
-            _write_sheet(book, sheet, name, writer)
+            _write_sheet(book, sheet, name, writer, beside.addresses)
+            beside.write(book, index, writer)
         if book.on_demand:
             book.unload_sheet(index)
     writer.place = {}
+    beside.warn(writer)
     others = sum(number < 0 for number in book._all_sheets_map)
     if hidden:
         writer.warn(f"Hidden sheets were not read: {', '.join(hidden)}.")
@@ -61,17 +71,18 @@ def parse(data: bytes) -> ReadDocument:
     return writer.document()
 
 
-def _write_sheet(book: xlrd.Book, sheet: xlrd.sheet.Sheet, name: str, writer: Writer) -> None:
+def _write_sheet(book: xlrd.Book, sheet: xlrd.sheet.Sheet, name: str, writer: Writer, addresses: Addresses) -> None:
     writer.place = {"sheet": name}
     writer.add("heading", name, level=1)
-    write_rows(_rows(book, sheet), writer)
+    write_rows(_rows(book, sheet, addresses), writer)
     for (row, column), note in sorted(sheet.cell_note_map.items()):
         words = note.text.strip()
         writer.add("text", f"Comment on {xlrd.cellname(row, column)}: {words}" if words else "")
 
 
-def _rows(book: xlrd.Book, sheet: xlrd.sheet.Sheet) -> Iterator[list[str]]:
+def _rows(book: xlrd.Book, sheet: xlrd.sheet.Sheet, addresses: Addresses) -> Iterator[list[str]]:
     epoch = EPOCH_1904 if book.datemode else EPOCH
+    linked = {row for row, _ in sheet.hyperlink_map}
     for number in range(sheet.nrows):
         row = []
         for kind, value in zip(sheet.row_types(number), sheet.row_values(number), strict=True):
@@ -87,7 +98,62 @@ def _rows(book: xlrd.Book, sheet: xlrd.sheet.Sheet) -> Iterator[list[str]]:
                 row.append(xlrd.error_text_from_code.get(value, "#ERROR"))
             else:
                 row.append("")
+        for column in range(len(row)) if number in linked else ():
+            link = sheet.hyperlink_map.get((number, column))
+            target = link.url_or_path if link is not None and isinstance(link.url_or_path, str) else ""
+            row[column] = with_address(row[column], addresses.beside(row[column], target, is_relative_kept=True))
         yield row
+
+
+class _BesideCells:
+    """What the sheets have beside their cells."""
+
+    def __init__(self, data: bytes) -> None:
+        self.addresses = Addresses()
+        self._edges: set[str] = set()
+        self._pictures = self._charts = 0
+        self._objects = _embedded(data)
+
+    def write(self, book: xlrd.Book, index: int, writer: Writer) -> None:
+        """Write the texts of the shapes and the charts of a sheet, and its header and footer."""
+        if book.biff_version < _UNICODE_BIFF:
+            return
+        beside = beside_cells(book.mem, book._sh_abs_posn[index])
+        for text in beside.texts:
+            writer.add("text", text)
+        for edge in beside.edges:
+            shown = printed_edge(edge)
+            if shown and shown not in self._edges:
+                self._edges.add(shown)
+                writer.add("text", shown)
+        self._pictures += beside.pictures
+        self._charts += beside.charts
+
+    def warn(self, writer: Writer) -> None:
+        """Name what was not read."""
+        for count, one, several in (
+            (self._pictures, "1 image was", "{} images were"),
+            (self._charts, "1 chart was read only by its titles, and its numbers were",
+             "{} charts were read only by their titles, and their numbers were"),
+            (self._objects, "1 embedded object was", "{} embedded objects were"),
+        ):  # fmt: skip
+            if count:
+                writer.warn(f"{one if count == 1 else several.format(count)} not read.")
+        for warning in self.addresses.warnings():
+            writer.warn(warning)
+
+
+def _embedded(data: bytes) -> int:
+    """How many objects of other programs the workbook contains."""
+    if not data.startswith(SIGNATURE):
+        return 0
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as file:
+            return sum(
+                path[0].startswith("MBD") for path in file.listdir(streams=False, storages=True) if len(path) == 1
+            )
+    except (OSError, ValueError):  # olefile's own errors are OSErrors
+        return 0
 
 
 class _Nowhere(io.TextIOBase):

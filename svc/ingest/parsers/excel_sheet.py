@@ -42,8 +42,11 @@ def behind_cells(data: bytes) -> Behind:
                 links[cell] = attributes["id"]
         elif hint := " ".join(filter(None, (attributes.get("promptTitle"), attributes.get("prompt")))).strip():
             hints[hint] = attributes.get("sqref") or "a cell"
-    edges = [
-        " ".join(_HEADER_CODE.sub(" ", unescape(each)).replace("&&", "&").split()) for each in _HEADER.findall(tail)
-    ]
-    edges = [edge for edge in edges if any(letter.isalpha() for letter in edge)]
-    return Behind(links, hints, edges)
+    edges = [printed_edge(unescape(each)) for each in _HEADER.findall(tail)]
+    return Behind(links, hints, list(filter(None, edges)))
+
+
+def printed_edge(source: str) -> str:
+    """The words of a header or a footer, without its codes; empty if it has none."""
+    words = " ".join(_HEADER_CODE.sub(" ", source).replace("&&", "&").split())
+    return words if any(letter.isalpha() for letter in words) else ""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.office import packed, parse_xml
-from svc.ingest.parsers.opendocument import Body, attribute, inline_text, name_of, numbered_styles, open_content
+from svc.ingest.parsers.opendocument import (
+    Body,
+    attribute,
+    inline_text,
+    is_drawing,
+    name_of,
+    numbered_styles,
+    open_content,
+)
 from svc.ingest.parsers.rejections import damaged
 
 _NOT_CONTENT = ("date-time", "footer", "header", "page-number")
@@ -25,13 +35,27 @@ def parse(data: bytes) -> ReadDocument:
     if show is None:
         raise damaged("odp", "it has no presentation")
     writer = Writer()
-    body = Body(writer, numbered_styles(root, package.xml("styles.xml")))
+    styles = package.xml("styles.xml")
+    body = Body(package, writer, numbered_styles(root, styles))
     for number, page in enumerate(show.iterfind("{*}page"), 1):
         writer.place = {"slide": number}
         _write_page(page, body, writer)
+    writer.place = {"part": "layout"}
+    for text in dict.fromkeys(_common_texts(show, styles)):
+        writer.add("text", text)
     writer.place = {}
-    body.warn()
+    body.finish()
     return writer.document()
+
+
+def _common_texts(show: etree._Element, styles: etree._Element | None) -> Iterator[str]:
+    """The texts that all slides show: the footers, and what stands on their masters."""
+    for declared in show.iterfind("{*}footer-decl"):
+        yield inline_text(declared)
+    for master in styles.iter("{*}master-page") if styles is not None else ():
+        for shape in master:
+            if is_drawing(shape) and attribute(shape, "class") is None:
+                yield "\n".join(filter(None, (inline_text(each).strip() for each in shape.iter("{*}p"))))
 
 
 def _write_page(page: etree._Element, body: Body, writer: Writer) -> None:
@@ -39,10 +63,10 @@ def _write_page(page: etree._Element, body: Body, writer: Writer) -> None:
     # Titles first, wherever they stand.
     for shape in sorted(shapes, key=lambda each: attribute(each, "class") != "title"):
         if name_of(shape) == "notes":
-            words = "\n".join(filter(None, (inline_text(each).strip() for each in shape.iter("{*}p"))))
+            words = "\n".join(filter(None, (inline_text(each, body.addresses).strip() for each in shape.iter("{*}p"))))
             writer.add("text", f"Notes: {words}" if words else "")
         elif attribute(shape, "class") == "title":
-            words = " ".join(" ".join(inline_text(each) for each in shape.iter("{*}p")).split())
+            words = " ".join(" ".join(inline_text(each, body.addresses) for each in shape.iter("{*}p")).split())
             writer.add("heading", words, level=1)
         else:
             wrapper = etree.Element("page")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.office import packed, parse_xml
-from svc.ingest.parsers.opendocument import Body, numbered_styles, open_content
+from svc.ingest.parsers.opendocument import Body, name_of, numbered_styles, open_content
 from svc.ingest.parsers.rejections import damaged
+
+_EDGES = [f"{{*}}{edge}{which}" for edge in ("header", "footer") for which in ("", "-left", "-first")]
 
 SAMPLE = packed({
     "mimetype": "application/vnd.oasis.opendocument.text",
@@ -21,11 +23,16 @@ def parse(data: bytes) -> ReadDocument:
     if text is None:
         raise damaged("odt", "it has no text")
     writer = Writer()
-    body = Body(writer, numbered_styles(root, styles))
+    body = Body(package, writer, numbered_styles(root, styles))
     body.write(text)
-    for part in styles.iter("{*}header", "{*}footer") if styles is not None else ():
-        writer.place = {"part": str(part.tag).rpartition("}")[2]}
+    seen: set[str] = set()
+    for part in styles.iter(*_EDGES) if styles is not None else ():
+        words = " ".join(" ".join(map(str, part.itertext())).split())
+        if words in seen:  # the pages on the left, or the first one, mostly repeat it
+            continue
+        seen.add(words)
+        writer.place = {"part": name_of(part).partition("-")[0]}
         body.write(part)
     writer.place = {}
-    body.warn()
+    body.finish()
     return writer.document()

@@ -8,16 +8,19 @@ from lxml import etree
 
 from svc.ingest.document import Writer
 from svc.ingest.formats import FileType
+from svc.ingest.parsers.addresses import Addresses, with_address
+from svc.ingest.parsers.embedded import Objects
+from svc.ingest.parsers.formulas import formula_text
 from svc.ingest.parsers.office import Package
+from svc.ingest.parsers.opendocument_forms import form_lines
 from svc.ingest.parsers.rejections import damaged, encrypted
 
-_WRAPPERS = (
-    "section", "index-body", "table-of-content", "alphabetical-index", "bibliography", "text-box", "frame", "g",
-    "custom-shape", "rect", "line", "a", "group",
-)  # fmt: skip
-_NOT_TEXT = ("tracked-changes", "sequence-decls", "variable-decls", "user-field-decls", "forms", "script",
-             "note-citation", "annotation-end")  # fmt: skip
+_NOT_TEXT = ("sequence-decls", "variable-decls", "user-field-decls", "script", "note-citation", "annotation-end",
+             "event-listeners", "desc")  # fmt: skip
+_MEDIA = ("plugin", "applet", "floating-frame")
+_DRAWING = "{urn:oasis:names:tc:opendocument:xmlns:drawing"
 _MOST_SPACES = 100
+_DEEPEST_OBJECT = 2
 
 
 def open_content(file_type: FileType, data: bytes) -> tuple[Package, bytes]:
@@ -46,8 +49,13 @@ def attribute(element: etree._Element, name: str) -> str | None:
     return next((value for key, value in element.items() if key.rpartition("}")[2] == name), None)
 
 
-def inline_text(element: etree._Element) -> str:
-    """The text of a paragraph, without its notes, comments and drawings."""
+def is_drawing(element: etree._Element) -> bool:
+    """Whether an element is a shape, an image or a box."""
+    return isinstance(element.tag, str) and element.tag.startswith(_DRAWING)
+
+
+def inline_text(element: etree._Element, addresses: Addresses | None = None) -> str:
+    """The text of a paragraph, without its notes, comments and drawings; with the addresses of its links, if given."""
     parts: list[str] = [element.text or ""]
     for child in element:
         name = name_of(child)
@@ -58,8 +66,13 @@ def inline_text(element: etree._Element) -> str:
             parts.append("\t")
         elif name == "line-break":
             parts.append("\n")
-        elif name and name not in ("note", "annotation", "frame", "custom-shape", *_NOT_TEXT):
-            parts.append(inline_text(child))
+        elif name == "ruby-text":  # how a word is pronounced
+            parts.append(f"({inline_text(child)})")
+        elif name and name not in ("note", "annotation", *_NOT_TEXT) and not is_drawing(child):
+            words = inline_text(child, addresses)
+            href = attribute(child, "href") if name == "a" and addresses else None
+            address = addresses.beside(words, href, is_relative_kept=True) if addresses and href else ""
+            parts.append(with_address(words, address) if address else words)
         parts.append(child.tail or "")
     return "".join(parts)
 
@@ -67,73 +80,152 @@ def inline_text(element: etree._Element) -> str:
 class Body:
     """Writes the elements of a body. `numbered` are the list styles whose first level has numbers."""
 
-    def __init__(self, writer: Writer, numbered: set[str]) -> None:
+    def __init__(self, package: Package, writer: Writer, numbered: set[str]) -> None:
+        self._package = package
         self._writer = writer
         self._numbered = numbered
-        self.images = 0
+        self._depth = 0
+        self._objects = Objects()
+        self.addresses = Addresses()
+        self._images = self._media = 0
+        self._has_deletions = False
 
     def write(self, root: etree._Element) -> None:
-        """Write all paragraphs, lists and tables below an element."""
+        """Write all paragraphs, lists, tables and drawings below an element."""
         for child in root:
             name = name_of(child)
-            if name == "h":
-                level = attribute(child, "outline-level") or "1"
-                self._writer.add(
-                    "heading", " ".join(inline_text(child).split()), level=min(int(level) if level.isdigit() else 1, 9)
-                )
-                self._write_inside(child)
-            elif name == "p":
-                self._writer.add("text", inline_text(child))
-                self._write_inside(child)
-            elif name == "list":
-                self._write_list(child, 0, attribute(child, "style-name") or "")
-            elif name == "table":
-                self._writer.add_table([[" ".join(_texts(cell)) for cell in row] for row in table_rows(child)])
-            elif name == "image":
-                self._write_image(child)
-            elif name in _WRAPPERS:
-                self.write(child)
+            if name and name not in _NOT_TEXT and not name.endswith("-source"):
+                self._write_element(child, name)
 
-    def warn(self) -> None:
-        """Note the images without a description."""
-        if self.images:
-            what = "1 image has" if self.images == 1 else f"{self.images} images have"
-            self._writer.warn(f"{what} no description and {'was' if self.images == 1 else 'were'} not read.")
+    def finish(self) -> None:
+        """Write the embedded files, and name what was not read."""
+        self._objects.write(self._package, self._writer)
+        for count, one, several in (
+            (self._images, "1 image has no description and was", "{} images have no description and were"),
+            (self._media, "1 film or other object was", "{} films or other objects were"),
+        ):
+            if count:
+                self._writer.warn(f"{one if count == 1 else several.format(count)} not read.")
+        if self._has_deletions:
+            self._writer.warn("Deleted text that the document keeps as tracked changes was not read.")
+        for warning in self.addresses.warnings():
+            self._writer.warn(warning)
 
-    def _write_inside(self, paragraph: etree._Element) -> None:
+    def _write_element(self, element: etree._Element, name: str) -> None:
+        match name:
+            case "h" | "p":
+                self._write_paragraph(element, is_heading=name == "h")
+            case "list":
+                self._write_list(element, 0, attribute(element, "style-name") or "")
+            case "table":
+                self._write_table(element)
+            case "note":
+                self._writer.add("text", f"Note: {' '.join(self._texts(element))}")
+            case "annotation":
+                author = element.findtext("{*}creator")
+                words = " ".join(self._texts(element))
+                self._writer.add("text", f"Comment{f' by {author}' if author else ''}: {words}" if words else "")
+            case "image":
+                self._write_image(element)
+            case "frame":
+                self._write_frame(element)
+            case "tracked-changes":
+                self._has_deletions |= next(element.iter("{*}p", "{*}h"), None) is not None
+            case "forms":
+                self._writer.add("text", "\n".join(form_lines(element)))
+            case _ if name in _MEDIA:
+                self._media += 1
+            case _:
+                self.write(element)
+                target = attribute(element, "href") if name == "a" else None  # of a drawing
+                self._writer.add("text", self.addresses.beside("", target, is_relative_kept=True))
+
+    def _write_paragraph(self, element: etree._Element, *, is_heading: bool) -> None:
+        text = self._words(element)
+        if is_heading:
+            level = attribute(element, "outline-level") or "1"
+            level_number = min(int(level) if level.isdigit() else 1, 9)
+            self._writer.add("heading", " ".join(text.split()), level=level_number)
+        else:
+            self._writer.add("text", text)
+        self._write_inside(element)
+
+    def _write_table(self, table: etree._Element) -> None:
+        self._writer.add_table([[" ".join(self._texts(cell)) for cell in row] for row in table_rows(table)])
+        for row in table_rows(table):
+            for cell in row:
+                self._write_inside(cell)
+
+    def _words(self, paragraph: etree._Element) -> str:
+        return inline_text(paragraph, self.addresses)
+
+    def _texts(self, element: etree._Element) -> Iterator[str]:
+        for paragraph in element.iter("{*}p", "{*}h"):
+            if text := " ".join(self._words(paragraph).split()):
+                yield text
+
+    def _write_inside(self, element: etree._Element) -> None:
         """Write what is anchored in a paragraph: notes, comments, text boxes and images."""
-        for node in paragraph.iter("{*}note", "{*}annotation", "{*}frame", "{*}custom-shape"):
-            if name_of(node) == "note":
-                self._writer.add("text", f"Note: {' '.join(_texts(node))}")
-            elif name_of(node) == "annotation":
-                author = node.findtext("{*}creator")
-                words = " ".join(filter(None, (" ".join(inline_text(each).split()) for each in node.iterfind("{*}p"))))
-                self._writer.add("text", f"Comment by {author}: {words}" if author else f"Comment: {words}")
-            else:
-                self.write(node)
+        for node in element:
+            name = name_of(node)
+            if name in ("note", "annotation") or is_drawing(node):
+                self._write_element(node, name)
+            elif name:
+                self._write_inside(node)
 
     def _write_list(self, element: etree._Element, depth: int, style: str) -> None:
-        for number, item in enumerate(element.iterfind("{*}list-item"), 1):
-            is_first = True
+        number = 0
+        for item in element:
+            is_item = name_of(item) == "list-item"
+            number += is_item
+            is_first = is_item  # the header of a list has no number
             for child in item:
                 name = name_of(child)
                 if name == "list":
                     self._write_list(child, depth + 1, attribute(child, "style-name") or style)
                 elif name in ("p", "h"):
                     marker = f"{number}. " if style in self._numbered else "- "
-                    text = inline_text(child).strip()
+                    text = self._words(child).strip()
                     if text:
                         self._writer.add("item", f"{marker if is_first else ''}{text}")
                     is_first = False
                     self._write_inside(child)
+                elif name and name not in _NOT_TEXT:
+                    self._write_element(child, name)
+
+    def _write_frame(self, frame: etree._Element) -> None:
+        """Write the first form of what is in a frame that can be read: the others show the same."""
+        for child in frame:
+            name = name_of(child)
+            if name in ("object", "object-ole"):
+                if self._write_object(child, name):
+                    return
+            elif name != "title" and name not in _NOT_TEXT:
+                self._write_element(child, name)
+
+    def _write_object(self, element: etree._Element, name: str) -> bool:
+        """Write a chart, a formula or another document in a frame; returns whether it was one."""
+        href = (attribute(element, "href") or "").removeprefix("./").rstrip("/")
+        part = self._package.xml(f"{href}/content.xml") if href and self._depth < _DEEPEST_OBJECT else None
+        if part is None:
+            is_there = name == "object-ole" and bool(href) and self._package.read(href) is not None
+            self._objects.add(href if is_there else None, "")
+            return False
+        self._depth += 1
+        if name_of(part) == "math":
+            self._writer.add("text", formula_text(part))
+        elif (body := part.find("{*}body")) is not None:
+            self.write(body)
+        self._depth -= 1
+        return True
 
     def _write_image(self, image: etree._Element) -> None:
         frame = image.getparent()
         described = " ".join(filter(None, (frame.findtext("{*}title"), frame.findtext("{*}desc"))))
         if described.strip():
             self._writer.add("text", described)
-        else:
-            self.images += 1
+        elif next(frame.iterchildren("{*}object", "{*}object-ole"), None) is None:
+            self._images += 1
 
 
 def table_rows(table: etree._Element) -> Iterator[list[etree._Element]]:
@@ -151,9 +243,3 @@ def numbered_styles(*roots: etree._Element | None) -> set[str]:
         for style in root.iter("{*}list-style")
         if next(style.iterchildren("{*}list-level-style-number"), None) is not None
     }
-
-
-def _texts(element: etree._Element) -> Iterator[str]:
-    for paragraph in element.iter("{*}p", "{*}h"):
-        if text := " ".join(inline_text(paragraph).split()):
-            yield text

@@ -1,49 +1,46 @@
-"""RTF documents: paragraphs, headings, tables and footnotes, in any code page."""
+"""RTF documents: paragraphs, headings and tables, then notes, comments, headers and footers, in any code page."""
 
 from __future__ import annotations
 
 import codecs
-import re
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument, Writer
-
-_TOKEN = re.compile(
-    rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z'])|([{}])|[\r\n]+|([^\\{}\r\n]+)"
+from svc.ingest.parsers.addresses import Addresses, with_address
+from svc.ingest.parsers.rtf_sides import Sides
+from svc.ingest.parsers.rtf_words import (
+    CHARACTERS,
+    CHARSETS,
+    FONT,
+    HIDDEN,
+    NEVER_READ,
+    SINKS,
+    STYLE,
+    SYMBOLS,
+    TOKEN,
 )
-_HIDDEN_GROUPS = frozenset((
-    "fonttbl", "colortbl", "stylesheet", "info", "pict", "object", "objdata", "themedata", "colorschememapping",
-    "datastore", "latentstyles", "listtable", "listoverridetable", "rsidtbl", "generator", "xmlnstbl", "fldinst",
-    "header", "footer", "headerl", "headerr", "headerf", "footerl", "footerr", "footerf", "template", "private",
-    "revtbl", "filetbl", "bkmkstart", "bkmkend", "nonshppict", "shpinst", "mmathPr", "pgdsctbl", "annotation",
-))  # fmt: skip
-_CHARACTERS = {
-    "par": "\n", "sect": "\n", "page": "\n", "line": "\n", "tab": "\t", "emdash": "—", "endash": "–", "lquote": "‘",
-    "rquote": "’", "ldblquote": "“", "rdblquote": "”", "bullet": "•", "emspace": " ", "enspace": " ",
-}  # fmt: skip
-_SYMBOLS = {"~": "\u00a0", "_": "-", "-": ""}
-_STYLE = re.compile(rb"\{\\s(\d+)[^{}]*?(?:heading|\xdcberschrift|titre|rubrik) (\d)\s*;\}", re.IGNORECASE)
+
 _DEEPEST_GROUP = 500
-_CHARSETS = {
-    77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gbk", 136: "big5", 161: "cp1253", 162: "cp1254", 163: "cp1258",
-    177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250",
-}  # fmt: skip
-_FONT = re.compile(rb"\\f(\d+)[^{};]*?\\fcharset(\d+)")
 
 SAMPLE = rb"{\rtf1\ansi a\par}"
 
 
 @dataclass(frozen=True)
 class _Group:
-    is_hidden: bool = False
-    is_note: bool = False
+    is_muted: bool = False  # whatever is inside
+    is_hidden: bool = False  # unless a group inside is known
+    unseen: str = ""  # hidden or deleted characters
+    sink: str = ""  # where the text goes: empty for the body
+    is_object: bool = False
+    link: tuple[int, str] | None = None  # where the words of a link begin, and its target
     skipped_after_unicode: int = 1
     codec: str = "cp1252"
 
 
 def parse(data: bytes) -> ReadDocument:
-    """Return the paragraphs, then the footnotes."""
+    """Return the paragraphs, then the footnotes, the comments, the headers and the footers."""
     if not data.lstrip().startswith(b"{\\rtf"):
         raise ValueError
     reader = _Reader(data)
@@ -57,27 +54,27 @@ class _Reader:
         self.writer = Writer()
         self._group = _Group()
         self._stack: list[_Group] = []
-        self._levels = {int(style): int(level) for style, level in _STYLE.findall(data[: 2**20])}
+        self._levels = {int(style): int(level) for style, level in STYLE.findall(data[: 2**20])}
         self._codecs = {
-            int(font): _CHARSETS[int(charset)]
-            for font, charset in _FONT.findall(data[: 2**20])
-            if int(charset) in _CHARSETS
+            int(font): CHARSETS[int(charset)]
+            for font, charset in FONT.findall(data[: 2**20])
+            if int(charset) in CHARSETS
         }
         self._default = "cp1252"
-        self._text: list[str] = []
+        self._texts: defaultdict[str, list[str]] = defaultdict(list)  # what each sink has collected
         self._bytes = bytearray()  # of the text that is not decoded yet: a character can have two
-        self._note: list[str] = []
-        self._notes: list[str] = []
+        self._sides = Sides()
+        self._before_unicode = 0
+        self._addresses = Addresses()
         self._level = 0
         self._is_item = self._is_in_table = False
         self._row: list[str] = []
         self._rows: list[list[str]] = []
         self._skipped = 0
-        self._images = 0
 
     def read(self) -> None:
         at = 0
-        while found := _TOKEN.search(self._data, at):
+        while found := TOKEN.search(self._data, at):
             at = found.end()
             word, number, code, symbol, brace, text = found.groups()
             if word is not None:
@@ -96,11 +93,9 @@ class _Reader:
                 self._raw(text)
         self._paragraph()
         self._table()
-        for note in self._notes:
-            self.writer.add("text", f"Note: {note}")
-        if self._images:
-            what = "1 image was" if self._images == 1 else f"{self._images} images were"
-            self.writer.warn(f"{what} not read.")
+        self._sides.write(self.writer)
+        for warning in self._addresses.warnings():
+            self.writer.warn(warning)
 
     def _brace(self, *, is_open: bool) -> None:
         self._decode()
@@ -108,17 +103,26 @@ class _Reader:
             if len(self._stack) >= _DEEPEST_GROUP:
                 raise DocumentRejectedError("The RTF document is nested too deeply to be read.")
             self._stack.append(self._group)
+            self._group = replace(self._group, link=None)
         elif self._stack:
-            if self._group.is_note and not self._stack[-1].is_note:
-                self._notes.append(" ".join("".join(self._note).split()))
-                self._note.clear()
+            if self._group.link is not None:
+                self._end_link(*self._group.link)
+            if self._group.sink != self._stack[-1].sink:
+                self._sides.add(self._group.sink, _repaired("".join(self._texts.pop(self._group.sink, []))).strip())
             self._group = self._stack.pop()
+
+    def _end_link(self, start: int, target: str) -> None:
+        parts = self._texts[self._group.sink]
+        start = min(start, len(parts))
+        words = "".join(parts[start:])
+        if address := self._addresses.beside(words, target, is_relative_kept=True):
+            parts[start:] = [with_address(words, address)]
 
     def _symbol(self, symbol: str) -> None:
         if symbol == "*":
             self._group = replace(self._group, is_hidden=True)
-        elif symbol in _SYMBOLS:
-            self._add(_SYMBOLS[symbol])
+        elif symbol in SYMBOLS:
+            self._add(SYMBOLS[symbol])
         elif symbol in "\\{}":
             self._raw(symbol.encode())
         elif symbol in "\r\n":
@@ -130,13 +134,18 @@ class _Reader:
             self._skipped = self._group.skipped_after_unicode
             return
         self._decode()
-        if word in _HIDDEN_GROUPS:
-            self._images += word == "pict" and not self._group.is_hidden
-            self._group = replace(self._group, is_hidden=True)
-        elif word == "footnote":
-            self._group = replace(self._group, is_note=True, is_hidden=False)
-        elif word in ("v", "deleted"):
-            self._group = replace(self._group, is_hidden=value != 0)
+        if word in NEVER_READ:
+            self._group = replace(self._group, is_muted=True)
+        elif word in HIDDEN:
+            self._begin_hidden(word)
+        elif word in SINKS:
+            self._group = replace(self._group, sink=SINKS[word], is_hidden=False)
+        elif word in ("result", "ud", "fldrslt"):
+            self._begin_result(word)
+        elif word in ("v", "deleted") and value != 0:
+            self._group = replace(self._group, unseen=word)
+        elif word in ("plain", "v", "deleted"):
+            self._group = replace(self._group, unseen="")
         elif word == "uc":
             self._group = replace(self._group, skipped_after_unicode=value or 0)
         elif word == "ansicpg" and value:
@@ -147,18 +156,36 @@ class _Reader:
         else:
             self._layout(word, value)
 
+    def _begin_hidden(self, word: str) -> None:
+        if word == "object":
+            self._sides.add_object()
+        is_counted = not (self._group.is_muted or self._group.is_object)
+        self._sides.images += word == "pict" and is_counted
+        self._group = replace(self._group, is_hidden=True, is_object=self._group.is_object or word == "object")
+
+    def _begin_result(self, word: str) -> None:
+        """Begin to read the text that stands for an object, for characters of a code page, or for a field."""
+        parts = self._texts[self._group.sink]
+        if word == "ud":  # the same again, in Unicode
+            del parts[self._before_unicode :]
+        link = (len(parts), self._sides.target) if word == "fldrslt" and self._sides.target else None
+        self._sides.target = ""
+        self._group = replace(self._group, is_hidden=self._group.is_hidden and word == "fldrslt", link=link)
+
     def _layout(self, word: str, value: int | None) -> None:
-        if self._group.is_hidden:
+        if not self._is_read:
             return
-        if word in ("cell", "row"):
+        if word == "upr":
+            self._before_unicode = len(self._texts[self._group.sink])
+        elif word in ("cell", "row") and not self._group.sink:
             self._cell(is_row=word == "row")
-        elif word in ("par", "sect", "page") and not self._group.is_note:
+        elif word in ("par", "sect", "page") and not self._group.sink:
             self._paragraph()
-        elif word in _CHARACTERS:
-            self._add(_CHARACTERS[word])
-        elif word in ("pard", "plain"):
-            self._level = 0 if word == "pard" else self._level
-            self._is_in_table = self._is_in_table and word != "pard"
+        elif word in CHARACTERS or word in ("cell", "row"):
+            self._add(CHARACTERS.get(word, " "))
+        elif word == "pard":
+            self._level = 0
+            self._is_in_table = False
         elif word == "intbl":
             self._is_in_table = True
         elif word == "s" and value is not None:
@@ -167,6 +194,10 @@ class _Reader:
             self._level = value + 1
         elif word in ("listtext", "pntext"):
             self._is_item = True
+
+    @property
+    def _is_read(self) -> bool:
+        return not (self._group.is_muted or self._group.is_hidden)
 
     def _cell(self, *, is_row: bool) -> None:
         if is_row:
@@ -181,7 +212,7 @@ class _Reader:
             count = min(self._skipped, len(text))
             self._skipped -= count
             text = text[count:]
-        if not self._group.is_hidden:
+        if self._is_read:
             self._bytes += text
 
     def _decode(self) -> None:
@@ -189,25 +220,33 @@ class _Reader:
         if self._bytes:
             text = self._bytes.decode(self._group.codec, errors="replace")
             self._bytes.clear()
-            (self._note if self._group.is_note else self._text).append(text)
+            self._collect(text)
 
     def _add(self, text: str) -> None:
         self._decode()
-        if not self._group.is_hidden:
-            (self._note if self._group.is_note else self._text).append(text)
+        if self._is_read:
+            self._collect(text)
+
+    def _collect(self, text: str) -> None:
+        if not self._group.unseen:
+            self._texts[self._group.sink].append(text)
+        elif text.strip():
+            self._sides.unseen.add(self._group.unseen)
 
     def _taken(self) -> str:
-        text = "".join(self._text).encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
-        self._text.clear()
+        text = _repaired("".join(self._texts[""])).strip()
+        self._texts[""].clear()
         return text
 
     def _paragraph(self) -> None:
         self._decode()
         if self._is_in_table:
-            self._text.append("\n")  # a paragraph inside of a cell
+            self._texts[""].append("\n")  # a paragraph inside of a cell
             return
         text = self._taken()
         if not text:
+            if not self._rows:
+                self._sides.write_shapes(self.writer)
             return
         self._table()
         if self._level and "\n" not in text:
@@ -219,6 +258,7 @@ class _Reader:
         else:
             self.writer.add("text", text)
         self._is_item = False
+        self._sides.write_shapes(self.writer)
 
     def _table(self) -> None:
         if self._row:
@@ -227,6 +267,12 @@ class _Reader:
         if self._rows:
             self.writer.add_table(self._rows)
             self._rows = []
+            self._sides.write_shapes(self.writer)
+
+
+def _repaired(text: str) -> str:
+    """The text with the characters that were written as two halves."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _known(codec: str) -> str:

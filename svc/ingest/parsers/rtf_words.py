@@ -1,0 +1,41 @@
+"""The control words of RTF that matter for its text."""
+
+from __future__ import annotations
+
+import re
+
+TOKEN = re.compile(
+    rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z'])|([{}])|[\r\n]+|([^\\{}\r\n]+)"
+)
+NEVER_READ = frozenset((
+    "fonttbl", "colortbl", "stylesheet", "info", "objdata", "themedata", "colorschememapping", "datastore",
+    "latentstyles", "listtable", "listoverridetable", "rsidtbl", "generator", "xmlnstbl", "template", "private",
+    "revtbl", "filetbl", "bkmkstart", "bkmkend", "nonshppict", "mmathPr", "pgdsctbl", "shprslt", "listpicture",
+    "background", "nonesttables", "ftnsep", "ftnsepc", "ftncn", "aftnsep", "aftnsepc", "aftncn", "atnid", "atndate",
+    "atnref", "atntime", "atnparent", "xe", "tc", "docvar", "userprops", "password", "passwordhash",
+))  # fmt: skip
+"""The groups whose contents are no text, and those that say the same again for old readers."""
+
+HIDDEN = frozenset(("pict", "object", "shpinst", "do"))
+"""The groups that are no text themselves, but may have text inside."""
+
+SINKS = {
+    "footnote": "note", "annotation": "comment", "atnauthor": "author", "fldinst": "instruction", "objclass": "class",
+    "sn": "property", "sv": "value", "shptxt": "shape", "dptxbxtext": "shape",
+    **{f"{edge}{which}": "edge" for edge in ("header", "footer") for which in ("", "l", "r", "f")},
+}  # fmt: skip
+"""Where the text of a group goes, if not into the body."""
+
+CHARACTERS = {
+    "par": "\n", "sect": "\n", "page": "\n", "line": "\n", "column": "\n", "softline": "\n", "tab": "\t",
+    "emdash": "—", "endash": "–", "lquote": "‘", "rquote": "’", "ldblquote": "“", "rdblquote": "”", "bullet": "•",
+    "emspace": " ", "enspace": " ", "qmspace": " ", "nestcell": "; ", "nestrow": "\n",
+}  # fmt: skip
+SYMBOLS = {"~": "\u00a0", "_": "-", "-": ""}
+STYLE = re.compile(rb"\{\\s(\d+)[^{}]*?(?:heading|\xdcberschrift|titre|rubrik) (\d)\s*;\}", re.IGNORECASE)
+CHARSETS = {
+    77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gbk", 136: "big5", 161: "cp1253", 162: "cp1254", 163: "cp1258",
+    177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250",
+}  # fmt: skip
+FONT = re.compile(rb"\\f(\d+)[^{};]*?\\fcharset(\d+)")
+HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:"([^"]*)"|([^\s"\\][^\s"]*))', re.IGNORECASE)
