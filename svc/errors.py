@@ -13,10 +13,38 @@ _SHOWN_FAULTS = 3
 
 @dataclass(frozen=True)
 class FieldFault:
-    """The fault of one field of a request. `detail` is a sentence that names the field."""
+    """The fault of one field of a request. `detail` is a sentence that names the field.
+
+    `code` is the code in the OpenAI dialect.
+    """
 
     field: str
     detail: str
+    code: ClassVar[str | None] = None
+
+
+class MissingField(FieldFault):
+    """A required field is not there."""
+
+    code = "missing_required_parameter"
+
+
+class UnknownField(FieldFault):
+    """There is no such field."""
+
+    code = "unknown_parameter"
+
+
+class WrongType(FieldFault):
+    """The value of a field is of another kind, such as a string for a number."""
+
+    code = "invalid_type"
+
+
+class WrongValue(FieldFault):
+    """The value of a field is of the right kind, but not allowed."""
+
+    code = "invalid_value"
 
 
 class CabinetError(Exception):

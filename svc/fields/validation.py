@@ -12,13 +12,21 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
 from msgspec.structs import FieldInfo
 
-from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError
+from svc.errors import (
+    FieldFault,
+    InvalidFieldsError,
+    InvalidRequestError,
+    MissingField,
+    UnknownField,
+    WrongType,
+    WrongValue,
+)
 from svc.fields.phrases import expectation, without_metadata
 from svc.fields.values import MAX_SHOWN_CHARACTERS, shortened
 
@@ -42,6 +50,15 @@ _BYTE = re.compile(r"\(byte (\d+)\)")
 _WRITTEN_AS_TEXT = (
     inspect.StrType, inspect.UUIDType, inspect.DateTimeType, inspect.DateType, inspect.LiteralType, inspect.BytesType,
 )  # fmt: skip
+# The types that JSON writes as each kind of value; `bool` precedes `int`, which it is in Python.
+_KINDS: Final[dict[type, tuple[type, ...]]] = {
+    str: _WRITTEN_AS_TEXT,
+    bool: (inspect.BoolType,),
+    int: (inspect.IntType, inspect.FloatType),
+    float: (inspect.FloatType,),
+    list: (inspect.ListType,),
+    dict: (inspect.DictType, inspect.StructType),
+}
 
 
 class Faults:
@@ -128,7 +145,8 @@ def _faults(value: object, type_: Any, path: str, is_text: bool) -> Iterator[Fie
         yield from _faults_of_members(value, struct, path, is_text)
     elif isinstance(value, dict) and (tags := _tags_of(type_)):
         field = shown_field(f"{path}.{tags[0]}".lstrip("."))
-        yield FieldFault(field, f"{field} must be one of {', '.join(tags[1])}, not {value.get(tags[0])!r:.80}")
+        tag_fault = WrongValue if tags[0] in value else MissingField
+        yield tag_fault(field, f"{field} must be one of {', '.join(tags[1])}, not {value.get(tags[0])!r:.80}")
     elif (
         isinstance(value, list) and (list_ := _list_of(type_)) is not None and _fits([None] * len(value), _sized(list_))
     ):
@@ -137,7 +155,8 @@ def _faults(value: object, type_: Any, path: str, is_text: bool) -> Iterator[Fie
     elif isinstance(value, dict) and (wrong := _faults_of_values(value, type_, path, is_text)):
         yield from wrong
     else:
-        yield _wrong(path, type_, _difference(value, type_, is_text))
+        fault = WrongValue if is_text or _is_of_kind(value, type_) else WrongType
+        yield _wrong(path, type_, _difference(value, type_, is_text), fault)
 
 
 def _faults_of_values(value: dict[str, Any], type_: Any, path: str, is_text: bool) -> list[FieldFault]:
@@ -149,7 +168,7 @@ def _faults_of_values(value: dict[str, Any], type_: Any, path: str, is_text: boo
         place = f"{path}.{name}".lstrip(".")
         if not _fits(name, name_type):
             field = shown_field(place)
-            found.append(FieldFault(field, f"the name of {field} must be {expectation(name_type)}"))
+            found.append(WrongValue(field, f"the name of {field} must be {expectation(name_type)}"))
         found += _faults(item, item_type, place, is_text)
     return found
 
@@ -164,7 +183,7 @@ def _faults_of_members(
             yield from _faults(value[name], field.type, place, is_text)
         elif field.required:
             shown = shown_field(place)
-            yield FieldFault(shown, f"{shown} is required: {expectation(field.type)}")
+            yield MissingField(shown, f"{shown} is required: {expectation(field.type)}")
     if struct.__struct_config__.forbid_unknown_fields:
         for name in sorted(value.keys() - fields.keys() - {struct.__struct_config__.tag_field}):
             yield _unknown(shown_field(f"{path}.{name}".lstrip(".")), name, list(fields), is_text)
@@ -174,7 +193,7 @@ def _unknown(field: str, name: str, known: list[str], is_text: bool) -> FieldFau
     kind = "parameter" if is_text else "field"
     close = difflib.get_close_matches(name[:MAX_SHOWN_CHARACTERS], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the {kind}s here are {', '.join(known)}"
-    return FieldFault(field, f"there is no {kind} {field}; {hint}")
+    return UnknownField(field, f"there is no {kind} {field}; {hint}")
 
 
 def _fits(value: object, type_: Any, is_text: bool = False) -> bool:
@@ -185,10 +204,10 @@ def _fits(value: object, type_: Any, is_text: bool = False) -> bool:
     return True
 
 
-def _wrong(path: str, type_: Any, difference: str = "") -> FieldFault:
+def _wrong(path: str, type_: Any, difference: str = "", fault: type[FieldFault] = WrongValue) -> FieldFault:
     field = shown_field(path)
     subject = "the body" if field == WHOLE else field
-    return FieldFault(field, f"{subject} must be {expectation(type_)}{difference}")
+    return fault(field, f"{subject} must be {expectation(type_)}{difference}")
 
 
 def shown_field(path: str) -> str:
@@ -213,6 +232,13 @@ def _difference(value: Any, type_: Any, is_text: bool) -> str:
     if isinstance(value, int | float):
         return f", not {value}" if abs(value) < 1e15 else ", not a number of this size"
     return f"; it has {len(value):,}" if any(isinstance(one, inspect.DictType) for one in wanted) else ", not an object"
+
+
+def _is_of_kind(value: object, type_: Any) -> bool:
+    """Whether one of the alternatives of a type is written as values like this one are."""
+    wanted = [without_metadata(one) for one in _alternatives(inspect.type_info(type_))]
+    kinds = next((kinds for python, kinds in _KINDS.items() if isinstance(value, python)), (inspect.NoneType,))
+    return any(isinstance(one, kinds) for one in wanted)
 
 
 def _alternatives(info: inspect.Type) -> tuple[inspect.Type, ...]:

@@ -12,11 +12,13 @@ import msgspec
 from starlette.responses import Response
 
 from svc.errors import CabinetError, QuotaExceededError
+from svc.fields.validation import WHOLE
 
 _PREFIX = "/v1"
 
 _STATUSES = {422: 400, 415: 400}
 _CODES = {401: "invalid_api_key", 404: "not_found", 413: "request_too_large", 429: "rate_limit_exceeded"}
+_TYPES = {403: "permission_error", 429: "requests"}
 
 
 class _Error(msgspec.Struct):
@@ -34,15 +36,20 @@ def has_openai_errors(path: str) -> bool:
 def openai_error_response(error: CabinetError, _request_id: str) -> Response:
     """Convert an error to the answer of a request; its id is in the header `X-Request-Id`."""
     status, code = _STATUSES.get(error.status, error.status), error.code or _CODES.get(error.status)
+    kind = "server_error" if status >= 500 else _TYPES.get(status, "invalid_request_error")
     headers: dict[str, str] = {}
     if isinstance(error, QuotaExceededError):
-        status, code = 429, "insufficient_quota"
+        status = 429
+        code = kind = "insufficient_quota"
         headers["X-Should-Retry"] = "false"
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="cabinet"'
-    kind = "server_error" if status >= 500 else "invalid_request_error"
     faults = [*error.faults]
-    body = {"error": _Error(error.detail, kind, faults[0].field if faults else None, code)}
+    # The body has no list of the faults, so the message has all of them.
+    message = "; ".join(fault.detail for fault in faults) if len(faults) > 1 else error.detail
+    first = faults[0] if faults else None
+    param = None if first is None or first.field == WHOLE else first.field
+    body = {"error": _Error(message, kind, param, code or (None if first is None else first.code))}
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import msgspec
+from starlette._utils import get_route_path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,6 +30,7 @@ from svc.fields.validation import (
     shown_field,
 )
 from svc.fields.values import MAX_SHOWN_CHARACTERS, check_text
+from svc.web.openai_errors import has_openai_errors
 
 if TYPE_CHECKING:
     from svc.services import Services
@@ -99,16 +101,20 @@ class Call:
 async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: str = "application/json") -> T:
     """Read the body of a request as a `type_`. Its media type is application/json or `kind`.
 
+    As in the OpenAI API, a request of that dialect can have no body in place of an empty object.
+
     Raises:
         UnsupportedMediaTypeError: it has another media type.
         TooLargeError: it is larger than `limit_bytes`.
         MalformedRequestError: it is not JSON.
         InvalidFieldsError: it does not fit `type_`; names the fields.
     """
-    if media_type(request) not in ("application/json", kind):
+    given = media_type(request)
+    if given in ("application/json", kind):
+        return await decode_json(await read_body(request, limit_bytes), type_)
+    if given or not has_openai_errors(get_route_path(request.scope)) or await read_body(request, limit_bytes):
         raise UnsupportedMediaTypeError(f"send JSON, with the header Content-Type: {kind}", field="Content-Type")
-    body = await read_body(request, limit_bytes)
-    return await decode_json(body, type_)
+    return await decode_json(b"{}", type_)
 
 
 async def decode_json(body: bytes | bytearray, type_: type[T]) -> T:

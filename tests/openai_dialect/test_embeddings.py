@@ -67,6 +67,15 @@ def test_one_text_and_its_tokens_are_the_same_input(client: openai.OpenAI, model
     assert np.allclose(text[0].embedding, many[1].embedding)
 
 
+def test_every_token_of_the_vocabulary_is_an_input_and_counts_as_one(client: openai.OpenAI, model: str) -> None:
+    # The first are markers and single bytes, of which one is NUL.
+    for tokens in ([1, 2, 3], [0], [3], [130, 131], [[1, 2, 3], [4, 5, 6, 7]]):
+        answer = client.embeddings.create(model=model, input=tokens)
+        nested = tokens if isinstance(tokens[0], list) else [tokens]
+        assert len(answer.data) == len(nested)
+        assert answer.usage.prompt_tokens == sum(map(len, nested))
+
+
 def test_two_thousand_inputs_are_taken_and_no_more(client: openai.OpenAI, model: str) -> None:
     answer = client.embeddings.create(model=model, input=[f"Text {number}" for number in range(2048)])
     with pytest.raises(openai.BadRequestError) as refused:
@@ -104,6 +113,7 @@ def test_models_are_listed_and_found(client: openai.OpenAI, model: str) -> None:
         client.embeddings.create(model="text-embedding-3-small", input="a")
 
     assert (found.id, found.object) == (model, "model")
+    assert found.created > 0
     assert [error.value.code for error in (unknown, refused)] == ["model_not_found"] * 2
     assert refused.value.param == "model"
 

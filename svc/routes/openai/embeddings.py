@@ -28,6 +28,9 @@ _MOST_TOKENS = 8192
 _MOST_TOKENS_IN_ALL = 300_000
 _MOST_CHARACTERS = 262_144
 
+# Clients sort models by the time of their creation, which Cabinet does not know: the first day of 2026.
+_CREATED = 1_767_225_600
+
 _Text = Annotated[str, Meta(max_length=_MOST_CHARACTERS)]
 _Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _Tokens = Annotated[list[_Token], Meta(min_length=1, max_length=_MOST_TOKENS)]
@@ -71,7 +74,7 @@ class Model(Struct, frozen=True):
     """A model of this service."""
 
     id: str
-    created: int = 0
+    created: int = _CREATED
     object: Literal["model"] = "model"
     owned_by: str = "cabinet"
 
@@ -147,11 +150,12 @@ def _texts_and_counts(given: str | list[Any]) -> tuple[list[str], list[int]]:
     if len({type(each) for each in inputs}) > 1:
         raise InvalidRequestError("input mixes texts and tokens; send either", field="input")
     texts = [each if isinstance(each, str) else _text_of(each, index) for index, each in enumerate(inputs)]
+    are_tokens = not isinstance(inputs[0], str)
     for index, text in enumerate(texts):
         check_text(text, f"input[{index}]")
         if not text.strip():
             raise InvalidRequestError(f"input[{index}] is empty", field=f"input[{index}]")
-    counts = count_tokens_batch(texts)
+    counts = [len(each) for each in inputs] if are_tokens else count_tokens_batch(texts)
     for index, count in enumerate(counts):
         if count > _MOST_TOKENS:
             raise InvalidRequestError(
@@ -169,7 +173,8 @@ def _text_of(tokens: list[int], index: int) -> str:
             f"input[{index}] has a token that is not one of the {vocabulary:,} of this model; send text instead",
             field=f"input[{index}]",
         )
-    return tokenizer().decode(tokens)
+    # A model takes no NUL, which is a token of its own.
+    return tokenizer().decode(tokens, skip_special_tokens=False).replace("\0", "\ufffd")
 
 
 def _encoded(vectors: NDArray[np.float32], model: str, tokens: int, encoding: str | None) -> bytes:

@@ -96,7 +96,10 @@ async def openai_get_file(call: Call) -> FileObject:
 @routes.get("/v1/files/{file_id}/content", errors=(404,), produces="application/octet-stream", within=True)
 async def openai_get_file_content(call: Call) -> Response:
     """Download the bytes of a file."""
-    return await download(call, file_id_of(call))
+    try:
+        return await download(call, file_id_of(call))
+    except NotFoundError:
+        raise no_such_file() from None
 
 
 @routes.delete("/v1/files/{file_id}", errors=(404,))

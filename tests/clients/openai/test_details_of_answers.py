@@ -103,3 +103,38 @@ async def test_models_are_a_list_and_one_model(api: Api) -> None:
     assert [model.id async for model in api.models.list()] == [only.id]
     assert (await api.models.retrieve(only.id)).to_dict() == only.to_dict()
     assert only.to_dict().keys() >= {"id", "object", "created", "owned_by"}
+
+
+async def test_the_code_of_an_error_says_of_which_kind_it_is(native: httpx.AsyncClient) -> None:
+    codes: list[tuple[str, Any, str | None, str]] = [
+        ("/v1/vector_stores", {"colour": "red"}, "colour", "unknown_parameter"),
+        ("/v1/vector_stores", {"name": 1}, "name", "invalid_type"),
+        ("/v1/vector_stores", {"name": "x" * 300}, "name", "invalid_value"),
+        ("/v1/vector_stores", {"file_ids": "a"}, "file_ids", "invalid_type"),
+        ("/v1/vector_stores", {"expires_after": {"days": 1}}, "expires_after.anchor", "missing_required_parameter"),
+        ("/v1/vector_stores", {"chunking_strategy": {"type": "odd"}}, "chunking_strategy.type", "invalid_value"),
+        ("/v1/vector_stores", [], None, "invalid_type"),
+        ("/v1/embeddings", {"input": True, "model": "m"}, "input", "invalid_type"),
+        ("/v1/embeddings", {"input": "a"}, "model", "missing_required_parameter"),
+        ("/v1/embeddings", {"input": "a", "model": "m", "encoding_format": "x"}, "encoding_format", "invalid_value"),
+        ("/v1/conversations", {"metadata": {"a": None}}, "metadata.a", "invalid_type"),
+    ]
+    for path, body, param, code in codes:
+        error = (await native.post(path, json=body)).json()["error"]
+        assert (error["param"], error["code"]) == (param, code), (body, error)
+    listed = (await native.get("/v1/files", params={"limit": 0})).json()["error"]
+    assert (listed["param"], listed["code"]) == ("limit", "invalid_value")
+
+
+async def test_a_message_names_every_fault(native: httpx.AsyncClient) -> None:
+    answer = await native.post("/v1/uploads", json={})
+    for name in ("bytes", "filename", "mime_type", "purpose"):
+        assert f"{name} is required" in answer.json()["error"]["message"]
+
+
+async def test_a_request_without_a_body_is_one_without_fields(native: httpx.AsyncClient) -> None:
+    for path in ("/v1/vector_stores", "/v1/conversations"):
+        assert (await native.post(path)).status_code == 200
+    missing = await native.post("/v1/embeddings")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (400, "missing_required_parameter")
+    assert (await native.post("/collections")).status_code == 415
