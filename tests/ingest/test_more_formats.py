@@ -362,3 +362,25 @@ def test_a_bomb_is_not_unpacked() -> None:
 )
 def test_types_are_detected(name: str, data: bytes, file_type: str) -> None:
     assert detect_file_type(name, data) == file_type
+
+
+def test_the_links_notes_macros_and_formulas_of_latex() -> None:
+    source = r"""\newcommand{\acme}{ACME Ltd}\newcommand{\twice}[2]{#1 and #2}
+\begin{document}
+% see \url{https://no.example}
+Made by \acme{} for \href{https://a.example/x%20y}{the \emph{site}}\footnote{Small print.} by \twice{A}{B} \cite{k84}.
+\textcolor{red}{Red} and \verb|a_b%c|, \url{https://b.example/50\%}. \caption{A map}\includegraphics{map}
+\begin{equation}\label{e} a = \frac{1}{2} \end{equation}
+\input{other}\bibliography{refs}
+\end{document}"""
+    assert text_of("a.tex", source).split("\n\n") == [
+        "Made by ACME Ltd for the site (https://a.example/x%20y) (Note: Small print.) by A and B [k84].\n"
+        "Red and a_b%c, https://b.example/50%.",
+        "A map",
+        r"a = \frac{1}{2}",
+    ]
+    assert warnings_of("a.tex", source) == [
+        "The text of other files was not read: other.",
+        "The bibliography is in other files and was not read: refs.",
+        "1 image was not read.",
+    ]

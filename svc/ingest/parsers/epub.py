@@ -14,6 +14,7 @@ from svc.ingest.parsers.rejections import damaged, encrypted
 from svc.ingest.unread import numbers
 
 _MOST_CHAPTERS = 10_000
+_PAGE = "application/xhtml+xml"
 _TITLE_MOST_CHARACTERS = 200
 
 SAMPLE = packed({
@@ -27,19 +28,32 @@ SAMPLE = packed({
 def parse(data: bytes) -> ReadDocument:
     """Return the chapters, with the title of the book (`chapter`)."""
     package = Package("epub", data)
+    writer = Writer()
     container = package.xml("META-INF/container.xml")
     rootfile = container.find("{*}rootfiles/{*}rootfile") if container is not None else None
     main = rootfile.get("full-path") or "" if rootfile is not None else ""
     book = package.xml(main)
     if book is None:
         raise damaged("epub", "its list of chapters is missing or damaged")
-    hrefs = {item.get("id"): item.get("href") or "" for item in book.iterfind("{*}manifest/{*}item")}
-    spine = [hrefs.get(each.get("idref"), "") for each in book.iterfind("{*}spine/{*}itemref")][:_MOST_CHAPTERS]
+    items = list(book.iterfind("{*}manifest/{*}item"))
+    hrefs = {item.get("id"): item.get("href") or "" for item in items}
+    spine = [hrefs.get(each.get("idref"), "") for each in book.iterfind("{*}spine/{*}itemref")]
+    # Pages that are only reached by links, such as notes. The table of contents says what the headings say.
+    spine += [
+        href
+        for item in items
+        if item.get("media-type") == _PAGE
+        and "nav" not in (item.get("properties") or "").split()
+        and (href := item.get("href") or "") not in spine
+    ]
+    if len(spine) > _MOST_CHAPTERS:
+        writer.warn(f"The book has {len(spine)} chapters, of which the first {_MOST_CHAPTERS} were read.")
+    spine = spine[:_MOST_CHAPTERS]
     parts = [posixpath.normpath(posixpath.join(posixpath.dirname(main), unquote(href))) for href in spine]
     locked = _encrypted_parts(package)
     if parts and all(part.lower() in locked for part in parts):
         raise encrypted("epub")
-    writer, seen = Writer(), Seen()
+    seen = Seen()
     title = " ".join((book.findtext("{*}metadata/{*}title") or "").split())[:_TITLE_MOST_CHARACTERS]
     unread = []
     for number, part in enumerate(parts, 1):

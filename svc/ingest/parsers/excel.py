@@ -129,9 +129,11 @@ class _Workbook:
 
     def _value(self, cell: Cell) -> str:
         shown = self._shown(cell)
+        if cell.formula is None and not self._links:
+            return shown
         if cell.formula is not None and not cell.value and cell.type != "str":
             self._uncomputed += 1
-        target = self._links.get(cell.reference, "") if self._links else ""
+        target = self._links.get(cell.reference, "")
         if not target and cell.formula and (found := _ADDRESS.match(cell.formula)):
             target = found.group(1)
         if target:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
-
-import msgspec
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
@@ -14,6 +13,14 @@ from svc.ingest.parsers.text import parse as parse_text
 
 _RECORDS_A_BLOCK = 500
 _DEEPEST = 60
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of an object, also those with the same name."""
+
+
+# Numbers stay as they are written, whatever their size.
+_DECODER = json.JSONDecoder(object_pairs_hook=_Members, parse_float=str, parse_int=str, strict=False)
 
 SAMPLE = b'{"a": ["\\u00fc", 1, null]}'
 
@@ -24,7 +31,7 @@ def parse(data: bytes) -> ReadDocument:
     writer = Writer()
     try:
         records, unread = _records(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         document = parse_text(data)
         warning = "The file is not valid JSON; it was read as plain text."
         return ReadDocument(document.text, document.blocks, "", [warning, *document.warnings])
@@ -47,10 +54,10 @@ def parse(data: bytes) -> ReadDocument:
 def _records(text: str) -> tuple[list[Any], list[int]]:
     """The items of a list or of lines, and the numbers of the lines that are not JSON."""
     try:
-        whole = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        whole = _DECODER.decode(text.strip())
+    except (ValueError, RecursionError):
         return _records_of_lines(text)
-    return (whole, []) if isinstance(whole, list) else ([whole], [])
+    return (whole, []) if isinstance(whole, list) and not isinstance(whole, _Members) else ([whole], [])
 
 
 def _records_of_lines(text: str) -> tuple[list[Any], list[int]]:
@@ -60,24 +67,24 @@ def _records_of_lines(text: str) -> tuple[list[Any], list[int]]:
         if not line.strip():
             continue
         try:
-            records.append(msgspec.json.decode(line))
-        except (msgspec.DecodeError, RecursionError):
+            records.append(_DECODER.decode(line.strip()))
+        except (ValueError, RecursionError):
             unread.append(number)
             if len(unread) > len(records) + 10:
                 raise
     if not records or len(unread) > len(records):
-        raise msgspec.DecodeError
+        raise ValueError
     return records, unread
 
 
 def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
     if depth > _DEEPEST:
         raise RecursionError
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _lines(inner, f"{path}.{name}" if path else str(name), depth + 1)
+    if isinstance(value, _Members):
+        for name, inner in value:
+            yield from _lines(inner, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list):
-        if all(isinstance(each, str | int | float | bool) for each in value):
+        if all(isinstance(each, str | float | bool) for each in value):
             if value:
                 yield from _lines(", ".join(_shown(each) for each in value), path, depth + 1)
             return
@@ -90,4 +97,4 @@ def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
+    return str(value)

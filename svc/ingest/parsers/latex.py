@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.document import BlockKind, ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.latex_source import Source, braced
 from svc.ingest.parsers.noise import without_noise
 
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n?[ \t]*")
@@ -32,10 +33,24 @@ _ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", '"': "\u0308", "~": "\u
             "c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "k": "\u0328"}  # fmt: skip
 _LETTERS = {
     "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "aa": "å", "AA": "Å", "l": "ł", "L": "Ł",
-    "ldots": "…", "dots": "…", "LaTeX": "LaTeX", "TeX": "TeX", "textbackslash": "\\", "quad": " ",
+    "ldots": "…", "dots": "…", "LaTeX": "LaTeX", "TeX": "TeX", "textbackslash": "\\", "quad": " ", "qquad": " ",
+    "S": "§", "P": "¶", "copyright": "©", "textcopyright": "©", "pounds": "£", "euro": "€", "texteuro": "€", "EUR": "€",
+    "textendash": "–", "textemdash": "—", "textregistered": "®", "texttrademark": "™", "textdegree": "°", "degree": "°",
+    "textasciitilde": "~", "textasciicircum": "^", "textunderscore": "_", "textbar": "|", "textless": "<",
+    "textgreater": ">", "textbullet": "•", "i": "ı", "slash": "/", "guillemotleft": "«", "guillemotright": "»",
+    "newline": "\n", "par": "\n\n", "and": ", ", "dag": "†", "ddag": "‡",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\([a-zA-Z]+)\*?(?:\[[^\]\n]*\])?[ \t]?")
-_MATH = re.compile(r"(\$\$.+?\$\$|\$[^$]+?\$|\\\[.+?\\\]|\\\(.+?\\\))", re.DOTALL)
+_FORMULAS = r"\\begin\{(?:equation|align|gather|multline|eqnarray|displaymath|math|alignat|flalign)\*?\}"
+_MATH = re.compile(
+    rf"({_FORMULAS}.{{1,5000}}?{_FORMULAS.replace('begin', 'end')}|"
+    r"\$\$.+?\$\$|\$[^$]+?\$|\\\[.+?\\\]|\\\(.+?\\\))",
+    re.DOTALL,
+)
+_AROUND_FORMULA = re.compile(
+    rf"(?:{_FORMULAS}|{_FORMULAS.replace('begin', 'end')})(?:\{{\d+\}})?|\\label\{{[^}}]*\}}|\\(?:nonumber|notag)\b"
+)
+_LINE_END = re.compile(r"\\\\\*?(?:\[[^\]\n]*\])?")
 _TITLE = re.compile(r"\\title(?:\[[^\]]*\])?\{")
 _RULES = re.compile(r"\\(?:hline|toprule|midrule|bottomrule|endhead|endfirsthead|cline\{[^}]*\})")
 _COLUMNS = re.compile(r"\A(?:\[[^\]]*\]|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}){1,3}")
@@ -46,17 +61,34 @@ SAMPLE = rb"\documentclass{article}\begin{document}\section{A}b\end{document}"
 def parse(data: bytes) -> ReadDocument:
     """Return what is between the beginning and the end of the document; all if they are not marked."""
     text, warnings = without_noise(clean_text(decode_text(data)))
-    writer = Writer()
-    for warning in warnings:
+    source = Source(text)
+    text = source.text
+    writer = _LatexWriter(source)
+    for warning in [*warnings, *source.warnings]:
         writer.warn(warning)
     if found := _TITLE.search(text):
-        writer.title = " ".join(_plain(_braced(text, found.end())).split())
+        writer.title = source.restored(" ".join(_plain(braced(text, found.end())).split()))
     _, begun, body = text.partition("\\begin{document}")
     body = body.partition("\\end{document}")[0] if begun else text
     if writer.title and begun:
         writer.add("heading", writer.title, level=1)
     _write(body, writer)
     return writer.document()
+
+
+class _LatexWriter(Writer):
+    """Writes each block with what the marks in the source stand for."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+
+    def add(
+        self, kind: BlockKind, text: str, *, level: int = 0, head: int = 0, language: str = "", joint: str = ""
+    ) -> None:
+        restored = self._source.restored(text)
+        head = len(self._source.restored(text[:head])) if head else 0
+        super().add(kind, restored, level=level, head=head, language=language, joint=joint)
 
 
 def _write(body: str, writer: Writer) -> None:
@@ -77,7 +109,7 @@ def _write(body: str, writer: Writer) -> None:
         elif found["table"]:
             _write_table(found["cells"], writer)
         elif found["heading"]:
-            words = _braced(body, at)
+            words = braced(body, at)
             at += len(words) + 1
             writer.add("heading", " ".join(_plain(words).split()), level=_LEVELS.get(found["heading"], 2))
         elif found.group().startswith("\\item"):
@@ -85,31 +117,22 @@ def _write(body: str, writer: Writer) -> None:
 
 
 def _write_table(cells: str, writer: Writer) -> None:
-    rows = _RULES.sub("", _COLUMNS.sub("", cells)).split("\\\\")
+    rows = _LINE_END.split(_RULES.sub("", _COLUMNS.sub("", cells)))
     writer.add_table([[_plain(cell) for cell in re.split(r"(?<!\\)&", row)] for row in rows])
-
-
-def _braced(text: str, start: int) -> str:
-    """The text from `start` to the brace that closes the one before it."""
-    depth, at = 1, start
-    for at in range(start, min(len(text), start + 5_000)):
-        if text[at] in "{}" and text[at - 1] != "\\":
-            depth += 1 if text[at] == "{" else -1
-            if depth == 0:
-                break
-    return text[start:at]
 
 
 def _plain(source: str) -> str:
     """The words of a source; formulas stay as they are."""
     parts = _MATH.split(_COMMENT.sub("", source))
-    return "".join(part if number % 2 else _without_commands(part) for number, part in enumerate(parts))
+    return "".join(
+        _AROUND_FORMULA.sub("", part) if number % 2 else _without_commands(part) for number, part in enumerate(parts)
+    )
 
 
 def _without_commands(source: str) -> str:
     text = _DROPPED.sub("", source)
     text = _ACCENT.sub(_accented, text)
-    text = text.replace("\\\\", "\n").replace("~", " ").replace("``", "“").replace("''", "”").replace("---", "—")
+    text = _LINE_END.sub("\n", text).replace("~", " ").replace("``", "“").replace("''", "”").replace("---", "—")
     text = _COMMAND.sub(lambda found: _LETTERS.get(found.group(1), ""), text.replace("--", "–"))
     text = re.sub(r"(?<!\\)[{}]", "", text)
     return re.sub(r"\\([#$%&_{}\-, ])", lambda found: found.group(1).replace("-", "").replace(",", " "), text)

@@ -80,12 +80,13 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
     writer.add("text", "\n".join(f"{name}: {header}" for name, header in headers))
     bodies = body_parts(message)
     write_body(bodies, writer)
+    others = _alternatives(message, bodies)
     place, unread = writer.place, []
     for number, part in enumerate(_parts(message)):
         if number > MOST_PARTS:
             writer.warn(f"The mail has more than {MOST_PARTS} parts; the others were not read.")
             break
-        if part in bodies or _is_alternative(part, message, bodies):
+        if part in bodies or part in others:
             continue
         name = _filename(part)
         if not part.get_filename() and part.get_content_type() in ("text/plain", "text/html"):
@@ -126,14 +127,19 @@ def _header(message: MIMEPart, name: str) -> str:
     return " ".join(clean_text(value).split())[:_HEADER_MOST_CHARACTERS]
 
 
-def _is_alternative(part: MIMEPart, message: MIMEPart, bodies: list[MIMEPart]) -> bool:
-    """Whether a part says the same as the body in another format."""
-    if part.get_content_maintype() != "text" or part.get_content_disposition() == "attachment":
-        return False
-    if part.get_content_type() == "text/calendar":
-        return False
-    alternatives = (set(each.walk()) for each in message.walk() if each.get_content_type() == "multipart/alternative")
-    return any(part in each and each & set(bodies) for each in alternatives)
+def _alternatives(message: MIMEPart, bodies: list[MIMEPart]) -> set[MIMEPart]:
+    """The texts that say the same as the body in another format."""
+    found: set[MIMEPart] = set()
+    for each in message.walk():
+        if each.get_content_type() == "multipart/alternative" and (inner := set(each.walk())) & set(bodies):
+            found |= {
+                part
+                for part in inner
+                if part.get_content_maintype() == "text"
+                and part.get_content_type() != "text/calendar"
+                and part.get_content_disposition() != "attachment"
+            }
+    return found
 
 
 def _filename(part: MIMEPart) -> str:

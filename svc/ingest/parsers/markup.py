@@ -126,8 +126,16 @@ class _Walk:
         if self._kind == "heading":
             self._below += [address] if address else []
         elif address:
-            words = "".join(self._words)
-            self._words[:] = [with_address(words, address) if words.strip() else f"{address} "]
+            self._words.append(self._linked(address))
+
+    def _linked(self, address: str) -> str:
+        """Take the last words out, and return them with an address."""
+        space = ""
+        while self._words and not self._words[-1].strip(" "):
+            space = self._words.pop() and " "
+        if not self._words or self._words[-1] == "\n":
+            return f"{address} "
+        return with_address(self._words.pop(), address) + space
 
     def _text(self, text: str | None) -> None:
         if text:

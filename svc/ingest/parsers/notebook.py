@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from svc.ingest.parsers.rejections import damaged
 from svc.ingest.unread import numbers
 
 _OUTPUT_MOST_CHARACTERS = 20_000
+_KINDS = ("text/markdown", "text/latex", "text/plain", "text", "application/json", "application/javascript")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 SAMPLE = b'{"cells": [{"cell_type": "markdown", "source": ["# a"]}, {"cell_type": "code", "source": "1"}]}'
 
@@ -40,7 +43,7 @@ def parse(data: bytes) -> ReadDocument:
                 unread.append(number)
     writer.place = {}
     if unread:
-        writer.warn(f"Images that code printed were not read, of the cells {numbers(unread)}.")
+        writer.warn(f"Images in cells were not read, of the cells {numbers(unread)}.")
     return writer.document()
 
 
@@ -54,8 +57,13 @@ def _write_cell(cell: dict[str, Any], language: str, writer: Writer) -> bool:
         text, warnings = without_noise(clean_text(f"# {source}" if kind == "heading" else source))
         blocks, _ = markdown_blocks(text)
         writer.add_blocks(ReadDocument(text, blocks, "", warnings))
-    else:
-        writer.add("text", source)
+        return any(
+            str(type_).startswith("image/")
+            for each in _dict(cell, "attachments").values()
+            if isinstance(each, dict)
+            for type_ in each
+        )
+    writer.add("text", source)
     return False
 
 
@@ -65,16 +73,27 @@ def _write_output(output: Any, writer: Writer) -> bool:
     data = _dict(output, "data") or output
     if output.get("output_type") == "error":
         writer.add("text", f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}")
+        trace = output.get("traceback")
+        lines = [each for each in trace if isinstance(each, str)] if isinstance(trace, list) else []
+        _write_printed(_COLOURS.sub("", "\n".join(lines)), writer)
     elif html := _text(data.get("text/html")):
         title = writer.title
         write_html(clean_text(html[:_OUTPUT_MOST_CHARACTERS]), writer)
         writer.title = title
+        _warn_of_length(html, writer)
     else:
-        text = _text(data.get("text/plain", data.get("text")))
-        if len(text) > _OUTPUT_MOST_CHARACTERS:
-            writer.warn(f"Output of more than {_OUTPUT_MOST_CHARACTERS} characters was cut.")
-        writer.add("code", text[:_OUTPUT_MOST_CHARACTERS])
+        _write_printed(next(filter(None, (_text(data.get(kind)) for kind in _KINDS)), ""), writer)
     return any(str(kind).startswith("image/") or kind in ("png", "jpeg", "svg") for kind in data)
+
+
+def _write_printed(text: str, writer: Writer) -> None:
+    _warn_of_length(text, writer)
+    writer.add("code", text[:_OUTPUT_MOST_CHARACTERS])
+
+
+def _warn_of_length(text: str, writer: Writer) -> None:
+    if len(text) > _OUTPUT_MOST_CHARACTERS:
+        writer.warn(f"Output of more than {_OUTPUT_MOST_CHARACTERS} characters was cut.")
 
 
 def _text(value: Any) -> str:

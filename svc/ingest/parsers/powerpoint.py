@@ -133,7 +133,7 @@ class _Slide:
 
     def _write_shape(self, shape: etree._Element) -> None:
         name = _name(shape)
-        kind = _placeholder(shape)
+        kind = _placeholder(shape) if name in ("sp", "pic", "graphicFrame") else None
         if kind in _NOT_CONTENT:
             return
         if kind == "ftr":  # the same on each slide

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument, Writer
@@ -27,8 +27,7 @@ _DEEPEST_GROUP = 500
 SAMPLE = rb"{\rtf1\ansi a\par}"
 
 
-@dataclass(frozen=True)
-class _Group:
+class _Group(NamedTuple):
     is_muted: bool = False  # whatever is inside
     is_hidden: bool = False  # unless a group inside is known
     unseen: str = ""  # hidden or deleted characters
@@ -103,7 +102,8 @@ class _Reader:
             if len(self._stack) >= _DEEPEST_GROUP:
                 raise DocumentRejectedError("The RTF document is nested too deeply to be read.")
             self._stack.append(self._group)
-            self._group = replace(self._group, link=None)
+            if self._group.link is not None:
+                self._group = self._group._replace(link=None)
         elif self._stack:
             if self._group.link is not None:
                 self._end_link(*self._group.link)
@@ -120,7 +120,7 @@ class _Reader:
 
     def _symbol(self, symbol: str) -> None:
         if symbol == "*":
-            self._group = replace(self._group, is_hidden=True)
+            self._group = self._group._replace(is_hidden=True)
         elif symbol in SYMBOLS:
             self._add(SYMBOLS[symbol])
         elif symbol in "\\{}":
@@ -135,24 +135,24 @@ class _Reader:
             return
         self._decode()
         if word in NEVER_READ:
-            self._group = replace(self._group, is_muted=True)
+            self._group = self._group._replace(is_muted=True)
         elif word in HIDDEN:
             self._begin_hidden(word)
         elif word in SINKS:
-            self._group = replace(self._group, sink=SINKS[word], is_hidden=False)
+            self._group = self._group._replace(sink=SINKS[word], is_hidden=False)
         elif word in ("result", "ud", "fldrslt"):
             self._begin_result(word)
         elif word in ("v", "deleted") and value != 0:
-            self._group = replace(self._group, unseen=word)
+            self._group = self._group._replace(unseen=word)
         elif word in ("plain", "v", "deleted"):
-            self._group = replace(self._group, unseen="")
+            self._group = self._group._replace(unseen="")
         elif word == "uc":
-            self._group = replace(self._group, skipped_after_unicode=value or 0)
+            self._group = self._group._replace(skipped_after_unicode=value or 0)
         elif word == "ansicpg" and value:
             self._default = _known(f"cp{value}")
-            self._group = replace(self._group, codec=self._default)
+            self._group = self._group._replace(codec=self._default)
         elif word == "f" and value is not None:
-            self._group = replace(self._group, codec=self._codecs.get(value, self._default))
+            self._group = self._group._replace(codec=self._codecs.get(value, self._default))
         else:
             self._layout(word, value)
 
@@ -161,7 +161,7 @@ class _Reader:
             self._sides.add_object()
         is_counted = not (self._group.is_muted or self._group.is_object)
         self._sides.images += word == "pict" and is_counted
-        self._group = replace(self._group, is_hidden=True, is_object=self._group.is_object or word == "object")
+        self._group = self._group._replace(is_hidden=True, is_object=self._group.is_object or word == "object")
 
     def _begin_result(self, word: str) -> None:
         """Begin to read the text that stands for an object, for characters of a code page, or for a field."""
@@ -170,7 +170,7 @@ class _Reader:
             del parts[self._before_unicode :]
         link = (len(parts), self._sides.target) if word == "fldrslt" and self._sides.target else None
         self._sides.target = ""
-        self._group = replace(self._group, is_hidden=self._group.is_hidden and word == "fldrslt", link=link)
+        self._group = self._group._replace(is_hidden=self._group.is_hidden and word == "fldrslt", link=link)
 
     def _layout(self, word: str, value: int | None) -> None:
         if not self._is_read:

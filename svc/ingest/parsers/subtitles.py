@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
@@ -10,7 +11,8 @@ from svc.ingest.parsers.characters import clean_text, decode_text
 _TIMES = re.compile(r"^[ \t]*((?:\d+:)?\d{1,2}:\d{2})[.,]\d{1,3}[ \t]*-->[^\n]*$", re.MULTILINE)
 _MARKS = re.compile(r"</?[a-zA-Z0-9][^<>\n]{0,80}>|\{\\[^}\n]{0,40}\}")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>\n]{1,60})>")
-_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": " ", "&lrm;": "", "&rlm;": ""}
+_NOT_SAID = re.compile(r"\s*(?:NOTE|STYLE|REGION)(?:\s|$)")
+_NUMBER_AT_END = re.compile(r"\n[ \t]*\d{1,6}[ \t]*$")
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"”»)]?$")
 _CUES_A_BLOCK = 12
 
@@ -26,7 +28,7 @@ def parse(data: bytes) -> ReadDocument:
     begun = ""
     for number, found in enumerate(times):
         end = times[number + 1].start() if number + 1 < len(times) else len(text)
-        words = _words(text[found.end() : end])
+        words = _words(text[found.end() : end], is_last=number + 1 == len(times))
         if not words or (waiting and waiting[-1] == words):
             continue
         begun = begun or found.group(1)
@@ -41,13 +43,15 @@ def parse(data: bytes) -> ReadDocument:
     return writer.document()
 
 
-def _words(cue: str) -> str:
-    # Behind a blank line are the number and the settings of the next part.
-    text = _VOICE.sub(r"\1: ", cue.strip("\n").split("\n\n", 1)[0])
-    text = _MARKS.sub("", text)
-    for entity, character in _ENTITIES.items():
-        text = text.replace(entity, character)
-    return " ".join(text.split())
+def _words(cue: str, *, is_last: bool) -> str:
+    parts = [part for part in re.split(r"\n[ \t]*\n", cue.strip("\n")) if part.strip()]
+    # The last line before a time may be the number or the name of the next part.
+    if not is_last and len(parts) > 1 and "\n" not in parts[-1].strip():
+        parts.pop()
+    elif not is_last and parts and _NUMBER_AT_END.search(parts[-1]):
+        parts[-1] = _NUMBER_AT_END.sub("", parts[-1])
+    text = "\n".join(part for part in parts if not _NOT_SAID.match(part))
+    return " ".join(unescape(_MARKS.sub("", _VOICE.sub(r"\1: ", text))).split())
 
 
 def _write(waiting: list[str], begun: str, writer: Writer) -> None:

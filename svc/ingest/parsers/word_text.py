@@ -16,6 +16,7 @@ _WHOLE = ("oMath", "ruby", "ddList", "checkBox", "textpath")
 _INLINE = [
     "{*}" + name for name in ("p", "t", "sym", "hyperlink", "fldSimple", "fldChar", "instrText", *_WHOLE, *_INLINE_TEXT)
 ]
+_MOST_OPEN = 50  # fields inside of each other
 _HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:"([^"]*)"|([^\s"\\][^\s"]*))', re.IGNORECASE)
 # The letters of the font Symbol, which has no Unicode.
 _SYMBOLS = dict(zip(range(0x41, 0x5B), "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", strict=True))
@@ -113,7 +114,7 @@ class _Paragraph:
         return self._targets.get(value_of(node, "id"), "")
 
     def _read_field(self, kind: str) -> None:
-        if kind == "begin":
+        if kind == "begin" and len(self._open) < _MOST_OPEN:
             self._open.append(("", len(self.parts)))
         elif kind == "separate" and self._open:
             self._open[-1] = (self._open[-1][0], len(self.parts))
@@ -122,6 +123,8 @@ class _Paragraph:
             self._close(start, _target_of(instructions))
 
     def _close(self, start: int, target: str) -> None:
+        if not target:
+            return
         words = "".join(self.parts[start:])
         if address := self._addresses.beside(words, target, is_relative_kept=True):
             self.parts[start:] = [with_address(words, address)]
