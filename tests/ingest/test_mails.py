@@ -56,3 +56,14 @@ def test_each_mail_of_a_mailbox_is_read() -> None:
     )
     assert [block.place["mail"] for block in document.blocks] == [1, 1, 1, 2, 2, 2]
     assert document.warnings == ["The 2 mails of the mailbox are one document."]
+
+
+def test_a_page_that_was_saved_from_the_web_is_read_without_its_style() -> None:
+    source = (
+        b'Subject: Rules\nContent-Type: multipart/related; type="text/html"; boundary=x\n\n--x\n'
+        b"Content-Type: text/html\nContent-Transfer-Encoding: quoted-printable\nContent-Location: https://a.example/\n\n"
+        b"<p>Twenty=20five days</p>\n--x\n"
+        b"Content-Type: text/css\nContent-Location: https://a.example/a.css\n\np {}\n--x--\n"
+    )
+    assert detect_file_type("a.mhtml", source) == "mail"
+    assert parse("mail", source).text == "Subject: Rules\n\nTwenty five days"

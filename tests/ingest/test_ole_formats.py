@@ -123,3 +123,10 @@ def test_what_a_sheet_of_excel_97_has_beside_its_cells() -> None:
     assert document.warnings == [
         "1 image was not read.", "1 chart was read only by its titles, and its numbers were not read.",
     ]  # fmt: skip
+
+
+def test_the_fields_of_an_appointment_are_named_as_not_read() -> None:
+    message = compound(properties({0x37: "Budget", 0x1000: "In room 5.", 0x1A: "IPM.Appointment"}, before=32))
+    assert parse("msg", message).warnings == [
+        "The message is an appointment, whose own fields, such as times and addresses, were not read."
+    ]

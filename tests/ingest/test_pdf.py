@@ -263,3 +263,13 @@ def test_a_form_that_only_adobes_programs_draw_is_read_from_its_data() -> None:
     assert found.warnings == [
         "The document is a form whose pages only Adobe's programs draw (XFA); they are not drawn here."
     ]
+
+
+def test_films_and_comments_on_shapes_of_a_pdf() -> None:
+    annotations = (
+        b"/Contents 5 0 R/Annots[<</Type/Annot/Subtype/RichMedia/Rect[9 9 99 99]>>"
+        b"<</Type/Annot/Subtype/Square/Rect[9 9 99 99]/Contents(Too high)>>]"
+    )
+    found = read(pdf_of("A page.").replace(b"/Contents 5 0 R", annotations))
+    assert found.text == "A page.\n\nComment: Too high"
+    assert found.warnings == ["Page 1 has a film, a recording or a model, which was not read."]

@@ -86,7 +86,7 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
         if number > MOST_PARTS:
             writer.warn(f"The mail has more than {MOST_PARTS} parts; the others were not read.")
             break
-        if part in bodies or part in others:
+        if part in bodies or part in others or _is_of_page(part):
             continue
         name = _filename(part)
         if not part.get_filename() and part.get_content_type() in ("text/plain", "text/html"):
@@ -111,6 +111,15 @@ def _parts(message: MIMEPart) -> Iterator[MIMEPart]:
             waiting += reversed(_inner(part))
         elif part is not message:
             yield part
+
+
+def _is_of_page(part: MIMEPart) -> bool:
+    """Whether a part only makes up a page that was saved from the web, which names it by its address."""
+    return part.get("Content-Location") is not None and (
+        part.get_content_maintype() in ("image", "font", "video", "audio")
+        or part.get_content_type()
+        in ("text/css", "text/javascript", "application/javascript", "application/x-javascript")
+    )
 
 
 def _inner(part: MIMEPart) -> list[MIMEPart]:

@@ -28,6 +28,11 @@ _SUBJECT, _BODY, _RTF, _HTML = 0x0037, 0x1000, 0x1009, 0x1013
 _SENDER_NAME, _SENDER_ADDRESS, _SENDER_SMTP = 0x0C1A, 0x0C1F, 0x5D01
 _SENT, _RECEIVED, _HEADERS = 0x0039, 0x0E06, 0x007D
 _TO, _CC = 0x0E04, 0x0E03
+_CLASS = 0x001A
+_OTHER_KINDS = {
+    "ipm.appointment": "an appointment", "ipm.schedule": "an invitation", "ipm.contact": "a contact",
+    "ipm.task": "a task", "ipm.distlist": "a list of addresses",
+}  # fmt: skip
 _NAME, _ADDRESS, _SMTP, _RECIPIENT_KIND = 0x3001, 0x3003, 0x39FE, 0x0C15
 _DATA, _LONG_FILENAME, _SHORT_FILENAME = 0x3701, 0x3707, 0x3704
 _CODEPAGES = (0x3FDE, 0x3FFD)  # that of the internet, and that of the message
@@ -133,6 +138,9 @@ class _Message(_Storage):
         ]
         writer.add("text", "\n".join(shown))
         self._write_body(writer)
+        kind = self.text(_CLASS).lower()
+        if what := next((words for beginning, words in _OTHER_KINDS.items() if kind.startswith(beginning)), ""):
+            writer.warn(f"The message is {what}, whose own fields, such as times and addresses, were not read.")
         place, unread = writer.place, []
         attachments = self.storages("__attach_version1.0_")
         for path in attachments[:MOST_PARTS]:

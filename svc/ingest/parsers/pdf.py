@@ -10,6 +10,7 @@ import pypdfium2
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers import recognition
 from svc.ingest.parsers.hyphens import BROKEN_END, Joiner, marked_hyphens
+from svc.ingest.parsers.pdf_annotations import MEDIA
 from svc.ingest.parsers.pdf_files import write_files, write_form
 from svc.ingest.parsers.pdf_outline import Entry, divided, outline
 from svc.ingest.parsers.pdf_page import Page, Table
@@ -92,7 +93,7 @@ def _write_parts(parts: list[tuple[Page, _Part]], joiner: Joiner, writer: Writer
             last = text if text else last
             table = None if text.strip() else table
         if following is None or following[0] is not page:
-            for note in page.notes:
+            for note in (each for each in page.notes if each != MEDIA):
                 writer.add("text", note)
                 last, table = note, None
 
@@ -133,6 +134,11 @@ def _warn(pages: list[Page], writer: Writer) -> None:
             [page.number for page in pages if page.is_unreadable],
             "has fonts without Unicode, so its text was not read",
             "have fonts without Unicode, so their text was not read",
+        ),
+        (
+            [page.number for page in pages if MEDIA in page.notes],
+            "has a film, a recording or a model, which was not read",
+            "have films, recordings or models, which were not read",
         ),
         (
             [page.number for page in pages if page.is_damaged],

@@ -20,6 +20,11 @@ _NOTES = {
 }  # fmt: skip
 _HIDDEN = 1 << 1
 
+_MEDIA = (pdfium.FPDF_ANNOT_MOVIE, pdfium.FPDF_ANNOT_SOUND, pdfium.FPDF_ANNOT_RICHMEDIA, pdfium.FPDF_ANNOT_THREED)
+
+MEDIA = "\0"
+"""The note that stands for a film, a recording or a model, which has no text."""
+
 ATTACHED = "Attached file: "
 """How the note begins that names a file on a page."""
 
@@ -45,6 +50,8 @@ def _notes(page: object) -> Iterator[str]:
                     yield f"{name}: {value}" if name else value
             elif kind in _NOTES and (words := _string(annotation, b"Contents")).strip():
                 yield f"{_NOTES[kind]}: {words}"
+            if kind in _MEDIA:
+                yield MEDIA
             if kind == pdfium.FPDF_ANNOT_FILEATTACHMENT and (name := _attached_name(annotation)):
                 yield f"{ATTACHED}{name}"
         finally:

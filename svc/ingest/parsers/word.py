@@ -11,6 +11,7 @@ from svc.ingest.parsers.addresses import Addresses
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.html import declared_charset, write_html
+from svc.ingest.parsers.mail import parse as parse_mail
 from svc.ingest.parsers.office import Package, packed, parse_xml, relationship_id
 from svc.ingest.parsers.rejections import damaged
 from svc.ingest.parsers.word_drawings import Drawings
@@ -163,7 +164,11 @@ class _Body:
         suffix = reference.part.rpartition(".")[2].lower() if reference else ""
         if data is None:
             self._writer.warn("A part that was inserted from another file is missing and was not read.")
-        elif suffix in ("htm", "html", "xhtml", "mht"):
+        elif suffix in ("mht", "mhtml"):
+            title = self._writer.title
+            self._writer.add_blocks(parse_mail(data))
+            self._writer.title = title
+        elif suffix in ("htm", "html", "xhtml"):
             title = self._writer.title
             write_html(clean_text(decode_text(data, declared_charset(data))), self._writer)
             self._writer.title = title
