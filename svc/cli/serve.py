@@ -38,7 +38,7 @@ from svc.settings import Settings
 from svc.settings.database_url import place_of
 from svc.settings.proxies import networks_of
 from svc.wire.connections import Connections
-from svc.wire.protocol import protocol_on
+from svc.wire.server import WireServer
 
 SERVE_OPTIONS = (
     "backup_dir",
@@ -73,8 +73,10 @@ SERVE_OPTIONS = (
 # The part of the grace, in seconds, that is left when requests under way are cut off: for the last usage, the database
 # and the embedded server.
 _AFTER_REQUESTS_S = 7
-# Connections that are accepted in one pass of the loop.
-_ACCEPTED_AT_ONCE = 16
+# New objects before the youngest generation is collected, and collections before the next older one is.
+_COLLECTED_AFTER = (5_000, 10, 10)
+# Connections that wait in the kernel, at most; it allows no more by default.
+_BACKLOG = 4096
 
 
 @click.command(cls=Command)
@@ -109,7 +111,7 @@ def listen(host: str, port: int, setting: str = "CABINET_PORT") -> socket.socket
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=2048)
+        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         raise StartupError(
             f"Cannot listen on {host} port {port}: {error.strerror}. Choose another {setting} (0: any free one)."
@@ -119,14 +121,14 @@ def listen(host: str, port: int, setting: str = "CABINET_PORT") -> socket.socket
     return listener
 
 
-class _Server(uvicorn.Server):
-    """uvicorn with other signal handling: its own would end the process before the database is stopped.
+class _Server(WireServer):
+    """A server with other signal handling: its own would end the process before the database is stopped.
 
     `stopping` is set when a signal has come. `greeting` is printed as soon as a signal stops the server in order.
     """
 
-    def __init__(self, config: uvicorn.Config, grace_s: float, greeting: str | None) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, connections: Connections, grace_s: float, greeting: str | None) -> None:
+        super().__init__(config, connections)
         self.stopping = asyncio.Event()
         self._grace_s = grace_s
         self._greeting = greeting
@@ -167,7 +169,6 @@ async def serve_until_signal(
     application = create_app(services)
     config = uvicorn.Config(
         application if traces is None else traces.wrap(application),
-        http=protocol_on(connections),
         ws="none",
         lifespan="off",
         access_log=False,
@@ -182,17 +183,16 @@ async def serve_until_signal(
     # What is loaded by now never becomes garbage. Each full collection would look at all of it, which takes 60 ms.
     gc.collect()
     gc.freeze()
-    server = _Server(config, services.settings.stop_grace_s, greeting)
+    # Without the frozen objects, few are left to compare with, so Python would look for garbage too often: for a third
+    # of the processor time where thousands of connections arrive.
+    gc.set_threshold(*_COLLECTED_AFTER)
+    server = _Server(config, connections, services.settings.stop_grace_s, greeting)
     stopping = asyncio.create_task(_stop_working(services, server.stopping))
     watching = services.background.keep(connections.turn, name="connections")
-    # libuv accepts one connection in each pass of the loop and for each listening socket. With one alone, a new client
-    # would wait for as many passes as connections arrived before its own, behind everything that the others send.
-    listeners = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
     try:
-        await server.serve(sockets=listeners)
+        await server.serve(sockets=[listener])
     finally:
-        for each in listeners:
-            each.close()
+        listener.close()
         await watching.stop()
         # Whatever ended the server ends the worker, too.
         server.stopping.set()

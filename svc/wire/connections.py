@@ -17,6 +17,8 @@ from svc.settings.groups import ServerSettings
 from svc.settings.proxies import networks_of
 from svc.wire.memory import give_back, keep_little
 
+NEWCOMERS_SHARE = 8
+"""Connections without a request yet may exceed the number of connections by one in so many."""
 # Seconds between two looks at the deadlines of all connections.
 CHECK_S = 0.5
 # At the limit, this share of the connections goes at once, so that the search is not repeated for each newcomer.
@@ -54,6 +56,16 @@ class Connection(Protocol):
         """End the connection at once."""
 
 
+class Newcomers(Protocol):
+    """The connections that have sent no request yet, as this module sees them."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def check(self, now: float) -> None:
+        """End those whose deadline has passed."""
+
+
 class Connections:
     """The open connections of one server.
 
@@ -65,6 +77,7 @@ class Connections:
         self.capacity = _capacity(settings.max_connections)
         self._proxies = networks_of(settings.trusted_proxies)
         self.bytes_in_flight = 0
+        self.lobby: Newcomers | None = None
         # In the order of their beginning, which decides between equals.
         self._open: dict[Connection, None] = {}
         self._by_address: dict[str, dict[Connection, None]] = {}
@@ -73,8 +86,22 @@ class Connections:
         self._next_search = 0.0
         self._peak_bytes = 0
         keep_little()
-        metrics.connections.set_function(lambda: len(self._open) + len(self._lingering))
+        metrics.connections.set_function(lambda: self.open_count + len(self._lingering) + len(self.lobby or ()))
         metrics.bytes_in_flight.set_function(lambda: self.bytes_in_flight)
+
+    @property
+    def open_count(self) -> int:
+        """The number of connections that have sent a request."""
+        return len(self._open)
+
+    def count_of(self, address: str) -> int:
+        """Return the number of connections of an address that have sent a request."""
+        return len(self._by_address.get(address, ()))
+
+    def limit_of(self, address: str) -> int:
+        """Return how many connections an address may have; 0 if it has no limit of its own."""
+        limit = self.settings.max_connections_per_address
+        return 0 if not limit or not address or self._is_proxy(address) else limit
 
     def own_address(self, transport: asyncio.BaseTransport) -> tuple[str, int | None] | None:
         """Return the address on which the server listens, as the first connection shows it."""
@@ -87,6 +114,8 @@ class Connections:
         now = asyncio.get_running_loop().time()
         for connection in [*self._open, *self._lingering]:
             connection.check(now)
+        if self.lobby is not None:
+            self.lobby.check(now)
         if self.bytes_in_flight > self.settings.max_in_flight_bytes:
             self._end_stalled(now)
         self._peak_bytes = max(self._peak_bytes, self.bytes_in_flight)
@@ -99,10 +128,9 @@ class Connections:
 
     def admit(self, connection: Connection, now: float) -> CabinetError | None:
         """Add a connection, closing others that wait for their clients if necessary; the error if there is no room."""
-        limit = self.settings.max_connections_per_address
         peers = self._by_address.get(connection.address, {})
-        is_full = limit and connection.address and len(peers) >= limit and not self._is_proxy(connection.address)
-        if is_full and not self._evict(peers, now):
+        limit = self.limit_of(connection.address)
+        if limit and len(peers) >= limit and not self._evict(peers, now):
             count("address")
             return TooManyConnectionsError(
                 f"{limit} connections from your address are in use, the maximum; reuse connections",
@@ -147,6 +175,8 @@ class Connections:
         self.bytes_in_flight -= size
 
     def _is_proxy(self, address: str) -> bool:
+        if not self._proxies:
+            return False
         network = ipaddress.ip_network(address)
         return any(proxy.version == network.version and proxy.overlaps(network) for proxy in self._proxies)
 
@@ -204,8 +234,12 @@ def address_of(client: tuple[str, int] | None) -> str:
 def _capacity(wanted: int) -> int:
     """Return how many connections the process can have open, at most `wanted`; raises its limit of files if needed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _OTHER_FILES
+    needed = wanted + wanted // NEWCOMERS_SHARE + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _OTHER_FILES))
+    return (
+        wanted
+        if soft == resource.RLIM_INFINITY
+        else max(1, min(wanted, (soft - _OTHER_FILES) * NEWCOMERS_SHARE // (NEWCOMERS_SHARE + 1)))
+    )

@@ -11,7 +11,7 @@ import asyncio
 from uvicorn.protocols.utils import get_remote_addr
 
 from svc.errors import CabinetError, RequestTimeoutError, UnavailableError
-from svc.wire.connections import Connections, address_of, count
+from svc.wire.connections import address_of, count
 from svc.wire.cycle import Cycle, Flow, Outgoing
 from svc.wire.pace import Pace
 from svc.wire.receiving import ReceivingProtocol, no_memory
@@ -68,6 +68,10 @@ class CabinetProtocol(ReceivingProtocol):
         self.is_finished = True
         self.wire.remove(self)
         super().connection_lost(exc)
+        if self.active is None or not self.active.has_begun:
+            # These refer back to the connection, which would stay in memory until the next collection of garbage.
+            self.active = None
+            del self.cycle, self.flow, self.outgoing
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived, as far as it may be parsed now."""
@@ -253,16 +257,20 @@ class CabinetProtocol(ReceivingProtocol):
         self._held_out = size
 
     def patience(self, now: float) -> tuple[int, float] | None:
-        """Return the order in which connections go: those without an answer yet, stalled ones, idle ones."""
+        """Return the order in which connections go: half a first head, stalled, idle, a body that has just begun."""
         if self.is_finished:
             return None
         since = self.stalled_since(now)
         if since is not None:
             return 1, since
-        is_at_work = self.active is not None and self.active.has_begun
-        if is_at_work or (self.is_in_body and self.active is None):
+        if self.active is not None and self.active.has_begun:
             return None
-        return 2 if self._has_answered else 0, self.since
+        if self.is_in_body:
+            return None if self.active is None else (3, self.since)
+        if self._has_answered:
+            return 2, self.since
+        # The first head of a connection has arrived before it got here, so it will be read at once.
+        return (0, self.since) if self.head_bytes else None
 
     def stalled_since(self, now: float) -> float | None:
         """Return since when its transfer has been slow; None if it is fast or there is none."""
@@ -282,14 +290,3 @@ class CabinetProtocol(ReceivingProtocol):
             self._answer(UnavailableError("the server needed the connection for others; try again", retry_after_s=1.0))
         else:
             self.abort()
-
-
-def protocol_on(connections: Connections) -> type[CabinetProtocol]:
-    """Return the class of a server's connections."""
-
-    class Protocol(CabinetProtocol):
-        """One connection of this server."""
-
-        wire = connections
-
-    return Protocol

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from svc.background import Background
 from svc.web.observe import ObservedApplication
 from svc.wire.connections import Connections
-from svc.wire.protocol import protocol_on
+from svc.wire.server import WireServer
 from tests.conftest import PATIENCE_S, test_settings
 
 PART_BYTES = 256 * 1024
@@ -95,16 +95,15 @@ class Served:
         self._listener = socket.create_server(("127.0.0.1", 0))
         if receive_bytes is not None:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self.application.asgi(),
-                http=http or protocol_on(self.connections),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                timeout_graceful_shutdown=2,
-            )
+        config = uvicorn.Config(
+            self.application.asgi(),
+            http=http or "httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=2,
         )
+        self._server = WireServer(config, self.connections) if http is None else uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()))
         self._clients: list[Client] = []
 
@@ -134,6 +133,11 @@ class Served:
     def open_count(self) -> int:
         """The number of connections that the server has."""
         return len(self._server.server_state.connections)
+
+    @property
+    def waiting_count(self) -> int:
+        """The number of connections that have sent no request yet."""
+        return len(self.connections.lobby or ())
 
     def client(
         self, host: str = "127.0.0.1", receive_bytes: int | None = None, send_bytes: int | None = None

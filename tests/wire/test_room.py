@@ -71,12 +71,26 @@ def test_those_that_wait_make_room_for_a_newcomer(limit: str, sent: bytes) -> No
         kept = served.client().send(get("/path/a"))
         assert kept.answer().status == 200
         strangers = [served.client().send(sent) for _ in range(19)]
-        wait_until(lambda: len(served.connections._open) == 20)
+        wait_until(lambda: served.waiting_count == 19)
         for _ in range(3):
             assert served.client().send(get("/path/a")).answer().status == 200
         assert strangers[0].is_closed()
         # A connection that was answered before goes last.
         assert kept.send(get("/path/a")).answer().status == 200
+
+
+def test_a_connection_costs_a_parser_once_its_first_head_has_arrived() -> None:
+    with Served(max_connections=16, **PATIENT) as served:
+        strangers = [served.client().send(sent) for sent in (b"", b"GET /pa", b"G")]
+        wait_until(lambda: served.waiting_count == 3)
+        assert served.open_count == 0
+        assert strangers[1].send(b"th/a HTTP/1.1\r\nHost: a\r\n\r\n").answer().status == 200
+        assert (served.waiting_count, served.open_count) == (2, 1)
+        # Half a head is told why it was ended; a connection that sent nothing is just closed.
+        others = [served.client().send(b"GET /") for _ in range(15)]
+        refused(strangers[2], 503)
+        assert strangers[0].is_closed()
+        assert others[-1].send(b" HTTP/1.1\r\nHost: a\r\n\r\n").answer().status == 404
 
 
 def test_a_stalled_body_makes_room_for_a_newcomer() -> None:
@@ -147,6 +161,7 @@ def test_nothing_is_left_of_connections_that_ended() -> None:
         ):
             served.client().send(request).close()
         wait_until(lambda: served.open_count == 0)
+        assert served.waiting_count == 0
         assert not served.connections._open
         assert not served.connections._lingering
         assert not served.connections._by_address
