@@ -23,5 +23,6 @@ class TermSettings(Group):
         "english",
         description="Language of the texts, for searches by words: its Snowball stemmer maps the forms of a word to "
         "one term, and for english the most common words are left out; with none, each form is a term of its own. "
+        "Words in Cyrillic, Greek and Arabic letters have the stems of Russian, Greek and Arabic, except with none. "
         "Texts in other languages are found, too, by the exact form of their words.",
     )

@@ -1,6 +1,6 @@
 """The terms of a text: words in their stems, identifiers with their parts, and pairs of characters.
 
-    words          "Coding" and "codes" are both `code`: the stem in the language of the settings
+    words          "Coding" and "codes" are both `code`: the stem in the language of the settings, or of the script
     identifiers    "asn1_der_coding" is itself, and `asn1`, `asn`, `der` and `code`; "parseHTTPHeader" is itself, and
                    `pars`, `http` and `header`
     no spaces      "東京都" is `東京` and `京都`; in a document also each of the ideographs, so that a query of one
@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,11 +22,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import get_args
 
-import Stemmer
-
 from svc.settings.terms import TextLanguage
 from svc.terms.characters import HAN, JOINERS, UNSPACED, mark_class
 from svc.terms.splitting import MOST_CHARACTERS, found_words, word_pattern
+from svc.terms.stemming import Stems
 
 TERM_COUNT = 10**9
 """Terms are numbers from 1 to this one, which is also the largest dimension of a sparsevec."""
@@ -71,9 +69,8 @@ class Words:
     """Finds the terms of texts in one language; any number of threads can use one object."""
 
     def __init__(self, language: TextLanguage) -> None:
-        self._stemmer = None if language == "none" else Stemmer.Stemmer(language, 0)
+        self._stems = Stems(language)
         self._stop_words = STOP_WORDS if language in ("english", "porter") else frozenset()
-        self._lock = threading.Lock()
         self._kept: dict[str, tuple[int, ...]] = {}
 
     def document(self, text: str) -> Counts:
@@ -104,11 +101,7 @@ class Words:
     def _plain_terms(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The terms of words of ASCII letters or digits, as `_spaced` finds them, by one call of the stemmer."""
         folded = [word.lower() for word in words]
-        if self._stemmer is None:
-            stems = folded
-        else:
-            with self._lock:
-                stems = self._stemmer.stemWords(folded)
+        stems = self._stems.of_ascii(folded)
         return [
             (term(stem),) if stem and word not in self._stop_words else ()
             for word, stem in zip(folded, stems, strict=True)
@@ -222,11 +215,8 @@ class Words:
         word = _folded(word)
         if word in self._stop_words:
             return
-        if self._stemmer is not None:
-            with self._lock:
-                word = self._stemmer.stemWord(word)
-        if word:
-            yield word
+        if stem := self._stems.of(word):
+            yield stem
 
 
 def _normal(word: str) -> str:

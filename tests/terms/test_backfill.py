@@ -9,6 +9,7 @@ import pytest
 
 from svc.database.queries import Database
 from svc.ingest.queue import Queue
+from svc.migrations.files import read_migrations
 from svc.routes.transfers import _transferred
 from svc.terms import backfill
 from svc.terms.backfill import Backfill
@@ -74,6 +75,29 @@ async def test_only_missing_terms_are_added_and_a_step_that_is_lost_is_done_agai
     await finish(work)
     assert await terms_of(observer) == chunks
     assert await observer.fetch(MESSAGES) == messages
+
+
+async def test_texts_in_scripts_with_stems_get_new_terms_after_an_upgrade(database: Database, observer: Any) -> None:
+    tenant = await make_user(database, "kolmogorov@example.org")
+    await upload(database, tenant, "books.txt")
+    await ingest(Queue(database, "test", 60), ["Документация файлов", "English: \u03b1", "كتاب", "βιβλίου"])
+    await make_large_user(database, documents=1, chunks_each=2, conversations=1, messages_each=4)
+    await observer.execute("update messages set name = 'Софья' where position = 2")
+    await observer.execute("delete from term_jobs")
+    chunks, messages = await terms_of(observer), await observer.fetch(MESSAGES)
+    (migration,) = (each for each in read_migrations() if each.id == "0038.script_stems")
+    for statement in migration.statements:
+        await observer.execute(statement)
+    assert len(await terms_of(observer)) == len(chunks) - 3
+    assert await observer.fetchval("select count(*) from message_terms") == len(messages) - 1
+    work = Backfill(database, StoredTerms())
+    # Workers of the earlier version may be there for a while.
+    assert not await work.step()
+    assert await observer.fetchval("select count(*) from term_jobs where user_id = $1", tenant) == 1
+    await observer.execute("update term_jobs set due_at = now()")
+    await finish(work)
+    assert await terms_of(observer) == chunks == await expected_terms(observer, database)
+    assert await observer.fetchval("select count(*) from message_terms") == len(messages)
 
 
 async def test_messages_without_a_vector_wait_for_it(database: Database, observer: Any) -> None:

@@ -88,6 +88,21 @@ def test_other_languages_and_none() -> None:
     assert none.query("the").counts == {term("the"): 1}
 
 
+def test_a_script_has_stems_of_its_own() -> None:
+    for one, other in (("документация", "Документацию"), ("الكتاب", "كتاب"), ("βιβλία", "βιβλίου")):
+        for words in (ENGLISH, Words("german"), Words("russian"), Words("arabic"), Words("greek")):
+            assert words.query(one).counts == words.query(other).counts
+            assert words.document(f"{one} codes").counts.keys() == words.document(f"codes {other}").counts.keys()
+        assert Words("none").query(one).counts != Words("none").query(other).counts
+    # The language of the settings comes before that of the script.
+    special: tuple[tuple[TextLanguage, str], ...] = (("serbian", "књиге"), ("persian", "کتاب‌ها"))
+    for language, word in special:
+        found = Words(language).query(word).counts
+        assert found == Words(language).query(word.upper()).counts
+        stems = [Stemmer.Stemmer(language, 0).stemWord(part) for part in word.split("\u200c")]
+        assert found.keys() == {term(stem) for stem in stems if stem}
+
+
 def test_every_language_of_the_setting_has_a_stemmer() -> None:
     languages = set(get_args(TextLanguage)) - {"none"}
     assert languages == set(Stemmer.algorithms()) - {"porter", "dutch_porter"}
