@@ -74,7 +74,8 @@ async def openai_create_items(call: Call, body: CreateItems, query: IncludeQuery
     database = call.services.database
     if not items:
         await check_conversation(database, call.principal.tenant, conversation_id)
-        return listed([], id_of_item, has_more=False)
+        # The clients' type of this answer has ids that are always there.
+        return Listed([], first_id="", last_id="", has_more=False)
     async with explained(call, {"messages": len(items)}):
         rows = await append_items(call, database, conversation_id, items, counts)
     call.services.note_messages()

@@ -6,10 +6,10 @@ import re
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from svc.errors import InvalidRequestError
-from svc.filters.reading import Filter
+from svc.filters.reading import MAX_FILTER_DEPTH, Filter
 from svc.routes.chunk_search import Result, SearchRequest, prepare_search
 from svc.routes.openai.ids import FILE, shown_id
 from svc.routes.openai.store_entries import check_active
@@ -101,16 +101,31 @@ async def openai_search_store(call: Call, body: SearchStore) -> FoundPage:
         if not query.strip():
             field = "query" if isinstance(body.query, str) else f"query[{index}]"
             raise InvalidRequestError(f"{field} must contain more than white space", field=field)
-    if body.filters is not None:
-        attributes_path(body.filters, "filters")
+    filters = None if body.filters is None else _by_name(body.filters)
+    if filters is not None:
+        attributes_path(filters, "filters")
     store_id, reader = store_id_of(call), call.principal.tenant
 
     async def find(tenant: UUID) -> list[Found]:
         if tenant == reader:
             await check_active(call.services.database, tenant, store_id)
-        return await _found_in(call, body, queries, tenant)
+        return await _found_in(call, structs.replace(body, filters=filters), queries, tenant)
 
     return FoundPage(queries, await own_or_shared_collection(call, store_id, find))
+
+
+def _by_name(filter_: Any, depth: int = 1) -> Any:
+    """Convert the keys of a filter, which are names of attributes, to the native form, where a dot separates names."""
+    if not isinstance(filter_, dict) or depth > MAX_FILTER_DEPTH:
+        return filter_
+    found = dict(filter_)
+    if isinstance(key := filter_.get("key"), str):
+        found["key"] = [key]
+    if isinstance(parts := filter_.get("filters"), list):
+        found["filters"] = [_by_name(part, depth + 1) for part in parts]
+    if "filter" in filter_:
+        found["filter"] = _by_name(filter_["filter"], depth + 1)
+    return found
 
 
 async def _found_in(call: Call, body: SearchStore, queries: list[str], tenant: UUID) -> list[Found]:

@@ -23,8 +23,10 @@ def key(server: ServerProcess) -> str:
 @pytest_asyncio.fixture(scope="package")
 async def clients(server: ServerProcess, key: str) -> AsyncIterator[dict[str, Api]]:
     base_url = f"{server.url}/v1"
-    with openai.OpenAI(base_url=base_url, api_key=key, max_retries=0) as plain:
-        async with openai.AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0) as asynchronous:
+    with openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, _strict_response_validation=True) as plain:
+        async with openai.AsyncOpenAI(
+            base_url=base_url, api_key=key, max_retries=0, _strict_response_validation=True
+        ) as asynchronous:
             yield {"sync": Api(plain, False), "async": Api(asynchronous, True)}
 
 

@@ -53,15 +53,15 @@ async def test_the_bounds_of_an_expiry_are_taken(api: Api, seconds: int) -> None
 
 
 async def test_the_pages_of_one_purpose_are_walked(api: Api) -> None:
-    ids = [await stored(api, purpose="evals") for _ in range(3)]
+    ids = [await stored(api, purpose="vision") for _ in range(3)]
 
-    page = await api.files.list(purpose="evals", order="asc", limit=2)
+    page = await api.files.list(purpose="vision", limit=2)
     following = page.get_next_page()
     second = (await following) if api.is_async else following
 
     assert page.has_next_page()
-    assert [file.id for file in [*page.data, *second.data]][-3:] == ids
-    assert {file.purpose for file in [*page.data, *second.data]} == {"evals"}
+    assert [file.id for file in [*page.data, *second.data]][:3] == ids[::-1]
+    assert {file.purpose for file in [*page.data, *second.data]} == {"vision"}
     for each in ids:
         await api.files.delete(each)
 

@@ -216,6 +216,16 @@ async def test_filters_compare_by_type(api: Api, library: tuple[str, dict[str, s
         assert {result.filename for result in found.data} == names, filters
 
 
+async def test_the_key_of_a_filter_is_the_whole_name_of_an_attribute(api: Api) -> None:
+    store, _ = await filled_store(api, moon={"a.b": 1, "ü": "é", "$c": True, '"': 2}, bread={"a": 1})
+
+    for key, value in {"a.b": 1, "ü": "é", "$c": True, '"': 2}.items():
+        equal = {"type": "eq", "key": key, "value": value}
+        for filters in (equal, {"type": "and", "filters": [{"type": "or", "filters": [equal]}]}):
+            found = await api.vector_stores.search(store, query="Moon parcel bread", filters=filters)
+            assert [result.filename for result in found.data] == ["moon.txt"], filters
+
+
 WRONG_SEARCHES: list[tuple[dict[str, Any], str]] = [
     ({"query": ""}, "query"), ({"query": []}, "query"), ({"query": ["a", " "]}, "query[1]"),
     ({"max_num_results": 0}, "max_num_results"), ({"max_num_results": 51}, "max_num_results"),

@@ -36,14 +36,18 @@ async def test_names_are_kept_whole(api: Api, name: str) -> None:
     assert (await api.files.retrieve(made.id)).filename == name
 
 
-@pytest.mark.parametrize("purpose", ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"])
-async def test_each_purpose_is_kept_and_listed(api: Api, purpose: str) -> None:
-    id_ = await stored(api, purpose=purpose)
+async def test_each_purpose_is_kept_and_listed(api: Api, native: httpx.AsyncClient) -> None:
+    for purpose in ("assistants", "batch", "fine-tune", "vision", "user_data"):
+        id_ = await stored(api, purpose=purpose)
 
-    assert (await api.files.retrieve(id_)).purpose == purpose
-    listed = await collected(api.files.list(purpose=purpose))
-    assert id_ in [file.id for file in listed]
-    assert {file.purpose for file in listed} == {purpose}
+        assert (await api.files.retrieve(id_)).purpose == purpose
+        listed = await collected(api.files.list(purpose=purpose))
+        assert id_ in [file.id for file in listed]
+        assert {file.purpose for file in listed} == {purpose}
+    # The SDK sends it too, but the type of its answer does not have it.
+    made = await native.post("/v1/files", data={"purpose": "evals"}, files={"file": ("a.txt", b"a")})
+    assert made.json()["purpose"] == "evals"
+    await native.delete(f"/v1/files/{made.json()['id']}")
 
 
 async def test_an_unknown_purpose_is_400_but_lists_nothing(api: Api) -> None:
@@ -125,15 +129,14 @@ async def test_an_unknown_file_is_404(api: Api, id_: str) -> None:
             await gone(id_)
 
 
-@pytest.mark.parametrize("order", ["asc", "desc"])
-@pytest.mark.parametrize("limit", [1, 2, 5, 10_000])
-async def test_files_are_listed_in_order_in_pages_of_any_size(api: Api, order: str, limit: int) -> None:
-    ids = [await stored(api, purpose="evals") for _ in range(5)]
+async def test_files_are_listed_in_order_in_pages_of_any_size(api: Api) -> None:
+    ids = [await stored(api, purpose="vision") for _ in range(5)]
 
-    found = [file.id for file in await collected(api.files.list(purpose="evals", order=order, limit=limit))]
-
-    assert [id_ for id_ in found if id_ in ids] == (ids if order == "asc" else ids[::-1])
-    assert len(set(found)) == len(found)
+    for order, expected in (("asc", ids), ("desc", ids[::-1])):
+        for limit in (1, 2, 5, 10_000):
+            found = [file.id for file in await collected(api.files.list(purpose="vision", order=order, limit=limit))]
+            assert [id_ for id_ in found if id_ in ids] == expected
+            assert len(set(found)) == len(found)
 
 
 async def test_a_list_continues_after_a_deleted_file(api: Api) -> None:

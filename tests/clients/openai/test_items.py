@@ -63,7 +63,7 @@ async def test_created_items_are_a_list(api: Api, talk: str) -> None:
 async def test_no_item_is_created_from_an_empty_list(api: Api, talk: str) -> None:
     made = await api.conversations.items.create(talk, items=[])
 
-    assert (made.data, made.has_more, made.first_id) == ([], False, None)
+    assert (made.data, made.has_more, made.first_id) == ([], False, "")
 
 
 async def test_twenty_items_are_taken_and_no_more(api: Api, talk: str) -> None:
