@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass
 class LogContext:
-    """What the records of one request or one job have in common. A part that is not known yet is None."""
+    """Fields shared by the records of one request or one job. A part that is not known yet is None."""
 
     request_id: str | None = None
     method: str | None = None

@@ -1,4 +1,4 @@
 -- calibration/vacuum :ddl
--- Does immediately what autovacuum does soon after an ingestion: signatures are read from an index alone only
+-- Does the work of autovacuum after an ingestion at once: signatures are read from an index alone only
 -- where the visibility map marks the pages, and the planner needs statistics of the tables.
 vacuum (analyze) chunk_vectors, chunks, documents;

@@ -3,7 +3,7 @@
 -- see collection_readers/find_document.
 -- $1 reader_id uuid  the user who reads
 -- $2 chunk_id  uuid
--- tenant: none, it finds the tenant who shares a document, and returns nothing of what is in it
+-- tenant: none, it finds the tenant who shares a document, and returns none of its contents
 -- returns: as collection_readers/find_document
 -- index: collection_readers_reader_idx, chunks_pkey, collections_pkey, collection_files_document_idx
 select

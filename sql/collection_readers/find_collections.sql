@@ -4,7 +4,7 @@
 -- $1 reader_id      uuid    the user who reads
 -- $2 collection_ids uuid[]  at most 100
 -- $3 max_rows       int     1..100
--- tenant: none, it finds the tenant who shares a collection, and returns nothing of what is in it
+-- tenant: none, it finds the tenant who shares a collection, and returns none of its contents
 -- returns: collection_id uuid, owner_id uuid, share_id uuid, chunk_count int8, has_index bool
 -- index: collection_readers_reader_idx, collections_pkey, tenant_totals_pkey
 select distinct on (r.collection_id)

@@ -6,7 +6,7 @@
 -- and not among all files of a collection.
 -- $1 reader_id   uuid  the user who reads
 -- $2 document_id uuid
--- tenant: none, it finds the tenant who shares a document, and returns nothing of what is in it
+-- tenant: none, it finds the tenant who shares a document, and returns none of its contents
 -- returns: owner_id uuid, share_id uuid, seq uuid
 -- index: collection_readers_reader_idx, collections_pkey, collection_files_document_idx,
 --   collection_readers_reader_key

@@ -5,7 +5,7 @@
 -- $2 after     uuid null  the last id of the page before; null: from the newest
 -- $3 max_count int        files of each collection that are counted at most
 -- $4 max_rows  int        1..101
--- tenant: none, it shows what several tenants share with one user
+-- tenant: none, it shows the collections that several tenants share with one user
 -- returns: as collections/get
 -- index: collection_readers_reader_idx, collections_pkey, collection_files_pkey, documents_pkey
 -- length: the shares, the collections and the counts of their files

@@ -19,7 +19,7 @@
 -- $13 charset     text optional     the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
--- length: the document, its bytes, its job and what is counted are stored together or not at all
+-- length: the document, its bytes, its job and the totals are stored together or not at all
 with allowed as (
     select
         p.max_documents,

@@ -1,5 +1,5 @@
 -- documents/erase_left_over :one
--- Erases a batch of what is left of a deleted document: vectors, terms, chunks and parts of the file, and
+-- Erases a batch of the remains of a deleted document: vectors, terms, chunks and parts of the file, and
 -- with the last of them its bytes. That they are the last is seen by how many were found, not by how many
 -- were deleted: another worker may be deleting the same. No row: another worker is at it, or nothing is
 -- left.

@@ -1,5 +1,5 @@
 -- documents/list_left_over :many
--- What is left of deleted documents, for a worker to erase in batches.
+-- The remains of deleted documents, for a worker to erase in batches.
 -- $1 max_rows int  1..1000
 -- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
 -- returns: user_id uuid, document_id uuid

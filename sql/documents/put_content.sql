@@ -11,7 +11,7 @@
 -- $6 file_size    int8   how many bytes the file has
 -- $7 charset      text null  the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
--- length: the document, its bytes, its job and what is counted change together or not at all
+-- length: the document, its bytes, its job and the totals change together or not at all
 -- index: documents_pkey, ingestion_jobs_pkey, users_pkey, tenant_totals_pkey, document_contents_pkey,
 --   file_parts_pkey, usage_days_pkey
 with held as materialized (

@@ -1,6 +1,6 @@
 -- documents/rechunk :one
 -- Queues a document to be split again. Its chunks stay until the new ones are stored. The attempt number
--- keeps rising, as in documents/retry. A document that is ready has replaced what it was to replace: a
+-- keeps rising, as in documents/retry. A document that is ready has replaced its predecessor: a
 -- document that took the name since then is not replaced. No row: there is no such document, or it is neither
 -- ready nor failed, or its chunks are the client's.
 -- $1 user_id     uuid   the tenant

@@ -1,7 +1,7 @@
 -- documents/transfer :exec
 -- Gives documents to another user, with their bytes: the first of the statements for each batch of a
 -- transfer. It copies, since the tenant of a row is never changed in place; documents/transfer_chunks moves
--- the chunks, documents/transfer_release deletes what was copied. Ids stay. A document that is being ingested
+-- the chunks, documents/transfer_release deletes the originals. Ids stay. A document that is being ingested
 -- starts again, and its attempt has risen, so that a worker that has it changes nothing more, even when the
 -- document comes back meanwhile. A document that was to replace others replaces none of the receiver's.
 -- $1 user_id      uuid    the tenant

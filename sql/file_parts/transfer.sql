@@ -1,6 +1,6 @@
 -- file_parts/transfer :exec
--- Gives parts of files to another user, after documents/transfer; documents/transfer_release deletes what was
--- copied. One statement copies a range of each of the files.
+-- Gives parts of files to another user, after documents/transfer; documents/transfer_release deletes the
+-- originals. One statement copies a range of each of the files.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the receiver; none of their rows is read
 -- $3 document_ids uuid[]  each once, at most 1000; held by documents/hold

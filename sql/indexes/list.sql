@@ -1,5 +1,5 @@
 -- indexes/list :many
--- What `cabinet index plan` decides on: the tenants that are large enough for an index of their own, and
+-- Input of `cabinet index plan`: the tenants that are large enough for an index of their own, and
 -- every such index there is, also those whose tenant is gone.
 -- $1 min_rows int  vectors from which a tenant gets an index
 -- $2 max_rows int  1..10000

@@ -7,7 +7,7 @@
 -- all is claimed. Locked jobs are skipped: another worker claims them, or stores their documents. The
 -- claim counts as interrupted until the worker reports how it ended. `due_at > '-infinity'` is always
 -- true; it is the predicate of ingestion_jobs_user_due_idx.
--- $1 worker  text    who claims, for people to read
+-- $1 worker  text    the claiming worker, for people to read
 -- $2 lease_s float8  seconds until the job is due again, for any worker
 -- $3 after   uuid    the `turn` that the worker's last claim returned; all zeros for its first claim
 -- tenant: none, a worker serves all tenants; the job names the tenant of all that follows

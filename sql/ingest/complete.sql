@@ -9,7 +9,7 @@
 -- $2 document_id uuid
 -- $3 attempt     int    of the claim
 -- $4 chunk_count int
--- $5 warnings    jsonb  what was not read
+-- $5 warnings    jsonb  the parts that were not read
 -- returns: replaces text null, earlier_chunks int
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
 --   conversations_pkey, ingestion_jobs_pkey, collection_files_document_idx, collections_pkey

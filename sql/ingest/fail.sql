@@ -4,7 +4,7 @@
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim
--- $4 error       text  what was wrong and what to do
+-- $4 error       text  the fault and its remedy
 -- index: documents_pkey, ingestion_jobs_pkey
 with dropped as (
     delete from ingestion_jobs as j

@@ -5,7 +5,7 @@
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 delay_s     float8  seconds until the next attempt
--- $5 error       text    what is being waited for
+-- $5 error       text    the reason for waiting
 -- $6 is_failed   bool    whether the attempt counts as a try: the document may be the cause
 -- index: documents_pkey, ingestion_jobs_pkey
 with held as materialized (

@@ -3,7 +3,7 @@
 -- so. The size of the tenant and the limits of the plan are returned and cached with the key, so that a
 -- search can pick its lane and a request can be counted without another statement.
 -- $1 key_hash bytea  SHA-256 of the key shown
--- tenant: none, the key is what tells the tenant
+-- tenant: none, the key identifies the tenant
 -- returns: user_id uuid, key_id uuid, expires_at timestamptz null, scopes text[],
 --   collection_id uuid null, chunk_count int8, has_index bool, requests_per_minute int8 null,
 --   tokens_used int8, tokens_allowed int8 null

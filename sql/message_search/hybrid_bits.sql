@@ -21,7 +21,7 @@
 -- $17 filters        jsonb null        null: no filter; else as message_matches() takes them
 -- $18 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8, keyword_score float8, score float8
--- length: two searches, the fusion of their results, and what fits into an answer, in one round trip
+-- length: two searches, the fusion of their results, and the limit on the size of the answer, in one trip
 -- index: message_vectors_pkey, message_terms_keys_idx, message_terms_pkey, messages_pkey
 with passing as materialized (
     select

@@ -3,8 +3,8 @@
 -- hundred nearest of all vectors that pass the filters, the hundred best by keywords, and the two messages
 -- before and after each of these. Both scores of each are exact, and a message of several pieces is as
 -- similar as its nearest piece. Each score is scaled to 0..1 between the lowest and the highest, and the sum
--- of both, by weight, is what a message itself contributes. What it is about often stands in the messages
--- around it, like the question that it answers, so shares of what these contribute are added. As many as
+-- of both, by weight, is the message's own score. Its subject often stands in the messages
+-- around it, like the question that it answers, so shares of their scores are added. As many as
 -- fit into 4 MiB, but at least one.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
@@ -23,7 +23,7 @@
 -- $15 filters        jsonb null        null: no filter; else as message_matches() takes them
 -- $16 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8, keyword_score float8, score float8
--- length: two searches, the fusion of their results, and what fits into an answer, in one round trip
+-- length: two searches, the fusion of their results, and the limit on the size of the answer, in one trip
 -- index: message_vectors_pkey, message_terms_keys_idx, message_terms_pkey, messages_pkey
 with passing as materialized (
     select

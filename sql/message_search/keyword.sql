@@ -16,7 +16,7 @@
 -- $12 filters        jsonb null        null: no filter; else as message_matches() takes them
 -- $13 max_rows       int               1..100
 -- returns: as messages/list, keyword_score float8
--- length: the conditions of exact phrases and of excluded words, and what fits into an answer
+-- length: the conditions of exact phrases and of excluded words, and the limit on the size of an answer
 -- index: message_terms_keys_idx, message_terms_pkey, messages_pkey
 with passing as materialized (
     select

@@ -19,7 +19,7 @@
 -- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey,
 --   documents_user_filename_idx, users_pkey, tenant_totals_pkey
 -- bound: by the messages given
--- length: the messages, their sources, their job and what is counted are stored together or not at all
+-- length: the messages, their sources, their job and the totals are stored together or not at all
 with allowed as (
     select p.max_messages
     from users as u

@@ -11,7 +11,7 @@
 -- $7 name            text null
 -- $8 metadata        jsonb
 -- $9 token_count     int
--- $10 has_new_text   bool        whether the text or what else searches compare changes
+-- $10 has_new_text   bool        whether the text or another part that searches compare changes
 -- $11 embed          bool        whether messages are embedded
 -- $12 seen           timestamptz null  edited_at, as the caller has read it
 -- returns: as messages/list

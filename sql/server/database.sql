@@ -1,5 +1,5 @@
 -- server/database :one
--- Whether the database can hold what Cabinet stores, checked before migrations and at every start. If
+-- Whether the database can hold Cabinet's data, checked before migrations and at every start. If
 -- pgvector is installed in a schema outside the search path, `is_vector_found` is false.
 -- returns: database_name text, encoding text, is_standby bool, is_read_only bool, search_path text,
 --   vector_schema text null, is_vector_found bool

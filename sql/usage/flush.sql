@@ -8,7 +8,7 @@
 -- $3 requests int8[]
 -- $4 searches int8[]
 -- $5 tokens   int8[]
--- tenant: none, a process adds up what all tenants did; each row names its own
+-- tenant: none, a process adds up the use of all tenants; each row names its own
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 with present as (
     select u.id

@@ -17,7 +17,7 @@
 --   term_stats_pkey, term_samples_pkey, term_jobs_pkey, messages_id_idx, collection_files_document_idx,
 --   file_batches_pkey, collections_pkey, collection_readers_reader_key, file_parts_pkey, upload_bytes_pkey,
 --   upload_parts_pkey, uploads_pkey
--- length: what a user has goes together or not at all, and each table is counted
+-- length: all rows of a user are deleted together or not at all, and each table is counted
 with erased_vectors as (
     delete from chunk_vectors as v
     where v.user_id = $1::uuid

@@ -29,7 +29,7 @@ _TEMPLATE = "report.html.jinja"
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows. `plans` by the names of the statements; `database` and `server` for its heading."""
+    """The contents of the page. `plans` by the names of the statements; `database` and `server` for its heading."""
 
     entries: Sequence[Entry]
     tables: Sequence[Table]

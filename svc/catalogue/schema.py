@@ -36,7 +36,7 @@ class Index:
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """What some columns of a table refer to."""
+    """A foreign key: columns of a table, and the columns that they reference."""
 
     name: str
     columns: tuple[str, ...]

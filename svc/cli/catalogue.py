@@ -154,7 +154,7 @@ def report(settings: Settings, output: str, analyze: bool, url: str | None) -> N
 
 
 async def read_report(settings: Settings, analyze: bool, url: str | None) -> Report:
-    """What the page shows, read from the database."""
+    """The contents of the page, read from the database."""
     # As the owner: some statements are closed to the service's role.
     async with migrated_urls(settings) as urls:
         database = await open_database(settings, urls.owner)

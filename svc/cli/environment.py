@@ -1,4 +1,4 @@
-"""What every command needs: its settings from flags, its log, its database, and its errors as sentences."""
+"""The environment of every command: its settings from flags, its log, its database, and its errors as sentences."""
 
 from __future__ import annotations
 

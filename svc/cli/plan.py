@@ -20,7 +20,7 @@ from svc.fields.validation import faults_of
 from svc.settings import Settings
 
 LIMITS = UpdatePlan.__struct_fields__
-# What options are called; `--max-chunks` is another setting, of one document.
+# The names of options; `--max-chunks` is another setting, of one document.
 _COLUMNS = {name: f"max_{name}" for name in ("documents", "chunks", "bytes", "conversations", "messages", "keys")}
 _OPTIONS = {
     "--documents": "Documents at most.",

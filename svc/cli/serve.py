@@ -180,7 +180,7 @@ async def serve_until_signal(
         root_path=services.settings.root_path,
         timeout_graceful_shutdown=max(1, int(services.settings.stop_grace_s) - _AFTER_REQUESTS_S),
     )
-    # What is loaded by now never becomes garbage. Each full collection would look at all of it, which takes 60 ms.
+    # Objects loaded by now never become garbage. Each full collection would look at all of them, which takes 60 ms.
     gc.collect()
     gc.freeze()
     # Without the frozen objects, few are left to compare with, so Python would look for garbage too often: for a third

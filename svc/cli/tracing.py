@@ -48,7 +48,7 @@ class Tracing:
             ) from error
         name = {"service.name": f"cabinet-{command}", "service.version": __version__}
         self._provider = trace.TracerProvider(
-            # What OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say takes precedence.
+            # OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME take precedence.
             resource=resources.Resource(name).merge(resources.OTELResourceDetector().detect()),
             # No events: they would contain the messages of exceptions, and so values of tenants.
             span_limits=trace.SpanLimits(max_events=0),

@@ -1,4 +1,4 @@
-"""What `cabinet upload` has uploaded from this machine: a small file for each service and user."""
+"""The record of the files that `cabinet upload` has uploaded from this machine: one file for each service and user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was wrong with a command line, in our own sentences: which word, what it must be, what to do."""
+"""Errors of a command line, in our own sentences: the wrong word, the values that it takes, and the remedy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _reworded() -> Iterator[None]:
 
 
 def sentence(error: click.UsageError) -> str:
-    """What was wrong, by the kind of click's error."""
+    """Describe the error, by the kind of click's exception."""
     match error:
         case click.MissingParameter(param=click.Parameter() as parameter):
             said = f"{name_of(parameter)} is required: {expectation(parameter.type)}."
@@ -65,7 +65,7 @@ def name_of(parameter: click.Parameter) -> str:
 
 
 def expectation(kind: click.ParamType[Any]) -> str:
-    """What a word of this kind is, as a phrase."""
+    """Describe the words of this kind, as a phrase."""
     match kind:
         case click.Choice():
             phrase = f"one of {', '.join(str(choice) for choice in kind.choices)}"

@@ -87,7 +87,7 @@ class Shares:
             await self._take(turn, self._other_s, is_first=False)
             return turn
         turn = Turn(caller.tenant, can_wait=can_wait and isinstance(caller.tenant, UUID))
-        # What a request has begun should end before another one begins.
+        # A request should finish its work before another request begins.
         await self._take(turn, self._request_s, is_first=caller.has_begun)
         caller.has_begun = True
         return turn

@@ -1,4 +1,4 @@
-"""What was not read of a document, in words for its owner."""
+"""Warnings: the parts of a document that were not read, in words for its owner."""
 
 from __future__ import annotations
 

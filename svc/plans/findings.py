@@ -83,7 +83,7 @@ def _sequential_scan(node: Node) -> Iterator[Diagnosis]:
 
 def _misestimate(node: Node, is_cut_short: bool) -> Iterator[Diagnosis]:
     actual, estimated = max(1.0, node.actual_rows or 0), max(1.0, node.estimated_rows)
-    # What is stopped gives fewer rows than it has.
+    # A stopped node returns fewer rows than it has.
     if max(actual, estimated) < _MISESTIMATE_MIN_ROWS or (estimated > actual and is_cut_short):
         return
     factor = max(actual, estimated) / min(actual, estimated)

@@ -39,7 +39,7 @@ def shape(plan: QueryPlan, body: str) -> str:
     # A statement that writes leaves pages behind that an index-only scan has to look up, also when it is undone.
     is_reading = not any(node.name in _WRITES for node in plan.walk())
     lines = list(_lines(plan.root, body, "", is_reading=is_reading))
-    # What goes by cascade: the statements of the foreign keys are not in the plan, only that they ran.
+    # Deletions by cascade: the plan does not show the statements of the foreign keys, only that they ran.
     lines += [f"Trigger {one.name} on {one.relation}  (calls <= {one.calls})" for one in plan.triggers]
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-# What a node compares or sorts by, and the unique indexes of ON CONFLICT.
+# The conditions and sort keys of a node, and the unique indexes of ON CONFLICT.
 _EXPRESSIONS = {
     "Index Cond", "Recheck Cond", "Order By", "TID Cond", "Hash Cond", "Merge Cond", "Join Filter", "Filter",
     "One-Time Filter", "Conflict Filter", "Conflict Arbiter Indexes",
@@ -97,7 +97,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Trigger:
-    """What a foreign key of a changed table ran: deletions by cascade are not in the tree, only here."""
+    """A statement run by a foreign key of a changed table: deletions by cascade are only here, not in the tree."""
 
     name: str
     relation: str

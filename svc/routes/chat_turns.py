@@ -1,4 +1,4 @@
-"""What a language model needs for a turn of a conversation: the newest messages, and chunks that fit the question."""
+"""The context of a turn, for a language model: the newest messages, and chunks that fit the question."""
 
 from __future__ import annotations
 

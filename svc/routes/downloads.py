@@ -19,8 +19,8 @@ from svc.web.routing import Routes
 
 routes = Routes("documents")
 
-# What is read grows: the first is enough for most files, and one statement for each part costs little compared with
-# the largest.
+# Each read is larger than the last: the first is enough for most files, and one statement for each part costs little
+# compared with the largest.
 _FIRST_BYTES = 64 * 1024
 
 

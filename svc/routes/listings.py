@@ -1,4 +1,4 @@
-"""What a list of documents or conversations contains, its order in both directions, and the cursors of its pages.
+"""The items of a list of documents or conversations, its order in both directions, and the cursors of its pages.
 
 A cursor contains the order and the field and id of the last item, so that a page continues where the last one ended,
 also after that item has been deleted; a cursor of another order is refused.
@@ -60,7 +60,7 @@ class After(Struct, frozen=True):
 
 
 class Listing(Struct, frozen=True):
-    """What a request asks of a list: its order, where it begins, the ids and the filter of its items."""
+    """The parameters of a list: its order, where it begins, the ids and the filter of its items."""
 
     order: Order
     after: After

@@ -110,7 +110,7 @@ def _place(call: Call) -> tuple[UUID, UUID, UUID]:
 
 
 def _compared(message: AppendMessage) -> tuple[str | None, str | None, list[str]]:
-    """What searches compare of a message that is changed; the moment stays."""
+    """The parts of a changed message that searches compare; its timestamp stays."""
     return text_of(message.content), message.name, metadata_words(message.metadata)
 
 

@@ -1,4 +1,4 @@
-"""What a search asks for: a text, a vector, or both, and the mode in which they are used."""
+"""The question of a search: a text, a vector, or both, and the mode in which they are used."""
 
 from __future__ import annotations
 

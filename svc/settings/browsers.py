@@ -12,7 +12,7 @@ ANY_ORIGIN = "*"
 
 
 class BrowserSettings(Group):
-    """Who may call the service from a browser, and under which path."""
+    """The origins that may call the service from a browser, and the path that it is served under."""
 
     cors_origins: str = Field(
         "",

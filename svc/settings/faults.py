@@ -110,7 +110,7 @@ def _line(original: Original) -> int:
 
 
 def expectation(field: FieldInfo) -> str:
-    """What the value of a setting must be, as a phrase: `an integer from 1 to 1000`."""
+    """Describe the values that a setting takes, as a phrase: `an integer from 1 to 1000`."""
     kinds = _kinds(field.annotation)
     choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), None)
     if choices is not None:

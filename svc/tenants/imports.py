@@ -51,7 +51,7 @@ _BYTES_AT_ONCE = 4 * 2**20
 
 @dataclass(frozen=True)
 class Orders:
-    """What the operator decides about an import. The file, which its user may have written, decides none of it.
+    """The operator's choices for an import. The file, which its user may have written, decides none of them.
 
     `replace` is the id or the email address of the user of the export, who is first erased, in the same transaction.
     `plan` is the user's plan; if it is None, a replaced user keeps theirs, and another gets `default_plan`.

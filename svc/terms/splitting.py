@@ -33,7 +33,7 @@ def word_pattern(text: str) -> re.Pattern[str]:
 
 
 _SPACED = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_'")}
-# What typesetting puts into ASCII texts; with these replaced, most English texts are ASCII.
+# Typographic characters; with these replaced, most English texts are ASCII.
 _TYPESET = str.maketrans("’‘“”–—…•\u00a0", "'        ")
 
 

@@ -31,7 +31,7 @@ MAX_TARGET_BYTES = 8 * 1024
 BEGUN_BYTES = HIGH_WATER_LIMIT
 """The application begins when the body is complete, or when so much of it has arrived. So a connection that sends a
 head and then stalls costs neither a task nor a look at its key."""
-# What a chunked body can have besides its content: this, and as much as its content.
+# The most bytes of a chunked body besides its content: these, and as many as its content has.
 _CHUNK_OVERHEAD_BYTES = 64 * 1024
 
 
@@ -152,7 +152,7 @@ class ReceivingProtocol(HttpToolsProtocol):
         if self.is_in_body and (is_excessive or self._silent > self.wire.settings.max_header_bytes):
             self.refuse(MalformedRequestError("the chunks of the body are too small, or their headers too large"))
 
-    # What the parser finds. An exception here makes it raise HttpParserError.
+    # Called by the parser. An exception here makes it raise HttpParserError.
 
     def on_message_begin(self) -> None:
         """Begin a request."""

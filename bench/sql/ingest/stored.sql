@@ -1,4 +1,4 @@
--- What is stored of these documents: how many rows, and one hash over places, texts and vectors.
+-- Contents of these documents as stored: the number of rows, and one hash over places, texts and vectors.
 select
     count(*) as row_count,
     md5(
