@@ -1,4 +1,4 @@
-"""Measures what a search finds in a collection with known answers: each mode, BM25 by a library, and exact vectors.
+"""Measures the quality of search in a collection with known answers: each mode, BM25 by a library, and exact vectors.
 
     python -m bench.quality FOLDER
     python -m bench.quality FOLDER --vectors minilm     vectors of the folder, not the local model's
@@ -104,7 +104,7 @@ async def _run(path: Path, vectors: str | None, chunk_tokens: int, query_count: 
         str(method): {"nDCG@10": float(str(ndcg)), "recall@100": float(str(recall))}
         for method, ndcg, recall, *_ in report.rows
     }
-    plot_bars(folder / f"{name}.svg", f"What a search finds: {collection.name}", "mean", figures, log_y=False)
+    plot_bars(folder / f"{name}.svg", f"Quality of search: {collection.name}", "mean", figures, log_y=False)
 
 
 def _measures(collection: Collection, rankings: Rankings) -> tuple[float, float]:

@@ -190,7 +190,7 @@ def _print_text(entries: Sequence[Entry], timings: Timings) -> None:
             for number, word in enumerate(filter(None, words)):
                 echo(f"    {'' if number else label:8}{word}")
     count = f"{len(entries)} statement{'' if len(entries) == 1 else 's'}"
-    echo(f"{count}; a star stands behind what is written. Calls counted by {timings.source}.")
+    echo(f"{count}; a star marks a table that is written. Calls counted by {timings.source}.")
 
 
 def _numbers(entry: Entry) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The measurement of what a search finds runs on a small collection and writes its files."""
+"""The measurement of the quality of search runs on a small collection and writes its files."""
 
 from __future__ import annotations
 
