@@ -1,5 +1,5 @@
 -- import/drop_unowned_contents :exec
--- Deletes the bytes of an import that belong to no document, with their parts and jobs (by cascade): no export
+-- Deletes the bytes of an import that belong to no document, with their parts and jobs (cascade): no export
 -- has such, but a file may have been written by hand.
 -- $1 user_id uuid  the tenant
 -- index: document_contents_pkey, documents_pkey
