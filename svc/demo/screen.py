@@ -85,7 +85,7 @@ class Screen:
         self.console.print(table)
 
     def results(self, asker: str, question: str, found: Sequence[dict[str, Any]]) -> None:
-        """Show the results of a search: the fit of meaning and words, the place, and the sentences nearest to the question."""
+        """Show the results of a search: their scores, their places, and the sentences nearest to the question."""
         self.console.print()
         self.console.print(Text(f"{asker} asks: ", "bold") + Text(question, "bold yellow"))
         self.table(
