@@ -4,15 +4,18 @@
 -- is one that is to have other chunk_sizes, as in documents/rechunk. If it is being read, the attempt
 -- rises, so that the worker changes nothing more: by two, since a claim can raise it by one meanwhile. The
 -- collection is locked first, so that two requests never wait for each other's files, then the documents. No
--- row: the collection does not exist or has expired, or one of the documents does not exist. The use is noted
--- as in collections/touch.
--- $1 user_id       uuid       the tenant
+-- row: the collection does not exist or has expired, or one of the documents does not exist or may not be
+-- added. A document that leaves the collection at the same time is not added again, and not returned. The use
+-- is noted as in collections/touch.
+-- $1 user_id       uuid           the tenant
 -- $2 collection_id uuid
--- $3 batch_id      uuid null  null: none
--- $4 files         jsonb      [{"document_id": …, "attributes": {…}, "chunk_sizes": …}, …], each once
--- $5 max_rows      int        the number of files
+-- $3 batch_id      uuid null      null: none
+-- $4 files         jsonb          [{"document_id": …, "attributes": {…}, "chunk_sizes": …}, …], each once
+-- $5 max_rows      int            the number of files
+-- $6 only_present  bool optional  whether only documents that are in it already may be added again
 -- returns: as collection_files/get
--- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey
+-- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey,
+--   collection_files_batch_idx
 -- length: the collection, its files and the jobs of those that are read now change together
 with held as materialized (
     select c.id
@@ -51,6 +54,14 @@ there as materialized (
         d.user_id = $1::uuid
         and d.id in (select w.document_id from wanted as w)
         and (select count(*) from held) > 0
+        and (
+            coalesce($6::bool, false) is false
+            or d.id in (
+                select p.file_id
+                from collection_files as p
+                where p.user_id = $1::uuid and p.collection_id = $2::uuid and p.document_id is not null
+            )
+        )
     order by d.id
     for no key update of d
 ),
@@ -127,6 +138,7 @@ added as (
             seq = case when f.document_id is null then excluded.seq else f.seq end,
             created_at = case when f.document_id is null then excluded.created_at else f.created_at end,
             updated_at = excluded.updated_at
+        where coalesce($6::bool, false) is false or f.document_id is not null
     returning f.document_id, f.collection_id, f.batch_id, f.attributes, f.created_at, f.updated_at
 )
 

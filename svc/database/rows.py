@@ -179,6 +179,14 @@ class CollectionFilesListLeft(Row):
     file_id: UUID = column("file_id")
 
 
+class CollectionFilesListOfDocument(Row):
+    """A row of `collection_files/list_of_document`."""
+
+    __slots__ = ()
+
+    collection_id: UUID = column("collection_id")
+
+
 class CollectionReadersList(Row):
     """A row of `collection_readers/add`, `collection_readers/list`."""
 
@@ -305,6 +313,17 @@ class DoctorDanglingFiles(Row):
     collection_id: UUID = column("collection_id")
     file_id: UUID = column("file_id")
     lacks_collection: bool = column("lacks_collection")
+    fix: str = column("fix")
+
+
+class DoctorDanglingKeys(Row):
+    """A row of `doctor/dangling_keys`."""
+
+    __slots__ = ()
+
+    user_id: UUID = column("user_id")
+    key_id: UUID = column("key_id")
+    collection_id: UUID = column("collection_id")
     fix: str = column("fix")
 
 
@@ -2201,6 +2220,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "collection_files/get": CollectionFilesGet,
     "collection_files/list": CollectionFilesGet,
     "collection_files/list_left": CollectionFilesListLeft,
+    "collection_files/list_of_document": CollectionFilesListOfDocument,
     "collection_files/update": CollectionFilesGet,
     "collection_readers/add": CollectionReadersList,
     "collection_readers/find_chunk": CollectionReadersFindDocument,
@@ -2222,6 +2242,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "conversations/list_with_recent": ConversationsListWithRecent,
     "conversations/update": ConversationsGet,
     "doctor/dangling_files": DoctorDanglingFiles,
+    "doctor/dangling_keys": DoctorDanglingKeys,
     "doctor/dangling_readers": DoctorDanglingReaders,
     "doctor/documents_without_job": DoctorDocumentsWithoutJob,
     "doctor/foreign_keys_without_index": DoctorForeignKeysWithoutIndex,

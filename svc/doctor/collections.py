@@ -44,6 +44,23 @@ async def readers(subject: Subject) -> Verdict:
     )
 
 
+async def keys(subject: Subject) -> Verdict:
+    """Looks for keys of a random sample of tenants that reach a collection which does not exist."""
+    users, seen = await sampled_tenants(subject)
+    rows = await subject.database.many("doctor/dangling_keys", user_ids=users, max_rows=MAX_ROWS)
+    return verdict(
+        seen,
+        rows,
+        "keys",
+        lambda row: Finding(
+            "fault",
+            f"key {row.key_id} of user {row.user_id} reaches collection {row.collection_id}, which does not exist",
+            f"{_BY_HAND}; a new collection with this id would be reached at once",
+            (row.fix,),
+        ),
+    )
+
+
 async def expiries(subject: Subject) -> Verdict:
     """Compares the time of expiry of the collections of a random sample of tenants with their last use."""
     users, seen = await sampled_tenants(subject)
@@ -65,5 +82,6 @@ async def expiries(subject: Subject) -> Verdict:
 CHECKS = (
     Check("collection-files", "collections", "that the files of collections have a document", files),
     Check("collection-readers", "collections", "that shares have a collection and a reader", readers),
+    Check("collection-keys", "collections", "that keys of one collection have it", keys),
     Check("collection-expiry", "collections", "that collections expire when they should", expiries),
 )

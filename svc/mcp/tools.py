@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from cabinet_client import AsyncCabinet, IngestionError, WaitTimeoutError, models
+from cabinet_client import AsyncCabinet, ConflictError, IngestionError, NotAllowedError, WaitTimeoutError, models
 from svc.errors import CabinetError
 
 # About four characters a token: a result of some 2,000 tokens.
@@ -57,14 +57,32 @@ async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
 
 async def add_document(client: AsyncCabinet, name: str, text: str) -> str:
     """Store a text as a document, and wait until it can be found."""
-    document = await client.documents.create(name, text, on_conflict="replace")
+    earlier: list[models.Document] = []
+    try:
+        document = await client.documents.create(name, text, on_conflict="replace")
+    except NotAllowedError:
+        # A key of one collection replaces nothing by name; it finds those of the name in its collection.
+        earlier = [each async for each in client.documents.list(where={"type": "eq", "key": "filename", "value": name})]
+        document = await client.documents.create(name, text)
     try:
         [ready] = await client.documents.wait([document], timeout_s=_INGESTION_S)
     except IngestionError as error:
         raise ToolFailedError(f"{name} cannot be read: {error.documents[0].error}") from error
     except WaitTimeoutError:
         return f"{name} is stored and will be found in a while; it is still being ingested."
+    for each in earlier:
+        await _remove(client, each)
     return f"{name} is stored and can be found, in {ready.chunk_count} chunks."
+
+
+async def _remove(client: AsyncCabinet, document: models.Document) -> None:
+    """Delete an earlier document for a key of one collection, or take it out of that one if it is in others too."""
+    try:
+        await client.documents.delete(document.id)
+    except ConflictError:
+        if (collection_id := (await client.me()).collection_id) is None:
+            raise
+        await client.collections.remove(collection_id, document.id)
 
 
 async def remember(client: AsyncCabinet, text: str) -> str:

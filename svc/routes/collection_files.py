@@ -75,6 +75,7 @@ class FilesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     "/collections/{collection_id}/files",
     status=201,
     errors=(404, 409),
+    within=True,
     repeated=_ADDED_AGAIN,
     example={"document_id": _SOME_ID, "attributes": {"year": 2026}},
 )
@@ -106,8 +107,9 @@ async def added_files(
         batch_id=batch_id,
         files=[{"document_id": str(file.document_id), "attributes": file.attributes} for file in files],
         max_rows=len(files),
+        only_present=call.principal.collection_id is not None,
     )
-    if not rows:
+    if len(rows) < len(files):
         await check_active(queries, tenant, collection_id)
         raise InvalidRequestError(f"{field} contains an id that is not the id of one of your documents", field=field)
     return [file_of(row) for row in rows]
@@ -174,7 +176,12 @@ async def get_file(call: Call) -> CollectionFile:
     return await own_or_shared_collection(call, collection_id, read)
 
 
-@routes.patch("/collections/{collection_id}/files/{document_id}", errors=(404,), example={"attributes": {"year": 2026}})
+@routes.patch(
+    "/collections/{collection_id}/files/{document_id}",
+    errors=(404,),
+    within=True,
+    example={"attributes": {"year": 2026}},
+)
 async def update_file(call: Call, body: UpdateFile) -> CollectionFile:
     """Replace the attributes of a file in a collection."""
     check_attributes(body.attributes, "attributes")
@@ -190,7 +197,7 @@ async def update_file(call: Call, body: UpdateFile) -> CollectionFile:
     return file_of(row)
 
 
-@routes.delete("/collections/{collection_id}/files/{document_id}", errors=(404,))
+@routes.delete("/collections/{collection_id}/files/{document_id}", errors=(404,), within=True)
 async def remove_file(call: Call) -> None:
     """Take a file out of a collection. The document itself stays."""
     removed = await call.services.database.exec(

@@ -17,7 +17,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 from svc.filters.columns import DOCUMENT_FIELDS
 from svc.ingest.formats import StoredType
-from svc.routes.limited_keys import listed_collections
+from svc.routes.limited_keys import check_deletable, listed_collections
 from svc.routes.listings import MAX_COUNT, Ids, Listing, ListQuery, read_ids, read_listing
 from svc.routes.pages import Limit, Page, counted, one_more, page
 from svc.routes.shared_access import own_or_shared_document
@@ -197,11 +197,17 @@ async def update_document(call: Call, body: UpdateDocument) -> Document:
     return document
 
 
-@routes.delete("/documents/{document_id}", errors=(404,), tagged=True)
+@routes.delete("/documents/{document_id}", errors=(404, 409), tagged=True, within=True)
 async def delete_document(call: Call) -> None:
     """Delete a document with its bytes, chunks and vectors."""
     tenant, document_id = call.principal.tenant, call.path_id("document_id", "document")
-    async with unchanged(call, lambda queries: _held(queries, tenant, document_id)) as queries:
+
+    async def held(queries: Queries) -> Document:
+        await check_deletable(call, queries, document_id, "document")
+        return await _held(queries, tenant, document_id)
+
+    async with unchanged(call, held, in_transaction=call.principal.collection_id is not None) as queries:
+        await check_deletable(call, queries, document_id, "document")
         deleted = await queries.exec(
             "documents/delete", user_id=tenant, document_id=document_id, max_parts=batches.ERASED_PARTS
         )

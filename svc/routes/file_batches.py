@@ -57,6 +57,7 @@ class FileBatch(Struct, frozen=True):
     status=201,
     body_bytes=_BODY_BYTES,
     errors=(404, 409),
+    within=True,
     repeated="The request can be repeated without harm: the files are then of the newer batch",
     example={"files": [{"document_id": "0198c0de-0000-7000-8000-000000000000", "attributes": {"year": 2026}}]},
 )
@@ -81,6 +82,7 @@ async def get_batch(call: Call) -> FileBatch:
 @routes.post(
     "/collections/{collection_id}/batches/{batch_id}/cancel",
     errors=(404,),
+    within=True,
     repeated="The request can be repeated without harm",
 )
 async def cancel_batch(call: Call) -> FileBatch:

@@ -59,7 +59,7 @@ async def once(call: Call, parts: Sequence[bytes], *, in_transaction: bool = Fal
     if key is None and not in_transaction:
         yield Once(database)
         return
-    digest = await _digest(parts) if key is not None else b""
+    digest = await _digest([*parts, *_limit_of(call)]) if key is not None else b""
     async with database.transaction() as transaction:
         if key is None:
             yield Once(transaction)
@@ -84,6 +84,12 @@ def _key_of(call: Call) -> str | None:
     if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
         raise InvalidRequestError(f"{HEADER} must be one key of 1 to 255 printable ASCII characters", field=HEADER)
     return keys[0]
+
+
+def _limit_of(call: Call) -> list[bytes]:
+    """A key that reaches one collection does not get the results of requests with other keys."""
+    limit = call.principal.collection_id
+    return [] if limit is None else [limit.bytes]
 
 
 def _route_of(call: Call) -> str:

@@ -6,10 +6,12 @@ Only routes with `within=True` accept such a key. The collection in a path is co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import UUID
 
-from svc.errors import NotFoundError
+from svc.database.calls import Queries
+from svc.errors import ConflictError, NotFoundError
 from svc.web.request import Call
 
 
@@ -39,6 +41,60 @@ def listed_collections(call: Call, wanted: Sequence[UUID] | None) -> list[UUID] 
     if limit is None:
         return None if wanted is None else list(wanted)
     return [limit] if wanted is None or limit in wanted else []
+
+
+async def put_into(call: Call, queries: Queries, document_id: UUID) -> None:
+    """Add a new document to the only collection of the key, in the transaction that creates it. Without one: nothing.
+
+    Raises:
+        ConflictError: the collection has expired, or was deleted.
+    """
+    limit = call.principal.collection_id
+    if limit is None:
+        return
+    added = await queries.many(
+        "collection_files/add",
+        user_id=call.principal.tenant,
+        collection_id=limit,
+        batch_id=None,
+        files=[{"document_id": str(document_id), "attributes": {}}],
+        max_rows=1,
+    )
+    if not added:
+        raise ConflictError("the collection of this API key has expired, so that nothing can be added to it")
+
+
+async def check_deletable(call: Call, queries: Queries, document_id: UUID, what: str) -> None:
+    """Check, in a transaction, that a key that reaches one collection may delete a document. Other keys may.
+
+    Raises:
+        NotFoundError: it is not in the collection.
+        ConflictError: it is in other collections as well.
+    """
+    limit, tenant = call.principal.collection_id, call.principal.tenant
+    if limit is None:
+        return
+    # The lock keeps others from adding it to a collection before it is deleted.
+    await queries.many("documents/hold", user_id=tenant, document_ids=[document_id], max_rows=1)
+    rows = await queries.many(
+        "collection_files/list_of_document", user_id=tenant, document_id=document_id, first_id=limit, max_rows=2
+    )
+    if not rows or rows[0].collection_id != limit:
+        raise missing(what)
+    if len(rows) > 1:
+        raise ConflictError(
+            f"the {what} is in other collections, too, which this API key does not reach; take it out of this one"
+        )
+
+
+@asynccontextmanager
+async def in_transaction_if_limited(call: Call) -> AsyncIterator[Queries]:
+    """Run the statements of the block in one transaction if the key reaches one collection."""
+    if call.principal.collection_id is None:
+        yield call.services.database
+        return
+    async with call.services.database.transaction() as transaction:
+        yield transaction
 
 
 def missing(what: str) -> NotFoundError:

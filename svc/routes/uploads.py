@@ -10,12 +10,13 @@ from svc.access.quotas import QuotaName, broken_quota
 from svc.accounts.quotas import refused
 from svc.database.calls import Queries
 from svc.database.failures import ConstraintError
-from svc.errors import ConflictError
+from svc.errors import ConflictError, ForbiddenError
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.formats import FileType
 from svc.routes.chunk_bodies import ChunkLimits
 from svc.routes.documents import Document, document_of
 from svc.routes.idempotency import HEADER, once
+from svc.routes.limited_keys import put_into
 from svc.routes.new_documents import NewDocument, create_document, file_hash
 from svc.routes.upload_bodies import Upload, UploadChunks, UploadDocument, received_upload
 from svc.web.request import Call
@@ -33,6 +34,7 @@ _DETECTED_AT_ONCE_BYTES = 256 * 2**10
     upload=UploadDocument,
     upload_chunks=UploadChunks,
     once=True,
+    within=True,
     answers={200: Document},
     example={
         "filename": "moon.md",
@@ -59,10 +61,15 @@ async def upload_document(call: Call) -> Document:
 
 
 async def _stored(call: Call, upload: Upload) -> Document:
-    tenant = call.principal.tenant
+    tenant, is_limited = call.principal.tenant, call.principal.collection_id is not None
+    if is_limited and upload.on_conflict != "new":
+        raise ForbiddenError(
+            "on_conflict concerns all documents of a name; this API key reaches one collection only",
+            field="on_conflict",
+        )
     content_hash = await file_hash(upload.content)
     file_type = await _file_type(upload, images=call.services.settings.ocr)
-    in_transaction = upload.on_conflict == "skip" or upload.content.is_in_parts
+    in_transaction = upload.on_conflict == "skip" or upload.content.is_in_parts or is_limited
     try:
         async with once(call, await upload.parts(), in_transaction=in_transaction) as request:
             if request.earlier is not None:
@@ -72,6 +79,7 @@ async def _stored(call: Call, upload: Upload) -> Document:
                 call.answer_status = 200
             else:
                 document = await _create(request.queries, tenant, upload, file_type, content_hash)
+                await put_into(call, request.queries, document.id)
             await request.keep({"document_id": document.id})
             return document
     except ConstraintError as error:

@@ -111,6 +111,38 @@ async def test_a_mistake_is_answered_with_what_to_do(server: ServerProcess, admi
     assert "a.pdf cannot be read" in text_of(unreadable)
 
 
+async def test_a_key_of_one_collection_has_tools_for_that_collection(server: ServerProcess, admin: Cabinet) -> None:
+    created = admin.users.create("limited@example.com")
+    with Cabinet(server.url, created.api_key) as user:
+        collection, other = user.collections.create(name="Moons"), user.collections.create(name="Suns")
+        secret = user.documents.create("secret.txt", "The Moon is hollow.")
+        user.documents.wait([secret])
+        key = user.keys.create(collection_id=collection.id).api_key
+        async with over_http(server, key) as assistant:
+            for colour in ("green", "grey", "white"):
+                stored = await assistant.call_tool(
+                    "add_document", {"name": "moon.txt", "text": f"The Moon is {colour}."}
+                )
+                assert "can be found" in text_of(stored)
+                if colour == "grey":
+                    [shared] = user.collections.files(collection.id)
+                    user.collections.add(other.id, shared.document_id)
+            found = text_of(await assistant.call_tool("search", {"query": "What is the Moon like?"}))
+            listed = text_of(await assistant.call_tool("list_documents", {}))
+            remembered = await assistant.call_tool("remember", {"text": "The Moon is far away."})
+        moons = [
+            document.id
+            for document in user.documents.list(where={"type": "eq", "key": "filename", "value": "moon.txt"})
+        ]
+        assert len(moons) == 2
+        assert shared.document_id in moons
+
+    assert "white" in found
+    assert not {"hollow", "grey"} & set(found.replace(".", " ").split())
+    assert "secret.txt" not in listed
+    assert "one collection only" in text_of(remembered)
+
+
 async def test_a_long_result_is_cut_and_says_so(server: ServerProcess, admin: Cabinet) -> None:
     key = admin.users.create("long@example.com").api_key
     async with over_http(server, key) as assistant:

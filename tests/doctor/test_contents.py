@@ -119,6 +119,8 @@ async def test_what_collections_lack_is_found_and_fixed(fired: Fired, hand: Any,
     for collection in (kept, lost):
         await service.call("POST", f"/collections/{collection}/files", key, json={"document_id": document})
         assert (await service.call("PUT", f"/collections/{collection}/readers/{reader}", key)).is_success
+    limited = await service.call("POST", "/keys", key, json={"collection_id": lost})
+    assert limited.status_code == 201
     assert await fired() == {}
     # As a restore of some tables leaves it: no foreign key is checked.
     await hand.execute("set session_replication_role = replica")
@@ -130,7 +132,7 @@ async def test_what_collections_lack_is_found_and_fixed(fired: Fired, hand: Any,
 
     found = await fired()
     assert {name: len(findings) for name, findings in found.items()} == {
-        "collection-files": 2, "collection-readers": 2, "collection-expiry": 1,
+        "collection-files": 2, "collection-readers": 2, "collection-expiry": 1, "collection-keys": 1,
     }  # fmt: skip
     assert all(owner in finding.problem for findings in found.values() for finding in findings)
     for finding in [finding for findings in found.values() for finding in findings]:

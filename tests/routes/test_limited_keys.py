@@ -15,7 +15,7 @@ from svc.web.routing import Endpoint
 from tests.conftest import Service
 from tests.routes.answers import ok, problem
 from tests.routes.endpoints import PATH_ID, ids_of, name_of
-from tests.routes.tenants import Tenant, new_tenant, rows_of
+from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 
 INSIDE = "The buoys are red."
 SECRET = "The lighthouse is white."
@@ -35,15 +35,33 @@ READS = {
     "GET /collections/{collection_id}/files",
     "GET /collections/{collection_id}/files/{document_id}",
     "GET /collections/{collection_id}/batches/{batch_id}",
+    "GET /v1/files/{file_id}",
     "GET /v1/files/{file_id}/content",
     "GET /v1/vector_stores",
     "GET /v1/vector_stores/{store_id}",
     "GET /v1/vector_stores/{store_id}/files",
     "GET /v1/vector_stores/{store_id}/files/{file_id}",
     "GET /v1/vector_stores/{store_id}/files/{file_id}/content",
+    "GET /v1/vector_stores/{store_id}/file_batches/{batch_id}",
+    "GET /v1/vector_stores/{store_id}/file_batches/{batch_id}/files",
     "POST /v1/vector_stores/{store_id}/search",
 }
-WRITES: set[str] = set()
+WRITES = {
+    "POST /documents",
+    "DELETE /documents/{document_id}",
+    "POST /collections/{collection_id}/files",
+    "PATCH /collections/{collection_id}/files/{document_id}",
+    "DELETE /collections/{collection_id}/files/{document_id}",
+    "POST /collections/{collection_id}/batches",
+    "POST /collections/{collection_id}/batches/{batch_id}/cancel",
+    "POST /v1/files",
+    "DELETE /v1/files/{file_id}",
+    "POST /v1/vector_stores/{store_id}/files",
+    "POST /v1/vector_stores/{store_id}/files/{file_id}",
+    "DELETE /v1/vector_stores/{store_id}/files/{file_id}",
+    "POST /v1/vector_stores/{store_id}/file_batches",
+    "POST /v1/vector_stores/{store_id}/file_batches/{batch_id}/cancel",
+}
 
 
 @dataclass(frozen=True)
@@ -96,8 +114,13 @@ async def sent(caller: Tenant, endpoint: Endpoint, ids: dict[str, str]) -> httpx
     if endpoint.path.startswith("/v1/"):
         ids = {**ids, "batch_id": f"vsfb_{UUID(ids['batch_id']).hex}"}
     options: dict[str, Any] = {}
-    if "example" in endpoint.extra and endpoint.method == "POST":
-        options["json"] = {"query": "What colour is it?"} if name_of(endpoint).endswith("search") else {}
+    if name_of(endpoint).endswith("search"):
+        options["json"] = {"query": "What colour is it?"}
+    elif endpoint.is_within and "example" in endpoint.extra:
+        named = {"document_id": ids["document_id"], "files": [{"document_id": ids["document_id"]}]}
+        named |= {"file_id": ids["file_id"], "file_ids": [ids["file_id"]]} if "/v1/" in endpoint.path else {}
+        example = endpoint.extra["example"]
+        options["json"] = {**example, **{name: named[name] for name in named.keys() & set(example)}}
     path = endpoint.path.replace(":path", "").format_map({**ids, "model": "local"})
     return await caller.service.call(endpoint.method, path, caller.key, **options)
 
@@ -145,6 +168,93 @@ def nothing(parameter: str) -> str:
 def without_id(answer: httpx.Response) -> str:
     """An answer without the number of its request."""
     return answer.text.replace(answer.headers["x-request-id"], "")
+
+
+async def test_a_key_of_one_collection_changes_nothing_outside_it(shared: Service) -> None:
+    scene = await new_scene(shared)
+    before = await stored(scene)
+    for endpoint in ENDPOINTS:
+        name = name_of(endpoint)
+        if name not in WRITES:
+            continue
+        for ids in (scene.outside, scene.foreign):
+            for parameter in PATH_ID.findall(endpoint.path):
+                answer = await sent(scene.limited, endpoint, {**scene.inside, parameter: ids[parameter]})
+                assert answer.status_code == 404, (name, parameter)
+    # Ids in bodies: what is not in the collection cannot be put there.
+    for ids in (scene.outside, scene.foreign):
+        for document_ids in ([ids["document_id"]], [scene.inside["document_id"], ids["document_id"]]):
+            files = [{"document_id": each} for each in document_ids]
+            names = [f"file-{UUID(each).hex}" for each in document_ids]
+            collection, store = (scene.inside[name] for name in ("collection_id", "store_id"))
+            for path, body in (
+                (f"/collections/{collection}/files", files[-1]),
+                (f"/collections/{collection}/batches", {"files": files}),
+                (f"/v1/vector_stores/{store}/files", {"file_id": names[-1]}),
+                (f"/v1/vector_stores/{store}/file_batches", {"file_ids": names}),
+            ):
+                answer = await scene.limited.post(path, json=body)
+                assert answer.status_code == (404 if "/v1/" in path else 422), (path, answer.text)
+    for on_conflict in ("replace", "skip"):
+        upload = {"filename": f"{SECRET}.txt", "content": SECRET, "on_conflict": on_conflict}
+        problem(await scene.limited.post("/documents", json=upload), 403)
+    assert await stored(scene) == before
+
+
+async def stored(scene: Scene) -> list[list[str]]:
+    """What the user and the other one have in all collections."""
+    async with direct_connection(scene.tenant.service) as connection:
+        return [
+            [
+                row[0]
+                for row in await connection.fetch(
+                    f"select (to_jsonb(t) - 'updated_at')::text from {table} t order by 1"
+                )
+            ]
+            for table in ("documents", "collection_files", "file_batches")
+        ]
+
+
+async def test_a_key_of_one_collection_adds_and_deletes_in_it(shared: Service) -> None:
+    scene = await new_scene(shared)
+    collection, limited = scene.inside["collection_id"], scene.limited
+    header = {"Idempotency-Key": "the same"}
+    upload = {"filename": "moon.txt", "content": "The Moon is grey."}
+    earlier = ok(await scene.tenant.post("/documents", json=upload, headers=header), 202)
+    problem(await limited.post("/documents", json=upload, headers=header), 422)
+    added = await limited.ready_document("moon.txt", "The Moon is grey.")
+    form = {"files": {"file": ("sun.txt", b"The Sun is yellow.")}, "data": {"purpose": "assistants"}}
+    file = ok(await limited.post("/v1/files", **form))
+    place = f"/v1/vector_stores/{scene.inside['store_id']}/files"
+    assert ok(await limited.post(place, json={"file_id": file["id"], "attributes": {"kind": "star"}}))["attributes"]
+    sun = str(UUID(file["id"].removeprefix("file-")))
+    await limited.ended(sun)
+    listed = ok(await limited.get(f"/collections/{collection}/files"))["data"]
+    assert {each["document_id"] for each in listed} == {scene.inside["document_id"], added["id"], sun}
+    found = ok(await limited.post("/search", json={"query": "The Sun is yellow."}))["results"]
+    assert found[0]["document_id"] == sun
+    assert earlier["id"] not in {each["id"] for each in ok(await limited.get("/documents"))["data"]}
+    # Deleted: what is in this collection alone. What another collection holds can only be taken out.
+    other = f"/collections/{scene.outside['collection_id']}/files"
+    ok(await scene.tenant.post(other, json={"document_id": added["id"]}), 201)
+    assert "other collections" in problem(await limited.delete(f"/documents/{added['id']}"), 409)["detail"]
+    tagged = {"If-Match": '"0"'}
+    problem(await limited.delete(f"/documents/{scene.outside['document_id']}", headers=tagged), 404)
+    assert (await limited.delete(f"/collections/{collection}/files/{added['id']}")).status_code == 204
+    problem(await limited.delete(f"/documents/{added['id']}"), 404)
+    assert ok(await limited.delete(f"/v1/files/{file['id']}"))["deleted"]
+    assert ok(await scene.tenant.get(f"/documents/{added['id']}"))["id"] == added["id"]
+    problem(await scene.tenant.get(f"/documents/{sun}"), 404)
+    # An expired collection takes nothing in.
+    ok(await scene.tenant.patch(f"/collections/{collection}", json={"expires_after_s": 1}))
+    async with direct_connection(shared) as connection:
+        await connection.execute(
+            "update collections set expires_at = now() - interval '1 s' where id = $1::uuid", collection
+        )
+    problem(await limited.post("/documents", json=upload), 409)
+    assert (
+        len([each for each in ok(await scene.tenant.get("/documents"))["data"] if each["filename"] == "moon.txt"]) == 2
+    )
 
 
 @pytest.mark.parametrize("wanted", ["outside", "foreign"])

@@ -45,6 +45,7 @@ WITHOUT_TENANT = {
     "documents/list_expired",
     "documents/list_left_over",
     "doctor/dangling_files",
+    "doctor/dangling_keys",
     "doctor/dangling_readers",
     "doctor/documents_without_job",
     "doctor/jobs_without_work",

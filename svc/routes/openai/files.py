@@ -21,11 +21,13 @@ from svc.fields.values import check_text
 from svc.ingest.file_bytes import FileBytes
 from svc.ingest.stored_files import stored_type
 from svc.routes.downloads import download
+from svc.routes.limited_keys import check_deletable, in_transaction_if_limited, put_into
 from svc.routes.new_documents import NewDocument, create_document, file_hash
 from svc.routes.openai.file_purposes import Purpose, expires_at
 from svc.routes.openai.forms import received_file
 from svc.routes.openai.ids import FILE, given_id, path_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
+from svc.routes.shared_access import own_or_shared_document
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -55,7 +57,7 @@ class FileObject(Struct, frozen=True):
     object: Literal["file"] = "file"
 
 
-@routes.post("/v1/files", errors=(400, 413), produces="application/json")
+@routes.post("/v1/files", errors=(400, 409, 413), produces="application/json", within=True)
 async def openai_create_file(call: Call) -> Response:
     """Store a file: multipart/form-data with the parts `file`, `purpose` and, optionally, `expires_after[…]`."""
     async with received_file(call.request, call.services.settings.max_upload_bytes) as form:
@@ -84,13 +86,20 @@ async def openai_list_files(call: Call, query: FilesQuery) -> Listed[FileObject]
     return listed(files, lambda file: file.id, has_more=len(rows) > query.limit)
 
 
-@routes.get("/v1/files/{file_id}", errors=(404,))
+@routes.get("/v1/files/{file_id}", errors=(404,), within=True)
 async def openai_get_file(call: Call) -> FileObject:
     """Get a file."""
-    row = await call.services.database.one("documents/get", user_id=call.principal.tenant, document_id=file_id_of(call))
-    if row is None:
-        raise no_such_file()
-    return file_of(row)
+    file_id = file_id_of(call)
+
+    async def read(tenant: UUID) -> FileObject:
+        row = await call.services.database.one("documents/get", user_id=tenant, document_id=file_id)
+        if row is None:
+            raise no_such_file()
+        return file_of(row)
+
+    if call.principal.collection_id is not None:
+        return await own_or_shared_document(call, file_id, read)
+    return await read(call.principal.tenant)
 
 
 @routes.get("/v1/files/{file_id}/content", errors=(404,), produces="application/octet-stream", within=True)
@@ -102,13 +111,15 @@ async def openai_get_file_content(call: Call) -> Response:
         raise no_such_file() from None
 
 
-@routes.delete("/v1/files/{file_id}", errors=(404,))
+@routes.delete("/v1/files/{file_id}", errors=(404, 409), within=True)
 async def openai_delete_file(call: Call) -> Deleted:
     """Delete a file. It leaves all vector stores."""
     file_id = file_id_of(call)
-    deleted = await call.services.database.exec(
-        "documents/delete", user_id=call.principal.tenant, document_id=file_id, max_parts=batches.ERASED_PARTS
-    )
+    async with in_transaction_if_limited(call) as queries:
+        await check_deletable(call, queries, file_id, "file")
+        deleted = await queries.exec(
+            "documents/delete", user_id=call.principal.tenant, document_id=file_id, max_parts=batches.ERASED_PARTS
+        )
     if not deleted:
         raise no_such_file()
     return Deleted(shown_id(FILE, file_id), "file")
@@ -145,9 +156,11 @@ async def create_file(
         charset=charset,
     )
     try:
-        if content.is_in_parts:
+        if content.is_in_parts or call.principal.collection_id is not None:
             async with database.transaction() as transaction:
                 row = await create_document(transaction, tenant, content, new)
+                if row is not None:
+                    await put_into(call, transaction, row.id)
         else:
             row = await create_document(database, tenant, content, new)
     except ConstraintError as error:

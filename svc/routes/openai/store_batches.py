@@ -65,6 +65,7 @@ class Batch(Struct, frozen=True):
 @routes.post(
     "/v1/vector_stores/{store_id}/file_batches",
     errors=(404,),
+    within=True,
     body_bytes=_BODY_BYTES,
     example={"file_ids": ["file-" + "0" * 32]},
 )
@@ -82,13 +83,13 @@ async def openai_create_batch(call: Call, body: CreateBatch) -> Batch:
         return _polled(call, await _read(transaction, tenant, store_id, batch.id))
 
 
-@routes.get("/v1/vector_stores/{store_id}/file_batches/{batch_id}", errors=(404,))
+@routes.get("/v1/vector_stores/{store_id}/file_batches/{batch_id}", errors=(404,), within=True)
 async def openai_get_batch(call: Call) -> Batch:
     """Get a batch with the number of its files in each state."""
     return _polled(call, await _read(call.services.database, call.principal.tenant, store_id_of(call), _batch_id(call)))
 
 
-@routes.post("/v1/vector_stores/{store_id}/file_batches/{batch_id}/cancel", errors=(404,))
+@routes.post("/v1/vector_stores/{store_id}/file_batches/{batch_id}/cancel", errors=(404,), within=True)
 async def openai_cancel_batch(call: Call) -> Batch:
     """Cancel a batch: files that have not been read yet are then not searched in the vector store."""
     database, tenant, store_id = call.services.database, call.principal.tenant, store_id_of(call)
@@ -96,7 +97,7 @@ async def openai_cancel_batch(call: Call) -> Batch:
     return _polled(call, await _read(database, tenant, store_id, _batch_id(call)))
 
 
-@routes.get("/v1/vector_stores/{store_id}/file_batches/{batch_id}/files", errors=(404,))
+@routes.get("/v1/vector_stores/{store_id}/file_batches/{batch_id}/files", errors=(404,), within=True)
 async def openai_list_batch_files(call: Call, query: StoreFilesQuery) -> Listed[StoreFile]:
     """List the files of a batch that are still in the vector store."""
     files = await list_store_files(call, call.principal.tenant, query, _batch_id(call))

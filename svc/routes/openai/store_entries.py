@@ -119,8 +119,9 @@ async def add_entries(
         batch_id=batch_id,
         files=[_added(entry) for entry in entries],
         max_rows=len(entries),
+        only_present=call.principal.collection_id is not None,
     )
-    if not rows:
+    if len(rows) < len(entries):
         await check_active(queries, tenant, store_id)
         raise NotFoundError(f"{field} contains an id that is not the id of one of your files", field=field)
     return rows

@@ -100,7 +100,7 @@ class FileContent(Struct, frozen=True):
     next_page: str | None = None
 
 
-@routes.post("/v1/vector_stores/{store_id}/files", errors=(404,), example={"file_id": "file-" + "0" * 32})
+@routes.post("/v1/vector_stores/{store_id}/files", errors=(404,), within=True, example={"file_id": "file-" + "0" * 32})
 async def openai_add_store_file(call: Call, body: AddFile) -> StoreFile:
     """Add a file to a vector store. It is read in the background, if it has not been read."""
     entry = entry_of(body.file_id, body.attributes, sizes_of(body.chunking_strategy), "file_id")
@@ -123,7 +123,9 @@ async def openai_get_store_file(call: Call) -> StoreFile:
     return _polled(call, row)
 
 
-@routes.post("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,), example={"attributes": {"year": 2026}})
+@routes.post(
+    "/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,), within=True, example={"attributes": {"year": 2026}}
+)
 async def openai_update_store_file(call: Call, body: UpdateFile) -> StoreFile:
     """Replace the attributes of a file in a vector store."""
     attributes = body.attributes or {}
@@ -140,7 +142,7 @@ async def openai_update_store_file(call: Call, body: UpdateFile) -> StoreFile:
     return _polled(call, row)
 
 
-@routes.delete("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,))
+@routes.delete("/v1/vector_stores/{store_id}/files/{file_id}", errors=(404,), within=True)
 async def openai_delete_store_file(call: Call) -> Deleted:
     """Take a file out of a vector store. The file itself stays."""
     file_id = file_id_of(call)
