@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 import msgspec
@@ -13,18 +14,19 @@ import msgspec
 from svc.errors import DocumentRejectedError
 from svc.ingest.chunk import TextChunk
 from svc.ingest.document import Block, ReadDocument
-from svc.ingest.pieces import Cutter, Path, Piece
+from svc.ingest.pieces import FENCE, TINY_TOKENS, Cutter, Path, Piece
 from svc.ingest.prose import ProseCutter
 from svc.ingest.tokens import WordCounter
 
-_TINY_TOKENS = 8
 _SMALL_SHARE = 8  # a chunk with less than this share of the tokens is merged with a neighbour, if both fit
 _FULL_SHARE = 4  # a chunk with more than this share ends where the next section begins
 _LONGEST_TOKEN = 16  # in characters, nearly always: what is longer need not be counted
 _CUTS_TRIED = 20
+_CHARACTERS_TRIED = 64
+_JOINER = "\u200d"
 _MOST_SIZES = 1_000
 _SPACE = re.compile(r"\s+")
-_PAUSE = re.compile(r"\n+|(?<=[.!?;:。！？])\s+|(?<=[。！？])")
+_PAUSE = re.compile(r"\n+|(?<=[.!?;:。！？])\s+|(?<=[。！？，、；])")
 
 
 def split(document: ReadDocument, *, chunk_tokens: int, overlap_tokens: int, max_chunks: int) -> list[TextChunk]:
@@ -62,6 +64,7 @@ class _Packer:
         self._counter = counter
         self._cutter = cutter
         self._tokens = tokens
+        self._tiny = min(TINY_TOKENS, tokens // 4)
         self._sizes: dict[tuple[int, int], int] = {}
 
     def packed(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
@@ -90,16 +93,25 @@ class _Packer:
                 else:
                     merged.append(carried)
                 carried = None
-            small = max(_TINY_TOKENS, self._tokens // _SMALL_SHARE)
+            following = pieces[number + 1] if number + 1 < len(pieces) else None
+            small = max(TINY_TOKENS, self._tokens // _SMALL_SHARE)
             is_long = piece.end - piece.start > small * _LONGEST_TOKEN
             size = small if is_long else self._size(piece)
-            if size >= small:
+            is_bare = not is_long and self._is_bare(piece)
+            if size >= small and not is_bare:
                 merged.append(piece)
+            elif not is_bare and merged and (joined := self._joined(merged[-1], piece)) is not None:
+                merged[-1] = joined
+            elif following is not None and self._joined(piece, following) is not None:
+                carried = piece
             elif merged and (joined := self._joined(merged[-1], piece)) is not None:
                 merged[-1] = joined
-            elif number + 1 < len(pieces) and self._joined(piece, pieces[number + 1]) is not None:
-                carried = piece
-            elif merged and size < _TINY_TOKENS:
+            elif size >= self._tiny and not is_bare:
+                merged.append(piece)
+            elif following is not None and (shared := self._filled(piece, following)):
+                merged.append(shared[0])
+                pieces[number + 1] = shared[1]
+            elif merged:
                 merged[-1:] = self._balanced(merged[-1], piece)
             else:
                 merged.append(piece)
@@ -116,9 +128,12 @@ class _Packer:
         if tokens <= room:
             yield self._chunk(Piece(start, end, piece.path, before=piece.before, after=piece.after), content, tokens)
             return
-        for a, b in ProseCutter(self._counter, room, 0).spans(self._text[start:end]):
-            content = self._text[start + a : start + b]
-            yield self._chunk(Piece(start + a, start + b, piece.path), content, self._counter.count(content))
+        # The head of a table and a fence go around each part.
+        room -= self._counter.count(piece.before) + self._counter.count(piece.after)
+        for a, b in ProseCutter(self._counter, max(room, 2), 0).spans(self._text[start:end]):
+            content = f"{piece.before}{self._text[start + a : start + b]}{piece.after}"
+            part = msgspec.structs.replace(piece, start=start + a, end=start + b)
+            yield self._chunk(part, content, self._counter.count(content))
 
     def _trimmed(self, piece: Piece) -> tuple[int, int]:
         """The span of a piece without blank lines at its ends, and without other white space unless it is code."""
@@ -167,37 +182,76 @@ class _Packer:
         """Both pieces as one, below the headings that they share; None if they do not fit, or something is repeated."""
         if left.after or right.before or right.start < left.end:
             return None
-        room = self._tokens - max(self._cutter.path_tokens(left.path), self._cutter.path_tokens(right.path))
+        path = _common(left.path, right.path)
+        room = self._tokens - self._cutter.path_tokens(path)
         if left.before or right.after:
             room -= self._counter.count(left.before) + self._counter.count(right.after)
         # Two parts can have a token less together than apart: that of the space before the right one.
         if self._size(left) + self._size(right) - 1 > room or self._count(left.start, right.end) > room:
             return None
-        return Piece(
-            left.start, right.end, _common(left.path, right.path), left.opens, left.continues, left.before, right.after
-        )
+        return Piece(left.start, right.end, path, left.opens, left.continues, left.before, right.after)
+
+    def _is_bare(self, piece: Piece) -> bool:
+        """Whether a piece has nothing but headings."""
+        first, last = (max(bisect_right(self._starts, at) - 1, 0) for at in (piece.start, piece.end - 1))
+        return all(block.kind == "heading" for block in self._blocks[first : last + 1])
+
+    def _filled(self, left: Piece, right: Piece) -> list[Piece] | None:
+        """Both pieces, with the first words of the right one in the left one; None if they cannot be taken from it."""
+        if left.after or not self._is_divisible(right) or right.start < left.end:
+            return None
+        path = _common(left.path, right.path)
+        room = self._tokens - self._cutter.path_tokens(path)
+        text, middle = self._text, (right.start + right.end) // 2
+        cuts = [
+            *[pause.end() for pause in islice(_PAUSE.finditer(text, right.start, middle), _CUTS_TRIED)],
+            *[space.end() for space in islice(_SPACE.finditer(text, right.start, middle), _CUTS_TRIED)],
+            *range(right.start + 1, min(right.start + _CHARACTERS_TRIED, middle)),
+        ]
+        for cut in cuts:
+            is_enough = self._tiny <= self._counter.count(text[left.start : cut].rstrip()) <= room
+            if is_enough and _divides(text, cut) and self._counter.count(text[cut : right.end]) >= self._tiny:
+                return [
+                    msgspec.structs.replace(left, end=right.start + len(text[right.start : cut].rstrip()), path=path),
+                    msgspec.structs.replace(right, start=cut),
+                ]
+        return None
 
     def _balanced(self, left: Piece, right: Piece) -> list[Piece]:
         """Both pieces, with the last sentences of the left one in the right one."""
-        if left.after or right.before or right.start < left.end:
+        if not self._is_divisible(left) or right.before:
             return [left, right]
-        middle = (left.start + left.end) // 2
-        sentences = [pause.end() for pause in _PAUSE.finditer(self._text, middle, left.end) if pause.end() < left.end]
-        words = [space.end() for space in _SPACE.finditer(self._text, middle, left.end)]
-        cut = next(
-            (
-                cut
-                for cut in [*sentences[: -_CUTS_TRIED - 1 : -1], *words[: -_CUTS_TRIED - 1 : -1]]
-                if self._counter.count(self._text[cut : right.end]) >= _TINY_TOKENS
-                and self._counter.count(self._text[left.start : cut].rstrip()) >= _TINY_TOKENS
-            ),
-            None,
-        )
-        if cut is None:
-            return [left, right]
-        end = cut - (len(self._text[left.start : cut]) - len(self._text[left.start : cut].rstrip()))
+        text, middle = self._text, (left.start + left.end) // 2
+        sentences = [pause.end() for pause in _PAUSE.finditer(text, middle, left.end) if pause.end() < left.end]
+        words = [space.end() for space in _SPACE.finditer(text, middle, left.end)]
+        cuts = [
+            *sentences[: -_CUTS_TRIED - 1 : -1],
+            *words[: -_CUTS_TRIED - 1 : -1],
+            *range(left.end - 1, max(left.end - _CHARACTERS_TRIED, middle), -1),
+        ]
         path = _common(left.path, right.path)
-        return [msgspec.structs.replace(left, end=end), msgspec.structs.replace(right, start=cut, path=path)]
+        room = self._tokens - self._cutter.path_tokens(path)
+        for cut in cuts:
+            end = left.start + len(text[left.start : cut].rstrip())
+            is_enough = self._tiny <= self._counter.count(text[cut : right.end]) <= room
+            if is_enough and _divides(text, cut) and self._counter.count(text[left.start : end]) >= self._tiny:
+                return [msgspec.structs.replace(left, end=end), msgspec.structs.replace(right, start=cut, path=path)]
+        return [left, right]
+
+    def _is_divisible(self, piece: Piece) -> bool:
+        """Whether a piece is text, or code without a fence: what can be cut anywhere without adding anything."""
+        if piece.before or piece.after:
+            return False
+        first, last = (max(bisect_right(self._starts, at) - 1, 0) for at in (piece.start, piece.end - 1))
+        return not any(
+            block.kind == "table" or (block.kind == "code" and FENCE.match(self._text, block.start))
+            for block in self._blocks[first : last + 1]
+        )
+
+
+def _divides(text: str, cut: int) -> bool:
+    """Whether a text can be cut before a character, which is no accent or another part of the one before it."""
+    return unicodedata.category(text[cut]) not in ("Mn", "Mc", "Me", "Cf") and text[cut - 1] != _JOINER
 
 
 def _common(left: Path, right: Path) -> Path:

@@ -15,7 +15,14 @@ from svc.ingest.tokens import WordCounter
 
 Path = tuple[str, ...]
 
-_FENCE = re.compile(r"([ \t>]*)(`{3,}|~{3,})[^\n]*\n")
+FENCE = re.compile(r"([ \t>]*)(`{3,}|~{3,})[^\n]*\n")
+"""The first line of code between fences."""
+
+TINY_TOKENS = 8
+"""A chunk with fewer is too short to be found for what it says."""
+
+_ROOMS_TRIED = 4
+_SPARE_TOKENS = 10  # of a piece of a table or of code, so that a few words before or after it fit too
 _HEADING_MOST_CHARACTERS = 200
 _MOST_HEADINGS = 24  # in a row, such as the names of functions that nobody described
 _PATH_MOST_SHARE = 8  # of the tokens of a chunk, the headings above it take at most one in so many
@@ -48,7 +55,7 @@ class Cutter:
         self._tokens = tokens
         self._overlap_tokens = overlap_tokens
         self._headings: list[tuple[int, str]] = [(0, document.title)] if document.title else []
-        self._cutters: dict[int, ProseCutter] = {}
+        self._cutters: dict[tuple[int, bool], ProseCutter] = {}
         self._path_tokens: dict[Path, int] = {}
 
     def pieces(self) -> Iterator[Piece]:
@@ -103,6 +110,8 @@ class Cutter:
     def _unit(self, blocks: list[Block], path: Path, *, opens: bool) -> Iterator[Piece]:
         start, end, last = blocks[0].start, blocks[-1].end, blocks[-1]
         room = self._tokens - self.path_tokens(path)
+        if last.kind in ("table", "code", "records"):
+            room = max(room - _SPARE_TOKENS, room * 3 // 4)
         if self._fits(start, end, room):
             yield Piece(start, end, path, opens)
             return
@@ -118,22 +127,35 @@ class Cutter:
             yield msgspec.structs.replace(piece, opens=opens and not number, continues=number > 0)
 
     def _fits(self, start: int, end: int, room: int) -> bool:
-        # A token has at least one character, and most have more: only what may be too long is counted.
-        return end - start < room or self._counter.count(self._text[start:end]) <= room
+        # A token of ASCII has at least one character, and most have more: only what may be too long is counted.
+        if end - start < room and self._text[start:end].isascii():
+            return True
+        return self._counter.count(self._text[start:end]) <= room
 
-    def _prose(self, start: int, end: int, room: int, headings_end: int = 0) -> Iterator[Span]:
+    def _prose(
+        self, start: int, end: int, room: int, headings_end: int = 0, *, overlaps: bool = True
+    ) -> Iterator[Span]:
         # Blanks instead of newlines keep the splitter from cutting behind a heading. They may have other tokens.
-        joined = self._text[start:headings_end].translate(_NEWLINES) if headings_end > start else ""
-        room -= (
-            len(self._text[start:headings_end]) - len(self._text[start:headings_end].replace("\n", "")) if joined else 0
-        )
-        for first, last in self._cutter(max(room, 2)).spans(joined + self._text[start + len(joined) : end]):
-            yield start + first, start + last
+        joined = self._text[start:headings_end].translate(_NEWLINES)
+        text = joined + self._text[start + len(joined) : end]
+        wanted = room - self._text.count("\n", start, max(headings_end, start))
+        for _ in range(_ROOMS_TRIED):
+            spans = self._cutter(max(wanted, 2), overlaps=overlaps).spans(text)
+            first = next(spans, (0, 0))
+            more = self._counter.count(self._text[start + first[0] : start + first[1]]) - room
+            if more <= 0 or not joined:
+                break
+            wanted -= more
+        if first[1]:
+            yield start + first[0], start + first[1]
+        for a, b in spans:
+            yield start + a, start + b
 
-    def _cutter(self, room: int) -> ProseCutter:
-        if room not in self._cutters:
-            self._cutters[room] = ProseCutter(self._counter, room, min(self._overlap_tokens, room // 2))
-        return self._cutters[room]
+    def _cutter(self, room: int, *, overlaps: bool) -> ProseCutter:
+        if (room, overlaps) not in self._cutters:
+            overlap_tokens = min(self._overlap_tokens, room // 2) if overlaps else 0
+            self._cutters[room, overlaps] = ProseCutter(self._counter, room, overlap_tokens)
+        return self._cutters[room, overlaps]
 
     def _table(self, start: int, table: Block, room: int, path: Path) -> Iterator[Piece]:
         """Whole rows, and above those of each piece the head. A row that does not fit is cut as text."""
@@ -143,6 +165,10 @@ class Cutter:
             head, head_tokens = "", 0
         at = begun = table.head or start
         first, used, before = start, self._counter.count(self._text[start:at]), ""
+        if used > room * 3 // 4:  # a head that cannot be repeated, and leaves no room for a row
+            for span in self._prose(start, at, room, table.start):
+                yield Piece(*span, path)
+            first, used = _begin(self._text, at), 0
         while at < table.end:
             end = self._text.find("\n", at + 1, table.end)
             end = end if end >= 0 else table.end
@@ -184,7 +210,7 @@ class Cutter:
 
     def _code(self, start: int, code: Block, room: int, path: Path) -> Iterator[Piece]:
         """Whole definitions. Where a fence is cut, each piece has its own."""
-        opening = _FENCE.match(self._text, code.start, code.end)
+        opening = FENCE.match(self._text, code.start, code.end)
         before = opening.group() if opening else ""
         after = f"\n{opening[1]}{opening[2]}" if opening else ""
         added = self._counter.count(before) + self._counter.count(after)
@@ -193,19 +219,47 @@ class Cutter:
             before, after, added = "", "", 0
         first = opening.end() if opening else code.start
         closing = self._text.rfind("\n", first, code.end)
-        is_closed = opening is not None and closing >= 0 and _FENCE.match(f"{self._text[closing + 1 : code.end]}\n")
+        is_closed = opening is not None and closing >= 0 and FENCE.match(f"{self._text[closing + 1 : code.end]}\n")
         last = closing if is_closed else code.end
-        spans = [
-            (first + a, first + b)
-            for a, b in cut_code(self._text[first:last], max(room - added - lead, room // 4, 2), self._counter)
-        ]
+        lines = cut_code(self._text[first:last], max(room - added - lead, room // 4, 2), self._counter)
+        cut = [[first + a, first + b] for a, b in lines] or [[first, last]]
+        cut[0][0], cut[-1][1] = start, code.end
+        spans: list[Span] = []
+        for a, b in cut:
+            if self._fits(a, b, room - added):
+                spans.append((a, b))
+            else:  # one line that is too long
+                spans += self._prose(a, b, room - added, first if a == start else 0, overlaps=False)
+        spans = self._evened(spans, room - added)
         for number, (a, b) in enumerate(spans):
-            is_first, is_last = number == 0, number == len(spans) - 1
-            begins, ends = (start if is_first else a), (code.end if is_last else b)
-            yield Piece(
-                begins, ends, path, before="" if is_first else before,
-                after="" if is_last and is_closed else after,
-            )  # fmt: skip
+            is_last = number == len(spans) - 1
+            yield Piece(a, b, path, before=before if number else "", after="" if is_last and is_closed else after)
+
+    def _evened(self, spans: list[Span], room: int) -> list[Span]:
+        """The parts of code, none of them tiny: such a part is joined with the one before it, or gets lines of it."""
+        evened: list[Span] = []
+        for start, end in spans:
+            begin = start
+            if evened and self._is_tiny(start, end):
+                first, last = evened.pop()
+                begin = first if self._fits(first, end, room + _SPARE_TOKENS // 2) else self._before(first, start, end)
+                if begin > first:
+                    evened.append((first, last if begin == start else begin - 1))
+            evened.append((begin, end))
+        return evened
+
+    def _before(self, first: int, start: int, end: int) -> int:
+        """Where to begin instead of at `start`, behind a newline or a blank after `first`, so that it is not tiny."""
+        for pause in "\n ":
+            begin = start
+            while (at := self._text.rfind(pause, first + 1, begin - 1)) >= 0 and self._is_tiny(begin, end):
+                begin = at + 1
+            if not self._is_tiny(begin, end):
+                return begin
+        return start
+
+    def _is_tiny(self, start: int, end: int) -> bool:
+        return self._fits(start, end, min(TINY_TOKENS, self._tokens // 4) - 1)
 
 
 def _joins(unit: list[Block], block: Block, *, is_heading: bool) -> bool:

@@ -2,7 +2,7 @@
 
     python -m tests.campaigns.chunk_quality PATH …     a folder stands for the files in it
 
-Without a path, it reads this project's pages, and decks and sheets that are made here.
+Without a path, it reads this project's pages, and odd texts, decks and sheets that are made here.
 """
 
 from __future__ import annotations
@@ -21,27 +21,47 @@ from svc.ingest.file_types import detect_file_type
 from svc.ingest.packing import split
 from svc.ingest.parse import parse
 from tests.campaigns.large_files import deck, sheet
+from tests.campaigns.odd_texts import odd_texts
 
 ROOT = Path(__file__).parents[2]
 LEAST_TOKENS = 8
-_FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t>]*(`{3,}|~{3,})(.*)", re.MULTILINE)
 _HEAD_MOST_TOKENS = 128  # of a chunk of 512: a larger head is not repeated
 
 
 def faults_of(document: ReadDocument, chunks: list[TextChunk]) -> Iterator[tuple[str, TextChunk]]:
     """Yield each fault with its chunk."""
     fenced = [block for block in document.blocks if block.kind == "code" and _FENCE.match(document.text, block.start)]
+    has_more = any(block.kind != "heading" for block in document.blocks) and len(chunks) > 1
+    read = 0
     for chunk in chunks:
         start, end = chunk.metadata["start"], chunk.metadata["end"]
+        before, after = chunk.metadata.get("added", (0, 0))
+        if chunk.content[before : len(chunk.content) - after] != document.text[start:end]:
+            yield "not the text at its place", chunk
+        if document.text[read:start].strip():
+            yield "text left out before it", chunk
+        read = max(read, end)
         inside = [block for block in document.blocks if block.start < end and block.end > start]
         if chunk.token_count < LEAST_TOKENS and len(chunks) > 1:
             yield "under 8 tokens", chunk
-        if all(block.kind == "heading" for block in inside) and len(chunks) > 1:
+        if has_more and all(block.kind == "heading" for block in inside):
             yield "heading alone", chunk
         if _lacks_head(inside[0], chunk, document.text):
             yield "rows without head", chunk
-        if any(block in fenced for block in inside) and len(_FENCE.findall(chunk.content)) % 2:
+        if any(block in fenced for block in inside) and _is_open(chunk.content):
             yield "half a fence", chunk
+
+
+def _is_open(content: str) -> bool:
+    """Whether a fence has no other end."""
+    opened = ""
+    for fence, more in _FENCE.findall(content):
+        if not opened:
+            opened = fence
+        elif fence.startswith(opened) and not more.strip():
+            opened = ""
+    return bool(opened)
 
 
 def _lacks_head(first: Block, chunk: TextChunk, text: str) -> bool:
@@ -56,6 +76,8 @@ def corpus(paths: list[str]) -> Iterator[tuple[str, bytes]]:
     if not paths:
         for page in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("sql/*.md")]):
             yield page.name, page.read_bytes()
+        for name, text in odd_texts().items():
+            yield name, text.encode()
         yield "deck.pptx", deck(open_document=False)
         yield "deck.odp", deck(open_document=True)
         yield "stock.ods", sheet(open_document=True, rows=3_000)
@@ -84,11 +106,7 @@ def main() -> int:
             if counts[fault] <= 10:
                 print(f"{fault}: {name}: {chunk.metadata['start']}: {chunk.content[:70]!r}")
     print(f"{time.perf_counter() - started:.0f} s: {', '.join(f'{count} {what}' for what, count in counts.items())}")
-    return (
-        1
-        if any(counts[fault] for fault in ("under 8 tokens", "heading alone", "rows without head", "half a fence"))
-        else 0
-    )
+    return int(any(count for what, count in counts.items() if what not in ("files", "chunks", "files not read")))
 
 
 if __name__ == "__main__":

@@ -212,6 +212,14 @@ def test_the_chapters_of_a_book_in_the_order_of_the_spine() -> None:
     assert parse("epub", data).title == "The Rock"
 
 
+@pytest.mark.parametrize(
+    "container", ["<c><rootfiles", '<c><rootfiles><rootfile full-path="gone.opf"/></rootfiles></c>']
+)
+def test_the_list_of_chapters_is_found_without_what_names_it(container: str) -> None:
+    data = book("<p>Then.</p>", "<p>Once.</p>", **{"META-INF/container.xml": container})
+    assert text_of("a.epub", data) == "Once.\n\nThen."
+
+
 def test_chapters_that_are_encrypted_are_named() -> None:
     locked = '<e><EncryptedData><CipherReference URI="OEBPS/text/c%200.xhtml"/></EncryptedData></e>'
     assert warnings_of("a.epub", book("<p>a</p>", "<p>b</p>", **{"META-INF/encryption.xml": locked})) == [

@@ -8,8 +8,11 @@ import pytest
 
 from svc.ingest.chunk import TextChunk
 from svc.ingest.document import Writer
+from svc.ingest.file_types import detect_file_type
 from svc.ingest.formats import FileType
 from svc.ingest.parse import parse
+from tests.campaigns.chunk_quality import faults_of
+from tests.campaigns.odd_texts import odd_texts
 from tests.ingest.test_chunk import cut, prose
 
 
@@ -122,6 +125,17 @@ def test_no_chunk_has_fewer_than_eight_tokens_unless_its_neighbour_is_repeated(t
     text = f"# One\n\n{prose(1500)}\n\nEnd.\n\n# Two\n\nYes.\n\n# Three\n\n{prose(900, 3)}\n\nStop."
     for chunk in chunks_of(text, tokens=tokens):
         assert chunk.token_count >= 8, chunk.content
+
+
+def test_no_odd_text_is_cut_badly() -> None:
+    found = []
+    for name, text in odd_texts(size=8).items():
+        document = parse(detect_file_type(name, text.encode()), text.encode())
+        for tokens in (64, 512):
+            chunks = cut(document, tokens=tokens, overlap=tokens // 8)
+            found += [(name, tokens, fault, chunk.content[:50]) for fault, chunk in faults_of(document, chunks)]
+            found += [(name, tokens, "too large", "") for chunk in chunks if chunk.token_count > tokens]
+    assert found == []
 
 
 def test_a_sentence_that_crosses_a_page_stays_whole() -> None:

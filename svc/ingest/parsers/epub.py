@@ -33,6 +33,8 @@ def parse(data: bytes) -> ReadDocument:
     rootfile = container.find("{*}rootfiles/{*}rootfile") if container is not None else None
     main = rootfile.get("full-path") or "" if rootfile is not None else ""
     book = package.xml(main)
+    if book is None and (main := next((name for name in package.names() if name.endswith(".opf")), "")):
+        book = package.xml(main)  # what names it is missing or damaged
     if book is None:
         raise damaged("epub", "its list of chapters is missing or damaged")
     items = list(book.iterfind("{*}manifest/{*}item"))

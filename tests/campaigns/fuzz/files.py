@@ -7,7 +7,6 @@ import importlib
 import io
 import random
 import time
-import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from svc.errors import CabinetError, DocumentRejectedError
 from svc.ingest.file_types import detect_file_type
 from svc.ingest.formats import FORMATS
 from svc.ingest.sandbox import ParserSandbox
+from tests.campaigns.fuzz.containers import containers
 from tests.conftest import test_settings
 
 SAMPLES = Path(svc.demo.__file__).parent / "samples"
@@ -28,6 +28,8 @@ TOKENS = [
     b"word/document.xml", b"[Content_Types].xml", b"2147483648", b"-1", b"99999999999999999999", "🦊".encode(),
 ]  # fmt: skip
 
+_INSIDE_SHARE = 0.6
+
 
 @dataclass
 class Outcome:
@@ -36,6 +38,7 @@ class Outcome:
     counts: Counter[str] = field(default_factory=Counter)
     longest_s: float = 0.0
     wrong: list[str] = field(default_factory=list)
+    rejected_parts: Counter[str] = field(default_factory=Counter)  # mutated, without which a file could be read
 
 
 def seeds() -> list[tuple[str, bytes]]:
@@ -85,31 +88,25 @@ def mutated(data: bytes, generator: random.Random, others: list[bytes]) -> bytes
     return bytes(changed[: 4 * 2**20])
 
 
-def mutated_inside(data: bytes, generator: random.Random, others: list[bytes]) -> bytes:
-    """Return a Word file with a mutated member: a mutation of the archive itself rarely leaves one to read."""
-    saved = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(saved, "w", zipfile.ZIP_DEFLATED) as changed:
-        names = archive.namelist()
-        chosen = generator.choice(["word/document.xml", *names])
-        for name in names:
-            member = archive.read(name)
-            changed.writestr(name, mutated(member, generator, others) if name == chosen else member)
-    return saved.getvalue()
-
-
 async def fuzz_files(seed: int, until: float, most: int | None = None) -> Outcome:
     """Parse mutated files until a moment of `time.monotonic`, two at a time, or until there were `most`."""
     outcome, generator = Outcome(), random.Random(seed)
     settings = test_settings(parse_cpu_s=5, parse_timeout_s=15)
     sandbox, files = ParserSandbox(settings), seeds()
     others = [data for _, data in files]
+    inside = containers()
 
     async def work() -> None:
         while time.monotonic() < until and (most is None or outcome.counts.total() < most):
-            name, data = generator.choice(files)
-            file_type = detect_file_type(name, data, images=True)
-            is_inside = file_type == "docx" and generator.random() < 0.8
-            changed = (mutated_inside if is_inside else mutated)(data, generator, others)
+            part = ""
+            if generator.random() < _INSIDE_SHARE:
+                container = generator.choice(inside)
+                part, changed = container.mutated(generator, lambda data: mutated(data, generator, others))
+                file_type, part = container.file_type, "" if part in container.needed else part
+            else:
+                name, data = generator.choice(files)
+                file_type = detect_file_type(name, data, images=True)
+                changed = mutated(data, generator, others)
             started = time.monotonic()
             try:
                 chunks = await sandbox.chunks(file_type, changed)
@@ -118,6 +115,9 @@ async def fuzz_files(seed: int, until: float, most: int | None = None) -> Outcom
                 result = "rejected"
                 if error.detail.startswith(("SIG", "signal", "The parser ended")):
                     result = error.detail.split()[0]
+                    outcome.wrong.append(f"{file_type}: {error.detail}")
+                elif part:
+                    outcome.rejected_parts[f"{file_type} {part}: {error.detail}"] += 1
             except CabinetError as error:
                 result = "wrong"
                 outcome.wrong.append(f"{file_type}: {error!r}")
