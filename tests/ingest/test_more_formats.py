@@ -220,6 +220,11 @@ def test_the_list_of_chapters_is_found_without_what_names_it(container: str) -> 
     assert text_of("a.epub", data) == "Once.\n\nThen."
 
 
+def test_a_chapter_without_anything_does_not_damage_the_book() -> None:
+    data = book("<p>Then.</p>", "", **{"OEBPS/text/c 1.xhtml": "<!-- nothing yet -->"})
+    assert text_of("a.epub", data) == "Then."
+
+
 def test_chapters_that_are_encrypted_are_named() -> None:
     locked = '<e><EncryptedData><CipherReference URI="OEBPS/text/c%200.xhtml"/></EncryptedData></e>'
     assert warnings_of("a.epub", book("<p>a</p>", "<p>b</p>", **{"META-INF/encryption.xml": locked})) == [

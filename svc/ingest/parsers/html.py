@@ -37,7 +37,10 @@ def write_html(source: str, writer: Writer, seen: Seen | None = None) -> None:
     if not source.strip():
         return
     parser = page_parser()
-    tree = html.document_fromstring(source, parser=parser)
+    try:
+        tree = html.document_fromstring(source, parser=parser)
+    except etree.ParserError:  # nothing but comments, instructions or a document type
+        return
     if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
         raise nests_too_deeply("html")  # the rest was not read
     title = " ".join((tree.findtext(".//head/title") or "").split())[:_TITLE_MOST_CHARACTERS]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from svc.ingest.formats import FileType
 from tests.ingest.office_files import R, package, paragraph, relationships, word
-from tests.ingest.ole_files import CUTOFF, Folder, bare_workbook, compound, properties
+from tests.ingest.ole_files import CUTOFF, Folder, Value, bare_workbook, compound, properties
 from tests.ingest.test_formats import shape, slide, workbook
 from tests.ingest.test_more_formats import book, cell, opendocument, row
 
@@ -123,14 +123,19 @@ def _opendocuments() -> list[tuple[FileType, bytes]]:
 
 def _archive() -> bytes:
     inner = package(**{"deep.txt": "deep", "list.csv": "a,b\n1,2\n"})
-    return package(**{
+    parts: dict[str, str | bytes] = {
         "a.md": "# Tides\n\nTwice a day.", "b.html": "<h1>Moon</h1><p>Far.</p>", "c.docx": _word(), "d.zip": inner,
         "e.eml": "Subject: x\n\nbody\n", "f.json": '{"a": [1, 2]}', "g.xls": compound({"Workbook": _excel97()}),
-    })  # fmt: skip
+    }  # fmt: skip
+    return package(**parts)
 
 
 def _excel97() -> bytes:
-    rows = [["Part", "Since", "Price", "Sold"], ["Bolt", 40000.5, 0.2, True], ["Nut", 40001.0, 3.0, None]]
+    rows: list[list[Value]] = [
+        ["Part", "Since", "Price", "Sold"],
+        ["Bolt", 40000.5, 0.2, True],
+        ["Nut", 40001.0, 3.0, None],
+    ]
     return bare_workbook({"Stock": rows, "More": rows}, dates=[1], comment="since the flood").ljust(CUTOFF, b"\0")
 
 
