@@ -34,10 +34,17 @@ def test_what_a_sheet_shows_beside_its_cells() -> None:
     )
     links = relationships(("hyperlink", "https://a.example/f"), mode="TargetMode='External'").replace("rId1", "rId9")
     link = links[links.index("<Relationship Id") : links.index("</R")]
-    inner = relationships(("drawing", "../drawings/d.xml"), ("package", "../embeddings/a.docx"))
+    inner = relationships(
+        ("drawing", "../drawings/d.xml"), ("package", "../embeddings/a.docx"), ("vmlDrawing", "../drawings/v.vml")
+    )
     parts: dict[str, str | bytes] = {
         "xl/worksheets/_rels/s1.xml.rels": inner.replace("</R", f"{link}</R"),
         "xl/drawings/d.xml": _DRAWING,
+        "xl/drawings/v.vml": (
+            "<xml xmlns:x='x' xmlns:v='v'><v:shape><v:textbox><div>Press me<br/></div></v:textbox>"
+            "<x:ClientData ObjectType='Button'/></v:shape><v:shape><v:textbox>no</v:textbox>"
+            "<x:ClientData ObjectType='Note'/></v:shape></xml>"
+        ),
         "xl/embeddings/a.docx": word(paragraph("Inner.")),
     }
     sheet = (
@@ -48,7 +55,7 @@ def test_what_a_sheet_shows_beside_its_cells() -> None:
     document = parse("xlsx", _with_parts(workbook({"S": rows}), sheet, parts))
     assert document.text == (
         "S\n\nsite: form (https://a.example/f)\n\nsite: there (https://b.example)\n\n"
-        "Hint on B2: Whole numbers & none else\n\nA box\n\nA map\n\nSecret\n\na.docx\n\nInner."
+        "Hint on B2: Whole numbers & none else\n\nA box\n\nA map\n\nPress me\n\nSecret\n\na.docx\n\nInner."
     )
     assert document.warnings == [
         "1 image has no description and was not read.",

@@ -16,7 +16,7 @@ from svc.ingest.parsers.csv import write_rows
 from svc.ingest.parsers.drawing_text import drawing_texts
 from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.excel_rows import Cell, read_rows
-from svc.ingest.parsers.excel_sheet import behind_cells
+from svc.ingest.parsers.excel_sheet import behind_cells, control_labels
 from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, Style, style_of
 from svc.ingest.parsers.excel_values import shown as shown_value
 from svc.ingest.parsers.office import Package, packed, relationship_id
@@ -92,12 +92,17 @@ class _Workbook:
         for hint, cells in behind.hints.items():
             writer.add("text", f"Hint on {cells[:40]}: {hint}")
         related = self._package.relationships(part)
+        # Most labels are also in a drawing of the newer kind.
+        drawn = {text for each in related if each.kind == "drawing" for text in self._drawn_texts(each.part)}
         has_threads = any(each.kind == "threadedComment" for each in related)
         for each in related:
             if each.kind in ("comments", "threadedComment"):
                 self._write_comments(each.part, writer, has_threads=has_threads)
             elif each.kind == "drawing":
                 self._write_drawing(each.part, writer)
+            elif each.kind == "vmlDrawing":
+                labels = control_labels(self._package.read(each.part) or b"<none/>")
+                writer.add("text", "\n".join(label for label in labels if label not in drawn))
             elif each.kind in ("oleObject", "package"):
                 self._objects.add(each.part, "")
         for edge in behind.edges:
@@ -160,6 +165,10 @@ class _Workbook:
             if has_threads and words.startswith("[Threaded comment]"):
                 continue  # the same again, for old readers
             writer.add("text", f"Comment on {comment.get('ref') or 'a cell'}: {words}" if words else "")
+
+    def _drawn_texts(self, part: str) -> list[str]:
+        root = self._package.xml(part)
+        return [" ".join(text.split()) for text in drawing_texts(root)] if root is not None else []
 
     def _write_drawing(self, part: str, writer: Writer) -> None:
         root = self._package.xml(part)

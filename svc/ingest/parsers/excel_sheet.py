@@ -6,6 +6,8 @@ import re
 from html import unescape
 from typing import NamedTuple
 
+from lxml import etree
+
 _END = re.compile(rb"</(?:\w+:)?sheetData>|<(?:\w+:)?sheetData/>")
 _SEARCHED_BYTES = 4 * 2**20
 _ELEMENT = re.compile(r"<(?:\w+:)?(hyperlink|dataValidation)\s([^<>]*)>")
@@ -44,6 +46,18 @@ def behind_cells(data: bytes) -> Behind:
             hints[hint] = attributes.get("sqref") or "a cell"
     edges = [printed_edge(unescape(each)) for each in _HEADER.findall(tail)]
     return Behind(links, hints, list(filter(None, edges)))
+
+
+def control_labels(data: bytes) -> list[str]:
+    """The labels of buttons, boxes and lists on a sheet, which are in a drawing of an older kind than the others."""
+    root = etree.fromstring(data, etree.XMLParser(recover=True, resolve_entities=False, no_network=True))
+    labels: dict[str, None] = {}
+    for shape in root.iter("{*}shape") if root is not None else ():
+        kind = shape.find("{*}ClientData")
+        box = shape.find("{*}textbox")
+        if box is not None and kind is not None and kind.get("ObjectType") != "Note":  # a comment
+            labels[" ".join(" ".join(map(str, box.itertext())).split())] = None
+    return list(labels)
 
 
 def printed_edge(source: str) -> str:

@@ -18,7 +18,7 @@ _DATE_CODE = re.compile(r"[ymdhs]", re.IGNORECASE)
 _NOT_A_CODE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _PIECE = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|(?P<end>;)'
-    r"|(?P<number>General|[0#?.,/]+)|(?P<sign>[$€£¥])|.",
+    r"|(?P<number>General|[0#?.,/]+)|(?P<sign>[$€£¥ ])|.",
     re.IGNORECASE | re.DOTALL,
 )
 
