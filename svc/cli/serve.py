@@ -61,6 +61,7 @@ SERVE_OPTIONS = (
     "max_connections_per_address",
     "max_header_bytes",
     "max_in_flight_bytes",
+    "max_spooled_bytes",
     "header_timeout_s",
     "body_timeout_s",
     "answer_timeout_s",

@@ -25,7 +25,7 @@ from svc.fields.filenames import with_plain_filename
 from svc.fields.validation import shown_field
 from svc.ingest.file_bytes import FileBytes
 from svc.web.request import declared_length
-from svc.web.spooling import note_spooling
+from svc.web.spooling import spooling
 
 # Room for everything besides the document: the other fields and, in multipart, boundaries and part headers.
 OVERHEAD_BYTES = 64 * 1024
@@ -76,18 +76,20 @@ async def received_form(request: Request, name: str, limit_bytes: int) -> AsyncI
 async def open_form(request: Request, limit_bytes: int) -> AsyncIterator[FormData]:
     if declared_length(request) > limit_bytes + OVERHEAD_BYTES:
         raise document_too_large(limit_bytes)
-    note_spooling(request)
-    bounded = Request(_without_charset(request), _bounded(request, limit_bytes))
-    try:
-        async with aclosing(bounded.stream()) as stream:
-            parser = _Parser(bounded.headers, stream, max_files=1, max_fields=MAX_FIELDS, max_part_size=OVERHEAD_BYTES)
-            form = await parser.parse()
-    except MultiPartException as error:
-        raise MalformedRequestError(_multipart_fault(error.message)) from None
-    try:
-        yield form
-    finally:
-        await form.close()
+    with spooling(request):
+        bounded = Request(_without_charset(request), _bounded(request, limit_bytes))
+        try:
+            async with aclosing(bounded.stream()) as stream:
+                parser = _Parser(
+                    bounded.headers, stream, max_files=1, max_fields=MAX_FIELDS, max_part_size=OVERHEAD_BYTES
+                )
+                form = await parser.parse()
+        except MultiPartException as error:
+            raise MalformedRequestError(_multipart_fault(error.message)) from None
+        try:
+            yield form
+        finally:
+            await form.close()
 
 
 class _Parser(MultiPartParser):

@@ -34,6 +34,14 @@ class ConnectionSettings(Group):
         description="Bytes of request bodies and answers that a server holds in memory at once, for all connections. "
         "If more arrive, slow transfers are ended, and further bodies are refused with 503.",
     )
+    max_spooled_bytes: int = Field(
+        384 * 2**20,
+        ge=2**20,
+        le=2**44,
+        description="Bytes of uploads that a server holds on disk at once, in the folder for temporary files, until "
+        "they are stored; at least CABINET_MAX_UPLOAD_BYTES. If more arrive, slow ones are ended, and further ones are "
+        "refused with 503.",
+    )
     header_timeout_s: float = Field(
         10.0,
         gt=0,

@@ -15,6 +15,7 @@ from svc import metrics
 from svc.errors import CabinetError, TooManyConnectionsError, UnavailableError
 from svc.settings.groups import ServerSettings
 from svc.settings.proxies import networks_of
+from svc.web.spooling import Spooled
 from svc.wire.memory import give_back, keep_little
 
 NEWCOMERS_SHARE = 8
@@ -39,6 +40,7 @@ class Connection(Protocol):
 
     address: str
     held_bytes: int
+    spooled: Spooled
 
     def check(self, now: float) -> None:
         """End the connection if a deadline has passed."""
@@ -77,6 +79,8 @@ class Connections:
         self.capacity = _capacity(settings.max_connections)
         self._proxies = networks_of(settings.trusted_proxies)
         self.bytes_in_flight = 0
+        self.bytes_on_disk = 0
+        self._most_on_disk = max(settings.max_spooled_bytes, settings.max_upload_bytes)
         self.lobby: Newcomers | None = None
         # In the order of their beginning, which decides between equals.
         self._open: dict[Connection, None] = {}
@@ -167,6 +171,30 @@ class Connections:
         if self.bytes_in_flight > self.settings.max_in_flight_bytes and now >= self._next_search:
             self._end_stalled(now, connection)
         return self.bytes_in_flight <= self.settings.max_in_flight_bytes
+
+    def spool(self, connection: Connection, size: int, now: float) -> bool:
+        """Count bytes of an upload that were written to disk, ending slow uploads of others if necessary.
+
+        Returns whether there is room for them.
+        """
+        connection.spooled.size += size
+        connection.spooled.release = self._unspool
+        self.bytes_on_disk += size
+        if self.bytes_on_disk > self._most_on_disk:
+            slow = [
+                (since, one)
+                for one in self._open
+                if one is not connection and one.spooled.size and (since := one.stalled_since(now)) is not None
+            ]
+            for _, one in sorted(slow, key=itemgetter(0)):
+                if self.bytes_on_disk <= self._most_on_disk:
+                    break
+                count("stalled")
+                one.evict()
+        return self.bytes_on_disk <= self._most_on_disk
+
+    def _unspool(self, size: int) -> None:
+        self.bytes_on_disk -= size
 
     def release(self, connection: Connection, size: int) -> None:
         """Count bytes that a connection no longer occupies; none once it was removed."""

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from svc.errors import CabinetError, MalformedRequestError
-from svc.web.spooling import IN_MEMORY_BYTES, ON_DISK
+from svc.web.spooling import IN_MEMORY_BYTES, ON_DISK, Spooled
 
 # Seconds between two attempts to get room for the next part of a streamed answer.
 _ROOM_S = 0.1
@@ -31,6 +31,9 @@ class Owner(Protocol):
 
     def release(self, size: int) -> None:
         """Release bytes that the connection occupied."""
+
+    def spool(self, cycle: Cycle, spooled: Spooled, size: int) -> None:
+        """Count bytes of a body that were written to disk; without room for them, the request is refused."""
 
     def resume(self) -> None:
         """Parse and read on."""
@@ -67,6 +70,8 @@ class Cycle(RequestResponseCycle):
         self._fault = fault
         self.keep_alive = False
         self.body = bytearray()
+        if (spooled := self.scope.get("state", {}).get(ON_DISK)) is not None:
+            spooled.end()
         self.message_event.set()
 
     async def receive(self) -> ASGIReceiveEvent:
@@ -76,20 +81,21 @@ class Cycle(RequestResponseCycle):
             CabinetError: the body is malformed or late, or there is no memory for it.
         """
         message: ASGIReceiveEvent = {"type": "http.disconnect"}
-        if self.scope.get("state", {}).get(ON_DISK):
-            self._release_written()
+        if (spooled := self.scope.get("state", {}).get(ON_DISK)) is not None:
+            self._release_written(spooled)
         if not self.has_failed:
             message = await super().receive()
         if self._fault is not None and not self.disconnected and not self.response_complete:
             raise self._take_fault()
         return message
 
-    def _release_written(self) -> None:
+    def _release_written(self, spooled: Spooled) -> None:
         # The application asks for more, so it has written what it has, except for the beginning that stays in memory.
         written = self.held_bytes - len(self.body) - IN_MEMORY_BYTES
         if written > 0:
             self._owner.release(written)
             self.held_bytes -= written
+            self._owner.spool(self, spooled, written)
 
     def _take_fault(self) -> CabinetError:
         # An error that the cycle kept would keep the frames that it passed, and so the body, until the next collection.

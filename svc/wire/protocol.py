@@ -11,10 +11,11 @@ import asyncio
 from uvicorn.protocols.utils import get_remote_addr
 
 from svc.errors import CabinetError, RequestTimeoutError, UnavailableError
+from svc.web.spooling import Spooled
 from svc.wire.connections import address_of, count
 from svc.wire.cycle import Cycle, Flow, Outgoing
 from svc.wire.pace import Pace
-from svc.wire.receiving import ReceivingProtocol, no_memory
+from svc.wire.receiving import ReceivingProtocol, no_memory, no_room_on_disk
 from svc.wire.refusals import refusal
 
 # Bytes that a client must send or read for each second of the timeout.
@@ -35,7 +36,7 @@ class CabinetProtocol(ReceivingProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit the connection, or refuse it."""
-        # As uvicorn's own, which asks the socket for its own address each time: a fifth of the cost of a connection.
+        # As uvicorn's own, which asks the socket for its own address each time.
         self.connections.add(self)
         self.transport = transport
         self.scheme = "http"
@@ -48,8 +49,8 @@ class CabinetProtocol(ReceivingProtocol):
         self.address = address_of(self.client)
         self.held_bytes = self._written = self._held_out = self._reserved = 0
         self.is_finished = False
-        self._has_answered = False
-        self._discard = 0
+        self._has_answered, self._discard = False, 0
+        self.spooled = Spooled()
         self.since = self.loop.time()
         self.deadline = self.since + settings.header_timeout_s
         self.body_pace = Pace(settings.body_timeout_s, round(settings.body_timeout_s * _SLOWEST_BYTES_PER_S))
@@ -69,7 +70,7 @@ class CabinetProtocol(ReceivingProtocol):
         self.wire.remove(self)
         super().connection_lost(exc)
         if self.active is None or not self.active.has_begun:
-            # These refer back to the connection, which would stay in memory until the next collection of garbage.
+            # They refer back to the connection, which would stay in memory until garbage is collected.
             self.active = None
             del self.cycle, self.flow, self.outgoing
 
@@ -127,6 +128,13 @@ class CabinetProtocol(ReceivingProtocol):
     def release(self, size: int) -> None:
         """Release bytes that the connection occupied."""
         self.wire.release(self, size)
+
+    def spool(self, cycle: Cycle, spooled: Spooled, size: int) -> None:
+        """Count bytes of a body that were written to disk; without room for them, the request is refused."""
+        self.spooled = spooled
+        if not self.wire.spool(self, size, self.loop.time()):
+            count("bytes_on_disk")
+            self.fail(cycle, no_room_on_disk())
 
     def reserve(self, size: int) -> bool:
         """Reserve memory for the next part of a streamed answer; false if there is none now."""

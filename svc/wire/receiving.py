@@ -271,6 +271,11 @@ def no_memory() -> UnavailableError:
     return UnavailableError("the server is receiving and sending as much as it may; try again", retry_after_s=1.0)
 
 
+def no_room_on_disk() -> UnavailableError:
+    """Return the error for an upload for which there is no room on disk."""
+    return UnavailableError("the server is receiving as many large uploads as it may; try again", retry_after_s=1.0)
+
+
 def _malformed(error: httptools.HttpParserError, *, in_body: bool) -> MalformedRequestError:
     # The parser's own words describe its states, not the request.
     if in_body:

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from svc.background import Background
 from svc.web.observe import ObservedApplication
+from svc.web.spooling import spooling
 from svc.wire.connections import Connections
 from svc.wire.server import WireServer
 from tests.conftest import PATIENCE_S, test_settings
@@ -42,6 +43,7 @@ class Application:
             Route("/path/{word:path}", self._path),
             Route("/wait", self._wait),
             Route("/body", self._body, methods=["POST"]),
+            Route("/spooled", self._spooled, methods=["POST"]),
             Route("/refused", self._refused, methods=["POST"]),
             Route("/headers", self._headers, methods=["POST"]),
             Route("/large/{size:int}", self._large),
@@ -61,6 +63,11 @@ class Application:
     async def _body(self, request: Request) -> Response:
         self.seen.append(request.url.path)
         return JSONResponse({"size": len(await request.body())})
+
+    async def _spooled(self, request: Request) -> Response:
+        self.seen.append(request.url.path)
+        with spooling(request):
+            return JSONResponse({"size": sum([len(part) async for part in request.stream()])})
 
     async def _refused(self, request: Request) -> Response:
         self.seen.append(request.url.path)

@@ -121,6 +121,27 @@ def test_stalled_bodies_make_room_for_others() -> None:
         wait_until(lambda: served.connections.bytes_in_flight <= 400_000)
 
 
+def test_uploads_have_bounded_room_on_disk() -> None:
+    size = 4 * 2**20
+    with Served(max_spooled_bytes=size, max_upload_bytes=size, max_body_bytes=2**20, **PATIENT) as served:
+        head = post("/spooled", f"Content-Length: {size}")
+        stalled = served.client().send(head + bytes(size - 1))
+        wait_until(lambda: served.connections.bytes_on_disk > size // 2)
+        before = refusals("stalled")
+
+        def uploaded() -> bool:
+            client = served.client()
+            client.try_to_send(head + bytes(size))
+            answer = client.answer()
+            assert answer.status in (200, 503)
+            return answer.status == 200
+
+        wait_until(uploaded)
+        assert refusals("stalled") == before + 1
+        refused(stalled, 503)
+        wait_until(lambda: served.connections.bytes_on_disk == 0)
+
+
 def test_a_body_without_room_is_refused_and_a_short_one_is_not() -> None:
     with Served(max_in_flight_bytes=2**20, max_upload_bytes=2**20, max_body_bytes=2**20, **PATIENT) as served:
         served.connections.bytes_in_flight += 2**20
