@@ -63,6 +63,7 @@ SLOW_OPTIONS = ("slow_statement_ms", "slow_plan_s")
 POOL_OPTIONS = (
     "pool_min_size",
     "pool_size",
+    "generic_pool_size",
     "acquire_timeout_s",
     "request_wait_s",
     "statement_timeout_s",

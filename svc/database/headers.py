@@ -30,7 +30,7 @@ _PARAMETER = re.compile(
     r"(?P<null> null(?=  |$)| optional(?=  |$))?(?: +(?P<comment>.+))?$"
 )
 _COLUMN = re.compile(r"^(?P<name>[a-z_][a-z0-9_]*) (?P<type>[a-z0-9_]+(?:\[\])?)(?P<null> null)?$")
-_KEYS = ("returns", "index", "tenant", "bound", "needs", "length")
+_KEYS = ("returns", "index", "tenant", "bound", "needs", "plan", "length")
 # Matches any lower-case word, so that a misspelt key is not taken for prose.
 _KEY = re.compile(r"^-- (?P<key>[a-z]+): (?P<value>.+)$")
 

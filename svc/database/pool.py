@@ -20,8 +20,7 @@ from svc.database.deadline import allowed_s, check_budget, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.guard import mark_held, unmark_held
 from svc.database.keepalive import keep_alive
-from svc.database.session_settings import session_settings
-from svc.database.shares import Shares
+from svc.database.shares import Places, Shares
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError
 from svc.settings.groups import DatabaseSettings
@@ -58,7 +57,7 @@ class Pool:
         acquire_timeout_s: float,
         statement_s: float,
         ping: str,
-        shares: Shares,
+        shares: Shares | Places,
         *,
         has_row_security: bool = False,
     ) -> None:
@@ -261,16 +260,21 @@ class Loan:
 
 
 async def open_pool(
-    settings: DatabaseSettings, url: str, vector_schema: Statement, session: Mapping[str, str] | None = None
+    settings: DatabaseSettings,
+    url: str,
+    vector_schema: Statement,
+    session: Mapping[str, str],
+    shares: Shares | Places,
+    *,
+    examine: Callable[[Any], Awaitable[None]] | None = None,
 ) -> Pool:
-    """Open a pool on the database at `url`.
+    """Open a pool with the settings `session` on the database at `url`, of as many connections as `shares` has places.
 
-    `vector_schema` is the statement for `connection_preparer`. `session` replaces `session_settings`.
+    `vector_schema` is the statement for `connection_preparer`. `examine` is called with each new connection.
 
     Raises:
         StartupError: the database does not answer, refuses the login, or has no pgvector.
     """
-    session = session_settings(settings) if session is None else session
     # statement_timeout makes the server cancel a statement. This is for a server that no longer answers.
     statement_s = settings.statement_timeout_s + 1
     prepare = connection_preparer(vector_schema)
@@ -282,6 +286,8 @@ async def open_pool(
             try:
                 keep_alive(connection)
                 await prepare(connection)
+                if examine is not None:
+                    await examine(connection)
             except BaseException:
                 connection.terminate()
                 raise
@@ -290,8 +296,8 @@ async def open_pool(
     try:
         pool = await asyncpg.create_pool(
             url,
-            min_size=settings.pool_min_size,
-            max_size=settings.pool_size,
+            min_size=min(settings.pool_min_size, shares.count) if isinstance(shares, Shares) else 0,
+            max_size=shares.count,
             command_timeout=statement_s,
             connect=connect,
             reset=_keep_session,
@@ -299,7 +305,6 @@ async def open_pool(
         )
     except NOT_CONNECTED as error:
         raise cannot_connect(url, error, session) from error
-    shares = Shares(settings.pool_size, settings.request_wait_s, settings.acquire_timeout_s)
     return Pool(
         pool, settings.acquire_timeout_s, statement_s, vector_schema.text, shares, has_row_security=settings.rls
     )

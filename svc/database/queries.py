@@ -12,12 +12,14 @@ from svc.database.by_name import Watch
 from svc.database.calls import Queries
 from svc.database.deadline import bounded
 from svc.database.failures import classify, sqlstate
+from svc.database.generic_pool import GenericPool, open_generic_pool
 from svc.database.headers import Column
 from svc.database.policies import MAX_TABLES, check_policies
 from svc.database.pool import Pool, open_pool
 from svc.database.row_security import Named, NamedLoan, NamedStatement, naming, reach_of
 from svc.database.session_check import check_session, required
 from svc.database.session_settings import session_settings
+from svc.database.shares import Shares
 from svc.database.statements import UNPREPARED, Statement, load_statements
 from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
@@ -61,9 +63,11 @@ class Transaction(Queries):
 class Database(Queries):
     """Statements on any connection of the pool, each in its own transaction."""
 
-    def __init__(self, statements: Mapping[str, Statement], pool: Pool) -> None:
+    def __init__(self, statements: Mapping[str, Statement], pool: Pool, generic: GenericPool | None = None) -> None:
         super().__init__(statements, pool.statement_s)
         self.pool = pool
+        self.generic = generic
+        """The connections for statements with `plan: generic`; without it, they use those of the pool."""
 
     @property
     def has_row_security(self) -> bool:
@@ -71,7 +75,10 @@ class Database(Queries):
         return self.pool.has_row_security
 
     def _connection(self, statement: Statement, values: Sequence[Any]) -> AbstractAsyncContextManager[Any]:
-        loan = self.pool.connection(can_wait=statement.can_wait)
+        if statement.is_generic and self.generic is not None:
+            loan = self.generic.connection()
+        else:
+            loan = self.pool.connection(can_wait=statement.can_wait)
         reach = reach_of(statement, values) if self.pool.has_row_security else None
         return loan if reach is None else NamedLoan(loan, naming(self.statements, reach), self.statement_s)
 
@@ -131,7 +138,9 @@ class Database(Queries):
             raise StartupError("\n".join(details))
 
     async def close(self) -> None:
-        """Close the pool."""
+        """Close the pools."""
+        if self.generic is not None:
+            await self.generic.close()
         await self.pool.close()
 
 
@@ -143,7 +152,7 @@ async def open_database(settings: DatabaseSettings, url: str) -> Database:
     """
     statements = load_statements(resource_folder("sql"))
     session = session_settings(settings)
-    database = Database(statements, await open_pool(settings, url, statements["server/vector_schema"], session))
+    database = await _connected(statements, settings, url, session)
     try:
         check_versions(await database.one("server/versions"))
         check_suitable(await database.one("server/database"))
@@ -151,6 +160,7 @@ async def open_database(settings: DatabaseSettings, url: str) -> Database:
         names = list(required(session))
         check_session(await database.many("server/session_settings", names=names, max_rows=len(names)), session)
         await database.check()
+        database.generic = await open_generic_pool(settings, url, statements, database.pool)
     except BaseException:
         await database.close()
         raise
@@ -165,7 +175,14 @@ async def open_unchecked(settings: DatabaseSettings, url: str, session: Mapping[
     """
     statements = load_statements(resource_folder("sql"))
     one = settings.model_copy(update={"pool_min_size": 1, "pool_size": 1})
-    return Database(statements, await open_pool(one, url, statements["server/vector_schema"], session))
+    return await _connected(statements, one, url, session)
+
+
+async def _connected(
+    statements: Mapping[str, Statement], settings: DatabaseSettings, url: str, session: Mapping[str, str]
+) -> Database:
+    shares = Shares(settings.pool_size, settings.request_wait_s, settings.acquire_timeout_s)
+    return Database(statements, await open_pool(settings, url, statements["server/vector_schema"], session, shares))
 
 
 async def _check(connection: Any, statement: Statement) -> None:

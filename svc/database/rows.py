@@ -1462,7 +1462,7 @@ class SamplesVector(Row):
 
 
 class SearchExact(Row):
-    """A row of `search/bits`, `search/exact`, `search/index`."""
+    """A row of `search/bits`, `search/bits_all`, `search/exact`, `search/exact_all`, `search/index`."""
 
     __slots__ = ()
 
@@ -2361,7 +2361,9 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "samples/terms": SamplesTerms,
     "samples/vector": SamplesVector,
     "search/bits": SearchExact,
+    "search/bits_all": SearchExact,
     "search/exact": SearchExact,
+    "search/exact_all": SearchExact,
     "search/hybrid_bits": SearchHybridExact,
     "search/hybrid_exact": SearchHybridExact,
     "search/hybrid_index": SearchHybridIndex,

@@ -27,3 +27,11 @@ def session_settings(settings: DatabaseSettings) -> dict[str, str]:
         "hnsw.max_scan_tuples": "200000",
         **SERVER_SETTINGS,
     }
+
+
+def generic_session_settings(settings: DatabaseSettings) -> dict[str, str]:
+    """The settings of the connections for statements whose header says `plan: generic`.
+
+    They name no setting that the others do not, because poolers accept only those that the administrator has listed.
+    """
+    return {**session_settings(settings), "plan_cache_mode": "force_generic_plan"}

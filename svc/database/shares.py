@@ -64,10 +64,28 @@ class Turn:
         self.can_wait = can_wait
 
 
+class Places:
+    """The places of a pool for which nobody waits: whoever finds none `free` uses another pool."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.free = count
+
+    async def enter(self, *, can_wait: bool) -> Turn:
+        """Take a free place."""
+        self.free -= 1
+        return Turn(_BACKGROUND, can_wait=can_wait)
+
+    def leave(self, _turn: Turn) -> None:
+        """Give back the place."""
+        self.free += 1
+
+
 class Shares:
     """The turns at the pool's connections. Requests wait for at most `request_s` seconds, everything else `other_s`."""
 
     def __init__(self, places: int, request_s: float, other_s: float) -> None:
+        self.count = places
         self._turns = Turns(places, ahead=(_BACKGROUND, _ANY_REQUEST))
         # The tenants' statements that can wait for a lock need a place here, too.
         self._changes = Turns(max(1, min(places - 1, places - places // _READ_SHARE)))

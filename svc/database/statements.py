@@ -26,6 +26,7 @@ TENANT, RECEIVER = "user_id", "to_user"
 _TITLE = re.compile(r"^-- (?P<name>[a-z0-9_]+/[a-z0-9_]+) :(?P<shape>[a-z]+)$")
 _SAME_COLUMNS = re.compile(r"^as (?P<name>[a-z0-9_]+/[a-z0-9_]+)$")
 _HEADER_WIDTH = 110
+_GENERIC = "generic"
 # `update` and `share` are also the ends of row locks.
 _LOCKING = re.compile(r"\b(?:insert|update|delete|share|copy|pg_advisory_xact_lock)\b")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
@@ -39,7 +40,8 @@ class Statement:
     `pg_stat_activity`. `columns` are all columns that it returns. If the header has `returns: as …`, `columns_as` names
     the statement that lists the first of them; otherwise it is empty. `tenant` is empty for a statement that is bound
     to one user, otherwise it gives the reason why it is not. `bound` says what limits a list without LIMIT, `needs`
-    names the extension that the statement requires, and `length` says why a long statement is not split.
+    names the extension that the statement requires, and `length` says why a long statement is not split. `is_generic`
+    says that one plan fits all values, so that the statement is not planned for each run.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Statement:
     tenant: str
     bound: str
     needs: str
+    is_generic: bool
     length: str
     text: str
     path: Path = field(compare=False)
@@ -146,6 +149,8 @@ def read_statement(path: Path, folder: Path) -> Statement:
     columns_as, columns = _returned(parts, path, folder)
     if not parts.intent:
         raise header_fault(path, 2, "the second line must say what the statement does")
+    if parts.keys.get("plan", _GENERIC) != _GENERIC:
+        raise header_fault(path, parts.lines["plan"], f"plan: must be {_GENERIC}, or the line must be missing")
     return Statement(
         name=title["name"],
         shape=cast(Shape, title["shape"]),
@@ -157,6 +162,7 @@ def read_statement(path: Path, folder: Path) -> Statement:
         tenant=parts.keys.get("tenant", ""),
         bound=parts.keys.get("bound", ""),
         needs=parts.keys.get("needs", ""),
+        is_generic="plan" in parts.keys,
         length=parts.keys.get("length", ""),
         text=text,
         path=path,

@@ -113,7 +113,7 @@ async def connections(subject: Subject) -> Verdict:
         if name in settings
     )
     sessions = len(await subject.database.many("doctor/sessions", max_rows=1000))
-    pool = subject.settings.pool_size + 1
+    pool = subject.settings.pool_size + subject.settings.generic_pool_size + 1
     seen = f"{sessions} of {room}; a process uses up to {pool}"
     findings = []
     if room < 2 * pool:

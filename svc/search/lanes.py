@@ -5,6 +5,7 @@ filtered scan of an approximate index loses.
 
 exact   `sql/search/exact.sql`: compares the query with every vector of the tenant that passes the filters.
 bits    `sql/search/bits.sql`: compares the signatures in a covering index, then the nearest candidates exactly.
+        Without filters, by cosine, both have a statement that is planned once: `exact_all.sql` and `bits_all.sql`.
 index   `sql/search/index.sql`: uses the own HNSW index of a large tenant. With filters,
         `sql/search/index_filtered.sql`, which compares signatures instead if few rows pass the filters.
 
@@ -114,7 +115,7 @@ async def run_search(database: Database, search: Search, size: TenantSize, exact
                 "the tenant's index returned %d of %d rows; using the bits lane instead", len(found.rows), search.limit
             )
         return await _bits(database, search)
-    return replace(found, rows=[row for row in found.rows if _is_similar(row, search.threshold)])
+    return _similar(found, search.threshold)
 
 
 class _Arguments(TypedDict):
@@ -145,6 +146,10 @@ class _IndexFiltered(_Bits):
 
 
 async def _exact(database: Database, search: Search) -> ByMeaning:
+    if search.filters.is_empty and search.metric == "cosine":
+        every: _Arguments = {"user_id": search.user_id, "embedding": search.embedding, "max_rows": search.limit}
+        found = Found(await database.many("search/exact_all", **every), "exact", "search/exact_all", every)
+        return _similar(found, search.threshold)
     arguments: _Exact = {
         "user_id": search.user_id,
         "embedding": search.embedding,
@@ -157,6 +162,16 @@ async def _exact(database: Database, search: Search) -> ByMeaning:
 
 
 async def _bits(database: Database, search: Search) -> ByMeaning:
+    if search.filters.is_empty:
+        every: _Index = {
+            "user_id": search.user_id,
+            "embedding": search.embedding,
+            "signature": _signature(search),
+            "candidates": _candidates(search, _LEAST_CANDIDATES),
+            "max_rows": search.limit,
+        }
+        found = Found(await database.many("search/bits_all", **every), "bits", "search/bits_all", every)
+        return _similar(found, search.threshold)
     arguments: _Bits = {
         "user_id": search.user_id,
         "embedding": search.embedding,
@@ -207,5 +222,8 @@ def _candidates(search: Search, least: int) -> int:
     return max(least, _CANDIDATES_A_RESULT * search.limit)
 
 
-def _is_similar(row: r.SearchExact, threshold: float | None) -> bool:
-    return threshold is None or row.similarity >= threshold
+def _similar(found: ByMeaning, threshold: float | None) -> ByMeaning:
+    """Leave out the rows below the threshold, which a statement without filters returns."""
+    if threshold is None:
+        return found
+    return replace(found, rows=[row for row in found.rows if row.similarity >= threshold])

@@ -75,7 +75,16 @@ class DatabaseSettings(ModelSettings):
         "archives at least once a minute.",
     )
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections kept open.")
-    pool_size: int = Field(10, ge=1, le=1000, description="Maximum number of connections.")
+    pool_size: int = Field(
+        10, ge=1, le=1000, description="Maximum number of connections, apart from those of CABINET_GENERIC_POOL_SIZE."
+    )
+    generic_pool_size: int = Field(
+        4,
+        ge=0,
+        le=1000,
+        description="Maximum number of further connections, for statements that are planned once and not for each run: "
+        "searches by meaning without filters. If none is free, such a statement uses one of the others; 0: always.",
+    )
     acquire_timeout_s: float = Field(
         5.0, gt=0, le=600, description="Seconds that a worker or a command waits for a free connection."
     )

@@ -27,8 +27,10 @@ _COPY_NAME = re.compile(r"/\* ([a-z_]+/[a-z_0-9]+) \*/")
 # A loop's name in `background.keep(…, name=…)`, perhaps with a number; other tasks have names like Task-1.
 _LOOP = re.compile(r"([a-z]+(?:-[a-z]+)*)(?:-\d+)?")
 _PRINTING_COMMAND = "cabinet roles"
-# A pool opens a connection whenever one is missing, so chance decides which request or loop is at work then.
+# A pool opens a connection whenever one is missing, so chance decides which request or loop is at work then. Commands
+# also compare the settings for themselves.
 _OF_POOL = "server/vector_schema"
+_OF_POOL_OR_COMMAND = "server/session_settings"
 
 _route: ContextVar[str | None] = ContextVar("recorded_route", default=None)
 _loop: ContextVar[str | None] = ContextVar("recorded_loop", default=None)
@@ -39,7 +41,7 @@ seen: dict[tuple[str, str], str] = {}
 def note(text: str, pattern: re.Pattern[str] = _NAME) -> None:
     """A statement is run, or printed for a person to run."""
     name = pattern.match(text)
-    caller = name and ("loop pool" if name[1] == _OF_POOL else _caller())
+    caller = name and ("loop pool" if _is_of_pool(name[1]) else _caller())
     if name is None or caller is None or (caller, name[1]) in seen:
         return
     test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
@@ -48,6 +50,10 @@ def note(text: str, pattern: re.Pattern[str] = _NAME) -> None:
         # A line at a time: the process may be killed.
         with (Path(folder) / str(os.getpid())).open("a", encoding="utf-8") as file:
             file.write(f"{caller}\t{name[1]}\t{test}\n")
+
+
+def _is_of_pool(name: str) -> bool:
+    return name == _OF_POOL or (name == _OF_POOL_OR_COMMAND and _command() is None)
 
 
 def recorded_in(folder: Path) -> dict[tuple[str, str], str]:

@@ -62,7 +62,7 @@ async def test_the_explanation_names_the_statement_of_the_lane(bits_service: Ser
 
     assert answer["lane"] == "bits"
     assert answer["explanation"]["statement"] == "search/hybrid_bits"
-    of_mode = {"hybrid": "search/hybrid_exact", "meaning": "search/exact", "keyword": "search/keyword"}
+    of_mode = {"hybrid": "search/hybrid_exact", "meaning": "search/exact_all", "keyword": "search/keyword"}
     for mode, statement in of_mode.items():
         exact = await explained(bits_service, user, {"query": QUERY["query"], "mode": mode, "recall": "exact"})
         assert (exact["lane"], exact["explanation"]["statement"]) == ("exact", statement)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from svc.database import pool, queries, session_settings
+from svc.database import queries, session_settings
 from svc.embedded.server import EmbeddedServer
 from svc.search import lanes
 from svc.search.filters import Filters
@@ -192,8 +192,7 @@ async def impatient(server: EmbeddedServer, template: str) -> AsyncIterator[Corp
     no_patience = {"hnsw.ef_search": "10", "hnsw.iterative_scan": "off"}
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (pool, queries):
-            patch.setattr(module, "session_settings", lambda settings: {**usual(settings), **no_patience})
+        patch.setattr(queries, "session_settings", lambda settings: {**usual(settings), **no_patience})
         async with shared_service(server, template, "impatient_lanes", settings, **NO_OTHER_PLAN) as service:
             corpus = await make_corpus(service, [random_vectors(100, seed) for seed in range(3)])
             await give_indexes(service)
