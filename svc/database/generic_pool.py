@@ -85,7 +85,7 @@ async def open_generic_pool(
         rows = await connection.fetch(check.text, names, len(names), record_class=ROW_CLASSES[check.name])
         if lost := lost_settings(rows, session):
             logger.warning(
-                "searches are planned anew for each run, because something in between drops settings of connections, "
+                "searches are planned for each run, because something in between drops settings of connections, "
                 "usually a connection pooler: %s. CABINET_GENERIC_POOL_SIZE=0 saves these connections",
                 "; ".join(lost),
             )
