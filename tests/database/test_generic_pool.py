@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from svc.database import generic_pool
+from svc.database.pool import open_pool
 from svc.database.queries import Database, open_database
+from svc.database.session_settings import generic_session_settings
 from svc.errors import DatabaseUnavailableError
 from svc.settings import Settings
 from tests.conftest import test_settings
@@ -90,12 +92,10 @@ async def test_settings_that_are_dropped_are_reported_once(
     settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As behind a pooler, where the role's settings apply."""
-    usual = generic_pool.generic_session_settings
-    asked = {**usual(settings), "hnsw.ef_search": "77"}
-    opening = generic_pool.open_pool
+    asked = {**generic_session_settings(settings), "hnsw.ef_search": "77"}
 
     async def dropping(settings: Settings, url: str, schema: Any, _session: Any, *others: Any, **more: Any) -> Any:
-        return await opening(settings, url, schema, usual(settings), *others, **more)
+        return await open_pool(settings, url, schema, generic_session_settings(settings), *others, **more)
 
     monkeypatch.setattr(generic_pool, "generic_session_settings", lambda _settings: asked)
     monkeypatch.setattr(generic_pool, "open_pool", dropping)
