@@ -35,7 +35,7 @@ async def test_users_and_keys_are_listed_and_named_in_three_ways(database_url: s
     assert [row[1] for row in keys] == ["name", "page", "first key"]
     assert [row[3] for row in keys] == ["scopes", "read", "read, write"]
     assert revoked == f"revoked {key_id}\n"
-    assert cells(await cabinet(database_url, "key", "list", "customer 42"))[1][6]
+    assert cells(await cabinet(database_url, "key", "list", "customer 42"))[1][7]
 
 
 @pytest.mark.parametrize("name", ["nobody", "nobody@example.org", "0198c0de-0000-7000-8000-000000000000", "external:"])

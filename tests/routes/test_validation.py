@@ -130,7 +130,7 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
     "an unknown field": (
         "POST /keys",
         {"colour": 1},
-        {"colour": "there is no field colour; the fields here are name, expires_at, scopes"},
+        {"colour": "there is no field colour; the fields here are name, expires_at, scopes, collection_id"},
     ),
     "a list for an object": ("POST /keys", [], {"(body)": "the body must be a JSON object, not a list"}),
     "an object for a patch": ("PATCH /me/preferences", "a", {"(body)": "the body must be a JSON object, not a string"}),
