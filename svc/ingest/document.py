@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from svc.ingest.parsers.characters import clean_text
+from svc.ingest.parsers.link_marks import placed
 from svc.ingest.unread import bounded
 
 BlockKind = Literal["heading", "text", "item", "table", "code", "records"]
@@ -63,7 +64,7 @@ class Writer:
 
         `head` is the length of a table's first lines. `joint` is the white space before the block, if not the usual.
         """
-        clean = clean_text(text)
+        clean = placed(clean_text(text))
         text = clean.rstrip() if kind == "code" else clean.strip()
         if kind == "code":
             text = text.lstrip("\n")
@@ -79,7 +80,7 @@ class Writer:
 
     def add_table(self, rows: list[list[str]], *, has_head: bool = True) -> None:
         """Append a table, one line for each row that is not blank; the first one names the columns if `has_head`."""
-        lines = [" | ".join(" ".join(cell.split()) for cell in row) for row in rows]
+        lines = [" | ".join(placed(" ".join(cell.split())) for cell in row) for row in rows]
         lines = [line for line in lines if line.strip(" |")]
         head = len(lines[0]) if has_head and len(lines) > 1 else 0
         self.add("table", "\n".join(lines), head=head)
@@ -100,7 +101,7 @@ class Writer:
 
     def document(self) -> ReadDocument:
         """Return the document."""
-        title = " ".join(clean_text(self.title).split())
+        title = " ".join(placed(clean_text(self.title)).split())
         return ReadDocument("".join(self._parts), self._blocks, title, bounded(list(self._warnings)))
 
     def _append(self, text: str) -> None:

@@ -50,9 +50,9 @@ class CreateKey(Struct, frozen=True, forbid_unknown_fields=True):
         set[Scope],
         Meta(min_length=1, description="What requests with the key may do: read, or write, which includes read."),
     ] = msgspec.field(default_factory=lambda: set(ALL_SCOPES))
-    collection_id: Annotated[
-        UUID | None, Meta(description="One of your collections: the key reaches only what is in it.")
-    ] = None
+    collection_id: (
+        Annotated[UUID, Meta(description="One of your collections: the key reaches only the files in it.")] | None
+    ) = None
 
 
 class KeyCreated(Struct, frozen=True):

@@ -218,7 +218,7 @@ def test_slides_have_titles_items_tables_and_notes() -> None:
             "a.xml",
             '<a><item sku="B7" id="x">Bolt <link href="https://a.example/f">here</link>.</item>'
             '<person name="Ann"><age>3</age></person></a>',
-            "sku: B7\n\nBolt here (https://a.example/f).\n\nname: Ann\n\n3",
+            "sku: B7\n\nBolt here. (https://a.example/f)\n\nname: Ann\n\n3",
         ),
         (
             "a.rss",

@@ -50,13 +50,14 @@ BLOCKS = """
         # links, once, where their words do not show the address
         (
             "Fill in <a href='https://a.example/f?y=1'>the form </a>now, then <a href='https://a.example/f?y=1'>it</a>.",
-            "Fill in the form (https://a.example/f?y=1) now, then it.",
+            "Fill in the form now, then it. (https://a.example/f?y=1)",
         ),
         (
             "<a href=#x>a</a> <a href='javascript:x()'>b</a> <a href=/c>c</a> <a href=https://a.example/>a.example</a>",
             "a b c a.example",
         ),
         ("<h2><a href=https://a.example/p>Leave</a></h2>", "Leave\n\nhttps://a.example/p"),
+        ("Read <a href=https://a.example>it</a> first. Then go.", "Read it first. (https://a.example) Then go."),
         ("<base href=https://a.example/d/><a href=f.pdf>Form</a>", "Form (https://a.example/d/f.pdf)"),
         (
             "<table><tr><th>a<th>b<tr><td><a href=https://a.example>one</a><td>2</table>",

@@ -101,7 +101,7 @@ def test_the_indexes_links_forms_objects_and_nested_boxes_of_an_opendocument_tex
     )
     data = opendocument("text", body, **{"Object 1/content.xml": chart})
     assert [text for _, text, _ in blocks_of("a.odt", data)] == [
-        "Figures", "Fig. 1", "Head", "Numbered", "The form (https://a.example/f) 漢(kan)", "Outer", "Inner", "Round",
+        "Figures", "Fig. 1", "Head", "Numbered", "The form 漢(kan) (https://a.example/f)", "Outer", "Inner", "Round",
         "Sales", "q | 5", "Name: Ann",
     ]  # fmt: skip
     assert warnings_of("a.odt", data) == []
@@ -264,7 +264,7 @@ def test_rtf_with_links_shapes_comments_objects_and_headers() -> None:
         rb"{\deleted gone}{\upr{?ber}{\*\ud{\u252 ?ber}}}\par{\footer Foot}}"
     )  # fmt: skip
     assert text_of("a.rtf", source) == (
-        "the form (https://a.example/f) now.\n\nüber\n\nA map\n\nIn a box.\n\nComment by Ann: Really?\n\nSecret\n\nFoot"
+        "the form now. (https://a.example/f)\n\nüber\n\nA map\n\nIn a box.\n\nComment by Ann: Really?\n\nSecret\n\nFoot"
     )
     assert warnings_of("a.rtf", source) == [
         "1 image was not read.", "Embedded objects that were not read: Excel.Sheet.12.",
@@ -387,7 +387,7 @@ Made by \acme{} for \href{https://a.example/x%20y}{the \emph{site}}\footnote{Sma
 \input{other}\bibliography{refs}
 \end{document}"""
     assert text_of("a.tex", source).split("\n\n") == [
-        "Made by ACME Ltd for the site (https://a.example/x%20y) (Note: Small print.) by A and B [k84].\n"
+        "Made by ACME Ltd for the site (Note: Small print.) (https://a.example/x%20y) by A and B [k84].\n"
         "Red and a_b%c, https://b.example/50%.",
         "A map",
         r"a = \frac{1}{2}",

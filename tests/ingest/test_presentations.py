@@ -53,7 +53,7 @@ def _deck() -> bytes:
 def test_what_a_slide_shows_beside_its_text_boxes() -> None:
     document = parse("pptx", _deck())
     assert document.text == (
-        "The form (https://a.example/f) is here, page\n\nx^2\n\nSales by year\n\nSecret\n\ntwo\n\nACME Ltd\n\n"
+        "The form is here, page (https://a.example/f)\n\nx^2\n\nSales by year\n\nSecret\n\ntwo\n\nACME Ltd\n\n"
         "a.docx\n\nInner."
     )
     assert document.warnings == [

@@ -189,7 +189,7 @@ def test_links_show_where_they_lead() -> None:
         f"<w:hyperlink w:anchor='x'>{run.format(' inside')}</w:hyperlink></w:p>"
     )
     document = read(word(body, parts={"_rels/document.xml.rels": rels}))
-    assert document.text == "The form (https://a.example/f), or there (https://b.example) annexed (Annex.docx) inside"
+    assert document.text == "The form, or there annexed inside (https://a.example/f, https://b.example, Annex.docx)"
 
 
 def test_embedded_files_are_read_below_the_document_or_named() -> None:

@@ -104,6 +104,7 @@ def id_places() -> set[tuple[str, str, str]]:
 MESSAGE = {"role": "user", "content": "Hello"}
 # For each id in a body: the kind of object, and a body with the id, among valid ids where possible.
 BODIES: dict[tuple[str, str], tuple[str, Any]] = {
+    ("POST /keys", "collection_id"): ("collection_id", lambda own, id_: {"name": "k", "collection_id": id_}),
     ("POST /search", "document_ids[]"): ("document_id", lambda own, id_: {"query": "sea", "document_ids": [id_]}),
     ("POST /search", "conversation_id"): ("conversation_id", lambda own, id_: {"query": "sea", "conversation_id": id_}),
     ("POST /search", "collection_ids[]"): ("collection_id", lambda own, id_: {"query": "sea", "collection_ids": [id_]}),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from svc.ingest.parsers.link_marks import marked
+
 _MOST_CHARACTERS = 500
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _NOT_KEPT = frozenset(("javascript", "vbscript", "data", "about", "blob", "cid", "mid"))
@@ -46,10 +48,10 @@ class Addresses:
 
 
 def with_address(words: str, address: str) -> str:
-    """The words of a link with its address, if there is one."""
+    """The words of a link with its address, if there is one, marked for the writer of the document."""
     if not address or not words.strip():
         return address or words
-    return f"{words.rstrip()} ({address}){words[len(words.rstrip()) :]}"
+    return f"{words.rstrip()}{marked(address)}{words[len(words.rstrip()) :]}"
 
 
 def is_shown(address: str, text: str) -> bool:

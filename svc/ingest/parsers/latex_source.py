@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from svc.ingest.parsers.link_marks import marked
+
 _DEFINITION = re.compile(
     r"\\(?:(?:re|provide)?newcommand|DeclareRobustCommand)\*?\s*\{?\s*\\(?P<name>[a-zA-Z]+)\s*\}?"
     r"(?:\[(?P<count>\d)\])?(?P<optional>\[[^\]]{0,500}\])?\s*\{|\\def\s*\\(?P<plain>[a-zA-Z]+)(?P<parameters>(?:#\d)*)\{"
@@ -55,7 +57,7 @@ class Source:
         text = _HREF.sub(lambda found: f"\\cabinetlink{{{self._keep(found['target'])}}}{{", text)
         self.warnings = _unread(text)
         text = _expanded(text)
-        text = _wrapped(text, re.compile(r"\\cabinetlink\{(?P<mark>[^{}]*)\}\{"), "{words} ({mark})")
+        text = _wrapped(text, re.compile(r"\\cabinetlink\{(?P<mark>[^{}]*)\}\{"), "{words}" + marked("{mark}"))
         text = _wrapped(text, _NOTE, " (Note: {words})")
         text = _wrapped(text, _CAPTION, "\n\n{words}\n\n")
         text = _CITED.sub(r"[\1]", _BIB_ITEM.sub(r"\n\n[\1] ", text))
