@@ -31,7 +31,7 @@ _OTHER_FILES = 256
 # Transfers smaller than this are never ended to make room.
 _SMALL_BYTES = 64 * 1024
 # Memory is given back to the system after more than this was in flight.
-_TRIMMED_BYTES = 16 * 2**20
+_TRIMMED_BYTES = 4 * 2**20
 _RETRY_S = 1.0
 
 

@@ -6,6 +6,7 @@ glibc keeps what was freed for later. After 12 bodies of 31 MiB that stalled, th
 from __future__ import annotations
 
 import ctypes
+import gc
 
 # From malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -25,7 +26,9 @@ def keep_little() -> None:
 
 
 def give_back() -> None:
-    """Return freed memory to the system. Takes some milliseconds, during which other threads can run."""
+    """Return freed memory to the system. Takes some milliseconds, during most of which other threads can run."""
+    # An exception that ended a request refers to itself, and keeps what was read for it until garbage is collected.
+    gc.collect()
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
