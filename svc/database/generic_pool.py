@@ -93,5 +93,6 @@ async def open_generic_pool(
 
     places = Places(settings.generic_pool_size)
     pool = await open_pool(settings, url, statements["server/vector_schema"], session, places, examine=examine)
+    # `examine` runs when the first of its connections is opened, which is later.
     generic = GenericPool(pool, places, ordinary)
     return generic

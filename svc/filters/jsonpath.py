@@ -98,8 +98,8 @@ def _test(operator: Operator, key: Path | Column, value: Value) -> str:
 def _is_ordered(sign: str, moment: datetime) -> str:
     """Return a test of a text that is a date or a timestamp.
 
-    A text is compared only with a moment of its kind, since another would need the time zone of the session, which is
-    an error. PostgreSQL 16 does not read `Z` without a template.
+    A text is compared only with a timestamp of its kind, since another would need the time zone of the session, which
+    is an error. PostgreSQL 16 does not read `Z` without a template.
     """
     text = moment.replace(tzinfo=None).isoformat(timespec="microseconds")
     without, with_offset = f"{sign} {_literal(text)}.datetime()", f"{sign} {_literal(f'{text}+00:00')}.datetime()"

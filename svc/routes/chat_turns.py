@@ -14,10 +14,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from svc.database import rows as r
 from svc.errors import InvalidRequestError
 from svc.fields.chat import Content, Role, ToolCalls
-from svc.routes.chunk_search import ChunkSearch, Limit, Result, SearchOptions, SearchRequest, prepare_search
+from svc.routes.chunk_search import ChunkSearch, Limit, Result, SearchOptions, SearchRequest
 from svc.routes.histories import read_history
 from svc.routes.new_messages import MAX_TOKENS
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
+from svc.routes.search_preparation import prepare_search
 from svc.search.hybrid import Mode
 from svc.search.lanes import KeywordLane, Lane
 from svc.web.request import Call

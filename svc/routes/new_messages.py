@@ -41,7 +41,7 @@ class AppendMessage(Struct, frozen=True, forbid_unknown_fields=True):
 
     `content` is a text, a list of parts, or null in a message with `tool_calls`. `tool_call_id` names the call that a
     message of the role `tool` answers. `token_count` is the count of your language model, if you know it; otherwise
-    Cabinet counts the tokens. `created_at` is the moment of an older message that you import, by default now.
+    Cabinet counts the tokens. `created_at` is the timestamp of an older message that you import, by default now.
     """
 
     role: Role

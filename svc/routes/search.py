@@ -8,9 +8,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 from svc.errors import ForbiddenError
 from svc.plans.explain import analyze
-from svc.routes.chunk_search import Result, SearchRequest, prepare_search
+from svc.routes.chunk_search import Result, SearchRequest
 from svc.routes.explanations import Explanation, explanation
 from svc.routes.query_vectors import SEARCH_BODY_BYTES
+from svc.routes.search_preparation import prepare_search
 from svc.search.hybrid import Mode
 from svc.search.lanes import KeywordLane, Lane
 from svc.web.request import Call

@@ -39,7 +39,7 @@ _INDEXED_USER = 3
 # Rows of large tables come in the order of time, tenants mixed, as they do in life: so no table lies in the order of
 # its tenants. `made` numbers ids so that they sort by time too.
 _FILL = [
-    # It would take statistics at some moment of its own, and what it looks at is not known to be visible to all.
+    # It would take statistics at a time of its own, and the rows that it reads may not be visible to all.
     """
     do $$
     declare name text;

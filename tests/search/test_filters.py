@@ -19,7 +19,7 @@ Keep = Callable[[StoredChunk], bool]
 
 
 def day(number: float, offset_hours: int = 0) -> str:
-    """The moment of the document of this number, as it is written there."""
+    """The timestamp of the document of this number, as it is written there."""
     moment = FIRST_DAY + timedelta(days=number)
     if not offset_hours:
         return moment.isoformat().replace("+00:00", "Z")

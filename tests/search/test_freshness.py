@@ -35,7 +35,7 @@ _seeds = itertools.count(10_000)
 
 @dataclass
 class Known:
-    """A document as the answers have told of it; `topic` is None while a change of it is on its way."""
+    """A document as the answers have reported it; `topic` is None while a change of it is on its way."""
 
     vectors: NDArray[np.float16]
     topic: str | None

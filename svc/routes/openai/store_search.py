@@ -10,11 +10,12 @@ from msgspec import Meta, Struct, structs
 
 from svc.errors import InvalidRequestError
 from svc.filters.reading import MAX_FILTER_DEPTH, Filter
-from svc.routes.chunk_search import Result, SearchRequest, prepare_search
+from svc.routes.chunk_search import Result, SearchRequest
 from svc.routes.openai.ids import FILE, shown_id
 from svc.routes.openai.store_entries import check_active
 from svc.routes.openai.stores import store_id_of
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
+from svc.routes.search_preparation import prepare_search
 from svc.routes.shared_access import own_or_shared_collection
 from svc.search.filters import attributes_path
 from svc.web.request import Call

@@ -89,7 +89,7 @@ def mutated(data: bytes, generator: random.Random, others: list[bytes]) -> bytes
 
 
 async def fuzz_files(seed: int, until: float, most: int | None = None) -> Outcome:
-    """Parse mutated files until a moment of `time.monotonic`, two at a time, or until there were `most`."""
+    """Parse mutated files until a time of `time.monotonic`, two at a time, or until there were `most`."""
     outcome, generator = Outcome(), random.Random(seed)
     settings = test_settings(parse_cpu_s=5, parse_timeout_s=15)
     sandbox, files = ParserSandbox(settings), seeds()

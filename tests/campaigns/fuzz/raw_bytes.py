@@ -53,7 +53,7 @@ def request(generator: random.Random, key: str) -> bytes:
 
 
 def fuzz_socket(url: str, key: str, seed: int, until: float, most: int | None = None) -> Counter[str]:
-    """Send requests until a moment of `time.monotonic`, or until there were `most`; count the answers by status."""
+    """Send requests until a time of `time.monotonic`, or until there were `most`; count the answers by status."""
     generator, counts = random.Random(seed), Counter[str]()
     place = urlsplit(url)
     assert place.hostname is not None
