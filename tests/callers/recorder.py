@@ -53,7 +53,8 @@ def note(text: str, pattern: re.Pattern[str] = _NAME) -> None:
 
 
 def _is_of_pool(name: str) -> bool:
-    return name == _OF_POOL or (name == _OF_POOL_OR_COMMAND and _command() is None)
+    # In `cabinet serve` the requests and the loops run in the context of the command.
+    return name == _OF_POOL or (name == _OF_POOL_OR_COMMAND and _caller() in (None, _route.get(), _loop.get()))
 
 
 def recorded_in(folder: Path) -> dict[tuple[str, str], str]:

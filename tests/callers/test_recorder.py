@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -81,6 +83,21 @@ def test_a_command_in_a_process_of_its_own(database_url: str, tmp_path: Path) ->
 
     test = os.environ["PYTEST_CURRENT_TEST"].partition(" ")[0]
     assert recorder.recorded_in(tmp_path)["cabinet plan list", "plans/list"] == test
+
+
+def test_a_connection_that_a_request_opens_in_serve_is_the_pools(noted: dict[tuple[str, str], str]) -> None:
+    text = "-- server/session_settings :many"
+    serve = main.commands["serve"]
+    with click.Context(serve, parent=click.Context(main), info_name="serve"):
+        contextvars.copy_context().run(_note_for_route, text)
+        assert noted.keys() == {("loop pool", "server/session_settings")}
+        recorder.note(text)
+        assert ("cabinet serve", "server/session_settings") in noted
+
+
+def _note_for_route(text: str) -> None:
+    recorder._route.set("POST /search")
+    recorder.note(text)
 
 
 def test_a_record_that_lacks_a_caller_is_stale() -> None:
