@@ -131,3 +131,35 @@ def test_what_a_page_only_refers_to_is_named() -> None:
 def test_an_embedded_image_is_left_out() -> None:
     page = f"<p>a<img alt=map src='data:image/png;base64,{'iVBORw0KGgoA' * 50_000}'>b</p>"
     assert text_of(page) == "a map b"
+
+
+def test_cells_that_cover_others_keep_the_columns_in_their_places() -> None:
+    table = (
+        "<table><tr><th>City<th>Year<th>People<tr><td rowspan=2>Ulm<td>2019<td>126<tr><td>2020<td>127"
+        "<tr><td colspan=2>all<td>253</table>"
+    )
+    assert text_of(table) == "City | Year | People\nUlm | 2019 | 126\nUlm | 2020 | 127\nall |  | 253"
+
+
+def test_character_data_of_xhtml_is_text() -> None:
+    page = (
+        "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title/><script src='a.js'/>"
+        "<style>/*<![CDATA[*/ b {} /*]]>*/</style></head><body><p>if <![CDATA[a < b & c]]> then</p>"
+        "<script>//<![CDATA[\nlet d\n//]]></script></body></html>"
+    )
+    assert parse("html", page.encode()).text == "if a < b & c then"
+
+
+@pytest.mark.parametrize("element", ["div", "font", "ul><li"])
+def test_a_page_that_is_nested_too_deeply_is_read_without_its_structure(element: str) -> None:
+    nested = f"<{element}>" * 3000 + "deep" + f"</{element.partition('>')[0]}>" * 3000
+    document = parse("html", f"<h1>Title</h1><p>One.</p>{nested}<p>Three.</p>".encode())
+    assert document.text == "Title\n\nOne.\n\ndeep\n\nThree."
+    assert document.warnings == ["The page is nested too deeply; its text was read without its structure."]
+
+
+def test_charsets_have_the_names_that_programs_write() -> None:
+    for charset, codec in (("x-mac-roman", "mac_roman"), ("windows-949", "cp949"), ("cp-1251", "cp1251")):
+        word = {"cp949": "한국어", "cp1251": "Привет"}.get(codec, "café")
+        page = f"<meta charset={charset}><p>{word}</p>".encode(codec)
+        assert parse("html", page).text == word

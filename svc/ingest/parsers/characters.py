@@ -24,7 +24,7 @@ _UNLIKELY_ENCODINGS = [
 _LATIN_ENCODINGS = ["cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp852"]
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
-
+_OF_ASCII = ("iso2022", "utf-7", "hz")
 
 _uploaded_as: ContextVar[str | None] = ContextVar("the encoding that the upload declared", default=None)
 
@@ -55,8 +55,8 @@ def decode_text(data: bytes, declared: str | None = None) -> str:
     wide = utf_16_or_32(data[:_DETECTION_BYTES])
     if wide:
         return data.decode(wide, errors="replace").removeprefix("\ufeff")
-    # ISO-2022 consists of ASCII escape sequences, so it is also valid UTF-8.
-    if declared and declared.startswith("iso2022"):
+    # These consist of ASCII, so they are also valid UTF-8.
+    if declared and declared.startswith(_OF_ASCII):
         return data.decode(declared, errors="replace")
     with contextlib.suppress(UnicodeDecodeError):
         return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import posixpath
 from urllib.parse import unquote
 
+from lxml import etree
+
+from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.html import declared_charset, write_html
 from svc.ingest.parsers.markup_parts import Seen
 from svc.ingest.parsers.office import Package, packed
+from svc.ingest.parsers.office_kinds import in_order
 from svc.ingest.parsers.rejections import damaged, encrypted
 from svc.ingest.unread import numbers
 
 _MOST_CHAPTERS = 10_000
 _PAGE = "application/xhtml+xml"
+_PAGES = (".xhtml", ".html", ".htm")
 _TITLE_MOST_CHARACTERS = 200
 
 SAMPLE = packed({
@@ -35,8 +40,11 @@ def parse(data: bytes) -> ReadDocument:
     book = package.xml(main)
     if book is None and (main := next((name for name in package.names() if name.endswith(".opf")), "")):
         book = package.xml(main)  # what names it is missing or damaged
-    if book is None:
-        raise damaged("epub", "its list of chapters is missing or damaged")
+    if book is None or (book.find("{*}spine") is None and book.find("{*}manifest") is None):
+        book = _book_of_pages(_pages(package, main))
+        if not len(book):
+            raise damaged("epub", "its list of chapters is missing or damaged")
+        writer.warn("The list of chapters is missing or damaged; the pages were read in the order of their names.")
     items = list(book.iterfind("{*}manifest/{*}item"))
     hrefs = {item.get("id"): item.get("href") or "" for item in items}
     spine = [hrefs.get(each.get("idref"), "") for each in book.iterfind("{*}spine/{*}itemref")]
@@ -48,6 +56,8 @@ def parse(data: bytes) -> ReadDocument:
         and "nav" not in (item.get("properties") or "").split()
         and (href := item.get("href") or "") not in spine
     ]
+    if main in package.repaired:  # the list may be cut off
+        spine += [href for href in _pages(package, main) if href not in spine]
     if len(spine) > _MOST_CHAPTERS:
         writer.warn(f"The book has {len(spine)} chapters, of which the first {_MOST_CHAPTERS} were read.")
     spine = spine[:_MOST_CHAPTERS]
@@ -64,14 +74,36 @@ def parse(data: bytes) -> ReadDocument:
             unread.append(number)
             continue
         writer.place = {"chapter": number}
-        write_html(clean_text(decode_text(content, declared_charset(content))), writer, seen)
+        try:
+            write_html(clean_text(decode_text(content, declared_charset(content))), writer, seen)
+        except (DocumentRejectedError, etree.LxmlError, ValueError, RecursionError):
+            unread.append(number)
     writer.place = {}
+    package.warn(writer)
     seen.warn(writer)
     if title:
         writer.title = title
     if unread:
         writer.warn(f"Chapters that are missing, damaged or encrypted were not read: {numbers(unread)}.")
     return writer.document()
+
+
+def _pages(package: Package, main: str) -> list[str]:
+    """The pages of a book in the order of their names, as seen from its main part."""
+    pages = [name for name in package.original_names() if name.lower().endswith(_PAGES)]
+    folder = posixpath.dirname(main) or "."
+    return [posixpath.relpath(name, folder) for name in sorted(pages, key=in_order)]
+
+
+def _book_of_pages(pages: list[str]) -> etree._Element:
+    """The list of chapters that a book without one may have."""
+    book = etree.Element("package")
+    if pages:
+        manifest, spine = etree.SubElement(book, "manifest"), etree.SubElement(book, "spine")
+    for page in pages:
+        etree.SubElement(manifest, "item", id=page, href=page)
+        etree.SubElement(spine, "itemref", idref=page)
+    return book
 
 
 def _encrypted_parts(package: Package) -> set[str]:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from xml.parsers import expat
 
 from lxml import etree
 
+from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.addresses import Addresses, with_address
 from svc.ingest.parsers.charts import write_chart
 from svc.ingest.parsers.csv import write_rows
 from svc.ingest.parsers.drawing_text import drawing_texts
 from svc.ingest.parsers.embedded import Objects
+from svc.ingest.parsers.excel_names import named_values
 from svc.ingest.parsers.excel_rows import Cell, read_rows
 from svc.ingest.parsers.excel_sheet import behind_cells, control_labels
 from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, Style, style_of
 from svc.ingest.parsers.excel_values import shown as shown_value
 from svc.ingest.parsers.office import Package, packed, relationship_id
 from svc.ingest.parsers.rejections import damaged
+from svc.ingest.parsers.repaired_xml import repaired
 
 _MOST_COLUMNS = 16_384
 _NO_MEMORY = 1  # of expat
+_MOST_REPAIRED_BYTES = 32 * 2**20
 _MOST_GAP_COLUMNS = 64  # a cell further to the right follows the one before it
 _LONGEST_COLUMN = 3
 _ADDRESS = re.compile(r'\s*HYPERLINK\(\s*"([^"]+)"', re.IGNORECASE)
@@ -36,30 +42,51 @@ def parse(data: bytes) -> ReadDocument:
     main = package.main_part or "xl/workbook.xml"
     workbook = package.xml(main)
     if workbook is None:
-        raise damaged("xlsx", "its main part is missing or damaged")
+        if "xl/workbook.bin" in package.names():
+            raise DocumentRejectedError("The Excel workbook is in the binary form (.xlsb); save it as .xlsx.")
+        if not package.all_of(main, "worksheet"):
+            raise damaged("xlsx", "its main part is missing or damaged")
+        workbook = etree.Element("workbook")
     writer = Writer()
     book = _Workbook(package, main, workbook)
     hidden = []
-    for sheet in workbook.iterfind("{*}sheets/{*}sheet"):
-        name = sheet.get("name") or "sheet"
+    for name, part, is_hidden in _sheets(package, main, workbook):
         writer.place = {"sheet": name}
-        if (sheet.get("state") or "visible") != "visible":
+        if is_hidden:
             hidden.append(name)
-            continue
-        book.write_sheet(relationship_id(sheet) or "", name, writer)
+        else:
+            book.write_sheet(part, name, writer)
     writer.place = {}
+    writer.add("text", "\n".join(named_values(workbook)))
     book.finish(writer)
     if hidden:
         writer.warn(f"Hidden sheets were not read: {', '.join(hidden)}.")
-    if package.damaged:
-        writer.warn(f"Not read, because they are damaged: {', '.join(sorted(set(package.damaged)))}.")
+    package.warn(writer)
     return writer.document()
+
+
+def _sheets(package: Package, main: str, workbook: etree._Element) -> Iterator[tuple[str, str | None, bool]]:
+    """The name of each sheet, its part, and whether it is hidden.
+
+    Where the list of them or the references are damaged, the sheets to which nothing leads follow by their numbers.
+    """
+    parts = {each.id: each.part for each in package.relationships(main) if each.id}
+    sheets = list(workbook.iterfind("{*}sheets/{*}sheet"))
+    is_listed = bool(sheets) and main not in package.repaired
+    is_whole = is_listed and all(relationship_id(sheet) in parts for sheet in sheets)
+    used = {part.lower() for sheet in sheets if (part := parts.get(relationship_id(sheet) or ""))}
+    others = iter([each for each in package.all_of(main, "worksheet") if each not in used] if not is_whole else [])
+    for number, sheet in enumerate(sheets, 1):
+        part = parts.get(relationship_id(sheet) or "") or next(others, None)
+        is_hidden = (sheet.get("state") or "visible") != "visible"
+        yield sheet.get("name") or f"sheet {number}", part, is_hidden
+    for number, part in enumerate(() if is_listed else others, len(sheets) + 1):
+        yield f"sheet {number}", part, False
 
 
 class _Workbook:
     def __init__(self, package: Package, main: str, workbook: etree._Element) -> None:
         self._package = package
-        self._parts = {each.id: each.part for each in package.relationships(main)}
         kinds = {each.kind: each.part for each in package.relationships(main)}
         self._strings = _shared_strings(package.xml(kinds.get("sharedStrings", "")))
         self._styles = _styles(package.xml(kinds.get("styles", "")))
@@ -70,11 +97,10 @@ class _Workbook:
         self._objects = Objects()
         self._edges: set[str] = set()
         self._links: dict[str, str] = {}
-        self._uncomputed = self._images = 0
+        self._uncomputed = self._images = self._lost = 0
 
-    def write_sheet(self, identifier: str, name: str, writer: Writer) -> None:
+    def write_sheet(self, part: str | None, name: str, writer: Writer) -> None:
         """Write the cells of a sheet, then the comments, hints and drawings on it."""
-        part = self._parts.get(identifier)
         data = self._package.read(part) if part else None
         if part is None or data is None:
             writer.warn(f"The sheet {name} was not read: its part is missing or damaged.")
@@ -83,11 +109,8 @@ class _Workbook:
         behind = behind_cells(data)
         targets = self._package.targets(part)
         self._links = {cell: target for cell, each in behind.links.items() if (target := targets.get(each))}
-        try:
-            write_rows(self._rows(data), writer)
-        except expat.ExpatError as error:
-            if error.code == _NO_MEMORY:
-                raise MemoryError from error
+        write_rows(self._rows(data), writer)
+        if self._is_cut:
             writer.warn(f"The sheet {name} is damaged and was read in part.")
         for hint, cells in behind.hints.items():
             writer.add("text", f"Hint on {cells[:40]}: {hint}")
@@ -119,11 +142,17 @@ class _Workbook:
         if self._uncomputed:
             what = "1 formula has" if self._uncomputed == 1 else f"{self._uncomputed} formulas have"
             writer.warn(f"{what} no result in the file; Excel stores the results when it saves the workbook.")
+        if self._lost:
+            what = "1 cell refers" if self._lost == 1 else f"{self._lost} cells refer"
+            writer.warn(
+                f"{what} to a text that is missing or damaged, and {'was' if self._lost == 1 else 'were'} not read."
+            )
         for warning in self._addresses.warnings():
             writer.warn(warning)
 
     def _rows(self, data: bytes) -> Iterator[list[str]]:
-        for row in read_rows(data):
+        self._is_cut = False
+        for row in self._intact_rows(data):
             cells: list[str] = []
             for cell in row:
                 gap = _column(cell.column) - len(cells)
@@ -131,6 +160,21 @@ class _Workbook:
                     cells += [""] * gap
                 cells.append(self._value(cell))
             yield cells[:_MOST_COLUMNS]
+
+    def _intact_rows(self, data: bytes) -> Iterator[list[Cell]]:
+        """The rows of a sheet. If its XML is broken, those behind the place are read as far as they can be."""
+        count = 0
+        try:
+            for row in read_rows(data):
+                count += 1
+                yield row
+        except expat.ExpatError as error:
+            if error.code == _NO_MEMORY:
+                raise MemoryError from error
+            self._is_cut = True
+        if self._is_cut and len(data) <= _MOST_REPAIRED_BYTES and (root := repaired(data)) is not None:
+            with contextlib.suppress(expat.ExpatError):
+                yield from islice(read_rows(etree.tostring(root)), count, None)
 
     def _value(self, cell: Cell) -> str:
         shown = self._shown(cell)
@@ -148,7 +192,10 @@ class _Workbook:
     def _shown(self, cell: Cell) -> str:
         value = cell.value
         if cell.type == "s":
-            return self._strings[int(value)] if value.isdigit() and int(value) < len(self._strings) else ""
+            if value.isdigit() and int(value) < len(self._strings):
+                return self._strings[int(value)]
+            self._lost += bool(value)
+            return ""
         if cell.type == "b":
             return "TRUE" if value == "1" else "FALSE"
         if cell.type == "n" and value:

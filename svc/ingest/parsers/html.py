@@ -11,6 +11,7 @@ from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.markup import write_markup
 from svc.ingest.parsers.markup_parts import Seen, page_parser
+from svc.ingest.parsers.markup_source import flattened, with_character_data
 from svc.ingest.parsers.rejections import nests_too_deeply
 
 _CHARSET = re.compile(rb"""(?:charset|<\?xml[^>]{1,80}encoding)\s*=\s*["']?\s*([a-z0-9_:.+-]{2,40})""", re.IGNORECASE)
@@ -34,14 +35,17 @@ def write_html(source: str, writer: Writer, seen: Seen | None = None) -> None:
     """
     # lxml rejects an encoding declaration in a decoded string.
     source = re.sub(r"^\s*<\?xml[^>]*>", "", _DATA_URI.sub("", source))
+    source = with_character_data(source)
     if not source.strip():
         return
-    parser = page_parser()
     try:
-        tree = html.document_fromstring(source, parser=parser)
+        tree, is_whole = _parsed(source)
+        if not is_whole:
+            tree, is_whole = _parsed(flattened(source))
+            writer.warn("The page is nested too deeply; its text was read without its structure.")
     except etree.ParserError:  # nothing but comments, instructions or a document type
         return
-    if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+    if not is_whole:
         raise nests_too_deeply("html")  # the rest was not read
     title = " ".join((tree.findtext(".//head/title") or "").split())[:_TITLE_MOST_CHARACTERS]
     body = tree.find("body")
@@ -53,6 +57,13 @@ def write_html(source: str, writer: Writer, seen: Seen | None = None) -> None:
         noted.warn(writer)
     if title and not writer.title:
         writer.title = title
+
+
+def _parsed(source: str) -> tuple[etree._Element, bool]:
+    """The tree of a page, and whether it is whole: the parser gives up where elements are nested too deeply."""
+    parser = page_parser()
+    tree = html.document_fromstring(source, parser=parser)
+    return tree, not any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log)
 
 
 def declared_charset(data: bytes) -> str | None:

@@ -5,6 +5,7 @@ Files that are attached to messages of another format are written here too, sinc
 
 from __future__ import annotations
 
+import codecs
 import email
 import email.policy
 import re
@@ -19,6 +20,8 @@ from svc.ingest.parsers import recognition
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.inner import write_inner
 from svc.ingest.parsers.mail_body import body_parts, write_body, write_text
+from svc.ingest.parsers.mail_repair import completed, header
+from svc.ingest.parsers.signed import signed_content
 
 MOST_PARTS = 500
 """The attachments of one mail that are read."""
@@ -30,6 +33,10 @@ MOST_MAILS = 1_000
 """The mails of a mailbox that are read."""
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Date")
+_TEXTS = ("text/plain", "text/html", "text/enriched", "text/richtext")
+# What the content of a part without a name does not tell.
+_SUFFIXES = {"text/calendar": ".ics", "text/csv": ".csv", "text/markdown": ".md", "application/json": ".json"}
+_SIGNED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _MAIL_TYPES = ("message/rfc822", "message/global")
 # The line between the mails of a mailbox, with the time, before the first field of the next.
 _ENVELOPE = re.compile(rb"^From [^\n]{0,200}\d\d:\d\d[^\n]{0,50}\n(?=[!-9;-~]{1,80}:)", re.MULTILINE)
@@ -69,7 +76,8 @@ def _write_mails(data: bytes, writer: Writer, depth: int) -> None:
 
 
 def _read(data: bytes) -> EmailMessage:
-    return email.message_from_bytes(data.lstrip(), _class=EmailMessage, policy=email.policy.default)
+    data = data.removeprefix(codecs.BOM_UTF8).lstrip()
+    return completed(email.message_from_bytes(data, _class=EmailMessage, policy=email.policy.default))
 
 
 def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
@@ -79,9 +87,14 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
         writer.title = subject[:_SUBJECT_MOST_CHARACTERS]
     writer.add("text", "\n".join(f"{name}: {header}" for name, header in headers))
     bodies = body_parts(message)
-    write_body(bodies, writer)
+    body, files = write_body(bodies, writer)
     others = _alternatives(message, bodies)
     place, unread = writer.place, []
+    for name, data in files:
+        writer.place = {**place, "attachment": name}
+        if not write_attached(name, data, writer, depth):
+            unread.append(name)
+        writer.place = place
     for number, part in enumerate(_parts(message)):
         if number > MOST_PARTS:
             writer.warn(f"The mail has more than {MOST_PARTS} parts; the others were not read.")
@@ -89,8 +102,9 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
         if part in bodies or part in others or _is_of_page(part):
             continue
         name = _filename(part)
-        if not part.get_filename() and part.get_content_type() in ("text/plain", "text/html"):
-            write_text(part, writer)
+        is_text = not part.get_filename() and part.get_content_type() in _TEXTS
+        if is_text or part.get_content_maintype() == "multipart":
+            write_text(part, writer, body)
             continue
         writer.place = {**place, "attachment": name}
         if not _write_attachment(part, name, writer, depth):
@@ -105,12 +119,10 @@ def _parts(message: MIMEPart) -> Iterator[MIMEPart]:
     waiting = [message]
     while waiting:
         part = waiting.pop()
-        if part is not message and part.get_content_maintype() == "message":
+        if part.get_content_maintype() == "message" or not part.is_multipart():
             yield part
-        elif part.is_multipart():
+        else:
             waiting += reversed(_inner(part))
-        elif part is not message:
-            yield part
 
 
 def _is_of_page(part: MIMEPart) -> bool:
@@ -128,27 +140,26 @@ def _inner(part: MIMEPart) -> list[MIMEPart]:
 
 
 def _header(message: MIMEPart, name: str) -> str:
-    """A header as people read it, whatever the encoding; as it stands if it cannot be decoded."""
-    try:
-        value = str(message.get(name) or "")
-    except Exception:  # noqa: BLE001 - the library raises anything on broken headers
-        value = next((raw for key, raw in message.raw_items() if key.lower() == name.lower()), "")
-    return " ".join(clean_text(value).split())[:_HEADER_MOST_CHARACTERS]
+    return " ".join(clean_text(header(message, name)).split())[:_HEADER_MOST_CHARACTERS]
 
 
 def _alternatives(message: MIMEPart, bodies: list[MIMEPart]) -> set[MIMEPart]:
-    """The texts that say the same as the body in another format."""
+    """The texts that say the same as the body in another format: the first one of each form of an alternative."""
     found: set[MIMEPart] = set()
     for each in message.walk():
-        if each.get_content_type() == "multipart/alternative" and (inner := set(each.walk())) & set(bodies):
-            found |= {
-                part
-                for part in inner
-                if part.get_content_maintype() == "text"
-                and part.get_content_type() != "text/calendar"
-                and part.get_content_disposition() != "attachment"
-            }
+        if each.get_content_type() == "multipart/alternative" and set(each.walk()) & set(bodies):
+            for form in _inner(each):
+                texts = (part for part in form.walk() if _is_plain_text(part))
+                found |= {text for text in [next(texts, None)] if text is not None}
     return found
+
+
+def _is_plain_text(part: MIMEPart) -> bool:
+    return (
+        part.get_content_maintype() == "text"
+        and part.get_content_type() != "text/calendar"
+        and part.get_content_disposition() != "attachment"
+    )
 
 
 def _filename(part: MIMEPart) -> str:
@@ -156,7 +167,8 @@ def _filename(part: MIMEPart) -> str:
         name = part.get_filename()
     except Exception:  # noqa: BLE001 - the library raises anything on broken headers
         name = None
-    return shown_name(name or part.get_content_type())
+    kind = part.get_content_type()
+    return shown_name(name or kind + _SUFFIXES.get(kind, ""))
 
 
 def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> bool:
@@ -170,7 +182,15 @@ def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> 
         writer.add("text", fields)
         return bool(fields.strip())
     data = part.get_payload(decode=True)
+    if isinstance(data, bytes) and part.get_content_type() in _SIGNED and (mail := signed_content(data)):
+        return depth < DEEPEST_MAIL and _write_signed(mail, writer, depth)
     return isinstance(data, bytes) and write_attached(name, data, writer, depth)
+
+
+def _write_signed(data: bytes, writer: Writer, depth: int) -> bool:
+    """Write the parts of a mail that stand inside of its signature. They have no headers that people read."""
+    _write_mail(_read(data), writer, depth + 1)
+    return True
 
 
 def _fields(message: MIMEPart) -> str:

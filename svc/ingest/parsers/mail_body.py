@@ -10,11 +10,13 @@ from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.addresses import is_shown
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.html import write_html
+from svc.ingest.parsers.mail_repair import without_files
 from svc.ingest.parsers.markup_parts import Seen
 from svc.ingest.parsers.noise import without_noise
 
 _SHORT_CHARACTERS = 200  # a shorter plain text may only say that there is HTML
 _MOST_MISSING = 0.1
+_MARK = re.compile(r"<param>.*?</param>|(?<!<)</?[A-Za-z][\w-]{0,60}>", re.DOTALL)
 _WORD = re.compile(r"\w{3,}")
 _SIGNATURE = "-- "
 
@@ -32,10 +34,22 @@ def body_parts(message: MIMEPart) -> list[MIMEPart]:
     return found
 
 
-def write_body(parts: list[MIMEPart], writer: Writer) -> None:
-    """Write the plain text, which is what was written, unless the HTML says more."""
-    plain = next((_plain(part) for part in parts if part.get_content_type() == "text/plain"), None)
+def write_body(parts: list[MIMEPart], writer: Writer) -> tuple[str, list[tuple[str, bytes]]]:
+    """Write the plain text, which is what was written, unless the HTML says more.
+
+    Return what was written, and the files that were in the plain text.
+    """
+    files: list[tuple[str, bytes]] = []
+    plain = next((_plain(part, files) for part in parts if part.get_content_type() == "text/plain"), None)
     html = next((part for part in parts if part.get_content_type() == "text/html"), None)
+    body = Writer()
+    _write_forms(plain, html, body)
+    document = body.document()
+    writer.add_blocks(document)
+    return document.text, files
+
+
+def _write_forms(plain: ReadDocument | None, html: MIMEPart | None, writer: Writer) -> None:
     if html is None:
         if plain is not None:
             writer.add_blocks(plain)
@@ -57,9 +71,14 @@ def write_body(parts: list[MIMEPart], writer: Writer) -> None:
     writer.add_blocks(page if page.blocks else plain)
 
 
-def write_text(part: MIMEPart, writer: Writer) -> None:
-    """Write a part of text that stands in a mail without a name."""
-    writer.add_blocks(_page(part, Seen()) if part.get_content_type() == "text/html" else _plain(part))
+def write_text(part: MIMEPart, writer: Writer, body: str) -> None:
+    """Write a part of text that stands in a mail without a name, unless it is a page that the body has as text."""
+    if part.get_content_type() != "text/html":
+        writer.add_blocks(_plain(part))
+        return
+    page = _page(part, Seen())
+    if not body.strip() or _missing(page.text, body) > _MOST_MISSING:
+        writer.add_blocks(page)
 
 
 def _missing(text: str, other: str) -> float:
@@ -75,8 +94,13 @@ def _page(part: MIMEPart, seen: Seen) -> ReadDocument:
     return page.document()
 
 
-def _plain(part: MIMEPart) -> ReadDocument:
+def _plain(part: MIMEPart, files: list[tuple[str, bytes]] | None = None) -> ReadDocument:
     text = clean_text(_content(part))
+    if part.get_content_type() in ("text/enriched", "text/richtext"):
+        text = _MARK.sub("", text).replace("<<", "<")
+    if files is not None:
+        text, found = without_files(text)
+        files += found
     if str(part.get_param("format") or "").lower() == "flowed":
         text = _unfolded(text, joint="" if str(part.get_param("delsp") or "").lower() == "yes" else " ")
     text, warnings = without_noise(text)
@@ -107,6 +131,7 @@ def _unfolded(text: str, joint: str) -> str:
 def _content(part: MIMEPart) -> str:
     data = part.get_payload(decode=True)
     if not isinstance(data, bytes):
-        return ""
+        payload = part.get_payload()  # of a mail in parts whose boundary is missing
+        return payload if isinstance(payload, str) else ""
     charset = part.get_content_charset()
     return decode_text(data, text_codec(charset) if charset and charset.lower() not in ("utf-8", "us-ascii") else None)

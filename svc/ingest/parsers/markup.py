@@ -10,6 +10,7 @@ from svc.ingest.document import BlockKind, Writer
 from svc.ingest.parsers.addresses import with_address
 from svc.ingest.parsers.markup_parts import BLOCKS, Seen, beginning
 from svc.ingest.parsers.numerals import numeral
+from svc.ingest.parsers.spans import spread
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _CODE = frozenset(("pre", "listing", "xmp", "plaintext"))
@@ -19,6 +20,7 @@ _LANGUAGE = re.compile(
 _SPACE = re.compile(r"[ \t\n\r\f]+")
 _CELL_MOST_CHARACTERS = 2_000  # a table with longer cells lays out a page
 _DEEPEST_PAGE = 3
+_MOST_SPANNED = 100
 
 
 def write_markup(root: etree._Element, writer: Writer, seen: Seen, depth: int = 0) -> None:
@@ -222,7 +224,13 @@ def _rows(table: etree._Element, seen: Seen) -> list[list[str]] | None:
         for cell in row
     ):
         return None
-    return [[_inline_text(cell, seen) for cell in row] for row in rows]
+    return spread(
+        [[(_inline_text(cell, seen), _span(cell, "colspan"), _span(cell, "rowspan")) for cell in row] for row in rows]
+    )
+
+
+def _span(cell: etree._Element, name: str) -> int:
+    return min(max(_number(cell.get(name), 1), 1), _MOST_SPANNED)
 
 
 def _code(element: etree._Element) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
-from svc.ingest.parsers.office import packed, parse_xml
+from svc.ingest.parsers.office import packed
 from svc.ingest.parsers.opendocument import (
     Body,
     attribute,
@@ -30,8 +30,8 @@ SAMPLE = packed({
 def parse(data: bytes) -> ReadDocument:
     """Return the slides in their order, each with its notes (`slide`)."""
     package, content = open_content("odp", data)
-    root = parse_xml(content)
-    show = root.find("{*}body/{*}presentation")
+    root = package.xml_of("content.xml", content)
+    show = root.find("{*}body/{*}presentation") if root is not None else None
     if show is None:
         raise damaged("odp", "it has no presentation")
     writer = Writer()

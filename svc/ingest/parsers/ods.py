@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from xml.parsers import expat
 
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.addresses import Addresses
 from svc.ingest.parsers.csv import write_rows
-from svc.ingest.parsers.office import packed
+from svc.ingest.parsers.office import Package, packed
 from svc.ingest.parsers.opendocument import Body, attribute, inline_text, is_drawing, name_of, open_content
 
 _MOST_COLUMNS = 1_000
@@ -30,7 +31,7 @@ def parse(data: bytes) -> ReadDocument:
     package, content = open_content("ods", data)
     writer = Writer()
     body = Body(package, writer, set())
-    sheets = _Sheets(content, writer, body.addresses)
+    sheets = _Sheets(_intact(package, content), writer, body.addresses)
     while (name := sheets.next_sheet()) is not None:
         writer.place = {"sheet": name}
         writer.add("heading", name, level=1)
@@ -39,6 +40,16 @@ def parse(data: bytes) -> ReadDocument:
     writer.place = {}
     body.finish()
     return writer.document()
+
+
+def _intact(package: Package, content: bytes) -> bytes:
+    """The main part, repaired if its XML is broken. Only its syntax is looked at, which takes no memory."""
+    try:
+        expat.ParserCreate().Parse(content, True)
+    except expat.ExpatError:
+        root = package.xml_of("content.xml", content)
+        return content if root is None else etree.tostring(root)
+    return content
 
 
 class _Sheets:

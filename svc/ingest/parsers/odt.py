@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svc.ingest.document import ReadDocument, Writer
-from svc.ingest.parsers.office import packed, parse_xml
+from svc.ingest.parsers.office import packed
 from svc.ingest.parsers.opendocument import Body, name_of, numbered_styles, open_content
 from svc.ingest.parsers.rejections import damaged
 
@@ -18,8 +18,8 @@ SAMPLE = packed({
 def parse(data: bytes) -> ReadDocument:
     """Return the text with its notes and comments, then the headers and footers (`part`)."""
     package, content = open_content("odt", data)
-    root, styles = parse_xml(content), package.xml("styles.xml")
-    text = root.find("{*}body/{*}text")
+    root, styles = package.xml_of("content.xml", content), package.xml("styles.xml")
+    text = root.find("{*}body/{*}text") if root is not None else None
     if text is None:
         raise damaged("odt", "it has no text")
     writer = Writer()

@@ -13,8 +13,11 @@ from urllib.parse import unquote
 from lxml import etree
 
 from svc.errors import DocumentRejectedError
+from svc.ingest.document import Writer
 from svc.ingest.formats import FORMATS, FileType
+from svc.ingest.parsers.office_kinds import in_order, main_kind, part_kinds
 from svc.ingest.parsers.rejections import damaged, encrypted
+from svc.ingest.parsers.repaired_xml import repaired
 
 _UNPACKED_MOST_BYTES = 256 * 2**20
 _MOST_PARTS = 20_000
@@ -35,7 +38,11 @@ class Relationship:
 
 
 class Package:
-    """The parts of a file. A part that is missing or damaged is as if it were not there, and named in `damaged`."""
+    """The parts of a file.
+
+    A part that is missing or damaged is as if it were not there; `warn` names it. XML that is damaged is read as far as
+    it can be, and where the references of a part are damaged, its parts are found by their types or their usual names.
+    """
 
     def __init__(self, file_type: FileType, data: bytes) -> None:
         """Open the archive.
@@ -57,11 +64,23 @@ class Package:
                 f"and the limit is {_UNPACKED_MOST_BYTES // 2**20} MB."
             )
         self._members = {member.filename.replace("\\", "/").lstrip("/").lower(): member for member in members}
-        self.damaged: list[str] = []
+        self.damaged: dict[str, None] = {}
+        self.repaired: dict[str, None] = {}
+
+    def warn(self, writer: Writer) -> None:
+        """Name the parts that are damaged and were not read, or not whole."""
+        if self.damaged:
+            writer.warn(f"Not read, because they are damaged: {', '.join(sorted(self.damaged))}.")
+        if self.repaired:
+            writer.warn(f"Damaged, and read as far as possible: {', '.join(sorted(self.repaired))}.")
 
     def names(self) -> list[str]:
         """The names of all parts, in lower case, in the order of the archive."""
         return list(self._members)
+
+    def original_names(self) -> list[str]:
+        """The names of all parts as they are written, in the order of the archive."""
+        return [member.filename.replace("\\", "/").lstrip("/") for member in self._members.values()]
 
     def read(self, part: str) -> bytes | None:
         """The bytes of a part."""
@@ -71,26 +90,40 @@ class Package:
         try:
             return self._archive.read(member)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
-            self.damaged.append(part)
+            self.damaged[part] = None
             return None
 
     def xml(self, part: str) -> etree._Element | None:
-        """The root of a part that is XML."""
+        """The root of a part that is XML, as far as it can be read."""
         data = self.read(part)
-        if data is None:
-            return None
+        return None if data is None else self.xml_of(part, data)
+
+    def xml_of(self, part: str, data: bytes) -> etree._Element | None:
+        """The root of the XML that a part has, as far as it can be read."""
         try:
             return parse_xml(data)
         except etree.XMLSyntaxError as error:
             if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
                 raise
-            self.damaged.append(part)
-            return None
+        root = repaired(data)
+        (self.damaged if root is None else self.repaired)[part] = None
+        return root
 
     def relationships(self, part: str) -> list[Relationship]:
-        """The references of a part to others that are there."""
-        folder, name = posixpath.split(part)
-        root = self.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        """The references of a part to others that are there.
+
+        Where they are damaged, the parts that it usually has follow, with an empty identifier.
+        """
+        found = self._referenced(part)
+        is_main = part == self.main_part and _references_of(part).lower() not in self._members
+        if is_main or _references_of(part) in (*self.damaged, *self.repaired):
+            known = {each.part.lower() for each in found}
+            found += [each for each in self._usual(part) if each.part not in known]
+        return found
+
+    def _referenced(self, part: str) -> list[Relationship]:
+        folder = posixpath.dirname(part)
+        root = self.xml(_references_of(part))
         found = []
         for each in root.iter("{*}Relationship") if root is not None else ():
             target = unquote(each.get("Target") or "")
@@ -102,10 +135,26 @@ class Package:
                 found.append(Relationship(each.get("Id") or "", kind, path))
         return found
 
+    def all_of(self, part: str, kind: str) -> list[str]:
+        """The parts of a kind that a part has, in the order of their numbers, whether its references lead to them."""
+        found = [each for each in (*self.relationships(part), *self._usual(part)) if each.kind == kind]
+        return sorted({each.part.lower() for each in found}, key=in_order)
+
+    def _usual(self, part: str) -> list[Relationship]:
+        return [Relationship("", kind, name) for name, kind in part_kinds(part.lower(), self.names(), self._types)]
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        """The content types of the parts that have one of their own."""
+        root = repaired(self.read("[Content_Types].xml") or b"")
+        return {
+            (each.get("PartName") or "").lstrip("/").lower(): each.get("ContentType") or ""
+            for each in (root.iter("{*}Override") if root is not None else ())
+        }
+
     def targets(self, part: str) -> dict[str, str]:
         """The addresses outside of the file that a part refers to, by the identifiers of the references."""
-        folder, name = posixpath.split(part)
-        root = self.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        root = self.xml(_references_of(part))
         return {
             each.get("Id") or "": each.get("Target") or ""
             for each in (root.iter("{*}Relationship") if root is not None else ())
@@ -115,7 +164,13 @@ class Package:
     @cached_property
     def main_part(self) -> str | None:
         """The part that the package is about."""
-        return next((each.part for each in self.relationships("") if each.kind == "officeDocument"), None)
+        named = next((each.part for each in self._referenced("") if each.kind == "officeDocument"), None)
+        return named or main_kind(self.names(), self._types)
+
+
+def _references_of(part: str) -> str:
+    folder, name = posixpath.split(part)
+    return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
 def packed(parts: dict[str, str]) -> bytes:

@@ -16,15 +16,16 @@ from svc.ingest.parsers.opendocument_forms import form_lines
 from svc.ingest.parsers.rejections import damaged, encrypted
 
 _NOT_TEXT = ("sequence-decls", "variable-decls", "user-field-decls", "script", "note-citation", "annotation-end",
-             "event-listeners", "desc")  # fmt: skip
+             "event-listeners", "desc", "binary-data")  # fmt: skip
 _MEDIA = ("plugin", "applet", "floating-frame")
 _DRAWING = "{urn:oasis:names:tc:opendocument:xmlns:drawing"
 _MOST_SPACES = 100
 _DEEPEST_OBJECT = 2
+_DEEPEST_ELEMENT = 60
 
 
 def open_content(file_type: FileType, data: bytes) -> tuple[Package, bytes]:
-    """Return the archive and its main part.
+    """Return the archive and its main part, `content.xml`.
 
     Raises:
         DocumentRejectedError: it is encrypted, damaged, or too large unpacked.
@@ -54,8 +55,10 @@ def is_drawing(element: etree._Element) -> bool:
     return isinstance(element.tag, str) and element.tag.startswith(_DRAWING)
 
 
-def inline_text(element: etree._Element, addresses: Addresses | None = None) -> str:
+def inline_text(element: etree._Element, addresses: Addresses | None = None, depth: int = 0) -> str:
     """The text of a paragraph, without its notes, comments and drawings; with the addresses of its links, if given."""
+    if depth > _DEEPEST_ELEMENT:
+        return "".join(map(str, element.itertext()))
     parts: list[str] = [element.text or ""]
     for child in element:
         name = name_of(child)
@@ -67,9 +70,9 @@ def inline_text(element: etree._Element, addresses: Addresses | None = None) -> 
         elif name == "line-break":
             parts.append("\n")
         elif name == "ruby-text":  # how a word is pronounced
-            parts.append(f"({inline_text(child)})")
+            parts.append(f"({inline_text(child, None, depth + 1)})")
         elif name and name not in ("note", "annotation", *_NOT_TEXT) and not is_drawing(child):
-            words = inline_text(child, addresses)
+            words = inline_text(child, addresses, depth + 1)
             href = attribute(child, "href") if name == "a" and addresses else None
             address = addresses.beside(words, href, is_relative_kept=True) if addresses and href else ""
             parts.append(with_address(words, address) if address else words)
@@ -84,7 +87,7 @@ class Body:
         self._package = package
         self._writer = writer
         self._numbered = numbered
-        self._depth = 0
+        self._depth = self._level = 0
         self._objects = Objects()
         self.addresses = Addresses()
         self._images = self._media = 0
@@ -92,10 +95,14 @@ class Body:
 
     def write(self, root: etree._Element) -> None:
         """Write all paragraphs, lists, tables and drawings below an element."""
+        self._level += 1
         for child in root:
             name = name_of(child)
-            if name and name not in _NOT_TEXT and not name.endswith("-source"):
+            if self._level > _DEEPEST_ELEMENT:  # the text is read all the same, without the structure around it
+                self._writer.add("text", "\n".join(self._texts(child)))
+            elif name and name not in _NOT_TEXT and not name.endswith("-source"):
                 self._write_element(child, name)
+        self._level -= 1
 
     def finish(self) -> None:
         """Write the embedded files, and name what was not read."""
@@ -110,6 +117,7 @@ class Body:
             self._writer.warn("Deleted text that the document keeps as tracked changes was not read.")
         for warning in self.addresses.warnings():
             self._writer.warn(warning)
+        self._package.warn(self._writer)
 
     def _write_element(self, element: etree._Element, name: str) -> None:
         match name:
@@ -166,14 +174,19 @@ class Body:
 
     def _write_inside(self, element: etree._Element) -> None:
         """Write what is anchored in a paragraph: notes, comments, text boxes and images."""
+        self._level += 1
         for node in element:
             name = name_of(node)
             if name in ("note", "annotation") or is_drawing(node):
                 self._write_element(node, name)
-            elif name:
+            elif name and self._level <= _DEEPEST_ELEMENT:
                 self._write_inside(node)
+        self._level -= 1
 
     def _write_list(self, element: etree._Element, depth: int, style: str) -> None:
+        if depth > _DEEPEST_ELEMENT:
+            self._writer.add("text", "\n".join(self._texts(element)))
+            return
         number = 0
         for item in element:
             is_item = name_of(item) == "list-item"

@@ -24,15 +24,11 @@ def parse(data: bytes) -> ReadDocument:
     """Return the slides in the order of the show, each with its notes (`slide`), then the text of their layouts."""
     package = Package("pptx", data)
     main = package.main_part or "ppt/presentation.xml"
-    presentation = package.xml(main)
-    if presentation is None:
-        raise damaged("pptx", "its main part is missing or damaged")
+    slides = _slides(package, main)
     writer = Writer()
     show = _Show(package, writer)
-    parts = {each.id: each.part for each in package.relationships(main)}
     hidden, unread = [], []
-    for number, identifier in enumerate(presentation.iterfind("{*}sldIdLst/{*}sldId"), 1):
-        part = parts.get(relationship_id(identifier) or "")
+    for number, part in enumerate(slides, 1):
         root = package.xml(part) if part else None
         if part is None or root is None:
             unread.append(number)
@@ -53,7 +49,29 @@ def parse(data: bytes) -> ReadDocument:
         writer.warn(f"Hidden slides were read too: {numbers(hidden)}.")
     for warning in show.addresses.warnings():
         writer.warn(warning)
+    package.warn(writer)
     return writer.document()
+
+
+def _slides(package: Package, main: str) -> list[str | None]:
+    """The parts of the slides in the order of the show; None where there is none.
+
+    Slides that the list of the show should have, but does not since it is damaged, have the order of their numbers.
+    """
+    presentation = package.xml(main)
+    if presentation is None:
+        if not (found := package.all_of(main, "slide")):
+            raise damaged("pptx", "its main part is missing or damaged")
+        return list(found)
+    parts: dict[str, str] = {each.id: each.part for each in package.relationships(main) if each.id}
+    listed = [relationship_id(each) or "" for each in presentation.iterfind("{*}sldIdLst/{*}sldId")]
+    is_whole = main not in package.repaired
+    if is_whole and all(each in parts for each in listed):
+        return [parts[each] for each in listed]
+    used = {parts[each].lower() for each in listed if each in parts}
+    others = iter([each for each in package.all_of(main, "slide") if each not in used])
+    slides = [parts[each] if each in parts else next(others, None) for each in listed]
+    return slides if is_whole else [*slides, *others]
 
 
 def _warn(writer: Writer, slides: list[int], one: str, several: str, verb: tuple[str, str] = ("is", "are")) -> None:
@@ -115,8 +133,8 @@ class _Slide:
             if part is None:
                 continue
             if related.kind == "comments":
-                for comment in part.iter("{*}cm"):
-                    words = " ".join(node.text or "" for node in comment.iter("{*}text", "{*}t")).strip()
+                for comment in part.iter("{*}cm", "{*}reply"):
+                    words = " ".join(_own_words(comment)).strip()
                     self._writer.add("text", f"Comment: {words}" if words else "")
                 continue
             targets = self._package.targets(related.part)
@@ -201,6 +219,16 @@ def _shapes(root: etree._Element) -> Iterator[etree._Element]:
     for node in tree.iter("{*}sp", "{*}pic", "{*}graphicFrame", "{*}grpSp", "{*}cxnSp") if tree is not None else ():
         if not any(_name(above) in ("Fallback", "graphicFrame") for above in node.iterancestors()):
             yield node
+
+
+def _own_words(comment: etree._Element) -> Iterator[str]:
+    """The words of a comment, without those of the replies to it."""
+    events = etree.iterwalk(comment, events=("start",), tag=("{*}text", "{*}t", "{*}reply"))
+    for _, node in events:
+        if _name(node) == "reply" and node is not comment:
+            events.skip_subtree()
+        elif node.text and _name(node) != "reply":
+            yield node.text
 
 
 def _placeholder(shape: etree._Element) -> str | None:

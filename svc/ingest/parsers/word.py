@@ -12,15 +12,16 @@ from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.html import declared_charset, write_html
 from svc.ingest.parsers.mail import parse as parse_mail
-from svc.ingest.parsers.office import Package, packed, parse_xml, relationship_id
+from svc.ingest.parsers.office import Package, packed, relationship_id
 from svc.ingest.parsers.rejections import damaged
+from svc.ingest.parsers.spans import spread
+from svc.ingest.parsers.word_blocks import below, blocks, columns_of, lays_out
 from svc.ingest.parsers.word_drawings import Drawings
 from svc.ingest.parsers.word_numbering import Numbering
 from svc.ingest.parsers.word_styles import Styles
 from svc.ingest.parsers.word_text import Words, name_of, without_unshown
 
 _SIDE_KINDS = ("footnotes", "endnotes", "comments", "header", "footer")
-_CELL_MOST_CHARACTERS = 2_000  # a table with longer cells lays out a page
 _DEEPEST_CHUNK = 2
 
 
@@ -35,11 +36,11 @@ def _write_docx(data: bytes, writer: Writer, depth: int) -> None:
     package = Package("docx", data)
     main = package.main_part or "word/document.xml"
     root = package.xml(main)
-    if root is None or name_of(root) != "document":
+    is_empty = main in package.repaired and root is not None and next(root.iter("{*}t"), None) is None
+    if root is None or is_empty or name_of(root) != "document":
         raise damaged("docx", "its main part is missing or damaged")
     _Body(package, main, writer, depth).write(root)
-    if package.damaged:
-        writer.warn(f"Not read, because they are damaged: {', '.join(sorted(set(package.damaged)))}.")
+    package.warn(writer)
 
 
 class _Body:
@@ -48,14 +49,15 @@ class _Body:
         self._main = main
         self._writer = writer
         self._depth = depth
-        self._parts = {each.id: each for each in package.relationships(main)}
-        by_kind = {each.kind: each.part for each in self._parts.values()}
+        references = package.relationships(main)
+        self._parts = {each.id or each.part: each for each in references}
+        by_kind = {each.kind: each.part for each in references}
         self._styles = Styles(package.xml(by_kind.get("styles", "")))
         self._numbering = Numbering(package.xml(by_kind.get("numbering", "")))
         self._objects = Objects()
         self._addresses = Addresses()
         self._images = 0
-        self._has_deletions = self._has_hidden = False
+        self._has_deletions = self._has_hidden = self._has_images_at_edges = self._has_placeholders = False
 
     def write(self, root: etree._Element) -> None:
         place = self._writer.place
@@ -79,7 +81,9 @@ class _Body:
                     self._writer.add("text", text)
             for paragraph in part.iter("{*}p"):
                 self._drawings.write(paragraph)
-            if side.kind not in ("header", "footer"):  # whose images are logos
+            if side.kind in ("header", "footer"):  # each section of a document repeats the same logo
+                self._has_images_at_edges |= self._drawings.images > 0
+            else:
                 self._images += self._drawings.images
         self._writer.place = place
         self._objects.write(self._package, self._writer)
@@ -91,6 +95,7 @@ class _Body:
         self._drawings = Drawings(self._package, part, self._writer, self._objects, self._addresses)
 
     def _shown(self, root: etree._Element) -> etree._Element:
+        self._has_placeholders |= next(root.iter("{*}showingPlcHdr"), None) is not None
         shown, is_hidden = without_unshown(root)
         self._has_hidden = self._has_hidden or is_hidden
         self._has_deletions = self._has_deletions or next(shown.iter("{*}delText"), None) is not None
@@ -100,8 +105,14 @@ class _Body:
         if self._images:
             what = "1 image has" if self._images == 1 else f"{self._images} images have"
             self._writer.warn(f"{what} no description and {'was' if self._images == 1 else 'were'} not read.")
+        if self._has_images_at_edges:
+            self._writer.warn("Images without a description in headers or footers were not read.")
+        if any(each.kind == "glossaryDocument" for each in self._parts.values()):
+            self._writer.warn("The building blocks that the document has for its author were not read.")
         if self._has_deletions:
             self._writer.warn("Deleted text that the document keeps as tracked changes was not read.")
+        if self._has_placeholders:
+            self._writer.warn("What stands in fields that nobody has filled in was not read.")
         if self._has_hidden:
             self._writer.warn("Hidden text was not read.")
         for warning in self._addresses.warnings():
@@ -115,7 +126,7 @@ class _Body:
                 self._writer.add("text", f"Comment by {author}: {words}" if author else f"Comment: {words}")
 
     def _write_blocks(self, root: etree._Element) -> None:
-        for block in _blocks(root):
+        for block in blocks(root):
             name = name_of(block)
             if name == "tbl":
                 self._write_table(block)
@@ -137,9 +148,12 @@ class _Body:
         self._drawings.write(paragraph)
 
     def _write_table(self, table: etree._Element) -> None:
-        cells = [list(_below(row, "tc")) for row in _below(table, "tr")]
-        if max(map(len, cells), default=0) > 1 and not any(_lays_out(cell) for row in cells for cell in row):
-            self._writer.add_table([[" ".join(" ".join(self._texts(cell)).split()) for cell in row] for row in cells])
+        cells = [list(below(row, "tc")) for row in below(table, "tr")]
+        if max(map(len, cells), default=0) > 1 and not any(lays_out(cell) for row in cells for cell in row):
+            rows = [
+                [(" ".join(" ".join(self._texts(cell)).split()), columns_of(cell), 1) for cell in row] for row in cells
+            ]
+            self._writer.add_table(spread(rows))
             for paragraph in table.iter("{*}p"):
                 self._drawings.write(paragraph)
             return
@@ -149,10 +163,10 @@ class _Body:
 
     def _texts(self, element: etree._Element) -> Iterator[str]:
         """The texts of the paragraphs and tables below an element, with the numbers of its items."""
-        for block in _blocks(element):
+        for block in blocks(element):
             if name_of(block) == "tbl":
-                for row in _below(block, "tr"):
-                    yield " | ".join(" ".join(" ".join(self._texts(cell)).split()) for cell in _below(row, "tc"))
+                for row in below(block, "tr"):
+                    yield " | ".join(" ".join(" ".join(self._texts(cell)).split()) for cell in below(row, "tc"))
             elif text := self._words.of(block):
                 marker = self._numbering.marker_of(block, self._styles)
                 yield f"{marker} {text}" if marker not in ("", "-") else text
@@ -177,35 +191,11 @@ class _Body:
         elif suffix == "docx" and self._depth < _DEEPEST_CHUNK:
             _write_docx(data, self._writer, self._depth + 1)
         elif suffix == "xml":
-            self._write_blocks(self._shown(parse_xml(data)))
+            root = self._package.xml_of(reference.part, data) if reference else None
+            if root is not None:
+                self._write_blocks(self._shown(root))
         else:
             self._writer.warn(f"A part that was inserted from a file of type {suffix[:10]} was not read.")
-
-
-def _lays_out(cell: etree._Element) -> bool:
-    """Whether a cell is a part of the page rather than of a table."""
-    length = sum(len(node.text or "") for node in cell.iter("{*}t"))
-    return length > _CELL_MOST_CHARACTERS or next(cell.iter("{*}altChunk"), None) is not None
-
-
-def _blocks(element: etree._Element) -> Iterator[etree._Element]:
-    for child in element:
-        if name_of(child) in ("p", "tbl", "altChunk"):
-            yield child
-        elif not _is_placeholder(child):  # a wrapper, such as a content control or a tracked insertion
-            yield from _blocks(child)
-
-
-def _is_placeholder(element: etree._Element) -> bool:
-    return name_of(element) == "sdt" and element.find("{*}sdtPr/{*}showingPlcHdr") is not None
-
-
-def _below(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    for child in element:
-        if name_of(child) == name:
-            yield child
-        elif name_of(child) in ("sdt", "sdtContent", "customXml", "ins"):
-            yield from _below(child, name)
 
 
 SAMPLE = packed({"word/document.xml": "<document><body><p><t>a</t></p></body></document>"})

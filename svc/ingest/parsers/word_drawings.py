@@ -21,7 +21,7 @@ class Drawings:
 
     def __init__(self, package: Package, part: str, writer: Writer, objects: Objects, addresses: Addresses) -> None:
         self._package = package
-        self._parts = {each.id: each.part for each in package.relationships(part)}
+        self._parts = {each.id: each.part for each in package.relationships(part) if each.id}
         self._targets = package.targets(part)
         self._writer = writer
         self._objects = objects

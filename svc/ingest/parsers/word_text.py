@@ -11,7 +11,7 @@ from svc.ingest.parsers.addresses import Addresses, with_address
 from svc.ingest.parsers.formulas import formula_text
 from svc.ingest.parsers.word_styles import value_of
 
-_INLINE_TEXT = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_INLINE_TEXT = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _WHOLE = ("oMath", "ruby", "ddList", "checkBox", "textpath")
 _INLINE = [
     "{*}" + name for name in ("p", "t", "sym", "hyperlink", "fldSimple", "fldChar", "instrText", *_WHOLE, *_INLINE_TEXT)
@@ -45,6 +45,10 @@ def without_unshown(root: etree._Element) -> tuple[etree._Element, bool]:
     # A text box occurs twice, the second time for old readers; moved text is also kept at its old place.
     etree.strip_elements(root, "{*}Fallback", "{*}moveFrom", "{*}tabs", with_tail=False)
     is_hidden = False
+    for mark in [*root.iter("{*}showingPlcHdr")]:
+        control = mark.getparent().getparent()
+        if name_of(control) == "sdt" and control.getparent() is not None:
+            control.getparent().remove(control)
     for mark in [*root.iter("{*}vanish", "{*}webHidden")]:
         run = mark.getparent().getparent()
         if name_of(mark.getparent()) == "rPr" and name_of(run) == "r" and _is_on(mark) and name_of(mark) == "vanish":
