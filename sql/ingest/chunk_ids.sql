@@ -3,6 +3,7 @@
 -- $1 chunk_count int
 -- returns: id uuid
 -- bound: by chunk_count, at most CABINET_MAX_CHUNKS
+-- plan: generic
 select uuidv7() as id
 from generate_series(1, $1::int)
 order by id;

@@ -14,6 +14,7 @@
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
 --   conversations_pkey, ingestion_jobs_pkey, collection_files_document_idx, collections_pkey
 -- length: all that the transaction changes is locked in one order before anything is stored
+-- plan: generic
 with scoped as materialized (
     select c.id
     from documents as n

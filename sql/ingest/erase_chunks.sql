@@ -6,6 +6,7 @@
 -- $3 first_index int   of the chunks, from here
 -- $4 last_index  int   to here
 -- index: chunks_document_index_key, chunk_vectors_pkey, chunk_terms_pkey
+-- plan: generic
 with erased as (
     delete from chunks as c
     where

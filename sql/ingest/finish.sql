@@ -7,6 +7,7 @@
 -- $3 token_count    int8  of the chunks that were embedded, not of those with a reused vector
 -- $4 earlier_chunks int   that these have taken the place of
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
+-- plan: generic
 with counted as (
     insert into tenant_totals as t (user_id, chunk_count, token_month, token_count, chunk_limit, token_limit)
     select

@@ -13,6 +13,7 @@
 --   conversations_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey,
 --   collection_files_document_idx, collections_pkey
 -- length: a document, its bytes, its job, its conversations, its collections and the counts change together
+-- plan: generic
 with chosen as materialized (
     select o.id
     from documents as n

@@ -9,6 +9,7 @@
 -- $4 lease_s         float8
 -- $5 token_count     int8    of the texts that were embedded
 -- index: message_jobs_pkey, users_pkey, tenant_totals_pkey, usage_days_pkey, plans_pkey
+-- plan: generic
 with renewed as (
     update message_jobs as j
     set due_at = now() + make_interval(secs => $4::float8), interruptions = 0

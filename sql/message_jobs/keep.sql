@@ -10,6 +10,7 @@
 -- $4 positions       int8[]  of the messages
 -- returns: tries int null
 -- index: conversations_pkey, message_jobs_pkey, message_terms_pkey
+-- plan: generic
 with held as materialized (
     select c.id
     from conversations as c

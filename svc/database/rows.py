@@ -1101,6 +1101,7 @@ class JobsLimitTransaction(Row):
     lock_timeout: str = column("lock_timeout")
     idle_timeout: str = column("idle_timeout")
     transaction_timeout: str | None = column("transaction_timeout")
+    plan_mode: str | None = column("plan_mode")
 
 
 class KeysAuthenticate(Row):

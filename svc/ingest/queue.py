@@ -25,6 +25,7 @@ from svc.ingest.formats import StoredType
 from svc.ingest.job import Job, lease_lost
 from svc.ingest.stored_chunks import NewChunks, store_chunks
 from svc.jobs.storing import storing
+from svc.terms.ahead import TermsAhead
 from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
 
@@ -179,8 +180,11 @@ class Queue:
         try:
             bits = await asyncio.to_thread(signatures, vectors)
             new = NewChunks(chunks, vectors, bits, given, token_count)
-            async with storing(self._database, self.lease_s) as transaction:
-                await store_chunks(transaction, job, new, self._terms, warnings)
+            async with (
+                TermsAhead(self._terms, (chunk.indexed for chunk in chunks), job.user_id) as terms,
+                storing(self._database, self.lease_s, is_planned_once=True) as transaction,
+            ):
+                await store_chunks(transaction, job, new, terms, warnings)
             self._terms.grown.add((job.user_id, "chunk"))
         except ConstraintError as error:
             if (quota := broken_quota(error.constraint)) is None:

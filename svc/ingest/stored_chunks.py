@@ -15,10 +15,10 @@ from svc.database.queries import Transaction
 from svc.ingest.chunk import TextChunk, content_hash
 from svc.ingest.given_chunks import given_hash
 from svc.ingest.job import Job, lease_lost
-from svc.terms.texts import StoredTerms
+from svc.terms.ahead import TEXTS_AT_ONCE, TermsAhead
 
 # Rows in one COPY: few enough to stay far below the statement timeout, including index maintenance.
-_ROWS_A_COPY = 500
+_ROWS_A_COPY = TEXTS_AT_ONCE
 
 
 class NewChunks(NamedTuple):
@@ -35,9 +35,11 @@ class NewChunks(NamedTuple):
 
 
 async def store_chunks(
-    transaction: Transaction, job: Job, new: NewChunks, terms: StoredTerms, warnings: Sequence[str]
+    transaction: Transaction, job: Job, new: NewChunks, terms: TermsAhead, warnings: Sequence[str]
 ) -> None:
     """Store chunks, mark the document ready and delete the documents that it replaces.
+
+    `terms` are those of the chunks, found while the database works.
 
     Raises:
         LeaseLostError: the attempt no longer holds the document.
@@ -50,7 +52,6 @@ async def store_chunks(
     await _erase(transaction, job, completed.earlier_chunks)
     rows = list(enumerate(row.id for row in await transaction.many("ingest/chunk_ids", chunk_count=count)))
     for first in range(0, count, _ROWS_A_COPY):
-        # Some at a time, because the terms of 20,000 chunks can take 100 MB.
         await _write(transaction, job, new, rows[first : first + _ROWS_A_COPY], terms)
     if completed.replaces is not None:
         await _replace(transaction, job)
@@ -64,7 +65,7 @@ async def store_chunks(
 
 
 async def _write(
-    transaction: Transaction, job: Job, new: NewChunks, rows: Sequence[tuple[int, UUID]], terms: StoredTerms
+    transaction: Transaction, job: Job, new: NewChunks, rows: Sequence[tuple[int, UUID]], terms: TermsAhead
 ) -> None:
     """Write the chunks at some indexes, each with its id."""
     await transaction.copy(
@@ -74,7 +75,7 @@ async def _write(
     await transaction.copy(
         "ingest/write_vectors", [_vector_row(job, id_, new.vectors[i], new.bits[i]) for i, id_ in rows]
     )
-    found = await terms.of([new.chunks[i].indexed for i, _ in rows], job.user_id)
+    found = await terms.next()
     await transaction.copy(
         "ingest/write_terms",
         [

@@ -20,8 +20,11 @@ _SPARE_S = 10.0
 
 
 @asynccontextmanager
-async def storing(database: Database, lease_s: float) -> AsyncIterator[Transaction]:
+async def storing(database: Database, lease_s: float, *, is_planned_once: bool = False) -> AsyncIterator[Transaction]:
     """Run the statements of the block in one transaction, which ends soon if this process is stopped.
+
+    `is_planned_once`: the plans of its statements are kept, also those of the checks of foreign keys. Each statement of
+    the block must have one plan that fits all values.
 
     Raises:
         RowsLockedError: another session held a lock for too long.
@@ -33,6 +36,7 @@ async def storing(database: Database, lease_s: float) -> AsyncIterator[Transacti
             lock_ms=_ms(_LOCK_S),
             idle_ms=_ms(min(lease_s, _IDLE_S)),
             transaction_ms=_ms(lease_s + _SPARE_S),
+            is_planned_once=is_planned_once,
         )
         yield transaction
 

@@ -150,7 +150,7 @@ class MessageQueue:
             _term_row(job, message, found) for message, found in zip(messages, terms, strict=True) if found is not None
         ]
         try:
-            async with storing(self._database, self.lease_s) as transaction:
+            async with storing(self._database, self.lease_s, is_planned_once=True) as transaction:
                 positions = [message.position for message in messages]
                 if await transaction.value("message_jobs/keep", **_key(job), positions=positions) is None:
                     raise _lease_lost()

@@ -12,6 +12,7 @@ from svc.database.queries import Database
 from svc.ingest.queue import Queue
 from svc.jobs import sweep
 from svc.routes.transfers import _transferred
+from svc.terms.ahead import TEXTS_AT_ONCE
 from svc.terms.weights import salt
 from svc.terms.words import term
 from tests.conftest import running_service, test_settings
@@ -51,6 +52,16 @@ async def test_terms_of_a_stored_document_cost_no_second_transaction(database: D
     await database.exec("documents/delete", user_id=user_id, document_id=job.document_id, max_parts=100)
     assert await queue.start(job) is None
     assert await terms_of(observer) == {}
+
+
+async def test_the_terms_of_many_chunks_are_found_in_parts(database: Database, observer: Any) -> None:
+    user_id = await make_user(database)
+    await upload(database, user_id, "a.txt")
+    count = 2 * TEXTS_AT_ONCE + 1
+    await ingest(Queue(database, "test", 60), ["!?" if number % 7 == 3 else f"word{number}" for number in range(count)])
+    stored = await terms_of(observer)
+    assert stored == await expected_terms(observer, database)
+    assert len(stored) == sum(number % 7 != 3 for number in range(count))
 
 
 async def test_messages_get_terms(database_url: str, observer: Any) -> None:
