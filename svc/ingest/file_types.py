@@ -14,6 +14,7 @@ from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
 from svc.ingest.formats import FORMATS, FileType
 from svc.ingest.ole import SIGNATURE as OLE
 from svc.ingest.ole import top_names
+from svc.ingest.wide_text import wide_codec
 
 _PLURALS = [each.plural for each in FORMATS.values() if each.plural]
 ACCEPTED = f"{', '.join(_PLURALS[:-1])} and {_PLURALS[-1]}"
@@ -210,7 +211,7 @@ def _type_of_unmarked_text(named: FileType | None, sample: bytes) -> FileType:
 
 
 def utf_16_or_32(sample: bytes) -> str | None:
-    """The codec of data that has a UTF-16 or UTF-32 byte order mark or is clearly UTF-16 without one; else None."""
+    """The codec of data that has a UTF-16 or UTF-32 byte order mark or is clearly one of them without it; else None."""
     # The byte order mark of little-endian UTF-32 begins with that of UTF-16.
     if sample.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
@@ -224,7 +225,7 @@ def utf_16_or_32(sample: bytes) -> str | None:
         return "utf-16-le"
     if low > 0.4 * pairs and high < 0.02 * pairs:
         return "utf-16-be"
-    return None
+    return wide_codec(sample) if low + high else None
 
 
 def _is_binary(sample: bytes) -> bool:

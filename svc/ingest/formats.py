@@ -65,11 +65,15 @@ FORMATS: dict[str, Format] = {
     ),
     "json": Format("JSON document", "JSON (.json, .jsonl)", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
     "notebook": Format("notebook", "notebooks (.ipynb)", "notebook", (".ipynb",)),
-    "xml": Format("XML document", "XML (.xml, .rss)", "xml", (".xml", ".rss", ".atom", ".svg", ".xsd")),
-    "subtitles": Format("file of subtitles", "subtitles (.srt, .vtt)", "subtitles", (".srt", ".vtt")),
+    "xml": Format("XML document", "XML (.xml, .rss)", "xml", (
+        ".xml", ".rss", ".atom", ".svg", ".xsd", ".fodt", ".fods", ".fodp", ".fb2",
+    )),
+    "subtitles": Format("file of subtitles", "subtitles (.srt, .vtt)", "subtitles", (".srt", ".vtt", ".ass", ".ssa")),
     "code": Format("source code", "source code", "code", (
         ".py", ".js", ".mjs", ".jsx", ".ts", ".tsx", ".java", ".c", ".h", ".cpp", ".cc", ".hpp", ".cs", ".go", ".rs",
         ".rb", ".php", ".swift", ".kt", ".scala", ".sh", ".bash", ".sql", ".r", ".lua", ".pl", ".dart", ".ex", ".hs",
+        ".pyi", ".cjs", ".mts", ".cxx", ".hxx", ".hh", ".kts", ".zsh", ".ps1", ".pm", ".jl", ".groovy", ".vb", ".m",
+        ".mm", ".css", ".scss", ".vue", ".proto",
     )),
 }  # fmt: skip
 

@@ -206,6 +206,8 @@ def test_slides_have_titles_items_tables_and_notes() -> None:
         ),
         ("a.json", '{"a": 12345678901234567890123, "a": "twice"}', "a: 12345678901234567890123\na: twice"),
         ("a.json", '[{"x": 1}, {"x": [{"y": "z"}]}]', "x: 1\n\nx[1].y: z"),
+        ("a.json", '{"x": NaN}\n{\n"x": [-Infinity, 2]\n}', "x: NaN\n\nx: -Infinity, 2"),
+        ("a.json", '{"x": ' + "[" * 80 + '"y", 1' + "]" * 80 + "}", f"x{'[1]' * 60}: y, 1"),
         ("a.jsonl", '{"x": 1}\n\n{"x": 2}\n', "x: 1\n\nx: 2"),
         ("a.json", '{"broken":', '{"broken":'),
         ("a.tsv", "a\tb\n1\tx\n", "a: 1\nb: x"),
@@ -238,6 +240,13 @@ def test_slides_have_titles_items_tables_and_notes() -> None:
             "1\n00:01,000 --> 00:02,000\nOne.\n\nTwo.\n\n2\n00:03,000 --> 00:04,000\n&#39;Three&#39;",
             "One. Two. 'Three'",
         ),
+        (
+            "a.ass",
+            "[Script Info]\nTitle: x\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, "
+            "Effect, Text\nDialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,By all, too.\n"
+            "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\i1}The budget\\Nwas approved.\n",
+            "The budget was approved. By all, too.",
+        ),
         ("a.vtt", "WEBVTT\n\nNOTE x\n\n00:01.000 --> 00:02.000 align:start\n<v Ann>Yes &amp; no.\n", "Ann: Yes & no."),
     ],
 )
@@ -247,8 +256,12 @@ def test_data_is_read_as_text(filename: str, source: str, text: str) -> None:
 
 def test_what_is_not_valid_is_said() -> None:
     assert warnings_of("a.json", '{"broken": ') == ["The file is not valid JSON; it was read as plain text."]
-    assert warnings_of("a.jsonl", '{"x": 1}\nnot json\n{"x": 2}') == ["Lines that are not valid JSON were not read: 2."]
-    assert warnings_of("a.xml", "<a><p>one</p><p>two</a>") == ["The file is not valid XML; it was read as HTML."]
+    lines = '{"x": 1}\nnot json\n{"x": 2}'
+    assert text_of("a.jsonl", lines) == "x: 1\n\nnot json\n\nx: 2"
+    assert warnings_of("a.jsonl", lines) == ["Lines that are not valid JSON were read as plain text: 2."]
+    for source in ("<a><p>one</p><p>two</a>", "<p>one</p><p>two</p>", "<a><p>one</p><p>two"):
+        assert text_of("a.xml", source) == "one\n\ntwo"
+        assert warnings_of("a.xml", source) == ["The file is not valid XML; it was read as far as possible."]
 
 
 def test_a_notebook_has_text_code_and_output() -> None:
@@ -272,6 +285,21 @@ def test_a_notebook_has_text_code_and_output() -> None:
     assert warnings_of("a.ipynb", source) == ["Images in cells were not read, of the cells 2."]
 
 
+def test_a_notebook_of_any_version_and_with_faults_is_read() -> None:
+    cells = (
+        '{"cell_type": "heading", "level": 3, "source": "Old"}, {"cell_type": "code", "input": "a\tb", '
+        '"language": "r", "prompt_number": NaN, "outputs": [{"output_type": "pyerr", "ename": "E", '
+        '"evalue": "bad \\ud800", '
+        '"traceback": ["line"]}, {"output_type": "display_data", "data": {"application/x-plot": {"x": 1}}}]}'
+    )
+    for source in (f'{{"worksheets": [{{"cells": [{cells}]}}]}}', f'{{"cells": [{cells}]}}'):
+        assert text_of("a.ipynb", source) == "### Old\n\na\tb\n\nE: bad \ufffd\n\nline"
+        assert warnings_of("a.ipynb", source) == ["Outputs of types that cannot be read here, of the cells 2."]
+    cut = '{"cells": [{"cell_type": "markdown", "source": "Some words'
+    assert "Some words" in text_of("a.ipynb", cut)
+    assert warnings_of("a.ipynb", cut) == ["The file is not valid JSON; it was read as plain text."]
+
+
 def test_source_code_stays_as_it_is() -> None:
     source = "#include <a.h>\n\nint main(void)\n{\n\treturn 0;\n}\n"
     assert [kind for kind, _, _ in blocks_of("a.c", source)] == ["code"]
@@ -283,5 +311,12 @@ def test_entities_of_xml_are_plain_text_or_named() -> None:
         '<!DOCTYPE a [<!ENTITY b "ACME"><!ENTITY c SYSTEM "file:///etc/hostname"><!ENTITY d "&b;&b;">]>'
         "<a><p>x &b; y&nbsp;z &c;&d;.</p></a>"
     )
-    assert text_of("a.xml", source) == "x ACME y z &c;&d;."
-    assert warnings_of("a.xml", source) == ["References to entities that were not read: c, d."]
+    assert text_of("a.xml", source) == "x ACME y z &c;ACMEACME."
+    assert warnings_of("a.xml", source) == ["References to entities that were not read: c."]
+
+
+def test_entities_of_xml_do_not_grow_without_end() -> None:
+    levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 9))
+    source = f'<!DOCTYPE a [<!ENTITY e0 "ha"><!ENTITY own "&own;">{levels}]><a><p>x &e1; &e8; &own;</p></a>'
+    assert text_of("a.xml", source) == f"x {'ha' * 10} &e8; &own;"
+    assert warnings_of("a.xml", source)[-1] == "References to entities that were not read: e8, own."

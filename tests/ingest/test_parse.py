@@ -157,7 +157,7 @@ def test_one_broken_byte_does_not_turn_utf_8_into_something_else() -> None:
 
 def test_text_is_what_postgres_stores() -> None:
     assert clean_text("a\x00b\r\nc\rd\te\x0cf\x07g\x7f\ud800h\x85i") == "ab\nc\nd\te\x0cf g \ufffdh\ni"
-    assert text_of("text", b"N\x00UL and \x1b[31mred\x1b[0m") == "NUL and  [31mred [0m"
+    assert text_of("text", b"N\x00UL and \x1b[31mred\x1b[0m") == "NUL and red"
 
 
 @settings(max_examples=200, deadline=None)
@@ -242,9 +242,9 @@ def test_xhtml_with_a_declaration() -> None:
     assert text_of("html", page).strip() == "x"
 
 
-def test_html_nested_too_deeply_is_rejected() -> None:
+def test_html_nested_too_deeply_is_read_without_its_structure() -> None:
     assert text_of("html", b"<html>" + b"<div>" * 2000 + b"x") == "x"
-    assert "nested too deeply" in rejection_of("html", b"<html>" + b"<div>" * 50_000 + b"x")
+    assert text_of("html", b"<html>" + b"<div>" * 50_000 + b"x") == "x"
 
 
 # --- PDF ------------------------------------------------------------------------------------------------------

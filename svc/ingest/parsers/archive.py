@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zipfile
 import zlib
@@ -17,7 +18,7 @@ _UNPACKED_MOST_BYTES = 256 * 2**20
 _MOST_FILES = 1_000
 _NAMED = 20  # in a warning
 _NOT_FILES = ("__macosx/", ".ds_store", "thumbs.db")
-_ENCRYPTED = 0x1
+_ENCRYPTED, _SAYS_UTF_8 = 0x1, 0x800
 
 SAMPLE = packed({"a.txt": "a"})
 
@@ -38,7 +39,7 @@ def parse(data: bytes) -> ReadDocument:
     writer = Writer()
     unread, encrypted = [], []
     for member in members[:_MOST_FILES]:
-        name = _shown(member.filename)
+        name = _shown(_written(member))
         writer.place = {"file": name}
         if member.flag_bits & _ENCRYPTED:
             encrypted.append(name)
@@ -66,6 +67,14 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
 
 def _is_noise(name: str) -> bool:
     return name.lower().startswith(_NOT_FILES[0]) or name.lower().rpartition("/")[2] in _NOT_FILES
+
+
+def _written(member: zipfile.ZipInfo) -> str:
+    """The name of a file. Many programs write UTF-8 and do not say so."""
+    if not member.flag_bits & _SAYS_UTF_8:
+        with contextlib.suppress(UnicodeError):
+            return member.filename.encode("cp437").decode("utf-8")
+    return member.filename
 
 
 def _shown(name: str) -> str:

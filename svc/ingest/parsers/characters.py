@@ -13,17 +13,20 @@ import charset_normalizer
 from svc.ingest.file_types import utf_16_or_32
 
 _NEWLINE = re.compile("\r\n?|[\x85\u2028\u2029]")
+_COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # of a terminal
 _CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DETECTION_BYTES = 65_536
 # These single-byte encodings no longer occur in uploads, but the detection rates them as high as current ones.
 _UNLIKELY_ENCODINGS = [
     "mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish", "hp_roman8", "cp1006",
+    "iso8859_3", "iso8859_4", "iso8859_10", "iso8859_13", "iso8859_14", "iso8859_16", "cp775", "cp861", "cp863",
 ]  # fmt: skip
 
-_LATIN_ENCODINGS = ["cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp852"]
+_LATIN_ENCODINGS = ["cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp852", "iso8859_2"]
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
+_JAPANESE = re.compile(rb"\x1b\$[@B].+?\x1b\([BJ]", re.DOTALL)
 _OF_ASCII = ("iso2022", "utf-7", "hz")
 
 _uploaded_as: ContextVar[str | None] = ContextVar("the encoding that the upload declared", default=None)
@@ -42,6 +45,8 @@ def uploaded_as(charset: str | None) -> Iterator[None]:
 def clean_text(text: str) -> str:
     """Returns `text` without the characters that `text` and `jsonb` cannot store, and with all newlines as LF."""
     text = _NEWLINE.sub("\n", text.replace("\x00", ""))
+    if "\x1b" in text:
+        text = _COLOURS.sub("", text)
     return _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text))
 
 
@@ -58,6 +63,8 @@ def decode_text(data: bytes, declared: str | None = None) -> str:
     # These consist of ASCII, so they are also valid UTF-8.
     if declared and declared.startswith(_OF_ASCII):
         return data.decode(declared, errors="replace")
+    if b"\x1b" in data and _JAPANESE.search(data):  # which mails and old files do not always declare
+        return data.decode("iso2022_jp_2", errors="replace")
     with contextlib.suppress(UnicodeDecodeError):
         return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     text = data.decode("utf-8", errors="replace")

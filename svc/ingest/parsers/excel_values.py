@@ -16,6 +16,8 @@ _PERCENT_FORMATS = {9, 10}
 _DURATION = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _DATE_CODE = re.compile(r"[ymdhs]", re.IGNORECASE)
 _NOT_A_CODE = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_LITERAL = re.compile(r'\\([^0-9])|"([^0-9"]*)"|\[[^<>=\]]*\]')
+_MASK = re.compile(r"\(?0+(?:[-/() ]+0+)+|0{2,}")
 _PIECE = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|(?P<end>;)'
     r"|(?P<number>General|[0#?.,/]+)|(?P<sign>[$€£¥ ])|.",
@@ -24,7 +26,10 @@ _PIECE = re.compile(
 
 
 class Style(NamedTuple):
-    """How a number is shown: as a `date`, a `duration`, a `percent`, or plainly; with what stands before and behind."""
+    """How a number is shown: as a `date`, a `duration`, a `percent`, in a `mask`, or plainly.
+
+    `before` and `behind` are what stands around it; `before` is the mask, with a zero for each digit.
+    """
 
     kind: str = ""
     before: str = ""
@@ -41,6 +46,8 @@ def style_of(identifier: str, code: str) -> Style | None:
         return Style("date")
     if number in _PERCENT_FORMATS or "%" in bare:
         return Style("percent")
+    if mask := _mask(code):
+        return Style("mask", mask)
     style = _with_units(code)
     return style if style.before or style.behind else None
 
@@ -55,6 +62,8 @@ def shown(number: float, style: Style | None, epoch: datetime) -> str:
         return _duration(number)
     if style.kind == "percent":
         return f"{shown_number(number * 100)}%"
+    if style.kind == "mask":
+        return _masked(number, style.before)
     return f"{style.before}{shown_number(number)}{style.behind}"
 
 
@@ -71,6 +80,21 @@ def shown_date(number: float, epoch: datetime) -> str:
 def shown_number(number: float) -> str:
     """Return a number with the 15 digits that Excel keeps."""
     return f"{number:.15g}"
+
+
+def _mask(code: str) -> str:
+    """The places of the digits of a number that names something, such as `00000` or `000-00-0000`; empty if none."""
+    section = code.partition(";")[0]
+    mask = _LITERAL.sub(lambda found: found[1] or found[2] or "", section)
+    return mask if _MASK.fullmatch(mask) and '"' not in mask else ""
+
+
+def _masked(number: float, mask: str) -> str:
+    if number < 0 or number != int(number):
+        return shown_number(number)
+    digits = list(str(int(number)).rjust(mask.count("0"), "0"))
+    places = [digits.pop() if place == "0" else place for place in reversed(mask)]
+    return "".join(digits) + "".join(reversed(places))
 
 
 def _duration(number: float) -> str:

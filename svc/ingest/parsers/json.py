@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,10 @@ class _Members(list[tuple[str, Any]]):
 
 
 # Numbers stay as they are written, whatever their size.
-_DECODER = json.JSONDecoder(object_pairs_hook=_Members, parse_float=str, parse_int=str, strict=False)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Members, parse_float=str, parse_int=str, parse_constant=str, strict=False
+)
+_SPACE = re.compile(r"[\s\x1e]*")  # RFC 7464 puts a separator before each record
 
 SAMPLE = b'{"a": ["\\u00fc", 1, null]}'
 
@@ -47,7 +51,7 @@ def parse(data: bytes) -> ReadDocument:
     writer.add("records", "\n\n".join(filter(None, waiting)))
     if unread:
         shown = ", ".join(map(str, unread[:5])) + (", …" if len(unread) > 5 else "")
-        writer.warn(f"Lines that are not valid JSON were not read: {shown}.")
+        writer.warn(f"Lines that are not valid JSON were read as plain text: {shown}.")
     return writer.document()
 
 
@@ -56,8 +60,28 @@ def _records(text: str) -> tuple[list[Any], list[int]]:
     try:
         whole = _DECODER.decode(text.strip())
     except (ValueError, RecursionError):
-        return _records_of_lines(text)
+        sequence = _records_in_sequence(text)
+        return (sequence, []) if sequence else _records_of_lines(text)
     return (whole, []) if isinstance(whole, list) and not isinstance(whole, _Members) else ([whole], [])
+
+
+def _records_in_sequence(text: str) -> list[Any]:
+    """The values that follow each other, each on as many lines as it likes; nothing if something else does."""
+    records: list[Any] = []
+    at = _end_of_space(text, 0)
+    try:
+        while at < len(text):
+            record, at = _DECODER.raw_decode(text, at)
+            records.append(record)
+            at = _end_of_space(text, at)
+    except (ValueError, RecursionError):
+        return []
+    return records
+
+
+def _end_of_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
 
 
 def _records_of_lines(text: str) -> tuple[list[Any], list[int]]:
@@ -69,18 +93,20 @@ def _records_of_lines(text: str) -> tuple[list[Any], list[int]]:
         try:
             records.append(_DECODER.decode(line.strip()))
         except (ValueError, RecursionError):
+            records.append(line.strip())
             unread.append(number)
-            if len(unread) > len(records) + 10:
+            if len(unread) > len(records) // 2 + 10:
                 raise
-    if not records or len(unread) > len(records):
+    if len(unread) * 2 > len(records):
         raise ValueError
     return records, unread
 
 
 def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
-    if depth > _DEEPEST:
-        raise RecursionError
-    if isinstance(value, _Members):
+    if depth > _DEEPEST:  # what is still deeper has no names
+        if words := ", ".join(_leaves(value)):
+            yield f"{path}: {words}"
+    elif isinstance(value, _Members):
         for name, inner in value:
             yield from _lines(inner, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list):
@@ -92,6 +118,18 @@ def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
             yield from _lines(inner, f"{path}[{number}]", depth + 1)
     elif value is not None and value != "":
         yield f"{path}: {_shown(value)}" if path else _shown(value)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, _Members):
+            waiting += [inner for _, inner in reversed(each)]
+        elif isinstance(each, list):
+            waiting += reversed(each)
+        elif each is not None and each != "":
+            yield _shown(each)
 
 
 def _shown(value: Any) -> str:

@@ -17,6 +17,7 @@ _PART = re.compile(
     r"\\end\{(?P=code)\*?\}"
     r"|\\begin\{(?P<table>tabular[x*]?|longtable)\}(?P<cells>.*?)\\end\{(?P=table)\}"
     r"|\\(?P<heading>part|chapter|(?:sub){0,2}section|paragraph|frametitle)\*?(?:\[[^\]]*\])?\{"
+    r"|\\(?P<edge>begin|end)\{(?P<list>enumerate|itemize|description)\*?\}(?:\[[^\]\n]*\])?"
     r"|\\item\b[ \t]*(?:\[(?P<label>[^\]\n]*)\])?"
     r"|\n[ \t]*\n",
     re.DOTALL,
@@ -92,18 +93,19 @@ class _LatexWriter(Writer):
 
 
 def _write(body: str, writer: Writer) -> None:
-    at, is_item, marker = 0, False, "-"
+    at, marker = 0, ""
+    lists = _Lists()
     while True:
         found = _PART.search(body, at)
         piece = body[at : found.start() if found else len(body)]
         text = _plain(piece)
-        if is_item and text.strip():
+        if marker and text.strip():
             writer.add("item", f"{marker} {text.strip()}")
         else:
             writer.add("text", text)
         if found is None:
             return
-        at, is_item = found.end(), False
+        at, marker = found.end(), ""
         if found["code"]:
             writer.add("code", found["source"])
         elif found["table"]:
@@ -112,8 +114,32 @@ def _write(body: str, writer: Writer) -> None:
             words = braced(body, at)
             at += len(words) + 1
             writer.add("heading", " ".join(_plain(words).split()), level=_LEVELS.get(found["heading"], 2))
+        elif found["edge"]:
+            lists.pass_edge(found["list"], is_begin=found["edge"] == "begin")
         elif found.group().startswith("\\item"):
-            is_item, marker = True, f"- {_plain(found['label'])}:" if found["label"] else "-"
+            marker = f"- {_plain(found['label'])}:" if found["label"] else lists.next_marker()
+
+
+class _Lists:
+    """The lists that are open: the last number of each, or None if it has none."""
+
+    def __init__(self) -> None:
+        self._numbers: list[int | None] = []
+
+    def pass_edge(self, name: str, *, is_begin: bool) -> None:
+        """Begin or end a list."""
+        if is_begin:
+            self._numbers.append(0 if name == "enumerate" else None)
+        elif self._numbers:
+            self._numbers.pop()
+
+    def next_marker(self) -> str:
+        """What stands before the next item."""
+        number = self._numbers[-1] if self._numbers else None
+        if number is None:
+            return "-"
+        self._numbers[-1] = number + 1
+        return f"{number + 1}."
 
 
 def _write_table(cells: str, writer: Writer) -> None:

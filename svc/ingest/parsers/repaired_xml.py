@@ -13,18 +13,26 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _NAMED = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,30});")
 _LONE = re.compile(rb"&(?!#?\w{1,31};)")
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
+_PROLOGUE = re.compile(
+    rb"^\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>)?", re.DOTALL
+)
 _PREDEFINED = (b"amp", b"lt", b"gt", b"quot", b"apos")
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00<", b"<\x00")
 
 
-def repaired(data: bytes) -> etree._Element | None:
-    """The root of damaged XML with all that can be read; None if that is nothing."""
+def repaired(data: bytes, *, has_roots: bool = False) -> etree._Element | None:
+    """The root of damaged XML with all that can be read; None if that is nothing.
+
+    If it may have several roots, which is the damage, one root is put around them.
+    """
     if not data.startswith(_WIDE):
         try:
             data.decode("utf-8")
         except UnicodeDecodeError:
             data = _DECLARATION.sub(b"", decode_text(data).encode("utf-8", "replace"))
         data = _NAMED.sub(_numbered, _LONE.sub(b"&amp;", _CONTROL.sub(b" ", data)))
+        if has_roots:
+            data = b"<file>%s</file>" % _PROLOGUE.sub(b"", data, count=1)
     parser = etree.XMLParser(
         recover=True, resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
     )
@@ -34,6 +42,8 @@ def repaired(data: bytes) -> etree._Element | None:
         if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
             raise
         return None
+    if has_roots and root is not None and len(root) == 1 and not (root.text or root[0].tail or "").strip():
+        root = root[0]
     return root if root is not None and (len(root) or (root.text or "").strip()) else None
 
 

@@ -13,6 +13,7 @@ from svc.ingest.parsers.rtf_sides import Sides
 from svc.ingest.parsers.rtf_words import (
     CHARACTERS,
     CHARSETS,
+    CODE_PAGES,
     FONT,
     HIDDEN,
     NEVER_READ,
@@ -22,7 +23,7 @@ from svc.ingest.parsers.rtf_words import (
     TOKEN,
 )
 
-_DEEPEST_GROUP = 500
+_DEEPEST_GROUP = 100_000
 
 SAMPLE = rb"{\rtf1\ansi a\par}"
 
@@ -150,6 +151,9 @@ class _Reader:
             self._group = self._group._replace(skipped_after_unicode=value or 0)
         elif word == "ansicpg" and value:
             self._default = _known(f"cp{value}")
+            self._group = self._group._replace(codec=self._default)
+        elif word in CODE_PAGES:
+            self._default = CODE_PAGES[word]
             self._group = self._group._replace(codec=self._default)
         elif word == "f" and value is not None:
             self._group = self._group._replace(codec=self._codecs.get(value, self._default))

@@ -37,5 +37,6 @@ CHARSETS = {
     77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gbk", 136: "big5", 161: "cp1253", 162: "cp1254", 163: "cp1258",
     177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250",
 }  # fmt: skip
+CODE_PAGES = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}
 FONT = re.compile(rb"\\f(\d+)[^{};]*?\\fcharset(\d+)")
 HYPERLINK = re.compile(r'\s*HYPERLINK\s+(?:"([^"]*)"|([^\s"\\][^\s"]*))', re.IGNORECASE)

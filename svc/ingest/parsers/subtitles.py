@@ -9,7 +9,9 @@ from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 
 _TIMES = re.compile(r"^[ \t]*((?:\d+:)?\d{1,2}:\d{2})[.,]\d{1,3}[ \t]*-->[^\n]*$", re.MULTILINE)
-_MARKS = re.compile(r"</?[a-zA-Z0-9][^<>\n]{0,80}>|\{\\[^}\n]{0,40}\}")
+# Layer, start, end, style, name, three margins and effect stand before the words.
+_DIALOGUE = re.compile(r"^Dialogue:[^,\n]*,[ ]*([\d:.]+)[ ]*,[ ]*([\d:.]+)[ ]*,(?:[^,\n]*,){6}([^\n]*)$", re.MULTILINE)
+_MARKS = re.compile(r"</?[a-zA-Z0-9][^<>\n]{0,80}>|\{\\[^}\n]{0,200}\}")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>\n]{1,60})>")
 _NOT_SAID = re.compile(r"\s*(?:NOTE|STYLE|REGION)(?:\s|$)")
 _NUMBER_AT_END = re.compile(r"\n[ \t]*\d{1,6}[ \t]*$")
@@ -21,7 +23,7 @@ SAMPLE = b"1\n00:00:01,000 --> 00:00:02,000\na\n"
 
 def parse(data: bytes) -> ReadDocument:
     """Return the words, a paragraph for some sentences, each with the time at which it begins (`time`)."""
-    text = clean_text(decode_text(data))
+    text = _as_srt(clean_text(decode_text(data)))
     writer = Writer()
     times = list(_TIMES.finditer(text))
     waiting: list[str] = []
@@ -41,6 +43,16 @@ def parse(data: bytes) -> ReadDocument:
         writer.add("text", text)
         writer.warn("The file has no times of subtitles; it was read as plain text.")
     return writer.document()
+
+
+def _as_srt(text: str) -> str:
+    """The text of the format of SubStation Alpha as SRT, in the order of its times; another text as it is."""
+    lines = _DIALOGUE.findall(text)
+    if not lines or _TIMES.search(text):
+        return text
+    cues = sorted((f"{start}0", f"{end}0", words.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " "))
+                  for start, end, words in lines)  # fmt: skip
+    return "\n\n".join(f"{start} --> {end}\n{words}" for start, end, words in cues)
 
 
 def _words(cue: str, *, is_last: bool) -> str:

@@ -37,7 +37,7 @@ def _write_docx(data: bytes, writer: Writer, depth: int) -> None:
     main = package.main_part or "word/document.xml"
     root = package.xml(main)
     is_empty = main in package.repaired and root is not None and next(root.iter("{*}t"), None) is None
-    if root is None or is_empty or name_of(root) != "document":
+    if root is None or is_empty or name_of(root) not in ("document", "wordDocument"):
         raise damaged("docx", "its main part is missing or damaged")
     _Body(package, main, writer, depth).write(root)
     package.warn(writer)

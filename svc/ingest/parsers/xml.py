@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html.entities import name2codepoint
 
+import msgspec
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
+from svc.ingest.parsers import excel, odp, ods, odt, powerpoint, word
 from svc.ingest.parsers.addresses import Addresses, with_address
 from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.excel2003 import WORKBOOK_2003, write_workbook
+from svc.ingest.parsers.flat_office import flat_office
 from svc.ingest.parsers.html import write_html
+from svc.ingest.parsers.noise import without_noise
 from svc.ingest.parsers.office import parse_xml
+from svc.ingest.parsers.repaired_xml import repaired
+from svc.ingest.parsers.xml_entities import with_entities
 
 _LINKS = ("href", "url", "src")
 _TECHNICAL = frozenset(("id", "class", "style", "role", "rend", "lang", "space", "base", "version", "ispermalink"))
 _XML = ("{http://www.w3.org/XML/1998/namespace}", "{http://www.w3.org/2001/XMLSchema-instance}")
-_DECLARED_BYTES = 65_536
-_MOST_EXPANDED_BYTES = 4 * 2**20
 _NAMED = 10  # in a warning
-_ENTITY = re.compile(rb"""<!ENTITY\s+([\w.-]+)\s+(["'])([^"'&<%]{0,1000})\2\s*>""")
-_DOCTYPE = re.compile(rb"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>", re.DOTALL)
-_REFERENCE = re.compile(rb"&([A-Za-z_][\w.-]*);")
-_PREDEFINED = (b"amp", b"lt", b"gt", b"quot", b"apos")
-_NAMED_CHARACTERS = {name.encode(): code for name, code in name2codepoint.items()}
+_LINE = re.compile(r", on lines? [\d, …]+,")  # of the element, which is not that of the file
+_OFFICE = {
+    "docx": word.parse, "xlsx": excel.parse, "pptx": powerpoint.parse, "odt": odt.parse, "ods": ods.parse,
+    "odp": odp.parse,
+}  # fmt: skip
+_INCLUDE = "{http://www.w3.org/2001/XInclude}include"
 _TITLES = ("title", "head", "heading", "subject", "name", "label")
 _ITEMS = ("item", "entry")
 _TITLE_MOST_CHARACTERS = 200
@@ -34,53 +39,41 @@ SAMPLE = b"<?xml version='1.0'?><doc><title>a</title><p>b</p></doc>"
 
 def parse(data: bytes) -> ReadDocument:
     """Return the text of each element that has some, the titles as headings."""
-    data, unread = _with_entities(data)
-    try:
-        root = parse_xml(data)
-    except etree.XMLSyntaxError as error:
-        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
-            raise
-        # What browsers make of it is better than nothing.
-        writer = Writer()
+    data, unread = with_entities(data)
+    writer, addresses = Writer(), Addresses()
+    root = _root(data, writer)
+    if root is None:  # what browsers make of it is better than nothing
         write_html(clean_text(decode_text(data)), writer)
         writer.warn("The file is not valid XML; it was read as HTML.")
         return writer.document()
-    writer, addresses = Writer(), Addresses()
+    if flat := flat_office(root):
+        document = _OFFICE[flat[0]](flat[1])
+        return msgspec.structs.replace(document, warnings=[*writer.document().warnings, *document.warnings])
+    if root.tag == WORKBOOK_2003:
+        write_workbook(root, writer)
+        return writer.document()
     _write(root, writer, addresses)
     if unread:
         writer.warn(f"References to entities that were not read: {', '.join(unread[:_NAMED])}.")
+    if others := list(dict.fromkeys(each.get("href") or "a part" for each in root.iter(_INCLUDE))):
+        writer.warn(f"Parts in other files that were not read: {', '.join(others[:_NAMED])}.")
     for warning in addresses.warnings():
         writer.warn(warning)
     return writer.document()
 
 
-def _with_entities(data: bytes) -> tuple[bytes, list[str]]:
-    """The file with the plain texts that its entities stand for, and the names of the other entities.
-
-    The parser expands none, since they could be files of the machine, or grow without end.
-    """
-    if b"<!DOCTYPE" not in data[:_DECLARED_BYTES]:
-        return data, []
-    known = {name: b"&#%d;" % code for name, code in _NAMED_CHARACTERS.items()}
-    known |= {name: value for name, _, value in _ENTITY.findall(data[:_DECLARED_BYTES])}
-    unread: dict[str, None] = {}
-    room = _MOST_EXPANDED_BYTES
-
-    def expanded(reference: re.Match[bytes]) -> bytes:
-        nonlocal room
-        name = reference.group(1)
-        value = known.get(name)
-        if name in _PREDEFINED:
-            return reference.group()
-        if value is None or room < len(value):
-            unread[name.decode("ascii", "replace")[:50]] = None
-            return reference.group()
-        room -= len(value)
-        return value
-
-    declared = _DOCTYPE.match(data, data.find(b"<!DOCTYPE"))
-    start = declared.end() if declared else 0
-    return data[:start] + _REFERENCE.sub(expanded, data[start:]), list(unread)
+def _root(data: bytes, writer: Writer) -> etree._Element | None:
+    """The root of the file, or of all that can be read of it."""
+    try:
+        return parse_xml(data)
+    except etree.XMLSyntaxError as error:
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise
+    root = repaired(data, has_roots=True)
+    if root is None or not "".join(map(str, root.itertext())).strip():
+        return None
+    writer.warn("The file is not valid XML; it was read as far as possible.")
+    return root
 
 
 def _write(root: etree._Element, writer: Writer, addresses: Addresses) -> None:
@@ -143,7 +136,9 @@ def _is_mixed(element: etree._Element) -> bool:
 
 
 def _write_element(element: etree._Element, name: str, depth: int, writer: Writer) -> None:
-    text = (element.text or "").strip()
+    text, warnings = without_noise((element.text or "").strip())
+    for warning in warnings:
+        writer.warn(_LINE.sub(",", warning))
     if "<" in text and ">" in text and name in ("description", "encoded", "content", "summary"):
         title = writer.title
         write_html(clean_text(text), writer)  # feeds carry HTML as text
