@@ -59,7 +59,11 @@ there as materialized (
             or d.id in (
                 select p.file_id
                 from collection_files as p
-                where p.user_id = $1::uuid and p.collection_id = $2::uuid and p.document_id is not null
+                where
+                    p.user_id = $1::uuid
+                    and p.collection_id = $2::uuid
+                    and p.file_id in (select n.document_id from wanted as n)
+                    and p.document_id is not null
             )
         )
     order by d.id

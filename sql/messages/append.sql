@@ -1,11 +1,11 @@
 -- messages/append :many
 -- Appends messages to a conversation in the given order, all or none. The row of the conversation assigns the
 -- positions under its lock, so concurrent writers neither lose nor interleave messages, and none is assigned
--- twice, even after messages were deleted. A source is a chunk of the same user; its text is stored with the
--- message. If messages are embedded, the conversation gets a job unless it has one. The user's totals are
--- updated after all other locks; as in documents/create, a CHECK constraint decides whether concurrent
--- appends exceed the limit of the plan. No row: the conversation does not exist, a source is not a chunk of
--- this user, or the limit is reached.
+-- twice, even after messages were deleted. A source is a chunk of the same user, whose text is stored with
+-- the message, or one that another user shares with them, of which only the place is stored. If messages are
+-- embedded, the conversation gets a job unless it has one. The user's totals are updated after all other
+-- locks; as in documents/create, a CHECK constraint decides whether concurrent appends exceed the limit of
+-- the plan. No row: the conversation does not exist, a source is neither, or the limit is reached.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 roles           text[]  as in messages_role_known; one entry a message, at most 1000
@@ -15,6 +15,7 @@
 -- $7 source_chunks   uuid[]  for each source its chunk
 -- $8 embed           bool    whether the messages are to be embedded
 -- $9 details         jsonb[] for each message an object of the other columns that it has; null: none
+-- $10 shared_sources jsonb[] optional  for each source what is stored if it is no chunk of the user, or null
 -- returns: as messages/list
 -- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey,
 --   documents_user_filename_idx, users_pkey, tenant_totals_pkey
@@ -33,7 +34,7 @@ with allowed as (
         )
 ),
 
-cited as (
+own as (
     select
         s.message_number,
         s.source_number,
@@ -47,6 +48,27 @@ cited as (
     from unnest($6::int[], $7::uuid[]) with ordinality as s (message_number, chunk_id, source_number)
     inner join chunks as c on c.user_id = $1::uuid and s.chunk_id = c.id
     inner join documents as d on d.user_id = $1::uuid and c.document_id = d.id
+),
+
+cited as (
+    select
+        o.message_number,
+        o.source_number,
+        o.source
+    from own as o
+    union all
+    select
+        s.message_number,
+        s.source_number,
+        s.source
+    from unnest($6::int[], $10::jsonb[]) with ordinality as s (message_number, source, source_number)
+    where
+        s.source is not null
+        and not exists (
+            select o.source_number
+            from own as o
+            where o.source_number = s.source_number
+        )
 ),
 
 placed as (

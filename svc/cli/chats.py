@@ -60,7 +60,7 @@ def show_command(client: AsyncCabinet, conversation_id: UUID, as_json: bool) -> 
         echo_json(messages)
         return
     for message in messages:
-        sources = "".join(f" [{source.filename}]" for source in message.sources)
+        sources = "".join(f" [{source.filename or source.state}]" for source in message.sources)
         echo(f"{message.position}. {message.role}{sources}", bold=True)
         echo_lines(message.text)
         echo()

@@ -129,6 +129,16 @@ class ChunksListByDocument(Row):
     created_at: datetime = column("created_at")
 
 
+class ChunksListCited(Row):
+    """A row of `chunks/list_cited`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    filename: str = column("filename")
+    content: str = column("content")
+
+
 class ChunksListFrom(Row):
     """A row of `chunks/list_from`."""
 
@@ -202,6 +212,28 @@ class CollectionReadersFindDocument(Row):
 
     __slots__ = ()
 
+    owner_id: UUID = column("owner_id")
+    share_id: UUID = column("share_id")
+    seq: UUID = column("seq")
+
+
+class CollectionReadersFindChunks(Row):
+    """A row of `collection_readers/find_chunks`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
+    owner_id: UUID = column("owner_id")
+    document_id: UUID = column("document_id")
+    chunk_index: int = column("chunk_index")
+
+
+class CollectionReadersFindCited(Row):
+    """A row of `collection_readers/find_cited`."""
+
+    __slots__ = ()
+
+    chunk_id: UUID = column("chunk_id")
     owner_id: UUID = column("owner_id")
     share_id: UUID = column("share_id")
     seq: UUID = column("seq")
@@ -1298,6 +1330,7 @@ class SamplesChunks(Row):
 
     chunk_ids: str | None = column("chunk_ids")
     document_ids: str | None = column("document_ids")
+    owner_ids: str | None = column("owner_ids")
     content_hashes: str | None = column("content_hashes")
     chunk_id: str | None = column("chunk_id")
 
@@ -2215,6 +2248,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "chunks/around": ChunksAround,
     "chunks/get": ChunksGet,
     "chunks/list_by_document": ChunksListByDocument,
+    "chunks/list_cited": ChunksListCited,
     "chunks/list_from": ChunksListFrom,
     "collection_files/add": CollectionFilesGet,
     "collection_files/attributes": CollectionFilesAttributes,
@@ -2225,6 +2259,8 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "collection_files/update": CollectionFilesGet,
     "collection_readers/add": CollectionReadersList,
     "collection_readers/find_chunk": CollectionReadersFindDocument,
+    "collection_readers/find_chunks": CollectionReadersFindChunks,
+    "collection_readers/find_cited": CollectionReadersFindCited,
     "collection_readers/find_collections": CollectionReadersFindCollections,
     "collection_readers/find_document": CollectionReadersFindDocument,
     "collection_readers/list": CollectionReadersList,

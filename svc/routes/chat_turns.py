@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
@@ -12,13 +13,14 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from svc.database import rows as r
-from svc.errors import InvalidRequestError
+from svc.errors import InvalidFieldsError, InvalidRequestError
 from svc.fields.chat import Content, Role, ToolCalls
 from svc.routes.chunk_search import ChunkSearch, Limit, Result, SearchOptions, SearchRequest
 from svc.routes.histories import read_history
 from svc.routes.new_messages import MAX_TOKENS
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
 from svc.routes.search_preparation import prepare_search
+from svc.routes.shared_citations import fill_shared, is_shared
 from svc.search.hybrid import Mode
 from svc.search.lanes import KeywordLane, Lane
 from svc.web.request import Call
@@ -146,7 +148,8 @@ async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_
         options = body.search
         documents = None if options.conversation_id is None else (await reading).document_ids
         fields = {name: getattr(options, name) for name in SearchOptions.__struct_fields__}
-        search = await prepare_search(call, SearchRequest(query=body.query, **fields), documents)
+        with _named("search", SearchOptions):
+            search = await prepare_search(call, SearchRequest(query=body.query, **fields), documents)
         if documents is None and options.group_by is None and not options.neighbours:
             await search.begin(options.limit + (reading.result().more if reading.done() else _SPARE))
         return await reading, search
@@ -156,9 +159,27 @@ async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_
         raise
 
 
+@contextmanager
+def _named(place: str, options: type[Struct]) -> Iterator[None]:
+    """Name the wrong fields of `options` by their place in the request."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        fields = [fault.field.replace("[", ".").split(".")[0] for fault in error.faults]
+        if not {*fields} & {*options.__struct_fields__}:
+            raise
+        faults = [
+            replace(fault, field=f"{place}.{fault.field}") if field in options.__struct_fields__ else fault
+            for field, fault in zip(fields, error.faults, strict=True)
+        ]
+        raise InvalidFieldsError(faults) from None
+
+
 async def _read_said(call: Call, body: TurnRequest, conversation_id: UUID) -> _Said:
     share = int(body.token_budget * body.history_share)
-    history = await read_history(call.services.database, call.principal.tenant, conversation_id, share, _MOST_MESSAGES)
+    database, tenant = call.services.database, call.principal.tenant
+    history = await read_history(database, tenant, conversation_id, share, _MOST_MESSAGES)
+    await fill_shared(database, tenant, filter(is_shared, (source for row in history.rows for source in row.sources)))
     messages = [_message(row) for row in history.rows]
     return _Said(
         messages,
@@ -166,7 +187,7 @@ async def _read_said(call: Call, body: TurnRequest, conversation_id: UUID) -> _S
         history.omitted,
         history.document_ids,
         {chunk_id for message in messages for chunk_id in message.sources},
-        {source["content"] for row in history.rows for source in row.sources},
+        {source["content"] for row in history.rows for source in row.sources if source["content"]},
     )
 
 

@@ -10,18 +10,21 @@ from uuid import UUID
 from msgspec import Struct
 
 from svc.database.calls import Queries
+from svc.routes.shared_citations import fill_shared, is_shared
 
 # A thousand messages can cite a hundred thousand sources; so many are sorted in a thread.
 _SORTED_AT_ONCE = 2_000
 
-SourceState = Literal["current", "changed", "deleted"]
+SourceState = Literal["current", "changed", "deleted", "unavailable", "omitted"]
 
 
 class Source(Struct, frozen=True):
     """A chunk that a message cites, with its text at the time of the citation.
 
     `state` is `current` if the document still has this chunk, `changed` if the document exists but no longer has this
-    chunk, and `deleted` if the document was deleted.
+    chunk, and `deleted` if the document was deleted. The text of a chunk that another user shares with you is not
+    copied. When it is no longer shared, or no longer there, `state` is `unavailable`, and `filename` and `content` are
+    empty; `omitted` if the answer has 4 MiB of such texts before it.
     """
 
     chunk_id: UUID
@@ -33,8 +36,15 @@ class Source(Struct, frozen=True):
 
 
 async def mark_sources(queries: Queries, tenant: UUID, sources: Iterable[dict[str, Any]]) -> None:
-    """Set the `state` of sources read from the database. Runs one statement, or none if there are no sources."""
-    listed = list(sources)
+    """Set the `state` of sources read from the database, and the texts of those that other users share.
+
+    Runs one statement, or none if there are no sources; and one for each owner who shares some, and two.
+    """
+    listed: list[dict[str, Any]] = []
+    shared: list[dict[str, Any]] = []
+    for source in sources:
+        (shared if is_shared(source) else listed).append(source)
+    await fill_shared(queries, tenant, shared)
     if not listed:
         return
     is_long = len(listed) > _SORTED_AT_ONCE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,7 @@ from svc.routes.histories import read_history
 from svc.routes.idempotency import once
 from svc.routes.new_messages import MAX_TOKENS, AppendMessage, Messages, check_messages, details_of, token_counts
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
+from svc.routes.shared_citations import find_shared
 from svc.routes.stored_messages import Message, mark_messages, messages_of
 from svc.web.request import Call
 from svc.web.routing import Routes
@@ -132,24 +133,37 @@ async def _append(
     Raises:
         NotFoundError: there is no such conversation.
         QuotaExceededError: the user's plan allows fewer messages.
-        InvalidRequestError: a source is not a chunk of the user.
+        InvalidRequestError: a source is neither a chunk of the user nor shared with them.
     """
     tenant = call.principal.tenant
-    rows = await queries.many(
-        "messages/append",
-        user_id=tenant,
-        conversation_id=conversation_id,
-        roles=[message.role for message in messages],
-        # A message without text has a null in the list.
-        contents=cast(Sequence[str], [text_of(message.content) for message in messages]),
-        token_counts=counts,
-        source_messages=[number for number, message in enumerate(messages, start=1) for _ in message.sources],
-        source_chunks=[chunk_id for message in messages for chunk_id in message.sources],
-        embed=call.services.settings.embed_messages,
-        details=[details_of(message) for message in messages],
-    )
+    cited = [chunk_id for message in messages for chunk_id in message.sources]
+
+    async def append(shared_sources: Sequence[Any] | None = None) -> Sequence[r.MessagesList]:
+        return await queries.many(
+            "messages/append",
+            user_id=tenant,
+            conversation_id=conversation_id,
+            roles=[message.role for message in messages],
+            # A message without text has a null in the list.
+            contents=cast(Sequence[str], [text_of(message.content) for message in messages]),
+            token_counts=counts,
+            source_messages=[number for number, message in enumerate(messages, start=1) for _ in message.sources],
+            source_chunks=cited,
+            embed=call.services.settings.embed_messages,
+            details=[details_of(message) for message in messages],
+            shared_sources=shared_sources,
+        )
+
+    rows = await append()
+    if rows:
+        return rows
+    refusal = await _refusal(queries, tenant, conversation_id, messages)
+    # Nearly all citations are of one's own chunks; only others cost a look at what is shared.
+    shared = await find_shared(queries, tenant, cited) if isinstance(refusal, InvalidRequestError) else []
+    rows = await append(shared) if any(shared) else []
     if not rows:
-        await _explain_refusal(queries, tenant, conversation_id, messages)
+        raise refusal
+    await mark_messages(queries, tenant, rows)
     return rows
 
 
@@ -220,21 +234,21 @@ async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UU
     return message_count
 
 
-async def _explain_refusal(
+async def _refusal(
     queries: Queries, tenant: UUID, conversation_id: UUID, messages: Sequence[AppendMessage]
-) -> None:
-    """Find out why nothing was appended: the conversation does not exist, a source does not, or a limit is reached.
+) -> Exception:
+    """Find out why nothing was appended: a limit is reached, or else a source is not a chunk of the user.
 
     Raises:
         NotFoundError: there is no such conversation.
-        QuotaExceededError: the user's plan allows fewer messages.
-        InvalidRequestError: a source is not a chunk of the user.
     """
     await check_conversation(queries, tenant, conversation_id)
     refusal = await refused(queries, tenant, {"messages": len(messages)})
     cited = sum(len(message.sources) for message in messages)
     if isinstance(refusal, QuotaExceededError) or not cited:
-        raise refusal
-    raise InvalidRequestError(
-        f"sources must be ids of your chunks, and one of the {cited} is not; nothing was appended", field="sources"
+        return refusal
+    return InvalidRequestError(
+        f"sources must be ids of your chunks, or of some that are shared with you, and one of the {cited} is not; "
+        "nothing was appended",
+        field="sources",
     )

@@ -37,7 +37,7 @@ TokenCount = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 
 
 class AppendMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """A message to append. `sources` are ids of your chunks, as returned by a search.
+    """A message to append. `sources` are ids of chunks, yours or shared with you, as returned by a search.
 
     `content` is a text, a list of parts, or null in a message with `tool_calls`. `tool_call_id` names the call that a
     message of the role `tool` answers. `token_count` is the count of your language model, if you know it; otherwise

@@ -49,6 +49,8 @@ class Scene:
     keys: dict[str, str]
     chunks: dict[str, str]
     """The chunk of each document."""
+    talks: dict[str, str]
+    """The conversation of each user who looks."""
 
 
 @dataclass
@@ -72,7 +74,10 @@ async def make_scene(service: Service, run: Callable[[Coroutine[Any, Any, Any]],
         document = await service.ready_document(keys["owner"], f"{number}.txt", text)
         page = (await service.call("GET", f"/documents/{document['id']}/chunks", keys["owner"])).json()
         chunks[document["id"]] = page["data"][0]["id"]
-    return Scene(service, run, {name: id_ for name, (id_, _) in users.items()}, keys, chunks)
+    talks = {}
+    for name in ("reader", "stranger"):
+        talks[name] = (await service.call("POST", "/conversations", keys[name], json={})).json()["id"]
+    return Scene(service, run, {name: id_ for name, (id_, _) in users.items()}, keys, chunks, talks)
 
 
 class Sharing(RuleBasedStateMachine):
@@ -208,10 +213,67 @@ class Sharing(RuleBasedStateMachine):
             f"/documents/{document}/content",
             f"/chunks/{self.scene.chunks[document]}",
         ][kind]
-        is_open = any(document in model.files and model.is_open_to(user) for model in self.collections.values())
+        is_open = self.is_open(document, user)
         answer = self.send(user, "GET", path)
         assert answer.status_code == (200 if is_open else 404), answer.text
         self.operations["documents opened" if is_open else "documents refused"] += 1
+
+    def is_open(self, document: str, user: str) -> bool:
+        """Whether a user may read a document."""
+        return any(document in model.files and model.is_open_to(user) for model in self.collections.values())
+
+    @rule(user=_LOOKERS, which=_PLACE)
+    def cite(self, user: str, which: int) -> None:
+        """Cite the chunk of a document: it is accepted if a collection with it is shared."""
+        document = self.documents[which % len(self.documents)]
+        path = f"/conversations/{self.scene.talks[user]}/messages"
+        said = {"role": "assistant", "content": "See [1].", "sources": [self.scene.chunks[document]]}
+        answer = self.send(user, "POST", path, json=said)
+        assert answer.status_code == (201 if self.is_open(document, user) else 422), answer.text
+        if answer.status_code == 201:
+            self.operations["citations"] += 1
+            assert answer.json()["data"][0]["sources"][0]["content"] in _TEXTS
+
+    @rule(user=_LOOKERS, kind=st.integers(0, 4))
+    def read_citations(self, user: str, kind: int) -> None:
+        """Read what was cited, also by machines before: its text is there as long as it is shared."""
+        talk = f"/conversations/{self.scene.talks[user]}"
+        method, path, body = [
+            ("GET", f"{talk}/messages?limit=100", None),
+            ("GET", f"{talk}/context", None),
+            ("GET", "/conversations?recent=50", None),
+            ("POST", f"{talk}/search", {"query": "see", "mode": "keyword", "limit": 50}),
+            ("GET", "/me/export", None),
+        ][kind]
+        answer = self.send(user, method, path, **({} if body is None else {"json": body}))
+        if path == "/me/export":
+            assert not [text for text in _TEXTS if text in answer.text]
+            return
+        answered = answer.json()
+        messages = (
+            answered["data"][0]["messages"] if "recent" in path else answered.get("data", answered.get("results"))
+        )
+        for source in (source for message in messages for source in message["sources"]):
+            is_shown = self.is_open(source["document_id"], user)
+            assert source["state"] == ("current" if is_shown else "unavailable")
+            assert bool(source["content"]) == bool(source["filename"]) == is_shown
+            self.operations["citations shown" if is_shown else "citations blank"] += 1
+
+    @precondition(has_collections)
+    @rule(place=_PLACE, user=_LOOKERS)
+    def turn(self, place: int, user: str) -> None:
+        """Ask in the conversation: all that is in the collection is new or cited, or it does not exist."""
+        collection, model = self.chosen(place)
+        search = {"collection_ids": [collection], "limit": 20, "mode": "keyword"}
+        path = f"/conversations/{self.scene.talks[user]}/turn"
+        answer = self.send(user, "POST", path, json={"query": "the tide", "token_budget": 10_000, "search": search})
+        if not model.is_open_to(user):
+            assert answer.status_code == 422, answer.text
+            return
+        turn = answer.json()
+        assert {chunk["document_id"] for chunk in [*turn["chunks"], *turn["cited"]]} == model.files
+        cited = {chunk for message in turn["messages"] for chunk in message["sources"]}
+        assert all((chunk["chunk_id"] in cited) == (chunk in turn["cited"]) for chunk in turn["chunks"] + turn["cited"])
 
     @precondition(has_collections)
     @rule(place=_PLACE, user=_LOOKERS)

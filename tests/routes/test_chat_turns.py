@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -158,6 +158,12 @@ async def test_the_search_of_a_turn_takes_the_fields_of_a_search(tenant: Tenant)
         ({"search": {"query": "a"}}, "search.query"),
         ({"search": {"neighbours": 11}}, "search.neighbours"),
         ({"search": []}, "search"),
+        ({"search": {"collection_ids": [str(UUID(int=0))]}}, "search.collection_ids"),
+        ({"search": {"conversation_id": str(UUID(int=0))}}, "search.conversation_id"),
+        ({"search": {"attribute_filter": {"type": "eq", "key": "a", "value": 1}}}, "search.collection_ids"),
+        ({"search": {"filter": {"type": "about", "key": "a", "value": 1}}}, "search.filter.type"),
+        ({"search": {"uploaded_after": "tomorrow"}}, "search.uploaded_after"),
+        ({"search": {"metadata": {"$gte": 1}}}, "search.metadata.$gte"),
     ],
 )
 async def test_a_wrong_field_is_named(tenant: Tenant, body: dict[str, Any], field: str) -> None:

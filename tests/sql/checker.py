@@ -37,6 +37,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_TENANT = {
     "collection_files/list_left",
     "collection_readers/find_chunk",
+    "collection_readers/find_chunks",
+    "collection_readers/find_cited",
     "collection_readers/find_collections",
     "collection_readers/find_document",
     "collection_readers/list_collections",

@@ -198,6 +198,8 @@ FOR_ANYBODY = {
     "users/resolve": "it tells whom the admin, a token, or the owner of a collection names by the external id",
     "users/find_by_email": "it tells whom the owner of a collection names by the email address",
     "collection_readers/find_chunk": "it tells what others share with the caller, who is its reader",
+    "collection_readers/find_chunks": "it tells what others share with the caller, who is its reader",
+    "collection_readers/find_cited": "it tells what others share with the caller, who is its reader",
     "collection_readers/find_collections": "it tells what others share with the caller, who is its reader",
     "collection_readers/find_document": "it tells what others share with the caller, who is its reader",
     "collection_readers/list_collections": "it tells what others share with the caller, who is its reader",

@@ -339,7 +339,10 @@ class SearchResponse(Answer):
 
 
 class Source(Answer):
-    """A chunk that a message cites, with its text at that time."""
+    """A chunk that a message cites, with its text at that time.
+
+    `filename` and `content` are empty, and `state` is `unavailable`, if another user shared it, and does no longer.
+    """
 
     chunk_id: UUID
     document_id: UUID
