@@ -1,5 +1,6 @@
 -- chunks/list_cited :many
--- The texts of chunks of a user that messages of their readers cite: as many as fit into a number of bytes, but at least one.
+-- The texts of chunks of a user that messages of their readers cite: as many as fit into a number of bytes,
+-- but at least one.
 -- $1 user_id   uuid    the tenant
 -- $2 chunk_ids uuid[]  each once
 -- $3 max_bytes int8

@@ -14,8 +14,7 @@
 -- $5 max_rows      int            the number of files
 -- $6 only_present  bool optional  whether only documents that are in it already may be added again
 -- returns: as collection_files/get
--- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey,
---   collection_files_batch_idx
+-- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey
 -- length: the collection, its files and the jobs of those that are read now change together
 with held as materialized (
     select c.id
