@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import resource
 from collections import OrderedDict
 from operator import itemgetter
 from typing import Protocol
 
+from prometheus_client import Counter
 from uvicorn.protocols.utils import get_local_addr
 
 from svc import metrics
@@ -240,7 +242,23 @@ class Connections:
 
 def count(reason: str) -> None:
     """Count a connection or request that was refused or ended, by reason."""
-    metrics.connections_refused_total.labels(reason).inc()
+    _counter_of(reason).inc()
+
+
+@functools.cache
+def _counter_of(reason: str) -> Counter:
+    # Finding it takes ten times as long as counting.
+    return metrics.connections_refused_total.labels(reason)
+
+
+@functools.lru_cache(maxsize=4096)
+def _address(host: str) -> str:
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 def address_of(client: tuple[str, int] | None) -> str:
@@ -250,13 +268,7 @@ def address_of(client: tuple[str, int] | None) -> str:
     """
     if client is None:
         return ""
-    host = client[0].partition("%")[0]
-    if ":" not in host:
-        return host
-    address = ipaddress.IPv6Address(host)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+    return _address(client[0].partition("%")[0])
 
 
 def _capacity(wanted: int) -> int:

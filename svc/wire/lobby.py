@@ -11,20 +11,26 @@ import asyncio
 import logging
 import select
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from svc.errors import CabinetError, RequestTimeoutError, UnavailableError
 from svc.wire.connections import NEWCOMERS_SHARE, Connections, address_of, count
+from svc.wire.heads import lines_of_part
 
 logger = logging.getLogger(__name__)
 
 # Connections that are taken from the kernel, and heads that are looked at, in one pass of the loop; each takes about
 # 20 µs. If a pass takes long, many have arrived meanwhile, and those for which the kernel has no place try again only
-# after a second.
+# after a second. On a busy machine a pass ends by the clock, so that the requests of others run.
 _ACCEPTED_AT_ONCE = 1024
+_ACCEPTING_S = 0.02
 _LOOKED_AT_ONCE = 256
+# Newcomers that are told in one pass that they made room for others; further ones are only closed, which takes a
+# quarter of the time.
+_TOLD_AT_ONCE = 32
 # Those that are passed on in one pass: each takes ten times as long, and the requests of others run between the passes.
 _PASSED_AT_ONCE = 16
 # While so many are to be passed on, the others wait in the kernel.
@@ -33,20 +39,27 @@ _MOST_READY = 128
 _LOOKED_BYTES = 4096
 # Seconds until the next attempt, where the process can open no more files.
 _PAUSE_S = 0.5
+# Combined once: to combine flags takes as long as a call of the kernel.
+_AT_ONCE = int(socket.MSG_DONTWAIT)
+_PEEK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
+# Edge-triggered: a newcomer is looked at again when more has arrived, although nothing was read.
+_ARRIVALS = int(select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+_ENDS = int(select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR)
 
 Handover = Callable[[socket.socket], Coroutine[Any, Any, object]]
 
 
 class Newcomer:
-    """A connection of which no complete head has arrived."""
+    """A connection of which no complete head has arrived; of the part that has, `lines` bytes are complete lines."""
 
-    __slots__ = ("address", "has_sent", "since", "socket")
+    __slots__ = ("address", "has_sent", "lines", "since", "socket")
 
     def __init__(self, connection: socket.socket, address: str, since: float) -> None:
         self.socket = connection
         self.address = address
         self.since = since
         self.has_sent = False
+        self.lines = 0
 
 
 class Lobby:
@@ -71,6 +84,7 @@ class Lobby:
         self._ready: deque[socket.socket] = deque()
         self._handing: set[asyncio.Task[object]] = set()
         self._is_closed = False
+        self._told = 0
         self._loop.add_reader(self._poll.fileno(), self._look)
         connections.lobby = self
 
@@ -108,7 +122,8 @@ class Lobby:
                 self._end(newcomer)
 
     def _accept(self, listener: socket.socket) -> None:
-        now = self._loop.time()
+        now, until = self._loop.time(), time.monotonic() + _ACCEPTING_S
+        self._told = 0
         for _ in range(_ACCEPTED_AT_ONCE):
             if len(self._ready) >= _MOST_READY:
                 return
@@ -126,8 +141,10 @@ class Lobby:
             number = connection.fileno()
             newcomer = self._waiting[number] = Newcomer(connection, address, now)
             self._by_address.setdefault(address, {})[number] = newcomer
-            # Edge-triggered: it is looked at again when more has arrived, although nothing was read.
-            self._poll.register(number, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+            self._poll.register(number, _ARRIVALS)
+            # The clock of the loop stands still during a pass.
+            if time.monotonic() >= until:
+                return
 
     def _resume(self, listener: socket.socket) -> None:
         if not self._is_closed:
@@ -138,19 +155,20 @@ class Lobby:
             newcomer = self._waiting[number]
             if self._has_head(newcomer):
                 self._enqueue(newcomer)
-            elif events & (select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR):
+            elif events & _ENDS:
                 self._end(newcomer)
 
     @staticmethod
     def _has_head(newcomer: Newcomer) -> bool:
         """Whether the head is complete, or long, or none of HTTP, which the parser explains to the client."""
         try:
-            head = newcomer.socket.recv(_LOOKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            head = newcomer.socket.recv(_LOOKED_BYTES, _PEEK)
         except OSError:
             return False
         newcomer.has_sent = bool(head)
-        is_complete = b"\r\n\r\n" in head or b"\n\n" in head
-        return is_complete or len(head) == _LOOKED_BYTES or not b"A" <= (head[:1] or b"A") <= b"Z"
+        lines = lines_of_part(head, newcomer.lines) if len(head) < _LOOKED_BYTES else None
+        newcomer.lines = lines or 0
+        return lines is None
 
     def _enqueue(self, newcomer: Newcomer) -> None:
         self._forget(newcomer)
@@ -187,7 +205,8 @@ class Lobby:
             self._enqueue(newcomer)
             return
         count("evicted")
-        if newcomer.has_sent:
+        self._told += newcomer.has_sent
+        if newcomer.has_sent and self._told <= _TOLD_AT_ONCE:
             self._refuse(
                 newcomer, UnavailableError("the server needed the connection for others; try again", retry_after_s=1.0)
             )
@@ -197,8 +216,8 @@ class Lobby:
     def _refuse(self, newcomer: Newcomer, error: CabinetError) -> None:
         try:
             # Closing a socket with bytes that were not read destroys the answer on its way.
-            newcomer.socket.recv(_LOOKED_BYTES, socket.MSG_DONTWAIT)
-            newcomer.socket.send(self._refusal_of(error), socket.MSG_DONTWAIT)
+            newcomer.socket.recv(_LOOKED_BYTES, _AT_ONCE)
+            newcomer.socket.send(self._refusal_of(error), _AT_ONCE)
         except OSError:
             pass
         self._end(newcomer)
@@ -209,6 +228,7 @@ class Lobby:
 
     def _forget(self, newcomer: Newcomer) -> None:
         number = newcomer.socket.fileno()
+        # To close it is not enough while a process that was just forked has it, too.
         self._poll.unregister(number)
         del self._waiting[number]
         peers = self._by_address[newcomer.address]

@@ -129,6 +129,25 @@ def test_a_malformed_request_is_refused(name: str, in_one_piece: bool) -> None:
         assert served.client().send(get("/path/a")).answer().status == 200
 
 
+BEGUN = b"GET /path/a HTTP/1.1\r\nHost: cabinet\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /path/a FTP", b"GET\r\n",
+        BEGUN + b"no colon\r\n", BEGUN + b"a space : x\r\n", BEGUN + b"X: \x00", BEGUN + b"X: a\rb", BEGUN + b": no name",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("in_one_piece", [True, False])
+def test_a_malformed_line_is_refused_before_the_head_ends(sent: bytes, *, in_one_piece: bool) -> None:
+    with Served(header_timeout_s=60.0) as server:
+        client = server.client()
+        for piece in [sent] if in_one_piece else [sent[n : n + 1] for n in range(len(sent))]:
+            client.try_to_send(piece)
+        refused(client, 400)
+
+
 @pytest.mark.parametrize("name", MALFORMED_CHUNKS)
 def test_malformed_chunks_are_refused(name: str) -> None:
     with Served() as served:
