@@ -19,6 +19,7 @@ from svc.errors import (
 )
 from svc.wire.connections import Connections, count
 from svc.wire.cycle import Cycle, Flow, Outgoing
+from svc.wire.header_names import fault_of_names
 from svc.wire.pace import Pace
 from svc.wire.slices import Slices
 
@@ -177,6 +178,8 @@ class ReceivingProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the request, or queue it behind those before it."""
         version = self.parser.get_http_version()
+        if fault := fault_of_names([name for name, _ in self.headers], version):
+            self._stop(MalformedRequestError(fault))
         self._expect_body(version)
         self._describe(version)
         cycle = self.new_cycle(version)

@@ -56,6 +56,13 @@ def test_an_endless_head_is_read_no_further_than_its_limit() -> None:
         assert sent < 16 * 2**20
 
 
+def test_other_headers_may_be_repeated() -> None:
+    with Served() as server:
+        repeated = [f"{name}: a" for name in ("Cookie", "If-None-Match", "If-Match", "Accept", "X-Forwarded-For") * 2]
+        assert server.client().send(get("/path/a", *repeated)).answer().status == 200
+        assert server.client().send(b"GET /path/a HTTP/1.0\r\n\r\n").answer().status == 200
+
+
 def test_too_many_headers_are_refused() -> None:
     with Served() as served:
         many = [f"X-{number}: y" for number in range(MAX_HEADERS - 1)]
@@ -99,6 +106,12 @@ MALFORMED = {
     "an unknown encoding": post("/body", "Transfer-Encoding: identity") + b"0\r\n\r\n",
     "an encoding hidden by a tab": post("/body", "Transfer-Encoding: \x0bchunked") + b"0\r\n\r\n",
     "chunks in HTTP 1.0": b"POST /body HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "no host": b"GET /path/a HTTP/1.1\r\n\r\n",
+    "two hosts": get("/path/a", "host: other"),
+    "two keys": get("/path/a", "Authorization: Bearer a", "authorization: Bearer b"),
+    "two users": get("/path/a", "Cabinet-User: a", "X: y", "CABINET-USER: a"),
+    "two types": post("/body", "Content-Type: text/plain", "Content-Type: application/json"),
+    "two ranges": get("/path/a", "Range: bytes=0-1", "Range: bytes=2-3"),
     "an upgrade with a body": post("/body", "Connection: upgrade", "Upgrade: h2c", "Content-Length: 1") + b"a",
 }
 CHUNKED = post("/body", "Transfer-Encoding: chunked")
