@@ -12,11 +12,12 @@ HEAD = b"\r\n" + LINE + b"Host: cabinet\r\nX-Empty:\r\nX_y.z: \ta\xff \r\nlast: 
 
 def known_after_each_byte(head: bytes) -> int | None:
     """The result for a head that arrives byte by byte."""
-    known: int | None = 0
+    known = 0
     for end in range(len(head) + 1):
-        known = lines_of_part(head[:end], known)
-        if known is None:
+        lines = lines_of_part(head[:end], known)
+        if lines is None:
             return None
+        known = lines
     return known
 
 
@@ -33,8 +34,8 @@ def test_each_part_of_a_head_is_waited_for(head: bytes) -> None:
     "head",
     [
         HEAD + b"\r\n", HEAD + b"\n", HEAD + b"\r\nrest", LINE + b"no colon\r\n", LINE + b"a b", LINE + b" folded: x",
-        LINE + b": x", LINE + b"X: a\rb", LINE + b"X: \x00", LINE + b"X: \x1b", b"GET / HTTP/2", b"GET / http", b"get /",
-        b"\x16\x03\x01", b"\n\n", b"A" * 40, b"GET\r\n", b"GET /\r\n", b" GET /",
+        LINE + b": x", LINE + b"X: a\rb", LINE + b"X: \x00", LINE + b"X: \x1b", b"GET / HTTP/2", b"GET / http",
+        b"get /", b"\x16\x03\x01", b"\n\n", b"A" * 40, b"GET\r\n", b"GET /\r\n", b" GET /",
     ],
 )  # fmt: skip
 def test_a_complete_or_malformed_head_is_not_waited_for(head: bytes) -> None:

@@ -149,7 +149,8 @@ BEGUN = b"GET /path/a HTTP/1.1\r\nHost: cabinet\r\n"
     "sent",
     [
         b"GET /path/a FTP", b"GET\r\n",
-        BEGUN + b"no colon\r\n", BEGUN + b"a space : x\r\n", BEGUN + b"X: \x00", BEGUN + b"X: a\rb", BEGUN + b": no name",
+        BEGUN + b"no colon\r\n", BEGUN + b"a space : x\r\n", BEGUN + b"X: \x00", BEGUN + b"X: a\rb",
+        BEGUN + b": no name",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("in_one_piece", [True, False])
