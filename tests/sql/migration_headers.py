@@ -5,6 +5,7 @@ Lines `-- Key: value` in a fixed order, a long value going on in lines that begi
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from svc.database.statements import Statement
-from tests.sql.tree import Fault, SqlSyntaxError, ast, function_name, parse, walk
+from tests.sql.tree import Fault, SqlSyntaxError, ast, function_name, parsed, walk
 
 _KEYS = {
     "Why": "what it is for",
@@ -91,10 +92,11 @@ def header_faults(path: Path, text: str, before: str | None) -> Iterator[Fault]:
         yield Fault(path, depends.line, "the first migration depends on none")
 
 
+@functools.cache
 def touched(text: str) -> Touched:
     """What the statements of a migration name."""
     made, needed, indexes = set(), set(), set()
-    for node in walk(tuple(parse(text))):
+    for node in walk(parsed(text)):
         if isinstance(node, ast.CreateStmt):
             made.add(str(node.relation.relname))
         elif isinstance(node, ast.CreateFunctionStmt):
@@ -111,8 +113,13 @@ def touched(text: str) -> Touched:
 
 def tables_of(statement: Statement) -> frozenset[str]:
     """The relations and functions that a statement names; none where it is no whole statement, or no SQL."""
+    return _named_in(statement.text)
+
+
+@functools.cache
+def _named_in(text: str) -> frozenset[str]:
     try:
-        nodes = list(walk(tuple(parse(statement.text))))
+        nodes = list(walk(parsed(text)))
     except SqlSyntaxError:
         return frozenset()
     relations = {str(node.relname) for node in nodes if isinstance(node, ast.RangeVar)}

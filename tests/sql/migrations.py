@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from svc.database.statements import load_statements
 from svc.errors import StartupError
 from tests.sql.migration_headers import header_faults, tables_of, truth_faults
 from tests.sql.tables import Key, Tables, read_tables, schema_files
-from tests.sql.tree import Fault, SqlSyntaxError, ast, line_of, location_of, parse, walk
+from tests.sql.tree import Fault, SqlSyntaxError, ast, line_of, location_of, parsed, walk
 
 _NAME = re.compile(r"^(?P<number>\d{4})\.(?P<name>[a-z0-9_]+?)(?P<rollback>\.rollback)?\.sql$")
 _FORBIDDEN = {
@@ -34,11 +35,11 @@ def check_migrations(root: Path, exceptions: Mapping[str, str]) -> list[Fault]:
     for path in sorted(folder.glob("*.sql")):
         text = path.read_text(encoding="utf-8")
         try:
-            nodes = parse(text)
+            nodes = parsed(text)
         except SqlSyntaxError as error:
             faults.append(Fault(path, error.line, error.message))
             continue
-        faults += [Fault(path, line_of(text, location), message) for location, message in _statement_faults(nodes)]
+        faults += [Fault(path, line_of(text, location), message) for location, message in _statement_faults(text)]
         faults += [
             Fault(path, line_of(text, location), message) for location, message in _concurrent_faults(path, nodes)
         ]
@@ -118,20 +119,24 @@ def _header_faults(path: Path, text: str, folder: Path) -> Iterator[Fault]:
     yield from header_faults(path, text, steps[position - 1] if position else None)
 
 
-def _statement_faults(nodes: list[Any]) -> Iterator[tuple[int, str]]:
-    for node in walk(tuple(nodes)):
-        for kind, message in _FORBIDDEN.items():
-            if isinstance(node, kind):
-                yield location_of(node), message
-        if isinstance(node, ast.TypeName) and node.names and node.names[-1].sval in _SERIAL:
-            yield location_of(node), _FORBIDDEN[ast.CreateSeqStmt]
-        if isinstance(node, ast.Constraint):
-            yield from _constraint_faults(node)
-        if isinstance(node, ast.DoStmt) and re.search(r"\btrigger\b|\bsequence\b", _body(node), re.IGNORECASE):
-            yield location_of(node), "a DO block makes no trigger and no sequence"
+@functools.cache
+def _statement_faults(text: str) -> tuple[tuple[int, str], ...]:
+    return tuple(fault for node in walk(parsed(text)) for fault in _node_faults(node))
 
 
-def _concurrent_faults(path: Path, nodes: list[Any]) -> Iterator[tuple[int, str]]:
+def _node_faults(node: Any) -> Iterator[tuple[int, str]]:
+    for kind, message in _FORBIDDEN.items():
+        if isinstance(node, kind):
+            yield location_of(node), message
+    if isinstance(node, ast.TypeName) and node.names and node.names[-1].sval in _SERIAL:
+        yield location_of(node), _FORBIDDEN[ast.CreateSeqStmt]
+    if isinstance(node, ast.Constraint):
+        yield from _constraint_faults(node)
+    if isinstance(node, ast.DoStmt) and re.search(r"\btrigger\b|\bsequence\b", _body(node), re.IGNORECASE):
+        yield location_of(node), "a DO block makes no trigger and no sequence"
+
+
+def _concurrent_faults(path: Path, nodes: Sequence[Any]) -> Iterator[tuple[int, str]]:
     """An index is built, or dropped, beside others' work: outside a transaction, and with nothing else in its file but
     the drop of what a killed build left, so that the file can be run again after any end."""
     forward = path.with_name(path.name.replace(".rollback.", "."))

@@ -9,7 +9,7 @@ from typing import Any
 
 from pglast.enums import AlterTableType, ConstrType, ObjectType
 
-from tests.sql.tree import ast, line_of, location_of, parse
+from tests.sql.tree import ast, line_of, location_of, parsed
 
 _KEY_KINDS = {
     ConstrType.CONSTR_PRIMARY: "primary key",
@@ -64,7 +64,7 @@ def read_tables(files: Iterable[Path]) -> Tables:
     tables = Tables()
     for path in files:
         text = path.read_text(encoding="utf-8")
-        for statement in parse(text):
+        for statement in parsed(text):
             _add(tables, statement, path, text)
     return tables
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,16 @@ def parse(text: str) -> list[Any]:
     except ParseError as error:
         location = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else 0
         raise SqlSyntaxError(str(error.args[0]), line_of(text, location)) from error
+
+
+@functools.cache
+def parsed(text: str) -> tuple[Any, ...]:
+    """As `parse`, but once for each text, for callers that do not change the nodes. Tests check the same files often.
+
+    Raises:
+        SqlSyntaxError: it is not SQL.
+    """
+    return tuple(parse(text))
 
 
 def _filled(text: str) -> str:
