@@ -32,6 +32,7 @@ from svc.services import Services, running_services
 from svc.settings import Settings
 from tests import null_guard, once
 from tests.callers import plugin
+from tests.kept_connections import close_all_kept, close_kept, kept_connection
 from tests.order import is_left_out, mark_slow, sort_longest_first
 from tests.proxy import Proxy, running_proxy
 from tests.watchdog import MARK, TestRun, memory_folder
@@ -166,14 +167,20 @@ async def server() -> AsyncIterator[EmbeddedServer]:
         await _trade_safety_for_speed(server)
         yield server
     finally:
+        await close_all_kept()
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
+# The data of a test run need not survive a crash of the machine. Each clone of a database makes a checkpoint, after
+# which each page that changes would be written to the WAL whole. Autovacuum stays on, since `cabinet doctor` looks.
+_UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum_naptime": "1h"}
+
+
 async def _trade_safety_for_speed(server: EmbeddedServer) -> None:
-    """Turn off durability: the data of a test run need not survive a crash of the machine."""
     connection = await asyncpg.connect(server.url)
-    await connection.execute("alter system set fsync = off")
+    for setting, value in _UNSAFE.items():
+        await connection.execute(f"alter system set {setting} = '{value}'")
     await connection.execute("select pg_reload_conf()")
     await connection.close()
 
@@ -195,15 +202,22 @@ async def database_url(server: EmbeddedServer, template: str) -> AsyncIterator[s
 @asynccontextmanager
 async def fresh_database(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
     """Create a clone of the template for the block and return its URL."""
-    name = f"test_{next(_numbers)}"
-    maintenance = database_url_of(server.url, "postgres")
-    connection = await asyncpg.connect(maintenance)
-    try:
+    async with clone(server, template, f"test_{next(_numbers)}") as url:
+        yield url
+
+
+@asynccontextmanager
+async def clone(server: EmbeddedServer, template: str, name: str, **session: str) -> AsyncIterator[str]:
+    """Create a clone with this name for the block and return its URL. `session`: settings of each connection to it."""
+    async with kept_connection(database_url_of(server.url, "postgres")) as connection:
         await connection.execute(f"create database {name} template {template} strategy file_copy")
-        yield database_url_of(server.url, name)
+        for setting, value in session.items():
+            await connection.execute(f"alter database {name} set {setting} = {value}")
+    url = database_url_of(server.url, name)
+    yield url
+    await close_kept(url)
+    async with kept_connection(database_url_of(server.url, "postgres")) as connection:
         await connection.execute(f"drop database if exists {name} with (force)")
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 
 from svc.embedded.server import EmbeddedServer
 from svc.settings import Settings
-from tests.conftest import PATIENCE_S, Service, database_url_of, running_service
+from tests.conftest import PATIENCE_S, Service, clone, running_service
+from tests.kept_connections import kept_connection
 
 _numbers = itertools.count(1)
 
@@ -100,26 +100,15 @@ async def shared_service(
     server: EmbeddedServer, template: str, name: str, settings: Settings, **session: str
 ) -> AsyncIterator[Service]:
     """Run a service on a new database of this name for the block. `session`: settings of each connection to it."""
-    connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
-    try:
-        await connection.execute(f"create database {name} template {template} strategy file_copy")
-        for setting, value in session.items():
-            await connection.execute(f"alter database {name} set {setting} = {value}")
-        async with running_service(settings, database_url_of(server.url, name)) as service:
-            yield service
-        await connection.execute(f"drop database if exists {name} with (force)")
-    finally:
-        await connection.close()
+    async with clone(server, template, name, **session) as url, running_service(settings, url) as service:
+        yield service
 
 
 @asynccontextmanager
 async def direct_connection(service: Service) -> AsyncIterator[Any]:
-    """Open a connection of the owner, to read or change the database without the service."""
-    connection = await asyncpg.connect(service.url)
-    try:
+    """Lend a connection of the owner, to read or change the database without the service."""
+    async with kept_connection(service.url) as connection:
         yield connection
-    finally:
-        await connection.close()
 
 
 async def rows_of(service: Service, user_id: str) -> dict[str, int]:
@@ -130,11 +119,10 @@ async def rows_of(service: Service, user_id: str) -> dict[str, int]:
             " where c.relkind = 'r' and a.attname = 'user_id' and c.relnamespace = 'public'::regnamespace"
         )
         assert len(tables) >= 8, "the tenant tables were not found"
-        counts = {
-            table: await connection.fetchval(f"select count(*) from {table} where user_id = $1::uuid", user_id)
-            for (table,) in tables
-        }
-    return {table: count for table, count in counts.items() if count}
+        counts = " union all ".join(
+            f"select '{table}', count(*) from {table} where user_id = $1::uuid" for (table,) in tables
+        )
+        return {table: count for table, count in await connection.fetch(counts, user_id) if count}
 
 
 NOT_LEFT = {"usage_days", "tenant_totals", "term_samples", "term_stats"}
