@@ -7,23 +7,20 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import click
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cabinet_client import AsyncCabinet, InvalidRequestError, models
-from cabinet_client.files import files_of
+from cabinet_client.files import files_of, links_out_of
 from svc.cli.connection import connection_options, run_client
 from svc.cli.output import echo
 from svc.cli.uploaded import Uploaded
+from svc.cli.web_pages import fetched, is_url
 
 _WATCH_S = 1.0
-_MOST_URL_BYTES = 512 * 2**20
-_URL_TIMEOUT_S = 60.0
 
 
 @click.command("upload")
@@ -35,7 +32,8 @@ _URL_TIMEOUT_S = 60.0
 def upload_command(client: AsyncCabinet, sources: Sequence[str], mirror: bool, watch: bool, wait: bool) -> None:
     """Upload files, the files of folders, and web pages.
 
-    A file of a folder is named by its path below it. A changed file replaces its document. Files that have not changed
+    A file of a folder is named by its path below it. Hidden files are left out, and links to them or out of the folder;
+    such a link can be given by itself. A changed file replaces its document. Files that have not changed
     since an earlier upload from this machine are skipped, so that an interrupted upload can be repeated.
     """
 
@@ -44,6 +42,8 @@ def upload_command(client: AsyncCabinet, sources: Sequence[str], mirror: bool, w
         uploaded.keep_only({str(document.id) async for document in client.documents.list()})
         with tempfile.TemporaryDirectory(prefix="cabinet-upload-") as folder:
             local = [await fetched(source, Path(folder)) if is_url(source) else source for source in sources]
+            for name in links_out_of(local):
+                echo(f"{name}: left out, since it is a link to a hidden file or out of the folder", err=True)
             succeeded = await upload_once(client, uploaded, local, mirror=mirror, wait=wait, says_nothing_new=True)
             while watch:
                 await asyncio.sleep(_WATCH_S)
@@ -52,40 +52,6 @@ def upload_command(client: AsyncCabinet, sources: Sequence[str], mirror: bool, w
 
     if not run_client(client, work):
         sys.exit(1)
-
-
-def is_url(source: str) -> bool:
-    """Whether a source is a web address and not a path."""
-    return source.startswith(("http://", "https://"))
-
-
-async def fetched(url: str, folder: Path) -> str:
-    """A file with the content of a web address, named by the last part of its path.
-
-    Raises:
-        FileNotFoundError: it cannot be fetched.
-    """
-    parts = urlsplit(url)
-    name = Path(unquote(parts.path)).name or parts.hostname or "page"
-    path = folder / str(len(list(folder.iterdir()))) / name
-    path.parent.mkdir()
-    size = 0
-    try:
-        async with (
-            httpx.AsyncClient(follow_redirects=True, timeout=_URL_TIMEOUT_S) as http,
-            http.stream("GET", url) as answer,
-        ):
-            if not answer.is_success:
-                raise FileNotFoundError(f"{url} answered {answer.status_code}")
-            with path.open("wb") as file:
-                async for part in answer.aiter_bytes():
-                    size += len(part)
-                    if size > _MOST_URL_BYTES:
-                        raise FileNotFoundError(f"{url} has more than {_MOST_URL_BYTES:,} bytes")
-                    file.write(part)
-    except httpx.HTTPError as error:
-        raise FileNotFoundError(f"{url} cannot be fetched ({type(error).__name__})") from error
-    return str(path)
 
 
 async def upload_once(

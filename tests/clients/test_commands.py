@@ -117,6 +117,25 @@ def test_a_web_page_is_uploaded_under_its_name(run: Run, server: ServerProcess) 
     assert "openapi.json" in run("document", "list").output
 
 
+def test_links_out_of_a_folder_are_left_out_and_named(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "id_rsa").write_text("a private key")
+    (folder / ".env").write_text("KEY=hidden")
+    (folder / "notes.txt").symlink_to(tmp_path / "id_rsa")
+    (folder / "settings.txt").symlink_to(".env")
+    (folder / "again.txt").symlink_to("post.txt")
+
+    uploaded = run("upload", folder)
+
+    assert [line for line in uploaded.output.splitlines() if line] == [
+        "notes.txt: left out, since it is a link to a hidden file or out of the folder",
+        "settings.txt: left out, since it is a link to a hidden file or out of the folder",
+        "3 uploaded, 0 unchanged",
+    ]
+    documents = json.loads(run("document", "list", "--json").output)
+    assert {document["filename"] for document in documents} == {"post.txt", "moon.md", "again.txt"}
+    assert run("upload", folder / "notes.txt").output.strip() == "1 uploaded, 0 unchanged"
+
+
 def test_a_watched_folder_is_followed(server: ServerProcess, key: str, folder: Path, tmp_path: Path) -> None:
     environment = clean_environment(CABINET_URL=server.url, CABINET_KEY=key, XDG_CONFIG_HOME=str(tmp_path / "config"))
     watching = subprocess.Popen(

@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def files_of(sources: Sequence[str | Path]) -> list[tuple[Path, str]]:
-    """The files of `sources`, each with its name: a folder's files by their path below it, without hidden ones.
+    """The files of `sources`, each with its name: a folder's files by their path below it.
+
+    Hidden files of a folder are left out, and links to these or out of the folder: whoever may write into the folder
+    does not choose other files of this machine.
 
     Raises:
         FileNotFoundError: a source is neither a file nor a folder.
@@ -15,11 +18,30 @@ def files_of(sources: Sequence[str | Path]) -> list[tuple[Path, str]]:
     files: list[tuple[Path, str]] = []
     for source in map(Path, sources):
         if source.is_dir():
-            below = sorted(path for path in source.rglob("*") if path.is_file())
-            named = [(path, path.relative_to(source)) for path in below]
-            files += [(path, str(name)) for path, name in named if not any(part.startswith(".") for part in name.parts)]
+            files += [(path, name) for path, name in _below(source) if not _leads_out(path, source)]
         elif source.is_file():
             files.append((source, source.name))
         else:
             raise FileNotFoundError(f"there is no file or folder {source}")
     return files
+
+
+def links_out_of(sources: Sequence[str | Path]) -> list[str]:
+    """The names of the links in the folders of `sources` that `files_of` leaves out."""
+    folders = [source for source in map(Path, sources) if source.is_dir()]
+    return [name for folder in folders for path, name in _below(folder) if _leads_out(path, folder)]
+
+
+def _below(folder: Path) -> list[tuple[Path, str]]:
+    """The files of a folder whose names are not hidden."""
+    named = [(path, path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [(path, str(name)) for path, name in named if not _is_hidden(name)]
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    target, whole = path.resolve(), folder.resolve()
+    return not target.is_relative_to(whole) or _is_hidden(target.relative_to(whole))
+
+
+def _is_hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)

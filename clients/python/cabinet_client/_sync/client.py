@@ -198,7 +198,8 @@ class Cabinet:
     ) -> Sequence[models.Document]:
         """Upload files, and the files of folders; with `wait`, return when all of them can be searched.
 
-        Files of a folder are named by their path below it. Hidden files are left out.
+        Files of a folder are named by their path below it. Hidden files are left out, and links to them or out
+        of the folder.
 
         Raises:
             IngestionError: some of them could not be read.
