@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from cabinet_client import AnswerError, AsyncCabinet, NoAnswerError
 from svc import __version__
 from svc.mcp import tools
+from svc.mcp.argument_errors import sentence_of
 
 ClientOf = Callable[[Context], AsyncCabinet]
 
@@ -28,10 +29,27 @@ Limit = Annotated[int, Field(ge=1, le=20, description="The most results.")]
 Query = Annotated[str, Field(min_length=1, max_length=8000, description="The question or the words to look for.")]
 
 
+class _Server(MCPServer):
+    """The SDK's server, with sentences of our own about arguments that are wrong."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> Any:
+        """Call a tool.
+
+        Raises:
+            ToolError: there is no such tool, its arguments are wrong, or it has failed.
+        """
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(sentence_of(error.__cause__)) from None
+            raise
+
+
 def mcp_server(client_of: ClientOf) -> MCPServer:
     """The server; `client_of` returns a client with the key of the caller of a request."""
     # Nothing is ever published, and the stream of a subscription would keep a connection for ever.
-    server = MCPServer("cabinet", title="Cabinet", version=__version__, instructions=_INSTRUCTIONS, subscriptions=False)
+    server = _Server("cabinet", title="Cabinet", version=__version__, instructions=_INSTRUCTIONS, subscriptions=False)
 
     @server.tool(annotations=_READS, structured_output=False)
     async def search(query: Query, context: Context, limit: Limit = 5) -> str:

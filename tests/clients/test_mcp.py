@@ -111,6 +111,28 @@ async def test_a_mistake_is_answered_with_what_to_do(server: ServerProcess, admi
     assert "a.pdf cannot be read" in text_of(unreadable)
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "expected"),
+    [
+        ("search", {}, "query is required"),
+        ("search", {"query": ""}, "query must have at least 1 characters"),
+        ("search", {"query": "hunter2" * 2000}, "query must have at most 8000 characters"),
+        ("search", {"query": "a", "limit": 21}, "limit must be at most 20"),
+        ("recall", {"query": 7, "limit": "hunter2"}, "query must be a text; limit must be an integer"),
+        ("open_source", {"source": ["hunter2"], "around": -1}, "source must be a text; around must be at least 0"),
+        ("list_documents", {"limit": 1.5}, "limit must be an integer"),
+        ("remember", {"text": None}, "text must be a text"),
+    ],
+)
+async def test_wrong_arguments_are_named_in_our_own_words(
+    server: ServerProcess, admin: Cabinet, tool: str, arguments: dict[str, object], expected: str
+) -> None:
+    key = admin.users.create(f"arguments-{tool}-{len(str(arguments))}@example.com").api_key
+    async with over_http(server, key) as assistant:
+        result = await assistant.call_tool(tool, arguments)
+    assert (result.is_error, text_of(result)) == (True, expected)
+
+
 async def test_a_key_of_one_collection_has_tools_for_that_collection(server: ServerProcess, admin: Cabinet) -> None:
     created = admin.users.create("limited@example.com")
     with Cabinet(server.url, created.api_key) as user:
