@@ -23,6 +23,7 @@ from tests.campaigns.chaos.commands import Commands
 from tests.campaigns.chaos.disk import Disk, mounted
 from tests.campaigns.chaos.faults import FAULTS, Fault
 from tests.campaigns.chaos.invariants import broken
+from tests.campaigns.chaos.keepers import kept
 from tests.campaigns.chaos.ledger import Ledger
 from tests.campaigns.chaos.passers import Passer
 from tests.campaigns.chaos.postgres import Postgres
@@ -192,7 +193,8 @@ async def _traffic(scene: Scene, ledger: Ledger, options: Options) -> AsyncItera
     for client in scene.clients:
         client.others = [other for other in scene.clients if other is not client]
     passer = Passer(scene.judge, ledger, pick, ADMIN_KEY, f"guest-{options.seed}")
-    keepers = [asyncio.create_task(scene.judge.watch_stalls()), asyncio.create_task(scene.watcher.run())]
+    parts = {"the watch of stalls": scene.judge.watch_stalls, "the watcher of the queue": scene.watcher.run}
+    keepers = [asyncio.create_task(kept(name, run, scene.counts)) for name, run in parts.items()]
     at_work = [
         *(asyncio.create_task(client.run(options.pause_s)) for client in scene.clients),
         asyncio.create_task(passer.run(options.pause_s * 4)),
@@ -320,6 +322,16 @@ async def _retry(scene: Scene) -> None:
         if own := [str(row["id"]) for row in failed if str(row["user_id"]) == client.user]:
             scene.counts["documents refused by the endpoint and retried"] += len(own)
             await client.retry(own)
+    # Users whose erasure was refused meanwhile.
+    for user in {str(row["user_id"]) for row in failed} - {client.user for client in scene.clients}:
+        own = [str(row["id"]) for row in failed if str(row["user_id"]) == user]
+        scene.counts["documents refused by the endpoint and retried"] += len(own)
+        server = scene.servers[0]
+        headers = {"Cabinet-User": user}
+        body = {"document_ids": own}
+        await scene.judge.call(
+            (server, server.url), "POST", "/documents/retry", ADMIN_KEY, user=user, headers=headers, json=body
+        )
 
 
 async def _settle(scene: Scene, within_s: float) -> None:
