@@ -8,8 +8,8 @@ from collections.abc import Sequence
 # request that a proxy passes on would choose the user, the key or the host.
 _SENT_ONCE = frozenset(
     (
-        b"host", b"authorization", b"cabinet-user", b"content-type", b"expect", b"if-range", b"last-event-id",
-        b"mcp-protocol-version", b"mcp-session-id", b"origin", b"range", b"user-agent", b"x-request-id",
+        b"host", b"authorization", b"cabinet-user", b"content-type", b"expect", b"if-range", b"mcp-protocol-version",
+        b"mcp-session-id", b"origin", b"range",
     )
 )  # fmt: skip
 

@@ -58,7 +58,10 @@ def test_an_endless_head_is_read_no_further_than_its_limit() -> None:
 
 def test_other_headers_may_be_repeated() -> None:
     with Served() as server:
-        repeated = [f"{name}: a" for name in ("Cookie", "If-None-Match", "If-Match", "Accept", "X-Forwarded-For") * 2]
+        repeated = [
+            f"{name}: a"
+            for name in ("Cookie", "If-None-Match", "If-Match", "Accept", "X-Forwarded-For", "X-Request-Id") * 2
+        ]
         assert server.client().send(get("/path/a", *repeated)).answer().status == 200
         assert server.client().send(b"GET /path/a HTTP/1.0\r\n\r\n").answer().status == 200
 
