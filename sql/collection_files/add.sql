@@ -5,8 +5,9 @@
 -- rises, so that the worker changes nothing more: by two, since a claim can raise it by one meanwhile. The
 -- collection is locked first, so that two requests never wait for each other's files, then the documents. No
 -- row: the collection does not exist or has expired, or one of the documents does not exist or may not be
--- added. A document that leaves the collection at the same time is not added again, and not returned. The use
--- is noted as in collections/touch.
+-- added, or is to have other chunk_sizes although its chunks are the client's or another collection has it
+-- (collection_files/list_split). A document that leaves the collection at the same time is not added again,
+-- and not returned. The use is noted as in collections/touch.
 -- $1 user_id       uuid           the tenant
 -- $2 collection_id uuid
 -- $3 batch_id      uuid null      null: none
@@ -14,7 +15,8 @@
 -- $5 max_rows      int            the number of files
 -- $6 only_present  bool optional  whether only documents that are in it already may be added again
 -- returns: as collection_files/get
--- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey
+-- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey,
+--   collection_files_document_idx, collection_files_batch_idx
 -- length: the collection, its files and the jobs of those that are read now change together
 with held as materialized (
     select c.id
@@ -31,7 +33,7 @@ touched as (
         c.user_id = $1::uuid
         and c.id = $2::uuid
         and c.id = h.id
-        and c.last_active_at < now() - least(interval '1 minute', c.expires_after_s * interval '0.1 second')
+        and c.last_active_at < now() - least(interval '1 second', c.expires_after_s * interval '0.1 second')
 ),
 
 wanted as materialized (
@@ -65,6 +67,25 @@ there as materialized (
                     and p.document_id is not null
             )
         )
+        and not exists (
+            select 1
+            from wanted as w
+            where
+                w.document_id = d.id
+                and w.chunk_sizes <> coalesce(d.chunk_sizes, 'null')
+                and (
+                    d.file_type = 'chunks'
+                    or exists (
+                        select 1
+                        from collection_files as o
+                        where
+                            o.user_id = $1::uuid
+                            and o.document_id = d.id
+                            and o.collection_id <> $2::uuid
+                            and not o.is_cancelled
+                    )
+                )
+        )
     order by d.id
     for no key update of d
 ),
@@ -89,7 +110,7 @@ read as (
         and d.id = t.id
         and (
             d.status = 'stored'
-            or (w.chunk_sizes <> coalesce(d.chunk_sizes, 'null') and d.file_type <> 'chunks')
+            or w.chunk_sizes <> coalesce(d.chunk_sizes, 'null')
         )
         and (select count(*) from there) = (select count(*) from wanted)
     returning d.id, d.attempt, d.chunk_sizes

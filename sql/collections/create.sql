@@ -63,5 +63,6 @@ select
     0::int8 as error_count,
     0::int8 as cancelled_count,
     0::int8 as file_bytes,
+    0::int8 as ready_bytes,
     true as is_counted
 from created as c;

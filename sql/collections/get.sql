@@ -6,7 +6,8 @@
 -- returns: id uuid, name text null, description text null, metadata jsonb, chunking jsonb null,
 --   expires_after_s int8 null, expires_at timestamptz null, last_active_at timestamptz,
 --   created_at timestamptz, updated_at timestamptz, processing_count int8, ready_count int8,
---   error_count int8, cancelled_count int8, file_bytes int8, is_counted bool
+--   error_count int8, cancelled_count int8, file_bytes int8,
+--   ready_bytes int8, is_counted bool
 -- index: collections_pkey, collection_files_pkey, documents_pkey
 select
     c.id,
@@ -24,6 +25,7 @@ select
     n.error_count,
     n.cancelled_count,
     n.file_bytes,
+    n.ready_bytes,
     n.is_counted
 from collections as c
 cross join
@@ -46,6 +48,9 @@ cross join
             count(*) filter (where not e.is_cancelled and e.status = 'error') as error_count,
             count(*) filter (where e.is_cancelled) as cancelled_count,
             coalesce(sum(e.file_size), 0)::int8 as file_bytes,
+            coalesce(
+                sum(e.file_size) filter (where not e.is_cancelled and e.status = 'ready'), 0
+            )::int8 as ready_bytes,
             count(*) < $3::int as is_counted
         from e
     ) as n

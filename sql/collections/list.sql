@@ -24,6 +24,7 @@ select
     n.error_count,
     n.cancelled_count,
     n.file_bytes,
+    n.ready_bytes,
     n.is_counted
 from collections as c
 cross join
@@ -46,6 +47,9 @@ cross join
             count(*) filter (where not e.is_cancelled and e.status = 'error') as error_count,
             count(*) filter (where e.is_cancelled) as cancelled_count,
             coalesce(sum(e.file_size), 0)::int8 as file_bytes,
+            coalesce(
+                sum(e.file_size) filter (where not e.is_cancelled and e.status = 'ready'), 0
+            )::int8 as ready_bytes,
             count(*) < $5::int as is_counted
         from e
     ) as n

@@ -6,7 +6,7 @@
 -- $4 max_count     int   files that are counted at most
 -- returns: id uuid, collection_id uuid, created_at timestamptz, cancelled_at timestamptz null,
 --   processing_count int8, ready_count int8, error_count int8, cancelled_count int8, file_bytes int8,
---   is_counted bool
+--   ready_bytes int8, is_counted bool
 -- index: file_batches_pkey, collection_files_batch_idx, documents_pkey, collection_files_pkey
 select
     b.id,
@@ -18,6 +18,7 @@ select
     n.error_count,
     n.cancelled_count,
     n.file_bytes,
+    n.ready_bytes,
     n.is_counted
 from file_batches as b
 cross join
@@ -40,6 +41,9 @@ cross join
             count(*) filter (where not e.is_cancelled and e.status = 'error') as error_count,
             count(*) filter (where e.is_cancelled) as cancelled_count,
             coalesce(sum(e.file_size), 0)::int8 as file_bytes,
+            coalesce(
+                sum(e.file_size) filter (where not e.is_cancelled and e.status = 'ready'), 0
+            )::int8 as ready_bytes,
             count(*) < $4::int as is_counted
         from e
     ) as n

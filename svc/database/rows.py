@@ -197,6 +197,16 @@ class CollectionFilesListOfDocument(Row):
     collection_id: UUID = column("collection_id")
 
 
+class CollectionFilesListSplit(Row):
+    """A row of `collection_files/list_split`."""
+
+    __slots__ = ()
+
+    document_id: UUID = column("document_id")
+    file_type: str = column("file_type")
+    chunk_sizes: Json | None = column("chunk_sizes")
+
+
 class CollectionReadersList(Row):
     """A row of `collection_readers/add`, `collection_readers/list`."""
 
@@ -271,6 +281,7 @@ class CollectionsGet(Row):
     error_count: int = column("error_count")
     cancelled_count: int = column("cancelled_count")
     file_bytes: int = column("file_bytes")
+    ready_bytes: int = column("ready_bytes")
     is_counted: bool = column("is_counted")
 
 
@@ -997,6 +1008,7 @@ class FileBatchesGet(Row):
     error_count: int = column("error_count")
     cancelled_count: int = column("cancelled_count")
     file_bytes: int = column("file_bytes")
+    ready_bytes: int = column("ready_bytes")
     is_counted: bool = column("is_counted")
 
 
@@ -2256,6 +2268,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "collection_files/list": CollectionFilesGet,
     "collection_files/list_left": CollectionFilesListLeft,
     "collection_files/list_of_document": CollectionFilesListOfDocument,
+    "collection_files/list_split": CollectionFilesListSplit,
     "collection_files/update": CollectionFilesGet,
     "collection_readers/add": CollectionReadersList,
     "collection_readers/find_chunk": CollectionReadersFindDocument,

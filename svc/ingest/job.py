@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Final, TypedDict
 from uuid import UUID
 
 from svc.errors import LeaseLostError
+
+GAVE_UP: Final = "gave up after"
+"""How the error of a document begins whose ingestion failed again and again for no fault of the document."""
 
 
 class JobKey(TypedDict):

@@ -34,7 +34,7 @@ from svc.ingest.chunk import TextChunk
 from svc.ingest.file_bytes import MAX_PART_BYTES
 from svc.ingest.formats import CHUNKS, FORMATS
 from svc.ingest.given_chunks import read_chunks
-from svc.ingest.job import Job
+from svc.ingest.job import GAVE_UP, Job
 from svc.ingest.queue import Queue, QueuedUpload
 from svc.ingest.sandbox import ParserSandbox
 from svc.ingest.stored_files import check_readable
@@ -130,7 +130,7 @@ class DocumentWorker:
             return "dropped"
         if job.interruptions > self._settings.worker_max_interruptions:
             times = job.interruptions - 1
-            raise CabinetError(f"gave up after {times} attempts: each time the worker died or lost the database")
+            raise CabinetError(f"{GAVE_UP} {times} attempts: each time the worker died or lost the database")
         await self._ingest(job, upload)
         return "ready"
 
@@ -158,7 +158,7 @@ class DocumentWorker:
                 reason = f"will be retried: {error.detail}"
                 outcome, report = "postponed", partial(self._queue.postpone, job, min(delay_s, _MAX_RETRY_S), reason)
             case UnavailableError():
-                report = partial(self._queue.fail, job, f"gave up after {tries} attempts: {error.detail}")
+                report = partial(self._queue.fail, job, f"{GAVE_UP} {tries} attempts: {error.detail}")
         return outcome, report
 
     async def _ingest(self, job: Job, upload: QueuedUpload) -> None:

@@ -32,7 +32,7 @@ from svc.errors import (
 )
 from svc.log_context import LogContext, begin_log_context
 from svc.printable import shortened
-from svc.web.openai_errors import has_openai_errors, openai_error_response
+from svc.web.openai_errors import has_openai_errors, openai_error_response, processing_headers
 from svc.web.overload import Overload
 from svc.web.problems import problem_response
 from svc.web.request import ANSWER_HEADERS
@@ -84,7 +84,8 @@ class _Observation:
         self.request_id = _request_id(scope)
         begin_log_context(LogContext(self.request_id, scope["method"], scope["path"]))
         self.extra_headers: list[tuple[bytes, bytes]] = []
-        self._error_response = openai_error_response if has_openai_errors(get_route_path(scope)) else problem_response
+        self._is_dialect = has_openai_errors(get_route_path(scope))
+        self._error_response = openai_error_response if self._is_dialect else problem_response
 
     async def run(self, app: ASGIApp, receive: Receive, overload: Overload) -> None:
         try:
@@ -117,6 +118,7 @@ class _Observation:
                 *message.get("headers", []),
                 (b"x-request-id", self.request_id.encode()),
                 (b"server-timing", timing.encode()),
+                *(processing_headers(time.perf_counter() - self.started) if self._is_dialect else ()),
                 *self.extra_headers,
                 *self.scope.get(ANSWER_HEADERS, ()),
             ]

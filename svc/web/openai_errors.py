@@ -15,9 +15,19 @@ from svc.errors import CabinetError, QuotaExceededError
 from svc.fields.validation import WHOLE
 
 _PREFIX = "/v1"
+_VERSION = b"2020-10-01"
+"""The version of the OpenAI API, which it sends with every answer."""
 
 _STATUSES = {422: 400, 415: 400}
-_CODES = {401: "invalid_api_key", 404: "not_found", 413: "request_too_large", 429: "rate_limit_exceeded"}
+_CODES = {
+    401: "invalid_api_key",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+    429: "rate_limit_exceeded",
+}
+_WRONG_VALUE = "invalid_value"
+"""The code of a wrong field that has none of its own."""
 _TYPES = {403: "permission_error", 429: "requests"}
 
 
@@ -26,6 +36,11 @@ class _Error(msgspec.Struct):
     type: str
     param: str | None
     code: str | None
+
+
+def processing_headers(seconds: float) -> list[tuple[bytes, bytes]]:
+    """Return the headers in which the OpenAI API says how long a request took, and which version answered it."""
+    return [(b"openai-processing-ms", str(round(seconds * 1000)).encode()), (b"openai-version", _VERSION)]
 
 
 def has_openai_errors(path: str) -> bool:
@@ -51,5 +66,7 @@ def openai_error_response(error: CabinetError, _request_id: str) -> Response:
     message = "; ".join(fault.detail for fault in faults) if len(faults) > 1 else error.detail
     first = faults[0] if faults else None
     param = None if first is None or first.field == WHOLE else first.field
-    body = {"error": _Error(message, kind, param, code or (None if first is None else first.code))}
+    if code is None and first is not None:
+        code = first.code or (_WRONG_VALUE if status == 400 else None)
+    body = {"error": _Error(message, kind, param, code)}
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json")

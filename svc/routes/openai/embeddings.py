@@ -145,33 +145,34 @@ def _texts_and_counts(given: str | list[Any]) -> tuple[list[str], list[int]]:
     inputs = given if isinstance(given, list) else [given]
     if all(isinstance(each, int) for each in inputs):
         inputs = [inputs]
+    is_one = not isinstance(given, list) or inputs[0] is given
+    fields = ["input"] if is_one else [f"input[{index}]" for index in range(len(inputs))]
     if len(inputs) > MOST_INPUTS:
         raise InvalidRequestError(f"input has {len(inputs)} texts, more than {MOST_INPUTS}", field="input")
     if len({type(each) for each in inputs}) > 1:
         raise InvalidRequestError("input mixes texts and tokens; send either", field="input")
-    texts = [each if isinstance(each, str) else _text_of(each, index) for index, each in enumerate(inputs)]
+    texts = [
+        each if isinstance(each, str) else _text_of(each, field) for each, field in zip(inputs, fields, strict=True)
+    ]
     are_tokens = not isinstance(inputs[0], str)
-    for index, text in enumerate(texts):
-        check_text(text, f"input[{index}]")
+    for field, text in zip(fields, texts, strict=True):
+        check_text(text, field)
         if not text.strip():
-            raise InvalidRequestError(f"input[{index}] is empty", field=f"input[{index}]")
+            raise InvalidRequestError(f"{field} is empty", field=field)
     counts = [len(each) for each in inputs] if are_tokens else count_tokens_batch(texts)
-    for index, count in enumerate(counts):
+    for field, count in zip(fields, counts, strict=True):
         if count > _MOST_TOKENS:
-            raise InvalidRequestError(
-                f"input[{index}] has {count:,} tokens, more than {_MOST_TOKENS:,}", field=f"input[{index}]"
-            )
+            raise InvalidRequestError(f"{field} has {count:,} tokens, more than {_MOST_TOKENS:,}", field=field)
     if sum(counts) > _MOST_TOKENS_IN_ALL:
         raise InvalidRequestError(f"input has more than {_MOST_TOKENS_IN_ALL:,} tokens in all", field="input")
     return texts, counts
 
 
-def _text_of(tokens: list[int], index: int) -> str:
+def _text_of(tokens: list[int], field: str) -> str:
     vocabulary = tokenizer().get_vocab_size()
     if max(tokens) >= vocabulary:
         raise InvalidRequestError(
-            f"input[{index}] has a token that is not one of the {vocabulary:,} of this model; send text instead",
-            field=f"input[{index}]",
+            f"{field} has a token that is not one of the {vocabulary:,} of this model; send text instead", field=field
         )
     # A model takes no NUL, which is a token of its own.
     return tokenizer().decode(tokens, skip_special_tokens=False).replace("\0", "\ufffd")

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from svc.errors import InvalidRequestError
 from svc.fields.values import shortened
+from svc.routes.openai.item_members import check_members, check_members_of_part
 
 _TYPES: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "text": ((str,), "a string"),
@@ -125,12 +126,13 @@ def kind_of(item: dict[str, Any], path: str) -> str:
     raise InvalidRequestError(f"{field} must be one of {', '.join(KINDS)}{shown}", field=field, code="invalid_value")
 
 
-def check_fields(item: dict[str, Any], kind: Kind, path: str) -> None:
-    """Check that an item has the fields of its kind.
+def check_fields(item: dict[str, Any], type_: str, path: str) -> None:
+    """Check that an item of a type has the fields of its kind.
 
     Raises:
         InvalidRequestError: names the field that is missing or wrong.
     """
+    kind = KINDS[type_]
     for name, expected in kind.required.items():
         types, phrase = _TYPES[expected]
         field = f"{path}.{name}"
@@ -143,6 +145,7 @@ def check_fields(item: dict[str, Any], kind: Kind, path: str) -> None:
     for name, choices in {"status": kind.statuses, **_CHOICES}.items():
         if item.get(name) is not None:
             _check_choice(item[name], choices, f"{path}.{name}")
+    check_members(item, type_, path)
 
 
 def _check_choice(value: Any, choices: Collection[str], field: str) -> None:
@@ -173,3 +176,4 @@ def check_parts(parts: list[Any], path: str) -> None:
             raise InvalidRequestError(f"{field} must be a string", field=field, code="missing_required_parameter")
         if part.get("detail") is not None and kind in ("input_image", "computer_screenshot"):
             _check_choice(part["detail"], _DETAILS, f"{place}.detail")
+        check_members_of_part(part, kind, place)

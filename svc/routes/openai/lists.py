@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from uuid import UUID
 
 from msgspec import Struct
+
+from svc.routes.openai.ids import given_id
 
 T = TypeVar("T")
 
@@ -26,6 +29,40 @@ def listed(data: Sequence[T], id_of: Callable[[T], str], *, has_more: bool) -> L
     """Make a page of a list."""
     ends = (id_of(data[0]), id_of(data[-1])) if data else (None, None)
     return Listed(list(data), ends[0], ends[1], has_more)
+
+
+class Walk(NamedTuple):
+    """How the rows of a page are read: in which direction, from behind which row, and up to which.
+
+    With `before` alone, a page is the rows just before that one: they are read from it backwards.
+    """
+
+    descending: bool
+    after: UUID | None
+    before: UUID | None
+    is_backwards: bool
+
+    def page(self, rows: Sequence[T], limit: int) -> tuple[list[T], bool]:
+        """Return the rows of the page in the order of the list, and whether more follow in the direction.
+
+        `rows` are those that were read, one more than `limit` if there are more.
+        """
+        kept = list(rows[:limit])
+        return kept[::-1] if self.is_backwards else kept, len(rows) > limit
+
+
+def walk(prefix: str, after: str | None, before: str | None, order: Order) -> Walk:
+    """Return how a page is read that the ids `after` and `before`, of the kind of `prefix`, ask for.
+
+    Raises:
+        InvalidRequestError: one of them is no id of this kind.
+    """
+    is_descending = order == "desc"
+    first = None if after is None else given_id(prefix, after, "after")
+    last = None if before is None else given_id(prefix, before, "before")
+    if first is None and last is not None:
+        return Walk(not is_descending, last, None, True)
+    return Walk(is_descending, first, last, False)
 
 
 class Deleted(Struct, frozen=True):

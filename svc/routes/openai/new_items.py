@@ -79,7 +79,7 @@ def duplicate(id_: str | None = None) -> InvalidRequestError:
 
 def _row(item: dict[str, Any], path: str) -> NewItem:
     kind = kind_of(item, path)
-    check_fields(item, KINDS[kind], path)
+    check_fields(item, kind, path)
     check_json(item, path, MAX_CONTENT)
     extra = {"type": kind, **{name: value for name, value in item.items() if name not in ("type", "id")}}
     extra |= _given_id(item, path)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from svc.database import rows as r
 from svc.database.calls import Queries
@@ -15,7 +15,9 @@ from svc.errors import InvalidRequestError, NotFoundError
 from svc.fields.attributes import AttributeValue, check_attributes
 from svc.fields.validation import Faults
 from svc.ingest.chunk import ChunkSizes
-from svc.routes.openai.ids import FILE, read_id
+from svc.ingest.formats import CHUNKS
+from svc.routes.openai.chunking import is_shown
+from svc.routes.openai.ids import FILE, read_id, shown_id
 from svc.web.request import Call
 
 POLL_AFTER_MS = "openai-poll-after-ms"
@@ -101,7 +103,8 @@ async def add_entries(
 
     Raises:
         NotFoundError: the vector store or one of the files does not exist.
-        InvalidRequestError: the vector store has expired, an attribute cannot be stored, or a file is repeated.
+        InvalidRequestError: the vector store has expired, an attribute cannot be stored, a file is repeated, or cannot
+            be split as asked.
     """
     faults = Faults()
     for index, entry in enumerate(entries):
@@ -111,20 +114,71 @@ async def add_entries(
     faults.raise_if_any()
     if len({entry.file_id for entry in entries}) < len(entries):
         raise InvalidRequestError(f"{field} contains the same file twice; send each once", field=field)
-    tenant = call.principal.tenant
-    rows = await queries.many(
+    rows = await _add(call, queries, store_id, batch_id, entries)
+    if len(rows) < len(entries):
+        await check_active(queries, call.principal.tenant, store_id)
+        kept = await _with_present_sizes(call, queries, store_id, entries, field)
+        rows = [] if kept == entries else await _add(call, queries, store_id, batch_id, kept)
+    if len(rows) < len(entries):
+        raise NotFoundError(f"{field} contains an id that is not the id of one of your files", field=field)
+    return rows
+
+
+async def _add(
+    call: Call, queries: Queries, store_id: UUID, batch_id: UUID | None, entries: Sequence[NewEntry]
+) -> Sequence[r.CollectionFilesGet]:
+    return await queries.many(
         "collection_files/add",
-        user_id=tenant,
+        user_id=call.principal.tenant,
         collection_id=store_id,
         batch_id=batch_id,
         files=[_added(entry) for entry in entries],
         max_rows=len(entries),
         only_present=call.principal.collection_id is not None,
     )
-    if len(rows) < len(entries):
-        await check_active(queries, tenant, store_id)
-        raise NotFoundError(f"{field} contains an id that is not the id of one of your files", field=field)
-    return rows
+
+
+async def _with_present_sizes(
+    call: Call, queries: Queries, store_id: UUID, entries: Sequence[NewEntry], field: str
+) -> list[NewEntry]:
+    """Return the entries, those without sizes that ask for the strategy which the files show in other vector stores.
+
+    A file has one set of chunks, which all its vector stores share.
+
+    Raises:
+        InvalidRequestError: a file cannot be split as asked.
+    """
+    rows = await queries.many(
+        "collection_files/list_split",
+        user_id=call.principal.tenant,
+        collection_id=store_id,
+        files=[_added(entry) for entry in entries],
+        max_rows=len(entries),
+    )
+    split = {row.document_id: row for row in rows}
+    kept = []
+    for place, entry in enumerate(entries):
+        row = split.get(entry.file_id)
+        if row is not None and row.file_type != CHUNKS and is_shown(entry.chunk_sizes, row.chunk_sizes):
+            kept.append(structs.replace(entry, chunk_sizes=None))
+            continue
+        if row is not None:
+            raise _refused_sizes(row, f"files[{place}].chunking_strategy" if field == "files" else "chunking_strategy")
+        kept.append(entry)
+    return kept
+
+
+def _refused_sizes(row: r.CollectionFilesListSplit, field: str) -> InvalidRequestError:
+    shown = shown_id(FILE, row.document_id)
+    if row.file_type == CHUNKS:
+        reason = f"{shown} was uploaded in chunks, which stay as they are"
+    else:
+        reason = f"{shown} is in another vector store with chunks of other sizes, and all stores share the chunks"
+    return InvalidRequestError(
+        f"{reason}; add it with the strategy auto, or upload it again for this vector store",
+        field=field,
+        code="chunking_conflict",
+    )
 
 
 def _added(entry: NewEntry) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from starlette.responses import Response, StreamingResponse
 from svc.database import rows as r
 from svc.errors import NotFoundError
 from svc.fields.attributes import Attributes, check_attributes
+from svc.ingest.job import GAVE_UP
 from svc.ingest.whole_text import WholeText
 from svc.routes.openai.chunking import Chunking, UsedChunking, shown_chunking, sizes_of
 from svc.routes.openai.files import file_id_of
-from svc.routes.openai.ids import FILE, STORE, given_id, shown_id
-from svc.routes.openai.lists import Deleted, Listed, Order, listed
+from svc.routes.openai.ids import FILE, STORE, shown_id
+from svc.routes.openai.lists import Deleted, Listed, Order, listed, walk
 from svc.routes.openai.store_entries import add_entries, check_store, entry_of, note_polling
 from svc.routes.openai.stores import store_id_of
 from svc.routes.shared_access import own_or_shared_collection
@@ -54,7 +55,7 @@ class UpdateFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreFilesQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """The page of files: after or before the one with an id, the last added first unless `order` is asc."""
+    """The page of files after `after`, or just before `before`: the last added first unless `order` is asc."""
 
     after: str | None = None
     before: str | None = None
@@ -198,21 +199,22 @@ async def list_store_files(
         NotFoundError: the vector store does not exist.
     """
     database, store_id = call.services.database, store_id_of(call)
+    reading = walk(FILE, query.after, query.before, query.order)
     rows = await database.many(
         "collection_files/list",
         user_id=tenant,
         collection_id=store_id,
         batch_id=batch_id,
         status=None if query.filter is None else _NATIVE[query.filter],
-        descending=query.order == "desc",
-        after=None if query.after is None else given_id(FILE, query.after, "after"),
-        before=None if query.before is None else given_id(FILE, query.before, "before"),
+        descending=reading.descending,
+        after=reading.after,
+        before=reading.before,
         max_rows=query.limit + 1,
     )
     if not rows:
         await check_store(database, tenant, store_id)
-    files = [store_file_of(row) for row in rows[: query.limit]]
-    return listed(files, lambda file: file.id, has_more=len(rows) > query.limit)
+    shown, has_more = reading.page(rows, query.limit)
+    return listed([store_file_of(row) for row in shown], lambda file: file.id, has_more=has_more)
 
 
 async def _read(call: Call, tenant: UUID) -> r.CollectionFilesGet:
@@ -246,16 +248,20 @@ def _polled(call: Call, row: r.CollectionFilesGet) -> StoreFile:
 def store_file_of(row: r.CollectionFilesGet) -> StoreFile:
     """Convert a row to a file of a vector store."""
     status = _STATUSES[row.status]
-    code: Literal["unsupported_file", "invalid_file"] = (
-        "unsupported_file" if row.file_type == "other" else "invalid_file"
-    )
     return StoreFile(
         id=shown_id(FILE, row.document_id),
         created_at=int(row.created_at.timestamp()),
         vector_store_id=shown_id(STORE, row.collection_id),
         usage_bytes=row.file_size if status == "completed" else 0,
         status=status,
-        last_error=LastError(code, row.error or "the file could not be read") if status == "failed" else None,
+        last_error=_last_error(row) if status == "failed" else None,
         attributes=row.attributes,
         chunking_strategy=shown_chunking(row.chunk_sizes),
     )
+
+
+def _last_error(row: r.CollectionFilesGet) -> LastError:
+    message = row.error or "the file could not be read"
+    if message.startswith(GAVE_UP):
+        return LastError("server_error", message)
+    return LastError("unsupported_file" if row.file_type == "other" else "invalid_file", message)

@@ -16,7 +16,7 @@ from svc.fields.values import check_text
 from svc.routes.collections import MAX_COLLECTIONS, MAX_COUNTED, MAX_COUNTED_IN_LIST, erase_collection
 from svc.routes.openai.chunking import Chunking, sizes_of
 from svc.routes.openai.ids import STORE, given_id, path_id, shown_id
-from svc.routes.openai.lists import Deleted, Listed, Order, listed
+from svc.routes.openai.lists import Deleted, Listed, Order, listed, walk
 from svc.routes.openai.metadata import PairsOfText, check_pairs
 from svc.routes.openai.store_entries import FileCounts, add_entries, counts_of, entries_of_ids, no_such_store
 from svc.routes.shared_access import own_or_shared_collection
@@ -58,7 +58,7 @@ class UpdateStore(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoresQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """The page of vector stores: after or before the one with an id, from the newest unless `order` is asc."""
+    """The page of vector stores after `after`, or just before `before`: newest first unless `order` is asc."""
 
     after: str | None = None
     before: str | None = None
@@ -111,17 +111,18 @@ async def openai_list_stores(call: Call, query: StoresQuery) -> Listed[Store]:
     """List the vector stores, newest first unless `order` is asc."""
     if call.principal.collection_id is not None:
         return await _list_one(call, query, call.principal.collection_id)
+    reading = walk(STORE, query.after, query.before, query.order)
     rows = await call.services.database.many(
         "collections/list",
         user_id=call.principal.tenant,
-        descending=query.order == "desc",
-        after=None if query.after is None else given_id(STORE, query.after, "after"),
-        before=None if query.before is None else given_id(STORE, query.before, "before"),
+        descending=reading.descending,
+        after=reading.after,
+        before=reading.before,
         max_count=MAX_COUNTED_IN_LIST,
         max_rows=query.limit + 1,
     )
-    stores = [store_of(row) for row in rows[: query.limit]]
-    return listed(stores, lambda store: store.id, has_more=len(rows) > query.limit)
+    shown, has_more = reading.page(rows, query.limit)
+    return listed([store_of(row) for row in shown], lambda store: store.id, has_more=has_more)
 
 
 async def _list_one(call: Call, query: StoresQuery, store_id: UUID) -> Listed[Store]:
@@ -205,7 +206,7 @@ def store_of(row: r.CollectionsGet) -> Store:
         created_at=int(row.created_at.timestamp()),
         name=row.name or "",
         description=row.description,
-        usage_bytes=row.file_bytes,
+        usage_bytes=row.ready_bytes,
         file_counts=counts_of(row),
         status="expired" if is_expired else "in_progress" if row.processing_count else "completed",
         expires_after=None

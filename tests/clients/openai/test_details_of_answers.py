@@ -125,6 +125,29 @@ async def test_the_code_of_an_error_says_of_which_kind_it_is(native: httpx.Async
         assert (error["param"], error["code"]) == (param, code), (body, error)
     listed = (await native.get("/v1/files", params={"limit": 0})).json()["error"]
     assert (listed["param"], listed["code"]) == ("limit", "invalid_value")
+    cursor = (await native.get("/v1/files", params={"after": "odd"})).json()["error"]
+    assert (cursor["param"], cursor["code"]) == ("after", "invalid_value")
+    assert (await native.put("/v1/files")).json()["error"]["code"] == "method_not_allowed"
+
+
+async def test_an_answer_has_the_headers_of_the_openai_api(native: httpx.AsyncClient) -> None:
+    for path, status in (("/v1/files", 200), ("/v1/files/never", 404)):
+        answer = await native.get(path)
+        assert answer.status_code == status
+        assert 0 <= int(answer.headers["openai-processing-ms"]) < 60_000
+        assert answer.headers["openai-version"] == "2020-10-01"
+    assert "openai-processing-ms" not in (await native.get("/documents")).headers
+
+
+@pytest.mark.parametrize(
+    ("given", "param"),
+    [("", "input"), (" ", "input"), ([""], "input[0]"), (["a", ""], "input[1]"), ("word " * 9000, "input")],
+)
+async def test_an_input_without_a_list_has_no_place_in_one(api: Api, given: Any, param: str) -> None:
+    model = (await api.models.list()).data[0].id
+    with pytest.raises(openai.BadRequestError) as error:
+        await api.embeddings.create(model=model, input=given)
+    assert error.value.param == param
 
 
 async def test_a_message_names_every_fault(native: httpx.AsyncClient) -> None:

@@ -76,3 +76,94 @@ async def test_a_long_text_and_odd_characters_come_back(api: Api, talk: str) -> 
     listed = await collected(api.conversations.items.list(talk, order="asc"))
 
     assert [item.content[0].text for item in listed] == texts
+
+
+def local_shell(action: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "local_shell_call", "call_id": "c", "status": "completed", "action": action}
+
+
+WRONG_MEMBERS: list[tuple[str, dict[str, Any]]] = [
+    ("summary[0].type", {"type": "reasoning", "summary": [{"type": "odd", "text": "a"}]}),
+    ("summary[0]", {"type": "reasoning", "summary": ["a"]}),
+    ("summary[0].text", {"type": "reasoning", "summary": [{"type": "summary_text"}]}),
+    ("encrypted_content", {"type": "reasoning", "summary": [], "encrypted_content": 5}),
+    ("queries[0]", {"type": "file_search_call", "queries": [1], "status": "completed"}),
+    (
+        "results[0].score",
+        {"type": "file_search_call", "queries": [], "status": "completed", "results": [{"score": "a"}]},
+    ),
+    ("action.type", {"type": "web_search_call", "status": "completed", "action": {"type": "odd"}}),
+    (
+        "action.pattern",
+        {"type": "web_search_call", "status": "completed", "action": {"type": "find_in_page", "url": "u"}},
+    ),
+    (
+        "action.x",
+        {
+            "type": "computer_call",
+            "call_id": "c",
+            "pending_safety_checks": [],
+            "status": "completed",
+            "action": {"type": "move", "x": "left", "y": 1},
+        },
+    ),
+    ("output.type", {"type": "computer_call_output", "call_id": "c", "output": {}}),
+    (
+        "outputs[0].logs",
+        {
+            "type": "code_interpreter_call",
+            "code": "1",
+            "container_id": "c",
+            "status": "completed",
+            "outputs": [{"type": "logs"}],
+        },
+    ),
+    ("action.command[1]", local_shell({"type": "exec", "command": ["ls", 1], "env": {}})),
+    ("action.env.A", local_shell({"type": "exec", "command": [], "env": {"A": 1}})),
+    ("action.commands", {"type": "shell_call", "call_id": "c", "action": {"commands": "ls"}}),
+    ("output[0].outcome", {"type": "shell_call_output", "call_id": "c", "output": [{"stdout": "", "stderr": ""}]}),
+    (
+        "operation.diff",
+        {
+            "type": "apply_patch_call",
+            "call_id": "c",
+            "status": "completed",
+            "operation": {"type": "create_file", "path": "p"},
+        },
+    ),
+    ("tools[0].name", {"type": "mcp_list_tools", "server_label": "s", "tools": [{"input_schema": {}}]}),
+    ("output", {"type": "mcp_call", "arguments": "{}", "name": "n", "server_label": "s", "output": 5}),
+    ("content[0].image_url", {"role": "user", "content": [{"type": "input_image", "image_url": {"url": "u"}}]}),
+    ("content[0].file_id", {"role": "user", "content": [{"type": "input_file", "file_id": 5}]}),
+    (
+        "content[0].annotations[0].index",
+        {
+            "role": "assistant",
+            "content": [
+                {
+                    "type": "output_text",
+                    "text": "a",
+                    "annotations": [{"type": "file_citation", "file_id": "f", "filename": "n"}],
+                }
+            ],
+        },
+    ),
+    (
+        "content[0].logprobs[0].token",
+        {
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "a", "logprobs": [{"logprob": 1, "bytes": []}]}],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("member", "item"), WRONG_MEMBERS, ids=[f"{n}-{m}" for n, (m, _) in enumerate(WRONG_MEMBERS)])
+async def test_a_wrong_member_of_an_item_is_400(api: Api, talk: str, member: str, item: dict[str, Any]) -> None:
+    with pytest.raises(openai.BadRequestError) as error:
+        await api.conversations.items.create(talk, items=[item])
+
+    assert error.value.param == f"items[0].{member}"
+    assert error.value.code in ("invalid_value", "invalid_type", "missing_required_parameter")
+    assert f"items[0].{member}" in error.value.message
+    assert (await api.conversations.items.list(talk)).data == []
