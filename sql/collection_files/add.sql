@@ -16,7 +16,7 @@
 -- $6 only_present  bool optional  whether only documents that are in it already may be added again
 -- returns: as collection_files/get
 -- index: collections_pkey, documents_pkey, ingestion_jobs_pkey, collection_files_pkey,
---   collection_files_document_idx, collection_files_batch_idx
+--   collection_files_document_idx
 -- length: the collection, its files and the jobs of those that are read now change together
 with held as materialized (
     select c.id
