@@ -20,6 +20,7 @@ from svc.ingest.unread import numbers
 
 _FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY = 4, 5
 _SENTENCE_END = re.compile(r"[.!?:;。！？…)\]”»\"]\s*$")
+_CATALOG = re.compile(rb"(?:^|\s)(\d{1,10})\s+(\d{1,5})\s+obj\s*<<(?:[^<>]|<[^<>]*>){0,500}?/Type\s*/Catalog\b")
 _SAME_COLUMN_POINTS = 6.0
 _MOST_TEXTS = 250_000  # whose places are compared, which takes about ten seconds
 
@@ -28,12 +29,8 @@ _Part = str | Table | Entry
 
 def parse(data: bytes) -> ReadDocument:
     """Return the text of each page that can be loaded, with its number (`page`)."""
-    try:
-        document = pypdfium2.PdfDocument(data)  # tries the empty password by itself
-    except pypdfium2.PdfiumError as error:
-        if error.err_code in (_FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY):
-            raise encrypted("pdf") from error
-        raise
+    document = _opened(data)
+    document.init_forms()  # the values of fields may be in others above them
     pages: list[Page] = []
     texts = 0
     for index in range(len(document)):
@@ -48,6 +45,19 @@ def parse(data: bytes) -> ReadDocument:
     write_files(document, [note for page in pages for note in page.notes], writer)
     _warn(pages, writer)
     return writer.document()
+
+
+def _opened(data: bytes) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(data)  # tries the empty password by itself
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in (_FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY):
+            raise encrypted("pdf") from error
+        catalog = next(iter(_CATALOG.findall(data)[-1:]), None)
+        if catalog is None:
+            raise
+        # What says where the document begins is missing: it is at the end, which may be cut off.
+        return pypdfium2.PdfDocument(data + b"\ntrailer<</Root %s %s R>>\nstartxref\n0\n%%%%EOF" % catalog)
 
 
 def _write_pages(pages: list[Page], headings: dict[int, list[Entry]], writer: Writer) -> None:
@@ -134,6 +144,15 @@ def _warn(pages: list[Page], writer: Writer) -> None:
             [page.number for page in pages if page.is_unreadable],
             "has fonts without Unicode, so its text was not read",
             "have fonts without Unicode, so their text was not read",
+        ),
+        (
+            [page.number for page in pages if page.has_unmapped],
+            "has fonts without Unicode, so that some of its text may be wrong or missing",
+            "have fonts without Unicode, so that some of their text may be wrong or missing",
+        ),
+        (
+            [page.number for page in pages if page.is_blank],
+            "has nothing on it, or its contents are damaged", "have nothing on them, or their contents are damaged",
         ),
         (
             [page.number for page in pages if MEDIA in page.notes],

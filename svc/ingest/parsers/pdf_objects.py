@@ -36,6 +36,10 @@ class Box(NamedTuple):
     order: int = 0
 
 
+_MOST_COMPARED = 20_000  # texts with the edges of the page
+_SMALLEST_TEXT = 1.0
+
+
 class _Text(NamedTuple):
     container: Any
     is_in_form: bool
@@ -56,7 +60,9 @@ class DrawnPage:
         self._left = _MOST_OBJECTS
         self._walk(page.raw, None, 0)
         self.has_images = any(is_image for _, is_image in self._painted)
+        self.is_blank = self._left == _MOST_OBJECTS
         self.is_turned = page.get_rotation() != 0
+        self.has_outside = any(_is_outside(text.box, page.get_bbox()) for text in self._texts[:_MOST_COMPARED])
         self.texts: list[Box] = []
         self._unseen: list[_Text] = []
         for text in self._texts:
@@ -158,6 +164,14 @@ def _is_coloured_area(each: Any) -> bool:
     if not pdfium.FPDFPath_GetDrawMode(each, mode, is_stroked) or mode.value == pdfium.FPDF_FILLMODE_NONE:
         return False
     return not _is_white(each)
+
+
+def _is_outside(text: Box, page: tuple[float, float, float, float]) -> bool:
+    """Whether a text is off the page. Blanks, whose boxes are flat, do not count."""
+    left, bottom, right, top = page
+    if text.right - text.left < _SMALLEST_TEXT or text.top - text.bottom < _SMALLEST_TEXT or right <= left:
+        return False
+    return text.right < left or text.left > right or text.top < bottom or text.bottom > top
 
 
 def _is_on(text: Box, area: Box) -> bool:

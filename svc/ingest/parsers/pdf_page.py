@@ -12,7 +12,7 @@ from svc.ingest.parsers.pdf_annotations import page_notes
 from svc.ingest.parsers.pdf_layout import Region, regions
 from svc.ingest.parsers.pdf_links import page_links
 from svc.ingest.parsers.pdf_objects import Box, DrawnPage
-from svc.ingest.parsers.pdf_text import PageText, normal_text
+from svc.ingest.parsers.pdf_text import PageText, has_unmapped, normal_text
 
 _LETTERS = re.compile(r"\w+")
 _BROKEN = re.compile(r"\x02\n?")
@@ -40,14 +40,14 @@ class Page:
         self.parts: list[list[str] | Table] = []
         self.notes: list[str] = []
         self.is_scanned = self.is_unreadable = self.is_damaged = self.has_unseen = False
-        self.is_recognized = self.had_no_time = False
+        self.is_recognized = self.had_no_time = self.has_unmapped = self.is_blank = False
         try:
             page = document[index]
         except pypdfium2.PdfiumError:
             self.is_damaged = True  # the other pages are still useful
             return
         drawn = DrawnPage(page)
-        self.has_unseen = drawn.remove_unseen()
+        self.has_unseen = drawn.remove_unseen() or drawn.has_outside
         text_page = page.get_textpage()
         # Text outside the page's box is rarely meant to be read, unless the box itself is broken.
         text = normal_text(text_page.get_text_bounded() or text_page.get_text_range())
@@ -59,7 +59,9 @@ class Page:
             if self.is_scanned and recognition.is_on():
                 self._recognize(page)
             self.is_unreadable = not drawn.has_images and (bool("".join(text.split())) or text.count(" ") > 20)
+        self.has_unmapped = bool(self.parts) and has_unmapped(text_page, text)
         self.notes = page_notes(page)
+        self.is_blank = drawn.is_blank and not self.notes
         if links := page_links(page, text_page, text):
             self.notes.append("\n".join(["Links:", *links]))
         text_page.close()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import re
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 from svc.ingest.parsers.pdf_objects import Box
 
+_UNMAPPED = re.compile("[\x01\x03-\x08\x0e-\x1f]")  # U+0002 is a hyphen
+_SAMPLED_CHARACTERS = 200
+_MOST_UNMAPPED_SHARE = 0.02
 _UNITS_OF_A_CHARACTER = 4  # at most: a pair of surrogates, and a newline before it
 
 
@@ -32,6 +36,16 @@ class PageText:
         )
         text = ctypes.string_at(self._buffer, 2 * max(written - 1, 0))  # without the NUL at its end
         return normal_text(text.decode("utf-16-le", "ignore"))
+
+
+def has_unmapped(text_page: pypdfium2.PdfTextPage, text: str) -> bool:
+    """Whether some characters of a page have no Unicode: what is read for them is their number in the font."""
+    if _UNMAPPED.search(text):
+        return True
+    count = max(text_page.count_chars(), 0)
+    step = max(count // _SAMPLED_CHARACTERS, 1)
+    unmapped = sum(pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1 for index in range(0, count, step))
+    return bool(unmapped > _MOST_UNMAPPED_SHARE * (count / step))
 
 
 def normal_text(text: str) -> str:

@@ -1,0 +1,97 @@
+"""What a PDF has in odd places is read or named: fields above others, fonts without Unicode, damaged pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from svc.ingest.document import ReadDocument
+from svc.ingest.parse import parse
+
+HELVETICA = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
+
+
+def pdf(objects: Sequence[str]) -> bytes:
+    """A PDF with these objects, the first of which is its catalog, and a table of their places."""
+    written, places = b"%PDF-1.7\n", []
+    for number, each in enumerate(objects, 1):
+        places.append(len(written))
+        written += b"%d 0 obj\n%s\nendobj\n" % (number, each.encode("latin-1"))
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    count = len(objects) + 1
+    end = b"trailer<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF" % (count, len(written))
+    return written + b"xref\n0 %d\n0000000000 65535 f \n" % count + table + end
+
+
+def stream(content: str, members: str = "") -> str:
+    return f"<<{members}/Length {len(content)}>>stream\n{content}\nendstream"
+
+
+def page(content: str, *objects: str, more: str = "", fonts: str = "", catalog: str = "") -> bytes:
+    """A PDF of one page, whose further objects begin with the sixth."""
+    return pdf([
+        f"<</Type/Catalog/Pages 2 0 R{catalog}>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 5 0 R{fonts}>>>>/Contents 4 0 R{more}>>",
+        stream(content), HELVETICA, *objects,
+    ])  # fmt: skip
+
+
+def words(text: str, y: int = 700, font: str = "F") -> str:
+    return f"BT /{font} 12 Tf 72 {y} Td {text} Tj ET\n"
+
+
+def read(data: bytes) -> ReadDocument:
+    return parse("pdf", data)
+
+
+def test_values_of_fields_above_others_choices_and_notes_with_formats() -> None:
+    box = "/Subtype/Widget/Rect[0 0 9 9]"
+    state = "/AP<</N<</{0} 11 0 R/Off 11 0 R>>>>"
+    data = page(
+        words("(Form)"),
+        f"<<{box}/Parent 7 0 R>>", "<</FT/Tx/T(city)/V(Ulm)/Kids[6 0 R]>>",
+        f"<<{box}/Parent 10 0 R/AS/Off{state.format('one')}>>", f"<<{box}/Parent 10 0 R/AS/two{state.format('two')}>>",
+        "<</FT/Btn/Ff 49152/T(size)/V/two/Kids[8 0 R 9 0 R]>>", stream("", "/Type/XObject/Subtype/Form/BBox[0 0 9 9]"),
+        f"<<{box}/FT/Ch/T(days)/Opt[(Mon)(Tue)(Wed)]/V[(Mon)(Wed)]>>",
+        "<</Subtype/Highlight/Rect[0 0 9 9]/RC(<body><p>Check &amp; sign</p></body>)>>",
+        more="/Annots[6 0 R 8 0 R 9 0 R 12 0 R 13 0 R]", catalog="/AcroForm<</Fields[7 0 R 10 0 R 12 0 R]>>",
+    )  # fmt: skip
+    assert read(data).text == "Form\n\ncity: Ulm\n\nsize: two\n\ndays: Mon, Wed\n\nComment: Check & sign"
+
+
+def test_a_font_without_unicode_beside_others_is_named() -> None:
+    font = "<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H/DescendantFonts[7 0 R]>>"
+    inner = (
+        "<</Type/Font/Subtype/CIDFontType2/BaseFont/X/DW 1000"
+        "/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>"
+    )
+    data = page(words("(Words)") + words("<000300040005>", 600, "G"), font, inner, fonts="/G 6 0 R")
+    document = read(data)
+    assert document.text == "Words"
+    assert document.warnings == ["Page 1 has fonts without Unicode, so that some of its text may be wrong or missing."]
+
+
+def test_pages_with_nothing_on_them_are_named() -> None:
+    box = "/Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 5 0 R>>>>"
+    damaged = stream("no deflated data", "/Filter/FlateDecode")
+    for contents, warnings in (
+        ("4 0 R", ["Page 1 has nothing on it, or its contents are damaged."]),
+        ("99 0 R", ["Page 1 has nothing on it, or its contents are damaged."]),
+        ("7 0 R", []),
+    ):
+        data = pdf([
+            "<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 2/Kids[3 0 R 6 0 R]>>",
+            f"<<{box}/Contents {contents}>>", damaged, HELVETICA, f"<<{box}/Contents 7 0 R>>", stream(words("(Words)")),
+        ])  # fmt: skip
+        assert read(data).warnings == warnings
+
+
+def test_text_off_the_page_is_named() -> None:
+    document = read(page(words("(Words)") + words("(Away)", -100)))
+    assert document.text == "Words"
+    assert document.warnings == ["Page 1 has text that nobody can see, which was not read."]
+
+
+def test_a_document_whose_end_is_cut_off_is_read() -> None:
+    whole = page(words("(Words)"))
+    for length in (whole.index(b"xref\n"), whole.index(b"trailer"), whole.index(b"startxref")):
+        assert read(whole[:length]).text == "Words"
