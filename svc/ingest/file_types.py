@@ -90,6 +90,12 @@ _HTML_BEGINNING = re.compile(rb"<(?:!doctype\s+html|html|head|body)[\s>]", re.IG
 _HTML_TAG = re.compile(rb"<(?:[a-z][a-z0-9]*|![a-z-]+)[\s>/]", re.IGNORECASE)
 _MAIL_BEGINNING = re.compile(rb"\s*(?:From [^\n]*\n)?[!-9;-~]{1,80}:[ \t\r\n]")
 _MAILBOX_BEGINNING = re.compile(rb"From \S[^\n]{0,150}\d\d:\d\d[^\n]{0,50}\n[!-9;-~]{1,80}: ")
+_HEADERS = re.compile(rb"(?:[!-9;-~]{1,80}:[^\n]*\n(?:[ \t]+\S[^\n]*\n)*){2,200}(?=\r?\n)")
+_HEADER_NAME = re.compile(rb"^([!-9;-~]{1,80}):", re.MULTILINE)
+_MAIL_HEADERS = frozenset((
+    b"from", b"to", b"subject", b"date", b"message-id", b"received", b"return-path", b"mime-version", b"content-type",
+))  # fmt: skip
+_LEAST_HEADERS = 3
 # Text contains no C0 controls except backspace, tab, line feed, form feed, carriage return, end of file and escape.
 _TEXT_BYTES = bytes(byte for byte in range(256) if byte >= 32 or byte in b"\b\t\n\f\r\x1a\x1b")
 
@@ -203,11 +209,22 @@ def _type_of_text(named: FileType | None, sample: bytes) -> FileType:
 
 
 def _type_of_unmarked_text(named: FileType | None, sample: bytes) -> FileType:
-    if named is None and _MAILBOX_BEGINNING.match(sample):
+    if named in (None, "text") and _is_mail(sample, is_named=named is not None):
         return "mail"
     if named in (None, "text") and sample.lstrip().startswith(b"<?xml "):
         return "xml"
     return named if named is not None and FORMATS[named].container == "text" else "text"
+
+
+def _is_mail(sample: bytes, *, is_named: bool) -> bool:
+    """Whether a text without the suffix of a mail begins with the headers of one."""
+    if not is_named and _MAILBOX_BEGINNING.match(sample):
+        return True
+    headers = _HEADERS.match(sample)
+    names = {name.lower() for name in _HEADER_NAME.findall(headers.group())} if headers else set()
+    if is_named and b"mime-version" not in names:
+        return False
+    return len(names & _MAIL_HEADERS) >= _LEAST_HEADERS or {b"mime-version", b"content-type"} <= names
 
 
 def utf_16_or_32(sample: bytes) -> str | None:

@@ -278,3 +278,33 @@ def test_columns_that_a_cell_covers_stay_in_their_places() -> None:
 
     table = f"<w:tbl><w:tr>{row(('a', 2), ('b', 1))}</w:tr><w:tr>{row(('1', 1), ('2', 1), ('3', 1))}</w:tr></w:tbl>"
     assert parse("docx", word(table)).text == "a |  | b\n1 | 2 | 3"
+
+
+def test_inserted_files_of_word_are_read_or_named() -> None:
+    for name, content, text, warnings in (
+        ("a.rtf", rb"{\rtf1 Inserted.\par}", "Inserted.\n\nAfter.", 0),
+        ("a.dat", b"<html><body><p>Inserted.", "Inserted.\n\nAfter.", 0),
+        ("a.docx", b"PK\x03\x04 cut off", "After.", 2),
+        ("a.bin", bytes(99), "After.", 1),
+    ):
+        body = f"<w:altChunk r:id='rId1'/>{paragraph('After.')}"
+        document = parse("docx", word(body, ("aFChunk", name), parts={name: content}))
+        assert (document.text, len(document.warnings)) == (text, warnings)
+
+
+def test_cells_of_word_that_cover_rows_are_repeated() -> None:
+    def row(first: str, second: str, merge: str = "") -> str:
+        merged = f"<w:tcPr>{merge}</w:tcPr>"
+        return f"<w:tr><w:tc>{merged}{paragraph(first)}</w:tc><w:tc>{paragraph(second)}</w:tc></w:tr>"
+
+    rows = [
+        row("City", "Year"), row("Ulm", "2019", "<w:vMerge w:val='restart'/>"), row("", "2020", "<w:vMerge/>"),
+        row("Bern", "2021"), row("", "2022"),
+    ]  # fmt: skip
+    table = f"<w:tbl>{''.join(rows)}</w:tbl>"
+    assert parse("docx", word(table)).text == "City | Year\nUlm | 2019\nUlm | 2020\nBern | 2021\n | 2022"
+
+
+def test_titles_of_images_stand_for_their_descriptions() -> None:
+    drawing = "<w:drawing><x:inline xmlns:x='x'><x:docPr title='A map'/><x:blip/></x:inline></w:drawing>"
+    assert parse("docx", word(f"<w:p><w:r>{drawing}</w:r></w:p>")).text == "A map"

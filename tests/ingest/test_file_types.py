@@ -128,3 +128,18 @@ def test_hostile_megabytes_do_not_block_the_event_loop(beginning: bytes) -> None
     with contextlib.suppress(UnsupportedMediaTypeError):
         detect_file_type("a", data)
     assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("filename", "source", "file_type"),
+    [
+        ("1", "Message-ID: <a@b>\nDate: today\n zone\nFrom: a\nSubject: s\n\nText.", "mail"),
+        ("a.doc", "MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=b\r\n\r\n--b", "mail"),
+        ("a.txt", "From: a\nTo: b\nSubject: s\nMIME-Version: 1.0\n\nText.", "mail"),
+        ("a.txt", "From: a\nTo: b\nSubject: s\n\nText.", "text"),
+        ("notes", "From: a\nTo: b\nSubject: s\nText without a blank line.", "text"),
+        ("notes", "Name: a\nSize: b\nColour: s\n\nText.", "text"),
+    ],
+)
+def test_a_mail_without_its_suffix_has_its_headers(filename: str, source: str, file_type: str) -> None:
+    assert detect_file_type(filename, source.encode()) == file_type

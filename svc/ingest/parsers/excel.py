@@ -24,7 +24,7 @@ from svc.ingest.parsers.excel_sheet import behind_cells, control_labels
 from svc.ingest.parsers.excel_values import EPOCH, EPOCH_1904, Style, style_of
 from svc.ingest.parsers.excel_values import shown as shown_value
 from svc.ingest.parsers.office import Package, packed, relationship_id
-from svc.ingest.parsers.rejections import damaged
+from svc.ingest.parsers.rejections import DAMAGE, damaged
 from svc.ingest.parsers.repaired_xml import repaired
 
 _MOST_COLUMNS = 16_384
@@ -55,7 +55,10 @@ def parse(data: bytes) -> ReadDocument:
         if is_hidden:
             hidden.append(name)
         else:
-            book.write_sheet(part, name, writer)
+            try:
+                book.write_sheet(part, name, writer)
+            except DAMAGE:
+                writer.warn(f"The sheet {name} is damaged and was read in part.")
     writer.place = {}
     writer.add("text", "\n".join(named_values(workbook)))
     book.finish(writer)
@@ -225,7 +228,7 @@ class _Workbook:
         for text in drawing_texts(root, self._package.targets(part), self._addresses):
             writer.add("text", text)
         for properties in root.iter("{*}cNvPr"):
-            described = (properties.get("descr") or "").strip()
+            described = (properties.get("descr") or properties.get("title") or "").strip()
             writer.add("text", described)
             self._images += not described and properties.getparent().tag.endswith("}nvPicPr")
         for related in self._package.relationships(part):

@@ -21,6 +21,7 @@ from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.inner import write_inner
 from svc.ingest.parsers.mail_body import body_parts, write_body, write_text
 from svc.ingest.parsers.mail_repair import completed, header
+from svc.ingest.parsers.rejections import DAMAGE
 from svc.ingest.parsers.signed import signed_content
 
 MOST_PARTS = 500
@@ -181,7 +182,10 @@ def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> 
         fields = "\n\n".join(f"{_fields(each)}\n\n{_body_of_report(each)}".strip() for each in messages)
         writer.add("text", fields)
         return bool(fields.strip())
-    data = part.get_payload(decode=True)
+    try:
+        data = part.get_payload(decode=True)
+    except DAMAGE:
+        return False
     if isinstance(data, bytes) and part.get_content_type() in _SIGNED and (mail := signed_content(data)):
         return depth < DEEPEST_MAIL and _write_signed(mail, writer, depth)
     return isinstance(data, bytes) and write_attached(name, data, writer, depth)

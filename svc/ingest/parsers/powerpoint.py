@@ -12,7 +12,7 @@ from svc.ingest.parsers.charts import write_chart
 from svc.ingest.parsers.drawing_text import drawing_texts
 from svc.ingest.parsers.embedded import Objects
 from svc.ingest.parsers.office import Package, Relationship, packed, relationship_id
-from svc.ingest.parsers.rejections import damaged
+from svc.ingest.parsers.rejections import DAMAGE, damaged
 from svc.ingest.unread import numbers
 
 _TITLES = ("title", "ctrTitle")
@@ -36,11 +36,15 @@ def parse(data: bytes) -> ReadDocument:
         if root.get("show") == "0":
             hidden.append(number)
         writer.place = {"slide": number}
-        _Slide(show, part, number).write(root)
+        try:
+            _Slide(show, part, number).write(root)
+        except DAMAGE:
+            unread.append(number)
     writer.place = {}
     show.write_layouts()
     show.objects.write(package, writer)
-    _warn(writer, unread, "{} missing or damaged and was not read", "{} missing or damaged and were not read")
+    _warn(writer, unread, "{} missing or damaged and was not read",
+          "{} missing or damaged and were not read")  # fmt: skip
     has = ("has", "have")
     _warn(writer, show.images, "{} images without a description", "{} images without a description", verb=has)
     _warn(writer, show.films, "{} a film or a recording, which was not read",
@@ -239,7 +243,7 @@ def _placeholder(shape: etree._Element) -> str | None:
 
 def _description(shape: etree._Element) -> str:
     properties = shape.find("./*/{*}cNvPr")
-    return (properties.get("descr") or "").strip() if properties is not None else ""
+    return (properties.get("descr") or properties.get("title") or "").strip() if properties is not None else ""
 
 
 def _name(element: etree._Element) -> str:

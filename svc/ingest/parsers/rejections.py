@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from svc.errors import DocumentRejectedError
 from svc.ingest.formats import FORMATS, FileType
 
+DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, RecursionError)
+"""What a parser may raise because of one damaged part of a file, which does not concern the others."""
+
 
 def damaged(file_type: FileType, reason: str = "") -> DocumentRejectedError:
     """The file is broken; `reason` is a phrase of ours, never a library's message, which can quote anything."""

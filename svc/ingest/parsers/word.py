@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from lxml import etree
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.addresses import Addresses
-from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.embedded import Objects
-from svc.ingest.parsers.html import declared_charset, write_html
-from svc.ingest.parsers.mail import parse as parse_mail
+from svc.ingest.parsers.inner import read_inner
 from svc.ingest.parsers.office import Package, packed, relationship_id
 from svc.ingest.parsers.rejections import damaged
 from svc.ingest.parsers.spans import spread
-from svc.ingest.parsers.word_blocks import below, blocks, columns_of, lays_out
+from svc.ingest.parsers.word_blocks import below, blocks, columns_of, is_covered, lays_out, placed, rows_of
 from svc.ingest.parsers.word_drawings import Drawings
 from svc.ingest.parsers.word_numbering import Numbering
 from svc.ingest.parsers.word_styles import Styles
 from svc.ingest.parsers.word_text import Words, name_of, without_unshown
 
 _SIDE_KINDS = ("footnotes", "endnotes", "comments", "header", "footer")
-_DEEPEST_CHUNK = 2
 
 
 def parse(data: bytes) -> ReadDocument:
     """Return the body, then each note, comment, header and footer that differs from those before it (`part`)."""
     writer = Writer()
-    _write_docx(data, writer, 0)
-    return writer.document()
-
-
-def _write_docx(data: bytes, writer: Writer, depth: int) -> None:
     package = Package("docx", data)
     main = package.main_part or "word/document.xml"
     root = package.xml(main)
     is_empty = main in package.repaired and root is not None and next(root.iter("{*}t"), None) is None
     if root is None or is_empty or name_of(root) not in ("document", "wordDocument"):
         raise damaged("docx", "its main part is missing or damaged")
-    _Body(package, main, writer, depth).write(root)
+    _Body(package, main, writer).write(root)
     package.warn(writer)
+    return writer.document()
 
 
 class _Body:
-    def __init__(self, package: Package, main: str, writer: Writer, depth: int) -> None:
+    def __init__(self, package: Package, main: str, writer: Writer) -> None:
         self._package = package
         self._main = main
         self._writer = writer
-        self._depth = depth
         references = package.relationships(main)
         self._parts = {each.id or each.part: each for each in references}
         by_kind = {each.kind: each.part for each in references}
@@ -151,7 +144,12 @@ class _Body:
         cells = [list(below(row, "tc")) for row in below(table, "tr")]
         if max(map(len, cells), default=0) > 1 and not any(lays_out(cell) for row in cells for cell in row):
             rows = [
-                [(" ".join(" ".join(self._texts(cell)).split()), columns_of(cell), 1) for cell in row] for row in cells
+                [
+                    (" ".join(" ".join(self._texts(cell)).split()), columns_of(cell), rows_of(cell, at, cells[number:]))
+                    for at, cell in placed(row)
+                    if not is_covered(cell) or number == 1
+                ]
+                for number, row in enumerate(cells, 1)
             ]
             self._writer.add_table(spread(rows))
             for paragraph in table.iter("{*}p"):
@@ -175,25 +173,16 @@ class _Body:
         """Write a file of another type that Word shows as a part of the document."""
         reference = self._parts.get(relationship_id(element) or "")
         data = self._package.read(reference.part) if reference else None
-        suffix = reference.part.rpartition(".")[2].lower() if reference else ""
+        name = posixpath.basename(reference.part)[-100:] if reference else ""
+        suffix = name.rpartition(".")[2].lower()
         if data is None:
             self._writer.warn("A part that was inserted from another file is missing and was not read.")
-        elif suffix in ("mht", "mhtml"):
-            title = self._writer.title
-            self._writer.add_blocks(parse_mail(data))
-            self._writer.title = title
-        elif suffix in ("htm", "html", "xhtml"):
-            title = self._writer.title
-            write_html(clean_text(decode_text(data, declared_charset(data))), self._writer)
-            self._writer.title = title
-        elif suffix == "txt":
-            self._writer.add("text", decode_text(data))
-        elif suffix == "docx" and self._depth < _DEEPEST_CHUNK:
-            _write_docx(data, self._writer, self._depth + 1)
         elif suffix == "xml":
             root = self._package.xml_of(reference.part, data) if reference else None
             if root is not None:
                 self._write_blocks(self._shown(root))
+        elif document := read_inner(name, data, self._writer):
+            self._writer.add_blocks(document)
         else:
             self._writer.warn(f"A part that was inserted from a file of type {suffix[:10]} was not read.")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from lxml import etree
 
@@ -17,6 +18,28 @@ def columns_of(cell: etree._Element) -> int:
     """How many columns of a table a cell covers."""
     value = value_of(cell.find("{*}tcPr/{*}gridSpan"))
     return min(int(value), _MOST_SPANNED) if value.isdigit() and 0 < len(value) < 5 and int(value) else 1
+
+
+def is_covered(cell: etree._Element) -> bool:
+    """Whether a cell is the continuation of the one above it."""
+    merged = cell.find("{*}tcPr/{*}vMerge")
+    return merged is not None and value_of(merged) != "restart"
+
+
+def rows_of(cell: etree._Element, column: int, below_it: Sequence[Sequence[etree._Element]]) -> int:
+    """How many rows of a table a cell in a column covers; `below_it` are the rows below."""
+    if value_of(cell.find("{*}tcPr/{*}vMerge")) != "restart":
+        return 1
+    covered = takewhile(lambda row: any(at == column and is_covered(each) for at, each in placed(row)), below_it)
+    return 1 + sum(1 for _ in covered)
+
+
+def placed(row: Sequence[etree._Element]) -> Iterator[tuple[int, etree._Element]]:
+    """The cells of a row, each with its column."""
+    column = 0
+    for cell in row:
+        yield column, cell
+        column += columns_of(cell)
 
 
 def lays_out(cell: etree._Element) -> bool:

@@ -34,7 +34,7 @@ class Drawings:
             match name_of(node):
                 case "docPr":
                     is_image = next(node.getparent().iter("{*}blip"), None) is not None
-                    self._write_image(node.get("descr") or "", is_image=is_image)
+                    self._write_image(node.get("descr") or node.get("title") or "", is_image=is_image)
                 case "imagedata":
                     is_preview = any(name_of(above) == "object" for above in node.iterancestors())
                     self._write_image(node.getparent().get("alt") or "", is_image=not is_preview)
