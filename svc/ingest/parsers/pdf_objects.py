@@ -62,7 +62,8 @@ class DrawnPage:
         self.has_images = any(is_image for _, is_image in self._painted)
         self.is_blank = self._left == _MOST_OBJECTS
         self.is_turned = page.get_rotation() != 0
-        self.has_outside = any(_is_outside(text.box, page.get_bbox()) for text in self._texts[:_MOST_COMPARED])
+        edges = page.get_bbox()
+        self.has_outside = any(_is_outside(text.box, edges) for text in self._texts[:_MOST_COMPARED])
         self.texts: list[Box] = []
         self._unseen: list[_Text] = []
         for text in self._texts:
