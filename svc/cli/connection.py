@@ -103,13 +103,19 @@ def opened(url: str | None, key: str | None, user: str | None) -> AsyncCabinet:
     """A client of the service that these name, or the profile does.
 
     Raises:
-        StartupError: there is no key.
+        StartupError: there is no key, or only one that was saved for another service; or the URL is none.
     """
-    profile = read_profile() if key is None else {}
+    profile = read_profile() if not key else {}
+    saved_url = profile.get("url")
+    if url and saved_url and url.rstrip("/") != saved_url.rstrip("/"):
+        raise StartupError(f"The saved API key is one of {saved_url}. For {url}, give --key or CABINET_KEY.")
     key = key or profile.get("key")
     if not key:
         raise StartupError("There is no API key. Run cabinet login, or give --key or CABINET_KEY.")
-    return AsyncCabinet(url or profile.get("url") or _DEFAULT_URL, key, user=user or profile.get("user"))
+    try:
+        return AsyncCabinet(url or saved_url or _DEFAULT_URL, key, user=user or profile.get("user"))
+    except ValueError as error:
+        raise StartupError(f"{error}.") from None
 
 
 def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[Any, Any, T]]) -> T:

@@ -6,7 +6,9 @@ import click
 
 from cabinet_client import AsyncCabinet
 from svc.cli.connection import opened, profile_path, run_client, write_profile
+from svc.cli.environment import fail
 from svc.cli.output import echo
+from svc.errors import StartupError
 
 
 @click.command("login")
@@ -20,7 +22,13 @@ def login_command(url: str, key: str, user: str | None) -> None:
         me = await client.me()
         return me.email or f"a key of the collection {me.collection_id}", client.acts_for
 
-    name, user_id = run_client(opened(url, key, user), check)
+    if not key.strip():
+        fail(StartupError("The API key is empty."))
+    try:
+        client = opened(url, key, user)
+    except StartupError as error:
+        fail(error)
+    name, user_id = run_client(client, check)
     path = write_profile({"url": url, "key": key, "user": user_id or ""})
     echo(f"You are {name}. Saved in {path}.")
 

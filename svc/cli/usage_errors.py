@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +12,9 @@ from typing import Any
 import click
 
 from svc.printable import printable
+
+# A full disk, a quota, a file that may not be longer.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Commands(click.Group):
@@ -23,8 +29,21 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that the words name."""
-        with _reworded():
+        with _reworded(), _whole_output():
             return super().invoke(ctx)
+
+
+@contextmanager
+def _whole_output() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        click.echo(f"cabinet: nothing more can be written: {os.strerror(error.errno)}", err=True)
+        # What waits to be written at the end would fail as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 @contextmanager

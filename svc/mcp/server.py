@@ -10,7 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field, ValidationError
 
-from cabinet_client import AnswerError, AsyncCabinet, NoAnswerError
+from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError, NoAnswerError
 from svc import __version__
 from svc.mcp import tools
 from svc.mcp.argument_errors import sentence_of
@@ -118,3 +118,5 @@ async def _answered(work: Awaitable[str]) -> str:
         raise ToolError(error.detail) from error
     except NoAnswerError as error:
         raise ToolError("Cabinet does not answer. Try again in a moment.") from error
+    except CabinetClientError as error:
+        raise ToolError(str(error)) from error

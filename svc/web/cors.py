@@ -8,14 +8,21 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+# The SDK of the OpenAI API describes itself in each request; Firefox asks for its User-Agent as well.
+_OF_THE_SDK = [
+    "User-Agent", "X-Stainless-Arch", "X-Stainless-Custom-Poll-Interval", "X-Stainless-Helper-Method",
+    "X-Stainless-Lang", "X-Stainless-OS", "X-Stainless-Package-Version", "X-Stainless-Poll-Helper",
+    "X-Stainless-Retry-Count", "X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Timeout",
+]  # fmt: skip
 _SENT = [
     "Authorization", "Cabinet-User", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Range",
     "X-Request-Id", "OpenAI-Beta", "OpenAI-Organization", "OpenAI-Project", "Mcp-Session-Id", "Mcp-Protocol-Version",
+    *_OF_THE_SDK,
 ]  # fmt: skip
 _READ = [
     "Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Location", "RateLimit", "RateLimit-Limit",
     "RateLimit-Policy", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "Server-Timing", "X-Request-Id",
-    "Mcp-Session-Id",
+    "Mcp-Session-Id", "OpenAI-Poll-After-Ms",
 ]  # fmt: skip
 # Browsers cap this at two hours or a day; a change of the setting reaches pages within it.
 _PREFLIGHT_S = 600

@@ -57,29 +57,31 @@ async def _store_documents(
             for first in range(0, size, 1000)
         ],
     )
-    for number in numbers:
-        ids = [id_of(2, number, chunk) for chunk in range(chunks_each)]
-        chunks = list(_chunks(user_id, number, ids))
-        await database.copy("import/chunks", chunks)
-        terms = await _TERMS.of([chunk.content for chunk in chunks], user_id)
-        await database.copy(
-            "ingest/write_terms",
-            [
-                r.IngestWriteTerms(user_id, chunk_id, id_of(1, number), found.keys, found.weights)
-                for chunk_id, found in zip(ids, terms, strict=True)
-                if found is not None
-            ],
-        )
-        vectors, marks = _vectors(chunks_each, random)
-        await database.copy(
-            "ingest/write_vectors",
-            [
-                r.IngestWriteVectors(
-                    user_id=user_id, chunk_id=chunk_id, document_id=id_of(1, number), embedding=vector, signature=mark
-                )
-                for chunk_id, vector, mark in zip(ids, vectors, marks, strict=True)
-            ],
-        )  # fmt: skip
+    chunks = [
+        chunk
+        for number in numbers
+        for chunk in _chunks(user_id, number, [id_of(2, number, index) for index in range(chunks_each)])
+    ]
+    await database.copy("import/chunks", chunks)
+    terms = await _TERMS.of([chunk.content for chunk in chunks], user_id)
+    await database.copy(
+        "ingest/write_terms",
+        [
+            r.IngestWriteTerms(user_id, chunk.id, chunk.document_id, found.keys, found.weights)
+            for chunk, found in zip(chunks, terms, strict=True)
+            if found is not None
+        ],
+    )
+    vectors, marks = _vectors(len(chunks), random)
+    await database.copy(
+        "ingest/write_vectors",
+        [
+            r.IngestWriteVectors(
+                user_id=user_id, chunk_id=chunk.id, document_id=chunk.document_id, embedding=vector, signature=mark
+            )
+            for chunk, vector, mark in zip(chunks, vectors, marks, strict=True)
+        ],
+    )
 
 
 def _document(user_id: UUID, number: int, size: int, chunk_count: int) -> r.ImportDocuments:
@@ -165,4 +167,5 @@ def _vectors(count: int, random: np.random.Generator) -> tuple[list[HalfVector],
 def id_of(kind: int, *numbers: int) -> UUID:
     """An id that sorts as the numbers do."""
     high, low = (*numbers, 0)[:2]
-    return UUID(int=(kind << 96) | (high << 64) | (0x7 << 76) | low)
+    # The version stands between the bits of the number.
+    return UUID(int=(kind << 112) | (high >> 12 << 80) | (0x7 << 76) | ((high & 0xFFF) << 64) | low)

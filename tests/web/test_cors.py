@@ -40,6 +40,28 @@ def test_a_page_of_an_allowed_origin_may_call(server: ServerProcess, origin: str
     assert "X-Request-Id" in refused.headers["access-control-expose-headers"]
 
 
+def test_a_page_may_use_the_sdk_of_the_openai_api(server: ServerProcess) -> None:
+    """The headers that `openai` of npm sends in a browser (`dangerouslyAllowBrowser`)."""
+    sent = [
+        "authorization", "content-type", "openai-beta", "openai-organization", "openai-project", "user-agent",
+        *(f"x-stainless-{name}" for name in (
+            "arch", "custom-poll-interval", "helper-method", "lang", "os", "package-version", "poll-helper",
+            "retry-count", "runtime", "runtime-version", "timeout",
+        )),
+    ]  # fmt: skip
+    asked = {
+        "Origin": APP,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": ",".join(sent),
+    }
+    preflight = httpx.options(f"{server.url}/v1/vector_stores", headers=asked)
+    answer = httpx.get(f"{server.url}/v1/models", headers={"Origin": APP})
+
+    assert preflight.status_code == 200, preflight.text
+    assert {*sent} <= {name.strip().lower() for name in preflight.headers["access-control-allow-headers"].split(",")}
+    assert "openai-poll-after-ms" in answer.headers["access-control-expose-headers"].lower()
+
+
 @pytest.mark.parametrize(
     "origin", ["https://evil.example.com", "null", f"{APP}.evil.example.com", "http://app.example.com"]
 )

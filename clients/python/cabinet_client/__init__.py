@@ -16,6 +16,7 @@ from cabinet_client.errors import (
     QuotaExceededError,
     TooManyRequestsError,
     UnavailableError,
+    UnexpectedAnswerError,
     WaitTimeoutError,
 )
 from cabinet_client.events import Event, IngestionEvent, RetryEvent, UploadEvent
@@ -40,6 +41,7 @@ __all__ = [
     "RetryEvent",
     "TooManyRequestsError",
     "UnavailableError",
+    "UnexpectedAnswerError",
     "UploadEvent",
     "WaitTimeoutError",
     "bodies",

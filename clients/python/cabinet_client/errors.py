@@ -43,6 +43,10 @@ class NoAnswerError(CabinetClientError):
     """The service cannot be reached, or the connection broke; whether the request took effect is unknown."""
 
 
+class UnexpectedAnswerError(CabinetClientError):
+    """The answer is none of a Cabinet: something else answers at this URL, or between."""
+
+
 class WaitTimeoutError(CabinetClientError):
     """A document is still being ingested after the time that the caller allows."""
 
@@ -122,12 +126,23 @@ _CLASSES: dict[int, type[AnswerError]] = {
 }
 
 
-def answer_error(status: int, body: bytes, retry_after_s: float | None) -> AnswerError:
-    """The exception for an answer; the detail of one without a problem document is its body."""
+def answer_error(
+    status: int, body: bytes, retry_after_s: float | None = None, location: str | None = None
+) -> AnswerError:
+    """The exception for an answer; the detail of one without a problem document is its body.
+
+    `location` is where a redirect leads.
+    """
     try:
         problem = msgspec.json.decode(body, type=Problem)
     except msgspec.MsgspecError:
-        problem = Problem(title="Unexpected answer", status=status, detail=body[:500].decode("utf-8", "replace"))
+        problem = Problem()
+    if not problem.detail:
+        said = body[:500].decode("utf-8", "replace").strip() or "it has no content"
+        if location is not None:
+            said = f"it redirects to {location[:500]}; use the URL of the service there"
+        title = problem.title or "Unexpected answer"
+        problem = msgspec.structs.replace(problem, title=title, status=status, detail=said)
     kind = _CLASSES.get(status, UnavailableError if status >= 500 else AnswerError)
     if problem.quota is not None and kind is NotAllowedError:
         kind = QuotaExceededError

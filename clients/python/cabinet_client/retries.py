@@ -12,6 +12,8 @@ import httpx
 _REFUSED = {429}
 # The request may have been done.
 _UNCERTAIN = {408, 500, 502, 503, 504}
+# Sent again, it would be the same: a header or a URL that HTTP does not allow.
+_NEVER_POSSIBLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _FIRST_S = 0.2
 _MOST_S = 8.0
@@ -24,6 +26,8 @@ def is_repeatable(failure: int | httpx.TransportError, is_safe: bool) -> bool:
     """
     if isinstance(failure, int):
         return failure in _REFUSED or (is_safe and failure in _UNCERTAIN)
+    if isinstance(failure, _NEVER_POSSIBLE):
+        return False
     return is_safe or isinstance(failure, _NEVER_SENT)
 
 

@@ -18,13 +18,15 @@ from cabinet_client._async.conversations import AsyncConversations
 from cabinet_client._async.documents import AsyncDocuments
 from cabinet_client._async.pages import AsyncPages
 from cabinet_client.bodies import Id
-from cabinet_client.errors import NoAnswerError, answer_error
+from cabinet_client.connections import authorization, checked_url, checked_value, reason_of
+from cabinet_client.errors import NoAnswerError, UnexpectedAnswerError, answer_error
 from cabinet_client.events import Listener, RetryEvent, UploadEvent
 from cabinet_client.files import files_of
 from cabinet_client.paths import checked_path
 
 T = TypeVar("T")
 _DEFAULT_URL = "http://127.0.0.1:8080"
+_NDJSON = "application/x-ndjson"
 
 
 class AsyncCabinet:
@@ -33,6 +35,9 @@ class AsyncCabinet:
     `url` and `key` default to the environment's CABINET_URL and CABINET_KEY. `user` is the id, or the external id, of
     the user for whom the admin's key acts. A request that fails for a passing reason is sent again up to `retries`
     times, as long as it cannot take effect twice. `on_event` receives each retry.
+
+    Raises:
+        ValueError: `url` is no URL, or `key` or `user` contains a line break.
     """
 
     def __init__(
@@ -47,9 +52,9 @@ class AsyncCabinet:
         on_event: Listener | None = None,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        headers = {b"Authorization": f"Bearer {key or os.environ.get('CABINET_KEY', '')}".encode()}
-        self.url = (url or os.environ.get("CABINET_URL") or _DEFAULT_URL).rstrip("/")
-        self._key, self._headers = key, headers
+        self.url = checked_url(url or os.environ.get("CABINET_URL") or _DEFAULT_URL)
+        self._key = key or os.environ.get("CABINET_KEY")
+        self._headers = authorization(self._key)
         self._retries, self._most_wait_s, self._on_event = retries, most_wait_s, on_event
         self._owns_http = http_client is None
         self._http = http_client or httpx.AsyncClient(timeout=timeout_s)
@@ -85,7 +90,7 @@ class AsyncCabinet:
         self._headers.pop(b"Cabinet-User", None)
         if user is not None:
             # httpx would refuse text beyond ASCII.
-            self._headers[b"Cabinet-User"] = str(user).encode()
+            self._headers[b"Cabinet-User"] = checked_value(str(user), "user").encode()
 
     def for_user(self, user: Id) -> AsyncCabinet:
         """A client with the admin's key that acts for one user; it uses this client's connections."""
@@ -117,6 +122,7 @@ class AsyncCabinet:
         Raises:
             AnswerError: the service answered with an error, also after the retries.
             NoAnswerError: there was no answer, also after the retries.
+            UnexpectedAnswerError: the answer is not one of this service.
             ValueError: an id in the path is none, and would lead elsewhere.
         """
         url = self.url + checked_path(path)
@@ -131,12 +137,16 @@ class AsyncCabinet:
             try:
                 answer = await self._http.request(method, url, headers=sent, **options)
                 if answer.is_success:
-                    return decoded(answer.content, returns)
+                    return self._decoded(answer.content, returns, f"{method} {path}")
                 asked_s = retries.retry_after_s(answer.headers.get("retry-after"))
                 failure: int | httpx.TransportError = answer.status_code
-                error: Exception = answer_error(answer.status_code, answer.content, asked_s)
+                error: Exception = answer_error(
+                    answer.status_code, answer.content, asked_s, answer.headers.get("location")
+                )
             except httpx.TransportError as lost:
-                failure, error = lost, NoAnswerError(f"{method} {path}: {type(lost).__name__} ({self.url})")
+                failure, error = lost, self._no_answer(f"{method} {path}", lost)
+            except httpx.DecodingError:
+                raise self._unexpected(f"{method} {path}") from None
             delay_s = retries.delay_s(attempt, asked_s)
             if attempt >= self._retries or not retries.is_repeatable(failure, is_safe) or delay_s > self._most_wait_s:
                 raise error
@@ -145,6 +155,23 @@ class AsyncCabinet:
                 reason = str(failure) if isinstance(failure, int) else type(failure).__name__
                 self._on_event(RetryEvent(method, path, attempt, delay_s, reason))
             await asyncio.sleep(delay_s)
+
+    def _decoded(self, content: bytes, returns: type[T], request: str) -> T:
+        """An answer's body as a `returns`."""
+        if returns is bytes:
+            return content  # type: ignore[return-value]
+        if returns is type(None):
+            return None
+        try:
+            return msgspec.json.decode(content, type=returns)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise self._unexpected(request) from None
+
+    def _no_answer(self, request: str, lost: Exception) -> NoAnswerError:
+        return NoAnswerError(f"{request}: {reason_of(lost)} ({self.url})")
+
+    def _unexpected(self, request: str) -> UnexpectedAnswerError:
+        return UnexpectedAnswerError(f"{request}: what answers at {self.url} is no Cabinet; check the URL")
 
     async def me(self) -> models.Me:
         """The user of the key, and the only collection that the key reaches, if there is one."""
@@ -176,16 +203,22 @@ class AsyncCabinet:
         Raises:
             AnswerError: the service refused.
             NoAnswerError: the connection broke; the file is incomplete.
+            UnexpectedAnswerError: the answer is not one of this service.
         """
         try:
             async with self._http.stream("GET", self.url + "/me/export", headers=self._headers) as answer:
                 if not answer.is_success:
-                    raise answer_error(answer.status_code, await answer.aread(), None)
+                    location = answer.headers.get("location")
+                    raise answer_error(answer.status_code, await answer.aread(), None, location)
+                if not answer.headers.get("content-type", "").startswith(_NDJSON):
+                    raise self._unexpected("GET /me/export")
                 with Path(path).open("wb") as file:  # noqa: ASYNC230, a write to a local file is short
                     async for part in answer.aiter_bytes():
                         file.write(part)
         except httpx.TransportError as lost:
-            raise NoAnswerError(f"GET /me/export: {type(lost).__name__} ({self.url})") from lost
+            raise self._no_answer("GET /me/export", lost) from lost
+        except httpx.DecodingError:
+            raise self._unexpected("GET /me/export") from None
 
     async def upload(
         self,
@@ -226,15 +259,6 @@ class AsyncCabinet:
         return await self.request(
             "POST", "/search", body=body, params=params, is_safe=True, returns=models.SearchResponse
         )
-
-
-def decoded(content: bytes, returns: type[T]) -> T:
-    """An answer's body as a `returns`."""
-    if returns is bytes:
-        return content  # type: ignore[return-value]
-    if returns is type(None):
-        return None
-    return msgspec.json.decode(content, type=returns)
 
 
 def _days(days: bodies.Days) -> dict[str, str]:
