@@ -51,6 +51,12 @@ slow_statements_total = Counter(
     registry=REGISTRY,
 )
 pool_connections = Gauge("cabinet_pool_connections", "Connections of the pool, by state.", ["state"], registry=REGISTRY)
+generic_pool_connections = Gauge(
+    "cabinet_generic_pool_connections",
+    "Connections for statements that are planned once, by state.",
+    ["state"],
+    registry=REGISTRY,
+)
 pool_wait_seconds = Histogram(
     "cabinet_pool_wait_seconds", "Seconds waited for a free connection.", buckets=_SECONDS, registry=REGISTRY
 )

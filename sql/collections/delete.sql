@@ -64,7 +64,12 @@ deleted as (
         and (select count(*) from emptied) < $3::int
         and (select count(*) from erased_batches) < $3::int
     returning c.id
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select exists(select d.id from deleted as d) as is_deleted
-from held;
+from held
+where (select count(*) from planned_once) >= 0;

@@ -34,8 +34,12 @@ uncounted as (
         set
             conversation_count = greatest(0, t.conversation_count - excluded.conversation_count),
             message_count = greatest(0, t.message_count - excluded.message_count)
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select exists(select d.id from deleted as d) as is_deleted
 from conversations as c
-where c.user_id = $1::uuid and c.id = $2::uuid;
+where c.user_id = $1::uuid and c.id = $2::uuid and (select count(*) from planned_once) >= 0;

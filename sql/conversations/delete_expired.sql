@@ -41,7 +41,12 @@ uncounted as (
         set
             conversation_count = greatest(0, t.conversation_count - excluded.conversation_count),
             message_count = greatest(0, t.message_count - excluded.message_count)
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select count(d.id) as deleted
-from deleted as d;
+from deleted as d
+where (select count(*) from planned_once) >= 0;

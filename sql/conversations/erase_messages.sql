@@ -56,9 +56,14 @@ erased_messages as (
     using texts as f
     where m.user_id = $1::uuid and m.conversation_id = $2::uuid and m.position = f.position
     returning m.position
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select
     (select count(*) from erased_messages) as messages,
     (select count(*) from erased_vectors) as message_vectors,
-    (select count(*) from erased_terms) as message_terms;
+    (select count(*) from erased_terms) as message_terms
+where (select count(*) from planned_once) >= 0;

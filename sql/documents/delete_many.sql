@@ -92,7 +92,12 @@ uncounted as (
             chunk_count = t.chunk_count - excluded.chunk_count,
             document_count = greatest(0, t.document_count - excluded.document_count),
             byte_count = greatest(0, t.byte_count - excluded.byte_count)
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select count(d.id) as deleted
-from deleted as d;
+from deleted as d
+where (select count(*) from planned_once) >= 0;

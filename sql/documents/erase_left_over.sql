@@ -93,6 +93,10 @@ erased as (
         and (select count(*) from erased_chunks) >= 0
         and (select count(*) from erased_parts) >= 0
     returning b.document_id
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select
@@ -102,4 +106,4 @@ select
     (select count(*) from erased_parts) as file_parts,
     (select count(*) from erased) as document_contents
 from left_over as o
-where o.document_id = $2::uuid;
+where o.document_id = $2::uuid and (select count(*) from planned_once) >= 0;

@@ -30,6 +30,10 @@ unqueued as (
         j.worker,
         j.created_at,
         greatest(j.attempt, r.attempt) as attempt
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 insert into ingestion_jobs (user_id, document_id, attempt, tries, interruptions, due_at, created_at)
@@ -45,4 +49,5 @@ select
     case when u.worker is null then u.due_at else now() end as due_at,
     u.created_at
 from unqueued as u
+where (select count(*) from planned_once) >= 0
 returning pg_notify('cabinet_ingestion', '');

@@ -12,6 +12,7 @@
 -- returns: as messages/list, message_count int8, document_ids uuid[]
 -- index: messages_instructions_idx, messages_pkey, conversations_pkey, conversation_documents_pkey
 -- length: the messages that fit are chosen before any text is read, in one round trip
+-- plan: generic
 with talk as materialized (
     select
         c.id,

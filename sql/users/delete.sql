@@ -209,6 +209,10 @@ erased as (
         and (select count(*) from erased_samples) >= 0
         and (select count(*) from erased_totals) >= 0
     returning u.id
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select
@@ -239,4 +243,5 @@ select
     (select count(*) from erased_readers) as collection_readers,
     (select count(*) from erased_uploads) as uploads,
     (select count(*) from erased_upload_parts) as upload_parts,
-    (select count(*) from erased_upload_bytes) as upload_bytes;
+    (select count(*) from erased_upload_bytes) as upload_bytes
+where (select count(*) from planned_once) >= 0;

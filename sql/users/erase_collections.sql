@@ -110,10 +110,15 @@ erased_collections as (
             order by e.id limit $2::int
         ))
     returning c.id
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select
     (select count(*) from erased_files) as collection_files,
     (select count(*) from erased_readers) as collection_readers,
     (select count(*) from erased_batches) as file_batches,
-    (select count(*) from erased_collections) as collections;
+    (select count(*) from erased_collections) as collections
+where (select count(*) from planned_once) >= 0;

@@ -99,6 +99,10 @@ uncounted as (
         set
             conversation_count = greatest(0, t.conversation_count - excluded.conversation_count),
             message_count = greatest(0, t.message_count - excluded.message_count)
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select
@@ -107,4 +111,5 @@ select
     (select count(*) from erased_messages) as messages,
     (select count(*) from erased_vectors) as message_vectors,
     (select count(*) from erased_terms) as message_terms,
-    (select count(*) from erased_jobs) as message_jobs;
+    (select count(*) from erased_jobs) as message_jobs
+where (select count(*) from planned_once) >= 0;

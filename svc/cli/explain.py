@@ -20,7 +20,7 @@ from svc.database.statements import Statement
 from svc.errors import InvalidRequestError, NotFoundError
 from svc.plans.drawing import drawn, plain
 from svc.plans.examples import Example, resolve
-from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
+from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan, kind_of_service
 from svc.plans.files import plan_path, read_plan_file
 from svc.plans.findings import find
 from svc.plans.tree import QueryPlan, shortened
@@ -127,6 +127,7 @@ def _as_json(explained: Explained) -> bytes:
             "case": explained.case,
             "arguments": values,
             "made_up": explained.example.missing,
+            "plan_of_service": kind_of_service(explained.statement),
             "plans": plans,
         }
     )
@@ -144,6 +145,8 @@ def _print(explained: Explained) -> None:
         console.print(f"  {name} = {'null' if value is None else shortened_value(value)}", markup=False)
     for made_up in explained.example.missing:
         console.print(f"  {printable(made_up)}; a made-up one stands in", markup=False)
+    if explained.statement.is_generic:
+        console.print("  planned once: the service runs it with the generic plan", style="dim")
     for kind, plan in explained.plans.items():
         console.print()
         console.print(

@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import asyncpg
+from prometheus_client import Gauge
 
 from svc import metrics
 from svc.database.codecs import connection_preparer
@@ -193,11 +194,11 @@ class Pool:
         """The number of connections that are currently lent."""
         return int(self._pool.get_size()) - int(self._pool.get_idle_size()) - len(self._kept)
 
-    def observe(self) -> None:
-        """Set the gauges of the pool to their current values."""
-        metrics.pool_connections.labels("idle").set(self._pool.get_size() - self.busy_count)
-        metrics.pool_connections.labels("busy").set(self.busy_count)
-        metrics.pool_connections.labels("limit").set(self._pool.get_max_size())
+    def observe(self, gauge: Gauge = metrics.pool_connections) -> None:
+        """Set a gauge to the numbers of connections by state."""
+        gauge.labels("idle").set(self._pool.get_size() - self.busy_count)
+        gauge.labels("busy").set(self.busy_count)
+        gauge.labels("limit").set(self._pool.get_max_size())
 
     async def close(self) -> None:
         """Close all connections; those still in use after `CLOSE_TIMEOUT_S` are terminated."""

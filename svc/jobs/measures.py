@@ -22,6 +22,8 @@ QUEUES = ("documents", "messages")
 async def exposition(database: Database) -> bytes:
     """The metrics in the text format of Prometheus. Without the database they lack the queues."""
     database.pool.observe()
+    if database.generic is not None:
+        database.generic.pool.observe(metrics.generic_pool_connections)
     try:
         rows = await database.many("server/queues")
     except CabinetError as error:

@@ -32,6 +32,11 @@ def has_plan(statement: Statement) -> bool:
     return statement.shape not in _UNEXPLAINED and not statement.needs
 
 
+def kind_of_service(statement: Statement) -> PlanKind:
+    """The kind of plan that the service runs a statement with."""
+    return "generic" if statement.is_generic else "custom"
+
+
 async def analyze(database: Database, name: str, /, **arguments: Any) -> QueryPlan:
     """Run a statement on a connection of the pool, roll it back, and return its custom plan.
 

@@ -115,11 +115,14 @@ async def import_user(
         if replaced is not None:
             await erase_in(transaction, header.user_id)
         imported = Imported(header.user_id, plan)
+        # The statements that complete the import are planned for what it has stored.
+        await transaction.value("jobs/keep_plans", is_planned_once=True)
         for lines in _batches(line for line in reader.rows(file) if line.table in _stored(orders)):
             await _store(transaction, imported, lines)
             imported.rows[lines[0].table] = imported.rows.get(lines[0].table, 0) + len(lines)
         if kept_usage:
             await transaction.copy("import/usage_days", kept_usage)
+        await transaction.value("jobs/keep_plans", is_planned_once=False)
         await _settle(transaction, imported, orders.embed_messages)
     return imported
 

@@ -30,6 +30,7 @@ async def transfer_documents(
     key_change = salt(giver) ^ salt(receiver)
     for batch in _batches(held):
         ids = [row.id for row in batch]
+        await transaction.value("jobs/keep_plans", is_planned_once=True)
         await transaction.exec("documents/transfer", user_id=giver, to_user=receiver, document_ids=ids)
         await _transfer_parts(transaction, giver, receiver, batch)
         for slice_ids, first, last in _slices(batch):
@@ -42,6 +43,8 @@ async def transfer_documents(
                 last_index=last,
                 key_change=key_change,
             )
+        # A plan for any documents would read all those of the user.
+        await transaction.value("jobs/keep_plans", is_planned_once=False)
         await transaction.exec("documents/transfer_release", user_id=giver, to_user=receiver, document_ids=ids)
     await transaction.exec("terms/queue_receiver", user_id=giver, to_user=receiver)
     await transaction.exec(

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import numpy as np
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from svc.database.queries import Database, open_database
 from svc.database.row_security import Reach, insert_text, reach_of
 from svc.embedded.server import url_as
 from svc.errors import StartupError
+from svc.ingest.queue import Queue
 from svc.migrations.migrate import apply_migrations, migration_script
 from svc.migrations.policies import protected_tables, set_row_security
 from svc.migrations.roles import check_role
@@ -28,6 +30,7 @@ from tests.routes.tenants import new_tenant, rows_of
 from tests.sql.checker import RECEIVERS, ROOT
 from tests.sql.conftest import STATEMENTS
 from tests.sql.tables import read_tables, schema_files
+from tests.terms.stored import ingest, upload
 
 ON, OFF = test_settings(rls=True), test_settings(rls=False)
 COPIES = [statement for statement in STATEMENTS.values() if statement.shape == "copy"]
@@ -200,6 +203,26 @@ async def test_the_tenant_is_named_for_one_transaction_only(protected: Database)
             assert await transaction.one("users/get", user_id=user_id) is not None
             seen = await transaction._held.fetchrow(counted)
             assert tuple(seen) == (1, str(user_id))
+
+
+async def test_a_search_on_a_connection_with_generic_plans_finds_the_own_rows_only(protected: Database) -> None:
+    """One plan serves all tenants, so the policy must not be part of it as a value."""
+    vector = np.ones(256, dtype=np.float16)
+    users = [await make_user(protected, f"{number}@example.org") for number in range(2)]
+    for user_id in users:
+        await upload(protected, user_id, "a.txt")
+        await ingest(Queue(protected, "test", 60), [f"text of {user_id}"])
+    for user_id in [*users, *users]:
+        rows = await protected.many("search/exact_all", user_id=user_id, embedding=vector, max_rows=10)
+        assert [row.content for row in rows] == [f"text of {user_id}"]
+
+    assert protected.generic is not None
+    async with protected.generic.connection() as connection:
+        text = protected.statements["search/exact_all"].text
+        assert await connection.fetch(text, users[0], vector, 10) == [], "unless the tenant is named"
+        runs = "select generic_plans, custom_plans from pg_prepared_statements where statement like $1"
+        found = await connection.fetch(runs, "-- search/exact_all%")
+    assert [sum(row[kind] for row in found) for kind in ("generic_plans", "custom_plans")] == [5, 0]
 
 
 async def test_a_row_of_another_tenant_cannot_be_written(protected: Database) -> None:

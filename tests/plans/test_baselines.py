@@ -383,4 +383,13 @@ async def test_the_command_prints_json(filled_url: str) -> None:
     assert [plan["kind"] for plan in explained["plans"]] == ["custom", "generic"]
     assert explained["plans"][0]["root"]["name"] == "Limit"
     assert explained["plans"][0]["settings"]["plan_cache_mode"] == "force_custom_plan"
+    assert explained["plan_of_service"] == "custom"
     assert not re.search(r"[-\d.,]{60}", printed)
+
+
+async def test_the_command_says_that_the_service_runs_a_generic_plan(filled_url: str) -> None:
+    marks = []
+    for name in ("messages/context", "documents/get"):
+        printed = await run_cabinet("sql", "explain", name, "--database-url", filled_url)
+        marks.append("the service runs it with the generic plan" in printed)
+    assert marks == [True, False]

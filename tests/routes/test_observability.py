@@ -172,6 +172,12 @@ async def test_the_pool_and_the_queue_are_shown(idle: Service) -> None:
     assert await metric(idle, "cabinet_pool_connections", state="limit") == idle.services.settings.pool_size
     idle_and_busy = [await metric(idle, "cabinet_pool_connections", state=state) for state in ("idle", "busy")]
     assert 1 <= sum(idle_and_busy) <= idle.services.settings.pool_size
+    assert await metric(idle, "cabinet_generic_pool_connections", state="limit") == 1
+    assert await metric(idle, "cabinet_generic_pool_connections", state="idle") == 0, "opened when one is needed"
+    database = idle.services.database
+    assert database.generic is not None
+    async with database.generic.connection():
+        assert await metric(idle, "cabinet_generic_pool_connections", state="busy") == 1
     tenant = await new_tenant(idle)
     for number in range(2):
         await tenant.upload(f"{number}.txt", "text")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pglast.enums import MinMaxOp, SubLinkType
+from pglast.stream import RawStream
 
 from svc.database.headers import server_type
 from svc.database.statements import Statement
@@ -35,6 +36,8 @@ _COLLECTING = {
 _SESSION_LOCK = "it holds a lock until the session ends, and a session of the pool does not end"
 # The planner inlines them, so that a whole row is no more than the columns that the function names.
 _TAKE_ROWS = {"document_matches", "conversation_matches", "message_matches"}
+# Its effect ends with the transaction, and no result depends on it.
+_PLANS_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', TRUE)"
 # They reach past the text of the statement, or change the session that the next request uses.
 _FORBIDDEN_FUNCTIONS = {
     "set_config": "it changes the session, which the next request uses",
@@ -89,8 +92,13 @@ def function_faults(statement: Statement, node: Any, allowed: dict[str, str]) ->
     """No function that reaches past the text of the statement; `allowed` names a file's exception."""
     for call in _all(node, ast.FuncCall):
         name = function_name(call)
-        if name in _FORBIDDEN_FUNCTIONS and allowed.get(statement.name) != name:
+        if name in _FORBIDDEN_FUNCTIONS and allowed.get(statement.name) != name and not _plans_once(call):
             yield location_of(call), f"{name}() is forbidden: {_FORBIDDEN_FUNCTIONS[name]}"
+
+
+def _plans_once(call: Any) -> bool:
+    """Whether a call only has the plans of foreign keys kept until the transaction ends."""
+    return RawStream()(call) == _PLANS_ONCE
 
 
 def parameter_faults(statement: Statement, node: Any) -> Found:

@@ -115,6 +115,7 @@ FUNCTION_EXCEPTIONS = {
     "server/lock_migrations": "pg_try_advisory_lock",
     "server/set_for_session": "set_config",
     # For one transaction only, at whose end the settings of the session hold again.
+    "jobs/keep_plans": "set_config",
     "jobs/limit_transaction": "set_config",
 }
 # Lines of a statement, without its header, that a reader takes in at once.

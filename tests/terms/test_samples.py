@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from typing import Any
@@ -13,12 +14,15 @@ from svc.background import Background
 from svc.database.queries import Database
 from svc.ingest.queue import Queue
 from svc.search.query_terms import QueryTermsReader
+from svc.tenants.erase import erase_in, erase_user
 from svc.terms import samples
 from svc.terms.keeping import TermKeeper
 from svc.terms.samples import renew_sample, stale_tenants
 from svc.terms.texts import StoredTerms
+from svc.terms.weights import salt
 from svc.terms.words import Words, term
 from tests.database.conftest import make_user
+from tests.database.test_locks import waits_for_a_lock
 from tests.tenants.made_up import make_large_user
 from tests.terms.stored import ingest, upload
 
@@ -176,4 +180,34 @@ async def test_an_erased_user_gets_no_sample(database: Database, observer: Any) 
     await store(database, user_id, ["dome"] * 3)
     await database.one("users/delete", user_id=user_id)
     await renew_sample(database, user_id, "chunk", is_forced=True)
+    assert await observer.fetchval("select count(*) from term_samples") == 0
+
+
+async def test_a_sample_and_an_erasure_wait_for_each_other(database: Database, observer: Any) -> None:
+    """Without a deadlock, which the server would end after a second."""
+    user_id = await make_user(database)
+    await store(database, user_id, ["dome"] * 3)
+    await renew_sample(database, user_id, "chunk", is_forced=True)
+    async with database.transaction() as transaction:
+        assert await transaction.exec("terms/begin_sample", user_id=user_id, kind="chunk", text_count=3) == 1
+        erasure = asyncio.create_task(erase_user(database, user_id))
+        await waits_for_a_lock(observer)
+        await transaction.exec(
+            "terms/sample_chunks", user_id=user_id, salt=salt(user_id), part=2**20, max_rows=10, max_terms=10
+        )
+    erased = await erasure
+    assert erased is not None
+    assert erased.rows["term_samples"] == 1
+    await observer.execute("select pg_stat_force_next_flush()")
+    assert await observer.fetchval("select deadlocks from pg_stat_database where datname = current_database()") == 0
+
+
+async def test_a_user_who_is_being_erased_gets_no_sample(database: Database, observer: Any) -> None:
+    user_id = await make_user(database)
+    await store(database, user_id, ["dome"] * 3)
+    async with database.transaction() as transaction:
+        await erase_in(transaction, user_id)
+        sampling = asyncio.create_task(renew_sample(database, user_id, "chunk", is_forced=True))
+        await waits_for_a_lock(observer)
+    await sampling
     assert await observer.fetchval("select count(*) from term_samples") == 0
