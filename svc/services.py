@@ -26,6 +26,7 @@ from svc.plans.slow_statements import watched_database
 from svc.search.own_indexes import drop_own_index
 from svc.search.query_terms import QueryTermsReader
 from svc.settings import Settings
+from svc.terms import words
 from svc.worker import Worker, running_worker
 
 
@@ -92,6 +93,7 @@ async def running_services(
         await check_default_plan(database, settings.default_plan)
         # Otherwise the first request that counts tokens would hold up the others for 150 ms.
         await asyncio.to_thread(tokenizer)
+        await asyncio.to_thread(words.prepare)
         provider = create_provider(settings)
         stack.push_async_callback(provider.close)
         worker = None

@@ -52,6 +52,15 @@ _APOSTROPHE = re.compile("['’]")
 _NOT_LETTERS = re.compile(r"[\d_]")
 
 
+def prepare() -> None:
+    """Make the tables of the characters of all scripts, which takes 70 ms.
+
+    Otherwise the first query in another script than the Latin would hold up the event loop for as long.
+    """
+    word_pattern("\N{HIRAGANA LETTER A}")
+    _many_marks()
+
+
 @cache
 def _many_marks() -> re.Pattern[str]:
     return re.compile(f"([{mark_class()}]{{{_MOST_MARKS}}})[{mark_class()}]+")
