@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
+from svc.routes import documents
+from svc.routes.openai import files
 from tests.conftest import Service
 from tests.database.conftest import until
 from tests.routes.answers import ok, problem
@@ -37,3 +41,32 @@ async def test_a_document_that_is_being_added_elsewhere_is_not_deleted(shared: S
     else:
         assert refused.status_code == 409, refused.text
     assert ok(await scene.tenant.get(f"/documents/{ids['document_id']}"))["id"] == ids["document_id"]
+
+
+@pytest.mark.parametrize("kind", ["native", "dialect"])
+async def test_nobody_can_add_a_document_between_the_look_and_its_deletion(
+    shared: Service, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await new_scene(shared)
+    ids, held = scene.inside, []
+    module = documents if kind == "native" else files
+    check = module.check_deletable
+
+    async def looked_at_meanwhile(*arguments: Any) -> None:
+        await check(*arguments)
+        async with direct_connection(shared) as connection:
+            try:
+                await connection.execute(
+                    "select id from documents where id = $1 for no key update nowait", UUID(ids["document_id"])
+                )
+            except asyncpg.LockNotAvailableError:
+                held.append(True)
+            else:
+                held.append(False)
+
+    monkeypatch.setattr(module, "check_deletable", looked_at_meanwhile)
+    path = f"/documents/{ids['document_id']}" if kind == "native" else f"/v1/files/{ids['file_id']}"
+    answer = await scene.limited.delete(path)
+    assert answer.is_success, answer.text
+    assert held
+    assert all(held)
