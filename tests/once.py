@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-import httpx._transports.default as transports
+import httpx._transports.default
+import httpx2._transports.default
 
 import svc.worker
 from svc.database.queries import Database
@@ -47,7 +48,8 @@ def share() -> None:
     """Share from now on."""
     svc.worker.ParserSandbox = _SharingSandbox  # type: ignore[attr-defined]
     local._load_model = functools.cache(local._load_model)
-    transports.create_ssl_context = functools.cache(transports.create_ssl_context)  # type: ignore[attr-defined]
+    for transports in (httpx._transports.default, httpx2._transports.default):
+        transports.create_ssl_context = functools.cache(transports.create_ssl_context)  # type: ignore[attr-defined]
     check = Database.check
 
     async def check_once(self: Database) -> None:
