@@ -1,7 +1,8 @@
 -- Why: a client that uploads a file can declare its encoding, which a worker needs to read the file.
 -- Lock: ACCESS EXCLUSIVE on document_contents, for milliseconds: a null column needs no rewrite.
 -- On 10M rows: milliseconds.
--- Serves: documents/create, ingest/start, documents/transfer
+-- Serves: documents/create, documents/put_content, documents/transfer, file_parts/begin, ingest/start,
+--   export/document_contents, import/document_contents
 -- Rollback loses: the declared encodings. Files that are read already keep their text.
 -- depends: 0030.message_filters
 alter table document_contents

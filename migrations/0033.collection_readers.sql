@@ -4,7 +4,8 @@
 --   whether the share was taken back meanwhile.
 -- Lock: SHARE ROW EXCLUSIVE on users and collections for milliseconds, for the foreign keys of a new table.
 -- On 10M rows: milliseconds; its table is new.
--- Serves: collection_readers/*, users/hold, users/delete, users/erase_collections
+-- Serves: collection_readers/*, users/hold, users/delete, users/erase_collections, doctor/dangling_readers,
+--   samples/reader
 -- Rollback loses: the shares; each collection is its owner's alone again.
 -- depends: 0032.term_arrays
 create table collection_readers (

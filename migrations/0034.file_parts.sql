@@ -5,7 +5,9 @@
 -- Lock: SHARE ROW EXCLUSIVE on document_contents for a moment, for the foreign key: it waits for writers,
 --   readers go on.
 -- On 10M rows: milliseconds; its table is new.
--- Serves: file_parts/*, documents/*, ingest/start, export/file_parts, import/*, users/delete
+-- Serves: file_parts/*, documents/content, documents/erase_left_over, documents/put_content,
+--   upload_parts/give, export/file_parts, import/file_parts, import/drop_vanished_documents, users/delete,
+--   doctor/wrong_file_parts
 -- Rollback loses: nothing, but it fails if a file has 1 GB, which is more than one value can hold. It
 --   rewrites the bytes of all files over 1 MiB.
 -- depends: 0033.collection_readers

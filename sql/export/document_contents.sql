@@ -1,6 +1,6 @@
 -- export/document_contents :many
 -- The bytes of some documents for an export: as many documents as fit into a number of bytes, but one at
--- least. What is too long for that is not read.
+-- least. Contents that are too long for that are not read.
 -- $1 user_id           uuid       the tenant
 -- $2 document_ids      uuid[]     of export/documents, at most 1000
 -- $3 after_document_id uuid null  the last id of the page before; null: from the first

@@ -1,6 +1,6 @@
 -- users/get_to_change :one
 -- One user, locked until the end of the transaction, to compare them before a change. The lock does not make
--- those wait who add rows for the user.
+-- transactions that add rows for the user wait.
 -- $1 user_id uuid  the tenant
 -- returns: as users/get
 -- index: users_pkey
