@@ -134,7 +134,7 @@ def test_blank_text_makes_no_chunk() -> None:
         split(ReadDocument(" \n\n\t", []), chunk_tokens=64, overlap_tokens=0, max_chunks=10)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=length(40, 150), deadline=None)
 @example("\U00010000" * 4, "text")
 @given(
     st.lists(
@@ -156,7 +156,7 @@ def test_whatever_the_text_chunks_are_within_the_limit(text: str, file_type: Fil
         assert chunk.token_count == count_tokens(chunk.content) <= 16
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=length(100, 300), deadline=None)
 @given(
     st.lists(
         st.sampled_from(
