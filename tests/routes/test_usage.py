@@ -114,7 +114,7 @@ async def test_writers_of_different_users_do_not_wait_for_each_other(quiet: Serv
         await stack.enter_async_context(connection.transaction())
         append = quiet.services.database.statements["messages/append"].text
         other = await tenant.conversation()
-        await connection.fetch(append, tenant.id, other["id"], ["user"], ["Hello"], [1], [], [], False, [])
+        await connection.fetch(append, tenant.id, other["id"], ["user"], ["Hello"], [1], [], [], False, [], None)
         message = {"role": "user", "content": "Hello"}
         appending = writer.post(f"/conversations/{conversation['id']}/messages", json=message)
         ok(await asyncio.wait_for(appending, 5), 201)
