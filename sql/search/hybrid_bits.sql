@@ -6,7 +6,7 @@
 -- $2 embedding       halfvec      of the query
 -- $3 signature       varbit       of the query
 -- $4 candidates      int          vectors that are compared exactly
--- $5 keys            int[] null   of the query's rarest terms; null: candidates need not contain a term
+-- $5 keys            int[] null   of the query's rarest words, or of one of `required`; null: all texts
 -- $6 terms           sparsevec    all terms of the query, with their weights
 -- $7 keyword_weight  float8       0..1; the rest is the weight of the meaning
 -- $8 threshold       float8 null  least similarity; null: any
@@ -57,6 +57,7 @@ phrased as materialized (
     where
         c.user_id = $1::uuid
         and $9::text[] is not null
+        and ($5::int[] is null or t.keys && (select $5::int[]))
         and ($10::int[] is null or t.keys @> (select $10::int[]))
         and c.content ~* all($9::text[])
 ),

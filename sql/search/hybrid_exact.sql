@@ -6,7 +6,7 @@
 -- $1 user_id         uuid         the tenant
 -- $2 embedding       halfvec      of the query
 -- $3 metric          text         cosine | l2 | inner_product
--- $4 keys            int[] null   of the query's rarest terms; null: candidates need not contain a term
+-- $4 keys            int[] null   of the query's rarest words, or of one of `required`; null: all texts
 -- $5 terms           sparsevec    all terms of the query, with their weights
 -- $6 keyword_weight  float8       0..1; the rest is the weight of the meaning
 -- $7 threshold       float8 null  least similarity; null: any
@@ -59,6 +59,7 @@ phrased as materialized (
     where
         c.user_id = $1::uuid
         and $8::text[] is not null
+        and ($4::int[] is null or t.keys && (select $4::int[]))
         and ($9::int[] is null or t.keys @> (select $9::int[]))
         and c.content ~* all($8::text[])
 ),

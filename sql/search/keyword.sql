@@ -2,7 +2,7 @@
 -- The chunks of one user that fit a query best by keywords: of the chunks that contain one of the query's
 -- rarest terms, those with the highest sum of the weights of all its terms, ties by id.
 -- $1 user_id         uuid         the tenant
--- $2 keys            int[] null   of the query's rarest terms; null: candidates need not contain a term
+-- $2 keys            int[] null   of the query's rarest words, or of one of `required`; null: all texts
 -- $3 terms           sparsevec    all terms of the query, with their weights
 -- $4 required        text[] null  regular expressions that the text must match; null: none
 -- $5 required_keys   int[] null   keys that a text must contain in order to match them; null: none
@@ -51,6 +51,7 @@ phrased as materialized (
     where
         c.user_id = $1::uuid
         and $4::text[] is not null
+        and ($2::int[] is null or t.keys && (select $2::int[]))
         and ($5::int[] is null or t.keys @> (select $5::int[]))
         and c.content ~* all($4::text[])
 ),

@@ -2,11 +2,12 @@
 -- Last statement of that transaction: counts the terms of a user's messages, or of a part of them that is
 -- chosen by a hash of their ids, and stores the share of the messages that contain a term, if at least two
 -- do. Any other term is assumed to be in as many as the others are on average.
--- $1 user_id    uuid  the tenant
--- $2 salt       int   of the user, by which a key becomes a term
--- $3 part       int   of 2^20, the share of the messages that is taken, at least; 2^20: all
--- $4 max_rows   int   messages at most
--- $5 max_terms  int   the most frequent ones
+-- $1 user_id    uuid   the tenant
+-- $2 salt       int    of the user, by which a key becomes a term
+-- $3 part       int    of 2^20, the share of the messages that is taken, at least; 2^20: all
+-- $4 max_rows   int    messages at most
+-- $5 max_terms  int    the most frequent ones
+-- $6 marks      int[]  terms that are stored even if only one has them
 -- length: the terms are counted, chosen and stored at once
 -- index: message_terms_pkey, term_samples_pkey
 with chosen as materialized (
@@ -43,8 +44,8 @@ kept as materialized (
         c.found,
         c.found::real / (select count(*) from sampled) as share
     from counted as c
-    where c.found >= 2
-    order by c.found desc, c.term asc
+    where c.found >= 2 or c.term = any($6::int[])
+    order by c.term = any($6::int[]) desc, c.found desc, c.term asc
     limit $5::int
 ),
 

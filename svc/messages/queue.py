@@ -145,7 +145,7 @@ class MessageQueue:
         rows = [_vector_row(job, piece, vectors[index], bits[index]) for index, piece in enumerate(pieces)]
         token_count = sum(piece.token_count for piece in pieces)
         messages = list({piece.message.position: piece.message for piece in pieces}.values())
-        terms = await self._terms.of([message.words for message in messages], job.user_id)
+        terms = await self._terms.of([message.words for message in messages], job.user_id, "message")
         term_rows = [
             _term_row(job, message, found) for message, found in zip(messages, terms, strict=True) if found is not None
         ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from svc.search.operators import ReadQuery
+from svc.terms.by_language import LanguageWords
 from svc.terms.words import Words
 
 Highlight = tuple[int, int]
@@ -18,14 +19,15 @@ _CHARACTERS_AT_ONCE = 4_000
 class Highlighter:
     """Finds the words of a query in texts."""
 
-    def __init__(self, words: Words, query: ReadQuery) -> None:
+    def __init__(self, words: LanguageWords, query: ReadQuery) -> None:
         self._words = words
         # The text contains the required phrases as well, and not the excluded ones.
-        self._terms = frozenset(words.query(query.text).counts)
+        self._query = query.text
+        self._terms: dict[Words, Set[int]] = {words.own: words.own.query(query.text).counts.keys()}
 
     async def of(self, texts: Sequence[str]) -> list[list[Highlight]]:
         """The places in each text, in order and without overlap. Does not block the event loop."""
-        if not self._terms:
+        if not self._terms[self._words.own]:
             return [[] for _ in texts]
         if sum(map(len, texts)) <= _CHARACTERS_AT_ONCE:
             return self._found(texts)
@@ -36,8 +38,12 @@ class Highlighter:
 
     def _places(self, text: str) -> list[Highlight]:
         places: list[Highlight] = []
-        for begin, end, of_word in self._words.places(text):
-            if self._terms.isdisjoint(of_word):
+        words = self._words.of_text(text)
+        terms = self._terms.get(words)
+        if terms is None:
+            terms = self._terms[words] = words.query(self._query).counts.keys()
+        for begin, end, of_word in words.places(text):
+            if terms.isdisjoint(of_word):
                 continue
             if places and begin < places[-1][1]:
                 places[-1] = (places[-1][0], max(end, places[-1][1]))

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypedDict
@@ -19,9 +19,9 @@ from svc.background import Background
 from svc.database.queries import Database
 from svc.search.operators import ReadQuery, pattern
 from svc.settings.terms import TextLanguage
+from svc.terms.by_language import LanguageWords, QueryWord, mark
 from svc.terms.texts import Kind
-from svc.terms.weights import keys, query_weights
-from svc.terms.words import Words
+from svc.terms.weights import Scale, keys, query_weights
 
 # The shares change only when a tenant's texts are sampled again. They are read again after so many seconds.
 _KEPT_S = 60.0
@@ -58,8 +58,8 @@ class Conditions(TypedDict):
 class QueryTerms:
     """The terms of a query, and the phrases that it requires and excludes.
 
-    `weights` has the weights of all terms. A candidate contains one of `keys`, those of the rarest terms; None: every
-    text is a candidate, because the query requires phrases of stop words only. `is_complete`: the other terms add no
+    `weights` has the weights of all terms. A candidate contains one of `keys`, those of the rarest words; None: every
+    text is a candidate, because the query requires phrases of stop words only. `is_complete`: the other words add no
     candidates. `required` and `excluded` are regular expressions; None if there are none. A text that matches all of
     `required` contains all of `required_keys`, and one that matches any of `excluded` one of `excluded_keys`.
     """
@@ -107,15 +107,14 @@ class Shares:
     shares: NDArray[np.float32]
     sampled_at: datetime | None = None
 
-    def of(self, terms: Iterable[int]) -> dict[int, float]:
-        """The share of each of these terms."""
+    def known(self, terms: Iterable[int]) -> dict[int, float]:
+        """The share of each of these terms that is not one of the others."""
         asked = np.fromiter(terms, dtype=np.int32)
         places = np.searchsorted(self.terms, asked)
         return {
             int(term): float(self.shares[place])
-            if place < len(self.terms) and self.terms[place] == term
-            else self.other_share
             for term, place in zip(asked, places, strict=True)
+            if place < len(self.terms) and self.terms[place] == term
         }
 
 
@@ -129,7 +128,7 @@ class QueryTermsReader:
     def __init__(self, database: Database, language: TextLanguage, background: Background) -> None:
         self._database = database
         self._background = background
-        self.words = Words(language)
+        self.words = LanguageWords(language)
         self._kept: OrderedDict[tuple[UUID, Kind], tuple[float, Shares]] = OrderedDict()
         self._term_count = 0
         self._reading: dict[tuple[UUID, Kind], asyncio.Task[None]] = {}
@@ -158,32 +157,55 @@ class QueryTermsReader:
         results: then the weights are those of their own texts, since scores would tell how frequent a term is in texts
         that they may not read.
         """
-        counted = self.words.query(query.text)
         shares = await self._shares(user_id, kind)
         count = max(1, shares.text_count if text_count is None else text_count)
-        of_term = shares.of(counted.counts)
-        scale = count, of_term, shares.other_share
+        languages = self._languages(shares, query.text)
+        words = self.words.query(query.text, languages)
+        scale = self._scale(shares, count, words, languages)
+        reader_scale = scale
         if scored_for is not None and scored_for != user_id:
             own = await self._shares(scored_for, kind)
-            scale = max(1, own.text_count), own.of(counted.counts), own.other_share
-        required = [term for phrase in query.required for term in self.words.query(phrase).counts]
-        excluded = [self.words.query(phrase).counts for phrase in query.excluded]
+            reader_scale = self._scale(own, max(1, own.text_count), words, languages)
+        # A text with a phrase contains each of its words. Phrases of stop words have no terms.
+        required = [word for phrase in query.required for word in self.words.query(phrase, languages)]
+        # The phrases are compared with the texts that are found, so all languages do no harm.
+        excluded = [self.words.query(phrase, self.words.languages)[:1] for phrase in query.excluded]
         if query.required:
-            # Every text with the phrases contains all their terms. Phrases of stop words have none.
-            rarest = sorted(required, key=lambda term: of_term.get(term, shares.other_share))[:1]
+            in_phrases = shares.known(term for word in required for term in word)
+            rarest = sorted(required, key=lambda word: _share(word, in_phrases, shares.other_share))[:1]
         else:
-            rarest = _within(of_term, None if budget is None else budget / count)
-        # A text with an excluded phrase contains all its terms, so one of them is enough to find it.
-        one_each = [next(iter(counts)) for counts in excluded if counts]
+            rarest = _within(words, scale, None if budget is None else budget / count)
+        candidates = keys(dict.fromkeys(term for word in rarest for term in word), user_id)
+        one_each = dict.fromkeys(term for phrase in excluded for word in phrase for term in word)
         return QueryTerms(
-            keys=None if query.required and not required else keys(dict.fromkeys(rarest), user_id),
-            weights=query_weights(counted, *scale),
-            is_complete=bool(query.required) or len(rarest) == len(of_term),
+            keys=None if query.required and not required else candidates,
+            weights=query_weights(words, reader_scale),
+            is_complete=bool(query.required) or len(rarest) == len(words),
             required=[pattern(phrase) for phrase in query.required] or None,
-            required_keys=keys(dict.fromkeys(required), user_id) or None,
+            # A word that has several terms is in a text by one of them.
+            required_keys=keys(dict.fromkeys(term for word in required if len(word) == 1 for term in word), user_id)
+            or None,
             excluded=[pattern(phrase) for phrase in query.excluded] or None,
-            excluded_keys=keys(dict.fromkeys(one_each), user_id) if excluded and all(excluded) else None,
+            excluded_keys=keys(one_each, user_id) if excluded and all(excluded) else None,
         )
+
+    def _languages(self, shares: Shares, text: str) -> list[TextLanguage]:
+        """The languages of the tenant's texts, beside that of the settings; all of them before the first sample."""
+        if shares is _NO_SHARES:
+            return list(self.words.languages)
+        marked = shares.known(map(mark, self.words.languages))
+        # A query that tells its language can be about texts that were stored since the sample.
+        asked = self.words.of_text(text).language
+        return [language for language in self.words.languages if mark(language) in marked or language == asked]
+
+    def _scale(
+        self, shares: Shares, text_count: int, words: Iterable[QueryWord], languages: Sequence[TextLanguage]
+    ) -> Scale:
+        of_term = shares.known(dict.fromkeys(term for word in words for term in word))
+        marked = shares.known(map(mark, languages))
+        of_language = {language: marked.get(mark(language), shares.other_share) for language in languages}
+        of_language[self.words.own.language] = max(shares.other_share, 1 - sum(marked.values()))
+        return Scale(text_count, of_term, shares.other_share, of_language)
 
     async def _shares(self, user_id: UUID, kind: Kind) -> Shares:
         tenant = user_id, kind
@@ -238,14 +260,22 @@ def _numbers(array: bytes, kind: str) -> NDArray[Any]:
 _NO_SHARES = Shares(1, _UNKNOWN_SHARE, np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
 
 
-def _within(shares: Mapping[int, float], budget: float | None) -> list[int]:
-    """The rarest terms, as many as occur in `budget` times the number of texts together; at least one."""
+def _within(words: Sequence[QueryWord], scale: Scale, budget: float | None) -> list[QueryWord]:
+    """The rarest words, as many as occur in `budget` times the number of texts together; at least one."""
     if budget is None:
-        return list(shares)
-    rarest: list[int] = []
-    for term, share in sorted(shares.items(), key=lambda item: item[1]):
+        return list(words)
+    rarest: list[QueryWord] = []
+    for share, word in sorted(
+        ((_share(word, scale.shares, scale.other_share), word) for word in words), key=lambda item: item[0]
+    ):
         budget -= share
         if rarest and budget < 0:
             break
-        rarest.append(term)
+        rarest.append(word)
     return rarest
+
+
+def _share(word: QueryWord, shares: Mapping[int, float], other_share: float) -> float:
+    """The share of the texts that contain one of the terms of a word, at most."""
+    known = [shares[term] for term in word if term in shares]
+    return sum(known) if known else other_share

@@ -21,8 +21,10 @@ class TermSettings(Group):
 
     text_language: TextLanguage = Field(
         "english",
-        description="Language of the texts, for searches by words: its Snowball stemmer maps the forms of a word to "
-        "one term, and for english the most common words are left out; with none, each form is a term of its own. "
-        "Words in Cyrillic, Greek and Arabic letters have the stems of Russian, Greek and Arabic, except with none. "
-        "Texts in other languages are found, too, by the exact form of their words.",
+        description="Language of the texts that do not tell theirs, for searches by words: its Snowball stemmer maps "
+        "the forms of a word to one term, and for english the most common words are left out; with none, each form is "
+        "a term of its own in all texts. A text of some sentences in English, Czech, Danish, Dutch, French, German, "
+        "Italian, Norwegian, Polish, Portuguese, Spanish or Swedish has the stems of its language, and words in "
+        "Cyrillic, Greek and Arabic letters those of Russian, Greek and Arabic. Texts in other languages are found by "
+        "the exact form of their words.",
     )

@@ -98,7 +98,7 @@ class Backfill:
             for row in rows
             if row.content is not None
         ]
-        found = await self._terms.of([content for _, content in wanted], user_id)
+        found = await self._terms.of([content for _, content in wanted], user_id, "message")
         added = [
             r.MessageJobsWriteTerms(
                 user_id, row.conversation_id, row.position, row.role, row.created_at, terms.keys, terms.weights

@@ -53,5 +53,7 @@ class TermKeeper:
             grown.update((user_id, "chunk") for user_id in stale)
             self._examined_at = now
         for tenant in list(grown):
-            await renew_sample(self._database, *tenant)
+            is_forced = tenant in self._terms.with_new_language
+            await renew_sample(self._database, *tenant, is_forced=is_forced)
             grown.discard(tenant)
+            self._terms.with_new_language.discard(tenant)

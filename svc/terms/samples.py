@@ -3,7 +3,8 @@
 All texts are counted, or a sample of a large tenant's. The weights of rare terms decide which texts are the best, and a
 small sample knows little of them: with the shares of 2,000 of 5,000 passages, three of a hundred results were others
 than with those of all. The texts are counted again when their number has changed by a fifth, so each is counted about
-six times, in some 15 µs. Terms that occur in one text only are not kept.
+six times, in some 15 µs. Terms that occur in one text only are not kept, except the
+marks of languages.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from svc import metrics
 from svc.database.queries import Database
+from svc.terms.by_language import MARKS
 from svc.terms.texts import Kind
 from svc.terms.weights import salt
 
@@ -49,12 +51,12 @@ async def renew_sample(database: Database, user_id: UUID, kind: Kind, *, is_forc
         if kind == "chunk":
             await transaction.exec(
                 "terms/sample_chunks",
-                user_id=user_id, salt=own, part=part, max_rows=_MOST_TEXTS, max_terms=_MOST_TERMS,
+                user_id=user_id, salt=own, part=part, max_rows=_MOST_TEXTS, max_terms=_MOST_TERMS, marks=MARKS,
             )  # fmt: skip
         else:
             await transaction.exec(
                 "terms/sample_messages",
-                user_id=user_id, salt=own, part=part, max_rows=_MOST_TEXTS, max_terms=_MOST_TERMS,
+                user_id=user_id, salt=own, part=part, max_rows=_MOST_TEXTS, max_terms=_MOST_TERMS, marks=MARKS,
             )  # fmt: skip
     metrics.term_samples_total.labels(kind).inc()
 

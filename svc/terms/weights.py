@@ -22,12 +22,15 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from svc.settings.terms import TextLanguage
+from svc.terms.by_language import QueryWord
 from svc.terms.words import TERM_COUNT, Counts
 
 _SATURATION = 1.2  # k1
@@ -70,18 +73,40 @@ def text_weights(counted: Counts) -> bytes:
     return sparse_vector({term: count / (count + added) for term, count in counted.counts.items()})
 
 
-def query_weights(counted: Counts, text_count: float, shares: Mapping[int, float], other_share: float) -> bytes:
-    """The weights of a query, as a sparsevec.
+@dataclass(frozen=True)
+class Scale:
+    """What the weights of a query depend on.
 
     `text_count` is the number of texts, and `shares` has the share of them that contains a term, from 0 to 1;
-    `other_share` is that of a term that is not in `shares`.
+    `other_share` is that of a term that is not in `shares`. `languages` has the share of the texts in each language.
     """
-    return sparse_vector(
-        {
-            term: count * inverse_frequency(text_count, shares.get(term, other_share))
-            for term, count in counted.counts.items()
-        }
-    )
+
+    text_count: float
+    shares: Mapping[int, float]
+    other_share: float
+    languages: Mapping[TextLanguage, float]
+
+
+def query_weights(words: Iterable[QueryWord], scale: Scale) -> bytes:
+    """The weights of a query, as a sparsevec.
+
+    The terms of a word in several languages are forms of one word: they have the rarity of all of them together. But
+    a term of one language can be that of another word in the next: the stem of "news" is "new" in French. So a term
+    counts as much as the texts in its languages can be among those that contain it.
+    """
+    weights: dict[int, float] = {}
+    for word in words:
+        chances, share = {}, 0.0
+        for term, counts in word.items():
+            in_languages = min(1.0, sum(scale.languages.get(language, 0.0) for language in counts))
+            known = scale.shares.get(term)
+            chances[term] = 1.0 if not known else min(1.0, in_languages / known)
+            share += (known or 0.0) * chances[term]
+        rarity = inverse_frequency(scale.text_count, share or scale.other_share)
+        for term, counts in word.items():
+            weight = max(counts.values()) * rarity * chances[term]
+            weights[term] = weights.get(term, 0.0) + weight
+    return sparse_vector({term: weight for term, weight in weights.items() if weight})
 
 
 def inverse_frequency(text_count: float, share: float) -> float:

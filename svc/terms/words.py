@@ -77,9 +77,11 @@ class Counts:
 class Words:
     """Finds the terms of texts in one language; any number of threads can use one object."""
 
-    def __init__(self, language: TextLanguage) -> None:
+    def __init__(self, language: TextLanguage, stop_words: frozenset[str] | None = None) -> None:
+        """`stop_words` are left out; None: those of the language."""
+        self.language: TextLanguage = language
+        self.stop_words = (STOP_WORDS if language == "english" else frozenset()) if stop_words is None else stop_words
         self._stems = Stems(language)
-        self._stop_words = STOP_WORDS if language in ("english", "porter") else frozenset()
         self._kept: dict[str, tuple[int, ...]] = {}
 
     def document(self, text: str) -> Counts:
@@ -105,14 +107,14 @@ class Words:
         """The terms of each of these words. Words that are left out have none."""
         plain = [word for word in words if _PLAIN.fullmatch(word) and len(word) <= _LONGEST_KEPT]
         found = dict(zip(plain, self._plain_terms(plain), strict=True))
-        return [found[word] if word in found else self._terms(word) for word in words]
+        return [found[word] if word in found else self.of_word(word) for word in words]
 
     def _plain_terms(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The terms of words of ASCII letters or digits, as `_spaced` finds them, by one call of the stemmer."""
         folded = [word.lower() for word in words]
         stems = self._stems.of_ascii(folded)
         return [
-            (term(stem),) if stem and word not in self._stop_words else ()
+            (term(stem),) if stem and word not in self.stop_words else ()
             for word, stem in zip(folded, stems, strict=True)
         ]
 
@@ -132,7 +134,7 @@ class Words:
                 or _APOSTROPHE.search(word[0])
                 or _normal(word[0]) != word[0]
             ):
-                yield word.start(), word.end(), self._terms(word[0])
+                yield word.start(), word.end(), self.of_word(word[0])
             else:
                 yield from self._places_in(word[0], word.start())
 
@@ -141,7 +143,7 @@ class Words:
         end = 0
         for run in UNSPACED.finditer(word):
             if run.start() > end:
-                yield start + end, start + run.start(), self._terms(word[end : run.start()])
+                yield start + end, start + run.start(), self.of_word(word[end : run.start()])
             end = run.end()
             for at in range(run.start(), end):
                 if HAN.fullmatch(word[at]) or len(run[0]) == 1:
@@ -149,22 +151,23 @@ class Words:
                 if at + 1 < end:
                     yield start + at, start + at + 2, (term(word[at : at + 2]),)
         if end < len(word):
-            yield start + end, start + len(word), self._terms(word[end:])
+            yield start + end, start + len(word), self.of_word(word[end:])
 
     def _counted(self, text: str) -> tuple[dict[int, int], int]:
         counts: dict[int, int] = {}
         length = 0
         kept = self._kept
-        for word, count in Counter(word_pattern(text).findall(text, 0, MOST_CHARACTERS)).items():
+        for word, count in counted_words(text).items():
             terms = kept.get(word)
             if terms is None:
-                terms = self._terms(word)
+                terms = self.of_word(word)
             for each in terms:
                 counts[each] = counts.get(each, 0) + count
             length += count * len(terms)
         return counts, length
 
-    def _terms(self, word: str) -> tuple[int, ...]:
+    def of_word(self, word: str) -> tuple[int, ...]:
+        """The terms of one word. A word that is left out has none."""
         terms = self._kept.get(word)
         if terms is None:
             terms = tuple(term(letters) for letters in self._letters(word))
@@ -222,10 +225,15 @@ class Words:
 
     def _stem(self, word: str) -> Iterator[str]:
         word = _folded(word)
-        if word in self._stop_words:
+        if word in self.stop_words:
             return
         if stem := self._stems.of(word):
             yield stem
+
+
+def counted_words(text: str) -> Counter[str]:
+    """How often each word occurs in a text."""
+    return Counter(word_pattern(text).findall(text, 0, MOST_CHARACTERS))
 
 
 def _normal(word: str) -> str:

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
 from svc.search import hybrid
+from svc.terms.samples import renew_sample
 from svc.terms.words import Words
 from tests.conftest import Service, test_settings
 from tests.routes.answers import done, ok, problem
@@ -158,6 +159,44 @@ async def searched(tenant: Tenant, query: str, mode: str) -> list[dict[str, Any]
             "results"
         ]
     )
+
+
+GERMAN = (
+    "Der Dienst ist für die Ablage der Verträge da und nicht für das Lesen, wenn sie mit dem Siegel der Häuser sind. "
+    "Nur die Notare können sie dann auch noch öffnen, oder einer der Zeugen."
+)
+ENGLISH = (
+    "These are the news that have been printed for those houses which you should not visit when they are new, and the "
+    "contract that each of their owners has signed."
+)
+
+
+@pytest.mark.parametrize("mode", ["keyword", "hybrid"])
+async def test_texts_of_several_languages_are_found_by_the_forms_of_their_words(writing: Service, mode: str) -> None:
+    tenant = await new_tenant(writing)
+    german = await tenant.ready_document("german.txt", GERMAN)
+    english = await tenant.ready_document("english.txt", ENGLISH)
+    expected = {
+        "Vertrag": german, "VERTRÄGEN": german, "Haus": german, "Zeuge": german, "house": english, "contracts": english,
+    }  # fmt: skip
+
+    async def check() -> None:
+        for query, document in expected.items():
+            found = await search(tenant, query, highlights=True)
+            assert [(each["document_id"], len(each["highlights"])) for each in found] == [(document["id"], 1)], query
+        for query, document in {'"Siegel der Häuser"': german, "Verträge -Häusern -houses": german}.items():
+            body = {"query": query, "mode": mode}
+            (each,) = ok(await tenant.post("/search", json=body))["results"]
+            assert each["document_id"] == document["id"]
+        for query in ('"Siegel der Haus"', "Verträge -Häuser", "new -houses"):
+            found = ok(await tenant.post("/search", json={"query": query, "mode": "keyword"}))["results"]
+            assert found == []
+
+    await check()
+    # With the languages that the sample shows, it is the same.
+    await renew_sample(writing.services.database, UUID(tenant.id), "chunk", is_forced=True)
+    writing.services.query_terms._kept.clear()
+    await check()
 
 
 async def test_a_removed_document_is_not_found(writing: Service) -> None:

@@ -17,7 +17,7 @@ from svc.search.highlights import Highlighter
 from svc.search.operators import read_query
 from svc.search.passages import joined_text, spans, token_bound
 from svc.search.results import Hit, fitting, folded, grouped
-from svc.terms.words import Words
+from svc.terms.by_language import LanguageWords
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,12 @@ HIGHLIGHTS = [
 
 @pytest.mark.parametrize(("query", "text", "expected"), HIGHLIGHTS)
 async def test_highlights_are_the_words_of_the_query(query: str, text: str, expected: list[str]) -> None:
-    (places,) = await Highlighter(Words("english"), read_query(query)).of([text])
+    (places,) = await Highlighter(LanguageWords("english"), read_query(query)).of([text])
     assert [text[begin:end] for begin, end in places] == expected
 
 
 @given(st.text(max_size=200), st.text(max_size=40))
 async def test_highlights_are_in_order_and_within_the_text(text: str, query: str) -> None:
-    (places,) = await Highlighter(Words("english"), read_query(query + text[:20])).of([text])
+    (places,) = await Highlighter(LanguageWords("english"), read_query(query + text[:20])).of([text])
     assert all(0 <= begin < end <= len(text) for begin, end in places)
     assert all(first[1] <= second[0] for first, second in itertools.pairwise(places))

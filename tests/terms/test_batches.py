@@ -11,9 +11,9 @@ import pytest
 from svc.settings.terms import TextLanguage
 from svc.terms import vocabulary
 from svc.terms.batches import BatchTerms, TextTerms
+from svc.terms.by_language import LanguageWords
 from svc.terms.splitting import found_words, word_pattern
 from svc.terms.weights import keys_of, text_weights
-from svc.terms.words import Words
 from tests.lengths import length
 
 TENANT = uuid4()
@@ -27,10 +27,19 @@ PIECES = [
 
 def drawn(chance: random.Random) -> str:
     separators = [" ", "  ", "\n", "", ", ", "-", "'", "’"]
-    return "".join(chance.choice(PIECES) + chance.choice(separators) for _ in range(chance.randint(0, 60)))
+    pieces = "".join(chance.choice(PIECES) + chance.choice(separators) for _ in range(chance.randint(0, 60)))
+    return f"{chance.choice(SENTENCES)} {pieces}" if chance.random() < 0.5 else pieces
 
 
-def by_definition(words: Words, text: str) -> TextTerms | None:
+SENTENCES = [
+    "Der Dienst speichert die Dateien und nicht die Verzeichnisse, wenn sie mit dem Namen der Häuser beginnen.",
+    "Les documents sont dans une base, et le service ne les lit pas sans les clés qui sont pour cette base.",
+    "The files that have been stored with this key are those which you can read, but not the others.",
+    "Los documentos que están en las bases no son los que el servicio lee por las claves de una persona.",
+]
+
+
+def by_definition(words: LanguageWords, text: str) -> TextTerms | None:
     counted = words.document(text)
     if not counted.counts:
         return None
@@ -43,11 +52,11 @@ def test_a_batch_has_the_terms_of_each_text(language: TextLanguage) -> None:
     chance = random.Random(5)
     texts = [drawn(chance) for _ in range(length(200, 5_000))]
     texts += ["", " ", "the of", " ".join(f"word{number}x" for number in range(9_000))]
-    batches, words = BatchTerms(Words(language)), Words(language)
+    batches, words = BatchTerms(LanguageWords(language)), LanguageWords(language)
     expected = [by_definition(words, text) for text in texts]
     for size in (1, 7, 50):
         parts = (texts[first : first + size] for first in range(0, len(texts), size))
-        assert [each for part in parts for each in batches.of(part, TENANT)] == expected
+        assert [each for part in parts for each in batches.of(part, TENANT)[0]] == expected
 
 
 def test_the_words_are_those_that_the_regular_expression_finds() -> None:
@@ -60,9 +69,9 @@ def test_the_words_are_those_that_the_regular_expression_finds() -> None:
 
 def test_threads_share_a_vocabulary_that_is_replaced_when_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocabulary, "_MOST_WORDS", 300)
-    chance, words = random.Random(7), Words("english")
+    chance, words = random.Random(7), LanguageWords("english")
     batches = BatchTerms(words)
     work = [[" ".join(f"term{chance.randint(1, 5_000)}" for _ in range(30)) for _ in range(5)] for _ in range(100)]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda texts: batches.of(texts, TENANT), work))
+        found = list(pool.map(lambda texts: batches.of(texts, TENANT)[0], work))
     assert found == [[by_definition(words, text) for text in texts] for texts in work]

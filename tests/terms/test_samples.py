@@ -16,6 +16,7 @@ from svc.ingest.queue import Queue
 from svc.search.query_terms import QueryTermsReader
 from svc.tenants.erase import erase_in, erase_user
 from svc.terms import samples
+from svc.terms.by_language import MARKS, mark
 from svc.terms.keeping import TermKeeper
 from svc.terms.samples import renew_sample, stale_tenants
 from svc.terms.texts import StoredTerms
@@ -88,7 +89,8 @@ async def test_thousands_of_texts_are_all_counted_and_read_once(database: Databa
     reader = QueryTermsReader(database, "english", Background())
     await reader._read(user_id, "chunk")
     (_, shares), rare = reader._kept[user_id, "chunk"], term("glacier")
-    assert shares.of([rare, 5]) == {rare: pytest.approx(2 / len(texts)), 5: pytest.approx(1 / len(texts))}
+    assert shares.known([rare, 5]) == {rare: pytest.approx(2 / len(texts))}
+    assert shares.other_share == pytest.approx(1 / len(texts))
     await reader._read(user_id, "chunk")
     assert reader._kept[user_id, "chunk"][1] is shares
     await renew_sample(database, user_id, "chunk", is_forced=True)
@@ -193,8 +195,9 @@ async def test_a_sample_and_an_erasure_wait_for_each_other(database: Database, o
         erasure = asyncio.create_task(erase_user(database, user_id))
         await waits_for_a_lock(observer)
         await transaction.exec(
-            "terms/sample_chunks", user_id=user_id, salt=salt(user_id), part=2**20, max_rows=10, max_terms=10
-        )
+            "terms/sample_chunks",
+            user_id=user_id, salt=salt(user_id), part=2**20, max_rows=10, max_terms=10, marks=[],
+        )  # fmt: skip
     erased = await erasure
     assert erased is not None
     assert erased.rows["term_samples"] == 1
@@ -211,3 +214,25 @@ async def test_a_user_who_is_being_erased_gets_no_sample(database: Database, obs
         await waits_for_a_lock(observer)
     await sampling
     assert await observer.fetchval("select count(*) from term_samples") == 0
+
+
+async def test_a_text_in_a_new_language_renews_the_sample_and_is_marked_in_it(
+    database: Database, observer: Any
+) -> None:
+    user_id = await make_user(database)
+    terms = StoredTerms()
+    keeper, queue = TermKeeper(database, terms, 7.0), Queue(database, "test", 60, terms=terms)
+    await upload(database, user_id, "a.txt")
+    await ingest(queue, ["dome"] * 30)
+    await keeper.turn()
+    assert not set(await shares_of(observer, user_id)) & set(MARKS)
+    await upload(database, user_id, "b.txt")
+    await ingest(queue, ["Der Dom ist nicht für den da, der das Licht der Kuppel und die Ruhe sucht."])
+    await keeper.turn()
+    marked = {each: share for each, share in (await shares_of(observer, user_id)).items() if each in MARKS}
+    assert marked == {mark("german"): pytest.approx(1 / 31)}
+    # Another text in the language waits until the tenant has grown by a fifth.
+    await upload(database, user_id, "c.txt")
+    await ingest(queue, ["Der Dom ist nicht für den da, der das Licht der Kuppel und die Ruhe sucht."])
+    await keeper.turn()
+    assert (await shares_of(observer, user_id))[mark("german")] == pytest.approx(1 / 31)

@@ -14,10 +14,12 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from svc.terms.weights import inverse_frequency, keys, keys_of, query_weights, salt, sparse_vector, text_weights
+from svc.terms.by_language import LanguageWords
+from svc.terms.weights import Scale, inverse_frequency, keys, keys_of, query_weights, salt, sparse_vector, text_weights
 from svc.terms.words import Words
 
 WORDS = Words("none")
+LANGUAGES = LanguageWords("none")
 VOCABULARY = [f"word{chr(ord('a') + number)}" for number in range(12)]
 SCORE = "select -($1::text::sparsevec <#> $2::text::sparsevec)"
 
@@ -62,7 +64,8 @@ def test_the_score_is_that_of_bm25(loop: asyncio.AbstractEventLoop, observer: An
             each: sum(each in WORDS.query(" ".join(one)).counts for one in texts) / len(texts)
             for each in counted.counts
         }
-        asked = as_text(query_weights(counted, len(texts), shares, 0))
+        scale = Scale(len(texts), shares, 0, {"none": 1})
+        asked = as_text(query_weights(LANGUAGES.query(" ".join(query), ()), scale))
         for one in texts:
             stored = as_text(text_weights(WORDS.document(" ".join(one))))
             score = loop.run_until_complete(observer.fetchval(SCORE, stored, asked))
