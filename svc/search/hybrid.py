@@ -39,16 +39,22 @@ _FILTERED_TIMES = 4
 # a long list.
 _LEAST_CANDIDATES = 200
 _CANDIDATES_A_RESULT = 5
-LOCAL_KEYWORD_WEIGHT: Final = 0.6
 KEYWORD_WEIGHT: Final = 0.5
+# The local model adds up the vectors of tokens, and a word that it knows is one token or two. English has about 0.25
+# tokens a character, other European languages 0.27 to 0.4, and names in code as many. The more tokens, the less the
+# model knows. Chosen with 43 collections, of which the mean nDCG@10 grew by 0.004 and none fell by more than 0.016.
+_LOCAL_TOKENS_A_CHARACTER = (0.27, 0.33)
+_LOCAL_KEYWORD_WEIGHTS = (0.6, 0.8)
 
 
-def keyword_weight_of(provider_name: str) -> float:
+def keyword_weight_of(provider_name: str, tokens_a_character: float) -> float:
     """The weight of the keywords that suits the vectors of a provider: more for the local model, whose are weaker.
 
-    Chosen with the claims of SciFact, and the best or nearly so for eleven other collections.
+    `tokens_a_character` is that of the query; 0 if its vector is the caller's.
     """
-    return LOCAL_KEYWORD_WEIGHT if provider_name == "local" else KEYWORD_WEIGHT
+    if provider_name != "local":
+        return KEYWORD_WEIGHT
+    return float(np.interp(tokens_a_character, _LOCAL_TOKENS_A_CHARACTER, _LOCAL_KEYWORD_WEIGHTS))
 
 
 def postings_budget(chunk_count: int, *, is_filtered: bool) -> int:

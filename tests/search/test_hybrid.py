@@ -12,6 +12,8 @@ import pytest
 import pytest_asyncio
 
 from svc.embedded.server import EmbeddedServer
+from svc.ingest.tokens import count_tokens
+from svc.search.hybrid import keyword_weight_of
 from tests.conftest import running_service, test_settings
 from tests.routes.answers import ok, statements
 from tests.routes.tenants import Tenant, new_tenant, shared_service
@@ -62,6 +64,20 @@ def fused(
     return dict(zip(ids, weight * keyword_scores + (1 - weight) * similarities, strict=True))
 
 
+def default_weight(query: str) -> float:
+    return keyword_weight_of("local", count_tokens(query) / len(query))
+
+
+def test_the_keywords_weigh_more_the_less_the_local_model_knows_the_words() -> None:
+    english, german, chinese = (
+        "Which documents describe the sorting of a list?",
+        "Wie sortiere ich Verzeichniseinträge?",
+        "如何排序",
+    )
+    assert default_weight(english) == 0.6 < default_weight(german) <= default_weight(chinese) == 0.8
+    assert keyword_weight_of("openai", count_tokens(chinese) / len(chinese)) == 0.5
+
+
 def scaled(values: Sequence[float]) -> Any:
     array = np.array(values)
     if array.min() == array.max():
@@ -90,7 +106,9 @@ async def test_a_hybrid_search_is_what_it_is_defined_to_be(library: Library, que
     for weight in (None, 0.0, 0.3, 1.0):
         found = await search(tenant, query, **({} if weight is None else {"keyword_weight": weight}))
         assert found["mode"] == "hybrid"
-        expected = fused(by_meaning, by_keywords, similarity, keyword_score, 0.6 if weight is None else weight)
+        expected = fused(
+            by_meaning, by_keywords, similarity, keyword_score, default_weight(query) if weight is None else weight
+        )
         results = found["results"]
         assert len(results) == min(100, len(expected))
         ids = [result["chunk_id"] for result in results]
@@ -169,7 +187,7 @@ async def test_ties_have_a_fixed_order(exact: Library) -> None:
     assert {result["score"] for result in results} == {1.0}
     unknown = (await search(tenant, "glacier"))["results"]
     assert [result["keyword_score"] for result in unknown] == [0] * 5
-    assert [result["score"] for result in unknown] == pytest.approx([0.4] * 5)
+    assert [result["score"] for result in unknown] == pytest.approx([1 - default_weight("glacier")] * 5)
 
 
 async def test_a_question_in_capitals_finds_what_it_finds_in_small_letters(exact: Library) -> None:
