@@ -75,7 +75,6 @@ _MASK = (1 << _BITS) - 1
 # The least words that count, and the least share of all words.
 _LEAST = 5
 _LEAST_SHARE = 0.08
-# So many times as many as of another language that is not related.
 
 
 def _numbers() -> dict[str, int]:
