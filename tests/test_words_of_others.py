@@ -27,6 +27,8 @@ HOSTILE = "hunter2 \x1b[31m\nFORGED"
 
 # PostgreSQL's messages for whoever migrates, examines or changes statements, and Cabinet's own exceptions.
 TRUSTED = {
+    "svc/cli/connection.py",  # the sentences of Cabinet's own client
+    "svc/mcp/server.py",  # the same
     "svc/plans/files.py",  # a plan file of the operator's
     "svc/plans/explain.py",  # the reader knows SQL
     "svc/doctor/examination.py",

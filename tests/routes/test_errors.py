@@ -316,6 +316,8 @@ async def test_every_route_reports_an_unavailable_database(database_url: str) ->
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         tenant = await new_tenant(service)
         ok(await tenant.get("/me"))  # caches the key, so that each handler gets the error of the closed pool itself
+        assert service.services.database.generic is not None
+        await service.services.database.generic.close()
         await service.services.database.pool.close()
         for endpoint in GUARDED:
             ids = {**NO_IDS, "user_id": tenant.id}

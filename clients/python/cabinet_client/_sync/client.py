@@ -172,9 +172,7 @@ class Cabinet:
         return NoAnswerError(f"{request}: {reason_of(lost)} ({self.url})")
 
     def _unexpected(self, request: str) -> UnexpectedAnswerError:
-        return UnexpectedAnswerError(
-            f"{request}: what answers at {self.url} is no Cabinet; check the URL"
-        )
+        return UnexpectedAnswerError(f"{request}: what answers at {self.url} is no Cabinet; check the URL")
 
     def me(self) -> models.Me:
         """The user of the key, and the only collection that the key reaches, if there is one."""
