@@ -19,6 +19,7 @@ CREATE TABLE public.conversations (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_message_count bigint DEFAULT 0 NOT NULL,
+    collection_ids uuid[],
     CONSTRAINT conversations_deleted_messages_positive CHECK ((deleted_message_count >= 0)),
     CONSTRAINT conversations_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT conversations_title_length CHECK ((char_length(title) <= 255))
@@ -26,6 +27,8 @@ CREATE TABLE public.conversations (
 WITH (fillfactor='85');
 
 COMMENT ON COLUMN public.conversations.deleted_message_count IS 'Messages that were deleted one by one. With message_count, it is the last position that was assigned.';
+
+COMMENT ON COLUMN public.conversations.collection_ids IS 'The collections, of this or of another user, to which its searches are limited; null or empty: no limit.';
 
 CREATE FUNCTION public.conversation_matches(tenant uuid, filters jsonb, conversation public.conversations) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -664,6 +667,9 @@ ALTER TABLE ONLY public.collections
 
 ALTER TABLE ONLY public.conversation_documents
     ADD CONSTRAINT conversation_documents_pkey PRIMARY KEY (user_id, conversation_id, document_id);
+
+ALTER TABLE public.conversations
+    ADD CONSTRAINT conversations_collections_bounded CHECK (((cardinality(collection_ids) <= 100) AND (array_position(collection_ids, NULL::uuid) IS NULL))) NOT VALID;
 
 ALTER TABLE ONLY public.conversations
     ADD CONSTRAINT conversations_pkey PRIMARY KEY (user_id, id);

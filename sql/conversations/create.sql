@@ -3,11 +3,12 @@
 -- user violates the foreign key. The first check avoids work if the limit of the user's plan is already
 -- reached; a CHECK constraint of tenant_totals decides between concurrent requests. The documents are locked
 -- before the totals, as in a deletion. No row: the limit is reached, or the user does not exist.
--- $1 user_id      uuid              the tenant
--- $2 title        text null         null: none
--- $3 document_ids uuid[]            at most 1000
--- $4 metadata     jsonb
--- $5 expires_at   timestamptz null  when it is deleted; null: never
+-- $1 user_id        uuid              the tenant
+-- $2 title          text null         null: none
+-- $3 document_ids   uuid[]            at most 1000
+-- $4 metadata       jsonb
+-- $5 expires_at     timestamptz null  when it is deleted; null: never
+-- $6 collection_ids uuid[] optional   those that it is bound to; null or empty: none; at most 100
 -- returns: as conversations/get
 -- index: users_pkey, tenant_totals_pkey, documents_pkey, documents_user_filename_idx
 -- length: the conversation, its documents and the count are stored together or not at all
@@ -30,15 +31,16 @@ held as materialized (
 ),
 
 created as (
-    insert into conversations (user_id, title, metadata, expires_at)
+    insert into conversations (user_id, title, metadata, expires_at, collection_ids)
     select
         $1::uuid as user_id,
         $2::text as title,
         $4::jsonb as metadata,
-        $5::timestamptz as expires_at
+        $5::timestamptz as expires_at,
+        $6::uuid[] as collection_ids
     from allowed
     where (select count(*) from held) >= 0
-    returning id, title, metadata, message_count, expires_at, created_at, updated_at
+    returning id, title, metadata, message_count, expires_at, created_at, updated_at, collection_ids
 ),
 
 scoped as (
@@ -80,5 +82,6 @@ select
     n.message_count,
     n.expires_at,
     n.created_at,
-    n.updated_at
+    n.updated_at,
+    n.collection_ids
 from created as n;

@@ -3,7 +3,7 @@
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- returns: id uuid, title text null, document_ids uuid[], metadata jsonb, message_count int8,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz, collection_ids uuid[] null
 -- index: conversations_pkey, conversation_documents_pkey
 select
     c.id,
@@ -19,6 +19,7 @@ select
     c.message_count,
     c.expires_at,
     c.created_at,
-    c.updated_at
+    c.updated_at,
+    c.collection_ids
 from conversations as c
 where c.user_id = $1::uuid and c.id = $2::uuid;

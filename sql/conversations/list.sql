@@ -19,7 +19,8 @@ select
     c.message_count,
     c.expires_at,
     c.created_at,
-    c.updated_at
+    c.updated_at,
+    c.collection_ids
 from conversations as c
 where c.user_id = $1::uuid and ($2::uuid is null or c.id < $2::uuid)
 order by c.id desc

@@ -18,7 +18,8 @@ with page as (
         c.message_count,
         c.expires_at,
         c.created_at,
-        c.updated_at
+        c.updated_at,
+        c.collection_ids
     from conversations as c
     where c.user_id = $1::uuid and ($2::uuid is null or c.id < $2::uuid)
     order by c.id desc
@@ -76,6 +77,7 @@ sized as (
         p.expires_at,
         p.created_at,
         p.updated_at,
+        p.collection_ids,
         f.first_position,
         coalesce(
             sum(f.bytes) over (
@@ -103,6 +105,7 @@ select
     c.expires_at,
     c.created_at,
     c.updated_at,
+    c.collection_ids,
     coalesce(
         (
             select

@@ -9,17 +9,28 @@
 -- $6 metadata        jsonb null        null: unchanged
 -- $7 set_expires_at  bool              whether to set expires_at
 -- $8 expires_at      timestamptz null  null: never
+-- $9 collection_ids  uuid[] optional   null: unchanged; at most 100; empty: bound to none
 -- returns: as conversations/get
 -- index: conversations_pkey, conversation_documents_pkey
+-- length: the conversation and its documents change together or not at all
 with changed as (
     update conversations as c
     set
         title = case when $3::bool then $4::text else c.title end,
         metadata = coalesce($6::jsonb, c.metadata),
         expires_at = case when $7::bool then $8::timestamptz else c.expires_at end,
+        collection_ids = coalesce($9::uuid[], c.collection_ids),
         updated_at = now()
     where c.user_id = $1::uuid and c.id = $2::uuid
-    returning c.id, c.title, c.metadata, c.message_count, c.expires_at, c.created_at, c.updated_at
+    returning
+        c.id,
+        c.title,
+        c.metadata,
+        c.message_count,
+        c.expires_at,
+        c.created_at,
+        c.updated_at,
+        c.collection_ids
 ),
 
 removed as (
@@ -65,5 +76,6 @@ select
     c.message_count,
     c.expires_at,
     c.created_at,
-    c.updated_at
+    c.updated_at,
+    c.collection_ids
 from changed as c;

@@ -5,7 +5,7 @@
 -- $2 after_id uuid null  the last id of the page before; null: from the oldest
 -- $3 max_rows int        1..1000
 -- returns: id uuid, title text null, metadata jsonb, message_count int8, deleted_message_count int8,
---   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz
+--   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz, collection_ids uuid[] null
 -- index: conversations_pkey
 select
     c.id,
@@ -15,7 +15,8 @@ select
     c.deleted_message_count,
     c.expires_at,
     c.created_at,
-    c.updated_at
+    c.updated_at,
+    c.collection_ids
 from conversations as c
 where c.user_id = $1::uuid and ($2::uuid is null or c.id > $2::uuid)
 order by c.id

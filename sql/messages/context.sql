@@ -4,12 +4,13 @@
 -- a budget; oldest first, and in all as many as fit into 4 MiB, the instructions first. The newest 64 fill
 -- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of
 -- the conversation. If no message fits, the only row has position 0; no row: there is no such conversation.
--- The first row has the documents of the conversation.
+-- The first row has the documents and the collections of the conversation.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int
 -- $4 max_messages    int   besides the instructions; 1..1000
--- returns: as messages/list, message_count int8, document_ids uuid[]
+-- returns: as messages/list, message_count int8, document_ids uuid[],
+--   collection_ids uuid[] null
 -- index: messages_instructions_idx, messages_pkey, conversations_pkey, conversation_documents_pkey
 -- length: the messages that fit are chosen before any text is read, in one round trip
 -- plan: generic
@@ -18,6 +19,7 @@ with talk as materialized (
         c.id,
         c.message_count,
         c.created_at,
+        c.collection_ids,
         array(
             select cd.document_id
             from conversation_documents as cd
@@ -230,7 +232,8 @@ select
     coalesce(k.created_at, c.created_at) as created_at,
     k.edited_at,
     c.message_count,
-    case when row_number() over (order by k.position) = 1 then c.document_ids else '{}' end as document_ids
+    case when row_number() over (order by k.position) = 1 then c.document_ids else '{}' end as document_ids,
+    case when row_number() over (order by k.position) = 1 then c.collection_ids end as collection_ids
 from talk as c
 left join sized as k on k.bytes <= 4194304
 order by k.position

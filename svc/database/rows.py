@@ -316,6 +316,7 @@ class ConversationsGet(Row):
     expires_at: datetime | None = column("expires_at")
     created_at: datetime = column("created_at")
     updated_at: datetime = column("updated_at")
+    collection_ids: list[UUID] | None = column("collection_ids")
 
 
 class ConversationsEraseMessages(Row):
@@ -874,6 +875,7 @@ class ExportConversations(Row):
     expires_at: datetime | None = column("expires_at")
     created_at: datetime = column("created_at")
     updated_at: datetime = column("updated_at")
+    collection_ids: list[UUID] | None = column("collection_ids")
 
 
 class ExportDocumentContents(Row):
@@ -1293,6 +1295,7 @@ class MessagesContext(MessagesList):
 
     message_count: int = column("message_count")
     document_ids: list[UUID] = column("document_ids")
+    collection_ids: list[UUID] | None = column("collection_ids")
 
 
 class MessagesListStaleSources(Row):
@@ -2101,6 +2104,7 @@ class ImportConversations(NamedTuple):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    collection_ids: Sequence[UUID] | None = None
 
 
 class ImportDocumentContents(NamedTuple):

@@ -19,7 +19,7 @@ from svc.routes.chunk_search import ChunkSearch, Limit, Result, SearchOptions, S
 from svc.routes.histories import read_history
 from svc.routes.new_messages import MAX_TOKENS
 from svc.routes.query_vectors import SEARCH_BODY_BYTES, QueryText
-from svc.routes.search_preparation import prepare_search
+from svc.routes.search_preparation import Scope, prepare_search
 from svc.routes.shared_citations import fill_shared, is_shared
 from svc.search.hybrid import Mode
 from svc.search.lanes import KeywordLane, Lane
@@ -31,8 +31,6 @@ routes = Routes("conversations")
 _MOST_MESSAGES = 1_000
 # A search finds so many chunks more, in the place of those that the history cites.
 _MOST_CITED = 100
-# Where the search begins before it is known how many chunks the history cites; if these are more, it is run again.
-_SPARE = 10
 
 
 class TurnSearch(SearchOptions, frozen=True, forbid_unknown_fields=True):
@@ -128,7 +126,7 @@ class _Said:
     messages: list[TurnMessage]
     token_count: int
     omitted: int
-    document_ids: list[UUID]
+    scope: Scope
     cited_ids: set[UUID]
     texts: set[str]
 
@@ -139,19 +137,17 @@ class _Said:
 
 
 async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_Said, ChunkSearch]:
-    """Read the messages, and search meanwhile, unless the search depends on the documents of the conversation.
-
-    The messages are mostly there when the query has been embedded; then the search asks for no chunk in vain.
-    """
+    """Read the messages, and embed the query meanwhile; the search depends on the collections of the conversation."""
     reading = asyncio.create_task(_read_said(call, body, conversation_id))
+
+    async def read_scope() -> Scope:
+        return (await reading).scope
+
     try:
         options = body.search
-        documents = None if options.conversation_id is None else (await reading).document_ids
         fields = {name: getattr(options, name) for name in SearchOptions.__struct_fields__}
         with _named("search", SearchOptions):
-            search = await prepare_search(call, SearchRequest(query=body.query, **fields), documents)
-        if documents is None and options.group_by is None and not options.neighbours:
-            await search.begin(options.limit + (reading.result().more if reading.done() else _SPARE))
+            search = await prepare_search(call, SearchRequest(query=body.query, **fields), read_scope)
         return await reading, search
     except BaseException:
         reading.cancel()
@@ -185,7 +181,7 @@ async def _read_said(call: Call, body: TurnRequest, conversation_id: UUID) -> _S
         messages,
         sum(message.token_count for message in messages),
         history.omitted,
-        history.document_ids,
+        Scope(history.document_ids, history.collection_ids),
         {chunk_id for message in messages for chunk_id in message.sources},
         {source["content"] for row in history.rows for source in row.sources if source["content"]},
     )

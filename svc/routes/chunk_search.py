@@ -18,7 +18,7 @@ from svc.routes.query_vectors import QueryText, QueryVector
 from svc.routes.questions import KeywordWeight, Question
 from svc.routes.results import Passage, ResultOptions, Selected, place_fields, select_results
 from svc.routes.searched_collections import CollectionIds, not_searchable
-from svc.routes.shared_access import Share, find_collections, read_while_shared
+from svc.routes.shared_access import Share, find_collections, read_while_shared, shares_changed
 from svc.search.filters import Filters
 from svc.search.highlights import Highlight, Highlighter
 from svc.search.hybrid import HybridSearch, KeywordSearch, Mode, postings_budget, run_hybrid, run_keyword
@@ -57,9 +57,9 @@ class SearchRequest(SearchOptions, frozen=True, forbid_unknown_fields=True):
     `threshold` is the minimum similarity: 1 - distance for cosine, 1 / (1 + distance) for l2, the inner product itself
     for inner_product. `uploaded_after` is inclusive, `uploaded_before` is exclusive. `recall: "exact"` compares every
     vector and every chunk with a term of the query, however many there are; otherwise one result in a hundred may be
-    missed. `conversation_id` limits the search to the documents of the conversation; if it has none, nothing is found.
-    `collection_ids` limits it to the files of these collections, and `attribute_filter` to those of them whose
-    attributes in the collection match.
+    missed. `conversation_id` limits the search to the documents of the conversation and to the files of its
+    collections; if it has neither, nothing is found. `collection_ids` limits it to the files of these collections, and
+    `attribute_filter` to those of them whose attributes in the collection match.
 
     `neighbours` adds a `passage` to each result: the text of the chunk with so many chunks on each side. Passages that
     overlap become one result. With `group_by`, `limit` is the number of documents, each with its `per_group` best
@@ -102,7 +102,7 @@ class Result(Struct, frozen=True, kw_only=True):
 class ChunkSearch:
     """A checked search of chunks. Without an `embedding`, it compares keywords only.
 
-    With a share, it searches collections of another user.
+    With a share, it searches collections of another user; `_is_bound` if they are those of the conversation.
     """
 
     _call: Call
@@ -111,9 +111,9 @@ class ChunkSearch:
     _embedding: NDArray[np.float32] | None
     _filters: Filters
     _share: Share | None
+    _is_bound: bool
     embedding_s: float
     _last: Found[Row] | None = field(default=None, init=False)
-    _begun: tuple[int, Sequence[Row]] | None = field(default=None, init=False)
 
     @property
     def mode(self) -> Mode:
@@ -126,15 +126,12 @@ class ChunkSearch:
         assert self._last is not None, "the search has not been run"
         return self._last
 
-    async def begin(self, max_rows: int) -> None:
-        """Run the statement before it is known how many results there are to be: probably no more than `max_rows`."""
-        self._begun = max_rows, await self._run(max_rows)
-
     async def results(self, limit: int, max_tokens: int | None = None) -> list[Result]:
-        """Run the search, unless it has begun and found enough. `max_tokens` is a limit beside that of the options.
+        """Run the search. `max_tokens` is a limit beside that of the options.
 
         Raises:
-            InvalidRequestError: a collection that it searches is no longer shared with the caller.
+            InvalidRequestError: a collection that the request names is no longer shared with the caller.
+            UnavailableError: one of the conversation is no longer shared with the caller.
         """
         options = self._options
         if max_tokens is not None:
@@ -147,16 +144,14 @@ class ChunkSearch:
             self._share, self._find_share, lambda share: self._results_shared(share, options, limit)
         )
         if results is None:
-            raise not_searchable()
+            raise shares_changed() if self._is_bound else not_searchable()
         return results
 
     async def _find_share(self) -> Share | None:
         return await find_collections(self._call, {*(self._options.collection_ids or [])})
 
     async def _results_shared(self, share: Share, options: SearchRequest, limit: int) -> list[Result]:
-        if share != self._share:
-            # The rows that are there were read with another share.
-            self._share, self._begun = share, None
+        self._share = share
         return await self._results(options, limit)
 
     @property
@@ -170,20 +165,12 @@ class ChunkSearch:
         return TenantSize(of.chunk_count, of.has_index)
 
     async def _results(self, options: SearchRequest, limit: int) -> list[Result]:
-        selected = await select_results(self._call.services.database, self._tenant, self._rows, options, limit)
+        selected = await select_results(self._call.services.database, self._tenant, self._run, options, limit)
         results = [self._result(one) for one in selected]
         return await self._highlighted(results) if options.highlights else results
 
-    async def _rows(self, max_rows: int) -> Sequence[Row]:
-        """The best `max_rows` chunks."""
-        if self._begun is not None:
-            most, rows = self._begun
-            if max_rows <= most or len(rows) < most:
-                return rows[:max_rows]
-        return await self._run(max_rows)
-
     async def _run(self, max_rows: int) -> Sequence[Row]:
-        """Run the statement of the search."""
+        """Run the statement of the search, which finds the best `max_rows` chunks."""
         services, tenant, size, question = self._call.services, self._tenant, self._size, self._question
         body, filters = self._options, self._filters
         is_exact, exact_rows = body.recall == "exact", services.settings.exact_rows

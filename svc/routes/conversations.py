@@ -21,6 +21,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import Metadata, Moment, Title, check_future, check_metadata, check_text
 from svc.jobs.long_conversations import delete_long
 from svc.routes.idempotency import HEADER, once
+from svc.routes.searched_collections import CollectionIds, find_searched
 from svc.routes.stored_messages import Message
 from svc.web.conditions import check_unchanged, unchanged
 from svc.web.request import Call
@@ -34,12 +35,15 @@ DocumentIds = Annotated[list[UUID], Meta(max_length=1000, description="Ids of yo
 class Conversation(Struct, frozen=True, omit_defaults=True):
     """A conversation. `messages` has its newest messages, oldest first, if the list was requested with `recent`.
 
-    The conversation is deleted with its messages within a minute after `expires_at`; null means never.
+    Its searches find only files of `collection_ids`, if there are any. An id stays when its collection is deleted or no
+    longer shared with you; then nothing is found in it. The conversation is deleted with its messages within a minute
+    after `expires_at`; null means never.
     """
 
     id: UUID
     title: str | None
     document_ids: list[UUID]
+    collection_ids: list[UUID]
     metadata: dict[str, Any]
     message_count: int
     expires_at: datetime | None
@@ -53,6 +57,7 @@ class CreateConversation(Struct, frozen=True, forbid_unknown_fields=True):
 
     title: Title | None = None
     document_ids: DocumentIds = []
+    collection_ids: CollectionIds = []
     metadata: Metadata = msgspec.field(default_factory=dict)
     expires_at: Moment | None = None
 
@@ -62,6 +67,7 @@ class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
 
     title: Title | UnsetType | None = UNSET
     document_ids: DocumentIds | UnsetType = UNSET
+    collection_ids: CollectionIds | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
     expires_at: Moment | UnsetType | None = UNSET
 
@@ -74,18 +80,21 @@ class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
     example={"title": "About the Moon", "metadata": {"channel": "web"}},
 )
 async def create_conversation(call: Call, body: CreateConversation) -> Conversation:
-    """Create a conversation, optionally about some of your documents."""
+    """Create a conversation, optionally about some of your documents, or some collections."""
     _check(body.title, body.metadata, body.expires_at)
     tenant = call.principal.tenant
     try:
         async with once(call, [msgspec.json.encode(body)]) as request:
             if request.earlier is not None:
                 return await _created_before(request.queries, tenant, UUID(request.earlier["conversation_id"]))
+            if body.collection_ids:
+                await find_searched(call, body.collection_ids, request.queries)
             row = await request.queries.one(
                 "conversations/create",
                 user_id=tenant,
                 title=body.title,
                 document_ids=body.document_ids,
+                collection_ids=sorted({*body.collection_ids}),
                 metadata=body.metadata,
                 expires_at=body.expires_at,
             )
@@ -129,13 +138,15 @@ async def _held(queries: Queries, tenant: UUID, conversation_id: UUID) -> Conver
     "/conversations/{conversation_id}", errors=(404,), tagged=True, example={"title": "About the Moon and the Sun"}
 )
 async def update_conversation(call: Call, body: UpdateConversation) -> Conversation:
-    """Change a conversation's title, documents, metadata or expiry; documents and metadata are replaced as a whole."""
+    """Change the given fields of a conversation; documents, collections and metadata are replaced as a whole."""
     title = None if body.title is UNSET else body.title
     metadata = None if body.metadata is UNSET else body.metadata
     expires_at = None if body.expires_at is UNSET else body.expires_at
     _check(title, metadata, expires_at)
     tenant = call.principal.tenant
     conversation_id = call.path_id("conversation_id", "conversation")
+    if body.collection_ids is not UNSET and body.collection_ids:
+        await find_searched(call, body.collection_ids)
     sets_documents = body.document_ids is not UNSET
     try:
         async with unchanged(
@@ -151,6 +162,7 @@ async def update_conversation(call: Call, body: UpdateConversation) -> Conversat
                     set_title=body.title is not UNSET,
                     title=title,
                     document_ids=None if body.document_ids is UNSET else body.document_ids,
+                    collection_ids=None if body.collection_ids is UNSET else sorted({*body.collection_ids}),
                     metadata=metadata,
                     set_expires_at=body.expires_at is not UNSET,
                     expires_at=expires_at,
@@ -195,6 +207,7 @@ def conversation_of(row: r.ConversationsGet | None, messages: list[Message] | Un
         id=row.id,
         title=row.title,
         document_ids=row.document_ids,
+        collection_ids=row.collection_ids or [],
         metadata=row.metadata,
         message_count=row.message_count,
         expires_at=row.expires_at,

@@ -14,11 +14,12 @@ from svc.messages.exchanges import whole_exchanges
 
 @dataclass(frozen=True)
 class History:
-    """The messages that fit, oldest first, the number of the others, and the documents of the conversation."""
+    """The messages that fit, oldest first, the number of the others, and the scope of the conversation."""
 
     rows: Sequence[r.MessagesContext]
     omitted: int
     document_ids: list[UUID]
+    collection_ids: list[UUID]
 
 
 async def read_history(
@@ -38,7 +39,7 @@ async def read_history(
     )
     if not rows:
         raise NotFoundError("there is no such conversation")
-    message_count, document_ids = rows[0].message_count, rows[0].document_ids
+    first, message_count = rows[0], rows[0].message_count
     fitting = [row for row in rows if row.position]
     kept = whole_exchanges(fitting, is_cut=len(fitting) < message_count)
-    return History(kept, message_count - len(kept), document_ids)
+    return History(kept, message_count - len(kept), first.document_ids, first.collection_ids or [])

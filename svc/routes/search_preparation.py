@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +14,27 @@ from svc.errors import InvalidRequestError
 from svc.fields.validation import Faults
 from svc.routes.chunk_search import ChunkSearch, SearchOptions, SearchRequest
 from svc.routes.questions import question_vector, read_question
-from svc.routes.searched_collections import find_searched, not_searchable
+from svc.routes.searched_collections import find_bound, find_searched, not_searchable
 from svc.search.filters import Filters, attributes_path, check_filters
 from svc.web.request import Call
 
 
-async def prepare_search(call: Call, options: SearchRequest, documents: list[UUID] | None = None) -> ChunkSearch:
+@dataclass(frozen=True)
+class Scope:
+    """The documents and the collections that a conversation names."""
+
+    document_ids: list[UUID]
+    collection_ids: list[UUID]
+
+
+ReadScope = Callable[[], Awaitable[Scope]]
+
+
+async def prepare_search(call: Call, options: SearchRequest, read_scope: ReadScope | None = None) -> ChunkSearch:
     """Check a search, and embed its query. No database connection is held meanwhile.
 
-    `documents` are those of the conversation, if the caller has read them.
+    In the turn of a conversation, `read_scope` reads its scope. Its collections limit the search in any case, its
+    documents only if `conversation_id` is set.
 
     Raises:
         InvalidRequestError: a field is wrong, or one that the mode needs is missing.
@@ -31,19 +45,24 @@ async def prepare_search(call: Call, options: SearchRequest, documents: list[UUI
     check_filters(faults, options)
     faults.check(_check_attributes, options.attribute_filter, "attribute_filter")
     faults.raise_if_any()
-    if options.attribute_filter is not None and not options.collection_ids:
-        raise InvalidRequestError(
-            "attribute_filter needs collection_ids, since a file has attributes in a collection", field="collection_ids"
-        )
+    if options.conversation_id is None and read_scope is None:
+        _check_has_collections(options, [])
     question = read_question(call, options)
     started = time.perf_counter()
     embedding = None if question.mode == "keyword" else await question_vector(call, question)
     embedding_s = time.perf_counter() - started
-    share = await find_searched(call, options.collection_ids) if options.collection_ids else None
+    scope = await (read_scope() if read_scope is not None else _read_scope(call, options.conversation_id))
+    _check_has_collections(options, scope.collection_ids)
+    is_bound, share = options.collection_ids is None and bool(scope.collection_ids), None
+    if is_bound:
+        left, share = await find_bound(call, scope.collection_ids)
+        options = msgspec.structs.replace(options, collection_ids=left)
+    elif options.collection_ids:
+        share = await find_searched(call, options.collection_ids)
     filters = Filters.of(
-        options, await _document_ids(call, options, documents), options.collection_ids, options.attribute_filter
+        options, _document_ids(options, scope), _collection_ids(options, scope), options.attribute_filter
     )
-    return ChunkSearch(call, options, question, embedding, filters, share, embedding_s)
+    return ChunkSearch(call, options, question, embedding, filters, share, is_bound, embedding_s)
 
 
 def _within_limit(call: Call, options: SearchRequest) -> SearchRequest:
@@ -72,15 +91,37 @@ def _check_attributes(filter_: dict[str, Any], field: str) -> None:
     attributes_path(filter_, field)
 
 
-async def _document_ids(call: Call, options: SearchOptions, documents: list[UUID] | None) -> list[UUID] | None:
-    """The documents to search: those in the request and in its conversation, or None for all."""
-    if options.conversation_id is None:
-        return options.document_ids
-    if documents is None:
-        row = await call.services.database.one(
-            "conversations/get", user_id=call.principal.tenant, conversation_id=options.conversation_id
+def _check_has_collections(options: SearchOptions, bound: list[UUID]) -> None:
+    if options.attribute_filter is not None and not options.collection_ids and not bound:
+        raise InvalidRequestError(
+            "attribute_filter needs collection_ids, since a file has attributes in a collection", field="collection_ids"
         )
-        if row is None:
-            raise _no_conversation()
-        documents = row.document_ids
+
+
+async def _read_scope(call: Call, conversation_id: UUID | None) -> Scope:
+    if conversation_id is None:
+        return Scope([], [])
+    row = await call.services.database.one(
+        "conversations/get", user_id=call.principal.tenant, conversation_id=conversation_id
+    )
+    if row is None:
+        raise _no_conversation()
+    return Scope(row.document_ids, row.collection_ids or [])
+
+
+def _document_ids(options: SearchOptions, scope: Scope) -> list[UUID] | None:
+    """The documents to search: those in the request and in its conversation, or None for all.
+
+    A conversation that names only collections does not limit the documents; one that names nothing has none.
+    """
+    documents = scope.document_ids
+    if options.conversation_id is None or (scope.collection_ids and not documents):
+        return options.document_ids
     return documents if options.document_ids is None else sorted({*documents} & {*options.document_ids})
+
+
+def _collection_ids(options: SearchOptions, scope: Scope) -> list[UUID] | None:
+    """The collections to search: those in the request that the conversation allows, or None for any or none."""
+    if options.collection_ids is None or not scope.collection_ids:
+        return options.collection_ids
+    return sorted({*scope.collection_ids} & {*options.collection_ids})

@@ -1,4 +1,4 @@
-"""The collections that a search or a selection of documents names."""
+"""The collections that a search, a selection of documents or a conversation names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from svc.database.calls import Queries
 from svc.errors import InvalidRequestError
-from svc.routes.shared_access import Share, find_collections, several_owners
+from svc.routes.shared_access import Share, find_shared, several_owners
 from svc.web.request import Call
 
 MAX_SEARCHED = 100
@@ -22,7 +23,7 @@ CollectionIds = Annotated[
 ]
 
 
-async def find_searched(call: Call, collection_ids: list[UUID]) -> Share | None:
+async def find_searched(call: Call, collection_ids: list[UUID], queries: Queries | None = None) -> Share | None:
     """Find the collections that are to be searched. None: they are the caller's own.
 
     Own ones are noted as used, so that they do not expire; a reader's search changes nothing.
@@ -31,19 +32,40 @@ async def find_searched(call: Call, collection_ids: list[UUID]) -> Share | None:
         InvalidRequestError: one of them does not exist, is not shared with the caller, or has expired; or they have
             several owners.
     """
-    wanted = {*collection_ids}
-    rows = await call.services.database.many(
-        "collections/touch", user_id=call.principal.tenant, collection_ids=list(wanted), max_rows=MAX_SEARCHED
-    )
-    others = wanted - {row.id for row in rows}
-    if not others:
-        return None
-    share = await find_collections(call, others)
-    if share is None:
+    own, shared, share = await _find(call, collection_ids, queries)
+    if len(own) + len(shared) < len({*collection_ids}):
         raise not_searchable()
-    if rows:
+    if own and shared:
         raise several_owners()
     return share
+
+
+async def find_bound(call: Call, collection_ids: list[UUID]) -> tuple[list[UUID], Share | None]:
+    """Those of a conversation's collections that the caller can search now, and their share, as of `find_searched`.
+
+    The others were deleted, have expired, or are no longer shared with the caller.
+
+    Raises:
+        InvalidRequestError: those that are left have several owners.
+    """
+    own, shared, share = await _find(call, collection_ids, None)
+    if own and shared:
+        raise several_owners()
+    return own or shared, share
+
+
+async def _find(
+    call: Call, collection_ids: list[UUID], queries: Queries | None
+) -> tuple[list[UUID], list[UUID], Share | None]:
+    """The caller's own ones of these collections, those of others that they may read, and the share of the latter."""
+    wanted = {*collection_ids}
+    rows = await (queries or call.services.database).many(
+        "collections/touch", user_id=call.principal.tenant, collection_ids=list(wanted), max_rows=MAX_SEARCHED
+    )
+    own = [row.id for row in rows]
+    others = wanted.difference(own)
+    shared, share = await find_shared(call, others, queries) if others else ([], None)
+    return own, shared, share
 
 
 def not_searchable() -> InvalidRequestError:

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from svc.database import rows as r
+from svc.database.calls import Queries
 from svc.errors import InvalidRequestError, NotFoundError, UnavailableError
 from svc.routes.limited_keys import missing, place_of_chunk, place_of_document
 from svc.web.request import Call
@@ -55,7 +56,12 @@ async def read_while_shared(share: Share | None, find: FindShare, read: Callable
         if now == share:
             return result
         share = now
-    raise UnavailableError("what is shared with you has changed meanwhile; try again", retry_after_s=1)
+    raise shares_changed()
+
+
+def shares_changed() -> UnavailableError:
+    """Return the error for shares that were taken back, or given again, while something was read with them."""
+    return UnavailableError("what is shared with you has changed meanwhile; try again", retry_after_s=1)
 
 
 async def _own_or_shared(call: Call, find: FindShare, read: Callable[[UUID], Awaitable[T]]) -> T:
@@ -157,17 +163,31 @@ async def find_collections(call: Call, collection_ids: Collection[UUID]) -> Shar
     Raises:
         InvalidRequestError: they have several owners.
     """
-    rows = await call.services.database.many(
+    found, share = await find_shared(call, collection_ids)
+    return share if len(found) == len(collection_ids) else None
+
+
+async def find_shared(
+    call: Call, collection_ids: Collection[UUID], queries: Queries | None = None
+) -> tuple[list[UUID], Share | None]:
+    """Those of these collections of one owner that the caller may read, and the permission; None: there are none.
+
+    Raises:
+        InvalidRequestError: they have several owners.
+    """
+    rows = await (queries or call.services.database).many(
         "collection_readers/find_collections",
         reader_id=call.principal.tenant,
         collection_ids=list(collection_ids),
         max_rows=len(collection_ids),
     )
-    if len(rows) < len(collection_ids):
-        return None
+    if not rows:
+        return [], None
     if any(row.owner_id != rows[0].owner_id for row in rows):
         raise several_owners()
-    return Share(rows[0].owner_id, tuple(row.share_id for row in rows), rows[0].chunk_count, rows[0].has_index)
+    marks = tuple(row.share_id for row in rows)
+    share = Share(rows[0].owner_id, marks, rows[0].chunk_count, rows[0].has_index)
+    return [row.collection_id for row in rows], share
 
 
 def several_owners() -> InvalidRequestError:

@@ -13,7 +13,8 @@ from tests.routes.answers import done, ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection, rows_left, rows_of
 
 CONVERSATION_FIELDS = {
-    "id", "title", "document_ids", "metadata", "message_count", "expires_at", "created_at", "updated_at",
+    "id", "title", "document_ids", "collection_ids", "metadata", "message_count", "expires_at", "created_at",
+    "updated_at",
 }  # fmt: skip
 
 

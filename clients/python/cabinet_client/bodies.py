@@ -140,6 +140,7 @@ class Conversation(TypedDict, total=False):
 
     title: str | None
     document_ids: Sequence[Id]
+    collection_ids: Sequence[Id]
     metadata: dict[str, Any]
     expires_at: datetime | None
 

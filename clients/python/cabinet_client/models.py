@@ -383,6 +383,7 @@ class Conversation(Answer):
     id: UUID
     title: str | None
     document_ids: list[UUID]
+    collection_ids: list[UUID]
     metadata: Metadata
     message_count: int
     expires_at: datetime | None

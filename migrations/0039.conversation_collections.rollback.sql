@@ -1,0 +1,2 @@
+alter table conversations
+drop column collection_ids;
