@@ -55,7 +55,8 @@ class SearchResponse(Struct, frozen=True):
 async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchResponse:
     """Search your chunks by meaning, by keywords, or by both.
 
-    A search runs one statement, one more with `conversation_id`, one with `collection_ids`, and one with `neighbours`,
+    A search runs one statement, one more with `conversation_id`, one with `collection_ids`, its own or the conversation's, and one with
+    `neighbours`,
     or if equal texts took the place of results. No database connection is held while the query is embedded.
     `explain=true`, which requires the admin key, runs the statement again to show its plan.
     """

@@ -65,6 +65,13 @@ def test_a_folder_is_uploaded_found_and_cited(user: Cabinet, tmp_path: Path) -> 
     )
     context = user.conversations.context(conversation.id, token_budget=1000)
 
+    shelf = user.collections.create(name="Sky")
+    bound = user.conversations.create(title="Bound", collection_ids=[shelf.id])
+    assert bound.collection_ids == [shelf.id]
+    assert user.search("How long does a parcel take?", conversation_id=bound.id) == []
+    assert user.conversations.update(bound.id, title="Free").collection_ids == [shelf.id]
+    assert user.conversations.update(bound.id, collection_ids=[]).collection_ids == []
+
     assert {document.filename for document in documents} == {"faq/post.txt", "moon.md"}
     assert all(document.status == "ready" and document.metadata == {"topic": "any"} for document in documents)
     assert results[0].filename == "faq/post.txt"

@@ -164,6 +164,12 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         Count(3, "claim the key, do the work, note what came of it: one transaction"),
     ),
     (
+        "POST /conversations",
+        "in collections",
+        {"json": {"collection_ids": ["{collection_id}"]}},
+        Count(2, "the collections are looked for, and noted as used, as by a search"),
+    ),
+    (
         "POST /search",
         "in the documents of a conversation",
         {"json": {"query": "sentence", "conversation_id": "{conversation_id}"}},

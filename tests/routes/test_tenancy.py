@@ -148,6 +148,14 @@ BODIES: dict[tuple[str, str], tuple[str, Any]] = {
         "document_id",
         lambda own, id_: {"document_ids": [own["document_id"], id_]},
     ),
+    ("POST /conversations", "collection_ids[]"): (
+        "collection_id",
+        lambda own, id_: {"title": "t", "collection_ids": [id_]},
+    ),
+    ("PATCH /conversations/{conversation_id}", "collection_ids[]"): (
+        "collection_id",
+        lambda own, id_: {"title": "t", "collection_ids": [id_]},
+    ),
     ("POST /conversations/{conversation_id}/messages", "sources[]"): (
         "chunk_id",
         lambda own, id_: {**MESSAGE, "sources": [own["chunk_id"], id_]},

@@ -129,6 +129,12 @@ FORGED: dict[str, tuple[Callable[[Line], Line], str, str]] = {
     ),
     "null where none may be": (_of("messages", role=None), "messages", "role"),
     "what a rule forbids": (_of("documents", status="lost"), "documents", "documents_status_known"),
+    "too many collections": (
+        _of("conversations", collection_ids=[str(UUID(int=1))] * 101),
+        "conversations",
+        "conversations_collections_bounded",
+    ),
+    "a null among collections": (_of("conversations", collection_ids=[None]), "conversations", "collection"),
     "of no document": (lambda line: {**line, "document_id": line["id"]}, "chunks", "chunks_document_fkey"),
     "twice the same": (_of("conversations", id=str(UUID(int=1))), "conversations", "conversations_pkey"),
     "of another user": (_of("users", id=str(UUID(int=1))), "users", "the user is not"),

@@ -65,8 +65,11 @@ async def connected(url: str) -> AsyncIterator[Any]:
         await connection.close()
 
 
-async def filled(tenant: Tenant) -> None:
-    """Everything that a tenant can have, through the routes, until nothing is left to be done."""
+async def filled(tenant: Tenant) -> str:
+    """Everything that a tenant can have, through the routes, until nothing is left to be done.
+
+    Returns the id of a conversation that is bound to a collection.
+    """
     body = {"email": "Ada@example.org", "name": WORDS, "preferences": {"a": [1, None, 0.1, WORDS], WORDS: {}}}
     ok(await tenant.patch(f"/users/{tenant.id}", json=body))
     kept = await tenant.ready_document("kept.txt", f"The first sentence of {WORDS}. " * 40, topic=WORDS)
@@ -88,9 +91,11 @@ async def filled(tenant: Tenant) -> None:
     collection = ok(await tenant.post("/collections", json=shelf), 201)["id"]
     files = [{"document_id": kept["id"], "attributes": {"year": 2026, "part": 0.1, "yes": True, "words": WORDS}}]
     ok(await tenant.post(f"/collections/{collection}/batches", json={"files": files}), 201)
+    bound = await tenant.conversation(title="Bound", collection_ids=[collection])
     ok(await tenant.post("/keys", json={"name": WORDS}), 201)
     # What was cited is gone: the citation still reads.
     await tenant.delete(f"/documents/{cited['id']}")
+    return str(bound["id"])
 
 
 async def test_a_moved_tenant_is_unchanged(
@@ -98,12 +103,18 @@ async def test_a_moved_tenant_is_unchanged(
 ) -> None:
     async with running_service(test_settings(), database_url) as service:
         tenant, other = await new_tenant(service), await new_tenant(service)
-        await filled(tenant)
+        bound = await filled(tenant)
         await other.ready_document("other.txt", "A text of another user.")
         query = {"query": "first sentence", "limit": 100}
         found = ok(await tenant.post("/search", json={**query, "mode": "meaning"}))["results"]
         messages = ok(await tenant.post("/conversations/search", json=query))["results"]
+        conversation = ok(await tenant.get(f"/conversations/{bound}"))
+        in_bound = ok(await tenant.post("/search", json={**query, "mode": "meaning", "conversation_id": bound}))[
+            "results"
+        ]
         assert found
+        assert 0 < len(in_bound) <= len(found)
+        assert conversation["collection_ids"]
         assert len(messages) == 2
     user_id = UUID(tenant.id)
     async with connected(database_url) as first, connected(second_url) as then:
@@ -136,6 +147,9 @@ async def test_a_moved_tenant_is_unchanged(
         assert ok(await moved.post("/search", json={**query, "mode": "meaning"}))["results"] == found
         assert ok(await moved.post("/conversations/search", json=query))["results"] == messages
         await moved.ready_document("more.txt", "Life goes on.")
+        assert ok(await moved.get(f"/conversations/{bound}")) == conversation
+        searched = ok(await moved.post("/search", json={**query, "mode": "meaning", "conversation_id": bound}))
+        assert searched["results"] == in_bound
 
 
 async def test_a_large_moved_tenant_is_unchanged(
