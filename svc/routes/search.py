@@ -55,10 +55,10 @@ class SearchResponse(Struct, frozen=True):
 async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchResponse:
     """Search your chunks by meaning, by keywords, or by both.
 
-    A search runs one statement, one more with `conversation_id`, one with `collection_ids`, its own or the conversation's, and one with
-    `neighbours`,
-    or if equal texts took the place of results. No database connection is held while the query is embedded.
-    `explain=true`, which requires the admin key, runs the statement again to show its plan.
+    A search runs one statement, one more with `conversation_id`, one with `collection_ids` or those of the
+    conversation, and one with `neighbours`, or if equal texts took the place of results. No database connection is held
+    while the query is embedded. `explain=true`, which requires the admin key, runs the statement again to show its
+    plan.
     """
     if query.explain and not call.principal.is_admin:
         raise ForbiddenError("explain=true requires the admin key, with Cabinet-User; plans are only for operators")

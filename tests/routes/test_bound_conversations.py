@@ -202,7 +202,7 @@ WRONG: list[tuple[Any, str]] = [
     ("all", "collection_ids"),
     (None, "collection_ids"),
     (["no-uuid"], "collection_ids[0]"),
-    ([str(uuid4())] * 101, "collection_ids"),
+    ([str(UUID(int=number)) for number in range(101)], "collection_ids"),
 ]
 
 
@@ -213,7 +213,7 @@ async def test_what_is_no_list_of_collections_is_refused(tenant: Tenant, wrong: 
         await tenant.post("/conversations", json={"collection_ids": wrong}),
         await tenant.patch(path, json={"collection_ids": wrong}),
     ):
-        problem(answer, 422, field)
+        assert problem(answer, 422, field)["detail"].startswith(f"{field} must be")
 
 
 async def test_as_many_collections_as_a_search_takes(tenant: Tenant) -> None:
