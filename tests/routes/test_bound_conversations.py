@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from svc.routes import chunk_search, search_preparation
+from svc.routes import chunk_search
+from svc.routes.searched_collections import find_bound
 from svc.search.lanes import TenantSize
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, rows_of
@@ -152,18 +153,17 @@ async def test_a_share_that_is_taken_back_during_a_search(
     await added(tenant, collection, theirs)
     await share(tenant, collection, other)
     bound = (await other.conversation(collection_ids=[collection]))["id"]
-    find = search_preparation.find_bound
 
     async def taken_back(*arguments: Any) -> Any:
-        result = await find(*arguments)
+        result = await find_bound(*arguments)
         await unshare(tenant, collection, other)
         return result
 
-    monkeypatch.setattr(search_preparation, "find_bound", taken_back)
+    monkeypatch.setattr("svc.routes.search_preparation.find_bound", taken_back)
     answer = await other.post("/search", json={"query": "the tide", "conversation_id": bound})
     assert problem(answer, 503)["detail"].startswith("what is shared with you has changed")
     assert answer.headers["Retry-After"] == "1"
-    monkeypatch.setattr(search_preparation, "find_bound", find)
+    monkeypatch.undo()
     assert await both(other, bound) == set()
 
 
