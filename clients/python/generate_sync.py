@@ -17,6 +17,8 @@ _REPLACED = [
     (r"cabinet_client\._async", "cabinet_client._sync"),
     (r"^import asyncio\n", "import time\n"),
     (r"asyncio\.sleep", "time.sleep"),
+    (r"^from asyncio import to_thread\n", ""),
+    (r"\bto_thread\(([\w.]+)(?:, )?", r"\1("),
     (r"\bawait ", ""),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"__a(iter|enter|exit)__", r"__\1__"),

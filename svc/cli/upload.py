@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from cabinet_client import AsyncCabinet, InvalidRequestError, models
+from cabinet_client import AsyncCabinet, FileChangedError, InvalidRequestError, models
 from cabinet_client.files import files_of, links_out_of
 from svc.cli.connection import connection_options, run_client
 from svc.cli.output import echo
@@ -79,10 +79,13 @@ async def upload_once(
         task = progress.add_task("uploading", total=len(changed))
         for name, (path, digest) in changed.items():
             try:
-                document = await client.documents.create(name, path.read_bytes(), on_conflict="replace")
+                document = await client.documents.create(name, path, on_conflict="replace")
             except InvalidRequestError as error:
                 failed += 1
                 echo(f"{name}: {error.detail}", err=True)
+            except FileChangedError as error:
+                failed += 1
+                echo(str(error), err=True)
             else:
                 uploaded.note(name, path, digest, str(document.id))
                 ids.append(document.id)

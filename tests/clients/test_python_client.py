@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
 import pickle
 import subprocess
 import sys
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +20,7 @@ from cabinet_client import (
     Cabinet,
     ConflictError,
     Event,
+    FileChangedError,
     IngestionError,
     IngestionEvent,
     InvalidRequestError,
@@ -171,6 +175,70 @@ def test_an_upload_whose_answer_is_lost_happens_once(server: ServerProcess, admi
         assert [each.content for each in client.conversations.messages(conversation.id)] == ["Once."]
         assert len(keys) == 1
         assert [event.attempt for event in events if isinstance(event, RetryEvent)] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("name", ["sea.txt", 'Ünï "quoted" \\ name.txt'])
+async def test_a_file_is_read_while_it_is_sent_and_again_for_each_attempt(
+    server: ServerProcess, admin: Cabinet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    text = "The tide comes twice a day.\n" * 50_000
+    (tmp_path / name).write_text(text)
+    readers, sizes, read = set(), [], io.BufferedReader.read
+
+    def noted(file: io.BufferedReader, size: int | None = -1) -> bytes:
+        part = read(file, size)
+        readers.add(threading.current_thread())
+        sizes.append(len(part))
+        return part
+
+    class Noted(io.BufferedReader):
+        read = noted
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Noted(io.FileIO(path, mode)))
+    created = admin.users.create(f"streamed-{len(name)}@example.com")
+    events: list[Event] = []
+    with losing_proxy(server.url) as proxy:
+        async with AsyncCabinet(proxy.url, created.api_key, on_event=events.append) as client:
+            proxy.lost = 1
+            [document] = await client.upload(tmp_path / name, wait=False, metadata={"sea": "ä"})
+            content = await client.documents.content(document.id)
+            stored = [each.id async for each in client.documents.list()]
+        keys = {headers["idempotency-key"] for method, _, headers in proxy.requests if method == "POST"}
+
+    assert (content.decode(), document.filename, document.metadata) == (text, name, {"sea": "ä"})
+    assert (stored, len(keys), len(events)) == ([document.id], 1, 1)
+    assert sum(sizes) == 2 * len(text)
+    assert max(sizes) <= 2**18
+    assert threading.current_thread() not in readers
+
+
+def test_a_file_is_sent_as_long_as_it_was_or_not_at_all(
+    user: Cabinet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("one\n")
+    measured = log.stat()
+
+    def before(_: Path, **__: bool) -> os.stat_result:
+        return measured
+
+    log.write_text("one\ntwo\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", before)
+        grown = user.documents.create("grown.txt", log)
+    log.write_text("o")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", before)
+        with pytest.raises(FileChangedError, match=r"log\.txt became shorter while it was sent; upload it again"):
+            user.documents.create("cut.txt", log)
+    log.write_text("")
+    with pytest.raises(InvalidRequestError, match="empty"):
+        user.documents.create("empty.txt", log)
+
+    user.export(tmp_path / "export.ndjson")
+    assert (tmp_path / "export.ndjson").read_text().splitlines()[-1].startswith('{"line":"end"')
+    assert user.documents.content(grown.id) == b"one\n"
+    assert [document.filename for document in user.documents.list()] == ["grown.txt"]
 
 
 def test_a_request_that_could_take_effect_twice_is_not_repeated(server: ServerProcess, admin: Cabinet) -> None:

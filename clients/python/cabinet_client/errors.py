@@ -47,6 +47,10 @@ class UnexpectedAnswerError(CabinetClientError):
     """The answer is none of a Cabinet: something else answers at this URL, or between."""
 
 
+class FileChangedError(CabinetClientError):
+    """A file became shorter while it was sent; nothing was stored."""
+
+
 class WaitTimeoutError(CabinetClientError):
     """A document is still being ingested after the time that the caller allows."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from asyncio import to_thread
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
@@ -205,6 +206,7 @@ class AsyncCabinet:
             NoAnswerError: the connection broke; the file is incomplete.
             UnexpectedAnswerError: the answer is not one of this service.
         """
+        target = Path(path)
         try:
             async with self._http.stream("GET", self.url + "/me/export", headers=self._headers) as answer:
                 if not answer.is_success:
@@ -212,9 +214,12 @@ class AsyncCabinet:
                     raise answer_error(answer.status_code, await answer.aread(), None, location)
                 if not answer.headers.get("content-type", "").startswith(_NDJSON):
                     raise self._unexpected("GET /me/export")
-                with Path(path).open("wb") as file:  # noqa: ASYNC230, a write to a local file is short
+                file = await to_thread(target.open, "wb")
+                try:
                     async for part in answer.aiter_bytes():
-                        file.write(part)
+                        await to_thread(file.write, part)
+                finally:
+                    await to_thread(file.close)
         except httpx.TransportError as lost:
             raise self._no_answer("GET /me/export", lost) from lost
         except httpx.DecodingError:
@@ -237,11 +242,12 @@ class AsyncCabinet:
             IngestionError: some of them could not be read.
             WaitTimeoutError: they are still being ingested after `timeout_s` seconds.
             FileNotFoundError: a source does not exist.
+            FileChangedError: a file became shorter while it was sent.
         """
-        files = files_of(sources)
+        files = await to_thread(files_of, sources)
         documents = []
         for number, (path, name) in enumerate(files, start=1):
-            documents.append(await self.documents.create(name, path.read_bytes(), **options))
+            documents.append(await self.documents.create(name, path, **options))
             if progress is not None:
                 progress(UploadEvent(path, documents[-1], number, len(files)))
         return await self.documents.wait(documents, timeout_s, progress) if wait else documents

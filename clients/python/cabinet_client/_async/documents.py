@@ -6,10 +6,12 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from time import monotonic
 from typing import Any, Unpack
 
 from cabinet_client import bodies, models
+from cabinet_client._async.file_forms import FileForm
 from cabinet_client._async.pages import AsyncPages
 from cabinet_client._async.resource import Resource
 from cabinet_client.bodies import Id
@@ -26,21 +28,31 @@ class AsyncDocuments(Resource):
     async def create(
         self,
         filename: str,
-        content: str | bytes,
+        content: str | bytes | Path,
         *,
         idempotency_key: str | None = None,
         **options: Unpack[bodies.Upload],
     ) -> models.Document:
-        """Upload one document; it is ingested in the background, see `wait`."""
+        """Upload one document; it is ingested in the background, see `wait`.
+
+        A file is given as a `Path`: it is read while it is sent, in little memory, and again for each attempt.
+
+        Raises:
+            FileChangedError: the file became shorter while it was sent.
+            OSError: the file cannot be read.
+        """
         form = {name: _form_value(value) for name, value in options.items() if value is not None}
-        return await self._request(
-            "POST",
-            "/documents",
-            files={"file": (filename, content if isinstance(content, bytes) else content.encode())},
-            data={**form, "filename": filename},
-            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
-            returns=models.Document,
-        )
+        form["filename"] = filename
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        sent: dict[str, Any]
+        if isinstance(content, Path):
+            file_form = await FileForm.of(content, filename, form)
+            headers |= file_form.headers
+            sent = {"content": file_form}
+        else:
+            data = content if isinstance(content, bytes) else content.encode()
+            sent = {"files": {"file": (filename, data)}, "data": form}
+        return await self._request("POST", "/documents", headers=headers, returns=models.Document, **sent)
 
     async def create_from_chunks(
         self,

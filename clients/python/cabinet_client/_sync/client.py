@@ -206,6 +206,7 @@ class Cabinet:
             NoAnswerError: the connection broke; the file is incomplete.
             UnexpectedAnswerError: the answer is not one of this service.
         """
+        target = Path(path)
         try:
             with self._http.stream("GET", self.url + "/me/export", headers=self._headers) as answer:
                 if not answer.is_success:
@@ -213,9 +214,12 @@ class Cabinet:
                     raise answer_error(answer.status_code, answer.read(), None, location)
                 if not answer.headers.get("content-type", "").startswith(_NDJSON):
                     raise self._unexpected("GET /me/export")
-                with Path(path).open("wb") as file:  # noqa: ASYNC230, a write to a local file is short
+                file = target.open("wb")
+                try:
                     for part in answer.iter_bytes():
                         file.write(part)
+                finally:
+                    file.close()
         except httpx.TransportError as lost:
             raise self._no_answer("GET /me/export", lost) from lost
         except httpx.DecodingError:
@@ -238,11 +242,12 @@ class Cabinet:
             IngestionError: some of them could not be read.
             WaitTimeoutError: they are still being ingested after `timeout_s` seconds.
             FileNotFoundError: a source does not exist.
+            FileChangedError: a file became shorter while it was sent.
         """
         files = files_of(sources)
         documents = []
         for number, (path, name) in enumerate(files, start=1):
-            documents.append(self.documents.create(name, path.read_bytes(), **options))
+            documents.append(self.documents.create(name, path, **options))
             if progress is not None:
                 progress(UploadEvent(path, documents[-1], number, len(files)))
         return self.documents.wait(documents, timeout_s, progress) if wait else documents

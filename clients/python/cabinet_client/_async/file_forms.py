@@ -1,0 +1,57 @@
+"""A form with a file, which is read from the disk while it is sent."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import httpx
+
+from cabinet_client.errors import FileChangedError
+
+_PART_BYTES = 256 * 1024
+
+
+class FileForm:
+    """The body of a request. Each attempt opens the file again, and holds only a part of it in memory."""
+
+    def __init__(self, path: Path, filename: str, fields: Mapping[str, str], file_bytes: int) -> None:
+        # httpx frames an empty file as it would this one; the content goes before the last boundary.
+        framed = httpx.Request("POST", "http://any", files={"file": (filename, b"")}, data=dict(fields))
+        frame, content_type = framed.read(), framed.headers["content-type"]
+        end = len(b"\r\n----\r\n") + len(content_type.partition("boundary=")[2])
+        self._path, self._file_bytes = path, file_bytes
+        self._head, self._tail = frame[:-end], frame[-end:]
+        self.headers = {"Content-Type": content_type, "Content-Length": str(len(frame) + file_bytes)}
+
+    @classmethod
+    async def of(cls, path: Path, filename: str, fields: Mapping[str, str]) -> FileForm:
+        """The form with a file as long as it is now.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return cls(path, filename, fields, (await to_thread(path.stat)).st_size)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Read the form from its beginning; the file in a thread, since a disk may be slow.
+
+        A file that grows meanwhile is sent as long as it was.
+
+        Raises:
+            FileChangedError: the file is shorter than it was.
+            OSError: the file cannot be read.
+        """
+        yield self._head
+        left = self._file_bytes
+        file = await to_thread(self._path.open, "rb")
+        try:
+            while left and (part := await to_thread(file.read, min(left, _PART_BYTES))):
+                left -= len(part)
+                yield part
+        finally:
+            file.close()
+        if left:
+            raise FileChangedError(f"{self._path} became shorter while it was sent; upload it again")
+        yield self._tail
