@@ -15,6 +15,7 @@ import click
 from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError
 from svc.access.references import PREFIX
 from svc.cli.environment import fail
+from svc.cli.named_over_http import found_user
 from svc.errors import CabinetError, StartupError
 
 T = TypeVar("T")
@@ -105,15 +106,17 @@ def opened(url: str | None, key: str | None, user: str | None) -> AsyncCabinet:
     Raises:
         StartupError: there is no key, or only one that was saved for another service; or the URL is none.
     """
-    profile = read_profile() if not key else {}
+    profile = read_profile() if not (url and key) else {}
     saved_url = profile.get("url")
-    if url and saved_url and url.rstrip("/") != saved_url.rstrip("/"):
-        raise StartupError(f"The saved API key is one of {saved_url}. For {url}, give --key or CABINET_KEY.")
-    key = key or profile.get("key")
+    if not key:
+        if url and saved_url and url.rstrip("/") != saved_url.rstrip("/"):
+            raise StartupError(f"The saved API key is one of {saved_url}. For {url}, give --key or CABINET_KEY.")
+        # The saved user belongs to the saved key.
+        key, user = profile.get("key"), user or profile.get("user")
     if not key:
         raise StartupError("There is no API key. Run cabinet login, or give --key or CABINET_KEY.")
     try:
-        return AsyncCabinet(url or saved_url or _DEFAULT_URL, key, user=user or profile.get("user"))
+        return AsyncCabinet(url or saved_url or _DEFAULT_URL, key, user=user)
     except ValueError as error:
         raise StartupError(f"{error}.") from None
 
@@ -132,6 +135,8 @@ def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[An
         fail(ClientError(error.detail or str(error)), 1)
     except CabinetClientError as error:
         fail(ClientError(str(error)), 1)
+    except CabinetError as error:
+        fail(error, 1)
     except FileNotFoundError as error:
         fail(ClientError(str(error)), 1)
     except KeyboardInterrupt:
@@ -139,8 +144,8 @@ def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[An
 
 
 async def _name_the_user(client: AsyncCabinet) -> None:
-    """Where `--user` is an email address, act for the user who has it."""
+    """Where `--user` may be an email address, act for the user who has it."""
     user = client.acts_for
     if user is not None and "@" in user and not user.startswith(PREFIX):
         client.act_for(None)
-        client.act_for((await client.users.get(email=user)).id)
+        client.act_for((await found_user(client, user)).id)

@@ -122,13 +122,14 @@ def settings_options(*names: str, failure_code: int = 2) -> Callable[[Command], 
         with_settings.__wrapped__ = command  # type: ignore[attr-defined]
         with_settings.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
         for name in reversed(names):
-            with_settings = _option(name)(with_settings)
+            with_settings = setting_option(name)(with_settings)
         return with_settings  # type: ignore[return-value]
 
     return decorate
 
 
-def _option(name: str) -> Callable[[Any], Any]:
+def setting_option(name: str) -> Callable[[Any], Any]:
+    """The flag of a setting."""
     field = Settings.model_fields[name]
     default = "" if field.default is None else f"; default {field.default}"
     text = f"{field.description} [{environment_name(name)}{default}]"

@@ -1,17 +1,23 @@
-"""`cabinet key`: API keys, without HTTP."""
+"""`cabinet key`: API keys, of a database or, to list them, of a service over HTTP."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import click
 
+from cabinet_client import AsyncCabinet, models
 from svc.accounts.keys import ALL_SCOPES, Scope, create_key, revoke_key
+from svc.cli.connection import run_client
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
-from svc.cli.named import named_user, user_argument
+from svc.cli.named import named_user, optional_user_argument, user_argument
+from svc.cli.named_over_http import shown_user
 from svc.cli.output import echo
 from svc.cli.sections import Group
+from svc.cli.service_or_database import Place, place_options
 from svc.cli.table import print_table
 from svc.database.rows import KeysList
 from svc.settings import Settings
@@ -61,11 +67,19 @@ def create(
 
 
 @key.command("list")
-@user_argument
-@settings_options(*DATABASE_OPTIONS)
-def list_keys(settings: Settings, user: str) -> None:
-    """List the API keys of a user, newest first, without the keys themselves. Revoked ones are included."""
-    rows = run(_list(settings, user))
+@optional_user_argument
+@place_options
+def list_keys(place: Place, user: str | None) -> None:
+    """List the API keys of a user, newest first, without the keys themselves. Revoked ones are included.
+
+    With the key of a user, USER can be left out.
+    """
+    rows: Sequence[models.Key | KeysList]
+    if isinstance(place, AsyncCabinet):
+        rows = run_client(place, _listed(user))
+    else:
+        assert user is not None
+        rows = run(_list(place, user))
     print_table(
         ["key", "name", "begins", "scopes", "collection", "created", "expires", "revoked", "last used"],
         [
@@ -107,6 +121,14 @@ async def _create(
             database, user_id, name=name, expires_at=expires_at, scopes=[scope], collection_id=collection_id
         )
     return str(row.id), secret
+
+
+def _listed(user: str | None) -> Callable[[AsyncCabinet], Coroutine[Any, Any, Sequence[models.Key]]]:
+    async def work(client: AsyncCabinet) -> Sequence[models.Key]:
+        _, acting = await shown_user(client, user)
+        return [key async for key in acting.keys.list()]
+
+    return work
 
 
 async def _list(settings: Settings, user: str) -> list[KeysList]:

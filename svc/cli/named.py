@@ -22,6 +22,8 @@ class _User(click.ParamType[str]):
 
 user_argument = click.argument("user", metavar="USER", type=_User())
 """The argument that `named_user` reads."""
+optional_user_argument = click.argument("user", metavar="USER", type=_User(), required=False)
+"""The same, for a command over HTTP with the key of a user."""
 
 
 async def named_user(database: Database, name: str) -> UUID:

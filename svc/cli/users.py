@@ -1,16 +1,24 @@
-"""`cabinet user`: users, without HTTP."""
+"""`cabinet user`: users, of a database or, to read them, of a service over HTTP."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import click
 import msgspec
 
+from cabinet_client import AsyncCabinet, models
+from cabinet_client.models import Answer
 from svc.accounts.quotas import Quotas, read_quotas
 from svc.accounts.users import CreateUser, create_user, update_user
+from svc.cli.connection import run_client
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
-from svc.cli.named import named_user, user_argument
+from svc.cli.named import named_user, optional_user_argument, user_argument
+from svc.cli.named_over_http import User, own_user, shown_user
 from svc.cli.output import echo
 from svc.cli.sections import Group
+from svc.cli.service_or_database import Place, place_options
 from svc.cli.table import print_table
 from svc.database.rows import UsersGet
 from svc.database.types import as_dict
@@ -42,31 +50,45 @@ def create(settings: Settings, email: str, name: str | None, external_id: str | 
 @user_group.command("list")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Users at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each user.")
-@settings_options(*DATABASE_OPTIONS)
-def list_users(settings: Settings, limit: int, as_json: bool) -> None:
-    """List the users, newest first."""
-    rows = run(_list(settings, limit))
+@place_options
+def list_users(place: Place, limit: int, as_json: bool) -> None:
+    """List the users, newest first; with the key of a user, that user."""
+    rows: Sequence[User | UsersGet]
+    rows = run_client(place, _listed(limit)) if isinstance(place, AsyncCabinet) else run(_list(place, limit))
     if as_json:
         for row in rows:
-            click.echo(msgspec.json.encode(as_dict(row)))
+            click.echo(msgspec.json.encode(row if isinstance(row, Answer) else as_dict(row)))
         return
     columns = ["user", "external id", "email", "name", "plan", "created"]
     print_table(
         columns,
         [
-            [str(row.id), row.external_id or "", row.email, row.name or "", row.plan, f"{row.created_at:%Y-%m-%d}"]
+            [
+                str(row.id),
+                row.external_id or "",
+                row.email or "",
+                row.name or "",
+                row.plan,
+                f"{row.created_at:%Y-%m-%d}",
+            ]
             for row in rows
         ],
     )
 
 
 @user_group.command()
-@user_argument
-@settings_options(*DATABASE_OPTIONS)
-def show(settings: Settings, user: str) -> None:
-    """Show a user, their plan, and how much of it is used."""
-    row, quotas = run(_show(settings, user))
-    for label, value in (("user", row.id), ("email", row.email), ("name", row.name or ""), ("plan", row.plan)):
+@optional_user_argument
+@place_options
+def show(place: Place, user: str | None) -> None:
+    """Show a user, their plan, and how much of it is used. With the key of a user, USER can be left out."""
+    row: User | UsersGet
+    quotas: Quotas | models.Quotas
+    if isinstance(place, AsyncCabinet):
+        row, quotas = run_client(place, _shown(user))
+    else:
+        assert user is not None
+        row, quotas = run(_show(place, user))
+    for label, value in (("user", row.id), ("email", row.email or ""), ("name", row.name or ""), ("plan", row.plan)):
         echo(f"{label:5} {value}")
     if row.external_id is not None:
         echo(f"external id {row.external_id}")
@@ -87,6 +109,30 @@ def set_plan(settings: Settings, user: str, plan: str) -> None:
     """Give a user another plan. Running servers learn of it within a few seconds (CABINET_KEY_CACHE_S)."""
     run(_set_plan(settings, user, plan))
     echo(f"plan {plan}")
+
+
+def _listed(limit: int) -> Callable[[AsyncCabinet], Coroutine[Any, Any, Sequence[User]]]:
+    async def work(client: AsyncCabinet) -> Sequence[User]:
+        own = await own_user(client)
+        if own is not None:
+            echo("The key is a user's, and shows that user alone. The admin key lists all users.", err=True)
+            return [own]
+        found: list[User] = []
+        async for each in client.users.list():
+            found.append(each)
+            if len(found) == limit:
+                break
+        return found
+
+    return work
+
+
+def _shown(user: str | None) -> Callable[[AsyncCabinet], Coroutine[Any, Any, tuple[User, models.Quotas]]]:
+    async def work(client: AsyncCabinet) -> tuple[User, models.Quotas]:
+        found, acting = await shown_user(client, user)
+        return found, await acting.quotas()
+
+    return work
 
 
 async def _list(settings: Settings, limit: int) -> list[UsersGet]:
