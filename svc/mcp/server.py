@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field, ValidationError
 
-from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError, NoAnswerError
+from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError, NoAnswerError, NotFoundError
 from svc import __version__
 from svc.mcp import tools
 from svc.mcp.argument_errors import sentence_of
@@ -38,18 +38,35 @@ class _Server(MCPServer):
         Raises:
             ToolError: there is no such tool, its arguments are wrong, or it has failed.
         """
+        tool = self._tool_manager.get_tool(name)
+        if tool is None:
+            names = ", ".join(each.name for each in self._tool_manager.list_tools())
+            raise ToolError(f"there is no tool {name[:80]!r}; the tools are {names}")
+        # The SDK leaves them out silently, and an assistant would believe that they had an effect.
+        if unknown := sorted(arguments.keys() - tool.parameters["properties"].keys()):
+            raise ToolError(f"{name} takes {', '.join(tool.parameters['properties'])}, and no {unknown[0][:80]!r}")
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(sentence_of(error.__cause__)) from None
+            if type(error.__cause__) is ToolError:
+                raise ToolError(str(error.__cause__)) from None
             raise
 
 
 def mcp_server(client_of: ClientOf) -> MCPServer:
     """The server; `client_of` returns a client with the key of the caller of a request."""
     # Nothing is ever published, and the stream of a subscription would keep a connection for ever.
-    server = _Server("cabinet", title="Cabinet", version=__version__, instructions=_INSTRUCTIONS, subscriptions=False)
+    # The level of the log is for a program without one, `cabinet mcp`: otherwise each request would be a line there.
+    server = _Server(
+        "cabinet",
+        title="Cabinet",
+        version=__version__,
+        instructions=_INSTRUCTIONS,
+        subscriptions=False,
+        log_level="WARNING",
+    )
 
     @server.tool(annotations=_READS, structured_output=False)
     async def search(query: Query, context: Context, limit: Limit = 5) -> str:
@@ -60,7 +77,7 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
 
     @server.tool(annotations=_READS, structured_output=False)
     async def open_source(
-        source: Annotated[str, Field(max_length=60, description="A source from search, without the brackets.")],
+        source: Annotated[str, Field(max_length=60, description="A source from search.")],
         context: Context,
         around: Annotated[int, Field(ge=0, le=5, description="Passages before and after it to include.")] = 1,
     ) -> str:
@@ -97,15 +114,22 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
     async def list_documents(
         context: Context,
         limit: Annotated[int, Field(ge=1, le=100, description="The most documents.")] = 20,
+        after: Annotated[
+            str | None, Field(max_length=60, description="The id of the last document shown, to list those after it.")
+        ] = None,
     ) -> str:
         """List the user's documents, newest first, with their ids, types and states. Use it to learn which documents
-        there are; to find something in them, use search."""
-        return await _answered(tools.list_documents(client_of(context), limit))
+        there are; to find something in them, use search. If there are more, the last line says how to go on."""
+        return await _answered(tools.list_documents(client_of(context), limit, after))
 
     @server.resource("cabinet://documents/{document_id}", name="document", mime_type="text/plain")
     async def document(document_id: str, context: Context) -> str:
         """The text of one of the user's documents, by the id that list_documents shows."""
-        return await _answered(tools.read_document(client_of(context), document_id))
+        try:
+            return await _answered(tools.read_document(client_of(context), document_id))
+        except ToolError as error:
+            is_missing = isinstance(error.__cause__, NotFoundError | tools.ToolFailedError)
+            raise (ResourceNotFoundError if is_missing else ResourceError)(str(error)) from error
 
     return server
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from cabinet_client import AsyncCabinet, ConflictError, IngestionError, NotAllowedError, WaitTimeoutError, models
@@ -33,26 +33,51 @@ async def search(client: AsyncCabinet, query: str, limit: int) -> str:
 
 
 async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
-    """A chunk with those before and after it."""
-    document_id, _, number = source.partition("#")
+    """A chunk with as many of those before and after it as fit into a result."""
+    document_id, _, number = source.strip().strip("[]").partition("#")
     try:
-        wanted, index = UUID(document_id), int(number)
+        wanted = UUID(document_id)
     except ValueError:
+        wanted = None
+    if wanted is None or not (number.isascii() and number.isdigit()):
         raise ToolFailedError(
             f"{source!r} is no source. Use one that search printed in brackets, such as "
             "01890a5d-ac96-774b-bcce-b302099a8057#3."
-        ) from None
-    document = await client.documents.get(wanted)
+        )
+    document, index = await client.documents.get(wanted), int(number)
+    if index >= document.chunk_count:
+        raise ToolFailedError(
+            f"{document.filename} has {document.chunk_count} chunks, numbered from 0; there is no chunk {number}. "
+            "It may have changed: search again."
+        )
     first = max(0, index - around)
-    chunks: list[models.Chunk] = []
+    chunks: dict[int, str] = {}
     async for chunk in client.documents.chunks(wanted, after=first - 1 if first else None):
         if chunk.chunk_index > index + around:
             break
-        chunks.append(chunk)
-    if not chunks:
-        raise ToolFailedError(f"{document.filename} has {document.chunk_count} chunks, numbered from 0.")
-    return _fitting([f"{document.filename}, chunks {chunks[0].chunk_index} to {chunks[-1].chunk_index}:"]
-                    + [chunk.content for chunk in chunks])  # fmt: skip
+        chunks[chunk.chunk_index] = chunk.content
+    if index not in chunks:
+        raise ToolFailedError(f"{document.filename} has changed meanwhile: search again.")
+    first, last = _span(chunks, index)
+    text = "\n\n".join(chunks[each] for each in range(first, last + 1))
+    if len(text) > _MOST_CHARACTERS:
+        text = f"{text[:_MOST_CHARACTERS]}…\n\n(The rest of this long chunk was left out.)"
+    left_out = [f"{wanted}#{each}" for each in (first - 1, last + 1) if each in chunks]
+    hint = f"\n\n(Not everything fits. Open {' or '.join(left_out)} to read on.)" if left_out else ""
+    return f"{document.filename}, chunks {first} to {last}:\n\n{text}{hint}"
+
+
+def _span(chunks: Mapping[int, str], index: int) -> tuple[int, int]:
+    """The first and the last of the chunks around one that fit into a result together with it, the nearest first."""
+    first = last = index
+    left = _MOST_CHARACTERS - len(chunks[index])
+    for each in sorted(chunks, key=lambda other: abs(other - index)):
+        if each in (first - 1, last + 1):
+            left -= len(chunks[each]) + 2
+            if left < 0:
+                break
+            first, last = min(first, each), max(last, each)
+    return first, last
 
 
 async def add_document(client: AsyncCabinet, name: str, text: str) -> str:
@@ -87,6 +112,8 @@ async def _remove(client: AsyncCabinet, document: models.Document) -> None:
 
 async def remember(client: AsyncCabinet, text: str) -> str:
     """Append a text to the conversation that is the memory."""
+    if not text.strip():
+        raise ToolFailedError("text must contain more than white space")
     memory = await _memory(client) or await client.conversations.create(title=_MEMORY_TITLE, metadata=_MEMORY)
     [message] = await client.conversations.append(memory.id, {"role": "assistant", "content": text})
     return f"Remembered, as number {message.position}."
@@ -100,26 +127,27 @@ async def recall(client: AsyncCabinet, query: str, limit: int) -> str:
     return _fitting(f"{each.created_at:%Y-%m-%d %H:%M}, {each.role}: {each.text}" for each in found)
 
 
-async def list_documents(client: AsyncCabinet, limit: int) -> str:
-    """The newest documents, a line each."""
+async def list_documents(client: AsyncCabinet, limit: int, after: str | None) -> str:
+    """The newest documents, or those after one, a line each, as many as fit into a result."""
     lines: list[str] = []
-    async for each in client.documents.list():
-        if len(lines) == limit:
-            lines.append("There are more.")
-            break
+    left = _MOST_CHARACTERS
+    last = None
+    async for each in client.documents.list(after=None if after is None else _document_id(after)):
         state = each.status if each.error is None else f"{each.status}: {each.error}"
-        lines.append(f"{each.id} {each.filename} ({each.file_type}, {each.chunk_count} chunks, {state})")
-    return "\n".join(lines) or "There are no documents."
+        line = f"{each.id} {each.filename} ({each.file_type}, {each.chunk_count} chunks, {state})"
+        left -= len(line) + 1
+        if len(lines) == limit or (lines and left < 0):
+            lines.append(f"There are more. To go on, call list_documents with after={last}.")
+            break
+        lines.append(line)
+        last = each.id
+    nothing = "There are no documents." if after is None else "There are no more documents."
+    return "\n".join(lines) or nothing
 
 
 async def read_document(client: AsyncCabinet, document_id: str) -> str:
     """The text of a document, for the resource; of a very long one, the beginning."""
-    try:
-        wanted = UUID(document_id)
-    except ValueError:
-        raise ToolFailedError(
-            f"{document_id[:80]!r} is no id of a document. Use one that list_documents showed."
-        ) from None
+    wanted = _document_id(document_id)
     parts: list[str] = []
     left = _MOST_OF_A_DOCUMENT
     async for chunk in client.documents.chunks(wanted):
@@ -129,6 +157,13 @@ async def read_document(client: AsyncCabinet, document_id: str) -> str:
         parts.append(chunk.content)
         left -= len(chunk.content)
     return "\n\n".join(parts)
+
+
+def _document_id(text: str) -> UUID:
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        raise ToolFailedError(f"{text[:80]!r} is no id of a document. Use one that list_documents showed.") from None
 
 
 def source_of(result: models.Result) -> str:

@@ -9,11 +9,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 import httpx2
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent, TextResourceContents
 
-from cabinet_client import Cabinet
+from cabinet_client import Cabinet, bodies
 from tests.server_process import CABINET, ServerProcess, clean_environment
 
 Connect = Callable[[ServerProcess, str], AbstractAsyncContextManager[Client]]
@@ -174,6 +174,125 @@ async def test_a_long_result_is_cut_and_says_so(server: ServerProcess, admin: Ca
 
     assert len(found) < 9_000
     assert found.endswith("(The rest was left out. Ask for fewer results, or open a single source.)")
+
+
+async def test_a_source_is_opened_with_as_much_around_it_as_fits(server: ServerProcess, admin: Cabinet) -> None:
+    created = admin.users.create("opener@example.com")
+    with Cabinet(server.url, created.api_key) as user:
+        sizes = [100] * 10 + [3000, 100, 3000, 100, 3000] + [7000, 9000]
+        chunks: list[bodies.NewChunk] = [{"content": f"<{n}>" + "w" * size} for n, size in enumerate(sizes)]
+        document = user.documents.create_from_chunks("sizes.txt", chunks)
+        user.documents.wait([document])
+    async with over_http(server, created.api_key) as assistant:
+
+        async def opened(source: str, around: int) -> str:
+            return text_of(await assistant.call_tool("open_source", {"source": source, "around": around}))
+
+        whole = await opened(f"[{document.id}#3]", 2)
+        cut = await opened(f" {document.id}#12 ", 5)
+        huge = await opened(f"{document.id}#16", 1)
+        beyond = await opened(f"{document.id}#18", 5)
+        far = await opened(f"{document.id}#99999999999999999999", 0)
+        negative = await opened(f"{document.id}#-1", 1)
+
+    assert whole.startswith("sizes.txt, chunks 1 to 5:\n\n<1>w")
+    assert whole.endswith("w")
+    assert cut.startswith("sizes.txt, chunks 10 to 13:\n\n<10>w")
+    assert cut.endswith(f"(Not everything fits. Open {document.id}#9 or {document.id}#14 to read on.)")
+    assert "<12>w" in cut
+    assert huge.startswith("sizes.txt, chunks 16 to 16:\n\n<16>w")
+    assert "(The rest of this long chunk was left out.)" in huge
+    assert max(map(len, (cut, huge))) < 9_000
+    for said, number in ((beyond, "18"), (far, "9" * 20)):
+        assert said.startswith(f"sizes.txt has 17 chunks, numbered from 0; there is no chunk {number}.")
+    assert "is no source" in negative
+
+
+async def test_a_long_list_fits_and_goes_on(server: ServerProcess, admin: Cabinet) -> None:
+    created = admin.users.create("lister@example.com")
+    with Cabinet(server.url, created.api_key) as user:
+        names = [f"{'n' * 200}{number}.txt" for number in range(70)]
+        for name in names:
+            user.documents.create(name, name)
+    seen: list[str] = []
+    lengths: list[int] = []
+    async with over_http(server, created.api_key) as assistant:
+        arguments: dict[str, object] = {"limit": 100}
+        while True:
+            listed = text_of(await assistant.call_tool("list_documents", arguments))
+            lengths.append(len(listed))
+            *lines, end = listed.splitlines()
+            seen += [line.split()[1] for line in lines]
+            if not end.startswith("There are more."):
+                seen.append(end.split()[1])
+                break
+            arguments["after"] = end.rpartition("=")[2].rstrip(".")
+        ended = text_of(await assistant.call_tool("list_documents", {"after": listed.splitlines()[-1].split()[0]}))
+        wrong = await assistant.call_tool("list_documents", {"after": "the last"})
+
+    assert seen == names[::-1]
+    assert len(lengths) > 1
+    assert max(lengths) < 8_500
+    assert ended == "There are no more documents."
+    assert (wrong.is_error, text_of(wrong)) == (
+        True, "'the last' is no id of a document. Use one that list_documents showed."
+    )  # fmt: skip
+
+
+async def test_errors_are_sentences_without_the_words_of_the_library(
+    connect: Connect, server: ServerProcess, admin: Cabinet, capfd: pytest.CaptureFixture[str]
+) -> None:
+    key = admin.users.create(f"sentences-{connect.__name__}@example.com").api_key
+    async with connect(server, key) as assistant:
+        said = [
+            text_of(await assistant.call_tool(tool, arguments))
+            for tool, arguments in (
+                ("open_source", {"source": "01890a5d-ac96-774b-bcce-b302099a8057#3"}),
+                ("remember", {"text": " \n"}),
+                ("find", {}),
+                ("search", {"query": "a", "max_results": 3}),
+            )
+        ]
+        missing = []
+        for document_id in ("nope", "01890a5d-ac96-774b-bcce-b302099a8057"):
+            with pytest.raises(MCPError) as refused:
+                await assistant.read_resource(f"cabinet://documents/{document_id}")
+            missing.append(refused.value.error.message)
+
+    assert said == [
+        "there is no such document",
+        "text must contain more than white space",
+        "there is no tool 'find'; the tools are search, open_source, add_document, remember, recall, list_documents",
+        "search takes query, limit, and no 'max_results'",
+    ]
+    assert missing == [
+        "'nope' is no id of a document. Use one that list_documents showed.",
+        "there is no such document",
+    ]
+    assert capfd.readouterr().err == ""
+    assert "Traceback" not in server.log()
+
+
+async def test_a_source_of_a_shared_collection_is_opened_as_long_as_it_is_shared(
+    connect: Connect, server: ServerProcess, admin: Cabinet
+) -> None:
+    owner, reader = [admin.users.create(f"{name}-{connect.__name__}@example.com") for name in ("owner", "reader")]
+    with Cabinet(server.url, owner.api_key) as user:
+        document = user.documents.create("tide.txt", "The tide comes twice a day.")
+        user.documents.wait([document])
+        collection = user.collections.create(name="Sea").id
+        user.collections.add(collection, document.id)
+        source = {"source": f"{document.id}#0"}
+        async with connect(server, reader.api_key) as assistant:
+            before = await assistant.call_tool("open_source", source)
+            user.collections.share(collection, reader.user.id)
+            during = await assistant.call_tool("open_source", source)
+            user.collections.unshare(collection, reader.user.id)
+            after = await assistant.call_tool("open_source", source)
+
+    assert [result.is_error for result in (before, during, after)] == [True, False, True]
+    assert text_of(during) == "tide.txt, chunks 0 to 0:\n\nThe tide comes twice a day."
+    assert text_of(before) == text_of(after) == "there is no such document"
 
 
 @pytest.mark.parametrize("key", ["", "cab_wrong"])

@@ -128,9 +128,14 @@ class Documents(Resource):
         status: bodies.Status | None = None,
         collection_ids: Sequence[Id] | None = None,
         where: Mapping[str, Any] | None = None,
+        after: Id | None = None,
     ) -> Pages[models.Document]:
-        """The documents, newest first; those with a status, in one of some collections, that pass `where`, a filter."""
+        """The documents, newest first; those with a status, in one of some collections, that pass `where`, a filter.
+
+        `after` is the id of the document before the first one.
+        """
         params = {
+            "after": after,
             "status": status,
             "collection_ids": None if collection_ids is None else ",".join(map(str, collection_ids)),
             "filter": None if where is None else json.dumps(where),
