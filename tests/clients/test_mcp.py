@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import httpx
 import httpx2
 import pytest
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent, TextResourceContents
 
@@ -240,7 +242,7 @@ async def test_a_long_list_fits_and_goes_on(server: ServerProcess, admin: Cabine
 
 
 async def test_errors_are_sentences_without_the_words_of_the_library(
-    connect: Connect, server: ServerProcess, admin: Cabinet, capfd: pytest.CaptureFixture[str]
+    connect: Connect, server: ServerProcess, admin: Cabinet
 ) -> None:
     key = admin.users.create(f"sentences-{connect.__name__}@example.com").api_key
     async with connect(server, key) as assistant:
@@ -269,8 +271,21 @@ async def test_errors_are_sentences_without_the_words_of_the_library(
         "'nope' is no id of a document. Use one that list_documents showed.",
         "there is no such document",
     ]
-    assert capfd.readouterr().err == ""
     assert "Traceback" not in server.log()
+
+
+async def test_the_command_logs_no_requests(server: ServerProcess, admin: Cabinet, tmp_path: Path) -> None:
+    key = admin.users.create("quiet@example.com").api_key
+    environment = clean_environment(CABINET_URL=server.url, CABINET_KEY=key)
+    command = StdioServerParameters(command=CABINET[0], args=["mcp"], env=environment)
+    with (tmp_path / "log").open("w") as log:
+        async with Client(stdio_client(command, errlog=log)) as assistant:
+            await assistant.call_tool("search", {"query": "a"})
+            await assistant.call_tool("open_source", {"source": "none"})
+            with pytest.raises(MCPError):
+                await assistant.read_resource("cabinet://documents/none")
+
+    assert (tmp_path / "log").read_text() == ""
 
 
 async def test_a_source_of_a_shared_collection_is_opened_as_long_as_it_is_shared(
