@@ -228,8 +228,10 @@ def test_the_admin_names_a_user_by_external_id(run: Run, server: ServerProcess, 
     assert admin.users.get("external:jörg@example.org").id == created.user.id
     named.documents.create("theirs.txt", "Theirs.")
 
-    listed = run("document", "list", "--key", server.admin_key, "--user", "external:jörg@example.org").output
-    assert "theirs.txt" in listed
+    for name in ("external:jörg@example.org", "jörg@example.org", "JÖRG@example.com"):
+        assert "theirs.txt" in run("document", "list", "--key", server.admin_key, "--user", name).output
+    unknown = run("document", "list", "--key", server.admin_key, "--user", "nobody@example.org", expect=1).output
+    assert "there is no user nobody@example.org" in unknown
 
 
 def test_a_service_that_is_away_is_said(run: Run, server: ServerProcess) -> None:

@@ -86,6 +86,25 @@ def test_a_folder_is_uploaded_found_and_cited(user: Cabinet, tmp_path: Path) -> 
     assert {event.document.status for event in events if isinstance(event, IngestionEvent)} >= {"ready"}
 
 
+def test_the_chat_of_the_docs_is_short_and_answers_without_documents(
+    server: ServerProcess, user: Cabinet, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs/clients/python.md").read_text()
+    code = page.partition("<<'PY'\n")[2].partition("\nPY\n")[0]
+    upload = '    cabinet.upload("faq.txt")\n'
+    assert upload in code
+    (tmp_path / "chat.py").write_text(code.replace(upload, "").replace("http://127.0.0.1:8080", server.url))
+    key = user.keys.create("chat").api_key
+
+    ran = subprocess.run(
+        [sys.executable, "chat.py", key], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    assert ran.stderr == ""
+    assert ran.stdout.count("assistant | The documents do not say.") == 2
+
+
 async def test_the_asynchronous_client_does_the_same(server: ServerProcess, admin: Cabinet, tmp_path: Path) -> None:
     created = admin.users.create("async@example.com")
     async with AsyncCabinet(server.url, created.api_key) as client:

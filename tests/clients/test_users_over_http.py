@@ -111,7 +111,9 @@ def test_a_service_is_read_when_it_is_named_or_no_database_is(
     run("login", "--url", server.url, "--key", server.admin_key, "--user", "profile@remote.example")
     assert "Read from the service" in run("user", "list").stderr
     assert len(cells(run("key", "list").stdout)) == 2
-    run("user", "list", "--url", "http://127.0.0.1:9", expect=2)
+    assert "The saved API key is one of" in run("user", "list", "--url", "http://127.0.0.1:9", expect=2).output
+    other = run("key", "list", "--key", mine.api_key)
+    assert f"Read from the service {server.url}.\n" in other.stderr
     run("logout")
     monkeypatch.setenv("CABINET_URL", server.url)
     monkeypatch.setenv("CABINET_KEY", mine.api_key)
