@@ -128,10 +128,15 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
         try:
             return await _answered(tools.read_document(client_of(context), document_id))
         except ToolError as error:
-            is_missing = isinstance(error.__cause__, NotFoundError | tools.ToolFailedError)
-            raise (ResourceNotFoundError if is_missing else ResourceError)(str(error)) from error
+            raise _resource_error(error) from error
 
     return server
+
+
+def _resource_error(error: ToolError) -> ResourceError:
+    """The same sentence, as the SDK wants it from a resource."""
+    is_missing = isinstance(error.__cause__, NotFoundError | tools.ToolFailedError)
+    return (ResourceNotFoundError if is_missing else ResourceError)(str(error))
 
 
 async def _answered(work: Awaitable[str]) -> str:
