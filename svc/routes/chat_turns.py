@@ -31,6 +31,8 @@ routes = Routes("conversations")
 _MOST_MESSAGES = 1_000
 # A search finds so many chunks more, in the place of those that the history cites.
 _MOST_CITED = 100
+# Where the search begins before it is known how many chunks the history cites; if these are more, it is run again.
+_SPARE = 10
 
 
 class TurnSearch(SearchOptions, frozen=True, forbid_unknown_fields=True):
@@ -137,17 +139,31 @@ class _Said:
 
 
 async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_Said, ChunkSearch]:
-    """Read the messages, and embed the query meanwhile; the search depends on the collections of the conversation."""
+    """Read the messages, and search meanwhile, unless the search depends on what the conversation names.
+
+    The messages are mostly there when the query has been embedded; then the search asks for no chunk in vain. If not,
+    it begins as in most conversations, which are bound to no collections.
+    """
     reading = asyncio.create_task(_read_said(call, body, conversation_id))
+    options = body.search
+    fields = {name: getattr(options, name) for name in SearchOptions.__struct_fields__}
+    request = SearchRequest(query=body.query, **fields)
+    waits = options.conversation_id is not None or options.attribute_filter is not None
+
+    assumed = False
 
     async def read_scope() -> Scope:
-        return (await reading).scope
+        nonlocal assumed
+        assumed = not waits and not reading.done()
+        return Scope([], []) if assumed else (await reading).scope
 
     try:
-        options = body.search
-        fields = {name: getattr(options, name) for name in SearchOptions.__struct_fields__}
         with _named("search", SearchOptions):
-            search = await prepare_search(call, SearchRequest(query=body.query, **fields), read_scope)
+            search = await prepare_search(call, request, read_scope)
+            if assumed and options.group_by is None and not options.neighbours:
+                await search.begin(options.limit + _SPARE)
+            if assumed and (await reading).scope.collection_ids:
+                search = await prepare_search(call, request, read_scope)
         return await reading, search
     except BaseException:
         reading.cancel()

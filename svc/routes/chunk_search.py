@@ -114,6 +114,7 @@ class ChunkSearch:
     _is_bound: bool
     embedding_s: float
     _last: Found[Row] | None = field(default=None, init=False)
+    _begun: tuple[int, Sequence[Row]] | None = field(default=None, init=False)
 
     @property
     def mode(self) -> Mode:
@@ -126,8 +127,12 @@ class ChunkSearch:
         assert self._last is not None, "the search has not been run"
         return self._last
 
+    async def begin(self, max_rows: int) -> None:
+        """Run the statement before it is known how many results there are to be: probably no more than `max_rows`."""
+        self._begun = max_rows, await self._run(max_rows)
+
     async def results(self, limit: int, max_tokens: int | None = None) -> list[Result]:
-        """Run the search. `max_tokens` is a limit beside that of the options.
+        """Run the search, unless it has begun and found enough. `max_tokens` is a limit beside that of the options.
 
         Raises:
             InvalidRequestError: a collection that the request names is no longer shared with the caller.
@@ -151,7 +156,9 @@ class ChunkSearch:
         return await find_collections(self._call, {*(self._options.collection_ids or [])})
 
     async def _results_shared(self, share: Share, options: SearchRequest, limit: int) -> list[Result]:
-        self._share = share
+        if share != self._share:
+            # The rows that are there were read with another share.
+            self._share, self._begun = share, None
         return await self._results(options, limit)
 
     @property
@@ -165,12 +172,20 @@ class ChunkSearch:
         return TenantSize(of.chunk_count, of.has_index)
 
     async def _results(self, options: SearchRequest, limit: int) -> list[Result]:
-        selected = await select_results(self._call.services.database, self._tenant, self._run, options, limit)
+        selected = await select_results(self._call.services.database, self._tenant, self._rows, options, limit)
         results = [self._result(one) for one in selected]
         return await self._highlighted(results) if options.highlights else results
 
+    async def _rows(self, max_rows: int) -> Sequence[Row]:
+        """The best `max_rows` chunks."""
+        if self._begun is not None:
+            most, rows = self._begun
+            if max_rows <= most or len(rows) < most:
+                return rows[:max_rows]
+        return await self._run(max_rows)
+
     async def _run(self, max_rows: int) -> Sequence[Row]:
-        """Run the statement of the search, which finds the best `max_rows` chunks."""
+        """Run the statement of the search."""
         services, tenant, size, question = self._call.services, self._tenant, self._size, self._question
         body, filters = self._options, self._filters
         is_exact, exact_rows = body.recall == "exact", services.settings.exact_rows
