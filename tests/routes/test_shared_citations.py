@@ -46,6 +46,7 @@ class Reader:
 
     async def shown(self) -> list[dict[str, Any]]:
         """The sources as every route shows them, which are the same everywhere."""
+        await self.tenant.embedded(self.conversation)
         get, post = self.tenant.get, self.tenant.post
         search = {"query": "High", "neighbours": 1}
         answers = [
