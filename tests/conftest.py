@@ -185,7 +185,7 @@ async def server() -> AsyncIterator[EmbeddedServer]:
 
 # The data of a test run need not survive a crash of the machine. Each clone of a database makes a checkpoint, after
 # which each page that changes would be written to the WAL whole. Autovacuum stays on, since `cabinet doctor` looks.
-_UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum_naptime": "1h"}
+_UNSAFE = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "1h"}
 
 
 async def _trade_safety_for_speed(server: EmbeddedServer) -> None:

@@ -83,8 +83,6 @@ class Queue:
 async def queue(database: Database, database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Queue]:
     """An empty queue."""
     connection = await asyncpg.connect(database_url)
-    # VACUUM marks no page all-visible whose rows were committed asynchronously a moment ago.
-    await connection.execute("set synchronous_commit = on")
     try:
         yield Queue(database, connection, request.param)
     finally:
