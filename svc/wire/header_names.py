@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Of two values, a proxy before the server may look at one and the server at the other: whoever can add a field to a
+# If there are two values, a proxy before the server may use one and the server the other: whoever can add a field to a
 # request that a proxy passes on would choose the user, the key or the host.
 _SENT_ONCE = frozenset(
     (
