@@ -58,6 +58,7 @@ _FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
     (b"%!PS", "a PostScript document"),
 ]
 _RTF = FORMATS["rtf"].mark
+_WINMAIL = b"\x78\x9f\x3e\x22"  # a mail as Outlook packs it
 _OLE_TYPES: dict[str, FileType] = {
     each.mark.decode(): name for name, each in FORMATS.items() if each.container == "ole"
 } | {"Book": "xls"}  # as Excel 5 calls it
@@ -116,20 +117,22 @@ def detect_file_type(filename: str, data: bytes, *, images: bool = False) -> Fil
 
 def _type_by_beginning(named: FileType | None, data: bytes, *, images: bool) -> FileType | None:
     """The type of a file whose first bytes tell it; None if it may be text."""
-    if _is_pdf(named, data):
-        return "pdf"
     if data.startswith(_ZIP_BEGINNINGS):
         return _type_of_zip(named, data)
     if data.startswith(OLE):
         return _type_of_ole(named, data)
-    if named == "xls" and _BARE_EXCEL.match(data):
-        return named
     if kind := next((kind for beginning, kind in _IMAGES if beginning.match(data)), ""):
         return _type_of_image(kind, images=images)
     for beginning, kind in _FOREIGN_BEGINNINGS:
         if data.startswith(beginning):
             raise _unsupported(kind)
-    return "rtf" if data.lstrip().startswith(_RTF) else None
+    tests: tuple[tuple[FileType, object], ...] = (
+        ("pdf", _is_pdf(named, data)),
+        ("xls", named == "xls" and _BARE_EXCEL.match(data)),
+        ("mail", data.startswith(_WINMAIL)),
+        ("rtf", data.lstrip().startswith(_RTF)),
+    )
+    return next((each for each, is_it in tests if is_it), None)
 
 
 def _unsupported(kind: str) -> UnsupportedMediaTypeError:

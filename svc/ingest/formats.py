@@ -56,7 +56,7 @@ FORMATS: dict[str, Format] = {
     "rtf": Format("RTF document", "RTF", "rtf", (".rtf",), "own", b"{\\rtf"),
     "latex": Format("LaTeX source", "LaTeX (.tex)", "latex", (".tex", ".ltx")),
     "zip": Format("ZIP archive", "ZIP archives of these", "archive", (".zip",), "zip"),
-    "mail": Format("mail", "mail (.eml, .mbox)", "mail", (".eml", ".mbox", ".mht", ".mhtml")),
+    "mail": Format("mail", "mail (.eml, .mbox)", "mail", (".eml", ".mbox", ".mht", ".mhtml", ".tnef")),
     "msg": Format(
         "Outlook message", "Outlook messages (.msg)", "outlook", (".msg",), "ole", b"__properties_version1.0"
     ),

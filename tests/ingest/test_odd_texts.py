@@ -117,3 +117,19 @@ def test_the_code_pages_of_old_rtf() -> None:
 def test_names_in_archives_that_are_utf_8_without_saying_so() -> None:
     data = package(**{"groessen.txt": "words"}).replace(b"groessen", "größen".encode())
     assert text_of("a.zip", data) == "größen.txt\n\nwords"
+
+
+@pytest.mark.parametrize(
+    ("source", "rows", "lines"),
+    [
+        ('a,b\n1,"x\n2,y\n3,"z"\n4,w\n', 'a: 1\nb: "x\n\na: 2\nb: y\n\na: 3\nb: z\n\na: 4\nb: w', "mark on line 2 is"),
+        ('a;b\n1;"x\n2;y\n', 'a: 1\nb: "x\n\na: 2\nb: y', "mark on line 2 is"),
+        ('a,b\n"1,x\n"2","y"\n"3,z\n', 'a: "1\nb: x\n\na: 2\nb: y\n\na: "3\nb: z', "marks on lines 2, 4 are"),
+        ('a,b\n1,"x\nmore, y" \n2,"say ""no"" now"\n', 'a: 1\nb: x\nmore, y\n\na: 2\nb: say "no" now', ""),
+    ],
+)  # fmt: skip
+def test_a_quotation_mark_that_is_not_closed_swallows_no_rows(source: str, rows: str, lines: str) -> None:
+    assert text_of("a.csv", source) == rows
+    it = "it was" if lines.startswith("mark ") else "they were"
+    said = [f"The quotation {lines} not closed, so {it} read as any other character."]
+    assert warnings_of("a.csv", source) == (said if lines else [])

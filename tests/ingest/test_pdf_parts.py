@@ -95,3 +95,21 @@ def test_a_document_whose_end_is_cut_off_is_read() -> None:
     whole = page(words("(Words)"))
     for length in (whole.index(b"xref\n"), whole.index(b"trailer"), whole.index(b"startxref")):
         assert read(whole[:length]).text == "Words"
+
+
+def test_fonts_for_chinese_that_are_not_in_the_file_are_read_or_named() -> None:
+    def drawn(encoding: str, codec: str) -> bytes:
+        font = f"<</Type/Font/Subtype/Type0/BaseFont/STSong/Encoding/{encoding}/DescendantFonts[7 0 R]>>"
+        inner = (
+            "<</Type/Font/Subtype/CIDFontType0/BaseFont/STSong/CIDSystemInfo<</Registry(Adobe)/Ordering(GB1)"
+            "/Supplement 4>>/FontDescriptor 8 0 R>>"
+        )
+        descriptor = "<</Type/FontDescriptor/FontName/STSong/Flags 4/FontBBox[0 0 1000 1000]/Ascent 800>>"
+        text = words(f"<{'会议记录'.encode(codec).hex()}>", font="G") + words("(Minutes)", y=600)
+        return page(text, font, inner, descriptor, fonts="/G 6 0 R")
+
+    for encoding, codec in (("UniGB-UCS2-H", "utf-16-be"), ("GBK-EUC-H", "gbk")):
+        assert read(drawn(encoding, codec)).text == "会议记录\nMinutes"
+    vertical = read(drawn("UniGB-UCS2-V", "utf-16-be"))
+    assert vertical.text == "Minutes"
+    assert vertical.warnings == ["Page 1 has vertical text whose font is not in the file, which was not read."]

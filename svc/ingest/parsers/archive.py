@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import zipfile
-import zlib
-
 from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text
 from svc.ingest.parsers.inner import write_inner
 from svc.ingest.parsers.office import packed
 from svc.ingest.parsers.rejections import damaged
+from svc.ingest.parsers.zip_members import Members
 
 _UNPACKED_MOST_BYTES = 256 * 2**20
 _MOST_FILES = 1_000
 _NAMED = 20  # in a warning
 _NOT_FILES = ("__macosx/", ".ds_store", "thumbs.db")
-_ENCRYPTED, _SAYS_UTF_8 = 0x1, 0x800
 
 SAMPLE = packed({"a.txt": "a"})
 
@@ -26,10 +21,10 @@ SAMPLE = packed({"a.txt": "a"})
 def parse(data: bytes) -> ReadDocument:
     """Return the text of each file, below its name (`file`)."""
     try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise damaged("zip", "the end of the archive is missing") from error
-    members = [member for member in archive.infolist() if not member.is_dir() and not _is_noise(member.filename)]
+        archive = Members(data)
+    except ValueError as error:
+        raise damaged("zip", "no file in it is whole") from error
+    members = [member for member in archive.infos if not member.is_dir() and not _is_noise(member.filename)]
     unpacked_bytes = sum(member.file_size for member in members)
     if unpacked_bytes > _UNPACKED_MOST_BYTES:
         raise DocumentRejectedError(
@@ -37,16 +32,23 @@ def parse(data: bytes) -> ReadDocument:
             f"and the limit is {_UNPACKED_MOST_BYTES // 2**20} MB."
         )
     writer = Writer()
-    unread, encrypted = [], []
+    unread, encrypted, cut = [], [], []
     for member in members[:_MOST_FILES]:
-        name = _shown(_written(member))
+        name = _shown(archive.name(member))
         writer.place = {"file": name}
-        if member.flag_bits & _ENCRYPTED:
+        if archive.is_encrypted(member):
             encrypted.append(name)
             continue
-        content = _content(archive, member)
-        if content is None or not write_inner(name, content, writer):
+        content, is_whole = archive.read(member) or (b"", True)
+        if not content or not write_inner(name, content, writer):
             unread.append(name)
+        elif not is_whole:
+            cut.append(name)
+    writer.place = {}
+    if archive.is_cut:
+        writer.warn("The end of the archive is missing; the files before that were read.")
+    if cut:
+        writer.warn(f"Damaged, and read as far as possible: {_listed(cut)}.")
     if len(members) > 1:
         writer.warn(f"The {len(members)} files of the archive are one document; upload each to have one of its own.")
     if len(members) > _MOST_FILES:
@@ -58,23 +60,8 @@ def parse(data: bytes) -> ReadDocument:
     return writer.document()
 
 
-def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None:
-    try:
-        return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
-        return None
-
-
 def _is_noise(name: str) -> bool:
     return name.lower().startswith(_NOT_FILES[0]) or name.lower().rpartition("/")[2] in _NOT_FILES
-
-
-def _written(member: zipfile.ZipInfo) -> str:
-    """The name of a file. Many programs write UTF-8 and do not say so."""
-    if not member.flag_bits & _SAYS_UTF_8:
-        with contextlib.suppress(UnicodeError):
-            return member.filename.encode("cp437").decode("utf-8")
-    return member.filename
 
 
 def _shown(name: str) -> str:

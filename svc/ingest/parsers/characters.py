@@ -11,12 +11,14 @@ from contextvars import ContextVar
 import charset_normalizer
 
 from svc.ingest.file_types import utf_16_or_32
+from svc.ingest.parsers.frequent_letters import likely_codec
 
 _NEWLINE = re.compile("\r\n?|[\x85\u2028\u2029]")
 _COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # of a terminal
 _CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DETECTION_BYTES = 65_536
+_FEW_HIGH_BYTES = 200  # for more, the statistics of all letters are surer
 # These single-byte encodings no longer occur in uploads, but the detection rates them as high as current ones.
 _UNLIKELY_ENCODINGS = [
     "mac_cyrillic", "mac_greek", "mac_iceland", "mac_latin2", "mac_roman", "mac_turkish", "hp_roman8", "cp1006",
@@ -79,6 +81,8 @@ def _guess_encoding(sample: bytes) -> str:
     sample = (sample[: sample.rfind(b"\n") + 1] or sample).replace(b"\x00", b"")
     # Isolated non-ASCII letters indicate a Latin script; in other scripts, whole words consist of them.
     is_latin = len(_LONE_HIGH_BYTE.findall(sample)) > 0.7 * len(_HIGH_BYTE.findall(sample))
+    if len(_HIGH_BYTE.findall(sample)) < _FEW_HIGH_BYTES and (codec := likely_codec(sample)):
+        return codec
     matches = charset_normalizer.from_bytes(
         sample,
         cp_isolation=_LATIN_ENCODINGS if is_latin else None,

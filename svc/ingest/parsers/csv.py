@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable
 from itertools import chain, islice
 
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.csv_rows import rows
 from svc.ingest.parsers.noise import without_noise
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -32,7 +32,10 @@ def parse(data: bytes) -> ReadDocument:
     delimiter = _sniff_delimiter(text)
     if text.startswith("sep=") and len(text) > 5:  # Excel's declaration of the delimiter
         delimiter, text = text[4], text[5:]
-    write_rows(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), writer)
+    read, warning = rows(text, delimiter)
+    if warning:
+        writer.warn(warning)
+    write_rows(read, writer)
     return writer.document()
 
 
@@ -85,8 +88,8 @@ def _sniff_delimiter(text: str) -> str:
     """The delimiter that splits most of the first lines into the same number of cells; a comma if none does."""
     best, best_score = ",", (0, 0)
     for delimiter in _DELIMITERS:
-        lines = io.StringIO(text[:100_000], newline="")
-        widths = [len(row) for row in islice(csv.reader(lines, delimiter=delimiter), _SNIFFED_LINES) if row]
+        read, _ = rows(text[:100_000], delimiter)
+        widths = [len(row) for row in islice(read, _SNIFFED_LINES) if row]
         usual = max(set(widths), key=widths.count, default=1)
         score = (widths.count(usual), usual)
         if usual > 1 and score > best_score:

@@ -16,10 +16,10 @@ from itertools import islice
 from svc.errors import CabinetError
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.file_types import detect_file_type
-from svc.ingest.parsers import recognition
+from svc.ingest.parsers import recognition, tnef
 from svc.ingest.parsers.characters import clean_text, decode_text
 from svc.ingest.parsers.inner import write_inner
-from svc.ingest.parsers.mail_body import body_parts, write_body, write_text
+from svc.ingest.parsers.mail_body import body_parts, says_same, write_body, write_text
 from svc.ingest.parsers.mail_repair import completed, header
 from svc.ingest.parsers.rejections import DAMAGE
 from svc.ingest.parsers.signed import signed_content
@@ -58,6 +58,9 @@ def parse(data: bytes) -> ReadDocument:
 
 def _write_mails(data: bytes, writer: Writer, depth: int) -> None:
     """Write one mail, or those of a mailbox, each below its subject."""
+    if data.startswith(tnef.SIGNATURE):
+        _write_packed(data, writer, depth)
+        return
     starts = [found.start() for found in islice(_ENVELOPE.finditer(data), MOST_MAILS + 1)]
     if len(starts) < 2 or data[: starts[0]].strip():
         _write_mail(_read(data), writer, depth)
@@ -108,7 +111,7 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
             write_text(part, writer, body)
             continue
         writer.place = {**place, "attachment": name}
-        if not _write_attachment(part, name, writer, depth):
+        if not _write_attachment(part, name, writer, depth, body):
             unread.append(name)
         writer.place = place
     if unread:
@@ -172,8 +175,8 @@ def _filename(part: MIMEPart) -> str:
     return shown_name(name or kind + _SUFFIXES.get(kind, ""))
 
 
-def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> bool:
-    """Write an attachment, and return whether it could be read."""
+def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int, body: str) -> bool:
+    """Write an attachment, and return whether it could be read. The mail has a `body` of its own."""
     if part.get_content_maintype() == "message":
         messages = _inner(part)
         if part.get_content_type() in _MAIL_TYPES:
@@ -188,7 +191,41 @@ def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int) -> 
         return False
     if isinstance(data, bytes) and part.get_content_type() in _SIGNED and (mail := signed_content(data)):
         return depth < DEEPEST_MAIL and _write_signed(mail, writer, depth)
+    if isinstance(data, bytes) and data.startswith(tnef.SIGNATURE):
+        return _write_packed(data, writer, depth, body)
     return isinstance(data, bytes) and write_attached(name, data, writer, depth)
+
+
+def _write_packed(data: bytes, writer: Writer, depth: int, shown: str = "") -> bool:
+    """Write the message in a `winmail.dat`, unless `shown` says the same, and its attachments below their names.
+
+    Return whether there is anything.
+    """
+    message = tnef.Message(data)
+    packed = Writer()
+    message.write_body(packed)
+    body = packed.document()
+    if not shown:
+        headers = message.headers()
+        if depth == 0:
+            writer.title = headers.get("Subject", "")[:_SUBJECT_MOST_CHARACTERS]
+        writer.add("text", "\n".join(f"{name}: {value}" for name, value in headers.items()))
+    if not says_same(body.text, shown):
+        writer.add_blocks(body)
+    place, unread = writer.place, []
+    for given, content in message.files[:MOST_PARTS]:
+        name = shown_name(given)
+        writer.place = {**place, "attachment": name}
+        if not write_attached(name, content, writer, depth):
+            unread.append(name)
+    writer.place = place
+    if len(message.files) > MOST_PARTS:
+        writer.warn(f"The message has more than {MOST_PARTS} attachments; the others were not read.")
+    if unread:
+        writer.warn(f"Attachments that were not read: {', '.join(unread)}.")
+    if message.is_cut:
+        writer.warn("The message of Outlook (winmail.dat) is damaged, and was read as far as possible.")
+    return bool(body.blocks or message.files or shown)
 
 
 def _write_signed(data: bytes, writer: Writer, depth: int) -> bool:

@@ -81,6 +81,11 @@ def write_text(part: MIMEPart, writer: Writer, body: str) -> None:
         writer.add_blocks(page)
 
 
+def says_same(text: str, other: str) -> bool:
+    """Whether another text has nearly all words of a text."""
+    return _missing(text, other) <= _MOST_MISSING
+
+
 def _missing(text: str, other: str) -> float:
     """The share of the different words of a text that another one has not."""
     words, others = (set(_WORD.findall(each.lower())) for each in (text, other))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import posixpath
 import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import unquote
@@ -18,6 +17,7 @@ from svc.ingest.formats import FORMATS, FileType
 from svc.ingest.parsers.office_kinds import in_order, main_kind, part_kinds
 from svc.ingest.parsers.rejections import damaged, encrypted
 from svc.ingest.parsers.repaired_xml import repaired
+from svc.ingest.parsers.zip_members import Members
 
 _UNPACKED_MOST_BYTES = 256 * 2**20
 _MOST_PARTS = 20_000
@@ -53,22 +53,27 @@ class Package:
         if data.startswith(_OLE):
             raise encrypted(file_type)
         try:
-            self._archive = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise damaged(file_type, "the end of its ZIP archive is missing") from error
-        members = self._archive.infolist()
+            self._archive = Members(data)
+        except ValueError as error:
+            raise damaged(file_type, "no part of its ZIP archive is whole") from error
+        members = self._archive.infos
         unpacked_bytes = sum(member.file_size for member in members)
         if unpacked_bytes > _UNPACKED_MOST_BYTES or len(members) > _MOST_PARTS:
             raise DocumentRejectedError(
                 f"The {FORMATS[file_type].name} is too large: it unpacks to {unpacked_bytes // 2**20} MB, "
                 f"and the limit is {_UNPACKED_MOST_BYTES // 2**20} MB."
             )
+        if members and all(map(self._archive.is_encrypted, members)):
+            raise encrypted(file_type)
+        self.is_cut = self._archive.is_cut
         self._members = {member.filename.replace("\\", "/").lstrip("/").lower(): member for member in members}
         self.damaged: dict[str, None] = {}
         self.repaired: dict[str, None] = {}
 
     def warn(self, writer: Writer) -> None:
         """Name the parts that are damaged and were not read, or not whole."""
+        if self.is_cut:
+            writer.warn("The end of the file is missing; its parts before that were read.")
         if self.damaged:
             writer.warn(f"Not read, because they are damaged: {', '.join(sorted(self.damaged))}.")
         if self.repaired:
@@ -87,11 +92,14 @@ class Package:
         member = self._members.get(part.lower())
         if member is None:
             return None
-        try:
-            return self._archive.read(member)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError):
+        found = self._archive.read(member)
+        if found is None:
             self.damaged[part] = None
             return None
+        content, is_whole = found
+        if not is_whole:
+            self.repaired[part] = None
+        return content
 
     def xml(self, part: str) -> etree._Element | None:
         """The root of a part that is XML, as far as it can be read."""

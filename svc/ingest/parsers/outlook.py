@@ -13,9 +13,9 @@ from io import BytesIO
 import olefile
 
 from svc.errors import DocumentRejectedError
-from svc.fields.charsets import text_codec
 from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
+from svc.ingest.parsers.code_pages import codec_of
 from svc.ingest.parsers.compressed_rtf import decompressed
 from svc.ingest.parsers.html import declared_charset, write_html
 from svc.ingest.parsers.mail import DEEPEST_MAIL, MOST_PARTS, shown_name, write_attached
@@ -39,10 +39,6 @@ _CODEPAGES = (0x3FDE, 0x3FFD)  # that of the internet, and that of the message
 _UNICODE, _BYTES, _BINARY, _OBJECT = 0x001F, 0x001E, 0x0102, 0x000D
 _FIXED_AT = 32, 24, 8  # where the properties of a message, an embedded message and the other storages begin
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_CODECS = {
-    20127: "cp1252", 20866: "koi8_r", 21866: "koi8_u", 50220: "iso2022_jp", 51932: "euc_jp", 51949: "euc_kr",
-    54936: "gb18030", 65001: "utf-8",
-}  # fmt: skip
 _MOST_RECIPIENTS = 200
 _SUBJECT_MOST_CHARACTERS = 200
 _HEADER_MOST_CHARACTERS = 2_000
@@ -77,7 +73,7 @@ class _Storage:
         self._fixed = self._read("__properties_version1.0")
         self._fixed_at = fixed_at
         self.is_there = bool(self._fixed)
-        self._codec = codec or next((name for each in _CODEPAGES if (name := _codec(self.number(each)))), None)
+        self._codec = codec or next((name for each in _CODEPAGES if (name := codec_of(self.number(each)))), None)
 
     def text(self, *properties: int) -> str:
         """The first of some properties that is not blank."""
@@ -216,10 +212,3 @@ def _person(name: str, address: str) -> str:
     if "@" not in address or address == name:
         return name or ("" if address.startswith("/") else address)  # an Exchange server's own addresses say nothing
     return f"{name} <{address}>" if name else address
-
-
-def _codec(codepage: int | None) -> str | None:
-    number = (codepage or 0) & 0xFFFF_FFFF
-    if number in _CODECS:
-        return _CODECS[number]
-    return text_codec(f"iso8859-{number - 28_590}" if 28_590 < number <= 28_606 else f"cp{number}")

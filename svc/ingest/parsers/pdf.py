@@ -151,6 +151,11 @@ def _warn(pages: list[Page], writer: Writer) -> None:
             "have fonts without Unicode, so that some of their text may be wrong or missing",
         ),
         (
+            [page.number for page in pages if page.has_flat],
+            "has vertical text whose font is not in the file, which was not read",
+            "have vertical text whose font is not in the file, which was not read",
+        ),
+        (
             [page.number for page in pages if page.is_blank],
             "has nothing on it, or its contents are damaged", "have nothing on them, or their contents are damaged",
         ),

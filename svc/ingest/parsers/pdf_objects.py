@@ -38,6 +38,7 @@ class Box(NamedTuple):
 
 _MOST_COMPARED = 20_000  # texts with the edges of the page
 _SMALLEST_TEXT = 1.0
+_FLAT = 0.01
 
 
 class _Text(NamedTuple):
@@ -51,13 +52,17 @@ class _Text(NamedTuple):
 
 
 class DrawnPage:
-    """The objects of a page: `texts` are the boxes of its texts, `rules` the lines between them."""
+    """The objects of a page: `texts` are the boxes of its texts, `rules` the lines between them.
+
+    `has_flat` says that there are texts which PDFium does not read, as they run downwards in a font that is missing.
+    """
 
     def __init__(self, page: pypdfium2.PdfPage) -> None:
         self.rules: list[Box] = []
         self._painted: list[tuple[Box, bool]] = []  # with whether it is an image
         self._texts: list[_Text] = []
         self._left = _MOST_OBJECTS
+        self.has_flat = False
         self._walk(page.raw, None, 0)
         self.has_images = any(is_image for _, is_image in self._painted)
         self.is_blank = self._left == _MOST_OBJECTS
@@ -97,6 +102,7 @@ class DrawnPage:
             if box is None:
                 continue
             if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+                self.has_flat = self.has_flat or _is_flat(each, box)
                 mode = pdfium.FPDFTextObj_GetTextRenderMode(each)
                 unpainted = mode in _NOT_PAINTED
                 white = mode in _FILLED and _is_white(each)
@@ -165,6 +171,14 @@ def _is_coloured_area(each: Any) -> bool:
     if not pdfium.FPDFPath_GetDrawMode(each, mode, is_stroked) or mode.value == pdfium.FPDF_FILLMODE_NONE:
         return False
     return not _is_white(each)
+
+
+def _is_flat(each: Any, box: Box) -> bool:
+    """Whether a text runs downwards in a font that is not in the file: PDFium knows no width, and does not read it."""
+    if box.right - box.left >= _FLAT or box.top - box.bottom < _SMALLEST_TEXT:
+        return False
+    a, b, c, _, _, _ = _matrix(each)
+    return abs(b) < _FLAT and abs(c) < _FLAT < abs(a)  # and it is not just turned
 
 
 def _is_outside(text: Box, page: tuple[float, float, float, float]) -> bool:

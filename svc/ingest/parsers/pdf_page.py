@@ -39,7 +39,7 @@ class Page:
         self.texts = 0
         self.parts: list[list[str] | Table] = []
         self.notes: list[str] = []
-        self.is_scanned = self.is_unreadable = self.is_damaged = self.has_unseen = False
+        self.is_scanned = self.is_unreadable = self.is_damaged = self.has_unseen = self.has_flat = False
         self.is_recognized = self.had_no_time = self.has_unmapped = self.is_blank = False
         try:
             page = document[index]
@@ -48,6 +48,7 @@ class Page:
             return
         drawn = DrawnPage(page)
         self.has_unseen = drawn.remove_unseen() or drawn.has_outside
+        self.has_flat = drawn.has_flat
         text_page = page.get_textpage()
         # Text outside the page's box is rarely meant to be read, unless the box itself is broken.
         text = normal_text(text_page.get_text_bounded() or text_page.get_text_range())

@@ -1,0 +1,55 @@
+"""The rows of a CSV table, in which a quotation mark that nobody closes does not swallow the rows below it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+_MARK = "\x01"  # which a clean text has not
+_CLOSED = re.compile(r'(?:[^"]++|"")*+"[ \t]*')
+_MOST_UNCLOSED = 1_000
+_MOST_NAMED = 5
+
+
+def rows(text: str, delimiter: str) -> tuple[Iterator[list[str]], str]:
+    """Return the rows of a clean text, and a warning about quotation marks that are read as other characters are."""
+    unclosed = _unclosed(text, delimiter)
+    if not unclosed:
+        return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), ""
+    parts = [
+        text[start:end] for start, end in zip([0, *(at + 1 for at in unclosed)], [*unclosed, len(text)], strict=True)
+    ]
+    reader = csv.reader(io.StringIO(_MARK.join(parts), newline=""), delimiter=delimiter)
+    return ([cell.replace(_MARK, '"') for cell in row] for row in reader), _warning(text, unclosed)
+
+
+def _unclosed(text: str, delimiter: str) -> list[int]:
+    """Where the quotation marks are that open a cell and are not closed.
+
+    That is so if there is no other one, or if the next one, on another line, stands before something else than the end
+    of a cell, since it opens one.
+    """
+    opening = re.compile(rf'(?:\A|\n|{re.escape(delimiter)})"')
+    found: list[int] = []
+    at = 0
+    while len(found) < _MOST_UNCLOSED and (opened := opening.search(text, at)):
+        at = opened.end()
+        closed = _CLOSED.match(text, at)
+        if closed is not None and text[closed.end() : closed.end() + 1] in ("", "\n", delimiter):
+            at = closed.end()
+        elif closed is None or "\n" in closed.group():
+            found.append(at - 1)
+        else:
+            at = closed.end()  # `"a" b`, which goes on without quotation marks
+    return found
+
+
+def _warning(text: str, unclosed: list[int]) -> str:
+    lines = [text.count("\n", 0, at) + 1 for at in unclosed[:_MOST_NAMED]]
+    if len(unclosed) == 1:
+        return f"The quotation mark on line {lines[0]} is not closed, so it was read as any other character."
+    more = ", …" if len(unclosed) > _MOST_NAMED else ""
+    shown = ", ".join(map(str, lines))
+    return f"The quotation marks on lines {shown}{more} are not closed, so they were read as any other character."
