@@ -57,7 +57,7 @@ QUESTIONS = [
         "docs/for-application-engineers.md",
         "## How a document becomes searchable",
     ),
-    ("What separates users from each other?", "docs/for-application-engineers.md", "## The walls between users"),
+    ("What separates users from each other?", "docs/for-application-engineers.md", "## The separation of users"),
     (
         "What should my application do when something fails?",
         "docs/for-application-engineers.md",
