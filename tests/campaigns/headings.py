@@ -69,7 +69,7 @@ QUESTIONS = [
     ("Which privileges have the roles?", "docs/for-dbas.md", "## Roles"),
     ("How do filters affect a search?", "docs/for-performance-engineers.md", "### Filters"),
     ("How do I explain the plan of a search?", "docs/for-performance-engineers.md", "## Explain a search"),
-    ("What is set on every connection?", "docs/for-performance-engineers.md", "## What every connection is set to"),
+    ("What is set on every connection?", "docs/for-performance-engineers.md", "## The settings of every connection"),
     ("Where do the lanes cross?", "docs/for-performance-engineers.md", "### Where the lanes cross"),
     ("How do I move a user to another installation?", "docs/operations.md", "## Moving a user"),
     ("How do I erase a user?", "docs/operations.md", "## Erasing a user"),
