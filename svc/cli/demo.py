@@ -40,7 +40,7 @@ _STOPPING_S = 1.0
 @click.option("--keep", is_flag=True, help="Keep the temporary folder and what is in it.")
 @settings_options("postgres_version", "embedding_provider")
 def demo(settings: Settings, data_dir: Path | None, keep: bool) -> None:
-    """Show what Cabinet does: two users, their documents, searches, a conversation, and that neither sees the data of the other.
+    """Show Cabinet at work: two users, their documents, searches, a conversation, and the separation of the users.
 
     It runs the service on a free port with a temporary PostgreSQL, calls it over HTTP, checks every answer, and stops
     everything. It needs no key and no network: the embedding model is the local one, unless --embedding-provider says
