@@ -47,6 +47,6 @@ main.use(
         "doctor": Source("doctor", "doctor", "Examine a live database; print problems and their fixes."),
         "bench": Source("bench", "bench", "Measure the lanes of a search; print the settings that suit this machine."),
         "completion": Source("completion", "completion_command", "Print the completion script of a shell."),
-        "demo": Source("demo", "demo", "Show what Cabinet does, on a temporary service."),
+        "demo": Source("demo", "demo", "Show Cabinet at work, on a temporary service."),
     }
 )
