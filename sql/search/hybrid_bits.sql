@@ -116,24 +116,38 @@ by_keywords as materialized (
     limit 100
 ),
 
-candidates as (
-    select m.chunk_id
+candidates as materialized (
+    select
+        coalesce(m.chunk_id, k.chunk_id) as chunk_id,
+        coalesce(
+            m.distance,
+            (
+                select v.embedding <=> $2::halfvec
+                from chunk_vectors as v
+                where v.user_id = $1::uuid and k.chunk_id = v.chunk_id
+            )
+        ) as distance,
+        coalesce(
+            0 - k.distance,
+            (
+                select 0 - (t.weights <#> $6::sparsevec)
+                from chunk_terms as t
+                where t.user_id = $1::uuid and m.chunk_id = t.chunk_id
+            ),
+            0
+        ) as keyword_score
     from by_meaning as m
-    union
-    select k.chunk_id
-    from by_keywords as k
+    full outer join by_keywords as k on m.chunk_id = k.chunk_id
 ),
 
-scored as materialized (
+scored as (
     select
-        v.chunk_id,
-        v.document_id,
-        v.embedding <=> $2::halfvec as distance,
-        1 - (v.embedding <=> $2::halfvec) as similarity,
-        coalesce(0 - (t.weights <#> $6::sparsevec), 0) as keyword_score
+        n.chunk_id,
+        n.distance,
+        1 - n.distance as similarity,
+        n.keyword_score
     from candidates as n
-    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
-    left join chunk_terms as t on t.user_id = $1::uuid and n.chunk_id = t.chunk_id
+    where n.distance is not null
 ),
 
 extremes as (
@@ -148,7 +162,6 @@ extremes as (
 fused as (
     select
         s.chunk_id,
-        s.document_id,
         s.similarity,
         s.distance,
         s.keyword_score,
@@ -165,7 +178,7 @@ fused as (
 
 select
     f.chunk_id,
-    f.document_id,
+    c.document_id,
     d.filename,
     c.chunk_index,
     c.content,
@@ -178,6 +191,6 @@ select
     f.score
 from fused as f
 inner join chunks as c on c.user_id = $1::uuid and f.chunk_id = c.id
-inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
+inner join documents as d on d.user_id = $1::uuid and c.document_id = d.id
 order by f.score desc, f.chunk_id asc
 limit $17::int;

@@ -114,41 +114,47 @@ by_keywords as materialized (
     limit 100
 ),
 
-candidates as (
-    select m.chunk_id
+candidates as materialized (
+    select
+        coalesce(m.chunk_id, k.chunk_id) as chunk_id,
+        coalesce(
+            m.distance,
+            (
+                select
+                    case $3::text
+                        when 'cosine' then v.embedding <=> $2::halfvec
+                        when 'l2' then v.embedding <-> $2::halfvec
+                        when 'inner_product' then v.embedding <#> $2::halfvec
+                    end
+                from chunk_vectors as v
+                where v.user_id = $1::uuid and k.chunk_id = v.chunk_id
+            )
+        ) as distance,
+        coalesce(
+            0 - k.distance,
+            (
+                select 0 - (t.weights <#> $5::sparsevec)
+                from chunk_terms as t
+                where t.user_id = $1::uuid and m.chunk_id = t.chunk_id
+            ),
+            0
+        ) as keyword_score
     from by_meaning as m
-    union
-    select k.chunk_id
-    from by_keywords as k
+    full outer join by_keywords as k on m.chunk_id = k.chunk_id
 ),
 
-measured as (
+scored as (
     select
-        v.chunk_id,
-        v.document_id,
+        n.chunk_id,
+        n.distance,
+        n.keyword_score,
         case $3::text
-            when 'cosine' then v.embedding <=> $2::halfvec
-            when 'l2' then v.embedding <-> $2::halfvec
-            when 'inner_product' then v.embedding <#> $2::halfvec
-        end as distance,
-        coalesce(0 - (t.weights <#> $5::sparsevec), 0) as keyword_score
-    from candidates as n
-    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
-    left join chunk_terms as t on t.user_id = $1::uuid and n.chunk_id = t.chunk_id
-),
-
-scored as materialized (
-    select
-        m.chunk_id,
-        m.document_id,
-        m.distance,
-        m.keyword_score,
-        case $3::text
-            when 'cosine' then 1 - m.distance
-            when 'l2' then 1 / (1 + m.distance)
-            when 'inner_product' then -m.distance
+            when 'cosine' then 1 - n.distance
+            when 'l2' then 1 / (1 + n.distance)
+            when 'inner_product' then -n.distance
         end as similarity
-    from measured as m
+    from candidates as n
+    where n.distance is not null
 ),
 
 extremes as (
@@ -163,7 +169,6 @@ extremes as (
 fused as (
     select
         s.chunk_id,
-        s.document_id,
         s.similarity,
         s.distance,
         s.keyword_score,
@@ -180,7 +185,7 @@ fused as (
 
 select
     f.chunk_id,
-    f.document_id,
+    c.document_id,
     d.filename,
     c.chunk_index,
     c.content,
@@ -193,6 +198,6 @@ select
     f.score
 from fused as f
 inner join chunks as c on c.user_id = $1::uuid and f.chunk_id = c.id
-inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
+inner join documents as d on d.user_id = $1::uuid and c.document_id = d.id
 order by f.score desc, f.chunk_id asc
 limit $16::int;

@@ -2,12 +2,13 @@
 -- The chunks of one large tenant that fit a query best by meaning and by keywords together, as
 -- search/hybrid_exact finds them, except that the hundred nearest by meaning come through the tenant's own
 -- HNSW index (search/index). If the index gives fewer than candidates, they come from a comparison of all
--- signatures, and the lane says so.
+-- signatures, and the lane says so. The keys contain the tenant, so `is true` keeps the planner from reading
+-- all of the tenant's rows in another index beside them.
 -- $1 user_id        uuid         the tenant
 -- $2 embedding      halfvec      of the query
 -- $3 signature      varbit       of the query
 -- $4 candidates     int          vectors that are compared exactly
--- $5 keys           int[] null   of the query's rarest terms; null: candidates need not contain a term
+-- $5 keys           int[] null   of the query's rarest terms; null: nothing is found by keywords
 -- $6 terms          sparsevec    all terms of the query, with their weights
 -- $7 keyword_weight float8       0..1; the rest is the weight of the meaning
 -- $8 threshold      float8 null  least similarity; null: any
@@ -15,8 +16,7 @@
 -- returns: as search/hybrid_exact, lane text
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_hnsw_…, chunk_vectors_signature_idx,
---   chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_document_idx, chunk_terms_pkey, documents_pkey,
---   chunks_pkey
+--   chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_pkey, documents_pkey, chunks_pkey
 with removed as materialized (
     select b.document_id
     from document_contents as b
@@ -53,7 +53,9 @@ by_signature as materialized (
 ),
 
 by_meaning as materialized (
-    select n.chunk_id
+    select
+        n.chunk_id,
+        n.distance
     from (
         select
             i.chunk_id,
@@ -75,31 +77,45 @@ by_keywords as materialized (
         0 + (t.weights <#> $6::sparsevec) as distance
     from chunk_terms as t
     where
-        t.user_id = $1::uuid
-        and ($5::int[] is null or t.keys && (select $5::int[]))
+        (t.user_id = $1::uuid) is true
+        and t.keys && (select $5::int[])
         and t.document_id not in (select r.document_id from removed as r)
     order by distance, t.chunk_id
     limit 100
 ),
 
-candidates as (
-    select m.chunk_id
+candidates as materialized (
+    select
+        coalesce(m.chunk_id, k.chunk_id) as chunk_id,
+        coalesce(
+            m.distance,
+            (
+                select v.embedding <=> $2::halfvec
+                from chunk_vectors as v
+                where v.user_id = $1::uuid and k.chunk_id = v.chunk_id
+            )
+        ) as distance,
+        coalesce(
+            0 - k.distance,
+            (
+                select 0 - (t.weights <#> $6::sparsevec)
+                from chunk_terms as t
+                where t.user_id = $1::uuid and m.chunk_id = t.chunk_id
+            ),
+            0
+        ) as keyword_score
     from by_meaning as m
-    union
-    select k.chunk_id
-    from by_keywords as k
+    full outer join by_keywords as k on m.chunk_id = k.chunk_id
 ),
 
-scored as materialized (
+scored as (
     select
-        v.chunk_id,
-        v.document_id,
-        v.embedding <=> $2::halfvec as distance,
-        1 - (v.embedding <=> $2::halfvec) as similarity,
-        coalesce(0 - (t.weights <#> $6::sparsevec), 0) as keyword_score
+        n.chunk_id,
+        n.distance,
+        1 - n.distance as similarity,
+        n.keyword_score
     from candidates as n
-    inner join chunk_vectors as v on v.user_id = $1::uuid and n.chunk_id = v.chunk_id
-    left join chunk_terms as t on t.user_id = $1::uuid and n.chunk_id = t.chunk_id
+    where n.distance is not null
 ),
 
 extremes as (
@@ -114,7 +130,6 @@ extremes as (
 fused as (
     select
         s.chunk_id,
-        s.document_id,
         s.similarity,
         s.distance,
         s.keyword_score,
@@ -131,7 +146,7 @@ fused as (
 
 select
     f.chunk_id,
-    f.document_id,
+    c.document_id,
     d.filename,
     c.chunk_index,
     c.content,
@@ -145,6 +160,6 @@ select
     case when exists (select s.chunk_id from by_signature as s) then 'bits' else 'index' end as lane
 from fused as f
 inner join chunks as c on c.user_id = $1::uuid and f.chunk_id = c.id
-inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
+inner join documents as d on d.user_id = $1::uuid and c.document_id = d.id
 order by f.score desc, f.chunk_id asc
 limit $9::int;

@@ -33,6 +33,9 @@ PIECE_CHARACTERS: Final = 16_384
 SLICE_CHARACTERS: Final = 32_768
 """The work that a thread does at a time, about 10 ms. A query waits for at most that much of each document."""
 
+AT_ONCE_CHARACTERS: Final = 1_000
+"""Shorter texts, such as queries, are embedded on the event loop: in 0.1 to 0.4 ms, and in a thread in 0.8."""
+
 
 class LocalProvider:
     """The embedding provider that needs only the installed package. Its vectors have length 1."""
@@ -48,9 +51,13 @@ class LocalProvider:
         self._model = self._threads.submit(_load_model)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed texts in a thread, one slice at a time, without blocking the event loop. See the protocol."""
+        """Embed texts, long ones in a thread, slice by slice, without blocking the event loop. See the protocol."""
         external_call("embedding")
         check_texts(texts)
+        if self._model.done() and sum(map(len, texts)) <= AT_ONCE_CHARACTERS:
+            few = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+            _add_token_vectors(self._model.result(), [*enumerate(map(_readable, texts))], few)
+            return _unit_vectors(few)
         # Shielded, because a cancelled caller would otherwise cancel the loading for all callers.
         model = await asyncio.shield(asyncio.wrap_future(self._model))
         loop = asyncio.get_running_loop()

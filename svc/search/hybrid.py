@@ -25,7 +25,7 @@ from svc.database.queries import Database
 from svc.search.filters import FilterArguments, Filters
 from svc.search.lanes import Found, Lane, Metric, Search, TenantSize, choose_lane
 from svc.search.query_terms import Conditions, QueryTerms, ScoredTerms
-from svc.vectors.signatures import signatures
+from svc.vectors.signatures import index_candidates, signatures
 
 Mode = Literal["hybrid", "meaning", "keyword"]
 
@@ -39,6 +39,11 @@ _FILTERED_TIMES = 4
 # a long list.
 _LEAST_CANDIDATES = 200
 _CANDIDATES_A_RESULT = 5
+# An index returns them in rounds, of which each costs as much, so all rounds are full. With the local model, one round
+# of 150 found the same ten as the comparison of all 10,000 vectors of a tenant; of 50,000, it found 0.980 of them, and
+# two rounds 0.993.
+_LEAST_FROM_SMALL_INDEX = 150
+_SMALL_INDEX = 20_000
 KEYWORD_WEIGHT: Final = 0.5
 # The local model adds up the vectors of tokens, and a word that it knows is one token or two. English has about 0.25
 # tokens a character, other European languages 0.27 to 0.4, and names in code as many. The more tokens, the less the
@@ -115,6 +120,8 @@ async def run_hybrid(
         }
         return Found(await database.many("search/hybrid_exact", **exact), lane, "search/hybrid_exact", exact)
     candidates = max(_LEAST_CANDIDATES, _CANDIDATES_A_RESULT * meaning.limit)
+    if lane == "index":
+        candidates = _from_index(meaning, size)
     signature = signatures(meaning.embedding[np.newaxis])[0]
     index: _Index = {**arguments, "signature": signature, "candidates": candidates}
     if lane == "bits":
@@ -122,6 +129,13 @@ async def run_hybrid(
         return Found(await database.many("search/hybrid_bits", **bits), lane, "search/hybrid_bits", bits)
     rows = await database.many("search/hybrid_index", **index)
     return Found(rows, cast(Lane, rows[0].lane) if rows else lane, "search/hybrid_index", index)
+
+
+def _from_index(search: Search, size: TenantSize) -> int:
+    """The number of candidates to ask an index for: full rounds of its scan."""
+    least = _LEAST_FROM_SMALL_INDEX if size.chunk_count <= _SMALL_INDEX else _LEAST_CANDIDATES
+    a_round = index_candidates(len(search.embedding))
+    return a_round * math.ceil(max(least, _CANDIDATES_A_RESULT * search.limit) / a_round)
 
 
 async def run_keyword(database: Database, search: KeywordSearch) -> Found[r.SearchKeyword]:

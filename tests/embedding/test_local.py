@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from svc.embedding.choice import create_provider
-from svc.embedding.local import PIECE_CHARACTERS, LocalProvider
+from svc.embedding.local import AT_ONCE_CHARACTERS, PIECE_CHARACTERS, LocalProvider
 from svc.embedding.provider import EmbeddingProvider
 from svc.errors import ConnectionHeldError, EmbeddingRefusedError
 from svc.settings import LOCAL_DIMENSIONS, LOCAL_MODEL, load_settings
@@ -57,6 +57,20 @@ async def test_the_vectors_are_those_of_the_library(provider: LocalProvider) -> 
     texts = [*TEXTS, *STRANGE_TEXTS, " ".join(TEXTS * 80)]
     assert len(texts[-1]) < PIECE_CHARACTERS
     np.testing.assert_allclose(await provider.embed(texts), library.embed(texts, norm=True), atol=1e-6)
+
+
+async def test_a_short_text_has_the_same_vector_alone_and_among_long_ones(provider: LocalProvider) -> None:
+    long = " ".join(TEXTS * AT_ONCE_CHARACTERS)[: 2 * AT_ONCE_CHARACTERS]
+    for text in [*TEXTS, *STRANGE_TEXTS, TEXTS[0].upper()]:
+        alone, (among, _) = await provider.embed([text]), await provider.embed([text, long])
+        np.testing.assert_array_equal(alone[0], among)
+
+
+async def test_a_short_text_needs_no_thread(provider: LocalProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    await provider.embed(["the model is loaded"])
+    monkeypatch.setattr(provider, "_threads", None)
+
+    assert (await provider.embed(TEXTS)).shape == (3, LOCAL_DIMENSIONS)
 
 
 async def test_each_of_many_texts_gets_its_own_vector(provider: LocalProvider) -> None:

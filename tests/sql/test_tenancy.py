@@ -23,6 +23,7 @@ HEADER = """\
 BOUND = {
     "one table": "select d.id from documents as d where d.user_id = $1::uuid and d.id = $2::uuid;",
     "the parameter on the left": "select d.id from documents as d where $1::uuid = d.user_id;",
+    "a condition that is true": "select d.id from documents as d where (d.user_id = $1::uuid) is true;",
     "a column without its table": "select id from documents where user_id = $1::uuid;",
     "the tenant itself": "select u.email from users as u where u.id = $1::uuid;",
     "a join that carries the tenant": """
@@ -71,6 +72,9 @@ UNBOUND = {
     "or true": "select d.id from documents as d where d.user_id = $1::uuid or true;",
     "or something": "select d.id from documents as d where (d.user_id = $1::uuid or d.id = $2::uuid);",
     "not": "select d.id from documents as d where not d.user_id = $1::uuid;",
+    "not true": "select d.id from documents as d where (d.user_id = $1::uuid) is not true;",
+    "not false": "select d.id from documents as d where (d.user_id = $1::uuid) is not false;",
+    "an alternative that is true": "select d.id from documents as d where (d.user_id = $1::uuid or true) is true;",
     "not equal": "select d.id from documents as d where d.user_id <> $1::uuid;",
     "at least": "select d.id from documents as d where d.user_id >= $1::uuid;",
     "coalesced": "select d.id from documents as d where d.user_id = coalesce($1::uuid, d.user_id);",

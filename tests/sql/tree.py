@@ -10,7 +10,7 @@ from typing import Any
 
 import pglast.ast
 from pglast import parse_sql
-from pglast.enums import A_Expr_Kind, BoolExprType
+from pglast.enums import A_Expr_Kind, BoolExprType, BoolTestType
 from pglast.parser import ParseError
 
 # By its types every attribute of a node may be None; the grammar knows better, so they are not used.
@@ -135,6 +135,8 @@ def conjuncts(node: Any) -> list[Any]:
         return []
     if isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.AND_EXPR:
         return [part for argument in node.args for part in conjuncts(argument)]
+    if isinstance(node, ast.BooleanTest) and node.booltesttype == BoolTestType.IS_TRUE:
+        return conjuncts(node.arg)
     return [node]
 
 
