@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import ClassVar
 
 # The most faults listed in the detail of an error.
@@ -47,6 +48,12 @@ class WrongValue(FieldFault):
     code = "invalid_value"
 
 
+@cache
+def fault_with(code: str) -> type[FieldFault]:
+    """Return the kind of faults that has a code of its own in the OpenAI dialect."""
+    return type("FieldFault", (FieldFault,), {"code": code})
+
+
 class CabinetError(Exception):
     """The base class of errors whose messages are written for users.
 
@@ -74,7 +81,10 @@ class CabinetError(Exception):
     @property
     def faults(self) -> Sequence[FieldFault]:
         """The wrong fields, each with its fault."""
-        return [] if self.field is None else [FieldFault(self.field, self.detail)]
+        if self.field is None:
+            return []
+        kind = FieldFault if self.code is None else fault_with(self.code)
+        return [kind(self.field, self.detail)]
 
 
 class MalformedRequestError(CabinetError):

@@ -26,7 +26,9 @@ from svc.errors import (
     UnknownField,
     WrongType,
     WrongValue,
+    fault_with,
 )
+from svc.fields.bounds import broken_bound
 from svc.fields.phrases import expectation, without_metadata
 from svc.fields.values import MAX_SHOWN_CHARACTERS, shortened
 
@@ -155,7 +157,7 @@ def _faults(value: object, type_: Any, path: str, is_text: bool) -> Iterator[Fie
     elif isinstance(value, dict) and (wrong := _faults_of_values(value, type_, path, is_text)):
         yield from wrong
     else:
-        fault = WrongValue if is_text or _is_of_kind(value, type_) else WrongType
+        fault = _kind_of_fault(value, type_, is_text) if is_text or _is_of_kind(value, type_) else WrongType
         yield _wrong(path, type_, _difference(value, type_, is_text), fault)
 
 
@@ -168,7 +170,8 @@ def _faults_of_values(value: dict[str, Any], type_: Any, path: str, is_text: boo
         place = f"{path}.{name}".lstrip(".")
         if not _fits(name, name_type):
             field = shown_field(place)
-            found.append(WrongValue(field, f"the name of {field} must be {expectation(name_type)}"))
+            fault = _kind_of_fault(name, name_type, is_text)
+            found.append(fault(field, f"the name of {field} must be {expectation(name_type)}"))
         found += _faults(item, item_type, place, is_text)
     return found
 
@@ -239,6 +242,12 @@ def _is_of_kind(value: object, type_: Any) -> bool:
     wanted = [without_metadata(one) for one in _alternatives(inspect.type_info(type_))]
     kinds = next((kinds for python, kinds in _KINDS.items() if isinstance(value, python)), (inspect.NoneType,))
     return any(isinstance(one, kinds) for one in wanted)
+
+
+def _kind_of_fault(value: object, type_: Any, is_text: bool) -> type[FieldFault]:
+    """Return the fault of a value that is of the right kind."""
+    code = broken_bound(value, _alternatives(inspect.type_info(type_)), is_text=is_text)
+    return WrongValue if code is None else fault_with(code)
 
 
 def _alternatives(info: inspect.Type) -> tuple[inspect.Type, ...]:

@@ -112,7 +112,9 @@ def check_json(value: Any, field: str, max_bytes: int) -> None:
                 check_text(item, _path(field, trail))
         elif isinstance(item, int | float) and not -_BEYOND_64_BITS <= item < _BEYOND_64_BITS:
             path = _path(field, trail)
-            raise InvalidRequestError(f"{path} is a number of more than 64 bits; send it as a string", field=path)
+            raise InvalidRequestError(
+                f"{path} must be a number from -2^63 to 2^63 (some 9.2e18); send a larger one as a string", field=path
+            )
 
 
 # The steps to a value, innermost first. A path is long to write, and only the one of a fault is needed.

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from svc.errors import InvalidRequestError
+from svc.errors import FieldFault, InvalidRequestError, MissingField, UnknownField, WrongValue
 from svc.fields.values import check_text, shortened
 from svc.filters.columns import Fields, value_of
 from svc.filters.foreign_forms import foreign_operator, right_form
@@ -69,7 +69,9 @@ class _Reader:
         kind = node.get("type")
         if kind in ("and", "or"):
             _check_members(node, {"type", "filters"}, place)
-            return Group(kind, tuple(self._parts(node.get("filters"), f"{place}.filters", depth)))
+            if "filters" not in node:
+                raise _fault(f"{place}.filters is required: one or more filters", f"{place}.filters", MissingField)
+            return Group(kind, tuple(self._parts(node["filters"], f"{place}.filters", depth)))
         if kind == "not":
             return Negation(self._negated(node, place, depth))
         if kind in OPERATORS:
@@ -96,7 +98,9 @@ class _Reader:
         self._comparisons += 1
         if self._comparisons > MAX_COMPARISONS:
             raise _fault(f"{place} is one comparison too many; a filter has at most {MAX_COMPARISONS}", place)
-        key = self._key(node.get("key"), f"{place}.key")
+        if "key" not in node:
+            raise _fault(f'{place}.key is required: a name, such as "author.name"', f"{place}.key", MissingField)
+        key = self._key(node["key"], f"{place}.key")
         value_place = f"{place}.value"
         if operator == "exists":
             is_there = node.get("value", True)
@@ -104,7 +108,7 @@ class _Reader:
                 raise _fault(f"{value_place} must be true or false, or omitted for true", value_place)
             return Comparison(operator, key, (is_there,))
         if "value" not in node:
-            raise _fault(f"{value_place} is required", value_place)
+            raise _fault(f"{value_place} is required", value_place, MissingField)
         if operator not in ("in", "nin"):
             return Comparison(operator, key, (self._value(node["value"], operator, key, value_place),))
         values = node["value"]
@@ -161,7 +165,7 @@ def _scalar(value: Any, operator: Operator, place: str) -> Scalar:
         return value
     if isinstance(value, int | float):
         if not -_BEYOND_64_BITS <= value < _BEYOND_64_BITS:
-            raise _fault(f"{place} is a number of more than 64 bits", place)
+            raise _fault(f"{place} must be a number from -2^63 to 2^63 (some 9.2e18)", place)
         return value
     raise _fault(f"{place} must be a string, a number, true, false or null; compare members one by one", place)
 
@@ -170,7 +174,8 @@ def _check_members(node: dict[str, Any], known: set[str], place: str) -> None:
     for name in node:
         if name not in known:
             shown = shortened(f"{place}.{name}")
-            raise _fault(f"there is no field {shown}; the fields here are {', '.join(sorted(known))}", shown)
+            detail = f"there is no field {shown}; the fields here are {', '.join(sorted(known))}"
+            raise _fault(detail, shown, UnknownField)
 
 
 def _no_filter(node: dict[str, Any], place: str) -> InvalidRequestError:
@@ -182,8 +187,8 @@ def _no_filter(node: dict[str, Any], place: str) -> InvalidRequestError:
     kinds = f"{', '.join(OPERATORS)}, and, or, not"
     if "type" in node:
         return _fault(f"{place}.type must be one of {kinds}", f"{place}.type")
-    return _fault(f"{place}.type is required: one of {kinds}, as in {_EXAMPLE}", f"{place}.type")
+    return _fault(f"{place}.type is required: one of {kinds}, as in {_EXAMPLE}", f"{place}.type", MissingField)
 
 
-def _fault(detail: str, place: str) -> InvalidRequestError:
-    return InvalidRequestError(detail, field=shortened(place))
+def _fault(detail: str, place: str, kind: type[FieldFault] = WrongValue) -> InvalidRequestError:
+    return InvalidRequestError(detail, field=shortened(place), code=kind.code)

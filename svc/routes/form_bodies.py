@@ -17,6 +17,7 @@ from svc.errors import (
     InvalidFieldsError,
     InvalidRequestError,
     MalformedRequestError,
+    MissingField,
     TooLargeError,
     UnsupportedMediaTypeError,
 )
@@ -167,7 +168,8 @@ def _bounded(request: Request, limit_bytes: int) -> Receive:
 def file_of(form: FormData, name: str) -> UploadFile:
     file = form.get(name)
     if file is None:
-        raise InvalidRequestError(f'{name} is required: a part with the name "{name}" and a filename', field=name)
+        detail = f'{name} is required: a part with the name "{name}" and a filename'
+        raise InvalidRequestError(detail, field=name, code=MissingField.code)
     if not isinstance(file, UploadFile):
         raise InvalidRequestError(f"{name} must be a file: give its part a filename", field=name)
     return file

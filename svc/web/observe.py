@@ -26,13 +26,12 @@ from svc.errors import (
     CabinetError,
     ConflictError,
     MalformedRequestError,
-    NotFoundError,
     UnauthenticatedError,
     UnavailableError,
 )
 from svc.log_context import LogContext, begin_log_context
 from svc.printable import shortened
-from svc.web.openai_errors import has_openai_errors, openai_error_response, processing_headers
+from svc.web.openai_errors import absent_path_error, has_openai_errors, openai_error_response, processing_headers
 from svc.web.overload import Overload
 from svc.web.problems import problem_response
 from svc.web.request import ANSWER_HEADERS
@@ -152,7 +151,7 @@ class _Observation:
             self.extra_headers.append((b"allow", allowed.encode()))
             return MethodNotAllowedError(f"this path supports {allowed}")
         if error.status_code == 404:
-            return NotFoundError("there is no such path; /docs lists the paths")
+            return absent_path_error(get_route_path(self.scope))
         logger.info(
             "the framework refused request %s: %s", self.request_id, shortened(error.detail, _LOGGED_CHARACTERS)
         )

@@ -11,7 +11,7 @@ import math
 import msgspec
 from starlette.responses import Response
 
-from svc.errors import CabinetError, QuotaExceededError
+from svc.errors import CabinetError, NotFoundError, QuotaExceededError
 from svc.fields.validation import WHOLE
 
 _PREFIX = "/v1"
@@ -29,6 +29,8 @@ _CODES = {
 _WRONG_VALUE = "invalid_value"
 """The code of a wrong field that has none of its own."""
 _TYPES = {403: "permission_error", 429: "requests"}
+# The resources of the dialect, without those that the native API has too.
+_RESOURCES = ("chat", "embeddings", "files", "models", "responses", "uploads", "vector_stores")
 
 
 class _Error(msgspec.Struct):
@@ -46,6 +48,22 @@ def processing_headers(seconds: float) -> list[tuple[bytes, bytes]]:
 def has_openai_errors(path: str) -> bool:
     """Whether the errors of a path have this form."""
     return path == _PREFIX or path.startswith(f"{_PREFIX}/")
+
+
+def absent_path_error(path: str) -> NotFoundError:
+    """Return the error for a path that no route has. A client of the OpenAI API learns what to do instead."""
+    if has_openai_errors(path):
+        return NotFoundError(
+            "there is no such path; this service has the embeddings, models, files, uploads, vector stores and "
+            "conversations of the OpenAI API. It contains no language model: for chat completions, responses and the "
+            "rest, put a gateway such as LiteLLM in front of it, or let a second client speak to the API that has them",
+            code="unknown_url",
+        )
+    if path.split("/")[1] in _RESOURCES:
+        return NotFoundError(
+            "there is no such path; the OpenAI API is below /v1: let the base URL of the client end so"
+        )
+    return NotFoundError("there is no such path; /docs lists the paths")
 
 
 def openai_error_response(error: CabinetError, _request_id: str) -> Response:

@@ -180,7 +180,7 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
         {"title": "a\0", "metadata": {"a": 2**70}, "expires_at": "2020-01-01T00:00:00Z"},
         {
             "title": "title contains the character U+0000 (NUL), which PostgreSQL cannot store; remove it",
-            "metadata.a": "metadata.a is a number of more than 64 bits; send it as a string",
+            "metadata.a": "metadata.a must be a number from -2^63 to 2^63 (some 9.2e18); send a larger one as a string",
             "expires_at": "expires_at must be in the future, not in the past",
         },
     ),

@@ -151,9 +151,11 @@ def _texts_and_counts(given: str | list[Any]) -> tuple[list[str], list[int]]:
         raise InvalidRequestError(f"input has {len(inputs)} texts, more than {MOST_INPUTS}", field="input")
     if len({type(each) for each in inputs}) > 1:
         raise InvalidRequestError("input mixes texts and tokens; send either", field="input")
-    texts = [
+    given_texts = (
         each if isinstance(each, str) else _text_of(each, field) for each, field in zip(inputs, fields, strict=True)
-    ]
+    )
+    # A model takes no NUL.
+    texts = [text.replace("\0", "\ufffd") for text in given_texts]
     are_tokens = not isinstance(inputs[0], str)
     for field, text in zip(fields, texts, strict=True):
         check_text(text, field)
@@ -174,8 +176,7 @@ def _text_of(tokens: list[int], field: str) -> str:
         raise InvalidRequestError(
             f"{field} has a token that is not one of the {vocabulary:,} of this model; send text instead", field=field
         )
-    # A model takes no NUL, which is a token of its own.
-    return tokenizer().decode(tokens, skip_special_tokens=False).replace("\0", "\ufffd")
+    return tokenizer().decode(tokens, skip_special_tokens=False)
 
 
 def _encoded(vectors: NDArray[np.float32], model: str, tokens: int, encoding: str | None) -> bytes:
