@@ -89,7 +89,8 @@ async def cancel_batch(call: Call) -> FileBatch:
     """Cancel a batch.
 
     Files that have not been read yet are then not searched in the collection, and their status is `cancelled`. The
-    documents themselves stay, and are read for other uses.
+    documents themselves stay. Those with a `purpose` are read only for collections: the reading of one that has not
+    begun is given up, unless another collection has it. All others are read for their other uses.
     """
     database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
     await database.exec("file_batches/cancel", user_id=tenant, collection_id=collection_id, batch_id=_batch_id(call))

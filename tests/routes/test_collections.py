@@ -191,6 +191,31 @@ async def test_a_batch_is_counted_and_can_be_cancelled(quiet: Service) -> None:
     assert (await tenant.post(f"/collections/{collection}/batches/{uuid4()}/cancel")).status_code == 404
 
 
+async def test_a_cancelled_batch_leaves_unread_what_is_read_only_for_it(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
+    collection, other_collection = await made(tenant), await made(tenant)
+    form = {"purpose": (None, "assistants")}
+    kept = [ok(await tenant.post("/v1/files", files={"file": (f"{n}.txt", b"Tide."), **form}))["id"] for n in range(4)]
+    alone, begun, shared, later = (str(UUID(id_.removeprefix("file-"))) for id_ in kept)
+    native = (await tenant.upload("native.txt", "The tide."))["id"]
+    await added(tenant, other_collection, shared)
+    files = [{"document_id": id_} for id_ in (alone, begun, shared, native)]
+    batch = (await tenant.post(f"/collections/{collection}/batches", json={"files": files})).json()
+    async with direct_connection(quiet) as connection:
+        await connection.execute("update ingestion_jobs set worker = 'w', attempt = 7 where document_id = $1", begun)
+
+        cancelled = ok(await tenant.post(f"/collections/{collection}/batches/{batch['id']}/cancel"))
+
+        states = {id_: ok(await tenant.get(f"/documents/{id_}"))["status"] for id_ in (alone, begun, shared, native)}
+        jobs = await connection.fetch("select document_id from ingestion_jobs where user_id = $1", UUID(tenant.id))
+    assert cancelled["file_counts"] == {**batch["file_counts"], "processing": 0, "cancelled": 4}
+    assert states == {alone: "stored", begun: "processing", shared: "processing", native: "processing"}
+    assert {str(job["document_id"]) for job in jobs} == {begun, shared, native}
+    # It is read as soon as a collection needs it.
+    assert (await added(tenant, other_collection, alone))["status"] == "processing"
+    assert ok(await tenant.get(f"/documents/{later}"))["status"] == "stored"
+
+
 async def test_a_batch_is_added_whole_or_not(tenant: Tenant, other: Tenant) -> None:
     (document,) = await documents(tenant, "The tide.")
     (foreign,) = await documents(other, "The tide.")

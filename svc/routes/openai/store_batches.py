@@ -91,7 +91,10 @@ async def openai_get_batch(call: Call) -> Batch:
 
 @routes.post("/v1/vector_stores/{store_id}/file_batches/{batch_id}/cancel", errors=(404,), within=True)
 async def openai_cancel_batch(call: Call) -> Batch:
-    """Cancel a batch: files that have not been read yet are then not searched in the vector store."""
+    """Cancel a batch: files that have not been read yet are then not searched in the vector store.
+
+    Files whose reading has not begun are not read, unless another vector store has them.
+    """
     database, tenant, store_id = call.services.database, call.principal.tenant, store_id_of(call)
     await database.exec("file_batches/cancel", user_id=tenant, collection_id=store_id, batch_id=_batch_id(call))
     return _polled(call, await _read(database, tenant, store_id, _batch_id(call)))
