@@ -81,6 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 null_guard.watch()
 once.share()
+# While the tests are imported nothing becomes garbage, but the collector would look at all of it again and again.
+gc.disable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -95,9 +97,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now never becomes garbage, so no collection need look at it."""
+    """Collect garbage again. What is loaded by now never becomes garbage, so no collection need look at it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:
