@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from svc.embedding.failures import AttemptFailedError
 from svc.errors import EmbeddingRefusedError
-from svc.fields.validation import fault_without_value, json_fault
+from svc.fields.json_faults import json_fault
+from svc.fields.validation import fault_without_value
 from svc.printable import shortened
 from svc.vectors.formats import check_vectors
 

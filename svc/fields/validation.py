@@ -29,6 +29,7 @@ from svc.errors import (
     fault_with,
 )
 from svc.fields.bounds import broken_bound
+from svc.fields.json_faults import MAX_EXPLAINED_BYTES, TOO_LARGE, is_number_too_large, place_of_large_number
 from svc.fields.phrases import expectation, without_metadata
 from svc.fields.values import MAX_SHOWN_CHARACTERS, shortened
 
@@ -37,17 +38,15 @@ T = TypeVar("T")
 MAX_FAULTS = 20
 """The most faults described. A value with more usually has the same fault in many places."""
 
-MAX_EXPLAINED_BYTES = 256 * 2**10
-"""Refused JSON of up to this size is decoded again to describe its faults."""
-
 WHOLE = "(body)"
 """The field of a fault of the whole value."""
 
 # msgspec writes the path as: "Expected `int`, got `str` - at `$.limit`"
 _PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
+# How it writes a member of an object whose names are free.
+_UNNAMED = "[...]"
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[[^\]]*\]")
 _NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
-_BYTE = re.compile(r"\(byte (\d+)\)")
 # The types that JSON writes as strings. For other types, the fault says that a string is the wrong kind of value.
 _WRITTEN_AS_TEXT = (
     inspect.StrType, inspect.UUIDType, inspect.DateTimeType, inspect.DateType, inspect.LiteralType, inspect.BytesType,
@@ -100,6 +99,8 @@ def faults_of_json(body: bytes | bytearray, type_: Any, error: msgspec.Validatio
     """Return the faults of JSON that msgspec refused as a `type_` with this error; at least one."""
     found: list[FieldFault] = []
     if len(body) <= MAX_EXPLAINED_BYTES:
+        if is_number_too_large(error) and _UNNAMED in str(error) and (place := place_of_large_number(body)):
+            return [FieldFault(shown_field(place), f"{shown_field(place)} {TOO_LARGE}; send it as a string")]
         # Some JSON cannot be decoded without the type either, for example a number too large for a float.
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             found = faults_of(msgspec.json.decode(body), type_)
@@ -112,7 +113,10 @@ def fault_without_value(error: msgspec.ValidationError, type_: Any) -> FieldFaul
     path = place["path"] if place else ""
     for step in _STEP.finditer(path):
         type_ = _member_type(type_, step["name"])
-    path = path.lstrip(".")
+    path = path.lstrip(".").replace(_UNNAMED, "")
+    if is_number_too_large(error):
+        is_within = _UNNAMED in str(error)
+        return _wrong(path, type_, ", without numbers of more than 64 bits" if is_within else f"; it {TOO_LARGE}")
     if named := _NAMED.match(str(error)):
         field = shown_field(f"{path}.{named['name']}".lstrip("."))
         is_missing = "missing" in named[0]
@@ -123,20 +127,6 @@ def fault_without_value(error: msgspec.ValidationError, type_: Any) -> FieldFaul
 def null_fault(field: FieldInfo) -> FieldFault:
     """Return the fault of a query parameter whose text is `null`."""
     return FieldFault(field.encode_name, f"{field.encode_name} must be {expectation(field.type)}, not null; omit it")
-
-
-def json_fault(error: Exception, body: bytes | bytearray) -> str:
-    """Return the reason why `body` cannot be read as JSON. `error` is the error of the decoder."""
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not encoded in UTF-8"
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    place = _BYTE.search(str(error))
-    if place is None:
-        return "it ends too early" if body[:MAX_EXPLAINED_BYTES].strip() else "it is empty"
-    end = int(place[1])
-    line, byte = body.count(b"\n", 0, end) + 1, end - body.rfind(b"\n", 0, end)
-    return f"line {line} has a syntax error at byte {byte}"
 
 
 def _faults(value: object, type_: Any, path: str, is_text: bool) -> Iterator[FieldFault]:
@@ -194,6 +184,10 @@ def _faults_of_members(
 
 def _unknown(field: str, name: str, known: list[str], is_text: bool) -> FieldFault:
     kind = "parameter" if is_text else "field"
+    if not name:
+        return UnknownField(field, f"a {kind} has no name; omit it")
+    if not known:
+        return UnknownField(field, f"there is no {kind} {field}; this route takes none")
     close = difflib.get_close_matches(name[:MAX_SHOWN_CHARACTERS], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the {kind}s here are {', '.join(known)}"
     return UnknownField(field, f"there is no {kind} {field}; {hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,19 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cabinet_client import AsyncCabinet
 from svc.access.references import header_text
-from svc.errors import MalformedRequestError
-from svc.fields.chat import count_values
-from svc.fields.long_text import LONG_BYTES, LongTextReader
+from svc.mcp.messages import MOST_BODY_BYTES, read_message
 from svc.mcp.server import mcp_server
-from svc.web.request import decode_json, read_body
 
 # The headers that identify the caller.
 _IDENTITY = (b"authorization", b"cabinet-user")
 _URL = "http://cabinet"
-# The longest text of add_document, with escapes.
-_MOST_BODY_BYTES = 4 * 2**20
-_MOST_VALUES = 1_000
-
 
 # The address and port of the caller, for whom the service's own routes are called.
 _caller: ContextVar[tuple[str, int] | None] = ContextVar("caller", default=None)
@@ -71,16 +63,19 @@ class McpTransport:
             refusal = Response(checked.content, checked.status_code, kept, checked.headers["content-type"])
             await refusal(scope, receive, send)
             return
-        body = await _checked_body(Request(scope, receive))
+        message = await read_message(Request(scope, receive))
+        if message.is_reply:
+            await Response(status_code=202)(scope, receive, send)
+            return
         sessions = StreamableHTTPSessionManager(
             self._server._lowlevel_server,
             json_response=True,
             stateless=True,
-            max_request_body_size=_MOST_BODY_BYTES,
+            max_request_body_size=MOST_BODY_BYTES,
             security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         async with sessions.run():
-            await sessions.handle_request(scope, _replayed(body, receive), send)
+            await sessions.handle_request(_accepting(scope), _replayed(message.body, receive), send)
 
     def _client(self, context: Context) -> AsyncCabinet:
         headers = context.headers or {}
@@ -89,24 +84,10 @@ class McpTransport:
         return AsyncCabinet(_URL, key, user=user and header_text(user), http_client=self._http)
 
 
-async def _checked_body(request: Request) -> bytes:
-    """Read a message, which the SDK would decode and compare with all its types on the event loop, whatever its size.
-
-    Raises:
-        TooLargeError: it has more bytes than any tool takes.
-        MalformedRequestError: it is not JSON, or has more values than any tool takes.
-    """
-    body = bytes(await read_body(request, _MOST_BODY_BYTES))
-    reader = LongTextReader()
-    if len(body) > LONG_BYTES:
-        await asyncio.to_thread(reader.feed, body)
-    else:
-        reader.feed(body)
-    reader.finish()
-    message = await decode_json(reader.rest, dict[str, Any])
-    if count_values([message], _MOST_VALUES) > _MOST_VALUES:
-        raise MalformedRequestError(f"the message has more than {_MOST_VALUES:,} values; no tool takes as many")
-    return body
+def _accepting(scope: Scope) -> Scope:
+    """Return a scope that accepts what the SDK wants to be accepted. As on the other routes, the answer is JSON."""
+    others = [(name, value) for name, value in scope["headers"] if name != b"accept"]
+    return {**scope, "headers": [*others, (b"accept", b"application/json, text/event-stream")]}
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
+from mcp import MCPError
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
-from mcp.types import ToolAnnotations
+from mcp.types import INVALID_PARAMS, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError, NoAnswerError, NotFoundError
@@ -53,6 +54,16 @@ class _Server(MCPServer):
             if type(error.__cause__) is ToolError:
                 raise ToolError(str(error.__cause__)) from None
             raise
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context | None = None
+    ) -> Any:
+        """Refuse it.
+
+        Raises:
+            MCPError: there are no prompts.
+        """
+        raise MCPError(INVALID_PARAMS, "there are no prompts; tools/list lists the tools")
 
 
 def mcp_server(client_of: ClientOf) -> MCPServer:

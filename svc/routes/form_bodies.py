@@ -33,12 +33,18 @@ OVERHEAD_BYTES = 64 * 1024
 MAX_FIELDS = 8
 _MOST_CONTENT_TYPE = 1_000
 
+_UNENDED = "the multipart body ends before its last boundary, so that parts may be missing; send all of it"
+_ENCODINGS = (b"content-transfer-encoding", b"content-encoding")
+_NO_ENCODING = (b"", b"binary", b"8bit", b"7bit", b"identity")
+_ENCODED = "Encoded part"
+
 # Keyed by the beginning of Starlette's message. All errors of python-multipart arrive as one: invalid data.
 _MULTIPART_FAULTS = {
     "Missing boundary": "the Content-Type header has no boundary; let your HTTP client write this header",
     "Too many files": "the multipart body has more than one file; send one file in each request",
     "Too many fields": f"the multipart body has more than {MAX_FIELDS} parts besides the file; omit the others",
     "Field exceeded": f"a part other than the file is over {OVERHEAD_BYTES} bytes; shorten it",
+    _ENCODED: "a part is encoded (Content-Transfer-Encoding or Content-Encoding); send its bytes as they are",
     "Part exceeded": f"a part other than the file is over {OVERHEAD_BYTES} bytes; shorten it",
     "The Content-Disposition": 'a part has no name; each part needs a header Content-Disposition: form-data; name="…"',
 }
@@ -85,6 +91,9 @@ async def open_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
                     bounded.headers, stream, max_files=1, max_fields=MAX_FIELDS, max_part_size=OVERHEAD_BYTES
                 )
                 form = await parser.parse()
+            if not parser.has_ended:
+                await form.close()
+                raise MalformedRequestError(_UNENDED)
         except MultiPartException as error:
             raise MalformedRequestError(_multipart_fault(error.message)) from None
         try:
@@ -94,10 +103,23 @@ async def open_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
 
 
 class _Parser(MultiPartParser):
-    """Starlette's parser, for which a part without `filename` is no file, even if it has a `filename*`."""
+    """Starlette's parser, for which a part without `filename` is no file, even if it has a `filename*`.
+
+    Starlette drops a part whose end is missing.
+    """
+
+    has_ended = False
+    """Whether the last boundary has arrived."""
+
+    def on_end(self) -> None:
+        super().on_end()
+        self.has_ended = True
 
     def on_headers_finished(self) -> None:
         part = self._current_part
+        for name, value in part.item_headers:
+            if name.lower() in _ENCODINGS and value.strip().lower() not in _NO_ENCODING:
+                raise MultiPartException(_ENCODED)
         if part.content_disposition is not None:
             part.content_disposition = with_plain_filename(part.content_disposition)
         super().on_headers_finished()

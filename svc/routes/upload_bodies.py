@@ -21,9 +21,10 @@ from svc.errors import (
     UnsupportedMediaTypeError,
 )
 from svc.fields.filenames import decoded_words, inner_path
+from svc.fields.json_faults import json_fault
 from svc.fields.long_lists import begins_list
 from svc.fields.long_text import LONG_BYTES, LongTextReader
-from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, json_fault, shown_field
+from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, shown_field
 from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
 from svc.ingest.file_bytes import FileBytes
 from svc.ingest.formats import CHUNKS, FileType

@@ -13,7 +13,8 @@ import msgspec
 
 from svc.database.statements import Statement
 from svc.errors import InvalidRequestError
-from svc.fields.validation import faults_of_json, json_fault
+from svc.fields.json_faults import json_fault
+from svc.fields.validation import faults_of_json
 from svc.migrations.files import migration_ids
 from svc.tenants.records import FORMAT, End, Header, exported_tables, line_decoder
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -23,13 +22,9 @@ from svc.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
-from svc.fields.validation import (
-    MAX_EXPLAINED_BYTES,
-    faults_of_json,
-    json_fault,
-    shown_field,
-)
-from svc.fields.values import MAX_SHOWN_CHARACTERS, check_text
+from svc.fields.json_faults import json_fault, place_of_no_number
+from svc.fields.validation import faults_of_json, shown_field
+from svc.fields.values import check_text
 from svc.web.openai_errors import has_openai_errors
 
 if TYPE_CHECKING:
@@ -47,7 +42,6 @@ ANSWER_HEADERS = "cabinet.answer_headers"
 # A body that another thread decodes costs a hundred microseconds more.
 _DECODED_AT_ONCE_BYTES = 256 * 2**10
 _EXPLAINED_AT_ONCE_BYTES = 16 * 2**10
-_NO_NUMBER = object()
 
 
 class JSONResponse(Response):
@@ -146,33 +140,12 @@ def _refused_value(body: bytes | bytearray, type_: Any, error: msgspec.Validatio
 
 
 def _malformed(body: bytes | bytearray, error: Exception) -> CabinetError:
-    if field := _place_of_no_number(body):
+    if (place := place_of_no_number(body)) is not None:
+        field = shown_field(place)
         return MalformedRequestError(
             f"{field} is NaN or infinite, which JSON cannot represent; send null or omit it", field=field
         )
     return MalformedRequestError(f"the body cannot be read as JSON: {json_fault(error, body)}")
-
-
-def _place_of_no_number(body: bytes | bytearray) -> str | None:
-    """Return the field of the first NaN or infinity, which some Python clients write although JSON has neither."""
-    if len(body) > MAX_EXPLAINED_BYTES:
-        return None
-    try:
-        value = json.loads(body, parse_constant=lambda _: _NO_NUMBER)
-    except (ValueError, RecursionError):
-        return None
-    stack: list[tuple[str, Any]] = [("", value)]
-    while stack:
-        path, value = stack.pop()
-        if value is _NO_NUMBER:
-            return shown_field(path)
-        # A path that is too long to be shown is not continued, since its length would multiply with its members.
-        path = path[: MAX_SHOWN_CHARACTERS + 1]
-        if isinstance(value, dict):
-            stack += [(f"{path}.{name}".lstrip("."), item) for name, item in reversed(value.items())]
-        elif isinstance(value, list):
-            stack += [(f"{path}[{index}]", value[index]) for index in reversed(range(len(value)))]
-    return None
 
 
 async def read_body(request: Request, limit_bytes: int) -> bytearray:

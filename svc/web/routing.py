@@ -24,13 +24,14 @@ from starlette.types import Receive, Scope, Send
 from svc.access.authenticator import Principal
 from svc.database.deadline import database_budget
 from svc.database.shares import request_share, use_share_of
-from svc.errors import ForbiddenError, InvalidRequestError, PreconditionFailedError
+from svc.errors import ForbiddenError
 from svc.log_context import note_in_log
 from svc.services import Services
 from svc.web.answers import encode_answer
-from svc.web.conditions import check_match, etag_of, has_match, is_known
+from svc.web.conditions import check_match, etag_of, is_known
 from svc.web.query_strings import read_query
 from svc.web.request import ANSWER_HEADERS, Call, check_encoding, read_json
+from svc.web.unused import check_fields, refuse_body, refuse_parameters
 
 BODY_BYTES = 256 * 2**10
 """The largest JSON body of a route that does not declare another: 1,000 ids and metadata fit, however they are escaped.
@@ -41,7 +42,6 @@ JSON of this size is decoded in a few milliseconds, whatever it contains.
 # public: no key; any: a valid key; user: a key that acts on one user's data; admin: the admin key; acting: the admin
 # key with Cabinet-User
 Access = Literal["public", "any", "user", "admin", "acting"]
-_REPEATED = "Before you send the request again after a lost answer, look whether it took effect"
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
@@ -78,6 +78,16 @@ class Endpoint:
         return bool(self.extra.get("once") or self.extra.get("reads"))
 
     @property
+    def repeated(self) -> str | None:
+        """A sentence for the error about the header Idempotency-Key."""
+        return self.extra.get("repeated")
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether the handler itself reads the body."""
+        return "upload" in self.extra or "takes" in self.extra
+
+    @property
     def changes(self) -> bool:
         """Whether a request can change something."""
         return self.method != "GET" and not self.extra.get("reads")
@@ -102,10 +112,14 @@ class Endpoint:
     async def _answer(self, request: Request, services: Services) -> Response:
         principal = await self._principal(request)
         check_encoding(request)
-        self._check_headers(request)
+        check_fields(request, self)
         arguments: dict[str, Any] = {}
         if self.query is not None:
             arguments["query"] = read_query(request, self.query)
+        elif self.access != "public":
+            refuse_parameters(request)
+        if self.body is None and self.access != "public" and not self.reads_body:
+            await refuse_body(request)
         if self.body is not None:
             kind = self.extra.get("media_type", "application/json")
             most = services.settings.max_body_bytes
@@ -121,23 +135,6 @@ class Endpoint:
         if self.is_tagged and (response := _conditional(request, call, content)):
             return response
         return Response(content, call.answer_status or self.status, call.answer_headers, media_type="application/json")
-
-    def _check_headers(self, request: Request) -> None:
-        """Refuse a header that promises safety and that the route would ignore.
-
-        Raises:
-            InvalidRequestError: the request has an Idempotency-Key, which the route does not support.
-            PreconditionFailedError: it has If-Match, which the route cannot compare.
-        """
-        if self.method == "POST" and "idempotency-key" in request.headers and not self.is_repeatable:
-            raise InvalidRequestError(
-                f"this route does not support Idempotency-Key; omit it. {self.extra.get('repeated', _REPEATED)}",
-                field="Idempotency-Key",
-            )
-        if self.method not in ("GET", "HEAD") and has_match(request) and (self.method == "POST" or not self.is_tagged):
-            raise PreconditionFailedError(
-                "this route changes nothing that has an ETag; omit If-Match", field="If-Match"
-            )
 
     async def _principal(self, request: Request) -> Principal:
         if self.access == "public":

@@ -1,7 +1,8 @@
-"""Which header fields a request must have, and which it may have only once."""
+"""Which header fields a request must have, which it may have only once, and what its Host may be."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 # If there are two values, a proxy before the server may use one and the server the other: whoever can add a field to a
@@ -12,11 +13,17 @@ _SENT_ONCE = frozenset(
         b"mcp-session-id", b"origin", b"range",
     )
 )  # fmt: skip
+# RFC 3986, section 3.2, without a user; it may be empty.
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]*+\]|[0-9A-Za-z._~%!$&'()*+,;=-]*+)(?::[0-9]*+)?")
 
 
-def fault_of_names(names: Sequence[bytes], version: str) -> str | None:
+def fault_of_fields(headers: Sequence[tuple[bytes, bytes]], version: str) -> str | None:
     """Return what is wrong with a request's header fields, whose names are in lower case; None if they are right."""
-    if version == "1.1" and b"host" not in names:
+    names = [name for name, _ in headers]
+    if b"host" in names:
+        if _HOST.fullmatch(headers[names.index(b"host")][1].strip()) is None:
+            return "the header Host must be a name or an address, and a port if there is one"
+    elif version == "1.1":
         return "a request of HTTP 1.1 must have the header Host"
     # Few requests have a name twice, so that others pay for one comparison only.
     if len(set(names)) < len(names):

@@ -14,8 +14,9 @@ from svc.errors import CabinetError, RequestTimeoutError, UnavailableError
 from svc.web.spooling import Spooled
 from svc.wire.connections import address_of, count
 from svc.wire.cycle import Cycle, Flow, Outgoing
+from svc.wire.faults import no_memory, no_room_on_disk
 from svc.wire.pace import Pace
-from svc.wire.receiving import ReceivingProtocol, no_memory, no_room_on_disk
+from svc.wire.receiving import ReceivingProtocol
 from svc.wire.refusals import refusal
 
 # Bytes that a client must send or read for each second of the timeout.
@@ -208,8 +209,7 @@ class CabinetProtocol(ReceivingProtocol):
     def _linger(self) -> None:
         self.is_finished = True
         self.deadline = self.loop.time() + _LINGER_S
-        is_sound = self.is_in_body and not self.cycle.is_malformed
-        self._discard = _LINGER_BODY_BYTES if is_sound else _LINGER_BYTES
+        self._discard = _LINGER_BODY_BYTES if self.is_in_body and not self.cycle.is_malformed else _LINGER_BYTES
         self.slices.clear()
         self.waiting.clear()
         self.wire.linger(self)

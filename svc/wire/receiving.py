@@ -15,12 +15,13 @@ from svc.errors import (
     HeaderTooLargeError,
     MalformedRequestError,
     TooLongError,
-    UnavailableError,
 )
 from svc.wire.connections import Connections, count
 from svc.wire.cycle import Cycle, Flow, Outgoing
-from svc.wire.header_names import fault_of_names
+from svc.wire.faults import malformed, no_memory
+from svc.wire.header_names import fault_of_fields
 from svc.wire.pace import Pace
+from svc.wire.parsers import body_parser, request_parser
 from svc.wire.slices import Slices
 
 MAX_WAITING = 8
@@ -61,6 +62,8 @@ class ReceivingProtocol(HttpToolsProtocol):
     since: float
     deadline: float
     slices: Slices
+    # Whether the head offers another protocol, so that the parser ends the request before its body.
+    _is_offered: bool
     # The error with which a callback stopped the parser.
     _fault: CabinetError | None
 
@@ -72,6 +75,7 @@ class ReceivingProtocol(HttpToolsProtocol):
         self.is_in_body = False
         self.head_bytes = self.received = self._overhead = self._silent = 0
         self.left = 0
+        self._is_offered = False
 
     def new_cycle(self, version: str) -> Cycle:
         """Return the cycle of the request whose head is complete."""
@@ -128,8 +132,10 @@ class ReceivingProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             # The offer to change the protocol is ignored, as HTTP allows.
             self.slices.give_back(len(piece) - int(upgrade.args[0]))
+            if self._is_offered:
+                self.parser = body_parser(self, self.left)
         except httptools.HttpParserError as error:
-            self.refuse(self._fault or _malformed(error, in_body=was_in_body))
+            self.refuse(self._fault or malformed(error, in_body=was_in_body))
             return
         if not self.is_in_body and self.head_bytes >= self.wire.settings.max_header_bytes:
             self.refuse(
@@ -144,6 +150,8 @@ class ReceivingProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self.deadline = self.since + self.wire.settings.header_timeout_s
         self.slices.begin_head()
+        if self._is_offered:
+            self._is_offered, self.parser = False, request_parser(self)
 
     def _check_chunks(self, size: int, content: int) -> None:
         """Refuse chunked bodies that consist of almost nothing but chunk headers, extensions or trailers."""
@@ -178,8 +186,10 @@ class ReceivingProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the request, or queue it behind those before it."""
         version = self.parser.get_http_version()
-        if fault := fault_of_names([name for name, _ in self.headers], version):
+        if fault := fault_of_fields(self.headers, version):
             self._stop(MalformedRequestError(fault))
+        # A client of HTTP 1.0 would take the interim answer for the answer.
+        self.expect_100_continue = self.expect_100_continue and version != "1.0"
         self._expect_body(version)
         self._describe(version)
         cycle = self.new_cycle(version)
@@ -221,8 +231,7 @@ class ReceivingProtocol(HttpToolsProtocol):
         if codings and (codings[0].strip().lower() != b"chunked" or version == "1.0"):
             self._stop(MalformedRequestError("the only supported Transfer-Encoding is chunked, in HTTP 1.1"))
         self.left = None if codings else int(lengths[0]) if lengths else 0
-        if self.parser.should_upgrade() and self.left != 0:
-            self._stop(MalformedRequestError("a request with the header Upgrade must have no body"))
+        self._is_offered = self.parser.should_upgrade() and self.left != 0
         self.received = self._overhead = self._silent = 0
         self.slices.begin_body()
 
@@ -257,6 +266,8 @@ class ReceivingProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End the request's body."""
+        if self._is_offered and self.parser.should_upgrade():
+            return
         self.is_in_body = False
         if not self.cycle.response_complete:
             self.cycle.more_body = False
@@ -267,27 +278,6 @@ class ReceivingProtocol(HttpToolsProtocol):
         """Make the parser stop with this error."""
         self._fault = fault
         raise ValueError
-
-
-def no_memory() -> UnavailableError:
-    """Return the error for a body for which there is no memory."""
-    return UnavailableError("the server is receiving and sending as much as it may; try again", retry_after_s=1.0)
-
-
-def no_room_on_disk() -> UnavailableError:
-    """Return the error for an upload for which there is no room on disk."""
-    return UnavailableError("the server is receiving as many large uploads as it may; try again", retry_after_s=1.0)
-
-
-def _malformed(error: httptools.HttpParserError, *, in_body: bool) -> MalformedRequestError:
-    # The parser's own words describe its states, not the request.
-    if in_body:
-        return MalformedRequestError(
-            "the body is not valid HTTP: the size of a chunk is wrong, or a chunk does not end"
-        )
-    if isinstance(error, httptools.HttpParserInvalidMethodError):
-        return MalformedRequestError("the request does not begin with a method of HTTP")
-    return MalformedRequestError("the request's head is not valid HTTP")
 
 
 def _with_prefix(path: str, root_path: str) -> str:

@@ -226,7 +226,27 @@ def part(name: str, value: str, more: str = "") -> bytes:
 FILE = part("file", "text", '; filename="a.txt"')
 FORMS: dict[str, tuple[str, bytes, int, str]] = {
     "no boundary": ("multipart/form-data", b"", 400, "Content-Type header has no boundary"),
-    "cut short": (BOUNDARY, b"--b\r\nContent-", 422, "file is required"),
+    "cut short": (BOUNDARY, b"--b\r\nContent-", 400, "ends before its last boundary"),
+    "cut short after the file": (BOUNDARY, FILE + part("metadata", "{}"), 400, "ends before its last boundary"),
+    "cut short in a part": (BOUNDARY, FILE + part("metadata", "{}")[:-5], 400, "ends before its last boundary"),
+    "an encoded part": (
+        BOUNDARY,
+        part("file", "dGV4dA==", '; filename="a.txt"\r\nContent-Transfer-Encoding: Base64') + b"--b--",
+        400,
+        "a part is encoded",
+    ),
+    "a compressed part": (
+        BOUNDARY,
+        part("file", "x", '; filename="a.txt"\r\nContent-Encoding: gzip') + b"--b--",
+        400,
+        "a part is encoded",
+    ),
+    "metadata with a large number": (
+        BOUNDARY,
+        FILE + part("metadata", '{"a": 1e400}') + b"--b--",
+        422,
+        "a value in it is a number of more than 64 bits",
+    ),
     "no multipart": (BOUNDARY, b"{}", 400, "its parts are not separated by the boundary"),
     "two files": (BOUNDARY, FILE + FILE + b"--b--", 400, "more than one file"),
     "many parts": (BOUNDARY, part("a", "1") * 9 + b"--b--", 400, "more than 8 parts"),
@@ -269,6 +289,13 @@ SYNTAX: dict[bytes, str] = {
     b'{"query": "\xff"}': "it is not encoded in UTF-8",
     b'{"metadata": {"a": ' + b"[" * 100_000: "it is nested too deeply",
     b'{"threshold": NaN}': "threshold is NaN or infinite",
+    b'{"query": "\\ud800"}': "half of a character",
+    b'{"query": "\\ud800 and more"}': "half of a character",
+    b'{"query": "\\udc00 and more"}': "half of a character",
+    b'\xef\xbb\xbf{"query": "a"}': "it begins with a byte order mark",
+    '{"query": "a"}'.encode("utf-16"): "it is not encoded in UTF-8",
+    '{"query": "a"}'.encode("utf-16-le"): "it is not encoded in UTF-8",
+    '{"query": "a"}'.encode("utf-32-be"): "it is not encoded in UTF-8",
 }
 
 
@@ -316,7 +343,19 @@ async def test_a_body_that_is_not_json(tenant: Tenant, body: bytes) -> None:
 async def test_a_number_beyond_a_float_is_named(tenant: Tenant) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await tenant.post("/search", content=b'{"query": "a", "threshold": 1e999}', headers=headers)
-    assert faults(problem(answer, 422)) == {"threshold": "threshold must be a number"}
+    assert faults(problem(answer, 422)) == {
+        "threshold": "threshold must be a number; it is a number of more than 64 bits"
+    }
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 25, "9" * 5000])
+async def test_a_number_too_large_is_named_in_its_place(tenant: Tenant, number: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    content = b'{"metadata": {"a": [0, {"b": %s}], "c": 1.5}}' % number.encode()
+    answer = await tenant.post("/conversations", content=content, headers=headers)
+    assert faults(problem(answer, 422)) == {
+        "metadata.a[1].b": "metadata.a[1].b is a number of more than 64 bits; send it as a string"
+    }
 
 
 async def test_the_detail_lists_the_first_of_many_faults(tenant: Tenant) -> None:

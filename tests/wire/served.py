@@ -217,6 +217,13 @@ class Client:
         answer.body, self._received = self._received[:size], self._received[size:]
         return answer
 
+    def interim(self) -> int:
+        """Read the head of an interim answer; its status."""
+        while b"\r\n\r\n" not in self._received:
+            self._more()
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
+        return Answer(head, b"").status
+
     def is_closed(self) -> bool:
         """Wait until the server closes the connection; discards what arrives before."""
         try:

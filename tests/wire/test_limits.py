@@ -115,7 +115,6 @@ MALFORMED = {
     "two users": get("/path/a", "Cabinet-User: a", "X: y", "CABINET-USER: a"),
     "two types": post("/body", "Content-Type: text/plain", "Content-Type: application/json"),
     "two ranges": get("/path/a", "Range: bytes=0-1", "Range: bytes=2-3"),
-    "an upgrade with a body": post("/body", "Connection: upgrade", "Upgrade: h2c", "Content-Length: 1") + b"a",
 }
 CHUNKED = post("/body", "Transfer-Encoding: chunked")
 MALFORMED_CHUNKS = {
@@ -254,14 +253,6 @@ def test_a_malformed_request_is_refused_after_the_answers_before_it() -> None:
         assert client.answer().json() == {"path": "/path/a"}
         refused(client, 400)
         assert "/path/b" not in served.application.seen
-
-
-def test_an_offer_to_change_the_protocol_is_ignored() -> None:
-    with Served() as served:
-        upgrade = get("/path/a", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
-        client = served.client().send(upgrade + get("/path/b"))
-        assert client.answer().json() == {"path": "/path/a"}
-        assert client.answer().json() == {"path": "/path/b"}
 
 
 @pytest.mark.parametrize("headers", [("Content-Length: 9",), ("Transfer-Encoding: chunked",)])

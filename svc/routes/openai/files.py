@@ -57,7 +57,7 @@ class FileObject(Struct, frozen=True):
     object: Literal["file"] = "file"
 
 
-@routes.post("/v1/files", errors=(400, 409, 413), produces="application/json", within=True)
+@routes.post("/v1/files", errors=(400, 409, 413), produces="application/json", takes="multipart/form-data", within=True)
 async def openai_create_file(call: Call) -> Response:
     """Store a file: multipart/form-data with the parts `file`, `purpose` and, optionally, `expires_after[…]`."""
     async with received_file(call.request, call.services.settings.max_upload_bytes) as form:

@@ -101,7 +101,7 @@ async def openai_create_upload(call: Call, body: CreateUpload) -> UploadObject:
     return _shown(await create_upload(call.services.database, call.principal.tenant, new))
 
 
-@routes.post("/v1/uploads/{upload_id}/parts", errors=(400, 404, 413))
+@routes.post("/v1/uploads/{upload_id}/parts", errors=(400, 404, 413), takes="multipart/form-data")
 async def openai_add_upload_part(call: Call) -> UploadPart:
     """Add a part to an upload: multipart/form-data with the part `data`, of at most 64 MB."""
     upload_id = _id(call)

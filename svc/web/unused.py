@@ -1,0 +1,96 @@
+"""Refuses the parts of a request that its route would ignore: otherwise a client believes that they had an effect."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+from starlette.requests import Request
+
+from svc.errors import InvalidRequestError, MalformedRequestError, PreconditionFailedError
+from svc.web.conditions import has_match
+from svc.web.query_strings import read_query
+from svc.web.request import declared_length, read_body
+
+_REPEATED = "Before you send the request again after a lost answer, look whether it took effect"
+_NOTHING = (b"", b"{}")
+# Some clients send an empty object where there is nothing to send.
+_MOST_BYTES = 16
+
+
+class Route(Protocol):
+    """A route, as this module sees it."""
+
+    @property
+    def method(self) -> str:
+        """Its method of HTTP."""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it supports the header Idempotency-Key."""
+
+    @property
+    def repeated(self) -> str | None:
+        """A sentence for the error about this header."""
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether it concerns one resource with an ETag."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether a request can change something."""
+
+
+class _NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query string of a route that takes none."""
+
+
+def check_fields(request: Request, route: Route) -> None:
+    """Refuse a header field that promises safety and that the route would ignore.
+
+    Raises:
+        InvalidRequestError: the request has an Idempotency-Key, which the route does not support.
+        PreconditionFailedError: it has If-Match or If-None-Match, which the route cannot compare.
+        MalformedRequestError: it has Content-Range, so that its body is a part only.
+    """
+    if "content-range" in request.headers:
+        raise MalformedRequestError(
+            "a request cannot change a part only; send the whole body without the header Content-Range",
+            field="Content-Range",
+        )
+    if route.method == "POST" and "idempotency-key" in request.headers and not route.is_repeatable:
+        raise InvalidRequestError(
+            f"this route does not support Idempotency-Key; omit it. {route.repeated or _REPEATED}",
+            field="Idempotency-Key",
+        )
+    if route.method != "GET" and has_match(request) and (route.method == "POST" or not route.is_tagged):
+        raise PreconditionFailedError("this route changes nothing that has an ETag; omit If-Match", field="If-Match")
+    if route.changes and "if-none-match" in request.headers:
+        raise PreconditionFailedError(
+            "changes do not support If-None-Match; omit it, and send If-Match to change one version only",
+            field="If-None-Match",
+        )
+
+
+def refuse_parameters(request: Request) -> None:
+    """Refuse a query string.
+
+    Raises:
+        InvalidFieldsError: the request has one.
+    """
+    if request.scope["query_string"]:
+        read_query(request, _NoParameters)
+
+
+async def refuse_body(request: Request) -> None:
+    """Refuse a body that is more than an empty object.
+
+    Raises:
+        InvalidRequestError: the request has one.
+    """
+    if not declared_length(request) and "transfer-encoding" not in request.headers:
+        return
+    is_short = declared_length(request) <= _MOST_BYTES
+    if not is_short or (await read_body(request, _MOST_BYTES)).strip() not in _NOTHING:
+        raise InvalidRequestError("this route takes no body; omit it", field="(body)")
