@@ -10,8 +10,6 @@ from typing import Any, Final
 
 MAX_EXPLAINED_BYTES = 256 * 2**10
 """Refused JSON of up to this size is decoded again to describe its faults."""
-TOO_LARGE = "is a number of more than 64 bits"
-"""The end of a sentence about a number."""
 
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -57,7 +55,7 @@ def place_of_large_number(body: bytes | bytearray) -> str | None:
 
 def _fault_of_value(error: str, body: bytes | bytearray) -> str | None:
     if _OUT_OF_RANGE in error:
-        return f"a value in it {TOO_LARGE}"
+        return "a number in it is too large; send it as a string"
     # The decoder says of half a character near the end that the end is missing.
     is_half = "surrogate" in error or "hex escape" in error
     if is_half or (_BYTE.search(error) is None and _LONE_HALF.search(body, 0, MAX_EXPLAINED_BYTES)):

@@ -29,9 +29,9 @@ from svc.errors import (
     fault_with,
 )
 from svc.fields.bounds import broken_bound
-from svc.fields.json_faults import MAX_EXPLAINED_BYTES, TOO_LARGE, is_number_too_large, place_of_large_number
+from svc.fields.json_faults import MAX_EXPLAINED_BYTES, is_number_too_large, place_of_large_number
 from svc.fields.phrases import expectation, without_metadata
-from svc.fields.values import MAX_SHOWN_CHARACTERS, shortened
+from svc.fields.values import MAX_SHOWN_CHARACTERS, NUMBER_RANGE, shortened
 
 T = TypeVar("T")
 
@@ -100,7 +100,9 @@ def faults_of_json(body: bytes | bytearray, type_: Any, error: msgspec.Validatio
     found: list[FieldFault] = []
     if len(body) <= MAX_EXPLAINED_BYTES:
         if is_number_too_large(error) and _UNNAMED in str(error) and (place := place_of_large_number(body)):
-            return [FieldFault(shown_field(place), f"{shown_field(place)} {TOO_LARGE}; send it as a string")]
+            return [
+                WrongValue(shown_field(place), f"{shown_field(place)} {NUMBER_RANGE}; send a larger one as a string")
+            ]
         # Some JSON cannot be decoded without the type either, for example a number too large for a float.
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             found = faults_of(msgspec.json.decode(body), type_)
@@ -115,8 +117,7 @@ def fault_without_value(error: msgspec.ValidationError, type_: Any) -> FieldFaul
         type_ = _member_type(type_, step["name"])
     path = path.lstrip(".").replace(_UNNAMED, "")
     if is_number_too_large(error):
-        is_within = _UNNAMED in str(error)
-        return _wrong(path, type_, ", without numbers of more than 64 bits" if is_within else f"; it {TOO_LARGE}")
+        return _wrong(path, type_, "; a number in it is too large" if _UNNAMED in str(error) else "; it is too large")
     if named := _NAMED.match(str(error)):
         field = shown_field(f"{path}.{named['name']}".lstrip("."))
         is_missing = "missing" in named[0]

@@ -22,6 +22,8 @@ MAX_SHOWN_CHARACTERS = 80
 """The most characters of a field's path that a message shows."""
 # jsonb stores numbers of any size and writes all digits (301 for 1e300), which not every client can read.
 _BEYOND_64_BITS = 2**63
+NUMBER_RANGE = "must be a number from -2^63 to 2^63 (some 9.2e18)"
+"""The end of a sentence about a number."""
 
 Metadata = Annotated[
     dict[str, Any],
@@ -112,9 +114,7 @@ def check_json(value: Any, field: str, max_bytes: int) -> None:
                 check_text(item, _path(field, trail))
         elif isinstance(item, int | float) and not -_BEYOND_64_BITS <= item < _BEYOND_64_BITS:
             path = _path(field, trail)
-            raise InvalidRequestError(
-                f"{path} must be a number from -2^63 to 2^63 (some 9.2e18); send a larger one as a string", field=path
-            )
+            raise InvalidRequestError(f"{path} {NUMBER_RANGE}; send a larger one as a string", field=path)
 
 
 # The steps to a value, innermost first. A path is long to write, and only the one of a fault is needed.

@@ -40,7 +40,7 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
     "a number too large": (
         b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": {"limit": 1e400}}}',
         422,
-        "params.arguments.limit is a number of more than 64 bits",
+        "params.arguments.limit must be a number from -2^63",
     ),
     "half a character": (b'{"jsonrpc": "2.0", "id": "\\ud800", "method": "ping"}', 400, "cannot be read as JSON"),
 }  # fmt: skip

@@ -72,7 +72,7 @@ class Other(msgspec.Struct, tag="other", tag_field="kind"):
         (b'{"kind": "inner", "number": "1"}', Inner | Other, ("number", "number must be an integer, not a string")),
         (b'{"kind": "third"}', Inner | Other, ("kind", "kind must be one of inner, other, not 'third'")),
         (b'[{"kind": "inner"}]', list[Inner], ("[0].number", "[0].number is required: an integer")),
-        (b"[1e999]", list[float], ("[0]", "[0] must be a number; it is a number of more than 64 bits")),
+        (b"[1e999]", list[float], ("[0]", "[0] must be a number; it is too large")),
         (b" " * 5_000_000 + b'{"kind": "inner", "number": "1"}', Inner, ("number", "number must be an integer")),
         (b" " * 5_000_000 + b'{"kind": "inner"}', Inner, ("number", "number is required")),
     ],
