@@ -352,7 +352,8 @@ async def test_a_number_too_large_is_named_in_its_place(tenant: Tenant, number: 
     content = b'{"metadata": {"a": [0, {"b": %s}], "c": 1.5}}' % number.encode()
     answer = await tenant.post("/conversations", content=content, headers=headers)
     assert faults(problem(answer, 422)) == {
-        "metadata.a[1].b": "metadata.a[1].b must be a number from -2^63 to 2^63 (some 9.2e18); send a larger one as a string"
+        "metadata.a[1].b": "metadata.a[1].b must be a number from -2^63 to 2^63 (some 9.2e18); "
+        "send a larger one as a string"
     }
 
 
