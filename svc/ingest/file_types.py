@@ -11,6 +11,7 @@ import re
 from pathlib import PurePath
 
 from svc.errors import InvalidRequestError, UnsupportedMediaTypeError
+from svc.ingest.foreign_kinds import IN_ZIP, foreign_kind
 from svc.ingest.formats import FORMATS, FileType
 from svc.ingest.ole import SIGNATURE as OLE
 from svc.ingest.ole import top_names
@@ -25,9 +26,10 @@ SEARCH_BYTES = 4 * 2**20
 _SUFFIXES: dict[str, FileType] = {suffix: name for name, each in FORMATS.items() for suffix in each.suffixes}
 _ZIP_TYPES: dict[bytes, FileType] = {
     each.mark: name for name, each in FORMATS.items() if each.container == "zip" and each.mark
-}
+} | {b"mimetypeapplication/vnd.oasis.opendocument.graphics": "odp"}  # pages with drawings, as a presentation has
 _ENCRYPTED_BY_OFFICE = ("docx", "xlsx", "pptx")
 
+_PDF_OBJECT = re.compile(rb"\s*\d{1,10}\s+\d{1,5}\s+obj\b")  # of a file whose header is missing
 _IMAGES = [
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "a PNG image"),
     (re.compile(rb"\xff\xd8\xff"), "a JPEG image"),
@@ -35,27 +37,6 @@ _IMAGES = [
     (re.compile(rb"II[*+]\x00|MM\x00[*+]"), "a TIFF image"),
     (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "a WebP image"),
     (re.compile(rb"BM.{4}\x00{4}", re.DOTALL), "a BMP image"),
-]
-_FOREIGN_BEGINNINGS: list[tuple[bytes, str]] = [
-    (b"8BPS", "a Photoshop image"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!\x1a\x07", "a RAR archive"),
-    (b"\x7fELF", "an ELF program"),
-    (b"\xca\xfe\xba\xbe", "a Java class or a macOS program"),
-    (b"\xcf\xfa\xed\xfe", "a macOS program"),
-    (b"\x00asm", "a WebAssembly module"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-    (b"PAR1", "a Parquet file"),
-    (b"OggS", "Ogg audio or video"),
-    (b"fLaC", "FLAC audio"),
-    (b"ID3", "MP3 audio"),
-    (b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-    (b"wOF2", "a web font"),
-    (b"%!PS", "a PostScript document"),
 ]
 _RTF = FORMATS["rtf"].mark
 _WINMAIL = b"\x78\x9f\x3e\x22"  # a mail as Outlook packs it
@@ -72,16 +53,12 @@ _OLE_KINDS: dict[str, str] = {
 # Excel before version 5 wrote no compound file: BOF, its length, its version and that it is a sheet or a workbook.
 _BARE_EXCEL = re.compile(rb"\x09[\x00\x02\x04\x08][\x04\x06\x08]\x00[\x00-\x07][\x00\x02-\x06][\x05\x10\x00]")
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_ZIP_KINDS: dict[bytes, str] = {
-    b"mimetypeapplication/vnd.oasis": "an OpenDocument file of another kind than text, spreadsheet and presentation",
-    b"META-INF/MANIFEST": "a Java archive",
-}
 # The first member in the archive that matches decides: a document may have another one embedded.
 _ZIP_MEMBER = re.compile(
-    rb"PK\x03\x04.{26}(" + b"|".join(re.escape(mark) for mark in (*_ZIP_TYPES, *_ZIP_KINDS)) + rb")", re.DOTALL
+    rb"PK\x03\x04.{26}(" + b"|".join(re.escape(mark) for mark in (*_ZIP_TYPES, *IN_ZIP)) + rb")", re.DOTALL
 )
 
-_OFFICE_MARKS = (*_ZIP_TYPES, *_ZIP_KINDS, b"[Content_Types]", b"_rels/", b"docProps/")
+_OFFICE_MARKS = (*_ZIP_TYPES, *IN_ZIP, b"[Content_Types]", b"_rels/", b"docProps/")
 _OFFICE_BEGINNING = re.compile(
     rb"PK\x03\x04.{26}(?:" + b"|".join(re.escape(mark) for mark in _OFFICE_MARKS) + rb")", re.DOTALL
 )
@@ -123,9 +100,8 @@ def _type_by_beginning(named: FileType | None, data: bytes, *, images: bool) -> 
         return _type_of_ole(named, data)
     if kind := next((kind for beginning, kind in _IMAGES if beginning.match(data)), ""):
         return _type_of_image(kind, images=images)
-    for beginning, kind in _FOREIGN_BEGINNINGS:
-        if data.startswith(beginning):
-            raise _unsupported(kind)
+    if kind := foreign_kind(data):
+        raise _unsupported(kind)
     tests: tuple[tuple[FileType, object], ...] = (
         ("pdf", _is_pdf(named, data)),
         ("xls", named == "xls" and _BARE_EXCEL.match(data)),
@@ -152,7 +128,9 @@ def _type_of_image(kind: str, *, images: bool) -> FileType:
 def _is_pdf(named: FileType | None, data: bytes) -> bool:
     beginning = data[:1024]
     # PDF readers accept some bytes before the header. In a text file the same characters are just text.
-    return beginning.lstrip().startswith(b"%PDF-") or (named == "pdf" and b"%PDF-" in beginning)
+    if named == "pdf" and (b"%PDF-" in beginning or _PDF_OBJECT.match(beginning)):
+        return True
+    return beginning.lstrip().startswith(b"%PDF-")
 
 
 def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
@@ -162,8 +140,8 @@ def _type_of_zip(named: FileType | None, data: bytes) -> FileType:
     kind = member.group(1) if member else b""
     if kind in _ZIP_TYPES:
         return _ZIP_TYPES[kind]
-    if kind in _ZIP_KINDS:
-        raise _unsupported(_ZIP_KINDS[kind])
+    if kind in IN_ZIP:
+        raise _unsupported(IN_ZIP[kind])
     if named is not None and FORMATS[named].container == "zip":
         return named  # probably truncated before the first member that identifies it; the parser reports that
     return "zip"
@@ -249,6 +227,7 @@ def utf_16_or_32(sample: bytes) -> str | None:
 
 
 def _is_binary(sample: bytes) -> bool:
+    sample = sample.rstrip(b"\x00") or sample  # of a block that is not full
     controls = len(sample.translate(None, _TEXT_BYTES))
     if controls == 0:
         return False

@@ -49,7 +49,7 @@ FORMATS: dict[str, Format] = {
         b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
     ),
     "odp": Format(
-        "OpenDocument presentation", "", "odp", (".odp", ".otp"), "zip",
+        "OpenDocument presentation", "", "odp", (".odp", ".otp", ".odg", ".otg"), "zip",
         b"mimetypeapplication/vnd.oasis.opendocument.presentation",
     ),
     "epub": Format("EPUB book", "EPUB", "epub", (".epub",), "zip", b"mimetypeapplication/epub"),

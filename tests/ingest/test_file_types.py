@@ -93,7 +93,7 @@ def test_accepted(filename: str, data: bytes, expected: str) -> None:
         ("photo.pdf", b"\xff\xd8\xff\xe0" + bytes(100), "JPEG image"),
         ("a.txt", b"\x7fELF\x02\x01\x01" + bytes(100), "ELF program"),
         ("a.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0), "gzip archive"),
-        ("a.odg", zip_of("mimetype", content=b"application/vnd.oasis.opendocument.graphics"), "OpenDocument"),
+        ("a.odf", zip_of("mimetype", content=b"application/vnd.oasis.opendocument.formula"), "OpenDocument"),
         ("a.docx", OLE + "WordDocument".encode("utf-16-le"), "legacy Word document"),
         ("a.bin", OLE + "EncryptedPackage".encode("utf-16-le"), "encrypted Office document"),
         ("a.txt", random.Random(1).randbytes(5000), "binary data"),

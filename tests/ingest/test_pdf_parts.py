@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
+from svc.errors import DocumentRejectedError
 from svc.ingest.document import ReadDocument
+from svc.ingest.file_types import detect_file_type
 from svc.ingest.parse import parse
 
 HELVETICA = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
@@ -113,3 +117,11 @@ def test_fonts_for_chinese_that_are_not_in_the_file_are_read_or_named() -> None:
     vertical = read(drawn("UniGB-UCS2-V", "utf-16-be"))
     assert vertical.text == "Minutes"
     assert vertical.warnings == ["Page 1 has vertical text whose font is not in the file, which was not read."]
+
+
+def test_a_document_without_its_header_is_read_and_one_without_pages_says_so() -> None:
+    data = page(words("(Still here)")).removeprefix(b"%PDF-1.7\n")
+    assert detect_file_type("a.pdf", data) == "pdf"
+    assert read(data).text == "Still here"
+    with pytest.raises(DocumentRejectedError, match="it has no page"):
+        read(pdf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 0/Kids[]>>"]))

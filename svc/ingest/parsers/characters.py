@@ -26,6 +26,8 @@ _UNLIKELY_ENCODINGS = [
 ]  # fmt: skip
 
 _LATIN_ENCODINGS = ["cp1252", "cp1250", "cp1254", "cp1257", "cp850", "cp852", "iso8859_2"]
+_ASCII_LETTER = re.compile(rb"[A-Za-z]")
+_MIXED_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _JAPANESE = re.compile(rb"\x1b\$[@B].+?\x1b\([BJ]", re.DOTALL)
@@ -80,8 +82,10 @@ def _guess_encoding(sample: bytes) -> str:
     # The sample ends with a line: half a character at its end would rule out every multi-byte encoding.
     sample = (sample[: sample.rfind(b"\n") + 1] or sample).replace(b"\x00", b"")
     # Isolated non-ASCII letters indicate a Latin script; in other scripts, whole words consist of them.
-    is_latin = len(_LONE_HIGH_BYTE.findall(sample)) > 0.7 * len(_HIGH_BYTE.findall(sample))
-    if len(_HIGH_BYTE.findall(sample)) < _FEW_HIGH_BYTES and (codec := likely_codec(sample)):
+    high = len(_HIGH_BYTE.findall(sample))
+    around = sum(len(_ASCII_LETTER.findall(word)) for word in _MIXED_WORD.findall(sample))
+    is_latin = len(_LONE_HIGH_BYTE.findall(sample)) > 0.7 * high or around >= high
+    if high < _FEW_HIGH_BYTES and (codec := likely_codec(sample)):
         return codec
     matches = charset_normalizer.from_bytes(
         sample,

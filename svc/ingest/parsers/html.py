@@ -22,10 +22,14 @@ SAMPLE = b"<p>a</p>"
 
 
 def parse(data: bytes) -> ReadDocument:
-    """Return the visible text of the page, with its title."""
+    """Return the visible text of the page, with its title; if there is no text, the title alone."""
     writer = Writer()
     write_html(clean_text(decode_text(data, declared_charset(data))), writer)
-    return writer.document()
+    document = writer.document()
+    if document.title and not document.blocks:
+        writer.add("text", document.title)
+        document = writer.document()
+    return document
 
 
 def write_html(source: str, writer: Writer, seen: Seen | None = None) -> None:

@@ -38,6 +38,9 @@ _TEXTS = ("text/plain", "text/html", "text/enriched", "text/richtext")
 # What the content of a part without a name does not tell.
 _SUFFIXES = {"text/calendar": ".ics", "text/csv": ".csv", "text/markdown": ".md", "application/json": ".json"}
 _SIGNED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_PGP = "application/pgp-encrypted"  # says only that the next part is
+_ENVELOPED = bytes.fromhex("06092a864886f70d010703")  # the number of what is encrypted (RFC 5652)
+_ENVELOPED_WITHIN_BYTES = 64
 _MAIL_TYPES = ("message/rfc822", "message/global")
 # The line between the mails of a mailbox, with the time, before the first field of the next.
 _ENVELOPE = re.compile(rb"^From [^\n]{0,200}\d\d:\d\d[^\n]{0,50}\n(?=[!-9;-~]{1,80}:)", re.MULTILINE)
@@ -103,7 +106,7 @@ def _write_mail(message: MIMEPart, writer: Writer, depth: int) -> None:
         if number > MOST_PARTS:
             writer.warn(f"The mail has more than {MOST_PARTS} parts; the others were not read.")
             break
-        if part in bodies or part in others or _is_of_page(part):
+        if part in bodies or part in others or _is_of_page(part) or part.get_content_type() == _PGP:
             continue
         name = _filename(part)
         is_text = not part.get_filename() and part.get_content_type() in _TEXTS
@@ -189,11 +192,21 @@ def _write_attachment(part: MIMEPart, name: str, writer: Writer, depth: int, bod
         data = part.get_payload(decode=True)
     except DAMAGE:
         return False
-    if isinstance(data, bytes) and part.get_content_type() in _SIGNED and (mail := signed_content(data)):
-        return depth < DEEPEST_MAIL and _write_signed(mail, writer, depth)
-    if isinstance(data, bytes) and data.startswith(tnef.SIGNATURE):
+    if not isinstance(data, bytes):
+        return False
+    return _write_data(part, data, name, writer, depth, body=body)
+
+
+def _write_data(part: MIMEPart, data: bytes, name: str, writer: Writer, depth: int, *, body: str) -> bool:
+    if part.get_content_type() in _SIGNED:
+        if mail := signed_content(data):
+            return depth < DEEPEST_MAIL and _write_signed(mail, writer, depth)
+        if _ENVELOPED in data[:_ENVELOPED_WITHIN_BYTES]:
+            writer.warn("The mail is encrypted (S/MIME), so its text was not read.")
+            return True
+    if data.startswith(tnef.SIGNATURE):
         return _write_packed(data, writer, depth, body)
-    return isinstance(data, bytes) and write_attached(name, data, writer, depth)
+    return write_attached(name, data, writer, depth)
 
 
 def _write_packed(data: bytes, writer: Writer, depth: int, shown: str = "") -> bool:

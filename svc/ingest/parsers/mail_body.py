@@ -31,7 +31,15 @@ def body_parts(message: MIMEPart) -> list[MIMEPart]:
             part = None
         if part is not None:
             found.append(part)
+    if len(found) > 1 and not _are_alternatives(message, found):
+        return [next(part for part in message.walk() if part in found)]  # the other one says something else
     return found
+
+
+def _are_alternatives(message: MIMEPart, parts: list[MIMEPart]) -> bool:
+    return any(
+        each.get_content_type() == "multipart/alternative" and set(parts) <= set(each.walk()) for each in message.walk()
+    )
 
 
 def write_body(parts: list[MIMEPart], writer: Writer) -> tuple[str, list[tuple[str, bytes]]]:

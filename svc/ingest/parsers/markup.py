@@ -18,6 +18,7 @@ _LANGUAGE = re.compile(
     r"(?:^|\s)(?:language-|lang-|highlight-source-|highlight-|brush:\s*|src-)([\w+#-]+)|^(?:src|sourceCode)\s+([\w+#-]+)"
 )
 _SPACE = re.compile(r"[ \t\n\r\f]+")
+_SOFT_HYPHEN = "\xad"  # where a word may be divided, which a search for the word does not know
 _CELL_MOST_CHARACTERS = 2_000  # a table with longer cells lays out a page
 _DEEPEST_PAGE = 3
 _MOST_SPANNED = 100
@@ -141,7 +142,7 @@ class _Walk:
 
     def _text(self, text: str | None) -> None:
         if text:
-            self._words.append(_SPACE.sub(" ", text))
+            self._words.append(_SPACE.sub(" ", text).replace(_SOFT_HYPHEN, ""))
             self._link.append(text)
 
     def _flush(self) -> None:

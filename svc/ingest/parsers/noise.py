@@ -8,6 +8,7 @@ from collections import defaultdict
 _DATA_URI = re.compile(
     r"data:[a-z0-9.+/-]{0,80}(?:;[a-z0-9=.+-]{1,40}){0,4};base64,[a-z0-9+/=%_-]{100,}", re.IGNORECASE
 )
+_PGP = re.compile(r"-----BEGIN PGP MESSAGE-----.*?(?:-----END PGP MESSAGE-----|\Z)", re.DOTALL)
 _LINES = re.compile(r"^(?:[A-Za-z0-9+/]{60,100}\n){8,}[A-Za-z0-9+/]{1,100}={0,2}$", re.MULTILINE)
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{400,}={0,2}")
 # Base64 has letters of both cases and digits. No word of 400 characters has.
@@ -28,12 +29,19 @@ def without_noise(text: str) -> tuple[str, list[str]]:
         lines.append((line, len(content) * 3 // 4))
         return ""
 
+    if "-----BEGIN PGP MESSAGE" in text:
+        text, encrypted = _PGP.subn("", text)
+    else:
+        encrypted = 0
     if "base64," in text:
         text = _DATA_URI.sub(remove, text)
     for pattern in (_LINES, _RUN):
         if pattern.search(text):
             text = pattern.sub(remove, text)
-    return text, [_warning(kind, removed) for kind, removed in found.items()]
+    warnings = [_warning(kind, removed) for kind, removed in found.items()]
+    if encrypted:
+        warnings.append("Text that is encrypted (PGP) was not read.")
+    return text, warnings
 
 
 def _warning(kind: str, removed: list[tuple[int, int]]) -> str:

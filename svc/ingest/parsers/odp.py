@@ -32,6 +32,8 @@ def parse(data: bytes) -> ReadDocument:
     package, content = open_content("odp", data)
     root = package.xml_of("content.xml", content)
     show = root.find("{*}body/{*}presentation") if root is not None else None
+    if show is None and root is not None:
+        show = root.find("{*}body/{*}drawing")
     if show is None:
         raise damaged("odp", "it has no presentation")
     writer = Writer()

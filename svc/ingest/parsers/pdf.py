@@ -21,6 +21,8 @@ from svc.ingest.unread import numbers
 _FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY = 4, 5
 _SENTENCE_END = re.compile(r"[.!?:;。！？…)\]”»\"]\s*$")
 _CATALOG = re.compile(rb"(?:^|\s)(\d{1,10})\s+(\d{1,5})\s+obj\s*<<(?:[^<>]|<[^<>]*>){0,500}?/Type\s*/Catalog\b")
+_PAGES, _PAGE, _OBJECTS = (re.compile(rb"/Type\s*/" + name + rb"\b") for name in (b"Pages", b"Page", b"ObjStm"))
+_HEADER_WITHIN_BYTES = 1024
 _SAME_COLUMN_POINTS = 6.0
 _MOST_TEXTS = 250_000  # whose places are compared, which takes about ten seconds
 
@@ -29,7 +31,7 @@ _Part = str | Table | Entry
 
 def parse(data: bytes) -> ReadDocument:
     """Return the text of each page that can be loaded, with its number (`page`)."""
-    document = _opened(data)
+    document = _opened(data if b"%PDF-" in data[:_HEADER_WITHIN_BYTES] else b"%PDF-1.4\n" + data)
     document.init_forms()  # the values of fields may be in others above them
     pages: list[Page] = []
     texts = 0
@@ -53,6 +55,8 @@ def _opened(data: bytes) -> pypdfium2.PdfDocument:
     except pypdfium2.PdfiumError as error:
         if error.err_code in (_FPDF_ERR_PASSWORD, _FPDF_ERR_SECURITY):
             raise encrypted("pdf") from error
+        if _PAGES.search(data) and not _PAGE.search(data) and not _OBJECTS.search(data):
+            raise damaged("pdf", "it has no page") from error
         catalog = next(iter(_CATALOG.findall(data)[-1:]), None)
         if catalog is None:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -83,11 +84,20 @@ class Words:
         return "".join(reader.parts).strip()
 
 
+@dataclass
+class _Field:
+    """A field that is open: its instructions, and from where on the parts of the paragraph are its result."""
+
+    start: int
+    instructions: str = ""
+    has_result: bool = False
+
+
 class _Paragraph:
     def __init__(self, targets: Mapping[str, str], addresses: Addresses) -> None:
         self._targets = targets
         self._addresses = addresses
-        self._open: list[tuple[str, int]] = []  # the instructions of each open field, and where its result begins
+        self._open: list[_Field] = []
         self._links: list[int] = []
         self.parts: list[str] = []
 
@@ -106,7 +116,7 @@ class _Paragraph:
             self._read_field(value_of(node, "fldCharType"))
         elif is_start and name == "instrText":
             if self._open:
-                self._open[-1] = (self._open[-1][0] + (node.text or ""), self._open[-1][1])
+                self._open[-1].instructions += node.text or ""
         elif is_start:
             self.parts.append(
                 _symbol(node) if name == "sym" else node.text or "" if name == "t" else _INLINE_TEXT[name]
@@ -119,12 +129,16 @@ class _Paragraph:
 
     def _read_field(self, kind: str) -> None:
         if kind == "begin" and len(self._open) < _MOST_OPEN:
-            self._open.append(("", len(self.parts)))
+            self._open.append(_Field(len(self.parts)))
         elif kind == "separate" and self._open:
-            self._open[-1] = (self._open[-1][0], len(self.parts))
+            self._open[-1].start, self._open[-1].has_result = len(self.parts), True
         elif kind == "end" and self._open:
-            instructions, start = self._open.pop()
-            self._close(start, _target_of(instructions))
+            field = self._open.pop()
+            if self._open and not self._open[-1].has_result:  # its result is only a part of these instructions
+                self._open[-1].instructions += "".join(self.parts[field.start :])
+                del self.parts[field.start :]
+            else:
+                self._close(field.start, _target_of(field.instructions))
 
     def _close(self, start: int, target: str) -> None:
         if not target:

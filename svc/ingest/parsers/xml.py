@@ -90,7 +90,9 @@ def _write(root: etree._Element, writer: Writer, addresses: Addresses) -> None:
         if not _is_drawing(element):
             values = [f"{name}: {value}" for name, value in _attributes(element, is_alone=not has_text)]
             writer.add("text", "\n".join(values))
-        if len(element) and _is_mixed(element):
+        if _is_drawing(element) and _name(element) in ("style", "script"):
+            events.skip_subtree()
+        elif len(element) and (_is_mixed(element) or (_is_drawing(element) and _name(element) == "text")):
             writer.add("text", " ".join(_mixed_text(element, addresses).split()))
             events.skip_subtree()
         elif has_text:
