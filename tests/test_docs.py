@@ -241,7 +241,7 @@ def test_table_of_settings_is_current() -> None:
 
 
 def settings_table() -> str:
-    """All settings, as they stand in `svc/settings/groups.py`, and which commands have a flag for each."""
+    """All settings, as they stand in `svc/settings/`, and which commands have a flag for each."""
     rows = ["| variable | default | meaning | flag of |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"

@@ -12,7 +12,7 @@ from svc.plans.explain import Explainer, has_plan
 from svc.plans.files import plan_path, read_plan_file
 from svc.plans.tree import QueryPlan
 from svc.resources import resource_folder
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 
 
 @dataclass(frozen=True)

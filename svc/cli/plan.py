@@ -15,7 +15,8 @@ from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.database.rows import PlansGet
 from svc.database.types import as_dict
-from svc.errors import FieldFault, InvalidFieldsError
+from svc.errors import InvalidFieldsError
+from svc.field_faults import FieldFault
 from svc.fields.validation import faults_of
 from svc.settings import Settings
 

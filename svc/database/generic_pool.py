@@ -13,14 +13,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from svc.database.pool import Loan, Pool, open_pool
+from svc.database.opening import open_pool
+from svc.database.pool import Loan, Pool
 from svc.database.rows import ROW_CLASSES
 from svc.database.session_check import lost_settings, required
 from svc.database.session_settings import generic_session_settings
 from svc.database.shares import Places
 from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 

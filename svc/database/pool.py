@@ -1,4 +1,4 @@
-"""The connection pool: sets up connections and lends them to tasks."""
+"""The connection pool: lends connections to tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,16 +15,11 @@ import asyncpg
 from prometheus_client import Gauge
 
 from svc import metrics
-from svc.database.codecs import connection_preparer
-from svc.database.connecting import NOT_CONNECTED, cannot_connect
 from svc.database.deadline import allowed_s, check_budget, spend
 from svc.database.failures import classify, sqlstate
 from svc.database.guard import mark_held, unmark_held
-from svc.database.keepalive import keep_alive
 from svc.database.shares import Places, Shares
-from svc.database.statements import Statement
 from svc.errors import DatabaseUnavailableError
-from svc.settings.groups import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 
@@ -258,58 +253,3 @@ class Loan:
         unmark_held(self._mark)
         self._pool.give_back(self._connection, is_sound=kind is None, undo=self.undo)
         self._pool.shares.leave(self._turn)
-
-
-async def open_pool(
-    settings: DatabaseSettings,
-    url: str,
-    vector_schema: Statement,
-    session: Mapping[str, str],
-    shares: Shares | Places,
-    *,
-    examine: Callable[[Any], Awaitable[None]] | None = None,
-) -> Pool:
-    """Open a pool with the settings `session` on the database at `url`, of as many connections as `shares` has places.
-
-    `vector_schema` is the statement for `connection_preparer`. `examine` is called with each new connection.
-
-    Raises:
-        StartupError: the database does not answer, refuses the login, or has no pgvector.
-    """
-    # statement_timeout makes the server cancel a statement. This is for a server that no longer answers.
-    statement_s = settings.statement_timeout_s + 1
-    prepare = connection_preparer(vector_schema)
-
-    async def connect(*arguments: Any, **options: Any) -> Any:
-        # One limit for both: asyncpg's pool would close a connection that cannot be prepared, and wait for its answer.
-        async with asyncio.timeout(settings.connect_timeout_s):
-            connection = await asyncpg.connect(*arguments, **options)
-            try:
-                keep_alive(connection)
-                await prepare(connection)
-                if examine is not None:
-                    await examine(connection)
-            except BaseException:
-                connection.terminate()
-                raise
-            return connection
-
-    try:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=min(settings.pool_min_size, shares.count) if isinstance(shares, Shares) else 0,
-            max_size=shares.count,
-            command_timeout=statement_s,
-            connect=connect,
-            reset=_keep_session,
-            server_settings=dict(session),
-        )
-    except NOT_CONNECTED as error:
-        raise cannot_connect(url, error, session) from error
-    return Pool(
-        pool, settings.acquire_timeout_s, statement_s, vector_schema.text, shares, has_row_security=settings.rls
-    )
-
-
-async def _keep_session(_connection: Any) -> None:
-    """Skip the reset, which takes 190 µs: no statement of Cabinet changes the state of its session."""

@@ -14,8 +14,9 @@ from svc.database.deadline import bounded
 from svc.database.failures import classify, sqlstate
 from svc.database.generic_pool import GenericPool, open_generic_pool
 from svc.database.headers import Column
+from svc.database.opening import open_pool
 from svc.database.policies import MAX_TABLES, check_policies
-from svc.database.pool import Pool, open_pool
+from svc.database.pool import Pool
 from svc.database.row_security import Named, NamedLoan, NamedStatement, naming, reach_of
 from svc.database.session_check import check_session, required
 from svc.database.session_settings import session_settings
@@ -25,7 +26,7 @@ from svc.database.suitability import check_suitable
 from svc.database.versions import check_versions
 from svc.errors import DatabaseUnavailableError, StartupError, UnavailableError
 from svc.resources import resource_folder
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 
 _UNDEFINED_TABLE = "42P01"
 # Seconds for a task whose transaction failed, or that was cancelled, to wait for the end of its locks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svc.database.keepalive import SERVER_SETTINGS
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 from svc.vectors.signatures import index_candidates
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from svc.database import rows as r
 from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
 
-# The application_name of the service and its workers (svc/database/pool.py).
+# The application_name of the service and its workers (svc/database/session_settings.py).
 _SERVICE = "cabinet"
 
 

@@ -18,16 +18,8 @@ import msgspec
 from msgspec import inspect
 from msgspec.structs import FieldInfo
 
-from svc.errors import (
-    FieldFault,
-    InvalidFieldsError,
-    InvalidRequestError,
-    MissingField,
-    UnknownField,
-    WrongType,
-    WrongValue,
-    fault_with,
-)
+from svc.errors import InvalidFieldsError, InvalidRequestError
+from svc.field_faults import FieldFault, MissingField, UnknownField, WrongType, WrongValue, fault_with
 from svc.fields.bounds import broken_bound
 from svc.fields.json_faults import MAX_EXPLAINED_BYTES, is_number_too_large, place_of_large_number
 from svc.fields.phrases import expectation, without_metadata

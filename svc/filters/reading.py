@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from svc.errors import FieldFault, InvalidRequestError, MissingField, UnknownField, WrongValue
+from svc.errors import InvalidRequestError
+from svc.field_faults import FieldFault, MissingField, UnknownField, WrongValue
 from svc.fields.values import check_text, shortened
 from svc.filters.columns import Fields, value_of
 from svc.filters.foreign_forms import foreign_operator, right_form

@@ -37,7 +37,7 @@ from svc.migrations.steps import (
     vectors_step,
 )
 from svc.resources import resource_folder
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 from svc.settings.model import LOCAL_MODEL
 
 logger = logging.getLogger(__name__)

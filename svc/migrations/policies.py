@@ -13,7 +13,7 @@ from svc.errors import StartupError
 from svc.migrations.session import connect, migrating
 from svc.migrations.steps import policies_step
 from svc.resources import resource_folder
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 
 # Seconds for a statement that only reads.
 _ANSWER_S = 30.0

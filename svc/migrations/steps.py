@@ -11,7 +11,7 @@ from svc.database.row_security import EVERYBODY
 from svc.database.statements import Statement
 from svc.migrations.files import Migration
 from svc.migrations.roles import fill_names
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 from svc.vectors.signatures import signature_bits
 
 Statements = Mapping[str, Statement]

@@ -12,7 +12,7 @@ from svc.plans.explain import PLAN_KINDS, Explainer, PlanKind, has_plan
 from svc.plans.files import Case, PlanFile
 from svc.plans.shape import shape
 from svc.plans.tree import QueryPlan
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 
 
 class Recorder:

@@ -17,7 +17,7 @@ from svc.database.session_settings import session_settings
 from svc.database.statements import UNPREPARED, Statement
 from svc.errors import InvalidRequestError
 from svc.plans.tree import QueryPlan, read_plan
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 
 PlanKind = Literal["custom", "generic"]
 PLAN_KINDS: tuple[PlanKind, ...] = ("custom", "generic")

@@ -23,7 +23,7 @@ from svc.errors import CabinetError
 from svc.log_format import SEVERAL_LINES
 from svc.plans.drawing import plain
 from svc.plans.explain import Explainer, has_plan
-from svc.settings.groups import DatabaseSettings
+from svc.settings.database import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 

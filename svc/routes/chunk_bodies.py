@@ -9,7 +9,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from svc.errors import FieldFault, InvalidFieldsError, InvalidRequestError
+from svc.errors import InvalidFieldsError, InvalidRequestError
+from svc.field_faults import FieldFault
 from svc.fields.long_lists import divide
 from svc.fields.validation import faults_of_json
 from svc.fields.values import Metadata, check_metadata, check_text

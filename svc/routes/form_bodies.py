@@ -13,14 +13,13 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
 from svc.errors import (
-    FieldFault,
     InvalidFieldsError,
     InvalidRequestError,
     MalformedRequestError,
-    MissingField,
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from svc.field_faults import FieldFault, MissingField
 from svc.fields.charsets import text_codec
 from svc.fields.filenames import with_plain_filename
 from svc.fields.validation import shown_field

@@ -13,13 +13,8 @@ from msgspec import Meta, Struct
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from svc.errors import (
-    FieldFault,
-    InvalidFieldsError,
-    InvalidRequestError,
-    MalformedRequestError,
-    UnsupportedMediaTypeError,
-)
+from svc.errors import InvalidFieldsError, InvalidRequestError, MalformedRequestError, UnsupportedMediaTypeError
+from svc.field_faults import FieldFault
 from svc.fields.filenames import decoded_words, inner_path
 from svc.fields.json_faults import json_fault
 from svc.fields.long_lists import begins_list

@@ -1,6 +1,6 @@
 """The settings of Cabinet."""
 
-from svc.settings.groups import SERVICE_ROLE
+from svc.settings.database import SERVICE_ROLE
 from svc.settings.loading import Settings, environment_name, load_settings
 from svc.settings.model import LOCAL_DIMENSIONS, LOCAL_MODEL
 

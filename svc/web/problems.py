@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 from starlette.responses import Response
 
-from svc.errors import CabinetError, FieldFault, QuotaExceededError, RangeNotSatisfiableError
+from svc.errors import CabinetError, QuotaExceededError, RangeNotSatisfiableError
+from svc.field_faults import FieldFault
 
 # Defined in draft-ietf-httpapi-ratelimit-headers, as is the member `violated-policies`.
 _QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.requests import Request
 
-from svc.errors import FieldFault, InvalidFieldsError, TooLongError
+from svc.errors import InvalidFieldsError, TooLongError
+from svc.field_faults import FieldFault
 from svc.fields.validation import MAX_FAULTS, fault_without_value, faults_of, null_fault, shown_field
 
 Q = TypeVar("Q", bound=msgspec.Struct)

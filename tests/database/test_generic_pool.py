@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from svc.database import generic_pool
-from svc.database.pool import open_pool
+from svc.database.opening import open_pool
 from svc.database.queries import Database, open_database
 from svc.database.session_settings import generic_session_settings
 from svc.errors import DatabaseUnavailableError

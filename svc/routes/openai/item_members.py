@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from svc.errors import FieldFault, InvalidFieldsError
+from svc.errors import InvalidFieldsError
+from svc.field_faults import FieldFault
 from svc.fields.validation import fault_without_value, faults_of
 from svc.routes.openai.item_actions import (
     Commands,
