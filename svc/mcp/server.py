@@ -15,6 +15,7 @@ from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError, NoAnsw
 from svc import __version__
 from svc.mcp import tools
 from svc.mcp.argument_errors import sentence_of
+from svc.mcp.failures import ToolFailedError
 
 ClientOf = Callable[[Context], AsyncCabinet]
 
@@ -28,6 +29,16 @@ _REPLACES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempot
 
 Limit = Annotated[int, Field(ge=1, le=20, description="The most results.")]
 Query = Annotated[str, Field(min_length=1, max_length=8000, description="The question or the words to look for.")]
+
+
+Collection = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=255,
+        description="The name or id of a collection of the user, or of one that others share with the user.",
+    ),
+]
 
 
 class _Server(MCPServer):
@@ -80,11 +91,12 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
     )
 
     @server.tool(annotations=_READS, structured_output=False)
-    async def search(query: Query, context: Context, limit: Limit = 5) -> str:
-        """Search the user's documents by meaning. Returns the best passages, best first; each starts with
-        its source in brackets, which open_source takes, and the name of its document. Ask in a whole sentence, as the
-        user would; search again with other words if the passages do not answer the question."""
-        return await _answered(tools.search(client_of(context), query, limit))
+    async def search(query: Query, context: Context, limit: Limit = 5, collection: Collection = None) -> str:
+        """Search the user's documents by meaning, or the documents of one collection, also of one that others share
+        with the user. Returns the best passages, best first; each starts with its source in brackets, which open_source
+        takes, and the name of its document. Ask in a whole sentence, as the user would; search again with other words
+        if the passages do not answer the question."""
+        return await _answered(tools.search(client_of(context), query, limit, collection))
 
     @server.tool(annotations=_READS, structured_output=False)
     async def open_source(
@@ -128,10 +140,12 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
         after: Annotated[
             str | None, Field(max_length=60, description="The id of the last document shown, to list those after it.")
         ] = None,
+        collection: Collection = None,
     ) -> str:
-        """List the user's documents, newest first, with their ids, types and states. Use it to learn which documents
-        there are; to find something in them, use search. If there are more, the last line says how to go on."""
-        return await _answered(tools.list_documents(client_of(context), limit, after))
+        """List the user's documents, or those of one collection, newest first, with their ids, types and states. Use it
+        to learn which documents there are, and which collections others share with the user; to find something in
+        them, use search. If there are more, the last line says how to go on."""
+        return await _answered(tools.list_documents(client_of(context), limit, after, collection))
 
     @server.resource("cabinet://documents/{document_id}", name="document", mime_type="text/plain")
     async def document(document_id: str, context: Context) -> str:
@@ -146,7 +160,7 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
 
 def _resource_error(error: ToolError) -> ResourceError:
     """The same sentence, as the SDK wants it from a resource."""
-    is_missing = isinstance(error.__cause__, NotFoundError | tools.ToolFailedError)
+    is_missing = isinstance(error.__cause__, NotFoundError | ToolFailedError)
     return (ResourceNotFoundError if is_missing else ResourceError)(str(error))
 
 
@@ -154,7 +168,7 @@ async def _answered(work: Awaitable[str]) -> str:
     """The text of a tool; an error that the caller can act on becomes its sentence."""
     try:
         return await work
-    except (tools.ToolFailedError, AnswerError) as error:
+    except (ToolFailedError, AnswerError) as error:
         raise ToolError(error.detail) from error
     except NoAnswerError as error:
         raise ToolError("Cabinet does not answer. Try again in a moment.") from error

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from uuid import UUID
 
-from cabinet_client import AsyncCabinet, ConflictError, IngestionError, NotAllowedError, WaitTimeoutError, models
-from svc.errors import CabinetError
+from cabinet_client import (
+    AsyncCabinet,
+    ConflictError,
+    IngestionError,
+    NotAllowedError,
+    WaitTimeoutError,
+    bodies,
+    models,
+)
+from svc.mcp.collections import named_collection, shared_hint
+from svc.mcp.failures import ToolFailedError
 
 # About four characters a token: a result of some 2,000 tokens.
 _MOST_CHARACTERS = 8_000
@@ -18,18 +28,20 @@ _MOST_CONVERSATIONS = 200
 _INGESTION_S = 120.0
 
 
-class ToolFailedError(CabinetError):
-    """A tool cannot do what it was asked; the detail says why, and what to do instead."""
+async def search(client: AsyncCabinet, query: str, limit: int, collection: str | None) -> str:
+    """The best chunks for a query, each with the name by which `open_source` opens it.
 
-    title = "No success"
-
-
-async def search(client: AsyncCabinet, query: str, limit: int) -> str:
-    """The best chunks for a query, each with the name by which `open_source` opens it."""
-    results = await client.search(query, limit=limit)
+    Without a collection, they are those of the user's own documents.
+    """
+    if collection is None:
+        results, hint = await asyncio.gather(client.search(query, limit=limit), shared_hint(client))
+    else:
+        searched = await named_collection(client, collection)
+        results, hint = await client.search(query, limit=limit, collection_ids=[searched.id]), ""
     if not results:
-        return "Nothing was found. Try other words, or list_documents to see which documents there are."
-    return _fitting(f"[{source_of(each)}] {_place(each)}\n{each.content}" for each in results)
+        nothing = "Nothing was found. Try other words, or list_documents to see which documents there are."
+        return nothing + hint
+    return _fitting(f"[{source_of(each)}] {_place(each)}\n{each.content}" for each in results) + hint
 
 
 async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
@@ -127,22 +139,35 @@ async def recall(client: AsyncCabinet, query: str, limit: int) -> str:
     return _fitting(f"{each.created_at:%Y-%m-%d %H:%M}, {each.role}: {each.text}" for each in found)
 
 
-async def list_documents(client: AsyncCabinet, limit: int, after: str | None) -> str:
-    """The newest documents, or those after one, a line each, as many as fit into a result."""
+async def list_documents(client: AsyncCabinet, limit: int, after: str | None, collection: str | None) -> str:
+    """The newest documents, or those after one, a line each, as many as fit into a result.
+
+    With a collection, they are its files, the last added first.
+    """
+    start = None if after is None else _document_id(after)
+    found: AsyncIterator[tuple[UUID, models.Document | models.CollectionFile]]
+    if collection is None:
+        found = ((each.id, each) async for each in client.documents.list(after=start))
+        hint = "" if after else await shared_hint(client)
+    else:
+        options: bodies.ListFiles = {} if start is None else {"after": start}
+        files = client.collections.files((await named_collection(client, collection)).id, **options)
+        found = ((each.document_id, each) async for each in files)
+        hint = ""
     lines: list[str] = []
     left = _MOST_CHARACTERS
     last = None
-    async for each in client.documents.list(after=None if after is None else _document_id(after)):
+    async for id_, each in found:
         state = each.status if each.error is None else f"{each.status}: {each.error}"
-        line = f"{each.id} {each.filename} ({each.file_type}, {each.chunk_count} chunks, {state})"
+        line = f"{id_} {each.filename} ({each.file_type}, {each.chunk_count} chunks, {state})"
         left -= len(line) + 1
         if len(lines) == limit or (lines and left < 0):
             lines.append(f"There are more. To go on, call list_documents with after={last}.")
             break
         lines.append(line)
-        last = each.id
+        last = id_
     nothing = "There are no documents." if after is None else "There are no more documents."
-    return "\n".join(lines) or nothing
+    return ("\n".join(lines) or nothing) + hint
 
 
 async def read_document(client: AsyncCabinet, document_id: str) -> str:

@@ -265,7 +265,7 @@ async def test_errors_are_sentences_without_the_words_of_the_library(
         "there is no such document",
         "text must contain more than white space",
         "there is no tool 'find'; the tools are search, open_source, add_document, remember, recall, list_documents",
-        "search takes query, limit, and no 'max_results'",
+        "search takes query, limit, collection, and no 'max_results'",
     ]
     assert missing == [
         "'nope' is no id of a document. Use one that list_documents showed.",
@@ -308,6 +308,56 @@ async def test_a_source_of_a_shared_collection_is_opened_as_long_as_it_is_shared
     assert [result.is_error for result in (before, during, after)] == [True, False, True]
     assert text_of(during) == "tide.txt, chunks 0 to 0:\n\nThe tide comes twice a day."
     assert text_of(before) == text_of(after) == "there is no such document"
+
+
+async def test_a_shared_collection_is_searched_and_listed_by_name_and_by_id(
+    connect: Connect, server: ServerProcess, admin: Cabinet
+) -> None:
+    owner, reader = [admin.users.create(f"{name}-of-{connect.__name__}@example.com") for name in ("books", "friend")]
+    with Cabinet(server.url, owner.api_key) as user, Cabinet(server.url, reader.api_key) as friend:
+        document = user.documents.create("whales.txt", "Whales breathe air.")
+        own = friend.documents.create("cats.txt", "Cats sleep a lot.")
+        user.documents.wait([document])
+        friend.documents.wait([own])
+        collection = user.collections.create(name="Sea Life").id
+        user.collections.add(collection, document.id)
+        user.collections.create(name="Secret")
+        friend.collections.add(friend.collections.create(name="Pets").id, own.id)
+        question = {"query": "How do whales breathe?"}
+        async with connect(server, reader.api_key) as assistant:
+            unshared = await assistant.call_tool("search", {**question, "collection": "sea life"})
+            user.collections.share(collection, reader.user.id)
+            plain = text_of(await assistant.call_tool("search", question))
+            by_name = text_of(await assistant.call_tool("search", {**question, "collection": "sea life"}))
+            by_id = text_of(await assistant.call_tool("search", {**question, "collection": str(collection)}))
+            source = by_name[1 : by_name.index("]")]
+            opened = text_of(await assistant.call_tool("open_source", {"source": source}))
+            listed = text_of(await assistant.call_tool("list_documents", {"collection": "Sea Life"}))
+            behind = text_of(
+                await assistant.call_tool("list_documents", {"collection": "Sea Life", "after": str(document.id)})
+            )
+            pets = text_of(await assistant.call_tool("search", {"query": "sleep", "collection": "Pets"}))
+            mine = text_of(await assistant.call_tool("list_documents", {}))
+            unknown = await assistant.call_tool("search", {**question, "collection": "Secret"})
+            friend.collections.create(name="SEA LIFE")
+            several = await assistant.call_tool("search", {**question, "collection": "Sea Life"})
+            user.collections.unshare(collection, reader.user.id)
+            afterwards = await assistant.call_tool("search", {**question, "collection": str(collection)})
+
+    assert "whales" not in plain
+    assert "only if named as collection: 'Sea Life'" in plain
+    assert by_name == by_id == f"[{document.id}#0] whales.txt\nWhales breathe air."
+    assert opened.endswith("Whales breathe air.")
+    assert listed == f"{document.id} whales.txt (text, 1 chunks, ready)"
+    assert behind == "There are no more documents."
+    assert "cats.txt" in pets
+    assert "whales" not in pets
+    assert "cats.txt" in mine
+    assert "'Sea Life'" in mine
+    assert [result.is_error for result in (unshared, unknown, several, afterwards)] == [True] * 4
+    assert text_of(unknown) == "There is no collection 'Secret'. There are: 'Pets', 'Sea Life'."
+    assert f"{collection} (shared with the user)" in text_of(several)
+    assert "whales" not in text_of(unshared) + text_of(afterwards)
 
 
 @pytest.mark.parametrize("key", ["", "cab_wrong"])

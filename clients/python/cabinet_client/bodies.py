@@ -128,8 +128,9 @@ class AddedFile(_Added, total=False):
 
 
 class ListFiles(TypedDict, total=False):
-    """Which files of a collection to list."""
+    """Which files of a collection to list. `after` is the id of the document before the first one."""
 
+    after: Id
     status: Literal["processing", "ready", "error", "cancelled"]
     batch_id: Id
     sort: Literal["created_at", "-created_at"]
