@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from datetime import date
 from typing import Any
@@ -100,3 +101,27 @@ async def use(url: str, user_id: str) -> None:
         )
     finally:
         await connection.close()
+
+
+async def test_the_commands_of_accounts_print_json(database_url: str) -> None:
+    async def rows(*words: str) -> list[Any]:
+        return [json.loads(line) for line in (await cabinet(database_url, *words, "--json")).splitlines()]
+
+    created = json.loads(await cabinet(database_url, "user", "create", "json@example.com", "--json"))
+    key = json.loads(await cabinet(database_url, "key", "create", created["user"], "--name", "laptop", "--json"))
+    shown = json.loads(await cabinet(database_url, "user", "show", created["user"], "--json"))
+    await use(database_url, created["user"])
+    keys = await rows("key", "list", created["user"])
+    periods = await rows("usage", "show", created["user"], "--from", "2026-01-01", "--to", "2026-01-31")
+    users = await rows("usage", "users", "--from", "2026-01-01", "--to", "2026-01-31")
+
+    assert created["key"].startswith("cab_")
+    assert shown["user"]["email"] == "json@example.com"
+    assert {quota["quota"] for quota in shown["quotas"]} >= {"documents", "bytes"}
+    assert [(row["name"], row["id"] == key["id"]) for row in keys] == [("laptop", True), ("first key", False)]
+    assert not any("hash" in name for row in keys for name in row)
+    assert {row["name"] for row in await rows("plan", "list")} >= {shown["user"]["plan"]}
+    assert [(row["period"], row["uploads"]) for row in periods] == [("2026-01-01", 1), ("2026-01-31", 1)]
+    assert [row["user_id"] for row in users] == [created["user"]]
+    assert {row["state"] for row in await rows("migrate", "status")} == {"applied"}
+    assert {"table": "documents", "is_on": False} in await rows("rls", "status")

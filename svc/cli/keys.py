@@ -15,7 +15,7 @@ from svc.cli.connection import run_client
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, optional_user_argument, user_argument
 from svc.cli.named_over_http import shown_user
-from svc.cli.output import echo
+from svc.cli.output import echo, echo_json, echo_json_rows, json_option
 from svc.cli.sections import Group
 from svc.cli.service_or_database import Place, place_options
 from svc.cli.table import print_table
@@ -48,6 +48,7 @@ def key() -> None:
     help="The only collection that the key reaches; without it, all data of the user.",
 )
 @click.option("--expires-at", type=click.DateTime(), help="When the key expires, in UTC.")
+@json_option()
 @settings_options(*DATABASE_OPTIONS)
 def create(
     settings: Settings,
@@ -57,19 +58,24 @@ def create(
     scope: Scope,
     collection_id: UUID | None,
     expires_at: datetime | None,
+    as_json: bool,
 ) -> None:
     """Create another API key for a user and print it; it is not shown again."""
     expires_at = expires_at and expires_at.replace(tzinfo=UTC)
     made = _create(settings, user, name=name, scope=scope, expires_at=expires_at, collection_id=collection_id)
     key_id, secret = run(made)
+    if as_json:
+        echo_json({"id": key_id, "key": secret})
+        return
     echo(f"id   {key_id}")
     echo(f"key  {secret}")
 
 
 @key.command("list")
 @optional_user_argument
+@json_option("key")
 @place_options
-def list_keys(place: Place, user: str | None) -> None:
+def list_keys(place: Place, user: str | None, as_json: bool) -> None:
     """List the API keys of a user, newest first, without the keys themselves. Revoked ones are included.
 
     With the key of a user, USER can be left out.
@@ -80,6 +86,9 @@ def list_keys(place: Place, user: str | None) -> None:
     else:
         assert user is not None
         rows = run(_list(place, user))
+    if as_json:
+        echo_json_rows(rows)
+        return
     print_table(
         ["key", "name", "begins", "scopes", "collection", "created", "expires", "revoked", "last used"],
         [

@@ -12,7 +12,7 @@ from svc.cli.environment import (
     run,
     settings_options,
 )
-from svc.cli.output import echo, echo_lines
+from svc.cli.output import echo, echo_json_rows, echo_lines, json_option
 from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.migrations.migrate import (
@@ -84,8 +84,9 @@ def rollback(settings: Settings, count: int, yes: bool) -> None:
 
 
 @migrate.command()
+@json_option("migration")
 @settings_options(*DATABASE_OPTIONS)
-def status(settings: Settings) -> None:
+def status(settings: Settings, as_json: bool) -> None:
     """Show every migration and when it was applied; exit code 1 unless all are, as their files say."""
 
     async def work() -> list[MigrationState]:
@@ -93,6 +94,15 @@ def status(settings: Settings) -> None:
             return await migration_states(url)
 
     states = run(work())
+    if as_json:
+        echo_json_rows({"id": each.id, "state": each.state, "applied_at": each.applied_at} for each in states)
+    else:
+        _show(states)
+    if any(state.state != "applied" for state in states):
+        raise SystemExit(1)
+
+
+def _show(states: list[MigrationState]) -> None:
     print_table(
         ["migration", "state", "applied"],
         [
@@ -100,5 +110,3 @@ def status(settings: Settings) -> None:
             for state in states
         ],
     )
-    if any(state.state != "applied" for state in states):
-        raise SystemExit(1)

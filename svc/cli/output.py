@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from cabinet_client.models import Answer
+from svc.database.types import as_dict
 from svc.printable import escaped_json, printable
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(each: str | None = None) -> Callable[[Command], Command]:
+    """Give a command `--json`, which it receives as `as_json`. `each` names the rows that are printed one by one."""
+    shown = "Print JSON." if each is None else f"Print one JSON object for each {each}."
+    return click.option("--json", "as_json", is_flag=True, help=shown)
 
 
 def echo(line: str = "", *, bold: bool = False, err: bool = False) -> None:
@@ -27,3 +38,14 @@ def echo_json(value: Any) -> None:
     encoded = value if isinstance(value, bytes) else msgspec.json.encode(value)
     text = msgspec.json.format(encoded, indent=2).decode()
     click.echo(escaped_json(text))
+
+
+def echo_json_rows(rows: Iterable[Any]) -> None:
+    """Print each row, of a statement or of an answer, as a line of JSON."""
+    for row in rows:
+        click.echo(escaped_json(msgspec.json.encode(plain_row(row)).decode()))
+
+
+def plain_row(row: Any) -> Any:
+    """Return a row as JSON can have it."""
+    return row if isinstance(row, Answer | dict) else as_dict(row)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from svc.accounts.plans import MAX_PLANS, CreatePlan, UpdatePlan, create_plan, set_limits
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
+from svc.cli.output import echo_json_rows, json_option
 from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.database.rows import PlansGet
@@ -43,15 +44,20 @@ def plan() -> None:
 
 
 @plan.command("list")
+@json_option("plan")
 @settings_options(*DATABASE_OPTIONS)
-def list_(settings: Settings) -> None:
+def list_(settings: Settings, as_json: bool) -> None:
     """Show the plans with their limits."""
 
     async def work() -> list[Any]:
         async with opened_database(settings) as database:
             return list(await database.many("plans/list", max_rows=MAX_PLANS))
 
-    _show(run(work()))
+    rows = run(work())
+    if as_json:
+        echo_json_rows(rows)
+        return
+    _show(rows)
 
 
 def _limit_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from svc.cli.environment import DATABASE_OPTIONS, MIGRATION_OPTIONS, database_url, run, settings_options
-from svc.cli.output import echo
+from svc.cli.output import echo, echo_json_rows, json_option
 from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.migrations.policies import protected_tables, set_row_security
@@ -32,8 +32,9 @@ def off(settings: Settings) -> None:
 
 
 @rls.command()
+@json_option("table")
 @settings_options(*DATABASE_OPTIONS)
-def status(settings: Settings) -> None:
+def status(settings: Settings, as_json: bool) -> None:
     """Show which tables are protected; exit code 1 unless they are as CABINET_RLS says."""
 
     async def work() -> dict[str, bool]:
@@ -41,7 +42,11 @@ def status(settings: Settings) -> None:
             return await protected_tables(url)
 
     tables = run(work())
-    print_table(["table", "row level security"], [[name, "on" if is_on else "off"] for name, is_on in tables.items()])
+    if as_json:
+        echo_json_rows({"table": name, "is_on": is_on} for name, is_on in tables.items())
+    else:
+        shown = [[name, "on" if is_on else "off"] for name, is_on in tables.items()]
+        print_table(["table", "row level security"], shown)
     if any(is_on != settings.rls for is_on in tables.values()):
         raise SystemExit(1)
 

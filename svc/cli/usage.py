@@ -11,7 +11,7 @@ import click
 from svc.accounts.usage import MOST_DAYS, Counts, Span
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, user_argument
-from svc.cli.output import echo
+from svc.cli.output import echo, echo_json_rows, json_option
 from svc.cli.sections import Group
 from svc.cli.table import print_table
 from svc.database.rows import UsageByPeriod, UsageList
@@ -34,8 +34,11 @@ def usage() -> None:
 @_first
 @_last
 @click.option("--by", type=click.Choice(["day", "month"]), default="day", show_default=True)
+@json_option("period")
 @settings_options(*DATABASE_OPTIONS)
-def show(settings: Settings, user: str, first: datetime | None, last: datetime | None, by: str) -> None:
+def show(
+    settings: Settings, user: str, *, first: datetime | None, last: datetime | None, by: str, as_json: bool
+) -> None:
     """Show the usage of one user, by day or by month."""
 
     async def work() -> Sequence[UsageByPeriod]:
@@ -46,7 +49,11 @@ def show(settings: Settings, user: str, first: datetime | None, last: datetime |
                 "usage/by_period", user_id=user_id, unit=by, first=days[0], last=days[1], max_rows=MOST_DAYS["day"]
             )
 
-    print_table([by, *_COUNTS], [[str(row.period), *_numbers(row)] for row in run(work())])
+    rows = run(work())
+    if as_json:
+        echo_json_rows(rows)
+        return
+    print_table([by, *_COUNTS], [[str(row.period), *_numbers(row)] for row in rows])
 
 
 @usage.command()
@@ -54,8 +61,11 @@ def show(settings: Settings, user: str, first: datetime | None, last: datetime |
 @_last
 @click.option("--sort", type=click.Choice(_COUNTS), default="tokens", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Users at most.")
+@json_option("user")
 @settings_options(*DATABASE_OPTIONS)
-def users(settings: Settings, first: datetime | None, last: datetime | None, sort: str, limit: int) -> None:
+def users(
+    settings: Settings, *, first: datetime | None, last: datetime | None, sort: str, limit: int, as_json: bool
+) -> None:
     """Show all users by usage, the highest first."""
 
     async def work() -> Sequence[UsageList]:
@@ -65,8 +75,12 @@ def users(settings: Settings, first: datetime | None, last: datetime | None, sor
                 "usage/list", first=days[0], last=days[1], sort=sort, after=None, after_user=None, max_rows=limit
             )
 
-    rows = [[str(row.user_id), row.email, row.plan, *_numbers(row)] for row in run(work())]
-    print_table(["user", "email", "plan", *_COUNTS], rows)
+    rows = run(work())
+    if as_json:
+        echo_json_rows(rows)
+        return
+    shown = [[str(row.user_id), row.email, row.plan, *_numbers(row)] for row in rows]
+    print_table(["user", "email", "plan", *_COUNTS], shown)
 
 
 @usage.command()

@@ -9,19 +9,17 @@ import click
 import msgspec
 
 from cabinet_client import AsyncCabinet, models
-from cabinet_client.models import Answer
 from svc.accounts.quotas import Quotas, read_quotas
 from svc.accounts.users import CreateUser, create_user, update_user
 from svc.cli.connection import run_client
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, optional_user_argument, user_argument
 from svc.cli.named_over_http import User, own_user, shown_user
-from svc.cli.output import echo
+from svc.cli.output import echo, echo_json, echo_json_rows, json_option, plain_row
 from svc.cli.sections import Group
 from svc.cli.service_or_database import Place, place_options
 from svc.cli.table import print_table
 from svc.database.rows import UsersGet
-from svc.database.types import as_dict
 from svc.errors import InvalidFieldsError, NotFoundError
 from svc.fields.validation import fault_without_value, faults_of
 from svc.settings import Settings
@@ -39,25 +37,30 @@ def user_group() -> None:
 @click.option("--name", help="Name to show.")
 @click.option("--external-id", help="The user's id in the application.")
 @click.option("--plan", help="Plan; that of CABINET_DEFAULT_PLAN when not given.")
+@json_option()
 @settings_options(*DATABASE_OPTIONS)
-def create(settings: Settings, email: str, name: str | None, external_id: str | None, plan: str | None) -> None:
+def create(
+    settings: Settings, email: str, *, name: str | None, external_id: str | None, plan: str | None, as_json: bool
+) -> None:
     """Create a user and print their id and first API key, which is not shown again."""
     user_id, key = run(_create(settings, email, name, external_id, plan))
+    if as_json:
+        echo_json({"user": user_id, "key": key})
+        return
     echo(f"user {user_id}")
     echo(f"key  {key}")
 
 
 @user_group.command("list")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Users at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each user.")
+@json_option("user")
 @place_options
 def list_users(place: Place, limit: int, as_json: bool) -> None:
     """List the users, newest first; with the key of a user, that user."""
     rows: Sequence[User | UsersGet]
     rows = run_client(place, _listed(limit)) if isinstance(place, AsyncCabinet) else run(_list(place, limit))
     if as_json:
-        for row in rows:
-            click.echo(msgspec.json.encode(row if isinstance(row, Answer) else as_dict(row)))
+        echo_json_rows(rows)
         return
     columns = ["user", "external id", "email", "name", "plan", "created"]
     print_table(
@@ -78,8 +81,9 @@ def list_users(place: Place, limit: int, as_json: bool) -> None:
 
 @user_group.command()
 @optional_user_argument
+@json_option()
 @place_options
-def show(place: Place, user: str | None) -> None:
+def show(place: Place, user: str | None, as_json: bool) -> None:
     """Show a user, their plan, and how much of it is used. With the key of a user, USER can be left out."""
     row: User | UsersGet
     quotas: Quotas | models.Quotas
@@ -88,6 +92,9 @@ def show(place: Place, user: str | None) -> None:
     else:
         assert user is not None
         row, quotas = run(_show(place, user))
+    if as_json:
+        echo_json({"user": plain_row(row), "quotas": quotas.quotas})
+        return
     for label, value in (("user", row.id), ("email", row.email or ""), ("name", row.name or ""), ("plan", row.plan)):
         echo(f"{label:5} {value}")
     if row.external_id is not None:

@@ -55,6 +55,10 @@ def test_the_admin_lists_all_users_and_names_one_in_each_way(run: Run, server: S
         assert cells(shown)[0] == ["limit", "used", "allowed"]
         assert [row[1] for row in cells(run("key", "list", name, *reached).stdout)[1:]] == ["laptop", "first key"]
     assert f"user  {eve.id}" in run("user", "show", "eve@elsewhere.example", *reached).stdout
+    as_json = json.loads(run("user", "show", ada.id, "--json", *reached).stdout)
+    keys = [json.loads(line) for line in run("key", "list", ada.id, "--json", *reached).stdout.splitlines()]
+    assert (as_json["user"]["id"], as_json["quotas"][0]["used"]) == (str(ada.id), 0)
+    assert [key["name"] for key in keys] == ["laptop", "first key"]
     unnamed = run("key", "list", *reached, expect=1).output
 
     rows = cells(listed.stdout)
