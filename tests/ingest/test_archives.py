@@ -131,3 +131,9 @@ def test_the_name_in_unicode_beside_another() -> None:
 )  # fmt: skip
 def test_a_few_words_in_the_encoding_of_a_country(codec: str, text: str) -> None:
     assert text_of("a.txt", text.encode(codec)) == text
+
+
+def test_an_archive_with_anything_behind_its_end_is_whole() -> None:
+    data = package(**{"a.txt": "words"}) + b"xyz" * 40_000
+    assert text_of("a.zip", data) == "a.txt\n\nwords"
+    assert warnings_of("a.zip", data) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -11,8 +12,11 @@ import zlib
 from svc.ingest.parsers.frequent_letters import likely_codec
 
 _MOST_UNPACKED_BYTES = 256 * 2**20
-_LOCAL, _CENTRAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x01\x02", b"PK\x07\x08"
-_EMPTY_DIRECTORY = b"PK\x05\x06" + bytes(18)
+_LOCAL, _CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+_END = b"PK\x05\x06"
+_EMPTY_DIRECTORY = _END + bytes(18)
+_NEXT = re.compile(rb"PK(?:\x03\x04|\x01\x02|\x07\x08)")
+_MOST_FOUND = 20_000
 _LOCAL_BYTES = 30
 _ENCRYPTED, _SIZES_FOLLOW, _SAYS_UTF_8 = 0x1, 0x8, 0x800
 _UNICODE_PATH = 0x7075  # an extra field of Info-ZIP
@@ -43,7 +47,7 @@ class Members:
         self._data = data
         self.is_cut = False
         try:
-            self._archive = zipfile.ZipFile(io.BytesIO(data))
+            self._archive = _opened(data)
         except _DAMAGE:
             self.is_cut = True
             self._archive = zipfile.ZipFile(io.BytesIO(data + _EMPTY_DIRECTORY))
@@ -91,23 +95,34 @@ class Members:
             return packed
         if member.compress_type != zipfile.ZIP_DEFLATED:
             return b""
-        return _inflated(packed)[0]
+        return _inflated(memoryview(packed), member.file_size)[0]
 
 
-def _inflated(packed: bytes) -> tuple[bytes, int]:
+def _opened(data: bytes) -> zipfile.ZipFile:
+    """The archive by its directory, behind which there may be anything."""
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except _DAMAGE:
+        end = data.rfind(_END)
+        if end < 0:
+            raise
+        return zipfile.ZipFile(io.BytesIO(data[: end + len(_EMPTY_DIRECTORY)]))
+
+
+def _inflated(packed: memoryview, most_bytes: int = _MOST_UNPACKED_BYTES) -> tuple[bytes, int]:
     """What deflated bytes contain up to the first that is damaged, and how many of them there are."""
     inflater = zlib.decompressobj(-15)
     found: list[bytes] = []
     size = 0
     for at in range(0, len(packed), 4096):
         try:
-            found.append(inflater.decompress(packed[at : at + 4096], _MOST_UNPACKED_BYTES - size))
+            found.append(inflater.decompress(packed[at : at + 4096], most_bytes - size))
         except zlib.error:
             break
         size += len(found[-1])
         if inflater.eof:
             return b"".join(found), at + len(packed[at : at + 4096]) - len(inflater.unused_data)
-        if size >= _MOST_UNPACKED_BYTES:
+        if size >= most_bytes:
             break
     return b"".join(found), len(packed)
 
@@ -117,7 +132,7 @@ def _found(data: bytes) -> list[zipfile.ZipInfo]:
     found: dict[str, zipfile.ZipInfo] = {}
     at = data.find(_LOCAL)
     unpacked = 0
-    while 0 <= at <= len(data) - _LOCAL_BYTES and unpacked < _MOST_UNPACKED_BYTES:
+    while 0 <= at <= len(data) - _LOCAL_BYTES and unpacked < _MOST_UNPACKED_BYTES and len(found) < _MOST_FOUND:
         try:
             member, following = _member_at(data, at)
         except (struct.error, ValueError):
@@ -141,13 +156,11 @@ def _member_at(data: bytes, at: int) -> tuple[zipfile.ZipInfo, int]:
     member.extra = data[start - struct.unpack_from("<H", data, at + 28)[0] : start]
     if flags & _SIZES_FOLLOW or packed_bytes == 0xFFFF_FFFF:
         if method == zipfile.ZIP_DEFLATED:
-            content, packed_bytes = _inflated(data[start:])
+            content, packed_bytes = _inflated(memoryview(data)[start:])
             crc, unpacked_bytes = zlib.crc32(content), len(content)
         else:
-            end = min(
-                (end for mark in (_DESCRIPTOR, _LOCAL, _CENTRAL) if (end := data.find(mark, start)) >= 0), default=-1
-            )
-            packed_bytes = (end if end >= 0 else len(data)) - start
+            following = _NEXT.search(data, start)
+            packed_bytes = (following.start() if following else len(data)) - start
             crc, unpacked_bytes = zlib.crc32(data[start : start + packed_bytes]), packed_bytes
     member.CRC, member.compress_size, member.file_size = crc, packed_bytes, unpacked_bytes
     return member, start + packed_bytes
