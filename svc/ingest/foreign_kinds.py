@@ -55,6 +55,7 @@ _BEGINNINGS: list[tuple[bytes, str]] = [
     (rb"AT&TFORM.{4}DJV", "a DjVu document; save it as PDF"),
     (rb".{60}BOOKMOBI|.{60}TEXtREAd", "a Mobipocket book; save it as EPUB"),
     (rb"ITSF\x03|ITOLITLS", "a compiled help file or book of Microsoft (.chm, .lit)"),
+    (rb"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "a notebook of OneNote; save it as PDF or .docx"),
     (rb"!BDN", "a mailbox of Outlook (.pst)"),
     (rb"\xffWPC", "a WordPerfect document; save it as .docx or .odt"),
     (rb"\x31\xbe\x00\x00", "a Windows Write document; save it as .docx or .odt"),

@@ -127,6 +127,7 @@ def test_the_name_in_unicode_beside_another() -> None:
     [
         ("gbk", "会议记录"), ("big5", "會議記錄"), ("euc_jp", "会議の議事録"), ("cp866", "Протокол совещания"),
         ("koi8_r", "Протокол совещания"), ("cp874", "รายงานการประชุม"), ("cp949", "회의록"), ("cp932", "新しい表"),
+        ("koi8_u", "Наступне засідання у Києві"), ("iso2022_kr", "파이썬 마을"),
     ],
 )  # fmt: skip
 def test_a_few_words_in_the_encoding_of_a_country(codec: str, text: str) -> None:

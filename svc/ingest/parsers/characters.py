@@ -31,6 +31,7 @@ _MIXED_WORD = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _JAPANESE = re.compile(rb"\x1b\$[@B].+?\x1b\([BJ]", re.DOTALL)
+_KOREAN = b"\x1b$)C"
 _OF_ASCII = ("iso2022", "utf-7", "hz")
 
 _uploaded_as: ContextVar[str | None] = ContextVar("the encoding that the upload declared", default=None)
@@ -64,11 +65,8 @@ def decode_text(data: bytes, declared: str | None = None) -> str:
     wide = utf_16_or_32(data[:_DETECTION_BYTES])
     if wide:
         return data.decode(wide, errors="replace").removeprefix("\ufeff")
-    # These consist of ASCII, so they are also valid UTF-8.
-    if declared and declared.startswith(_OF_ASCII):
-        return data.decode(declared, errors="replace")
-    if b"\x1b" in data and _JAPANESE.search(data):  # which mails and old files do not always declare
-        return data.decode("iso2022_jp_2", errors="replace")
+    if codec := _codec_of_ascii(data, declared):
+        return data.decode(codec, errors="replace")
     with contextlib.suppress(UnicodeDecodeError):
         return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     text = data.decode("utf-8", errors="replace")
@@ -76,6 +74,17 @@ def decode_text(data: bytes, declared: str | None = None) -> str:
     if len(data) - len(text) > 20 * text.count("\ufffd"):
         return text.removeprefix("\ufeff")
     return data.decode(declared or _guess_encoding(data[:_DETECTION_BYTES]), errors="replace")
+
+
+def _codec_of_ascii(data: bytes, declared: str | None) -> str | None:
+    """An encoding whose bytes are all ASCII, and so also valid UTF-8."""
+    if declared and declared.startswith(_OF_ASCII):
+        return declared
+    if b"\x1b" not in data:
+        return None
+    if _KOREAN in data:
+        return "iso2022_kr"
+    return "iso2022_jp_2" if _JAPANESE.search(data) else None  # which mails and old files do not always declare
 
 
 def _guess_encoding(sample: bytes) -> str:
@@ -98,4 +107,6 @@ def _guess_encoding(sample: bytes) -> str:
         return "cp1252"
     equals = [one.encoding for one in matches if (one.chaos, one.coherence) == (best.chaos, best.coherence)]
     # If no letter distinguishes them, prefer Western to Central European, which sorts first.
-    return "cp1252" if "cp1252" in equals else best.encoding
+    if "cp1252" in equals:
+        return "cp1252"
+    return "koi8_u" if best.encoding == "koi8_r" else best.encoding  # which has all its letters
