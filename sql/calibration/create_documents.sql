@@ -1,6 +1,6 @@
 -- calibration/create_documents :many
--- Documents of a made-up tenant, ready and with no bytes, one a minute from 2025 on, with metadata by which a
--- search can keep any share of them: `number` modulo 2, 10, 100 and 1000.
+-- Documents of a synthetic tenant, ready and without bytes, one per minute from 2025 on, with metadata by
+-- which a search can select any share of them: `number` modulo 2, 10, 100 and 1000.
 -- $1 user_id        uuid  the tenant
 -- $2 document_count int
 -- $3 chunk_count    int   of each document

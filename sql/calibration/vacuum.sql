@@ -1,4 +1,4 @@
 -- calibration/vacuum :ddl
--- Does the work of autovacuum after an ingestion at once: signatures are read from an index alone only
--- where the visibility map marks the pages, and the planner needs statistics of the tables.
+-- Vacuums and analyzes after an ingestion without waiting for autovacuum: index-only scans of signatures need
+-- the visibility map, and the planner needs statistics.
 vacuum (analyze) chunk_vectors, chunks, documents;

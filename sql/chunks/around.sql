@@ -1,8 +1,8 @@
 -- chunks/around :many
--- The chunks of ranges of documents of one user, for the passages around the results of a search. A range
--- counts as a whole or not at all: the first ranges whose texts have at most 4 MiB together.
+-- The chunks of ranges of documents of one user, for the passages around the results of a search. Returns
+-- whole ranges only: the first ranges whose texts together have at most 4 MiB.
 -- $1 user_id      uuid    the tenant
--- $2 document_ids uuid[]  of each range the document
+-- $2 document_ids uuid[]  the document of each range
 -- $3 firsts       int[]   the first chunk_index of each range
 -- $4 lasts        int[]   the last one
 -- $5 max_rows     int     as many as the ranges contain; 1..2100

@@ -1,9 +1,9 @@
 -- chunks/get :many
--- One chunk of a user with its neighbours in the document, in their order. No row: there is no such chunk.
+-- One chunk of a user with its neighbours in the document, in order. No row: the chunk does not exist.
 -- $1 user_id    uuid  the tenant
 -- $2 chunk_id   uuid
 -- $3 neighbours int   chunks on each side, 0..10
--- $4 max_rows   int   as many as that can be; 1..21
+-- $4 max_rows   int   2 * neighbours + 1; 1..21
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, token_count int,
 --   metadata jsonb, created_at timestamptz
 -- index: chunks_pkey, documents_pkey, chunks_document_index_key, documents_user_filename_idx

@@ -1,8 +1,8 @@
 -- chunks/list_by_document :many
--- The chunks of one document in their order; no row also when the document is not the user's.
+-- The chunks of one document in order; no rows if the document belongs to another user.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- $3 after       int   the last chunk_index of the page before; -1: from the first
+-- $3 after       int   the last chunk_index of the previous page; -1: from the first
 -- $4 max_rows    int   1..101
 -- returns: id uuid, document_id uuid, chunk_index int, content text, token_count int, metadata jsonb,
 --   created_at timestamptz

@@ -1,10 +1,10 @@
 -- chunks/list_cited :many
--- The texts of chunks of a user that messages of their readers cite: as many as fit into a number of bytes,
--- but at least one.
+-- The texts of chunks of a user that messages of readers cite: as many as fit into a number of bytes, but at
+-- least one.
 -- $1 user_id   uuid    the tenant
 -- $2 chunk_ids uuid[]  each once
 -- $3 max_bytes int8
--- $4 max_rows  int     as many as there are chunks
+-- $4 max_rows  int     the number of chunks
 -- returns: chunk_id uuid, filename text, content text
 -- index: chunks_pkey, documents_pkey, documents_user_filename_idx
 with measured as (

@@ -1,10 +1,9 @@
 -- chunks/list_from :many
--- The chunks of a document that end behind a place in its text, in their order, to put the text together. A
--- chunk without a place counts too; those of documents that were imported may have none. No row also when the
--- document is not the user's.
+-- The chunks of a document that end after a place in its text, in order, to assemble the text. Chunks without
+-- a place, which imported documents can have, are included. No rows if the document belongs to another user.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- $3 after       int   the last chunk_index of the page before; -1: from the first
+-- $3 after       int   the last chunk_index of the previous page; -1: from the first
 -- $4 place       int   in characters from the beginning of the text
 -- $5 max_rows    int
 -- returns: chunk_index int, chunk_count int, content text, metadata jsonb

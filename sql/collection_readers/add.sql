@@ -1,7 +1,6 @@
 -- collection_readers/add :one
--- Lets a user, or everyone, read a collection; a share that is there already stays as it is. Requests at the
--- same time may exceed the limit by a few. No row: there is no such collection, or it has as many readers as
--- are allowed.
+-- Shares a collection with a user, or with everyone. Idempotent. Concurrent requests can exceed the limit by
+-- a few. No row: the collection does not exist, or it has the maximum number of readers.
 -- $1 user_id       uuid       the tenant
 -- $2 collection_id uuid
 -- $3 reader_id     uuid null  null: everyone

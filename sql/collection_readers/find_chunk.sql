@@ -1,6 +1,6 @@
 -- collection_readers/find_chunk :one
--- The owner of a chunk that a user may read because its document is in a collection that is shared with them;
--- see collection_readers/find_document.
+-- The owner of a chunk that a user may read because its document is in a collection that is shared with the
+-- user; see collection_readers/find_document.
 -- $1 reader_id uuid  the user who reads
 -- $2 chunk_id  uuid
 -- tenant: none, it finds the tenant who shares a document, and returns none of its contents

@@ -1,10 +1,10 @@
 -- collection_readers/find_chunks :many
--- Those of some chunks that a user may read because their documents are in collections that other users share
--- with them, each with its owner and its place: what a citation of it keeps. If several owners share a chunk
--- of this id, the oldest share counts.
+-- The chunks, among those given, that a user may read because their documents are in collections that other
+-- users share with the user, each with its owner and its place, which a citation stores. If several owners
+-- share a chunk with this id, the oldest share counts.
 -- $1 reader_id uuid    the user who reads
 -- $2 chunk_ids uuid[]  each once, at most 1000
--- $3 max_rows  int     as many as there are chunks
+-- $3 max_rows  int     the number of chunks
 -- tenant: none, it finds the tenants who share chunks, and returns none of their contents
 -- returns: chunk_id uuid, owner_id uuid, document_id uuid, chunk_index int
 -- index: collection_readers_reader_idx, chunks_pkey, collection_files_document_idx, collection_readers_pkey,

@@ -1,11 +1,10 @@
 -- collection_readers/find_cited :many
--- Those of the chunks that messages of a user cite that their owners still share with this user: with the
--- oldest share that is in force and the place of the document in the collection, as in
--- collection_readers/find_document.
+-- The chunks, among those that messages of a user cite, that their owners still share with the user: with the
+-- oldest valid share and the place of the document in the collection, as in collection_readers/find_document.
 -- $1 reader_id uuid    the user whose messages cite them
 -- $2 chunk_ids uuid[]  each once with its owner
--- $3 owner_ids uuid[]  of each chunk its owner at the time of the citation
--- $4 max_rows  int     as many as there are chunks
+-- $3 owner_ids uuid[]  the owner of each chunk at the time of the citation
+-- $4 max_rows  int     the number of chunks
 -- tenant: none, it compares chunks of several tenants with their shares, and returns none of their contents
 -- returns: chunk_id uuid, owner_id uuid, share_id uuid, seq uuid
 -- index: chunks_pkey, collection_files_document_idx, collection_readers_pkey, collections_pkey

@@ -1,6 +1,6 @@
 -- collection_readers/find_collections :many
--- The owners of those collections that a user may read as a reader and that have not expired, each with the
--- oldest share that is in force and the size of the owner, which picks the lane of a search.
+-- The owners of the collections that are shared with a user and have not expired, each with the oldest valid
+-- share and the size of the owner, which determines the lane of a search.
 -- $1 reader_id      uuid    the user who reads
 -- $2 collection_ids uuid[]  at most 100
 -- $3 max_rows       int     1..100

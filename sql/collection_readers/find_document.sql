@@ -1,8 +1,8 @@
 -- collection_readers/find_document :one
--- The owner of a document that a user may read because it is in a collection that is shared with them, with
--- the oldest share that is in force and the place of the document in the collection: both are new when the
--- collection is shared, or the document added, again. No row: the user may not read it as a reader. The
--- comparison of the collections is one that no index serves, so that the file is looked up by its document
+-- The owner of a document that a user may read because it is in a collection that is shared with the user,
+-- with the oldest valid share and the place of the document in the collection; both change when the
+-- collection is shared again or the document is added again. No row: the document is not shared with the
+-- user. No index supports the comparison of the collections, so that the file is looked up by its document
 -- and not among all files of a collection.
 -- $1 reader_id   uuid  the user who reads
 -- $2 document_id uuid

@@ -1,8 +1,8 @@
 -- collection_readers/list :many
--- The readers of a collection, the last to whom it was shared first; its owner is none of them.
+-- The readers of a collection, last added first, without its owner.
 -- $1 user_id       uuid       the tenant
 -- $2 collection_id uuid
--- $3 after         uuid null  the last id of the page before; null: from the newest
+-- $3 after         uuid null  the last id of the previous page; null: from the newest
 -- $4 max_rows      int        1..101
 -- returns: id uuid, reader_id uuid null, created_at timestamptz
 -- index: collection_readers_pkey

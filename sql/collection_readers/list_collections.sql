@@ -1,9 +1,9 @@
 -- collection_readers/list_collections :many
--- The collections that a user may read as a reader and that have not expired, newest first, with the number
--- of files in each state.
+-- The collections that are shared with a user and have not expired, newest first, with the number of files in
+-- each state.
 -- $1 reader_id uuid       the user who reads
--- $2 after     uuid null  the last id of the page before; null: from the newest
--- $3 max_count int        files of each collection that are counted at most
+-- $2 after     uuid null  the last id of the previous page; null: from the newest
+-- $3 max_count int        maximum number of files counted in each collection
 -- $4 max_rows  int        1..101
 -- tenant: none, it shows the collections that several tenants share with one user
 -- returns: as collections/get

@@ -1,5 +1,5 @@
 -- collection_readers/remove :exec
--- Takes the share of a collection back from a user, or from everyone.
+-- Stops sharing a collection with a user, or with everyone.
 -- $1 user_id       uuid       the tenant
 -- $2 collection_id uuid
 -- $3 reader_id     uuid null  null: everyone

@@ -1,10 +1,10 @@
 -- collections/create :one
--- Creates a collection, unless the user has as many as are allowed. No row: they have, or do not exist.
+-- Creates a collection. No row: the user has the maximum number of collections, or does not exist.
 -- $1 user_id         uuid        the tenant
 -- $2 name            text null   null: none
 -- $3 description     text null   null: none
 -- $4 metadata        jsonb
--- $5 chunking        jsonb optional  null: as the service splits
+-- $5 chunking        jsonb optional  null: as configured for the service
 -- $6 expires_after_s int8 null   seconds after its last use; null: never
 -- $7 max_collections int
 -- returns: as collections/get

@@ -1,12 +1,12 @@
 -- collections/delete :value
--- Takes some files out of a collection, then deletes some of its batches, and the collection when none is
--- left. The files themselves stay. Run again while it returns false. Null: there is no such collection.
+-- Removes some files from a collection, then some of its batches, and deletes the collection when none is
+-- left. The documents stay. Repeat it while it returns false. Null: the collection does not exist.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
--- $3 max_rows      int   files that are taken out, and batches that are deleted, at most
+-- $3 max_rows      int   maximum number of files and batches to remove
 -- returns: is_deleted bool null
 -- index: collections_pkey, collection_files_pkey, collection_files_batch_idx, file_batches_pkey
--- length: files, batches and the collection go in this order, each step only as far as its statement may
+-- length: files, batches and the collection are deleted in this order, a bounded number each
 with held as materialized (
     select c.id
     from collections as c

@@ -1,9 +1,9 @@
 -- collections/empty_expired :value
--- Takes some files out of a collection that has expired, unless it is in use again, and marks it when none is
--- left. The files themselves stay. Returns how many were taken out.
+-- Removes some files from an expired collection, unless it is in use again, and marks it when none is left.
+-- The documents stay. Returns the number of removed files.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
--- $3 max_rows      int   files that are taken out at most
+-- $3 max_rows      int   maximum number of files to remove
 -- returns: emptied int8
 -- index: collections_pkey, collection_files_pkey, collection_files_batch_idx
 with held as materialized (

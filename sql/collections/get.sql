@@ -1,8 +1,8 @@
 -- collections/get :one
--- One collection with the number of its files in each state, counted when it is read.
+-- One collection with the number of its files in each state, which is counted at each call.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
--- $3 max_count     int   files that are counted at most
+-- $3 max_count     int   maximum number of files counted
 -- returns: id uuid, name text null, description text null, metadata jsonb, chunking jsonb null,
 --   expires_after_s int8 null, expires_at timestamptz null, last_active_at timestamptz,
 --   created_at timestamptz, updated_at timestamptz, processing_count int8, ready_count int8,

@@ -4,7 +4,7 @@
 -- $2 descending bool       from the newest
 -- $3 after      uuid null  those that follow this id in the order; null: from the beginning
 -- $4 before     uuid null  those that precede this id in the order; null: to the end
--- $5 max_count  int        files of each collection that are counted at most
+-- $5 max_count  int        maximum number of files counted in each collection
 -- $6 max_rows   int        1..101
 -- returns: as collections/get
 -- index: collections_pkey, collection_files_pkey, documents_pkey

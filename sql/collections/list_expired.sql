@@ -1,7 +1,7 @@
 -- collections/list_expired :many
--- Some collections that have expired and are to be emptied, earliest expiry first.
+-- Expired collections that still contain files, earliest expiry first.
 -- $1 max_rows int  1..1000
--- tenant: none, a worker clears up for all tenants; the rows name the tenant of each change that follows
+-- tenant: none, a worker sweeps for all tenants; the rows name the tenant of each change that follows
 -- returns: user_id uuid, id uuid
 -- index: collections_expires_idx
 select

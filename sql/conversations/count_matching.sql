@@ -1,8 +1,8 @@
 -- conversations/count_matching :value
--- The number of a user's conversations that pass filters, counted as far as `max_count`.
+-- The number of a user's conversations that match filters, counted up to `max_count`.
 -- $1 user_id          uuid         the tenant
 -- $2 conversation_ids uuid[] null  null: all conversations; at most 100
--- $3 filters          jsonb null   null: no filter; else as conversation_matches() takes them
+-- $3 filters          jsonb null   null: no filter; otherwise in the form of conversation_matches()
 -- $4 max_count        int          1..10001
 -- returns: matching int8
 -- index: conversations_pkey

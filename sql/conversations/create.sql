@@ -8,7 +8,7 @@
 -- $3 document_ids   uuid[]            at most 1000
 -- $4 metadata       jsonb
 -- $5 expires_at     timestamptz null  when it is deleted; null: never
--- $6 collection_ids uuid[] optional   those that it is bound to; null or empty: none; at most 100
+-- $6 collection_ids uuid[] optional   its collections; null or empty: none; at most 100
 -- returns: as conversations/get
 -- index: users_pkey, tenant_totals_pkey, documents_pkey, documents_user_filename_idx
 -- length: the conversation, its documents and the count are stored together or not at all

@@ -1,7 +1,7 @@
 -- conversations/delete :value
--- Deletes a conversation with its messages and their vectors (by cascade) and its job, and takes it off the
--- user's totals, unless it has too many messages for one statement: false, and conversations/erase_messages
--- deletes those first. No row: there is no such conversation.
+-- Deletes a conversation with its job and (by cascade) its messages and their vectors, and subtracts it from
+-- the user's totals. Returns false and deletes nothing if it has too many messages for one statement;
+-- conversations/erase_messages deletes those first. No row: the conversation does not exist.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 max_messages    int8

@@ -1,6 +1,6 @@
 -- conversations/delete_expired :value
 -- Deletes expired conversations of one user, as conversations/delete does. Conversations whose expiry was
--- extended meanwhile stay. Locked rows are skipped; the next sweep finds them again.
+-- extended in the meantime stay. Locked rows are skipped until the next sweep.
 -- $1 user_id          uuid    the tenant
 -- $2 conversation_ids uuid[]  at most 1000
 -- returns: deleted int8

@@ -1,7 +1,7 @@
 -- conversations/erase_messages :one
--- Deletes the first messages of a conversation, and the first of their vectors and terms: a batch. In the
--- transaction that deletes a conversation with too many messages for one statement, after conversations/hold.
--- Returns the number of rows of each table; fewer than `max_rows` of each: these were the last.
+-- Deletes a batch of the first messages of a conversation and of the first of their vectors and terms, after
+-- conversations/hold in the transaction that deletes a conversation with too many messages for one statement.
+-- Returns the number of deleted rows of each table; if all are less than `max_rows`, none is left.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 max_rows        int   of each table

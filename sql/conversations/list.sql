@@ -1,7 +1,7 @@
 -- conversations/list :many
 -- A user's conversations, newest first, without their messages.
 -- $1 user_id  uuid       the tenant
--- $2 after    uuid null  the last id of the page before; null: from the newest
+-- $2 after    uuid null  the last id of the previous page; null: from the newest
 -- $3 max_rows int        1..101
 -- returns: as conversations/get
 -- index: conversations_pkey, conversation_documents_pkey

@@ -1,12 +1,12 @@
 -- conversations/list_matching :many
--- A user's conversations that pass filters, in the order of a field, without their messages. In a custom plan
--- every condition on $4 and $5 is a constant, so that the plan has the one order asked for.
+-- A user's conversations that match filters, in the order of a field, without their messages. In a custom
+-- plan every condition on $4 and $5 is a constant, so that the plan has the one order asked for.
 -- $1 user_id          uuid              the tenant
 -- $2 conversation_ids uuid[] null       null: all conversations; at most 100
--- $3 filters          jsonb null        null: no filter; else as conversation_matches() takes them
+-- $3 filters          jsonb null        null: no filter; otherwise in the form of conversation_matches()
 -- $4 sort             text              id | created_at | updated_at
 -- $5 descending       bool              from the highest
--- $6 after            uuid null         the last id of the page before; null: from the beginning
+-- $6 after            uuid null         the last id of the previous page; null: from the beginning
 -- $7 after_time       timestamptz null  the time of that conversation, if sorted by it
 -- $8 max_rows         int               1..101
 -- returns: as conversations/get

@@ -1,10 +1,10 @@
 -- conversations/list_with_recent :many
--- A user's conversations, newest first, each with its newest messages in order: one statement for all of
--- them. As many conversations as fit into 4 MiB with their messages, but at least one; of a conversation as
--- many messages as fit. The messages are read from the end of their primary key, so the cost does not depend
--- on the length of a conversation.
+-- A user's conversations, newest first, each with its newest messages in order. Returns as many conversations
+-- as fit into 4 MiB with their messages, but at least one, and as many messages of a conversation as fit. The
+-- messages are read from the end of their primary key, so the cost does not depend on the length of a
+-- conversation.
 -- $1 user_id  uuid       the tenant
--- $2 after    uuid null  the last id of the page before; null: from the newest
+-- $2 after    uuid null  the last id of the previous page; null: from the newest
 -- $3 max_rows int        1..101
 -- $4 recent   int        newest messages of each conversation, 1..50
 -- returns: as conversations/get, messages jsonb, has_more bool

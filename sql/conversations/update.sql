@@ -9,7 +9,7 @@
 -- $6 metadata        jsonb null        null: unchanged
 -- $7 set_expires_at  bool              whether to set expires_at
 -- $8 expires_at      timestamptz null  null: never
--- $9 collection_ids  uuid[] optional   null: unchanged; at most 100; empty: bound to none
+-- $9 collection_ids  uuid[] optional   null: unchanged; at most 100; empty: no limit
 -- returns: as conversations/get
 -- index: conversations_pkey, conversation_documents_pkey
 -- length: the conversation and its documents change together or not at all

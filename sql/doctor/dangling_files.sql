@@ -3,7 +3,7 @@
 -- `cabinet doctor`: rows were deleted by hand, or only some tables were restored.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the collections of all tenants; it reads no content
+-- tenant: none, the administrator examines the collections of all tenants; it reads no contents
 -- returns: user_id uuid, collection_id uuid, file_id uuid, lacks_collection bool, fix text
 -- index: documents_pkey, collections_pkey, collection_files_pkey
 select

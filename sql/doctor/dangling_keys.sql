@@ -1,9 +1,9 @@
 -- doctor/dangling_keys :many
--- Keys, among those of the tenants given, that are limited to a collection which does not exist, for
+-- Keys, among those of the tenants given, that are limited to a collection that does not exist, for
 -- `cabinet doctor`.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the collections of all tenants; it reads no content
+-- tenant: none, the administrator examines the collections of all tenants; it reads no contents
 -- returns: user_id uuid, key_id uuid, collection_id uuid, fix text
 -- index: api_keys_pkey, collections_pkey
 select

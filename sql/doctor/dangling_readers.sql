@@ -3,7 +3,7 @@
 -- `cabinet doctor`.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the collections of all tenants; it reads no content
+-- tenant: none, the administrator examines the collections of all tenants; it reads no contents
 -- returns: user_id uuid, collection_id uuid, reader_id uuid null, lacks_collection bool, fix text
 -- index: collection_readers_pkey, collections_pkey, users_pkey, collection_readers_reader_key
 select

@@ -2,7 +2,7 @@
 -- Documents in status processing that have no job in the queue, for `cabinet doctor`: no worker will ever
 -- claim them. One index lookup for each user, about 5 µs.
 -- $1 max_rows int  1..1000
--- tenant: none, an administrator's look at the documents of all tenants; it reads no content
+-- tenant: none, the administrator examines the documents of all tenants; it reads no contents
 -- returns: user_id uuid, document_id uuid, processing_s float8, fix text
 -- index: documents_user_status_idx, ingestion_jobs_pkey, users_pkey
 select

@@ -3,7 +3,7 @@
 -- `cabinet doctor`. The worker that claims such a job drops it. Reads the first 10,000 due jobs of each
 -- queue.
 -- $1 max_rows int  1..1000
--- tenant: none, an administrator's look at the queues of all tenants; it reads no content
+-- tenant: none, the administrator examines the queues of all tenants; it reads no contents
 -- returns: queue text, user_id uuid, id uuid, overdue_s float8
 -- index: ingestion_jobs_due_idx, message_jobs_due_idx, conversations_pkey, documents_user_status_idx
 select

@@ -1,7 +1,8 @@
 -- doctor/left_over :one
--- The deleted documents whose bytes, chunks and vectors remain, and how long ago the oldest of them was
--- deleted, for `cabinet doctor`. Reads a partial index that is empty but for minutes after a large deletion.
--- tenant: none, an administrator's look at the documents of all tenants; it reads no content
+-- The number of deleted documents whose bytes, chunks and vectors remain, and the time since the oldest of
+-- them was deleted, for `cabinet doctor`. Reads a partial index that is empty except for minutes after a
+-- large deletion.
+-- tenant: none, the administrator examines the documents of all tenants; it reads no contents
 -- returns: documents int8, oldest_s float8
 -- index: document_contents_removed_idx
 select

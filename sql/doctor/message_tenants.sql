@@ -1,10 +1,10 @@
 -- doctor/message_tenants :many
--- The tenants, among those given, whose messages have more vectors than are searched exactly, for the recall
--- check of `cabinet doctor`. Counts no further than that.
+-- The tenants, among those given, whose messages have more vectors than an exact search compares, for the
+-- recall check of `cabinet doctor`. Counts only up to that number.
 -- $1 user_ids    uuid[]  the tenants
 -- $2 min_vectors int
 -- $3 max_rows    int     1..100
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, counted int8
 -- index: message_vectors_pkey
 with sizes as (

@@ -3,7 +3,7 @@
 -- that no worker holds, and the number and age of expired leases. Reads the first 10,000 due jobs of each
 -- queue.
 -- $1 max_rows int  2 or more
--- tenant: none, it counts the queues of all tenants and shows nothing of any
+-- tenant: none, it counts the queues of all tenants and returns no data of any
 -- returns: queue text, jobs int8, waiting_s float8, abandoned int8, abandoned_s float8
 -- index: ingestion_jobs_due_idx, message_jobs_due_idx
 select

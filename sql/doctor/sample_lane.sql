@@ -6,7 +6,7 @@
 -- $3 has_index   bool  whether the tenants have an index of their own
 -- $4 seed        text  determines the order
 -- $5 max_rows    int   1..100
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, chunk_count int8
 select
     t.user_id,

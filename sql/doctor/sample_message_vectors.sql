@@ -1,5 +1,5 @@
 -- doctor/sample_message_vectors :many
--- Vectors of a tenant's messages, one for each of the newest conversations that have any. With noise added
+-- Vectors of a tenant's messages, one for each of the newest conversations that have any. With noise added,
 -- they are the queries with which `cabinet doctor` measures recall.
 -- $1 user_id  uuid    the tenant
 -- $2 max_rows int     1..100

@@ -4,7 +4,7 @@
 -- $1 seed         text  determines the order
 -- $2 most_vectors int8  the tenant that exceeds it is the last
 -- $3 max_rows     int   1..10000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, chunk_count int8, has_index bool
 select
     s.user_id,

@@ -1,5 +1,5 @@
 -- doctor/sample_vectors :many
--- For each given id, the first vector of the tenant at or after it. With noise added they are the queries
+-- For each given id, the first vector of the tenant at or after it. With noise added, they are the queries
 -- with which `cabinet doctor` measures recall. One lookup in the primary key for each.
 -- $1 user_id  uuid    the tenant
 -- $2 from_ids uuid[]

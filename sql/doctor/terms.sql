@@ -1,9 +1,9 @@
 -- doctor/terms :many
--- Those of the given tenants who have chunks without terms, or a sample of terms that is out of date, for
--- `cabinet doctor`. Index-only: about 0.2 µs a chunk. A chunk of no words never has terms.
+-- The tenants, among those given, that have chunks without terms, or an outdated sample of terms, for
+-- `cabinet doctor`. Index-only: about 0.2 µs per chunk. A chunk without words never has terms.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, chunks int8, with_terms int8, sampled_count int8, is_waiting bool, fix text
 -- index: chunks_content_hash_idx, chunk_terms_document_idx, term_samples_pkey, term_jobs_pkey
 with counted as materialized (

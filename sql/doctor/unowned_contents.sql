@@ -1,9 +1,10 @@
 -- doctor/unowned_contents :many
--- Bytes, among those of the tenants given, that belong to no document although none was deleted, for `cabinet
--- doctor`: a row of documents was deleted by hand. The statement that fixes it leaves them to the workers.
+-- Bytes, among those of the tenants given, that belong to no document and are not marked as removed, for
+-- `cabinet doctor`: a row of documents was deleted by hand. The fix marks them, so that the workers erase
+-- them.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the documents of all tenants; it reads no content
+-- tenant: none, the administrator examines the documents of all tenants; it reads no contents
 -- returns: user_id uuid, document_id uuid, fix text
 -- index: document_contents_pkey, documents_pkey
 select

@@ -1,9 +1,9 @@
 -- doctor/wrong_chunk_counts :many
 -- Documents of the given tenants whose stored number of chunks differs from the number of their chunks or of
--- their vectors, for `cabinet doctor`. Index-only: about 10 µs a document and 0.2 µs a chunk.
+-- their vectors, for `cabinet doctor`. Index-only: about 10 µs per document and 0.2 µs per chunk.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, document_id uuid, noted int8, chunks int8, vectors int8, fix text
 -- index: chunks_document_index_key, chunk_vectors_signature_idx, documents_user_created_idx, documents_pkey
 select

@@ -1,10 +1,10 @@
 -- doctor/wrong_chunk_totals :many
--- Tenants among those given whose noted number of vectors is not the number there is, for `cabinet doctor`.
--- Counts from the covering index alone: 0.1 µs a vector where the visibility map knows the pages. Vectors
--- that are left of deleted documents do not count.
+-- Tenants, among those given, whose stored number of vectors differs from the actual one, for `cabinet
+-- doctor`. Counts in the covering index: 0.1 µs per vector where the pages are all-visible. Remaining vectors
+-- of deleted documents do not count.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, noted int8, counted int8, fix text
 -- index: tenant_totals_pkey, chunk_vectors_pkey, document_contents_removed_idx, chunk_vectors_signature_idx
 with counts as (

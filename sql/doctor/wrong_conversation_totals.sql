@@ -1,10 +1,10 @@
 -- doctor/wrong_conversation_totals :many
 -- Tenants, among those given, whose stored numbers of conversations, messages and keys, which enforce the
--- limits of their plan, differ from the actual ones, for `cabinet doctor`. Reads the row of each of their
--- conversations and keys, and no message.
+-- limits of their plan, differ from the actual ones, for `cabinet doctor`. Reads the rows of their
+-- conversations and keys, but no messages.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, noted int8, counted int8, noted_messages int8, counted_messages int8,
 --   noted_keys int8, counted_keys int8
 -- index: tenant_totals_pkey, conversations_pkey, api_keys_pkey

@@ -1,9 +1,9 @@
 -- doctor/wrong_document_totals :many
 -- Tenants, among those given, whose stored numbers of documents and bytes, which enforce the limits of their
--- plan, differ from the actual ones, for `cabinet doctor`. Reads the row of each of their documents.
+-- plan, differ from the actual ones, for `cabinet doctor`. Reads the rows of their documents.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, noted int8, counted int8, noted_bytes int8, counted_bytes int8
 -- index: tenant_totals_pkey, documents_pkey, documents_user_filename_idx
 with counted as (

@@ -1,9 +1,9 @@
 -- doctor/wrong_expiries :many
--- Collections, among those of the tenants given, whose time of expiry does not follow from their last use,
--- for `cabinet doctor`.
+-- Collections, among those of the tenants given, whose expiry time does not follow from their last use, for
+-- `cabinet doctor`.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the collections of all tenants; it reads no content
+-- tenant: none, the administrator examines the collections of all tenants; it reads no contents
 -- returns: user_id uuid, collection_id uuid, fix text
 -- index: collections_pkey
 select

@@ -1,9 +1,9 @@
 -- doctor/wrong_file_parts :many
--- Files, among those of the tenants given, of which not as many bytes are stored as they have, for `cabinet
+-- Files, among those of the tenants given, whose number of stored bytes differs from their size, for `cabinet
 -- doctor`: a part was deleted by hand.
 -- $1 user_ids uuid[]  the tenants
 -- $2 max_rows int     1..1000
--- tenant: none, an administrator's look at the documents of all tenants; it reads no content
+-- tenant: none, the administrator examines the documents of all tenants; it reads no contents
 -- returns: user_id uuid, document_id uuid, file_size int8, stored_bytes int8
 -- index: document_contents_pkey, documents_pkey, file_parts_pkey, documents_user_filename_idx
 with found as materialized (

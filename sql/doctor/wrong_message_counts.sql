@@ -1,12 +1,12 @@
 -- doctor/wrong_message_counts :many
--- Conversations of the given tenants whose stored number of messages differs from the actual one, for
--- `cabinet doctor`, or whose next position is taken. In a random order given by the seed, until the messages
--- reach a number; counts in the primary key.
+-- Conversations of the given tenants whose stored number of messages differs from the actual one, or whose
+-- next position is already used, for `cabinet doctor`. In a random order given by the seed, until the
+-- messages reach a number; counts in the primary key.
 -- $1 user_ids      uuid[]  the tenants
 -- $2 seed          text    determines the order
 -- $3 most_messages int8    the conversation that exceeds it is the last
 -- $4 max_rows      int     1..1000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, conversation_id uuid, noted int8, counted int8, fix text
 -- index: conversations_pkey, messages_pkey
 with sampled as (

@@ -1,9 +1,9 @@
 -- documents/content :one
--- Some of the bytes of a file, as they were received: not more than one part has, so that a client that reads
--- slowly does not keep a whole file in the memory of the service. The reader asks again where they end.
+-- Some bytes of a file, as they were received: at most one part, so that a slow client does not keep a whole
+-- file in the memory of the service. The caller continues where they end.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
--- $3 first_byte  int8  the place of the first byte, from 0; negative: so many bytes before the end
+-- $3 first_byte  int8  the place of the first byte, from 0; negative: that many bytes before the end
 -- $4 max_bytes   int
 -- returns: filename text, content_hash uuid, file_bytes int8, content bytea
 -- index: documents_pkey, document_contents_pkey, file_parts_pkey

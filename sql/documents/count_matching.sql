@@ -1,10 +1,10 @@
 -- documents/count_matching :value
--- The number of a user's documents that pass filters, counted as far as `max_count`.
+-- The number of a user's documents that match filters, counted up to `max_count`.
 -- $1 user_id        uuid         the tenant
 -- $2 document_ids   uuid[] null  null: all documents; at most 100
 -- $3 status         text null    processing | ready | error; null: any
--- $4 filters        jsonb null   null: no filter; else as document_matches() takes them
--- $5 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $4 filters        jsonb null   null: no filter; otherwise in the form of document_matches()
+-- $5 collection_ids uuid[] null  only files of one of these collections; null: all
 -- $6 max_count      int          1..10001
 -- returns: matching int8
 -- index: documents_pkey, documents_user_metadata_idx, collection_files_batch_idx, collection_files_seq_key

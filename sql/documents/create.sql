@@ -12,10 +12,10 @@
 -- $6 content_hash uuid              the first half of their SHA-256
 -- $7 replaces     text optional     earlier documents of this name are replaced; null: none
 -- $8 expires_at   timestamptz null  when it is deleted; null: never
--- $9 purpose      text optional     why it is kept; null: to be searched
--- $10 is_read     bool              whether to read it now; otherwise it is only stored
+-- $9 purpose      text optional     why it is stored; null: to be searched
+-- $10 is_read     bool              whether to ingest it now; otherwise it is only stored
 -- $11 document_id uuid optional     of file_parts/begin; null: a new one, whose bytes are `content`
--- $12 file_size   int8              how many bytes the file has
+-- $12 file_size   int8              in bytes
 -- $13 charset     text optional     the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey

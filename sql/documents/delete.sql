@@ -1,9 +1,9 @@
 -- documents/delete :exec
--- Deletes a document with its job, and takes it off the tenant's counts. Its bytes, chunks and vectors go at
--- once (by cascade) where they are few; where they are many they are left to documents/erase_left_over, and
--- nothing reads them meanwhile. The counts change by an upsert, which always finds a row and reads it as it
--- is now: this statement may have begun before the document was stored, and an update would see the counts
--- from before. A total that is too low must not prevent a deletion.
+-- Deletes a document with its job, and subtracts it from the tenant's totals. Its bytes, chunks and vectors
+-- are deleted at once (by cascade) if they are few; otherwise documents/erase_left_over erases them later,
+-- and nothing reads them until then. The totals change by an upsert, which always finds a row and reads its
+-- current version: this statement may have started before the document was stored, and an update would see
+-- the totals from before. A total that is too low must not prevent a deletion.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 max_parts   int8  chunks, and 2,000s of bytes, that are erased at once

@@ -1,6 +1,6 @@
 -- documents/delete_expired :value
 -- Deletes expired documents of one user, as documents/delete_many does. Documents whose expiry was extended
--- meanwhile stay. Locked rows are skipped; the next sweep finds them again.
+-- in the meantime stay. Locked rows are skipped until the next sweep.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  at most 1000
 -- $3 max_parts    int8    chunks, and 2,000s of bytes, that are erased at once

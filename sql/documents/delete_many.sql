@@ -1,14 +1,13 @@
 -- documents/delete_many :value
--- Deletes a user's documents, those named or those of a status or that pass filters, with their jobs, and
--- takes them off the tenant's counts: the oldest first where there are more than may go at once. Bytes,
--- chunks and vectors of the smallest go at once (by cascade), as many as are allowed. Those of the others are
--- left to documents/erase_left_over, and nothing reads them meanwhile. The rows are taken in one order, and
--- the counts last.
+-- Deletes a user's documents, by id, by status or by filters, with their jobs, and subtracts them from the
+-- tenant's totals: the oldest first if there are more than `max_rows`. The bytes, chunks and vectors of the
+-- smallest, up to `max_parts`, are deleted at once (by cascade); documents/erase_left_over erases those of
+-- the others later, and nothing reads them until then. Rows are locked in a fixed order, and the totals last.
 -- $1 user_id        uuid         the tenant
 -- $2 document_ids   uuid[] null  null: all documents; at most 1000
 -- $3 status         text null    null: any
--- $4 filters        jsonb null   null: no filter; else as document_matches() takes them
--- $5 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $4 filters        jsonb null   null: no filter; otherwise in the form of document_matches()
+-- $5 collection_ids uuid[] null  only files of one of these collections; null: all
 -- $6 max_rows       int          1..1000
 -- $7 max_parts      int8         chunks, and 2,000s of bytes, that are erased at once
 -- returns: deleted int8

@@ -1,8 +1,8 @@
 -- documents/erase_left_over :one
--- Erases a batch of the remains of a deleted document: vectors, terms, chunks and parts of the file, and
--- with the last of them its bytes. That they are the last is seen by how many were found, not by how many
--- were deleted: another worker may be deleting the same. No row: another worker is at it, or nothing is
--- left.
+-- Erases a batch of the remaining rows of a deleted document: vectors, terms, chunks and parts of the file,
+-- and with the last batch its bytes. A batch is the last if few rows were found, not if few were deleted,
+-- since another worker may be deleting the same rows. No row: another worker is erasing the document, or
+-- nothing is left.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 max_rows    int   of each of the three tables
@@ -10,7 +10,7 @@
 -- returns: chunks int8, chunk_vectors int8, chunk_terms int8, file_parts int8, document_contents int8
 -- index: document_contents_pkey, chunk_vectors_signature_idx, chunk_vectors_pkey, chunks_document_index_key,
 --   chunks_pkey, document_contents_removed_idx, chunk_terms_document_idx, chunk_terms_pkey, file_parts_pkey
--- length: a batch goes from all tables of documents at once, and each table is counted
+-- length: a batch is deleted from all tables of documents at once, and each table is counted
 with left_over as materialized (
     select b.document_id
     from document_contents as b

@@ -1,5 +1,5 @@
 -- documents/find_same :one
--- The newest document of a name that has the same bytes as an upload and has not failed.
+-- The newest document with a name that has the same bytes as an upload and has not failed.
 -- $1 user_id      uuid  the tenant
 -- $2 filename     text
 -- $3 file_size    int8

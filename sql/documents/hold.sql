@@ -1,10 +1,10 @@
 -- documents/hold :many
--- First statement of a transaction that moves documents: takes their rows and jobs, always in the same order,
--- and waits for a worker that is storing one of them. So the next statement sees all that there is of each.
--- Fewer rows than ids: some are not this user's.
+-- First statement of a transaction that moves documents: locks their rows and jobs in a fixed order, and
+-- waits for a worker that is storing one of them, so that the next statement sees each document completely.
+-- Fewer rows than ids: some are not documents of this user.
 -- $1 user_id      uuid    the tenant
 -- $2 document_ids uuid[]  each once, at most 1000
--- $3 max_rows     int     as many as there are ids
+-- $3 max_rows     int     the number of ids
 -- returns: id uuid, chunk_count int, file_size int8
 -- index: documents_pkey, ingestion_jobs_pkey, documents_user_filename_idx
 with held as materialized (

@@ -1,7 +1,7 @@
 -- documents/list :many
 -- A user's documents, newest first.
 -- $1 user_id  uuid       the tenant
--- $2 after    uuid null  the last id of the page before; null: from the newest
+-- $2 after    uuid null  the last id of the previous page; null: from the newest
 -- $3 max_rows int        1..101
 -- returns: as documents/get
 -- index: documents_pkey

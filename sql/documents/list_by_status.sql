@@ -2,7 +2,7 @@
 -- A user's documents in one status, newest first.
 -- $1 user_id  uuid       the tenant
 -- $2 status   text       processing | ready | error
--- $3 after    uuid null  the last id of the page before; null: from the newest
+-- $3 after    uuid null  the last id of the previous page; null: from the newest
 -- $4 max_rows int        1..101
 -- returns: as documents/get
 -- index: documents_user_status_idx, documents_pkey

@@ -1,7 +1,7 @@
 -- documents/list_expired :many
 -- A batch of expired documents for a worker to delete, earliest expiry first, each with its number of chunks.
 -- $1 max_rows int  1..1000
--- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
+-- tenant: none, a worker sweeps for all tenants; the rows name the tenant of each deletion that follows
 -- returns: user_id uuid, id uuid, part_count int8
 -- index: documents_expires_idx
 select

@@ -1,7 +1,7 @@
 -- documents/list_files :many
--- A user's documents as files, in the order of their upload, all or those with a purpose.
+-- A user's documents as files, in the order of their upload, all of them or those with a given purpose.
 -- $1 user_id    uuid       the tenant
--- $2 purpose    text null  null: any or none
+-- $2 purpose    text null  null: all
 -- $3 descending bool       from the newest
 -- $4 after      uuid null  those that follow this id in the order; null: from the beginning
 -- $5 before     uuid null  those that precede this id in the order; null: to the end

@@ -1,7 +1,7 @@
 -- documents/list_left_over :many
--- The remains of deleted documents, for a worker to erase in batches.
+-- Deleted documents with remaining rows, for a worker to erase in batches.
 -- $1 max_rows int  1..1000
--- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
+-- tenant: none, a worker sweeps for all tenants; the rows name the tenant of each deletion that follows
 -- returns: user_id uuid, document_id uuid
 -- index: document_contents_removed_idx
 select

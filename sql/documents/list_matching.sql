@@ -1,14 +1,15 @@
 -- documents/list_matching :many
--- A user's documents that pass filters, in the order of a field. In a custom plan every condition on sort
--- and descending is a constant, so that the plan has the one order asked for, which an index can give.
+-- A user's documents that match filters, in the order of a field. In a custom plan, every condition on sort
+-- and descending is a constant, so that the plan contains only the requested order, which an index can
+-- provide.
 -- $1 user_id        uuid              the tenant
 -- $2 document_ids   uuid[] null       null: all documents; at most 100
 -- $3 status         text null         processing | ready | error; null: any
--- $4 filters        jsonb null        null: no filter; else as document_matches() takes them
--- $5 collection_ids uuid[] null       only files of one of these collections; null: of any or none
+-- $4 filters        jsonb null        null: no filter; otherwise in the form of document_matches()
+-- $5 collection_ids uuid[] null       only files of one of these collections; null: all
 -- $6 sort           text              id | created_at | updated_at | filename | file_size
 -- $7 descending     bool              from the highest
--- $8 after          uuid null         the last id of the page before; null: from the beginning
+-- $8 after          uuid null         the last id of the previous page; null: from the beginning
 -- $9 after_text     text null         the filename of that document, if sorted by it
 -- $10 after_number  int8 null         its file_size, if sorted by it
 -- $11 after_time    timestamptz null  its created_at or updated_at, if sorted by it

@@ -1,13 +1,13 @@
 -- documents/merge_metadata_many :one
--- Applies a JSON merge patch (RFC 7396) to the metadata of documents of a user, of the given ones or of those
--- that pass the filters, the oldest first; or to none if the metadata of one would become too large. The rows
--- are locked in a fixed order.
+-- Applies a JSON merge patch (RFC 7396) to the metadata of a user's documents, those given or those that
+-- match the filters, oldest first; or to none if the metadata of one would become too large. The rows are
+-- locked in a fixed order.
 -- $1 user_id      uuid         the tenant
--- $2 document_ids uuid[] null  null: all that pass the filters; at most 1000
--- $3 filters      jsonb null   null: no filter; else as document_matches() takes them
+-- $2 document_ids uuid[] null  null: all that match the filters; at most 1000
+-- $3 filters      jsonb null   null: no filter; otherwise in the form of document_matches()
 -- $4 after        uuid null    only documents with a greater id; null: from the first
 -- $5 patch        jsonb        an object
--- $6 max_bytes    int          that metadata may take as text
+-- $6 max_bytes    int          maximum size of the metadata as text
 -- $7 max_rows     int          1..1000
 -- returns: updated int8, too_large uuid null, last_id uuid null
 -- index: documents_pkey, documents_user_metadata_idx

@@ -1,14 +1,14 @@
 -- documents/put_content :one
--- Replaces the bytes of a document and queues it to be read again. The attempt rises, so that a worker that
--- has the earlier bytes changes nothing more. The chunks of these stay until those of the new bytes are
--- stored. A file that is only stored stays so. No row: there is no such document, or the user's plan does not
--- allow as many bytes.
+-- Replaces the bytes of a document and queues it to be ingested again. The attempt number increases, so that
+-- a worker that has the old bytes can no longer change anything. The old chunks stay until the new ones are
+-- stored. A file that is only stored is not queued. No row: the document does not exist, or the limit of
+-- bytes of the user's plan is reached.
 -- $1 user_id      uuid   the tenant
 -- $2 document_id  uuid   held by documents/hold
 -- $3 file_type    text   a StoredType of svc/ingest/formats.py
 -- $4 content      bytea  the bytes as received; empty: file_parts/append stores them in parts next
 -- $5 content_hash uuid   the first half of their SHA-256
--- $6 file_size    int8   how many bytes the file has
+-- $6 file_size    int8   in bytes
 -- $7 charset      text null  the encoding of the bytes that the client declared; null: none
 -- returns: as documents/get
 -- length: the document, its bytes, its job and the totals change together or not at all

@@ -1,13 +1,13 @@
 -- documents/rechunk :one
 -- Queues a document to be split again. Its chunks stay until the new ones are stored. The attempt number
--- keeps rising, as in documents/retry. A document that is ready has replaced its predecessor: a
--- document that took the name since then is not replaced. No row: there is no such document, or it is neither
--- ready nor failed, or its chunks are the client's.
+-- keeps increasing, as in documents/retry. A ready document has already replaced its predecessor; a later
+-- document with the same name is not replaced. No row: the document does not exist, is neither ready nor
+-- failed, or has chunks of the client.
 -- $1 user_id     uuid   the tenant
 -- $2 document_id uuid
 -- $3 chunk_sizes jsonb  chunk_tokens and overlap_tokens
 -- returns: as documents/get
--- length: the document is queued together with the change, and returned whole
+-- length: the document is changed, queued and returned in one statement
 -- index: documents_pkey, ingestion_jobs_pkey
 with chosen as (
     update documents as d

@@ -1,6 +1,6 @@
 -- documents/retry :one
--- Queues a failed document again with a full set of tries. The attempt number keeps rising, so a worker that
--- still runs an old attempt cannot interfere.
+-- Queues a failed document again with the full number of attempts. The attempt number keeps increasing, so
+-- that a worker that still runs an old attempt cannot interfere.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- returns: as documents/get

@@ -1,10 +1,10 @@
 -- documents/retry_many :value
--- Queues failed documents of a user again, the given ones or all, each with a full set of tries, as
--- documents/retry does. The oldest first if there are more than `max_rows`.
+-- Queues failed documents of a user again, those given or all, each with the full number of attempts, as
+-- documents/retry does; the oldest first if there are more than `max_rows`.
 -- $1 user_id        uuid         the tenant
 -- $2 document_ids   uuid[] null  null: all that have failed; at most 1000
--- $3 filters        jsonb null   null: no filter; else as document_matches() takes them
--- $4 collection_ids uuid[] null  only files of one of these collections; null: of any or none
+-- $3 filters        jsonb null   null: no filter; otherwise in the form of document_matches()
+-- $4 collection_ids uuid[] null  only files of one of these collections; null: all
 -- $5 max_rows       int          1..1000
 -- returns: queued int8
 -- index: documents_user_status_idx, documents_pkey, ingestion_jobs_pkey, collection_files_batch_idx,

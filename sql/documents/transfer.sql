@@ -1,9 +1,10 @@
 -- documents/transfer :exec
--- Gives documents to another user, with their bytes: the first of the statements for each batch of a
--- transfer. It copies, since the tenant of a row is never changed in place; documents/transfer_chunks moves
--- the chunks, documents/transfer_release deletes the originals. Ids stay. A document that is being ingested
--- starts again, and its attempt has risen, so that a worker that has it changes nothing more, even when the
--- document comes back meanwhile. A document that was to replace others replaces none of the receiver's.
+-- Copies documents and their bytes to another user: the first statement for each batch of a transfer. The
+-- tenant of a row never changes in place; documents/transfer_chunks moves the chunks, and
+-- documents/transfer_release deletes the originals. Ids stay the same. The ingestion of a document in
+-- progress restarts with a higher attempt number, so that its worker can no longer change anything, even if
+-- the document returns to its first owner in the meantime. A document that was to replace others replaces
+-- none of the receiver.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the receiver; none of their rows is read
 -- $3 document_ids uuid[]  each once, at most 1000; held by documents/hold

@@ -1,15 +1,15 @@
 -- documents/transfer_chunks :value
--- Moves some chunks of documents that are given to another user, with their vectors and terms, whose keys
--- depend on the tenant: after documents/transfer.
+-- Moves some chunks of transferred documents, with their vectors and terms, whose keys depend on the tenant,
+-- after documents/transfer.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the receiver; none of their rows is read
 -- $3 document_ids uuid[]  each once, at most 1000
--- $4 first_index  int     of each document the chunks from here
--- $5 last_index   int     to here
+-- $4 first_index  int     the first chunk of each document
+-- $5 last_index   int     the last one
 -- $6 key_change   int     the salts of both users XOR each other
 -- returns: chunks int8
 -- index: chunks_document_index_key, chunk_vectors_pkey, chunk_terms_pkey
--- length: chunks, vectors and terms are moved together, since a row of one without the others is lost
+-- length: chunks, vectors and terms are moved together, since a row of one is useless without the others
 with moved as (
     delete from chunks as c
     where

@@ -1,10 +1,11 @@
 -- documents/transfer_count :exec
--- Last statement of a transfer: takes the documents off the giver's counts and adds them to the receiver's,
--- in one order, whoever gives to whom. A CHECK constraint of tenant_totals aborts the transaction where the
--- receiver would exceed a limit of their plan. Last, because all of a tenant's documents share the row.
+-- Last statement of a transfer: subtracts the documents from the giver's totals and adds them to the
+-- receiver's, locking the rows in the order of the users' ids. A CHECK constraint of tenant_totals aborts the
+-- transaction if the receiver would exceed a limit of the plan. It runs last, because all documents of a
+-- tenant share the row.
 -- $1 user_id        uuid       the tenant
--- $2 to_user        uuid       the receiver; nothing of theirs is read but the count
--- $3 document_count int8       that were given
+-- $2 to_user        uuid       the receiver; only their totals are read
+-- $3 document_count int8       of the transfer
 -- $4 chunk_count    int8
 -- $5 byte_count     int8
 -- $6 document_limit int8 null  of the receiver's plan; null: none

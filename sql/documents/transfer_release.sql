@@ -1,7 +1,6 @@
 -- documents/transfer_release :exec
--- Deletes from their giver the documents of a batch that have been given to another user, with their bytes,
--- whose chunks have been moved already, and hands on their jobs. A job that a worker holds is due again at
--- once, as an attempt of the receiver's.
+-- Deletes the originals of transferred documents with their bytes, after their chunks have been moved, and
+-- moves their jobs to the receiver. A job that a worker holds is due again at once.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the receiver
 -- $3 document_ids uuid[]  each once, at most 1000; held by documents/hold

@@ -3,8 +3,8 @@
 -- expiry.
 -- $1 user_id        uuid              the tenant
 -- $2 document_id    uuid
--- $3 filename       text null         null: as it is
--- $4 metadata       jsonb null        null: as it is
+-- $3 filename       text null         null: unchanged
+-- $4 metadata       jsonb null        null: unchanged
 -- $5 merge_metadata bool              whether the metadata is a merge patch
 -- $6 set_expires_at bool              whether to set expires_at
 -- $7 expires_at     timestamptz null  null: never

@@ -1,8 +1,8 @@
 -- export/api_keys :many
--- A user's keys for their export: name and times, without the digests that authenticate them, so that an
--- export grants no access.
+-- A user's keys for an export: name and times, without the digests that authenticate them, so that an export
+-- grants no access.
 -- $1 user_id  uuid       the tenant
--- $2 after_id uuid null  the last id of the page before; null: from the oldest
+-- $2 after_id uuid null  the last id of the previous page; null: from the oldest
 -- $3 max_rows int        1..1000
 -- returns: id uuid, name text null, prefix text, scopes text[], collection_id uuid null,
 --   created_at timestamptz, expires_at timestamptz null, revoked_at timestamptz null,

@@ -2,7 +2,7 @@
 -- The vectors of one page of chunks, for an export.
 -- $1 user_id   uuid    the tenant
 -- $2 chunk_ids uuid[]  of export/chunks
--- $3 max_rows  int     as many as there are chunks, 1..1000
+-- $3 max_rows  int     the number of chunks, 1..1000
 -- returns: chunk_id uuid, document_id uuid, embedding halfvec, signature bit
 -- index: chunk_vectors_pkey
 select

@@ -1,11 +1,11 @@
 -- export/chunks :many
 -- The chunks of a range of documents for an export: as many as fit into a number of bytes, but at least one.
--- Each row has the attempt that made the chunk; chunks of another attempt than the exported one belong to
--- another text and are left out.
+-- Each row contains the attempt that created the chunk; the caller omits chunks of another attempt than the
+-- exported one, since they belong to another text.
 -- $1 user_id           uuid       the tenant
 -- $2 first_document_id uuid       the first of the documents
 -- $3 last_document_id  uuid       the last of them
--- $4 after_document_id uuid null  of the last chunk of the page before; null: from the first
+-- $4 after_document_id uuid null  of the last chunk of the previous page; null: from the first
 -- $5 after_chunk_index int
 -- $6 max_bytes         int8
 -- $7 max_rows          int        1..1000

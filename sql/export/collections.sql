@@ -1,7 +1,7 @@
 -- export/collections :many
 -- A user's collections for their export, oldest first.
 -- $1 user_id  uuid       the tenant
--- $2 after_id uuid null  the last id of the page before; null: from the oldest
+-- $2 after_id uuid null  the last id of the previous page; null: from the oldest
 -- $3 max_rows int        1..1000
 -- returns: id uuid, name text null, description text null, metadata jsonb, chunking jsonb null,
 --   expires_after_s int8 null, last_active_at timestamptz, expires_at timestamptz null,

@@ -2,7 +2,7 @@
 -- The documents that conversations are limited to, for an export.
 -- $1 user_id               uuid       the tenant
 -- $2 conversation_ids      uuid[]     of export/conversations, at most 1000
--- $3 after_conversation_id uuid null  of the last row of the page before; null: from the first
+-- $3 after_conversation_id uuid null  of the last row of the previous page; null: from the first
 -- $4 after_document_id     uuid
 -- $5 max_rows              int        1..1000
 -- returns: conversation_id uuid, document_id uuid

@@ -2,7 +2,7 @@
 -- A user's conversations for their export, oldest first. The documents, messages and vectors of the
 -- conversations follow each page.
 -- $1 user_id  uuid       the tenant
--- $2 after_id uuid null  the last id of the page before; null: from the oldest
+-- $2 after_id uuid null  the last id of the previous page; null: from the oldest
 -- $3 max_rows int        1..1000
 -- returns: id uuid, title text null, metadata jsonb, message_count int8, deleted_message_count int8,
 --   expires_at timestamptz null, created_at timestamptz, updated_at timestamptz, collection_ids uuid[] null

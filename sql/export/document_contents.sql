@@ -1,9 +1,9 @@
 -- export/document_contents :many
--- The bytes of some documents for an export: as many documents as fit into a number of bytes, but one at
--- least. Contents that are too long for that are not read.
+-- The bytes of some documents for an export: as many documents as fit into a number of bytes, but at least
+-- one. The contents of other documents are not read.
 -- $1 user_id           uuid       the tenant
 -- $2 document_ids      uuid[]     of export/documents, at most 1000
--- $3 after_document_id uuid null  the last id of the page before; null: from the first
+-- $3 after_document_id uuid null  the last id of the previous page; null: from the first
 -- $4 max_bytes         int8
 -- $5 max_rows          int        1..1000
 -- returns: document_id uuid, content bytea, charset text null

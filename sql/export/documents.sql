@@ -2,7 +2,7 @@
 -- A user's documents for their export, oldest first. The bytes, chunks and vectors of the documents follow
 -- each page.
 -- $1 user_id  uuid       the tenant
--- $2 after_id uuid null  the last id of the page before; null: from the oldest
+-- $2 after_id uuid null  the last id of the previous page; null: from the oldest
 -- $3 max_rows int        1..1000
 -- returns: id uuid, filename text, file_type text, file_size int8, purpose text null,
 --   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real,

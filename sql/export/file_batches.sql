@@ -2,7 +2,7 @@
 -- The batches of collections, for an export.
 -- $1 user_id             uuid       the tenant
 -- $2 collection_ids      uuid[]     of export/collections, at most 1000
--- $3 after_collection_id uuid null  of the last row of the page before; null: from the first
+-- $3 after_collection_id uuid null  of the last row of the previous page; null: from the first
 -- $4 after_id            uuid
 -- $5 max_rows            int        1..1000
 -- returns: collection_id uuid, id uuid, created_at timestamptz, cancelled_at timestamptz null

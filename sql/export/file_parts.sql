@@ -1,9 +1,9 @@
 -- export/file_parts :many
--- The parts of some files for an export: as many as fit into a number of bytes, but one at least. A part
--- that is too long for that is not read.
+-- The parts of some files for an export: as many as fit into a number of bytes, but at least one. Other parts
+-- are not read.
 -- $1 user_id           uuid       the tenant
 -- $2 document_ids      uuid[]     of export/documents, at most 1000
--- $3 after_document_id uuid null  of the last part of the page before; null: from the first
+-- $3 after_document_id uuid null  of the last part of the previous page; null: from the first
 -- $4 after_first_byte  int8 null
 -- $5 max_bytes         int8
 -- $6 max_rows          int        1..1000

@@ -4,7 +4,7 @@
 -- $1 user_id               uuid       the tenant
 -- $2 first_conversation_id uuid       the first of the conversations
 -- $3 last_conversation_id  uuid       the last of them
--- $4 after_conversation_id uuid null  of the last message of the page before; null: from the first
+-- $4 after_conversation_id uuid null  of the last message of the previous page; null: from the first
 -- $5 after_position        int8
 -- $6 max_bytes             int8
 -- $7 max_rows              int        1..1000

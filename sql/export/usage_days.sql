@@ -1,7 +1,7 @@
 -- export/usage_days :many
 -- A user's daily usage for their export.
 -- $1 user_id    uuid       the tenant
--- $2 after_day  date null  of the last row of the page before; null: from the first
+-- $2 after_day  date null  of the last row of the previous page; null: from the first
 -- $3 after_slot int
 -- $4 max_rows   int        1..1000
 -- returns: day date, slot int, requests int8, searches int8, uploads int8, bytes int8, messages int8,

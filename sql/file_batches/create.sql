@@ -1,5 +1,5 @@
 -- file_batches/create :one
--- Begins a batch of files of a collection. No row: the collection does not exist or has expired.
+-- Creates a batch of files of a collection. No row: the collection does not exist or has expired.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
 -- returns: id uuid, created_at timestamptz

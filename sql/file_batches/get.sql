@@ -1,9 +1,9 @@
 -- file_batches/get :one
--- One batch of files with the number of its files in each state, counted when it is read.
+-- One batch of files with the number of its files in each state, which is counted at each call.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
 -- $3 batch_id      uuid
--- $4 max_count     int   files that are counted at most
+-- $4 max_count     int   maximum number of files counted
 -- returns: id uuid, collection_id uuid, created_at timestamptz, cancelled_at timestamptz null,
 --   processing_count int8, ready_count int8, error_count int8, cancelled_count int8, file_bytes int8,
 --   ready_bytes int8, is_counted bool

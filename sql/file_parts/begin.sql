@@ -1,8 +1,7 @@
 -- file_parts/begin :value
--- In a transaction, first of the statements that store a file of more than one part: file_parts/append
--- follows for each part, then documents/create, before which nobody sees the file. Checks the limits of the
--- user's plan, so that a file that is too large for it is not written first. No row: a limit is reached, or
--- the user does not exist.
+-- First statement of the transaction that stores a file of more than one part: file_parts/append follows for
+-- each part, then documents/create. Checks the limits of the user's plan first, so that a file that exceeds
+-- them is not written at all. No row: a limit is reached, or the user does not exist.
 -- $1 user_id   uuid  the tenant
 -- $2 file_size int8
 -- $3 charset   text null  the encoding of the bytes that the client declared; null: none

@@ -1,11 +1,11 @@
 -- file_parts/transfer :exec
--- Gives parts of files to another user, after documents/transfer; documents/transfer_release deletes the
--- originals. One statement copies a range of each of the files.
+-- Copies a range of the bytes of each transferred file to another user, after documents/transfer;
+-- documents/transfer_release deletes the originals.
 -- $1 user_id      uuid    the tenant
 -- $2 to_user      uuid    the receiver; none of their rows is read
 -- $3 document_ids uuid[]  each once, at most 1000; held by documents/hold
--- $4 first_byte   int8    of each document the parts that begin from here
--- $5 end_byte     int8    to before here
+-- $4 first_byte   int8    copies the parts of each document that start here or later
+-- $5 end_byte     int8    and before here
 -- index: file_parts_pkey
 insert into file_parts (user_id, document_id, first_byte, content)
 select

@@ -1,9 +1,9 @@
 -- idempotency/delete_expired :exec
--- Deletes expired keys of one user. Keys that were claimed again meanwhile stay, and keys that are being
--- claimed are skipped.
+-- Deletes expired keys of one user. Keys that were claimed again in the meantime stay, and keys that are
+-- being claimed are skipped.
 -- $1 user_id uuid    the tenant
 -- $2 routes  text[]
--- $3 keys    text[]  of each route its key
+-- $3 keys    text[]  the key of each route
 -- $4 kept_s  float8  seconds for which a key is kept
 -- index: idempotency_keys_pkey
 with expired as (

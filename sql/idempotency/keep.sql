@@ -1,5 +1,5 @@
 -- idempotency/keep :exec
--- Last statement of the same transaction: stores where the result of the request is found.
+-- Last statement of the same transaction: stores a reference to the result of the request.
 -- $1 user_id uuid   the tenant
 -- $2 route   text
 -- $3 key     text

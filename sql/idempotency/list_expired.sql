@@ -2,7 +2,7 @@
 -- A batch of expired keys for a worker to delete, oldest first.
 -- $1 kept_s   float8  seconds for which a key is kept
 -- $2 max_rows int     1..1000
--- tenant: none, a worker clears up for all tenants; the keys name the tenant of each deletion that follows
+-- tenant: none, a worker sweeps for all tenants; the keys name the tenant of each deletion that follows
 -- returns: user_id uuid, route text, key text
 -- index: idempotency_keys_created_idx
 select

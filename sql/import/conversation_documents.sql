@@ -1,9 +1,9 @@
 -- import/conversation_documents :exec
 -- The documents that imported conversations are limited to. A document that was uploaded after the documents
--- were exported is not in the export and is left out.
+-- were exported is not in the export and is omitted.
 -- $1 user_id          uuid    the tenant
 -- $2 conversation_ids uuid[]
--- $3 document_ids     uuid[]  of each conversation in $2 a document
+-- $3 document_ids     uuid[]  a document of each conversation in $2
 -- index: documents_pkey
 insert into conversation_documents (user_id, conversation_id, document_id)
 select

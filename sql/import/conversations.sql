@@ -9,7 +9,7 @@
 -- $7 expires_at            timestamptz null
 -- $8 created_at            timestamptz
 -- $9 updated_at            timestamptz
--- $10 collection_ids       uuid[] optional  null: not bound to collections
+-- $10 collection_ids       uuid[] optional  null: not limited to collections
 copy conversations (
     user_id, id, title, metadata, message_count, deleted_message_count, expires_at, created_at, updated_at,
     collection_ids

@@ -1,6 +1,6 @@
 -- import/count :exec
--- Computes the totals of an imported user and this month's usage: searches pick their lane by them, and
--- quotas are checked against them. Keys are not imported; those that the user has stay counted.
+-- Computes the totals of an imported user and this month's usage, by which searches select their lane and
+-- quotas are checked. Keys are not imported; existing keys of the user stay counted.
 -- $1 user_id uuid  the tenant
 -- index: chunk_vectors_signature_idx, usage_days_pkey, documents_user_filename_idx, chunk_vectors_pkey,
 --   conversations_pkey, tenant_totals_pkey

@@ -1,6 +1,6 @@
 -- import/count_messages :exec
 -- Corrects the numbers of messages of imported conversations: some of the messages may have been deleted
--- during the export. The last position stays, so that none is assigned twice.
+-- during the export. The last position stays, so that no position is assigned twice.
 -- $1 user_id uuid  the tenant
 -- index: conversations_pkey, messages_pkey
 update conversations as c

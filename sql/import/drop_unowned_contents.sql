@@ -1,6 +1,6 @@
 -- import/drop_unowned_contents :exec
--- Deletes the bytes of an import that belong to no document, with their parts and jobs (cascade): no export
--- has such, but a file may have been written by hand.
+-- Deletes imported bytes that belong to no document, with their parts and jobs (by cascade). No export
+-- contains such bytes, but a file can be written by hand.
 -- $1 user_id uuid  the tenant
 -- index: document_contents_pkey, documents_pkey
 delete from document_contents as b

@@ -1,5 +1,5 @@
 -- import/drop_vanished_conversations :exec
--- Deletes imported conversations of which all messages are missing: they were deleted during the export.
+-- Deletes imported conversations without any of their messages: they were deleted during the export.
 -- $1 user_id uuid  the tenant
 -- index: conversations_pkey, messages_pkey
 delete from conversations as c

@@ -1,6 +1,6 @@
 -- import/queue_documents :exec
--- Queues imported documents that are still processing, as an upload does. A lease of the Cabinet that they
--- came from has no meaning here.
+-- Queues imported documents that are still processing, as an upload does. Their leases in the exporting
+-- Cabinet are ignored.
 -- $1 user_id uuid  the tenant
 -- index: documents_user_status_idx
 with waiting as (

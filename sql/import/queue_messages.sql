@@ -1,5 +1,5 @@
 -- import/queue_messages :exec
--- Queues the conversations of an import with messages that have no vector, from the first such message.
+-- Queues imported conversations with messages that have no vector, starting at the first such message.
 -- $1 user_id uuid  the tenant
 -- index: messages_pkey, message_vectors_pkey
 insert into message_jobs (user_id, conversation_id, again_from)

@@ -1,6 +1,6 @@
 -- import/reset_incomplete_documents :exec
 -- Resets imported documents whose chunks or vectors are incomplete: they changed during the export, or the
--- import was told to leave out vectors. One that was being read again had its earlier chunks.
+-- import omits vectors. A document that was being ingested again has its old chunks.
 -- $1 user_id uuid  the tenant
 -- index: documents_pkey, chunks_document_index_key, chunk_vectors_signature_idx, documents_user_status_idx,
 --   chunk_terms_document_idx

@@ -1,5 +1,5 @@
 -- import/users :exec
--- The user of an export, with the values of the Cabinet that it came from.
+-- The user of an export, with the values from the exporting Cabinet.
 -- $1 user_id     uuid         the tenant
 -- $2 email       text
 -- $3 name        text null    null: none

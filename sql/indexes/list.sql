@@ -1,9 +1,9 @@
 -- indexes/list :many
--- Input of `cabinet index plan`: the tenants that are large enough for an index of their own, and
--- every such index there is, also those whose tenant is gone.
+-- Input of `cabinet index plan`: the tenants that are large enough for an index of their own, and all such
+-- indexes, including those of deleted tenants.
 -- $1 min_rows int  vectors from which a tenant gets an index
 -- $2 max_rows int  1..10000
--- tenant: none, an administrator's look at the sizes of all tenants; it reads no content
+-- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid null, chunk_count int8 null, has_index bool, index_name name null, is_valid bool,
 --   size_bytes int8
 select

@@ -1,5 +1,5 @@
 -- indexes/mark :exec
--- Notes whether a tenant's searches may go through an index of their own.
+-- Records whether a tenant's searches can use an index of their own.
 -- $1 user_id   uuid  the tenant
 -- $2 has_index bool
 -- index: tenant_totals_pkey

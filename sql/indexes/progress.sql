@@ -1,5 +1,5 @@
 -- indexes/progress :one
--- How far the index that is being built on the vectors is, for the progress bar.
+-- The progress of the index build on the vectors, for the progress bar.
 -- returns: phase text, done int8, total int8
 select
     p.phase,

@@ -1,5 +1,5 @@
 -- ingest/chunk_ids :many
--- Ids for the chunks of one document, from the function that makes all ids, in ascending order.
+-- Ids for the chunks of one document, from the function that generates all ids, in ascending order.
 -- $1 chunk_count int
 -- returns: id uuid
 -- bound: by chunk_count, at most CABINET_MAX_CHUNKS

@@ -1,19 +1,19 @@
 -- ingest/claim :one
--- Claims a due document for one worker until the lease ends. Users take turns: the search for a user with
--- a due job starts behind the user whom the worker served last and continues by id, from the last id to
--- the first; the job of that user that has been due the longest is claimed. A user with many jobs
--- therefore delays each other user by one job a turn. The search stops after 100 users without a due job;
--- then, or if another worker is claiming the job that was found, the job that has been due the longest of
--- all is claimed. Locked jobs are skipped: another worker claims them, or stores their documents. The
--- claim counts as interrupted until the worker reports how it ended. `due_at > '-infinity'` is always
--- true; it is the predicate of ingestion_jobs_user_due_idx.
+-- Claims a due document for one worker until the lease ends. Users take turns: the search for a user with a
+-- due job starts after the user that the worker served last and continues in the order of ids, wrapping
+-- around at the end; the job of that user that has been due the longest is claimed. A user with many jobs
+-- therefore delays every other user by one job per turn. The search stops after 100 users without a due job;
+-- then, or if another worker is claiming the job that was found, the job that has been due the longest of all
+-- jobs is claimed. Locked jobs are skipped: another worker claims them, or stores their documents. The claim
+-- counts as interrupted until the worker reports how it ended. `due_at > '-infinity'` is always true; it is
+-- the predicate of ingestion_jobs_user_due_idx.
 -- $1 worker  text    the claiming worker, for people to read
 -- $2 lease_s float8  seconds until the job is due again, for any worker
 -- $3 after   uuid    the `turn` that the worker's last claim returned; all zeros for its first claim
 -- tenant: none, a worker serves all tenants; the job names the tenant of all that follows
 -- returns: user_id uuid, document_id uuid, attempt int, tries int, interruptions int, turn uuid
 -- index: ingestion_jobs_user_due_idx, ingestion_jobs_due_idx, ingestion_jobs_pkey
--- length: the next user, their job, and the job that is due the longest are looked for under one lock
+-- length: the next user, their job, and the longest due job are looked up under one lock
 with recursive users_in_turn as (
     select
         $3::uuid as user_id,

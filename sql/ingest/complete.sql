@@ -1,10 +1,10 @@
 -- ingest/complete :one
--- In the transaction that stores a document: locks its row and sets it to ready if the attempt still holds
--- it, and removes its job, which claims pass over until the transaction ends. Before that it locks the
--- conversations that are limited to a document that this one replaces, and the collections that contain one,
--- then those documents, oldest first, as every statement that locks several does. None of them was uploaded
--- later, so two such transactions never wait for each other. A document that is read again still has its
--- earlier chunks, which ingest/erase_chunks erases next. No row: nothing may be stored.
+-- In the transaction that stores a document: locks its row, sets it to ready if the attempt still holds it,
+-- and removes its job, which claims skip until the transaction ends. Before that, it locks the conversations
+-- that are limited to a document that this one replaces, and the collections that contain such a document,
+-- then those documents, oldest first, like every statement that locks several. None of them was uploaded
+-- later, so two such transactions never wait for each other. A document that is ingested again still has its
+-- old chunks, which ingest/erase_chunks erases next. No row: the lease was lost, and nothing may be stored.
 -- $1 user_id     uuid   the tenant
 -- $2 document_id uuid
 -- $3 attempt     int    of the claim

@@ -1,7 +1,6 @@
 -- ingest/drop :value
--- Removes a job that has nothing to do: its document does not exist, is no longer processing, or a later
--- attempt has begun. Returns whether the job is left: then there is something to do, but another session has
--- locked the document.
+-- Removes an obsolete job: its document does not exist, is no longer processing, or has a later attempt.
+-- Returns whether the job still exists: it is then not obsolete, but another session has locked the document.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim

@@ -1,10 +1,10 @@
 -- ingest/erase_chunks :exec
--- In the transaction that stores a document which had chunks before: erases some of these, with their vectors
--- and terms, before the new ones are written. Nobody sees it before the transaction ends.
+-- In the transaction that stores a document that already had chunks: erases some of the old chunks, with
+-- their vectors and terms, before the new ones are written.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid  locked by ingest/complete
--- $3 first_index int   of the chunks, from here
--- $4 last_index  int   to here
+-- $3 first_index int   the first chunk
+-- $4 last_index  int   the last one
 -- index: chunks_document_index_key, chunk_vectors_pkey, chunk_terms_pkey
 -- plan: generic
 with erased as (

@@ -1,10 +1,10 @@
 -- ingest/fail :exec
 -- Ends the ingestion of a document with a reason for its owner, if the attempt still holds it. A document
--- that was read again and has its earlier chunks is ready as before, unless its bytes were replaced.
+-- that was ingested again and has its old chunks becomes ready as before, unless its bytes were replaced.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 attempt     int   of the claim
--- $4 error       text  the fault and its remedy
+-- $4 error       text  the problem and its solution
 -- index: documents_pkey, ingestion_jobs_pkey
 with dropped as (
     delete from ingestion_jobs as j

@@ -4,8 +4,8 @@
 -- last, because all documents of a tenant share the row of the totals.
 -- $1 user_id        uuid  the tenant
 -- $2 chunk_count    int
--- $3 token_count    int8  of the chunks that were embedded, not of those with a reused vector
--- $4 earlier_chunks int   that these have taken the place of
+-- $3 token_count    int8  of the chunks that were embedded, without those whose vector was reused
+-- $4 earlier_chunks int   number of chunks that were replaced
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 -- plan: generic
 with counted as (

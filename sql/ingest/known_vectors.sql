@@ -3,8 +3,8 @@
 -- texts. A database belongs to one embedding model, so equal texts have equal vectors. For a text that occurs
 -- in many chunks, one chunk is read.
 -- $1 user_id  uuid    the tenant
--- $2 hashes   uuid[]  the texts, as chunks.content_hash has them, each once
--- $3 max_rows int     as many as there are hashes, 1..500
+-- $2 hashes   uuid[]  the texts, as in chunks.content_hash, each once
+-- $3 max_rows int     the number of hashes, 1..500
 -- returns: content_hash uuid, embedding halfvec
 -- index: chunks_content_hash_idx, chunk_vectors_pkey
 with known as (

@@ -1,6 +1,6 @@
 -- ingest/next_due :value
--- Seconds until the next job is due, negative if one is overdue, null if the queue is empty: the time that a
--- worker sleeps.
+-- Seconds until the next job is due, negative if one is overdue, null if the queue is empty; a worker sleeps
+-- for this time.
 -- tenant: none, a worker serves all tenants
 -- returns: due_in_s float8 null
 -- index: ingestion_jobs_due_idx

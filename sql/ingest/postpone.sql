@@ -1,12 +1,12 @@
 -- ingest/postpone :exec
--- Returns a job whose attempt ended for a reason that may pass: due again after a delay, with the reason on
--- the document meanwhile, unless another session has locked the document.
+-- Returns a job whose attempt ended for a temporary reason to the queue, due again after a delay. The
+-- document shows the reason meanwhile, unless another session has locked it.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 delay_s     float8  seconds until the next attempt
 -- $5 error       text    the reason for waiting
--- $6 is_failed   bool    whether the attempt counts as a try: the document may be the cause
+-- $6 is_failed   bool    whether the attempt counts as failed: the document may be the cause
 -- index: documents_pkey, ingestion_jobs_pkey
 with held as materialized (
     select d.id

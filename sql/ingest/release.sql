@@ -1,8 +1,8 @@
 -- ingest/release :exec
--- Returns a job that its worker has not ended: due again after a delay, and no attempt has failed. The
--- claim no longer counts as interrupted, unless the worker says so. If another worker has claimed the job
--- since, only the count changes. Waits for no lock: a document that another session has locked keeps the
--- time of its lease, and a job that is locked stays as it is.
+-- Returns an unfinished job to the queue, due again after a delay; the attempt does not count as failed. The
+-- claim no longer counts as interrupted, unless `is_interrupted`. If another worker has claimed the job
+-- since, only the count changes. Does not wait for locks: a document that another session has locked keeps
+-- its lease time, and a locked job stays as it is.
 -- $1 user_id        uuid    the tenant
 -- $2 document_id    uuid
 -- $3 attempt        int     of the claim

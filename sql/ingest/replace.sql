@@ -1,9 +1,9 @@
 -- ingest/replace :value
 -- In the transaction that stores a document: deletes the oldest of the documents that it replaces, with their
--- jobs and their share of the tenant's counts, as documents/delete_many does; run again while it deletes as
--- many as it may. Conversations that were about one of them are about this one now, and collections that
--- contained one contain this one, with the attributes of the newest; ingest/complete holds them already,
--- except one that became so meanwhile.
+-- jobs, and subtracts them from the tenant's totals, as documents/delete_many does; repeat it while it
+-- deletes `max_rows`. Conversations and collections that contained one of them contain this document instead,
+-- with the attributes of the newest. ingest/complete has already locked them, except those that were added in
+-- the meantime.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 max_rows    int   1..1000

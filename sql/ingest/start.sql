@@ -1,10 +1,10 @@
 -- ingest/start :one
--- Shows the attempt on the document and returns its bytes to the worker, none if they are stored in parts
--- (documents/content), with the user's totals and limits, so that nothing is embedded that could not be
--- stored. The chunks of a document that is read again do not count: the new ones take their place. No row:
--- the document does not exist, is no longer processing, or a later attempt has begun, so the job has nothing
--- to do; or another session has locked the document, for which a worker does not wait: ingest/drop tells the
--- two apart.
+-- Records the attempt on the document and returns its bytes to the worker (none if they are stored in parts;
+-- see documents/content), with the user's totals and limits, so that texts that could not be stored are not
+-- embedded. The old chunks of a document that is ingested again do not count, since the new ones replace
+-- them. No row: the document does not exist, is no longer processing or has a later attempt, so that the job
+-- is obsolete; or another session has locked the document, for which a worker does not wait. ingest/drop
+-- distinguishes the two cases.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim

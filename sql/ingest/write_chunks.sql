@@ -1,5 +1,5 @@
 -- ingest/write_chunks :copy
--- The chunks of one document, as many rows as the COPY sends.
+-- Stores the chunks of one document.
 -- $1 user_id      uuid   the tenant
 -- $2 id           uuid   of ingest/chunk_ids
 -- $3 document_id  uuid

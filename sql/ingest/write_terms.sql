@@ -1,5 +1,5 @@
 -- ingest/write_terms :copy
--- The terms of the same chunks. A chunk without terms has no row.
+-- Stores the terms of the same chunks. A chunk without terms has no row.
 -- $1 user_id     uuid       the tenant
 -- $2 chunk_id    uuid
 -- $3 document_id uuid

@@ -1,5 +1,5 @@
 -- ingest/write_vectors :copy
--- The vectors of the same chunks.
+-- Stores the vectors of the same chunks.
 -- $1 user_id     uuid     the tenant
 -- $2 chunk_id    uuid
 -- $3 document_id uuid

@@ -1,11 +1,11 @@
 -- items/get :one
--- The row of messages of one item: by the place that is part of an id that Cabinet made, or by the id that
--- the client gave.
+-- The row of messages that contains one item: by the position in an id that Cabinet generated, or by the id
+-- that the client chose.
 -- $1 user_id         uuid       the tenant
 -- $2 conversation_id uuid
--- $3 position        int8 null  null: the id is not one that Cabinet made
+-- $3 position        int8 null  null: the client chose the id
 -- $4 message_id      uuid null  the id of the row at that position
--- $5 item_id         text null  the id that the client gave; null: the other two are given
+-- $5 item_id         text null  the id that the client chose; null: the other two are given
 -- returns: as items/list
 -- index: messages_pkey, messages_item_id_idx, messages_id_idx
 select

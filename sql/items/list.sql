@@ -1,6 +1,7 @@
 -- items/list :many
--- The rows of messages whose items the OpenAI dialect lists, in order or in reverse: as many as fit into
--- 4 MiB, but at least one. A row of the role item is its item; other rows are converted to one or more items.
+-- The rows of messages whose items the OpenAI API lists, in ascending or descending order: as many as fit
+-- into 4 MiB, but at least one. A row with the role item is returned as its item; other rows are converted to
+-- one or more items.
 -- $1 user_id         uuid       the tenant
 -- $2 conversation_id uuid
 -- $3 from_position   int8 null  the first position of the page; null: from the beginning, or from the end

@@ -1,8 +1,8 @@
 -- jobs/end_stalled :many
--- Ends the sessions of this service that wait for the rest of a message, or to send the rest of an answer,
--- for longer than any statement may take: their process was stopped. The server can neither cancel such a
--- statement nor apply a timeout to it, and its locks would stay until the process goes on.
--- $1 silent_s float8  more than the time limit of a statement
+-- Terminates the sessions of this service that have waited to receive the rest of a message, or to send the
+-- rest of an answer, for longer than the statement timeout: their process was stopped. The server can neither
+-- cancel such a statement nor apply a timeout to it, and its locks would be held until the process continues.
+-- $1 silent_s float8  more than the statement timeout
 -- $2 max_rows int     1..100
 -- returns: pid int, statement text null, silent_s float8, is_ended bool
 select

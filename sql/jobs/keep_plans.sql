@@ -1,7 +1,7 @@
 -- jobs/keep_plans :value
--- Inside a transaction that stores or moves many rows: whether the plans of the statements that follow, and
--- of the checks of their foreign keys, are kept, until it ends or this statement runs again. Otherwise the
--- check is planned for each row.
+-- In a transaction that stores or moves many rows: determines whether the following statements, and the
+-- queries that check their foreign keys, use generic plans until the transaction ends or this statement runs
+-- again. Otherwise the check is planned for each row.
 -- $1 is_planned_once boolean
 -- returns: plan_mode text
 select

@@ -1,13 +1,13 @@
 -- jobs/limit_transaction :one
--- First statement of a transaction in which a worker stores results: limits, for this transaction only, how
--- long it waits for a lock, for the worker between two statements, and, from PostgreSQL 17 on, how long it
--- takes. A worker that was stopped therefore holds what it has locked for seconds. A transaction that stores
--- rows keeps its plans: otherwise the query that checks a foreign key is planned for each row, which takes
--- longer than to store it.
+-- First statement of a transaction in which a worker stores results: sets timeouts for this transaction only,
+-- for waiting for a lock, for idling between two statements and, from PostgreSQL 17 on, for the whole
+-- transaction. A stopped worker therefore holds its locks only for seconds. A transaction that stores rows
+-- uses generic plans: otherwise the query that checks a foreign key is planned for each row, which takes
+-- longer than storing the row.
 -- $1 lock_ms         int
 -- $2 idle_ms         int
 -- $3 transaction_ms  int
--- $4 is_planned_once boolean  every statement that follows fits any values with one plan
+-- $4 is_planned_once boolean  whether the following statements use generic plans
 -- returns: lock_timeout text, idle_timeout text, transaction_timeout text null, plan_mode text null
 select
     set_config('lock_timeout', $1::int::text, true) as lock_timeout,

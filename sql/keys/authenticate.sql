@@ -1,8 +1,8 @@
 -- keys/authenticate :one
--- The user of a key, if the key is valid now. Records its use at most once a minute, and never waits to do
--- so. The size of the tenant and the limits of the plan are returned and cached with the key, so that a
--- search can pick its lane and a request can be counted without another statement.
--- $1 key_hash bytea  SHA-256 of the key shown
+-- The user of a key, if the key is valid now. Records its use at most once a minute, without waiting for a
+-- lock. The size of the tenant and the limits of the plan are returned and cached with the key, so that a
+-- search can select its lane and a request can be counted without another statement.
+-- $1 key_hash bytea  SHA-256 of the given key
 -- tenant: none, the key identifies the tenant
 -- returns: user_id uuid, key_id uuid, expires_at timestamptz null, scopes text[],
 --   collection_id uuid null, chunk_count int8, has_index bool, requests_per_minute int8 null,

@@ -1,7 +1,7 @@
 -- keys/create :one
 -- Adds a key of a user and counts it; as in documents/create, a CHECK constraint of tenant_totals decides
 -- whether concurrent requests exceed the limit of the plan. A collection to which the key is limited is
--- locked, so that its keys cannot be removed with it before this one is there. No row: the limit is
+-- locked, so that a concurrent deletion of the collection also deletes this key. No row: the limit is
 -- reached, or the user or the collection does not exist.
 -- $1 user_id       uuid              the tenant
 -- $2 name          text null         null: none
@@ -9,7 +9,7 @@
 -- $4 key_hash      bytea             SHA-256 of the key
 -- $5 expires_at    timestamptz null  null: never
 -- $6 scopes        text[]            read, write
--- $7 collection_id uuid optional     the only collection that the key reaches; null: all data of the user
+-- $7 collection_id uuid optional     the only collection that the key can access; null: all data of the user
 -- returns: as keys/list
 -- index: users_pkey, tenant_totals_pkey, collections_pkey
 -- length: the key is added and counted together or not at all

@@ -1,7 +1,7 @@
 -- keys/delete_of_collection :exec
 -- Deletes the keys that are limited to a collection, which has just been deleted in the same transaction, and
--- takes those that were not revoked off the user's totals. It runs after that statement, so that it finds a
--- key that was added meanwhile.
+-- subtracts those that were not revoked from the user's totals. It runs after the deletion, so that it also
+-- finds a key that was added in the meantime.
 -- $1 user_id       uuid  the tenant
 -- $2 collection_id uuid
 -- index: api_keys_pkey, tenant_totals_pkey

@@ -1,7 +1,7 @@
 -- keys/list :many
--- A user's keys, newest first, including revoked ones, never the keys themselves.
+-- A user's keys, newest first, including revoked ones, without their secrets.
 -- $1 user_id  uuid       the tenant
--- $2 after    uuid null  the last id of the page before; null: from the newest
+-- $2 after    uuid null  the last id of the previous page; null: from the newest
 -- $3 max_rows int        1..101
 -- returns: id uuid, name text null, prefix text, scopes text[], collection_id uuid null,
 --   created_at timestamptz, expires_at timestamptz null, revoked_at timestamptz null,

@@ -1,10 +1,10 @@
 -- keys/revoke :exec
--- Revokes one key permanently and takes it off the user's totals. Idempotent. The newest of the revoked keys
--- remain in the list; older ones are deleted, so that a user who keeps creating and revoking keys does not
--- fill the table.
+-- Revokes one key permanently and subtracts it from the user's totals. Idempotent. The most recently revoked
+-- keys remain in the list; older ones are deleted, so that a user who keeps creating and revoking keys does
+-- not fill the table.
 -- $1 user_id     uuid  the tenant
 -- $2 key_id      uuid
--- $3 max_revoked int8  revoked keys that remain
+-- $3 max_revoked int8  number of revoked keys that remain
 -- index: api_keys_pkey, tenant_totals_pkey
 with revoked as (
     update api_keys as k

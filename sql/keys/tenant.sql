@@ -1,5 +1,5 @@
 -- keys/tenant :one
--- The user for whom the admin acts or who signs in with a token, with columns of `keys/authenticate`.
+-- The user for whom the admin acts, or who signs in with a token, with columns of keys/authenticate.
 -- $1 user_id uuid  the tenant
 -- returns: user_id uuid, chunk_count int8, has_index bool, requests_per_minute int8 null, tokens_used int8,
 --   tokens_allowed int8 null

@@ -1,8 +1,8 @@
 -- message_jobs/charge :exec
--- Last statement of the transaction that stores the vectors of messages: renews the lease, forgets earlier
--- interruptions and adds to the token usage. No row: the lease was lost, or the conversation does not
--- exist, and nothing may be stored. A CHECK constraint of tenant_totals aborts the transaction if the
--- limit of the user's plan is exceeded.
+-- Last statement of the transaction that stores the vectors of messages: renews the lease, resets the count
+-- of interruptions and adds to the token usage. No row: the lease was lost, or the conversation does not
+-- exist, and nothing may be stored. A CHECK constraint of tenant_totals aborts the transaction if the limit
+-- of the user's plan is exceeded.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim

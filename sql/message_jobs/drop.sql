@@ -1,5 +1,5 @@
 -- message_jobs/drop :exec
--- Removes a job whose conversation no longer exists, or whose messages the embedding provider refuses.
+-- Removes a job whose conversation no longer exists, or whose messages the embedding provider rejects.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid  of the claim

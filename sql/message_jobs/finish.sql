@@ -1,5 +1,5 @@
 -- message_jobs/finish :exec
--- Removes a job, unless messages were appended meanwhile.
+-- Removes a job, unless messages were appended in the meantime.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid  of the claim

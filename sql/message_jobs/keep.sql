@@ -1,9 +1,9 @@
 -- message_jobs/keep :value
 -- In the transaction that stores the vectors of messages: locks the conversation against deletion, as the
--- vectors will, and then the job, which claims pass over until the transaction ends; messages can be appended
--- meanwhile. In the other order, an erasure that holds the conversation and waits for the job would be a
--- deadlock. Terms that messages got meanwhile, of an earlier text, are deleted. No row: the lease was lost,
--- or the conversation does not exist, and nothing may be stored.
+-- foreign key of the vectors will, and then the job, which claims skip until the transaction ends; messages
+-- can be appended meanwhile. In the reverse order, it would deadlock with an erasure that holds the
+-- conversation and waits for the job. Deletes terms of an older text that the messages have got in the
+-- meantime. No row: the lease was lost, or the conversation does not exist, and nothing may be stored.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim

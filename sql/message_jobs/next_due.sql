@@ -1,6 +1,6 @@
 -- message_jobs/next_due :value
--- Seconds until the next job is due, negative if one is overdue, null if none is waiting: the time that a
--- worker sleeps.
+-- Seconds until the next job is due, negative if one is overdue, null if none is waiting; a worker sleeps for
+-- this time.
 -- tenant: none, a worker serves all tenants
 -- returns: due_in_s float8 null
 -- index: message_jobs_due_idx

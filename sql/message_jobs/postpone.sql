@@ -1,5 +1,5 @@
 -- message_jobs/postpone :exec
--- Returns a job whose attempt failed for a reason that may pass: due again after a delay.
+-- Returns a job whose attempt failed for a temporary reason to the queue, due again after a delay.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim

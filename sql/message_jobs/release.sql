@@ -1,7 +1,7 @@
 -- message_jobs/release :exec
--- Returns a job that its worker has not ended: due again after a delay, and no attempt has failed. The
--- claim no longer counts as interrupted, unless the worker says so. If another worker has claimed the job
--- since, only the count changes. Waits for no lock: a job that is locked stays as it is.
+-- Returns an unfinished job to the queue, due again after a delay; the attempt does not count as failed. The
+-- claim no longer counts as interrupted, unless `is_interrupted`. If another worker has claimed the job
+-- since, only the count changes. Does not wait for locks: a locked job stays as it is.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
 -- $3 lease           uuid    of the claim

@@ -1,7 +1,7 @@
 -- message_jobs/start :one
--- The position after which messages of a conversation may lack vectors (0: from the first), with the tokens
--- that the user has used this month and may use. That is the last one with a vector, or an earlier one before
--- a message that was edited. No row: the conversation does not exist, so the job has nothing to do.
+-- The position after which messages of a conversation may lack vectors (0: from the first), with the user's
+-- tokens of this month and their limit. It is the last position with a vector, or the one before an edited
+-- message. No row: the conversation does not exist, and the job is obsolete.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- returns: position int8, tokens_used int8, tokens_allowed int8 null

@@ -1,5 +1,5 @@
 -- message_jobs/write_terms :copy
--- The terms of messages, one row for each message whose vectors are stored.
+-- Stores the terms of messages, one row for each message whose vectors are stored.
 -- $1 user_id         uuid         the tenant
 -- $2 conversation_id uuid
 -- $3 position        int8

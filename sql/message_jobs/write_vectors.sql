@@ -1,5 +1,5 @@
 -- message_jobs/write_vectors :copy
--- The vectors of messages, one or more for each.
+-- Stores the vectors of messages, one or more for each.
 -- $1 user_id         uuid         the tenant
 -- $2 conversation_id uuid
 -- $3 position        int8

@@ -1,18 +1,18 @@
 -- message_search/bits :many
 -- The messages of one user most similar to a query by cosine: those whose signatures differ least from the
 -- query's, read with the filters by an index-only scan of the covering key, then compared exactly. A message
--- of several pieces is one candidate, as similar as its nearest piece. As many as fit into 4 MiB, but at
--- least one.
+-- of several pieces is one candidate, as similar as its nearest piece. Returns as many as fit into 4 MiB, but
+-- at least one.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query
 -- $4 signature       varbit            of the query
 -- $5 candidates      int               messages that are compared exactly
--- $6 threshold       float8 null       least similarity; null: any
+-- $6 threshold       float8 null       lowest similarity; null: any
 -- $7 roles           text[] null       null: all
--- $8 created_after   timestamptz null  this moment or later; null: any
--- $9 created_before  timestamptz null  earlier than this; null: any
--- $10 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $8 created_after   timestamptz null  at this time or later; null: any
+-- $9 created_before  timestamptz null  before this time; null: any
+-- $10 filters        jsonb null        null: no filter; otherwise in the form of message_matches()
 -- $11 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey, messages_id_idx

@@ -1,15 +1,15 @@
 -- message_search/exact :many
 -- The messages of one user most similar to a query by cosine, compared with every vector that passes the
--- filters: exact, ties in the order of conversation and position, and as many as fit into 4 MiB, but at least
--- one. A message of several pieces is as similar as its nearest piece.
+-- filters: exact, ties by conversation and position. Returns as many as fit into 4 MiB, but at least one. A
+-- message of several pieces is as similar as its nearest piece.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query
--- $4 threshold       float8 null       least similarity; null: any
+-- $4 threshold       float8 null       lowest similarity; null: any
 -- $5 roles           text[] null       null: all
--- $6 created_after   timestamptz null  this moment or later; null: any
--- $7 created_before  timestamptz null  earlier than this; null: any
--- $8 filters         jsonb null        null: no filter; else as message_matches() takes them
+-- $6 created_after   timestamptz null  at this time or later; null: any
+-- $7 created_before  timestamptz null  before this time; null: any
+-- $8 filters         jsonb null        null: no filter; otherwise in the form of message_matches()
 -- $9 max_rows        int               1..100
 -- returns: as messages/list, similarity float8, distance float8
 -- index: message_vectors_pkey, messages_pkey, messages_id_idx

@@ -1,7 +1,7 @@
 -- message_search/hybrid_bits :many
--- The messages of one user that fit a query best by meaning and by keywords together, as
--- message_search/hybrid_exact finds them, except that the hundred nearest by meaning are taken from the
--- messages whose signatures differ least from the query's (message_search/bits).
+-- The messages of one user that match a query best by meaning and by keywords together, as in
+-- message_search/hybrid_exact, except that the hundred nearest by meaning are taken from the messages whose
+-- signatures differ least from the query's (message_search/bits).
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query
@@ -10,15 +10,15 @@
 -- $6 keys            int[] null        of the query's rarest terms; null: candidates need not contain a term
 -- $7 terms           sparsevec         all terms of the query, with their weights
 -- $8 keyword_weight  float8            0..1; the rest is the weight of the meaning
--- $9 threshold       float8 null       least similarity; null: any
+-- $9 threshold       float8 null       lowest similarity; null: any
 -- $10 required       text[] null       regular expressions that the text must match; null: none
 -- $11 required_keys  int[] null        keys that a text must contain in order to match them; null: none
 -- $12 excluded       text[] null       regular expressions that the text must not match; null: none
 -- $13 excluded_keys  int[] null        keys of which a text contains one if it matches; null: none
 -- $14 roles          text[] null       null: all
--- $15 created_after  timestamptz null  this moment or later; null: any
--- $16 created_before timestamptz null  earlier than this; null: any
--- $17 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $15 created_after  timestamptz null  at this time or later; null: any
+-- $16 created_before timestamptz null  before this time; null: any
+-- $17 filters        jsonb null        null: no filter; otherwise in the form of message_matches()
 -- $18 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8, keyword_score float8, score float8
 -- length: two searches, the fusion of their results, and the limit on the size of the answer, in one trip

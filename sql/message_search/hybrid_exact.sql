@@ -1,26 +1,26 @@
 -- message_search/hybrid_exact :many
--- The messages of one user that fit a query best by meaning and by keywords together. Candidates are the
+-- The messages of one user that match a query best by meaning and by keywords together. Candidates are the
 -- hundred nearest of all vectors that pass the filters, the hundred best by keywords, and the two messages
 -- before and after each of these. Both scores of each are exact, and a message of several pieces is as
 -- similar as its nearest piece. Each score is scaled to 0..1 between the lowest and the highest, and the sum
--- of both, by weight, is the message's own score. Its subject often stands in the messages
--- around it, like the question that it answers, so shares of their scores are added. As many as
--- fit into 4 MiB, but at least one.
+-- of both, by weight, is the message's own score. Its subject is often found only in the messages around it,
+-- such as the question that it answers, so shares of their scores are added. Returns as many as fit into 4
+-- MiB, but at least one.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 embedding       halfvec           of the query
 -- $4 keys            int[] null        of the query's rarest terms; null: candidates need not contain a term
 -- $5 terms           sparsevec         all terms of the query, with their weights
 -- $6 keyword_weight  float8            0..1; the rest is the weight of the meaning
--- $7 threshold       float8 null       least similarity; null: any
+-- $7 threshold       float8 null       lowest similarity; null: any
 -- $8 required        text[] null       regular expressions that the text must match; null: none
 -- $9 required_keys   int[] null        keys that a text must contain in order to match them; null: none
 -- $10 excluded       text[] null       regular expressions that the text must not match; null: none
 -- $11 excluded_keys  int[] null        keys of which a text contains one if it matches; null: none
 -- $12 roles          text[] null       null: all
--- $13 created_after  timestamptz null  this moment or later; null: any
--- $14 created_before timestamptz null  earlier than this; null: any
--- $15 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $13 created_after  timestamptz null  at this time or later; null: any
+-- $14 created_before timestamptz null  before this time; null: any
+-- $15 filters        jsonb null        null: no filter; otherwise in the form of message_matches()
 -- $16 max_rows       int               1..100
 -- returns: as messages/list, similarity float8, distance float8, keyword_score float8, score float8
 -- length: two searches, the fusion of their results, and the limit on the size of the answer, in one trip

@@ -1,7 +1,7 @@
 -- message_search/keyword :many
--- The messages of one user that fit a query best by keywords: of the messages that contain one of the query's
--- rarest terms, those with the highest sum of the weights of all its terms, ties in the order of conversation
--- and position. As many as fit into 4 MiB, but at least one.
+-- The messages of one user that match a query best by keywords: among the messages that contain one of the
+-- query's rarest terms, those with the highest sum of the weights of all its terms, ties by conversation and
+-- position. Returns as many as fit into 4 MiB, but at least one.
 -- $1 user_id         uuid              the tenant
 -- $2 conversation_id uuid null         null: all conversations
 -- $3 keys            int[] null        of the query's rarest terms; null: candidates need not contain a term
@@ -11,9 +11,9 @@
 -- $7 excluded        text[] null       regular expressions that the text must not match; null: none
 -- $8 excluded_keys   int[] null        keys of which a text contains one if it matches; null: none
 -- $9 roles           text[] null       null: all
--- $10 created_after  timestamptz null  this moment or later; null: any
--- $11 created_before timestamptz null  earlier than this; null: any
--- $12 filters        jsonb null        null: no filter; else as message_matches() takes them
+-- $10 created_after  timestamptz null  at this time or later; null: any
+-- $11 created_before timestamptz null  before this time; null: any
+-- $12 filters        jsonb null        null: no filter; otherwise in the form of message_matches()
 -- $13 max_rows       int               1..100
 -- returns: as messages/list, keyword_score float8
 -- length: the conditions of exact phrases and of excluded words, and the limit on the size of an answer

@@ -1,7 +1,7 @@
 -- message_search/neighbours :many
--- The messages before and after those that a search found, by which a reader understands them: first those
--- around the best message. A message comes once, and those that the search found are left out, as are items
--- without a text. As many as fit into 4 MiB.
+-- The messages before and after those that a search found, first those around the best message. Each message
+-- is returned once, without those that the search found and without items that have no text. Returns as many
+-- as fit into 4 MiB.
 -- $1 user_id          uuid    the tenant
 -- $2 conversation_ids uuid[]  of the messages found, best first
 -- $3 positions        int8[]  of the same messages, in the same order

@@ -1,5 +1,5 @@
 -- message_search/size :value
--- The number of vectors of a user's messages, or of one conversation's, counted no further than the choice of
+-- The number of vectors of a user's messages, or of one conversation's, counted only as far as the choice of
 -- a lane requires.
 -- $1 user_id         uuid       the tenant
 -- $2 conversation_id uuid null  null: all conversations

@@ -2,20 +2,20 @@
 -- Appends messages to a conversation in the given order, all or none. The row of the conversation assigns the
 -- positions under its lock, so concurrent writers neither lose nor interleave messages, and none is assigned
 -- twice, even after messages were deleted. A source is a chunk of the same user, whose text is stored with
--- the message, or one that another user shares with them, of which only the place is stored. If messages are
+-- the message, or a chunk that another user shares, of which only the place is stored. If messages are
 -- embedded, the conversation gets a job unless it has one. The user's totals are updated after all other
 -- locks; as in documents/create, a CHECK constraint decides whether concurrent appends exceed the limit of
--- the plan. No row: the conversation does not exist, a source is neither, or the limit is reached.
+-- the plan. No row: the conversation or a source does not exist, or the limit is reached.
 -- $1 user_id         uuid    the tenant
 -- $2 conversation_id uuid
--- $3 roles           text[]  as in messages_role_known; one entry a message, at most 1000
+-- $3 roles           text[]  as in messages_role_known; one entry per message, at most 1000
 -- $4 contents        text[]  null: the message has no text
 -- $5 token_counts    int[]
--- $6 source_messages int[]   for each source the message that cites it, from 1
--- $7 source_chunks   uuid[]  for each source its chunk
+-- $6 source_messages int[]   the message that cites each source, from 1
+-- $7 source_chunks   uuid[]  the chunk of each source
 -- $8 embed           bool    whether the messages are to be embedded
--- $9 details         jsonb[] for each message an object of the other columns that it has; null: none
--- $10 shared_sources jsonb[] optional  for each source what is stored if it is no chunk of the user, or null
+-- $9 details         jsonb[] an object of the other columns of each message; null: none
+-- $10 shared_sources jsonb[] optional  the stored value of each source that is not a chunk of the user
 -- returns: as messages/list
 -- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey,
 --   documents_user_filename_idx, users_pkey, tenant_totals_pkey

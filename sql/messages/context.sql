@@ -1,14 +1,14 @@
 -- messages/context :many
 -- The part of a conversation to send to a language model: its instructions (the messages of the roles system
 -- and developer, at most the newest hundred), and the newest other messages whose tokens fit into the rest of
--- a budget; oldest first, and in all as many as fit into 4 MiB, the instructions first. The newest 64 fill
+-- a budget; oldest first. Returns as many as fit into 4 MiB, the instructions first. The newest 64 fill
 -- most budgets; older ones are read only if the budget has room. The cost does not depend on the length of
--- the conversation. If no message fits, the only row has position 0; no row: there is no such conversation.
--- The first row has the documents and the collections of the conversation.
+-- the conversation. If no message fits, the only row has position 0. The first row contains the documents and
+-- the collections of the conversation. No row: the conversation does not exist.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 token_budget    int
--- $4 max_messages    int   besides the instructions; 1..1000
+-- $4 max_messages    int   in addition to the instructions; 1..1000
 -- returns: as messages/list, message_count int8, document_ids uuid[],
 --   collection_ids uuid[] null
 -- index: messages_instructions_idx, messages_pkey, conversations_pkey, conversation_documents_pkey

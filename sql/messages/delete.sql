@@ -1,7 +1,7 @@
 -- messages/delete :value
 -- Deletes one message with its vectors and terms, in the transaction that holds its conversation. The
 -- position is not assigned again. A worker that has read the text loses its lease, so that it cannot store
--- the vectors of that text. No row: there is no such message.
+-- the vectors of that text. No row: the message does not exist.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
 -- $3 message_id      uuid

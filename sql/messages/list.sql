@@ -1,9 +1,9 @@
 -- messages/list :many
 -- The messages of one conversation in order, as many as fit into 4 MiB, but at least one, without items that
--- are no messages; no row also if the conversation does not belong to the user.
+-- are not messages; no rows if the conversation belongs to another user.
 -- $1 user_id         uuid  the tenant
 -- $2 conversation_id uuid
--- $3 after           int8  the last position of the page before; 0: from the first
+-- $3 after           int8  the last position of the previous page; 0: from the first
 -- $4 max_rows        int   1..1000
 -- returns: id uuid, conversation_id uuid, position int8, role text, content text null, parts jsonb null,
 --   tool_calls jsonb null, tool_call_id text null, name text null, metadata jsonb, sources jsonb,

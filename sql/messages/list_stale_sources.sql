@@ -3,8 +3,8 @@
 -- deleted.
 -- $1 user_id      uuid    the tenant
 -- $2 chunk_ids    uuid[]  each once
--- $3 document_ids uuid[]  of each chunk its document
--- $4 max_rows     int     as many as there are chunks
+-- $3 document_ids uuid[]  the document of each chunk
+-- $4 max_rows     int     the number of chunks
 -- returns: chunk_id uuid, is_deleted bool
 -- index: chunks_pkey, documents_pkey
 select

@@ -1,6 +1,6 @@
 -- messages/update :one
 -- Changes a message, in the transaction that holds its conversation, unless it was changed since it was read.
--- If its text changes, its vectors and terms are deleted, and the conversation gets a job that begins with
+-- If its text changes, its vectors and terms are deleted, and the conversation gets a job that starts with
 -- it. A worker that has read the old text loses its lease, so that it cannot store the vectors of that text.
 -- $1 user_id         uuid        the tenant
 -- $2 conversation_id uuid
@@ -11,9 +11,9 @@
 -- $7 name            text null
 -- $8 metadata        jsonb
 -- $9 token_count     int
--- $10 has_new_text   bool        whether the text or another part that searches compare changes
+-- $10 has_new_text   bool        whether the text, or another part that searches compare, changes
 -- $11 embed          bool        whether messages are embedded
--- $12 seen           timestamptz null  edited_at, as the caller has read it
+-- $12 seen           timestamptz null  edited_at as the caller read it
 -- returns: as messages/list
 -- index: messages_pkey, message_vectors_pkey, message_terms_pkey, conversations_pkey, message_jobs_pkey
 -- length: the message, its vectors and its job change together

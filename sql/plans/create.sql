@@ -1,6 +1,6 @@
 -- plans/create :one
--- Adds a plan with its limits, for the admin; null means no limit. No row: the maximum number of plans
--- exists.
+-- Adds a plan with its limits, for the admin; null means no limit. No row: there is already the maximum
+-- number of plans.
 -- $1 name                text
 -- $2 max_documents       int8 null
 -- $3 max_chunks          int8 null

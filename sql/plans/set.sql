@@ -1,6 +1,5 @@
 -- plans/set :one
--- Changes limits of a plan. Null means no limit and is a value, so the names of the limits to change are
--- given too.
+-- Changes limits of a plan. Since null is a value (no limit), the caller also names the limits to change.
 -- $1 name                text
 -- $2 changed             text[]     the columns to change
 -- $3 max_documents       int8 null

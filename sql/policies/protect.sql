@@ -1,11 +1,11 @@
 -- policies/protect :ddl
 -- Turns on row level security for every table with rows of tenants that lacks it: the tables with a column
--- user_id, and users, so that a new table cannot be forgotten. Only the rows of the tenant that a
--- transaction names can be read or written, no rows if it names none. The tenant is a user's id, or `all` in
--- a statement that serves all tenants (its header has a line `-- tenant:`); the receiver is the other user of
--- a transfer. FORCE makes the policy hold for the owner of the tables too; foreign keys and their cascades
--- still see every row. The subquery is evaluated once for a scan, not for each row. The planner takes `is not
--- null` for true of nearly every row, so it plans a statement as without the policy.
+-- user_id, and users, so that a new table cannot be forgotten. Only the rows of the tenant that a transaction
+-- names can be read or written; none if it names no tenant. The tenant is a user's id, or `all` in a
+-- statement that serves all tenants (its header has a line `-- tenant:`); the receiver is the other user of a
+-- transfer. FORCE applies the policy also to the owner of the tables; foreign keys and their cascades still
+-- see every row. The subquery is evaluated once per scan, not for each row. The planner assumes that `is not
+-- null` holds for nearly every row, so it plans a statement as without the policy.
 do $protect$
 declare
     one record;

@@ -1,7 +1,7 @@
 -- policies/tables :many
--- The tables with rows of tenants, and how row level security protects them. Read at every start, and
--- when policies are created: a new table is in this list because it has a column user_id.
--- $1 max_rows int  more than there are tables
+-- The tables with rows of tenants, and the state of their row level security; read at every start, and when
+-- policies are created. It includes every table with a column user_id.
+-- $1 max_rows int  more than the number of tables
 -- returns: table_name text, tenant_column text, is_enabled bool, is_forced bool, has_policy bool,
 --   other_policies int8, is_active bool
 select

@@ -1,5 +1,5 @@
 -- policies/unprotect :ddl
--- Turns off row level security for every table that policies/protect protects, as it is by default.
+-- Turns off row level security for every table that policies/protect protects.
 do $unprotect$
 declare
     one record;

@@ -1,6 +1,5 @@
 -- samples/conversation :one
--- The conversation of a user with the most messages, and the position of the message in its middle, for
--- examples.
+-- A user's conversation with the most messages, and the position of the message in its middle, for examples.
 -- $1 user_id uuid  the tenant
 -- returns: conversation_id text, conversation_ids text, middle text
 -- index: conversations_pkey

@@ -1,5 +1,5 @@
 -- samples/document :one
--- The document of a user with the most chunks, the newest if several have as many, for examples.
+-- A user's document with the most chunks, the newest of several, for examples.
 -- $1 user_id uuid  the tenant
 -- returns: document_id text, document_ids text
 -- index: documents_user_status_idx, documents_pkey

@@ -1,5 +1,5 @@
 -- samples/idempotency_key :one
--- A kept Idempotency-Key of a user, for examples.
+-- A stored Idempotency-Key of a user, for examples.
 -- $1 user_id uuid  the tenant
 -- returns: route text, key text, request_digest text
 -- index: idempotency_keys_pkey

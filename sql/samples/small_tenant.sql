@@ -1,6 +1,6 @@
 -- samples/small_tenant :one
 -- The largest tenant with at most 2,000 vectors, whose searches compare all of them.
--- tenant: none, it looks for the tenant whom the examples are about; it shows no more than their id
+-- tenant: none, it selects the tenant of the examples and returns only the id
 -- returns: user_id text
 select t.user_id::text as user_id
 from tenant_totals as t

@@ -1,6 +1,6 @@
 -- samples/tenant :one
 -- The largest tenant, for which `cabinet sql explain` runs its examples; any user if there are no vectors.
--- tenant: none, it looks for the tenant whom the examples are about; it shows no more than their id
+-- tenant: none, it selects the tenant of the examples and returns only the id
 -- returns: user_id text null, user_ids text
 -- index: users_pkey
 select

@@ -1,5 +1,5 @@
 -- server/archiver :one
--- Whether the server archives its WAL, and when it last succeeded and failed.
+-- Whether the server archives its WAL, and the times of its last success and failure.
 -- returns: is_on bool, archived_at timestamptz null, failed_at timestamptz null
 select
     current_setting('archive_mode') <> 'off' as is_on,

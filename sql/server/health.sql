@@ -1,7 +1,7 @@
 -- server/health :one
--- For the readiness check and the metrics: the database answers, the length of the queue, the age of the
--- oldest overdue job, and the number of conversations whose messages wait to be embedded.
--- tenant: none, it counts the queues of all tenants and shows nothing of any
+-- For the readiness check and the metrics: the length of the queue, the age of the oldest overdue job, and
+-- the number of conversations whose messages wait to be embedded.
+-- tenant: none, it counts the queues of all tenants and returns no data of any
 -- returns: queued int8, overdue_s float8, conversations_queued int8
 -- index: ingestion_jobs_due_idx, message_jobs_due_idx
 select

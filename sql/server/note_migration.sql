@@ -1,5 +1,5 @@
 -- server/note_migration :exec
--- Records an applied migration with a digest of its text, so that a later edit is noticed. It runs in the
+-- Records an applied migration with a digest of its text, so that a later edit is detected. It runs in the
 -- transaction of the migration, so neither exists without the other.
 -- $1 migration_id text
 -- $2 checksum     text

@@ -1,7 +1,7 @@
 -- server/queues :many
 -- For the metrics, by queue and by the plan of the users: the number of jobs, the age of the oldest overdue
 -- one, and the number of expired leases, whose workers died or are cut off and whose jobs no other worker has
--- taken over yet. At most 10,000 jobs of each queue are counted, those that are due first. The limit of one
+-- taken over yet. At most 10,000 jobs of each queue are counted, those that are due first. The `limit 1`
 -- keeps the planner from reading all users.
 -- tenant: none, it counts the jobs of all tenants and shows nothing of any
 -- returns: queue text, plan text, jobs int8, overdue_s float8, expired_leases int8

@@ -1,6 +1,6 @@
 -- server/role :one
 -- The role of this session and its privileges beyond reading and writing rows, reported at every start.
--- `owned` counts the tables of this database that the role owns or can act as the owner of.
+-- `owned` counts the tables of this database whose owner the role is or can act as.
 -- returns: name name, is_superuser bool, makes_roles bool, makes_databases bool, owned int8
 select
     r.rolname as name,

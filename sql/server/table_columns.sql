@@ -1,5 +1,5 @@
 -- server/table_columns :many
--- Columns and types of one table, to compare a COPY file's header with the schema at start.
+-- Columns and types of one table, to compare the header of a :copy file with the schema at startup.
 -- $1 table_name text  without schema; found by the search path
 -- returns: name name, type name
 -- bound: by the columns of one table

@@ -1,8 +1,8 @@
 -- terms/advance :exec
--- Notes how far the work on a job is; it is due at once, for any worker.
+-- Records the progress of a job, which is due again at once, for any worker.
 -- $1 user_id         uuid       the tenant
 -- $2 chunk_id        uuid null  the last chunk that is done; null: none
--- $3 conversation_id uuid null  of the last message that is done; null: chunks may be left
+-- $3 conversation_id uuid null  of the last processed message; null: chunks may be left
 -- $4 position        int8 null  of that message
 -- index: term_jobs_pkey
 update term_jobs as j

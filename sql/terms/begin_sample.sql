@@ -1,8 +1,8 @@
 -- terms/begin_sample :exec
--- First statement of the transaction that counts the terms of a user's texts: notes the number of texts, and
--- so locks the sample against other workers. It holds the user before, as users/hold does, because the
--- foreign key would do so after: an erasure waits for the sample, or this waits for the erasure. No row: the
--- user is gone.
+-- First statement of the transaction that counts the terms of a user's texts: records the number of texts,
+-- which locks the sample against other workers. Before that, it locks the user, as users/hold does, because
+-- the foreign key would lock the user afterwards and could deadlock with an erasure. No row: the user does
+-- not exist.
 -- $1 user_id    uuid  the tenant
 -- $2 kind       text  chunk | message
 -- $3 text_count int8

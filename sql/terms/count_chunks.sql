@@ -1,5 +1,5 @@
 -- terms/count_chunks :one
--- How many chunks a user has, and how many there were when they were last sampled.
+-- The number of a user's chunks, now and at the last sample.
 -- $1 user_id uuid  the tenant
 -- returns: text_count int8, sampled_count int8 null
 -- index: tenant_totals_pkey, term_samples_pkey

@@ -1,5 +1,5 @@
 -- terms/count_messages :one
--- How many messages a user has, and how many there were when they were last sampled.
+-- The number of a user's messages, now and at the last sample.
 -- $1 user_id uuid  the tenant
 -- returns: text_count int8, sampled_count int8 null
 -- index: conversations_pkey, term_samples_pkey

@@ -1,7 +1,7 @@
 -- terms/finish :exec
--- Removes a job whose user has no texts without terms any more, unless it was queued again meanwhile.
+-- Removes a job whose user has no more texts without terms, unless it was queued again in the meantime.
 -- $1 user_id         uuid       the tenant
--- $2 conversation_id uuid null  how far the work was noted to be; null: chunks may have been left
+-- $2 conversation_id uuid null  the recorded progress; null: chunks may have been left
 -- $3 position        int8 null
 -- index: term_jobs_pkey
 delete from term_jobs as j

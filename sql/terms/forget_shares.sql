@@ -1,5 +1,5 @@
 -- terms/forget_shares :exec
--- In the same transaction: deletes the shares of the earlier sample.
+-- In the same transaction: deletes the shares of the previous sample.
 -- $1 user_id uuid  the tenant
 -- $2 kind    text  chunk | message
 -- index: term_stats_pkey

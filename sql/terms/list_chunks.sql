@@ -1,7 +1,7 @@
 -- terms/list_chunks :many
 -- The next chunks of a user in the order of their ids, with the text of those that have no terms.
 -- $1 user_id  uuid       the tenant
--- $2 after    uuid null  the last chunk that is done; null: from the first
+-- $2 after    uuid null  the last processed chunk; null: from the first
 -- $3 max_rows int        1..1000
 -- returns: id uuid, document_id uuid, metadata jsonb, content text null
 -- index: chunks_pkey, chunk_terms_pkey

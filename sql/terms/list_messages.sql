@@ -1,9 +1,9 @@
 -- terms/list_messages :many
 -- The next messages of a user in the order of conversation and position, with the text of those that have a
 -- vector and no terms: as many as fit into a number of bytes, but at least one. Messages without a vector get
--- terms together with it.
+-- their terms together with the vector.
 -- $1 user_id               uuid       the tenant
--- $2 after_conversation_id uuid null  of the last message that is done; null: from the first
+-- $2 after_conversation_id uuid null  of the last processed message; null: from the first
 -- $3 after_position        int8 null
 -- $4 max_bytes             int8
 -- $5 max_rows              int        1..1000

@@ -1,6 +1,5 @@
 -- terms/queue :exec
--- Queues a user some of whose texts have no terms: after an import, which leaves terms out. A job that exists
--- begins again.
+-- Queues a user who has texts without terms, after an import, which omits terms. An existing job restarts.
 -- $1 user_id uuid  the tenant
 -- index: term_jobs_pkey
 insert into term_jobs as j (user_id)

@@ -1,6 +1,6 @@
 -- terms/queue_receiver :exec
--- In a transfer of documents: if the giver's texts are still waiting for terms, those that were given may
--- have none, so the receiver is queued, too. A job of the receiver's begins again.
+-- In a transfer of documents: if the giver's texts are still waiting for terms, the transferred ones may have
+-- none, so the receiver is also queued. An existing job of the receiver restarts.
 -- $1 user_id uuid  the tenant
 -- $2 to_user uuid  the receiver
 -- index: term_jobs_pkey

@@ -1,11 +1,11 @@
 -- terms/sample_messages :exec
--- Last statement of that transaction: counts the terms of a user's messages, or of a part of them that is
--- chosen by a hash of their ids, and stores the share of the messages that contain a term, if at least two
--- do. Any other term is assumed to be in as many as the others are on average.
+-- Last statement of that transaction: counts the terms of a user's messages, or of a sample selected by a
+-- hash of their ids, and stores the share of the messages that contain each term, if at least two do. All
+-- other terms are assumed to have the same, average share.
 -- $1 user_id    uuid   the tenant
 -- $2 salt       int    of the user, by which a key becomes a term
--- $3 part       int    of 2^20, the share of the messages that is taken, at least; 2^20: all
--- $4 max_rows   int    messages at most
+-- $3 part       int    the minimum share of the messages, of 2^20; 2^20: all
+-- $4 max_rows   int    maximum number of messages
 -- $5 max_terms  int    the most frequent ones
 -- $6 marks      int[]  terms that are stored even if only one has them
 -- length: the terms are counted, chosen and stored at once

@@ -1,8 +1,7 @@
 -- terms/stale_samples :many
--- The next users in the order of their ids, and whether their chunks must be sampled: the number of chunks
--- has changed by a fifth since the last sample, or there is none. A worker examines all users, some at a
--- time.
--- $1 after    uuid null  the last user that was examined; null: from the first
+-- The next users in the order of their ids, and whether their chunks must be sampled: there is no sample, or
+-- the number of chunks has changed by a fifth since. A worker examines all users in batches.
+-- $1 after    uuid null  the last examined user; null: from the first
 -- $2 max_rows int        1..1000
 -- tenant: none, a worker serves all tenants
 -- returns: user_id uuid, is_stale bool

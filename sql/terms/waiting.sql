@@ -1,5 +1,5 @@
 -- terms/waiting :value
--- How many users have texts that may have no terms yet, counted no further than to a limit.
+-- The number of users with texts that may have no terms yet, counted up to a limit.
 -- $1 max_rows int
 -- tenant: none, the metric covers all tenants
 -- returns: user_count int8

@@ -3,7 +3,7 @@
 -- $1 user_id    uuid  the tenant
 -- $2 upload_id  uuid
 -- $3 part_id    uuid
--- $4 first_byte int8  where the bytes before end
+-- $4 first_byte int8  the end of the previous bytes
 -- returns: content bytea
 -- index: upload_bytes_pkey
 select b.content

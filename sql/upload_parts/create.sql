@@ -1,6 +1,6 @@
 -- upload_parts/create :one
 -- Adds a part to an upload; upload_parts/append follows for its bytes, in the same transaction. No row: the
--- upload does not exist, is completed or cancelled, or has expired.
+-- upload does not exist, or is completed, cancelled or expired.
 -- $1 user_id    uuid  the tenant
 -- $2 upload_id  uuid
 -- $3 part_bytes int8

@@ -1,9 +1,9 @@
 -- upload_parts/erase :exec
--- Erases some bytes of an upload that is no longer pending. Repeated until it erases none. It passes over an
--- upload that another session holds: a completion that began before the upload expired needs its bytes.
+-- Erases some bytes of an upload that is no longer pending; repeated until it erases none. It skips an upload
+-- that another session has locked: a completion that started before the upload expired needs its bytes.
 -- $1 user_id   uuid  the tenant
 -- $2 upload_id uuid
--- $3 max_rows  int   of 1 MiB each at most
+-- $3 max_rows  int   of at most 1 MiB each
 -- index: uploads_pkey, upload_bytes_pkey
 with ended as materialized (
     select u.id

@@ -4,9 +4,9 @@
 -- $2 upload_id   uuid
 -- $3 part_id     uuid
 -- $4 document_id uuid
--- $5 place       int8  where the part begins in the file
--- $6 first_byte  int8  of the part the bytes from here
--- $7 end_byte    int8  to before here
+-- $5 place       int8  the place of the part in the file
+-- $6 first_byte  int8  copies the bytes of the part from here
+-- $7 end_byte    int8  up to, but not including, this one
 -- index: upload_bytes_pkey
 insert into file_parts (user_id, document_id, first_byte, content)
 select

@@ -1,9 +1,9 @@
 -- upload_parts/list :many
--- The parts of an upload among those given, in no order that matters.
+-- The parts of an upload, among those given, in any order.
 -- $1 user_id   uuid    the tenant
 -- $2 upload_id uuid
 -- $3 part_ids  uuid[]  each once
--- $4 max_rows  int     as many
+-- $4 max_rows  int     the number of part_ids
 -- returns: id uuid, part_bytes int8
 -- index: upload_parts_pkey
 select

@@ -3,9 +3,9 @@
 -- $1 user_id              uuid       the tenant
 -- $2 filename             text
 -- $3 purpose              text
--- $4 mime_type            text       as the client gives it; the content determines the type
+-- $4 mime_type            text       as sent by the client; the content determines the type
 -- $5 file_bytes           int8       of all parts together
--- $6 file_expires_after_s int8 null  seconds from the completion; null: as its purpose demands
+-- $6 file_expires_after_s int8 null  seconds from the completion; null: determined by the purpose
 -- $7 expires_after_s      float8     seconds from now until the upload expires
 -- returns: id uuid
 insert into uploads as u (

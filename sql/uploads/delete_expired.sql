@@ -1,6 +1,6 @@
 -- uploads/delete_expired :exec
 -- Deletes an expired upload with its parts (by cascade), after upload_parts/erase has erased their bytes. It
--- passes over an upload that another session holds, so that a worker does not wait for a completion.
+-- skips an upload that another session has locked, so that a worker does not wait for a completion.
 -- $1 user_id   uuid  the tenant
 -- $2 upload_id uuid
 -- index: upload_bytes_pkey, uploads_expires_idx, uploads_pkey

@@ -1,6 +1,7 @@
 -- uploads/get :one
--- An upload, with the number of its parts and their bytes. Whether it has expired is judged at the statement,
--- not at the beginning of its transaction: the sweep may have erased the bytes since then.
+-- An upload, with the number of its parts and their bytes. The expiry is compared with the time of the
+-- statement, not with that of its transaction: the sweep may have erased the bytes since the transaction
+-- started.
 -- $1 user_id   uuid  the tenant
 -- $2 upload_id uuid
 -- returns: id uuid, filename text, purpose text, mime_type text, file_bytes int8,

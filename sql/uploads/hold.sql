@@ -1,6 +1,6 @@
 -- uploads/hold :exec
--- Locks an upload, so that of an addition of a part, a completion and a cancellation one comes after the
--- other, and the next statement sees the changes of the one before.
+-- Locks an upload to serialize additions of parts, completion and cancellation, so that the next statement
+-- sees the changes of the previous transaction.
 -- $1 user_id   uuid  the tenant
 -- $2 upload_id uuid
 -- index: uploads_pkey

@@ -1,7 +1,7 @@
 -- uploads/list_expired :many
--- A batch of expired uploads, completed and cancelled ones among them, for a worker to delete.
+-- A batch of expired uploads, including completed and cancelled ones, for a worker to delete.
 -- $1 max_rows int  1..1000
--- tenant: none, a worker clears up for all tenants; the rows name the tenant of each deletion that follows
+-- tenant: none, a worker sweeps for all tenants; the rows name the tenant of each deletion that follows
 -- returns: user_id uuid, id uuid
 -- index: uploads_expires_idx
 select

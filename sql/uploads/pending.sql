@@ -1,8 +1,8 @@
 -- uploads/pending :one
--- How many uploads of a user are neither completed nor cancelled nor expired, and how many bytes they are to
--- have, for the limits of a new one.
+-- The number of a user's uploads that are neither completed nor cancelled nor expired, and the sum of their
+-- declared bytes, for the limits of a new upload.
 -- $1 user_id  uuid  the tenant
--- $2 max_rows int   uploads that are counted at most
+-- $2 max_rows int   maximum number of uploads counted
 -- returns: pending_count int8, pending_bytes int8
 -- index: uploads_pkey
 select

@@ -1,14 +1,14 @@
 -- usage/flush :exec
--- Adds the requests, searches and query tokens that a process counted in the last second: a write for each
--- search would cost more than the search. Users who no longer exist are left out. Rows are locked in a fixed
--- order (users, totals, ledger, each by id), so that two of these statements never deadlock. Limits are not
--- enforced here: queries were checked when they were embedded.
+-- Adds the requests, searches and query tokens that a process counted in the last second, since a write for
+-- each search would cost more than the search. Users who no longer exist are skipped. Rows are locked in a
+-- fixed order (users, totals, ledger, each by id), so that two of these statements never deadlock. Limits are
+-- not enforced here: queries were checked when they were embedded.
 -- $1 users    uuid[]
--- $2 days     date[]  of each user, in UTC; a user may stand here with two days
+-- $2 days     date[]  the day of each entry of users, in UTC; a user can occur with two days
 -- $3 requests int8[]
 -- $4 searches int8[]
 -- $5 tokens   int8[]
--- tenant: none, a process adds up the use of all tenants; each row names its own
+-- tenant: none, it adds the usage of many tenants; each row names its tenant
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 with present as (
     select u.id

@@ -1,6 +1,6 @@
 -- usage/forget_flushes :exec
--- Forgets processes that have added no usage for a day: they have ended. Each process runs it at its first
--- flush, so the table has about as many rows as processes were started in a day.
+-- Deletes the rows of processes that have added no usage for a day, since they have ended. Each process runs
+-- it at its first flush, so the table has about one row for each process that was started in a day.
 -- $1 max_rows int
 -- index: usage_flushes_flushed_at_idx, usage_flushes_pkey
 delete from usage_flushes as f

@@ -1,12 +1,12 @@
 -- usage/list :many
--- The users with usage between two days, largest first by one of the counts, for the admin. Each page adds up
+-- The users with usage between two days, largest first by one of the counts, for the admin. Each page sums
 -- the rows of these days: at most 16 for each user and day, seldom more than two. `slot >= 0` is always true;
 -- it is the predicate of usage_days_day_idx.
 -- $1 first      date
 -- $2 last       date
 -- $3 sort       text       requests | searches | uploads | bytes | messages | tokens
--- $4 after      int8 null  the count of the last user of the page before; null: from the largest
--- $5 after_user uuid null  the last user of the page before
+-- $4 after      int8 null  the count of the last user of the previous page; null: from the largest
+-- $5 after_user uuid null  the last user of the previous page
 -- $6 max_rows   int        1..101
 -- tenant: none, the admin's list of the tenants themselves
 -- returns: user_id uuid, email text, plan text, requests int8, searches int8, uploads int8, bytes int8,

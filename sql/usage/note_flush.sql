@@ -1,7 +1,7 @@
 -- usage/note_flush :exec
--- Notes the last flush of a process, in the transaction that adds its counts. It changes no row if this
--- flush was noted before: the reply to its COMMIT was lost, and its counts are in the ledger already.
--- $1 source   uuid  the process: an id that it makes at its start
+-- Records the last flush of a process, in the transaction that adds its counts. It changes no row if this
+-- flush was already recorded: the reply to its COMMIT was lost, and its counts are in the ledger.
+-- $1 source   uuid  the process: a random id that it chooses at startup
 -- $2 sequence int8  the number of the flush, counted from 1
 -- index: usage_flushes_pkey
 insert into usage_flushes as f (source, sequence, flushed_at)

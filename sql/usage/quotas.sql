@@ -1,5 +1,6 @@
 -- usage/quotas :one
--- The user's totals and the limits of the plan: for the user, and to report the limit that refused a request.
+-- The user's totals and the limits of the plan, for the user and for the error message of a request that
+-- exceeds a limit.
 -- $1 user_id uuid  the tenant
 -- returns: plan text, documents_used int8, documents_allowed int8 null, chunks_used int8,
 --   chunks_allowed int8 null, bytes_used int8, bytes_allowed int8 null, conversations_used int8,

@@ -1,6 +1,6 @@
 -- users/create_signed_in :exec
--- Creates the user of a token at first sight, without a key. Nothing happens if another user has the external
--- id or the address.
+-- Creates the user of a token when the token is first used, without a key. Does nothing if another user has
+-- the external id or the address.
 -- $1 email       text
 -- $2 name        text null  null: none
 -- $3 plan        text

@@ -1,8 +1,9 @@
 -- users/delete :one
 -- Erases a user with all rows, after users/hold, and returns the number of rows of each table. Rows that
 -- reference another row are deleted first, so that no cascade deletes them uncounted; the comparisons with
--- counts are always true and make each step wait for the one before. Only the shares that other users gave
--- the user go by a cascade: they are rows of those users. users = 0: the user did not exist.
+-- counts are always true and make each step wait for the previous one. Only the shares that the user received
+-- from others are deleted by a cascade, since they are rows of those users. users = 0: the user did not
+-- exist.
 -- $1 user_id uuid  the tenant
 -- returns: users int8, api_keys int8, usage_days int8, tenant_totals int8, documents int8,
 --   document_contents int8, file_parts int8, chunks int8, chunk_vectors int8, chunk_terms int8,

@@ -1,11 +1,11 @@
 -- users/erase_collections :one
 -- Erases some files and readers of collections of a user who has too many for one statement, and when none is
--- left some batches, then collections. A few more rows of the last collection may go than `max_rows`. Returns
--- the number of rows of each table; all are 0 when nothing is left.
+-- left some batches, then collections. It can delete a few more rows than `max_rows` with the last
+-- collection. Returns the number of rows of each table; all are 0 when nothing is left.
 -- $1 user_id  uuid  the tenant
 -- $2 max_rows int   of each table, 1..10000
 -- returns: collection_files int8, collection_readers int8, file_batches int8, collections int8
--- length: four tables, whose rows go in their order
+-- length: the rows of four tables are deleted in order
 -- index: collection_files_pkey, file_batches_pkey, collections_pkey, collection_files_batch_idx,
 --   collection_readers_reader_key, collection_readers_pkey
 with files as materialized (

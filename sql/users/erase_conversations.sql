@@ -1,15 +1,15 @@
 -- users/erase_conversations :one
 -- Erases the first conversations of a user who has too many for one statement, with their messages, vectors,
--- terms and jobs, and subtracts them from the totals: about as many as fit into a number of messages, none
--- that has more on its own. Returns the number of rows of each table.
+-- terms and jobs, and subtracts them from the totals: about as many as fit into a number of messages, but
+-- none that has more by itself. Returns the number of rows of each table.
 -- $1 user_id      uuid  the tenant
 -- $2 max_messages int8
--- $3 max_rows     int   conversations at most, 1..10000
+-- $3 max_rows     int   maximum number of conversations, 1..10000
 -- returns: conversations int8, conversation_documents int8, messages int8, message_vectors int8,
 --   message_terms int8, message_jobs int8
 -- index: conversations_pkey, conversation_documents_pkey, messages_pkey, message_vectors_pkey,
 --   message_jobs_pkey, tenant_totals_pkey, message_terms_pkey
--- length: a batch goes from all tables of conversations at once, and each table is counted
+-- length: a batch is deleted from all tables of conversations at once, and each table is counted
 with held as (
     select
         c.id,

@@ -1,11 +1,11 @@
 -- users/erase_documents :one
 -- Deletes the first documents of a user who has too many for one statement, with their jobs, and subtracts
--- them from the totals. Their bytes, chunks and vectors are left to documents/erase_left_over. Returns the
+-- them from the totals. documents/erase_left_over erases their bytes, chunks and vectors later. Returns the
 -- number of rows of each table.
 -- $1 user_id  uuid  the tenant
--- $2 max_rows int   documents at most, 1..10000
+-- $2 max_rows int   maximum number of documents, 1..10000
 -- returns: documents int8, ingestion_jobs int8, conversation_documents int8
--- length: a batch goes from all tables of documents at once, and each table is counted
+-- length: a batch is deleted from all tables of documents at once, and each table is counted
 -- index: documents_pkey, conversation_documents_document_idx, document_contents_pkey, ingestion_jobs_pkey,
 --   tenant_totals_pkey
 with held as materialized (

@@ -1,8 +1,8 @@
 -- users/erase_uploads :one
--- Erases some bytes of the uploads of a user who has too many for one statement. Repeated until it erases
+-- Erases some bytes of the uploads of a user who has too many for one statement; repeated until it erases
 -- none.
 -- $1 user_id  uuid  the tenant
--- $2 max_rows int   of 1 MiB each at most
+-- $2 max_rows int   of at most 1 MiB each
 -- returns: upload_bytes int8
 -- index: upload_bytes_pkey
 with chosen as materialized (

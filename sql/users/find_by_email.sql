@@ -1,5 +1,5 @@
 -- users/find_by_email :many
--- The user with an email address, without regard to case, as a list of at most one, for the admin.
+-- The user with an email address, regardless of case, as a list of at most one, for the admin.
 -- $1 email    text
 -- $2 max_rows int   1..101
 -- tenant: none, it looks for the tenant

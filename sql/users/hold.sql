@@ -1,14 +1,14 @@
 -- users/hold :one
 -- First statement of the transaction that erases a user: locks the rows that every upload, append and worker
 -- also locks, in the same order, and thereby waits for those in progress. The next statement then sees every
--- row. If there are more collections, documents or conversations than `max_rows`, not all are locked: such a
--- user is erased in parts first.
+-- row. If there are more collections, documents or conversations than `max_rows`, not all of them are locked:
+-- such a user is first erased in parts.
 -- $1 user_id  uuid  the tenant
--- $2 max_rows int   of each to lock at most, and files and readers of collections to count
+-- $2 max_rows int   maximum number of each to lock, and of files and readers of collections to count
 -- returns: document_count int8, chunk_count int8, byte_count int8, conversation_count int8,
 --   message_count int8, has_left_over bool, has_index bool, collection_count int8, file_count int8,
 --   reader_count int8, has_upload_bytes bool
--- length: all that a user has is locked in one order
+-- length: all rows of a user are locked in a fixed order
 -- index: documents_pkey, conversations_pkey, document_contents_removed_idx, tenant_totals_pkey, users_pkey,
 --   collections_pkey, collection_files_pkey, collection_readers_pkey, upload_bytes_pkey
 with held_collections as materialized (

@@ -1,6 +1,6 @@
 -- users/list :many
 -- All users, newest first, for the admin.
--- $1 after    uuid null  the last id of the page before; null: from the newest
+-- $1 after    uuid null  the last id of the previous page; null: from the newest
 -- $2 max_rows int        1..101
 -- tenant: none, the admin's list of the tenants themselves
 -- returns: as users/get

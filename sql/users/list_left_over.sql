@@ -1,5 +1,5 @@
 -- users/list_left_over :many
--- The deleted documents of a user whose bytes, chunks and vectors remain.
+-- A user's deleted documents whose bytes, chunks and vectors remain.
 -- $1 user_id  uuid  the tenant
 -- $2 max_rows int   1..1000
 -- returns: document_id uuid

@@ -1,11 +1,11 @@
 -- users/update :one
--- Updates the given fields of a user. A null name or external id is a value, so it comes with a flag.
+-- Updates the given fields of a user. Since null is a value of name and external id, these have a flag.
 -- $1 user_id         uuid        the tenant
--- $2 email           text null   null: as it is
+-- $2 email           text null   null: unchanged
 -- $3 set_name        bool        whether to take the name
 -- $4 name            text null
--- $5 plan            text null   null: as it is
--- $6 preferences     jsonb null  null: as they are
+-- $5 plan            text null   null: unchanged
+-- $6 preferences     jsonb null  null: unchanged
 -- $7 set_external_id bool        whether to take the external id
 -- $8 external_id     text null
 -- returns: as users/get
