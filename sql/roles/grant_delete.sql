@@ -1,5 +1,5 @@
 -- roles/grant_delete :ddl
--- The tables from which the service deletes. Foreign keys cascade with the privileges of the tables' owner.
+-- The tables from which the service deletes. Cascades run with the privileges of the tables' owner.
 grant delete on
     api_keys,
     chunk_terms,

@@ -27,7 +27,7 @@ _HEADERS = {
     "select": "The tables that the service reads: every table that one of its statements names.",
     "insert": "The tables into which the service inserts.",
     "update": "The tables whose rows the service updates or locks.",
-    "delete": "The tables from which the service deletes. Foreign keys cascade with the privileges of the tables' owner.",
+    "delete": "The tables from which the service deletes. Cascades run with the privileges of the tables' owner.",
 }
 
 
