@@ -31,18 +31,20 @@ def _unclosed(text: str, delimiter: str) -> list[int]:
     That is so if there is no other one, or if the next one, on another line, stands before something else than the end
     of a cell, since it opens one.
     """
-    opening = re.compile(rf'(?:\A|\n|{re.escape(delimiter)})"')
+    mark = re.escape(delimiter)
+    whole_cells = re.compile(rf'(?:(?:"(?:[^"]++|"")*+"[ \t]*+|[^"{mark}\n][^{mark}\n]*+|)[{mark}\n])*+')
+    end_of_cell = re.compile(rf"[{mark}\n]|\Z")
     found: list[int] = []
     at = 0
-    while len(found) < _MOST_UNCLOSED and (opened := opening.search(text, at)):
-        at = opened.end()
-        closed = _CLOSED.match(text, at)
-        if closed is not None and text[closed.end() : closed.end() + 1] in ("", "\n", delimiter):
-            at = closed.end()
-        elif closed is None or "\n" in closed.group():
-            found.append(at - 1)
-        else:
-            at = closed.end()  # `"a" b`, which goes on without quotation marks
+    while len(found) < _MOST_UNCLOSED and (at := whole_cells.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+        following = at + 1
+        if text[at] == '"':
+            closed = _CLOSED.match(text, following)
+            if closed is None or (closed.end() < len(text) and "\n" in closed.group()):
+                found.append(at)
+            else:  # the last cell, or `"a" b`, which goes on without quotation marks
+                following = closed.end()
+        at = end_of_cell.search(text, following).end()  # type: ignore[union-attr]
     return found
 
 
