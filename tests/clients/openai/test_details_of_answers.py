@@ -110,7 +110,7 @@ async def test_the_code_of_an_error_says_of_which_kind_it_is(native: httpx.Async
     codes: list[tuple[str, Any, str | None, str]] = [
         ("/v1/vector_stores", {"colour": "red"}, "colour", "unknown_parameter"),
         ("/v1/vector_stores", {"name": 1}, "name", "invalid_type"),
-        ("/v1/vector_stores", {"name": "x" * 300}, "name", "invalid_value"),
+        ("/v1/vector_stores", {"name": "x" * 300}, "name", "string_above_max_length"),
         ("/v1/vector_stores", {"file_ids": "a"}, "file_ids", "invalid_type"),
         ("/v1/vector_stores", {"expires_after": {"days": 1}}, "expires_after.anchor", "missing_required_parameter"),
         ("/v1/vector_stores", {"chunking_strategy": {"type": "odd"}}, "chunking_strategy.type", "invalid_value"),
@@ -124,7 +124,7 @@ async def test_the_code_of_an_error_says_of_which_kind_it_is(native: httpx.Async
         error = (await native.post(path, json=body)).json()["error"]
         assert (error["param"], error["code"]) == (param, code), (body, error)
     listed = (await native.get("/v1/files", params={"limit": 0})).json()["error"]
-    assert (listed["param"], listed["code"]) == ("limit", "invalid_value")
+    assert (listed["param"], listed["code"]) == ("limit", "integer_below_min_value")
     cursor = (await native.get("/v1/files", params={"after": "odd"})).json()["error"]
     assert (cursor["param"], cursor["code"]) == ("after", "invalid_value")
     assert (await native.put("/v1/files")).json()["error"]["code"] == "method_not_allowed"
