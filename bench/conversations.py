@@ -99,12 +99,10 @@ class Measured:
 
 @click.command(help=__doc__)
 @click.option("--short", is_flag=True, help="Ten conversations of up to 1,000 messages; half a minute.")
-@click.option(
-    "--conversations", type=int, default=50, show_default=True, help="Conversations of the users who have many."
-)
+@click.option("--conversations", type=int, default=50, show_default=True, help="Conversations of each large user.")
 @click.option("--lengths", default="200,10000", show_default=True, help="Messages in each of these.")
 @click.option(
-    "--alone", default="10,1000,100000", show_default=True, help="Messages in the conversation of users who have one."
+    "--alone", default="10,1000,100000", show_default=True, help="Messages of the conversation of each small user."
 )
 @click.option("--rounds", type=int, default=300, show_default=True, help="Rounds of each question.")
 @click.option("--limit-s", type=float, default=20.0, show_default=True, help="Maximum seconds for a variant.")

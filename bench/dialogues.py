@@ -1,4 +1,4 @@
-"""Measures what a search of messages finds in long dialogues with known answers: each mode over HTTP, and BM25.
+"""Measures the recall of searches of messages in long dialogues with known answers: each mode over HTTP, and BM25.
 
     python -m bench.dialogues
     python -m bench.dialogues bench/dialogues --limit 6

@@ -1,4 +1,4 @@
-"""Measures what a turn of a chat costs beside the search that is in it: `POST …/turn` and `POST /search`, in turn.
+"""Measures the time that a turn of a chat takes in addition to its search: `POST …/turn` and `POST /search`, in turn.
 
     python -m bench.turns
     python -m bench.turns --limit 20 --rounds 500

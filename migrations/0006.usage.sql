@@ -1,4 +1,4 @@
--- Why: a ledger of each user's daily usage, for bills and for whoever looks for large users; and each
+-- Why: a ledger of each user's daily usage, for bills and for finding large users; and each
 --   tenant's totals, so that a quota is checked without counting, and a search picks its lane by them. The
 --   statement that does the work adds to both.
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign keys: it waits for writers, readers go on.

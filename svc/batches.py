@@ -6,7 +6,7 @@ A part is a chunk, or 2,000 bytes of a file: about what one row costs to delete.
 from __future__ import annotations
 
 ERASED_PARTS = 10_000
-"""Parts that a deletion erases with the documents; what is more is left to the workers' sweep."""
+"""Parts that a deletion erases together with the documents; the workers' sweep erases the others."""
 
 SWEPT_ROWS = 5_000
 """Chunks, and vectors, of a deleted document that one statement of the sweep erases."""

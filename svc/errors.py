@@ -1,4 +1,4 @@
-"""The errors, classified by what the caller can do about them. `web/request.py` converts them to problem documents."""
+"""The errors, classified by how the caller can respond to them. `web/request.py` converts them to problem documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_FAULTS = 3
 class CabinetError(Exception):
     """The base class of errors whose messages are written for users.
 
-    `detail` says what is wrong and what to do. `field` is the path of the wrong part of the request, such as
+    `detail` describes the error and its solution. `field` is the path of the wrong part of the request, such as
     `metadata.pages[2]`. `retry_after_s` is set if trying again can help. `code` is the code in the OpenAI dialect.
     """
 
@@ -230,7 +230,7 @@ class RowsLockedError(UnavailableError):
 
 
 class DeadlockError(RowsLockedError):
-    """Two transactions waited for each other, and the server ended this one: nothing of it took effect."""
+    """Two transactions waited for each other, and the server aborted this one, which had no effect."""
 
 
 class EmbeddingUnavailableError(UnavailableError):
@@ -251,7 +251,7 @@ class EmbeddingRefusedError(CabinetError):
 
 
 class DocumentRejectedError(CabinetError):
-    """The document cannot be ingested as it is: encrypted, damaged, empty, too large to parse."""
+    """The document cannot be ingested: it is encrypted, damaged, empty, or too large to parse."""
 
     status = 422
     title = "Document rejected"

@@ -27,7 +27,7 @@ def begin_log_context(context: LogContext) -> None:
 
 
 def note_in_log(*, user_id: UUID | None, document_id: UUID | str | None = None) -> None:
-    """Add what has become known to the context of this task, if it has one."""
+    """Add fields to the context of this task, if it has one."""
     context = _context.get()
     if context is not None:
         context.user_id, context.document_id = user_id, document_id

@@ -83,7 +83,7 @@ async def running_services(
     the loops that already run in this process.
 
     Raises:
-        StartupError: the database or a setting is unsuitable; the detail says what to do.
+        StartupError: the database or a setting is unsuitable; the detail gives the solution.
     """
     background = background or Background()
     async with AsyncExitStack() as stack:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 
 
 class Turns:
-    """A number of places. Whoever waits for one is served in turn, by tenant, and not in the order of arrival.
+    """A number of places. Waiters are served in turn by tenant, and not in the order of arrival.
 
     With `is_divided`, a tenant holds at most half of the places that the others leave, rounded up. So there is a free
     one for the next tenant, however many places one needs and however long it keeps them. Those named in `ahead` are
@@ -39,7 +39,7 @@ class Turns:
             TimeoutError: none became free for this tenant within `most_s` seconds (None: it waits for ever).
         """
         if self._may_take(tenant):
-            # Those who wait must not: they are served as soon as they may.
+            # Waiters must not: they are served as soon as a place is allowed.
             self._grant(tenant)
             return
         queue = self._waiting.setdefault(tenant, deque())

@@ -50,7 +50,7 @@ class Worker:
 
     @property
     def is_running(self) -> bool:
-        """Whether the loops were started and none of them keeps dying."""
+        """Whether the loops were started and none of them keeps failing."""
         return bool(self._loops) and not any(loop.is_failing for loop in self._loops)
 
     def start(self) -> None:

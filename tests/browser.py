@@ -1,4 +1,4 @@
-"""A real browser without a window: Chromium, told what to do through the two pipes of its own protocol."""
+"""A real browser without a window: Chromium, controlled through the two pipes of its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STOP_S = 10
 
 
 class Browser:
-    """One page in a browser of its own; `errors` are what its console has complained of."""
+    """One page in a separate browser; `errors` are the errors in its console."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="cabinet-browser-"))
@@ -107,7 +107,7 @@ class Browser:
         self._call("Input.insertText", text=text)
 
     def screenshot(self, file: Path) -> None:
-        """Write what is seen to a PNG file."""
+        """Write a screenshot to a PNG file."""
         file.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class Browser:
         return dict(json.loads(message))
 
     def _note(self, event: dict[str, Any]) -> None:
-        """Keep what goes wrong in the page: exceptions, and what the browser or the page writes as an error."""
+        """Keep the errors of the page: exceptions, and errors that the browser or the page logs."""
         method, details = event.get("method"), event.get("params", {})
         if method == "Runtime.exceptionThrown":
             self.errors.append(str(details["exceptionDetails"]))

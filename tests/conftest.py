@@ -91,7 +91,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, and mark what `make test` leaves to `make test-slow`."""
+    """Start the longest tests first, and mark those that `make test` leaves to `make test-slow`."""
     mark_slow(items)
     sort_longest_first(items)
 
@@ -104,7 +104,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Stop what the tests have shared."""
+    """Stop the shared servers."""
     once.end()
 
 

@@ -51,7 +51,7 @@ BEHAVIOURS = frozenset(
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What the endpoint does with a call: one of BEHAVIOURS, or a status code such as "503"."""
+    """The behaviour of the endpoint for a call: one of BEHAVIOURS, or a status code such as "503"."""
 
     name: str
     retry_after: float | str | None = None
@@ -130,7 +130,7 @@ class EmbeddingEndpoint:
         self._script.extend([_known(Behaviour(behaviour, retry_after, message))] * times)
 
     def always(self, behaviour: str, *, retry_after: float | str | None = None, message: str | None = None) -> None:
-        """What to do when the script is at its end."""
+        """The behaviour at the end of the script."""
         self._otherwise = _known(Behaviour(behaviour, retry_after, message))
 
     def well(self) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What is wrong, and what to write instead.
+# The phrase, and its replacement.
 PHRASES = [
     (r"\banew\b", "again; recompute, rebuild, reset"),
     (r"\bmend(s|ed|ing)?\b", "fix"),
@@ -29,11 +29,16 @@ PHRASES = [
     (r"\bbegins? again from nothing\b", "starts over"),
     (r"\bwhose time is over\b", "expired"),
     (r"\bthe like of\b", "such as"),
+    (r"\bwhoever\b", "a user who, anybody who"),
+    (r"\bat first sight\b", "when it is first used"),
+    (r"\b(?:page|one) before\b(?= *(?:;|$))", "the previous page"),
+    (r"\bwith what (?:is|was|are|were)\b", "name it"),
+    (r"\bwhat is left of\b", "the rest of, the remaining rows of"),
 ]
 _COMPILED = [(re.compile(phrase, re.IGNORECASE if "Of (" not in phrase else 0), advice) for phrase, advice in PHRASES]
 _TEXTS = ("*.md", "docs/**/*.md", "tests/**/*.md")
 _STATEMENTS = ("sql/**/*.sql", "migrations/*.sql", "bench/**/*.sql", "tests/**/*.sql")
-_PROGRAMS = ("svc/**/*.py", "tests/**/*.py", "bench/**/*.py")
+_PROGRAMS = ("svc/**/*.py", "tests/**/*.py", "bench/**/*.py", "clients/**/*.py")
 
 
 class Stumble(NamedTuple):
@@ -74,10 +79,11 @@ def _prose(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def main() -> None:
-    """Print what is found; exit with 1 where anything is."""
+    """Print the findings; exit with 1 if there are any."""
     given = [Path(name).resolve() for name in sys.argv[1:]]
     paths = given or [path for pattern in (*_TEXTS, *_STATEMENTS, *_PROGRAMS) for path in sorted(ROOT.glob(pattern))]
-    own = (ROOT / "tests/english.py", ROOT / "tests/test_english.py")
+    # These contain the phrases themselves, and frequent words of English.
+    own = (ROOT / "tests/english.py", ROOT / "tests/test_english.py", ROOT / "svc/terms/languages.py")
     found = [stumble for path in paths if path not in own for stumble in stumbles(path)]
     for stumble in found:
         print(stumble)

@@ -102,7 +102,7 @@ class Proxy:
         self._drops = (text.lower().encode(), count, then)
 
     def takes_reply(self, statement: bytes) -> Then | None:
-        """What happens instead of the reply to a statement; None if its reply passes. For `Link`."""
+        """The fault that replaces the reply to a statement; None if its reply passes. For `Link`."""
         text, count, then = self._drops
         if not count or text not in statement.lower():
             return None

@@ -15,11 +15,11 @@ _PART_BYTES = 65536
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 Then = Literal["reset", "silence"]
-"""What happens to a connection whose reply was dropped."""
+"""The fate of a connection whose reply was dropped."""
 
 
 class Network(Protocol):
-    """What a link asks of its proxy. `dropped` counts the replies that were dropped."""
+    """The interface between a link and its proxy. `dropped` counts the replies that were dropped."""
 
     dropped: int
 
@@ -27,7 +27,7 @@ class Network(Protocol):
         """Connect to the server."""
 
     def takes_reply(self, statement: bytes) -> Then | None:
-        """What happens instead of the reply to a statement; None if its reply passes."""
+        """The fault that replaces the reply to a statement; None if its reply passes."""
 
 
 class Link:
@@ -90,7 +90,7 @@ class Link:
             self.close(resets=True)
 
     def _note_sent(self, data: bytes) -> bool:
-        """Look at what the client sends; returns whether to pass it on."""
+        """Examine the client's bytes; returns whether to pass them on."""
         self._sent += data
         while not self._is_started and (packet := _first_packet(self._sent)) is not None:
             self._note_start(packet)
@@ -120,7 +120,7 @@ class Link:
             self._swallows = then
 
     def _note_received(self, data: bytes) -> bool:
-        """Look at what the server sends; returns whether to pass it on."""
+        """Examine the server's bytes; returns whether to pass them on."""
         if not self._is_started:
             # The answer to a request for TLS.
             return True

@@ -97,7 +97,7 @@ class ServerProcess:
         return (self.folder / "data" / "admin.key").read_text().strip()
 
     def log(self) -> str:
-        """What the server has logged so far."""
+        """The log of the server so far."""
         return (self.folder / "server.log").read_text()
 
     def memory_mb(self) -> float:

@@ -110,7 +110,7 @@ def test_the_panels_do_not_overlap_and_have_titles() -> None:
 
 
 async def test_metrics_has_the_series_of_the_registry(database_url: str) -> None:
-    """What the other tests read from the registry is what a server shows."""
+    """A server shows the metrics that the other tests read from the registry."""
     async with running_service(test_settings(), database_url) as service:
         await _use(service)
         text = (await service.call("GET", "/metrics", key=None)).text

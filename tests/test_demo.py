@@ -1,4 +1,4 @@
-"""`cabinet demo`: it shows what it claims, says so when it does not, and leaves nothing behind."""
+"""`cabinet demo`: its claims hold, it reports if one does not, and it leaves nothing behind."""
 
 from __future__ import annotations
 

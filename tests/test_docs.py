@@ -52,7 +52,7 @@ _CALLERS_TABLE = re.compile(r"(?<=<!-- callers -->\n).*?(?=<!-- end of callers -
 _MARK = "--- end of block, exit code"
 _WIDTH = 112
 
-# What differs from run to run, and what stands for it in a comparison.
+# The parts that differ from run to run, and their replacement in a comparison.
 _VOLATILE = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|Z)"), "<moment>"),
@@ -127,7 +127,7 @@ def forget_users(server: ServerProcess) -> None:
 
 
 def comparable(text: str, kind: str) -> str:
-    """`text` without what differs from run to run."""
+    """`text` without the parts that differ from run to run."""
     if kind == "json":
         text = pretty(json.loads(text))
     text = "\n".join(line.rstrip() for line in text.strip().splitlines())
@@ -137,7 +137,7 @@ def comparable(text: str, kind: str) -> str:
 
 
 def pretty(value: Any, indent: int = 0) -> str:
-    """JSON for people: what fits on a line stays on one."""
+    """JSON for people: values that fit on a line stay on one."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, (dict, list)) or len(line) + indent <= _WIDTH:
         return line
@@ -175,7 +175,7 @@ def test_links_resolve(page: Path) -> None:
 
 
 def anchors_of(page: Path) -> set[str]:
-    """What a link can name in a page: its headings, as hosts of Markdown spell them."""
+    """The targets of links in a page: its headings, as hosts of Markdown spell them."""
     headings = re.findall(r"^#+ (.+)$", _BLOCK.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
@@ -287,7 +287,7 @@ def takers_of(setting: str, command: click.Command) -> list[str]:
 
 
 def write_answers(page: Path, server: ServerProcess, folder: Path) -> None:
-    """Put what the commands of a page print into the page."""
+    """Write the output of the commands of a page into the page."""
     text = page.read_text()
     blocks = blocks_of(text)
     if not blocks:

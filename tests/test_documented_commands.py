@@ -22,7 +22,7 @@ def service() -> Iterator[tuple[ServerProcess, Path]]:
 
 
 def shell_lacks() -> str:
-    """What the commands of the pages need and this machine lacks; nothing, mostly."""
+    """The requirements of the commands that this machine lacks, if any."""
     if shutil.which("bash") is None or shutil.which("curl") is None:
         return "the commands of the pages need bash and curl"
     said = subprocess.run(["curl", "-V"], capture_output=True, text=True, check=False).stdout

@@ -18,6 +18,15 @@ from tests.english import stumbles
         ("module.py", 'def f() -> None:\n    """Mends what is broken."""\n', 2),
         ("module.py", "x = 1  # a fault of ours\n", 1),
         ("module.py", 'raise ValueError("the index is to be built anew")\n', 1),
+        ("module.py", '"""Refuses whoever has no key."""\n', 1),
+        ("module.py", "# A user is created at first sight.\n", 1),
+        ("module.py", "# It compares the key with what is stored.\n", 1),
+        ("page.md", "The worker erases\nwhat is left of the document.\n", 2),
+        (
+            "statement.sql",
+            "-- users/list :many\n-- Users.\n-- $1 after uuid null  the id of the page before; null: none\n",
+            3,
+        ),
     ],
 )
 def test_a_planted_phrase_is_found(tmp_path: Path, name: str, text: str, line: int) -> None:
@@ -33,6 +42,7 @@ def test_a_planted_phrase_is_found(tmp_path: Path, name: str, text: str, line: i
         ("page.md", "Of course, the index is rebuilt. The size of each row is bounded.\n"),
         ("statement.sql", "-- users/get :one\n-- One user.\nselect anew from mend;\n"),
         ("module.py", "anew = mend(by_lot)\n"),
+        ("page.md", "Compare it with what you expect, and with the one before. What is left?\n"),
     ],
 )
 def test_plain_sentences_and_code_are_left_alone(tmp_path: Path, name: str, text: str) -> None:

@@ -44,7 +44,7 @@ def caught(message: str) -> Any:
     return (ValueError, error, None)
 
 
-# --- what is printable
+# --- printable characters
 
 
 @pytest.mark.parametrize(

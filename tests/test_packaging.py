@@ -52,7 +52,7 @@ sys.path[:] = [path for path in sys.path if os.path.realpath(path or ".") != {st
 
 
 def copied() -> list[str]:
-    """What the Dockerfile copies from the checkout."""
+    """The files that the Dockerfile copies from the checkout."""
     lines = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     return [source for line in lines for source in line.split()]
 
@@ -67,7 +67,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(folder: Path) -> Path:
-    """The wheel, built from what the Dockerfile copies."""
+    """The wheel, built from the files that the Dockerfile copies."""
     source = folder / "source"
     source.mkdir()
     for name in copied():
@@ -93,7 +93,7 @@ def installed(folder: Path, wheel: Path) -> dict[str, str]:
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> str:
-    """What a command prints, run in `folder`; it must succeed."""
+    """The output of a command that is run in `folder` and must succeed."""
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
@@ -325,7 +325,7 @@ def test_the_image_installs_pinned_packages_with_their_hashes() -> None:
 
 
 def runtime_packages() -> set[str]:
-    """What Cabinet needs at run time, directly or not, on Python 3.13."""
+    """The direct and indirect dependencies of Cabinet at run time on Python 3.13."""
     needed: set[str] = set()
     left = [("cabinet-svc", frozenset[str]())]
     while left:

@@ -16,7 +16,7 @@ from svc.cli.main import main
 
 
 async def cabinet(url: str, *words: str, exit_code: int = 0) -> str:
-    """What a command prints; beside the event loop, since it has one of its own."""
+    """The output of a command, run in a thread, since it has its own event loop."""
     result = await asyncio.to_thread(CliRunner().invoke, main, [*words, "--database-url", url])
     assert result.exit_code == exit_code, result.output
     # Warnings of a busy machine go to the log, on the other stream.

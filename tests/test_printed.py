@@ -1,4 +1,4 @@
-"""What the commands print of data cannot control a terminal, forge a line, or disappear as markup."""
+"""Data that the commands print cannot control a terminal, forge a line, or disappear as markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong command lines: each kind of mistake is answered in a sentence that says what to write."""
+"""Wrong command lines: each kind of mistake gets a sentence with the right form."""
 
 from __future__ import annotations
 

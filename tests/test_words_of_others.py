@@ -25,7 +25,7 @@ from svc.settings import load_settings
 ROOT = Path(__file__).parents[1]
 HOSTILE = "hunter2 \x1b[31m\nFORGED"
 
-# PostgreSQL's messages for whoever migrates, examines or changes statements, and Cabinet's own exceptions.
+# PostgreSQL's messages for people who migrate, examine or change statements, and Cabinet's own exceptions.
 TRUSTED = {
     "svc/cli/connection.py",  # the sentences of Cabinet's own client
     "svc/mcp/server.py",  # the same

@@ -1,8 +1,8 @@
-"""What a run of the tests leaves when it is ended by a signal is removed by a process of its own, which outlives it.
+"""A separate process, which outlives a run of the tests, removes the processes and folders of a run that is killed.
 
 The run starts the watchdog with a pipe that nobody writes to. When the run has ended, however it did, the pipe is
 closed: the watchdog ends the processes that carry the run's mark in their environment or work in its folders, then
-removes the folders. What a watchdog that was killed has left is removed by the next run.
+removes the folders. The next run removes the remains of a killed watchdog.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 -- The files of collections, for an export, without those that have left.
 -- $1 user_id             uuid       the tenant
 -- $2 collection_ids      uuid[]     of export/collections, at most 1000
--- $3 after_collection_id uuid null  of the last row of the page before; null: from the first
+-- $3 after_collection_id uuid null  of the last row of the previous page; null: from the first
 -- $4 after_file_id       uuid
 -- $5 max_rows            int        1..1000
 -- returns: collection_id uuid, file_id uuid, document_id uuid, batch_id uuid null, seq uuid,

@@ -1,4 +1,4 @@
-"""Slows down whoever tries API keys: an address may have a number of unknown keys looked up, then one a second.
+"""Slows down clients that guess API keys: an address may have some unknown keys looked up, then one per second.
 
 The others are refused without a statement. A key that was valid lately is looked up from any address, so that a client
 is not locked out by others behind the same proxy. Memory is bounded: of addresses and of keys, the newest are kept.
@@ -58,7 +58,7 @@ class FailedLogins:
 def _network(address: str) -> str:
     """The part of an address that one client cannot change.
 
-    A proxy may pass on whatever a client calls its address, so a long one is cut.
+    A proxy may pass on any text as the client's address, so a long one is truncated.
     """
     address = address[:_LONGEST_ADDRESS]
     if ":" not in address:

@@ -1,6 +1,6 @@
 """The public keys of an identity provider: fetching a JWK Set (RFC 7517) and reading it.
 
-Only public keys that can verify one of `ALGORITHMS` are kept. A symmetric key never is: otherwise whoever knows the
+Only public keys that can verify one of `ALGORITHMS` are kept. A symmetric key never is: otherwise anybody who knows the
 public keys could sign with one of them.
 """
 
@@ -61,7 +61,7 @@ def parse_key_set(body: bytes) -> list[VerificationKey]:
     """Read a JWK Set, without the keys that cannot be used.
 
     Raises:
-        KeySetError: it is no JWK Set, or none of its keys can be used.
+        KeySetError: it is not a JWK Set, or contains no usable key.
     """
     try:
         found = msgspec.json.decode(body)["keys"]

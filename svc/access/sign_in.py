@@ -1,4 +1,4 @@
-"""Users who sign in with a token: finding them, and creating them at first sight."""
+"""Finds the user of a token, and creates one when a token is first used."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MAX_NAME = 255
 async def user_of(queries: Queries, subject: Subject, new_users_plan: str | None) -> UUID | None:
     """Return the id of the user of a token; None if there is none.
 
-    `new_users_plan` is the plan of a user who is created at first sight; None creates nobody.
+    `new_users_plan` is the plan of a new user; None creates no user.
     """
     user_id = await queries.value("users/resolve", external_id=subject.external_id)
     if user_id is not None or new_users_plan is None:
         return user_id
-    # The address of another user is not taken over: whoever has it there may be somebody else.
+    # The address of another user is not taken over: the person with this address at the provider may be another one.
     for email in filter(None, (_address(subject), _made_up_address(subject.external_id))):
         await queries.exec(
             "users/create_signed_in",

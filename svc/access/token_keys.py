@@ -82,7 +82,7 @@ class TokenKeys:
         if self._now_s() - self._tried_at < _LEAST_PAUSE_S:
             return None
         self._tried_at = self._now_s()
-        # A context of its own: the request that starts the fetch is not the only one that waits for it.
+        # A separate context: the request that starts the fetch is not the only one that waits for it.
         self._fetch = self._background.once(self._renew(), name="token-keys", context=contextvars.Context())
         return self._fetch
 

@@ -104,7 +104,7 @@ def _crossing(measured: Sequence[SizeTimes], ratio: Callable[[SizeTimes], float]
 
 
 async def vacuum(database: Database) -> None:
-    """Vacuum and analyze what a search reads."""
+    """Vacuum and analyze the tables that a search reads."""
     async with database.pool.connection() as connection:
         await connection.execute(database.statements["calibration/vacuum"].text)
 

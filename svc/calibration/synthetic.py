@@ -46,7 +46,7 @@ def synthetic_vectors(count: int, dimensions: int, seed: int) -> NDArray[np.floa
 def _structure(
     dimensions: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The directions as rows, their spread, the topics' centres among them, and what all vectors share."""
+    """The directions as rows, their spread, the topics' centres among them, and the component common to all vectors."""
     random = np.random.default_rng(1)
     rank = min(_DIRECTIONS, dimensions)
     basis = np.linalg.qr(random.standard_normal((dimensions, rank)))[0].T

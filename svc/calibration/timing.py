@@ -12,12 +12,12 @@ from typing import Any
 _SETTLING_S = 0.06
 
 Variant = Callable[[int], Awaitable[Any]]
-"""Runs the work of one round, given the number of the round, and returns what it found."""
+"""Runs the work of one round, given the number of the round, and returns its result."""
 
 
 @dataclass
 class Times:
-    """Milliseconds of each round, and what each round returned."""
+    """The milliseconds and the result of each round."""
 
     milliseconds: list[float] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
@@ -55,7 +55,7 @@ async def interleaved(
     """Time variants in turn, A B C A B C …, after `warm_up` rounds that do not count.
 
     With a `block` of more than one a variant keeps its turn for so many rounds, after some that do not count: it is
-    timed as it runs in a row, not with what the one before it has left in the processor's caches.
+    timed as it runs in a row, not with the processor's caches as the previous one left them.
 
     A variant that has used up `limit_s` seconds takes part in no further round, but has at least three. Round `i`
     gets the number `i`, warm-up rounds included, so that every variant meets the same work.

@@ -18,7 +18,7 @@ _FOOT = 8
 _GAP_X = 64
 _GAP_Y = 18
 _MARGIN = 12
-# Rounds in which the tables of a column move towards what they refer to.
+# Rounds in which the tables of a column move towards the tables that they reference.
 _ROUNDS = 6
 
 
@@ -93,7 +93,7 @@ def _lines(table: Table) -> tuple[tuple[str, bool], ...]:
 
 
 def _ordered(columns: list[list[str]], parents: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """The same columns, each table about as high as what it is tied to, so that few curves cross."""
+    """The same columns, each table near the height of the tables that it is linked to, so that few curves cross."""
     children: dict[str, list[str]] = {}
     for name, those in parents.items():
         for parent in those:

@@ -71,12 +71,12 @@ def render(report: Report) -> str:
 
 
 def _highlighted(text: str) -> Markup:
-    # The formatter escapes the text; what it adds are spans with classes.
+    # The formatter escapes the text; it adds only spans with classes.
     return Markup(highlight(text, PostgresLexer(stripall=True), HtmlFormatter(nowrap=True)))  # noqa: S704
 
 
 def _prose(text: str) -> Markup:
-    """The text of a header, what stands between backquotes as code."""
+    """The text of a header, with code for the parts between backquotes."""
     pieces = text.split("`")
     marked = [Markup("<code>{}</code>").format(piece) if i % 2 else escape(piece) for i, piece in enumerate(pieces)]
     return Markup("").join(marked)

@@ -1,4 +1,4 @@
-"""The schema as it stands in a database: its tables with their columns, sizes, indexes and foreign keys."""
+"""The schema of a database: its tables with their columns, sizes, indexes and foreign keys."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def timings_of_service(url: str) -> Timings:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise UnavailableError(f"no service of Cabinet's answers at {place}") from error
     if _METRIC not in families:
-        raise UnavailableError(f"what answers at {place} is no service of Cabinet's: its /metrics lacks {_METRIC}")
+        raise UnavailableError(f"the service at {place} is not Cabinet: its /metrics lacks {_METRIC}")
     numbers: dict[str, dict[str, float]] = {}
     for sample in families[_METRIC].samples:
         kind = sample.name.removeprefix(f"{_METRIC}_")

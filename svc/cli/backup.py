@@ -48,7 +48,7 @@ def backup_command(settings: Settings, keep: int | None) -> None:
 
 @click.command("restore", cls=Command)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--at", type=Timestamp(), help="Restore what was committed until this timestamp; default: everything.")
+@click.option("--at", type=Timestamp(), help="Restore the state at this timestamp; default: the latest.")
 @click.option(
     "--wal",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -104,7 +104,7 @@ def _timings(settings: Settings, statements: Mapping[str, Statement], url: str |
 
 
 def _timings_of_service(settings: Settings, url: str | None) -> Timings:
-    """The count of the service at `url`; without one that of the settings, which need not be there."""
+    """The counts of the service at `url`, or else of the one in the settings, which need not be running."""
     if url is not None:
         return timings_of_service(url)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104

@@ -21,7 +21,7 @@ _reader = click.argument("reader", metavar="USER")
 
 
 class Shown(Struct, frozen=True):
-    """A collection with its readers, who are shown to its owner."""
+    """A collection with its readers, whom only its owner sees."""
 
     collection: models.Collection
     readers: list[models.Reader]
@@ -68,7 +68,7 @@ def _files(collection: models.Collection) -> str:
 @_json
 @connection_options
 def show_command(client: AsyncCabinet, collection_id: UUID, as_json: bool) -> None:
-    """Show a collection, and who may read it."""
+    """Show a collection and its readers."""
 
     async def work(client: AsyncCabinet) -> Shown:
         found = await client.collections.get(collection_id)

@@ -30,7 +30,7 @@ class ClientError(CabinetError):
 
 
 def config_folder() -> Path:
-    """The folder of the profile and of what `cabinet upload` remembers (XDG Base Directory Specification)."""
+    """The folder of the profile and of the records of `cabinet upload` (XDG Base Directory Specification)."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "cabinet"
 
 
@@ -84,7 +84,7 @@ def connection_options(command: Command) -> Command:
 
     with_client.__doc__ = command.__doc__
     with_client.__name__ = command.__name__
-    # Whoever asks which function a command is gets the command's own.
+    # Introspection of the command finds the wrapped function.
     with_client.__wrapped__ = command  # type: ignore[attr-defined]
     with_client.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
@@ -104,7 +104,7 @@ def opened(url: str | None, key: str | None, user: str | None) -> AsyncCabinet:
     """A client of the service that these name, or the profile does.
 
     Raises:
-        StartupError: there is no key, or only one that was saved for another service; or the URL is none.
+        StartupError: there is no key, or only one that was saved for another service; or the URL is invalid.
     """
     profile = read_profile() if not (url and key) else {}
     saved_url = profile.get("url")
@@ -144,7 +144,7 @@ def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[An
 
 
 async def _name_the_user(client: AsyncCabinet) -> None:
-    """Where `--user` may be an email address, act for the user who has it."""
+    """If `--user` can be an email address, act for the user with this address."""
     user = client.acts_for
     if user is not None and "@" in user and not user.startswith(PREFIX):
         client.act_for(None)

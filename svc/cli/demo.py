@@ -37,7 +37,7 @@ _STOPPING_S = 1.0
     type=click.Path(file_okay=False, path_type=Path),
     help="Use and keep this folder [CABINET_DATA_DIR; default: a temporary one, removed at the end].",
 )
-@click.option("--keep", is_flag=True, help="Keep the temporary folder and what is in it.")
+@click.option("--keep", is_flag=True, help="Keep the temporary folder and its contents.")
 @settings_options("postgres_version", "embedding_provider")
 def demo(settings: Settings, data_dir: Path | None, keep: bool) -> None:
     """Show Cabinet at work: two users, their documents, searches, a conversation, and the separation of the users.
@@ -67,7 +67,7 @@ def _data_folder(chosen: Path | None, keep: bool) -> Path:
         return chosen
     folder = Path(tempfile.mkdtemp(prefix="cabinet-demo-"))
     if os.geteuid() == 0:
-        # Root's PostgreSQL runs as another user, who must reach its folder below this one.
+        # If started by root, PostgreSQL runs as another user, who must be able to reach its folder below this one.
         folder.chmod(0o755)
     if not keep:
         # At the very end: a server whose start was interrupted is stopped at exit, which needs its folder.
@@ -84,13 +84,13 @@ def _settings_for(settings: Settings, folder: Path) -> Settings:
     if "embedding_provider" in settings.model_fields_set:
         kept |= {name for name in Settings.model_fields if name.startswith(("embedding_", "openai_"))}
     defaults = {name: field.default for name, field in Settings.model_fields.items() if name not in kept}
-    # On a server that has just been made, slow statements tell how busy the machine is, and nothing else.
+    # On a new server, slow statements only show how busy the machine is.
     chosen = {"host": _HOST, "port": 0, "data_dir": folder, "log_level": log_level, "slow_statement_ms": 0.0}
     return settings.model_copy(update={**defaults, **chosen})
 
 
 async def _demo(settings: Settings, screen: Screen) -> str | None:
-    """Serve and take the tour; the key of the user who is left, None when a signal stopped it."""
+    """Serve and run the tour; returns the key of the remaining user, None if a signal stopped it."""
     started = time.perf_counter()
     screen.panel(
         "Cabinet: the data layer of an AI application",

@@ -94,7 +94,7 @@ WORKER_OPTIONS = (
 )
 
 
-# The options that are shown last in the help, in a section of their own: they are the same for most commands.
+# The options that the help shows last, in a separate section: they are the same for most commands.
 _LAST_SECTION = "Database and log"
 _LAST_OPTIONS = frozenset({*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *SLOW_OPTIONS, *POOL_OPTIONS})
 
@@ -118,7 +118,7 @@ def settings_options(*names: str, failure_code: int = 2) -> Callable[[Command], 
 
         with_settings.__doc__ = command.__doc__
         with_settings.__name__ = command.__name__
-        # Whoever asks which function a command is gets the command's own.
+        # Introspection of the command finds the wrapped function.
         with_settings.__wrapped__ = command  # type: ignore[attr-defined]
         with_settings.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
         for name in reversed(names):

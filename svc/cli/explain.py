@@ -144,7 +144,7 @@ def _print(explained: Explained) -> None:
     for name, value in explained.example.values.items():
         console.print(f"  {name} = {'null' if value is None else shortened_value(value)}", markup=False)
     for made_up in explained.example.missing:
-        console.print(f"  {printable(made_up)}; a made-up one stands in", markup=False)
+        console.print(f"  {printable(made_up)}; a synthetic one is used instead", markup=False)
     if explained.statement.is_generic:
         console.print("  planned once: the service runs it with the generic plan", style="dim")
     for kind, plan in explained.plans.items():

@@ -32,13 +32,13 @@ def key() -> None:
 
 @key.command()
 @user_argument
-@click.option("--name", help="What the key is for.")
+@click.option("--name", help="The purpose of the key.")
 @click.option(
     "--scope",
     type=click.Choice(ALL_SCOPES),
     default="write",
     show_default=True,
-    help="What the key may do; write includes read.",
+    help="The permissions of the key; write includes read.",
 )
 @click.option(
     "--collection",

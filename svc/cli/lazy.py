@@ -13,7 +13,7 @@ from svc.cli.usage_errors import Commands
 
 @dataclass(frozen=True)
 class Source:
-    """Where a command is: `function` in the module `svc.cli.<module>`, and what the list of commands says of it."""
+    """Where a command is: `function` in the module `svc.cli.<module>`, and its description in the list of commands."""
 
     module: str
     function: str

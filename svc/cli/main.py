@@ -13,7 +13,7 @@ from svc.cli.lazy import LazyGroup, Source
 def main() -> None:
     """Cabinet: the data layer of an AI application, in one PostgreSQL, over HTTP.
 
-    Every flag has an environment variable, named in its help; both can also stand in a file .env. Without
+    Every flag has an environment variable, named in its help, which can also be set in a file .env. Without
     DATABASE_URL a PostgreSQL of Cabinet's own runs on the data folder.
     """
 

@@ -46,7 +46,7 @@ def apply(settings: Settings) -> None:
 
 
 @migrate.command()
-@click.option("--rollback", type=click.IntRange(min=1), metavar="COUNT", help="What rolling back so many would run.")
+@click.option("--rollback", type=click.IntRange(min=1), metavar="COUNT", help="Print the rollback of so many instead.")
 @settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *EMBEDDING_OPTIONS)
 def plan(settings: Settings, rollback: int | None) -> None:
     """Print the SQL that `apply` would send to this database now, in its order, as a script for psql.

@@ -44,7 +44,7 @@ def search_command(
 
 
 def print_result(number: int, result: models.Result) -> None:
-    """Print one chunk for a person: where it stands, its score, and its text."""
+    """Print one chunk for a person: its place, its score and its text."""
     place = result.filename + ("" if result.page is None else f", page {result.page}")
     echo(f"{number}. {place}, chunk {result.chunk_index}  ({result.score:.3f})", bold=True)
     width = max(40, min(110, shutil.get_terminal_size((100, 24)).columns)) - 3

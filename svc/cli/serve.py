@@ -195,7 +195,7 @@ async def serve_until_signal(
     finally:
         listener.close()
         await watching.stop()
-        # Whatever ended the server ends the worker, too.
+        # The worker ends with the server, whatever the reason.
         server.stopping.set()
         await stopping
 
@@ -224,7 +224,7 @@ def _greeting(settings: Settings, listener: socket.socket, admin_key: str, place
     lines = "\n  ".join(_curl_lines(url, shown_key))
     return f"""
 Cabinet serves on {url}   (read and try the API: {url}/docs)
-The data lies {place_of_data}
+The data is {place_of_data}
 Admin key ({where}): {shown_key}
 
 Try it: make a user and keep the key, upload a text, search it.

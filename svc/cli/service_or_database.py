@@ -46,7 +46,7 @@ def place_options(command: Command) -> Command:
 
     with_place.__doc__ = command.__doc__
     with_place.__name__ = command.__name__
-    # Whoever asks which function a command is gets the command's own.
+    # Introspection of the command finds the wrapped function.
     with_place.__wrapped__ = command  # type: ignore[attr-defined]
     with_place.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for name in reversed(DATABASE_OPTIONS):

@@ -1,4 +1,4 @@
-"""`cabinet sql`: the statements, for those who review them."""
+"""`cabinet sql`: the statements, for reviewers."""
 
 from __future__ import annotations
 

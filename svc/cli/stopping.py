@@ -1,4 +1,4 @@
-"""Ends the process after a signal, whatever it is doing: by itself within the grace, else by force.
+"""Ends the process after a signal, whatever it is doing: gracefully within the grace period, otherwise by force.
 
 A request can wait for a database that does not answer, and a thread for a computation that cannot be cancelled. The
 service manager would kill the process then, and leave the embedded server running.

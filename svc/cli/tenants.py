@@ -109,7 +109,7 @@ async def _import(settings: Settings, file: BinaryIO, orders: Orders) -> Importe
 
 @contextmanager
 def _read_twice(file: BinaryIO) -> Iterator[BinaryIO]:
-    """The file, or where it is a pipe what comes out of it, kept on disk for the block."""
+    """The file, or the contents of a pipe, which are stored on disk for the duration of the block."""
     if file.seekable():
         yield file
         return

@@ -1,4 +1,4 @@
-"""`cabinet upload`: files, folders and web pages to documents; what has not changed is not sent again."""
+"""`cabinet upload`: uploads files, folders and web pages as documents, except unchanged ones."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _WATCH_S = 1.0
 
 @click.command("upload")
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER|URL...")
-@click.option("--mirror", is_flag=True, help="Delete the documents of files that are no longer there.")
-@click.option("--watch", is_flag=True, help="Go on until Ctrl-C, and upload what changes.")
+@click.option("--mirror", is_flag=True, help="Delete the documents of files that no longer exist.")
+@click.option("--watch", is_flag=True, help="Keep running until Ctrl-C, and upload files that change.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the documents can be searched.")
 @connection_options
 def upload_command(client: AsyncCabinet, sources: Sequence[str], mirror: bool, watch: bool, wait: bool) -> None:
@@ -63,7 +63,7 @@ async def upload_once(
     wait: bool,
     says_nothing_new: bool = False,
 ) -> bool:
-    """Upload what has changed since the last time; whether all of it succeeded.
+    """Upload the files that have changed since the last time; returns whether all uploads succeeded.
 
     Raises:
         FileNotFoundError: a source does not exist.

@@ -26,7 +26,7 @@ class Uploaded:
         self._files: dict[str, dict[str, Any]] = json.loads(self._path.read_text()) if self._path.exists() else {}
 
     def changed_digest(self, name: str, path: Path) -> str | None:
-        """The digest of a file that is new or has changed; None if it was uploaded as it is."""
+        """The digest of a file that is new or has changed; None if it was already uploaded."""
         known = self._files.get(name)
         state = path.stat()
         if known and known["path"] == str(path.resolve()) and known["state"] == [state.st_size, state.st_mtime_ns]:
@@ -54,7 +54,7 @@ class Uploaded:
         self._save()
 
     def keep_only(self, document_ids: set[str]) -> None:
-        """Forget the files whose documents are no longer there."""
+        """Forget the files whose documents no longer exist."""
         self._files = {name: file for name, file in self._files.items() if file["document_id"] in document_ids}
         self._save()
 

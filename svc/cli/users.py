@@ -36,7 +36,7 @@ def user_group() -> None:
 @click.argument("email")
 @click.option("--name", help="Name to show.")
 @click.option("--external-id", help="The user's id in the application.")
-@click.option("--plan", help="Plan; that of CABINET_DEFAULT_PLAN when not given.")
+@click.option("--plan", help="Plan; default: CABINET_DEFAULT_PLAN.")
 @json_option()
 @settings_options(*DATABASE_OPTIONS)
 def create(

@@ -43,7 +43,7 @@ def database_budget(seconds: float | None) -> Iterator[None]:
 
 
 def allowed_s(most_s: float) -> float:
-    """Seconds that a wait may take: `most_s`, or what is left of the budget."""
+    """Seconds that a wait may take: `most_s`, or the rest of the budget."""
     budget = _budget.get()
     return most_s if budget is None else max(_LEAST_S, min(most_s, budget.left_s))
 

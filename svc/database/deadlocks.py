@@ -16,7 +16,7 @@ async def again_after_deadlock(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work`, one transaction, and up to three times again if it was chosen to end a deadlock.
 
     Few transactions lock rows of several users or of several tables in an order that differs from the others'. The
-    order of the locks that foreign keys take cannot be chosen, so these begin again; nothing of them had taken effect.
+    order of the locks that foreign keys take cannot be chosen, so these are retried; they had no effect.
 
     Raises:
         DeadlockError: it ended in a deadlock each time.

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 _RECONNECT_S = 5.0
 _CONNECT_S = 10.0
-# A network can drop an idle connection without a word: a round trip at intervals shows that it is there.
+# A network can drop an idle connection silently: a periodic round trip detects this.
 _CHECK_EVERY_S = 15.0
 _ANSWER_S = 5.0
 

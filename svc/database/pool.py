@@ -27,7 +27,7 @@ CLOSE_TIMEOUT_S = 3.0
 # Every so many loans, the connection goes back to asyncpg's pool, which replaces connections that have run many
 # statements and closes idle ones.
 _LOANS_KEPT = 1000
-# A connection that was idle for longer must answer before it is lent, because a network can drop it without a word.
+# A connection that was idle for longer must answer before it is used, because a network can drop it silently.
 _TRUSTED_S = 5.0
 _PING_S = 2.0
 # Seconds for the end of a failed loan: the cancellation of its statement, its rollback and its release.
@@ -141,7 +141,7 @@ class Pool:
                 "all database connections are busy; try again in a moment", retry_after_s=1
             ) from None
         except asyncpg.PostgresError as error:
-            # Whatever the server's reason to refuse the connection, the request is not the cause.
+            # Whatever the server's reason for refusing the connection, it is not the request.
             logger.warning("the database refused a connection: %s %s", sqlstate(error), error)
             raise DatabaseUnavailableError(
                 "the database does not accept connections at the moment", retry_after_s=2

@@ -1,4 +1,4 @@
-"""The connections of the pool, divided among tenants: who asks for one, and how long it waits for its turn.
+"""The connections of the pool, divided among tenants: requests wait for their turn, for a limited time.
 
 A statement that changes or locks rows can wait for the lock of another session, and so can any number of tenants at
 once. All of them together never hold the last connections, which remain for statements that only read.
@@ -65,7 +65,7 @@ class Turn:
 
 
 class Places:
-    """The places of a pool for which nobody waits: whoever finds none `free` uses another pool."""
+    """The places of a pool without a queue: a request that finds none `free` uses another pool."""
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -148,7 +148,7 @@ def read_statement(path: Path, folder: Path) -> Statement:
     parts = read_header(path, header)
     columns_as, columns = _returned(parts, path, folder)
     if not parts.intent:
-        raise header_fault(path, 2, "the second line must say what the statement does")
+        raise header_fault(path, 2, "the second line must describe the statement")
     if parts.keys.get("plan", _GENERIC) != _GENERIC:
         raise header_fault(path, parts.lines["plan"], f"plan: must be {_GENERIC}, or the line must be missing")
     return Statement(

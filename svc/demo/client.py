@@ -16,14 +16,14 @@ _TIMEOUT_S = 30.0
 
 
 class DemoFailedError(CabinetError):
-    """A step of the demo did not show what it claims."""
+    """A claim of the demo did not hold."""
 
     title = "Demo failed"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: its status, its JSON, and what its `Server-Timing` says of the database."""
+    """One answer: its status, its JSON, and the figures of the database in its `Server-Timing`."""
 
     status: int
     body: Any
@@ -43,7 +43,7 @@ class Answer:
     def _timing(self) -> re.Match[str]:
         match = _TIMING.search(self.server_timing)
         if match is None:
-            raise DemoFailedError(f"the header Server-Timing reads {self.server_timing!r}, which tells no time")
+            raise DemoFailedError(f"the header Server-Timing reads {self.server_timing!r}, which contains no time")
         return match
 
 
@@ -63,7 +63,7 @@ class Account:
         """Send one request.
 
         Raises:
-            DemoFailedError: the answer's status is none of `expect`, or there is no answer.
+            DemoFailedError: the answer's status is not in `expect`, or there is no answer.
         """
         try:
             response = await self._client.request(method, path, **options)

@@ -51,7 +51,7 @@ class Screen:
             self.console.print(Text(f"{title}\n{text}"))
 
     def step(self, title: str, text: str) -> None:
-        """The next step's heading, and what it is about."""
+        """The next step's heading and subject."""
         self._steps += 1
         heading = Text(f"{self._steps}. {title}", "bold cyan")
         self.console.print()
@@ -115,7 +115,7 @@ class Screen:
 
 
 def snippet(content: str, question: str) -> str:
-    """The sentence of `content` that shares the most words with the question, and what follows it, cut short."""
+    """The sentence of `content` that shares the most words with the question, and the following text, truncated."""
     wanted = set(_WORD.findall(question.lower()))
     sentences = [" ".join(sentence.split()).strip("#*-| ") for sentence in _PAUSE.split(content)]
     best = max(range(len(sentences)), key=lambda index: len(wanted & set(_WORD.findall(sentences[index].lower()))))

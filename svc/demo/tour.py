@@ -40,7 +40,7 @@ class Tour:
         """All steps in turn.
 
         Raises:
-            DemoFailedError: a step did not show what it claims.
+            DemoFailedError: a claim did not hold.
         """
         async with self._accounts:
             admin = self._account(self._admin_key)
@@ -69,7 +69,7 @@ class Tour:
         self._screen.check("database, migrations and worker are ready", readiness.body["ready"], readiness.body)
 
     async def _new_user(self, admin: Account, name: str, whose: str) -> tuple[Account, dict[str, Any]]:
-        # An address of its own for each run: the data folder may be one that was used before.
+        # A different address for each run: the data folder may be one that was used before.
         email = f"{name.lower()}-{uuid4().hex[:6]}@example.com"
         made = await admin.call("POST", "/users", json={"email": email, "name": f"{name}, {whose}"}, expect=[201])
         return self._account(made.body["api_key"], name, made.body["user"]["id"]), made.body
@@ -128,8 +128,8 @@ class Tour:
     async def _conversation(self) -> None:
         self._screen.step(
             "A conversation that cites its sources",
-            "Your application asks its language model with the chunks found; Cabinet keeps what was said and what it "
-            "stands on. (There is no model here: the answer below is written into the demo.)",
+            "Your application asks its language model with the chunks found; Cabinet stores the messages and the "
+            "sources of the answer. (There is no model here: the answer below is part of the demo.)",
         )
         found = (await self.ada.search(QUESTION_IN_CONVERSATION, limit=2)).body["results"]
         cited = sorted(found, key=lambda result: str(result["filename"]), reverse=True)
@@ -161,7 +161,7 @@ class Tour:
     async def _walls(self, documents: dict[Account, list[Document]]) -> None:
         self._screen.step(
             "Walls between users",
-            "Grace asks for Ada's document by its id, for one that never was, and for what only Ada's documents say.",
+            "Grace requests Ada's document by its id and one that never existed, and searches for Ada's words.",
         )
         adas, never = documents[self.ada][0]["id"], str(uuid4())
         seen = await self.grace.call("GET", f"/documents/{adas}", expect=[200, 404])
@@ -185,7 +185,7 @@ class Tour:
         self._screen.check("a search limited to Ada's document finds nothing", named == [], named)
 
     async def _cost(self) -> None:
-        self._screen.step("What a search costs the database", "Every answer says so in its header Server-Timing.")
+        self._screen.step("The cost of a search in the database", "Every answer says so in its header Server-Timing.")
         # For a few seconds after a request its key is known; then checking it is one statement more.
         answers = [await self.ada.search(QUESTION_TO_PDF) for _ in range(5)]
         best = min(answers, key=lambda answer: (answer.statements, answer.milliseconds))
@@ -197,7 +197,7 @@ class Tour:
         )
 
     async def _deletion(self, admin: Account) -> None:
-        self._screen.step("Gone is gone", "The admin erases Grace with everything that is hers, and is told what went.")
+        self._screen.step("Gone is gone", "The admin erases Grace and all her data; the answer counts the rows.")
         deleted = await admin.call("DELETE", f"/users/{self.grace.user_id}", expect=[200])
         went = ", ".join(f"{count} {table}" for table, count in deleted.body["rows"].items() if count)
         self._screen.line(f"\nDELETE /users/{self.grace.user_id} → {went}\n", indent=2)

@@ -20,7 +20,8 @@ _POLL_S = 0.05
 
 
 async def upload_all(screen: Screen, samples: Mapping[Account, Sequence[Sample]]) -> dict[Account, list[Document]]:
-    """Upload what each account has, with a bar for each; the documents once all are ready, in order of upload.
+    """Upload the files of each account, with a progress bar for each; the documents once all are ready, in order of
+    upload.
 
     Raises:
         DemoFailedError: one was not ingested, or they took too long.

@@ -47,7 +47,8 @@ async def restore(
 ) -> Restored:
     """Restore into a new data folder: all transactions committed until `at`, or all that are there.
 
-    `wal` is the folder `pg_wal` of the lost server, where it still exists: it contains what was not archived yet.
+    `wal` is the folder `pg_wal` of the lost server, where it still exists: it contains the WAL that was not archived
+    yet.
 
     Raises:
         StartupError: there is no base backup before `at`, the WAL ends before it, the folder is not new, or a file

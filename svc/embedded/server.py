@@ -146,7 +146,7 @@ async def start_embedded(
     """Start the server on `data_dir/postgres` or join a running one, and create the database and the service's role.
 
     `memory_mb` is the size of shared_buffers, which is allocated as needed. `archive` is the folder that the WAL is
-    archived into, none, or the one that the last start chose. A server that is already running goes on as it is.
+    archived into, none, or the one that the last start chose. A server that is already running continues unchanged.
 
     Raises:
         StartupError: the folder is unusable or belongs to another major version, or the server does not start.

@@ -88,7 +88,7 @@ class OpenAIProvider:
         self._failing_since: float | None = None
         key = _checked_key(settings.openai_api_key)
         self._replies = ReplyReader(model=self.model, dimensions=self.dimensions, key=key)
-        # Threads of its own, so that decoding takes none from the rest of the service.
+        # Separate threads, so that decoding takes none from the rest of the service.
         self._decoders = ThreadPoolExecutor(min(self._concurrency, MAX_DECODERS), thread_name_prefix="embedding-answer")
         self._client = _client(settings, key or NO_KEY)
 

@@ -32,7 +32,7 @@ TRANSIENT_STATUSES: Final = frozenset({408, 409, 425, 429})
 
 
 class ReplyReader:
-    """Reads the endpoint's answers. What the endpoint says goes to the log, not into the errors, which tenants see."""
+    """Reads the endpoint's answers. The endpoint's messages go to the log, not into errors, which tenants see."""
 
     def __init__(self, *, model: str, dimensions: int, key: str | None) -> None:
         self._model = model
@@ -82,7 +82,7 @@ class ReplyReader:
             raise AttemptFailedError(error.detail, is_unusable=True) from error
 
     def _log(self, message: str, words: str) -> None:
-        """Log what the endpoint said on one line, shortened, without the key, which some endpoints repeat."""
+        """Log the endpoint's message on one line, shortened, without the key, which some endpoints repeat."""
         if words:
             logger.warning(
                 message, shortened(words.replace(self._key, "[key]") if self._key else words, MAX_MESSAGE_CHARACTERS)

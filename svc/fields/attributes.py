@@ -27,7 +27,7 @@ Attributes = Annotated[
 
 
 def check_attributes(value: dict[str, AttributeValue], field: str) -> None:
-    """Check what the type does not: that PostgreSQL returns the attributes unchanged.
+    """Check that PostgreSQL returns the attributes unchanged, which the type does not.
 
     Raises:
         InvalidRequestError: names the attribute.

@@ -29,7 +29,8 @@ _MODULES: Final = {module.name for module in pkgutil.iter_modules(encodings.__pa
 
 
 def text_codec(charset: str) -> str | None:
-    """Python's codec for a charset, with the meaning that browsers give it; None if it is unknown, or none of texts."""
+    """Python's codec for a charset, with the meaning that browsers give it; None if it is unknown or not a text
+    encoding."""
     name = encodings.normalize_encoding(charset.strip().lower())
     name = aliases.get(name, name)
     if name not in _MODULES:

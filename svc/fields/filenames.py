@@ -14,7 +14,7 @@ _EXTENDED = re.compile(r"(utf-8|iso-8859-1)'[\w-]{0,40}'(\S+)", re.IGNORECASE)
 
 
 def decoded_words(name: str) -> str:
-    """Returns the name that encoded words stand for, which some mail programs send (RFC 2047); others as they are."""
+    """Returns the name with encoded words (RFC 2047), which some mail programs send, decoded."""
     if not _ENCODED_WORD.search(name):
         return name
     try:
@@ -24,7 +24,7 @@ def decoded_words(name: str) -> str:
 
 
 def inner_path(name: str) -> str:
-    """Returns a filename without what leads out of a folder, such as `../`; as it is if nothing else is left."""
+    """Returns a filename without parts that lead out of a folder, such as `../`; unchanged if nothing else is left."""
     if "/" not in name:
         return name
     return "/".join(part for part in name.split("/") if part.strip() not in _OUTWARD).lstrip("/") or name

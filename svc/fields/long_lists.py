@@ -54,7 +54,7 @@ def divide(data: bytes | bytearray, name: str, max_items: int) -> LongList:
         raise MalformedRequestError(_BROKEN.format(name=name))
     items: list[tuple[int, int]] = []
     depth, begun = 0, 0
-    expected: tuple[bytes, ...] = (b"{", b"]")  # what may follow between the objects
+    expected: tuple[bytes, ...] = (b"{", b"]")  # the characters allowed between the objects
     for place, token in tokens:
         if depth == 0:
             word = token.strip(_SPACE)
@@ -105,7 +105,7 @@ def _list_start(tokens: Iterator[tuple[int, bytes]], name: str) -> int | None:
 
 
 def _tokens(data: bytes | bytearray, name: str) -> Iterator[tuple[int, bytes]]:
-    """Yield strings, brackets, and what is between them, each with its place; ends with the data."""
+    """Yield strings, brackets, and the text between them, each with its place."""
     place = 0
     while place < len(data):
         found = _TOKEN.match(data, place, place + _STEP_BYTES)

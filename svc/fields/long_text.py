@@ -69,7 +69,7 @@ class LongTextReader:
             self._read()
 
     def finish(self) -> None:
-        """End the document: what is still waiting belongs to a string that does not end, which a decoder refuses."""
+        """End the document: the remaining text belongs to a string that does not end, which a decoder refuses."""
         self.rest += self._waiting
         self._waiting.clear()
 

@@ -48,7 +48,7 @@ def foreign_operator(value: Any) -> tuple[list[str], str, Any] | None:
 
 
 def right_form(names: list[str], operator: str, value: Any) -> str:
-    """Return a filter, as JSON, that says what `{"name": {"$operator": value}}` says elsewhere."""
+    """Return the filter, as JSON, that is equivalent to `{"name": {"$operator": value}}` in other databases."""
     if operator in _GROUPS:
         return f'{{"type":"{_GROUPS[operator]}","filters":[…]}}'
     if operator in ("$not", "$nor"):

@@ -118,7 +118,7 @@ def _place(key: Path | Column) -> str:
 
 
 def _literal(value: Value) -> str:
-    """Return a value as a literal. What JSON writes means the same in a jsonpath."""
+    """Return a value as a literal: JSON literals mean the same in a jsonpath."""
     if isinstance(value, datetime):
         value = (value - _EPOCH) // timedelta(microseconds=1)
     return msgspec.json.encode(value).decode()

@@ -10,7 +10,7 @@ Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains"
 OPERATORS: tuple[Operator, ...] = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "prefix")
 ORDERS = ("gt", "gte", "lt", "lte")
 NEGATED: dict[Operator, Operator] = {"ne": "eq", "nin": "in"}
-"""The operators that are the negation of another: what has no value for the key passes them."""
+"""The operators that are the negation of another: items without a value for the key match them."""
 
 Scalar = str | int | float | bool | None
 Value = Scalar | datetime

@@ -10,9 +10,9 @@ from svc.ingest.tokens import WordCounter
 
 _DEEPEST = 6
 _TAB_COLUMNS = 4
-# A line that continues or ends what is above it.
+# A line that continues or ends the block above it.
 _CONTINUES = re.compile(r"[})\];]|(?:end|else|elif|elsif|except|finally|catch|rescue|ensure|then|fi|done|esac)\b")
-# A line that belongs to what is below it.
+# A line that belongs to the block below it.
 _LEADS = re.compile(r"[@#]|//|/\*|\*|--|\"\"\"|'''|\[[A-Za-z]")
 
 
@@ -56,7 +56,7 @@ def _cut(lines: list[_Line], first: int, last: int, tokens: int, depth: int) -> 
 
 
 def _groups(lines: list[_Line], first: int, last: int, depth: int) -> list[Span]:
-    """Ranges of lines that belong together: the lines of least indentation with what is indented below them.
+    """Ranges of lines that belong together: the lines of least indentation with the lines indented below them.
 
     At the greatest depth each line is alone.
     """

@@ -181,7 +181,7 @@ def _restricted(own_id: int) -> _Restrictions:
         # `abort` signals itself.
         "kill": [(0, 0, [own_id])],
         "tgkill": [(0, 0, [own_id])],
-        # Not the ones that choose who gets which signal about a descriptor.
+        # Not the operations that choose the receiver of a descriptor's signals.
         "fcntl": [(1, 0, [_F_GETFD, _F_SETFD, _F_GETFL, _F_DUPFD_CLOEXEC])],
         # To read its own limits.
         "prlimit64": [(0, 0, [0]), (2, 0, [0]), (2, 1, [0])],

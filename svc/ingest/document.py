@@ -1,4 +1,4 @@
-"""A document as it was read: its text, the blocks of that text, and what was not read.
+"""A document as it was read: its text, the blocks of that text, and the parts that were not read.
 
 In its own module, so that neither the parsers nor the chunker import the other.
 """
@@ -96,7 +96,7 @@ class Writer:
             self.warn(warning)
 
     def warn(self, warning: str) -> None:
-        """Note what was not read, and where; the same words once."""
+        """Record a part that was not read, with its place; equal warnings once."""
         self._warnings[clean_text(warning)] = None
 
     def document(self) -> ReadDocument:

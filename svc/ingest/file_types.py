@@ -93,7 +93,7 @@ def detect_file_type(filename: str, data: bytes, *, images: bool = False) -> Fil
 
 
 def _type_by_beginning(named: FileType | None, data: bytes, *, images: bool) -> FileType | None:
-    """The type of a file whose first bytes tell it; None if it may be text."""
+    """The type of a file by its first bytes; None if it may be text."""
     if data.startswith(_ZIP_BEGINNINGS):
         return _type_of_zip(named, data)
     if data.startswith(OLE):

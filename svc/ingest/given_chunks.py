@@ -1,4 +1,4 @@
-"""Chunks that a client made: the file in which they are kept, and what the worker reads of it.
+"""Chunks that a client sent: the file in which they are stored, and the form in which the worker reads it.
 
 The file has a line of JSON for each chunk. It is the content of the document like any other file, so quotas, digests,
 transfers, exports and retries need to know nothing of chunks.

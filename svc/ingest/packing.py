@@ -20,7 +20,7 @@ from svc.ingest.tokens import WordCounter
 
 _SMALL_SHARE = 8  # a chunk with less than this share of the tokens is merged with a neighbour, if both fit
 _FULL_SHARE = 4  # a chunk with more than this share ends where the next section begins
-_LONGEST_TOKEN = 16  # in characters, nearly always: what is longer need not be counted
+_LONGEST_TOKEN = 16  # in characters, nearly always: longer texts need not be counted
 _CUTS_TRIED = 20
 _CHARACTERS_TRIED = 64
 _JOINER = "\u200d"
@@ -68,7 +68,7 @@ class _Packer:
         self._sizes: dict[tuple[int, int], int] = {}
 
     def packed(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
-        """Join neighbours as long as they fit, except that a section begins a chunk of its own if it can."""
+        """Join neighbours as long as they fit, except that a section starts a new chunk if possible."""
         last: Piece | None = None
         for piece in pieces:
             if last is None:
@@ -175,7 +175,7 @@ class _Packer:
         return self._sizes[start, end]
 
     def _is_section(self, last: Piece, piece: Piece) -> bool:
-        """Whether `piece` begins a section, and what is before it is enough for a chunk."""
+        """Whether `piece` starts a section, and the pieces before it are enough for a chunk."""
         return piece.opens and self._size(last) * _FULL_SHARE >= self._tokens
 
     def _joined(self, left: Piece, right: Piece) -> Piece | None:
@@ -239,7 +239,7 @@ class _Packer:
         return [left, right]
 
     def _is_divisible(self, piece: Piece) -> bool:
-        """Whether a piece is text, or code without a fence: what can be cut anywhere without adding anything."""
+        """Whether a piece is text, or code without a fence, which can be cut anywhere without adding anything."""
         if piece.before or piece.after:
             return False
         first, last = (max(bisect_right(self._starts, at) - 1, 0) for at in (piece.start, piece.end - 1))

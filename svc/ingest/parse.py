@@ -22,7 +22,7 @@ _MODULES = {name: import_module(f"svc.ingest.parsers.{each.module}") for name, e
 # A parser may raise any exception of its library.
 _PARSERS: dict[FileType, Callable[[bytes], ReadDocument]] = {name: each.parse for name, each in _MODULES.items()}
 
-# XML and mails declare the encodings of what is in them.
+# XML and mails declare the encodings of their contents.
 _DECODED = {name for name, each in FORMATS.items() if each.container == "text"} - {"xml", "mail"}
 
 

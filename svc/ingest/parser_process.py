@@ -50,7 +50,7 @@ class ParserServer:
                 process = await asyncio.shield(spawning)
             except asyncio.CancelledError:
                 control.close()
-                # The thread goes on, and nobody else knows the process that it starts.
+                # The thread continues, and nothing else has a reference to the process that it starts.
                 _kill(await spawning)
                 raise
         server = cls(process, control)

@@ -19,7 +19,7 @@ FENCE = re.compile(r"([ \t>]*)(`{3,}|~{3,})[^\n]*\n")
 """The first line of code between fences."""
 
 TINY_TOKENS = 8
-"""A chunk with fewer is too short to be found for what it says."""
+"""A chunk with fewer tokens is too short to be found by its content."""
 
 _ROOMS_TRIED = 4
 _SPARE_TOKENS = 10  # of a piece of a table or of code, so that a few words before or after it fit too
@@ -33,7 +33,7 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     """The part `text[start:end]` of a document, below the headings `path`.
 
     `before` and `after` are repeated around it: the head of its table, the fence of its code. It `opens` a section if
-    the headings or the place before it were others. It `continues` what was too large for one piece.
+    the headings or the place before it were others. It `continues` a block that was too large for one piece.
     """
 
     start: int
@@ -59,12 +59,12 @@ class Cutter:
         self._path_tokens: dict[Path, int] = {}
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the pieces in order. A heading is in one piece with what follows it."""
+        """Yield the pieces in order. A heading is in one piece with the text that follows it."""
         for blocks, path, opens in self._units():
             yield from self._unit(blocks, path, opens=opens)
 
     def path_tokens(self, path: Path) -> int:
-        """The number of tokens that the headings of a path add to what is embedded."""
+        """The number of tokens that the headings of a path add to the embedded text."""
         if path not in self._path_tokens:
             self._path_tokens[path] = self._counter.count(" > ".join(path)) + 3 if path else 0
         return self._path_tokens[path]
@@ -127,7 +127,7 @@ class Cutter:
             yield msgspec.structs.replace(piece, opens=opens and not number, continues=number > 0)
 
     def _fits(self, start: int, end: int, room: int) -> bool:
-        # A token of ASCII has at least one character, and most have more: only what may be too long is counted.
+        # A token of ASCII has at least one character, and most have more: only pieces that may be too long are counted.
         if end - start < room and self._text[start:end].isascii():
             return True
         return self._counter.count(self._text[start:end]) <= room

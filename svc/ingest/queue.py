@@ -62,7 +62,7 @@ class Queue:
         self._turn = UUID(int=0)
 
     async def claim(self) -> Job | None:
-        """Claim a due job of the next user who has one; None if no job is due."""
+        """Claim a due job of the next user with a due job; None if no job is due."""
         row = await self._database.one("ingest/claim", worker=self.worker, lease_s=self.lease_s, after=self._turn)
         if row is None:
             return None

@@ -46,7 +46,7 @@ _CAUSE_MOST_CHARACTERS = 60
 
 
 class Reading(NamedTuple):
-    """The chunks of a document, and what was not read of it."""
+    """The chunks of a document, and its warnings."""
 
     chunks: list[TextChunk]
     warnings: list[str]
@@ -89,7 +89,7 @@ class ParserSandbox:
         *,
         charset: str | None = None,
     ) -> Reading:
-        """Returns the chunks of a document of this tenant, and what was not read. `charset` is the encoding that the
+        """Returns the chunks of a document of this tenant, and its warnings. `charset` is the encoding that the
         upload declared. Cancelling kills the child that parses it. Without `sizes`, the chunks are of the sizes in the
         settings.
 

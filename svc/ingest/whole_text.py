@@ -20,7 +20,7 @@ class WholeText:
         self._at = 0
 
     def following(self, content: str, metadata: dict[str, Any]) -> str:
-        """Return what the next chunk, in order, adds to the text."""
+        """Return the text that the next chunk, in order, adds."""
         before, after = _added(metadata)
         own = content[before : len(content) - after]
         start = metadata.get("start")

@@ -1,4 +1,4 @@
-"""Ends sessions of stopped processes, whose locks would otherwise last until the process goes on.
+"""Ends sessions of stopped processes, whose locks would otherwise be held until the process continues.
 
 A session that reads the rest of a message (the rows of a COPY) can neither be cancelled nor does a timeout end it. So
 every worker looks for sessions that have been waiting for their client for longer than any statement may take.

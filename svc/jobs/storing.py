@@ -1,7 +1,7 @@
 """The transaction in which a worker stores the results of a job.
 
 A worker can be stopped at any point (SIGSTOP, a suspended machine). Limits that hold for this transaction only make the
-server end it then, so that what it has locked is free again within seconds.
+server end it then, so that its locks are released within seconds.
 """
 
 from __future__ import annotations

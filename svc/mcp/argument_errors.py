@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of a tool, in sentences from which an assistant can correct them."""
+"""Describes wrong arguments of a tool in sentences from which an assistant can correct them."""
 
 from __future__ import annotations
 

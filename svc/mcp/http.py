@@ -50,8 +50,8 @@ class McpTransport:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it as `GET /me` refuses its key.
 
-        Each request stands alone, so that any server behind a load balancer can answer it. The key protects the route,
-        whatever the Host header says.
+        Requests are independent of each other, so that any server behind a load balancer can answer each. The key
+        protects the route, whatever the Host header says.
         """
         _caller.set(scope.get("client"))
         sent = dict(scope["headers"])
@@ -91,7 +91,7 @@ def _accepting(scope: Scope) -> Scope:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives a body that has been read, and then goes on with the connection."""
+    """Return a `receive` that gives a body that has been read, and then continues with the connection."""
     waiting = [body]
 
     async def replay() -> Message:

@@ -69,7 +69,7 @@ def _check(message: dict[str, Any]) -> None:
     number = message.get("id")
     if message.get("jsonrpc") != "2.0":
         raise InvalidRequestError('jsonrpc must be "2.0"', field="jsonrpc")
-    # Without an id it is a notification, and with null, too, for the SDK: whoever waits for the answer gets none.
+    # Without an id it is a notification, and with null, too, for the SDK: a client that waits for the answer gets none.
     if "id" in message and (not isinstance(number, str | int) or isinstance(number, bool)):
         raise InvalidRequestError("id must be a string or an integer; omit it in a notification", field="id")
     if "method" not in message:

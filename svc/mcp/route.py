@@ -21,7 +21,7 @@ class McpRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        # What failed is tried again: the process may have had no file left to open.
+        # A failed import is retried: the process may have been out of file descriptors.
         if self._transport is None or (self._transport.done() and self._transport.exception() is not None):
             self._transport = asyncio.create_task(self._made())
         transport = await asyncio.shield(self._transport)

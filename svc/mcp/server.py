@@ -20,7 +20,7 @@ from svc.mcp.failures import ToolFailedError
 ClientOf = Callable[[Context], AsyncCabinet]
 
 _INSTRUCTIONS = (
-    "Cabinet holds the user's documents and what was remembered in earlier conversations. Search before you answer a "
+    "Cabinet holds the user's documents and memories from earlier conversations. Search before you answer a "
     "question about the user's own material, and cite the sources that you used."
 )
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -42,7 +42,7 @@ Collection = Annotated[
 
 
 class _Server(MCPServer):
-    """The SDK's server, with sentences of our own about arguments that are wrong."""
+    """The SDK's server, with Cabinet's own messages about wrong arguments."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> Any:
         """Call a tool.
@@ -129,7 +129,7 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
 
     @server.tool(annotations=_READS, structured_output=False)
     async def recall(query: Query, context: Context, limit: Limit = 5) -> str:
-        """Find what was remembered, and what was said in the user's conversations, nearest to a question. Use it when
+        """Find the memories and the messages of the user's conversations that are nearest to a question. Use it when
         the user refers to something earlier, or when a preference of the user may matter."""
         return await _answered(tools.recall(client_of(context), query, limit))
 

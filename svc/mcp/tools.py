@@ -177,7 +177,7 @@ async def read_document(client: AsyncCabinet, document_id: str) -> str:
     left = _MOST_OF_A_DOCUMENT
     async for chunk in client.documents.chunks(wanted):
         if len(chunk.content) > left:
-            parts += [f"{chunk.content[:left]}…", "(The rest was left out. Search for what you need.)"]
+            parts += [f"{chunk.content[:left]}…", "(The rest was omitted. Search for specific passages.)"]
             break
         parts.append(chunk.content)
         left -= len(chunk.content)
@@ -201,12 +201,12 @@ def _place(result: models.Result) -> str:
 
 
 def _fitting(parts: Iterable[str]) -> str:
-    """The parts that fit into a result; the last one may be cut, and what is left out is said."""
+    """The parts that fit into a result; the last one may be cut, and a note says how much was omitted."""
     text = ""
     for part in parts:
         if len(text) + len(part) > _MOST_CHARACTERS:
             rest = part[: max(0, _MOST_CHARACTERS - len(text))]
-            return f"{text}{rest}…\n\n(The rest was left out. Ask for fewer results, or open a single source.)"
+            return f"{text}{rest}…\n\n(The rest was omitted. Ask for fewer results, or open a single source.)"
         text += part + "\n\n"
     return text.rstrip()
 

@@ -94,7 +94,7 @@ class MessageQueue:
         self._turn = UUID(int=0)
 
     async def claim(self) -> MessageJob | None:
-        """Claim a due conversation of the next user who has one; None if no conversation is due."""
+        """Claim a due conversation of the next user with a due one; None if no conversation is due."""
         lease = uuid4()
         row = await self._database.one(
             "message_jobs/claim", worker=self._worker, lease=lease, lease_s=self.lease_s, after=self._turn

@@ -65,6 +65,6 @@ async def set_row_security(settings: DatabaseSettings, url: str, *, is_on: bool)
         after = await tenant_tables(session.connection, statements)
     if is_on and (names := unprotected(after)):
         raise StartupError(
-            f"The tables {', '.join(names)} have policies of their own, which allow more than Cabinet's; drop them."
+            f"The tables {', '.join(names)} have other policies, which allow more than Cabinet's; drop them."
         )
     return [row.table_name for row in after]

@@ -1,4 +1,5 @@
-"""The session that migrates a database. Only one runs at a time; it waits for locks and reports who holds them."""
+"""The session that migrates a database. Only one runs at a time; it waits for locks and reports the sessions that hold
+them."""
 
 from __future__ import annotations
 

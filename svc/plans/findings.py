@@ -23,7 +23,7 @@ _HEAP_FETCHES_MIN = 100
 _HEAP_FETCHES_SHARE = 0.1
 _SLOW_SHARE = 0.5
 _SLOW_MS = 10.0
-# These read all of what is below them before they give a row; a LIMIT above them cuts nothing short below.
+# These read all rows of the steps below them before they return a row; a LIMIT above them cuts nothing short below.
 _READS_ALL = ("Sort", "Aggregate", "HashAggregate", "GroupAggregate", "Hash", "WindowAgg", "Materialize")
 
 
@@ -66,7 +66,7 @@ def _below(node: Node, plan: QueryPlan, *, is_cut_short: bool, asked: float | No
 
 
 def _is_full(node: Node) -> bool:
-    """Whether it is a LIMIT that got what it asked for; else what is below it came to its own end."""
+    """Whether it is a LIMIT that reached its number of rows; otherwise the steps below it ran to their end."""
     return node.name == "Limit" and (node.actual_rows or 0) >= node.estimated_rows
 
 

@@ -21,7 +21,7 @@ from svc.plans.tree import Node, QueryPlan
 
 _BOUND = re.compile(r"  \((?P<bounds>[^()]*)\)$")
 _NUMBER = re.compile(r"(?P<what>[a-z ]+) <= (?P<number>\d+)")
-# They repeat another condition, or say how a step works and not what it does.
+# They repeat another condition, or describe how a step works and not its result.
 _UNTOLD = ("Recheck Cond", "Cache Key", "Group Key", "Presorted Key")
 # A number after a name is part of it: InitPlan 1.
 _QUOTED_OR_NUMBER = re.compile(r"'(?:[^']|'')*'|(?<![\w$.])(?<!Plan )\d+(?:\.\d+)?(?![\w.])")
@@ -60,7 +60,7 @@ def _lines(node: Node, body: str, indent: str, *, is_reading: bool) -> Iterator[
 def _bounds(node: Node, is_reading: bool) -> str:
     if not node.loops:
         return "never run"
-    # It counts what is dead too, as the statements left it that were undone.
+    # It also counts dead rows, which the rolled back statements have left.
     if node.name.startswith("Bitmap") and node.name != "Bitmap Heap Scan" and not is_reading:
         return ""
     rows = math.ceil(node.actual_rows or 0) + math.ceil(node.removed_rows)

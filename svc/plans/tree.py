@@ -1,4 +1,4 @@
-"""A plan as a tree: what EXPLAIN (FORMAT JSON) says, with names and units."""
+"""A plan as a tree: the output of EXPLAIN (FORMAT JSON), with names and units."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Node:
 
     @property
     def title(self) -> str:
-        """The step and what it works on, such as `Index Scan using users_pkey on users u`."""
+        """The step and its table or index, such as `Index Scan using users_pkey on users u`."""
         using = f" using {self.index}" if self.index else ""
         on = self.relation or self.cte
         alias = f" {self.alias}" if self.alias not in ("", on) else ""

@@ -36,7 +36,7 @@ _SPARE = 10
 
 
 class TurnSearch(SearchOptions, frozen=True, forbid_unknown_fields=True):
-    """The fields of a search beside its query; `limit` is the maximum number of chunks."""
+    """The fields of a search except its query; `limit` is the maximum number of chunks."""
 
     limit: Limit = 20
 
@@ -101,7 +101,7 @@ class Turn(Struct, frozen=True):
     example={"query": "How far away is the Moon?", "token_budget": 3000, "search": {"limit": 10}},
 )
 async def get_turn(call: Call, body: TurnRequest) -> Turn:
-    """Get what a language model needs for the next turn: the messages and the chunks that fit into a budget of tokens.
+    """Get the context of a language model for the next turn: messages and chunks that fit into a token budget.
 
     The messages are those of the context: a tool's answer is not cut from its call. The chunks are those that a search
     with these fields finds, without those that the messages cite already. Nothing is stored.
@@ -134,12 +134,13 @@ class _Said:
 
     @property
     def more(self) -> int:
-        """The number of chunks to search for beside those that are asked for."""
+        """The number of chunks to search for in addition to the requested ones."""
         return min(len(self.cited_ids), _MOST_CITED)
 
 
 async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_Said, ChunkSearch]:
-    """Read the messages, and search meanwhile, unless the search depends on what the conversation names.
+    """Read the messages, and search meanwhile, unless the search depends on the conversation's documents or
+    collections.
 
     The messages are mostly there when the query has been embedded; then the search asks for no chunk in vain. If not,
     it begins as in most conversations, which are bound to no collections.

@@ -21,7 +21,7 @@ FIELD = "chunks"
 
 
 class GivenChunk(Struct, frozen=True, forbid_unknown_fields=True):
-    """A chunk that the client made: its text, what it wants to know of it, and its vector.
+    """A chunk that the client sent: its text, its metadata, and its vector.
 
     `metadata` may contain `heading`, a list of the headings above the text, and `page`, as those of other chunks do.
     Without an `embedding`, the worker embeds the headings and the text; an `embedding` must be of the same model.

@@ -30,7 +30,7 @@ Row: TypeAlias = r.SearchExact | r.SearchHybridExact | r.SearchKeyword
 
 
 class SearchOptions(ResultOptions, frozen=True):
-    """The fields of a search beside its query."""
+    """The fields of a search except its query."""
 
     embedding: QueryVector | None = None
     mode: Mode | None = None
@@ -75,8 +75,8 @@ class Result(Struct, frozen=True, kw_only=True):
 
     `metadata` combines the metadata of the document and of the chunk; `page`, `title` and `heading` are the chunk's
     own. The results are in the order of `score`: the weighted sum in mode hybrid, otherwise the similarity or the
-    keyword score. What a mode does not compute is null. `duplicates` is the number of other chunks with the same text
-    that the search found. `highlights` are places in `content`: begin and end in characters.
+    keyword score. Values that a mode does not compute are null. `duplicates` is the number of other chunks with the
+    same text that the search found. `highlights` are places in `content`: begin and end in characters.
     """
 
     chunk_id: UUID

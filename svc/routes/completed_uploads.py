@@ -75,7 +75,7 @@ async def complete_upload(
         QuotaExceededError: the user's plan does not have room for it.
     """
     check_pending(upload)
-    # A large file takes any number of statements, each of which has a limit of its own.
+    # A large file takes any number of statements, each of which has a separate time limit.
     with database_budget(None):
         source = _Source(tenant, upload, await _parts(database, tenant, upload, completion.part_ids))
         digests = await _digests(database, source)

@@ -141,7 +141,7 @@ async def read_document(call: Call, document_id: UUID) -> Document:
     """Read a document, of the caller or shared with them.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the document does not exist.
     """
     queries = call.services.database
     return await own_or_shared_document(call, document_id, lambda tenant: _document(queries, tenant, document_id))

@@ -39,7 +39,7 @@ class AddFiles(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileBatch(Struct, frozen=True):
-    """A batch of files. `status` is `ready` when none of them is being read any more, whether or not some failed.
+    """A batch of files. `status` is `ready` when no file is waiting or being read, even if some failed.
 
     The files are those of the batch that are still in the collection.
     """

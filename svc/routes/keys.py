@@ -48,7 +48,7 @@ class CreateKey(Struct, frozen=True, forbid_unknown_fields=True):
     expires_at: Moment | None = None
     scopes: Annotated[
         set[Scope],
-        Meta(min_length=1, description="What requests with the key may do: read, or write, which includes read."),
+        Meta(min_length=1, description="The permissions of the key: read, or write, which includes read."),
     ] = msgspec.field(default_factory=lambda: set(ALL_SCOPES))
     collection_id: (
         Annotated[UUID, Meta(description="One of your collections: the key reaches only the files in it.")] | None

@@ -1,4 +1,4 @@
-"""Keys that reach one collection: the places of documents in it, and what such a key may name in a request.
+"""Keys that reach one collection: the places of documents in it, and the objects that such a key may name in a request.
 
 Only routes with `within=True` accept such a key. The collection in a path is compared by `collection_id_of` and
 `store_id_of`, documents and chunks are read through `shared_access.py`, and everything else with the functions below.
@@ -98,5 +98,5 @@ async def in_transaction_if_limited(call: Call) -> AsyncIterator[Queries]:
 
 
 def missing(what: str) -> NotFoundError:
-    """Return the error for what is not in the collection of the key, as if it did not exist."""
+    """Return the error for an object outside the collection of the key, as if it did not exist."""
     return NotFoundError(f"there is no such {what}")

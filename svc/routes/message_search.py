@@ -79,9 +79,9 @@ class FoundMessage(Message, frozen=True, kw_only=True):
     """A message that the search found.
 
     The results are in the order of `score`: in mode hybrid the weighted sum of both scores, of the message and of
-    those around it, otherwise the similarity or the keyword score. What a mode does not compute is null. `neighbours`,
-    if requested, are the messages before and after it, in order. A message that is a result itself, or a neighbour of a
-    better result, is not repeated.
+    those around it, otherwise the similarity or the keyword score. Values that a mode does not compute are null.
+    `neighbours`, if requested, are the messages before and after it, in order. A message that is a result itself, or a
+    neighbour of a better result, is not repeated.
     """
 
     similarity: float | None

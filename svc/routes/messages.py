@@ -158,7 +158,7 @@ async def _append(
     if rows:
         return rows
     refusal = await _refusal(queries, tenant, conversation_id, messages)
-    # Nearly all citations are of one's own chunks; only others cost a look at what is shared.
+    # Nearly all citations are of one's own chunks; only others cost a lookup of shared collections.
     shared = await find_shared(queries, tenant, cited) if isinstance(refusal, InvalidRequestError) else []
     rows = await append(shared) if any(shared) else []
     if not rows:

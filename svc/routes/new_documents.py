@@ -85,7 +85,7 @@ async def _create(
 
 async def _store_parts(queries: Queries, tenant: UUID, file: FileBytes, charset: str | None) -> UUID | None:
     """Store the parts of a file, and return the id that its document is to have; None if a limit is reached."""
-    # Each statement has a limit of its own; a large file takes any number of them.
+    # Each statement has a separate time limit; a large file takes any number of them.
     with database_budget(None):
         document_id = await queries.value("file_parts/begin", user_id=tenant, file_size=file.size, charset=charset)
     if document_id is not None:
@@ -94,7 +94,7 @@ async def _store_parts(queries: Queries, tenant: UUID, file: FileBytes, charset:
 
 
 async def append_parts(queries: Queries, tenant: UUID, document_id: UUID, file: FileBytes) -> None:
-    """Store the parts of a file, in the transaction that has stored what they belong to."""
+    """Store the parts of a file, in the transaction that has stored the document or upload to which they belong."""
     with database_budget(None):
         first = 0
         async for part in file.parts():

@@ -1,4 +1,4 @@
-"""Uploads in several requests: `sql/uploads/`. What is sent is stored as it arrives, and becomes a document at the end.
+"""Uploads in several requests: `sql/uploads/`. Parts are stored as they arrive, and become a document at the end.
 
 An upload is pending until it is completed or cancelled, or until it expires. Only a pending upload takes parts.
 """
@@ -54,7 +54,7 @@ async def create_upload(database: Database, tenant: UUID, new: NewUpload) -> r.U
 
     Raises:
         InvalidRequestError: the user has too many pending ones.
-        QuotaExceededError: the user's plan does not have room for the file and what is pending.
+        QuotaExceededError: the user's plan does not have room for the file and the pending uploads.
     """
     async with database.transaction() as transaction:
         await transaction.exec("uploads/lock_user", user_id=tenant)
@@ -103,7 +103,7 @@ async def add_part(database: Database, tenant: UUID, upload_id: UUID, data: File
     check_pending(await read_upload(database, tenant, upload_id))
     if not data.size:
         raise InvalidRequestError("data is empty; send at least one byte", field="data")
-    # Each statement has a limit of its own; a part takes up to 64 of them.
+    # Each statement has a separate time limit; a part takes up to 64 of them.
     with database_budget(None):
         async with database.transaction() as transaction:
             part = await transaction.one(

@@ -20,7 +20,7 @@ from svc.web.routing import Routes
 routes = Routes("collections")
 
 EVERYONE: Final = "everyone"
-"""The reader that stands for all users."""
+"""The reader that means all users."""
 MAX_READERS: Final = 1000
 """The most readers of one collection."""
 
@@ -36,10 +36,10 @@ class Reader(Struct, frozen=True):
 
 @routes.put("/collections/{collection_id}/readers/{user}", errors=(404, 409))
 async def share_collection(call: Call) -> Reader:
-    """Let a user read a collection: find and open what is in it, and change nothing.
+    """Share a collection with a user, who can find and open its documents, but not change them.
 
     `user` is the id, the email address or the external id of a user, or `everyone`, which requires the admin key with
-    Cabinet-User. A user who may read it already keeps the share.
+    Cabinet-User. Repeating it changes nothing.
     """
     database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
     reader_id = await _reader_id(call)

@@ -25,7 +25,7 @@ Neighbours = Annotated[int, Meta(ge=0, le=10, description="Chunks before and aft
 
 
 class ResultOptions(DocumentFilters, frozen=True, kw_only=True):
-    """The filters of a search, and what it makes of the chunks that it finds."""
+    """The filters of a search, and the form of its results."""
 
     neighbours: Neighbours = 0
     group_by: Literal["document"] | None = None
@@ -36,7 +36,7 @@ class ResultOptions(DocumentFilters, frozen=True, kw_only=True):
 
 
 class Passage(Struct, frozen=True):
-    """Consecutive chunks of a document as one text; what two of them share stands once.
+    """Consecutive chunks of a document as one text; text that two of them share appears once.
 
     `chunk_ids` are those of the chunks that were asked for, the best first. The text has at most `token_count` tokens.
     `highlights` are the places of the query's words, if they were requested.

@@ -1,4 +1,4 @@
-"""Checks a search of chunks, limits it to what the caller may read, and embeds its query, before its statement runs."""
+"""Checks a search of chunks, limits it to readable chunks, and embeds its query, before its statement runs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Reads data that another user shares with the caller: `sql/collection_readers/`.
 
-The caller's own data are looked for first. Only what is not found there is looked for among the collections that the
-caller may read as a reader; then the statement of the route runs for the owner, limited to what was asked for. The
-share is looked for again after the statement. What was read is answered only if the same share was in force all the
+The caller's own data are looked for first. Only objects that are not found there are looked for in the collections that
+the caller may read as a reader; then the statement of the route runs for the owner, limited to the requested object.
+The share is looked for again after the statement. The result is returned only if the same share was in force all the
 time, so that nothing is seen that was put into a collection after it was taken back.
 
 A key that reaches one collection is like a reader of that collection of its own user, and of nothing else.
@@ -61,7 +61,9 @@ async def read_while_shared(share: Share | None, find: FindShare, read: Callable
 
 def shares_changed() -> UnavailableError:
     """Return the error for shares that were taken back, or given again, while something was read with them."""
-    return UnavailableError("what is shared with you has changed meanwhile; try again", retry_after_s=1)
+    return UnavailableError(
+        "a collection that is shared with you has changed during the request; try again", retry_after_s=1
+    )
 
 
 async def _own_or_shared(call: Call, find: FindShare, read: Callable[[UUID], Awaitable[T]]) -> T:
@@ -82,7 +84,7 @@ async def _own_or_shared(call: Call, find: FindShare, read: Callable[[UUID], Awa
 async def _within(
     call: Call, find_place: Callable[[], Awaitable[UUID | None]], read: Callable[[UUID], Awaitable[T]], what: str
 ) -> T:
-    """Read for a key that reaches one collection; `find_place` finds what is read in it.
+    """Read for a key that reaches one collection; `find_place` finds the requested object in it.
 
     Raises:
         NotFoundError: it is not there.
@@ -106,7 +108,7 @@ async def own_or_shared_collection(call: Call, collection_id: UUID, read: Callab
     """Read a collection, or a part of it, of the tenant that `read` gets: the caller, or an owner who shares it.
 
     Raises:
-        NotFoundError: `read` finds nothing of either.
+        NotFoundError: `read` finds nothing for either.
     """
     if call.principal.collection_id is not None:
         return await read(call.principal.tenant)
@@ -117,7 +119,7 @@ async def own_or_shared_document(call: Call, document_id: UUID, read: Callable[[
     """Read a document, or a part of it, of the tenant that `read` gets: the caller, or an owner who shares it.
 
     Raises:
-        NotFoundError: `read` finds nothing of either.
+        NotFoundError: `read` finds nothing for either.
     """
 
     async def find() -> Share | None:
@@ -137,7 +139,7 @@ async def own_or_shared_chunk(call: Call, chunk_id: UUID, read: Callable[[UUID],
     """Read a chunk of the tenant that `read` gets: the caller, or an owner who shares its document.
 
     Raises:
-        NotFoundError: `read` finds nothing of either.
+        NotFoundError: `read` finds nothing for either.
     """
 
     async def find() -> Share | None:

@@ -1,4 +1,4 @@
-"""Citations of chunks that other users share with the one who cites them: `sql/collection_readers/`.
+"""Citations of chunks that other users share with the author of a message: `sql/collection_readers/`.
 
 Only the place of such a chunk is stored with the message: its id, its document and its owner. Its text is read for
 each answer, as a reader reads it: through a share that is in force before and after. So nothing of the owner's is left
@@ -33,7 +33,7 @@ def is_shared(source: dict[str, Any]) -> bool:
 
 
 async def find_shared(queries: Queries, reader: UUID, chunk_ids: Sequence[UUID]) -> list[dict[str, Any] | None]:
-    """Return what a message stores for each of these chunks, or None for one that nobody shares with the reader.
+    """Return the value that a message stores for each of these chunks, or None for one that is not shared.
 
     Raises:
         InvalidRequestError: there are too many.
@@ -65,7 +65,7 @@ async def find_shared(queries: Queries, reader: UUID, chunk_ids: Sequence[UUID])
 async def fill_shared(queries: Queries, reader: UUID, sources: Iterable[dict[str, Any]]) -> None:
     """Set the filename, the text and the `state` of sources that other users share. Without such ones: no statement.
 
-    An answer contains 4 MiB of their texts; what follows has the state `omitted`.
+    An answer contains 4 MiB of their texts; further ones have the state `omitted`.
     """
     of_cited: dict[_Cited, list[dict[str, Any]]] = defaultdict(list)
     for source in sources:

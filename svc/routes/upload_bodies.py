@@ -100,7 +100,7 @@ class Upload(Struct, frozen=True):
         ]
 
     def check(self) -> None:
-        """Check what the types of the fields do not express.
+        """Check the constraints that the types of the fields do not express.
 
         Raises:
             InvalidRequestError, InvalidFieldsError: a field is too large, or PostgreSQL cannot store it.

@@ -140,7 +140,7 @@ async def get_user(call: Call) -> User:
 async def get_me(call: Call) -> Me:
     """Get the user to whom this API key belongs.
 
-    A key of one collection is told that collection, and neither names nor preferences of the user.
+    A key of one collection gets that collection, but neither names nor preferences of the user.
     """
     user = _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
     limit = call.principal.collection_id

@@ -99,7 +99,7 @@ def attributes_path(filter_: dict[str, Any], field: str = "attribute_filter") ->
 
 
 def check_filters(faults: Faults, filters: DocumentFilters) -> None:
-    """Check what the types of the filters do not, and collect the faults."""
+    """Check the constraints that the types do not express, and collect the errors."""
     faults.check(_check_contained, filters.metadata, "metadata")
     faults.check(check_moment, filters.uploaded_after, "uploaded_after")
     faults.check(check_moment, filters.uploaded_before, "uploaded_before")

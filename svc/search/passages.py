@@ -1,4 +1,4 @@
-"""Passages: consecutive chunks of a document as one text, in which what two of them share stands once."""
+"""Passages: consecutive chunks of a document as one text, in which text that two of them share appears once."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def token_bound(parts: Sequence[Part]) -> int:
 
 
 def joined_text(parts: Sequence[Part]) -> str:
-    """Return the text of consecutive chunks. What a chunk shares with the one before stands once."""
+    """Return the text of consecutive chunks. Text that a chunk shares with the previous one appears once."""
     texts: list[str] = []
     last: tuple[str, _Place | None] | None = None
     for part in parts:
@@ -96,7 +96,7 @@ def joined_text(parts: Sequence[Part]) -> str:
 
 
 def _continued(before: str, before_place: _Place | None, text: str, place: _Place | None) -> tuple[int, str]:
-    """How a text goes on with the next chunk: the characters to take from its end, and what to append."""
+    """How a text continues with the next chunk: the characters to remove from its end, and the text to append."""
     if before_place is None or place is None or place.start < before_place.start:
         shared = _shared(before, text)
         return 0, text[shared:] if shared else f"\n{text}"

@@ -134,7 +134,7 @@ class QueryTermsReader:
         self._reading: dict[tuple[UUID, Kind], asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """Cancel what is being read in the background."""
+        """Cancel the reads in the background."""
         tasks = list(self._reading.values())
         for task in tasks:
             task.cancel()

@@ -57,4 +57,4 @@ def _check_origin(origin: str) -> None:
     except ValueError:
         is_origin = False
     if not is_origin:
-        raise ValueError(f"must be origins, separated by commas, such as https://app.example.com; {origin!r} is none")
+        raise ValueError(f"must be origins, separated by commas, such as https://app.example.com, not {origin!r}")

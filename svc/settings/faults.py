@@ -21,7 +21,7 @@ Fields = Mapping[str, FieldInfo]
 VariableOf = Callable[[str], str]
 
 
-# The variables of the commands that work over HTTP, which may stand beside the settings of the service.
+# The variables of the commands that work over HTTP, which may be set next to the settings of the service.
 CLIENT_VARIABLES = {"CABINET_URL", "CABINET_KEY"}
 
 

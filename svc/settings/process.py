@@ -1,4 +1,4 @@
-"""The settings of every process: where it listens, and what it tells about its work."""
+"""The settings of every process: the addresses on which it listens, its log and its metrics."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def networks_of(value: str) -> list[Network]:
                 network = ipaddress.ip_network(text)
             except ValueError as error:
                 raise ValueError(
-                    f"must be addresses or networks, separated by commas, such as 10.0.0.0/8; {text!r} is none"
+                    f"must be addresses or networks, separated by commas, such as 10.0.0.0/8; {text!r} is not one"
                 ) from error
             if not network.prefixlen:
                 raise ValueError(f"{text!r} contains every address: a client could name any address as its own")

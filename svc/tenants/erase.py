@@ -85,8 +85,8 @@ async def _delete(transaction: Transaction, user_id: UUID) -> dict[str, int]:
 async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) -> None:
     """Erase uploads, collections, documents and conversations, in bounded statements, and add the counts to `rows`.
 
-    The totals of the user are right after each statement, and if this is interrupted, the sweep erases what is left of
-    the deleted documents.
+    The totals of the user are right after each statement, and if this is interrupted, the sweep erases the remaining
+    rows of the deleted documents.
     """
     while True:
         uploaded = await database.one("users/erase_uploads", user_id=user_id, max_rows=batches.SWEPT_FILE_PARTS)
@@ -122,7 +122,7 @@ async def _erase_parts(database: Database, user_id: UUID, rows: Counter[str]) ->
 
 
 async def _erase_left_over(database: Database, user_id: UUID, rows: Counter[str]) -> None:
-    """Erase what is left of the user's deleted documents, together with the sweep, which may be erasing them too."""
+    """Erase the remaining rows of the user's deleted documents, possibly concurrently with the sweep."""
     while left := await database.many("users/list_left_over", user_id=user_id, max_rows=_OWNERS_AT_ONCE):
         for row in left:
             while True:

@@ -115,7 +115,7 @@ async def import_user(
         if replaced is not None:
             await erase_in(transaction, header.user_id)
         imported = Imported(header.user_id, plan)
-        # The statements that complete the import are planned for what it has stored.
+        # The statements that complete the import are planned for the stored rows.
         await transaction.value("jobs/keep_plans", is_planned_once=True)
         for lines in _batches(line for line in reader.rows(file) if line.table in _stored(orders)):
             await _store(transaction, imported, lines)
@@ -263,7 +263,7 @@ def _bad(lines: Sequence[Line], detail: str) -> BadExportError:
 
 
 async def _settle(transaction: Transaction, imported: Imported, embed_messages: bool) -> None:
-    """Reset or drop what the export contains incompletely, queue the remaining work, and recompute the counts.
+    """Reset or drop incompletely exported rows, queue the remaining work, and recompute the counts.
 
     Terms are not exported: they depend on the rules of the release that makes them, and on its language.
     """

@@ -33,7 +33,7 @@ class TermsAhead:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Begin with no further texts. Those that a thread has begun with are finished."""
+        """Start no further texts. Those that a thread has started are finished."""
         if self._following is not None:
             self._following.cancel()
 

@@ -1,6 +1,6 @@
 """The terms of texts in several languages: each text has the stems of its own language.
 
-A query is too short to tell its language. It is taken in all languages of the texts that are searched: a word of the
+A query is too short to detect its language. It is read in all languages of the searched texts: a word of the
 query has one term in each, which is that of a text in this language. So a text that is taken for one in another
 language is still found. A text in another language than that of the settings contains a mark of its language, by which
 the counts of terms tell in which languages a tenant's texts are.

@@ -1,4 +1,4 @@
-"""Tells the language of a text by its most frequent words, which have no meaning of their own.
+"""Detects the language of a text by its most frequent words, the function words.
 
 Names, code and words that several languages share decide nothing. A text with few of these words, such as a list of
 commands or a short message, has no known language. The languages without a stemmer here are listed because their texts

@@ -75,7 +75,7 @@ def text_weights(counted: Counts) -> bytes:
 
 @dataclass(frozen=True)
 class Scale:
-    """What the weights of a query depend on.
+    """The data on which the weights of a query depend.
 
     `text_count` is the number of texts, and `shares` has the share of them that contains a term, from 0 to 1;
     `other_share` is that of a term that is not in `shares`. `languages` has the share of the texts in each language.

@@ -1,4 +1,4 @@
-"""The texts that stand for a chunk and for a message in searches."""
+"""The texts that represent a chunk and a message in searches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-# The keys of a message's metadata whose values say who spoke and when.
+# The keys of a message's metadata whose values name the speaker and the time.
 _SPEAKER_OR_DATE = re.compile("speaker|author|sender|name|date|time|day|when", re.IGNORECASE)
 _MOST_VALUES = 10
 _LONGEST_VALUE = 100
@@ -31,7 +31,7 @@ def worded_message(content: str, name: str | None, created_at: datetime, metadat
 
 
 def metadata_words(metadata: Mapping[str, Any]) -> list[str]:
-    """The short texts of a message's metadata that say who spoke and when, such as that of the key `speaker`."""
+    """The short texts of a message's metadata that name the speaker and the time, such as that of the key `speaker`."""
     texts = [
         value
         for key, value in metadata.items()

@@ -77,7 +77,7 @@ async def unchanged(
 ) -> AsyncIterator[Queries]:
     """Run the statements of the block, which change a resource, only if the resource is as `If-Match` says.
 
-    `read` locks the resource and returns what a GET answers. It runs only if the header was sent, and then in one
+    `read` locks the resource and returns the answer of a GET. It runs only if the header was sent, and then in one
     transaction with the block. Without the header, the block gets a transaction only if `in_transaction` is set.
 
     Raises:

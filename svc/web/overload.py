@@ -17,9 +17,9 @@ from svc.errors import UnavailableError
 # Fewer requests in hand are no overload: something else makes the loop late.
 _MANY = 64
 _TICK_S = 0.05
-# A refusal costs about a third of an answer, so whoever is refused should not be back at once.
+# A refusal costs about a third of an answer, so a refused client should not return at once.
 _RETRY_AFTER_S = 2.0
-# Whoever watches the server must learn of its state.
+# Monitoring must still see the state of the server.
 _NEVER_REFUSED = ("/health/", "/metrics")
 
 

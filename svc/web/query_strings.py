@@ -16,7 +16,8 @@ from svc.fields.validation import MAX_FAULTS, fault_without_value, faults_of, nu
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 MAX_QUERY_BYTES = 8 * 2**10
-"""The longest query string: many times what any route takes, and read in a few milliseconds whatever it contains."""
+"""The longest query string: many times longer than any route needs, and parsed in a few milliseconds whatever it
+contains."""
 
 
 def read_query(request: Request, type_: type[Q]) -> Q:

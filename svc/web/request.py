@@ -112,7 +112,7 @@ async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: st
 
 
 async def decode_json(body: bytes | bytearray, type_: type[T]) -> T:
-    """Decode a body as a `type_`. What can take more than a few milliseconds runs in a thread.
+    """Decode a body as a `type_`. Work that can take more than a few milliseconds runs in a thread.
 
     Raises:
         MalformedRequestError: it is not JSON.

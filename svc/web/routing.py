@@ -94,7 +94,8 @@ class Endpoint:
 
     @property
     def is_within(self) -> bool:
-        """Whether a key of one collection may use the route, since the handler keeps to what is in that collection."""
+        """Whether a key of one collection may use the route, since the handler returns only objects in that
+        collection."""
         return bool(self.extra.get("within"))
 
     @property

@@ -1,4 +1,4 @@
-"""The schemas of `/openapi.json`, so that generators of clients read from them what the service means.
+"""The schemas of `/openapi.json`, so that generators of clients interpret them as the service does.
 
 - An object of any form allows any member; without the word, generators make a type without members of it.
 - A field of a request that has a default can be left out. Its default is in the description, since generators take a

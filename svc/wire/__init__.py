@@ -1,1 +1,1 @@
-"""The HTTP connections: what a client may send, how long it may take, and how much memory it may occupy."""
+"""The HTTP connections: limits of the size, the duration and the memory of requests and answers."""

@@ -1,4 +1,4 @@
-"""All connections of one server: how many there may be, how much memory they may occupy, and who makes room."""
+"""All connections of one server: their maximum number, their memory, and the choice of those to close."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Connection(Protocol):
         """Return since when its transfer has been slow; None if it is fast or there is none."""
 
     def evict(self) -> None:
-        """End the connection in favour of others, and release what it holds."""
+        """End the connection in favour of others, and release its resources."""
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -127,7 +127,7 @@ class Connections:
         self._peak_bytes = max(self._peak_bytes, self.bytes_in_flight)
         if self._peak_bytes > _TRIMMED_BYTES and self.bytes_in_flight < self._peak_bytes // 4:
             self._peak_bytes = self.bytes_in_flight
-            # By then, the application has released what it held for these requests, too.
+            # By then, the application has also released the resources of these requests.
             await asyncio.sleep(CHECK_S)
             await asyncio.to_thread(give_back)
         return CHECK_S
@@ -262,7 +262,7 @@ def _address(host: str) -> str:
 
 
 def address_of(client: tuple[str, int] | None) -> str:
-    """Return what the limit per address counts: the IPv4 address, or the first 64 bits of an IPv6 address.
+    """Return the key of the limit per address: the IPv4 address, or the first 64 bits of an IPv6 address.
 
     It is empty for a Unix socket, to which the limit does not apply.
     """

@@ -1,4 +1,4 @@
-"""One request and its answer, with what the protocol found wrong while it was received."""
+"""One request and its answer, with the errors that the protocol found while it was received."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Owner(Protocol):
         """Write to the client."""
 
     def finish(self) -> None:
-        """Close the connection once the client has what was written."""
+        """Close the connection once the client has received the written bytes."""
 
 
 class Cycle(RequestResponseCycle):
-    """A request and its answer. What is wrong with the body is raised where the application reads it, and so becomes
+    """A request and its answer. An error in the body is raised where the application reads it, and so becomes
     the application's answer."""
 
     has_begun = False
@@ -150,7 +150,7 @@ class Outgoing(asyncio.Transport):
         self._owner.write(bytes(data))
 
     def close(self) -> None:
-        """Close the connection once the client has what was written."""
+        """Close the connection once the client has received the written bytes."""
         self._owner.finish()
 
     def is_closing(self) -> bool:

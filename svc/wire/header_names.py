@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# If there are two values, a proxy before the server may use one and the server the other: whoever can add a field to a
-# request that a proxy passes on would choose the user, the key or the host.
+# If there are two values, a proxy before the server may use one and the server the other: a client that can add a field
+# to a request that a proxy passes on would choose the user, the key or the host.
 _SENT_ONCE = frozenset(
     (
         b"host", b"authorization", b"cabinet-user", b"content-type", b"expect", b"if-range", b"mcp-protocol-version",
@@ -18,7 +18,7 @@ _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]*+\]|[0-9A-Za-z._~%!$&'()*+,;=-]*+)(
 
 
 def fault_of_fields(headers: Sequence[tuple[bytes, bytes]], version: str) -> str | None:
-    """Return what is wrong with a request's header fields, whose names are in lower case; None if they are right."""
+    """Return the error in a request's header fields, whose names are in lower case; None if they are valid."""
     names = [name for name, _ in headers]
     if b"host" in names:
         if _HOST.fullmatch(headers[names.index(b"host")][1].strip()) is None:

@@ -7,7 +7,7 @@ import re
 _NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _FIRST_LINE = re.compile(rb"(?:\r?\n)?[A-Z-]{1,32}+ [!-\xff]++ HTTP/1\.[01]\r?\n")
 _FIELDS = re.compile(rb"(?:" + _NAME + rb"++:[\t\x20-\xff]*+\r?\n)*+")
-# What may stand at the end of a head that is not complete.
+# The possible ends of an incomplete head.
 _PART_OF_FIRST_LINE = re.compile(
     rb"(?:\r?\n?)(?:[A-Z-]{0,32}+(?: [!-\xff]*+(?: (?:H(?:T(?:T(?:P(?:/(?:1(?:\.(?:[01]\r?)?)?)?)?)?)?)?)?)?)?)"
 )

@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 _ACCEPTED_AT_ONCE = 1024
 _ACCEPTING_S = 0.02
 _LOOKED_AT_ONCE = 256
-# Newcomers that are told in one pass that they made room for others; further ones are only closed, which takes a
-# quarter of the time.
+# New connections that get an answer in one pass when they are closed to make room for others; further ones are only
+# closed, which takes a quarter of the time.
 _TOLD_AT_ONCE = 32
 # Those that are passed on in one pass: each takes ten times as long, and the requests of others run between the passes.
 _PASSED_AT_ONCE = 16

@@ -1,6 +1,6 @@
 """Gives memory back to the system after large transfers.
 
-glibc keeps what was freed for later. After 12 bodies of 31 MiB that stalled, the process kept 140 MB without this.
+glibc keeps freed memory for later. After 12 bodies of 31 MiB that stalled, the process kept 140 MB without this.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def keep_little() -> None:
 
 def give_back() -> None:
     """Return freed memory to the system. Takes some milliseconds, during most of which other threads can run."""
-    # An exception that ended a request refers to itself, and keeps what was read for it until garbage is collected.
+    # An exception that ended a request refers to itself, and keeps the data that was read for it until garbage is
+    # collected.
     gc.collect()
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):

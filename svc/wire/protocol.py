@@ -76,7 +76,7 @@ class CabinetProtocol(ReceivingProtocol):
             del self.cycle, self.flow, self.outgoing
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived, as far as it may be parsed now."""
+        """Parse the received bytes, as far as they may be parsed now."""
         if not self.is_finished:
             self.slices.append(data)
             self.resume()
@@ -195,7 +195,7 @@ class CabinetProtocol(ReceivingProtocol):
         self._linger()
 
     def finish(self) -> None:
-        """Close the connection once the client has what was written."""
+        """Close the connection once the client has received the written bytes."""
         if self.is_finished:
             return
         is_answered = self.active is not None and self.active.response_complete
@@ -291,7 +291,7 @@ class CabinetProtocol(ReceivingProtocol):
         return pace.brisk_at if pace.is_stalled(now) else None
 
     def evict(self) -> None:
-        """End the connection in favour of others, and release what it holds."""
+        """End the connection in favour of others, and release its resources."""
         if not self._held_out and self.is_in_body and not self.cycle.response_complete:
             self.fail(self.cycle, no_memory())
         elif not self._held_out and self.head_bytes:

@@ -36,7 +36,7 @@ def test_a_key_is_256_random_bits() -> None:
         assert key.key.startswith(key.prefix)
         secret = key.key.removeprefix("cab_")[:-6]
         assert len(base64.urlsafe_b64decode(secret + "=")) == 32
-        assert len(key.prefix) <= len(key.key) - 32, "what is shown must not help to guess the rest"
+        assert len(key.prefix) <= len(key.key) - 32, "the visible part must not help to guess the rest"
         assert key.key_hash == hash_key(key.key)
         assert len(key.key_hash) == 32
 
@@ -102,7 +102,7 @@ def test_an_impossible_data_folder_is_reported(tmp_path: Path) -> None:
 
 @dataclass
 class Known:
-    """A user with one key in the database, and whoever checks keys against it."""
+    """A user with one key in the database, and an authenticator."""
 
     database: Database
     checking: Authenticator

@@ -62,7 +62,7 @@ def encoded(value: Any) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-# --- what is accepted
+# --- accepted tokens
 
 
 @pytest.mark.parametrize("algorithm", KEYS)
@@ -87,7 +87,7 @@ async def test_clocks_may_differ_by_half_a_minute() -> None:
     await verifier().verify(token(aud=["other", AUDIENCE]))
 
 
-# --- what is refused
+# --- refused tokens
 
 NOW = int(time.time())
 REFUSED: dict[str, tuple[str, str]] = {

@@ -16,7 +16,7 @@ SMALL = ["--dimensions", "64", "--memory-mb", "32"]
 
 
 def test_material_is_the_same_in_every_form() -> None:
-    """What the ORM gets as lists is what Cabinet gets in half precision, and each round has other texts."""
+    """The ORM gets as lists the vectors that Cabinet gets in half precision, and each round has other texts."""
     material = Material(RowOptions(dimensions=16, held=0, chunks=3, rounds=1))
     first = [chunk.content for chunk in material.chunks]
     assert material.halves.tolist() == [pytest.approx(row, abs=1e-3) for row in material.lists]
@@ -57,7 +57,7 @@ def test_rows(tmp_path: Path) -> None:
 
 
 def test_documents(tmp_path: Path) -> None:
-    """Both providers ingest every chunk; what is uploaded again is embedded by neither."""
+    """Both providers ingest every chunk; neither embeds texts that are uploaded again."""
     arguments = [*SMALL, "--part", "documents", "--documents", "2", "--document-chunks", "5", "--chunk-tokens", "64"]
     result = CliRunner().invoke(
         main, [*arguments, "--document-rounds", "1", "--folder", str(tmp_path)], catch_exceptions=False

@@ -1,4 +1,4 @@
-"""`bench.search` in its smallest form: it leaves its files, and every variant found what it has to."""
+"""`bench.search` in its smallest form: it writes its files, and every variant has the expected recall."""
 
 from __future__ import annotations
 

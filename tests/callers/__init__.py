@@ -1,1 +1,1 @@
-"""Who runs which statement, recorded while the tests run."""
+"""The callers of each statement, recorded while the tests run."""

@@ -1,4 +1,4 @@
-"""Compares what the recorder notes with svc/catalogue/callers.json, or writes the file.
+"""Compares the recorded callers with svc/catalogue/callers.json, or writes the file.
 
 A test in which a caller runs a statement that the record lacks fails. At the end of a whole run, the pairs of the
 record that nobody ran are printed: some depend on timing, so they do not fail the run. With RECORD_CALLERS=write the

@@ -1,7 +1,8 @@
 """Records which route, command or background loop runs which statement, in this process and its child processes.
 
 Every statement begins with the name of its file, so its text says which it is. The caller is the loop whose task runs,
-else the route that answers a request, else the command of the command line; what a test runs by itself has no caller.
+else the route that answers a request, else the command of the command line; statements that a test runs by itself have
+no caller.
 
 A process that the tests start loads this by `startup/sitecustomize.py`, so this imports nothing that such a process
 may not need.
@@ -58,7 +59,7 @@ def _is_of_pool(name: str) -> bool:
 
 
 def recorded_in(folder: Path) -> dict[tuple[str, str], str]:
-    """What all processes have noted, with a test for each."""
+    """The records of all processes, with a test for each."""
     lines = [line for path in folder.iterdir() for line in path.read_text(encoding="utf-8").splitlines()]
     return {(caller, name): test for caller, name, test in (line.split("\t") for line in lines)}
 
@@ -88,7 +89,7 @@ def _command() -> str | None:
 
 
 def hook_asyncpg(module: ModuleType) -> None:
-    """Note what is sent to a server."""
+    """Record the statements that are sent to a server."""
     for method in ("execute", "fetch", "fetchrow", "fetchval"):
         setattr(module.Connection, method, _noting(getattr(module.Connection, method)))
     copy = module.Connection.copy_records_to_table
@@ -124,7 +125,7 @@ def hook_routing(module: ModuleType) -> None:
 
 
 def hook_click(module: ModuleType) -> None:
-    """Note what `cabinet roles` prints for a person to run."""
+    """Record the statements that `cabinet roles` prints for a person to run."""
     echo = module.echo
 
     def noting(message: Any = None, *arguments: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is recorded: the caller of each statement, in this process and in those that it starts; and a stale record."""
+"""The recorder finds the caller of each statement, in this process and in those that it starts, and stale records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GET_USER = ("GET /me", "users/get")
 
 @pytest.fixture
 def noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[tuple[str, str], str]:
-    """What is noted from now on, and nowhere else."""
+    """The records from now on, which are written nowhere else."""
     fresh: dict[tuple[str, str], str] = {}
     monkeypatch.setattr(recorder, "seen", fresh)
     monkeypatch.setenv(recorder.FOLDER_VARIABLE, str(tmp_path))

@@ -95,7 +95,7 @@ class Campaign:
         self.failed = 0
 
     def run(self) -> None:
-        """Send small files first, after which the server has what it always needs."""
+        """Send small files first, after which the server has allocated its basic memory."""
         for _ in range(5):
             made = self._client.post("/v1/files", files={"file": ("a", b"x" * 3 * MB)}, data={"purpose": "user_data"})
             self._client.get(f"/v1/files/{made.json()['id']}/content")

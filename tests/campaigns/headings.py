@@ -1,4 +1,5 @@
-"""What the headings above a chunk bring: 40 questions on the project's own documents, asked with the local model.
+"""Measures the benefit of the headings above a chunk: 40 questions on the project's own documents, asked with the local
+model.
 
     python -m tests.campaigns.headings
 

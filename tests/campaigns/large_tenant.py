@@ -37,9 +37,9 @@ _MIB = 2**20
 # The requests of the campaign itself are noted while it runs.
 LEFT_OUT = {**OF_ANOTHER_CABINET, "usage_days": []}
 MOST_SERVER_MB = 150
-"""What the server may take beside what it has before."""
+"""The additional memory that the server may take."""
 MOST_IMPORT_MB = 300
-"""What the process of an import may take in all, its code and libraries included."""
+"""The memory that the process of an import may take, including its code and libraries."""
 
 
 class Peak(threading.Thread):

@@ -47,7 +47,7 @@ class Store:
         return "vs_" + UUID(self.collection).hex
 
     def requests(self, number: int) -> dict[str, Callable[[], Any]]:
-        """The requests of a round, by what they measure."""
+        """The requests of a round, by measurement."""
         place = self.ids[number * 37 % len(self.ids)]
         file = "file-" + UUID(place).hex
         files, store = f"/collections/{self.collection}/files", f"/v1/vector_stores/{self.store_id}"

@@ -1,4 +1,4 @@
-"""Texts of kinds that chunks are easily cut badly from: what is much longer or shorter than a chunk."""
+"""Texts that are hard to split into chunks: with parts that are much longer or shorter than a chunk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends requests of many more clients than the server can serve, and reads what is accepted and what is refused.
+"""Sends requests of many more clients than the server can serve, and counts accepted and refused ones.
 
     python -m tests.campaigns.overload [--clients 512] [--users 64] [--seconds 10] [--rounds 3]
 
@@ -31,7 +31,7 @@ _REFUSALS = (429, 503)
 
 @dataclass
 class Answers:
-    """The seconds of all answers of one run, by what they were."""
+    """The seconds of all answers of one run, by result."""
 
     run_s: float
     accepted: list[float] = field(default_factory=list)

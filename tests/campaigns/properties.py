@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def run(runner: asyncio.Runner, url: str, examples: int) -> dict[str, Tally]:
-    """What was found on each lane."""
+    """The results of each lane."""
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     runner.run(prepare(url))
     context = running_service(settings, url)
@@ -71,7 +71,7 @@ async def prepare(url: str) -> None:
 
 
 def table_of(tallies: dict[str, Tally]) -> Table:
-    """The lanes that answered, and what share of the nearest they have found."""
+    """The lanes that answered, and the share of the nearest that they found."""
     table = Table("asked for", "answered by", "vectors", "recall", "rows")
     for lane, tally in tallies.items():
         answered = ", ".join(f"{name} {count:,}" for name, count in tally.lanes.most_common())

@@ -1,4 +1,4 @@
-"""Compares what is read of the files in a folder with what others read: pdftotext for PDF, the XML of Word documents.
+"""Compares the texts of the files in a folder with those that others read: pdftotext, and the XML of Word documents.
 
     python -m tests.campaigns.reading FOLDER [--save FILE] [--before FILE]
 
@@ -41,7 +41,7 @@ def words_of(text: str) -> Counter[str]:
 
 
 def given(path: Path) -> str | None:
-    """What another program reads of a file, or None if there is none for its type."""
+    """The text that another program reads from a file, or None if there is none for its type."""
     if path.suffix == ".pdf" and _PDFTOTEXT:
         try:
             done = subprocess.run([_PDFTOTEXT, str(path), "-"], capture_output=True, timeout=20, check=False)

@@ -81,7 +81,7 @@ async def make_scene(service: Service, run: Callable[[Coroutine[Any, Any, Any]],
 
 
 class Sharing(RuleBasedStateMachine):
-    """The machine. `operations` counts the requests of all machines by what they did."""
+    """The machine. `operations` counts the requests of all machines by kind."""
 
     operations: ClassVar[Counter[str]] = Counter()
 
@@ -288,7 +288,7 @@ class Sharing(RuleBasedStateMachine):
 
     @rule(user=_LOOKERS)
     def list(self, user: str) -> None:
-        """List what is shared."""
+        """List the shared collections."""
         listed = self.send(user, "GET", "/collections?shared=true").json()["data"]
         expected = {id_: len(one.files) for id_, one in self.collections.items() if one.is_open_to(user)}
         assert {each["id"]: each["file_counts"]["total"] for each in listed} == expected
@@ -351,7 +351,7 @@ def run_machines(scene: Scene, number: int, operations: int) -> Counter[str]:
 
 
 def main() -> None:
-    """Run the campaign and print what was done."""
+    """Run the campaign and print its operations."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--operations", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)

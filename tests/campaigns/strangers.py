@@ -1,4 +1,4 @@
-"""Sends a real `cabinet serve` what strangers send, and measures how another client is served meanwhile.
+"""Attacks a real `cabinet serve` as clients without a key, and measures how another client is served meanwhile.
 
     python -m tests.campaigns.strangers [--seconds 20] [--connections 10000] [--only NAME] [--cabinet PATH]
 
@@ -30,13 +30,13 @@ from tests.server_process import CABINET, ServerProcess
 LIMIT_MS = 250.0
 LIMIT_MB = 400.0
 BACK_S = 60.0
-# What memory may have grown when it counts as back: the allocator keeps a little, and so do caches.
+# The growth of memory at which it counts as released: the allocator keeps a little, and so do caches.
 SLACK_MB = 40.0
 
 
 @dataclass
 class Result:
-    """What one attack did to the others."""
+    """The effect of one attack on other clients."""
 
     name: str
     latencies_ms: list[float] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Result:
         return statistics.quantiles(self.latencies_ms, n=100)[98] if len(self.latencies_ms) > 1 else 0.0
 
     def faults(self, *, timed: bool = True) -> list[str]:
-        """What the promise says and did not hold."""
+        """The broken parts of the promise."""
         return [
             *(["late"] if timed and self.p99_ms > LIMIT_MS else []),
             *(["failed requests"] if self.failures else []),

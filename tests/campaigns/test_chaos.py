@@ -1,4 +1,4 @@
-"""The chaos campaign, in short, and its invariants: each finds what it is there for, and nothing else."""
+"""The chaos campaign, in short, and its invariants: each detects its own violation, and no other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.watchdog import MARK
 
 CAMPAIGN = [sys.executable, "-m", "tests.campaigns.chaos", "--pause", "0.5", "--tenants", "2"]
 
-# What each invariant must find: a change to a database that is as its clients were told.
+# The violation that each invariant must detect: a change to a correct database.
 CHANGES = {
     "collection_files_altered": "update collection_files set attributes = '{}'",
     "collection_files_lost": "update collection_files set document_id = null",

@@ -1,4 +1,4 @@
-"""The soak in short, and what it finds in made-up figures."""
+"""A short soak test, and its findings in synthetic figures."""
 
 from __future__ import annotations
 

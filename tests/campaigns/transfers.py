@@ -35,7 +35,7 @@ _DOCUMENTS = 8
 _MOST_RESULTS = 100
 _MOST_GIVEN = 4
 
-# Every chunk once, with its vector, whoever has it.
+# Every chunk once, with its vector, whatever its owner.
 _MISPLACED = """
     select k.id, count(c.id) as chunks, count(v.chunk_id) as vectors
     from unnest($1::uuid[]) as k (id)
@@ -43,7 +43,7 @@ _MISPLACED = """
     left join chunk_vectors as v on v.user_id = c.user_id and v.chunk_id = c.id
     group by k.id
     having count(c.id) <> 1 or count(v.chunk_id) <> 1"""
-# What is counted of each user, and what they have.
+# The stored counts of each user, and the actual ones.
 _MISCOUNTED = """
     select v.user_id, v.chunk_count, v.document_count, v.byte_count, d.chunks, d.documents, d.bytes, r.vectors
     from tenant_totals as v
@@ -68,13 +68,13 @@ _LEFT = """
 
 @dataclass
 class Tally:
-    """What was done and looked at."""
+    """The operations and checks that were done."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, fault: str) -> None:
-        """Note what does not hold."""
+        """Record a violation."""
         if not holds:
             self.faults.append(fault)
 
@@ -117,7 +117,7 @@ class Scene:
 
 
 async def fire(service: Service, transfers: int, seed: int = 1) -> Tally:
-    """Give documents back and forth so many times, and look on; what was seen."""
+    """Transfer documents back and forth that many times while watching; returns the observations."""
     users = dict([await service.user(f"{name}-{seed}@example.org") for name in ("one", "two")])
     scene = Scene(service, users)
     first = next(iter(users))

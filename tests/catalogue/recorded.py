@@ -1,4 +1,4 @@
-"""The statements of this checkout, and who runs them; read once."""
+"""The statements of this checkout, and their callers; read once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def all_statements() -> dict[str, Statement]:
 
 @cache
 def callers() -> Callers:
-    """Who runs each statement."""
+    """The callers of each statement."""
     return recorded_callers()
 
 

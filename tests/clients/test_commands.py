@@ -36,7 +36,7 @@ def key(admin: Cabinet, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def run(server: ServerProcess, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command line for the user; it prints what it printed."""
+    """Runs a command line for the user, and returns its output."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("CABINET_URL", server.url)
     monkeypatch.setenv("CABINET_KEY", key)

@@ -31,7 +31,7 @@ RINGS = "# Saturn\n\nThe rings of Saturn are made of ice."
 
 
 def program_of(page: str, kind: str) -> tuple[str, str]:
-    """The program of a page of the documentation, and what the page says that it prints."""
+    """The program of a page of the documentation, and the output that the page shows."""
     text = (ROOT / "docs/clients" / page).read_text()
     found = re.search(rf"^```{kind}\n(.*?)^```(?:\n```text\n(.*?)^```)?$", text, re.MULTILINE | re.DOTALL)
     assert found is not None
@@ -39,7 +39,7 @@ def program_of(page: str, kind: str) -> tuple[str, str]:
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
-    """What a program prints; its errors if it fails."""
+    """The output of a program; its errors if it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CABINET_", "PYTEST_"))}
     done = subprocess.run(
         list(map(str, command)), cwd=cwd, env={**environment, **variables}, capture_output=True, text=True, timeout=600,

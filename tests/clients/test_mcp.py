@@ -90,7 +90,7 @@ async def test_an_assistant_stores_finds_and_remembers(connect: Connect, server:
 
 
 async def recalled_within(assistant: Client, query: str, wanted: str, tries: int) -> str:
-    """What `recall` finds, once it contains `wanted`: messages are embedded in the background."""
+    """The result of `recall`, once it contains `wanted`: messages are embedded in the background."""
     found = ""
     for _ in range(tries):
         found = text_of(await assistant.call_tool("recall", {"query": query}))
@@ -175,7 +175,7 @@ async def test_a_long_result_is_cut_and_says_so(server: ServerProcess, admin: Ca
         found = text_of(await assistant.call_tool("search", {"query": "parcels", "limit": 20}))
 
     assert len(found) < 9_000
-    assert found.endswith("(The rest was left out. Ask for fewer results, or open a single source.)")
+    assert found.endswith("(The rest was omitted. Ask for fewer results, or open a single source.)")
 
 
 async def test_a_source_is_opened_with_as_much_around_it_as_fits(server: ServerProcess, admin: Cabinet) -> None:

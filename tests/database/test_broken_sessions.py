@@ -1,4 +1,4 @@
-"""The sessions beside the pool (notices, plans, indexes, the embedded server's keeper) in a network that is broken."""
+"""The sessions outside the pool (notices, plans, indexes, the embedded server's keeper) in a network that is broken."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Place(TypedDict):
 
 
 async def claimed(database: Database) -> Key:
-    """A document whose first attempt runs: what its worker names in every statement."""
+    """A document whose first attempt runs, as its worker names it in every statement."""
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
     job = await database.one("ingest/claim", worker="w", lease_s=60.0, after=UUID(int=0))

@@ -62,7 +62,7 @@ CATALOGUE = """
 
 
 async def catalogue(url: str) -> list[str]:
-    """What the database holds, one line each, without the log of the migrations."""
+    """The objects in the database, one per line, without the log of the migrations."""
     rows = await fetch(url, CATALOGUE)
     return [f"{row['kind']}: {row['what']}" for row in rows if "schema_migrations" not in row["what"]]
 
@@ -223,7 +223,7 @@ async def every_table_read(observer: Any) -> AsyncIterator[Any]:
 async def test_a_migration_that_cannot_get_its_lock_fails_and_names_the_holder(
     database_url: str, added: Path, monkeypatch: pytest.MonkeyPatch, observer: Any
 ) -> None:
-    """All who come after a waiting ALTER or DROP would wait behind it."""
+    """All later sessions would wait behind a waiting ALTER or DROP."""
     monkeypatch.setattr(migration_steps, "LOCK_TIMEOUT", "700ms")
     settings = test_settings(migration_wait_s=3)
     async with every_table_read(observer):

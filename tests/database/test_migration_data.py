@@ -69,7 +69,7 @@ async def test_upgrading_downgrading_and_upgrading_keeps_all_data(
 async def test_rolling_back_the_last_migration_of_a_database_in_use_loses_nothing(
     settings: Settings, database_url: str
 ) -> None:
-    """Only what the header of the newest migration says is lost."""
+    """Only the data that the header of the newest migration names is lost."""
     connection = await asyncpg.connect(database_url)
     try:
         await apply_migrations(settings, database_url)

@@ -27,14 +27,14 @@ NOTES = "select m.id, m.checksum, m.applied_by from schema_migrations as m order
 
 
 def psql(script: str, url: str) -> tuple[int, str]:
-    """Run a script as a person would: the exit code, and what it complains of."""
+    """Run a script as a person would; returns the exit code and the errors."""
     command: list[str | Path] = [server_programs(POSTGRES_VERSION) / "psql", "--no-psqlrc", "--quiet", "--file=-", url]
     done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     return done.returncode, "\n".join(line for line in done.stderr.splitlines() if "NOTICE:" not in line)
 
 
 async def cabinet(*arguments: str) -> tuple[int, str]:
-    """Run the command: its exit code and what it prints."""
+    """Run the command; returns its exit code and output."""
     process = await asyncio.create_subprocess_exec(
         *CABINET, *arguments, env=clean_environment(), stdout=subprocess.PIPE
     )  # fmt: skip

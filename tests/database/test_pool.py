@@ -102,7 +102,7 @@ async def test_connections_killed_while_idle_are_replaced(database: Database, ob
 
 
 async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, observer: Any) -> None:
-    """asyncpg's own reset is off, so nothing else would end what a cancelled task began."""
+    """asyncpg's own reset is off, so nothing else would end the transaction of a cancelled task."""
     seed = random.randrange(10**6)
     generator = random.Random(seed)
 
@@ -145,7 +145,7 @@ async def test_every_connection_has_the_settings_that_a_search_needs(plant: Plan
 
 
 async def test_a_session_is_not_reset_between_callers(database: Database) -> None:
-    """What a connection is opened with must survive its release, without a statement for it each time."""
+    """The settings of a new connection must survive its release, without a statement each time."""
     async with database.pool.connection() as connection:
         await connection.execute("set application_name = 'kept'")
     async with database.pool.connection() as connection:
@@ -177,7 +177,7 @@ async def test_a_database_that_does_not_exist_prevents_the_start_and_is_named(
 
 
 async def test_a_database_that_became_read_only_is_unavailable(database: Database, observer: Any) -> None:
-    """As after a failover, when the pool still holds connections to what is a standby now."""
+    """As after a failover, when the pool still has connections to a server that is now a standby."""
     name = await observer.fetchval("select current_database()")
     await observer.execute(f"alter database {name} set default_transaction_read_only = on")
     await terminate(observer, "state = 'idle'")

@@ -36,7 +36,7 @@ class Database:
 
 
 def printed(url: str, *flags: str) -> str:
-    """What `cabinet roles` prints for this database."""
+    """The output of `cabinet roles` for this database."""
     result = CliRunner().invoke(
         main,
         ["roles", "--owner", OWNER, "--service-role", SERVICE, "--database-url", url, *flags],
@@ -48,7 +48,7 @@ def printed(url: str, *flags: str) -> str:
 
 @pytest_asyncio.fixture(scope="session")
 async def prepared(server: EmbeddedServer, template: str) -> AsyncIterator[Database]:
-    """A new database on which a superuser has run what is printed, and nobody anything else."""
+    """A new database on which a superuser has run only this output."""
     maintenance = await asyncpg.connect(database_url_of(server.url, "postgres"))
     await maintenance.execute('create database "of-its-own" template template0')
     url = database_url_of(server.url, "of-its-own")

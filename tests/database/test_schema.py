@@ -1,4 +1,4 @@
-"""`schema.sql` is what the migrations make, on both servers."""
+"""`schema.sql` is the schema that the migrations create, on both servers."""
 
 from __future__ import annotations
 

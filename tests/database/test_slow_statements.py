@@ -1,4 +1,4 @@
-"""What the log says of a slow statement, and what it does not."""
+"""The log entries of a slow statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases that cannot hold what Cabinet stores are refused in a sentence, before the first migration."""
+"""Unsuitable databases are refused in a sentence, before the first migration."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ async def hand(database_url: str) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def fired(database_url: str) -> Fired:
-    """Make every check; those that found something or could not be made, with what they found."""
+    """Run every check; returns those with findings and those that could not run, with their findings."""
 
     async def look(limits: Thresholds | None = None, **settings: Any) -> Examination:
         async with opened_subject(test_settings(**settings), database_url, limits) as subject:

@@ -1,4 +1,4 @@
-"""The command: what it prints, as text and as JSON, and its exit codes."""
+"""The command: its output, as text and as JSON, and its exit codes."""
 
 from __future__ import annotations
 

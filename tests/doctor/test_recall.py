@@ -57,7 +57,7 @@ def random_vectors() -> NDArray[np.float16]:
 
 
 async def seen(url: str, name: str) -> str:
-    """What a check says that it saw."""
+    """The observation that a check reports."""
     async with opened_subject(test_settings(**LARGE), url) as subject:
         (outcome,) = [one async for one in examine(subject, chosen_checks([name]))]
     return outcome.verdict.seen

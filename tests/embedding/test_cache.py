@@ -60,7 +60,7 @@ def texts_sent(endpoint: EmbeddingEndpoint) -> list[int]:
     return [call.texts for call in endpoint.calls]
 
 
-# What is remembered
+# The cached vectors
 
 
 async def test_a_repeated_query_is_one_call_and_the_same_vector(endpoint: EmbeddingEndpoint) -> None:
@@ -218,7 +218,7 @@ async def test_memory_stays_within_the_bytes_given(endpoint: EmbeddingEndpoint) 
             tracemalloc.stop()
         calls = len(endpoint.calls)
         await provider.embed(texts[-entries // 2 :])
-        assert len(endpoint.calls) == calls, "half of what fits is there"
+        assert len(endpoint.calls) == calls, "half of the capacity is used"
         await provider.embed(texts[:10])
         assert len(endpoint.calls) == calls + 1, "the oldest are not"
     assert entries * DIMENSIONS * 4 < kept < entries * ENTRY

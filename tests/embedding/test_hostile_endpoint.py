@@ -163,7 +163,7 @@ def test_every_good_answer_is_within_the_limit() -> None:
         assert answer_limit(texts, dimensions) > texts * dimensions * (len(number) + 12)
 
 
-# --- what it says
+# --- its messages
 
 
 @pytest.mark.parametrize("status", ["400", "401", "403", "404", "413", "418", "422", "429", "500", "503"])

@@ -31,7 +31,7 @@ DIMENSIONS = 32
 KEY = "sk-test-0123456789abcdef"
 TEXTS = [f"chunk {number} is about topic {number % 7}" for number in range(25)]
 
-# What an endpoint does wrong, and what the caller gets when it never does anything else.
+# The errors of an endpoint, and the result for the caller if they persist.
 GARBLED = ["garbage", "html", "shape", "wrong_count", "wrong_index", "words"]
 UNUSABLE = ["nan", "infinity", "huge", "zero", "tiny", "wrong_dimension", "empty", "long"]
 FAILING = ["408", "429", "500", "502", "503", "529", "disconnect", "hang", "drip"]
@@ -343,7 +343,7 @@ async def test_no_call_is_made_while_a_connection_is_held(endpoint: EmbeddingEnd
     assert endpoint.calls == []
 
 
-# What is sent
+# The requests
 
 
 async def test_batches_stay_within_the_tokens_that_the_api_takes(endpoint: EmbeddingEndpoint) -> None:

@@ -50,7 +50,7 @@ def test_every_type_of_a_request_has_a_phrase() -> None:
 
 
 def test_a_pattern_is_described_in_words() -> None:
-    """A regular expression is no sentence: whoever adds one says its form with `extra`."""
+    """A regular expression is not a sentence: `extra` describes its form."""
     patterns = [(path, has_form) for path, info, has_form in FIELDS if getattr(info, "pattern", None) is not None]
     assert patterns
     assert [path for path, has_form in patterns if not has_form] == []

@@ -1,4 +1,4 @@
-"""Filters that are refused, each with the place and what to do."""
+"""Filters that are refused, each with the place and the solution."""
 
 from __future__ import annotations
 

@@ -266,7 +266,7 @@ def test_images_in_headers_placeholders_and_building_blocks_of_word_are_named() 
     assert document.warnings == [
         "Images without a description in headers or footers were not read.",
         "The building blocks that the document has for its author were not read.",
-        "What stands in fields that nobody has filled in was not read.",
+        "The placeholder texts of empty fields were not read.",
     ]
 
 

@@ -152,7 +152,7 @@ EXAMPLES: dict[str, bytes] = {
 
 
 def features_of(document: ReadDocument) -> list[str]:
-    """What was read of an example, one cell for each column."""
+    """The structures that were read from an example, one cell for each column."""
     blocks = [(block.kind, document.text[block.start : block.end]) for block in document.blocks]
     rows = re.search(r"COLUMN: CELL", document.text) or any(kind == "table" and "CELL" in text for kind, text in blocks)
     found = [

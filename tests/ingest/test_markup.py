@@ -35,7 +35,7 @@ BLOCKS = """
         ("<p>See <img src=x alt='the map'> here</p>", "See the map here"),
         ("<a href=/><img alt=Home></a>", "Home"),
         ("<input type=image alt=Go><input type=text value=ten><input type=hidden value=no>", "Go ten"),
-        # what is not shown
+        # hidden elements
         (
             "a<p hidden>b</p><p style='color:red; display: none'>c</p><span style='visibility:hidden'>d</span>e",
             "ae",

@@ -1,4 +1,4 @@
-"""Files embedded in a text are left out, with a warning; what only looks like them stays."""
+"""Files embedded in a text are left out, with a warning; similar texts stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presentations are read whole: what a slide shows beside its text boxes is read, or named."""
+"""Presentations are read completely: all visible parts of a slide are read, or listed in the warnings."""
 
 from __future__ import annotations
 

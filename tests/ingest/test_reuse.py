@@ -40,7 +40,7 @@ async def service_with(endpoint: EmbeddingEndpoint, url: str, **changes: object)
 
 
 async def stored(url: str, document_id: str) -> list[tuple[Any, ...]]:
-    """What is stored of a document, with its vectors, in order."""
+    """The stored chunks of a document with their vectors, in order."""
     connection = await asyncpg.connect(url)
     try:
         return [tuple(row) for row in await connection.fetch(ROWS, UUID(document_id))]

@@ -159,7 +159,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process(after_s: float) -> No
 
 
 async def test_seconds_are_not_final() -> None:
-    """How far a parser comes in a time depends on what else the machine does."""
+    """The progress of a parser in a given time depends on the load of the machine."""
     async with sandbox(parse_timeout_s=0.5) as opened:
         with pytest.raises(UnavailableError) as caught:
             await opened.chunks("html", SLOW_PAGE)
@@ -283,7 +283,7 @@ async def test_the_parser_server_holds_no_secrets(monkeypatch: pytest.MonkeyPatc
 
 @needs_proc
 async def test_the_parser_server_has_one_thread_so_it_can_fork() -> None:
-    """What other threads hold at the moment of a fork stays locked in the child for ever."""
+    """Locks that other threads hold at the time of a fork stay locked in the child for ever."""
     async with sandbox() as opened:
         server = await started(opened)
         assert len(list(Path(f"/proc/{server}/task").iterdir())) == 1

@@ -1,4 +1,4 @@
-"""Chunks are cut where the text means something, and keep what they belong to."""
+"""Chunks are cut at the boundaries of structures, and keep their context."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Queue:
 
     @property
     def job_id(self) -> str:
-        """Its column that says what is to be done."""
+        """Its column with the id of the work."""
         return "document_id" if self.name == "ingest" else "conversation_id"
 
     async def add(self, first: int, users: int = 1, jobs: int = 1, due_in_s: float = -60) -> None:

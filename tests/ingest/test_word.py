@@ -1,4 +1,4 @@
-"""Word documents are read whole: what readers see, where they see it, and what is missing is said."""
+"""Word documents are read completely, in the visible order, and warnings list the missing parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workbooks are read whole: what a sheet shows beside the values of its cells is read, or named."""
+"""Workbooks are read completely: all visible parts of a sheet are read, or listed in the warnings."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ async def test_every_message_gets_a_vector_in_the_background(remote: Tenant, end
     await say(remote, conversation_id, "one more")
     await remote.embedded(conversation_id)
     assert (await places(remote, conversation_id))[-1] == (301, 0)
-    assert sum(call.texts for call in endpoint.calls) == 301, "what has a vector is not embedded again"
+    assert sum(call.texts for call in endpoint.calls) == 301, "a message with a vector is not embedded again"
     metrics = (await remote.get("/metrics")).text
     assert 'cabinet_message_queue{state="queued"} 0.0' in metrics
 
@@ -142,7 +142,7 @@ async def test_blank_messages_are_skipped(remote: Tenant, endpoint: EmbeddingEnd
 
 
 async def test_a_long_message_is_embedded_in_pieces(remote: Tenant) -> None:
-    """And found by what stands in any of them, once."""
+    """And found by the text of any of them, once."""
     conversation_id = (await remote.conversation())["id"]
     filler = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(60))
     await say(remote, conversation_id, "short", f"{filler} The pelican flew over the quarry. {filler}", "short too")
@@ -216,7 +216,7 @@ async def test_it_can_be_turned_off(endpoint: EmbeddingEndpoint, database_url: s
         again = Tenant(other.service, tenant.id, tenant.key)
         await say(again, conversation_id, "another")
         await again.embedded(conversation_id)
-        assert await places(again, conversation_id) == [(1, 0), (2, 0)], "what was said before is embedded too"
+        assert await places(again, conversation_id) == [(1, 0), (2, 0)], "older messages are also embedded"
 
 
 async def test_messages_appended_by_other_servers_are_found(database_url: str, idle: Tenant) -> None:

@@ -16,7 +16,7 @@ from tests.plans.database import fill
 
 @pytest_asyncio.fixture(scope="session")
 async def filled_url(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
-    """URL of the database of 500 tenants. Whoever changes it undoes that."""
+    """URL of the database of 500 tenants. A test that changes it must undo the change."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
         await connection.execute(f"create database filled template {template} strategy file_copy")
@@ -40,7 +40,7 @@ async def filled(filled_url: str) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture(scope="session")
 async def recorder(filled_url: str, filled: Database) -> AsyncIterator[Recorder]:
-    """What explains statements there."""
+    """Explains statements there."""
     recorder = await Recorder.open(test_settings(), filled_url, filled)
     try:
         yield recorder

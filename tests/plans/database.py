@@ -143,7 +143,7 @@ _FILL = [
     insert into upload_bytes (user_id, upload_id, part_id, first_byte, content)
     select p.user_id, p.upload_id, p.id, 0, sha512(p.id::text::bytea) from upload_parts as p order by p.id
     """,
-    # What is left of a deleted document, of some tenants.
+    # The remaining rows of a deleted document, of some tenants.
     """
     insert into document_contents (user_id, document_id, content, removed_at)
     select s.user_id, made(9, 1000 + s.number), 'bytes', now() from sizes as s where s.number <= 40

@@ -99,7 +99,7 @@ async def test_plans_are_as_recorded(recorder: Recorder, statement: Statement) -
 
 @pytest.mark.parametrize("statement", PLANNED, ids=lambda statement: statement.name)
 def test_recorded_plans_are_acceptable(statement: Statement) -> None:
-    """What a person who reviews a plan looks for."""
+    """The checks of a reviewer of plans."""
     if statement.name.startswith(FOR_PEOPLE):
         return
     whole = {table for _, table in read_whole(statement)} & LARGE_TABLES
@@ -172,7 +172,7 @@ async def test_a_changed_statement_fails_with_the_diff_of_its_plan(
 
     told = await differences(recorder, changed, plan_file(statement))
 
-    # What means the same has the same plan.
+    # Equivalent statements have the same plan.
     assert bool(told) == bool(shown)
     assert shown in told
     assert not shown or ("\n--- recorded\n+++ now\n" in told and "\n+" in told), told

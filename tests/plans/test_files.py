@@ -1,4 +1,4 @@
-"""Plan files: recording keeps what people wrote, and errors name the file."""
+"""Plan files: recording keeps the hand-written parts, and errors name the file."""
 
 from __future__ import annotations
 

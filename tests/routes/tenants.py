@@ -126,7 +126,7 @@ async def rows_of(service: Service, user_id: str) -> dict[str, int]:
 
 
 NOT_LEFT = {"usage_days", "tenant_totals", "term_samples", "term_stats"}
-"""What outlives the data that it counts."""
+"""The counts that outlive the counted data."""
 
 
 async def rows_left(service: Service, user_id: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Conversations that are bound to collections: what their searches and turns find."""
+"""Conversations that are limited to collections: the results of their searches and turns."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ async def test_a_share_that_is_taken_back_during_a_search(
 
     monkeypatch.setattr("svc.routes.search_preparation.find_bound", taken_back)
     answer = await other.post("/search", json={"query": "the tide", "conversation_id": bound})
-    assert problem(answer, 503)["detail"].startswith("what is shared with you has changed")
+    assert problem(answer, 503)["detail"].startswith("a collection that is shared with you has changed")
     assert answer.headers["Retry-After"] == "1"
     monkeypatch.undo()
     assert await both(other, bound) == set()

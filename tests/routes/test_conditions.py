@@ -1,4 +1,4 @@
-"""ETags: what one client has changed, another does not overwrite unseen; what is still the same is not sent again."""
+"""ETags: a client does not overwrite changes that it has not seen; unchanged resources are not sent again."""
 
 from __future__ import annotations
 

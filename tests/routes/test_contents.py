@@ -1,4 +1,4 @@
-"""Replacing the bytes of a document: what was found before is found until the new bytes have been read."""
+"""Replacing the bytes of a document: searches find the old chunks until the new bytes have been read."""
 
 from __future__ import annotations
 

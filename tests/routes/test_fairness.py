@@ -1,4 +1,4 @@
-"""What one tenant holds leaves room for the others, and what cannot be served soon is refused soon."""
+"""A tenant leaves room for the others, and requests that cannot be served soon are refused soon."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_a_request_is_refused_soon_when_all_connections_are_held(small: Se
 
 
 async def test_many_requests_of_one_tenant_are_all_answered(database_url: str) -> None:
-    """A share bounds what runs at once, not what a patient client may send."""
+    """A share limits concurrent requests, not the total of a patient client."""
     settings = test_settings(pool_size=5, request_wait_s=60, worker_concurrency=0)
     async with running_service(settings, database_url) as service:
         tenant = await new_tenant(service)

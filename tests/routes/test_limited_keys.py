@@ -1,4 +1,4 @@
-"""Keys that reach one collection: most routes refuse them, and the others show nothing but what is in it."""
+"""Keys that reach one collection: most routes refuse them, and the others show only objects in it."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ async def test_a_key_of_one_collection_changes_nothing_outside_it(shared: Servic
             for parameter in PATH_ID.findall(endpoint.path):
                 answer = await sent(scene.limited, endpoint, {**scene.inside, parameter: ids[parameter]})
                 assert answer.status_code == 404, (name, parameter)
-    # Ids in bodies: what is not in the collection cannot be put there.
+    # Ids in bodies: documents outside the collection cannot be added to it.
     for ids in (scene.outside, scene.foreign):
         for document_ids in ([ids["document_id"]], [scene.inside["document_id"], ids["document_id"]]):
             files = [{"document_id": each} for each in document_ids]

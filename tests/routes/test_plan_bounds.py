@@ -1,4 +1,4 @@
-"""The limits of a plan on conversations, messages and keys: refusals, concurrent requests, and what gives room."""
+"""The limits of a plan on conversations, messages and keys: refusals, concurrent requests, and deletions."""
 
 from __future__ import annotations
 

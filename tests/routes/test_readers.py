@@ -1,4 +1,5 @@
-"""Collections that a user shares: what a reader finds, opens, and no longer sees. Every route: test_tenancy.py."""
+"""Collections that a user shares: a reader finds and opens them, until they are no longer shared. Every route:
+test_tenancy.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search makes of the chunks that it finds, over HTTP; and one chunk with its neighbours."""
+"""The form of the results of a search, over HTTP; and one chunk with its neighbours."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ async def both(server: EmbeddedServer, template: str) -> AsyncIterator[tuple[Ser
 
 @pytest_asyncio.fixture
 async def creating(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service that creates users at first sight."""
+    """A service that creates users when their token is first used."""
     async with signing_in(server, template, jwt_create_users=True) as (service, _):
         yield service
 

@@ -116,7 +116,7 @@ def distances(query: Sequence[float], chunks: Sequence[StoredChunk], metric: str
 
 
 def similarities(distance: Distances, metric: str) -> Distances:
-    """What the API calls similarity."""
+    """The similarity as the API defines it."""
     if metric == "l2":
         return 1 / (1 + distance)
     return -distance if metric == "inner_product" else 1 - distance

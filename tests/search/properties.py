@@ -46,7 +46,7 @@ UNKNOWN_DOCUMENT = UUID(int=7)
 NO_OTHER_PLAN = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
 
 
-# What is searched
+# The data
 
 
 def integer_vectors(count: int, seed: int) -> NDArray[np.float16]:
@@ -119,7 +119,7 @@ async def give_indexes(service: Service, tenant_ids: Iterable[str]) -> None:
     await builder.close()
 
 
-# What is asked
+# The requests
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def draw_moments() -> st.SearchStrategy[datetime]:
 
 
 def draw_metadata() -> st.SearchStrategy[dict[str, Any]]:
-    """What metadata must contain: what many, one or no documents have."""
+    """Metadata filters that match many, one or no documents."""
     tags: st.SearchStrategy[list[Any]] = st.one_of(
         st.just(["all"]), st.integers(0, 14).map(lambda number: [number]), st.just([]), st.just(["All"])
     )
@@ -378,7 +378,7 @@ async def ask(twins: dict[str, Twins], lane: Lane, drawn: Drawn, tally: Tally) -
 
 
 def similarity_of(drawn: Drawn, query: list[float], left: list[StoredChunk]) -> float:
-    """What the threshold of a rank is for these chunks."""
+    """The threshold that selects a rank among these chunks."""
     assert isinstance(drawn.threshold, Threshold)
     if not left:
         return 0.0

@@ -222,7 +222,7 @@ async def check_nothing_is_left(corpus: Corpus, connection: Any) -> None:
 
 
 async def check_searches(corpus: Corpus) -> None:
-    """Check that searches go through the index and find what there is."""
+    """Check that searches use the index and find all chunks."""
     query = [float(component) for component in random_vectors(1, 77)[0]]
     found = ok(await corpus.tenant.post("/search", json={"embedding": query, "limit": 1}))
     assert found["lane"] == "index"

@@ -72,7 +72,7 @@ def kind_faults(statement: Statement, nodes: list[Any]) -> Found:
 
 
 def description_faults(statement: Statement) -> Found:
-    """The header says in a sentence what the statement is for, and what comes out where something does."""
+    """The header describes the purpose of the statement in a sentence, and its result, if any."""
     if len(statement.intent.split()) < 4 or not statement.intent.endswith("."):
         yield 0, "the header's text is a sentence of four words or more: who asks, and for what"
     if not statement.text.endswith(";\n") and statement.shape != "explain":

@@ -1,4 +1,4 @@
-"""Rules for `migrations/` and for the keys of the schema: the first two walls, and what a distributed table refuses."""
+"""Rules for `migrations/` and for the keys of the schema, by tenant, and for distributed tables."""
 
 from __future__ import annotations
 

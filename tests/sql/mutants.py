@@ -26,7 +26,7 @@ from tests.sql.tree import alias_of, ast, children, column, equality, line_of, l
 _STRANGER = "documents as stranger"
 
 
-# An attribute of a node, and what it becomes.
+# An attribute of a node, and its new value.
 Change = tuple[Any, str, Any]
 
 

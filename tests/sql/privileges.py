@@ -32,7 +32,7 @@ _HEADERS = {
 
 
 def needed(statements: Iterable[Statement], tables: Tables) -> dict[str, set[str]]:
-    """The tables on which each privilege is needed by what the service runs."""
+    """The tables on which the statements of the service need each privilege."""
     rights: dict[str, set[str]] = {privilege: set() for privilege in PRIVILEGES}
     for statement in statements:
         if statement.shape in UNPREPARED or statement.name in RUN_BY_OWNER:
@@ -74,7 +74,7 @@ def _locked(select: Any) -> Iterator[Any]:
 def grant_faults(root: Path) -> list[Fault]:
     """The files of grants below `root` that say something else than the statements need, which are without fault."""
     return [
-        Fault(path, 1, "it grants not what the statements need; run: python -m tests.sql.privileges")
+        Fault(path, 1, "its grants differ from those that the statements need; run: python -m tests.sql.privileges")
         for path, text in _grants(root).items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]

@@ -177,14 +177,14 @@ def _result(statement: Statement, classes: Mapping[str, str]) -> str:
 
 
 def column_type(column: Column) -> str:
-    """The type of what comes back."""
+    """The type of the result."""
     element = column.type.removesuffix("[]")
     type_ = "HalfVector" if element == "halfvec" else _element(element)
     return _with_null(f"list[{type_}]" if column.type.endswith("[]") else type_, column.can_be_null)
 
 
 def parameter_type(parameter: Parameter) -> str:
-    """The type of what goes in."""
+    """The type of the arguments."""
     element = parameter.type.removesuffix("[]")
     type_ = "Vector" if element == "halfvec" else _element(element)
     return _with_null(f"Sequence[{type_}]" if parameter.type.endswith("[]") else type_, parameter.can_be_null)

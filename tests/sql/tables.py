@@ -60,7 +60,7 @@ def schema_files(root: Path) -> list[Path]:
 
 
 def read_tables(files: Iterable[Path]) -> Tables:
-    """Read what the files create."""
+    """Read the tables that the files create."""
     tables = Tables()
     for path in files:
         text = path.read_text(encoding="utf-8")

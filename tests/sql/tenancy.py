@@ -9,7 +9,7 @@ speaks for its optional side alone. Then
   receiver, rows may be inserted for that one instead;
 - no tenant column may be assigned.
 
-What the proof does not know how to read, it refuses.
+The proof refuses constructs that it cannot read.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class Proof:
         conditions: list[Condition],
         laterals: list[Any],
     ) -> set[str]:
-        """Add what stands in FROM; the names added."""
+        """Add the items of FROM; returns the added names."""
         if getattr(node, "alias", None) is not None and alias_of(node) in scope.relations:
             self._fault(node, f"{alias_of(node)} stands twice in one FROM")
         if isinstance(node, ast.JoinExpr):

@@ -95,7 +95,7 @@ def test_a_parameter_and_a_column_can_be_declared_null(write: Write) -> None:
         ("from documents", "    -- all of them\nfrom documents", 14, "comments are allowed only in the header"),
         (
             "-- A user's documents, for a test.\n-- once: a second line of intent.\n",
-            "", 2, "the second line must say",
+            "", 2, "the second line must describe",
         ),
     ],
 )  # fmt: skip

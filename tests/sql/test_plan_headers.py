@@ -1,4 +1,4 @@
-"""The line `index:` of a header is what the recorded plans use: a header that says otherwise is named."""
+"""The line `index:` of a header lists the indexes of the recorded plans; a header that differs is reported."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ PLANTS = {
     ),
     "a right that nobody granted": Plant(
         "roles/grant_delete", "    documents,\n", "",
-        "-- roles/grant_delete :ddl", "it grants not what the statements need",
+        "-- roles/grant_delete :ddl", "its grants differ from those that the statements need",
     ),
 }  # fmt: skip
 

@@ -198,7 +198,7 @@ def test_a_statement_without_the_parameter_is_caught(write: Write, tables: Table
 # The statements without a tenant that run for any caller.
 FOR_ANYBODY = {
     "keys/authenticate": "it tells who asks",
-    "users/create_signed_in": "it creates the user of a token at first sight",
+    "users/create_signed_in": "it creates the user of a token",
     "users/resolve": "it tells whom the admin, a token, or the owner of a collection names by the external id",
     "users/find_by_email": "it tells whom the owner of a collection names by the email address",
     "collection_readers/find_chunk": "it tells what others share with the caller, who is its reader",

@@ -123,7 +123,7 @@ def column(node: Any) -> tuple[str | None, str] | None:
 
 
 def uncast(node: Any) -> Any:
-    """What stands under the casts."""
+    """The expression under the casts."""
     while isinstance(node, ast.TypeCast):
         node = node.arg
     return node

@@ -31,7 +31,7 @@ async def export(database: Database) -> bytes:
 
 
 async def refused(database: Database, observer: Any, file: BytesIO, line: str) -> str:
-    """What an import of this file complains of, at this line, after checking that it stored nothing."""
+    """The error of an import of this file at this line, after checking that it stored nothing."""
     with pytest.raises(BadExportError, match=rf"^line {line}: ") as error:
         await import_user(database, file)
     assert await observer.fetchval("select count(*) from users") == 0

@@ -29,7 +29,7 @@ NOT_EXPORTED = {
 }
 COLUMNS_NOT_EXPORTED = {
     ("api_keys", "key_hash"): "no export lets anybody in",
-    ("document_contents", "removed_at"): "what is left of a deleted document is not exported",
+    ("document_contents", "removed_at"): "the remaining rows of a deleted document are not exported",
 }
 NOT_STORED = {"api_keys": "a key without its hash opens nothing"}
 

@@ -64,7 +64,7 @@ async def test_no_table_contains_the_id_after_an_erasure(service: Service) -> No
     assert ok(await other.get(f"/documents/{others['document_id']}"))["status"] == "ready"
 
 
-# --- what is under way
+# --- requests in progress
 
 
 @pytest.mark.parametrize("what", ["upload", "append", "conversation", "key"])
@@ -242,7 +242,7 @@ async def test_an_interrupted_erasure_can_be_continued(
         # The pool cancels the statement in a task of its own.
         await until(lambda: _has_ended(observer))
     assert await observer.fetchval("select count(*) from documents") == 4
-    # What is left of the deleted documents is erased by whoever comes next; the totals do not count it.
+    # The next sweep erases the remaining rows of the deleted documents; the totals do not count them.
     assert await observer.fetchval("select count(*) from chunks") == 20
     totals = await observer.fetchrow("select document_count, chunk_count from tenant_totals")
     assert tuple(totals) == (4, 8)

@@ -185,7 +185,7 @@ async def test_an_unknown_user_is_not_exported(database: Database) -> None:
         await find_export(database, UUID(int=0))
 
 
-# --- what changes while the export runs
+# --- changes during the export
 
 
 async def test_changes_during_an_export_are_complete_or_repaired(

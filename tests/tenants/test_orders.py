@@ -120,7 +120,7 @@ async def test_a_replaced_user_keeps_plan_and_use(
     assert await stored(observer) == ("free", [5])
 
 
-# --- what a file costs
+# --- the cost of a file
 
 
 def _row(kind: str, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Documents that a test stores, and what the database has of their terms."""
+"""Documents that a test stores, and their stored terms."""
 
 from __future__ import annotations
 

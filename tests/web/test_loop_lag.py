@@ -35,7 +35,7 @@ QUERIES_OF_MUCH = {
 
 
 HEADER_BYTES = 28_000
-# What a header can contain beside its own syntax, over and over.
+# Characters that a header can contain outside its own syntax, repeated.
 FILLINGS = [
     " ",
     ",",

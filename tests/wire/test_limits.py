@@ -1,4 +1,4 @@
-"""What a client may send: heads, bodies and waiting requests, within limits."""
+"""The limits of the requests of a client: heads, bodies and waiting requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many connections there may be, how much memory they may occupy, and who makes room."""
+"""The limits of connections and their memory, and the choice of the connections to close."""
 
 from __future__ import annotations
 

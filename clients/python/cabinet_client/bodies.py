@@ -15,7 +15,7 @@ Scope = Literal["read", "write"]
 
 
 class CreateUser(TypedDict, total=False):
-    """Fields of `users.create`, beside `email`."""
+    """Fields of `users.create` except `email`."""
 
     name: str | None
     plan: str
@@ -47,7 +47,7 @@ class Limits(TypedDict, total=False):
 
 
 class Upload(TypedDict, total=False):
-    """Fields of an upload, beside the name and the content."""
+    """Fields of an upload except the name and the content."""
 
     metadata: dict[str, Any]
     on_conflict: Literal["new", "skip", "replace"]
@@ -82,7 +82,7 @@ class Selection(TypedDict, total=False):
 
 
 class Search(TypedDict, total=False):
-    """Fields of `search`, beside the query."""
+    """Fields of `search` except the query."""
 
     embedding: Sequence[float]
     mode: Literal["hybrid", "meaning", "keyword"]
@@ -174,7 +174,7 @@ class UpdateMessage(TypedDict, total=False):
 
 
 class SearchMessages(TypedDict, total=False):
-    """Fields of `conversations.search`, beside the query."""
+    """Fields of `conversations.search` except the query."""
 
     embedding: Sequence[float]
     mode: Literal["hybrid", "meaning", "keyword"]

@@ -1,4 +1,4 @@
-"""The URL and the headers of a connection, and what is wrong with them before anything is sent."""
+"""The URL and the headers of a connection, which are checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def checked_url(url: str) -> str:
     """Return the URL of a service without a slash at its end.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a URL.
     """
     url = url.strip()
     try:
@@ -44,6 +44,6 @@ def checked_value(value: str, name: str) -> str:
 
 
 def reason_of(failure: Exception) -> str:
-    """Say in one line why there was no answer: the kind of failure, and what the system says about it."""
+    """Say in one line why there was no answer: the kind of failure, and the system's message."""
     said = " ".join(str(failure).split())
     return f"{type(failure).__name__}: {said}" if said else type(failure).__name__

@@ -44,7 +44,7 @@ class NoAnswerError(CabinetClientError):
 
 
 class UnexpectedAnswerError(CabinetClientError):
-    """The answer is none of a Cabinet: something else answers at this URL, or between."""
+    """The answer is not from Cabinet: another program answers at this URL, or a proxy."""
 
 
 class FileChangedError(CabinetClientError):

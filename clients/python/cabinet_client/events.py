@@ -1,4 +1,4 @@
-"""Events for the caller's `on_event` or `progress`: what the client does while it waits."""
+"""Events for the caller's `on_event` or `progress`: the progress of an operation that waits."""
 
 from __future__ import annotations
 

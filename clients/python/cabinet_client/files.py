@@ -9,8 +9,8 @@ from pathlib import Path
 def files_of(sources: Sequence[str | Path]) -> list[tuple[Path, str]]:
     """The files of `sources`, each with its name: a folder's files by their path below it.
 
-    Hidden files of a folder are left out, and links to these or out of the folder: whoever may write into the folder
-    does not choose other files of this machine.
+    Hidden files of a folder are left out, and links to these or out of the folder: a person who can write into the
+    folder does not choose other files of this machine.
 
     Raises:
         FileNotFoundError: a source is neither a file nor a folder.

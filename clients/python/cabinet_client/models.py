@@ -37,7 +37,7 @@ class User(Answer):
 
 
 class Me(Answer):
-    """The user of a key; a key of one collection is told that collection, and no email address."""
+    """The user of a key; a key of one collection gets that collection, and no email address."""
 
     id: UUID
     external_id: str | None
@@ -463,7 +463,7 @@ class Context(Answer):
 
 
 class FoundMessage(Message, kw_only=True):
-    """A message that a search found. What its mode does not compute is None."""
+    """A message that a search found. Values that its mode does not compute are None."""
 
     similarity: float | None
     distance: float | None

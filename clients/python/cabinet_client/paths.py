@@ -13,7 +13,7 @@ def checked_path(path: str) -> str:
     """Return a path unless it leads elsewhere: `../users/…` in place of the id of a document would.
 
     Raises:
-        ValueError: an id in it is empty, or is none.
+        ValueError: an id in it is empty or invalid.
     """
     if _PATH.fullmatch(path) is None or not _OUTWARD.isdisjoint(path.split("/")):
         raise ValueError(f"{path[:200]!r} contains an id that is empty or has characters that no id has")

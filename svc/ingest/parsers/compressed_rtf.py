@@ -17,7 +17,7 @@ _MOST_BYTES = 64 * 2**20
 
 
 def decompressed(data: bytes) -> bytes:
-    """Return the RTF. What is cut off is missing at its end.
+    """Return the RTF. If the data is truncated, the end of the RTF is missing.
 
     Raises:
         ValueError: it is not compressed RTF.

@@ -39,7 +39,7 @@ def parse(data: bytes) -> ReadDocument:
     main = rootfile.get("full-path") or "" if rootfile is not None else ""
     book = package.xml(main)
     if book is None and (main := next((name for name in package.names() if name.endswith(".opf")), "")):
-        book = package.xml(main)  # what names it is missing or damaged
+        book = package.xml(main)  # the file that names it is missing or damaged
     if book is None or (book.find("{*}spine") is None and book.find("{*}manifest") is None):
         book = _book_of_pages(_pages(package, main))
         if not len(book):
@@ -48,7 +48,7 @@ def parse(data: bytes) -> ReadDocument:
     items = list(book.iterfind("{*}manifest/{*}item"))
     hrefs = {item.get("id"): item.get("href") or "" for item in items}
     spine = [hrefs.get(each.get("idref"), "") for each in book.iterfind("{*}spine/{*}itemref")]
-    # Pages that are only reached by links, such as notes. The table of contents says what the headings say.
+    # Pages that only links refer to, such as notes. The table of contents only repeats the headings.
     spine += [
         href
         for item in items

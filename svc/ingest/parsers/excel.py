@@ -137,7 +137,7 @@ class _Workbook:
                 writer.add("text", edge)
 
     def finish(self, writer: Writer) -> None:
-        """Write the embedded files, and name what was not read."""
+        """Write the embedded files, and warn about parts that were not read."""
         self._objects.write(self._package, writer)
         if self._images:
             what = "1 image has" if self._images == 1 else f"{self._images} images have"

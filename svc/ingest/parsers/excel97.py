@@ -106,7 +106,7 @@ def _rows(book: xlrd.Book, sheet: xlrd.sheet.Sheet, addresses: Addresses) -> Ite
 
 
 class _BesideCells:
-    """What the sheets have beside their cells."""
+    """The contents of the sheets other than cells."""
 
     def __init__(self, data: bytes) -> None:
         self.addresses = Addresses()
@@ -130,7 +130,7 @@ class _BesideCells:
         self._charts += beside.charts
 
     def warn(self, writer: Writer) -> None:
-        """Name what was not read."""
+        """Warn about parts that were not read."""
         for count, one, several in (
             (self._pictures, "1 image was", "{} images were"),
             (self._charts, "1 chart was read only by its titles, and its numbers were",

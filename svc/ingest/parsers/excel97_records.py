@@ -1,4 +1,4 @@
-"""What a sheet of Excel 97 has beside its cells, in records that the library passes over: text boxes, charts, edges."""
+"""The contents of an Excel 97 sheet other than cells, in records that the library skips: text boxes, charts, edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sheet of Excel has behind its cells: links, hints for those who fill it in, headers and footers."""
+"""The contents of an Excel sheet after its cells: links, input hints, headers and footers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Behind(NamedTuple):
 
 
 def behind_cells(data: bytes) -> Behind:
-    """Find what follows the cells of a sheet."""
+    """Find the contents that follow the cells of a sheet."""
     end = 0
     start = max(len(data) - _SEARCHED_BYTES, 0)
     for last in _END.finditer(data, start):

@@ -28,7 +28,7 @@ _PIECE = re.compile(
 class Style(NamedTuple):
     """How a number is shown: as a `date`, a `duration`, a `percent`, in a `mask`, or plainly.
 
-    `before` and `behind` are what stands around it; `before` is the mask, with a zero for each digit.
+    `before` and `behind` are the texts around it; `before` is the mask, with a zero for each digit.
     """
 
     kind: str = ""

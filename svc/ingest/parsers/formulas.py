@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 _DEEPEST = 40
-# What stands between the parts of an element: those of MathML, then those of Word.
+# The text between the parts of an element: those of MathML, then those of Word.
 _BETWEEN = {
     "mfrac": ["/"], "msup": ["^"], "mover": ["^"], "msub": ["_"], "munder": ["_"], "msubsup": ["_", "^"],
     "munderover": ["_", "^"], "mroot": [" root "], "mtd": [" "], "mtable": ["; "], "mtr": [" "],

@@ -35,7 +35,7 @@ def parse(data: bytes) -> ReadDocument:
 def write_html(source: str, writer: Writer, seen: Seen | None = None) -> None:
     """Write the blocks of a page, whose title becomes that of the document.
 
-    If `seen` is given, for pages that are one document, the caller says at the end what was not read of all.
+    If `seen` is given, for pages that are one document, the caller adds the warnings about all of them at the end.
     """
     # lxml rejects an encoding declaration in a decoded string.
     source = re.sub(r"^\s*<\?xml[^>]*>", "", _DATA_URI.sub("", source))

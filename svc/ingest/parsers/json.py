@@ -20,7 +20,7 @@ class _Members(list[tuple[str, Any]]):
     """The members of an object, also those with the same name."""
 
 
-# Numbers stay as they are written, whatever their size.
+# Numbers keep their written form, whatever their size.
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_Members, parse_float=str, parse_int=str, parse_constant=str, strict=False
 )
@@ -103,7 +103,7 @@ def _records_of_lines(text: str) -> tuple[list[Any], list[int]]:
 
 
 def _lines(value: Any, path: str, depth: int) -> Iterator[str]:
-    if depth > _DEEPEST:  # what is still deeper has no names
+    if depth > _DEEPEST:  # deeper levels have no names
         if words := ", ".join(_leaves(value)):
             yield f"{path}: {words}"
     elif isinstance(value, _Members):

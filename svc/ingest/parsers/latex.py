@@ -60,7 +60,7 @@ SAMPLE = rb"\documentclass{article}\begin{document}\section{A}b\end{document}"
 
 
 def parse(data: bytes) -> ReadDocument:
-    """Return what is between the beginning and the end of the document; all if they are not marked."""
+    """Return the text between the beginning and the end of the document; all of it if they are not marked."""
     text, warnings = without_noise(clean_text(decode_text(data)))
     source = Source(text)
     text = source.text
@@ -78,7 +78,7 @@ def parse(data: bytes) -> ReadDocument:
 
 
 class _LatexWriter(Writer):
-    """Writes each block with what the marks in the source stand for."""
+    """Writes each block with the marks in the source replaced by their texts."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class _Lists:
             self._numbers.pop()
 
     def next_marker(self) -> str:
-        """What stands before the next item."""
+        """The text before the next item."""
         number = self._numbers[-1] if self._numbers else None
         if number is None:
             return "-"

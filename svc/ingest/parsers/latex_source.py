@@ -64,7 +64,7 @@ class Source:
         self.text = _DROPPED.sub("", text)
 
     def restored(self, text: str) -> str:
-        """The text with what the marks stand for."""
+        """The text with the marks replaced by their texts."""
 
         def kept(found: re.Match[str]) -> str:
             number = int(found.group(1))

@@ -1,4 +1,4 @@
-"""Where the addresses of links stand: behind the sentence with the words of the link.
+"""Places the address of a link after the sentence that contains the text of the link.
 
 Behind the words themselves they would cut the sentence in two, and a search for it as an exact phrase would not find
 it. A parser marks an address behind the words, and the writer of the document moves it.

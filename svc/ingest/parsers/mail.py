@@ -35,7 +35,7 @@ MOST_MAILS = 1_000
 
 _SHOWN_HEADERS = ("Subject", "From", "To", "Cc", "Bcc", "Date")
 _TEXTS = ("text/plain", "text/html", "text/enriched", "text/richtext")
-# What the content of a part without a name does not tell.
+# Types that the content of a part without a name does not show.
 _SUFFIXES = {"text/calendar": ".ics", "text/csv": ".csv", "text/markdown": ".md", "application/json": ".json"}
 _SIGNED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _PGP = "application/pgp-encrypted"  # says only that the next part is
@@ -242,7 +242,7 @@ def _write_packed(data: bytes, writer: Writer, depth: int, shown: str = "") -> b
 
 
 def _write_signed(data: bytes, writer: Writer, depth: int) -> bool:
-    """Write the parts of a mail that stand inside of its signature. They have no headers that people read."""
+    """Write the parts of a mail that are wrapped in its signature. They have no headers that people read."""
     _write_mail(_read(data), writer, depth + 1)
     return True
 

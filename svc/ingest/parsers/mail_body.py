@@ -43,9 +43,9 @@ def _are_alternatives(message: MIMEPart, parts: list[MIMEPart]) -> bool:
 
 
 def write_body(parts: list[MIMEPart], writer: Writer) -> tuple[str, list[tuple[str, bytes]]]:
-    """Write the plain text, which is what was written, unless the HTML says more.
+    """Write the plain text, unless the HTML contains more.
 
-    Return what was written, and the files that were in the plain text.
+    Return the written text, and the files that were in the plain text.
     """
     files: list[tuple[str, bytes]] = []
     plain = next((_plain(part, files) for part in parts if part.get_content_type() == "text/plain"), None)

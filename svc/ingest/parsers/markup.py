@@ -25,7 +25,7 @@ _MOST_SPANNED = 100
 
 
 def write_markup(root: etree._Element, writer: Writer, seen: Seen, depth: int = 0) -> None:
-    """Write what a browser shows of the elements in `root`, in their order, and note in `seen` what was not read."""
+    """Write the elements in `root` as a browser shows them, in order, and record unread parts in `seen`."""
     _Walk(writer, seen, depth).run(root)
 
 
@@ -146,7 +146,7 @@ class _Walk:
             self._link.append(text)
 
     def _flush(self) -> None:
-        """Write what has been collected as one block."""
+        """Write the collected text as one block."""
         lines = [" ".join(line.split(" ")).strip() for line in re.sub(" +", " ", "".join(self._words)).split("\n")]
         self._words.clear()
         text = "\n".join(lines).strip()

@@ -38,7 +38,7 @@ _SPACE = re.compile(r"[ \t\n\r\f]+")
 
 
 class Seen:
-    """What has been met in a document: addresses that were given, and parts that were not read."""
+    """The state of reading a document: addresses that were written, and parts that were not read."""
 
     def __init__(self, base: str = "") -> None:
         self.addresses = Addresses()
@@ -49,7 +49,7 @@ class Seen:
         self._frames: dict[str, None] = {}
 
     def address_of(self, link: etree._Element, words: str) -> str:
-        """The address to write beside the words of a link."""
+        """The address to write after the text of a link."""
         target = link.get("href") or ""
         if self.base and not target.lstrip().startswith("#"):
             target = joined(self.base, target)
@@ -80,7 +80,7 @@ class Seen:
         return text if text is None else f" {text} "
 
     def ending(self, element: etree._Element, name: str) -> str:
-        """What a reader needs behind an element."""
+        """The text to write after an element."""
         if name == "rt":
             return ")"
         return self._explained(element) if name == "abbr" else ""
@@ -96,7 +96,7 @@ class Seen:
         return html.document_fromstring(source, parser=page_parser()) if source.strip() else None
 
     def is_hidden(self, element: etree._Element, name: str) -> bool:
-        """Whether a reader does not see an element. A film is counted; what is said to those who have none is seen."""
+        """Whether a reader does not see an element. A video is counted; its fallback text is visible."""
         if (
             not name
             or name in _NEVER_SHOWN
@@ -113,7 +113,7 @@ class Seen:
         return bool(style and _HIDING_STYLE.search(style))
 
     def warn(self, writer: Writer) -> None:
-        """Name what was not read."""
+        """Warn about parts that were not read."""
         for count, one, several in (
             (self._images, "1 image has no description and was", "{} images have no description and were"),
             (self._media, "1 film, recording or other object in the page was",
@@ -160,7 +160,7 @@ def joined(base: str, target: str) -> str:
 
 
 def beginning(element: etree._Element, name: str, before: str) -> str:
-    """What stands before the words of an element, so that they are not glued to those before it."""
+    """The separator before the words of an element, so that they are not joined to the words before it."""
     if name == "rt":  # how a word is pronounced
         return "("
     if name == "sup" and before[-1:].isalnum() and _POWER.fullmatch("".join(element.itertext()).strip()):

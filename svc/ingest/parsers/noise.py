@@ -1,4 +1,4 @@
-"""Leaves out what is in a text but is no text: files that are embedded in base64."""
+"""Omits parts of a text that are not text: files that are embedded in base64."""
 
 from __future__ import annotations
 

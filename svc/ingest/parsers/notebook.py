@@ -1,4 +1,4 @@
-"""Jupyter notebooks: the text, the code, and what the code printed."""
+"""Jupyter notebooks: the text, the code and its output."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class _Unread(NamedTuple):
 
 
 def _write_cell(cell: dict[str, Any], language: str, writer: Writer) -> _Unread:
-    """Write a cell, and return what is not read of it."""
+    """Write a cell, and return the kinds of output that were not read."""
     source, kind = _text(cell.get("source", cell.get("input"))), cell.get("cell_type")
     if kind == "code":
         writer.add("code", source, language=language or _text(cell.get("language")))

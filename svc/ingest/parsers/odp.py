@@ -51,7 +51,7 @@ def parse(data: bytes) -> ReadDocument:
 
 
 def _common_texts(show: etree._Element, styles: etree._Element | None) -> Iterator[str]:
-    """The texts that all slides show: the footers, and what stands on their masters."""
+    """The texts that all slides show: the footers, and the texts of their masters."""
     for declared in show.iterfind("{*}footer-decl"):
         yield inline_text(declared)
     for master in styles.iter("{*}master-page") if styles is not None else ():
@@ -62,7 +62,7 @@ def _common_texts(show: etree._Element, styles: etree._Element | None) -> Iterat
 
 def _write_page(page: etree._Element, body: Body, writer: Writer) -> None:
     shapes = [each for each in page if attribute(each, "class") not in _NOT_CONTENT]
-    # Titles first, wherever they stand.
+    # Titles first, wherever they are.
     for shape in sorted(shapes, key=lambda each: attribute(each, "class") != "title"):
         if name_of(shape) == "notes":
             words = "\n".join(filter(None, (inline_text(each, body.addresses).strip() for each in shape.iter("{*}p"))))

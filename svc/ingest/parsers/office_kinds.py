@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 _MAIN_NAMES = ("word/document.xml", "xl/workbook.xml", "ppt/presentation.xml")
 _TYPE = re.compile(r"(\w+)\+xml$")
 _NAME = re.compile(r"(.*?[a-z]|)(\d*)\.\w+")
-# The usual names of parts without their numbers, and what they are.
+# The usual names of parts without their numbers, and their kinds.
 _KINDS = {
     "styles": "styles", "numbering": "numbering", "footnotes": "footnotes", "endnotes": "endnotes", "header": "header",
     "footer": "footer", "comments": "comments", "comment": "comments", "sharedstrings": "sharedStrings",
@@ -58,7 +58,7 @@ def part_kinds(part: str, names: Sequence[str], types: Mapping[str, str]) -> lis
 
 
 def in_order(name: str) -> tuple[str, int, str]:
-    """By what to sort parts that have numbers in their names."""
+    """The sort key of parts that have numbers in their names."""
     named = _NAME.fullmatch(posixpath.basename(name).lower())
     folder, number = posixpath.dirname(name), named.group(2) if named else ""
     return folder, int(number) if 0 < len(number) <= _LONGEST_NUMBER else 0, name

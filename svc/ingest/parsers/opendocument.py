@@ -1,4 +1,4 @@
-"""What all OpenDocument files have in common: one XML part in an archive, paragraphs, lists and tables."""
+"""The common features of all OpenDocument files: one XML part in an archive, paragraphs, lists and tables."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Body:
         self._level -= 1
 
     def finish(self) -> None:
-        """Write the embedded files, and name what was not read."""
+        """Write the embedded files, and warn about parts that were not read."""
         self._objects.write(self._package, self._writer)
         for count, one, several in (
             (self._images, "1 image has no description and was", "{} images have no description and were"),
@@ -173,7 +173,7 @@ class Body:
                 yield text
 
     def _write_inside(self, element: etree._Element) -> None:
-        """Write what is anchored in a paragraph: notes, comments, text boxes and images."""
+        """Write the objects that are anchored in a paragraph: notes, comments, text boxes and images."""
         self._level += 1
         for node in element:
             name = name_of(node)
@@ -207,7 +207,7 @@ class Body:
                     self._write_element(child, name)
 
     def _write_frame(self, frame: etree._Element) -> None:
-        """Write the first form of what is in a frame that can be read: the others show the same."""
+        """Write the first readable representation in a frame: the others show the same."""
         for child in frame:
             name = name_of(child)
             if name in ("object", "object-ole"):

@@ -1,4 +1,4 @@
-"""PDF documents: the text of the pages below the headings of the outline, with what people have filled in and noted."""
+"""PDF documents: the text of the pages below the headings of the outline, with filled-in form fields and notes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _opened(data: bytes) -> pypdfium2.PdfDocument:
         catalog = next(iter(_CATALOG.findall(data)[-1:]), None)
         if catalog is None:
             raise
-        # What says where the document begins is missing: it is at the end, which may be cut off.
+        # The pointer to the start of the document is missing: it is at the end, which may be truncated.
         return pypdfium2.PdfDocument(data + b"\ntrailer<</Root %s %s R>>\nstartxref\n0\n%%%%EOF" % catalog)
 
 

@@ -1,4 +1,4 @@
-"""What people have added to a page of a PDF: the values of form fields, and notes."""
+"""The additions to a page of a PDF: the values of form fields, and notes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HIDDEN = 1 << 1
 _MEDIA = (pdfium.FPDF_ANNOT_MOVIE, pdfium.FPDF_ANNOT_SOUND, pdfium.FPDF_ANNOT_RICHMEDIA, pdfium.FPDF_ANNOT_THREED)
 
 MEDIA = "\0"
-"""The note that stands for a film, a recording or a model, which has no text."""
+"""The warning about a video, a recording or a model, which has no text."""
 
 ATTACHED = "Attached file: "
 """How the note begins that names a file on a page."""

@@ -1,4 +1,4 @@
-"""What a PDF has beside its pages: attached files, and forms of Adobe's own kind (XFA)."""
+"""The contents of a PDF other than pages: attached files, and Adobe's XFA forms."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _GUTTER = 1.3
 _GUTTER_OF_FEW_LINES = 2.5
 _FEW_LINES = 6
 _LONG_LINE = 9.0
-_BULLET = 3.0  # the widest column that numbers the lines beside it
+_BULLET = 3.0  # the widest column of line numbers
 _INDENT = 5.0
 _NEXT_ROW = 2.2
 _APART = 3.0
@@ -83,7 +83,7 @@ def _is_one_column(lines: list[Line], height: float) -> bool:
 
 
 def _is_divided(found: list[Region]) -> bool:
-    """Whether two parts of a page are beside each other."""
+    """Whether two parts of a page are side by side."""
     return any(a.box.bottom < b.box.top and b.box.bottom < a.box.top for a, b in pairwise(found))
 
 

@@ -12,7 +12,7 @@ Interval = tuple[float, float]
 
 
 class Line(NamedTuple):
-    """Texts beside each other, from left to right, and the rectangle around them."""
+    """Texts side by side, from left to right, and the rectangle around them."""
 
     texts: list[Box]
     box: Box
@@ -45,7 +45,7 @@ def _free(texts: list[Box]) -> list[Interval]:
 
 
 def common(left: list[Interval], right: list[Interval]) -> list[Interval]:
-    """What two lists of intervals, both in order, have in common."""
+    """The intersection of two ordered lists of intervals."""
     found: list[Interval] = []
     i = j = 0
     while i < len(left) and j < len(right):

@@ -1,4 +1,4 @@
-"""What is drawn on a page of a PDF: where its texts are, and which of them nobody can see."""
+"""The objects on a page of a PDF: the positions of its texts, and which of them are invisible."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class DrawnPage:
     def remove_unseen(self) -> bool:
         """Take the texts that nobody can see off the page, and return whether there were any.
 
-        The invisible text above an image stays: it is what somebody recognized in a scanned page.
+        The invisible text above an image stays: it is the recognized text of a scanned page.
         """
         for text in self._unseen:
             remove = pdfium.FPDFFormObj_RemoveObject if text.is_in_form else pdfium.FPDFPage_RemoveObject

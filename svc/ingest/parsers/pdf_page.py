@@ -30,7 +30,7 @@ class Table(NamedTuple):
 
 
 class Page:
-    """What is on one page: lines of text and tables in the order of reading, notes, and what could not be read."""
+    """The contents of one page: lines of text and tables in reading order, notes, and warnings."""
 
     def __init__(self, document: pypdfium2.PdfDocument, index: int, *, has_layout: bool = True) -> None:
         """Read a page. Without `has_layout`, its columns and tables are not looked for."""

@@ -40,7 +40,7 @@ def _edges(lines: list[str]) -> list[str]:
 
 
 def _key(line: str) -> str:
-    """What the same header has in common on all pages: its words, or if it is little more, the place of the number."""
+    """The common part of a header on all pages: its words, or if it is little more, the place of the number."""
     words = " ".join(line.split())
     shape = _DIGITS.sub("#", words)
     return shape if sum(map(str.isalpha, shape)) <= _PAGE_NUMBER_LETTERS else words

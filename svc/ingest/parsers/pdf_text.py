@@ -19,7 +19,7 @@ _UNITS_OF_A_CHARACTER = 4  # at most: a pair of surrogates, and a newline before
 class PageText:
     """Reads the texts of a page.
 
-    PDFium looks at all characters of a page for each rectangle, which is what a table costs. `get_text_bounded` asks
+    PDFium examines all characters of a page for each rectangle, which makes tables slow. `get_text_bounded` asks
     twice, the first time for the length; here the text is written into a buffer that is long enough for the whole page.
     To read the place of each character instead takes longer, except for thousands of cells.
     """
@@ -39,7 +39,7 @@ class PageText:
 
 
 def has_unmapped(text_page: pypdfium2.PdfTextPage, text: str) -> bool:
-    """Whether some characters of a page have no Unicode: what is read for them is their number in the font."""
+    """Whether some characters of a page have no Unicode: they are read as their number in the font."""
     if _UNMAPPED.search(text):
         return True
     count = max(text_page.count_chars(), 0)

@@ -86,7 +86,7 @@ def _warn(writer: Writer, slides: list[int], one: str, several: str, verb: tuple
 
 
 class _Show:
-    """What the slides have in common, and what was met on them."""
+    """The common parts of the slides, and the objects found on them."""
 
     def __init__(self, package: Package, writer: Writer) -> None:
         self.package = package
@@ -236,7 +236,7 @@ def _own_words(comment: etree._Element) -> Iterator[str]:
 
 
 def _placeholder(shape: etree._Element) -> str | None:
-    """What a shape is the placeholder of; empty for the body, None if it is none."""
+    """The type of a placeholder; empty for the body, None if the shape is not a placeholder."""
     holder = shape.find(".//{*}nvPr/{*}ph")
     return (holder.get("type") or "") if holder is not None else None
 

@@ -154,7 +154,7 @@ def _inside(words: list[_Word], area: Box) -> list[_Word]:
 
 
 def _lines(words: list[_Word]) -> list[str]:
-    """The texts that stand beside each other, as lines from top to bottom."""
+    """The texts that are side by side, as lines from top to bottom."""
     if not words:
         return []
     height = median(word.box.top - word.box.bottom for word in words)

@@ -8,7 +8,7 @@ from svc.errors import DocumentRejectedError
 from svc.ingest.formats import FORMATS, FileType
 
 DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, RecursionError)
-"""What a parser may raise because of one damaged part of a file, which does not concern the others."""
+"""The exceptions that a parser may raise because of one damaged part of a file, which do not concern the others."""
 
 
 def damaged(file_type: FileType, reason: str = "") -> DocumentRejectedError:
@@ -28,7 +28,7 @@ def nests_too_deeply(file_type: FileType) -> DocumentRejectedError:
 
 
 def no_text(file_type: FileType, warnings: Sequence[str] = ()) -> DocumentRejectedError:
-    """The file was read, but its text is blank; `warnings` say what was not read."""
+    """The file was read, but its text is blank; `warnings` lists the parts that were not read."""
     why = f" {' '.join(warnings)}" if warnings else ""
     if file_type == "pdf":
         return DocumentRejectedError(

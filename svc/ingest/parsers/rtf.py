@@ -29,7 +29,7 @@ SAMPLE = rb"{\rtf1\ansi a\par}"
 
 
 class _Group(NamedTuple):
-    is_muted: bool = False  # whatever is inside
+    is_muted: bool = False  # whatever it contains
     is_hidden: bool = False  # unless a group inside is known
     unseen: str = ""  # hidden or deleted characters
     sink: str = ""  # where the text goes: empty for the body
@@ -61,7 +61,7 @@ class _Reader:
             if int(charset) in CHARSETS
         }
         self._default = "cp1252"
-        self._texts: defaultdict[str, list[str]] = defaultdict(list)  # what each sink has collected
+        self._texts: defaultdict[str, list[str]] = defaultdict(list)  # the text that each sink has collected
         self._bytes = bytearray()  # of the text that is not decoded yet: a character can have two
         self._sides = Sides()
         self._before_unicode = 0
@@ -168,7 +168,7 @@ class _Reader:
         self._group = self._group._replace(is_hidden=True, is_object=self._group.is_object or word == "object")
 
     def _begin_result(self, word: str) -> None:
-        """Begin to read the text that stands for an object, for characters of a code page, or for a field."""
+        """Start to read the replacement text of an object, for characters of a code page, or for a field."""
         parts = self._texts[self._group.sink]
         if word == "ud":  # the same again, in Unicode
             del parts[self._before_unicode :]

@@ -1,4 +1,4 @@
-"""What RTF has beside the text of its body: notes, comments, headers, footers, shapes, objects and hidden text."""
+"""The contents of RTF outside the body: notes, comments, headers, footers, shapes, objects and hidden text."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Sides:
             writer.add("text", text)
 
     def write(self, writer: Writer) -> None:
-        """Write the notes and the comments, then the headers and footers (`part`), and name what was not read."""
+        """Write the notes and the comments, then the headers and footers (`part`), and the warnings."""
         self.write_shapes(writer)
         for kind in ("note", "comment", "edge"):
             writer.place = {"part": "header"} if kind == "edge" else {}

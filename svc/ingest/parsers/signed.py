@@ -1,4 +1,4 @@
-"""What a signature contains that is not beside what it signs, but around it (CMS, RFC 5652)."""
+"""The content of a signature that wraps the signed data (CMS, RFC 5652)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Element = tuple[int, bytes]
 
 
 def signed_content(data: bytes) -> bytes:
-    """Return the signed bytes; nothing if there are none, as in what is encrypted."""
+    """Return the signed bytes; empty if there are none, as in an encrypted message."""
     try:
         wrapped = _elements(_only(_elements(data), _SEQUENCE))
         if wrapped[0] != (_OID, _SIGNED_DATA):

@@ -1,4 +1,4 @@
-"""Subtitles (SRT and WebVTT): what is said, with the time at which each part begins."""
+"""Subtitles (SRT and WebVTT): the spoken text, with the start time of each part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from svc.ingest.document import ReadDocument, Writer
 from svc.ingest.parsers.characters import clean_text, decode_text
 
 _TIMES = re.compile(r"^[ \t]*((?:\d+:)?\d{1,2}:\d{2})[.,]\d{1,3}[ \t]*-->[^\n]*$", re.MULTILINE)
-# Layer, start, end, style, name, three margins and effect stand before the words.
+# Layer, start, end, style, name, three margins and effect precede the words.
 _DIALOGUE = re.compile(r"^Dialogue:[^,\n]*,[ ]*([\d:.]+)[ ]*,[ ]*([\d:.]+)[ ]*,(?:[^,\n]*,){6}([^\n]*)$", re.MULTILINE)
 _MARKS = re.compile(r"</?[a-zA-Z0-9][^<>\n]{0,80}>|\{\\[^}\n]{0,200}\}")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>\n]{1,60})>")

@@ -61,7 +61,7 @@ class Message:
         self.files = [self._file(*each) for each in attached]
 
     def headers(self) -> dict[str, str]:
-        """What people read above the message, by name."""
+        """The visible header fields of the message, by name."""
         found = {
             "Subject": self._text(self._properties, _OF_SUBJECT) or self._decoded(self._subject),
             "From": self._text(self._properties, _SENDER),

@@ -105,7 +105,7 @@ class _Body:
         if self._has_deletions:
             self._writer.warn("Deleted text that the document keeps as tracked changes was not read.")
         if self._has_placeholders:
-            self._writer.warn("What stands in fields that nobody has filled in was not read.")
+            self._writer.warn("The placeholder texts of empty fields were not read.")
         if self._has_hidden:
             self._writer.warn("Hidden text was not read.")
         for warning in self._addresses.warnings():

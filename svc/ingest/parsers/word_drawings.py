@@ -1,4 +1,4 @@
-"""What is drawn in a Word document: images, charts, diagrams and objects of other programs."""
+"""The drawings in a Word document: images, charts, diagrams and objects of other programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DRAWN = ("{*}chart", "{*}relIds", "{*}docPr", "{*}imagedata", "{*}OLEObject", "
 
 
 class Drawings:
-    """Writes what is drawn in the paragraphs of one part."""
+    """Writes the drawings in the paragraphs of one part."""
 
     def __init__(self, package: Package, part: str, writer: Writer, objects: Objects, addresses: Addresses) -> None:
         self._package = package

@@ -42,7 +42,7 @@ def name_of(element: etree._Element) -> str:
 
 
 def without_unshown(root: etree._Element) -> tuple[etree._Element, bool]:
-    """Remove what Word does not show, or shows elsewhere, from below `root`; return it, and whether text was hidden."""
+    """Remove the parts that Word hides, or shows elsewhere, from `root`; return them, and whether text was hidden."""
     # A text box occurs twice, the second time for old readers; moved text is also kept at its old place.
     etree.strip_elements(root, "{*}Fallback", "{*}moveFrom", "{*}tabs", with_tail=False)
     is_hidden = False

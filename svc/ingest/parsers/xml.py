@@ -42,7 +42,7 @@ def parse(data: bytes) -> ReadDocument:
     data, unread = with_entities(data)
     writer, addresses = Writer(), Addresses()
     root = _root(data, writer)
-    if root is None:  # what browsers make of it is better than nothing
+    if root is None:  # a lenient parser's result is better than nothing
         write_html(clean_text(decode_text(data)), writer)
         writer.warn("The file is not valid XML; it was read as HTML.")
         return writer.document()

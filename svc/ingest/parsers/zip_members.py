@@ -88,7 +88,7 @@ class Members:
         return (beginning, False) if beginning else None
 
     def _beginning(self, member: zipfile.ZipInfo) -> bytes:
-        """What can be read before the place that is damaged."""
+        """The readable content before the damaged place."""
         start, _ = _content_at(self._data, member.header_offset)
         packed = self._data[start : start + member.compress_size]
         if member.compress_type == zipfile.ZIP_STORED:
@@ -110,7 +110,7 @@ def _opened(data: bytes) -> zipfile.ZipFile:
 
 
 def _inflated(packed: memoryview, most_bytes: int = _MOST_UNPACKED_BYTES) -> tuple[bytes, int]:
-    """What deflated bytes contain up to the first that is damaged, and how many of them there are."""
+    """The inflated content up to the first damaged byte, and the number of bytes read."""
     inflater = zlib.decompressobj(-15)
     found: list[bytes] = []
     size = 0

@@ -1,1 +1,1 @@
-"""Servers, workers and a PostgreSQL under faults, and a ledger of what their clients were told: see `__main__`."""
+"""Servers, workers and a PostgreSQL under faults, and a ledger of the answers to their clients: see `__main__`."""

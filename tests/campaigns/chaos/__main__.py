@@ -1,4 +1,4 @@
-"""Lets faults happen to two servers, two workers and a PostgreSQL while clients work, and checks what is left.
+"""Injects faults into two servers, two workers and a PostgreSQL while clients work, and checks the result.
 
     python -m tests.campaigns.chaos [--minutes 5] [--seed 7] [--faults worker,COMMIT] [--list]
 
@@ -34,7 +34,7 @@ def main() -> int:
         description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="for faults; a minute more for start and end")
-    parser.add_argument("--seed", type=int, default=None, help="what happens, and when; random if left out")
+    parser.add_argument("--seed", type=int, default=None, help="of the faults and their times; default: random")
     parser.add_argument("--version", type=int, choices=[16, 18], default=18, help="of PostgreSQL")
     parser.add_argument("--tenants", type=int, default=4)
     parser.add_argument("--pause", type=float, default=0.3, help="seconds between two requests of a client")

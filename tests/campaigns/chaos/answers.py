@@ -26,7 +26,7 @@ _CONFLICT = "another request was changing the same rows"
 
 @dataclass
 class Answer:
-    """What a client was told."""
+    """The outcome of a request, as its client knows it."""
 
     outcome: Outcome
     status: int | None = None
@@ -34,7 +34,7 @@ class Answer:
 
 
 class Judge:
-    """The clients' only way to the servers. What an answer breaks is added to `violations`."""
+    """The clients' only way to the servers. Broken promises are added to `violations`."""
 
     def __init__(self, ledger: Ledger, database_s: float, embedding_s: float) -> None:
         self.violations: list[str] = []
@@ -66,7 +66,7 @@ class Judge:
                 self._stalls.append((before, late_s))
 
     def expect(self, holds: bool, violation: str) -> None:
-        """Note what does not hold."""
+        """Record a violation."""
         if not holds:
             self.violations.append(violation)
 

@@ -1,4 +1,4 @@
-"""One campaign: sets the scene, lets faults happen round by round, lets it settle, and looks at what is left."""
+"""One campaign: starts the processes, injects faults round by round, lets them recover, and checks the result."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _DIMENSIONS = 256
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be run."""
+    """The options of a campaign."""
 
     minutes: float
     seed: int
@@ -62,7 +62,7 @@ class Options:
 
 @dataclass
 class Result:
-    """What a campaign has found."""
+    """The result of a campaign."""
 
     scene: Scene
     ledger: Ledger

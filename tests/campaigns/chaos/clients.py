@@ -275,6 +275,6 @@ class Client:
         return answer
 
     def count(self, answer: Answer, **adds: int) -> None:
-        """Note what a request that stores something adds to the usage."""
+        """Record the usage of a request that stores something."""
         is_stored = {"acknowledged": True, "refused": False, "unknown": None}[answer.outcome]
         self.ledger.use(self.user, None, is_certain=False, is_stored=is_stored, **adds)

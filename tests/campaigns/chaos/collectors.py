@@ -1,5 +1,5 @@
-"""What a client does with collections: it creates and deletes them, adds its documents one by one and in batches, takes
-them out again, searches in them, and stores files that are read only in a collection.
+"""The actions of a client on collections: it creates and deletes them, adds its documents one by one and in batches,
+takes them out again, searches in them, and stores files that are read only in a collection.
 """
 
 from __future__ import annotations

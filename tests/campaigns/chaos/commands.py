@@ -20,7 +20,7 @@ Finish = Callable[[], Awaitable[None]]
 
 
 class Commands:
-    """`cabinet migrate apply`, `index apply` and `import`. What does not hold is added to `violations`."""
+    """`cabinet migrate apply`, `index apply` and `import`. Broken promises are added to `violations`."""
 
     def __init__(self, postgres: Postgres, proxy_url: str, variables: Mapping[str, str], folder: Path) -> None:
         self.violations: list[str] = []
@@ -91,7 +91,7 @@ class Commands:
         await self._kill(after_s, "import", str(self._export))
 
     async def finish(self) -> int:
-        """Run what was killed to its end; returns how many commands there were."""
+        """Run the killed commands again until they succeed; returns how many commands there were."""
         unfinished, self._unfinished = self._unfinished, []
         for finish in unfinished:
             await finish()

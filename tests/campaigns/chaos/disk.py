@@ -26,7 +26,7 @@ class Disk:
                 file.write(_BLOCK)
 
     def free(self) -> None:
-        """Remove what filled it."""
+        """Remove the file that filled it."""
         self._ballast.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what the clients asked for, and what they were told.
+"""The ledger: the requests of the clients, and their outcomes.
 
 A row is expected `least` to `most` times: once if it was acknowledged, never if it was refused or its deletion was
 acknowledged, at most once if the answer is unknown. After an unknown answer a client leaves the row alone, since the
@@ -121,7 +121,7 @@ class Collection(Told):
 
 @dataclass
 class Use:
-    """What one request adds to the ledger of usage if it takes effect."""
+    """The usage that one request adds if it takes effect."""
 
     user: str
     answered_s: float
@@ -160,7 +160,7 @@ def digest(text: str) -> str:
 
 
 class Ledger:
-    """What all clients together were told."""
+    """The outcomes of the requests of all clients."""
 
     def __init__(self) -> None:
         self.users: set[str] = set()

@@ -3,7 +3,7 @@
     python -m tests.campaigns.chaos.planted [NAME…] [--list]
 
 A fault is a change of a few characters; the copy is imported in place of the checkout. Its command must fail, and must
-succeed without the fault, which `--sound` checks. Prints for each fault what caught it.
+succeed without the fault, which `--sound` checks. Prints the check that detected each fault.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST_S = 900
 
 @dataclass(frozen=True)
 class Change:
-    """A text in a file, and what replaces it."""
+    """A text in a file, and its replacement."""
 
     file: str
     old: str
@@ -143,7 +143,7 @@ def main() -> int:
 
 
 def _is_right(name: str, planted: Planted, *, is_sound: bool) -> bool:
-    """Run the command of a fault with or without it, and print what came of it."""
+    """Run the command of a fault with or without it, and print the result."""
     started_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="cabinet-planted-") as folder:
         copy = Path(folder)

@@ -1,4 +1,4 @@
-"""The report of a campaign, for people: what happened, figures, and what did not hold."""
+"""The report of a campaign, for people: events, figures and violations."""
 
 from __future__ import annotations
 

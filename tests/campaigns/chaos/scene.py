@@ -1,4 +1,4 @@
-"""What the faults act on: the processes, the network, the database and the embedding endpoint of one campaign."""
+"""The targets of the faults: the processes, the network, the database and the embedding endpoint of one campaign."""
 
 from __future__ import annotations
 

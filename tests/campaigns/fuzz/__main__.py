@@ -1,4 +1,4 @@
-"""Sends a server what it does not expect, for some minutes, and counts the answers.
+"""Sends unexpected input to a server, for some minutes, and counts the answers.
 
     make fuzz MINUTES=5 [SEED=…]
 
@@ -101,7 +101,7 @@ def campaign(runner: asyncio.Runner, target: LagServer, seed: int, seconds: floa
 
 
 def _report(table: Table, part: str, counts: Counter[str], lag: Lag | None) -> list[str]:
-    """Add a row to the table; return what is wrong with it."""
+    """Add a row to the table; return its violations."""
     wrong = [
         f"{part}: {count} x {name}"
         for name, count in counts.items()

@@ -33,7 +33,7 @@ _INSIDE_SHARE = 0.6
 
 @dataclass
 class Outcome:
-    """What became of the files: counts by type and result, the longest time, and what must not happen."""
+    """The results of the files: counts by type and result, the longest time, and violations."""
 
     counts: Counter[str] = field(default_factory=Counter)
     longest_s: float = 0.0

@@ -70,7 +70,7 @@ def _converse(connection: socket.socket, sent: bytes, *, is_patient: bool) -> li
         connection.sendall(sent)
         if not is_patient:
             return ["left"]
-        # What the server waits for does not come.
+        # The rest that the server waits for does not arrive.
         connection.shutdown(socket.SHUT_WR)
         try:
             while piece := connection.recv(65536):

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-# What the schema promises. It does not say which values that fit it a route must accept: an id of nothing fits.
+# The promises of the schema. It does not say which valid values a route must accept: an unknown id is valid.
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
     "response_schema_conformance", "negative_data_rejection", "unsupported_method", "allow_header_conformance",
@@ -18,7 +18,7 @@ CHECKS = (
 
 
 def fuzz_schema(url: str, headers: dict[str, str], seed: int, seconds: int, folder: Path) -> tuple[Counter[str], bool]:
-    """Run Schemathesis, which prints what it finds. Return the answers by status, and whether all checks passed."""
+    """Run Schemathesis, which prints its findings. Return the answers by status, and whether all checks passed."""
     report = folder / "schemathesis.ndjson"
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json", "--max-time", str(seconds),

@@ -114,7 +114,7 @@ class TwoCollectors(TwoUsers):
 
     @rule(side=SIDES, choice=CHOICE)
     def select_collection(self, side: int, choice: int) -> None:
-        """List and retry what is in a collection of either user."""
+        """List and retry the documents in a collection of either user."""
         collection = self.some("collections", side, choice)
         found = self.send(side, "GET", f"/documents?collection_ids={collection}&limit=100", 200)
         assert {one["id"] for one in found["data"]} <= self.users[side].documents

@@ -1,7 +1,7 @@
-"""A state machine of two users of one service: nothing that one of them sends reads or changes what the other has.
+"""A state machine of two users of one service: no request of one reads or changes data of the other.
 
-Each step is a request of one user with ids of either. The model knows who owns what; it is compared with every answer,
-and with everything that both users have at the end.
+Each step is a request of one user with ids of either. The model knows the owner of each object; it is compared with
+every answer, and with everything that both users have at the end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WORDS = st.lists(st.sampled_from(["moon", "tide", "berth", "ledger", "observator
 
 @dataclass
 class User:
-    """One user: what the other must never see, and what the model says that the user has."""
+    """One user: the texts that the other must never see, and the user's objects in the model."""
 
     key: str
     marker: str
@@ -45,13 +45,13 @@ class User:
         return {"documents": self.documents, "collections": self.collections}.get(kind, set(self.conversations))
 
     def secrets(self) -> list[str]:
-        """Return what the other user must not see: the marker, and all ids in both forms."""
+        """Return the texts that the other user must not see: the marker, and all ids in both forms."""
         ids = [*self.documents, *self.conversations, *self.collections, *self.batches]
         return [self.marker, *ids, *(UUID(id_).hex for id_ in ids)]
 
 
 class TwoUsers(RuleBasedStateMachine):
-    """The machine. `operations` counts the requests of all machines by what they did."""
+    """The machine. `operations` counts the requests of all machines by kind."""
 
     operations: ClassVar[Counter[str]] = Counter()
 

@@ -26,7 +26,7 @@ _SAMPLED_EACH_S = 2.0
 
 
 async def soak(minutes: float, users: int, probe_s: float = _PROBE_S) -> list[str]:
-    """Run the campaign and print what was measured; returns the promises that were broken."""
+    """Run the campaign and print its measurements; returns the broken promises."""
     with ServerProcess({"CABINET_WORKER_CONCURRENCY": "0"}) as server:
         keys = [await asyncio.to_thread(server.user, f"soak{number}@example.com") for number in range(users)]
         folder = Path(server.folder)

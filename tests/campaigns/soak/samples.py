@@ -58,7 +58,7 @@ def _ends(values: list[float]) -> tuple[float, float]:
 
 
 def broken_promises(samples: Samples, minutes: list[Timed]) -> list[str]:
-    """Return in sentences what grew, what became slow, and what failed."""
+    """Return the growth, the slowdowns and the failures as sentences."""
     found = []
     for name, (before, after) in samples.growth().items():
         spare = _SPARE_FILES if name.startswith("files") else 0

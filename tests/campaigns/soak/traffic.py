@@ -16,7 +16,7 @@ import httpx
 
 from tests.campaigns.chaos.texts import question, text_of
 
-# What each user keeps: older documents are deleted, and a full conversation is replaced.
+# The data that each user keeps: older documents are deleted, and a full conversation is replaced.
 _DOCUMENTS = 20
 _MESSAGES = 100
 _CHUNKS = (1, 2, 4, 12)

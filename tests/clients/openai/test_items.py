@@ -1,4 +1,4 @@
-"""The items of a conversation: what is stored, what is listed, what is refused."""
+"""The items of a conversation: storing, listing and refusing them."""
 
 from __future__ import annotations
 

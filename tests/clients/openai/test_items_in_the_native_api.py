@@ -1,4 +1,4 @@
-"""Items and messages are the same rows: each API shows what the other has stored."""
+"""Items and messages are the same rows: each API shows the rows that the other has stored."""
 
 from __future__ import annotations
 

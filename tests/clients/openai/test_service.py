@@ -1,4 +1,5 @@
-"""What concerns all routes of the dialect: headers, errors, connections, and several servers on one database."""
+"""The common features of all routes of the OpenAI API: headers, errors, connections, and several servers on one
+database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chunks of a file that several vector stores have, and what a vector store counts."""
+"""The chunks of a file that several vector stores have, and the counts of a vector store."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class AsyncCabinet:
             AnswerError: the service answered with an error, also after the retries.
             NoAnswerError: there was no answer, also after the retries.
             UnexpectedAnswerError: the answer is not one of this service.
-            ValueError: an id in the path is none, and would lead elsewhere.
+            ValueError: an id in the path is invalid, and would change the path.
         """
         url = self.url + checked_path(path)
         sent = {**self._headers, **{name.encode(): value.encode() for name, value in (headers or {}).items()}}
@@ -172,7 +172,7 @@ class AsyncCabinet:
         return NoAnswerError(f"{request}: {reason_of(lost)} ({self.url})")
 
     def _unexpected(self, request: str) -> UnexpectedAnswerError:
-        return UnexpectedAnswerError(f"{request}: what answers at {self.url} is no Cabinet; check the URL")
+        return UnexpectedAnswerError(f"{request}: the service at {self.url} is not Cabinet; check the URL")
 
     async def me(self) -> models.Me:
         """The user of the key, and the only collection that the key reaches, if there is one."""

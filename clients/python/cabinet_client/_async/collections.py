@@ -104,7 +104,7 @@ class AsyncCollections(Resource):
         )
 
     async def share(self, collection_id: Id, user: Id) -> models.Reader:
-        """Let a user read a collection; `user` is an id, an email address, an external id or `everyone`."""
+        """Share a collection with a user; `user` is an id, an email address, an external id or `everyone`."""
         reader = named(user)
         return await self._request("PUT", f"/collections/{collection_id}/readers/{reader}", returns=models.Reader)
 

@@ -70,7 +70,7 @@ class Keys(Resource):
     ) -> models.KeyCreated:
         """Create a key; `api_key` of the answer is shown only once. With the scope `read` alone, it changes nothing.
 
-        With a `collection_id`, it reaches only what is in that collection.
+        With a `collection_id`, it reaches only the documents in that collection.
         """
         body = {"name": name, "expires_at": expires_at, "scopes": scopes, "collection_id": collection_id}
         return self._request("POST", "/keys", body=body, returns=models.KeyCreated)

@@ -18,7 +18,7 @@ _APPENDED_AT_ONCE = 500
 class CabinetChatMessageHistory(BaseChatMessageHistory):
     """The messages of a conversation, a new one if none is given.
 
-    `context` returns the newest ones that fit into a budget of tokens, which is what to send to a model.
+    `context` returns the newest ones that fit into a token budget, to send to a model.
     """
 
     def __init__(self, client: Cabinet, conversation_id: Id | None = None, title: str | None = None) -> None:

@@ -1,7 +1,7 @@
 """Messages of LangChain as messages of Cabinet, and back.
 
 Roles, contents, calls of tools and their answers are stored in Cabinet's own fields, so that all clients can read them.
-What only LangChain knows, such as the usage of a model, is in the message's metadata below `langchain`.
+Fields that only LangChain knows, such as the usage of a model, are in the message's metadata below `langchain`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CLASSES: Mapping[str, type[BaseMessage]] = {
     "tool": ToolMessage,
     "function": FunctionMessage,
 }
-# Fields with a place of their own, or that follow from others.
+# Fields that are stored elsewhere, or follow from others.
 _STORED = {"type", "content", "tool_calls", "tool_call_id", "invalid_tool_calls", "role"}
 
 

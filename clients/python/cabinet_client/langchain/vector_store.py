@@ -96,7 +96,7 @@ class CabinetVectorStore(VectorStore):
 
     def _found(self, query: str | None, k: int, **options: Any) -> list[FoundText]:
         search: bodies.Search = {"limit": k, **restriction(options.pop("filter", None)), **options}  # type: ignore[typeddict-item]
-        # With mode meaning, the vector stands for the query.
+        # With mode meaning, the vector replaces the query.
         is_by_vector = search.get("mode") == "meaning" and search.get("embedding") is not None
         return self._texts.search(None if is_by_vector else query, **search)
 
