@@ -8,7 +8,7 @@ would else be taken for those of a related language.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 StemmedLanguage = Literal[
@@ -88,13 +88,12 @@ def _numbers() -> dict[str, int]:
 _NUMBERS = _numbers()
 
 
-def language_of(words: Iterable[str]) -> StemmedLanguage | None:
+def language_of(words: Sequence[str]) -> StemmedLanguage | None:
     """The language of a text with these words; None if they do not tell, or it has no stems of its own here."""
-    numbers = [_NUMBERS.get(word, 0) for word in words]
-    total = sum(numbers)
+    total = sum(map(_NUMBERS.__getitem__, filter(_NUMBERS.__contains__, words)))
     counts = [total >> place * _BITS & _MASK for place in range(len(_LANGUAGES))]
     most = max(counts)
-    if most < _LEAST or most < _LEAST_SHARE * len(numbers):
+    if most < _LEAST or most < _LEAST_SHARE * len(words):
         return None
     language = _LANGUAGES[counts.index(most)]
     return language if language in _STEMMED else None  # type: ignore[return-value]

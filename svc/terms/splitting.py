@@ -33,6 +33,9 @@ def word_pattern(text: str) -> re.Pattern[str]:
 
 
 _SPACED = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "_'")}
+# Apostrophes at the ends of words, and more of them in a word than it may have.
+_OUTSIDE = re.compile(r"'(?:(?![A-Za-z0-9_])|(?<![A-Za-z0-9_]'))")
+_MANY_INSIDE = re.compile("(?:[^']*'){4}").match
 # Typographic characters; with these replaced, most English texts are ASCII.
 _TYPESET = str.maketrans("’‘“”–—…•\u00a0", "'        ")
 
@@ -46,14 +49,10 @@ def found_words(text: str) -> list[str]:
     plain = text if text.isascii() else _without_typesetting(text)
     if not plain.isascii():
         return word_pattern(text).findall(text)
-    words = plain.translate(_SPACED).split()
-    if "'" not in plain and len(max(words, key=len, default="")) <= _LONGEST_RUN:
-        return words
-    return [word for run in words for word in ((run,) if _is_word(run) else _ASCII_WORD.findall(run))]
-
-
-def _is_word(run: str) -> bool:
-    return "'" not in run and len(run) <= _LONGEST_RUN
+    words = _OUTSIDE.sub(" ", plain.translate(_SPACED)).split()
+    if len(max(words, key=len, default="")) > _LONGEST_RUN or ("'" in plain and any(map(_MANY_INSIDE, words))):
+        return _ASCII_WORD.findall(plain)
+    return words
 
 
 def _without_typesetting(text: str) -> str:
