@@ -30,25 +30,32 @@ with candidates as materialized (
         and ($6::uuid[] is null or v.document_id = any($6::uuid[]))
         and (
             $7::jsonb is null
-            or v.document_id in (
-                select d.id
-                from documents as d
-                where
-                    d.user_id = $1::uuid
-                    and document_matches($1::uuid, $7::jsonb, d)
+            or v.document_id = any(
+                array(
+                    select d.id
+                    from documents as d
+                    where
+                        d.user_id = $1::uuid
+                        and document_matches($1::uuid, $7::jsonb, d)
+                )
             )
         )
         and (
             $8::uuid[] is null
-            or v.document_id in (
-                select f.document_id
-                from collection_files as f
-                where
-                    f.user_id = $1::uuid
-                    and f.collection_id = any($8::uuid[])
-                    and f.document_id is not null
-                    and not f.is_cancelled
-                    and ($9::text is null or jsonb_path_match(f.attributes, $9::text::jsonpath, '{}', true))
+            or v.document_id = any(
+                array(
+                    select f.document_id
+                    from collection_files as f
+                    where
+                        f.user_id = $1::uuid
+                        and f.collection_id = any($8::uuid[])
+                        and f.document_id is not null
+                        and not f.is_cancelled
+                        and (
+                            $9::text is null
+                            or jsonb_path_match(f.attributes, $9::text::jsonpath, '{}', true)
+                        )
+                )
             )
         )
     order by hamming_distance(v.signature, $3::varbit)

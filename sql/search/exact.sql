@@ -1,7 +1,8 @@
 -- search/exact :many
 -- The chunks of one user most similar to a query, compared with every vector that the filters leave: exact,
 -- ties by id. Adding 0 to the distance keeps the planner from an approximate index, which would lose rows
--- without a word.
+-- without a word. The documents of a filter are an array, by which an index finds their rows; as a subquery,
+-- each row of the tenant would be read and looked up in it.
 -- $1 user_id        uuid         the tenant
 -- $2 embedding      halfvec      of the query
 -- $3 metric         text         cosine | l2 | inner_product
@@ -36,25 +37,32 @@ with nearest as (
         and ($5::uuid[] is null or v.document_id = any($5::uuid[]))
         and (
             $6::jsonb is null
-            or v.document_id in (
-                select d.id
-                from documents as d
-                where
-                    d.user_id = $1::uuid
-                    and document_matches($1::uuid, $6::jsonb, d)
+            or v.document_id = any(
+                array(
+                    select d.id
+                    from documents as d
+                    where
+                        d.user_id = $1::uuid
+                        and document_matches($1::uuid, $6::jsonb, d)
+                )
             )
         )
         and (
             $7::uuid[] is null
-            or v.document_id in (
-                select f.document_id
-                from collection_files as f
-                where
-                    f.user_id = $1::uuid
-                    and f.collection_id = any($7::uuid[])
-                    and f.document_id is not null
-                    and not f.is_cancelled
-                    and ($8::text is null or jsonb_path_match(f.attributes, $8::text::jsonpath, '{}', true))
+            or v.document_id = any(
+                array(
+                    select f.document_id
+                    from collection_files as f
+                    where
+                        f.user_id = $1::uuid
+                        and f.collection_id = any($7::uuid[])
+                        and f.document_id is not null
+                        and not f.is_cancelled
+                        and (
+                            $8::text is null
+                            or jsonb_path_match(f.attributes, $8::text::jsonpath, '{}', true)
+                        )
+                )
             )
         )
     order by distance, v.chunk_id

@@ -80,8 +80,8 @@ by_signature as materialized (
         v.user_id = $1::uuid
         and v.document_id not in (select r.document_id from removed as r)
         and ($13::uuid[] is null or v.document_id = any($13::uuid[]))
-        and ($14::jsonb is null or v.document_id in (select a.id from allowed as a))
-        and ($15::uuid[] is null or v.document_id in (select e.document_id from collected as e))
+        and ($14::jsonb is null or v.document_id = any(array(select a.id from allowed as a)))
+        and ($15::uuid[] is null or v.document_id = any(array(select e.document_id from collected as e)))
         and ($9::text[] is null or v.chunk_id in (select p.id from phrased as p))
         and ($11::text[] is null or v.chunk_id not in (select u.id from unwanted as u))
     order by hamming_distance(v.signature, $3::varbit)
@@ -108,8 +108,8 @@ by_keywords as materialized (
         and ($5::int[] is null or t.keys && (select $5::int[]))
         and t.document_id not in (select r.document_id from removed as r)
         and ($13::uuid[] is null or t.document_id = any($13::uuid[]))
-        and ($14::jsonb is null or t.document_id in (select a.id from allowed as a))
-        and ($15::uuid[] is null or t.document_id in (select e.document_id from collected as e))
+        and ($14::jsonb is null or t.document_id = any(array(select a.id from allowed as a)))
+        and ($15::uuid[] is null or t.document_id = any(array(select e.document_id from collected as e)))
         and ($9::text[] is null or t.chunk_id in (select p.id from phrased as p))
         and ($11::text[] is null or t.chunk_id not in (select u.id from unwanted as u))
     order by distance, t.chunk_id

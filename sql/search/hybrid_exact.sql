@@ -25,7 +25,7 @@
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_document_idx,
 --   chunk_terms_pkey, documents_pkey, chunks_pkey, documents_user_metadata_idx, collection_files_batch_idx,
---   collection_files_seq_key
+--   collection_files_seq_key, chunk_vectors_signature_idx
 with removed as materialized (
     select b.document_id
     from document_contents as b
@@ -88,8 +88,8 @@ by_meaning as materialized (
         v.user_id = $1::uuid
         and v.document_id not in (select r.document_id from removed as r)
         and ($12::uuid[] is null or v.document_id = any($12::uuid[]))
-        and ($13::jsonb is null or v.document_id in (select a.id from allowed as a))
-        and ($14::uuid[] is null or v.document_id in (select e.document_id from collected as e))
+        and ($13::jsonb is null or v.document_id = any(array(select a.id from allowed as a)))
+        and ($14::uuid[] is null or v.document_id = any(array(select e.document_id from collected as e)))
         and ($8::text[] is null or v.chunk_id in (select p.id from phrased as p))
         and ($10::text[] is null or v.chunk_id not in (select u.id from unwanted as u))
     order by distance, v.chunk_id
@@ -106,8 +106,8 @@ by_keywords as materialized (
         and ($4::int[] is null or t.keys && (select $4::int[]))
         and t.document_id not in (select r.document_id from removed as r)
         and ($12::uuid[] is null or t.document_id = any($12::uuid[]))
-        and ($13::jsonb is null or t.document_id in (select a.id from allowed as a))
-        and ($14::uuid[] is null or t.document_id in (select e.document_id from collected as e))
+        and ($13::jsonb is null or t.document_id = any(array(select a.id from allowed as a)))
+        and ($14::uuid[] is null or t.document_id = any(array(select e.document_id from collected as e)))
         and ($8::text[] is null or t.chunk_id in (select p.id from phrased as p))
         and ($10::text[] is null or t.chunk_id not in (select u.id from unwanted as u))
     order by distance, t.chunk_id

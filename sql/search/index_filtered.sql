@@ -70,7 +70,7 @@ by_scan as materialized (
         v.user_id = $1::uuid
         and (select count(i.chunk_id) from by_index as i)
         < least($11::int, (select e.chunks from extent as e))
-        and v.document_id in (select a.id from allowed as a)
+        and v.document_id = any(array(select a.id from allowed as a))
     order by hamming_distance(v.signature, $3::varbit)
     limit $4::int
 ),

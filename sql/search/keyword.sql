@@ -78,8 +78,8 @@ best as materialized (
         and ($2::int[] is null or t.keys && (select $2::int[]))
         and t.document_id not in (select r.document_id from removed as r)
         and ($8::uuid[] is null or t.document_id = any($8::uuid[]))
-        and ($9::jsonb is null or t.document_id in (select a.id from allowed as a))
-        and ($10::uuid[] is null or t.document_id in (select e.document_id from collected as e))
+        and ($9::jsonb is null or t.document_id = any(array(select a.id from allowed as a)))
+        and ($10::uuid[] is null or t.document_id = any(array(select e.document_id from collected as e)))
         and ($4::text[] is null or t.chunk_id in (select p.id from phrased as p))
         and ($6::text[] is null or t.chunk_id not in (select u.id from unwanted as u))
     order by distance, t.chunk_id
