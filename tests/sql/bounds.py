@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pglast.enums import MinMaxOp, SubLinkType
+from pglast.enums import A_Expr_Kind, MinMaxOp, SubLinkType
 from pglast.stream import RawStream
 
 from svc.database.headers import server_type
@@ -191,8 +191,11 @@ def _without_factor(node: Any) -> Any:
 
 
 def _gathering_faults(node: Any) -> Found:
+    # An array that a column is compared with leaves nothing behind, as the same subquery after `in`.
+    compared = {id(part.rexpr) for part in _all(node, ast.A_Expr) if part.kind == A_Expr_Kind.AEXPR_OP_ANY}
     for link in _all(node, ast.SubLink):
-        if link.subLinkType == SubLinkType.ARRAY_SUBLINK and not _is_limited(link.subselect):
+        is_array = link.subLinkType == SubLinkType.ARRAY_SUBLINK and id(link) not in compared
+        if is_array and not _is_limited(link.subselect):
             yield location_of(link), "what array() gathers has a LIMIT"
     limited = {str(part.ctename) for part in _all(node, ast.CommonTableExpr) if _is_limited(part.ctequery)}
     for select in _all(node, ast.SelectStmt):

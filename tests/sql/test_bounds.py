@@ -110,6 +110,15 @@ def test_a_function_that_names_its_columns_takes_a_row(write: Write, tables: Tab
     assert [(fault.line, fault.message) for fault in refused] == [(9, "d is a whole row; list its columns")]
 
 
+def test_an_array_that_is_only_compared_needs_no_limit(write: Write, tables: Tables) -> None:
+    ids = "array(select c.document_id from chunks as c where c.user_id = $1::uuid)"
+    compared = GOOD.replace("order by", f"and d.id = any({ids})\norder by")
+    assert check_statement(write(f"{HEADER}{compared}\n"), tables) == []
+
+    measured = GOOD.replace("order by", f"and cardinality({ids}) > 0\norder by")
+    assert [fault.line for fault in check_statement(write(f"{HEADER}{measured}\n"), tables)] == [9]
+
+
 def test_count_star_is_allowed(write: Write, tables: Tables) -> None:
     query = "select count(*) as n from documents as d where d.user_id = $1::uuid order by n limit $2::int;"
 
