@@ -38,6 +38,7 @@ from svc.settings import Settings
 from svc.settings.database_url import place_of
 from svc.settings.proxies import networks_of
 from svc.wire.connections import Connections
+from svc.wire.listeners import create_listener
 from svc.wire.server import WireServer
 
 SERVE_OPTIONS = (
@@ -76,8 +77,6 @@ SERVE_OPTIONS = (
 _AFTER_REQUESTS_S = 7
 # New objects before the youngest generation is collected, and collections before the next older one is.
 _COLLECTED_AFTER = (5_000, 10, 10)
-# Connections that wait in the kernel, at most; it allows no more by default.
-_BACKLOG = 4096
 
 
 @click.command(cls=Command)
@@ -112,14 +111,11 @@ def listen(host: str, port: int, setting: str = "CABINET_PORT") -> socket.socket
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return create_listener(family, (str(address[0]), int(address[1])))
     except OSError as error:
         raise StartupError(
             f"Cannot listen on {host} port {port}: {error.strerror}. Choose another {setting} (0: any free one)."
         ) from error
-    # Inherited by every connection: without it the second half of an answer waits 40 ms for the first's receipt.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
 
 
 class _Server(WireServer):

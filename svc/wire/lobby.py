@@ -122,7 +122,7 @@ class Lobby:
                 self._end(newcomer)
 
     def _accept(self, listener: socket.socket) -> None:
-        now, until = self._loop.time(), time.monotonic() + _ACCEPTING_S
+        now, until = self._loop.time(), time.monotonic() + _ACCEPTING_S / len(self._listeners)
         self._told = 0
         for _ in range(_ACCEPTED_AT_ONCE):
             if len(self._ready) >= _MOST_READY:

@@ -8,6 +8,7 @@ import socket
 import uvicorn
 
 from svc.wire.connections import Connections
+from svc.wire.listeners import further_listeners
 from svc.wire.lobby import Lobby
 from svc.wire.protocol import CabinetProtocol
 from svc.wire.refusals import refusal
@@ -21,6 +22,7 @@ class WireServer(uvicorn.Server):
         self._connections = connections
         self._protocol = _protocol_on(connections)
         self._lobby: Lobby | None = None
+        self._further: list[socket.socket] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections."""
@@ -29,6 +31,8 @@ class WireServer(uvicorn.Server):
             self._connections, self._hand_over, lambda error: refusal(error, self.server_state.default_headers)
         )
         for listener in sockets or []:
+            self._further += further_listeners(listener)
+        for listener in (*(sockets or []), *self._further):
             self._lobby.listen(listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -36,6 +40,8 @@ class WireServer(uvicorn.Server):
         if self._lobby is not None:
             self._lobby.close()
         await super().shutdown(sockets)
+        for listener in self._further:
+            listener.close()
 
     async def _hand_over(self, connection: socket.socket) -> None:
         try:

@@ -23,6 +23,7 @@ from svc.background import Background
 from svc.web.observe import ObservedApplication
 from svc.web.spooling import spooling
 from svc.wire.connections import Connections
+from svc.wire.listeners import create_listener
 from svc.wire.server import WireServer
 from tests.conftest import PATIENCE_S, test_settings
 
@@ -99,7 +100,7 @@ class Served:
     def __init__(self, http: str | None = None, receive_bytes: int | None = None, **settings: Any) -> None:
         self.application = Application()
         self.connections = Connections(test_settings(**settings))
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = create_listener(socket.AF_INET, ("127.0.0.1", 0))
         if receive_bytes is not None:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         config = uvicorn.Config(

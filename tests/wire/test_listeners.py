@@ -1,0 +1,73 @@
+"""The sockets of a server: how many connections wait for it, whose port it is, and what waits for a client."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from svc.cli.serve import listen
+from svc.errors import StartupError
+from svc.wire.listeners import BACKLOG, create_listener, further_listeners
+from tests.wire.served import Served, get
+
+BEYOND_ONE_QUEUE = BACKLOG + 500
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Lets the process have as many files as it may."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_files")
+def test_more_connections_wait_than_one_queue_of_the_kernel_has_places_for() -> None:
+    with ExitStack() as stack:
+        first = stack.enter_context(create_listener(socket.AF_INET, ("127.0.0.1", 0)))
+        for further in further_listeners(first):
+            stack.enter_context(further)
+        poll, pending = select.poll(), set()
+        for _ in range(BEYOND_ONE_QUEUE):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            if client.connect_ex(first.getsockname()) == errno.EINPROGRESS:
+                pending.add(client.fileno())
+                poll.register(client, select.POLLOUT)
+        until = time.monotonic() + 0.9
+        # A connection for which there is no place would begin again after a second.
+        while pending and time.monotonic() < until:
+            for number, _ in poll.poll(100):
+                poll.unregister(number)
+                pending.discard(number)
+        assert not pending
+
+
+def test_another_server_does_not_get_the_port() -> None:
+    with listen("127.0.0.1", 0) as first, ExitStack() as stack:
+        for further in further_listeners(first):
+            stack.enter_context(further)
+        with pytest.raises(StartupError, match=r"Cannot listen on 127\.0\.0\.1"):
+            listen("127.0.0.1", first.getsockname()[1])
+
+
+def test_answers_that_nobody_reads_end_the_work_for_their_requests() -> None:
+    with Served() as served:
+        client = served.client(receive_bytes=4096)
+        client.socket.setblocking(False)
+        requests = get("/path/a") * 1000
+        sent, until = 0, time.monotonic() + 1.5
+        while time.monotonic() < until:
+            try:
+                sent += client.socket.send(requests[sent % len(requests) :])
+            except BlockingIOError:
+                time.sleep(0.01)
+        assert 100 < len(served.application.seen) < 1500
