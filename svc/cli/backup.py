@@ -69,6 +69,7 @@ def restore_command(
     echo(f"restored into {folder.expanduser().resolve()}, from the base backup {restored.base.path.name}")
     if restored.last_commit is not None:
         echo(f"last commit: {restored.last_commit}")
+    echo("Keys revoked, users deleted and shares withdrawn after that are valid again; docs/backup.md says what to do")
     echo(f"Serve it with: cabinet serve --data-dir {folder}")
 
 
