@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -178,37 +179,40 @@ def test_counts_of_tokens() -> None:
     assert count_tokens(text) == sum(count_tokens_batch([f"{word}" for word in text.split(" ")[:-1]])) + 1
 
 
+# The texts are made by the test that needs them: each process of a run imports this file.
 @pytest.mark.parametrize(
-    "text",
+    "make",
     [
-        prose(130_000),
-        prose(130_000).replace("\n\n", "\n"),
-        prose(60_000).replace("\n", " "),
-        "abc" * 20_000 + "漢字" * 6000,
+        lambda: prose(130_000),
+        lambda: prose(130_000).replace("\n\n", "\n"),
+        lambda: prose(60_000).replace("\n", " "),
+        lambda: "abc" * 20_000 + "漢字" * 6000,
     ],
     ids=["paragraphs", "lines", "one line", "no space"],
 )
-def test_nothing_is_lost_where_long_text_is_cut_first(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_lost_where_long_text_is_cut_first(make: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("svc.ingest.prose._BLOCK_CHARACTERS", 100_000)
+    text = make()
     chunks = chunks_of(text, tokens=512)
     assert "".join("".join(chunk.content.split()) for chunk in chunks) == "".join(text.split())
 
 
 @pytest.mark.parametrize(
-    ("text", "file_type"),
+    ("make", "file_type"),
     [
-        (prose(2_000_000 // PART), "text"),
-        (prose(1_000_000 // PART), "markdown"),
-        (prose(1_000_000 // PART).replace("\n", " "), "text"),
-        ("a" * (500_000 // PART), "text"),
-        ("漢字" * (50_000 // PART), "text"),
-        ("\n" * (500_000 // PART) + "x", "text"),
-        ("x\n" * (50_000 // PART), "text"),
-        ("> " * (10_000 // PART) + "[" * (10_000 // PART), "markdown"),
+        (lambda: prose(2_000_000 // PART), "text"),
+        (lambda: prose(1_000_000 // PART), "markdown"),
+        (lambda: prose(1_000_000 // PART).replace("\n", " "), "text"),
+        (lambda: "a" * (500_000 // PART), "text"),
+        (lambda: "漢字" * (50_000 // PART), "text"),
+        (lambda: "\n" * (500_000 // PART) + "x", "text"),
+        (lambda: "x\n" * (50_000 // PART), "text"),
+        (lambda: "> " * (10_000 // PART) + "[" * (10_000 // PART), "markdown"),
     ],
     ids=["prose", "markdown", "one line", "no space", "no space, Chinese", "newlines", "short lines", "brackets"],
 )
-def test_takes_seconds_for_megabytes(text: str, file_type: FileType) -> None:
+def test_takes_seconds_for_megabytes(make: Callable[[], str], file_type: FileType) -> None:
+    text = make()
     started = time.process_time()
     chunks = chunks_of(text, file_type, tokens=512, overlap=64)
     assert time.process_time() - started < 10 / PART
