@@ -1,6 +1,6 @@
 """How much one statement does at most, so that each stays far below the time limit of statements.
 
-A part is a chunk, or 2,000 bytes of a file: about what one row costs to delete.
+A part is a chunk, or 2,000 bytes of a file: about the cost of deleting one row.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object in one line. Parts that are not known are left out."""
+    """One object in one line. Unknown parts are omitted."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the object."""

@@ -4,7 +4,7 @@ A vector is the centre of one of 1,000 topics, plus a variation within the topic
 whose spread falls with the square root of their rank, plus one direction that all share, plus noise in every direction,
 at length 1. Queries come from the same distribution, so that no query is nearly a stored vector.
 
-The numbers were chosen so that what makes a search hard is as in real texts (SciFact's 5,183 abstracts as MiniLM embeds
+The numbers were chosen so that a search is as hard as in real texts (SciFact's 5,183 abstracts as MiniLM embeds
 them; 30,000 passages of Python's documentation as the local model does), in as many vectors:
 
                                                      5,183          30,000

@@ -65,7 +65,7 @@ def list_statements(  # noqa: PLR0917
 
     NAMES selects statements, such as documents/list or 'search/*'; the default is all. Cabinet's tests recorded the
     callers. The numbers of calls come from pg_stat_statements if the database of DATABASE_URL has it, otherwise from
-    the service at --url or at the address in the settings. Without either, they are left out.
+    the service at --url or at the address in the settings. Without either, they are omitted.
     """
     try:
         statements = load_statements(resource_folder("sql"))

@@ -78,7 +78,7 @@ def create(
 def list_keys(place: Place, user: str | None, as_json: bool) -> None:
     """List the API keys of a user, newest first, without the keys themselves. Revoked ones are included.
 
-    With the key of a user, USER can be left out.
+    With a user's key, USER can be omitted.
     """
     rows: Sequence[models.Key | KeysList]
     if isinstance(place, AsyncCabinet):

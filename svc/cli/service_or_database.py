@@ -30,7 +30,7 @@ Place = AsyncCabinet | Settings
 def place_options(command: Command) -> Command:
     """Give a command `--url`, `--key` and the flags of the database; it receives a `place` instead of them.
 
-    An argument `user` may be left out for a service only, where it is the user of the key.
+    An argument `user` can be omitted only for a service, where it is the user of the key.
     """
 
     def with_place(**arguments: Any) -> Any:

@@ -32,9 +32,9 @@ _WATCH_S = 1.0
 def upload_command(client: AsyncCabinet, sources: Sequence[str], mirror: bool, watch: bool, wait: bool) -> None:
     """Upload files, the files of folders, and web pages.
 
-    A file of a folder is named by its path below it. Hidden files are left out, and links to them or out of the folder;
-    such a link can be given by itself. A changed file replaces its document. Files that have not changed
-    since an earlier upload from this machine are skipped, so that an interrupted upload can be repeated.
+    The name of a document is the file's path in its folder. Hidden files are skipped, and links to them or out of the
+    folder; such a link can be given by itself. A changed file replaces its document. Files that have not changed since
+    an earlier upload from this machine are skipped, so that an interrupted upload can be repeated.
     """
 
     async def work(client: AsyncCabinet) -> bool:

@@ -84,7 +84,7 @@ def list_users(place: Place, limit: int, as_json: bool) -> None:
 @json_option()
 @place_options
 def show(place: Place, user: str | None, as_json: bool) -> None:
-    """Show a user, their plan, and how much of it is used. With the key of a user, USER can be left out."""
+    """Show a user, their plan, and how much of it is used. With a user's key, USER can be omitted."""
     row: User | UsersGet
     quotas: Quotas | models.Quotas
     if isinstance(place, AsyncCabinet):

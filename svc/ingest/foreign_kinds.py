@@ -82,5 +82,5 @@ IN_ZIP: dict[bytes, str] = {
 
 
 def foreign_kind(data: bytes) -> str:
-    """Return what a file seems to be that is not read; nothing if its first bytes do not tell it."""
+    """Return the apparent type of a file that is not read; empty if its first bytes do not show it."""
     return next((kind for beginning, kind in _PATTERNS if beginning.match(data)), "")

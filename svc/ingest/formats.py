@@ -14,7 +14,7 @@ Container = Literal["text", "zip", "ole", "own"]
 class Format(NamedTuple):
     """A file type.
 
-    `name` is what messages call a file of it, and `plural` stands in the list of what is accepted. `module` has a
+    `name` is the name in messages, and `plural` that in the list of accepted types. `module` has a
     function `parse` and a small file, `SAMPLE`. `mark` tells the type from others with the same container: the
     beginning of the first member of an archive that says what it is, the name of a stream of a compound file, or the
     beginning of the file. A text without a mark has its type by the suffix of its name.

@@ -46,7 +46,7 @@ class Rejected(msgspec.Struct, tag=True):
 
 
 class Finished(msgspec.Struct, tag=True):
-    """The whole document was read, except for what the warnings name."""
+    """The document was read, except for the parts that the warnings list."""
 
     warnings: list[str] = []
 

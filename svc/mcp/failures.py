@@ -1,4 +1,4 @@
-"""The error of a tool that cannot do what it was asked."""
+"""The error of a tool that cannot fulfil a request."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from svc.errors import CabinetError
 
 
 class ToolFailedError(CabinetError):
-    """A tool cannot do what it was asked; the detail says why, and what to do instead."""
+    """A tool cannot fulfil the request; the detail gives the reason and an alternative."""
 
     title = "No success"

@@ -85,7 +85,7 @@ class McpTransport:
 
 
 def _accepting(scope: Scope) -> Scope:
-    """Return a scope that accepts what the SDK wants to be accepted. As on the other routes, the answer is JSON."""
+    """Return a scope with the `Accept` that the SDK requires. As on the other routes, the answer is JSON."""
     others = [(name, value) for name, value in scope["headers"] if name != b"accept"]
     return {**scope, "headers": [*others, (b"accept", b"application/json, text/event-stream")]}
 

@@ -33,7 +33,7 @@ class Message:
 
 
 async def read_message(request: Request) -> Message:
-    """Read one message of JSON-RPC. What can take more than a few milliseconds runs in a thread.
+    """Read one message of JSON-RPC. Work that can take more than a few milliseconds runs in a thread.
 
     Raises:
         UnsupportedMediaTypeError: it is not sent as JSON, or compressed.

@@ -17,7 +17,7 @@ def whole_exchanges(rows: Sequence[R], *, is_cut: bool) -> list[R]:
     """Return the messages without the answers whose call is not among the messages before them.
 
     An answer with a `tool_call_id` belongs to the call of this id. An answer without one belongs to the message before
-    it; if the conversation begins earlier (`is_cut`), such answers at the beginning are left out.
+    it; if the conversation begins earlier (`is_cut`), such answers at the beginning are omitted.
     """
     kept: list[R] = []
     calls: set[str] = set()

@@ -184,7 +184,7 @@ class MessageWorker:
         return [Piece(message, number, chunk.content, chunk.token_count) for number, chunk in enumerate(chunks)]
 
     async def _vectors(self, pieces: Sequence[Piece]) -> tuple[Sequence[Piece], NDArray[np.float16]]:
-        """Returns the pieces that were embedded, and their vectors; messages that the provider refuses are left out.
+        """Returns the pieces that were embedded, and their vectors; messages that the provider rejects are omitted.
 
         Raises:
             EmbeddingRefusedError: the provider refuses all of them.

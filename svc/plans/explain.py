@@ -103,7 +103,7 @@ class Explainer:
         try:
             reach = reach_of(statement, ordered)
         except ValueError:
-            # The server says what is wrong with the value.
+            # The server's message describes the error in the value.
             reach = None
         return await self._explain("explain/execute", statement, ordered, reach)
 

@@ -29,8 +29,8 @@ _SHAPE = re.compile(r"^(custom|generic)(_\d\d)?$")
 
 
 RECORDED_ON = 18
-"""The major version of PostgreSQL whose plans stand under `custom` and `generic`. Where another version, 16 for one,
-makes another plan, that stands under `custom_16` and `generic_16` beside them."""
+"""The major version of PostgreSQL whose plans are under `custom` and `generic`. If the plan of another version, such as
+16, differs, it is under `custom_16` and `generic_16`."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Turn(Struct, frozen=True):
 
     A chunk that one of these messages cites already is in `cited` instead; the numbers continue there.
     `token_count` is the sum of `history_token_count` and `chunk_token_count`. It exceeds the budget only if the
-    messages of the roles system and developer alone exceed it. `omitted` is the number of messages that are left out.
+    messages of the roles system and developer alone exceed it. `omitted` is the number of omitted messages.
     """
 
     messages: list[TurnMessage]

@@ -113,7 +113,7 @@ async def get_context(call: Call, query: ContextQuery) -> Context:
     """Get the newest messages that fit into a budget of tokens, for a language model, oldest first.
 
     Messages of the roles system and developer are always included, at most the newest 100, and are counted first. The
-    newest other messages that fit into the rest of the budget follow. The answer of a tool is left out if the call that
+    newest other messages that fit into the rest of the budget follow. The answer of a tool is omitted if the call that
     it answers does not fit. All of them have at most 4 MiB; older ones are omitted. The cost does not depend on the
     length of the conversation.
     """

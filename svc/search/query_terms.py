@@ -190,7 +190,7 @@ class QueryTermsReader:
         )
 
     def _languages(self, shares: Shares, text: str) -> list[TextLanguage]:
-        """The languages of the tenant's texts, beside that of the settings; all of them before the first sample."""
+        """The languages of the tenant's texts except that of the settings; all languages before the first sample."""
         if shares is _NO_SHARES:
             return list(self.words.languages)
         marked = shares.known(map(mark, self.words.languages))

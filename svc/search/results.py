@@ -35,7 +35,7 @@ R = TypeVar("R", bound=FoundChunk)
 
 @dataclass(frozen=True)
 class Hit(Generic[R]):
-    """A chunk that was found, and the number of other chunks with the same text, which are left out."""
+    """A chunk that was found, and the number of omitted chunks with the same text."""
 
     row: R
     duplicates: int = 0
@@ -60,9 +60,10 @@ def grouped(hits: Iterable[Hit[R]], per_group: int, limit: int) -> list[Hit[R]]:
 
 
 def fitting(items: Iterable[Sequence[T]], max_tokens: int, size: Callable[[T], int]) -> list[T]:
-    """Return what fits into a budget of tokens, in order.
+    """Return the items that fit into a token budget, in order.
 
-    Each item is a list of its forms, the best one first. One of which no form fits is left out; a later one may fit.
+    Each item is a list of its forms, the best one first. If no form of an item fits, it is omitted; a later one may
+    fit.
     """
     kept, left = [], max_tokens
     for forms in items:

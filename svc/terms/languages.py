@@ -17,7 +17,7 @@ StemmedLanguage = Literal[
 ]  # fmt: skip
 """The languages whose texts have stems of their own."""
 
-# Words that are English ones as well are left out, such as the German "die" and "war".
+# Words that are also English are omitted, such as the German "die" and "war".
 _FREQUENT = {
     "english": "the and that which this with from have has been their they there these those you your when where "
     "would could should what because about than only other its it's also can may must not each if or but more such",

@@ -1,7 +1,7 @@
 """The stems of words: in the language of the settings, and for some scripts in the language that is written in them.
 
 A query is too short to tell its language by its words, but a script shows it. So Russian, Greek and Arabic words have
-stems beside those of another language, the same in texts and queries.
+stems in addition to those of another language, the same in texts and queries.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Words:
     """Finds the terms of texts in one language; any number of threads can use one object."""
 
     def __init__(self, language: TextLanguage, stop_words: frozenset[str] | None = None) -> None:
-        """`stop_words` are left out; None: those of the language."""
+        """`stop_words` are omitted; None: those of the language."""
         self.language: TextLanguage = language
         self.stop_words = (STOP_WORDS if language == "english" else frozenset()) if stop_words is None else stop_words
         self._stems = Stems(language)
@@ -100,11 +100,11 @@ class Words:
         return found_words(text)
 
     def has_ideographs(self, text: str) -> bool:
-        """Whether a document has terms beside those of its words."""
+        """Whether a document has terms other than those of its words."""
         return not text.isascii() and HAN.search(text, 0, MOST_CHARACTERS) is not None
 
     def terms_of(self, words: Sequence[str]) -> list[tuple[int, ...]]:
-        """The terms of each of these words. Words that are left out have none."""
+        """The terms of each of these words. Omitted words have none."""
         plain = [word for word in words if _PLAIN.fullmatch(word) and len(word) <= _LONGEST_KEPT]
         found = dict(zip(plain, self._plain_terms(plain), strict=True))
         return [found[word] if word in found else self.of_word(word) for word in words]
@@ -119,7 +119,7 @@ class Words:
         ]
 
     def query(self, text: str) -> Counts:
-        """The terms of a query. Those of its words that a document leaves out are left out."""
+        """The terms of a query. Words that a document omits are omitted."""
         return Counts(*self._counted(text))
 
     def places(self, text: str) -> Iterator[tuple[int, int, tuple[int, ...]]]:
@@ -167,7 +167,7 @@ class Words:
         return counts, length
 
     def of_word(self, word: str) -> tuple[int, ...]:
-        """The terms of one word. A word that is left out has none."""
+        """The terms of one word. An omitted word has none."""
         terms = self._kept.get(word)
         if terms is None:
             terms = tuple(term(letters) for letters in self._letters(word))

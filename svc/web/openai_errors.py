@@ -51,7 +51,7 @@ def has_openai_errors(path: str) -> bool:
 
 
 def absent_path_error(path: str) -> NotFoundError:
-    """Return the error for a path that no route has. A client of the OpenAI API learns what to do instead."""
+    """Return the error for a path that no route has. It suggests an alternative to clients of the OpenAI API."""
     if has_openai_errors(path):
         return NotFoundError(
             "there is no such path; this service has the embeddings, models, files, uploads, vector stores and "

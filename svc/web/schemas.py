@@ -1,7 +1,7 @@
 """The schemas of `/openapi.json`, so that generators of clients interpret them as the service does.
 
 - An object of any form allows any member; without the word, generators make a type without members of it.
-- A field of a request that has a default can be left out. Its default is in the description, since generators take a
+- A field of a request that has a default can be omitted. Its default is in the description, since generators take a
   field with the word `default` for one that is always there.
 - A field of an answer that has a default is always sent, except in errors.
 """

@@ -90,7 +90,8 @@ class Cycle(RequestResponseCycle):
         return message
 
     def _release_written(self, spooled: Spooled) -> None:
-        # The application asks for more, so it has written what it has, except for the beginning that stays in memory.
+        # The application asks for more, so it has written the previous parts, except for the beginning that stays in
+        # memory.
         written = self.held_bytes - len(self.body) - IN_MEMORY_BYTES
         if written > 0:
             self._owner.release(written)
@@ -139,7 +140,7 @@ class Flow(FlowControl):
 
 
 class Outgoing(asyncio.Transport):
-    """The transport as a cycle sees it: the protocol counts what is written, and decides how to close."""
+    """The transport as a cycle sees it: the protocol counts the written bytes, and decides how to close."""
 
     def __init__(self, owner: Owner) -> None:
         super().__init__()

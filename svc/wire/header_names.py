@@ -1,4 +1,4 @@
-"""Which header fields a request must have, which it may have only once, and what its Host may be."""
+"""Checks the header fields of a request: the required ones, those allowed only once, and the value of Host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The receiving half of the protocol: parses what arrives, within limits, and starts one request after the other."""
+"""The receiving half of the protocol: parses the received bytes, within limits, and starts one request after the
+other."""
 
 from __future__ import annotations
 

@@ -13,14 +13,14 @@ _NOT_SHOWN = re.compile(r"[\s\u200b\u200c\u200d\u00ad]+")
 
 
 class Addresses:
-    """The addresses of one document: each is given once, where it first occurs. `given` has the words beside each."""
+    """The addresses of one document: each is given once, where it first occurs. `given` has the text of each link."""
 
     def __init__(self) -> None:
         self.given: dict[str, str] = {}
         self.too_long = 0
 
     def beside(self, words: str, target: str | None, *, is_relative_kept: bool = False) -> str:
-        """Return the address to write beside the words of a link; empty if there is none to write.
+        """Return the address to write after the text of a link; empty if there is none to write.
 
         A link inside of the document, a script and embedded data are no addresses. A relative one is kept if
         `is_relative_kept`: those of a page lead to its neighbours, whose place the file does not say.
@@ -40,7 +40,7 @@ class Addresses:
         return address
 
     def warnings(self) -> list[str]:
-        """Say which addresses were left out."""
+        """Warn about omitted addresses."""
         if not self.too_long:
             return []
         what = "1 address of a link was" if self.too_long == 1 else f"{self.too_long} addresses of links were"

@@ -48,7 +48,7 @@ _KEPT_MARK = re.compile("\ue000(\\d{1,7})\ue001")
 
 
 class Source:
-    """The source of a document. `text` is the plainer one, with marks for what must not be changed any more."""
+    """The source of a document. `text` is the plainer one, with marks for parts that must not be changed any more."""
 
     def __init__(self, text: str) -> None:
         self._kept: list[str] = []

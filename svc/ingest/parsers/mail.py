@@ -39,7 +39,7 @@ _TEXTS = ("text/plain", "text/html", "text/enriched", "text/richtext")
 _SUFFIXES = {"text/calendar": ".ics", "text/csv": ".csv", "text/markdown": ".md", "application/json": ".json"}
 _SIGNED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _PGP = "application/pgp-encrypted"  # says only that the next part is
-_ENVELOPED = bytes.fromhex("06092a864886f70d010703")  # the number of what is encrypted (RFC 5652)
+_ENVELOPED = bytes.fromhex("06092a864886f70d010703")  # the object identifier of encrypted data (RFC 5652)
 _ENVELOPED_WITHIN_BYTES = 64
 _MAIL_TYPES = ("message/rfc822", "message/global")
 # The line between the mails of a mailbox, with the time, before the first field of the next.

@@ -80,7 +80,7 @@ def _write_forms(plain: ReadDocument | None, html: MIMEPart | None, writer: Writ
 
 
 def write_text(part: MIMEPart, writer: Writer, body: str) -> None:
-    """Write a part of text that stands in a mail without a name, unless it is a page that the body has as text."""
+    """Write a part of text in a mail without a name, unless it is a page that the body has as text."""
     if part.get_content_type() != "text/html":
         writer.add_blocks(_plain(part))
         return

@@ -18,7 +18,7 @@ _UUENCODED = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,200})\n((?:[ -`]{1,90}\n)*?
 
 
 def header(message: Message, name: str) -> str:
-    """A header as people read it, in the encoding that it declares or seems to have; as it stands if it is broken."""
+    """A header as people read it, in the encoding that it declares or seems to have; unchanged if it is broken."""
     raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
     if not raw.isascii():
         raw = decode_text(raw.encode("utf-8", "surrogateescape"))

@@ -36,7 +36,7 @@ class _Walk:
         self._depth = depth
         self._words: list[str] = []
         self._link: list[str] = []  # the words of the link that is being read
-        self._below: list[str] = []  # the addresses in a heading, which stand below it
+        self._below: list[str] = []  # the addresses in a heading, which follow below it
         self._lists: list[tuple[str, int, str]] = []  # the kind, the last number, the type of numbering
         self._kind: BlockKind = "text"
         self._level = 0

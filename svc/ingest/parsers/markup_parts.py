@@ -56,7 +56,7 @@ class Seen:
         return self.addresses.beside(words, target)
 
     def replaced(self, element: etree._Element, name: str) -> str | None:
-        """The text that stands for a whole element; None if it is to be walked."""
+        """The text that replaces a whole element; None if its children are to be read."""
         text: str | None = None
         match name:
             case "img" | "image":

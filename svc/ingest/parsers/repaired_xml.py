@@ -48,7 +48,7 @@ def repaired(data: bytes, *, has_roots: bool = False) -> etree._Element | None:
 
 
 def _numbered(reference: re.Match[bytes]) -> bytes:
-    """A character that HTML names, by its number; another name as it stands."""
+    """A character that HTML names, by its number; another name unchanged."""
     name = reference.group(1)
     if name in _PREDEFINED:
         return reference.group()

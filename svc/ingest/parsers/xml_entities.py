@@ -17,7 +17,7 @@ _CHARACTERS = {name.encode(): b"&#%d;" % code for name, code in name2codepoint.i
 
 
 def with_entities(data: bytes) -> tuple[bytes, list[str]]:
-    """The file with the texts that its entities stand for, and the names of the entities that are not read.
+    """The file with its entities replaced by their texts, and the names of the entities that are not read.
 
     The parser expands none, since they could be files of the machine, or grow without end.
     """
@@ -38,7 +38,7 @@ class _Entities:
         self.unread: dict[str, None] = {}
 
     def expanded(self, reference: re.Match[bytes]) -> bytes:
-        """The text that stands for a reference; the reference itself if it is not read."""
+        """The text of a reference; the reference itself if it is not read."""
         name = reference.group(1)
         if name in _PREDEFINED:
             return reference.group()

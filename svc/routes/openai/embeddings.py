@@ -107,7 +107,7 @@ async def openai_model(call: Call) -> Model:
     example={"input": "How far away is the Moon?", "model": "text-embedding-3-small"},
 )
 async def openai_embeddings(call: Call, body: CreateEmbeddings) -> Response:
-    """Embed texts with the model of this service. `dimensions` must be those of the model, or be left out."""
+    """Embed texts with the model of this service. `dimensions` must be that of the model, or be omitted."""
     provider = call.services.provider
     model = _checked_model(call, body.model)
     if body.dimensions not in (None, provider.dimensions):

@@ -66,7 +66,7 @@ def walk(prefix: str, after: str | None, before: str | None, order: Order) -> Wa
 
 
 class Deleted(Struct, frozen=True):
-    """Confirms a deletion. `object` names the kind of what was deleted."""
+    """Confirms a deletion. `object` names the kind of the deleted object."""
 
     id: str
     object: str

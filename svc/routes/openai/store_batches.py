@@ -42,7 +42,7 @@ _BODY_BYTES: Final = 4 * 2**20
 class CreateBatch(Struct, frozen=True, forbid_unknown_fields=True):
     """The files to add: `file_ids`, all with the same attributes, or `files`, each with its own.
 
-    `attributes` and `chunking_strategy` are those of `file_ids`; beside `files` they are ignored, as in the OpenAI API.
+    `attributes` and `chunking_strategy` are those of `file_ids`; with `files` they are ignored, as in the OpenAI API.
     """
 
     file_ids: Annotated[list[str], Meta(min_length=1, max_length=MOST_FILES)] | None = None
