@@ -17,14 +17,14 @@ TextLanguage = Literal[
 
 
 class TermSettings(Group):
-    """How texts are taken apart into terms."""
+    """How texts are split into terms."""
 
     text_language: TextLanguage = Field(
         "english",
-        description="Language of the texts that do not tell theirs, for searches by words: its Snowball stemmer maps "
-        "the forms of a word to one term, and for english the most common words are left out; with none, each form is "
-        "a term of its own in all texts. A text of some sentences in English, Czech, Danish, Dutch, French, German, "
-        "Italian, Norwegian, Polish, Portuguese, Spanish or Swedish has the stems of its language, and words in "
-        "Cyrillic, Greek and Arabic letters those of Russian, Greek and Arabic. Texts in other languages are found by "
-        "the exact form of their words.",
+        description="Language for searches by words, used for texts whose language is not detected: its Snowball "
+        "stemmer maps the forms of a word to one term, and for english the most common words are omitted. With none, "
+        "each form is a separate term in all texts. Texts of some sentences in English, Czech, Danish, Dutch, French, "
+        "German, Italian, Norwegian, Polish, Portuguese, Spanish or Swedish are stemmed in their own language, and "
+        "words in Cyrillic, Greek and Arabic script in Russian, Greek and Arabic. In other languages, only the exact "
+        "form of a word is found.",
     )
