@@ -64,6 +64,7 @@ CREATE TABLE public.documents (
     purpose text,
     chunk_sizes jsonb,
     has_new_content boolean DEFAULT false NOT NULL,
+    file_id uuid,
     CONSTRAINT documents_filename_length CHECK (((char_length(filename) >= 1) AND (char_length(filename) <= 255))),
     CONSTRAINT documents_metadata_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
     CONSTRAINT documents_progress_fraction CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
@@ -86,9 +87,11 @@ COMMENT ON COLUMN public.documents.chunk_sizes IS 'The sizes of the chunks that 
 
 COMMENT ON COLUMN public.documents.has_new_content IS 'Whether its bytes were replaced and have not been read yet: its chunks are those of the bytes before.';
 
+COMMENT ON COLUMN public.documents.file_id IS 'The document of whose bytes this is a further reading, with chunks of other sizes; null: it has its own.';
+
 CREATE FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ((((filters ->> 'metadata'::text) IS NULL) OR (((document).metadata @> (filters -> 'metadata'::text)) AND (public.tenant_metadata((document).user_id, (document).metadata) @> public.tenant_metadata(tenant, (filters -> 'metadata'::text))))) AND (((filters ->> 'file_types'::text) IS NULL) OR ((filters -> 'file_types'::text) ? (document).file_type)) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((document).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((document).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))) AND (((filters ->> 'path'::text) IS NULL) OR jsonb_path_match((document).metadata, ((filters ->> 'path'::text))::jsonpath, CASE WHEN ((filters ->> 'has_fields'::text) IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('id', (document).id, 'filename', (document).filename, 'file_type', (document).file_type, 'file_size', (document).file_size, 'status', (document).status, 'created_at', ((EXTRACT(epoch FROM (document).created_at) * (1000000)::numeric))::bigint, 'updated_at', ((EXTRACT(epoch FROM (document).updated_at) * (1000000)::numeric))::bigint) END, true)));
+    RETURN ((((filters ->> 'metadata'::text) IS NULL) OR (((document).metadata @> (filters -> 'metadata'::text)) AND (public.tenant_metadata((document).user_id, (document).metadata) @> public.tenant_metadata(tenant, (filters -> 'metadata'::text))))) AND (((filters ->> 'file_types'::text) IS NULL) OR ((filters -> 'file_types'::text) ? (document).file_type)) AND (((filters ->> 'uploaded_after'::text) IS NULL) OR ((document).created_at >= to_timestamp(((filters ->> 'uploaded_after'::text))::double precision))) AND (((filters ->> 'uploaded_before'::text) IS NULL) OR ((document).created_at < to_timestamp(((filters ->> 'uploaded_before'::text))::double precision))) AND (((filters ->> 'path'::text) IS NULL) OR jsonb_path_match((document).metadata, ((filters ->> 'path'::text))::jsonpath, CASE WHEN ((filters ->> 'has_fields'::text) IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('id', COALESCE((document).file_id, (document).id), 'filename', (document).filename, 'file_type', (document).file_type, 'file_size', (document).file_size, 'status', (document).status, 'created_at', ((EXTRACT(epoch FROM (document).created_at) * (1000000)::numeric))::bigint, 'updated_at', ((EXTRACT(epoch FROM (document).updated_at) * (1000000)::numeric))::bigint) END, true)));
 
 COMMENT ON FUNCTION public.document_matches(tenant uuid, filters jsonb, document public.documents) IS 'Whether a document passes the filters of a search, a JSON object with a member for each filter: metadata, file_types, uploaded_after, uploaded_before, and path, a jsonpath predicate on the metadata, in which $filename and the like are the fields of the document if has_fields is there. Timestamps are seconds since 1970, and in variables microseconds: the planner converts these, while text, whose meaning depends on settings of the session, would be converted for each row. A member that is missing or null lets every document pass, and so do filters that are null. The planner inlines the function, so its conditions can use indexes.';
 
@@ -301,7 +304,7 @@ CREATE TABLE public.document_contents (
     charset text
 );
 
-COMMENT ON COLUMN public.document_contents.removed_at IS 'When the document was deleted; its bytes, chunks and vectors are being erased. Null: it is there.';
+COMMENT ON COLUMN public.document_contents.removed_at IS 'When the document was deleted: its bytes, chunks and vectors are being erased. Null: it is there. Infinity: it is a further reading of a file, which has no bytes.';
 
 COMMENT ON COLUMN public.document_contents.charset IS 'The encoding that the upload declared for the file, by its name in Python; null: none.';
 
@@ -770,9 +773,13 @@ CREATE INDEX conversation_documents_document_idx ON public.conversation_document
 
 CREATE INDEX conversations_expires_idx ON public.conversations USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
+CREATE INDEX document_contents_left_over_idx ON public.document_contents USING btree (user_id, document_id) WHERE (removed_at < 'infinity'::timestamp with time zone);
+
 CREATE INDEX document_contents_removed_idx ON public.document_contents USING btree (user_id, document_id) WHERE (removed_at IS NOT NULL);
 
 CREATE INDEX documents_expires_idx ON public.documents USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE UNIQUE INDEX documents_readings_idx ON public.documents USING btree (user_id, file_id, chunk_sizes) NULLS NOT DISTINCT WHERE (file_id IS NOT NULL);
 
 CREATE INDEX documents_user_created_idx ON public.documents USING btree (user_id, created_at) INCLUDE (id, file_type, chunk_count);
 
@@ -859,6 +866,9 @@ ALTER TABLE ONLY public.conversations
 
 ALTER TABLE ONLY public.document_contents
     ADD CONSTRAINT document_contents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.documents
+    ADD CONSTRAINT documents_file_fkey FOREIGN KEY (user_id, file_id) REFERENCES public.documents(user_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.documents
     ADD CONSTRAINT documents_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;

@@ -5,10 +5,10 @@
 --   a narrow table of their own (sql/ddl/), whose width is a setting.
 -- Lock: SHARE ROW EXCLUSIVE on users for a moment, for the foreign key: it waits for writers, readers go on.
 -- On 10M rows: milliseconds; its tables are new.
--- Serves: collection_files/add, file_batches/cancel, documents/*, chunks/*, export/document_contents,
---   export/file_parts, ingest/*, search/*, messages/append, users/hold, users/list_left_over,
---   messages/list_stale_sources, server/health, server/queues, users/delete, usage/recount,
---   conversations/create, calibration/*, import/*, doctor/*, samples/*
+-- Serves: collection_files/add, collection_files/hold, file_batches/cancel, documents/*, chunks/*,
+--   export/document_contents, export/file_parts, ingest/*, search/*, messages/append, users/hold,
+--   users/list_left_over, messages/list_stale_sources, server/health, server/queues, users/delete,
+--   usage/recount, conversations/create, calibration/*, import/*, doctor/*, samples/*
 -- Rollback loses: the documents, their text, and the queue.
 -- depends: 0003.users
 create table documents (

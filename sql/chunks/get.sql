@@ -6,10 +6,10 @@
 -- $4 max_rows   int   2 * neighbours + 1; 1..21
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text, token_count int,
 --   metadata jsonb, created_at timestamptz
--- index: chunks_pkey, documents_pkey, chunks_document_index_key, documents_user_filename_idx
+-- index: chunks_pkey, documents_pkey, chunks_document_index_key
 select
     n.id as chunk_id,
-    n.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     n.chunk_index,
     n.content,

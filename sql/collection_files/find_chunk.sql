@@ -4,7 +4,7 @@
 -- $2 collection_id uuid
 -- $3 chunk_id      uuid
 -- returns: seq uuid null
--- index: chunks_pkey, collections_pkey, collection_files_pkey
+-- index: chunks_pkey, collections_pkey, collection_files_document_idx
 select f.seq
 from chunks as k
 inner join collections as c
@@ -16,6 +16,5 @@ inner join collection_files as f
     on
         f.user_id = $1::uuid
         and c.id = f.collection_id
-        and k.document_id = f.file_id
-        and f.document_id is not null
+        and k.document_id = f.document_id
 where k.user_id = $1::uuid and k.id = $3::uuid;

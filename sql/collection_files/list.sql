@@ -24,7 +24,7 @@ last as materialized (
 )
 
 select
-    f.document_id,
+    f.file_id as document_id,
     f.collection_id,
     f.batch_id,
     d.filename,
@@ -36,7 +36,8 @@ select
     d.chunk_sizes,
     f.attributes,
     f.created_at,
-    f.updated_at
+    f.updated_at,
+    f.document_id as reading_id
 from collection_files as f
 inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id
 where

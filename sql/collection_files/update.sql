@@ -15,6 +15,7 @@ with changed as (
         and f.file_id = $3::uuid
         and f.document_id is not null
     returning
+        f.file_id,
         f.document_id,
         f.collection_id,
         f.batch_id,
@@ -25,7 +26,7 @@ with changed as (
 )
 
 select
-    f.document_id,
+    f.file_id as document_id,
     f.collection_id,
     f.batch_id,
     d.filename,
@@ -37,6 +38,7 @@ select
     d.chunk_sizes,
     f.attributes,
     f.created_at,
-    f.updated_at
+    f.updated_at,
+    f.document_id as reading_id
 from changed as f
 inner join documents as d on d.user_id = $1::uuid and f.document_id = d.id;

@@ -8,7 +8,7 @@
 -- tenant: none, it finds the tenants who share chunks, and returns none of their contents
 -- returns: chunk_id uuid, owner_id uuid, document_id uuid, chunk_index int
 -- index: collection_readers_reader_idx, chunks_pkey, collection_files_document_idx, collection_readers_pkey,
---   collections_pkey
+--   collections_pkey, documents_pkey
 with owners as materialized (
     select distinct p.user_id
     from collection_readers as p
@@ -20,16 +20,18 @@ held as materialized (
         c.user_id,
         c.id,
         c.document_id,
-        c.chunk_index
+        c.chunk_index,
+        coalesce(d.file_id, d.id) as file_id
     from owners as o
     cross join unnest($2::uuid[]) as w (chunk_id)
     inner join chunks as c on o.user_id = c.user_id and w.chunk_id = c.id
+    inner join documents as d on c.user_id = d.user_id and c.document_id = d.id
 )
 
 select distinct on (k.id)
     k.id as chunk_id,
     k.user_id as owner_id,
-    k.document_id,
+    k.file_id as document_id,
     k.chunk_index
 from held as k
 inner join collection_files as f on k.user_id = f.user_id and k.document_id = f.document_id

@@ -2,14 +2,13 @@
 -- The owner of a document that a user may read because it is in a collection that is shared with the user,
 -- with the oldest valid share and the place of the document in the collection; both change when the
 -- collection is shared again or the document is added again. No row: the document is not shared with the
--- user. No index supports the comparison of the collections, so that the file is looked up by its document
--- and not among all files of a collection.
+-- user.
 -- $1 reader_id   uuid  the user who reads
 -- $2 document_id uuid
 -- tenant: none, it finds the tenant who shares a document, and returns none of its contents
 -- returns: owner_id uuid, share_id uuid, seq uuid
--- index: collection_readers_reader_idx, collections_pkey, collection_files_document_idx,
---   collection_readers_reader_key
+-- index: collection_readers_reader_idx, collections_pkey, collection_files_batch_idx,
+--   collection_files_seq_key
 select
     r.user_id as owner_id,
     r.id as share_id,
@@ -18,8 +17,9 @@ from collection_readers as r
 inner join collection_files as f
     on
         r.user_id = f.user_id
-        and f.document_id = $2::uuid
-        and r.collection_id is not distinct from f.collection_id
+        and r.collection_id = f.collection_id
+        and f.file_id = $2::uuid
+        and f.document_id is not null
 inner join
     lateral (
         select c.id

@@ -44,7 +44,7 @@ where
         where
             x.indrelid = k.conrelid
             and x.indisvalid
-            and x.indpred is null
+            and (x.indpred is null or pg_get_expr(x.indpred, x.indrelid) = '(file_id IS NOT NULL)')
             and x.indnkeyatts >= cardinality(k.conkey)
             and (x.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey
     )

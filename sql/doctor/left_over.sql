@@ -4,9 +4,9 @@
 -- large deletion.
 -- tenant: none, the administrator examines the documents of all tenants; it reads no contents
 -- returns: documents int8, oldest_s float8
--- index: document_contents_removed_idx
+-- index: document_contents_left_over_idx
 select
     count(*) as documents,
     coalesce(extract(epoch from now() - min(b.removed_at)), 0)::float8 as oldest_s
 from document_contents as b
-where b.removed_at is not null;
+where b.removed_at < 'infinity';

@@ -17,7 +17,7 @@ select
 from document_contents as b
 where
     b.user_id = any($1::uuid[])
-    and b.removed_at is null
+    and (b.removed_at is null or b.removed_at = 'infinity')
     and not exists (
         select d.id
         from documents as d

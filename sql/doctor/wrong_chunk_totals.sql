@@ -6,7 +6,7 @@
 -- $2 max_rows int     1..1000
 -- tenant: none, the administrator examines the sizes of all tenants; it reads no contents
 -- returns: user_id uuid, noted int8, counted int8, fix text
--- index: tenant_totals_pkey, chunk_vectors_pkey, document_contents_removed_idx, chunk_vectors_signature_idx
+-- index: tenant_totals_pkey, chunk_vectors_pkey, chunk_vectors_signature_idx, document_contents_left_over_idx
 with counts as (
     select
         t.user_id,
@@ -19,7 +19,7 @@ with counts as (
             select count(*)
             from document_contents as b
             inner join chunk_vectors as v on b.user_id = v.user_id and b.document_id = v.document_id
-            where b.user_id = t.user_id and b.removed_at is not null
+            where b.user_id = t.user_id and b.removed_at < 'infinity'
         ) as counted
     from unnest($1::uuid[]) as t (user_id)
     left join tenant_totals as n on t.user_id = n.user_id

@@ -12,7 +12,7 @@ with counted as (
         count(*) as documents,
         sum(d.file_size)::bigint as bytes
     from documents as d
-    where d.user_id = any($1::uuid[])
+    where d.user_id = any($1::uuid[]) and d.file_id is null
     group by d.user_id
 )
 

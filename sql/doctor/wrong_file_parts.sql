@@ -21,7 +21,7 @@ with found as materialized (
             where p.user_id = d.user_id and p.document_id = d.id
         ) as stored_bytes
     from documents as d
-    where d.user_id = any($1::uuid[])
+    where d.user_id = any($1::uuid[]) and d.file_id is null
 )
 
 select

@@ -21,7 +21,7 @@ with sized as materialized (
         ), 0) as file_bytes
     from documents as d
     inner join document_contents as b on d.user_id = b.user_id and d.id = b.document_id
-    where d.user_id = $1::uuid and d.id = $2::uuid
+    where d.user_id = $1::uuid and d.id = $2::uuid and d.file_id is null
 ),
 
 wanted as materialized (

@@ -16,11 +16,12 @@ from (
         d.user_id = $1::uuid
         and ($2::uuid[] is null or d.id = any($2::uuid[]))
         and ($3::text is null or d.status = $3::text)
+        and d.file_id is null
         and document_matches($1::uuid, $4::jsonb, d)
         and (
             $5::uuid[] is null
             or d.id in (
-                select f.document_id
+                select f.file_id
                 from collection_files as f
                 where
                     f.user_id = $1::uuid

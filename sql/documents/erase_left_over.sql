@@ -9,12 +9,12 @@
 -- $4 max_parts   int   of the parts of the file
 -- returns: chunks int8, chunk_vectors int8, chunk_terms int8, file_parts int8, document_contents int8
 -- index: document_contents_pkey, chunk_vectors_signature_idx, chunk_vectors_pkey, chunks_document_index_key,
---   chunks_pkey, document_contents_removed_idx, chunk_terms_document_idx, chunk_terms_pkey, file_parts_pkey
+--   chunks_pkey, chunk_terms_document_idx, chunk_terms_pkey, file_parts_pkey, document_contents_left_over_idx
 -- length: a batch is deleted from all tables of documents at once, and each table is counted
 with left_over as materialized (
     select b.document_id
     from document_contents as b
-    where b.user_id = $1::uuid and b.document_id = $2::uuid and b.removed_at is not null
+    where b.user_id = $1::uuid and b.document_id = $2::uuid and b.removed_at < 'infinity'
     for update skip locked
 ),
 

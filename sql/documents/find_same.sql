@@ -27,6 +27,7 @@ from documents as d
 where
     d.user_id = $1::uuid
     and d.filename = $2::text
+    and d.file_id is null
     and d.status <> 'error'
     and d.file_size = $3::int8
     and d.content_hash = $4::uuid

@@ -25,4 +25,4 @@ select
     d.created_at,
     d.updated_at
 from documents as d
-where d.user_id = $1::uuid and d.id = $2::uuid;
+where d.user_id = $1::uuid and d.id = $2::uuid and d.file_id is null;

@@ -13,7 +13,7 @@ with held as materialized (
         d.chunk_count,
         d.file_size
     from documents as d
-    where d.user_id = $1::uuid and d.id = any($2::uuid[])
+    where d.user_id = $1::uuid and d.id = any($2::uuid[]) and d.file_id is null
     order by d.id
     for update
 ),

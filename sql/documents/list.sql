@@ -23,6 +23,6 @@ select
     d.created_at,
     d.updated_at
 from documents as d
-where d.user_id = $1::uuid and ($2::uuid is null or d.id < $2::uuid)
+where d.user_id = $1::uuid and d.file_id is null and ($2::uuid is null or d.id < $2::uuid)
 order by d.id desc
 limit $3::int;

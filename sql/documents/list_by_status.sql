@@ -24,6 +24,10 @@ select
     d.created_at,
     d.updated_at
 from documents as d
-where d.user_id = $1::uuid and d.status = $2::text and ($3::uuid is null or d.id < $3::uuid)
+where
+    d.user_id = $1::uuid
+    and d.status = $2::text
+    and d.file_id is null
+    and ($3::uuid is null or d.id < $3::uuid)
 order by d.id desc
 limit $4::int;

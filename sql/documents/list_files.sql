@@ -28,6 +28,7 @@ select
 from documents as d
 where
     d.user_id = $1::uuid
+    and d.file_id is null
     and ($2::text is null or d.purpose = $2::text)
     and ($4::uuid is null or case when $3::bool then d.id < $4::uuid else d.id > $4::uuid end)
     and ($5::uuid is null or case when $3::bool then d.id > $5::uuid else d.id < $5::uuid end)

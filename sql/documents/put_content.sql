@@ -1,8 +1,8 @@
 -- documents/put_content :one
--- Replaces the bytes of a document and queues it to be ingested again. The attempt number increases, so that
--- a worker that has the old bytes can no longer change anything. The old chunks stay until the new ones are
--- stored. A file that is only stored is not queued. No row: the document does not exist, or the limit of
--- bytes of the user's plan is reached.
+-- Replaces the bytes of a document and queues it to be ingested again. The attempt number increases, so
+-- that a worker that has the old bytes can no longer change anything. The old chunks stay until the new
+-- ones are stored. A file that is only stored is not queued. No row: the document does not exist, or the
+-- limit of bytes of the user's plan is reached. The further readings of the document are queued, too.
 -- $1 user_id      uuid   the tenant
 -- $2 document_id  uuid   held by documents/hold
 -- $3 file_type    text   a StoredType of svc/ingest/formats.py
@@ -13,7 +13,7 @@
 -- returns: as documents/get
 -- length: the document, its bytes, its job and the totals change together or not at all
 -- index: documents_pkey, ingestion_jobs_pkey, users_pkey, tenant_totals_pkey, document_contents_pkey,
---   file_parts_pkey, usage_days_pkey
+--   file_parts_pkey, usage_days_pkey, documents_readings_idx
 with held as materialized (
     select
         d.id,
@@ -74,6 +74,35 @@ changed as (
         d.updated_at
 ),
 
+readings as materialized (
+    select
+        r.id,
+        greatest(r.attempt, coalesce(j.attempt, 0)) + 1 as attempt
+    from changed as c
+    inner join documents as r on r.user_id = $1::uuid and c.id = r.file_id
+    left join ingestion_jobs as j on j.user_id = $1::uuid and r.id = j.document_id
+    order by r.id
+    for no key update of r
+),
+
+read as (
+    update documents as d
+    set
+        file_type = $3::text,
+        file_size = $6::int8,
+        content_hash = $5::uuid,
+        status = 'processing',
+        error = null,
+        progress = 0,
+        attempt = r.attempt,
+        lease_expires_at = null,
+        has_new_content = d.chunk_count > 0,
+        updated_at = now()
+    from readings as r
+    where d.user_id = $1::uuid and d.id = r.id
+    returning d.id, d.attempt
+),
+
 stored as (
     update document_contents as b
     set
@@ -99,6 +128,12 @@ queued as (
     from changed as c
     inner join stored as s on c.id = s.document_id
     where c.status = 'processing'
+    union all
+    select
+        $1::uuid as user_id,
+        r.id as document_id,
+        r.attempt
+    from read as r
     on conflict (user_id, document_id) do update
         set attempt = excluded.attempt, tries = 0, interruptions = 0, due_at = now(), worker = null
     returning pg_notify('cabinet_ingestion', '')

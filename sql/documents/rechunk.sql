@@ -23,6 +23,7 @@ with chosen as (
         and d.id = $2::uuid
         and d.status in ('ready', 'error')
         and d.file_type <> 'chunks'
+        and d.file_id is null
     returning
         d.id,
         d.filename,

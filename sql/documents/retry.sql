@@ -8,7 +8,7 @@
 with failed as (
     update documents as d
     set status = 'processing', error = null, progress = 0, updated_at = now()
-    where d.user_id = $1::uuid and d.id = $2::uuid and d.status = 'error'
+    where d.user_id = $1::uuid and d.id = $2::uuid and d.status = 'error' and d.file_id is null
     returning
         d.id,
         d.filename,

@@ -19,7 +19,7 @@ with following as (
     where
         b.user_id = $1::uuid
         and b.document_id = any($2::uuid[])
-        and b.removed_at is null
+        and (b.removed_at is null or b.removed_at = 'infinity')
         and ($3::uuid is null or b.document_id > $3::uuid)
     order by b.document_id
     limit $5::int

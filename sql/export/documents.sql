@@ -8,7 +8,7 @@
 --   status text, error text null, attempt int, lease_expires_at timestamptz null, progress real,
 --   chunk_count int, chunk_sizes jsonb null, warnings jsonb, metadata jsonb, content_hash uuid,
 --   has_new_content bool, replaces text null, expires_at timestamptz null, created_at timestamptz,
---   updated_at timestamptz
+--   updated_at timestamptz, file_id uuid null
 -- index: documents_pkey
 select
     d.id,
@@ -30,7 +30,8 @@ select
     d.replaces,
     d.expires_at,
     d.created_at,
-    d.updated_at
+    d.updated_at,
+    d.file_id
 from documents as d
 where d.user_id = $1::uuid and ($2::uuid is null or d.id > $2::uuid)
 order by d.id

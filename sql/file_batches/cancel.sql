@@ -8,7 +8,7 @@
 -- $2 collection_id uuid
 -- $3 batch_id      uuid
 -- index: collections_pkey, file_batches_pkey, collection_files_batch_idx, documents_pkey,
---   collection_files_pkey, ingestion_jobs_pkey, collection_files_document_idx, documents_user_status_idx
+--   ingestion_jobs_pkey, collection_files_document_idx, documents_user_status_idx
 -- length: the files, their documents and the jobs of those that are not read now change together
 with owned as materialized (
     select c.id
@@ -28,7 +28,10 @@ held as materialized (
 waiting as materialized (
     select
         d.id,
-        d.purpose is not null and d.chunk_count = 0 and not d.has_new_content as is_for_collections
+        f.file_id,
+        (d.purpose is not null or d.file_id is not null)
+        and d.chunk_count = 0
+        and not d.has_new_content as is_for_collections
     from held as h
     inner join collection_files as f on h.id = f.batch_id
     inner join documents as d on f.document_id = d.id
@@ -49,7 +52,7 @@ stopped as (
         f.user_id = $1::uuid
         and f.collection_id = $2::uuid
         and f.batch_id = $3::uuid
-        and f.file_id = w.id
+        and f.file_id = w.file_id
         and f.document_id = w.id
     returning f.file_id
 ),

@@ -11,7 +11,7 @@ insert into collection_files (
 select
     $1::uuid as user_id,
     e.collection_id,
-    d.id as file_id,
+    coalesce(d.file_id, d.id) as file_id,
     d.id as document_id,
     b.id as batch_id,
     e.seq,

@@ -23,8 +23,8 @@ select
         from chunk_vectors as v
         where v.user_id = $1::uuid
     ) as chunk_count,
-    count(d.id) as document_count,
-    coalesce(sum(d.file_size), 0) as byte_count,
+    count(d.id) filter (where d.file_id is null) as document_count,
+    coalesce(sum(d.file_size) filter (where d.file_id is null), 0) as byte_count,
     (select k.conversations from talks as k) as conversation_count,
     (select k.messages from talks as k) as message_count,
     date_trunc('month', now() at time zone 'utc')::date as token_month,

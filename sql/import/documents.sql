@@ -21,8 +21,9 @@
 -- $19 expires_at       timestamptz null
 -- $20 created_at       timestamptz
 -- $21 updated_at       timestamptz
+-- $22 file_id          uuid optional     null: it has its own bytes
 copy documents (
     user_id, id, filename, file_type, file_size, purpose, status, error, attempt, lease_expires_at,
     progress, chunk_count, chunk_sizes, warnings, metadata, content_hash, has_new_content,
-    replaces, expires_at, created_at, updated_at
+    replaces, expires_at, created_at, updated_at, file_id
 ) from stdin with (format binary);

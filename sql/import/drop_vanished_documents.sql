@@ -14,6 +14,7 @@ where
             and b.document_id = d.id
             and (
                 octet_length(b.content) > 0
+                or d.file_id is not null
                 or d.file_size = (
                     select coalesce(sum(octet_length(p.content)), 0)
                     from file_parts as p

@@ -1,9 +1,9 @@
 -- ingest/replace :value
--- In the transaction that stores a document: deletes the oldest of the documents that it replaces, with their
--- jobs, and subtracts them from the tenant's totals, as documents/delete_many does; repeat it while it
--- deletes `max_rows`. Conversations and collections that contained one of them contain this document instead,
--- with the attributes of the newest. ingest/complete has already locked them, except those that were added in
--- the meantime.
+-- In the transaction that stores a document: deletes the oldest of the documents that it replaces, with
+-- their jobs, and subtracts them from the tenant's totals, as documents/delete_many does; repeat it while
+-- it deletes `max_rows`. Conversations and collections that contained one of them contain this document
+-- instead, with the attributes of the newest. ingest/complete has already locked them, except those that
+-- were added in the meantime. Their further readings are deleted with them.
 -- $1 user_id     uuid  the tenant
 -- $2 document_id uuid
 -- $3 max_rows    int   1..1000
@@ -11,16 +11,23 @@
 -- returns: deleted int8
 -- index: documents_pkey, documents_user_filename_idx, conversation_documents_document_idx,
 --   conversations_pkey, document_contents_pkey, ingestion_jobs_pkey, tenant_totals_pkey,
---   collection_files_document_idx, collections_pkey
+--   collection_files_document_idx, collections_pkey, documents_readings_idx
 -- length: a document, its bytes, its job, its conversations, its collections and the counts change together
 -- plan: generic
 with chosen as materialized (
     select o.id
     from documents as n
     inner join documents as o on o.user_id = $1::uuid and n.replaces = o.filename and n.id > o.id
-    where n.user_id = $1::uuid and n.id = $2::uuid
+    where n.user_id = $1::uuid and n.id = $2::uuid and o.file_id is null
     order by o.id
     limit $3::int
+),
+
+readings as (
+    delete from documents as d
+    using chosen as c
+    where d.user_id = $1::uuid and d.file_id = c.id
+    returning d.id, d.chunk_count
 ),
 
 replaced as (
@@ -30,6 +37,22 @@ replaced as (
     returning o.id, o.chunk_count, o.file_size
 ),
 
+gone as (
+    select
+        d.id,
+        d.chunk_count,
+        d.file_size,
+        1 as documents
+    from replaced as d
+    union all
+    select
+        r.id,
+        r.chunk_count,
+        0 as file_size,
+        0 as documents
+    from readings as r
+),
+
 weighed as (
     select
         d.id,
@@ -37,7 +60,7 @@ weighed as (
             order by d.chunk_count + d.file_size / 2000, d.id
             rows between unbounded preceding and current row
         ) as parts
-    from replaced as d
+    from gone as d
 ),
 
 erased as (
@@ -78,7 +101,7 @@ collected as (
         f.collection_id,
         f.file_id,
         f.attributes
-    from replaced as r
+    from gone as r
     inner join collection_files as f on f.user_id = $1::uuid and r.id = f.document_id
     inner join collections as c on c.user_id = $1::uuid and f.collection_id = c.id
     where not f.is_cancelled
@@ -100,7 +123,7 @@ recollected as (
 
 unqueued as (
     delete from ingestion_jobs as j
-    using replaced as r
+    using gone as r
     where j.user_id = $1::uuid and j.document_id = r.id
     returning j.document_id
 ),
@@ -110,9 +133,9 @@ uncounted as (
     select
         $1::uuid as user_id,
         sum(r.chunk_count) as chunk_count,
-        count(r.id) as document_count,
+        sum(r.documents) as document_count,
         sum(r.file_size) as byte_count
-    from replaced as r
+    from gone as r
     where (select count(*) from unqueued) >= 0
     having count(r.id) > 0
     on conflict (user_id) do update

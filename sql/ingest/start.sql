@@ -1,20 +1,22 @@
 -- ingest/start :one
--- Records the attempt on the document and returns its bytes to the worker (none if they are stored in parts;
--- see documents/content), with the user's totals and limits, so that texts that could not be stored are not
--- embedded. The old chunks of a document that is ingested again do not count, since the new ones replace
--- them. No row: the document does not exist, is no longer processing or has a later attempt, so that the job
--- is obsolete; or another session has locked the document, for which a worker does not wait. ingest/drop
--- distinguishes the two cases.
+-- Records the attempt on the document and returns its bytes to the worker (none if they are stored in
+-- parts; see documents/content), with the user's totals and limits, so that texts that could not be stored
+-- are not embedded. The old chunks of a document that is ingested again do not count, since the new ones
+-- replace them. No row: the document does not exist, is no longer processing or has a later attempt, so
+-- that the job is obsolete; or another session has locked the document, for which a worker does not wait.
+-- ingest/drop distinguishes the two cases. `content_id` is the document whose bytes they are.
 -- $1 user_id     uuid    the tenant
 -- $2 document_id uuid
 -- $3 attempt     int     of the claim
 -- $4 lease_s     float8
 -- returns: filename text, file_type text, file_size int8, content bytea, charset text null,
 --   chunk_sizes jsonb null, chunks_used int8, chunks_allowed int8 null, tokens_used int8,
---   tokens_allowed int8 null
+--   tokens_allowed int8 null, content_id uuid
 -- index: documents_pkey, document_contents_pkey, users_pkey, tenant_totals_pkey
 with held as materialized (
-    select d.id
+    select
+        d.id,
+        coalesce(d.file_id, d.id) as content_id
     from documents as d
     where d.user_id = $1::uuid and d.id = $2::uuid and d.status = 'processing' and d.attempt < $3::int
     for no key update skip locked
@@ -36,7 +38,7 @@ where
     d.user_id = $1::uuid
     and d.id = $2::uuid
     and b.user_id = $1::uuid
-    and b.document_id = $2::uuid
+    and b.document_id = h.content_id
 returning
     d.filename,
     d.file_type,
@@ -49,4 +51,5 @@ returning
     case
         when t.token_month = date_trunc('month', now() at time zone 'utc')::date then t.token_count else 0
     end as tokens_used,
-    p.tokens_per_month as tokens_allowed;
+    p.tokens_per_month as tokens_allowed,
+    h.content_id;

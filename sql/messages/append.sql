@@ -17,8 +17,8 @@
 -- $9 details         jsonb[] an object of the other columns of each message; null: none
 -- $10 shared_sources jsonb[] optional  the stored value of each source that is not a chunk of the user
 -- returns: as messages/list
--- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey,
---   documents_user_filename_idx, users_pkey, tenant_totals_pkey
+-- index: conversations_pkey, chunks_pkey, documents_pkey, usage_days_pkey, message_jobs_pkey, users_pkey,
+--   tenant_totals_pkey
 -- bound: by the messages given
 -- length: the messages, their sources, their job and the totals are stored together or not at all
 with allowed as (
@@ -40,7 +40,7 @@ own as (
         s.source_number,
         jsonb_build_object(
             'chunk_id', c.id,
-            'document_id', c.document_id,
+            'document_id', coalesce(d.file_id, d.id),
             'filename', d.filename,
             'chunk_index', c.chunk_index,
             'content', c.content

@@ -22,12 +22,15 @@ with candidates as materialized (
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
-        and v.document_id not in (
-            select b.document_id
-            from document_contents as b
-            where b.user_id = $1::uuid and b.removed_at is not null
+        and (
+            $8::uuid[] is not null
+            or v.document_id not in (
+                select b.document_id
+                from document_contents as b
+                where b.user_id = $1::uuid and b.removed_at is not null
+            )
         )
-        and ($6::uuid[] is null or v.document_id = any($6::uuid[]))
+        and ($6::uuid[] is null or $8::uuid[] is not null or v.document_id = any($6::uuid[]))
         and (
             $7::jsonb is null
             or v.document_id = any(
@@ -51,6 +54,7 @@ with candidates as materialized (
                         and f.collection_id = any($8::uuid[])
                         and f.document_id is not null
                         and not f.is_cancelled
+                        and ($6::uuid[] is null or f.file_id = any($6::uuid[]))
                         and (
                             $9::text is null
                             or jsonb_path_match(f.attributes, $9::text::jsonpath, '{}', true)
@@ -75,13 +79,14 @@ nearest as (
 
 select
     n.chunk_id,
-    n.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    n.document_id as reading_id,
     1 - n.distance as similarity,
     n.distance
 from nearest as n

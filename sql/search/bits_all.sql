@@ -48,13 +48,14 @@ nearest as (
 
 select
     n.chunk_id,
-    n.document_id,
+    coalesce(d.file_id, n.document_id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    n.document_id as reading_id,
     1 - n.distance as similarity,
     n.distance
 from nearest as n
@@ -74,7 +75,8 @@ cross join
     lateral (
         select
             d.filename,
-            d.metadata
+            d.metadata,
+            d.file_id
         from documents as d
         where d.user_id = $1::uuid and n.document_id = d.id
         order by d.id

@@ -13,7 +13,8 @@
 -- $8 attributes     text null    a jsonpath on their attributes in the collection; null: any
 -- $9 max_rows       int          1..200
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
---   token_count int, document_metadata jsonb, chunk_metadata jsonb, similarity float8, distance float8
+--   token_count int, document_metadata jsonb, chunk_metadata jsonb, reading_id uuid, similarity float8,
+--   distance float8
 -- length: filters of documents and of collections
 -- index: chunk_vectors_signature_idx, documents_user_metadata_idx, documents_user_created_idx,
 --   documents_pkey, chunks_pkey, chunk_vectors_pkey, document_contents_removed_idx, collection_files_seq_key
@@ -29,12 +30,15 @@ with nearest as (
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
-        and v.document_id not in (
-            select b.document_id
-            from document_contents as b
-            where b.user_id = $1::uuid and b.removed_at is not null
+        and (
+            $7::uuid[] is not null
+            or v.document_id not in (
+                select b.document_id
+                from document_contents as b
+                where b.user_id = $1::uuid and b.removed_at is not null
+            )
         )
-        and ($5::uuid[] is null or v.document_id = any($5::uuid[]))
+        and ($5::uuid[] is null or $7::uuid[] is not null or v.document_id = any($5::uuid[]))
         and (
             $6::jsonb is null
             or v.document_id = any(
@@ -58,6 +62,7 @@ with nearest as (
                         and f.collection_id = any($7::uuid[])
                         and f.document_id is not null
                         and not f.is_cancelled
+                        and ($5::uuid[] is null or f.file_id = any($5::uuid[]))
                         and (
                             $8::text is null
                             or jsonb_path_match(f.attributes, $8::text::jsonpath, '{}', true)
@@ -84,13 +89,14 @@ scored as (
 
 select
     s.chunk_id,
-    s.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    s.document_id as reading_id,
     s.similarity,
     s.distance
 from scored as s

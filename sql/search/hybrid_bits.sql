@@ -47,6 +47,7 @@ collected as materialized (
         and f.collection_id = any($15::uuid[])
         and f.document_id is not null
         and not f.is_cancelled
+        and ($13::uuid[] is null or f.file_id = any($13::uuid[]))
         and ($16::text is null or jsonb_path_match(f.attributes, $16::text::jsonpath, '{}', true))
 ),
 
@@ -78,8 +79,8 @@ by_signature as materialized (
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
-        and v.document_id not in (select r.document_id from removed as r)
-        and ($13::uuid[] is null or v.document_id = any($13::uuid[]))
+        and ($15::uuid[] is not null or v.document_id not in (select r.document_id from removed as r))
+        and ($13::uuid[] is null or $15::uuid[] is not null or v.document_id = any($13::uuid[]))
         and ($14::jsonb is null or v.document_id = any(array(select a.id from allowed as a)))
         and ($15::uuid[] is null or v.document_id = any(array(select e.document_id from collected as e)))
         and ($9::text[] is null or v.chunk_id in (select p.id from phrased as p))
@@ -106,8 +107,8 @@ by_keywords as materialized (
     where
         t.user_id = $1::uuid
         and ($5::int[] is null or t.keys && (select $5::int[]))
-        and t.document_id not in (select r.document_id from removed as r)
-        and ($13::uuid[] is null or t.document_id = any($13::uuid[]))
+        and ($15::uuid[] is not null or t.document_id not in (select r.document_id from removed as r))
+        and ($13::uuid[] is null or $15::uuid[] is not null or t.document_id = any($13::uuid[]))
         and ($14::jsonb is null or t.document_id = any(array(select a.id from allowed as a)))
         and ($15::uuid[] is null or t.document_id = any(array(select e.document_id from collected as e)))
         and ($9::text[] is null or t.chunk_id in (select p.id from phrased as p))
@@ -178,13 +179,14 @@ fused as (
 
 select
     f.chunk_id,
-    c.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    c.document_id as reading_id,
     f.similarity,
     f.distance,
     f.keyword_score,

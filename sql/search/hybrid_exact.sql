@@ -20,8 +20,8 @@
 -- $15 attributes     text null    a jsonpath on their attributes in the collection; null: any
 -- $16 max_rows       int          1..200
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
---   token_count int, document_metadata jsonb, chunk_metadata jsonb, similarity float8, distance float8,
---   keyword_score float8, score float8
+--   token_count int, document_metadata jsonb, chunk_metadata jsonb, reading_id uuid, similarity float8,
+--   distance float8, keyword_score float8, score float8
 -- length: two searches and the fusion of their results
 -- index: document_contents_removed_idx, chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_document_idx,
 --   chunk_terms_pkey, documents_pkey, chunks_pkey, documents_user_metadata_idx, collection_files_batch_idx,
@@ -49,6 +49,7 @@ collected as materialized (
         and f.collection_id = any($14::uuid[])
         and f.document_id is not null
         and not f.is_cancelled
+        and ($12::uuid[] is null or f.file_id = any($12::uuid[]))
         and ($15::text is null or jsonb_path_match(f.attributes, $15::text::jsonpath, '{}', true))
 ),
 
@@ -86,8 +87,8 @@ by_meaning as materialized (
     from chunk_vectors as v
     where
         v.user_id = $1::uuid
-        and v.document_id not in (select r.document_id from removed as r)
-        and ($12::uuid[] is null or v.document_id = any($12::uuid[]))
+        and ($14::uuid[] is not null or v.document_id not in (select r.document_id from removed as r))
+        and ($12::uuid[] is null or $14::uuid[] is not null or v.document_id = any($12::uuid[]))
         and ($13::jsonb is null or v.document_id = any(array(select a.id from allowed as a)))
         and ($14::uuid[] is null or v.document_id = any(array(select e.document_id from collected as e)))
         and ($8::text[] is null or v.chunk_id in (select p.id from phrased as p))
@@ -104,8 +105,8 @@ by_keywords as materialized (
     where
         t.user_id = $1::uuid
         and ($4::int[] is null or t.keys && (select $4::int[]))
-        and t.document_id not in (select r.document_id from removed as r)
-        and ($12::uuid[] is null or t.document_id = any($12::uuid[]))
+        and ($14::uuid[] is not null or t.document_id not in (select r.document_id from removed as r))
+        and ($12::uuid[] is null or $14::uuid[] is not null or t.document_id = any($12::uuid[]))
         and ($13::jsonb is null or t.document_id = any(array(select a.id from allowed as a)))
         and ($14::uuid[] is null or t.document_id = any(array(select e.document_id from collected as e)))
         and ($8::text[] is null or t.chunk_id in (select p.id from phrased as p))
@@ -185,13 +186,14 @@ fused as (
 
 select
     f.chunk_id,
-    c.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    c.document_id as reading_id,
     f.similarity,
     f.distance,
     f.keyword_score,

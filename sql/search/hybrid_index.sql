@@ -146,13 +146,14 @@ fused as (
 
 select
     f.chunk_id,
-    c.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    c.document_id as reading_id,
     f.similarity,
     f.distance,
     f.keyword_score,

@@ -39,13 +39,14 @@ nearest as (
 
 select
     n.chunk_id,
-    n.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    n.document_id as reading_id,
     1 - n.distance as similarity,
     n.distance
 from nearest as n

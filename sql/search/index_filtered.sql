@@ -17,7 +17,8 @@
 -- $11 max_rows      int          1..200
 -- returns: as search/exact, lane text
 -- index: chunk_vectors_signature_idx, chunk_vectors_pkey, documents_user_metadata_idx,
---   documents_user_created_idx, documents_pkey, chunks_pkey, chunk_vectors_hnsw_…, collection_files_seq_key
+--   documents_user_created_idx, documents_pkey, chunks_pkey, chunk_vectors_hnsw_…, collection_files_seq_key,
+--   document_contents_removed_idx
 -- length: two lanes, of which the number of chunks that the filters leave chooses one
 with allowed as materialized (
     select
@@ -27,7 +28,15 @@ with allowed as materialized (
     where
         d.user_id = $1::uuid
         and d.chunk_count > 0
-        and ($7::uuid[] is null or d.id = any($7::uuid[]))
+        and (
+            $9::uuid[] is not null
+            or d.id not in (
+                select b.document_id
+                from document_contents as b
+                where b.user_id = $1::uuid and b.removed_at is not null
+            )
+        )
+        and ($7::uuid[] is null or $9::uuid[] is not null or d.id = any($7::uuid[]))
         and document_matches($1::uuid, $8::jsonb, d)
         and (
             $9::uuid[] is null
@@ -39,6 +48,7 @@ with allowed as materialized (
                     and f.collection_id = any($9::uuid[])
                     and f.document_id is not null
                     and not f.is_cancelled
+                    and ($7::uuid[] is null or f.file_id = any($7::uuid[]))
                     and ($10::text is null or jsonb_path_match(f.attributes, $10::text::jsonpath, '{}', true))
             )
         )
@@ -106,13 +116,14 @@ nearest as (
 
 select
     n.chunk_id,
-    n.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    n.document_id as reading_id,
     1 - n.distance as similarity,
     n.distance,
     n.lane

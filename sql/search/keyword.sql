@@ -14,7 +14,7 @@
 -- $11 attributes     text null    a jsonpath on their attributes in the collection; null: any
 -- $12 max_rows       int          1..200
 -- returns: chunk_id uuid, document_id uuid, filename text, chunk_index int, content text,
---   token_count int, document_metadata jsonb, chunk_metadata jsonb, keyword_score float8
+--   token_count int, document_metadata jsonb, chunk_metadata jsonb, reading_id uuid, keyword_score float8
 -- length: the conditions of exact phrases and of excluded words
 -- index: document_contents_removed_idx, chunk_terms_keys_idx, chunk_terms_document_idx, documents_pkey,
 --   chunks_pkey, documents_user_metadata_idx, collection_files_batch_idx, collection_files_seq_key
@@ -41,6 +41,7 @@ collected as materialized (
         and f.collection_id = any($10::uuid[])
         and f.document_id is not null
         and not f.is_cancelled
+        and ($8::uuid[] is null or f.file_id = any($8::uuid[]))
         and ($11::text is null or jsonb_path_match(f.attributes, $11::text::jsonpath, '{}', true))
 ),
 
@@ -76,8 +77,8 @@ best as materialized (
     where
         t.user_id = $1::uuid
         and ($2::int[] is null or t.keys && (select $2::int[]))
-        and t.document_id not in (select r.document_id from removed as r)
-        and ($8::uuid[] is null or t.document_id = any($8::uuid[]))
+        and ($10::uuid[] is not null or t.document_id not in (select r.document_id from removed as r))
+        and ($8::uuid[] is null or $10::uuid[] is not null or t.document_id = any($8::uuid[]))
         and ($9::jsonb is null or t.document_id = any(array(select a.id from allowed as a)))
         and ($10::uuid[] is null or t.document_id = any(array(select e.document_id from collected as e)))
         and ($4::text[] is null or t.chunk_id in (select p.id from phrased as p))
@@ -88,13 +89,14 @@ best as materialized (
 
 select
     n.chunk_id,
-    n.document_id,
+    coalesce(d.file_id, d.id) as document_id,
     d.filename,
     c.chunk_index,
     c.content,
     c.token_count,
     d.metadata as document_metadata,
     c.metadata as chunk_metadata,
+    n.document_id as reading_id,
     -n.distance as keyword_score
 from best as n
 inner join chunks as c on c.user_id = $1::uuid and n.chunk_id = c.id

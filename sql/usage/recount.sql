@@ -9,8 +9,8 @@
 -- length: all totals are recomputed from one snapshot
 with there as (
     select
-        count(*) as documents,
-        coalesce(sum(d.file_size), 0)::int8 as bytes,
+        count(*) filter (where d.file_id is null) as documents,
+        coalesce(sum(d.file_size) filter (where d.file_id is null), 0)::int8 as bytes,
         coalesce(sum(d.chunk_count), 0)::int8 as chunks
     from documents as d
     where d.user_id = $1::uuid

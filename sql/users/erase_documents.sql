@@ -7,7 +7,7 @@
 -- returns: documents int8, ingestion_jobs int8, conversation_documents int8
 -- length: a batch is deleted from all tables of documents at once, and each table is counted
 -- index: documents_pkey, conversation_documents_document_idx, document_contents_pkey, ingestion_jobs_pkey,
---   tenant_totals_pkey
+--   tenant_totals_pkey, documents_readings_idx
 with held as materialized (
     select d.id
     from documents as d
@@ -24,23 +24,50 @@ erased_scopes as (
     returning s.document_id
 ),
 
+readings as (
+    delete from documents as d
+    using held as h
+    where d.user_id = $1::uuid and d.file_id = h.id and (select count(*) from erased_scopes) >= 0
+    returning d.id, d.chunk_count
+),
+
 erased_documents as (
     delete from documents as d
     using held as h
     where d.user_id = $1::uuid and d.id = h.id and (select count(*) from erased_scopes) >= 0
-    returning d.id, d.chunk_count, d.file_size
+    returning
+        d.id,
+        d.chunk_count,
+        case when d.file_id is null then d.file_size else 0 end as file_size,
+        case when d.file_id is null then 1 else 0 end as documents
+),
+
+gone as (
+    select
+        d.id,
+        d.chunk_count,
+        d.file_size,
+        d.documents
+    from erased_documents as d
+    union all
+    select
+        r.id,
+        r.chunk_count,
+        0 as file_size,
+        0 as documents
+    from readings as r
 ),
 
 left_over as (
     update document_contents as b
     set removed_at = now()
-    from erased_documents as d
+    from gone as d
     where b.user_id = $1::uuid and b.document_id = d.id
 ),
 
 erased_jobs as (
     delete from ingestion_jobs as j
-    using erased_documents as d
+    using gone as d
     where j.user_id = $1::uuid and j.document_id = d.id
     returning j.document_id
 ),
@@ -50,9 +77,9 @@ uncounted as (
     select
         $1::uuid as user_id,
         sum(d.chunk_count) as chunk_count,
-        count(d.id) as document_count,
+        sum(d.documents) as document_count,
         sum(d.file_size) as byte_count
-    from erased_documents as d
+    from gone as d
     where (select count(*) from erased_jobs) >= 0
     having count(d.id) > 0
     on conflict (user_id) do update
@@ -67,7 +94,7 @@ planned_once as (
 )
 
 select
-    (select count(*) from erased_documents) as documents,
+    (select count(*) from gone) as documents,
     (select count(*) from erased_jobs) as ingestion_jobs,
     (select count(*) from erased_scopes) as conversation_documents
 where (select count(*) from planned_once) >= 0;

@@ -9,8 +9,8 @@
 --   message_count int8, has_left_over bool, has_index bool, collection_count int8, file_count int8,
 --   reader_count int8, has_upload_bytes bool
 -- length: all rows of a user are locked in a fixed order
--- index: documents_pkey, conversations_pkey, document_contents_removed_idx, tenant_totals_pkey, users_pkey,
---   collections_pkey, collection_files_pkey, collection_readers_pkey, upload_bytes_pkey
+-- index: documents_pkey, conversations_pkey, tenant_totals_pkey, users_pkey, collections_pkey,
+--   collection_files_pkey, collection_readers_pkey, upload_bytes_pkey, document_contents_left_over_idx
 with held_collections as materialized (
     select c.id
     from collections as c
@@ -59,7 +59,7 @@ select
     exists(
         select b.document_id
         from document_contents as b
-        where b.user_id = $1::uuid and b.removed_at is not null
+        where b.user_id = $1::uuid and b.removed_at < 'infinity'
     ) as has_left_over,
     coalesce((select bool_or(t.has_index) from held_totals as t), false) as has_index,
     (select count(*) from held_collections) as collection_count,

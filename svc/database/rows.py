@@ -168,6 +168,7 @@ class CollectionFilesGet(Row):
     attributes: Json = column("attributes")
     created_at: datetime = column("created_at")
     updated_at: datetime = column("updated_at")
+    reading_id: UUID = column("reading_id")
 
 
 class CollectionFilesAttributes(Row):
@@ -204,7 +205,6 @@ class CollectionFilesListSplit(Row):
 
     document_id: UUID = column("document_id")
     file_type: str = column("file_type")
-    chunk_sizes: Json | None = column("chunk_sizes")
 
 
 class CollectionReadersList(Row):
@@ -913,6 +913,7 @@ class ExportDocuments(Row):
     expires_at: datetime | None = column("expires_at")
     created_at: datetime = column("created_at")
     updated_at: datetime = column("updated_at")
+    file_id: UUID | None = column("file_id")
 
 
 class ExportFileBatches(Row):
@@ -1110,6 +1111,7 @@ class IngestStart(Row):
     chunks_allowed: int | None = column("chunks_allowed")
     tokens_used: int = column("tokens_used")
     tokens_allowed: int | None = column("tokens_allowed")
+    content_id: UUID = column("content_id")
 
 
 class ItemsList(Row):
@@ -1523,6 +1525,7 @@ class SearchExact(Row):
     token_count: int = column("token_count")
     document_metadata: Json = column("document_metadata")
     chunk_metadata: Json = column("chunk_metadata")
+    reading_id: UUID = column("reading_id")
     similarity: float = column("similarity")
     distance: float = column("distance")
 
@@ -1540,6 +1543,7 @@ class SearchHybridExact(Row):
     token_count: int = column("token_count")
     document_metadata: Json = column("document_metadata")
     chunk_metadata: Json = column("chunk_metadata")
+    reading_id: UUID = column("reading_id")
     similarity: float = column("similarity")
     distance: float = column("distance")
     keyword_score: float = column("keyword_score")
@@ -1575,6 +1579,7 @@ class SearchKeyword(Row):
     token_count: int = column("token_count")
     document_metadata: Json = column("document_metadata")
     chunk_metadata: Json = column("chunk_metadata")
+    reading_id: UUID = column("reading_id")
     keyword_score: float = column("keyword_score")
 
 
@@ -2140,6 +2145,7 @@ class ImportDocuments(NamedTuple):
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    file_id: UUID | None = None
 
 
 class ImportFileBatches(NamedTuple):

@@ -37,7 +37,7 @@ _TEXTS_A_LOOKUP = 500
 class QueuedUpload:
     """A document to ingest, the sizes of the chunks if the client has chosen them, and the quotas of its user.
 
-    `content` is empty if the file is stored in parts.
+    `content` is empty if the file is stored in parts. `content_id` is the document that has the bytes.
     """
 
     filename: str
@@ -46,6 +46,7 @@ class QueuedUpload:
     content: bytes
     sizes: ChunkSizes | None
     charset: str | None
+    content_id: UUID
     chunks: Quota
     tokens: Quota
 
@@ -91,11 +92,12 @@ class Queue:
             content=row.content,
             sizes=None if row.chunk_sizes is None else msgspec.convert(row.chunk_sizes, ChunkSizes),
             charset=row.charset,
+            content_id=row.content_id,
             chunks=Quota("chunks", row.chunks_used, row.chunks_allowed),
             tokens=Quota("tokens", row.tokens_used, row.tokens_allowed),
         )
 
-    async def content(self, job: Job, max_bytes: int) -> bytes:
+    async def content(self, job: Job, content_id: UUID, max_bytes: int) -> bytes:
         """Read the beginning of a file that is stored in parts, at most `max_bytes` of it.
 
         Raises:
@@ -107,7 +109,7 @@ class Queue:
             row = await self._database.one(
                 "documents/content",
                 user_id=job.user_id,
-                document_id=job.document_id,
+                document_id=content_id,
                 first_byte=size,
                 max_bytes=MAX_PART_BYTES,
             )

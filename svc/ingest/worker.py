@@ -195,9 +195,9 @@ class DocumentWorker:
         if upload.content:
             return upload.content
         if upload.file_type != CHUNKS and upload.file_type not in FORMATS:
-            return await self._queue.content(job, min(upload.file_size, MAX_PART_BYTES))
+            return await self._queue.content(job, upload.content_id, min(upload.file_size, MAX_PART_BYTES))
         self._sandbox.check_size(upload.file_size)
-        return await self._queue.content(job, upload.file_size)
+        return await self._queue.content(job, upload.content_id, upload.file_size)
 
     async def _reuse(
         self, job: Job, chunks: list[TextChunk], vectors: NDArray[np.float16], given: frozenset[int]

@@ -119,7 +119,7 @@ async def _with_passages(queries: Queries, tenant: UUID, found: Sequence[Span[R]
     rows = await queries.many(
         "chunks/around",
         user_id=tenant,
-        document_ids=[span.document_id for span in found],
+        document_ids=[span.reading_id for span in found],
         firsts=[span.first for span in found],
         lasts=[span.last for span in found],
         max_rows=sum(span.last - span.first + 1 for span in found),

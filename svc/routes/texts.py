@@ -70,17 +70,19 @@ async def _text(
             raise NotFoundError("the document was changed while its text was read")
 
 
-async def chunks_after(call: Call, document_id: UUID, after: int, place: int) -> Sequence[r.ChunksListFrom]:
+async def chunks_after(
+    call: Call, document_id: UUID, after: int, place: int, reading_id: UUID | None = None
+) -> Sequence[r.ChunksListFrom]:
     """Read the next chunks after the index `after` that end behind the character `place`.
 
-    The document is the caller's own, or one that is shared with them.
+    The document is the caller's own, or one that is shared with them; `reading_id` is a further reading of it.
     """
 
     async def read(tenant: UUID) -> Sequence[r.ChunksListFrom]:
         rows = await call.services.database.many(
             "chunks/list_from",
             user_id=tenant,
-            document_id=document_id,
+            document_id=reading_id or document_id,
             after=after,
             place=place,
             max_rows=_CHUNKS_A_PAGE,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from svc import batches
 from svc.access.quotas import broken_quota, quotas_of
 from svc.access.references import find_user_id
 from svc.database.deadline import database_budget
@@ -72,6 +73,9 @@ async def _transferred(database: Database, giver: UUID, to_user: UUID, documents
             raise InvalidRequestError(
                 "document_ids contains an id that is not a document of this user", field="document_ids"
             )
+        await transaction.value(
+            "documents/drop_readings", user_id=giver, document_ids=documents, max_parts=batches.ERASED_PARTS
+        )
         limits = await transaction.one("usage/quotas", user_id=to_user)
         if limits is None:
             raise _no_such_user()

@@ -23,14 +23,14 @@ _TOKENS_OF_A_JOINT = 2
 class Span(Generic[R]):
     """Consecutive chunks of a document, by index, and those of them that were found, best first."""
 
-    document_id: UUID
+    reading_id: UUID
     first: int
     last: int
     hits: list[Hit[R]] = field(default_factory=list)
 
     def overlaps(self, other: Span[R]) -> bool:
         """Whether both contain the same chunk."""
-        return self.document_id == other.document_id and self.first <= other.last and other.first <= self.last
+        return self.reading_id == other.reading_id and self.first <= other.last and other.first <= self.last
 
 
 def spans(hits: Iterable[Hit[R]], neighbours: int) -> list[Span[R]]:
@@ -38,7 +38,7 @@ def spans(hits: Iterable[Hit[R]], neighbours: int) -> list[Span[R]]:
     found: list[Span[R]] = []
     for hit in hits:
         index = hit.row.chunk_index
-        new = Span(hit.row.document_id, max(0, index - neighbours), index + neighbours, [hit])
+        new = Span(hit.row.reading_id, max(0, index - neighbours), index + neighbours, [hit])
         # The new one can join several that did not overlap before.
         joined = [span for span in found if span.overlaps(new)]
         if not joined:

@@ -14,12 +14,14 @@ T = TypeVar("T")
 
 
 class FoundChunk(Protocol):
-    """A row of a search."""
+    """A row of a search: a chunk of the reading `reading_id` of the document that clients know."""
 
     @property
     def chunk_id(self) -> UUID: ...
     @property
     def document_id(self) -> UUID: ...
+    @property
+    def reading_id(self) -> UUID: ...
     @property
     def chunk_index(self) -> int: ...
     @property

@@ -270,6 +270,7 @@ async def _settle(transaction: Transaction, imported: Imported, embed_messages: 
     user_id = imported.user_id
     await transaction.exec("import/drop_unowned_contents", user_id=user_id)
     imported.dropped = await transaction.exec("import/drop_vanished_documents", user_id=user_id)
+    await transaction.exec("import/hide_readings", user_id=user_id)
     imported.dropped += await transaction.exec("import/drop_vanished_conversations", user_id=user_id)
     imported.reset = await transaction.exec("import/reset_incomplete_documents", user_id=user_id)
     imported.queued = await transaction.exec("import/queue_documents", user_id=user_id)

@@ -58,6 +58,7 @@ _NARROWER: dict[tuple[str, str], tuple[str, Any] | tuple[str, Any, Any]] = {
     ),
     ("documents", "chunk_sizes"): ("chunk_sizes", ChunkSizes | None, None),
     ("documents", "has_new_content"): ("has_new_content", bool, False),
+    ("documents", "file_id"): ("file_id", UUID | None, None),
     ("conversations", "collection_ids"): ("collection_ids", list[UUID] | None, None),
     ("api_keys", "scopes"): ("scopes", list[str], msgspec.field(default_factory=list)),
     ("users", "external_id"): (

@@ -17,6 +17,7 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 def failed(**columns: Any) -> Any:
     row = SimpleNamespace(
         document_id=uuid.uuid4(),
+        reading_id=uuid.uuid4(),
         collection_id=uuid.uuid4(),
         file_type="pdf",
         file_size=5,

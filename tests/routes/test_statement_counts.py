@@ -82,8 +82,9 @@ COUNTS: dict[str, Count] = {
     "POST /documents/retry": Count(1),
     "POST /documents/metadata": Count(1),
     "POST /documents/transfer": Count(
-        9,
-        "lock the rows, so that the next statement sees concurrent changes; read the receiver's plan; copy, move the "
+        10,
+        "lock the rows, so that the next statement sees concurrent changes; delete the further readings, which the "
+        "receiver's collections do not have; read the receiver's plan; copy, move the "
         "chunks and delete, each a bounded number of rows at a time, and keep the plans meanwhile; queue the terms "
         "that are still to be made; count, which is last because all requests of a user share that row",
     ),

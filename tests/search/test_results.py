@@ -32,6 +32,10 @@ class Found:
     chunk_metadata: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def reading_id(self) -> UUID:
+        return self.document_id
+
 
 def found(number: int, *, document: int = 1, content: str = "") -> Found:
     return Found(UUID(int=1000 * document + number), UUID(int=document), number, content)
@@ -69,7 +73,7 @@ def test_spans_contain_each_chunk_once_with_its_neighbours(places: list[tuple[in
     )
     for number, span in enumerate(merged):
         assert not any(span.overlaps(other) for other in merged[number + 1 :])
-        assert {hit.row.document_id for hit in span.hits} == {span.document_id}
+        assert {hit.row.document_id for hit in span.hits} == {span.reading_id}
         wanted = {
             index
             for hit in span.hits

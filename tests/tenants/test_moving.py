@@ -20,7 +20,7 @@ from svc.tenants.erase import erase_user
 from svc.tenants.export import find_export
 from svc.tenants.imports import Orders, import_user
 from tests.conftest import running_service, test_settings
-from tests.database.conftest import make_user
+from tests.database.conftest import make_user, until
 from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, new_tenant
 from tests.server_process import CABINET, clean_environment
@@ -92,10 +92,25 @@ async def filled(tenant: Tenant) -> str:
     files = [{"document_id": kept["id"], "attributes": {"year": 2026, "part": 0.1, "yes": True, "words": WORDS}}]
     ok(await tenant.post(f"/collections/{collection}/batches", json={"files": files}), 201)
     bound = await tenant.conversation(title="Bound", collection_ids=[collection])
+    await read_otherwise(tenant, kept["id"])
     ok(await tenant.post("/keys", json={"name": WORDS}), 201)
     # What was cited is gone: the citation still reads.
     await tenant.delete(f"/documents/{cited['id']}")
     return str(bound["id"])
+
+
+async def read_otherwise(tenant: Tenant, document_id: str) -> None:
+    """Add a document that a collection has to another, in chunks of other sizes."""
+    store = ok(await tenant.post("/v1/vector_stores", json={"name": "other chunks"}))["id"]
+    path, sizes = f"/v1/vector_stores/{store}/files", {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 50}
+    file_id = "file-" + UUID(document_id).hex
+    strategy = {"type": "static", "static": sizes}
+    ok(await tenant.post(path, json={"file_id": file_id, "chunking_strategy": strategy}))
+
+    async def is_read() -> bool:
+        return bool(ok(await tenant.get(f"{path}/{file_id}"))["status"] == "completed")
+
+    await until(is_read)
 
 
 async def test_a_moved_tenant_is_unchanged(
@@ -131,6 +146,7 @@ async def test_a_moved_tenant_is_unchanged(
 
         assert (imported.reset, imported.dropped, imported.queued) == (0, 0, 0)
         assert await hashes(then, user_id, LEFT_OUT) == before
+        assert await then.fetchval("select count(*) from documents where file_id is not null") == 1
         assert lines_of(await exported(second, user_id))[1] == lines_of(export)[1]
     async with running_service(test_settings(), second_url) as service:
         key = generate_key()

@@ -1,7 +1,8 @@
 """Chunking strategies in the OpenAI dialect.
 
-A file has one set of chunks, which all its vector stores share: `auto` keeps them, and a static strategy splits the
-file again if they have other sizes, unless another vector store has it.
+Vector stores with equal sizes share the chunks of a file. `auto` keeps those that the file has, unless another vector
+store has it with a static strategy. A static one splits the file again if they have other sizes; if another vector
+store has it, it gets a further reading.
 """
 
 from __future__ import annotations
@@ -47,11 +48,6 @@ class UsedChunking(Struct, frozen=True):
 def shown_chunking(sizes: dict[str, Any] | None) -> UsedChunking:
     """Convert the sizes of a document's chunks to a strategy. None are those of the service."""
     return UsedChunking(_AUTO if sizes is None else Static(sizes["chunk_tokens"], sizes["overlap_tokens"]))
-
-
-def is_shown(sizes: ChunkSizes | None, present: dict[str, Any] | None) -> bool:
-    """Whether a file whose chunks have the sizes `present` shows the strategy that `sizes` are of."""
-    return sizes is not None and present is None and Static(sizes.chunk_tokens, sizes.overlap_tokens) == _AUTO
 
 
 def sizes_of(chunking: Chunking | None, field: str = "chunking_strategy") -> ChunkSizes | None:

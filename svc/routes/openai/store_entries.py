@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from svc.database import rows as r
 from svc.database.calls import Queries
@@ -16,7 +16,6 @@ from svc.fields.attributes import AttributeValue, check_attributes
 from svc.fields.validation import Faults
 from svc.ingest.chunk import ChunkSizes
 from svc.ingest.formats import CHUNKS
-from svc.routes.openai.chunking import is_shown
 from svc.routes.openai.ids import FILE, read_id, shown_id
 from svc.web.request import Call
 
@@ -25,6 +24,8 @@ POLL_AFTER_MS = "openai-poll-after-ms"
 
 # Small files are read in some tens of milliseconds. The SDK waits a second without the header.
 _POLL_MS = 50
+# All readings of a file are deleted with it, in one statement.
+_MAX_READINGS = 16
 
 
 class NewEntry(Struct, frozen=True):
@@ -99,7 +100,9 @@ def entries_of_ids(
 async def add_entries(
     call: Call, queries: Queries, store_id: UUID, batch_id: UUID | None, entries: Sequence[NewEntry], *, field: str
 ) -> Sequence[r.CollectionFilesGet]:
-    """Add files to a vector store, all or none.
+    """Add files to a vector store, all or none, in a transaction.
+
+    A file that another vector store has with chunks of other sizes gets a further reading.
 
     Raises:
         NotFoundError: the vector store or one of the files does not exist.
@@ -117,9 +120,7 @@ async def add_entries(
     rows = await _add(call, queries, store_id, batch_id, entries)
     if len(rows) < len(entries):
         await check_active(queries, call.principal.tenant, store_id)
-        kept = await _with_present_sizes(call, queries, store_id, entries, field)
-        rows = [] if kept == entries else await _add(call, queries, store_id, batch_id, kept)
-    if len(rows) < len(entries):
+        await _check_sizes(call, queries, entries, field)
         raise NotFoundError(f"{field} contains an id that is not the id of one of your files", field=field)
     return rows
 
@@ -127,58 +128,52 @@ async def add_entries(
 async def _add(
     call: Call, queries: Queries, store_id: UUID, batch_id: UUID | None, entries: Sequence[NewEntry]
 ) -> Sequence[r.CollectionFilesGet]:
+    tenant = call.principal.tenant
+    await queries.value(
+        "collection_files/hold",
+        user_id=tenant,
+        collection_id=store_id,
+        document_ids=[entry.file_id for entry in entries],
+    )
     return await queries.many(
         "collection_files/add",
-        user_id=call.principal.tenant,
+        user_id=tenant,
         collection_id=store_id,
         batch_id=batch_id,
         files=[_added(entry) for entry in entries],
         max_rows=len(entries),
         only_present=call.principal.collection_id is not None,
+        max_readings=_MAX_READINGS,
     )
 
 
-async def _with_present_sizes(
-    call: Call, queries: Queries, store_id: UUID, entries: Sequence[NewEntry], field: str
-) -> list[NewEntry]:
-    """Return the entries, those without sizes that ask for the strategy which the files show in other vector stores.
-
-    A file has one set of chunks, which all its vector stores share.
+async def _check_sizes(call: Call, queries: Queries, entries: Sequence[NewEntry], field: str) -> None:
+    """Check that the files can be split as asked.
 
     Raises:
-        InvalidRequestError: a file cannot be split as asked.
+        InvalidRequestError: one was uploaded in chunks, or is split in too many ways already.
     """
     rows = await queries.many(
         "collection_files/list_split",
         user_id=call.principal.tenant,
-        collection_id=store_id,
         files=[_added(entry) for entry in entries],
+        max_readings=_MAX_READINGS,
         max_rows=len(entries),
     )
     split = {row.document_id: row for row in rows}
-    kept = []
     for place, entry in enumerate(entries):
         row = split.get(entry.file_id)
-        if row is not None and row.file_type != CHUNKS and is_shown(entry.chunk_sizes, row.chunk_sizes):
-            kept.append(structs.replace(entry, chunk_sizes=None))
-            continue
         if row is not None:
             raise _refused_sizes(row, f"files[{place}].chunking_strategy" if field == "files" else "chunking_strategy")
-        kept.append(entry)
-    return kept
 
 
 def _refused_sizes(row: r.CollectionFilesListSplit, field: str) -> InvalidRequestError:
     shown = shown_id(FILE, row.document_id)
     if row.file_type == CHUNKS:
-        reason = f"{shown} was uploaded in chunks, which stay as they are"
+        reason = f"{shown} was uploaded in chunks, which stay as they are; add it with the strategy auto"
     else:
-        reason = f"{shown} is in another vector store with chunks of other sizes, and all stores share the chunks"
-    return InvalidRequestError(
-        f"{reason}; add it with the strategy auto, or upload it again for this vector store",
-        field=field,
-        code="chunking_conflict",
-    )
+        reason = f"{shown} is split in {_MAX_READINGS} other ways, which is the most; use one of them"
+    return InvalidRequestError(reason, field=field, code="chunking_conflict")
 
 
 def _added(entry: NewEntry) -> dict[str, Any]:

@@ -105,7 +105,8 @@ class FileContent(Struct, frozen=True):
 async def openai_add_store_file(call: Call, body: AddFile) -> StoreFile:
     """Add a file to a vector store. It is read in the background, if it has not been read."""
     entry = entry_of(body.file_id, body.attributes, sizes_of(body.chunking_strategy), "file_id")
-    [row] = await add_entries(call, call.services.database, store_id_of(call), None, [entry], field="file_id")
+    async with call.services.database.transaction() as transaction:
+        [row] = await add_entries(call, transaction, store_id_of(call), None, [entry], field="file_id")
     return _polled(call, row)
 
 
@@ -164,13 +165,13 @@ async def openai_delete_store_file(call: Call) -> Deleted:
 async def openai_get_store_file_content(call: Call) -> Response:
     """Get the text of a file as it was read; without parts if it has not been read."""
     row = await own_or_shared_collection(call, store_id_of(call), lambda tenant: _read(call, tenant))
-    chunks = await chunks_after(call, row.document_id, -1, 0) if row.status == "ready" else []
+    chunks = await chunks_after(call, row.document_id, -1, 0, row.reading_id) if row.status == "ready" else []
     if not chunks or call.request.method == "HEAD":
         return Response(msgspec.json.encode(FileContent([])), media_type="application/json")
-    return StreamingResponse(_content(call, row.document_id, chunks), media_type="application/json")
+    return StreamingResponse(_content(call, row, chunks), media_type="application/json")
 
 
-async def _content(call: Call, document_id: UUID, chunks: Sequence[r.ChunksListFrom]) -> AsyncIterator[bytes]:
+async def _content(call: Call, row: r.CollectionFilesGet, chunks: Sequence[r.ChunksListFrom]) -> AsyncIterator[bytes]:
     """Yield a `FileContent` of one text, page by page: as a whole, it could hold the loop and a lot of memory.
 
     If the document is deleted or changed meanwhile, the answer breaks off, which the client sees.
@@ -184,7 +185,7 @@ async def _content(call: Call, document_id: UUID, chunks: Sequence[r.ChunksListF
         last = chunks[-1]
         if last.chunk_index + 1 >= last.chunk_count:
             break
-        chunks = await chunks_after(call, document_id, last.chunk_index, 0)
+        chunks = await chunks_after(call, row.document_id, last.chunk_index, 0, row.reading_id)
         if not chunks or chunks[0].chunk_count != last.chunk_count:
             raise NotFoundError("the file was changed while its text was read")
     yield after

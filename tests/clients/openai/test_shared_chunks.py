@@ -29,27 +29,26 @@ async def test_a_strategy_does_not_change_the_chunks_of_another_store(api: Api) 
     await api.vector_stores.files.create_and_poll(file_id, vector_store_id=first)
     before = await results(api, first)
 
-    adding = [
-        ("chunking_strategy", api.vector_stores.files.create(second, file_id=file_id, chunking_strategy=SMALL)),
-        ("chunking_strategy", api.vector_stores.create(file_ids=[file_id], chunking_strategy=SMALL)),
-        (
-            "files[1].chunking_strategy",
-            api.vector_stores.file_batches.create(
-                second, files=[{"file_id": await stored(api)}, {"file_id": file_id, "chunking_strategy": SMALL}]
-            ),
-        ),
-    ]
-    for param, request in adding:
-        with pytest.raises(openai.BadRequestError) as error:
-            await request
-        assert (error.value.code, error.value.param) == ("chunking_conflict", param)
-        assert file_id in error.value.message
+    added = await api.vector_stores.files.create_and_poll(file_id, vector_store_id=second, chunking_strategy=SMALL)
 
+    assert (added.id, added.status, added.chunking_strategy.to_dict()) == (file_id, "completed", SMALL)
+    small = (await api.vector_stores.search(second, query="How deep is a crater?", max_num_results=50)).data
+    assert {result.file_id for result in small} == {file_id}
+    assert len(small) > before == await results(api, first)
+    third = await api.vector_stores.create(file_ids=[file_id], chunking_strategy=SMALL)
+    batch = await api.vector_stores.file_batches.create_and_poll(
+        third.id, files=[{"file_id": await stored(api)}, {"file_id": file_id}]
+    )
+    assert batch.file_counts.completed == 2
+    assert await results(api, third.id) == len(small) + 1
+    shown = [await api.vector_stores.files.retrieve(file_id, vector_store_id=store) for store in (first, second)]
+    assert [file.usage_bytes for file in shown] == [len(WORDS)] * 2
+    assert shown[0].chunking_strategy.to_dict()["static"]["max_chunk_size_tokens"] == 800
+    await api.vector_stores.files.delete(file_id, vector_store_id=second)
+    assert await results(api, second) == 0
     assert await results(api, first) == before
-    assert (await api.vector_stores.files.list(second)).data == []
-    # The strategy auto takes the chunks that the file has, also while another store has it.
-    await api.vector_stores.files.create_and_poll(file_id, vector_store_id=second)
-    assert await results(api, second) == before
+    await api.files.delete(file_id)
+    assert [await results(api, store) for store in (first, third.id)] == [0, 1]
 
 
 async def test_the_strategy_that_a_file_shows_is_taken_in_another_store(api: Api) -> None:

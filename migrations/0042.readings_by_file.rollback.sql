@@ -1,0 +1,3 @@
+drop index concurrently if exists document_contents_left_over_idx;
+
+drop index concurrently if exists documents_readings_idx;
