@@ -102,7 +102,7 @@ def test_something_else_that_answers_is_an_error_of_the_client(body: bytes, tmp_
             lambda: client.export(tmp_path / "export.ndjson"),
         ]
         for work in works:
-            with pytest.raises(UnexpectedAnswerError, match="no Cabinet"):
+            with pytest.raises(UnexpectedAnswerError, match="is not Cabinet"):
                 work()
     assert not (tmp_path / "export.ndjson").exists()
     assert not events, "it would be the same again"
@@ -154,7 +154,7 @@ def test_a_command_says_what_is_wrong_in_one_line(server: ServerProcess, tmp_pat
     with answering(200) as url:
         other = command("search", "x", "--url", url, "--key", "cab_key", **home)
     for said, code, word in (
-        (other, 1, "no Cabinet"),
+        (other, 1, "is not Cabinet"),
         (command("search", "x", "--url", "127.0.0.1:8080", "--key", "cab_key", **home), 2, "not the URL"),
         (command("search", "x", "--url", server.url, "--key", "a\nb", **home), 2, "control character"),
         (command("login", "--url", server.url, "--key", "", **home), 2, "empty"),
