@@ -31,9 +31,11 @@ HEADER = f"""\
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A copy of the SQL that a test may spoil."""
-    for name in ("sql", "migrations"):
-        copytree(ROOT / name, tmp_path / name)
+    """The SQL, to which a test may add migrations and folders of statements. The folders that are there are links."""
+    copytree(ROOT / "migrations", tmp_path / "migrations")
+    (tmp_path / "sql").mkdir()
+    for part in (ROOT / "sql").iterdir():
+        (tmp_path / "sql" / part.name).symlink_to(part)
     return tmp_path
 
 
