@@ -85,6 +85,7 @@ async def test_a_restore_reaches_the_time_between_two_acknowledged_writes(folder
     cabinet("restore", folder / "all", "--wal", wal, *options)
     restored = cabinet("restore", folder / "until", "--at", between.isoformat(), "--wal", wal, *options)
     assert "last commit: " in restored
+    assert "Keys revoked, users deleted and shares withdrawn after that are valid again" in restored
     assert await emails(folder / "all") == ["before@example.com", "early@example.com", "late@example.com"]
     assert await emails(folder / "until") == ["before@example.com", "early@example.com"]
     assert "a restore makes a new data folder" in cabinet("restore", data, *options, expected=2)
