@@ -62,6 +62,18 @@ def test_the_help_imports_no_command() -> None:
     assert heavy & set(done.stderr.split()) == set()
 
 
+def test_the_commands_over_http_load_no_settings_and_no_database() -> None:
+    """Loading these took two thirds of the time of such a command."""
+    modules = "svc.cli.main, svc.cli.chats, svc.cli.collections, svc.cli.documents, svc.cli.login, svc.cli.mcp"
+    program = f"import sys, {modules}, svc.cli.search, svc.cli.upload; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "svc.cli.search" in loaded
+    assert {"numpy", "asyncpg", "pydantic", "svc.settings", "svc.database", "svc.embedded"} & loaded == set()
+
+
 def test_every_command_is_listed_with_a_sentence() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output
     for name, command in main.commands.items():

@@ -7,9 +7,12 @@ external id may have.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from svc.database.calls import Queries
+if TYPE_CHECKING:
+    # The commands over HTTP need the prefix of external ids, and not what talks to the database.
+    from svc.database.calls import Queries
 
 PREFIX = "external:"
 EXTERNAL_ID_PATTERN = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?(?!\s)$"

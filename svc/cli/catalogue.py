@@ -19,15 +19,8 @@ from svc.catalogue.schema import read_schema
 from svc.catalogue.server_times import server_times
 from svc.catalogue.statement_plans import read_plans
 from svc.catalogue.timings import Timings, timings_of_server, timings_of_service
-from svc.cli.environment import (
-    DATABASE_OPTIONS,
-    POOL_OPTIONS,
-    fail,
-    migrated_urls,
-    opened_database,
-    run,
-    settings_options,
-)
+from svc.cli.environment import DATABASE_OPTIONS, POOL_OPTIONS, migrated_urls, opened_database, run, settings_options
+from svc.cli.failing import fail
 from svc.cli.output import echo, echo_json
 from svc.cli.sections import Command
 from svc.database.headers import wrapped_columns

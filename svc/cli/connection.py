@@ -14,7 +14,7 @@ import click
 
 from cabinet_client import AnswerError, AsyncCabinet, CabinetClientError
 from svc.access.references import PREFIX
-from svc.cli.environment import fail
+from svc.cli.failing import fail
 from svc.cli.named_over_http import found_user
 from svc.errors import CabinetError, StartupError
 

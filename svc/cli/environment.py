@@ -9,12 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 import uvloop
 
 from svc.background import Background
+from svc.cli.failing import fail
 from svc.cli.sections import SettingOption
 from svc.cli.stopping import last_act
 from svc.database.queries import Database, open_database
@@ -24,7 +25,6 @@ from svc.embedded.supervision import supervised
 from svc.errors import CabinetError, StartupError
 from svc.log_format import configure_log
 from svc.migrations.migrate import apply_migrations, migration_states
-from svc.printable import printable
 from svc.settings import Settings, environment_name, load_settings
 
 logger = logging.getLogger(__name__)
@@ -137,14 +137,6 @@ def setting_option(name: str) -> Callable[[Any], Any]:
         f"--{name.replace('_', '-')}", name, cls=SettingOption, default=None, metavar="VALUE", help=text,
         section=_LAST_SECTION if name in _LAST_OPTIONS else None,
     )  # fmt: skip
-
-
-def fail(error: CabinetError, code: int = 2) -> NoReturn:
-    """End the command with the error's sentence and an exit code."""
-    prefix = click.style("cabinet: ", fg="red", bold=True, reset=False)
-    for line in error.detail.splitlines():
-        click.echo(prefix + click.style(printable(line), reset=True), err=True)
-    sys.exit(code)
 
 
 def run(work: Coroutine[Any, Any, T], *, failure_code: int = 2) -> T:

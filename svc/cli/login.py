@@ -6,7 +6,7 @@ import click
 
 from cabinet_client import AsyncCabinet
 from svc.cli.connection import opened, profile_path, run_client, write_profile
-from svc.cli.environment import fail
+from svc.cli.failing import fail
 from svc.cli.output import echo
 from svc.errors import StartupError
 

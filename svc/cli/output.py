@@ -9,7 +9,6 @@ import click
 import msgspec
 
 from cabinet_client.models import Answer
-from svc.database.types import as_dict
 from svc.printable import escaped_json, printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -48,4 +47,4 @@ def echo_json_rows(rows: Iterable[Any]) -> None:
 
 def plain_row(row: Any) -> Any:
     """Return a row as JSON can have it."""
-    return row if isinstance(row, Answer | dict) else as_dict(row)
+    return row if isinstance(row, Answer | dict) else dict(row)

@@ -15,7 +15,8 @@ import click
 
 from cabinet_client import AsyncCabinet
 from svc.cli.connection import opened, read_profile
-from svc.cli.environment import DATABASE_OPTIONS, fail, setting_option
+from svc.cli.environment import DATABASE_OPTIONS, setting_option
+from svc.cli.failing import fail
 from svc.cli.output import echo
 from svc.embedded.server import is_made
 from svc.errors import CabinetError, StartupError

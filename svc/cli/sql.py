@@ -10,8 +10,8 @@ from rich.syntax import Syntax
 
 from svc.cli.baseline import baseline
 from svc.cli.catalogue import list_statements, report
-from svc.cli.environment import fail
 from svc.cli.explain import explain
+from svc.cli.failing import fail
 from svc.cli.output import echo_lines
 from svc.database.statements import Statement, load_statements
 from svc.errors import CabinetError, NotFoundError

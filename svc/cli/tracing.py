@@ -16,7 +16,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from svc import __version__
-from svc.cli.environment import fail
+from svc.cli.failing import fail
 from svc.errors import StartupError
 from svc.settings.process import ProcessSettings
 
