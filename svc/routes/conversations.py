@@ -76,6 +76,7 @@ class UpdateConversation(Struct, frozen=True, forbid_unknown_fields=True):
     "/conversations",
     status=201,
     once=True,
+    errors=(409,),
     tagged=True,
     example={"title": "About the Moon", "metadata": {"channel": "web"}},
 )

@@ -59,7 +59,8 @@ def absent_path_error(path: str) -> NotFoundError:
             "rest, put a gateway such as LiteLLM in front of it, or let a second client speak to the API that has them",
             code="unknown_url",
         )
-    if path.split("/")[1] in _RESOURCES:
+    # The target `*` has no slash.
+    if path.removeprefix("/").partition("/")[0] in _RESOURCES:
         return NotFoundError(
             "there is no such path; the OpenAI API is below /v1: let the base URL of the client end so"
         )

@@ -15,11 +15,18 @@ CHECKS = (
     "response_schema_conformance", "negative_data_rejection", "unsupported_method", "allow_header_conformance",
     "use_after_free", "ignored_auth",
 )  # fmt: skip
+# A parameter that is too long makes a target that is too long (414), which the tool does not expect by itself.
+_SETTINGS = """[checks]
+negative_data_rejection.expected-statuses = [
+  "400", "401", "403", "404", "405", "406", "409", "414", "415", "422", "428", "429", "5xx"
+]
+"""
 
 
 def fuzz_schema(url: str, headers: dict[str, str], seed: int, seconds: int, folder: Path) -> tuple[Counter[str], bool]:
     """Run Schemathesis, which prints its findings. Return the answers by status, and whether all checks passed."""
     report = folder / "schemathesis.ndjson"
+    (folder / "schemathesis.toml").write_text(_SETTINGS)
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", f"{url}/openapi.json", "--max-time", str(seconds),
         "--seed", str(seed), "--checks", ",".join(CHECKS), "--continue-on-failure", "--warnings", "off", "--no-color",
