@@ -75,6 +75,8 @@ _MASK = (1 << _BITS) - 1
 # The least words that count, and the least share of all words.
 _LEAST = 5
 _LEAST_SHARE = 0.08
+# A text that repeats a few of them is often code or a table: "to" and "do" are Polish and English.
+_LEAST_DIFFERENT = 3
 
 
 def _numbers() -> dict[str, int]:
@@ -90,10 +92,14 @@ _NUMBERS = _numbers()
 
 def language_of(words: Sequence[str]) -> StemmedLanguage | None:
     """The language of a text with these words; None if they do not tell, or it has no stems of its own here."""
-    total = sum(map(_NUMBERS.__getitem__, filter(_NUMBERS.__contains__, words)))
+    frequent = [*filter(_NUMBERS.__contains__, words)]
+    total = sum(map(_NUMBERS.__getitem__, frequent))
     counts = [total >> place * _BITS & _MASK for place in range(len(_LANGUAGES))]
     most = max(counts)
     if most < _LEAST or most < _LEAST_SHARE * len(words):
         return None
-    language = _LANGUAGES[counts.index(most)]
+    place = counts.index(most)
+    if sum(_NUMBERS[word] >> place * _BITS & 1 for word in set(frequent)) < _LEAST_DIFFERENT:
+        return None
+    language = _LANGUAGES[place]
     return language if language in _STEMMED else None  # type: ignore[return-value]

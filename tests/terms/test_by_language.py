@@ -55,6 +55,7 @@ def test_a_text_tells_its_language(language: StemmedLanguage) -> None:
     [
         "", "the of and", "Häuser, Dateien, Verzeichnisse, Rechnungen, Verträge",
         "tar -x -a -e -o -i -u -y -z -w FILE; ls -a -o -e -i -u -y", "de la de la de la " + "word " * 300,
+        "int to_do; use to set to 0 to 9, do reset to 1, do read to 4, fd to close, blocks to 12, do",
         "Considerant que el reconeixement de la dignitat inherent i dels drets iguals i inalienables de tots els "
         "membres de la família humana és el fonament de la llibertat, la justícia i la pau en el món",
     ],
