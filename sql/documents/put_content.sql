@@ -119,21 +119,27 @@ without_parts as (
     where f.user_id = $1::uuid and f.document_id = c.id
 ),
 
-queued as (
-    insert into ingestion_jobs as j (user_id, document_id, attempt)
+waiting as (
     select
-        $1::uuid as user_id,
-        c.id as document_id,
+        c.id,
         c.attempt
     from changed as c
     inner join stored as s on c.id = s.document_id
     where c.status = 'processing'
     union all
     select
-        $1::uuid as user_id,
-        r.id as document_id,
+        r.id,
         r.attempt
     from read as r
+),
+
+queued as (
+    insert into ingestion_jobs as j (user_id, document_id, attempt)
+    select
+        $1::uuid as user_id,
+        w.id as document_id,
+        w.attempt
+    from waiting as w
     on conflict (user_id, document_id) do update
         set attempt = excluded.attempt, tries = 0, interruptions = 0, due_at = now(), worker = null
     returning pg_notify('cabinet_ingestion', '')

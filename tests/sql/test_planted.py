@@ -81,11 +81,11 @@ PLANTS = {
     ),
     "a header with a wrong type": Plant(
         "documents/get", "$2 document_id uuid", "$2 document_id text",
-        "where d.user_id = $1::uuid and d.id = $2::uuid;", "$2 stands without a cast to text",
+        "where d.user_id = $1::uuid and d.id = $2::uuid and d.file_id is null;", "$2 stands without a cast to text",
     ),
     "a parameter that the header does not know": Plant(
         "documents/get", "d.id = $2::uuid", "d.id = $3::uuid",
-        "where d.user_id = $1::uuid and d.id = $3::uuid;", "$3 is not in the header",
+        "where d.user_id = $1::uuid and d.id = $3::uuid and d.file_id is null;", "$3 is not in the header",
     ),
     "a table that nobody made": Plant(
         "documents/get", "from documents as d", "from papers as d",
@@ -93,7 +93,7 @@ PLANTS = {
     ),
     "a mistake of grammar": Plant(
         "documents/get", "where d.user_id", "were d.user_id",
-        "were d.user_id = $1::uuid and d.id = $2::uuid;", "syntax error",
+        "were d.user_id = $1::uuid and d.id = $2::uuid and d.file_id is null;", "syntax error",
     ),
     "a changed session": Plant(
         "documents/get", "    d.id,\n", "    set_config('jit', 'on', false) as id,\n",
