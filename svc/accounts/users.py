@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -80,7 +82,7 @@ async def create_user(
         InvalidRequestError: the plan does not exist.
     """
     key = generate_key()
-    try:
+    async with explained(queries, plan):
         row = await queries.one(
             "users/create",
             email=email,
@@ -91,8 +93,6 @@ async def create_user(
             key_prefix=key.prefix,
             key_hash=key.key_hash,
         )
-    except ConstraintError as error:
-        raise await _refusal(queries, error, plan) from None
     assert row is not None
     return row, key.key
 
@@ -112,23 +112,34 @@ async def update_user(
     """Change the given fields of a user. Returns the user's row, or None if there is no such user.
 
     Raises:
+        ConstraintError: another user has the address or the external id, or the plan does not exist; see `explained`.
+    """
+    return await queries.one(
+        "users/update",
+        user_id=user_id,
+        email=email,
+        set_name=set_name,
+        name=name,
+        plan=plan,
+        preferences=preferences,
+        set_external_id=set_external_id,
+        external_id=external_id,
+    )
+
+
+@asynccontextmanager
+async def explained(database: Queries, plan: str | None) -> AsyncIterator[None]:
+    """Explain why the block could not store a user. It must contain the whole transaction, if there is one: `database`
+    reads the plans, and a transaction in which a statement has failed reads nothing.
+
+    Raises:
         ConflictError: another user has the address or the external id.
         InvalidRequestError: the plan does not exist.
     """
     try:
-        return await queries.one(
-            "users/update",
-            user_id=user_id,
-            email=email,
-            set_name=set_name,
-            name=name,
-            plan=plan,
-            preferences=preferences,
-            set_external_id=set_external_id,
-            external_id=external_id,
-        )
+        yield
     except ConstraintError as error:
-        raise await _refusal(queries, error, plan) from None
+        raise await _refusal(database, error, plan) from None
 
 
 async def _refusal(queries: Queries, error: ConstraintError, plan: str | None) -> Exception:

@@ -10,7 +10,7 @@ import msgspec
 
 from cabinet_client import AsyncCabinet, models
 from svc.accounts.quotas import Quotas, read_quotas
-from svc.accounts.users import CreateUser, create_user, update_user
+from svc.accounts.users import CreateUser, create_user, explained, update_user
 from svc.cli.connection import run_client
 from svc.cli.environment import DATABASE_OPTIONS, opened_database, run, settings_options
 from svc.cli.named import named_user, optional_user_argument, user_argument
@@ -165,7 +165,10 @@ async def _show(settings: Settings, user: str) -> tuple[UsersGet, Quotas]:
 
 async def _set_plan(settings: Settings, user: str, plan: str) -> None:
     async with opened_database(settings) as database:
-        if await update_user(database, await named_user(database, user), plan=plan) is None:
+        user_id = await named_user(database, user)
+        async with explained(database, plan):
+            row = await update_user(database, user_id, plan=plan)
+        if row is None:
             raise NotFoundError(f"there is no user {user}")
 
 

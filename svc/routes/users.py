@@ -176,7 +176,10 @@ async def update_user(call: Call, body: UpdateUser) -> User:
     preferences = None if body.preferences is UNSET else body.preferences
     plan = None if body.plan is UNSET else body.plan
     _check(name, plan, preferences)
-    async with unchanged(call, lambda queries: _held(queries, user_id)) as queries:
+    async with (
+        accounts.explained(call.services.database, plan),
+        unchanged(call, lambda queries: _held(queries, user_id)) as queries,
+    ):
         row = await accounts.update_user(
             queries,
             user_id,

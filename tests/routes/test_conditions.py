@@ -9,7 +9,7 @@ import pytest
 
 from svc.app import all_endpoints
 from svc.web.routing import Endpoint
-from tests.conftest import Service
+from tests.conftest import ADMIN_KEY, Service
 from tests.routes.answers import done, ok, problem
 from tests.routes.endpoints import ids_of, key_for, name_of, path_of, send
 from tests.routes.tenants import new_tenant
@@ -87,6 +87,17 @@ async def test_of_many_changes_of_one_version_one_is_made(shared: Service) -> No
     assert len(made) == 1
     assert [answer.status_code for answer in answers].count(412) == 7
     assert ok(await tenant.get(path)) == made[0].json()
+
+
+@pytest.mark.parametrize("headers", [{}, {"If-Match": "*"}])
+async def test_a_change_of_a_user_is_explained_within_a_transaction_too(
+    shared: Service, headers: dict[str, str]
+) -> None:
+    one, other = await new_tenant(shared), await new_tenant(shared)
+    email = ok(await other.get("/me"))["email"]
+    for body, status, field in (({"plan": "nope"}, 422, "plan"), ({"email": email}, 409, "email")):
+        answer = await shared.call("PATCH", f"/users/{one.id}", ADMIN_KEY, json=body, headers=headers)
+        problem(answer, status, field)
 
 
 async def test_a_long_conversation_is_not_deleted_after_a_change(
