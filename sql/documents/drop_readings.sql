@@ -52,7 +52,12 @@ uncounted as (
     having count(d.id) > 0
     on conflict (user_id) do update
         set chunk_count = t.chunk_count - excluded.chunk_count
+),
+
+planned_once as (
+    select set_config('plan_cache_mode', 'force_generic_plan', true) as plan_mode
 )
 
 select count(d.id) as deleted
-from deleted as d;
+from deleted as d
+where (select count(*) from planned_once) >= 0;
