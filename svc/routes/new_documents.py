@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.database.deadline import database_budget
+from svc.fields.validation import Faults
+from svc.fields.values import Metadata, Moment, check_future, check_metadata
 from svc.ingest.file_bytes import FileBytes
 from svc.ingest.formats import StoredType
 
 
-class NewDocument(Struct, frozen=True, kw_only=True):
+class GivenFields(Struct, frozen=True, kw_only=True):
+    """The columns that a client sets with an upload, besides the name, however it sends the file."""
+
+    metadata: Metadata = field(default_factory=dict)
+    expires_at: Moment | None = None
+
+    def check_given(self, faults: Faults) -> None:
+        """Check the constraints that the types of these fields do not express."""
+        faults.check(check_metadata, self.metadata, "metadata")
+        faults.check(check_future, self.expires_at, "expires_at")
+
+
+class NewDocument(GivenFields, frozen=True, kw_only=True):
     """The fields that are stored with the bytes of a file; `sql/documents/create.sql` explains them."""
 
     filename: str
     file_type: StoredType
     content_hash: UUID
-    metadata: Mapping[str, Any] = {}
     replaces: str | None = None
-    expires_at: datetime | None = None
     purpose: str | None = None
     is_read: bool = True
     charset: str | None = None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
@@ -20,7 +19,7 @@ from svc.fields.json_faults import json_fault
 from svc.fields.long_lists import begins_list
 from svc.fields.long_text import LONG_BYTES, LongTextReader
 from svc.fields.validation import WHOLE, Faults, fault_without_value, faults_of, shown_field
-from svc.fields.values import Filename, Metadata, Moment, check_future, check_metadata, check_text
+from svc.fields.values import Filename, check_text
 from svc.ingest.file_bytes import FileBytes
 from svc.ingest.formats import CHUNKS, FileType
 from svc.routes.chunk_bodies import FIELD as CHUNKS_FIELD
@@ -35,6 +34,7 @@ from svc.routes.form_bodies import (
     repeated_part,
     texts_of,
 )
+from svc.routes.new_documents import GivenFields
 from svc.web.request import declared_length, decode_json, media_type
 
 # JSON can write one byte of text as six (\\uXXXX).
@@ -44,7 +44,7 @@ OnConflict = Literal["new", "replace", "skip"]
 """How to handle an upload if a document with the same name exists."""
 
 
-class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
+class UploadDocument(GivenFields, frozen=True, forbid_unknown_fields=True):
     """A document sent as JSON, including its text.
 
     `on_conflict` applies if documents with this name exist: `new` keeps them, `replace` deletes them when this one is
@@ -54,12 +54,10 @@ class UploadDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
     filename: Filename
     content: Annotated[str, Meta(min_length=1)]
-    metadata: Metadata = msgspec.field(default_factory=dict)
     on_conflict: OnConflict = "new"
-    expires_at: Moment | None = None
 
 
-class UploadChunks(Struct, frozen=True, forbid_unknown_fields=True):
+class UploadChunks(GivenFields, frozen=True, forbid_unknown_fields=True):
     """A document sent as the chunks that the client has made of it.
 
     They are stored as they are sent, in this order. Some may have an `embedding`, while the others are embedded. The
@@ -68,13 +66,11 @@ class UploadChunks(Struct, frozen=True, forbid_unknown_fields=True):
 
     filename: Filename
     chunks: list[GivenChunk]
-    metadata: Metadata = msgspec.field(default_factory=dict)
     on_conflict: OnConflict = "new"
-    expires_at: Moment | None = None
 
 
 class Upload(Struct, frozen=True):
-    """A document as received: name, bytes, metadata, its effect on documents with the same name, and its expiry.
+    """A document as received: name, bytes, its effect on documents with the same name, and the other fields.
 
     `file_type` is set if the bytes are the file of chunks that the client made; otherwise they show their type.
     `charset` is the encoding of the bytes that was declared.
@@ -82,19 +78,19 @@ class Upload(Struct, frozen=True):
 
     filename: str
     content: FileBytes
-    metadata: dict[str, Any]
     on_conflict: OnConflict
-    expires_at: datetime | None
+    given: GivenFields
     file_type: FileType | None = None
     charset: str | None = None
 
     async def parts(self) -> list[bytes]:
         """Return the whole upload as bytes, for its digest; instead of a file in parts, the digest of that."""
+        fields = structs.asdict(self.given)
         return [
             self.filename.encode(),
-            msgspec.json.encode(self.metadata, order="sorted"),
+            msgspec.json.encode(fields.pop("metadata"), order="sorted"),
             await self.content.digest() if self.content.is_in_parts else await self.content.whole(),
-            msgspec.json.encode([self.on_conflict, self.expires_at]),
+            msgspec.json.encode([self.on_conflict, *fields.values()]),
             *([self.file_type.encode()] if self.file_type else []),
             *([self.charset.encode()] if self.charset else []),
         ]
@@ -107,8 +103,7 @@ class Upload(Struct, frozen=True):
         """
         faults = Faults()
         faults.check(check_text, self.filename, "filename")
-        faults.check(check_metadata, self.metadata, "metadata")
-        faults.check(check_future, self.expires_at, "expires_at")
+        self.given.check_given(faults)
         faults.check(_check_not_empty, self.content, "content")
         faults.raise_if_any()
 
@@ -196,8 +191,12 @@ async def _read_chunks(
 
 
 def _upload(body: UploadDocument | UploadChunks, content: bytes, file_type: FileType | None = None) -> Upload:
-    file = FileBytes.of(content)
-    return Upload(inner_path(body.filename), file, body.metadata, body.on_conflict, body.expires_at, file_type)
+    return Upload(inner_path(body.filename), FileBytes.of(content), body.on_conflict, _given(body), file_type)
+
+
+def _given(body: GivenFields) -> GivenFields:
+    """These fields alone, so that the text of the body is not kept with them."""
+    return GivenFields(**{name: getattr(body, name) for name in GivenFields.__struct_fields__})
 
 
 async def _parts(request: Request, limit_bytes: int, body_bytes: int) -> AsyncIterator[bytearray]:
@@ -239,7 +238,7 @@ def _upload_of(form: FormData) -> Upload:
         raise InvalidFieldsError(faults)
     filename = inner_path(named.filename)
     content = bytes_of(file)
-    return Upload(filename, content, named.metadata, named.on_conflict, named.expires_at, charset=charset_of(file))
+    return Upload(filename, content, named.on_conflict, _given(named), charset=charset_of(file))
 
 
 def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:
@@ -247,11 +246,9 @@ def _unknown_part(name: str, known: tuple[str, ...]) -> FieldFault:
     return FieldFault(field, f"there is no field {field}; the parts of an upload are {', '.join(known)}")
 
 
-class _Fields(Struct, frozen=True):
+class _Fields(GivenFields, frozen=True):
     filename: Filename
-    metadata: Metadata
     on_conflict: OnConflict = "new"
-    expires_at: Moment | None = None
 
 
 def _metadata(text: str | None) -> tuple[Any, FieldFault | None]:

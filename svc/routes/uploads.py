@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from svc.access.quotas import QuotaName, broken_quota
 from svc.accounts.quotas import refused
 from svc.database.calls import Queries
@@ -119,10 +121,9 @@ async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: Fil
         filename=upload.filename,
         file_type=file_type,
         content_hash=content_hash,
-        metadata=upload.metadata,
         replaces=upload.filename if upload.on_conflict == "replace" else None,
-        expires_at=upload.expires_at,
         charset=upload.charset,
+        **structs.asdict(upload.given),
     )
     row = await create_document(queries, tenant, upload.content, new)
     if row is None:

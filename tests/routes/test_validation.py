@@ -277,7 +277,7 @@ FORMS: dict[str, tuple[str, bytes, int, str]] = {
         FILE + part("colour", "5") + part("expires_at", "soon") + part("metadata", "{") + b"--b--",
         422,
         f"expires_at must be {TIMESTAMP_EXAMPLE}; there is no field colour; the parts of an upload are file, filename, "
-        "metadata, on_conflict, expires_at; metadata cannot be read as JSON: it ends too early",
+        "on_conflict, metadata, expires_at; metadata cannot be read as JSON: it ends too early",
     ),
 }
 

@@ -1,12 +1,13 @@
-"""Adds a nullable column to the statements that return all columns of a table, and to its export and import.
+"""Adds a nullable column of a table: a draft of its migration, its rollback, and the statements that list all columns.
 
-`python -m tests.sql.add_column conversations language text`, or `make column ARGS="conversations language text"`. The
-table has the columns `created_at` and `updated_at`, which stand together in each list; the new one follows them. The
-statements that write the column are not changed, except for the import. What could not be changed is printed too.
+`make column ARGS="documents source text --given"`, or `python -m tests.sql.add_column` with the same arguments. The
+table has the columns `created_at` and `updated_at`, which stand together in each list; the new one follows them. With
+`--given`, clients set the column: `create` and `update` get a parameter for it. What could not be changed is printed.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Mapping
@@ -21,7 +22,14 @@ _WIDTH = 110
 _LINES = re.compile(r"(?m)^(?P<indent> +)(?P<alias>\w+\.)?created_at,\n +(?P=alias)updated_at(?P<end>[,;]?)$")
 _INLINE = re.compile(r"(?<!\S)(?P<alias>\w+\.)?created_at, (?(alias)(?P=alias)|)updated_at\b(?! timestamptz)")
 _RETURNED = re.compile(r"updated_at timestamptz(?= *,|\n)")
-_LAST_PARAMETER = re.compile(r"(?ms)\A.*^-- \$(?P<number>\d+) [^\n]*\n")
+_LAST_PARAMETER = re.compile(
+    r"(?ms)\A.*^-- \$(?P<number>\d+) (?P<name>\w+ *)(?P<type>[^ \n]+(?: null\b| optional\b)? *)[^\n]*\n"
+)
+_INSERT = (
+    r"(?m)(?P<columns>insert into {table}(?: as \w+)? \([^()]*?)(?P<close>\s*\)\n(?P<indent> +)select\n)"
+    r"(?P<values>(?:.*\n)*?)(?P<from>(?P=indent)from (?P<source>\w+)(?: as (?P<alias>\w+))?)"
+)
+_SET = r"(?m)(?P<before>^ *(?:with \w+ as \(\n *)?update {table} as (?P<alias>\w+)\n(?:.*\n)*?)(?P<set> +)updated_at = now\(\)"
 
 
 class NoSuchGroupError(Exception):
@@ -29,37 +37,82 @@ class NoSuchGroupError(Exception):
 
 
 @dataclass(frozen=True)
+class Column:
+    """A new column; `is_given` if clients set it."""
+
+    table: str
+    name: str
+    type: str
+    is_given: bool = False
+
+
+@dataclass(frozen=True)
 class Changes:
-    """The files with the new column, and the statements that need it and have no place that is recognized."""
+    """The files with the new column, the statements that need it and have no place that is recognized, and those that
+    insert rows in which it is null."""
 
     changed: list[Path]
     left: list[str]
+    inserting: list[str]
 
 
-def add_column(folder: Path, table: str, column: str, type_: str) -> Changes:
+def add_column(folder: Path, column: Column) -> Changes:
     """Change the files below `folder`, which is `sql/` or a copy of it.
 
     Raises:
         NoSuchGroupError: no statement `get` returns the columns of this table.
     """
     statements = load_statements(folder)
-    group = _group_of(table, statements)
-    moved = [f"export/{table}", f"import/{table}"]
-    names = [one.name for one in statements.values() if group in (one.name, one.columns_as) or one.name in moved]
-    changed, left = [], [name for name in moved if name not in statements]
-    for name in names:
+    group = _group_of(column.table, statements)
+    listing = {name for name, one in statements.items() if group in (name, one.columns_as)}
+    moved = {f"export/{column.table}", f"import/{column.table}"}
+    writing = {f"{group.split('/')[0]}/{verb}" for verb in ("create", "update")} if column.is_given else set()
+    inserting = {name for name, one in statements.items() if re.search(_insert(column), one.body)}
+    copying = {name for name in inserting if _copied(statements[name].body, column) != statements[name].body}
+    changed, left = [], []
+    for name in sorted(listing | moved | writing | copying):
         path = folder / f"{name}.sql"
-        text = path.read_text(encoding="utf-8")
-        new = _with_parameter(text, column, type_) if name.startswith("import/") else text
-        new = _wrapped(_RETURNED.sub(rf"\g<0>, {column} {type_} null", new), f", {column} {type_} null", "--   ")
-        new = _in_lists(new, column)
-        # The body, since a header alone would be wrong.
-        if _body(new) == _body(text):
-            left.append(name)
-        else:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        new = text
+        if name in listing | moved:
+            new = _listed(_with_parameter(new, column, "") if name.startswith("import/") else new, column)
+        is_whole = name not in listing | moved or _body(new) != _body(text)
+        if name in writing:
+            new, is_written = _written(new, column)
+            is_whole = is_whole and is_written
+        if name in copying:
+            new = _head(new) + _copied(_body(new), column)
+        # A part of the changes alone would make the header wrong.
+        if text and is_whole:
             path.write_text(new, encoding="utf-8")
             changed.append(path)
-    return Changes(changed, left)
+        else:
+            left.append(name)
+    return Changes(changed, left, sorted(inserting - copying - writing))
+
+
+def write_migration(folder: Path, column: Column) -> list[Path]:
+    """Write a draft of the migration, without its reason and the comment of the column, and the rollback.
+
+    `make check` refuses the draft until both are there.
+    """
+    last = max(path.stem for path in folder.glob("*.sql") if not path.stem.endswith(".rollback"))
+    name = f"{int(last[:4]) + 1:04}.{column.table}_{column.name}"
+    table, served = column.table, f"{column.table}/*, export/{column.table}, import/{column.table}"
+    forward, back = folder / f"{name}.sql", folder / f"{name}.rollback.sql"
+    forward.write_text(
+        f"-- Why:\n"
+        f"-- Lock: ACCESS EXCLUSIVE on {table} for milliseconds: a column that can be null rewrites no row.\n"
+        f"-- On 10M rows: milliseconds.\n"
+        f"-- Serves: {served}\n"
+        f"-- Rollback loses: the column.\n"
+        f"-- depends: {last}\n"
+        f"alter table {table} add column {column.name} {column.type};\n\n"
+        f"comment on column {table}.{column.name} is\n'';\n",
+        encoding="utf-8",
+    )
+    back.write_text(f"alter table {table} drop column {column.name};\n", encoding="utf-8")
+    return [forward, back]
 
 
 def _group_of(table: str, statements: Mapping[str, Statement]) -> str:
@@ -73,10 +126,73 @@ def _group_of(table: str, statements: Mapping[str, Statement]) -> str:
     return reading[0]
 
 
-def _with_parameter(text: str, column: str, type_: str) -> str:
+def _with_parameter(text: str, column: Column, meaning: str) -> str:
+    """Add the column as the last parameter, below the others' names and types."""
     last = _LAST_PARAMETER.match(text)
-    assert last is not None, "an import has parameters"
-    return f"{last[0]}-- ${int(last['number']) + 1} {column} {type_} optional\n{text[last.end() :]}"
+    assert last is not None, "a statement that writes has parameters"
+    name = column.name.ljust(len(last["name"]) - 1)
+    type_ = f"{column.type} optional".ljust(len(last["type"]) - 2)
+    line = f"-- ${int(last['number']) + 1} {name} {type_}  {meaning}".rstrip()
+    return f"{last[0]}{line}\n{text[last.end() :]}"
+
+
+def _listed(text: str, column: Column) -> str:
+    """Add the column to the header and to the lists of all columns."""
+    end = f", {column.name} {column.type} null"
+    new = _wrapped(_RETURNED.sub(rf"\g<0>{end}", text), re.escape(end), "--   ")
+    body = _LINES.sub(
+        lambda found: f"{found[0].rstrip(',;')},\n{found['indent']}{found['alias'] or ''}{column.name}{found['end']}",
+        _body(new),
+    )
+    body = _INLINE.sub(lambda found: f"{found[0]}, {found['alias'] or ''}{column.name}", body)
+    return _head(new) + _wrapped(body, rf", \w*\.?{column.name}\b", "    ")
+
+
+def _written(text: str, column: Column) -> tuple[str, bool]:
+    """Let `create` or `update` set the column, and return whether it had a place for that."""
+    is_update = re.match(r"-- \w+/update ", text) is not None
+    if not text or (re.search(_update(column) if is_update else _insert(column), text)) is None:
+        return text, False
+    new = _with_parameter(text, column, "null: unchanged" if is_update else "null: none")
+    number = re.findall(r"(?m)^-- \$(\d+) ", new)[-1]
+    value = f"${number}::{column.type}"
+    if is_update:
+        body = re.sub(
+            _update(column),
+            lambda found: (
+                f"{found['before']}{found['set']}{column.name} = coalesce({value}, {found['alias']}.{column.name}),\n"
+                f"{found['set']}updated_at = now()"
+            ),
+            _body(new),
+            count=1,
+        )
+    else:
+        body = re.sub(_insert(column), lambda found: _inserted(found, column, f"{value} as {column.name}"), _body(new))
+    return _head(new) + _wrapped(body, rf", {column.name}\b", "    "), True
+
+
+def _copied(body: str, column: Column) -> str:
+    """Add the column where rows of the table are copied: where they are inserted from the table itself."""
+
+    def one(found: re.Match[str]) -> str:
+        if found["source"] != column.table or found["alias"] is None:
+            return found[0]
+        return _inserted(found, column, f"{found['alias']}.{column.name}")
+
+    return _wrapped(re.sub(_insert(column), one, body), rf", {column.name}\b", "    ")
+
+
+def _inserted(found: re.Match[str], column: Column, value: str) -> str:
+    values = f"{found['values'][:-1]},\n{found['indent']}    {value}\n"
+    return f"{found['columns']}, {column.name}{found['close']}{values}{found['from']}"
+
+
+def _insert(column: Column) -> str:
+    return _INSERT.format(table=column.table)
+
+
+def _update(column: Column) -> str:
+    return _SET.format(table=column.table)
 
 
 def _body(text: str) -> str:
@@ -87,16 +203,6 @@ def _head(text: str) -> str:
     head = re.match(r"(?:--[^\n]*\n)*", text)
     assert head is not None
     return head[0]
-
-
-def _in_lists(text: str, column: str) -> str:
-    body = _body(text)
-    body = _LINES.sub(
-        lambda found: f"{found[0].rstrip(',;')},\n{found['indent']}{found['alias'] or ''}{column}{found['end']}",
-        body,
-    )
-    body = _INLINE.sub(lambda found: f"{found[0]}, {found['alias'] or ''}{column}", body)
-    return _head(text) + _wrapped(body, rf", \w*\.?{column}\b", "    ")
 
 
 def _wrapped(text: str, end: str, indent: str) -> str:
@@ -112,12 +218,26 @@ def _wrapped(text: str, end: str, indent: str) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
+def _main() -> int:
+    parser = argparse.ArgumentParser(prog="make column", description="Add a nullable column to a table.")
+    parser.add_argument("table")
+    parser.add_argument("column")
+    parser.add_argument("type", help="as PostgreSQL names it in the headers: text, int, timestamptz, …")
+    parser.add_argument("--given", action="store_true", help="clients set it: add it to create and update")
+    given = parser.parse_args()
+    column = Column(given.table, given.column, given.type, given.given)
     try:
-        changes = add_column(ROOT / "sql", *sys.argv[1:4])
+        changes = add_column(ROOT / "sql", column)
     except NoSuchGroupError as error:
         sys.exit(str(error))
-    for changed_path in changes.changed:
-        print(changed_path.relative_to(ROOT))
+    for path in [*write_migration(ROOT / "migrations", column), *changes.changed]:
+        print(path.relative_to(ROOT))
+    if changes.inserting:
+        print(f"these insert rows in which the column is null: {', '.join(changes.inserting)}")
     if changes.left:
-        sys.exit(f"not changed, add the column by hand: {', '.join(changes.left)}")
+        print(f"not changed, add the column by hand: {', '.join(changes.left)}")
+    return 1 if changes.left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
