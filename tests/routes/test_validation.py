@@ -171,7 +171,7 @@ BODIES: dict[str, tuple[str, Any, dict[str, str]]] = {
             "content": "content is required: a string of at least 1 character",
             "on_conflict": 'on_conflict must be one of "new", "replace", "skip"',
             "expires_at": f"expires_at must be {TIMESTAMP_EXAMPLE}",
-            "colours": "there is no field colours; the fields here are filename, content, metadata, on_conflict, "
+            "colours": "there is no field colours; the fields here are filename, content, on_conflict, metadata, "
             "expires_at",
         },
     ),

@@ -29,7 +29,7 @@ _INSERT = (
     r"(?m)(?P<columns>insert into {table}(?: as \w+)? \([^()]*?)(?P<close>\s*\)\n(?P<indent> +)select\n)"
     r"(?P<values>(?:.*\n)*?)(?P<from>(?P=indent)from (?P<source>\w+)(?: as (?P<alias>\w+))?)"
 )
-_SET = r"(?m)(?P<before>^ *(?:with \w+ as \(\n *)?update {table} as (?P<alias>\w+)\n(?:.*\n)*?)(?P<set> +)updated_at = now\(\)"
+_SET = r"(?m)(?P<before>^ *update {table} as (?P<alias>\w+)\n(?:.*\n)*?)(?P<set> +)updated_at = now\(\)"
 
 
 class NoSuchGroupError(Exception):
@@ -69,21 +69,22 @@ def add_column(folder: Path, column: Column) -> Changes:
     writing = {f"{group.split('/')[0]}/{verb}" for verb in ("create", "update")} if column.is_given else set()
     inserting = {name for name, one in statements.items() if re.search(_insert(column), one.body)}
     copying = {name for name in inserting if _copied(statements[name].body, column) != statements[name].body}
-    changed, left = [], []
-    for name in sorted(listing | moved | writing | copying):
+    needing = listing | moved | writing | copying
+    changed, left = [], sorted(needing - statements.keys())
+    for name in sorted(needing & statements.keys()):
         path = folder / f"{name}.sql"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = text
+        text = new = path.read_text(encoding="utf-8")
+        is_whole = True
         if name in listing | moved:
-            new = _listed(_with_parameter(new, column, "") if name.startswith("import/") else new, column)
-        is_whole = name not in listing | moved or _body(new) != _body(text)
+            new = _listed(_with_parameter(text, column, "") if name.startswith("import/") else text, column)
+            is_whole = _body(new) != _body(text)
         if name in writing:
             new, is_written = _written(new, column)
             is_whole = is_whole and is_written
         if name in copying:
             new = _head(new) + _copied(_body(new), column)
         # A part of the changes alone would make the header wrong.
-        if text and is_whole:
+        if is_whole:
             path.write_text(new, encoding="utf-8")
             changed.append(path)
         else:
@@ -151,7 +152,7 @@ def _listed(text: str, column: Column) -> str:
 def _written(text: str, column: Column) -> tuple[str, bool]:
     """Let `create` or `update` set the column, and return whether it had a place for that."""
     is_update = re.match(r"-- \w+/update ", text) is not None
-    if not text or (re.search(_update(column) if is_update else _insert(column), text)) is None:
+    if re.search(_update(column) if is_update else _insert(column), text) is None:
         return text, False
     new = _with_parameter(text, column, "null: unchanged" if is_update else "null: none")
     number = re.findall(r"(?m)^-- \$(\d+) ", new)[-1]
