@@ -76,7 +76,7 @@ def add_column(folder: Path, column: Column) -> Changes:
         text = new = path.read_text(encoding="utf-8")
         is_whole = True
         if name in listing | moved:
-            new = _listed(_with_parameter(text, column, "") if name.startswith("import/") else text, column)
+            new = _imported(text, column) if name.startswith("import/") else _listed(text, column)
             is_whole = _body(new) != _body(text)
         if name in writing:
             new, is_written = _written(new, column)
@@ -135,6 +135,13 @@ def _with_parameter(text: str, column: Column, meaning: str) -> str:
     type_ = f"{column.type} optional".ljust(len(last["type"]) - 2)
     line = f"-- ${int(last['number']) + 1} {name} {type_}  {meaning}".rstrip()
     return f"{last[0]}{line}\n{text[last.end() :]}"
+
+
+def _imported(text: str, column: Column) -> str:
+    """Add the column as the last parameter of a `:copy` and, since both have the same order, as its last column."""
+    new = _with_parameter(text, column, "")
+    body = re.sub(r"(?=\n?\) from stdin with)", f", {column.name}", _body(new), count=1)
+    return _head(new) + _wrapped(body, rf", {column.name}\b", "    ")
 
 
 def _listed(text: str, column: Column) -> str:

@@ -43,6 +43,8 @@ def test_a_column_is_added_wherever_all_columns_are_listed(folder: Path, table: 
             listed = returning.exprs if returning else getattr(tree, "returningList", None) or tree.targetList
             names = [one.name or one.val.fields[-1].sval for one in listed]
             assert names.count("hue") == 1, name
+        if statement.shape == "copy":
+            assert statement.copy_target[1] == [parameter.name for parameter in statement.parameters], name
         assert max(map(len, statement.text.splitlines())) <= 110, name
         added = [line for line in statement.body.splitlines() if line not in before[name].body.splitlines()]
         # The line before the new one gets a comma.
