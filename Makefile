@@ -97,7 +97,7 @@ types: $(VENV)/.installed-dev ## Generate the types of the statements from the h
 	$(BIN)/python -m tests.sql.statement_types
 
 .PHONY: column
-column: $(VENV)/.installed-dev ## Add a column to the statements that list it: ARGS="conversations language text"
+column: $(VENV)/.installed-dev ## Draft a migration and add a column to the statements: ARGS="documents source text --given"
 	$(BIN)/python -m tests.sql.add_column $(ARGS)
 
 # Review the differences: git diff svc/catalogue. A caller is recorded only if a test runs it, so this runs all tests.
