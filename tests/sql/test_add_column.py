@@ -49,7 +49,7 @@ def test_a_column_is_added_wherever_all_columns_are_listed(folder: Path, table: 
         lines = before[name].body.splitlines()
         added = [line for line in statement.body.splitlines() if line not in lines]
         # The line before the new one gets a comma.
-        assert all("hue" in line or line.endswith(",") and line[:-1] in lines for line in added), (name, added)
+        assert all("hue" in line or (line.endswith(",") and line[:-1] in lines) for line in added), (name, added)
 
 
 @pytest.mark.parametrize("table", ["conversations", "documents", "collections"])
