@@ -41,7 +41,10 @@ async def search(client: AsyncCabinet, query: str, limit: int, collection: str |
     if not results:
         nothing = "Nothing was found. Try other words, or list_documents to see which documents there are."
         return nothing + hint
-    return _fitting(f"[{source_of(each)}] {_place(each)}\n{each.content}" for each in results) + hint
+    # A collection can have the document in chunks of other sizes, which the document does not number.
+    sources = [source_of(each) if collection is None else str(each.chunk_id) for each in results]
+    parts = (f"[{source}] {_place(each)}\n{each.content}" for source, each in zip(sources, results, strict=True))
+    return _fitting(parts) + hint
 
 
 async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
@@ -51,6 +54,8 @@ async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
         wanted = UUID(document_id)
     except ValueError:
         wanted = None
+    if wanted is not None and "#" not in source:
+        return await _open_chunk(client, wanted, around)
     if wanted is None or not (number.isascii() and number.isdigit()):
         raise ToolFailedError(
             f"{source!r} is no source. Use one that search printed in brackets, such as "
@@ -77,6 +82,22 @@ async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
     left_out = [f"{wanted}#{each}" for each in (first - 1, last + 1) if each in chunks]
     hint = f"\n\n(Not everything fits. Open {' or '.join(left_out)} to read on.)" if left_out else ""
     return f"{document.filename}, chunks {first} to {last}:\n\n{text}{hint}"
+
+
+async def _open_chunk(client: AsyncCabinet, chunk_id: UUID, around: int) -> str:
+    """A chunk by its id, with as many of those before and after it as fit into a result."""
+    for neighbours in range(around, -1, -1):
+        chunk = await client.documents.chunk(chunk_id, neighbours=neighbours)
+        first = last = chunk.chunk_index
+        text = chunk.content
+        if chunk.passage is not None:
+            first, last, text = (chunk.passage.first_chunk_index, chunk.passage.last_chunk_index, chunk.passage.content)
+        if len(text) <= _MOST_CHARACTERS:
+            break
+    else:
+        text = f"{text[:_MOST_CHARACTERS]}…\n\n(The rest of this long chunk was left out.)"
+    hint = "" if neighbours == around else "\n\n(Not all of the passages around it fit.)"
+    return f"{chunk.filename}, chunks {first} to {last}:\n\n{text}{hint}"
 
 
 def _span(chunks: Mapping[int, str], index: int) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import httpx2
@@ -165,6 +167,42 @@ async def test_a_key_of_one_collection_has_tools_for_that_collection(server: Ser
     assert not {"hollow", "grey"} & set(found.replace(".", " ").split())
     assert "secret.txt" not in listed
     assert "one collection only" in text_of(remembered)
+
+
+def add_in_other_chunks(url: str, key: str, document_id: UUID) -> None:
+    """Add a document to a vector store in chunks of a size of its own, and wait until it is read."""
+    strategy = {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 0}}
+    file_id = f"file-{document_id.hex}"
+    with httpx.Client(headers={"Authorization": f"Bearer {key}"}) as http:
+        http.post(url, json={"file_id": file_id, "chunking_strategy": strategy}).raise_for_status()
+        while http.get(f"{url}/{file_id}").json()["status"] == "in_progress":
+            time.sleep(0.05)
+
+
+async def test_a_source_in_a_collection_opens_as_the_collection_has_it(server: ServerProcess, admin: Cabinet) -> None:
+    created = admin.users.create("splitter@example.com")
+    reader = admin.users.create("splitting-reader@example.com")
+    words = " ".join(f"Crater {number} is {number % 7} km deep." for number in range(300))
+    with Cabinet(server.url, created.api_key) as user:
+        document = user.documents.create("craters.txt", words)
+        user.documents.wait([document])
+        small, large = user.collections.create(name="Small"), user.collections.create(name="Large")
+        user.collections.add(small.id, document.id)
+        add_in_other_chunks(f"{server.url}/v1/vector_stores/vs_{large.id.hex}/files", created.api_key, document.id)
+        user.collections.share(large.id, reader.user.id)
+    for key in (created.api_key, reader.api_key):
+        async with over_http(server, key) as assistant:
+            arguments = {"query": "How deep is a crater?", "limit": 20, "collection": "Large"}
+            found = text_of(await assistant.call_tool("search", arguments))
+            for part in found.split("\n\n[")[:4]:
+                source, _, rest = part.lstrip("[").partition("] ")
+                text = rest.partition("\n")[2]
+                for around in (0, 1, 5):
+                    opened = await assistant.call_tool("open_source", {"source": source, "around": around})
+                    assert " ".join(text.split()) in " ".join(text_of(opened).split())
+                    assert len(text_of(opened)) < 8_200
+            nothing = await assistant.call_tool("open_source", {"source": str(document.id)})
+            assert (nothing.is_error, text_of(nothing)) == (True, "there is no such chunk")
 
 
 async def test_a_long_result_is_cut_and_says_so(server: ServerProcess, admin: Cabinet) -> None:
