@@ -1,21 +1,21 @@
 -- documents/retry_many :value
--- Queues failed documents of a user again, those given or all, each with the full number of attempts, as
--- documents/retry does; the oldest first if there are more than `max_rows`.
+-- Queues failed documents of a user again, those given or all, with their failed readings and the full number
+-- of attempts, as documents/retry does; the oldest first if there are more than `max_rows`.
 -- $1 user_id        uuid         the tenant
 -- $2 document_ids   uuid[] null  null: all that have failed; at most 1000
 -- $3 filters        jsonb null   null: no filter; otherwise in the form of document_matches()
 -- $4 collection_ids uuid[] null  only files of one of these collections; null: all
 -- $5 max_rows       int          1..1000
 -- returns: queued int8
--- index: documents_user_status_idx, documents_pkey, ingestion_jobs_pkey, collection_files_batch_idx,
---   collection_files_seq_key
+-- index: documents_user_status_idx, documents_readings_idx, documents_pkey, ingestion_jobs_pkey,
+--   collection_files_batch_idx, collection_files_seq_key
 with chosen as materialized (
     select d.id
     from documents as d
     where
         d.user_id = $1::uuid
         and d.status = 'error'
-        and ($2::uuid[] is null or d.id = any($2::uuid[]))
+        and ($2::uuid[] is null or d.id = any($2::uuid[]) or d.file_id = any($2::uuid[]))
         and document_matches($1::uuid, $3::jsonb, d)
         and (
             $4::uuid[] is null

@@ -133,8 +133,8 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
 async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
     """Ingest failed documents again, selected by id, filter or collection, or all of them with `"all": true`.
 
-    A request queues at most 1,000 documents, the oldest first. Documents that have not failed are ignored; compare the
-    count.
+    The failed readings of these documents for vector stores with chunks of other sizes are read again, too, and count.
+    A request queues at most 1,000, the oldest first. Documents that have not failed are ignored; compare the count.
     """
     conditions = {
         "document_ids": body.document_ids,
@@ -152,7 +152,8 @@ async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
         collection_ids=body.collection_ids,
         max_rows=MAX_DOCUMENTS,
     )
-    return DocumentsQueued(queued, _may_be_more(body.document_ids, queued))
+    # Readings count, too, so that documents given by id can be more.
+    return DocumentsQueued(queued, _may_be_more(None, queued))
 
 
 @routes.post(

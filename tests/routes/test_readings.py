@@ -412,3 +412,35 @@ async def test_a_reading_that_was_not_begun_is_read_when_it_is_added_again(shelf
 
     assert len(await shelf.found(collection_ids=[shelf.second])) > 10
     assert await shelf.readings() == 1
+
+
+@pytest.mark.parametrize("how", ["one", "ids", "all", "collection", "both"])
+async def test_a_failed_reading_is_retried_with_its_file(shelf: Shelf, how: str) -> None:
+    tenant, failed = shelf.tenant, "file_id is not null" if how != "both" else "true"
+    await shelf.value(
+        "with gone as (delete from chunks where user_id = $1 and document_id in"
+        f" (select id from documents where user_id = $1 and {failed}))"
+        f" update documents set status = 'error', error = 'broken', chunk_count = 0 where user_id = $1 and {failed}"
+        " returning id"
+    )
+    assert (await shelf.read(shelf.second))["status"] == "failed"
+
+    if how in ("one", "both"):
+        retried = ok(await tenant.post(f"/documents/{shelf.document_id}/retry"), 202)
+        assert (retried["id"], retried["error"]) == (shelf.document_id, None)
+        assert retried["status"] == ("ready" if how == "one" else "processing")
+    else:
+        body: dict[str, Any] = {"all": True}
+        if how == "ids":
+            body = {"document_ids": [shelf.document_id]}
+        elif how == "collection":
+            body = {"collection_ids": [shelf.second]}
+        assert ok(await tenant.post("/documents/retry", json=body), 202)["queued"] == 1
+
+    assert (await shelf.read(shelf.second))["status"] == "completed"
+    assert len(await shelf.found(collection_ids=[shelf.second])) > 10
+    await tenant.ended(shelf.document_id)
+    assert len(await shelf.found()) > 10
+    problem(await tenant.post(f"/documents/{shelf.document_id}/retry"), 409)
+    reading = await shelf.value("select id from documents where user_id = $1 and file_id is not null")
+    problem(await tenant.post(f"/documents/{reading}/retry"), 404)
