@@ -6,8 +6,9 @@
 -- $3 after       int   the last chunk_index of the previous page; -1: from the first
 -- $4 place       int   in characters from the beginning of the text
 -- $5 max_rows    int
+-- $6 reading_id  uuid optional  a further reading of the document, whose chunks are listed instead
 -- returns: chunk_index int, chunk_count int, content text, metadata jsonb
--- index: documents_pkey, chunks_document_index_key, documents_user_created_idx
+-- index: documents_pkey, chunks_document_index_key
 select
     c.chunk_index,
     d.chunk_count,
@@ -17,7 +18,8 @@ from documents as d
 inner join chunks as c on c.user_id = $1::uuid and d.id = c.document_id
 where
     d.user_id = $1::uuid
-    and d.id = $2::uuid
+    and d.id = coalesce($6::uuid, $2::uuid)
+    and coalesce(d.file_id, d.id) = $2::uuid
     and c.chunk_index > $3::int
     and coalesce((c.metadata -> 'end') > to_jsonb($4::int), true)
 order by c.chunk_index

@@ -9,7 +9,9 @@
 select
     r.user_id as owner_id,
     r.id as share_id,
-    f.seq
+    f.seq,
+    f.collection_id,
+    f.document_id as reading_id
 from collection_readers as r
 inner join chunks as k on r.user_id = k.user_id and k.id = $2::uuid
 inner join collection_files as f

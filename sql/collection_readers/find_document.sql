@@ -1,18 +1,20 @@
 -- collection_readers/find_document :one
 -- The owner of a document that a user may read because it is in a collection that is shared with the user,
 -- with the oldest valid share and the place of the document in the collection; both change when the
--- collection is shared again or the document is added again. No row: the document is not shared with the
--- user.
+-- collection is shared again or the document is added again. reading_id is the document, or the further
+-- reading that the collection has of it. No row: the document is not shared with the user.
 -- $1 reader_id   uuid  the user who reads
 -- $2 document_id uuid
 -- tenant: none, it finds the tenant who shares a document, and returns none of its contents
--- returns: owner_id uuid, share_id uuid, seq uuid
+-- returns: owner_id uuid, share_id uuid, seq uuid, collection_id uuid, reading_id uuid
 -- index: collection_readers_reader_idx, collections_pkey, collection_files_batch_idx,
 --   collection_files_seq_key
 select
     r.user_id as owner_id,
     r.id as share_id,
-    f.seq
+    f.seq,
+    f.collection_id,
+    f.document_id as reading_id
 from collection_readers as r
 inner join collection_files as f
     on

@@ -180,6 +180,15 @@ class CollectionFilesAttributes(Row):
     attributes: Json = column("attributes")
 
 
+class CollectionFilesFindDocument(Row):
+    """A row of `collection_files/find_document`."""
+
+    __slots__ = ()
+
+    seq: UUID = column("seq")
+    reading_id: UUID = column("reading_id")
+
+
 class CollectionFilesListLeft(Row):
     """A row of `collection_files/list_left`."""
 
@@ -225,6 +234,8 @@ class CollectionReadersFindDocument(Row):
     owner_id: UUID = column("owner_id")
     share_id: UUID = column("share_id")
     seq: UUID = column("seq")
+    collection_id: UUID = column("collection_id")
+    reading_id: UUID = column("reading_id")
 
 
 class CollectionReadersFindChunks(Row):
@@ -701,8 +712,8 @@ class DocumentsContent(Row):
 
 class DocumentsGet(Row):
     """A row of `documents/create`, `documents/find_same`, `documents/get`, `documents/list`,
-    `documents/list_by_status`, `documents/list_files`, `documents/list_matching`, `documents/put_content`,
-    `documents/rechunk`, `documents/retry`, `documents/update`."""
+    `documents/list_by_status`, `documents/list_files`, `documents/list_matching`, `documents/list_readings`,
+    `documents/put_content`, `documents/rechunk`, `documents/retry`, `documents/update`."""
 
     __slots__ = ()
 
@@ -2274,6 +2285,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "chunks/list_from": ChunksListFrom,
     "collection_files/add": CollectionFilesGet,
     "collection_files/attributes": CollectionFilesAttributes,
+    "collection_files/find_document": CollectionFilesFindDocument,
     "collection_files/get": CollectionFilesGet,
     "collection_files/list": CollectionFilesGet,
     "collection_files/list_left": CollectionFilesListLeft,
@@ -2341,6 +2353,7 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "documents/list_files": DocumentsGet,
     "documents/list_left_over": DocumentsListLeftOver,
     "documents/list_matching": DocumentsGet,
+    "documents/list_readings": DocumentsGet,
     "documents/merge_metadata_many": DocumentsMergeMetadataMany,
     "documents/put_content": DocumentsGet,
     "documents/rechunk": DocumentsGet,

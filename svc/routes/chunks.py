@@ -14,7 +14,7 @@ from svc.errors import NotFoundError
 from svc.routes.documents import document_of
 from svc.routes.pages import Page, PositionPageQuery, one_more, page
 from svc.routes.results import Neighbours, Passage, passage_of, place_fields
-from svc.routes.shared_access import own_or_shared_chunk, own_or_shared_document
+from svc.routes.shared_access import Share, own_or_shared_chunk, own_or_shared_document
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -68,16 +68,17 @@ async def list_chunks(call: Call, query: PositionPageQuery) -> Page[Chunk]:
     """List the chunks of a document in order."""
     database, document_id = call.services.database, call.path_id("document_id", "document")
 
-    async def read(tenant: UUID) -> Sequence[r.ChunksListByDocument]:
+    async def read(share: Share) -> Sequence[r.ChunksListByDocument]:
         rows = await database.many(
             "chunks/list_by_document",
-            user_id=tenant,
+            user_id=share.owner_id,
             document_id=document_id,
             after=-1 if query.after is None else query.after,
             max_rows=one_more(query.limit),
+            reading_id=share.reading_id,
         )
         if not rows:
-            document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
+            document_of(await database.one("documents/get", user_id=share.owner_id, document_id=document_id))
         return rows
 
     rows = await own_or_shared_document(call, document_id, read)

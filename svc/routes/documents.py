@@ -20,7 +20,7 @@ from svc.ingest.formats import StoredType
 from svc.routes.limited_keys import check_deletable, listed_collections
 from svc.routes.listings import MAX_COUNT, Ids, Listing, ListQuery, read_ids, read_listing
 from svc.routes.pages import Limit, Page, counted, one_more, page
-from svc.routes.shared_access import own_or_shared_document
+from svc.routes.shared_access import Share, own_or_shared_document
 from svc.web.conditions import unchanged
 from svc.web.request import MERGE_PATCH, Call, media_type
 from svc.web.routing import Routes
@@ -85,7 +85,7 @@ async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
     """
     listing = read_listing(query, query.sort, DOCUMENT_FIELDS)
     collection_ids = listed_collections(call, read_ids(query.collection_ids, "collection_ids"))
-    rows = await _list(call, query, listing, collection_ids)
+    rows = await _as_read(call, await _list(call, query, listing, collection_ids))
     listed = page(rows, query.limit, document_of, listing.cursor)
     if not query.count:
         return listed
@@ -131,6 +131,22 @@ async def _list(
     )
 
 
+async def _as_read(call: Call, rows: Sequence[r.DocumentsGet]) -> Sequence[r.DocumentsGet]:
+    """The rows with the states of the readings that the only collection of the key has; without such a key, as is."""
+    limit = call.principal.collection_id
+    if limit is None or not rows:
+        return rows
+    readings = await call.services.database.many(
+        "documents/list_readings",
+        user_id=call.principal.tenant,
+        collection_id=limit,
+        document_ids=[row.id for row in rows],
+        max_rows=len(rows),
+    )
+    of_ids = {reading.id: reading for reading in readings}
+    return [of_ids.get(row.id, row) for row in rows]
+
+
 @routes.get("/documents/{document_id}", errors=(404,), tagged=True, within=True)
 async def get_document(call: Call) -> Document:
     """Get a document with the state of its ingestion: your own, or one in a collection that is shared with you."""
@@ -144,7 +160,25 @@ async def read_document(call: Call, document_id: UUID) -> Document:
         NotFoundError: the document does not exist.
     """
     queries = call.services.database
-    return await own_or_shared_document(call, document_id, lambda tenant: _document(queries, tenant, document_id))
+    return await own_or_shared_document(call, document_id, lambda share: _shared(queries, share, document_id))
+
+
+async def _shared(queries: Queries, share: Share, document_id: UUID) -> Document:
+    return document_of(await document_row(queries, share, document_id))
+
+
+async def document_row(queries: Queries, share: Share, document_id: UUID) -> r.DocumentsGet | None:
+    """Read a document with a permission; its state is that of the reading that the caller may see."""
+    if share.collection_id is not None and share.reading_id != document_id:
+        rows = await queries.many(
+            "documents/list_readings",
+            user_id=share.owner_id,
+            collection_id=share.collection_id,
+            document_ids=[document_id],
+            max_rows=1,
+        )
+        return rows[0] if rows else None
+    return await queries.one("documents/get", user_id=share.owner_id, document_id=document_id)
 
 
 async def _document(queries: Queries, tenant: UUID, document_id: UUID) -> Document:
@@ -222,7 +256,7 @@ async def delete_document(call: Call) -> None:
     repeated="The request can be repeated without harm",
 )
 async def retry_document(call: Call) -> Document:
-    """Ingest a failed document again."""
+    """Ingest a failed document again, and the failed readings of it for vector stores with chunks of other sizes."""
     database, tenant = call.services.database, call.principal.tenant
     document_id = call.path_id("document_id", "document")
     row = await database.one("documents/retry", user_id=tenant, document_id=document_id)

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from svc.database import rows as r
 from svc.errors import NotFoundError
 from svc.ingest.file_bytes import MAX_PART_BYTES
-from svc.routes.shared_access import own_or_shared_document
+from svc.routes.shared_access import Share, own_or_shared_document
 from svc.web.conditions import check_match, is_known
 from svc.web.ranges import ByteRange, byte_range, is_same_file
 from svc.web.request import Call
@@ -94,10 +94,10 @@ async def _parts(
 
 
 async def _content(call: Call, document_id: UUID, first_byte: int, max_bytes: int) -> r.DocumentsContent:
-    async def read(tenant: UUID) -> r.DocumentsContent:
+    async def read(share: Share) -> r.DocumentsContent:
         row = await call.services.database.one(
             "documents/content",
-            user_id=tenant,
+            user_id=share.owner_id,
             document_id=document_id,
             first_byte=first_byte,
             max_bytes=max_bytes,

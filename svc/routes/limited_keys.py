@@ -10,14 +10,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from svc.database import rows as r
 from svc.database.calls import Queries
 from svc.errors import ConflictError, NotFoundError
 from svc.web.request import Call
 
 
-async def place_of_document(call: Call, collection_id: UUID, document_id: UUID) -> UUID | None:
+async def place_of_document(call: Call, collection_id: UUID, document_id: UUID) -> r.CollectionFilesFindDocument | None:
     """The place of a document in the only collection of the key; it is new when the document is added again."""
-    return await call.services.database.value(
+    return await call.services.database.one(
         "collection_files/find_document",
         user_id=call.principal.tenant,
         collection_id=collection_id,

@@ -30,11 +30,14 @@ _MOST_TRIES: Final = 5
 class Share:
     """A permission to read. `marks` are new when a collection is shared, or a document added, again.
 
-    `chunk_count` and `has_index` are the size of the owner.
+    `collection_id` and `reading_id` are the collection of a document and the reading that it has of it, if the
+    permission is for a document. `chunk_count` and `has_index` are the size of the owner.
     """
 
     owner_id: UUID
     marks: tuple[UUID, ...]
+    collection_id: UUID | None = None
+    reading_id: UUID | None = None
     chunk_count: int = field(default=0, compare=False)
     has_index: bool = field(default=False, compare=False)
 
@@ -66,14 +69,14 @@ def shares_changed() -> UnavailableError:
     )
 
 
-async def _own_or_shared(call: Call, find: FindShare, read: Callable[[UUID], Awaitable[T]]) -> T:
+async def _own_or_shared(call: Call, find: FindShare, read: Callable[[Share], Awaitable[T]]) -> T:
     """Read with the caller as the tenant, or else with the owner who shares it.
 
     Raises:
         NotFoundError: the one that the first `read` raised, since nothing is shared.
     """
     try:
-        return await read(call.principal.tenant)
+        return await read(Share(call.principal.tenant, ()))
     except NotFoundError:
         found = await read_while_shared(await find(), find, lambda share: _found(read, share))
         if found is None:
@@ -81,27 +84,20 @@ async def _own_or_shared(call: Call, find: FindShare, read: Callable[[UUID], Awa
         return found[0]
 
 
-async def _within(
-    call: Call, find_place: Callable[[], Awaitable[UUID | None]], read: Callable[[UUID], Awaitable[T]], what: str
-) -> T:
-    """Read for a key that reaches one collection; `find_place` finds the requested object in it.
+async def _within(find: FindShare, read: Callable[[Share], Awaitable[T]], what: str) -> T:
+    """Read for a key that reaches one collection; `find` finds the requested object in it.
 
     Raises:
         NotFoundError: it is not there.
     """
-
-    async def find() -> Share | None:
-        place = await find_place()
-        return None if place is None else Share(call.principal.tenant, (place,))
-
     found = await read_while_shared(await find(), find, lambda share: _found(read, share))
     if found is None:
         raise missing(what)
     return found[0]
 
 
-async def _found(read: Callable[[UUID], Awaitable[T]], share: Share) -> tuple[T]:
-    return (await read(share.owner_id),)
+async def _found(read: Callable[[Share], Awaitable[T]], share: Share) -> tuple[T]:
+    return (await read(share),)
 
 
 async def own_or_shared_collection(call: Call, collection_id: UUID, read: Callable[[UUID], Awaitable[T]]) -> T:
@@ -112,26 +108,35 @@ async def own_or_shared_collection(call: Call, collection_id: UUID, read: Callab
     """
     if call.principal.collection_id is not None:
         return await read(call.principal.tenant)
-    return await _own_or_shared(call, lambda: find_collections(call, [collection_id]), read)
+    return await _own_or_shared(
+        call, lambda: find_collections(call, [collection_id]), lambda share: read(share.owner_id)
+    )
 
 
-async def own_or_shared_document(call: Call, document_id: UUID, read: Callable[[UUID], Awaitable[T]]) -> T:
-    """Read a document, or a part of it, of the tenant that `read` gets: the caller, or an owner who shares it.
+async def own_or_shared_document(call: Call, document_id: UUID, read: Callable[[Share], Awaitable[T]]) -> T:
+    """Read a document, or a part of it, with the permission that `read` gets: the caller's own, or an owner's share.
+
+    Callers see their own documents as they are, and those of a collection as the collection has read them.
 
     Raises:
         NotFoundError: `read` finds nothing for either.
     """
+    limit, tenant = call.principal.collection_id, call.principal.tenant
 
     async def find() -> Share | None:
         return _share(
             await call.services.database.one(
-                "collection_readers/find_document", reader_id=call.principal.tenant, document_id=document_id
+                "collection_readers/find_document", reader_id=tenant, document_id=document_id
             )
         )
 
-    limit = call.principal.collection_id
+    async def find_within() -> Share | None:
+        assert limit is not None
+        place = await place_of_document(call, limit, document_id)
+        return None if place is None else Share(tenant, (place.seq,), limit, place.reading_id)
+
     if limit is not None:
-        return await _within(call, lambda: place_of_document(call, limit, document_id), read, "document")
+        return await _within(find_within, read, "document")
     return await _own_or_shared(call, find, read)
 
 
@@ -141,22 +146,25 @@ async def own_or_shared_chunk(call: Call, chunk_id: UUID, read: Callable[[UUID],
     Raises:
         NotFoundError: `read` finds nothing for either.
     """
+    limit, tenant = call.principal.collection_id, call.principal.tenant
 
     async def find() -> Share | None:
         return _share(
-            await call.services.database.one(
-                "collection_readers/find_chunk", reader_id=call.principal.tenant, chunk_id=chunk_id
-            )
+            await call.services.database.one("collection_readers/find_chunk", reader_id=tenant, chunk_id=chunk_id)
         )
 
-    limit = call.principal.collection_id
+    async def find_within() -> Share | None:
+        assert limit is not None
+        place = await place_of_chunk(call, limit, chunk_id)
+        return None if place is None else Share(tenant, (place,))
+
     if limit is not None:
-        return await _within(call, lambda: place_of_chunk(call, limit, chunk_id), read, "chunk")
-    return await _own_or_shared(call, find, read)
+        return await _within(find_within, lambda share: read(share.owner_id), "chunk")
+    return await _own_or_shared(call, find, lambda share: read(share.owner_id))
 
 
 def _share(row: r.CollectionReadersFindDocument | None) -> Share | None:
-    return None if row is None else Share(row.owner_id, (row.share_id, row.seq))
+    return None if row is None else Share(row.owner_id, (row.share_id, row.seq), row.collection_id, row.reading_id)
 
 
 async def find_collections(call: Call, collection_ids: Collection[UUID]) -> Share | None:
@@ -188,7 +196,7 @@ async def find_shared(
     if any(row.owner_id != rows[0].owner_id for row in rows):
         raise several_owners()
     marks = tuple(row.share_id for row in rows)
-    share = Share(rows[0].owner_id, marks, rows[0].chunk_count, rows[0].has_index)
+    share = Share(rows[0].owner_id, marks, chunk_count=rows[0].chunk_count, has_index=rows[0].has_index)
     return [row.collection_id for row in rows], share
 
 

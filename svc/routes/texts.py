@@ -13,7 +13,7 @@ from svc.database import rows as r
 from svc.errors import ConflictError, NotFoundError
 from svc.ingest.whole_text import WholeText
 from svc.routes.documents import read_document
-from svc.routes.shared_access import own_or_shared_document
+from svc.routes.shared_access import Share, own_or_shared_document
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -75,17 +75,19 @@ async def chunks_after(
 ) -> Sequence[r.ChunksListFrom]:
     """Read the next chunks after the index `after` that end behind the character `place`.
 
-    The document is the caller's own, or one that is shared with them; `reading_id` is a further reading of it.
+    The document is the caller's own, or one that is shared with them; `reading_id` is a further reading of it;
+    without it, it is the one through which they reach it.
     """
 
-    async def read(tenant: UUID) -> Sequence[r.ChunksListFrom]:
+    async def read(share: Share) -> Sequence[r.ChunksListFrom]:
         rows = await call.services.database.many(
             "chunks/list_from",
-            user_id=tenant,
-            document_id=reading_id or document_id,
+            user_id=share.owner_id,
+            document_id=document_id,
             after=after,
             place=place,
             max_rows=_CHUNKS_A_PAGE,
+            reading_id=reading_id or share.reading_id,
         )
         if not rows:
             raise NotFoundError("there are no such chunks")

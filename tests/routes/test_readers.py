@@ -251,7 +251,7 @@ async def test_what_is_put_there_after_a_share_was_taken_back_is_not_seen(
     collection = await made(tenant)
     await added(tenant, collection, kept)
     search = {"query": "secret tide", "collection_ids": [collection]}
-    select, read = select_results, documents._document
+    select, read = select_results, documents.document_row
 
     async def end_share() -> None:
         await unshare(tenant, collection, other)
@@ -262,10 +262,10 @@ async def test_what_is_put_there_after_a_share_was_taken_back_is_not_seen(
         await end_share()
         return await select(*arguments)
 
-    async def read_late(queries: Any, user_id: UUID, document_id: UUID) -> Any:
-        if user_id == UUID(tenant.id):
+    async def read_late(queries: Any, permission: Any, document_id: UUID) -> Any:
+        if permission.owner_id == UUID(tenant.id):
             await end_share()
-        return await read(queries, user_id, document_id)
+        return await read(queries, permission, document_id)
 
     await share(tenant, collection, other)
     with monkeypatch.context() as patched:
@@ -273,7 +273,7 @@ async def test_what_is_put_there_after_a_share_was_taken_back_is_not_seen(
         problem(await other.post("/search", json=search), 422, "collection_ids")
     await share(tenant, collection, other)
     with monkeypatch.context() as patched:
-        patched.setattr(documents, "_document", read_late)
+        patched.setattr(documents, "document_row", read_late)
         problem(await other.get(f"/documents/{kept}"), 404)
 
 

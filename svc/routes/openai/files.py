@@ -20,6 +20,7 @@ from svc.fields.validation import Faults
 from svc.fields.values import check_text
 from svc.ingest.file_bytes import FileBytes
 from svc.ingest.stored_files import stored_type
+from svc.routes.documents import document_row
 from svc.routes.downloads import download
 from svc.routes.limited_keys import check_deletable, in_transaction_if_limited, put_into
 from svc.routes.new_documents import NewDocument, create_document, file_hash
@@ -27,7 +28,7 @@ from svc.routes.openai.file_purposes import Purpose, expires_at
 from svc.routes.openai.forms import received_file
 from svc.routes.openai.ids import FILE, given_id, path_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
-from svc.routes.shared_access import own_or_shared_document
+from svc.routes.shared_access import Share, own_or_shared_document
 from svc.web.request import Call
 from svc.web.routing import Routes
 
@@ -91,15 +92,15 @@ async def openai_get_file(call: Call) -> FileObject:
     """Get a file."""
     file_id = file_id_of(call)
 
-    async def read(tenant: UUID) -> FileObject:
-        row = await call.services.database.one("documents/get", user_id=tenant, document_id=file_id)
+    async def read(share: Share) -> FileObject:
+        row = await document_row(call.services.database, share, file_id)
         if row is None:
             raise no_such_file()
         return file_of(row)
 
     if call.principal.collection_id is not None:
         return await own_or_shared_document(call, file_id, read)
-    return await read(call.principal.tenant)
+    return await read(Share(call.principal.tenant, ()))
 
 
 @routes.get("/v1/files/{file_id}/content", errors=(404,), produces="application/octet-stream", within=True)
