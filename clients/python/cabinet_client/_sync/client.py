@@ -262,7 +262,9 @@ class Cabinet:
         """As `search`, with the whole answer; `explain` adds the plan, for the admin's key."""
         body = {"query": query, **options} if query is not None else options
         params = {"explain": "true"} if explain else {}
-        return self.request("POST", "/search", body=body, params=params, is_safe=True, returns=models.SearchResponse)
+        return self.request(
+            "POST", "/search", body=body, params=params, is_safe=True, returns=models.SearchResponse
+        )
 
 
 def _days(days: bodies.Days) -> dict[str, str]:

@@ -17,7 +17,9 @@ from cabinet_client.bodies import Id
 class Collections(Resource):
     """Collections of the user, to which a search can be limited."""
 
-    def create(self, *, idempotency_key: str | None = None, **fields: Unpack[bodies.Collection]) -> models.Collection:
+    def create(
+        self, *, idempotency_key: str | None = None, **fields: Unpack[bodies.Collection]
+    ) -> models.Collection:
         """Create a collection."""
         return self._request(
             "POST",
@@ -63,9 +65,13 @@ class Collections(Resource):
 
     def get_file(self, collection_id: Id, document_id: Id) -> models.CollectionFile:
         """One file of a collection."""
-        return self._request("GET", f"/collections/{collection_id}/files/{document_id}", returns=models.CollectionFile)
+        return self._request(
+            "GET", f"/collections/{collection_id}/files/{document_id}", returns=models.CollectionFile
+        )
 
-    def update_file(self, collection_id: Id, document_id: Id, attributes: bodies.Attributes) -> models.CollectionFile:
+    def update_file(
+        self, collection_id: Id, document_id: Id, attributes: bodies.Attributes
+    ) -> models.CollectionFile:
         """Replace the attributes of a file in a collection."""
         return self._request(
             "PATCH",
