@@ -11,12 +11,13 @@
 -- $5 content      bytea null        the bytes as received; null: they are stored in parts
 -- $6 content_hash uuid              the first half of their SHA-256
 -- $7 replaces     text optional     earlier documents of this name are replaced; null: none
--- $8 expires_at   timestamptz null  when it is deleted; null: never
+-- $8 expires_at   timestamptz null  when it is deleted; null: after expires_after_s, if given, else never
 -- $9 purpose      text optional     why it is stored; null: to be searched
 -- $10 is_read     bool              whether to ingest it now; otherwise it is only stored
 -- $11 document_id uuid optional     of file_parts/begin; null: a new one, whose bytes are `content`
 -- $12 file_size   int8              in bytes
 -- $13 charset     text optional     the encoding of the bytes that the client declared; null: none
+-- $14 expires_after_s int optional  seconds from its creation to its deletion; null: as expires_at says
 -- returns: as documents/get
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
 -- length: the document, its bytes, its job and the totals are stored together or not at all
@@ -49,7 +50,7 @@ created as (
         $4::jsonb as metadata,
         $6::uuid as content_hash,
         $7::text as replaces,
-        $8::timestamptz as expires_at
+        coalesce($8::timestamptz, now() + $14::int * interval '1 second') as expires_at
     from allowed
     returning
         d.id,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -47,12 +46,12 @@ class _Digests:
 
 
 class Completion(Struct, frozen=True):
-    """How an upload is completed: with these parts, whose bytes have this MD5 if one is given, as a document that
-    expires then. `images`: whether images can be read."""
+    """How an upload is completed: with these parts, whose bytes have this MD5 if one is given, as a document that is
+    deleted `expires_after_s` seconds later; None: never. `images`: whether images can be read."""
 
     part_ids: Sequence[UUID]
     md5: str | None
-    expires_at: datetime | None
+    expires_after_s: int | None
     images: bool
 
 
@@ -87,7 +86,7 @@ async def complete_upload(
                 upload.filename, FileBytes.of(bytes(digests.beginning + digests.end)), images=completion.images
             ),
             content_hash=UUID(bytes=digests.sha256.digest()[:16]),
-            expires_at=completion.expires_at,
+            expires_after_s=completion.expires_after_s,
             purpose=upload.purpose,
             is_read=False,
         )

@@ -34,6 +34,7 @@ class NewDocument(GivenFields, frozen=True, kw_only=True):
     file_type: StoredType
     content_hash: UUID
     replaces: str | None = None
+    expires_after_s: int | None = None
     purpose: str | None = None
     is_read: bool = True
     charset: str | None = None
@@ -84,6 +85,7 @@ async def _create(
         content_hash=new.content_hash,
         replaces=new.replaces,
         expires_at=new.expires_at,
+        expires_after_s=new.expires_after_s,
         purpose=new.purpose,
         is_read=new.is_read,
         charset=new.charset,

@@ -204,3 +204,12 @@ async def test_the_worker_sweeps_and_continues_after_a_failure(
     problem(await tenant.get(f"/conversations/{conversation['id']}"), 404)
     assert "expired documents were not deleted: a test" in caplog.text
     ok(await tenant.get(f"/documents/{document['id']}"))
+
+
+async def test_a_file_expires_exactly_so_long_after_its_creation(tenant: Tenant) -> None:
+    fields = {"purpose": "assistants", "expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
+    made = await tenant.post("/v1/files", data=fields, files={"file": ("a.txt", b"moon")})
+    document = ok(await tenant.get(f"/documents/{made.json()['id'].removeprefix('file-')}"))
+
+    created, expires = (datetime.fromisoformat(document[each]) for each in ("created_at", "expires_at"))
+    assert expires - created == timedelta(seconds=3600)

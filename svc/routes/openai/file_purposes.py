@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 Purpose = Literal["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
 
-_BATCH_DAYS: Final = 30
+_BATCH_S: Final = 30 * 24 * 3600
 
 
 class FileExpiry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,8 +18,11 @@ class FileExpiry(Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[int, Meta(ge=3600, le=2_592_000)]
 
 
-def expires_at(purpose: str, expiry: FileExpiry | None) -> datetime | None:
-    """Return when a file that is created now is deleted; None for never. Files of the purpose batch stay 30 days."""
+def expires_after_s(purpose: str, expiry: FileExpiry | None) -> int | None:
+    """Return the seconds from the creation of a file to its deletion; None for never.
+
+    Files of the purpose batch stay 30 days.
+    """
     if expiry is not None:
-        return datetime.now(UTC) + timedelta(seconds=expiry.seconds)
-    return datetime.now(UTC) + timedelta(days=_BATCH_DAYS) if purpose == "batch" else None
+        return expiry.seconds
+    return _BATCH_S if purpose == "batch" else None

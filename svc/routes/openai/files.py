@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from svc.routes.documents import document_row
 from svc.routes.downloads import download
 from svc.routes.limited_keys import check_deletable, in_transaction_if_limited, put_into
 from svc.routes.new_documents import NewDocument, create_document, file_hash
-from svc.routes.openai.file_purposes import Purpose, expires_at
+from svc.routes.openai.file_purposes import Purpose, expires_after_s
 from svc.routes.openai.forms import received_file
 from svc.routes.openai.ids import FILE, given_id, path_id, shown_id
 from svc.routes.openai.lists import Deleted, Listed, Order, listed
@@ -63,7 +62,7 @@ async def openai_create_file(call: Call) -> Response:
     """Store a file: multipart/form-data with the parts `file`, `purpose` and, optionally, `expires_after[…]`."""
     async with received_file(call.request, call.services.settings.max_upload_bytes) as form:
         file = await create_file(
-            call, form.filename, form.content, form.purpose, expires=expires_at(form.purpose, form.expiry),
+            call, form.filename, form.content, form.purpose, expires_after=expires_after_s(form.purpose, form.expiry),
             charset=form.charset,
         )  # fmt: skip
     return Response(msgspec.json.encode(file), media_type="application/json")
@@ -132,10 +131,11 @@ async def create_file(
     content: FileBytes,
     purpose: Purpose,
     *,
-    expires: datetime | None,
+    expires_after: int | None,
     charset: str | None = None,
 ) -> FileObject:
-    """Store a file, without reading it. `charset` is the encoding that the client declared.
+    """Store a file, without reading it. It is deleted `expires_after` seconds later; None: never.
+    `charset` is the encoding that the client declared.
 
     Raises:
         InvalidRequestError: it is empty, or its name cannot be stored.
@@ -151,7 +151,7 @@ async def create_file(
         filename=filename,
         file_type=await stored_type(filename, content, images=call.services.settings.ocr),
         content_hash=await file_hash(content),
-        expires_at=expires,
+        expires_after_s=expires_after,
         purpose=purpose,
         is_read=False,
         charset=charset,

@@ -13,7 +13,7 @@ from svc.fields.filenames import inner_path
 from svc.fields.validation import Faults
 from svc.fields.values import Filename, check_text
 from svc.routes.completed_uploads import Completion, complete_upload
-from svc.routes.openai.file_purposes import FileExpiry, Purpose, expires_at
+from svc.routes.openai.file_purposes import FileExpiry, Purpose, expires_after_s
 from svc.routes.openai.files import FileObject, file_of
 from svc.routes.openai.forms import received_part
 from svc.routes.openai.ids import PART, UPLOAD, given_id, path_id, shown_id
@@ -121,7 +121,8 @@ async def openai_complete_upload(call: Call, body: CompleteUpload) -> UploadObje
     seconds = upload.file_expires_after_s
     expiry = None if seconds is None else FileExpiry("created_at", seconds)
     part_ids = [given_id(PART, text, f"part_ids[{index}]") for index, text in enumerate(body.part_ids)]
-    completion = Completion(part_ids, body.md5, expires_at(upload.purpose, expiry), images=call.services.settings.ocr)
+    expires = expires_after_s(upload.purpose, expiry)
+    completion = Completion(part_ids, body.md5, expires, images=call.services.settings.ocr)
     upload, document = await complete_upload(database, tenant, upload, completion)
     return _shown(upload, file_of(document))
 
