@@ -136,7 +136,7 @@ class Authenticator:
         row = await self._database.one("keys/authenticate", key_hash=key_hash)
         if row is None:
             if address is not None:
-                self._failed_logins.note_failure(address)
+                self._failed_logins.note_failure(address, key_hash)
             raise UnauthenticatedError("the API key is unknown, expired or revoked")
         self._failed_logins.note_valid(key_hash)
         principal = Principal(
@@ -161,7 +161,7 @@ class Authenticator:
                     retry_after_s=max(1.0, wait_s),
                 ) from None
             if address is not None:
-                self._failed_logins.note_failure(address)
+                self._failed_logins.note_failure(address, key_hash)
             raise
         principal = Principal(
             False, row.user_id, None, row.chunk_count, row.has_index,

@@ -35,10 +35,15 @@ class FailedLogins:
             return 0.0
         return max(0.0, (self._left(_network(address)) - _BURST + 1) / _PER_S)
 
-    def note_failure(self, address: str) -> None:
-        """Note that a key from this address is unknown."""
+    def note_failure(self, address: str, key_hash: bytes) -> None:
+        """Note that a key from this address is unknown.
+
+        If it was valid until now, it is slowed down from here on: a program that goes on with a revoked key must not
+        use up the lookups of the other keys of its address.
+        """
+        self._valid.pop(key_hash, None)
         network = _network(address)
-        self._failures[network] = (self._left(network) + 1, self._now_s())
+        self._failures[network] = (min(_BURST, self._left(network) + 1), self._now_s())
         self._failures.move_to_end(network)
         if len(self._failures) > _MOST_ADDRESSES:
             self._failures.popitem(last=False)

@@ -14,7 +14,7 @@ def counted(addresses: list[str], moment: list[float]) -> FailedLogins:
     """A count with one failure of each of these addresses."""
     failures = FailedLogins(lambda: moment[0])
     for address in addresses:
-        failures.note_failure(address)
+        failures.note_failure(address, b"unknown")
     return failures
 
 
@@ -22,12 +22,12 @@ def test_the_first_failures_are_free_and_then_one_a_second_is() -> None:
     moment = [100.0]
     failures = counted(["192.0.2.1"] * 49, moment)
     assert failures.wait_s("192.0.2.1", KEY) == 0
-    failures.note_failure("192.0.2.1")
+    failures.note_failure("192.0.2.1", b"unknown")
     assert failures.wait_s("192.0.2.1", KEY) == 1
     assert failures.wait_s("192.0.2.2", KEY) == 0
     moment[0] += 1
     assert failures.wait_s("192.0.2.1", KEY) == 0
-    failures.note_failure("192.0.2.1")
+    failures.note_failure("192.0.2.1", b"unknown")
     assert failures.wait_s("192.0.2.1", KEY) == 1
     moment[0] += 1000
     assert failures.wait_s("192.0.2.1", KEY) == 0
@@ -61,3 +61,16 @@ def test_a_valid_key_is_not_slowed() -> None:
     failures.note_valid(KEY)
     assert failures.wait_s("192.0.2.1", KEY) == 0
     assert failures.wait_s("192.0.2.1", b"another") > 0
+
+
+def test_a_revoked_key_that_is_sent_again_and_again_does_not_lock_out_its_address() -> None:
+    moment = [100.0]
+    failures = FailedLogins(lambda: moment[0])
+    failures.note_valid(KEY)
+    for _ in range(1000):
+        if not failures.wait_s("192.0.2.1", KEY):
+            failures.note_failure("192.0.2.1", KEY)
+
+    assert failures.wait_s("192.0.2.1", KEY) == failures.wait_s("192.0.2.1", b"another") == 1
+    moment[0] += 1
+    assert failures.wait_s("192.0.2.1", b"another") == 0

@@ -65,6 +65,6 @@ def test_what_is_no_proxy_is_refused(value: str) -> None:
 def test_a_long_address_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failed_logins, "_BURST", 1)
     failures = FailedLogins(lambda: 0.0)
-    failures.note_failure("a" * 30_000)
+    failures.note_failure("a" * 30_000, b"key")
     assert [len(address) for address in failures._failures] == [64]
     assert failures.wait_s("a" * 40_000, b"key") > 0

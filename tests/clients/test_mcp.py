@@ -384,7 +384,7 @@ async def test_a_shared_collection_is_searched_and_listed_by_name_and_by_id(
 
     assert "whales" not in plain
     assert "only if named as collection: 'Sea Life'" in plain
-    assert by_name == by_id == f"[{document.id}#0] whales.txt\nWhales breathe air."
+    assert by_name == by_id == f"[{source}] whales.txt\nWhales breathe air."
     assert opened.endswith("Whales breathe air.")
     assert listed == f"{document.id} whales.txt (text, 1 chunks, ready)"
     assert behind == "There are no more documents."

@@ -45,9 +45,14 @@ WITH_QUERY = [endpoint for endpoint in all_endpoints() if endpoint.query is not 
 
 
 @pytest.fixture(autouse=True)
-def unknown_keys_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests send more unknown keys from one address than are looked up without a pause."""
+def unknown_keys_are_looked_up(shared: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """These tests send more unknown keys from one address than are looked up without a pause.
+
+    They are forgotten at the end, since they would slow down the new users of other tests.
+    """
     monkeypatch.setattr(failed_logins, "_BURST", 10_000)
+    yield
+    shared.services.authenticator._failed_logins = failed_logins.FailedLogins()
 
 
 def own_id_only(tenant: Tenant) -> dict[str, str]:

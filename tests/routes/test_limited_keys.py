@@ -202,13 +202,16 @@ async def test_a_key_of_one_collection_changes_nothing_outside_it(shared: Servic
 
 
 async def stored(scene: Scene) -> list[list[str]]:
-    """What the user and the other one have in all collections."""
+    """The rows of the user and of the other one. Those of other tests change meanwhile."""
+    collections = [ids["collection_id"] for ids in (scene.inside, scene.outside, scene.foreign)]
     async with direct_connection(scene.tenant.service) as connection:
         return [
             [
                 row[0]
                 for row in await connection.fetch(
-                    f"select (to_jsonb(t) - 'updated_at')::text from {table} t order by 1"
+                    f"select (to_jsonb(t) - 'updated_at')::text from {table} t "
+                    "where user_id in (select user_id from collections where id = any($1::uuid[])) order by 1",
+                    collections,
                 )
             ]
             for table in ("documents", "collection_files", "file_batches")

@@ -19,7 +19,11 @@ from tests.sql.migration_headers import tables_of
 
 ROOT = Path(__file__).resolve().parents[2]
 _WIDTH = 110
-_LINES = re.compile(r"(?m)^(?P<indent> +)(?P<alias>\w+\.)?created_at,\n +(?P=alias)updated_at(?P<end>[,;]?)$")
+# Its change can be computed: `coalesce(f.updated_at, d.updated_at) as updated_at`.
+_LINES = re.compile(
+    r"(?m)^(?P<indent> +)(?P<alias>\w+\.)?created_at,\n"
+    r" +(?:(?P=alias)|coalesce\([\w., ]+\) as )updated_at(?P<end>[,;]?)$"
+)
 _INLINE = re.compile(r"(?<!\S)(?P<alias>\w+\.)?created_at, (?(alias)(?P=alias)|)updated_at\b(?! timestamptz)")
 _RETURNED = re.compile(r"updated_at timestamptz(?= *,|\n)")
 _LAST_PARAMETER = re.compile(

@@ -62,7 +62,7 @@ async def test_a_file_that_does_not_fit_the_schema_prevents_the_start_and_is_nam
     [
         ("$2 document_id uuid", "$2 document_id text", 4),
         ("$4 max_rows    int", "$4 max_rows    bigint", 6),
-        ("created_at timestamptz", "created_at date", 7),
+        ("created_at timestamptz", "created_at date", 8),
     ],
 )
 async def test_a_wrong_type_is_named_with_its_line(
