@@ -24,7 +24,7 @@ from uuid import uuid4
 import httpx
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from svc.embedded.server import start_embedded
 from svc.migrations.migrate import apply_migrations
@@ -32,6 +32,8 @@ from tests.conftest import ADMIN_KEY, Service, running_service, test_settings
 
 STEPS = 50
 _MOST_COLLECTIONS = 3
+# One in so many requests to take something away is sent: what is shared is to be looked at, too.
+_RARELY = 5
 _TEXTS = ["The tide is low.", "The tide is high.", "The tide turns.", "The tide is late.", "A spring tide."]
 _MODES = st.sampled_from(["keyword", "meaning", "hybrid"])
 _PLACE = st.integers(0, 1_000)
@@ -90,6 +92,7 @@ class Sharing(RuleBasedStateMachine):
         self.scene = scene
         self.documents = list(scene.chunks)
         self.collections: dict[str, Shared] = {}
+        self.talks = dict(scene.talks)
 
     def send(self, user: str, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request of a user."""
@@ -106,6 +109,21 @@ class Sharing(RuleBasedStateMachine):
         """Whether there is a collection."""
         return bool(self.collections)
 
+    @initialize(
+        readers=st.sets(_READERS, min_size=1), which=st.sets(_PLACE, min_size=1, max_size=3), is_new=st.booleans()
+    )
+    def begin(self, readers: set[str], which: set[int], is_new: bool) -> None:
+        """Begin with a shared collection that has files, so that there is something to see, and new conversations or
+        those of machines before."""
+        if is_new:
+            for user in self.talks:
+                self.talks[user] = self.send(user, "POST", "/conversations", json={}).json()["id"]
+        self.create()
+        for reader in sorted(readers):
+            self.share(0, reader)
+        for place in sorted(which):
+            self.add(0, place)
+
     @precondition(lambda self: len(self.collections) < _MOST_COLLECTIONS)
     @rule()
     def create(self) -> None:
@@ -118,9 +136,9 @@ class Sharing(RuleBasedStateMachine):
     @rule(place=_PLACE)
     def delete(self, place: int) -> None:
         """Delete a collection, now and then."""
-        if place % 5:
+        if place % _RARELY:
             return
-        collection, _ = self.chosen(place // 5)
+        collection, _ = self.chosen(place // _RARELY)
         assert self.send("owner", "DELETE", f"/collections/{collection}").status_code == 204
         del self.collections[collection]
         assert self.send("reader", "GET", f"/collections/{collection}").status_code == 404
@@ -136,8 +154,10 @@ class Sharing(RuleBasedStateMachine):
     @precondition(has_collections)
     @rule(place=_PLACE, reader=_READERS)
     def unshare(self, place: int, reader: str) -> None:
-        """Take a share back, if there is one."""
-        collection, model = self.chosen(place)
+        """Take a share back, if there is one, now and then."""
+        if place % _RARELY:
+            return
+        collection, model = self.chosen(place // _RARELY)
         expected = 204 if reader in model.readers else 404
         assert self._put_reader(collection, reader, "DELETE").status_code == expected
         model.readers.discard(reader)
@@ -163,8 +183,10 @@ class Sharing(RuleBasedStateMachine):
     @precondition(has_collections)
     @rule(place=_PLACE, which=_PLACE)
     def detach(self, place: int, which: int) -> None:
-        """Take a file out, if it is there."""
-        collection, model = self.chosen(place)
+        """Take a file out, if it is there, now and then."""
+        if place % _RARELY:
+            return
+        collection, model = self.chosen(place // _RARELY)
         document = self.documents[which % len(self.documents)]
         expected = 204 if document in model.files else 404
         path = f"/collections/{collection}/files/{document}"
@@ -202,11 +224,12 @@ class Sharing(RuleBasedStateMachine):
             return
         expected = {document for model in self.collections.values() for document in model.files}
         assert {each["document_id"] for each in answer.json()["results"]} == expected
+        self.operations["documents found"] += len(expected)
 
     @rule(user=_LOOKERS, which=_PLACE, kind=st.integers(0, 3))
     def open(self, user: str, which: int, kind: int) -> None:
         """Open a document: it is there if a collection with it is shared."""
-        document = self.documents[which % len(self.documents)]
+        document = self.looked_for(user, which)
         path = [
             f"/documents/{document}",
             f"/documents/{document}/text",
@@ -222,11 +245,17 @@ class Sharing(RuleBasedStateMachine):
         """Whether a user may read a document."""
         return any(document in model.files and model.is_open_to(user) for model in self.collections.values())
 
+    def looked_for(self, user: str, which: int) -> str:
+        """One of the documents: three times of four one that a user may read, if there is one."""
+        readable = [document for document in self.documents if self.is_open(document, user)]
+        documents = readable if readable and which % 4 else self.documents
+        return documents[which // 4 % len(documents)]
+
     @rule(user=_LOOKERS, which=_PLACE)
     def cite(self, user: str, which: int) -> None:
         """Cite the chunk of a document: it is accepted if a collection with it is shared."""
-        document = self.documents[which % len(self.documents)]
-        path = f"/conversations/{self.scene.talks[user]}/messages"
+        document = self.looked_for(user, which)
+        path = f"/conversations/{self.talks[user]}/messages"
         said = {"role": "assistant", "content": "See [1].", "sources": [self.scene.chunks[document]]}
         answer = self.send(user, "POST", path, json=said)
         assert answer.status_code == (201 if self.is_open(document, user) else 422), answer.text
@@ -237,7 +266,7 @@ class Sharing(RuleBasedStateMachine):
     @rule(user=_LOOKERS, kind=st.integers(0, 4))
     def read_citations(self, user: str, kind: int) -> None:
         """Read what was cited, also by machines before: its text is there as long as it is shared."""
-        talk = f"/conversations/{self.scene.talks[user]}"
+        talk = f"/conversations/{self.talks[user]}"
         method, path, body = [
             ("GET", f"{talk}/messages?limit=100", None),
             ("GET", f"{talk}/context", None),
@@ -265,13 +294,14 @@ class Sharing(RuleBasedStateMachine):
         """Ask in the conversation: all that is in the collection is new or cited, or it does not exist."""
         collection, model = self.chosen(place)
         search = {"collection_ids": [collection], "limit": 20, "mode": "keyword"}
-        path = f"/conversations/{self.scene.talks[user]}/turn"
+        path = f"/conversations/{self.talks[user]}/turn"
         answer = self.send(user, "POST", path, json={"query": "the tide", "token_budget": 10_000, "search": search})
         if not model.is_open_to(user):
             assert answer.status_code == 422, answer.text
             return
         turn = answer.json()
         assert {chunk["document_id"] for chunk in [*turn["chunks"], *turn["cited"]]} == model.files
+        self.operations["documents in turns"] += len(model.files)
         cited = {chunk for message in turn["messages"] for chunk in message["sources"]}
         assert all((chunk["chunk_id"] in cited) == (chunk in turn["cited"]) for chunk in turn["chunks"] + turn["cited"])
 
@@ -283,6 +313,7 @@ class Sharing(RuleBasedStateMachine):
         answer = self.send(user, "GET", f"/collections/{collection}/files")
         if model.is_open_to(user):
             assert {each["document_id"] for each in answer.json()["data"]} == model.files
+            self.operations["documents listed"] += len(model.files)
         else:
             assert answer.status_code == 404
 

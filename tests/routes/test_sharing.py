@@ -19,6 +19,6 @@ async def scene(shared: Service) -> Scene:
 
 def test_nothing_is_seen_but_what_is_shared(scene: Scene) -> None:
     counts = run_machines(scene, 1, length(600, 20_000))
-    # A short run may come by little that is shared.
-    reached = length(("documents refused",), ("documents found", "documents opened", "changes refused"))
+    reached = ["documents found", "documents opened", "documents refused"]
+    reached += length([], ["citations shown", "citations blank", "changes refused"])
     assert min(counts[name] for name in reached) > 0, counts
