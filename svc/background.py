@@ -22,7 +22,7 @@ _FIRST_PAUSE_S = 0.5
 _MOST_PAUSE_S = 30.0
 # A loop counts as failing after this many consecutive deaths. A single job can cause a single one.
 _FAILING_FROM = 3
-# Seconds for a cancelled turn to end, such as to return its job; then it is cancelled once more, and then abandoned.
+# Seconds in which a cancelled turn must end, for example return its job. Then it is cancelled again, then abandoned.
 _STOP_S = 4.0
 
 Turn = Callable[[], Awaitable[float]]

@@ -11,11 +11,11 @@ _MOST_DOUBLINGS = 1000
 def backoff(attempt: int, first_s: float, most_s: float) -> float:
     """Seconds to wait after failed attempt number `attempt`, counted from 1.
 
-    `first_s` after the first, then twice as long each time, but never more than `most_s`, for any number of attempts.
+    It is `first_s` after the first attempt, and doubles each time up to `most_s`, for any number of attempts.
     """
     return min(most_s, first_s * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS))
 
 
 def jittered(pause_s: float) -> float:
-    """A random time between half of `pause_s` and `pause_s`, so that processes that fail together retry apart."""
+    """A random time from half of `pause_s` to `pause_s`, so that processes that fail together do not retry together."""
     return pause_s * random.uniform(0.5, 1)  # noqa: S311  not for cryptography

@@ -1,4 +1,5 @@
-"""The errors, classified by how the caller can respond to them. `web/request.py` converts them to problem documents."""
+"""The errors, classified by the possible response of the caller. `web/request.py` converts them to problem
+documents."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import ClassVar
 
 from svc.field_faults import FieldFault, fault_with
 
-# The most faults listed in the detail of an error.
+# The maximum number of faults in the detail of an error.
 _SHOWN_FAULTS = 3
 
 
@@ -16,7 +17,8 @@ class CabinetError(Exception):
     """The base class of errors whose messages are written for users.
 
     `detail` describes the error and its solution. `field` is the path of the wrong part of the request, such as
-    `metadata.pages[2]`. `retry_after_s` is set if trying again can help. `code` is the code in the OpenAI dialect.
+    `metadata.pages[2]`. `retry_after_s` is set if another attempt can succeed. `code` is the code in the OpenAI
+    dialect.
     """
 
     status: ClassVar[int] = 500
@@ -67,7 +69,7 @@ class TooManyLoginsError(CabinetError):
 
 
 class ForbiddenError(CabinetError):
-    """The key is valid, but not allowed to do this."""
+    """The key is valid, but lacks the permission."""
 
     status = 403
     title = "Not allowed"
@@ -108,7 +110,7 @@ class RateLimitedError(QuotaExceededError):
 
 
 class NotFoundError(CabinetError):
-    """It does not exist, or it belongs to another user; the answer does not distinguish the two."""
+    """The object does not exist or belongs to another user; the answer does not distinguish the two."""
 
     status = 404
     title = "Not found"
@@ -129,7 +131,7 @@ class ConflictError(CabinetError):
 
 
 class PreconditionFailedError(CabinetError):
-    """The resource is not as a conditional request requires."""
+    """The condition of a conditional request is false."""
 
     status = 412
     title = "Precondition failed"
@@ -190,7 +192,7 @@ class InvalidFieldsError(InvalidRequestError):
 
 
 class TooManyConnectionsError(CabinetError):
-    """The address of the client has as many connections as one address may have."""
+    """The client's address already has the maximum number of connections."""
 
     status = 429
     title = "Too many connections"
@@ -204,7 +206,7 @@ class HeaderTooLargeError(CabinetError):
 
 
 class UnavailableError(CabinetError):
-    """A service that the request needs does not answer now; trying again later can help."""
+    """A service that the request needs does not answer now; a later attempt can succeed."""
 
     status = 503
     title = "Unavailable"
@@ -215,36 +217,36 @@ class DatabaseUnavailableError(UnavailableError):
 
 
 class ConnectionsBusyError(UnavailableError):
-    """Others hold all connections to the database."""
+    """Other requests use all connections to the database."""
 
 
 class TooManyAtOnceError(CabinetError):
-    """The other requests of the same user hold all that one user may hold at once."""
+    """The other requests of this user already use the user's maximum number of connections."""
 
     status = 429
     title = "Too many requests"
 
 
 class RowsLockedError(UnavailableError):
-    """Another transaction was changing the same rows; nothing is wrong with this one."""
+    """Another transaction was changing the same rows; the request itself is correct."""
 
 
 class DeadlockError(RowsLockedError):
-    """Two transactions waited for each other, and the server aborted this one, which had no effect."""
+    """A deadlock: the server aborted this transaction, which had no effect."""
 
 
 class EmbeddingUnavailableError(UnavailableError):
     """The embedding provider failed temporarily: no answer, 429, 5xx.
 
-    `outage_s` is the number of seconds since the provider last answered anybody, 0 if it answered others while it
-    failed here: the texts may then be the cause.
+    `outage_s` is the number of seconds since the provider last answered any request. It is 0 if other requests
+    succeeded meanwhile: then the texts may be the cause.
     """
 
     outage_s: float = 0.0
 
 
 class EmbeddingRefusedError(CabinetError):
-    """The embedding provider refused, or its vectors cannot be used; trying again would not help."""
+    """The embedding provider refused, or its vectors cannot be used; a retry would not help."""
 
     status = 503
     title = "Embedding refused"
@@ -258,7 +260,7 @@ class DocumentRejectedError(CabinetError):
 
 
 class LeaseLostError(CabinetError):
-    """Another worker holds the job now; the results of this one must not be stored."""
+    """Another worker has taken the job; the results of this worker must not be stored."""
 
 
 class StartupError(CabinetError):

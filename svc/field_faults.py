@@ -1,4 +1,4 @@
-"""The faults of single fields of a request, of which an error lists one or more."""
+"""The faults of single fields of a request. An error lists one or more of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FieldFault:
 
 
 class MissingField(FieldFault):
-    """A required field is not there."""
+    """A required field is missing."""
 
     code = "missing_required_parameter"
 
@@ -32,18 +32,18 @@ class UnknownField(FieldFault):
 
 
 class WrongType(FieldFault):
-    """The value of a field is of another kind, such as a string for a number."""
+    """The value of a field has the wrong type, such as a string for a number."""
 
     code = "invalid_type"
 
 
 class WrongValue(FieldFault):
-    """The value of a field is of the right kind, but not allowed."""
+    """The value of a field has the right type, but is not allowed."""
 
     code = "invalid_value"
 
 
 @cache
 def fault_with(code: str) -> type[FieldFault]:
-    """Return the kind of faults that has a code of its own in the OpenAI dialect."""
+    """Return the type of fault for a code of the OpenAI dialect."""
     return type("FieldFault", (FieldFault,), {"code": code})

@@ -1,4 +1,4 @@
-"""The request or document that the current task works on, so that every log record can name it."""
+"""The request or document of the current task, for its log records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass
 class LogContext:
-    """Fields shared by the records of one request or one job. A part that is not known yet is None."""
+    """Fields shared by the records of one request or one job. An unknown part is None."""
 
     request_id: str | None = None
     method: str | None = None
@@ -34,7 +34,7 @@ def note_in_log(*, user_id: UUID | None, document_id: UUID | str | None = None) 
 
 
 def end_log_context() -> None:
-    """End the context of this task: its next records belong to no request and no document."""
+    """End the context of this task: its next records do not belong to a request or document."""
     _context.set(None)
 
 

@@ -68,7 +68,7 @@ def configure_log(level: str, form: LogFormat = "text") -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("svc").setLevel(level.upper())
-    # Python's warnings, and an exception that ends the process, are records too.
+    # Python's warnings, and an exception that ends the process, are also records.
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
 
@@ -90,7 +90,7 @@ def _continued(line: str) -> str:
 
 
 def _encodable(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields with lone surrogates escaped, which no UTF-8 contains."""
+    """The fields with lone surrogates escaped, which UTF-8 cannot encode."""
     return {
         name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
         for name, value in fields.items()

@@ -1,4 +1,4 @@
-"""Measures by how much the event loop is late, because something holds it."""
+"""Measures the delay of the event loop while something blocks it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _INTERVAL_S = 0.1
 
 
 async def lag_turn() -> float:
-    """Sleep once and record by how much the sleep was longer than requested; see `svc.background.Turn`."""
+    """Sleep once and record the delay beyond the requested time; see `svc.background.Turn`."""
     loop = asyncio.get_running_loop()
     due = loop.time() + _INTERVAL_S
     await asyncio.sleep(_INTERVAL_S)

@@ -68,7 +68,7 @@ background_failures_total = Counter(
 )
 usage_lost_total = Counter(
     "cabinet_usage_lost",
-    "Requests and searches that were not counted for their users, because the database was away for too long.",
+    "Requests and searches that were not counted for their users, because the database was unavailable for too long.",
     registry=REGISTRY,
 )
 embedded_restarts_total = Counter(
@@ -93,7 +93,7 @@ expired_total = Counter(
 embedded_messages_total = Counter("cabinet_embedded_messages", "Messages that were embedded.", registry=REGISTRY)
 term_jobs = Gauge(
     "cabinet_term_jobs",
-    "Users some of whose texts have no terms yet: after an upgrade or an import. At most 10,000 are counted.",
+    "Users with texts that have no terms yet, after an upgrade or an import. At most 10,000 are counted.",
     registry=REGISTRY,
 )
 added_terms_total = Counter(

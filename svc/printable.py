@@ -1,4 +1,4 @@
-"""Text from outside in a form that a terminal and a log file show and do not obey."""
+"""External text in a form that cannot control a terminal or a log file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 _ESCAPED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS: Final = "\u200c\u200d"
-"""Persian and emoji need these two, and they change neither the line nor its direction."""
+"""Persian and emoji need these two characters, which change neither the line nor its direction."""
 
 
 def printable(text: str) -> str:

@@ -91,7 +91,7 @@ async def running_services(
         await check_role(database)
         check_model(settings, await database.one("server/current_model"))
         await check_default_plan(database, settings.default_plan)
-        # Otherwise the first request that counts tokens would hold up the others for 150 ms.
+        # Otherwise the first request that counts tokens would delay the others for 150 ms.
         await asyncio.to_thread(tokenizer)
         await asyncio.to_thread(words.prepare)
         provider = create_provider(settings)

@@ -1,4 +1,4 @@
-"""Places that tenants share, such as the connections of the pool: nobody gets more than a share, all get their turn."""
+"""Places that tenants share in turn, such as the connections of the pool, with a maximum share for each tenant."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Hashable, Sequence
 
 
 class Turns:
-    """A number of places. Waiters are served in turn by tenant, and not in the order of arrival.
+    """A number of places. Tenants are served in turn, not in the order of arrival of their tasks.
 
-    With `is_divided`, a tenant holds at most half of the places that the others leave, rounded up. So there is a free
-    one for the next tenant, however many places one needs and however long it keeps them. Those named in `ahead` are
-    served before all others.
+    With `is_divided`, a tenant gets at most half of the places that the others leave, rounded up. This leaves a free
+    place for the next tenant, however many places a tenant needs and however long it keeps them. The tenants in `ahead`
+    are served before all others.
     """
 
     def __init__(self, places: int, *, is_divided: bool = True, ahead: Sequence[Hashable] = ()) -> None:
@@ -20,7 +20,7 @@ class Turns:
         self._is_divided = is_divided
         self._ahead = ahead
         self._held: dict[Hashable, int] = {}
-        # The order of the tenants is that of their turns.
+        # The tenants, in the order of their turns.
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
 
     @property
@@ -29,17 +29,17 @@ class Turns:
         return sum(map(len, self._waiting.values()))
 
     def has_any(self, tenant: Hashable) -> bool:
-        """Whether the tenant has a place."""
+        """Whether the tenant has any place."""
         return tenant in self._held
 
     async def take(self, tenant: Hashable, most_s: float | None = None, *, is_first: bool = False) -> None:
-        """Take a place for a tenant; the caller gives it back. `is_first`: before the tenant's other tasks.
+        """Take a place for a tenant; the caller returns it. `is_first`: before the tenant's other tasks.
 
         Raises:
-            TimeoutError: none became free for this tenant within `most_s` seconds (None: it waits for ever).
+            TimeoutError: none became free for this tenant within `most_s` seconds (None: no limit).
         """
         if self._may_take(tenant):
-            # Waiters must not: they are served as soon as a place is allowed.
+            # No waiter of the tenant can be overtaken here: waiters are served as soon as a place is allowed.
             self._grant(tenant)
             return
         queue = self._waiting.setdefault(tenant, deque())
@@ -56,7 +56,7 @@ class Turns:
             raise
 
     def give_back(self, tenant: Hashable) -> None:
-        """Give back a place of this tenant."""
+        """Return a place of this tenant."""
         self._free += 1
         self._held[tenant] -= 1
         if not self._held[tenant]:
@@ -76,7 +76,7 @@ class Turns:
         self._held[tenant] = self._held.get(tenant, 0) + 1
 
     def _serve(self) -> None:
-        """Give each free place to the next who may take it."""
+        """Give each free place to the next task that may take it."""
         while self._free and any(self._serve_one(tenant) for tenant in self._in_turn()):
             pass
 
@@ -90,7 +90,7 @@ class Turns:
         queue = self._waiting.pop(tenant)
         place = queue.popleft()
         if queue:
-            # Behind the others.
+            # The end of the queue.
             self._waiting[tenant] = queue
         if not place.done():
             self._grant(tenant)
@@ -100,7 +100,7 @@ class Turns:
 
     def _withdraw(self, tenant: Hashable, place: asyncio.Future[None]) -> None:
         if place.done() and not place.cancelled():
-            # It was granted in the moment in which the task was cancelled.
+            # The place was granted while the task was being cancelled.
             self.give_back(tenant)
             return
         queue = self._waiting.get(tenant, deque())

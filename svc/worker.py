@@ -99,7 +99,7 @@ async def running_worker(
         StartupError: the settings turn on building indexes, and the login lacks the privilege.
     """
     if settings.index_check_s:
-        # At start-up, not in the log an hour later.
+        # Fail at start-up, instead of in the log an hour later.
         await check_owner(owner_url or url, database.statements)
     terms = StoredTerms(settings.text_language)
     queue = Queue(database, f"{socket.gethostname()}:{os.getpid()}", settings.worker_lease_s, terms)

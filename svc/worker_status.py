@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 _STOPPING_S = 2
 _CONNECTIONS = 32
-"""Prometheus and a health check need two."""
+"""Prometheus and a health check need two connections."""
 
 
 def status_application(database: Database, worker: Worker, background: Background) -> Starlette:
@@ -48,7 +48,7 @@ def status_application(database: Database, worker: Worker, background: Backgroun
 
 
 async def _problem(database: Database, worker: Worker, background: Background) -> str | None:
-    """Why the worker cannot work; None if it can."""
+    """The reason why the worker cannot work; None if it can."""
     if not worker.is_running:
         return "the loops of the worker fail and are restarted; see the log for the reason"
     if failing := background.failing:
@@ -84,7 +84,7 @@ async def serving_status(application: Starlette, listener: socket.socket) -> Asy
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: the command has its own."""
+    """uvicorn without its signal handlers, since the command has its own."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

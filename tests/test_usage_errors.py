@@ -27,7 +27,7 @@ MISTAKES = {
     "doctor --json=yes": "The option --json takes no value.",
     "bench --sizes many": "--sizes: give whole numbers, separated by commas.",
     "keys": "There is no command keys; did you mean key?",
-    "user create a@b c": "There are more words than the command takes: c.",
+    "user create a@b c": "The command does not take these words: c.",
 }
 
 

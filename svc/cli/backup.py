@@ -40,8 +40,8 @@ class Timestamp(click.ParamType[datetime]):
 def backup_command(settings: Settings, keep: int | None) -> None:
     """Make a base backup of the embedded server in CABINET_BACKUP_DIR, and verify it.
 
-    If cabinet serve runs with CABINET_BACKUP_DIR, the server archives its WAL there, and cabinet restore reaches every
-    time since the base backup. Otherwise it reaches the end of the base backup.
+    If cabinet serve runs with CABINET_BACKUP_DIR, the server archives its WAL there, and cabinet restore can restore
+    any time since the base backup. Otherwise it can restore only the end of the base backup.
     """
     run(_backup(settings, _folder(settings), keep))
 

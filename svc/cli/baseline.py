@@ -1,4 +1,4 @@
-"""`cabinet sql baseline`: the plans of statements, written into their plan files for a person to review."""
+"""`cabinet sql baseline`: records the plans of statements in their plan files, for review."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from svc.settings import Settings
 @click.argument("names", nargs=-1)
 @settings_options(*DATABASE_OPTIONS, *POOL_OPTIONS)
 def baseline(settings: Settings, names: Sequence[str]) -> None:
-    """Write the plans that the database at hand makes into the plan files of statements, all of them or those named.
+    """Record the plans of all statements, or of the named ones, in their plan files.
 
-    The tests hold them to the database of `python -m tests.plans.database`, so record on that one, and read the
-    difference before it is kept.
+    The tests compare them with the plans on the database of `python -m tests.plans.database`: record the plans on that
+    database, and review the difference before you commit it.
     """
     for line in run(_recorded(settings, [name.removesuffix(".sql") for name in names])):
         echo(line)
 
 
 async def _recorded(settings: Settings, names: Sequence[str]) -> list[str]:
-    # As the owner: the statements of the migrations are closed to the service's role.
+    # As the owner: the service's role may not run the statements of the migrations.
     async with migrated_urls(settings) as urls:
         database = await open_database(settings, urls.owner)
         try:

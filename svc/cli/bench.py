@@ -1,4 +1,4 @@
-"""`cabinet bench`: which lane a search should take from which size on, measured on this hardware."""
+"""`cabinet bench`: measures which lane of a search is fastest for each size of tenant on this hardware."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATEMENT_TIMEOUT_S = 600.0
 @click.command(cls=Command)
 @click.option("--sizes", default=_SIZES, show_default=True, help="Sizes of the tenants that are made, in vectors.")
 @click.option("--dimensions", default=None, type=click.IntRange(8, 3584), help="Default: those of the settings' model.")
-@click.option("--rounds", default=100, show_default=True, help="Searches of each lane that count.")
+@click.option("--rounds", default=100, show_default=True, help="Measured searches of each lane.")
 @settings_options(
     "exact_max_rows", "index_min_rows", *(name for name in DATABASE_OPTIONS if name != "data_dir")
 )  # fmt: skip
@@ -63,7 +63,7 @@ async def _bench(settings: Settings, dimensions: int, sizes: list[int], rounds: 
         database = await open_database(made_up, url)
         try:
             if await database.many("users/list", after=None, max_rows=1):
-                raise StartupError("The database of DATABASE_URL has users; cabinet bench wants an empty one")
+                raise StartupError("The database of DATABASE_URL has users; cabinet bench needs an empty one")
             columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
             with Progress(*columns, console=console) as progress:
                 bar = progress.add_task(f"{made_up.dimensions} dimensions", total=sum(sizes))
@@ -114,10 +114,10 @@ def _milliseconds(times: LaneTimes) -> str:
 def _advice(crossover: Crossover, settings: Settings) -> list[str]:
     exact, index = crossover.exact_max_rows, crossover.index_min_rows
     return [
-        f"CABINET_EXACT_MAX_ROWS={exact}   (in force: {settings.exact_rows})"
+        f"CABINET_EXACT_MAX_ROWS={exact}   (current: {settings.exact_rows})"
         if exact is not None
-        else "The exact lane was the fastest at all of these sizes: CABINET_EXACT_MAX_ROWS belongs above them.",
-        f"CABINET_INDEX_MIN_ROWS={index}   (in force: {settings.index_min_rows})"
+        else "The exact lane was the fastest at all of these sizes: set CABINET_EXACT_MAX_ROWS above them.",
+        f"CABINET_INDEX_MIN_ROWS={index}   (current: {settings.index_min_rows})"
         if index is not None
-        else "An index was not clearly faster at any of these sizes: CABINET_INDEX_MIN_ROWS belongs above them.",
+        else "An index was not clearly faster at any of these sizes: set CABINET_INDEX_MIN_ROWS above them.",
     ]

@@ -1,4 +1,4 @@
-"""`cabinet sql list` and `cabinet sql report`: the statements as a whole."""
+"""`cabinet sql list` and `cabinet sql report`: overviews of all statements."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ Format: TypeAlias = Literal["text", "tsv", "json"]
 @click.command("list", cls=Command)
 @click.argument("names", nargs=-1)
 @click.option("--table", help="Only statements that read or write this table.")
-@click.option("--caller", help="Only those run by a route, command or loop with this in its name, such as /documents.")
+@click.option(
+    "--caller", help="Only statements of a route, command or loop whose name contains this, such as /documents."
+)
 @click.option("--sort", "order", type=click.Choice(["name", "calls", "time"]), default="name", show_default=True)
 @click.option(
     "--format", "form", type=click.Choice(["text", "tsv", "json"]), help="Default: text on a terminal, else tsv."
@@ -73,22 +75,22 @@ def list_statements(  # noqa: PLR0917
 
 
 def _meant(statements: Mapping[str, Statement], patterns: Sequence[str]) -> dict[str, Statement]:
-    """The statements of these names, in which * stands for anything.
+    """The statements with these names, in which * matches anything.
 
     Raises:
-        NotFoundError: one of them is the name of none.
+        NotFoundError: a name matches no statement.
     """
     meant: dict[str, Statement] = {}
     for pattern in patterns:
         names = fnmatch.filter(statements, pattern.removesuffix(".sql"))
         if not names:
-            raise NotFoundError(f"there is no statement {pattern}; cabinet sql list names them all")
+            raise NotFoundError(f"there is no statement {pattern}; cabinet sql list shows all statements")
         meant |= {name: statements[name] for name in names}
     return meant
 
 
 def _timings(settings: Settings, statements: Mapping[str, Statement], url: str | None) -> Timings:
-    """The best count there is."""
+    """The best available counts."""
     if url is None and settings.database_url is not None:
         timings = run(_timings_of_database(settings))
         if timings is not None:
@@ -97,7 +99,7 @@ def _timings(settings: Settings, statements: Mapping[str, Statement], url: str |
 
 
 def _timings_of_service(settings: Settings, url: str | None) -> Timings:
-    """The counts of the service at `url`, or else of the one in the settings, which need not be running."""
+    """The counts of the service at `url`, or else at the address in the settings, if it runs there."""
     if url is not None:
         return timings_of_service(url)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
@@ -148,7 +150,7 @@ def report(settings: Settings, output: str, analyze: bool, url: str | None) -> N
 
 async def read_report(settings: Settings, analyze: bool, url: str | None) -> Report:
     """The contents of the page, read from the database."""
-    # As the owner: some statements are closed to the service's role.
+    # As the owner: the service's role may not run some statements.
     async with migrated_urls(settings) as urls:
         database = await open_database(settings, urls.owner)
         try:
@@ -171,7 +173,7 @@ async def read_report(settings: Settings, analyze: bool, url: str | None) -> Rep
 
 
 def _print_text(entries: Sequence[Entry], timings: Timings) -> None:
-    """For people: a statement a paragraph, its names whole, however narrow the terminal."""
+    """For people: one paragraph for each statement, in which no name is cut, however narrow the terminal."""
     for entry in entries:
         times = "" if entry.timing is None else f"   {entry.timing.calls:,} calls, {entry.timing.mean_ms:.3f} ms each"
         echo(f"{entry.name} :{entry.statement.shape}{times}", bold=True)
@@ -193,7 +195,7 @@ def _numbers(entry: Entry) -> tuple[str, str]:
 
 
 def _print_tsv(entries: Sequence[Entry], _timings: Timings) -> None:
-    """For grep, cut and sort: a statement a line, as many fields in each."""
+    """For grep, cut and sort: one line for each statement, with the same number of fields."""
     for entry in entries:
         row = [entry.name, entry.statement.shape, *_numbers(entry), str(entry.tables), entry.statement.index]
         click.echo("\t".join(map(printable, [*row, ", ".join(entry.run_by), entry.purpose])))

@@ -21,7 +21,7 @@ _reader = click.argument("reader", metavar="USER")
 
 
 class Shown(Struct, frozen=True):
-    """A collection with its readers, whom only its owner sees."""
+    """A collection with its readers, which only its owner sees."""
 
     collection: models.Collection
     readers: list[models.Reader]
@@ -210,7 +210,7 @@ def share_command(client: AsyncCabinet, collection_id: UUID, reader: str, as_jso
 @_reader
 @connection_options
 def unshare_command(client: AsyncCabinet, collection_id: UUID, reader: str) -> None:
-    """Take a share back, which holds at once."""
+    """Stop sharing a collection with a reader. This takes effect immediately."""
 
     async def work(client: AsyncCabinet) -> None:
         await client.collections.unshare(collection_id, reader)

@@ -60,7 +60,7 @@ def read_profile() -> dict[str, str]:
 
 
 def write_profile(profile: dict[str, str]) -> Path:
-    """Save the URL, key and user so that only this user of the machine can read them."""
+    """Save the URL, key and user in a file that only this user of the machine can read."""
     path = profile_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = path.with_suffix(".new")
@@ -101,7 +101,7 @@ def connection_options(command: Command) -> Command:
 
 
 def opened(url: str | None, key: str | None, user: str | None) -> AsyncCabinet:
-    """A client of the service that these name, or the profile does.
+    """A client of the service that these arguments or the profile name.
 
     Raises:
         StartupError: there is no key, or only one that was saved for another service; or the URL is invalid.
@@ -122,7 +122,7 @@ def opened(url: str | None, key: str | None, user: str | None) -> AsyncCabinet:
 
 
 def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's work with its client, to the end; an error of the service ends the command with its sentence."""
+    """Run a command's work with its client; an error of the service ends the command with its message."""
 
     async def whole() -> T:
         async with client:
@@ -144,7 +144,7 @@ def run_client(client: AsyncCabinet, work: Callable[[AsyncCabinet], Coroutine[An
 
 
 async def _name_the_user(client: AsyncCabinet) -> None:
-    """If `--user` can be an email address, act for the user with this address."""
+    """If `--user` can be an email address, act for the user with that address."""
     user = client.acts_for
     if user is not None and "@" in user and not user.startswith(PREFIX):
         client.act_for(None)

@@ -1,4 +1,4 @@
-"""`cabinet demo`: the service at work with two users, over real HTTP, in one process tree."""
+"""`cabinet demo`: shows the service with two users, over real HTTP, in one process tree."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def demo(settings: Settings, data_dir: Path | None, keep: bool) -> None:
 
 
 async def _in_folder(settings: Settings, chosen: Path | None, keep: bool) -> bool:
-    """Run the demo on its data folder; whether it came to its end."""
+    """Run the demo on its data folder; returns whether it was completed."""
     screen = Screen()
     folder = _data_folder(chosen, keep)
     ada_key = await _demo(_settings_for(settings, folder), screen)
     if ada_key and (keep or chosen):
-        screen.line(f"Kept. Go on with: cabinet serve --data-dir {folder}\nAda's key: {ada_key}")
+        screen.line(f"Kept. Continue with: cabinet serve --data-dir {folder}\nAda's key: {ada_key}")
     return ada_key is not None
 
 
@@ -70,17 +70,17 @@ def _data_folder(chosen: Path | None, keep: bool) -> Path:
         # If started by root, PostgreSQL runs as another user, who must be able to reach its folder below this one.
         folder.chmod(0o755)
     if not keep:
-        # At the very end: a server whose start was interrupted is stopped at exit, which needs its folder.
+        # At the very end, since a server whose start was interrupted is stopped at exit, which needs its folder.
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _settings_for(settings: Settings, folder: Path) -> Settings:
-    """The settings as after an installation, but for the few that the demo takes: it shows the same everywhere."""
+    """The default settings, except the few that the demo accepts, so that it shows the same everywhere."""
     log_level = settings.log_level if "log_level" in settings.model_fields_set else "warning"
     configure_log(log_level)
     kept = {"postgres_version"}
-    # A key in the environment is not yet a wish to spend it on a demo.
+    # A key in the environment does not mean that the user wants to pay for a demo.
     if "embedding_provider" in settings.model_fields_set:
         kept |= {name for name in Settings.model_fields if name.startswith(("embedding_", "openai_"))}
     defaults = {name: field.default for name, field in Settings.model_fields.items() if name not in kept}
@@ -127,7 +127,7 @@ async def _while_serving(services: Services, listener: socket.socket, work: Coro
     try:
         await asyncio.wait({server, working}, return_when=asyncio.FIRST_COMPLETED)
         if working.done() and working.exception() is not None:
-            # A service that is being stopped refuses connections a moment before it is done.
+            # A service that is being stopped refuses connections shortly before it ends.
             await asyncio.wait({server}, timeout=_STOPPING_S)
         if server.done():
             server.result()
@@ -141,6 +141,6 @@ async def _while_serving(services: Services, listener: socket.socket, work: Coro
 
 
 def _stop(server: asyncio.Task[None]) -> None:
-    """Stop the service as its operator would; it lets requests under way end."""
+    """Stop the service as its operator would: it completes current requests."""
     if not server.done():
         signal.raise_signal(signal.SIGTERM)

@@ -100,7 +100,7 @@ _LAST_OPTIONS = frozenset({*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *SLOW_OPTIONS,
 
 
 def settings_options(*names: str, failure_code: int = 2) -> Callable[[Command], Command]:
-    """Give a command a flag for each of these settings; the command receives `settings` in their place. Wrong ones end
+    """Give a command a flag for each of these settings; the command receives `settings` instead. Invalid settings end
     it with `failure_code`.
 
     The flags carry no default and no type of their own: `Settings` has both, and its errors name the setting.
@@ -140,7 +140,7 @@ def setting_option(name: str) -> Callable[[Any], Any]:
 
 
 def run(work: Coroutine[Any, Any, T], *, failure_code: int = 2) -> T:
-    """Run a command's work to its end; an error for the reader becomes its sentence and the exit code."""
+    """Run a command's work; an error with a message for users becomes that message and the exit code."""
     signal.signal(signal.SIGTERM, _on_stop)
     try:
         result = uvloop.run(work)
@@ -154,14 +154,14 @@ def run(work: Coroutine[Any, Any, T], *, failure_code: int = 2) -> T:
 
 
 def stop_was_requested() -> bool:
-    """Whether SIGTERM came while nobody served: asyncio may lose the cancellation that it is turned into, when it
-    comes together with the result that is waited for."""
+    """Whether SIGTERM arrived outside of serving. The cancellation alone is not enough: asyncio may lose it if it
+    arrives together with the awaited result."""
     return _stop_requested.is_set()
 
 
 def _on_stop(*_: Any) -> None:
     _stop_requested.set()
-    # Like Ctrl-C: else a stop during the start would leave the embedded server running.
+    # Like Ctrl-C: otherwise a stop during the start would leave the embedded server running.
     signal.raise_signal(signal.SIGINT)
 
 
@@ -180,8 +180,8 @@ async def database_urls(
     """The URLs of the database: those given, else those of the embedded server, which runs for the block.
 
     Raises:
-        StartupError: no database is given and none is in the data folder, unless the command `makes` one. Otherwise a
-            command in another folder than the server's would silently work on a database of its own.
+        StartupError: no database is given, none is in the data folder, and the command does not `make` one. Otherwise a
+        command in a folder other than the server's would silently use a new database.
     """
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
@@ -238,8 +238,7 @@ async def migrated_urls(
     `background`.
 
     Raises:
-        StartupError: the database given lacks migrations; applying them is its owner's decision. Or as
-            `database_urls`.
+        StartupError: the given database lacks migrations, which its owner decides to apply. Or as `database_urls`.
     """
     async with database_urls(settings, makes=makes, background=background) as urls:
         if settings.database_url is None:

@@ -1,4 +1,4 @@
-"""`cabinet sql explain`: the plans of a statement, as the database at hand makes them."""
+"""`cabinet sql explain`: the plans of a statement on the current database."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _argument(text: str) -> tuple[str, str | None]:
 async def _explained(
     settings: Settings, name: str, case: str | None, given: dict[str, str | None], kinds: Sequence[PlanKind]
 ) -> Explained:
-    # As the owner: the statements of the migrations are closed to the service's role.
+    # As the owner: the service's role may not run the statements of the migrations.
     async with migrated_urls(settings) as urls:
         database = await open_database(settings, urls.owner)
         try:
@@ -94,7 +94,7 @@ async def _explained(
 def _statement(database: Database, name: str) -> Statement:
     statement = database.statements.get(name)
     if statement is None:
-        raise NotFoundError(f"there is no statement {name}; cabinet sql list names them all")
+        raise NotFoundError(f"there is no statement {name}; cabinet sql list shows all statements")
     if not has_plan(statement):
         what = f"needs {statement.needs}" if statement.needs else f"is :{statement.shape}"
         raise InvalidRequestError(f"sql/{name}.sql {what}, so there is no plan of it")
@@ -102,7 +102,7 @@ def _statement(database: Database, name: str) -> Statement:
 
 
 def _example(statement: Statement, case: str | None, given: dict[str, str | None]) -> tuple[str, dict[str, str]]:
-    """Name and arguments of the case that is asked for; without a plan file everything must be given."""
+    """Name and arguments of the requested case; without a plan file, all values must be given."""
     path = plan_path(resource_folder("plans"), statement.name)
     lacking = [one for one in statement.parameter_names if one not in given]
     if case is None and not path.exists() and not lacking:
@@ -134,7 +134,7 @@ def _as_json(explained: Explained) -> bytes:
 
 
 def shortened_value(value: str) -> str:
-    """A value for people: a vector is cut."""
+    """A value for people: a vector is shortened."""
     return printable(shortened(f"'{value}'")[1:-1])
 
 

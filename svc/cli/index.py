@@ -28,7 +28,7 @@ def index() -> None:
 @index.command()
 @settings_options("index_min_rows", "index_max_count", "index_memory_mb", *DATABASE_OPTIONS, *POOL_OPTIONS)
 def plan(settings: Settings) -> None:
-    """Print the steps of `apply` with their reasons, locks and estimated times."""
+    """Print the steps of `apply` with their reasons, locks and estimated durations."""
     run(_plan(settings))
 
 
@@ -69,12 +69,12 @@ def _print(steps: list[IndexStep], database: Database, memory_mb: int) -> None:
         if step.creates:
             table.add_row("in memory", _memory(step, memory_mb))
         console.print(table)
-    console.print(f"{len(steps)} step(s). cabinet index apply takes them." if steps else "Nothing to do.")
+    console.print(f"{len(steps)} step(s). Run them with: cabinet index apply" if steps else "Nothing to do.")
 
 
 async def _apply(settings: Settings) -> None:
     async with migrated_urls(settings) as urls:
-        # As the owner, who sees how far a build is.
+        # As the owner, who sees the progress of a build.
         database = await open_database(settings, urls.owner)
         try:
             builder = await IndexBuilder.open(urls.owner, database.statements, settings.index_memory_mb)

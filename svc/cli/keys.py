@@ -45,7 +45,7 @@ def key() -> None:
     "collection_id",
     type=click.UUID,
     metavar="ID",
-    help="The only collection that the key reaches; without it, all data of the user.",
+    help="The only collection that the key can access; default: all data of the user.",
 )
 @click.option("--expires-at", type=click.DateTime(), help="When the key expires, in UTC.")
 @json_option()
@@ -110,7 +110,8 @@ def list_keys(place: Place, user: str | None, as_json: bool) -> None:
 @click.argument("key_id", type=click.UUID)
 @settings_options(*DATABASE_OPTIONS)
 def revoke(settings: Settings, user: str, key_id: UUID) -> None:
-    """Revoke a user's API key for good. Running servers may accept it for a few seconds more (CABINET_KEY_CACHE_S)."""
+    """Revoke a user's API key permanently. Running servers may accept it for a few more seconds
+    (CABINET_KEY_CACHE_S)."""
     run(_revoke(settings, user, key_id))
     echo(f"revoked {key_id}")
 

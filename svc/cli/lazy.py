@@ -27,7 +27,7 @@ class Source:
 
 
 class _Loaded(MutableMapping[str, click.Command]):
-    """The commands by name; each is imported when it is asked for."""
+    """The commands by name; each is imported when it is used."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
@@ -55,12 +55,12 @@ class _Loaded(MutableMapping[str, click.Command]):
 
 
 class LazyGroup(Commands):
-    """A group whose `sources` say where its commands are."""
+    """A group of commands that are imported from its `sources`."""
 
     sources: Mapping[str, Source] = {}
 
     def use(self, sources: Mapping[str, Source]) -> None:
-        """Take the commands from these places."""
+        """Use the commands of these modules."""
         self.sources = sources
         self.commands = _Loaded(sources)
 

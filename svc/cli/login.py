@@ -13,7 +13,7 @@ from svc.errors import StartupError
 
 @click.command("login")
 @click.option("--url", metavar="URL", default="http://127.0.0.1:8080", show_default=True, help="URL of the service.")
-@click.option("--key", metavar="KEY", prompt="API key", hide_input=True, help="API key; asked for if it is not given.")
+@click.option("--key", metavar="KEY", prompt="API key", hide_input=True, help="API key; default: asks for it.")
 @click.option("--user", metavar="USER", help="For the admin's key: the id or email of the user to act for.")
 def login_command(url: str, key: str, user: str | None) -> None:
     """Save a URL and a key for the commands over HTTP, after a request with them succeeded."""

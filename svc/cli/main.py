@@ -14,7 +14,7 @@ def main() -> None:
     """Cabinet: the data layer of an AI application, in one PostgreSQL, over HTTP.
 
     Every flag has an environment variable, named in its help, which can also be set in a file .env. Without
-    DATABASE_URL a PostgreSQL of Cabinet's own runs on the data folder.
+    DATABASE_URL, Cabinet runs its own PostgreSQL in the data folder.
     """
 
 
@@ -33,7 +33,7 @@ main.use(
         "worker": Source("worker", "worker", "Ingest uploaded documents until Ctrl-C."),
         "migrate": Source("migrate", "migrate", "Migrate the database to this release's schema, or roll back."),
         "roles": Source("roles", "roles", "Print the SQL that creates the roles of the service and of the owner."),
-        "rls": Source("rls", "rls", "Turn row level security, a second wall between users, on or off."),
+        "rls": Source("rls", "rls", "Turn row level security, a second barrier between users, on or off."),
         "index": Source("index", "index", "Build the HNSW indexes of large tenants, and drop those no longer needed."),
         "user": Source("users", "user_group", "Manage users."),
         "plan": Source("plan", "plan", "Show, add and change plans."),
@@ -47,6 +47,6 @@ main.use(
         "doctor": Source("doctor", "doctor", "Examine a live database; print problems and their fixes."),
         "bench": Source("bench", "bench", "Measure the lanes of a search; print the settings that suit this machine."),
         "completion": Source("completion", "completion_command", "Print the completion script of a shell."),
-        "demo": Source("demo", "demo", "Show Cabinet at work, on a temporary service."),
+        "demo": Source("demo", "demo", "Demonstrate Cabinet on a temporary service."),
     }
 )

@@ -46,12 +46,18 @@ def apply(settings: Settings) -> None:
 
 
 @migrate.command()
-@click.option("--rollback", type=click.IntRange(min=1), metavar="COUNT", help="Print the rollback of so many instead.")
+@click.option(
+    "--rollback",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="Print the rollback of this number of migrations instead.",
+)
 @settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS, *EMBEDDING_OPTIONS)
 def plan(settings: Settings, rollback: int | None) -> None:
-    """Print the SQL that `apply` would send to this database now, in its order, as a script for psql.
+    """Print the SQL that `apply` would send to this database now, in order, as a script for psql.
 
-    It changes nothing and waits for nobody. Run by hand, the script does all that `apply` does, its notes included.
+    The command changes nothing and waits for no locks. The script does everything that `apply` does, including its
+    records of applied migrations.
     """
 
     async def work() -> str:
@@ -62,7 +68,9 @@ def plan(settings: Settings, rollback: int | None) -> None:
 
 
 @migrate.command()
-@click.option("--count", type=click.IntRange(min=1), default=1, show_default=True, help="How many, newest first.")
+@click.option(
+    "--count", type=click.IntRange(min=1), default=1, show_default=True, help="The number of migrations, newest first."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @settings_options(*DATABASE_OPTIONS, *MIGRATION_OPTIONS)
 def rollback(settings: Settings, count: int, yes: bool) -> None:
@@ -87,7 +95,7 @@ def rollback(settings: Settings, count: int, yes: bool) -> None:
 @json_option("migration")
 @settings_options(*DATABASE_OPTIONS)
 def status(settings: Settings, as_json: bool) -> None:
-    """Show every migration and when it was applied; exit code 1 unless all are, as their files say."""
+    """Show every migration and when it was applied; exit code 1 unless all are applied as in their files."""
 
     async def work() -> list[MigrationState]:
         async with database_url(settings) as url:

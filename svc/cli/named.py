@@ -16,7 +16,7 @@ class _User(click.ParamType[str]):
     name = "user"
 
     def convert(self, value: str, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
-        """The word itself: only the database tells whom it names."""
+        """The word itself, which only the database can resolve to a user."""
         return value
 
 

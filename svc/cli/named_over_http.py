@@ -13,7 +13,7 @@ User = models.User | models.Me
 
 
 class WrongUserError(CabinetError):
-    """A command names a user whom the service does not have, or whom the key does not show."""
+    """A command names a user who does not exist, or whom the key may not see."""
 
     title = "No such user"
 
@@ -42,7 +42,7 @@ async def found_user(client: AsyncCabinet, name: str) -> models.User:
 
 
 async def own_user(client: AsyncCabinet) -> models.Me | None:
-    """The user to whom the key belongs; None: it is the admin's."""
+    """The user to whom the key belongs; None for the admin key."""
     acts_for = client.acts_for
     client.act_for(None)
     try:
@@ -54,21 +54,21 @@ async def own_user(client: AsyncCabinet) -> models.Me | None:
 
 
 async def shown_user(client: AsyncCabinet, name: str | None) -> tuple[User, AsyncCabinet]:
-    """The user whom a command names, or else the key's own, and a client that acts for that user.
+    """The user that a command names, or else the user of the key, and a client that acts for that user.
 
     Raises:
-        WrongUserError: there is no such user, or the key is another user's; or it is the admin's and nobody is named.
+        WrongUserError: there is no such user; the key belongs to another user; or the admin key is used without a name.
     """
     own = await own_user(client)
     if own is not None:
         if name is not None and not _is_named(own, name):
             raise WrongUserError(
-                f"The key belongs to {own.email or own.id}, and shows no other user. The admin key shows all users."
+                f"The key belongs to {own.email or own.id}, and cannot show other users. The admin key can."
             )
         return own, client
     name = client.acts_for if name is None else name
     if name is None:
-        raise WrongUserError("The key is the admin's: name the user, by id, email address or external id.")
+        raise WrongUserError("With the admin key, name the user by id, email address or external id.")
     client.act_for(None)
     found = await found_user(client, name)
     return found, client.for_user(found.id)

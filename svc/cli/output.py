@@ -1,4 +1,4 @@
-"""Everything that commands print. Text from a database, a file or another server cannot control the terminal."""
+"""The output of commands. Text from a database, a file or another server cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def json_option(each: str | None = None) -> Callable[[Command], Command]:
-    """Give a command `--json`, which it receives as `as_json`. `each` names the rows that are printed one by one."""
+    """Give a command `--json`, which it receives as `as_json`. `each` is the name of a printed row."""
     shown = "Print JSON." if each is None else f"Print one JSON object for each {each}."
     return click.option("--json", "as_json", is_flag=True, help=shown)
 
@@ -46,5 +46,5 @@ def echo_json_rows(rows: Iterable[Any]) -> None:
 
 
 def plain_row(row: Any) -> Any:
-    """Return a row as JSON can have it."""
+    """Return a row in types that JSON can represent."""
     return row if isinstance(row, Answer | dict) else dict(row)

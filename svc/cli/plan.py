@@ -26,13 +26,13 @@ LIMITS = UpdatePlan.__struct_fields__
 _COLUMNS = {name: f"max_{name}" for name in ("documents", "chunks", "bytes", "conversations", "messages", "keys")}
 _OPTIONS = {
     "--documents": "Documents at most.",
-    "--chunks": "Chunks at most, of all documents.",
-    "--bytes": "Bytes at most, of all documents as they were uploaded.",
+    "--chunks": "Maximum chunks, of all documents.",
+    "--bytes": "Maximum bytes, of all documents as they were uploaded.",
     "--conversations": "Conversations at most.",
-    "--messages": "Messages at most, of all conversations.",
-    "--keys": "API keys at most, without revoked ones.",
-    "--tokens-per-month": "Tokens embedded in a month at most.",
-    "--requests-per-minute": "Requests in a minute at most.",
+    "--messages": "Maximum messages, of all conversations.",
+    "--keys": "Maximum API keys, without revoked ones.",
+    "--tokens-per-month": "Maximum tokens embedded in a month.",
+    "--requests-per-minute": "Maximum requests in a minute.",
 }
 
 T = TypeVar("T", bound=Struct)
@@ -72,7 +72,7 @@ def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
 @_limit_options
 @settings_options(*DATABASE_OPTIONS)
 def add(settings: Settings, name: str, **limits: str | None) -> None:
-    """Add a plan. Limits that are not given are unlimited."""
+    """Add a plan. Omitted limits are unlimited."""
     _show([run(_add(settings, name, limits))])
 
 
@@ -118,7 +118,7 @@ def _converted(given: dict[str, str | None], type_: type[T]) -> T:
 
 
 def _option_fault(fault: FieldFault) -> FieldFault:
-    """The fault of a limit, by the name of the option that gave it."""
+    """The fault of a limit, with the name of its option."""
     if fault.field == "name":
         return fault
     columns = {column: option for option, column in _COLUMNS.items()}

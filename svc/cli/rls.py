@@ -1,4 +1,4 @@
-"""`cabinet rls`: row level security, a second wall between users."""
+"""`cabinet rls`: row level security, a second barrier between users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from svc.settings import Settings
 
 @click.group(cls=Group)
 def rls() -> None:
-    """Turn row level security on or off, a second wall between users, or show it."""
+    """Turn row level security, a second barrier between users, on or off, or show it."""
 
 
 @rls.command()
@@ -35,7 +35,7 @@ def off(settings: Settings) -> None:
 @json_option("table")
 @settings_options(*DATABASE_OPTIONS)
 def status(settings: Settings, as_json: bool) -> None:
-    """Show which tables are protected; exit code 1 unless they are as CABINET_RLS says."""
+    """Show which tables are protected; exit code 1 unless this matches CABINET_RLS."""
 
     async def work() -> dict[str, bool]:
         async with database_url(settings) as url:

@@ -1,4 +1,4 @@
-"""`cabinet roles`: the SQL by which a DBA makes the two roles."""
+"""`cabinet roles`: the SQL with which a DBA creates the two roles."""
 
 from __future__ import annotations
 

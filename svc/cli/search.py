@@ -1,4 +1,4 @@
-"""`cabinet search` and `cabinet ask`: the chunks for a question, to read or as a prompt."""
+"""`cabinet search` and `cabinet ask`: the chunks for a question, for a person or as a prompt."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def print_result(number: int, result: models.Result) -> None:
 @click.argument("question")
 @click.option("--conversation", type=click.UUID, help="Also print the newest messages of this conversation.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Most sources.")
-@click.option("--tokens", type=click.IntRange(1), default=3000, show_default=True, help="Most tokens of all texts.")
+@click.option("--tokens", type=click.IntRange(1), default=3000, show_default=True, help="Maximum tokens of all texts.")
 @click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
 @connection_options
 def ask_command(

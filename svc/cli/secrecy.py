@@ -1,4 +1,4 @@
-"""Keeping the secrets of a running server or worker from other processes of the machine."""
+"""Hides the secrets of a running server or worker from other processes of the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _libc.getenv.restype = ctypes.c_void_p
 
 
 def hide_secrets() -> None:
-    """Once the settings are read: hide this process, and take the secrets among them out of its environment.
+    """After the settings have been read, protect this process, and remove secret settings from its environment.
 
     The programs that it starts, PostgreSQL and the parser, then do not inherit them, and `/proc/PID/environ`, which
     shows the memory that the process was started with, does not contain them. A `PGPASSWORD` remains, because the

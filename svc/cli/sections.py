@@ -1,4 +1,4 @@
-"""The help of a command in sections: its own options first, and last those of the database and of the log."""
+"""The help of a command in sections: its own options first, those of the database and of the log last."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 
 class SettingOption(click.Option):
-    """An option that sets a setting. `section` is the section of the help that it belongs to."""
+    """An option that sets a setting. `section` is its section in the help."""
 
     def __init__(self, *arguments: Any, section: str | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -72,8 +72,8 @@ SERVE_OPTIONS = (
     "trusted_proxies",
     "traces",
 )
-# The part of the grace, in seconds, that is left when requests under way are cut off: for the last usage, the database
-# and the embedded server.
+# Seconds of the grace period that remain when current requests are cut off: for writing the last usage, and for
+# stopping the database and the embedded server.
 _AFTER_REQUESTS_S = 7
 # New objects before the youngest generation is collected, and collections before the next older one is.
 _COLLECTED_AFTER = (5_000, 10, 10)
@@ -107,7 +107,7 @@ def listen(host: str, port: int, setting: str = "CABINET_PORT") -> socket.socket
     """A listening socket; port 0 takes a free one. `setting` is where the port comes from.
 
     Raises:
-        StartupError: the address cannot be had.
+        StartupError: the address is not available.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -119,9 +119,10 @@ def listen(host: str, port: int, setting: str = "CABINET_PORT") -> socket.socket
 
 
 class _Server(WireServer):
-    """A server with other signal handling: its own would end the process before the database is stopped.
+    """A server with its own signal handling: uvicorn's would end the process before the database is stopped.
 
-    `stopping` is set when a signal has come. `greeting` is printed as soon as a signal stops the server in order.
+    `stopping` is set when a signal has arrived. `greeting` is printed as soon as a signal would stop the server
+    cleanly.
     """
 
     def __init__(self, config: uvicorn.Config, connections: Connections, grace_s: float, greeting: str | None) -> None:
@@ -153,14 +154,14 @@ class _Server(WireServer):
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
-                # A second signal, too, must let the database be stopped.
+                # After a second signal, the database must also be stopped.
                 signal.signal(number, before[number])
 
 
 async def serve_until_signal(
     services: Services, listener: socket.socket, greeting: str | None = None, traces: Tracing | None = None
 ) -> None:
-    """Print `greeting` and answer requests on `listener` until SIGINT or SIGTERM, then let those under way end."""
+    """Print `greeting` and answer requests on `listener` until SIGINT or SIGTERM, then complete current requests."""
     connections = Connections(services.settings)
     proxies = networks_of(services.settings.trusted_proxies)
     application = create_app(services)
@@ -171,17 +172,17 @@ async def serve_until_signal(
         access_log=False,
         log_config=None,
         server_header=False,
-        # Without this, uvicorn would believe the header of every client on this machine.
+        # Without this, uvicorn would trust the header of every client on this machine.
         proxy_headers=bool(proxies),
         forwarded_allow_ips=[str(network) for network in proxies],
         root_path=services.settings.root_path,
         timeout_graceful_shutdown=max(1, int(services.settings.stop_grace_s) - _AFTER_REQUESTS_S),
     )
-    # Objects loaded by now never become garbage. Each full collection would look at all of them, which takes 60 ms.
+    # The objects loaded so far never become garbage. A full collection would examine all of them, which takes 60 ms.
     gc.collect()
     gc.freeze()
-    # Without the frozen objects, few are left to compare with, so Python would look for garbage too often: for a third
-    # of the processor time where thousands of connections arrive.
+    # With the frozen objects excluded, Python would collect garbage too often: it would take a third of the processor
+    # time while thousands of connections arrive.
     gc.set_threshold(*_COLLECTED_AFTER)
     server = _Server(config, connections, services.settings.stop_grace_s, greeting)
     stopping = asyncio.create_task(_stop_working(services, server.stopping))
@@ -213,7 +214,7 @@ def _greeting(settings: Settings, listener: socket.socket, admin_key: str, place
     host, port = listener.getsockname()[:2]
     shown_host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     url = f"http://{shown_host}:{port}"
-    # A secret that was given is not printed: standard output may be a log that others read.
+    # A secret from the settings is not printed, since standard output may be a log that others read.
     where, shown_key = f"kept in {settings.data_dir / 'admin.key'}", admin_key
     if settings.admin_key:
         where, shown_key = "as set", "$CABINET_ADMIN_KEY"

@@ -1,7 +1,7 @@
-"""Commands that read a service over HTTP, or a database: which of the two, and the line that names it.
+"""Commands that read either a service over HTTP or a database: the choice, and the line that names the source.
 
-A service that the command line names comes first, then a database that the command line or the settings name or that is
-in the data folder; only without any does the command read the service of the environment or of `cabinet login`.
+A service in the command line comes first, then a database in the command line, the settings or the data folder, then
+the service of the environment or of `cabinet login`.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ def place_options(command: Command) -> Command:
     with_place.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for name in reversed(DATABASE_OPTIONS):
         with_place = setting_option(name)(with_place)
-    # The variables are read later: as options, they would come before a database.
+    # The variables are read later: as options, they would take precedence over a database.
     with_place = click.option("--key", metavar="KEY", help="Its API key [CABINET_KEY; default: the profile]")(
         with_place
     )
     return click.option(
-        "--url", metavar="URL", help="Read this service over HTTP, and no database [CABINET_URL; default: the profile]"
+        "--url",
+        metavar="URL",
+        help="Read this service over HTTP instead of a database [CABINET_URL; default: the profile]",
     )(with_place)  # type: ignore[return-value]
 
 
@@ -66,7 +68,7 @@ def _place(url: str | None, key: str | None, flags: dict[str, Any], lacks_user: 
     if url or key:
         if given:
             named = "--url" if url else "--key"
-            raise StartupError(f"{named} is for a service over HTTP, and {given[0]} for a database; give only one.")
+            raise StartupError(f"{named} names a service over HTTP, and {given[0]} a database; give only one.")
         return _service(url, key)
     settings = load_settings(**flags)
     is_named = bool(given) or settings.database_url is not None or "data_dir" in settings.model_fields_set

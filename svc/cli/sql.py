@@ -35,7 +35,7 @@ def show(name: str) -> None:
     """
     statement = _load().get(name.removesuffix(".sql"))
     if statement is None:
-        fail(NotFoundError(f"there is no statement {name}; cabinet sql list names them all"))
+        fail(NotFoundError(f"there is no statement {name}; cabinet sql list shows all statements"))
     if sys.stdout.isatty():
         Console().print(Syntax(statement.expanded, "postgresql", background_color="default"))
     else:

@@ -1,7 +1,7 @@
-"""Ends the process after a signal, whatever it is doing: gracefully within the grace period, otherwise by force.
+"""Ends the process after a signal in any case: cleanly within the grace period, otherwise by force.
 
 A request can wait for a database that does not answer, and a thread for a computation that cannot be cancelled. The
-service manager would kill the process then, and leave the embedded server running.
+service manager would then kill the process, and leave the embedded server running.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 logger = logging.getLogger(__name__)
 
-# Seconds for the last acts of a process that is ended by force: stopping the embedded server.
+# Seconds for the last steps before the process is ended by force, such as stopping the embedded server.
 _LAST_ACTS_S = 3.0
 
 _last_acts: list[Callable[[], None]] = []
@@ -25,7 +25,7 @@ _is_armed = threading.Event()
 
 @contextlib.contextmanager
 def last_act(act: Callable[[], None]) -> Iterator[None]:
-    """Run `act` if the process is ended by force in the block, in another thread."""
+    """Run `act` in another thread if the process is ended by force during the block."""
     _last_acts.append(act)
     try:
         yield
@@ -34,7 +34,7 @@ def last_act(act: Callable[[], None]) -> Iterator[None]:
 
 
 def end_within(grace_s: float) -> None:
-    """End the process with the code 0 if it still runs in `grace_s` seconds. Only the first call counts."""
+    """End the process with the code 0 if it still runs in `grace_s` seconds. Only the first call has an effect."""
     if _is_armed.is_set():
         return
     _is_armed.set()
@@ -49,7 +49,7 @@ def _end(grace_s: float) -> None:
     acting.start()
     acting.join(_LAST_ACTS_S)
     logging.shutdown()
-    # Parsers end by themselves when the socket to this process closes.
+    # Parsers end when the socket to this process closes.
     os._exit(0)
 
 
@@ -62,7 +62,7 @@ def _act() -> None:
 
 
 def stop_on_signals(stopped: asyncio.Event, grace_s: float) -> None:
-    """Set `stopped` at SIGINT or SIGTERM, and end the process within the grace."""
+    """Set `stopped` at SIGINT or SIGTERM, and end the process within the grace period."""
 
     def stop() -> None:
         stopped.set()

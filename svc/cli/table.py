@@ -1,4 +1,4 @@
-"""Tables on the screen, which stay whole when they are sent into a file or another program."""
+"""Tables for the screen, which are not cut in a file or a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH_OF_FILES = 200
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, as wide as the terminal; where there is none, as wide as it needs to be."""
+    """Print a table as wide as the terminal; without a terminal, as wide as its contents."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH_OF_FILES)

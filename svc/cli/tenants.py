@@ -1,4 +1,4 @@
-"""`cabinet export` and `cabinet import`: a user from one Cabinet to another, or to a file."""
+"""`cabinet export` and `cabinet import`: move a user from one Cabinet to another, or to a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from svc.tenants.export import find_export
 from svc.tenants.imports import Imported, Orders, import_user
 from svc.tenants.reading import LineLimits
 
-# An import is one transaction, whose last statements look at all that it brought.
+# An import is one transaction, whose last statements read everything that it inserted.
 _STATEMENT_TIMEOUT_S = 3600.0
 
 
@@ -34,7 +34,7 @@ def export_command(settings: Settings, user: str) -> None:
     The output is that of GET /me/export. Its last line shows whether it is complete.
     """
     if sys.stdout.isatty():
-        raise click.UsageError("an export is for a file or a pipe: cabinet export USER > user.ndjson")
+        raise click.UsageError("write the export to a file or a pipe: cabinet export USER > user.ndjson")
     run(_export(settings, user))
 
 
@@ -43,7 +43,7 @@ def export_command(settings: Settings, user: str) -> None:
 @click.option(
     "--replace",
     metavar="USER",
-    help="Erase this user first, named by id, email address or external id. The export must be theirs.",
+    help="Erase this user first, by id, email address or external id. The export must be of the same user.",
 )
 @click.option(
     "--plan",
@@ -59,7 +59,7 @@ def export_command(settings: Settings, user: str) -> None:
 @click.option(
     "--without-vectors",
     is_flag=True,
-    help="Leave out chunks and vectors, for a database with another embedding model: all is read and embedded again.",
+    help="Omit chunks and vectors, for a database with another embedding model: documents are read and embedded again.",
 )
 @settings_options("embed_messages", "default_plan", "max_upload_bytes", "max_body_bytes", *DATABASE_OPTIONS)
 def import_command(  # noqa: PLR0917  (click passes names)
@@ -67,7 +67,7 @@ def import_command(  # noqa: PLR0917  (click passes names)
 ) -> None:
     """Import the user of an export, FILE or - for standard input, in one transaction.
 
-    The file decides neither whom it replaces nor the user's plan. An export contains no API keys: create one with
+    The file determines neither the replaced user nor the user's plan. An export contains no API keys: create one with
     cabinet key create.
     """
     orders = Orders(
@@ -123,8 +123,8 @@ def _remarks(imported: Imported) -> Iterator[str]:
     if imported.plan_of_file != imported.plan:
         yield f"the plan in the file is {imported.plan_of_file}; cabinet user set-plan changes the plan here"
     if imported.dropped:
-        yield f"{imported.dropped} documents or conversations were deleted while the export ran, and are left out"
+        yield f"{imported.dropped} documents or conversations were deleted while the export ran, and are omitted"
     if imported.reset:
-        yield f"{imported.reset} documents came without all of their chunks and vectors, and are read again"
+        yield f"{imported.reset} documents came without all of their chunks and vectors, and will be read again"
     if imported.queued:
         yield f"{imported.queued} documents wait for a worker"

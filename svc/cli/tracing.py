@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry, if they are turned on: a span for each request, and one for each statement in it.
+"""Traces with OpenTelemetry, if turned on: a span for each request, and one for each statement in it.
 
-The packages are an optional extra and are imported only then. Their own instrumentation of ASGI and of asyncpg makes
-the spans; this module connects them. The spans contain the paths of requests and the text of statements, but no values.
+The packages are an optional extra and are imported only then. Their instrumentation of ASGI and asyncpg makes the
+spans; this module connects it. The spans contain the paths of requests and the text of statements, but no values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from svc.settings.process import ProcessSettings
 logger = logging.getLogger(__name__)
 
 _FLUSH_S = 1.0
-"""Seconds for the last spans at the end, however slow the collector is."""
+"""The maximum number of seconds for sending the last spans at the end."""
 
 
 class Tracing:
@@ -67,7 +67,7 @@ class Tracing:
         return wrapped
 
     def stop(self) -> None:
-        """Send the last spans, for a second at most."""
+        """Send the last spans, within a second."""
         flushing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         flushing.start()
         flushing.join(_FLUSH_S)
@@ -75,7 +75,7 @@ class Tracing:
 
 @contextmanager
 def tracing(settings: ProcessSettings, command: str) -> Iterator[Tracing | None]:
-    """Trace the block, if the settings say so.
+    """Trace the block, if tracing is turned on.
 
     Raises:
         StartupError: the packages of the extra are missing.
@@ -95,10 +95,11 @@ def tracing(settings: ProcessSettings, command: str) -> Iterator[Tracing | None]
 
 def _named_for_statements(base: type[Any]) -> Any:
     class StatementNames(base):  # type: ignore[misc]
-        """Names a span after its statement, `users/get`; the library takes the first word of its text, `--`."""
+        """Names a span after its statement, such as `users/get`; the library would use the first word of its text,
+        `--`."""
 
         def on_start(self, span: Any, parent_context: Any = None) -> None:
-            """Rename a span before anybody reads it."""
+            """Rename a span before it is exported."""
             text = str((span.attributes or {}).get("db.statement", ""))
             if text.startswith("-- "):
                 span.update_name(text[3:].split(None, 1)[0])

@@ -32,9 +32,9 @@ _WATCH_S = 1.0
 def upload_command(client: AsyncCabinet, sources: Sequence[str], mirror: bool, watch: bool, wait: bool) -> None:
     """Upload files, the files of folders, and web pages.
 
-    The name of a document is the file's path in its folder. Hidden files are skipped, and links to them or out of the
-    folder; such a link can be given by itself. A changed file replaces its document. Files that have not changed since
-    an earlier upload from this machine are skipped, so that an interrupted upload can be repeated.
+    The name of a document is the file's path in its folder. Hidden files, links to them, and links out of the folder
+    are skipped; to upload such a link, name it as an argument. A changed file replaces its document. Files that have
+    not changed since an earlier upload from this machine are skipped, so that an interrupted upload can be repeated.
     """
 
     async def work(client: AsyncCabinet) -> bool:
@@ -43,7 +43,7 @@ def upload_command(client: AsyncCabinet, sources: Sequence[str], mirror: bool, w
         with tempfile.TemporaryDirectory(prefix="cabinet-upload-") as folder:
             local = [await fetched(source, Path(folder)) if is_url(source) else source for source in sources]
             for name in links_out_of(local):
-                echo(f"{name}: left out, since it is a link to a hidden file or out of the folder", err=True)
+                echo(f"{name}: skipped, since it is a link to a hidden file or out of the folder", err=True)
             succeeded = await upload_once(client, uploaded, local, mirror=mirror, wait=wait, says_nothing_new=True)
             while watch:
                 await asyncio.sleep(_WATCH_S)
@@ -121,7 +121,7 @@ async def _ended(client: AsyncCabinet, document_id: UUID) -> models.Document:
 async def _delete_vanished(
     client: AsyncCabinet, uploaded: Uploaded, files: dict[str, Path], sources: Sequence[str]
 ) -> int:
-    """Delete the documents of files that were uploaded from these folders and are gone."""
+    """Delete the documents of files that were uploaded from these folders and no longer exist."""
     folders = [Path(source).resolve() for source in sources if Path(source).is_dir()]
     vanished = [name for name in uploaded.below(folders) if name not in files]
     ids = [uploaded.document_id(name) for name in vanished]

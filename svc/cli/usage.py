@@ -21,7 +21,7 @@ from svc.settings import Settings
 _COUNTS = Counts.__struct_fields__
 _day = click.DateTime(["%Y-%m-%d"])
 _first = click.option("--from", "first", type=_day, help="The first day, in UTC; default: the first of the month.")
-_last = click.option("--to", "last", type=_day, help="The last day; today when not given.")
+_last = click.option("--to", "last", type=_day, help="The last day; default: today.")
 
 
 @click.group(cls=Group)

@@ -1,4 +1,4 @@
-"""Errors of a command line, in our own sentences: the wrong word, the values that it takes, and the remedy."""
+"""Messages for errors of a command line: the wrong word, its allowed values, and the solution."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import click
 
 from svc.printable import printable
 
-# A full disk, a quota, a file that may not be longer.
+# A full disk, a quota, or a file at its maximum size.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Commands(click.Group):
-    """The group of all commands; its usage errors are worded by `sentence`."""
+    """The group of all commands; `sentence` words its usage errors."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -28,7 +28,7 @@ class Commands(click.Group):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that the words name."""
+        """Run the named command."""
         with _reworded(), _whole_output():
             return super().invoke(ctx)
 
@@ -57,7 +57,7 @@ def _reworded() -> Iterator[None]:
 
 
 def sentence(error: click.UsageError) -> str:
-    """Describe the error, by the kind of click's exception."""
+    """Describe the error, by the type of click's exception."""
     match error:
         case click.MissingParameter(param=click.Parameter() as parameter):
             said = f"{name_of(parameter)} is required: {expectation(parameter.type)}."
@@ -74,17 +74,17 @@ def sentence(error: click.UsageError) -> str:
             said = f"{error.param_hint}: {error.message}."
         case _:
             words = error.message.partition("(")[2].rstrip(")")
-            said = f"There are more words than the command takes: {words}."
+            said = f"The command does not take these words: {words}."
     return said
 
 
 def name_of(parameter: click.Parameter) -> str:
-    """The option, or the argument as the usage line shows it."""
+    """The option, or the argument as in the usage line."""
     return parameter.opts[0] if isinstance(parameter, click.Option) else str(parameter.human_readable_name)
 
 
 def expectation(kind: click.ParamType[Any]) -> str:
-    """Describe the words of this kind, as a phrase."""
+    """Describe the allowed values of this type in a phrase."""
     match kind:
         case click.Choice():
             phrase = f"one of {', '.join(str(choice) for choice in kind.choices)}"

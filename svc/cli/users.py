@@ -113,7 +113,7 @@ def show(place: Place, user: str | None, as_json: bool) -> None:
 @click.argument("plan")
 @settings_options(*DATABASE_OPTIONS)
 def set_plan(settings: Settings, user: str, plan: str) -> None:
-    """Give a user another plan. Running servers learn of it within a few seconds (CABINET_KEY_CACHE_S)."""
+    """Change the plan of a user. Running servers apply it within a few seconds (CABINET_KEY_CACHE_S)."""
     run(_set_plan(settings, user, plan))
     echo(f"plan {plan}")
 
@@ -122,7 +122,7 @@ def _listed(limit: int) -> Callable[[AsyncCabinet], Coroutine[Any, Any, Sequence
     async def work(client: AsyncCabinet) -> Sequence[User]:
         own = await own_user(client)
         if own is not None:
-            echo("The key is a user's, and shows that user alone. The admin key lists all users.", err=True)
+            echo("The key belongs to a user, and can show only that user. The admin key can list all users.", err=True)
             return [own]
         found: list[User] = []
         async for each in client.users.list():

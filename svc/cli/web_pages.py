@@ -1,4 +1,4 @@
-"""Fetches the web pages that `cabinet upload` is given."""
+"""Fetches web pages for `cabinet upload`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def is_url(source: str) -> bool:
 
 
 async def fetched(url: str, folder: Path) -> str:
-    """A file with the content of a web address, named by the last part of its path.
+    """A file with the content of a web address, named after the last part of its path.
 
-    An address of the internet may not redirect into the network of this machine, whose services answer everybody there.
+    A public address may not redirect into the local network, where services may answer without authentication.
 
     Raises:
         FileNotFoundError: it cannot be fetched.
@@ -38,7 +38,7 @@ async def fetched(url: str, folder: Path) -> str:
             for _ in range(_MOST_REDIRECTS):
                 assert request is not None
                 if request.url.host != address.host and not await _is_inside(address) and await _is_inside(request.url):
-                    raise FileNotFoundError(f"{url} redirects to an address that is not of the internet")
+                    raise FileNotFoundError(f"{url} redirects to an address in a private network")
                 answer = await http.send(request, stream=True)
                 try:
                     request = answer.next_request

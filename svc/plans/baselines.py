@@ -45,7 +45,7 @@ class Recorder:
         statements = self._database.statements
         for name in names:
             if name not in statements:
-                raise NotFoundError(f"there is no statement {name}; cabinet sql list names them all")
+                raise NotFoundError(f"there is no statement {name}; cabinet sql list shows all statements")
         chosen = [one for one in statements.values() if has_plan(one) and (not names or one.name in names)]
         return sorted(chosen, key=lambda one: (writes(one), one.name))
 

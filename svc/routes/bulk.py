@@ -22,20 +22,20 @@ from svc.web.routing import Routes
 routes = Routes("documents")
 
 MAX_DOCUMENTS = 1000
-"""The most documents that one request changes."""
+"""The maximum number of documents that one request changes."""
 
 DocumentIds = Annotated[
     list[UUID], Meta(max_length=MAX_DOCUMENTS, description=f"Ids of your documents, at most {MAX_DOCUMENTS}.")
 ]
 
 
-All = Annotated[bool, Meta(description="Selects every document, in place of the other fields.")]
+All = Annotated[bool, Meta(description="Selects every document; excludes the other fields.")]
 
 
 class DeleteDocuments(Struct, frozen=True, forbid_unknown_fields=True):
     """Selects documents by id, status, metadata, filter and collection: at least one of these, or `all`.
 
-    A document must match all that are sent. No part of `metadata` may be empty, since it would limit nothing.
+    A document must match every field that is sent. No part of `metadata` may be empty, since it would limit nothing.
     """
 
     document_ids: DocumentIds | None = None
@@ -133,7 +133,7 @@ async def delete_documents(call: Call, body: DeleteDocuments) -> DocumentsDelete
 async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
     """Ingest failed documents again, selected by id, filter or collection, or all of them with `"all": true`.
 
-    The failed readings of these documents for vector stores with chunks of other sizes are read again, too, and count.
+    Failed readings of these documents for vector stores with other chunk sizes are also queued, and count.
     A request queues at most 1,000, the oldest first. Documents that have not failed are ignored; compare the count.
     """
     conditions = {
@@ -152,7 +152,7 @@ async def retry_documents(call: Call, body: RetryDocuments) -> DocumentsQueued:
         collection_ids=body.collection_ids,
         max_rows=MAX_DOCUMENTS,
     )
-    # Readings count, too, so that documents given by id can be more.
+    # Readings also count, so the count can exceed the number of given ids.
     return DocumentsQueued(queued, _may_be_more(None, queued))
 
 

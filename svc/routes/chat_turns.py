@@ -29,9 +29,9 @@ from svc.web.routing import Routes
 routes = Routes("conversations")
 
 _MOST_MESSAGES = 1_000
-# A search finds so many chunks more, in the place of those that the history cites.
+# The number of additional chunks to search for, which replace those that the history cites.
 _MOST_CITED = 100
-# Where the search begins before it is known how many chunks the history cites; if these are more, it is run again.
+# The same for a search that begins before the history has been read; it runs again if the history cites more.
 _SPARE = 10
 
 
@@ -77,7 +77,7 @@ class TurnChunk(Result, frozen=True, kw_only=True):
 class Turn(Struct, frozen=True):
     """The messages, oldest first, and the chunks, best first, numbered from 1.
 
-    A chunk that one of these messages cites already is in `cited` instead; the numbers continue there.
+    A chunk that one of these messages already cites is in `cited` instead; the numbers continue there.
     `token_count` is the sum of `history_token_count` and `chunk_token_count`. It exceeds the budget only if the
     messages of the roles system and developer alone exceed it. `omitted` is the number of omitted messages.
     """
@@ -104,7 +104,7 @@ async def get_turn(call: Call, body: TurnRequest) -> Turn:
     """Get the context of a language model for the next turn: messages and chunks that fit into a token budget.
 
     The messages are those of the context: a tool's answer is not cut from its call. The chunks are those that a search
-    with these fields finds, without those that the messages cite already. Nothing is stored.
+    with these fields finds, without those that the messages already cite. Nothing is stored.
     """
     conversation_id = call.path_id("conversation_id", "conversation")
     if body.search.conversation_id not in (None, conversation_id):
@@ -142,8 +142,8 @@ async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_
     """Read the messages, and search meanwhile, unless the search depends on the conversation's documents or
     collections.
 
-    The messages are mostly there when the query has been embedded; then the search asks for no chunk in vain. If not,
-    it begins as in most conversations, which are bound to no collections.
+    Usually the messages arrive before the query is embedded, so the search requests exactly the chunks that it needs.
+    Otherwise it begins as for a conversation without collections, like most.
     """
     reading = asyncio.create_task(_read_said(call, body, conversation_id))
     options = body.search
@@ -174,7 +174,7 @@ async def _read(call: Call, body: TurnRequest, conversation_id: UUID) -> tuple[_
 
 @contextmanager
 def _named(place: str, options: type[Struct]) -> Iterator[None]:
-    """Name the wrong fields of `options` by their place in the request."""
+    """Name the wrong fields of `options` by their path in the request."""
     try:
         yield
     except InvalidRequestError as error:
@@ -205,7 +205,7 @@ async def _read_said(call: Call, body: TurnRequest, conversation_id: UUID) -> _S
 
 
 def _divided(results: Sequence[Result], said: _Said, limit: int) -> tuple[list[TurnChunk], list[TurnChunk]]:
-    """The results that no message cites, up to `limit`, and those that one does; numbered in this order."""
+    """Up to `limit` results that no message cites, and then the cited ones, numbered in this order."""
     new: list[Result] = []
     cited: list[Result] = []
     for result in results:
@@ -222,7 +222,7 @@ def _numbered(result: Result, number: int) -> TurnChunk:
 
 
 def _tokens(chunk: TurnChunk) -> int:
-    """The tokens of the text of a chunk, which is that of its passage if it has one."""
+    """The number of tokens of a chunk's text, or of its passage if it has one."""
     return chunk.passage.token_count if chunk.passage else chunk.token_count
 
 

@@ -1,4 +1,4 @@
-"""The chunks in an upload: `chunks` in the place of `content`."""
+"""The chunks in an upload: `chunks` instead of `content`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIELD = "chunks"
 class GivenChunk(Struct, frozen=True, forbid_unknown_fields=True):
     """A chunk that the client sent: its text, its metadata, and its vector.
 
-    `metadata` may contain `heading`, a list of the headings above the text, and `page`, as those of other chunks do.
+    `metadata` may contain `heading`, a list of the headings above the text, and `page`, as in other chunks.
     Without an `embedding`, the worker embeds the headings and the text; an `embedding` must be of the same model.
     """
 
@@ -33,7 +33,7 @@ class GivenChunk(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChunkLimits(Struct, frozen=True):
-    """The number of components of a vector, and the most chunks of a document."""
+    """The number of components of a vector, and the maximum number of chunks in a document."""
 
     dimensions: int
     max_chunks: int
@@ -43,7 +43,8 @@ def chunk_file(chunks: list[GivenChunk], limits: ChunkLimits) -> bytes:
     """Check chunks, and return the file in which they are kept.
 
     Raises:
-        InvalidRequestError: there are none or too many, one cannot be stored, or its vector does not fit the model.
+        InvalidRequestError: there are no chunks or too many, one cannot be stored, or its vector does not fit the
+        model.
     """
     _check_count(len(chunks), limits)
     return kept_file(_checked(iter(chunks), limits))
@@ -56,7 +57,7 @@ async def long_chunk_file(body: bytearray, limits: ChunkLimits) -> tuple[bytes, 
 
     Raises:
         MalformedRequestError, TooLargeError: as `divide`.
-        InvalidRequestError, InvalidFieldsError: as `chunk_file`, and if a chunk has another form.
+        InvalidRequestError, InvalidFieldsError: as `chunk_file`, or a chunk is malformed.
     """
     return await asyncio.to_thread(_divided, body, limits)
 

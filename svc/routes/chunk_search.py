@@ -61,10 +61,10 @@ class SearchRequest(SearchOptions, frozen=True, forbid_unknown_fields=True):
     collections; if it has neither, nothing is found. `collection_ids` limits it to the files of these collections, and
     `attribute_filter` to those of them whose attributes in the collection match.
 
-    `neighbours` adds a `passage` to each result: the text of the chunk with so many chunks on each side. Passages that
-    overlap become one result. With `group_by`, `limit` is the number of documents, each with its `per_group` best
-    chunks. Chunks with the same text are one result, unless `duplicates` is `keep`. `max_tokens` keeps the best results
-    that fit together. `highlights` adds the places of the query's words.
+    `neighbours` adds a `passage` to each result: the text of the chunk with this number of chunks on each side.
+    Passages that overlap become one result. With `group_by`, `limit` is the number of documents, each with its
+    `per_group` best chunks. Chunks with the same text are one result, unless `duplicates` is `keep`. `max_tokens` keeps
+    the best results that fit together. `highlights` adds the positions of the query's words.
     """
 
     query: QueryText | None = None
@@ -73,10 +73,10 @@ class SearchRequest(SearchOptions, frozen=True, forbid_unknown_fields=True):
 class Result(Struct, frozen=True, kw_only=True):
     """A chunk that the search found.
 
-    `metadata` combines the metadata of the document and of the chunk; `page`, `title` and `heading` are the chunk's
-    own. The results are in the order of `score`: the weighted sum in mode hybrid, otherwise the similarity or the
-    keyword score. Values that a mode does not compute are null. `duplicates` is the number of other chunks with the
-    same text that the search found. `highlights` are places in `content`: begin and end in characters.
+    `metadata` combines the metadata of the document and of the chunk; `page`, `title` and `heading` come from the
+    chunk's own metadata. The results are in the order of `score`: the weighted sum in mode hybrid, otherwise the
+    similarity or the keyword score. Values that a mode does not compute are null. `duplicates` is the number of other
+    chunks with the same text that the search found. `highlights` are ranges in `content`: start and end in characters.
     """
 
     chunk_id: UUID
@@ -102,7 +102,7 @@ class Result(Struct, frozen=True, kw_only=True):
 class ChunkSearch:
     """A checked search of chunks. Without an `embedding`, it compares keywords only.
 
-    With a share, it searches collections of another user; `_is_bound` if they are those of the conversation.
+    With a share, it searches collections of another user; `_is_bound` if the conversation names them.
     """
 
     _call: Call
@@ -118,7 +118,7 @@ class ChunkSearch:
 
     @property
     def mode(self) -> Mode:
-        """The mode of the search, chosen or by default."""
+        """The mode of the search: the requested one or the default."""
         return self._question.mode
 
     @property
@@ -128,15 +128,16 @@ class ChunkSearch:
         return self._last
 
     async def begin(self, max_rows: int) -> None:
-        """Run the statement before it is known how many results there are to be: probably no more than `max_rows`."""
+        """Run the statement before the number of results is known: probably at most `max_rows`."""
         self._begun = max_rows, await self._run(max_rows)
 
     async def results(self, limit: int, max_tokens: int | None = None) -> list[Result]:
-        """Run the search, unless it has begun and found enough. `max_tokens` is a limit beside that of the options.
+        """Run the search, unless it has begun and found enough. `max_tokens` applies in addition to that of the
+        options.
 
         Raises:
             InvalidRequestError: a collection that the request names is no longer shared with the caller.
-            UnavailableError: one of the conversation is no longer shared with the caller.
+            UnavailableError: a collection of the conversation is no longer shared with the caller.
         """
         options = self._options
         if max_tokens is not None:
@@ -157,7 +158,7 @@ class ChunkSearch:
 
     async def _results_shared(self, share: Share, options: SearchRequest, limit: int) -> list[Result]:
         if share != self._share:
-            # The rows that are there were read with another share.
+            # The existing rows were read with another share.
             self._share, self._begun = share, None
         return await self._results(options, limit)
 
@@ -226,7 +227,7 @@ class ChunkSearch:
         )
 
     async def _highlighted(self, results: list[Result]) -> list[Result]:
-        """Add the places of the query's words, in the content and in the passage."""
+        """Add the positions of the query's words in the content and in the passage."""
         highlighter = Highlighter(self._call.services.query_terms.words, self._question.text)
         in_contents = await highlighter.of([result.content for result in results])
         passages = [result.passage for result in results]

@@ -1,4 +1,4 @@
-"""Reading chunks, those of a document and one alone: `sql/chunks/`."""
+"""Reading the chunks of a document, or a single chunk: `sql/chunks/`."""
 
 from __future__ import annotations
 

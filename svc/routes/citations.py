@@ -12,7 +12,7 @@ from msgspec import Struct
 from svc.database.calls import Queries
 from svc.routes.shared_citations import fill_shared, is_shared
 
-# A thousand messages can cite a hundred thousand sources; so many are sorted in a thread.
+# A thousand messages can cite a hundred thousand sources, which are sorted in a thread.
 _SORTED_AT_ONCE = 2_000
 
 SourceState = Literal["current", "changed", "deleted", "unavailable", "omitted"]
@@ -23,8 +23,8 @@ class Source(Struct, frozen=True):
 
     `state` is `current` if the document still has this chunk, `changed` if the document exists but no longer has this
     chunk, and `deleted` if the document was deleted. The text of a chunk that another user shares with you is not
-    copied. When it is no longer shared, or no longer there, `state` is `unavailable`, and `filename` and `content` are
-    empty; `omitted` if the answer has 4 MiB of such texts before it.
+    copied. If it no longer exists or is no longer shared, `state` is `unavailable`, and `filename` and `content` are
+    empty. `state` is `omitted` once the answer contains 4 MiB of such texts.
     """
 
     chunk_id: UUID
@@ -38,7 +38,7 @@ class Source(Struct, frozen=True):
 async def mark_sources(queries: Queries, tenant: UUID, sources: Iterable[dict[str, Any]]) -> None:
     """Set the `state` of sources read from the database, and the texts of those that other users share.
 
-    Runs one statement, or none if there are no sources; and one for each owner who shares some, and two.
+    Runs one statement if there are sources; shared sources take two more, and one for each owner.
     """
     listed: list[dict[str, Any]] = []
     shared: list[dict[str, Any]] = []

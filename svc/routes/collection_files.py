@@ -58,13 +58,13 @@ class AddFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdateFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """The attributes that replace the present ones."""
+    """The attributes that replace the current ones."""
 
     attributes: Attributes
 
 
 class FilesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
-    """The page to return. `after` is the id of a document, also of one that has left the collection meanwhile."""
+    """The page to return. `after` is the id of a document, which may have been removed from the collection since."""
 
     status: CollectionFileStatus | None = None
     batch_id: UUID | None = None
@@ -82,8 +82,8 @@ class FilesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
 async def add_file(call: Call, body: AddFile) -> CollectionFile:
     """Add a document to a collection.
 
-    A file that was only stored is read now. If the document is in the collection already, the attributes replace its
-    present ones, unless none are sent.
+    A file that was only stored is read now. If the document is already in the collection, the attributes, if sent,
+    replace its current ones.
     """
     return (await added_files(call.services.database, call, None, [body], "document_id"))[0]
 
@@ -129,7 +129,8 @@ async def check_active(queries: Queries, tenant: UUID, collection_id: UUID) -> N
     """Check that a collection exists and has not expired.
 
     Raises:
-        NotFoundError, ConflictError: it does not, or has.
+        NotFoundError: it does not exist.
+        ConflictError: it has expired.
     """
     collection = await read_collection(queries, tenant, collection_id)
     if collection.status == "expired":

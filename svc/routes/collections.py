@@ -24,11 +24,11 @@ from svc.web.routing import Routes
 routes = Routes("collections")
 
 MAX_COLLECTIONS = 10_000
-"""The most collections of one user."""
+"""The maximum number of collections of one user."""
 MAX_COUNTED = 100_000
-"""The most files of one collection or batch that are counted."""
+"""The maximum number of files that are counted in one collection or batch."""
 MAX_COUNTED_IN_LIST = 10_000
-"""The most files of each collection of a list that are counted."""
+"""The maximum number of files that are counted in each collection of a list."""
 
 Description = Annotated[str, Meta(max_length=1000)]
 ExpiresAfter = Annotated[
@@ -72,7 +72,7 @@ class Collection(Struct, frozen=True):
 
 
 class CollectionsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
-    """The page to return: of your collections, or of those that other users share with you."""
+    """The page to return, of your collections or of those that other users share with you."""
 
     shared: bool = False
 
@@ -113,7 +113,7 @@ async def create_collection(call: Call, body: CreateCollection) -> Collection:
             max_collections=MAX_COLLECTIONS,
         )
         if row is None:
-            raise ConflictError(f"you have {MAX_COLLECTIONS:,} collections, the most that are allowed; delete one")
+            raise ConflictError(f"you have {MAX_COLLECTIONS:,} collections, the maximum; delete one")
         await request.keep({"collection_id": row.id})
         return collection_of(row)
 
@@ -145,7 +145,7 @@ async def list_collections(call: Call, query: CollectionsQuery) -> Page[Collecti
 
 
 async def _list_one(call: Call, query: CollectionsQuery, collection_id: UUID) -> Page[Collection]:
-    """The list for a key that reaches one collection."""
+    """The list for a key that is limited to one collection."""
     if query.shared or not (query.after is None or collection_id < query.after):
         return Page([], None)
     return Page([await read_collection(call.services.database, call.principal.tenant, collection_id)], None)
@@ -202,13 +202,13 @@ async def update_collection(call: Call, body: UpdateCollection) -> Collection:
 
 @routes.delete("/collections/{collection_id}", errors=(404,))
 async def delete_collection(call: Call) -> None:
-    """Delete a collection, and the keys that reach it alone. Its files stay."""
+    """Delete a collection, and the keys that are limited to it. Its files stay."""
     if not await erase_collection(call, collection_id_of(call)):
         raise no_such_collection()
 
 
 async def erase_collection(call: Call, collection_id: UUID) -> bool:
-    """Delete a collection with the keys that reach it alone. Returns whether it existed."""
+    """Delete a collection with the keys that are limited to it. Returns whether it existed."""
     tenant, is_deleted = call.principal.tenant, False
     while not is_deleted:
         async with call.services.database.transaction() as transaction:
@@ -239,7 +239,7 @@ def collection_id_of(call: Call) -> UUID:
     """Return the id of the collection in the path.
 
     Raises:
-        NotFoundError: it is no id, or the key is limited to another collection.
+        NotFoundError: it is not an id, or the key is limited to another collection.
     """
     collection_id = call.path_id("collection_id", "collection")
     if not call.principal.reaches(collection_id):

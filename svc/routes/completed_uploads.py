@@ -1,4 +1,4 @@
-"""Completing an upload: its parts, in the order that the client gives, become the bytes of a document.
+"""Completing an upload: its parts, in the order given by the client, become the bytes of a document.
 
 The bytes are read once, part by part, for their digests; then they are copied within the database, in one transaction.
 """
@@ -27,7 +27,7 @@ from svc.routes.pending_uploads import check_pending, end_upload, held_upload, q
 
 
 class _Digests:
-    """The digests of bytes that are read one after the other, with their beginning and their end."""
+    """The digests of a stream of bytes, with its beginning and its end."""
 
     def __init__(self) -> None:
         self.md5 = hashlib.md5(usedforsecurity=False)
@@ -46,8 +46,8 @@ class _Digests:
 
 
 class Completion(Struct, frozen=True):
-    """How an upload is completed: with these parts, whose bytes have this MD5 if one is given, as a document that is
-    deleted `expires_after_s` seconds later; None: never. `images`: whether images can be read."""
+    """How an upload is completed: with these parts, whose bytes must have this MD5 checksum if one is given, as a
+    document that is deleted `expires_after_s` seconds later (None: never). `images`: whether images can be read."""
 
     part_ids: Sequence[UUID]
     md5: str | None
@@ -66,11 +66,11 @@ class _Source(Struct, frozen=True):
 async def complete_upload(
     database: Database, tenant: UUID, upload: r.UploadsGet, completion: Completion
 ) -> tuple[r.UploadsGet, r.DocumentsGet]:
-    """Make a document of the parts of an upload. It is stored, and not read.
+    """Make a document from the parts of an upload. It is stored, but not read.
 
     Raises:
         NotFoundError: there is no such upload.
-        InvalidRequestError: it has ended, the parts are not all of it, or their digest is not `md5`.
+        InvalidRequestError: it has ended, parts are missing, or their digest is not `md5`.
         QuotaExceededError: the user's plan does not have room for it.
     """
     check_pending(upload)
@@ -139,7 +139,7 @@ async def _digests(database: Database, source: _Source) -> _Digests:
                 "upload_parts/content", user_id=tenant, upload_id=upload.id, part_id=part_id, first_byte=first
             )
             if row is None:
-                # It has been completed, cancelled or erased meanwhile.
+                # Another request has completed, cancelled or erased it.
                 check_pending(await read_upload(database, tenant, upload.id))
                 raise InvalidRequestError("a part of the upload is missing; send it again", field="part_ids")
             await asyncio.to_thread(digests.add, row.content)

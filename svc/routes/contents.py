@@ -34,10 +34,10 @@ _TAKES = "application/octet-stream"
 async def put_content(call: Call) -> Document:
     """Replace the bytes of a document, which keeps its id, name, metadata, collections and conversations.
 
-    The body is the file itself, of any type that can be uploaded. The route answers at once. Searches find the chunks
-    of the earlier bytes until the new ones have been read; then all chunks are replaced at once. If the new bytes
-    cannot be read, the status is `error`, and the earlier chunks are still found. `If-Match` takes the ETag of the
-    document or that of its content.
+    The body is the file itself, of any type that can be uploaded. The route answers immediately. Searches find the
+    chunks of the earlier bytes until the new bytes have been read; then all chunks are replaced in one step. If the new
+    bytes cannot be read, the status is `error`, and the earlier chunks are still found. `If-Match` takes the ETag of
+    the document or that of its content.
     """
     document_id = call.path_id("document_id", "document")
     database, tenant = call.services.database, call.principal.tenant
@@ -74,7 +74,7 @@ async def put_content(call: Call) -> Document:
 
 
 async def _held(call: Call, queries: Queries, document_id: UUID) -> Document:
-    """Lock the document and return it, if it is as `If-Match` says.
+    """Lock the document and return it, if `If-Match` permits.
 
     Raises:
         NotFoundError: it was deleted.
@@ -98,7 +98,7 @@ async def _held(call: Call, queries: Queries, document_id: UUID) -> Document:
 
 @asynccontextmanager
 async def _received(call: Call) -> AsyncIterator[FileBytes]:
-    """Receive the body; a large one in a temporary file, which is deleted after the block.
+    """Receive the body. A large one is stored in a temporary file, which is deleted after the block.
 
     Raises:
         UnsupportedMediaTypeError: it is a form.

@@ -41,8 +41,8 @@ class ConversationsQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
 async def list_conversations(call: Call, query: ConversationsQuery) -> Page[Conversation]:
     """List your conversations, newest first or in the order of `sort`; all, or those with `ids` or `filter`.
 
-    `recent=N` includes the N newest messages of each. If they have more than 4 MiB, the page is shorter than `limit`;
-    if those of one conversation have more, as many are included as fit.
+    `recent=N` includes the N newest messages of each. If they exceed 4 MiB, the page is shorter than `limit`; if those
+    of one conversation do, only the newest that fit are included.
     """
     listing = read_listing(query, query.sort, CONVERSATION_FIELDS)
     listed = await _list(call, query, listing) if query.recent is None else await _recent(call, query, listing)

@@ -35,9 +35,9 @@ DocumentIds = Annotated[list[UUID], Meta(max_length=1000, description="Ids of yo
 class Conversation(Struct, frozen=True, omit_defaults=True):
     """A conversation. `messages` has its newest messages, oldest first, if the list was requested with `recent`.
 
-    Its searches find only files of `collection_ids`, if there are any. An id stays when its collection is deleted or no
-    longer shared with you; then nothing is found in it. The conversation is deleted with its messages within a minute
-    after `expires_at`; null means never.
+    Its searches find only files of `collection_ids`, if there are any. The id of a collection that is deleted or no
+    longer shared with you stays in the list, and finds nothing. The conversation is deleted with its messages within a
+    minute after `expires_at`; null means never.
     """
 
     id: UUID
@@ -106,7 +106,7 @@ async def create_conversation(call: Call, body: CreateConversation) -> Conversat
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:
             raise _no_such_document(error) from None
-        # Another request used up the quota between the check and the insert.
+        # Another request used up the quota between the check and the insertion.
         raise await refused(call.services.database, tenant, {"conversations": 1}) from None
 
 

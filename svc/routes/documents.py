@@ -37,9 +37,10 @@ class Document(Struct, frozen=True):
     """An uploaded file and the state of its ingestion.
 
     The status `stored` means that the file is kept, and read only when it is added to a collection. Its `file_type` may
-    be `other`, which cannot be read. `purpose` is why the client keeps it. `progress` goes from 0 to 1. `warnings` say
-    what was not read of the file, and where. `error` is the reason for status `error`, or the reason for a wait while
-    the status is `processing`. The document is deleted within a minute after `expires_at`; null means never.
+    be `other`, which cannot be read. `purpose` is the client's reason for keeping it. `progress` goes from 0 to 1.
+    `warnings` name the parts of the file that were not read. `error` is the reason for status `error`, or the reason
+    for a wait while the status is `processing`. The document is deleted within a minute after `expires_at`; null means
+    never.
     """
 
     id: UUID
@@ -81,7 +82,8 @@ class DocumentsQuery(ListQuery, frozen=True, forbid_unknown_fields=True):
 async def list_documents(call: Call, query: DocumentsQuery) -> Page[Document]:
     """List your documents, newest first or in the order of `sort`.
 
-    The list has all documents, or those that match `status`, `ids`, `collection_ids` and `filter`, if they are sent.
+    The list contains all documents, or those that match `status`, `ids`, `collection_ids` and `filter`, if they are
+    sent.
     """
     listing = read_listing(query, query.sort, DOCUMENT_FIELDS)
     collection_ids = listed_collections(call, read_ids(query.collection_ids, "collection_ids"))
@@ -132,7 +134,7 @@ async def _list(
 
 
 async def _as_read(call: Call, rows: Sequence[r.DocumentsGet]) -> Sequence[r.DocumentsGet]:
-    """The rows with the states of the readings that the only collection of the key has; without such a key, as is."""
+    """For a key that is limited to one collection: the rows with the states of that collection's readings."""
     limit = call.principal.collection_id
     if limit is None or not rows:
         return rows
@@ -154,7 +156,7 @@ async def get_document(call: Call) -> Document:
 
 
 async def read_document(call: Call, document_id: UUID) -> Document:
-    """Read a document, of the caller or shared with them.
+    """Read a document of the caller, or one that is shared with them.
 
     Raises:
         NotFoundError: the document does not exist.
@@ -256,7 +258,7 @@ async def delete_document(call: Call) -> None:
     repeated="The request can be repeated without harm",
 )
 async def retry_document(call: Call) -> Document:
-    """Ingest a failed document again, and the failed readings of it for vector stores with chunks of other sizes."""
+    """Ingest a failed document again, with its failed readings for vector stores with other chunk sizes."""
     database, tenant = call.services.database, call.principal.tenant
     document_id = call.path_id("document_id", "document")
     row = await database.one("documents/retry", user_id=tenant, document_id=document_id)

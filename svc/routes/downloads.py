@@ -19,8 +19,7 @@ from svc.web.routing import Routes
 
 routes = Routes("documents")
 
-# Each read is larger than the last: the first is enough for most files, and one statement for each part costs little
-# compared with the largest.
+# Each read is larger than the last: the first is enough for most files, and large files need few statements.
 _FIRST_BYTES = 64 * 1024
 
 
@@ -34,8 +33,8 @@ _FIRST_BYTES = 64 * 1024
 async def download_document(call: Call) -> Response:
     """Download the bytes of a document as they were uploaded.
 
-    `Range: bytes=0-1023` requests a part, with status 206. The ETag stays the same as long as the bytes do:
-    `If-None-Match` with it answers 304, and `If-Range` with it requests the part only of the same file.
+    `Range: bytes=0-1023` requests a part, with status 206. The ETag changes only with the bytes: `If-None-Match` with
+    it answers 304, and `If-Range` with it requests the part only of the same file.
     """
     return await download(call, call.path_id("document_id", "document"))
 
@@ -77,10 +76,10 @@ async def download(call: Call, document_id: UUID) -> Response:
 async def _parts(
     call: Call, document_id: UUID, first: r.DocumentsContent, start: int, end: int
 ) -> AsyncIterator[bytes]:
-    """Yield the bytes from `start` to before `end`, of which `first` has the first.
+    """Yield the bytes from `start` up to, but not including, `end`; `first` contains the first of them.
 
-    If the document is deleted or changed meanwhile, or a share of it taken back, the answer ends early, which its
-    length shows.
+    If the document is deleted, changed or no longer shared meanwhile, the answer ends early: it is shorter than its
+    Content-Length.
     """
     yield first.content
     sent, size = start + len(first.content), _FIRST_BYTES

@@ -21,8 +21,8 @@ async def export_user(call: Call) -> Response:
     """Export all your data as lines of JSON.
 
     The export has one line for each row: profile, names of keys, documents with their bytes, chunks, vectors,
-    conversations and messages. The last line has the number of rows of each table and a SHA-256 of the lines before. An
-    export without this line is truncated.
+    conversations and messages. The last line has the number of rows of each table and the SHA-256 of the preceding
+    lines. An export without this line is truncated.
     """
     export = await find_export(call.services.database, call.principal.tenant)
     headers = {
@@ -35,7 +35,7 @@ async def export_user(call: Call) -> Response:
 
 
 async def _in_pieces(pages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the pages in pieces: the page with a large file has 43 MB, which the transport would copy at once."""
+    """Yield the pages in pieces: a page with a large file has 43 MB, which the transport would copy in one step."""
     async for page in pages:
         for start in range(0, len(page), _PIECE_BYTES):
             yield page[start : start + _PIECE_BYTES]

@@ -26,7 +26,7 @@ from svc.web.routing import Routes
 routes = Routes("collections")
 
 MAX_FILES = 2_000
-"""The most files of one batch."""
+"""The maximum number of files in one batch."""
 _BODY_BYTES = 2 * 2**20
 
 BatchStatus = Literal["processing", "ready", "cancelled"]
@@ -89,8 +89,8 @@ async def cancel_batch(call: Call) -> FileBatch:
     """Cancel a batch.
 
     Files that have not been read yet are then not searched in the collection, and their status is `cancelled`. The
-    documents themselves stay. Those with a `purpose` are read only for collections: the reading of one that has not
-    begun is given up, unless another collection has it. All others are read for their other uses.
+    documents themselves stay. A document with a `purpose` is read only for collections: if its reading has not begun,
+    it is cancelled, unless another collection contains the document. All others are still read.
     """
     database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
     await database.exec("file_batches/cancel", user_id=tenant, collection_id=collection_id, batch_id=_batch_id(call))

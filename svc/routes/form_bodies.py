@@ -102,7 +102,7 @@ async def open_form(request: Request, limit_bytes: int) -> AsyncIterator[FormDat
 
 
 class _Parser(MultiPartParser):
-    """Starlette's parser, for which a part without `filename` is no file, even if it has a `filename*`.
+    """Starlette's parser. A part without `filename` is not a file, even if it has a `filename*`.
 
     Starlette drops a part whose end is missing.
     """
@@ -197,17 +197,17 @@ def file_of(form: FormData, name: str) -> UploadFile:
 
 
 def charset_of(file: UploadFile) -> str | None:
-    """Return the encoding that the part of a file declares, if it is one of texts."""
+    """Return the encoding that the part of a file declares, if it is a text encoding."""
     return declared_charset(file.headers.get("content-type", ""))
 
 
 def declared_charset(content_type: str) -> str | None:
-    """Return the encoding that a `Content-Type` declares, if it is one of texts."""
+    """Return the encoding that a `Content-Type` declares, if it is a text encoding."""
     return text_codec(_parameters_of(content_type).get(b"charset", b"").decode("latin-1"))
 
 
 def bytes_of(file: UploadFile) -> FileBytes:
-    """Return the bytes of a file, which is in memory if it is small, and otherwise on disk."""
+    """Return the bytes of a file, which is in memory if small, otherwise on disk."""
     return FileBytes(file.file, file.size or 0)
 
 

@@ -14,7 +14,7 @@ from svc.messages.exchanges import whole_exchanges
 
 @dataclass(frozen=True)
 class History:
-    """The messages that fit, oldest first, the number of the others, and the scope of the conversation."""
+    """The messages that fit, oldest first, the number of omitted messages, and the scope of the conversation."""
 
     rows: Sequence[r.MessagesContext]
     omitted: int
@@ -25,7 +25,7 @@ class History:
 async def read_history(
     queries: Queries, tenant: UUID, conversation_id: UUID, token_budget: int, max_messages: int
 ) -> History:
-    """Read the instructions and the newest messages that fit. An answer of a tool is not cut from its call.
+    """Read the instructions and the newest messages that fit. A tool's answer is not separated from its call.
 
     Raises:
         NotFoundError: there is no such conversation.

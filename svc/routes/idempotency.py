@@ -1,7 +1,7 @@
 """Requests that take effect once, however often they are sent: the header `Idempotency-Key`. `sql/idempotency/`.
 
-The key, the work and its result are stored in one transaction. A stored key therefore stands for completed work, and
-work that failed leaves no key. Concurrent requests with the same key wait for the first and return its result.
+The key, the work and its result are stored in one transaction. A stored key therefore means that the work is complete,
+and failed work leaves no key. Concurrent requests with the same key wait for the first and return its result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _Key(TypedDict):
 
 
 class Once:
-    """One request within its transaction; `earlier` is the result that an earlier request with the same key kept."""
+    """One request within its transaction; `earlier` is the stored result of an earlier request with the same key."""
 
     def __init__(self, queries: Queries, key: _Key | None = None, earlier: dict[str, Any] | None = None) -> None:
         self.queries = queries
@@ -39,7 +39,7 @@ class Once:
         self._key = key
 
     async def keep(self, result: dict[str, Any]) -> None:
-        """Store `result` for requests that repeat this one; without a key there is nothing to store."""
+        """Store `result` for requests that repeat this one. Without a key, do nothing."""
         if self._key is not None:
             await self.queries.exec("idempotency/keep", **self._key, result=result)
 
@@ -48,8 +48,8 @@ class Once:
 async def once(call: Call, parts: Sequence[bytes], *, in_transaction: bool = False) -> AsyncIterator[Once]:
     """Run the block in the transaction that claims the request's key.
 
-    `parts` holds the whole request in bytes: the same key with a different request is refused. Without the header
-    nothing is claimed, and the block gets a transaction only if `in_transaction` is set.
+    `parts` contains the whole request in bytes: the same key with a different request is refused. Without the header,
+    no key is claimed, and the block gets a transaction only if `in_transaction` is set.
 
     Raises:
         InvalidRequestError: the header is not a valid key, or the key was used for another request.
@@ -87,7 +87,7 @@ def _key_of(call: Call) -> str | None:
 
 
 def _limit_of(call: Call) -> list[bytes]:
-    """A key that reaches one collection does not get the results of requests with other keys."""
+    """The collection of a key that is limited to one: such a key does not get the results of other keys."""
     limit = call.principal.collection_id
     return [] if limit is None else [limit.bytes]
 

@@ -27,7 +27,7 @@ routes = Routes("keys")
 class Key(Struct, frozen=True):
     """An API key, without its secret. `prefix` has its first characters.
 
-    `collection_id` is the only collection that the key reaches; null: all your data.
+    `collection_id` is the only collection that the key can access; null means all your data.
     """
 
     id: UUID
@@ -51,7 +51,7 @@ class CreateKey(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(min_length=1, description="The permissions of the key: read, or write, which includes read."),
     ] = msgspec.field(default_factory=lambda: set(ALL_SCOPES))
     collection_id: (
-        Annotated[UUID, Meta(description="One of your collections: the key reaches only the files in it.")] | None
+        Annotated[UUID, Meta(description="One of your collections, which limits the key to the files in it.")] | None
     ) = None
 
 
@@ -66,7 +66,7 @@ class KeyCreated(Struct, frozen=True):
     "/keys",
     status=201,
     body_bytes=16 * 2**10,
-    repeated="A key is shown once, and could not be returned again: after a lost answer, revoke the newest key",
+    repeated="A key is shown only once: after a lost answer, revoke the newest key",
     example={"name": "laptop", "expires_at": "2099-12-31T00:00:00Z"},
 )
 async def create_key(call: Call, body: CreateKey) -> KeyCreated:

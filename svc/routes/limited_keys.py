@@ -1,4 +1,4 @@
-"""Keys that reach one collection: the places of documents in it, and the objects that such a key may name in a request.
+"""Keys that are limited to one collection: its documents, and the objects that such a key may name in a request.
 
 Only routes with `within=True` accept such a key. The collection in a path is compared by `collection_id_of` and
 `store_id_of`, documents and chunks are read through `shared_access.py`, and everything else with the functions below.
@@ -17,7 +17,7 @@ from svc.web.request import Call
 
 
 async def place_of_document(call: Call, collection_id: UUID, document_id: UUID) -> r.CollectionFilesFindDocument | None:
-    """The place of a document in the only collection of the key; it is new when the document is added again."""
+    """The entry of a document in the only collection of the key; adding the document again makes a new entry."""
     return await call.services.database.one(
         "collection_files/find_document",
         user_id=call.principal.tenant,
@@ -27,7 +27,7 @@ async def place_of_document(call: Call, collection_id: UUID, document_id: UUID) 
 
 
 async def place_of_chunk(call: Call, collection_id: UUID, chunk_id: UUID) -> UUID | None:
-    """The place of the document of a chunk in the only collection of the key."""
+    """The entry of a chunk's document in the only collection of the key."""
     return await call.services.database.value(
         "collection_files/find_chunk",
         user_id=call.principal.tenant,
@@ -37,7 +37,7 @@ async def place_of_chunk(call: Call, collection_id: UUID, chunk_id: UUID) -> UUI
 
 
 def listed_collections(call: Call, wanted: Sequence[UUID] | None) -> list[UUID] | None:
-    """The collections to which a list of documents is limited: those that the request names, as far as the key goes."""
+    """The collections to which a list of documents is limited: those of the request that the key can access."""
     limit = call.principal.collection_id
     if limit is None:
         return None if wanted is None else list(wanted)
@@ -45,7 +45,7 @@ def listed_collections(call: Call, wanted: Sequence[UUID] | None) -> list[UUID] 
 
 
 async def put_into(call: Call, queries: Queries, document_id: UUID) -> None:
-    """Add a new document to the only collection of the key, in the transaction that creates it. Without one: nothing.
+    """Add a new document to the only collection of the key, in the transaction that creates it. Other keys: do nothing.
 
     Raises:
         ConflictError: the collection has expired, or was deleted.
@@ -66,7 +66,7 @@ async def put_into(call: Call, queries: Queries, document_id: UUID) -> None:
 
 
 async def check_deletable(call: Call, queries: Queries, document_id: UUID, what: str) -> None:
-    """Check, in a transaction, that a key that reaches one collection may delete a document. Other keys may.
+    """Check, in a transaction, that a key that is limited to one collection may delete a document. Other keys may.
 
     Raises:
         NotFoundError: it is not in the collection.
@@ -84,13 +84,13 @@ async def check_deletable(call: Call, queries: Queries, document_id: UUID, what:
         raise missing(what)
     if len(rows) > 1:
         raise ConflictError(
-            f"the {what} is in other collections, too, which this API key does not reach; take it out of this one"
+            f"the {what} is also in other collections, which this API key cannot access; remove it from this one"
         )
 
 
 @asynccontextmanager
 async def in_transaction_if_limited(call: Call) -> AsyncIterator[Queries]:
-    """Run the statements of the block in one transaction if the key reaches one collection."""
+    """Run the statements of the block in one transaction if the key is limited to one collection."""
     if call.principal.collection_id is None:
         yield call.services.database
         return

@@ -1,7 +1,7 @@
 """The items of a list of documents or conversations, its order in both directions, and the cursors of its pages.
 
-A cursor contains the order and the field and id of the last item, so that a page continues where the last one ended,
-also after that item has been deleted; a cursor of another order is refused.
+A cursor contains the order, and the field and id of the last item, so a page continues where the previous one ended
+even if that item has been deleted. A cursor of another order is refused.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from svc.filters.reading import read_filter
 
 Field = Literal["id", "created_at", "updated_at", "filename", "file_size"]
 Cursor = Annotated[
-    str, Meta(max_length=2200, description="The `next` of the page before.", extra={"form": "the `next` of a page"})
+    str, Meta(max_length=2200, description="The `next` of the previous page.", extra={"form": "the `next` of a page"})
 ]
 MAX_IDS = 100
 Ids = Annotated[
     str,
     Meta(
         max_length=37 * MAX_IDS,
-        description=f"At most {MAX_IDS} ids, with commas between them.",
-        extra={"form": f"at most {MAX_IDS} ids, with commas between them"},
+        description=f"At most {MAX_IDS} ids, separated by commas.",
+        extra={"form": f"at most {MAX_IDS} ids, separated by commas"},
     ),
 ]
 Count = Annotated[bool, Meta(description="Adds the number of all items that match, counted up to 10,000.")]
@@ -39,7 +39,7 @@ MAX_COUNT = 10_000
 
 
 class Order(Struct, frozen=True):
-    """An order of a list: by `field`, then by id, from the highest if it is descending."""
+    """An order of a list: by `field`, then by id, highest first if it is descending."""
 
     field: Field = "id"
     is_descending: bool = True
@@ -51,7 +51,7 @@ class Order(Struct, frozen=True):
 
 
 class After(Struct, frozen=True):
-    """The item after which a page begins: its id, and its value of the field in the one of these that has its type."""
+    """The item after which a page begins: its id, and its value of the field, in the attribute of the value's type."""
 
     id: UUID | None = None
     text: str | None = None
@@ -74,7 +74,7 @@ class Listing(Struct, frozen=True):
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
-    """The parameters of such a list. `filter` is a filter in JSON."""
+    """The query parameters of a list. `filter` is a filter in JSON."""
 
     after: Cursor | None = None
     ids: Ids | None = None
@@ -100,7 +100,7 @@ def read_listing(query: ListQuery, sort: str | None, fields: Fields) -> Listing:
 
 
 def read_order(sort: str | None) -> Order:
-    """Return the order that `sort` names; without it, the newest come first."""
+    """Return the order that `sort` names; the default is newest first."""
     if sort is None:
         return Order()
     field = sort.removeprefix("-")
@@ -161,19 +161,19 @@ def cursor_of(row: Any, order: Order) -> str:
 
 
 def read_ids(ids: str | None, field: str) -> list[UUID] | None:
-    """Read ids with commas between them.
+    """Parse ids that are separated by commas.
 
     Raises:
-        InvalidRequestError: they are not, or too many; names `field`.
+        InvalidRequestError: there are too many, or one is not an id; names `field`.
     """
     if ids is None:
         return None
     try:
         read = [UUID(id_.strip()) for id_ in ids.split(",") if id_.strip()]
     except ValueError:
-        raise InvalidRequestError(f"{field} must be UUIDs with commas between them", field=field) from None
+        raise InvalidRequestError(f"{field} must be UUIDs separated by commas", field=field) from None
     if not 1 <= len(read) <= MAX_IDS:
-        raise InvalidRequestError(f"{field} must be 1 to {MAX_IDS} ids, with commas between them", field=field)
+        raise InvalidRequestError(f"{field} must be 1 to {MAX_IDS} ids, separated by commas", field=field)
     return read
 
 

@@ -1,6 +1,6 @@
 """Reading, changing and deleting one message: `sql/messages/`.
 
-A change first locks the conversation, so that a worker that has read the old text stores no vectors of it.
+A change first locks the conversation, so that a worker that has read the old text cannot store its vectors.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ async def get_message(call: Call) -> Message:
 async def update_message(call: Call, body: UpdateMessage) -> Message:
     """Change the content, the calls, the name, the metadata or the count of tokens of a message.
 
-    The role, the position and the sources stay. A message with a new text, or another speaker, is embedded again.
+    The role, the position and the sources stay. A message with a new text or speaker is embedded again.
     """
     database, tenant = call.services.database, call.principal.tenant
     for _ in range(_ATTEMPTS):

@@ -58,7 +58,8 @@ class SearchMessages(Struct, frozen=True, forbid_unknown_fields=True):
     `threshold` is the minimum similarity (1 - cosine distance). `created_after` is inclusive, `created_before` is
     exclusive. `filter` compares members of the metadata, and `id`, `conversation_id`, `position`, `role`, `name`,
     `tool_call_id`, `token_count` and `created_at`. `recall: "exact"` compares every vector and every message with a
-    term of the query, however many there are. `neighbours` requests so many messages before and after each result.
+    term of the query, however many there are. `neighbours` is the number of messages to include before and after each
+    result.
     """
 
     query: QueryText | None = None
@@ -92,9 +93,9 @@ class FoundMessage(Message, frozen=True, kw_only=True):
 
 
 class MessageSearchResponse(Struct, frozen=True):
-    """The messages found, best first, the mode and the lane that found them.
+    """The messages found, best first, and the mode and lane that found them.
 
-    In mode hybrid, `lane` is that of the meaning.
+    In mode hybrid, `lane` is that of the search by meaning.
     """
 
     results: list[FoundMessage]

@@ -27,16 +27,16 @@ from svc.web.routing import Routes
 
 routes = Routes("messages")
 
-# `messages/list` cuts a page at 4 MiB. A character has at most six bytes there, those of an escaped control character.
+# `messages/list` cuts a page at 4 MiB. A character takes at most six bytes, as an escaped control character.
 _CERTAINLY_WHOLE_CHARACTERS = 4 * 2**20 // 6
 
 
 class ContextQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """The limits of the context."""
 
-    token_budget: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="The most tokens in all messages.")] = 3000
+    token_budget: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Maximum tokens in all messages.")] = 3000
     max_messages: Annotated[
-        int, Meta(ge=1, le=1000, description="The most messages besides those of system and developer, 1 to 1000.")
+        int, Meta(ge=1, le=1000, description="Maximum messages besides system and developer ones, 1 to 1000.")
     ] = 1000
 
 
@@ -88,7 +88,7 @@ async def append_messages(call: Call, body: AppendMessage | Messages) -> Message
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:
             raise
-        # Another request used up the quota between the check and the insert.
+        # Another request used up the quota between the check and the insertion.
         raise await refused(call.services.database, tenant, {"messages": len(messages)}) from None
     call.services.note_messages()
     return MessagesAppended(await messages_of(rows))
@@ -158,7 +158,7 @@ async def _append(
     if rows:
         return rows
     refusal = await _refusal(queries, tenant, conversation_id, messages)
-    # Nearly all citations are of one's own chunks; only others cost a lookup of shared collections.
+    # Nearly all cited chunks are the user's own; only others need a lookup of shared collections.
     shared = await find_shared(queries, tenant, cited) if isinstance(refusal, InvalidRequestError) else []
     rows = await append(shared) if any(shared) else []
     if not rows:
@@ -187,7 +187,7 @@ async def _list(
 async def _list_all(
     queries: Queries, tenant: UUID, conversation_id: UUID, first: int, count: int
 ) -> Sequence[r.MessagesList]:
-    """List `count` messages from a position on, in parts that fit into an answer.
+    """List `count` messages, starting at a position, in parts that fit into an answer.
 
     Raises:
         NotFoundError: there is no such conversation.
@@ -196,7 +196,7 @@ async def _list_all(
     after, last = first - 1, first + count - 1
     while after < last:
         part = await _list(queries, tenant, conversation_id, after, last - after)
-        # Some may have been deleted since, and others follow.
+        # Some may have been deleted since then, and others follow.
         rows += [row for row in part if row.position <= last]
         after = part[-1].position if part else last
     return rows
@@ -215,7 +215,7 @@ async def _is_cut(queries: Queries, tenant: UUID, rows: Sequence[r.MessagesList]
 
 
 def _size(row: r.MessagesList) -> int:
-    """At least the number of characters of a message."""
+    """An upper bound of the number of characters of a message."""
     objects = [value for value in (row.parts, row.tool_calls, row.metadata) if value]
     others = len(msgspec.json.encode(objects)) if objects else 0
     return len(row.content or "") + others + sum(len(source["content"]) + 1024 for source in row.sources)
@@ -237,7 +237,7 @@ async def check_conversation(queries: Queries, tenant: UUID, conversation_id: UU
 async def _refusal(
     queries: Queries, tenant: UUID, conversation_id: UUID, messages: Sequence[AppendMessage]
 ) -> Exception:
-    """Find out why nothing was appended: a limit is reached, or else a source is not a chunk of the user.
+    """Find out why nothing was appended: either a limit is reached, or a source is not a chunk of the user.
 
     Raises:
         NotFoundError: there is no such conversation.

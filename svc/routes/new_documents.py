@@ -16,7 +16,7 @@ from svc.ingest.formats import StoredType
 
 
 class GivenFields(Struct, frozen=True, kw_only=True):
-    """The columns that a client sets with an upload, besides the name, however it sends the file."""
+    """The columns, besides the name, that a client sets with an upload in any form."""
 
     metadata: Metadata = field(default_factory=dict)
     expires_at: Moment | None = None
@@ -59,7 +59,7 @@ async def create_document(queries: Queries, tenant: UUID, file: FileBytes, new: 
 async def create_of_parts(
     queries: Queries, tenant: UUID, document_id: UUID, file_size: int, new: NewDocument
 ) -> r.DocumentsGet | None:
-    """Make a document of the parts that this transaction has stored, after `file_parts/begin`.
+    """Make a document from the parts that this transaction has stored, after `file_parts/begin`.
 
     Returns and raises as `create_document`.
     """
@@ -95,8 +95,8 @@ async def _create(
 
 
 async def _store_parts(queries: Queries, tenant: UUID, file: FileBytes, charset: str | None) -> UUID | None:
-    """Store the parts of a file, and return the id that its document is to have; None if a limit is reached."""
-    # Each statement has a separate time limit; a large file takes any number of them.
+    """Store the parts of a file, and return the id for its document; None if a limit is reached."""
+    # The time limit applies to each statement, and a large file takes many.
     with database_budget(None):
         document_id = await queries.value("file_parts/begin", user_id=tenant, file_size=file.size, charset=charset)
     if document_id is not None:

@@ -41,7 +41,7 @@ class AppendMessage(Struct, frozen=True, forbid_unknown_fields=True):
 
     `content` is a text, a list of parts, or null in a message with `tool_calls`. `tool_call_id` names the call that a
     message of the role `tool` answers. `token_count` is the count of your language model, if you know it; otherwise
-    Cabinet counts the tokens. `created_at` is the timestamp of an older message that you import, by default now.
+    Cabinet counts the tokens. `created_at` is for older messages that you import; the default is the current time.
     """
 
     role: Role
@@ -59,7 +59,7 @@ Messages = Annotated[list[AppendMessage], Meta(min_length=1, max_length=1000)]
 
 
 def details_of(message: AppendMessage) -> dict[str, Any] | None:
-    """The columns of a message that most messages do not have; None if it has none of them."""
+    """The rarely used columns of a message; None if it uses none of them."""
     details = {
         "parts": message.content if isinstance(message.content, list) else None,
         "tool_calls": message.tool_calls,

@@ -44,10 +44,10 @@ class PositionPageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 def page(
     rows: Sequence[R], limit: int, item: Callable[[R], T], cursor: Callable[[R], object], *, is_cut: bool = False
 ) -> Page[T]:
-    """Make a page of at most `limit` items from up to `limit + 1` rows; the extra row shows that another page follows.
+    """Make a page of at most `limit` items from up to `limit + 1` rows. An extra row means that another page follows.
 
-    `cursor` returns the value of `after` that continues after a row. `is_cut`: more rows follow, which do not fit into
-    the bytes of an answer.
+    `cursor` returns the value of `after` that continues after a row. `is_cut`: more rows follow that do not fit into an
+    answer.
     """
     shown = rows[:limit]
     following = str(cursor(shown[-1])) if len(rows) > limit or (is_cut and shown) else None
@@ -62,5 +62,5 @@ def counted(page_: Page[T], count: int | None, most: int) -> Page[T]:
 
 
 def one_more(limit: int) -> int:
-    """The number of rows to request, so that the page knows whether it is the last."""
+    """The number of rows to request: one more than the page, to detect the last page."""
     return limit + 1

@@ -1,4 +1,4 @@
-"""Uploads in several requests: `sql/uploads/`. Parts are stored as they arrive, and become a document at the end.
+"""Uploads in several requests: `sql/uploads/`. Parts are stored as they arrive, and completion makes a document.
 
 An upload is pending until it is completed or cancelled, or until it expires. Only a pending upload takes parts.
 """
@@ -25,11 +25,11 @@ from svc.jobs.expired_uploads import erase_bytes
 EXPIRES_AFTER_S: Final = 3600.0
 """Seconds from the creation of an upload until it expires, as in the OpenAI API."""
 MOST_PENDING: Final = 10
-"""The most pending uploads of a user."""
+"""The maximum number of pending uploads of a user."""
 MOST_PARTS: Final = 2_000
-"""The most parts of an upload, those among them that it is not completed with."""
+"""The maximum number of parts of an upload, including parts that its completion does not name."""
 MOST_PART_BYTES: Final = 64 * 2**20
-"""The most bytes of a part, as in the OpenAI API."""
+"""The maximum size of a part in bytes, as in the OpenAI API."""
 
 
 class NewUpload(Struct, frozen=True):
@@ -61,7 +61,7 @@ async def create_upload(database: Database, tenant: UUID, new: NewUpload) -> r.U
         pending = await transaction.one("uploads/pending", user_id=tenant, max_rows=MOST_PENDING)
         assert pending is not None
         if pending.pending_count >= MOST_PENDING:
-            raise InvalidRequestError(f"you have {MOST_PENDING} pending uploads, the most; complete or cancel one")
+            raise InvalidRequestError(f"you have {MOST_PENDING} pending uploads, the maximum; complete or cancel one")
         limits = await transaction.one("usage/quotas", user_id=tenant)
         if limits is None:
             raise UnauthenticatedError("the user of this key no longer exists")
@@ -98,12 +98,12 @@ async def add_part(database: Database, tenant: UUID, upload_id: UUID, data: File
 
     Raises:
         NotFoundError: there is no such upload.
-        InvalidRequestError: it takes no more parts, or not so many bytes; or the part is empty.
+        InvalidRequestError: the upload has ended, is full, or the part is empty.
     """
     check_pending(await read_upload(database, tenant, upload_id))
     if not data.size:
         raise InvalidRequestError("data is empty; send at least one byte", field="data")
-    # Each statement has a separate time limit; a part takes up to 64 of them.
+    # The time limit applies to each statement, and a part takes up to 64.
     with database_budget(None):
         async with database.transaction() as transaction:
             part = await transaction.one(
@@ -122,7 +122,7 @@ async def add_part(database: Database, tenant: UUID, upload_id: UUID, data: File
                     content=content,
                 )
                 first += len(content)
-            # The upload may have ended, and other parts been added, while this one was being stored.
+            # While this part was being stored, the upload may have ended or got other parts.
             _check_room(await held_upload(transaction, tenant, upload_id))
     return AddedPart(part.id, part.created_at)
 
@@ -157,7 +157,7 @@ async def cancel_upload(database: Database, tenant: UUID, upload_id: UUID) -> r.
 async def end_upload(
     queries: Queries, tenant: UUID, upload_id: UUID, status: Literal["completed", "cancelled"], file_id: UUID | None
 ) -> None:
-    """Mark an upload that is held as ended."""
+    """Mark a locked upload as ended."""
     await queries.exec("uploads/end", user_id=tenant, upload_id=upload_id, status=status, file_id=file_id)
 
 
@@ -177,9 +177,9 @@ def _ended(row: r.UploadsGet) -> InvalidRequestError:
 
 
 def _check_room(row: r.UploadsGet) -> None:
-    # A client that gets no answer sends a part again, so there may be more bytes than the file has.
+    # A client that gets no answer sends a part again, so the parts may be larger than the file.
     if row.part_count > MOST_PARTS:
-        raise InvalidRequestError(f"the upload has {MOST_PARTS:,} parts, the most; send larger ones", field="data")
+        raise InvalidRequestError(f"the upload has {MOST_PARTS:,} parts, the maximum; send larger ones", field="data")
     if row.part_bytes > 2 * row.file_bytes:
         raise InvalidRequestError(
             f"the parts have {row.part_bytes:,} bytes, more than twice the {row.file_bytes:,} of the upload",
@@ -188,7 +188,7 @@ def _check_room(row: r.UploadsGet) -> None:
 
 
 async def quota_error(database: Database, tenant: UUID, file_bytes: int, error: ConstraintError | None) -> CabinetError:
-    """Return the error for a file that a limit of the user's plan refused; an `error` of another kind as it is."""
+    """Return the error for a file that exceeds a limit of the user's plan; other errors are returned unchanged."""
     if error is not None and broken_quota(error.constraint) is None:
         raise error
     return await refused(database, tenant, {"documents": 1, "bytes": file_bytes})

@@ -91,7 +91,7 @@ def _found(row: r.PlansGet | None) -> Plan:
 async def update_plan(call: Call, body: UpdatePlan) -> Plan:
     """Change the limits of a plan.
 
-    The new limits apply at once to new data; existing data stays. Other servers may apply the old
+    The new limits apply immediately to new data; existing data stays. Other servers may apply the old
     limits of requests and searches for a few more seconds, until their caches expire.
     """
     name = call.path_text("plan", "plan")

@@ -17,7 +17,7 @@ QueryText = Annotated[str, Meta(max_length=32_768)]
 QueryVector = Annotated[list[float], Meta(max_length=3584)]
 
 SEARCH_BODY_BYTES = 512 * 2**10
-"""The largest body of a search: JSON may write a character of the query as twelve, two escaped surrogates."""
+"""The largest body of a search: JSON can write one character of the query as two escaped surrogates, 12 bytes."""
 
 
 async def query_vector(call: Call, query: str | None, embedding: list[float] | None) -> NDArray[np.float32]:
@@ -29,7 +29,7 @@ async def query_vector(call: Call, query: str | None, embedding: list[float] | N
     """
     provider = call.services.provider
     if (query is None) == (embedding is None):
-        raise InvalidRequestError("send either query or embedding, and not both", field="query")
+        raise InvalidRequestError("send either query or embedding, not both", field="query")
     if embedding is not None:
         return check_query_vector(embedding, provider.dimensions)
     assert query is not None

@@ -18,12 +18,12 @@ from svc.web.request import Call
 
 KeywordWeight = Annotated[float, Meta(ge=0, le=1)]
 
-# Characters of a query whose tokens are counted, in a tenth of a millisecond.
+# Up to this number of characters, the tokens of a query are counted in a tenth of a millisecond.
 _MOST_MEASURED = 400
 
 
 class Asked(Protocol):
-    """The fields that the bodies of all searches have."""
+    """The fields that all searches have."""
 
     @property
     def query(self) -> str | None: ...
@@ -41,8 +41,8 @@ class Asked(Protocol):
 class Question:
     """A checked question.
 
-    `text` is the query without its operators, if keywords are searched, otherwise the whole query; empty if there is
-    none. `vector` is the caller's own, if there is one.
+    `text` is the query, without its operators if keywords are searched, and empty without a query. `vector` is the
+    vector that the caller sent, if any.
     """
 
     mode: Mode
@@ -77,12 +77,12 @@ def read_question(call: Call, body: Asked) -> Question:
 
 
 def _check_mode(body: Asked, mode: Mode) -> None:
-    """Check that the fields of a search go with its mode."""
+    """Check that the fields of a search fit its mode."""
     if mode != "meaning" and body.query is None:
         raise InvalidRequestError(f"mode {mode} needs a query, because an embedding has no words", field="query")
     if mode == "meaning" and body.query is not None and body.embedding is not None:
         raise InvalidRequestError(
-            "mode meaning takes a query or an embedding, and not both; mode hybrid takes both", field="query"
+            "mode meaning takes either a query or an embedding; mode hybrid takes both", field="query"
         )
     if mode == "keyword" and body.embedding is not None:
         raise InvalidRequestError("mode keyword takes no embedding, because it compares words", field="embedding")
@@ -95,7 +95,7 @@ def _check_mode(body: Asked, mode: Mode) -> None:
 
 
 async def question_vector(call: Call, question: Question) -> NDArray[np.float32]:
-    """Return the vector of a question: its own, or the embedding of its text.
+    """Return the vector of a question: the caller's, or the embedding of its text.
 
     Raises:
         QuotaExceededError: the user's plan has no tokens left for the text.

@@ -1,4 +1,4 @@
-"""The readers of a collection besides its owner: `sql/collection_readers/`."""
+"""The readers with whom an owner shares a collection: `sql/collection_readers/`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ routes = Routes("collections")
 EVERYONE: Final = "everyone"
 """The reader that means all users."""
 MAX_READERS: Final = 1000
-"""The most readers of one collection."""
+"""The maximum number of readers of one collection."""
 
 
 class Reader(Struct, frozen=True):
@@ -61,13 +61,13 @@ async def share_collection(call: Call) -> Reader:
         raise
     if row is None:
         await read_collection(database, tenant, collection_id)
-        raise ConflictError(f"the collection has {MAX_READERS:,} readers, the most that are allowed")
+        raise ConflictError(f"the collection has {MAX_READERS:,} readers, the maximum")
     return _reader(row)
 
 
 @routes.delete("/collections/{collection_id}/readers/{user}", errors=(404,))
 async def unshare_collection(call: Call) -> None:
-    """Take a share back from a user, or from `everyone`. It holds at once, on every server."""
+    """Stop sharing a collection with a user or with `everyone`. This takes effect immediately on every server."""
     database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
     removed = await database.exec(
         "collection_readers/remove", user_id=tenant, collection_id=collection_id, reader_id=await _reader_id(call)
@@ -79,7 +79,7 @@ async def unshare_collection(call: Call) -> None:
 
 @routes.get("/collections/{collection_id}/readers", errors=(404,))
 async def list_readers(call: Call, query: PageQuery) -> Page[Reader]:
-    """List the readers of your collection, the last to whom it was shared first."""
+    """List the readers of your collection, the most recent share first."""
     database, tenant, collection_id = call.services.database, call.principal.tenant, collection_id_of(call)
     rows = await database.many(
         "collection_readers/list",

@@ -16,7 +16,7 @@ routes = Routes("documents")
 
 
 class RechunkDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """The most tokens of a chunk, and the most tokens that neighbouring chunks share, at most half as many."""
+    """The maximum tokens of a chunk, and the maximum tokens that neighbouring chunks share, at most half as many."""
 
     chunk_tokens: ChunkTokens
     overlap_tokens: OverlapTokens = 0
@@ -32,8 +32,9 @@ class RechunkDocument(Struct, frozen=True, forbid_unknown_fields=True):
 async def rechunk_document(call: Call, body: RechunkDocument) -> Document:
     """Split a document again, into chunks of these sizes.
 
-    Its present chunks are found until the new ones are ready; then all of them are replaced at once. If that fails, the
-    document stays as it was, with the reason in `error`. The sizes also apply when the document is read again later.
+    Searches find its current chunks until the new ones are ready; then all of them are replaced in one step. If that
+    fails, the document stays unchanged, with the reason in `error`. The sizes also apply when the document is read
+    again later.
     """
     if body.overlap_tokens * 2 > body.chunk_tokens:
         raise InvalidRequestError(
@@ -49,7 +50,7 @@ async def rechunk_document(call: Call, body: RechunkDocument) -> Document:
         return document_of(row)
     document = document_of(await database.one("documents/get", user_id=tenant, document_id=document_id))
     if document.file_type == CHUNKS:
-        raise ConflictError("the chunks of this document are your own; upload it again with others")
+        raise ConflictError("this document was uploaded in chunks; upload it again with other chunks")
     raise ConflictError(
         f"only a document with status ready or error can be split again; the status of this one is {document.status}"
     )

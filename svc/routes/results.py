@@ -1,4 +1,4 @@
-"""The results of a search, and the options that shape them: `sql/chunks/around.sql`."""
+"""The results of a search, and the options for their form: `sql/chunks/around.sql`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from svc.search.passages import Part, Span, joined_text, spans, token_bound
 from svc.search.results import Hit, R, fitting, folded, grouped
 
 MOST_CHUNKS = 200
-"""The most chunks that a search considers for its results: a hybrid search has no more candidates."""
+"""The maximum number of chunks that a search considers. A hybrid search has no more candidates."""
 
 _LEAST_CHUNKS = 100
 
@@ -38,8 +38,8 @@ class ResultOptions(DocumentFilters, frozen=True, kw_only=True):
 class Passage(Struct, frozen=True):
     """Consecutive chunks of a document as one text; text that two of them share appears once.
 
-    `chunk_ids` are those of the chunks that were asked for, the best first. The text has at most `token_count` tokens.
-    `highlights` are the places of the query's words, if they were requested.
+    `chunk_ids` are those of the requested chunks, best first. The text has at most `token_count` tokens.
+    `highlights` are the positions of the query's words, if they were requested.
     """
 
     first_chunk_index: int
@@ -52,7 +52,7 @@ class Passage(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Selected(Generic[R]):
-    """A chunk to answer: the number of other chunks with its text, and its passage, if one was requested."""
+    """A result: the number of other chunks with the same text, and its passage, if one was requested."""
 
     row: R
     duplicates: int
@@ -60,7 +60,7 @@ class Selected(Generic[R]):
 
     @property
     def token_count(self) -> int:
-        """The tokens of the text that the result contributes to a prompt."""
+        """The number of tokens that the result contributes to a prompt."""
         return self.row.token_count if self.passage is None else self.passage.token_count
 
     @property
@@ -76,10 +76,10 @@ async def select_results(
     options: ResultOptions,
     limit: int,
 ) -> list[Selected[R]]:
-    """Return the results of a search. `find` returns up to so many chunks, best first.
+    """Return the results of a search. `find` returns up to a given number of chunks, best first.
 
-    Runs at most one statement after the first search: one for the passages, or else another search if equal texts
-    took the place of results.
+    Runs at most one statement after the first search: one for the passages, or another search if duplicates reduced the
+    number of results.
     """
     hits = await _hits(find, limit, options)
     if options.neighbours:
@@ -130,7 +130,7 @@ async def _with_passages(queries: Queries, tenant: UUID, found: Sequence[Span[R]
     selected = []
     for number, span in enumerate(found, start=1):
         duplicates = sum(hit.duplicates for hit in span.hits)
-        # The document may have been deleted since the search, or the texts are too large together.
+        # The document may have been deleted since the search, or the texts may be too large together.
         chunks = of_span[number]
         passage = passage_of(chunks, [hit.row.chunk_id for hit in span.hits]) if chunks else None
         selected.append(Selected(span.hits[0].row, duplicates, passage))
@@ -143,7 +143,7 @@ class _Numbered(Part, Protocol):
 
 
 def passage_of(chunks: Sequence[_Numbered], chunk_ids: list[UUID]) -> Passage:
-    """Return consecutive chunks as a passage; `chunk_ids` are the chunks in it that were asked for."""
+    """Return consecutive chunks as a passage; `chunk_ids` are the requested chunks in it."""
     return Passage(
         chunks[0].chunk_index, chunks[-1].chunk_index, joined_text(chunks), token_bound(chunks), chunk_ids
     )  # fmt: skip

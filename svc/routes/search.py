@@ -27,9 +27,9 @@ class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchResponse(Struct, frozen=True):
-    """The chunks found, best first, the mode and the lane that found them, and the `explanation`, if requested.
+    """The chunks found, best first, the mode and lane that found them, and the `explanation`, if requested.
 
-    In mode hybrid, `lane` is that of the meaning.
+    In mode hybrid, `lane` is that of the search by meaning.
     """
 
     results: list[Result]
@@ -56,8 +56,8 @@ async def search(call: Call, body: SearchRequest, query: SearchQuery) -> SearchR
     """Search your chunks by meaning, by keywords, or by both.
 
     A search runs one statement, one more with `conversation_id`, one with `collection_ids` or those of the
-    conversation, and one with `neighbours`, or if equal texts took the place of results. No database connection is held
-    while the query is embedded. `explain=true`, which requires the admin key, runs the statement again to show its
+    conversation, and one with `neighbours`, or if duplicates reduced the number of results. No database connection is
+    held while the query is embedded. `explain=true`, which requires the admin key, runs the statement again to show its
     plan.
     """
     if query.explain and not call.principal.is_admin:

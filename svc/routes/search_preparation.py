@@ -66,10 +66,10 @@ async def prepare_search(call: Call, options: SearchRequest, read_scope: ReadSco
 
 
 def _within_limit(call: Call, options: SearchRequest) -> SearchRequest:
-    """The search that the key may do: one of a key that reaches one collection stays in it.
+    """The search, limited to the collection of the key if it has one.
 
     Raises:
-        InvalidRequestError: it names something else.
+        InvalidRequestError: the search names another collection.
     """
     limit = call.principal.collection_id
     if limit is None:
@@ -110,7 +110,7 @@ async def _read_scope(call: Call, conversation_id: UUID | None) -> Scope:
 
 
 def _document_ids(options: SearchOptions, scope: Scope) -> list[UUID] | None:
-    """The documents to search: those in the request and in its conversation, or None for all.
+    """The documents to search, named by both the request and its conversation; None for all.
 
     A conversation that names only collections does not limit the documents; one that names nothing has none.
     """
@@ -121,7 +121,7 @@ def _document_ids(options: SearchOptions, scope: Scope) -> list[UUID] | None:
 
 
 def _collection_ids(options: SearchOptions, scope: Scope) -> list[UUID] | None:
-    """The collections to search: those in the request that the conversation allows, or None for any or none."""
+    """The collections in the request, without those that the conversation excludes; None if it names none."""
     if options.collection_ids is None or not scope.collection_ids:
         return options.collection_ids
     return sorted({*scope.collection_ids} & {*options.collection_ids})

@@ -13,7 +13,7 @@ from svc.routes.shared_access import Share, find_shared, several_owners
 from svc.web.request import Call
 
 MAX_SEARCHED = 100
-"""The most collections that one search or selection names."""
+"""The maximum number of collections that one search or selection names."""
 CollectionIds = Annotated[
     list[UUID],
     Meta(
@@ -24,9 +24,9 @@ CollectionIds = Annotated[
 
 
 async def find_searched(call: Call, collection_ids: list[UUID], queries: Queries | None = None) -> Share | None:
-    """Find the collections that are to be searched. None: they are the caller's own.
+    """Check the collections to search, and find the share with which to read them; None if the caller owns them.
 
-    Own ones are noted as used, so that they do not expire; a reader's search changes nothing.
+    Searching the caller's own collections postpones their expiry; a reader's search does not.
 
     Raises:
         InvalidRequestError: one of them does not exist, is not shared with the caller, or has expired; or they have
@@ -41,12 +41,12 @@ async def find_searched(call: Call, collection_ids: list[UUID], queries: Queries
 
 
 async def find_bound(call: Call, collection_ids: list[UUID]) -> tuple[list[UUID], Share | None]:
-    """Those of a conversation's collections that the caller can search now, and their share, as of `find_searched`.
+    """Return the collections of a conversation that the caller can search now, and their share, as `find_searched`.
 
     The others were deleted, have expired, or are no longer shared with the caller.
 
     Raises:
-        InvalidRequestError: those that are left have several owners.
+        InvalidRequestError: the searchable ones have several owners.
     """
     own, shared, share = await _find(call, collection_ids, None)
     if own and shared:
@@ -57,7 +57,7 @@ async def find_bound(call: Call, collection_ids: list[UUID]) -> tuple[list[UUID]
 async def _find(
     call: Call, collection_ids: list[UUID], queries: Queries | None
 ) -> tuple[list[UUID], list[UUID], Share | None]:
-    """The caller's own ones of these collections, those of others that they may read, and the share of the latter."""
+    """The caller's own collections among these, the shared ones, and the share of the latter."""
     wanted = {*collection_ids}
     rows = await (queries or call.services.database).many(
         "collections/touch", user_id=call.principal.tenant, collection_ids=list(wanted), max_rows=MAX_SEARCHED

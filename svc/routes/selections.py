@@ -1,4 +1,4 @@
-"""The selection of documents in a bulk request: an empty one selects nothing, and all documents take a word.
+"""The selection of documents in a bulk request: an empty one is refused, and selecting all documents takes `all`.
 
 A client that computes a filter may send an empty one by mistake: in JavaScript, `{"metadata": {"project": undefined}}`
 is sent as `{"metadata": {}}`, which any document contains.
@@ -12,10 +12,10 @@ from svc.errors import InvalidRequestError
 
 
 def check_selection(conditions: dict[str, Any], *, is_all: bool, action: str) -> None:
-    """Check that a request says which documents it selects. A condition that is None was not sent.
+    """Check that a request selects documents explicitly. A condition that is None was not sent.
 
     Raises:
-        InvalidRequestError: there is neither a condition nor `all`, or there are both.
+        InvalidRequestError: the request has neither a condition nor `all`, or both.
     """
     sent = [name for name, value in conditions.items() if value is not None]
     names = " or ".join(conditions)
@@ -29,7 +29,7 @@ def check_selection(conditions: dict[str, Any], *, is_all: bool, action: str) ->
 
 
 def check_contained(metadata: dict[str, Any], field: str) -> None:
-    """Check that no part of a metadata filter is empty: any object contains an empty object, any list an empty list.
+    """Check that no part of a metadata filter is empty: an empty object or list matches any object or list.
 
     `metadata` has passed `check_metadata`, so it is small.
 

@@ -24,7 +24,7 @@ class Alive(Struct, frozen=True):
 
 
 class ReadinessCheck(Struct, frozen=True):
-    """The result of one check. `detail` gives the reason."""
+    """The result of one check. `detail` contains the reason."""
 
     ok: bool
     detail: str

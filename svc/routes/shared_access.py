@@ -1,11 +1,11 @@
-"""Reads data that another user shares with the caller: `sql/collection_readers/`.
+"""Reading data that another user shares with the caller: `sql/collection_readers/`.
 
-The caller's own data are looked for first. Only objects that are not found there are looked for in the collections that
-the caller may read as a reader; then the statement of the route runs for the owner, limited to the requested object.
-The share is looked for again after the statement. The result is returned only if the same share was in force all the
-time, so that nothing is seen that was put into a collection after it was taken back.
+The caller's own data is searched first. An object that is not found there is looked up in the collections that the
+caller may read; then the statement of the route runs for the owner, limited to the requested object. The share is
+checked again after the statement, and the result is returned only if the same share was valid throughout, so that a
+reader never sees anything that was added to a collection after its share was revoked.
 
-A key that reaches one collection is like a reader of that collection of its own user, and of nothing else.
+A key that is limited to one collection acts like a reader of that collection of its user, and of nothing else.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _MOST_TRIES: Final = 5
 
 @dataclass(frozen=True)
 class Share:
-    """A permission to read. `marks` are new when a collection is shared, or a document added, again.
+    """A permission to read. `marks` change when a collection is shared again, or a document added again.
 
-    `collection_id` and `reading_id` are the collection of a document and the reading that it has of it, if the
-    permission is for a document. `chunk_count` and `has_index` are the size of the owner.
+    For a document, `collection_id` is its collection and `reading_id` its reading there. `chunk_count` and `has_index`
+    describe the owner's data, which determines the lane of a search.
     """
 
     owner_id: UUID
@@ -46,10 +46,10 @@ FindShare = Callable[[], Awaitable[Share | None]]
 
 
 async def read_while_shared(share: Share | None, find: FindShare, read: Callable[[Share], Awaitable[T]]) -> T | None:
-    """Read with a share that is in force before, as `share`, and after, as `find` tells. None: there is none.
+    """Read with a share that is valid before (`share`) and after (`find`). Returns None if there is none.
 
     Raises:
-        UnavailableError: the share was taken back and given again all the time.
+        UnavailableError: the share was revoked and granted again during every attempt.
     """
     for _ in range(_MOST_TRIES):
         if share is None:
@@ -63,7 +63,7 @@ async def read_while_shared(share: Share | None, find: FindShare, read: Callable
 
 
 def shares_changed() -> UnavailableError:
-    """Return the error for shares that were taken back, or given again, while something was read with them."""
+    """Return the error for shares that were revoked or granted again during a read."""
     return UnavailableError(
         "a collection that is shared with you has changed during the request; try again", retry_after_s=1
     )
@@ -73,7 +73,7 @@ async def _own_or_shared(call: Call, find: FindShare, read: Callable[[Share], Aw
     """Read with the caller as the tenant, or else with the owner who shares it.
 
     Raises:
-        NotFoundError: the one that the first `read` raised, since nothing is shared.
+        NotFoundError: nothing is shared; the error of the first `read`.
     """
     try:
         return await read(Share(call.principal.tenant, ()))
@@ -85,7 +85,7 @@ async def _own_or_shared(call: Call, find: FindShare, read: Callable[[Share], Aw
 
 
 async def _within(find: FindShare, read: Callable[[Share], Awaitable[T]], what: str) -> T:
-    """Read for a key that reaches one collection; `find` finds the requested object in it.
+    """Read for a key that is limited to one collection; `find` finds the requested object in it.
 
     Raises:
         NotFoundError: it is not there.
@@ -101,7 +101,7 @@ async def _found(read: Callable[[Share], Awaitable[T]], share: Share) -> tuple[T
 
 
 async def own_or_shared_collection(call: Call, collection_id: UUID, read: Callable[[UUID], Awaitable[T]]) -> T:
-    """Read a collection, or a part of it, of the tenant that `read` gets: the caller, or an owner who shares it.
+    """Read a collection, or a part of it. `read` gets the tenant: the caller, or an owner who shares it.
 
     Raises:
         NotFoundError: `read` finds nothing for either.
@@ -114,9 +114,9 @@ async def own_or_shared_collection(call: Call, collection_id: UUID, read: Callab
 
 
 async def own_or_shared_document(call: Call, document_id: UUID, read: Callable[[Share], Awaitable[T]]) -> T:
-    """Read a document, or a part of it, with the permission that `read` gets: the caller's own, or an owner's share.
+    """Read a document, or a part of it. `read` gets the permission: the caller's own, or an owner's share.
 
-    Callers see their own documents as they are, and those of a collection as the collection has read them.
+    Callers see the main reading of their own documents, and the collection's reading of documents in a collection.
 
     Raises:
         NotFoundError: `read` finds nothing for either.
@@ -141,7 +141,7 @@ async def own_or_shared_document(call: Call, document_id: UUID, read: Callable[[
 
 
 async def own_or_shared_chunk(call: Call, chunk_id: UUID, read: Callable[[UUID], Awaitable[T]]) -> T:
-    """Read a chunk of the tenant that `read` gets: the caller, or an owner who shares its document.
+    """Read a chunk. `read` gets the tenant: the caller, or an owner who shares its document.
 
     Raises:
         NotFoundError: `read` finds nothing for either.
@@ -168,7 +168,7 @@ def _share(row: r.CollectionReadersFindDocument | None) -> Share | None:
 
 
 async def find_collections(call: Call, collection_ids: Collection[UUID]) -> Share | None:
-    """The permission of the caller to read these collections of one owner. None: not all of them are shared.
+    """The permission of the caller to read all of these collections of one owner; None if one is not shared.
 
     Raises:
         InvalidRequestError: they have several owners.
@@ -180,7 +180,7 @@ async def find_collections(call: Call, collection_ids: Collection[UUID]) -> Shar
 async def find_shared(
     call: Call, collection_ids: Collection[UUID], queries: Queries | None = None
 ) -> tuple[list[UUID], Share | None]:
-    """Those of these collections of one owner that the caller may read, and the permission; None: there are none.
+    """The readable ones among these collections of one owner, and the permission; None if there are none.
 
     Raises:
         InvalidRequestError: they have several owners.

@@ -1,8 +1,8 @@
 """Citations of chunks that other users share with the author of a message: `sql/collection_readers/`.
 
-Only the place of such a chunk is stored with the message: its id, its document and its owner. Its text is read for
-each answer, as a reader reads it: through a share that is in force before and after. So nothing of the owner's is left
-in the conversations of a reader after a share is taken back, or the chunk, its collection or its owner is deleted.
+A message stores only a reference to such a chunk: its id, its document and its owner. Its text is read for each answer,
+with a share that is valid before and after. Once the share is revoked, or the chunk, its collection or its owner is
+deleted, no text of the owner remains in a reader's conversations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from svc.database.calls import Queries
 from svc.errors import InvalidRequestError
 
 MAX_LOOKED_UP: Final = 1_000
-"""The most different chunks that one request can cite if one of them is shared."""
+"""The maximum number of distinct chunks that one request can cite if one of them is shared."""
 _MAX_TEXT_BYTES: Final = 4 * 2**20
 
 
@@ -33,7 +33,7 @@ def is_shared(source: dict[str, Any]) -> bool:
 
 
 async def find_shared(queries: Queries, reader: UUID, chunk_ids: Sequence[UUID]) -> list[dict[str, Any] | None]:
-    """Return the value that a message stores for each of these chunks, or None for one that is not shared.
+    """Return the value that a message stores for each of these chunks; None for a chunk that is not shared.
 
     Raises:
         InvalidRequestError: there are too many.
@@ -63,9 +63,9 @@ async def find_shared(queries: Queries, reader: UUID, chunk_ids: Sequence[UUID])
 
 
 async def fill_shared(queries: Queries, reader: UUID, sources: Iterable[dict[str, Any]]) -> None:
-    """Set the filename, the text and the `state` of sources that other users share. Without such ones: no statement.
+    """Set the filename, the text and the `state` of sources that other users share. Without such sources, do nothing.
 
-    An answer contains 4 MiB of their texts; further ones have the state `omitted`.
+    An answer contains at most 4 MiB of their texts; further sources have the state `omitted`.
     """
     of_cited: dict[_Cited, list[dict[str, Any]]] = defaultdict(list)
     for source in sources:
@@ -90,7 +90,7 @@ async def fill_shared(queries: Queries, reader: UUID, sources: Iterable[dict[str
 
 
 async def _places(queries: Queries, reader: UUID, cited: Iterable[_Cited]) -> dict[_Cited, tuple[UUID, UUID]]:
-    """The share and the place of each chunk that is shared now; both are new when it is shared again."""
+    """The share and the collection entry of each shared chunk; both change when it is shared again."""
     wanted = list(cited)
     rows = await queries.many(
         "collection_readers/find_cited",
@@ -103,7 +103,7 @@ async def _places(queries: Queries, reader: UUID, cited: Iterable[_Cited]) -> di
 
 
 async def _texts(queries: Queries, cited: Iterable[_Cited]) -> dict[_Cited, tuple[str, str]]:
-    """The filename and the text of each chunk, as many as an answer contains."""
+    """The filename and the text of each chunk, up to the limit of an answer."""
     of_owners: dict[UUID, list[UUID]] = defaultdict(list)
     for each in cited:
         of_owners[each.owner_id].append(each.chunk_id)

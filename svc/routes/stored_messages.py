@@ -1,4 +1,4 @@
-"""Messages in answers, and the rows that they are made of."""
+"""Messages in answers, and their rows."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def message_of(row: r.MessagesList | StoredMessage) -> Message:
 
 
 def message_fields(row: r.MessagesList | StoredMessage) -> dict[str, Any]:
-    """The fields of a message; those that few messages have are UNSET in the others."""
+    """The fields of a message; rarely used fields are UNSET if it does not use them."""
     return {
         "id": row.id,
         "conversation_id": row.conversation_id,

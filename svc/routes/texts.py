@@ -27,7 +27,7 @@ Place = Annotated[int, Meta(ge=0, le=_LAST_PLACE)]
 
 
 class TextQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """The part of the text: `limit` characters from the character `offset` on; without `limit`, to the end."""
+    """The part of the text: `limit` characters, starting at `offset`; without `limit`, up to the end."""
 
     offset: Place = 0
     limit: Annotated[int, Meta(ge=1, le=_LAST_PLACE)] | None = None
@@ -37,8 +37,8 @@ class TextQuery(Struct, frozen=True, forbid_unknown_fields=True):
 async def read_text(call: Call, query: TextQuery) -> Response:
     """Get the text of a document as it was read, whole or in part.
 
-    `start` and `end` in the metadata of the document's chunks, and of the sources of messages, are places in it. They
-    are counted in characters (Unicode code points).
+    `start` and `end` in the metadata of the document's chunks and of the sources of messages are positions in this
+    text. They are counted in characters (Unicode code points).
     """
     document_id = call.path_id("document_id", "document")
     first = await chunks_after(call, document_id, -1, query.offset)
@@ -73,10 +73,10 @@ async def _text(
 async def chunks_after(
     call: Call, document_id: UUID, after: int, place: int, reading_id: UUID | None = None
 ) -> Sequence[r.ChunksListFrom]:
-    """Read the next chunks after the index `after` that end behind the character `place`.
+    """Read the next chunks after the index `after` that end after the character `place`.
 
-    The document is the caller's own, or one that is shared with them; `reading_id` is a further reading of it;
-    without it, it is the one through which they reach it.
+    The document is the caller's own, or one that is shared with them. `reading_id` names another reading of it; the
+    default is the reading that the caller may see.
     """
 
     async def read(share: Share) -> Sequence[r.ChunksListFrom]:

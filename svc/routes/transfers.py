@@ -25,7 +25,7 @@ _SOMEONE = "0198c0de-0000-7000-8000-000000000000"
 
 
 class TransferDocuments(Struct, frozen=True, forbid_unknown_fields=True):
-    """The documents to transfer, and the user who receives them."""
+    """The documents to transfer, and the receiving user."""
 
     document_ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000, description="At most 1000.")]
     to_user: Annotated[str, Meta(max_length=320, description="The id or the external id of the user.")]
@@ -48,11 +48,11 @@ class DocumentsTransferred(Struct, frozen=True):
 async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTransferred:
     """Transfer documents from one user to another, all or none.
 
-    Requires the admin key, with the present owner in `Cabinet-User`, so that users cannot push documents onto others.
+    Requires the admin key, with the current owner in `Cabinet-User`, so that users cannot push documents onto others.
     The documents must fit into the receiver's plan. Their bytes, chunks, vectors and queued ingestion move with them,
     and the ids stay the same. If a document is being ingested, its ingestion starts over with the new owner. The
-    documents are removed from the giver's conversations; citations in them keep their text. A transfer of very many
-    chunks takes some seconds for each 10,000, and nobody sees any of it before it is complete.
+    documents are removed from the previous owner's conversations; citations in them keep their text. A transfer takes
+    some seconds for each 10,000 chunks, and becomes visible only when it is complete.
     """
     giver, documents = call.principal.tenant, sorted(set(body.document_ids))
     to_user = await find_user_id(call.services.database, body.to_user)
@@ -60,7 +60,7 @@ async def transfer_documents(call: Call, body: TransferDocuments) -> DocumentsTr
         raise _no_such_user()
     if to_user == giver:
         raise InvalidRequestError("to_user already owns the documents; name another user", field="to_user")
-    # A transfer of very many chunks takes long.
+    # A transfer of many chunks takes long.
     with database_budget(None):
         database = call.services.database
         return await again_after_deadlock(lambda: _transferred(database, giver, to_user, documents))

@@ -58,9 +58,9 @@ class UploadDocument(GivenFields, frozen=True, forbid_unknown_fields=True):
 
 
 class UploadChunks(GivenFields, frozen=True, forbid_unknown_fields=True):
-    """A document sent as the chunks that the client has made of it.
+    """A document sent as chunks that the client has made.
 
-    They are stored as they are sent, in this order. Some may have an `embedding`, while the others are embedded. The
+    They are stored as they are sent, in this order. Chunks without an `embedding` are embedded. The
     other fields are those of a document that is sent with its text.
     """
 
@@ -70,10 +70,10 @@ class UploadChunks(GivenFields, frozen=True, forbid_unknown_fields=True):
 
 
 class Upload(Struct, frozen=True):
-    """A document as received: name, bytes, its effect on documents with the same name, and the other fields.
+    """A received document: name, bytes, effect on documents with the same name, and the other fields.
 
-    `file_type` is set if the bytes are the file of chunks that the client made; otherwise they show their type.
-    `charset` is the encoding of the bytes that was declared.
+    `file_type` is set if the bytes are a file of chunks from the client; otherwise it is detected from the bytes.
+    `charset` is the declared encoding of the bytes.
     """
 
     filename: str
@@ -84,7 +84,7 @@ class Upload(Struct, frozen=True):
     charset: str | None = None
 
     async def parts(self) -> list[bytes]:
-        """Return the whole upload as bytes, for its digest; instead of a file in parts, the digest of that."""
+        """Return the whole upload as bytes, for its digest; a file in parts is represented by its digest."""
         fields = structs.asdict(self.given)
         return [
             self.filename.encode(),
@@ -166,7 +166,7 @@ async def _read_json(request: Request, limit_bytes: int, chunk_limits: ChunkLimi
     except MalformedRequestError as error:
         if not reader.has_text or error.field is not None:
             raise
-        # The place in the rest is not the place in the body.
+        # The decoder's position is one in the rest, not in the body.
         raise MalformedRequestError("the body cannot be read as JSON: it is wrong outside of its long text") from None
     if reader.has_text and body.content != reader.placeholder:
         raise InvalidRequestError(f"only content may be longer than {LONG_BYTES:,} bytes", field=WHOLE)
@@ -195,7 +195,7 @@ def _upload(body: UploadDocument | UploadChunks, content: bytes, file_type: File
 
 
 def _given(body: GivenFields) -> GivenFields:
-    """These fields alone, so that the text of the body is not kept with them."""
+    """A copy of these fields, which does not keep the text of the body in memory."""
     return GivenFields(**{name: getattr(body, name) for name in GivenFields.__struct_fields__})
 
 

@@ -48,9 +48,9 @@ async def upload_document(call: Call) -> Document:
     """Upload a document.
 
     Send either JSON `{filename, content, metadata}` or multipart/form-data with the part `file` and, optionally,
-    `filename` and `metadata` (JSON). JSON with `chunks` in the place of `content` stores chunks that you have made. The
-    route answers at once; a worker parses, splits and embeds the document, as `status` and `progress` show. The content
-    determines the type.
+    `filename` and `metadata` (JSON). JSON with `chunks` instead of `content` stores chunks that you have made. The
+    route answers immediately; a worker parses, splits and embeds the document, as `status` and `progress` show. The
+    content determines the type.
 
     `on_conflict` is for files that are uploaded again. With `replace`, earlier documents with the same name remain
     searchable until this one is ready, and are then deleted; if this one fails, they stay. With `skip`, nothing is
@@ -87,12 +87,12 @@ async def _stored(call: Call, upload: Upload) -> Document:
     except ConstraintError as error:
         if broken_quota(error.constraint) is None:
             raise
-        # Another upload used up the quota between the check and the insert.
+        # Another upload used up the quota between the check and the insertion.
         raise await refused(call.services.database, tenant, _amounts(upload)) from None
 
 
 async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_hash: UUID) -> Document | None:
-    """Return the document that makes this upload unnecessary, if `on_conflict` is `skip`."""
+    """Return the document that makes this upload redundant, if `on_conflict` is `skip`."""
     if upload.on_conflict != "skip":
         return None
     await queries.exec("documents/lock_name", user_id=tenant, filename=upload.filename)
@@ -107,7 +107,7 @@ async def _find_same(queries: Queries, tenant: UUID, upload: Upload, content_has
 
 
 async def _file_type(upload: Upload, *, images: bool) -> FileType:
-    """Detect the type; in a thread if megabytes may be searched for it."""
+    """Detect the type, in a thread if this may read megabytes."""
     if upload.file_type is not None:
         return upload.file_type
     sample = await upload.content.sample()
@@ -132,7 +132,7 @@ async def _create(queries: Queries, tenant: UUID, upload: Upload, file_type: Fil
 
 
 def _amounts(upload: Upload) -> dict[QuotaName, int]:
-    """How much of each limit of the plan an upload takes."""
+    """The amount that an upload takes of each limit of the plan."""
     return {"documents": 1, "bytes": upload.content.size}
 
 

@@ -43,8 +43,8 @@ class User(Struct, frozen=True):
 class Me(Struct, frozen=True):
     """The user of an API key.
 
-    `collection_id` is the only collection that the key reaches; it is missing if the key reaches all data of the user.
-    `email` is null only for a key of one collection.
+    `collection_id` is the only collection that the key can access; it is missing if the key can access all data of the
+    user. `email` is null only for a key of one collection.
     """
 
     id: UUID
@@ -61,8 +61,8 @@ class Me(Struct, frozen=True):
 class UserErased(Struct, frozen=True):
     """The number of deleted rows of each table.
 
-    `index_left` is the name of the user's own index, if they had one and it could not be dropped at once. It contains
-    no text, and the next `cabinet index apply` drops it.
+    `index_left` is the name of the user's own index, if they had one and it could not be dropped immediately. It
+    contains no text, and the next `cabinet index apply` drops it.
     """
 
     id: UUID
@@ -140,7 +140,7 @@ async def get_user(call: Call) -> User:
 async def get_me(call: Call) -> Me:
     """Get the user to whom this API key belongs.
 
-    A key of one collection gets that collection, but neither names nor preferences of the user.
+    A key that is limited to one collection gets that collection, but neither names nor preferences of the user.
     """
     user = _found(await call.services.database.one("users/get", user_id=call.principal.tenant))
     limit = call.principal.collection_id
@@ -215,7 +215,7 @@ async def delete_user(call: Call) -> UserErased:
 
 
 async def _visible_user(call: Call) -> UUID:
-    """Return the id of the user whom the path names, if the caller may see that user.
+    """Return the id of the user in the path, if the caller may see that user.
 
     Raises:
         NotFoundError: there is no such user, or another user sent the request.

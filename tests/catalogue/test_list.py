@@ -81,7 +81,7 @@ def test_an_unknown_name_is_an_error() -> None:
     result = run("users/get", "users/nobody")
 
     assert result.exit_code == 2
-    assert "there is no statement users/nobody; cabinet sql list names them all" in result.output
+    assert "there is no statement users/nobody; cabinet sql list shows all statements" in result.output
 
 
 def test_statements_of_a_table() -> None:

@@ -127,8 +127,8 @@ def test_links_out_of_a_folder_are_left_out_and_named(run: Run, folder: Path, tm
     uploaded = run("upload", folder)
 
     assert [line for line in uploaded.output.splitlines() if line] == [
-        "notes.txt: left out, since it is a link to a hidden file or out of the folder",
-        "settings.txt: left out, since it is a link to a hidden file or out of the folder",
+        "notes.txt: skipped, since it is a link to a hidden file or out of the folder",
+        "settings.txt: skipped, since it is a link to a hidden file or out of the folder",
         "3 uploaded, 0 unchanged",
     ]
     documents = json.loads(run("document", "list", "--json").output)

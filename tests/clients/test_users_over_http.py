@@ -66,7 +66,7 @@ def test_the_admin_lists_all_users_and_names_one_in_each_way(run: Run, server: S
     assert [row[2:4] for row in rows[1:3]] == [["eve@remote.example", ""], ["ada@remote.example", "[b]Ada\\x1b[31m"]]
     assert listed.stderr == f"Read from the service {server.url}.\n"
     assert (newest["id"], newest["email"]) == (str(eve.id), "eve@remote.example")
-    assert "The key is the admin's: name the user" in unnamed
+    assert "With the admin key, name the user" in unnamed
 
 
 @pytest.mark.parametrize("words", ["user show", "key list"])
@@ -89,10 +89,10 @@ def test_the_key_of_a_user_shows_that_user_alone(run: Run, server: ServerProcess
     for command in ("user show", "key list"):
         for other in ("other@remote.example", NOBODY, "nobody"):
             refused = run(*command.split(), other, *reached, expect=1).output
-            assert "The key belongs to mine@remote.example, and shows no other user." in refused
+            assert "The key belongs to mine@remote.example, and cannot show other users." in refused
 
     assert [row[2] for row in cells(listed.stdout)[1:]] == ["mine@remote.example"]
-    assert "The key is a user's, and shows that user alone." in listed.stderr
+    assert "The key belongs to a user, and can show only that user." in listed.stderr
 
 
 def test_a_key_of_one_collection_is_told_so(run: Run, server: ServerProcess, admin: Cabinet) -> None:
@@ -132,7 +132,7 @@ def test_a_service_is_read_when_it_is_named_or_no_database_is(
 
     assert "no service is named. Run cabinet login, or give --url and --key" in nothing
     assert "USER is required" in without_user
-    assert "--key is for a service over HTTP, and --data-dir for a database; give only one." in both
+    assert "--key names a service over HTTP, and --data-dir a database; give only one." in both
 
 
 def test_a_database_that_is_named_or_is_there_comes_before_the_profile(

@@ -71,7 +71,7 @@ async def test_a_page_of_the_internet_does_not_redirect_into_the_own_network(
 
     # Here, the site's own address stands for one of the internet.
     monkeypatch.setattr(web_pages, "_is_inside", inside)
-    with pytest.raises(FileNotFoundError, match="redirects to an address that is not of the internet"):
+    with pytest.raises(FileNotFoundError, match="redirects to an address in a private network"):
         await fetched(f"{site}/inside", tmp_path)
     assert Path(await fetched(f"{site}/away", tmp_path)).read_text() == "page"
 

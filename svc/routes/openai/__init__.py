@@ -1,1 +1,1 @@
-"""The OpenAI API, below `/v1`, for its unmodified clients. It translates, and has no statements of its own."""
+"""The OpenAI API, below `/v1`, for its unmodified clients. It translates requests and answers."""

@@ -1,4 +1,4 @@
-"""`/v1/conversations`: the conversations of the native API, as clients of the OpenAI API call them."""
+"""`/v1/conversations`: the conversations of the native API, for clients of the OpenAI API."""
 
 from __future__ import annotations
 

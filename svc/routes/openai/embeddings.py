@@ -1,4 +1,4 @@
-"""`/v1/embeddings` and `/v1/models`: the embedding model of this service, as clients of the OpenAI API call it."""
+"""`/v1/embeddings` and `/v1/models`: the embedding model of this service, for clients of the OpenAI API."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from svc.web.routing import Routes
 routes = Routes("OpenAI")
 
 MOST_INPUTS = 2048
-"""The most inputs of a request, as in the OpenAI API."""
+"""The maximum number of inputs in a request, as in the OpenAI API."""
 
-# The limits of the OpenAI API, in tokens: of one input, and of a request.
+# The limits of the OpenAI API, in tokens: for one input, and for a request.
 _MOST_TOKENS = 8192
 _MOST_TOKENS_IN_ALL = 300_000
 _MOST_CHARACTERS = 262_144
 
-# Clients sort models by the time of their creation, which Cabinet does not know: the first day of 2026.
+# Clients sort models by their creation time, which Cabinet does not know. This is the first day of 2026.
 _CREATED = 1_767_225_600
 
 _Text = Annotated[str, Meta(max_length=_MOST_CHARACTERS)]
@@ -80,7 +80,7 @@ class Model(Struct, frozen=True):
 
 
 class Models(Struct, frozen=True):
-    """The models of this service: the one that it embeds with."""
+    """The models of this service, which has only its embedding model."""
 
     data: list[Model]
     object: Literal["list"] = "list"
@@ -88,7 +88,7 @@ class Models(Struct, frozen=True):
 
 @routes.get("/v1/models")
 async def openai_models(call: Call) -> Models:
-    """List the models: the one that embeds documents and queries."""
+    """List the models, which is only the model that embeds documents and queries."""
     return Models([Model(call.services.provider.model)])
 
 
@@ -107,7 +107,7 @@ async def openai_model(call: Call) -> Model:
     example={"input": "How far away is the Moon?", "model": "text-embedding-3-small"},
 )
 async def openai_embeddings(call: Call, body: CreateEmbeddings) -> Response:
-    """Embed texts with the model of this service. `dimensions` must be that of the model, or be omitted."""
+    """Embed texts with the model of this service. `dimensions` must match the model, or be omitted."""
     provider = call.services.provider
     model = _checked_model(call, body.model)
     if body.dimensions not in (None, provider.dimensions):
@@ -137,7 +137,7 @@ def _checked_model(call: Call, model: str) -> str:
 
 
 def _texts_and_counts(given: str | list[Any]) -> tuple[list[str], list[int]]:
-    """The texts of the input and their tokens; tokens are those of the model's tokenizer and become text again.
+    """The texts of the input and their token counts. Input in tokens of the model's tokenizer is decoded to text.
 
     Raises:
         InvalidRequestError: an input is empty or too long, or texts and tokens are mixed.

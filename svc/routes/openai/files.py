@@ -134,8 +134,8 @@ async def create_file(
     expires_after: int | None,
     charset: str | None = None,
 ) -> FileObject:
-    """Store a file, without reading it. It is deleted `expires_after` seconds later; None: never.
-    `charset` is the encoding that the client declared.
+    """Store a file, without reading it. It is deleted `expires_after` seconds later (None: never). `charset` is the
+    encoding that the client declared.
 
     Raises:
         InvalidRequestError: it is empty, or its name cannot be stored.
@@ -188,7 +188,7 @@ def no_such_file(field: str | None = None) -> NotFoundError:
 
 
 def file_of(row: r.DocumentsGet) -> FileObject:
-    """Convert a row to a file. A document that came through the native API has no purpose: it is to be searched."""
+    """Convert a row to a file. A document from the native API has no purpose, since it is for searches."""
     return FileObject(
         id=shown_id(FILE, row.id),
         bytes=row.file_size,

@@ -1,4 +1,4 @@
-"""The ids of the OpenAI dialect: a prefix that names the kind, and the UUID of the row in hexadecimal digits."""
+"""The ids of the OpenAI dialect: a prefix for the kind of object, and the UUID of the row in hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ITEM: Final = re.compile(r"[a-z]{1,16}_([0-9a-f]{32})([0-9a-f]{12})([0-9a-f]{2}
 
 
 class Place(NamedTuple):
-    """The place of an item: the id and the position of its message, and its number among the items of that message.
+    """The position of an item: the id and position of its message, and its number among the items of that message.
 
     It is part of the id, so that a list can continue after an item that has been deleted.
     """
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 def shown_id(prefix: str, id_: UUID) -> str:
-    """Return the id of a row as the dialect shows it."""
+    """Return the id of a row in the dialect."""
     return prefix + id_.hex
 
 
@@ -49,7 +49,7 @@ def path_id(call: Call, name: str, prefix: str, what: str) -> UUID:
     """Return the UUID of the id in a path.
 
     Raises:
-        NotFoundError: it is no id of this kind, so no `what` can have it.
+        NotFoundError: it is not an id of this kind, so no such object exists.
     """
     found = read_id(prefix, str(call.request.path_params[name]))
     if found is None:
@@ -61,7 +61,7 @@ def given_id(prefix: str, text: str, field: str) -> UUID:
     """Return the UUID of the id in a field of a request.
 
     Raises:
-        InvalidRequestError: it is no id of this kind.
+        InvalidRequestError: it is not an id of this kind.
     """
     found = read_id(prefix, text)
     if found is None:
@@ -77,7 +77,7 @@ def item_id(prefix: str, place: Place) -> str:
 
 
 def place_of(text: str) -> Place | None:
-    """Return the place in the id of an item; None if the client gave the id."""
+    """Return the position in the id of an item; None if the client chose the id."""
     found = _ITEM.fullmatch(text)
     if found is None:
         return None

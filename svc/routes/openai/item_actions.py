@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Tagged(Struct, frozen=True, tag_field="type"):
-    """An object whose `type` says of which kind it is."""
+    """An object whose `type` names its kind."""
 
 
 class Source(Struct, frozen=True):

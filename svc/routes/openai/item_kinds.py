@@ -111,7 +111,7 @@ PARTS: Final[dict[str, str]] = {
 
 
 def kind_of(item: dict[str, Any], path: str) -> str:
-    """Return the type of an item; without one, an item with a role is a message.
+    """Return the type of an item. An item without a type is a message if it has a role.
 
     Raises:
         InvalidRequestError: an item cannot have this type.
@@ -127,7 +127,7 @@ def kind_of(item: dict[str, Any], path: str) -> str:
 
 
 def check_fields(item: dict[str, Any], type_: str, path: str) -> None:
-    """Check that an item of a type has the fields of its kind.
+    """Check that an item has the fields of its kind.
 
     Raises:
         InvalidRequestError: names the field that is missing or wrong.

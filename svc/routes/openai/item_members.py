@@ -1,6 +1,6 @@
 """The members of items and of parts that are lists or objects, as the SDK's `ResponseInputItemParam` declares them.
 
-A client that validates answers refuses a list that has one wrong item. Members that are not named here are kept as
+A client that validates answers refuses a list with a single wrong item. Members that are not listed here are stored as
 they were sent.
 """
 
@@ -261,6 +261,6 @@ def _check(value: dict[str, Any], type_: type[Struct] | None, path: str) -> None
 
 
 def _within(fault: FieldFault, path: str) -> FieldFault:
-    """The fault of a member, named from the request: the sentence begins with the field or contains it."""
+    """The fault of a member, with its path from the request; the sentence begins with the field or contains it."""
     field = f"{path}.{fault.field}"
     return type(fault)(field, fault.detail.replace(fault.field, field, 1))

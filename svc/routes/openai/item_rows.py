@@ -1,6 +1,6 @@
 """Rows of messages, converted to the items that clients of the OpenAI API expect.
 
-A message that came through the native API is one item, or several if it has calls of tools.
+A message from the native API is one item, or several if it has tool calls.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _output(row: Row) -> Item:
 
 
 def _call(call: Any) -> Item:
-    """Convert a call of a tool. An imported message can contain other calls than the API accepts."""
+    """Convert a tool call. An imported message can contain calls that the API does not accept."""
     call = call if isinstance(call, dict) else {}
     if isinstance(custom := call.get("custom"), dict):
         named = {"name": custom.get("name", ""), "input": custom.get("input", "")}

@@ -1,4 +1,4 @@
-"""`/v1/conversations/{id}/items`: the items of a conversation, which are its messages and more."""
+"""`/v1/conversations/{id}/items`: the items of a conversation, which include its messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from svc.web.routing import Routes
 
 routes = Routes("OpenAI")
 
-# `items/list` cuts a page at 4 MiB of the database's JSON, which has more spaces than ours.
+# `items/list` cuts a page at 4 MiB of the database's JSON, which has more spaces than the answer.
 _CERTAINLY_WHOLE_BYTES = 2 * 2**20
 
 Include = Literal[
@@ -37,7 +37,7 @@ Include = Literal[
     "reasoning.encrypted_content",
     "message.output_text.logprobs",
 ]
-"""Fields that a client can ask for. Cabinet has all that was sent, and always returns it."""
+"""Fields that a client can request. Cabinet always returns everything that was sent."""
 
 
 class IncludeQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +74,7 @@ async def openai_create_items(call: Call, body: CreateItems, query: IncludeQuery
     database = call.services.database
     if not items:
         await check_conversation(database, call.principal.tenant, conversation_id)
-        # The clients' type of this answer has ids that are always there.
+        # The clients' type of this answer requires the ids.
         return Listed([], first_id="", last_id="", has_more=False)
     async with explained(call, {"messages": len(items)}):
         rows = await append_items(call, database, conversation_id, items, counts)
@@ -98,7 +98,7 @@ async def openai_list_items(call: Call, query: ItemsQuery) -> Listed[Item]:
         conversation_id=conversation_id,
         from_position=None if after is None else after.position,
         descending=descending,
-        # The message of the cursor may have been deleted, or have other items that follow.
+        # The cursor's message may have been deleted, or contain further items.
         max_rows=query.limit + 2,
     )
     if not rows:
@@ -118,14 +118,14 @@ async def openai_get_item(call: Call, query: IncludeQuery) -> Item:
 
 @routes.delete("/v1/conversations/{conversation_id}/items/{item_id}", errors=(404,))
 async def openai_delete_item(call: Call) -> Conversation:
-    """Delete an item. Answers with the conversation."""
+    """Delete an item. The answer is the conversation."""
     tenant, conversation_id = call.principal.tenant, conversation_id_of(call)
     async with call.services.database.transaction() as transaction:
         await transaction.exec("conversations/hold", user_id=tenant, conversation_id=conversation_id)
         row = await _row(transaction, tenant, conversation_id, _item_id(call))
         if len(items_of(row, row.item)) > 1:
             raise InvalidRequestError(
-                "this item is one of several of a message that came through the native API; change or delete the "
+                "this item is one of several items of a message from the native API; change or delete the "
                 f"message there: its id is {row.id}"
             )
         await transaction.value("messages/delete", user_id=tenant, conversation_id=conversation_id, message_id=row.id)
@@ -163,7 +163,7 @@ async def _row(queries: Queries, tenant: UUID, conversation_id: UUID, item_id: s
 
 
 async def _cursor(queries: Queries, tenant: UUID, conversation_id: UUID, after: str) -> Place:
-    """Return the place after which a list continues. An id that Cabinet made has it, also after the item's deletion.
+    """Return the position after which a list continues. Ids made by Cabinet contain it, even for a deleted item.
 
     Raises:
         InvalidRequestError: there is no item with this id.
@@ -180,7 +180,7 @@ async def _cursor(queries: Queries, tenant: UUID, conversation_id: UUID, after: 
 
 
 def _following(rows: Sequence[r.ItemsList], after: Place | None, descending: bool) -> list[Item]:
-    """Return the items after a place, in order."""
+    """Return the items after a position, in order."""
     found: list[Item] = []
     for row in rows:
         items = list(enumerate(items_of(row, row.item)))

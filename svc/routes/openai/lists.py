@@ -32,9 +32,9 @@ def listed(data: Sequence[T], id_of: Callable[[T], str], *, has_more: bool) -> L
 
 
 class Walk(NamedTuple):
-    """How the rows of a page are read: in which direction, from behind which row, and up to which.
+    """How to read the rows of a page: the direction, and the rows before and after it.
 
-    With `before` alone, a page is the rows just before that one: they are read from it backwards.
+    With `before` alone, a page has the rows just before that row, which are read backwards.
     """
 
     descending: bool
@@ -43,7 +43,7 @@ class Walk(NamedTuple):
     is_backwards: bool
 
     def page(self, rows: Sequence[T], limit: int) -> tuple[list[T], bool]:
-        """Return the rows of the page in the order of the list, and whether more follow in the direction.
+        """Return the rows of the page in the order of the list, and whether more follow in the direction of reading.
 
         `rows` are those that were read, one more than `limit` if there are more.
         """
@@ -52,10 +52,10 @@ class Walk(NamedTuple):
 
 
 def walk(prefix: str, after: str | None, before: str | None, order: Order) -> Walk:
-    """Return how a page is read that the ids `after` and `before`, of the kind of `prefix`, ask for.
+    """Return how to read the page that the ids `after` and `before` request; `prefix` is that of their kind.
 
     Raises:
-        InvalidRequestError: one of them is no id of this kind.
+        InvalidRequestError: one of them is not an id of this kind.
     """
     is_descending = order == "desc"
     first = None if after is None else given_id(prefix, after, "after")

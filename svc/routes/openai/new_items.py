@@ -16,7 +16,7 @@ from svc.routes.openai.ids import place_of
 from svc.routes.openai.item_kinds import CALL, CUSTOM_OUTPUT, KINDS, MESSAGE, OUTPUT, check_fields, check_parts, kind_of
 
 MOST_ITEMS: Final = 20
-"""The most items of a request, as in the OpenAI API."""
+"""The maximum number of items in a request, as in the OpenAI API."""
 
 ITEM_ROLE: Final = "item"
 """The role of the row of an item that a message cannot represent."""
@@ -68,10 +68,10 @@ def _read(items: Sequence[dict[str, Any]]) -> tuple[list[NewItem], list[int]]:
 
 
 def duplicate(id_: str | None = None) -> InvalidRequestError:
-    """Return the error for an item whose id another item of the conversation has."""
+    """Return the error for an item whose id is already used in the conversation."""
     named = f"an item with the id {id_}" if id_ else "an item with one of these ids"
     return InvalidRequestError(
-        f"the conversation has {named} already; omit the id, and the item gets a new one",
+        f"the conversation already has {named}; omit the id, and the item gets a new one",
         field="items",
         code="duplicate_item",
     )
@@ -86,7 +86,7 @@ def _row(item: dict[str, Any], path: str) -> NewItem:
     if KINDS[kind].has_status and extra.get("status") is None:
         extra["status"] = _COMPLETED
     if kind in _SEARCHES_OF_TOOLS and extra.get("execution") is None:
-        # A client that searches itself tells its searches apart by the id of the call.
+        # A client that runs its own searches distinguishes them by the id of the call.
         extra["execution"] = "server" if extra.get("call_id") is None else "client"
     if kind == MESSAGE:
         return _message(item, extra, path)
@@ -106,7 +106,7 @@ def _row(item: dict[str, Any], path: str) -> NewItem:
 
 
 def _given_id(item: dict[str, Any], path: str) -> dict[str, str]:
-    """The id of an item, if it is the client's own. The copy of an item with an id that Cabinet made gets a new one."""
+    """The id of an item, if the client chose it. A copied item with an id made by Cabinet gets a new id."""
     id_ = item.get("id")
     if id_ is None:
         return {}
@@ -133,7 +133,7 @@ def _message(item: dict[str, Any], extra: dict[str, Any], path: str) -> NewItem:
 
 
 def _plain_text(parts: list[dict[str, Any]], role: str) -> str | None:
-    """The text of a content that says no more than its text; None if it says more."""
+    """The text of a content that consists only of text; None for other contents."""
     if len(parts) != 1:
         return None
     part = {name: value for name, value in parts[0].items() if not (name in ("annotations", "logprobs") and not value)}

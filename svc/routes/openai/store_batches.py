@@ -35,7 +35,7 @@ from svc.web.routing import Routes
 routes = Routes("OpenAI")
 
 MOST_FILES: Final = 2_000
-"""The most files of a batch, as in the OpenAI API."""
+"""The maximum number of files in a batch, as in the OpenAI API."""
 _BODY_BYTES: Final = 4 * 2**20
 
 
@@ -112,7 +112,7 @@ async def openai_list_batch_files(call: Call, query: StoreFilesQuery) -> Listed[
 def _entries(body: CreateBatch) -> list[NewEntry]:
     sizes = sizes_of(body.chunking_strategy)
     if (body.file_ids is None) == (body.files is None):
-        raise InvalidRequestError("send either file_ids or files, and not both", field="file_ids")
+        raise InvalidRequestError("send either file_ids or files, not both", field="file_ids")
     if body.file_ids is not None:
         return entries_of_ids(body.file_ids, body.attributes, sizes)
     entries = []

@@ -20,16 +20,16 @@ from svc.routes.openai.ids import FILE, read_id, shown_id
 from svc.web.request import Call
 
 POLL_AFTER_MS = "openai-poll-after-ms"
-"""The header that says when to ask again for the state of files that are being read."""
+"""The header with the time after which to ask again for the state of files that are being read."""
 
-# Small files are read in some tens of milliseconds. The SDK waits a second without the header.
+# A small file is read in tens of milliseconds. Without the header, the SDK waits a second.
 _POLL_MS = 50
 # All readings of a file are deleted with it, in one statement.
 _MAX_READINGS = 16
 
 
 class NewEntry(Struct, frozen=True):
-    """A file to add, its attributes in the vector store, and the sizes of its chunks; None: those that it has."""
+    """A file to add, its attributes in the vector store, and the sizes of its chunks; None means the existing ones."""
 
     file_id: UUID
     attributes: dict[str, AttributeValue]
@@ -64,7 +64,7 @@ def counts_of(row: _Counted) -> FileCounts:
 
 
 def note_polling(call: Call, *, is_processing: bool) -> None:
-    """Say when to ask again, if files are being read."""
+    """Set the time after which to ask again, if files are being read."""
     if is_processing:
         call.answer_headers[POLL_AFTER_MS] = str(_POLL_MS)
 
@@ -86,7 +86,7 @@ def entry_of(
 def entries_of_ids(
     file_ids: Iterable[str], attributes: dict[str, AttributeValue] | None, chunk_sizes: ChunkSizes | None
 ) -> list[NewEntry]:
-    """Return the entries of files with the same attributes and chunks. An id that is repeated counts once.
+    """Return the entries of files with the same attributes and chunk sizes. A repeated id counts once.
 
     Raises:
         NotFoundError: no file can have one of the ids.
@@ -102,12 +102,12 @@ async def add_entries(
 ) -> Sequence[r.CollectionFilesGet]:
     """Add files to a vector store, all or none, in a transaction.
 
-    A file that another vector store has with chunks of other sizes gets a further reading.
+    A file that another vector store contains with chunks of other sizes gets another reading.
 
     Raises:
         NotFoundError: the vector store or one of the files does not exist.
-        InvalidRequestError: the vector store has expired, an attribute cannot be stored, a file is repeated, or cannot
-            be split as asked.
+        InvalidRequestError: the vector store has expired, an attribute cannot be stored, or a file is repeated or
+        cannot be split as requested.
     """
     faults = Faults()
     for index, entry in enumerate(entries):
@@ -148,10 +148,10 @@ async def _add(
 
 
 async def _check_sizes(call: Call, queries: Queries, entries: Sequence[NewEntry], field: str) -> None:
-    """Check that the files can be split as asked.
+    """Check that the files can be split as requested.
 
     Raises:
-        InvalidRequestError: one was uploaded in chunks, or is split in too many ways already.
+        InvalidRequestError: one was uploaded in chunks, or is already split in too many ways.
     """
     rows = await queries.many(
         "collection_files/list_split",
@@ -170,9 +170,9 @@ async def _check_sizes(call: Call, queries: Queries, entries: Sequence[NewEntry]
 def _refused_sizes(row: r.CollectionFilesListSplit, field: str) -> InvalidRequestError:
     shown = shown_id(FILE, row.document_id)
     if row.file_type == CHUNKS:
-        reason = f"{shown} was uploaded in chunks, which stay as they are; add it with the strategy auto"
+        reason = f"{shown} was uploaded in chunks, which cannot be split again; add it with the strategy auto"
     else:
-        reason = f"{shown} is split in {_MAX_READINGS} other ways, which is the most; use one of them"
+        reason = f"{shown} is split in {_MAX_READINGS} other ways, the maximum; use one of them"
     return InvalidRequestError(reason, field=field, code="chunking_conflict")
 
 
@@ -190,7 +190,7 @@ def no_such_store() -> NotFoundError:
 
 
 async def check_active(queries: Queries, tenant: UUID, store_id: UUID) -> None:
-    """Note that a vector store is used, so that it does not expire.
+    """Record that a vector store is used, so that it does not expire.
 
     Raises:
         NotFoundError: it does not exist.
@@ -208,7 +208,7 @@ async def check_store(queries: Queries, tenant: UUID, store_id: UUID) -> None:
     """Check that a vector store exists.
 
     Raises:
-        NotFoundError: it does not.
+        NotFoundError: it does not exist.
     """
     if await queries.one("collections/get", user_id=tenant, collection_id=store_id, max_count=1) is None:
         raise no_such_store()

@@ -49,7 +49,7 @@ class AddFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdateFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """The attributes that replace the present ones; null removes them."""
+    """The attributes that replace the current ones; null removes them."""
 
     attributes: Attributes | None
 
@@ -65,7 +65,7 @@ class StoreFilesQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LastError(Struct, frozen=True):
-    """Why a file could not be read."""
+    """The reason why a file could not be read."""
 
     code: Literal["server_error", "unsupported_file", "invalid_file"]
     message: str
@@ -163,7 +163,7 @@ async def openai_delete_store_file(call: Call) -> Deleted:
     "/v1/vector_stores/{store_id}/files/{file_id}/content", errors=(404,), produces="application/json", within=True
 )
 async def openai_get_store_file_content(call: Call) -> Response:
-    """Get the text of a file as it was read; without parts if it has not been read."""
+    """Get the text of a file as it was read. A file that has not been read has no parts."""
     row = await own_or_shared_collection(call, store_id_of(call), lambda tenant: _read(call, tenant))
     chunks = await chunks_after(call, row.document_id, -1, 0, row.reading_id) if row.status == "ready" else []
     if not chunks or call.request.method == "HEAD":
@@ -172,9 +172,9 @@ async def openai_get_store_file_content(call: Call) -> Response:
 
 
 async def _content(call: Call, row: r.CollectionFilesGet, chunks: Sequence[r.ChunksListFrom]) -> AsyncIterator[bytes]:
-    """Yield a `FileContent` of one text, page by page: as a whole, it could hold the loop and a lot of memory.
+    """Yield a `FileContent` with one text, page by page, since a whole text can block the loop and take much memory.
 
-    If the document is deleted or changed meanwhile, the answer breaks off, which the client sees.
+    If the document is deleted or changed meanwhile, the answer breaks off, which the client detects.
     """
     before, after = msgspec.json.encode(FileContent([FileText(_MARK)])).split(_MARK.encode())
     yield before
@@ -194,7 +194,7 @@ async def _content(call: Call, row: r.CollectionFilesGet, chunks: Sequence[r.Chu
 async def list_store_files(
     call: Call, tenant: UUID, query: StoreFilesQuery, batch_id: UUID | None
 ) -> Listed[StoreFile]:
-    """List the files of the vector store in the path, which is of `tenant`, or of one of its batches.
+    """List the files of the vector store in the path, which belongs to `tenant`, or of one of its batches.
 
     Raises:
         NotFoundError: the vector store does not exist.

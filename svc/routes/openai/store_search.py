@@ -1,4 +1,4 @@
-"""`/v1/vector_stores/{id}/search`: searching the files of a vector store, by meaning and by words together."""
+"""`/v1/vector_stores/{id}/search`: a hybrid search of the files of a vector store."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ routes = Routes("OpenAI")
 
 _MOST_QUERIES: Final = 10
 _RESULTS: Final = 10
-# The native search takes quotation marks and a minus before a word as operators; here they are text.
+# In the native search, quotation marks and a minus before a word are operators; here they are text.
 _OPERATORS: Final = re.compile(r'"|(?<!\S)-(?=\S)')
 
 Weight = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Hybrid(Struct, frozen=True, forbid_unknown_fields=True):
-    """The shares of the meaning and of the words in a score; at least one is above 0."""
+    """The weights of the meaning and of the words in a score; at least one is above 0."""
 
     embedding_weight: Annotated[float, Meta(ge=0)]
     text_weight: Annotated[float, Meta(ge=0)]
 
 
 class Ranking(Struct, frozen=True, forbid_unknown_fields=True):
-    """How results are ordered, and the least score of a result. All rankers are the one of the service."""
+    """The order of results, and their minimum score. All rankers mean the ranker of the service."""
 
     ranker: Literal["none", "auto", "default-2024-11-15"] | None = None
     score_threshold: Weight | None = None
@@ -64,7 +64,7 @@ class FoundText(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A chunk that the search found, with the file that it belongs to. The score is from 0 to 1."""
+    """A chunk that the search found, and its file. The score is from 0 to 1."""
 
     file_id: str
     filename: str
@@ -92,10 +92,10 @@ class FoundPage(Struct, frozen=True):
     example={"query": "How far away is the Moon?"},
 )
 async def openai_search_store(call: Call, body: SearchStore) -> FoundPage:
-    """Search the files of a vector store by meaning and by words together: of your own, or of one shared with you.
+    """Search the files of a vector store, your own or one that is shared with you, by both meaning and words.
 
-    `rewrite_query` changes nothing, since the words of a query are searched in all their forms; `search_query` has the
-    queries as they were searched for.
+    `rewrite_query` has no effect, since the words of a query are searched in all their forms; `search_query` contains
+    the queries that were searched for.
     """
     queries = [body.query] if isinstance(body.query, str) else body.query
     for index, query in enumerate(queries):
@@ -130,7 +130,7 @@ def _by_name(filter_: Any, depth: int = 1) -> Any:
 
 
 async def _found_in(call: Call, body: SearchStore, queries: list[str], tenant: UUID) -> list[Found]:
-    """Search the vector store in the path, which is of `tenant`."""
+    """Search the vector store in the path, which belongs to `tenant`."""
     best: dict[Any, Result] = {}
     for query in queries:
         for result in await _results(call, body, query):
@@ -168,7 +168,7 @@ async def _results(call: Call, body: SearchStore, query: str) -> list[Result]:
 
 
 def _keyword_weight(ranking: Ranking | None) -> float | None:
-    """The share of the words in a score; None for the share that suits the model."""
+    """The weight of the words in a score; None means the default weight of the model."""
     if ranking is None or ranking.hybrid_search is None:
         return None
     weights = ranking.hybrid_search

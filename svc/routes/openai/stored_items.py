@@ -51,11 +51,11 @@ async def append_items(
 
 @asynccontextmanager
 async def explained(call: Call, wanted: Mapping[QuotaName, int]) -> AsyncIterator[None]:
-    """Run the statements of the block, which store items, and explain the constraint that they violate.
+    """Run the statements of the block, which store items, and explain a violated constraint.
 
     Raises:
-        InvalidRequestError: the conversation has an item with one of the ids already.
-        QuotaExceededError: another request used up the quota between the check and the insert.
+        InvalidRequestError: the conversation already has an item with one of the ids.
+        QuotaExceededError: another request used up the quota between the check and the insertion.
     """
     try:
         yield

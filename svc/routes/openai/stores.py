@@ -32,7 +32,7 @@ Name = Annotated[str, Meta(max_length=255)]
 
 
 class StoreExpiry(Struct, frozen=True, forbid_unknown_fields=True):
-    """The days after the last use of a vector store at which it expires."""
+    """The days after its last use when a vector store expires."""
 
     anchor: Literal["last_active_at"]
     days: Annotated[int, Meta(ge=1, le=365)]
@@ -99,7 +99,7 @@ async def openai_create_store(call: Call, body: CreateStore) -> Store:
             max_collections=MAX_COLLECTIONS,
         )
         if row is None:
-            raise InvalidRequestError(f"you have {MAX_COLLECTIONS:,} vector stores, the most; delete one")
+            raise InvalidRequestError(f"you have {MAX_COLLECTIONS:,} vector stores, the maximum; delete one")
         if entries:
             await add_entries(call, transaction, row.id, None, entries, field="file_ids")
             row = await _read(transaction, call.principal.tenant, row.id)
@@ -126,7 +126,7 @@ async def openai_list_stores(call: Call, query: StoresQuery) -> Listed[Store]:
 
 
 async def _list_one(call: Call, query: StoresQuery, store_id: UUID) -> Listed[Store]:
-    """The list for a key that reaches one vector store."""
+    """The list for a key that is limited to one vector store."""
     after = None if query.after is None else given_id(STORE, query.after, "after")
     before = None if query.before is None else given_id(STORE, query.before, "before")
     is_descending = query.order == "desc"
@@ -182,7 +182,7 @@ def store_id_of(call: Call) -> UUID:
     """Return the id of the vector store in the path.
 
     Raises:
-        NotFoundError: no vector store can have it, or the key is limited to another one.
+        NotFoundError: it is not the id of a vector store, or the key is limited to another one.
     """
     store_id = path_id(call, "store_id", STORE, "vector store")
     if not call.principal.reaches(store_id):

@@ -1,4 +1,4 @@
-"""`/v1/uploads`: a file that is sent in parts, for files that are too large for one request."""
+"""`/v1/uploads`: files in several parts, for files that are too large for one request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Status = Literal["pending", "completed", "cancelled", "expired"]
 
 
 class CreateUpload(Struct, frozen=True, forbid_unknown_fields=True):
-    """A file to be sent in parts, and how many bytes they have together."""
+    """A file to be sent in parts, and its size in bytes."""
 
     bytes: Annotated[int, Meta(ge=1)]
     filename: Filename
@@ -90,7 +90,7 @@ async def openai_create_upload(call: Call, body: CreateUpload) -> UploadObject:
     faults.raise_if_any()
     most = call.services.settings.max_upload_bytes
     if body.bytes > most:
-        raise InvalidRequestError(f"bytes must be at most {most:,}, the most of a file of this service", field="bytes")
+        raise InvalidRequestError(f"bytes must be at most {most:,}, the maximum for a file", field="bytes")
     new = NewUpload(
         filename=inner_path(body.filename),
         purpose=body.purpose,
