@@ -12,6 +12,7 @@ import charset_normalizer
 
 from svc.ingest.file_types import utf_16_or_32
 from svc.ingest.parsers.frequent_letters import likely_codec
+from svc.ingest.parsers.latin_letters import latin_codec
 
 _NEWLINE = re.compile("\r\n?|[\x85\u2028\u2029]")
 _COLOURS = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]")  # of a terminal
@@ -94,6 +95,8 @@ def _guess_encoding(sample: bytes) -> str:
     high = len(_HIGH_BYTE.findall(sample))
     around = sum(len(_ASCII_LETTER.findall(word)) for word in _MIXED_WORD.findall(sample))
     is_latin = len(_LONE_HIGH_BYTE.findall(sample)) > 0.7 * high or around >= high
+    if is_latin and (codec := latin_codec(sample)):
+        return codec
     if high < _FEW_HIGH_BYTES and (codec := likely_codec(sample)):
         return codec
     matches = charset_normalizer.from_bytes(
