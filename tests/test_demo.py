@@ -67,7 +67,7 @@ def test_shows_what_it_claims_and_stops_everything(folder: Path) -> None:
     assert done.stderr == ""
     assert done.stdout.count("✓ ") >= 14
     assert "observatory-manual.pdf, page 1" in done.stdout
-    assert "another user's document answers exactly as one that never was" in done.stdout
+    assert "another user's document answers exactly as one that never existed" in done.stdout
     assert "Server-Timing: db;dur=" in done.stdout
     assert "\x1b" not in done.stdout, "no colours in a pipe"
     assert left_behind(folder) == []

@@ -1,4 +1,4 @@
-"""The principal of a request, and the cache that saves the statement for a recently checked key."""
+"""The principal of a request, and a cache that avoids the statement for recently checked keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Principal:
     The other fields can be as old as the cache: `chunk_count` and `has_index` (whether the tenant has its own index)
     determine the lane of a search, `tokens` is the quota of tokens with its usage, and `requests_per_minute` is the
     limit of the plan (None: no limit). `can_write` is false for a key that can only read. `collection_id` is the only
-    collection that the key reaches (None: all data of the user).
+    collection that the key can access (None: all data of the user).
     """
 
     is_admin: bool
@@ -61,7 +61,7 @@ class Principal:
         return self.user_id
 
     def reaches(self, collection_id: UUID) -> bool:
-        """Whether the key is not limited to another collection than this."""
+        """Whether the key is not limited to a different collection."""
         return self.collection_id in (None, collection_id)
 
 
@@ -87,11 +87,11 @@ class Authenticator:
 
         `Cabinet-User` is the id or the external id of a user.
 
-        `address` is that of the client; None if it is not known.
+        `address` is the client's address; None if unknown.
 
         Raises:
             UnauthenticatedError: the key or token is missing, unknown, expired or revoked.
-            UnavailableError: the keys with which tokens are verified cannot be read.
+            UnavailableError: the keys for verifying tokens cannot be read.
             TooManyLoginsError: this client has sent too many unknown keys.
             ForbiddenError: `Cabinet-User` was sent with the key of a user.
             NotFoundError: the user in `Cabinet-User` does not exist.
@@ -109,19 +109,19 @@ class Authenticator:
         if self._tokens is not None and key.count(".") == _DOTS_OF_TOKEN:
             return await self._sign_in(self._tokens, key.strip(), key_hash, address)
         if not can_be_key(key.strip()):
-            # Most are cut or mistyped. They cost no statement, so they need not be slowed down.
+            # Most are truncated or mistyped. They cost no statement, so they need not be slowed down.
             raise UnauthenticatedError("the API key is unknown: it is incomplete or mistyped")
         return await self._look_up(key_hash, address)
 
     def forget(self, user_id: UUID, key_id: UUID | None = None) -> None:
-        """Remove a user, or one of their keys, from the cache, after it was changed, revoked or deleted."""
+        """Remove a user, or one of their keys, from the cache after it was changed, revoked or deleted."""
         self._forgets += 1
         for cached, (_, principal, _) in list(self._cache.items()):
             if principal.user_id == user_id and key_id in (None, principal.key_id):
                 del self._cache[cached]
 
     def forget_all(self) -> None:
-        """Clear the cache after a plan was changed, since the cache does not know whose plan it is."""
+        """Clear the cache after a plan was changed, since the cache does not know which users have the plan."""
         self._forgets += 1
         self._cache.clear()
 
@@ -129,7 +129,7 @@ class Authenticator:
         wait_s = 0.0 if address is None else self._failed_logins.wait_s(address, key_hash)
         if wait_s:
             raise TooManyLoginsError(
-                "this client has sent too many unknown API keys; another is looked up in a moment",
+                "this client has sent too many unknown API keys; wait before you send another",
                 retry_after_s=max(1.0, wait_s),
             )
         forgets = self._forgets
@@ -148,7 +148,7 @@ class Authenticator:
         return principal
 
     async def _sign_in(self, tokens: TokenVerifier, token: str, key_hash: bytes, address: str | None) -> Principal:
-        # A valid token is never slowed down, since it costs little before it is known to be valid.
+        # A valid token is never slowed down, since its verification costs little.
         wait_s = 0.0 if address is None else self._failed_logins.wait_s(address, key_hash)
         forgets = self._forgets
         try:
@@ -157,7 +157,7 @@ class Authenticator:
         except UnauthenticatedError:
             if wait_s:
                 raise TooManyLoginsError(
-                    "this client has sent too many tokens that are not valid; another is verified in a moment",
+                    "this client has sent too many tokens that are not valid; wait before you send another",
                     retry_after_s=max(1.0, wait_s),
                 ) from None
             if address is not None:
@@ -178,7 +178,7 @@ class Authenticator:
         return row
 
     async def _acting_for(self, header: str) -> Principal:
-        # An external id is looked up each time: after it is given to another user, no server may act for the old one.
+        # An external id is looked up each time: once another user has it, no server may act for its previous user.
         reference = header_text(header)
         user_id = None if reference is None else await find_user_id(self._database, reference)
         if user_id is None:
@@ -212,7 +212,7 @@ class Authenticator:
         return None
 
     def _remember(self, key: bytes, principal: Principal, expires_at: datetime | None, forgets: int) -> None:
-        # A row read before a call of forget may be the forgotten key in its old state, and must not be cached.
+        # A row that was read before a call of forget may contain the old state of the key, and must not be cached.
         if self._cache_s > 0 and forgets == self._forgets:
             self._cache[key] = (time.monotonic() + self._cache_s, principal, expires_at)
             while len(self._cache) > _MAX_CACHED:

@@ -1,7 +1,7 @@
-"""Slows down clients that guess API keys: an address may have some unknown keys looked up, then one per second.
+"""Slows down clients that guess API keys: an address gets a few lookups of unknown keys, then one per second.
 
-The others are refused without a statement. A key that was valid lately is looked up from any address, so that a client
-is not locked out by others behind the same proxy. Memory is bounded: of addresses and of keys, the newest are kept.
+Others are refused without a statement. A recently valid key is looked up from any address, so that clients behind the
+same proxy cannot lock each other out. Memory is bounded: only the newest addresses and keys are kept.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ _BURST = 50
 _PER_S = 1.0
 _MOST_ADDRESSES = 10_000
 _MOST_KEYS = 10_000
-# An address of a network that is handed out whole to one customer.
+# The network of an IPv6 address that is assigned to one customer.
 _IPV6_NETWORK = 64
 _LONGEST_ADDRESS = 64
 
 
 class FailedLogins:
-    """Counts unknown keys by client address. `now_s` returns seconds of any clock that does not go back."""
+    """Counts unknown keys by client address. `now_s` returns the seconds of a monotonic clock."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
-        # Failures of each address, less those that time has taken off, and when that was computed.
+        # The failures of each address, reduced over time, and the time of that computation.
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._valid: OrderedDict[bytes, None] = OrderedDict()
 
     def wait_s(self, address: str, key_hash: bytes) -> float:
-        """Seconds until a key from this address may be looked up; 0: now."""
+        """Seconds until a key from this address may be looked up; 0 means now."""
         if key_hash in self._valid or not self._failures:
             return 0.0
         return max(0.0, (self._left(_network(address)) - _BURST + 1) / _PER_S)
 
     def note_failure(self, address: str, key_hash: bytes) -> None:
-        """Note that a key from this address is unknown.
+        """Record that a key from this address is unknown.
 
-        If it was valid until now, it is slowed down from here on: a program that goes on with a revoked key must not
-        use up the lookups of the other keys of its address.
+        If it was valid before, it is slowed down from now on: a program that keeps using a revoked key must not use up
+        the lookups for other keys from its address.
         """
         self._valid.pop(key_hash, None)
         network = _network(address)
@@ -49,7 +49,7 @@ class FailedLogins:
             self._failures.popitem(last=False)
 
     def note_valid(self, key_hash: bytes) -> None:
-        """Note that a key is valid."""
+        """Record that a key is valid."""
         self._valid[key_hash] = None
         self._valid.move_to_end(key_hash)
         if len(self._valid) > _MOST_KEYS:

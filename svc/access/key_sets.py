@@ -1,7 +1,7 @@
-"""The public keys of an identity provider: fetching a JWK Set (RFC 7517) and reading it.
+"""The public keys of an identity provider: fetches and parses a JWK Set (RFC 7517).
 
-Only public keys that can verify one of `ALGORITHMS` are kept. A symmetric key never is: otherwise anybody who knows the
-public keys could sign with one of them.
+Only public keys that can verify one of `ALGORITHMS` are kept. Symmetric keys are ignored: otherwise anybody who knows
+the published keys could sign with one of them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from svc.settings.http_url import without_credentials
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 """The algorithms of signatures that are accepted, all of them asymmetric."""
 MAX_KEY_ID = 255
-"""Characters of the id of a key."""
+"""Maximum characters of a key id."""
 
 _OF_KIND = {"RSA": ("RS256", "PS256"), "EC": ("ES256",), "OKP": ("EdDSA",)}
 _CURVES = {"EC": "P-256", "OKP": "Ed25519"}
 _MEMBERS = ("kty", "n", "e", "crv", "x", "y")
-# A shorter key can be broken; a longer one takes long to verify with.
+# A shorter key can be broken; verification with a longer key takes long.
 _RSA_BITS = range(2048, 8193)
 _MAX_KEYS = 100
 _MAX_BYTES = 256 * 2**10
@@ -35,7 +35,7 @@ _TIMEOUT_S = 5.0
 
 
 class KeySetError(CabinetError):
-    """The keys cannot be had; `detail` continues a sentence about their source, for the operator."""
+    """The keys cannot be read; `detail` completes a sentence about their source, for the operator."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _read(path: Path) -> bytes:
 async def _fetched(url: str) -> bytes:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            # Reading the trusted certificates takes some 30 ms. With its own transport, the client uses no proxy.
+            # Reading the trusted certificates takes about 30 ms. With its own transport, the client uses no proxy.
             transport = await asyncio.to_thread(httpx.AsyncHTTPTransport)
             async with httpx.AsyncClient(transport=transport, timeout=_TIMEOUT_S, follow_redirects=False) as client:
                 return await _answer(client, url)

@@ -1,8 +1,8 @@
 """API keys: generating, hashing and checking them, and loading the admin key.
 
-A key is `cab_`, 43 characters for 256 random bits, and 6 for a checksum: the CRC-32 of what precedes, in base 62. So a
-mistyped or cut key is refused without a look into the database. Keys of version 0.1.0 have no checksum, are therefore 6
-characters shorter, and stay valid.
+A key is `cab_`, 43 characters for 256 random bits, and 6 characters for a checksum: the CRC-32 of the preceding
+characters, in base 62. A mistyped or truncated key is therefore refused without a statement. Keys of version 0.1.0 have
+no checksum, are therefore 6 characters shorter, and stay valid.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SECRET_CHARACTERS = 43
 _CHECK_CHARACTERS = 6
 _BASE_62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _FORM = re.compile(rf"cab_[A-Za-z0-9_-]{{{_SECRET_CHARACTERS}}}([A-Za-z0-9]{{{_CHECK_CHARACTERS}}})?", re.ASCII)
-# Enough to recognise a key in a list, too few to guess it.
+# Enough to recognise a key in a list, and too few to guess it.
 _SHOWN_CHARACTERS = 12
 _ADMIN_KEY_FILE = "admin.key"
 
@@ -46,7 +46,7 @@ def generate_key() -> NewKey:
 
 
 def can_be_key(text: str) -> bool:
-    """Whether a text has the form of an API key, and its checksum, if it has one, is right."""
+    """Whether a text has the form of an API key, and its checksum, if any, is correct."""
     match = _FORM.fullmatch(text)
     return match is not None and (match[1] is None or match[1] == _checksum(text[:-_CHECK_CHARACTERS]))
 

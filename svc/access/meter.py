@@ -1,11 +1,11 @@
-"""The usage that a server counts in memory for each user: requests, searches, and the tokens of queries.
+"""Counts the usage of each user in memory: requests, searches, and the tokens of queries.
 
 Other usage is added to the ledger by the statement that does the work. A write for each search would cost more than the
 search, so these counts are added to the ledger once a second, for all users in one statement, and when the server
 stops. A server that is killed loses the counts of its last second.
 
-Each flush has a number. If the reply to its COMMIT is lost, the next one sends the same counts under the same number,
-and the database adds them only if it did not before.
+Each flush has a number. If the reply to its COMMIT is lost, the next flush sends the same counts with the same number,
+and the database adds them only once.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from svc.errors import CabinetError
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 1.0
-# Bounds the users in one statement, since the locks of all of them are held until it ends.
+# Limits the users in one statement, since it holds the locks of all of them until it ends.
 _USERS_AT_ONCE = 1000
-# Bounds the memory, about 20 MB, while the database is away. Users beyond it are not counted.
+# Limits the memory to about 20 MB while the database is unavailable. Further users are not counted.
 _MOST_USERS = 50_000
-# Bounds the seconds of the last flush, when the server stops.
+# Limits the seconds of the last flush, when the server stops.
 _LAST_FLUSH_S = 3.0
 _PROCESSES_FORGOTTEN = 100
 
@@ -50,7 +50,7 @@ class UsageMeter:
         self._database = database
         self._source = uuid4()
         self._counts: dict[tuple[UUID, date], _Counts] = {}
-        # The flush that is not known to be in the ledger, and its number.
+        # A flush that may not be in the ledger yet, and its number.
         self._leaving: dict[tuple[UUID, date], _Counts] = {}
         self._number = 0
         self._flushing = asyncio.Lock()
@@ -69,7 +69,7 @@ class UsageMeter:
         counts.tokens += tokens
 
     def check_tokens(self, user_id: UUID, tokens: Quota, more: int) -> None:
-        """Check that the plan allows `more` tokens. `tokens` is the quota as the authenticator read it.
+        """Check that the plan allows `more` tokens. `tokens` is the quota that the authenticator read.
 
         Raises:
             QuotaExceededError: the plan's tokens of this month are used up.
@@ -132,7 +132,7 @@ async def running_meter(database: Database, background: Background) -> AsyncIter
     try:
         yield meter
     finally:
-        # A flush that is cancelled is sent again under its number.
+        # A cancelled flush is sent again with the same number.
         await flushing.stop()
         try:
             async with asyncio.timeout(_LAST_FLUSH_S):

@@ -1,4 +1,4 @@
-"""The limits of a plan: usage, remaining amounts, and the error for a limit that is exceeded."""
+"""The limits of a plan: usage, remaining amounts, and the error for an exceeded limit."""
 
 from __future__ import annotations
 

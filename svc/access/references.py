@@ -1,7 +1,7 @@
-"""Users as a request or a command names them: by id, or by the external id, the user's id in the application.
+"""References to users in requests and commands: the id, or the external id, which is the user's id in the application.
 
-A reference that is no UUID is an external id. One that has the form of a UUID needs the prefix `external:`, which every
-external id may have.
+A reference that is not a UUID is an external id. An external id in the form of a UUID needs the prefix `external:`,
+which is allowed for every external id.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    # The commands over HTTP need the prefix of external ids, and not what talks to the database.
+    # The commands over HTTP need the prefix of external ids, but not the code for the database.
     from svc.database.calls import Queries
 
 PREFIX = "external:"
@@ -36,7 +36,7 @@ async def find_user_id(queries: Queries, reference: str) -> UUID | None:
 async def find_user(queries: Queries, reference: str) -> UUID | None:
     """Find a user by an email address, or as `find_user_id` does.
 
-    A word with an @ is an external id only if it is nobody's address.
+    A word with an @ is an external id only if no user has this address.
     """
     if "@" in reference and not reference.startswith(PREFIX) and "\0" not in reference and _is_unicode(reference):
         found = await queries.many("users/find_by_email", email=reference, max_rows=1)

@@ -22,7 +22,7 @@ async def user_of(queries: Queries, subject: Subject, new_users_plan: str | None
     user_id = await queries.value("users/resolve", external_id=subject.external_id)
     if user_id is not None or new_users_plan is None:
         return user_id
-    # The address of another user is not taken over: the person with this address at the provider may be another one.
+    # The address of another user is not reused: the person with this address at the provider may be somebody else.
     for email in filter(None, (_address(subject), _made_up_address(subject.external_id))):
         await queries.exec(
             "users/create_signed_in",
@@ -43,7 +43,7 @@ def _address(subject: Subject) -> str | None:
 
 
 def _made_up_address(external_id: str) -> str:
-    """An address that receives no mail (RFC 2606), for a user whose token has no verified one."""
+    """An address that receives no mail (RFC 2606), for a user whose token has no verified address."""
     return f"{hashlib.sha256(external_id.encode()).hexdigest()[:32]}@token.invalid"
 
 

@@ -1,7 +1,7 @@
 """The cache of an identity provider's public keys, which change when the provider rotates them.
 
-Keys are fetched when a token needs a key that is not there, at most once in ten seconds, and again in the background
-when they are ten minutes old. If the provider does not answer, the keys stay in use for a day.
+Keys are fetched when a token needs an unknown key, at most once in ten seconds, and again in the background when they
+are ten minutes old. If the provider does not answer, the keys stay in use for a day.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Read = Callable[[], Awaitable[list[VerificationKey]]]
 
 
 class TokenKeys:
-    """The keys that `read` returns. `now_s` returns seconds of any clock that does not go back."""
+    """The keys that `read` returns. `now_s` returns the seconds of a monotonic clock."""
 
     def __init__(
         self, read: Read, background: Background, name: str, now_s: Callable[[], float] = time.monotonic
@@ -61,7 +61,7 @@ class TokenKeys:
         return key
 
     async def stop(self) -> None:
-        """End a fetch that is under way."""
+        """Cancel a fetch in progress."""
         if self._fetch is not None and not self._fetch.done():
             self._fetch.cancel()
             await asyncio.wait({self._fetch})
@@ -71,12 +71,12 @@ class TokenKeys:
             return None
         fitting = [key for key in self._keys if algorithm in key.algorithms]
         if key_id is None:
-            # Without an id the key must be clear.
+            # Without an id, there must be only one key.
             return fitting[0] if len(fitting) == 1 else None
         return next((key for key in fitting if key.key_id == key_id), None)
 
     def _start(self) -> asyncio.Task[None] | None:
-        """The fetch under way, or a new one; None if the last one was a moment ago."""
+        """The fetch in progress, or a new one; None if the last one was too recent."""
         if self._fetch is not None and not self._fetch.done():
             return self._fetch
         if self._now_s() - self._tried_at < _LEAST_PAUSE_S:

@@ -1,4 +1,4 @@
-"""Tokens (JWT, RFC 7519) of the operator's identity provider, in place of API keys."""
+"""Tokens (JWT, RFC 7519) of the operator's identity provider, which replace API keys."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TokenVerifier:
         """Return the subject of a token. `may_fetch` is whether an unknown key is a reason to fetch the keys.
 
         Raises:
-            UnauthenticatedError: the token is not valid; says why.
+            UnauthenticatedError: the token is not valid; the detail contains the reason.
             UnavailableError: the provider's keys cannot be read.
         """
         if len(token) > MAX_TOKEN_CHARACTERS:
@@ -89,7 +89,7 @@ class TokenVerifier:
         return _subject(claims)
 
     async def stop(self) -> None:
-        """End the fetch of keys that is under way."""
+        """Cancel a fetch of keys in progress."""
         await self._keys.stop()
 
 
@@ -112,10 +112,10 @@ async def token_verifier(settings: SignInSettings, background: Background) -> To
 
 
 def _signature_of(token: str) -> tuple[str, str | None]:
-    """The algorithm and the id of the key that the head of a token names, which nothing vouches for yet.
+    """The algorithm and the key id in the header of a token, which is not verified yet.
 
     Raises:
-        UnauthenticatedError: it cannot be read, or names another algorithm than the accepted ones.
+        UnauthenticatedError: it cannot be read, or names an algorithm that is not accepted.
     """
     try:
         head = jwt.get_unverified_header(token)

@@ -19,7 +19,7 @@ Scope = Literal["read", "write"]
 ALL_SCOPES: tuple[Scope, ...] = ("read", "write")
 
 MAX_REVOKED = 100
-"""Revoked keys of a user that remain in the list."""
+"""The maximum number of a user's revoked keys in the list."""
 
 
 async def create_key(
@@ -33,7 +33,7 @@ async def create_key(
 ) -> tuple[KeysList, str]:
     """Create an API key for a user. Returns its row and the key, which is not stored. The scope write includes read.
 
-    With a `collection_id`, the key reaches only that collection of the user.
+    With a `collection_id`, the key is limited to that collection of the user.
 
     Raises:
         InvalidRequestError: the user has no such collection.

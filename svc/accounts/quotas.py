@@ -47,7 +47,7 @@ async def read_quotas(queries: Queries, user_id: UUID) -> Quotas:
 
 
 async def refused(queries: Queries, user_id: UUID, more: Mapping[QuotaName, int]) -> CabinetError:
-    """Return the error for a request that a limit of the plan refused; `more` is its amount of each limited thing."""
+    """Return the error for a request that exceeds a limit of the plan; `more` contains its amount for each limit."""
     row = await queries.one("usage/quotas", user_id=user_id)
     if row is None:
         return UnauthenticatedError("the user of this key no longer exists")

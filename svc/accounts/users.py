@@ -129,8 +129,8 @@ async def update_user(
 
 @asynccontextmanager
 async def explained(database: Queries, plan: str | None) -> AsyncIterator[None]:
-    """Explain why the block could not store a user. It must contain the whole transaction, if there is one: `database`
-    reads the plans, and a transaction in which a statement has failed reads nothing.
+    """Explain why the block could not store a user. The block must contain the whole transaction, if any: `database`
+    reads the plans, which is impossible in a transaction after a failed statement.
 
     Raises:
         ConflictError: another user has the address or the external id.

@@ -30,7 +30,7 @@ _FEW = 5
 
 @dataclass(frozen=True)
 class Caller:
-    """A caller of statements, named `GET /users/{user_id}`, `cabinet index plan` or as a loop's task is."""
+    """A caller of statements, such as `GET /users/{user_id}`, `cabinet index plan` or the task of a loop."""
 
     kind: Kind
     name: str

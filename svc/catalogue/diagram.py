@@ -24,7 +24,8 @@ _ROUNDS = 6
 
 @dataclass(frozen=True)
 class Box:
-    """A table: its upper left corner, its size, and its lines: columns of its keys, and how many more there are."""
+    """A table: its upper left corner, its size, and its lines: the columns of its keys, and the number of other
+    columns."""
 
     table: str
     x: float
@@ -55,7 +56,7 @@ class Diagram:
 
 
 def draw(tables: Sequence[Table]) -> Diagram:
-    """Lay the tables out in columns by how many foreign keys lead to the first; those without any at the end."""
+    """Lay the tables out in columns by their distance from the first; those without foreign keys are at the end."""
     parents = {
         table.name: sorted({key.referenced_table for key in table.foreign_keys} - {table.name}) for table in tables
     }
@@ -79,7 +80,7 @@ def draw(tables: Sequence[Table]) -> Diagram:
 
 
 def _rank(name: str, parents: Mapping[str, Sequence[str]], below: frozenset[str] = frozenset()) -> int:
-    """The longest way from a table that refers to none; a circle is cut where it closes."""
+    """The longest path from a table that references no other; a cycle is cut where it closes."""
     seen = below | {name}
     return max((_rank(one, parents, seen) + 1 for one in parents.get(name, ()) if one not in seen), default=0)
 
@@ -93,7 +94,7 @@ def _lines(table: Table) -> tuple[tuple[str, bool], ...]:
 
 
 def _ordered(columns: list[list[str]], parents: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """The same columns, each table near the height of the tables that it is linked to, so that few curves cross."""
+    """The same columns, with each table near the height of its linked tables, so that few curves cross."""
     children: dict[str, list[str]] = {}
     for name, those in parents.items():
         for parent in those:
@@ -125,7 +126,7 @@ def _boxes(columns: list[list[str]], lines: Mapping[str, tuple[tuple[str, bool],
 
 
 def _curve(source: Box, target: Box) -> str:
-    """From the left side of the table that refers to the right side of the other."""
+    """From the left side of the referencing table to the right side of the other."""
     start_x, start_y = source.x, source.y + _HEAD / 2
     end_x, end_y = target.x + target.width, target.y + _HEAD / 2
     bend = (start_x - end_x) / 2

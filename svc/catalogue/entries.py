@@ -18,7 +18,7 @@ Order = Literal["name", "calls", "time"]
 class Entry:
     """One statement of the catalogue.
 
-    `run_by` describes `callers` in few words. `timing` is None if the statement never ran or runs are not counted.
+    `run_by` summarizes `callers`. `timing` is None if the statement never ran or runs are not counted.
     """
 
     statement: Statement

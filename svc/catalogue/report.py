@@ -1,6 +1,6 @@
 """The catalogue as one self-contained HTML page, which needs no network and no other file.
 
-The template escapes all values. Only highlighted SQL is inserted as HTML; the library that creates it escapes it, too.
+The template escapes all values. Only highlighted SQL is inserted as HTML; the library that creates it also escapes it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _findings_of(node: Node, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
 
 
 def _share(node: Node, plan: QueryPlan) -> float:
-    """The part of a plan's time that a step took by itself, 0 to 100."""
+    """The step's own share of a plan's time, 0 to 100."""
     return min(100.0, 100 * node.own_ms / plan.execution_ms) if plan.execution_ms else 0.0
 
 

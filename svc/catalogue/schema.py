@@ -14,7 +14,7 @@ _KEY_COLUMNS = re.compile(r"^FOREIGN KEY \((?P<columns>[^)]*)\)")
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column; `type` as the server writes it, `is_key`: it is part of the primary key."""
+    """One column; `type` is the server's name of the type, `is_key`: it is part of the primary key."""
 
     name: str
     type: str
@@ -48,7 +48,7 @@ class ForeignKey:
 class Table:
     """One table; sizes in bytes, `estimated_rows` as of the last ANALYZE, scans since the last reset.
 
-    None for `estimated_rows`: there are rows, and nobody has counted them.
+    `estimated_rows` is None if the table has rows but was never analyzed.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Table:
 
     @property
     def total_bytes(self) -> int:
-        """The table with all that belongs to it."""
+        """The table with its columns, indexes and foreign keys."""
         return self.heap_bytes + self.toast_bytes + self.index_bytes
 
 

@@ -22,11 +22,11 @@ class TablesUsed(Struct, frozen=True):
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Each of them once."""
+        """All tables, each once."""
         return tuple(sorted({*self.reads, *self.writes}))
 
     def __str__(self) -> str:
-        """All of them, with a star behind those that are written."""
+        """All tables, with a star after written ones."""
         return ", ".join(f"{name}*" if name in self.writes else name for name in self.all)
 
 

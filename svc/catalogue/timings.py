@@ -17,9 +17,9 @@ from svc.settings.http_url import without_credentials
 _METRIC = "cabinet_statement_seconds"
 _READ_TIMEOUT_S = 2.0
 _COMMENT = re.compile(r"^--[^\n]*|/\*.*?\*/", re.MULTILINE | re.DOTALL)
-# The server puts parameters in the place of constants; here both become the same.
+# The server replaces constants with parameters; here both become the same.
 _VALUE = re.compile(r"\$\d+|'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b|\b(?:true|false|null)\b")
-# `extract(epoch from …)`: the field is a constant too.
+# `extract(epoch from …)`: the field is also a constant.
 _FIELD = re.compile(r"\bextract\(\s*\w+\s+from\b")
 _VALUES = re.compile(r"\?(?:,\?)+")
 # Before PostgreSQL 18 the header stays; a COPY has its name in its condition.
@@ -74,7 +74,7 @@ def timings_of_service(url: str) -> Timings:
     """Timings of the service that answers at `url`, of that one process, since its start.
 
     Raises:
-        UnavailableError: nothing answers there, or something that is no Cabinet.
+        UnavailableError: nothing answers there, or the service is not Cabinet.
     """
     place = without_credentials(url)
     try:
@@ -84,7 +84,7 @@ def timings_of_service(url: str) -> Timings:
     except httpx.HTTPStatusError as error:
         raise UnavailableError(f"the server at {place} answers {error.response.status_code} to /metrics") from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise UnavailableError(f"no service of Cabinet's answers at {place}") from error
+        raise UnavailableError(f"no Cabinet service answers at {place}") from error
     if _METRIC not in families:
         raise UnavailableError(f"the service at {place} is not Cabinet: its /metrics lacks {_METRIC}")
     numbers: dict[str, dict[str, float]] = {}

@@ -39,7 +39,7 @@ class Watch(Protocol):
     def note(
         self, statement: Statement, values: Sequence[Any], seconds: float, outcome: int | BaseException | None
     ) -> None:
-        """Note that a statement took at least `threshold_s`; returns immediately.
+        """Record that a statement took at least `threshold_s`; returns immediately.
 
         `outcome` is the number of its rows if known, or the exception that it raised.
         """
@@ -111,9 +111,9 @@ class ByName(ABC):
             return await self._insert(statement, list(rows))
         table, columns = statement.copy_target
         async with self._running(statement, ()) as run:
-            # asyncpg generates the COPY. Its WHERE clause is the only place for the name of the statement.
+            # asyncpg generates the COPY. The name of the statement can only be in its WHERE clause.
             named = f"true /* {statement.name} */"
-            # asyncpg's own time limit does not end a COPY that waits for the network to take more.
+            # asyncpg's own time limit does not end a COPY that waits for the network.
             async with asyncio.timeout(run.limit_s):
                 if is_encoded_here(statement):
                     status = await run.connection.copy_to_table(

@@ -1,4 +1,4 @@
-"""How values travel to the database and back, in the binary format."""
+"""The conversion of values for the database and back, in the binary format."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _decode_bits(value: bytes) -> bytes:
 
 
 def encode_halfvec(value: Any) -> bytes:
-    """A halfvec in the binary format. An array of numbers in half precision is only put into the other byte order."""
+    """A halfvec in the binary format. For an array of half-precision numbers, only the byte order is changed."""
     if isinstance(value, np.ndarray) and value.dtype == np.float16 and value.ndim == 1:
         return len(value).to_bytes(2, "big") + b"\0\0" + value.astype(">f2").tobytes()
     return bytes((value if isinstance(value, HalfVector) else HalfVector(value)).to_binary())

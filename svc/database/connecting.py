@@ -1,4 +1,5 @@
-"""Opens a connection, or reports the address and the reason for the failure, without the password; and closes it."""
+"""Opens a connection, or reports the address and the reason for the failure without the password; closes
+connections."""
 
 from __future__ import annotations
 
@@ -29,12 +30,12 @@ _DRIVER_FAULTS = {
     "target_session_attrs": "the parameter target_session_attrs has an unknown value",
     "password": "the server asks for a password, and none is given",
 }
-"""Our sentences for the driver's errors, by words in its messages."""
+"""Cabinet's messages for the driver's errors, by words in its messages."""
 
 _WRONG_PARAMETER = "a part of its URL, or a PG… variable, cannot be used: check host, port and parameters"
 
 _POOLER_REFUSES = "unsupported startup parameter"
-# Seconds for a connection to end as the protocol asks; then it is cut off.
+# Seconds for a connection to end by the protocol; then it is cut off.
 _CLOSE_S = 2.0
 
 
@@ -57,7 +58,8 @@ async def connect(url: str, *, timeout_s: float, session: Mapping[str, str], sta
 
 
 async def disconnect(connection: Any) -> None:
-    """Close a connection. One that does not answer within two seconds is cut off; cancelling cuts it off at once."""
+    """Close a connection. One that does not answer within two seconds is cut off; cancellation cuts it off
+    immediately."""
     try:
         async with asyncio.timeout(_CLOSE_S):
             await connection.close()
@@ -91,7 +93,7 @@ def _reason(url: str, error: BaseException) -> str:
         case OSError():
             reason = error.strerror or "it cannot be reached"
         case _:
-            # Messages of asyncpg and of Python can contain any part of the URL, and so of the password.
+            # Messages of asyncpg and of Python can contain any part of the URL, including the password.
             message = str(error)
             reason = next((ours for theirs, ours in _DRIVER_FAULTS.items() if theirs in message), _WRONG_PARAMETER)
     return reason

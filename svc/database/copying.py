@@ -1,7 +1,7 @@
-"""Rows of a COPY in the server's binary format, where asyncpg needs long to encode them.
+"""Rows of a COPY in the server's binary format, where asyncpg would encode them slowly.
 
-asyncpg asks for each element of an array whether it is an array itself, which takes longer than all else that storing
-the terms of a text needs from Python.
+asyncpg checks each element of an array for being an array itself, which takes longer than the rest of the Python code
+for storing the terms of a text.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from svc.database.statements import Statement
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _INT4_OID = 23
-# Bytes that are sent together.
+# Bytes that are sent in one piece.
 _PIECE_BYTES = 2**18
 
 
 class Int4Array(Sequence[int]):
-    """An int4[] in the binary format, made of numbers of four bytes and their sizes by `int4_elements`."""
+    """An int4[] in the binary format, made from the numbers and their sizes by `int4_elements`."""
 
     __slots__ = ("binary",)
 
@@ -32,7 +32,7 @@ class Int4Array(Sequence[int]):
         count = len(elements) // 8
         head = struct.pack(">iiiii", 1, 0, _INT4_OID, count, 1) if count else struct.pack(">iii", 0, 0, _INT4_OID)
         self.binary = head + elements
-        """The array as the server sends and takes it."""
+        """The array in the server's format."""
 
     @overload
     def __getitem__(self, index: int) -> int: ...
@@ -80,7 +80,7 @@ _ENCODERS: dict[str, Callable[[Any], bytes]] = {
 
 
 def is_encoded_here(statement: Statement) -> bool:
-    """Whether `binary_rows` encodes the rows of a `:copy` statement: values that the service has made itself."""
+    """Whether `binary_rows` encodes the rows of a `:copy` statement: values made by the service itself."""
     return all(parameter.type in _ENCODERS for parameter in statement.parameters)
 
 

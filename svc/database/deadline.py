@@ -1,8 +1,8 @@
-"""The time that one request may wait for the database, in all.
+"""The total time that one request may wait for the database.
 
-Each wait has a limit of its own: for a connection, for a statement. A request that runs several statements has a budget
-for all of them, so that a slow network cannot hold it up for longer. Only waits for the database use it up, not those
-for the client or for the embedding endpoint. Workers and commands have no budget.
+Each wait for a connection or a statement has its own limit. A request that runs several statements has a budget for all
+of them, so that a slow network cannot delay it for longer. Only waits for the database use it up, not those for the
+client or the embedding endpoint. Workers and commands have no budget.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextvars import ContextVar
 
 from svc.errors import DatabaseUnavailableError
 
-# asyncpg refuses a time limit of 0; a statement with this one fails, too.
+# asyncpg refuses a time limit of 0; a statement with this limit also fails.
 _LEAST_S = 0.001
 
 
@@ -31,9 +31,9 @@ _budget: ContextVar[_Budget | None] = ContextVar("database_budget", default=None
 
 @contextmanager
 def database_budget(seconds: float | None) -> Iterator[None]:
-    """Limit the waits for the database in the block, and in the tasks that it starts, to `seconds` in all.
+    """Limit the waits for the database in the block, and in the tasks that it starts, to `seconds` in total.
 
-    None lifts the limit, for work in many statements, each of which has a limit of its own.
+    None removes the limit, for work in many statements, each with its own limit.
     """
     token = _budget.set(None if seconds is None else _Budget(seconds))
     try:
@@ -49,14 +49,14 @@ def allowed_s(most_s: float) -> float:
 
 
 def spend(seconds: float) -> None:
-    """Take a wait off the budget, if there is one."""
+    """Subtract a wait from the budget, if there is one."""
     budget = _budget.get()
     if budget is not None:
         budget.left_s -= seconds
 
 
 async def bounded(step: Awaitable[object], most_s: float) -> None:
-    """Wait for a step of a transaction for at most `most_s` seconds, and take the wait off the budget.
+    """Wait for a step of a transaction for at most `most_s` seconds, and subtract the wait from the budget.
 
     Raises:
         TimeoutError: it takes longer.
@@ -73,7 +73,7 @@ def check_budget() -> None:
     """Check that the budget is not used up.
 
     Raises:
-        DatabaseUnavailableError: it is.
+        DatabaseUnavailableError: it is used up.
     """
     budget = _budget.get()
     if budget is not None and budget.left_s <= 0:

@@ -1,4 +1,4 @@
-"""Runs a transaction again that the server ended because of a deadlock."""
+"""Retries a transaction that the server aborted because of a deadlock."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST_DEADLOCKS = 3
 
 
 async def again_after_deadlock(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work`, one transaction, and up to three times again if it was chosen to end a deadlock.
+    """Run `work`, one transaction, and retry it up to three times if the server aborts it to end a deadlock.
 
-    Few transactions lock rows of several users or of several tables in an order that differs from the others'. The
-    order of the locks that foreign keys take cannot be chosen, so these are retried; they had no effect.
+    A few transactions lock rows of several users or tables in an unusual order, because the order of locks for foreign
+    keys cannot be chosen. These are retried, since they had no effect.
 
     Raises:
         DeadlockError: it ended in a deadlock each time.

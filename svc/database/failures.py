@@ -68,7 +68,7 @@ def classify(error: Exception, statement: str) -> CabinetError | None:
     """Returns the error to raise instead of `error`, which `statement` raised; None if it is a bug in Cabinet."""
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return ConstraintError(str(error.constraint_name or error.column_name))
-    # The second ends the connection as well. Both mean that the statement or the transaction itself took too long.
+    # The second also ends the connection. Both mean that the statement or the transaction itself took too long.
     if isinstance(error, asyncpg.QueryCanceledError | asyncpg.TransactionTimeoutError):
         logger.warning("statement %s exceeded its time limit", statement)
         return UnavailableError(
@@ -93,5 +93,5 @@ def classify(error: Exception, statement: str) -> CabinetError | None:
 
 
 def _is_refused_by_codec(error: Exception) -> bool:
-    """Whether asyncpg refused a value. It raises an InterfaceError for that, too, although the connection is fine."""
+    """Whether asyncpg refused a value. It also raises an InterfaceError for that, although the connection works."""
     return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)

@@ -1,8 +1,8 @@
 """The connections for statements that are planned once: those whose header says `plan: generic`.
 
-Planning takes half of the time of a short search. These connections keep the plan of a statement, whereas the ordinary
-ones plan each run for its values. If none is free or can be opened, the statement runs on an ordinary connection: its
-rows are the same.
+Planning takes half of the time of a short search. These connections keep the plan of a statement, whereas ordinary
+connections plan each run for its values. If none is free or can be opened, the statement runs on an ordinary
+connection, with the same rows.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from svc.settings.database import DatabaseSettings
 
 logger = logging.getLogger(__name__)
 
-# Seconds for which no connection is tried after one could not be opened.
+# After a connection could not be opened, none is tried for this number of seconds.
 _REST_S = 5.0
 
 
 class GenericPool:
-    """Lends connections with generic plans, and ordinary ones in their place."""
+    """Lends connections with generic plans, or ordinary ones instead."""
 
     def __init__(self, pool: Pool, places: Places, ordinary: Pool) -> None:
         self.pool = pool
@@ -45,7 +45,7 @@ class GenericPool:
         return _GenericLoan(self)
 
     def rest(self, seconds: float = _REST_S) -> None:
-        """Lend ordinary connections only for so long."""
+        """Lend only ordinary connections for this number of seconds."""
         self._unused_until = time.monotonic() + seconds
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Makes both ends of a TCP connection notice that the other one is gone, although no byte and no reset arrives.
+"""Lets both ends of a TCP connection detect that the other end is gone, although no byte and no reset arrives.
 
-Without this, the kernel takes between 15 minutes (data under way) and two hours (idle) to notice. These times are
-longer than a short interruption, which TCP bridges by itself.
+Without this, the kernel takes from 15 minutes (unacknowledged data) to two hours (idle). The times here are longer than
+a short interruption, which TCP survives.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ SERVER_SETTINGS = {
     "tcp_user_timeout": str(UNACKNOWLEDGED_S * 1000),
     "client_connection_check_interval": str(CLIENT_CHECK_S * 1000),
 }
-"""The settings of a session for the server's end. On a Unix socket, which needs none of this, the server ignores the
-`tcp_` ones and shows them as 0."""
+"""The settings of a session for the server's end. On a Unix socket, the server ignores those that begin with `tcp_`,
+and shows them as 0."""
 
-# Not every system has all of them.
+# Not every system has all of these options.
 _OPTIONS = (
     ("TCP_KEEPIDLE", IDLE_S),
     ("TCP_KEEPINTVL", INTERVAL_S),
@@ -38,7 +38,7 @@ _OPTIONS = (
 
 def keep_alive(connection: Any) -> None:
     """Set the options of the client's end on the socket of an asyncpg connection; those of a Unix socket stay."""
-    # asyncpg has no public way to its socket.
+    # asyncpg has no public access to its socket.
     end = connection._transport.get_extra_info("socket")
     if end is None or end.family not in (socket.AF_INET, socket.AF_INET6):
         return

@@ -22,7 +22,7 @@ _ANSWER_S = 5.0
 
 
 class Notices:
-    """Wakes waiting tasks when a notification arrives on one channel; each waits at most for its own timeout.
+    """Wakes waiting tasks when a notification arrives on one channel, or after their timeouts.
 
     Without a connection (the database is down, or a pooler does not support LISTEN) the waits time out, so the tasks
     poll. This is logged once.

@@ -1,4 +1,4 @@
-"""Opens a connection pool: how each connection is set up."""
+"""Opens a connection pool, and sets up each connection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def open_pool(
     *,
     examine: Callable[[Any], Awaitable[None]] | None = None,
 ) -> Pool:
-    """Open a pool with the settings `session` on the database at `url`, of as many connections as `shares` has places.
+    """Open a pool with the settings `session` on the database at `url`, with one connection for each place of `shares`.
 
     `vector_schema` is the statement for `connection_preparer`. `examine` is called with each new connection.
 

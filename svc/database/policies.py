@@ -8,7 +8,7 @@ from svc.database.rows import PoliciesTables
 from svc.errors import StartupError
 
 MAX_TABLES = 1000
-"""More than a schema has."""
+"""More tables than a schema has."""
 
 
 def is_protected(row: PoliciesTables) -> bool:
@@ -25,7 +25,7 @@ def check_policies(rows: Sequence[PoliciesTables], is_on: bool) -> None:
     """Compare the tables with the setting.
 
     Raises:
-        StartupError: they differ, so the second wall would be missing, or the service would see no rows.
+        StartupError: they differ, so the second barrier would be missing, or the service would see no rows.
     """
     if is_on and (names := unprotected(rows)):
         extra = [row.table_name for row in rows if row.other_policies]
@@ -46,13 +46,13 @@ def check_policies(rows: Sequence[PoliciesTables], is_on: bool) -> None:
 
 
 def check_subject(rows: Sequence[PoliciesTables], role: str) -> None:
-    """Check that the policies hold for this login.
+    """Check that the policies apply to this login.
 
     Raises:
-        StartupError: it is a superuser or has BYPASSRLS, so the second wall would be missing.
+        StartupError: it is a superuser or has BYPASSRLS, so the second barrier would be missing.
     """
     if not all(row.is_active for row in rows):
         raise StartupError(
             f"CABINET_RLS is on, but the role {role} is a superuser or has BYPASSRLS, so row level security does not "
-            "hold for it. Connect as a plain role; `cabinet roles` prints the SQL that creates one."
+            "apply to it. Connect as a plain role; `cabinet roles` prints the SQL that creates one."
         )

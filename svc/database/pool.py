@@ -24,7 +24,7 @@ from svc.errors import DatabaseUnavailableError
 logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT_S = 3.0
-# Every so many loans, the connection goes back to asyncpg's pool, which replaces connections that have run many
+# After this number of loans, the connection goes back to asyncpg's pool, which replaces connections that have run many
 # statements and closes idle ones.
 _LOANS_KEPT = 1000
 # A connection that was idle for longer must answer before it is used, because a network can drop it silently.
@@ -66,7 +66,7 @@ class Pool:
         self.statement_s = statement_s
         """The time limit of a statement in this process. The server's own is a little shorter."""
         self._kept: list[Any] = []
-        # By asyncpg's connections, which come and go; one that is not in it is new.
+        # By asyncpg's connections; one that is missing here is new.
         self._returned_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
         self._retiring: set[asyncio.Task[None]] = set()
         self._waiting = 0
@@ -94,7 +94,7 @@ class Pool:
                     return connection
                 if await self._answers(connection):
                     return connection
-                # The network has dropped the others as well.
+                # The network has also dropped the others.
                 self._cut_off_idle()
         finally:
             waited_s = time.perf_counter() - started
@@ -112,7 +112,7 @@ class Pool:
     def _cut_off_idle(self) -> None:
         while self._kept:
             _cut_off(self._kept.pop())
-        # asyncpg has no public way to those that it keeps.
+        # asyncpg has no public access to its idle connections.
         for holder in self._pool._holders:
             if holder.is_idle():
                 holder.terminate()
@@ -141,7 +141,7 @@ class Pool:
                 "all database connections are busy; try again in a moment", retry_after_s=1
             ) from None
         except asyncpg.PostgresError as error:
-            # Whatever the server's reason for refusing the connection, it is not the request.
+            # The request is not the server's reason for refusing the connection.
             logger.warning("the database refused a connection: %s %s", sqlstate(error), error)
             raise DatabaseUnavailableError(
                 "the database does not accept connections at the moment", retry_after_s=2
@@ -155,7 +155,7 @@ class Pool:
             self._waiting -= 1
 
     def give_back(self, connection: Any, *, is_sound: bool, undo: Undo | None = None) -> None:
-        """Return a connection to the pool; `is_sound`: its block ended without an error. `undo` is still to be done."""
+        """Return a connection to the pool; `is_sound`: its block ended without an error. `undo` has not run yet."""
         self._loans += 1
         if is_sound and _is_open(connection):
             self._returned_at[connection._con] = time.monotonic()
@@ -214,7 +214,7 @@ def _is_open(connection: Any) -> bool:
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:
-        # asyncpg has noticed that it is closed, and has already taken it back.
+        # asyncpg has detected that it is closed, and has already taken it back.
         return False
 
 

@@ -27,14 +27,14 @@ _BEGIN, _COMMIT, _ROLLBACK = "begin", "commit", "rollback"
 
 @dataclass(frozen=True)
 class Reach:
-    """Whose rows a statement may read and write: those of `tenant`, and of the `receiver` of a transfer."""
+    """The tenants whose rows a statement may read and write: `tenant`, and the `receiver` of a transfer."""
 
     tenant: str
     receiver: str = ""
 
 
 def reach_of(statement: Statement, values: Sequence[Any]) -> Reach | None:
-    """The reach of a statement with these values of its parameters; None: it touches no table with rows of tenants."""
+    """The reach of a statement with these parameters; None if it does not use tables with rows of tenants."""
     if statement.tenant:
         return Reach(EVERYBODY)
     tenant, receiver = statement.tenant_places
@@ -44,12 +44,12 @@ def reach_of(statement: Statement, values: Sequence[Any]) -> Reach | None:
 
 
 def _id(value: Any) -> str:
-    # It becomes part of a text, so nothing but a UUID may pass.
+    # It becomes part of a text, so only a UUID is allowed.
     return str(value if isinstance(value, UUID) else UUID(str(value)))
 
 
 def naming(statements: Mapping[str, Statement], reach: Reach, before: Reach | None = None) -> str:
-    """The statements that name a reach to the server; `before` is the one that the transaction has named already."""
+    """The statements that name a reach to the server; `before` is the reach that the transaction has already named."""
     texts = [statements["policies/set_tenant"].body.replace(":tenant", reach.tenant)]
     if reach.receiver != (before.receiver if before else ""):
         texts.append(statements["policies/set_receiver"].body.replace(":receiver", reach.receiver))
@@ -57,7 +57,7 @@ def naming(statements: Mapping[str, Statement], reach: Reach, before: Reach | No
 
 
 def insert_text(statements: Mapping[str, Statement], copy: Statement) -> str:
-    """The INSERT that takes the place of a `:copy` statement, with its name. It stores one row."""
+    """The INSERT that replaces a `:copy` statement, with its name. It stores one row."""
     table, columns = copy.copy_target
     places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     text = statements["policies/insert"].body.replace(":table", table)
@@ -74,7 +74,7 @@ class Named:
         self._reach: Reach | None = None
 
     async def name(self, reach: Reach | None) -> None:
-        """Name the tenant, unless the transaction has named the same one already."""
+        """Name the tenant, unless the transaction has already named the same one."""
         if reach is not None and reach != self._reach:
             text = naming(self._statements, reach, self._reach)
             await bounded(self._connection.execute(text), self._statement_s)
@@ -102,7 +102,7 @@ class NamedStatement:
 
 
 class NamedLoan:
-    """A connection in a transaction of its own for one statement, for an `async with` block."""
+    """A connection in a separate transaction for one statement, for an `async with` block."""
 
     __slots__ = ("_connection", "_loan", "_statement_s", "_text")
 

@@ -13,7 +13,7 @@ from svc.errors import StartupError
 _NAMES_ONLY = {"application_name"}
 # The administrator may choose a shorter time than requested; 0 means no limit.
 _LIMITS = {"statement_timeout", "idle_in_transaction_session_timeout", *SERVER_SETTINGS}
-# A server shows them as 0 on a Unix socket, and where its system does not have them.
+# A server shows them as 0 on a Unix socket, and on systems that do not have them.
 _NOT_EVERYWHERE = {name for name in SERVER_SETTINGS if name.startswith("tcp_")}
 
 
@@ -52,6 +52,6 @@ def check_session(rows: Iterable[ServerSessionSettings], session: Mapping[str, s
     if lost := lost_settings(rows, session):
         raise StartupError(
             f"Settings of the connection to the database are not in effect: {'; '.join(lost)}. Without them, searches "
-            "lose rows, statements get slow plans, and a client that is gone keeps its locks. Something in between "
-            f"drops them, usually a connection pooler. {pooler_remedy(session)}"
+            "lose rows, statements get slow plans, and a client that is gone keeps its locks. Something in between, "
+            f"usually a connection pooler, removes them. {pooler_remedy(session)}"
         )

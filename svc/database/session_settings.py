@@ -32,6 +32,6 @@ def session_settings(settings: DatabaseSettings) -> dict[str, str]:
 def generic_session_settings(settings: DatabaseSettings) -> dict[str, str]:
     """The settings of the connections for statements whose header says `plan: generic`.
 
-    They name no setting that the others do not, because poolers accept only those that the administrator has listed.
+    They use only settings that the other connections also have, because poolers accept only listed settings.
     """
     return {**session_settings(settings), "plan_cache_mode": "force_generic_plan"}

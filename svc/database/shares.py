@@ -1,7 +1,7 @@
 """The connections of the pool, divided among tenants: requests wait for their turn, for a limited time.
 
-A statement that changes or locks rows can wait for the lock of another session, and so can any number of tenants at
-once. All of them together never hold the last connections, which remain for statements that only read.
+A statement that changes or locks rows can wait for the lock of another session, for any number of tenants at the same
+time. Such statements together never use the last connections, which remain for statements that only read.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from uuid import UUID
 from svc.errors import ConnectionsBusyError, TooManyAtOnceError
 from svc.turns import Turns
 
-# Workers and commands, and requests whose user is not known yet or which concern no user. Each has a share, as a tenant
-# has, and both are served before the tenants: their statements are few or short.
+# Workers and commands, and requests whose user is not known yet or that concern no user. Each has a share, like a
+# tenant, and is served before the tenants, since their statements are few or short.
 _BACKGROUND = "background"
 _ANY_REQUEST = "request"
 _RETRY_AFTER_S = 1.0
-# This share of the connections is not for statements that can wait for a lock; of a pool of one there is none to spare.
+# This share of the connections is not for statements that can wait for a lock, except in a pool of one connection.
 _READ_SHARE = 5
 
 
 class Caller:
-    """The request for which a task runs statements: its tenant, and whether it has had a connection already."""
+    """The request for which a task runs statements: its tenant, and whether it has already had a connection."""
 
     __slots__ = ("has_begun", "tenant")
 
@@ -48,7 +48,7 @@ def request_share() -> Iterator[None]:
 
 
 def use_share_of(user_id: UUID | None) -> None:
-    """From now on, take the connections of the current request from the share of this user; None: of no user."""
+    """From now on, take the connections of the current request from the share of this user (None: of no user)."""
     caller = _caller.get()
     if caller is not None and user_id is not None:
         caller.tenant = user_id
@@ -77,7 +77,7 @@ class Places:
         return Turn(_BACKGROUND, can_wait=can_wait)
 
     def leave(self, _turn: Turn) -> None:
-        """Give back the place."""
+        """Return the place."""
         self.free += 1
 
 
@@ -87,7 +87,7 @@ class Shares:
     def __init__(self, places: int, request_s: float, other_s: float) -> None:
         self.count = places
         self._turns = Turns(places, ahead=(_BACKGROUND, _ANY_REQUEST))
-        # The tenants' statements that can wait for a lock need a place here, too.
+        # The tenants' statements that can wait for a lock also need a place here.
         self._changes = Turns(max(1, min(places - 1, places - places // _READ_SHARE)))
         self._request_s = request_s
         self._other_s = other_s
@@ -96,7 +96,7 @@ class Shares:
         """Wait for the turn of the current task. `can_wait`: its statement can wait for a lock of another session.
 
         Raises:
-            TooManyAtOnceError: other requests of the same user hold all connections that one user may hold.
+            TooManyAtOnceError: other requests of the same user use all connections that one user may use.
             ConnectionsBusyError: no connection became free in time.
         """
         caller = _caller.get()
@@ -134,7 +134,7 @@ class Shares:
         turns = self._changes if turn.can_wait else self._turns
         if isinstance(turn.tenant, UUID) and turns.has_any(turn.tenant):
             return TooManyAtOnceError(
-                "your other requests hold all database connections that one user may hold: wait for their answers, or "
+                "your other requests use all database connections that one user may use: wait for their answers, or "
                 "send fewer at once",
                 retry_after_s=_RETRY_AFTER_S,
             )

@@ -17,17 +17,17 @@ from svc.database.headers import Column, Header, Parameter, header_fault, read_c
 Shape = Literal["one", "many", "value", "exec", "copy", "ddl", "explain", "template"]
 SHAPES: tuple[Shape, ...] = ("one", "many", "value", "exec", "copy", "ddl", "explain", "template")
 UNPREPARED = ("ddl", "explain", "template")
-"""The shapes that are not whole before names or another statement are put into them."""
+"""The shapes of templates, which are incomplete without names or another statement."""
 
 TENANT, RECEIVER = "user_id", "to_user"
-"""The names of the parameters for the tenant, and for the user to whom a statement gives rows of the tenant."""
+"""The names of the parameters for the tenant, and for the user who receives rows of the tenant."""
 
 
 _TITLE = re.compile(r"^-- (?P<name>[a-z0-9_]+/[a-z0-9_]+) :(?P<shape>[a-z]+)$")
 _SAME_COLUMNS = re.compile(r"^as (?P<name>[a-z0-9_]+/[a-z0-9_]+)$")
 _HEADER_WIDTH = 110
 _GENERIC = "generic"
-# `update` and `share` are also the ends of row locks.
+# `update` and `share` also end the clauses of row locks.
 _LOCKING = re.compile(r"\b(?:insert|update|delete|share|copy|pg_advisory_xact_lock)\b")
 _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$")
 
@@ -36,12 +36,12 @@ _COPY = re.compile(r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from 
 class Statement:
     """One file of `sql/`.
 
-    `text` is the whole file including the header. The server receives it as it is, so the name is visible in
+    `text` is the whole file including the header. The server receives it unchanged, so the name is visible in
     `pg_stat_activity`. `columns` are all columns that it returns. If the header has `returns: as …`, `columns_as` names
     the statement that lists the first of them; otherwise it is empty. `tenant` is empty for a statement that is bound
-    to one user, otherwise it gives the reason why it is not. `bound` says what limits a list without LIMIT, `needs`
-    names the extension that the statement requires, and `length` says why a long statement is not split. `is_generic`
-    says that one plan fits all values, so that the statement is not planned for each run.
+    to one user, otherwise it gives the reason why it is not. `bound` names the limit of a list without LIMIT, `needs`
+    the extension that the statement requires, and `length` the reason for not splitting a long statement. `is_generic`
+    means that one plan fits all values, so that the statement is not planned for each run.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Statement:
 
     @cached_property
     def tenant_places(self) -> tuple[int | None, int | None]:
-        """The places of the tenant and of the receiver of a transfer among the parameters; None: there is none."""
+        """The positions of the tenant and of the receiver of a transfer among the parameters; None if there is none."""
         names = self.parameter_names
         places = (names.index(name) if name in names else None for name in (TENANT, RECEIVER))
         tenant, receiver = places

@@ -16,7 +16,7 @@ _TIMEOUT_S = 30.0
 
 
 class DemoFailedError(CabinetError):
-    """A claim of the demo did not hold."""
+    """A claim of the demo is false."""
 
     title = "Demo failed"
 
@@ -54,7 +54,7 @@ class Account:
         self.key = key
         self.name = name
         self.user_id = user_id
-        # Never through a proxy of the environment: the service is on this machine.
+        # Without a proxy of the environment, since the service is on this machine.
         self._client = httpx.AsyncClient(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_TIMEOUT_S, trust_env=False
         )

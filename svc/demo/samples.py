@@ -8,7 +8,7 @@ from pathlib import Path
 
 _SAMPLES = Path(__file__).parent / "samples"
 _CHECKOUT = Path(__file__).resolve().parents[2]
-# Far less than the limit for a PDF, and far more than any of these has.
+# Far below the limit for a PDF, and far above the size of these files.
 _MOST_PROJECT_DOCUMENTS = 20
 
 

@@ -1,4 +1,4 @@
-"""How the demo looks: colours, panels and a moving bar in a terminal, plain lines in a pipe or a file."""
+"""The output of the demo: colours, panels and a moving bar in a terminal, plain lines in a pipe or a file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Screen:
 
     def __init__(self) -> None:
         if isinstance(sys.stdout, TextIOWrapper):
-            # Where there is no Unicode, a question mark is better than an end.
+            # Without Unicode, a question mark is better than a failure.
             sys.stdout.reconfigure(errors="replace")
         self.console = Console(highlight=False)
         self._is_terminal = self.console.is_terminal
@@ -44,7 +44,7 @@ class Screen:
         self.checks = 0
 
     def panel(self, title: str, text: str) -> None:
-        """A few sentences that stand out."""
+        """A few highlighted sentences."""
         if self._is_terminal:
             self.console.print(Panel(Text(text), title=Text(title, "bold"), title_align="left", border_style="cyan"))
         else:
@@ -66,7 +66,7 @@ class Screen:
         """State a claim, if it is true.
 
         Raises:
-            DemoFailedError: it is not; `found` is shown in its place.
+            DemoFailedError: it is false; `found` is shown instead.
         """
         if not is_true:
             raise DemoFailedError(f"the demo did not show that {claim}; it found: {str(found)[:_FOUND_CHARACTERS]}")
@@ -75,7 +75,8 @@ class Screen:
         self.console.print(Text(f"{mark} ", "bold green") + Text(claim, ""))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-        """A table; columns whose name begins with `#` hold numbers, and those with `=` texts that are never wrapped."""
+        """A table. Columns whose name begins with `#` contain numbers, and those with `=` contain texts that are not
+        wrapped."""
         table = Table(box=box.SIMPLE_HEAD, title=Text(title, "bold") if title else None, title_justify="left")
         for name in columns:
             justify: JustifyMethod = "right" if name.startswith("#") else "left"

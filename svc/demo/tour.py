@@ -1,4 +1,4 @@
-"""The demo's steps. Each shows one thing over HTTP and checks that it is as claimed."""
+"""The demo's steps. Each demonstrates one feature over HTTP and checks the claim."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Tour:
         """All steps in turn.
 
         Raises:
-            DemoFailedError: a claim did not hold.
+            DemoFailedError: a claim is false.
         """
         async with self._accounts:
             admin = self._account(self._admin_key)
@@ -59,7 +59,7 @@ class Tour:
 
     async def _users(self, admin: Account) -> None:
         readiness = await admin.call("GET", "/health/ready", expect=[200, 503])
-        self._screen.step("Two users", "The admin makes them; each gets an API key, of which only the SHA-256 is kept.")
+        self._screen.step("Two users", "The admin creates them; each gets an API key, and only its SHA-256 is stored.")
         self.ada, ada = await self._new_user(admin, "Ada", "the observatory's")
         self.grace, grace = await self._new_user(admin, "Grace", "the harbour's")
         self._screen.table(
@@ -78,7 +78,7 @@ class Tour:
         samples = {self.ada: [*observatory_samples(), *self._project], self.grace: harbour_samples()}
         self._screen.step(
             "Their documents",
-            "An upload answers at once; a worker reads it in a sandbox, splits it into chunks, embeds and stores them."
+            "An upload answers immediately; a worker reads it in a sandbox, and splits, embeds and stores it."
             + (" Ada also uploads this project's own README and docs." if self._project else ""),
         )
         started = time.perf_counter()
@@ -174,7 +174,7 @@ class Tour:
             ],
         )
         self._screen.check(
-            "another user's document answers exactly as one that never was",
+            "another user's document answers exactly as one that never existed",
             _without_request_id(seen) == _without_request_id(unseen),
             (seen.body, unseen.body),
         )
@@ -185,8 +185,10 @@ class Tour:
         self._screen.check("a search limited to Ada's document finds nothing", named == [], named)
 
     async def _cost(self) -> None:
-        self._screen.step("The cost of a search in the database", "Every answer says so in its header Server-Timing.")
-        # For a few seconds after a request its key is known; then checking it is one statement more.
+        self._screen.step(
+            "The cost of a search in the database", "Every answer reports it in its header Server-Timing."
+        )
+        # A checked key is cached for a few seconds; afterwards, checking it takes another statement.
         answers = [await self.ada.search(QUESTION_TO_PDF) for _ in range(5)]
         best = min(answers, key=lambda answer: (answer.statements, answer.milliseconds))
         self._screen.line(f"\nPOST /search → Server-Timing: {best.server_timing}\n", indent=2)
@@ -202,9 +204,9 @@ class Tour:
         went = ", ".join(f"{count} {table}" for table, count in deleted.body["rows"].items() if count)
         self._screen.line(f"\nDELETE /users/{self.grace.user_id} → {went}\n", indent=2)
         refused = await self.grace.call("GET", "/documents", expect=[200, 401])
-        self._screen.check("her key opens nothing any more", refused.status == 401, refused.body)
+        self._screen.check("her key no longer works", refused.status == 401, refused.body)
         left = await self.ada.call("GET", "/documents", params={"limit": 100})
-        self._screen.check("Ada's documents are all still there", len(left.body["data"]) == 3 + len(self._project))
+        self._screen.check("all of Ada's documents still exist", len(left.body["data"]) == 3 + len(self._project))
 
 
 def _without_request_id(answer: Answer) -> tuple[int, dict[str, Any]]:

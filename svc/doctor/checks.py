@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a check: a few words on the state that it saw, and its findings."""
+    """The result of a check: a short description of the observed state, and its findings."""
 
     seen: str
     findings: list[Finding] = field(default_factory=list)
@@ -58,8 +58,8 @@ class Verdict:
 class Subject:
     """The examined database.
 
-    `database` is a read-only connection with limits but without the service's settings. `searching` also has these, so
-    that searches run as in the service. `dimensions` are those of the recorded model, or None.
+    `database` is a read-only connection with time limits but without the service's settings. `searching` also has these
+    settings, so that searches run as in the service. `dimensions` are those of the recorded model, or None.
     """
 
     url: str
@@ -80,7 +80,7 @@ Examine = Callable[[Subject], Awaitable[Verdict]]
 
 @dataclass(frozen=True)
 class Check:
-    """One check. Its `name` is stable and for machines; `looks_at` describes it for people."""
+    """One check. Its `name` is stable, for programs; `looks_at` describes it for people."""
 
     name: str
     group: str

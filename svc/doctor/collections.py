@@ -1,4 +1,4 @@
-"""Checks of collections: their files, their readers and their expiry. Their counts are not stored."""
+"""Checks of collections: their files, their readers and their expiry."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ async def readers(subject: Subject) -> Verdict:
             "fault",
             f"collection {row.collection_id} of user {row.user_id} "
             + ("is shared, but does not exist" if row.lacks_collection else "is shared with a user who does not exist"),
-            f"{_BY_HAND}; a new collection or user with the missing id would be shared, or could read, at once",
+            f"{_BY_HAND}; a new collection with the missing id would be shared, or a new user could read, immediately",
             (row.fix,),
         ),
     )
 
 
 async def keys(subject: Subject) -> Verdict:
-    """Looks for keys of a random sample of tenants that reach a collection which does not exist."""
+    """Looks for keys of a random sample of tenants that are limited to a collection that does not exist."""
     users, seen = await sampled_tenants(subject)
     rows = await subject.database.many("doctor/dangling_keys", user_ids=users, max_rows=MAX_ROWS)
     return verdict(
@@ -54,8 +54,8 @@ async def keys(subject: Subject) -> Verdict:
         "keys",
         lambda row: Finding(
             "fault",
-            f"key {row.key_id} of user {row.user_id} reaches collection {row.collection_id}, which does not exist",
-            f"{_BY_HAND}; a new collection with this id would be reached at once",
+            f"key {row.key_id} of user {row.user_id} is limited to collection {row.collection_id}, which is missing",
+            f"{_BY_HAND}; the key could access a new collection with this id immediately",
             (row.fix,),
         ),
     )
@@ -71,8 +71,7 @@ async def expiries(subject: Subject) -> Verdict:
         "collections",
         lambda row: Finding(
             "fault",
-            f"collection {row.collection_id} of user {row.user_id} expires at a time that does not follow from its "
-            "last use",
+            f"collection {row.collection_id} of user {row.user_id} has an expiry time that does not match its last use",
             "it expires too early or too late",
             (row.fix,),
         ),
@@ -82,6 +81,6 @@ async def expiries(subject: Subject) -> Verdict:
 CHECKS = (
     Check("collection-files", "collections", "that the files of collections have a document", files),
     Check("collection-readers", "collections", "that shares have a collection and a reader", readers),
-    Check("collection-keys", "collections", "that keys of one collection have it", keys),
+    Check("collection-keys", "collections", "that keys limited to a collection have it", keys),
     Check("collection-expiry", "collections", "that collections expire when they should", expiries),
 )

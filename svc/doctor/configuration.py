@@ -21,7 +21,7 @@ _LOOKED_AT = (
 
 
 async def session_settings_hold(subject: Subject) -> Verdict:
-    """Finds settings that a connection pooler or a hook has dropped."""
+    """Finds settings that a connection pooler or a hook has removed."""
     wanted = required(session_settings(subject.settings))
     rows = await subject.searching.many("server/session_settings", names=list(wanted), max_rows=100)
     lost = lost_settings(rows, wanted)

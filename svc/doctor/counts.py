@@ -82,7 +82,7 @@ def _wrong_chunk_count(row: r.DoctorWrongChunkCounts) -> Finding:
     return Finding(
         "fault",
         problem,
-        "searches do not find chunks without a vector, and vectors without a chunk take the place of results",
+        "searches do not find chunks without a vector, and vectors without a chunk displace results",
         (
             row.fix,
             "cabinet doctor --only chunk-totals, and the fix that it prints",
@@ -108,7 +108,7 @@ async def message_counts(subject: Subject) -> Verdict:
         lambda row: Finding(
             "fault",
             f"conversation {row.conversation_id} of user {row.user_id} has {plural(row.counted, 'message')}, "
-            f"but the stored count is {row.noted:,}, or the next position is taken",
+            f"but the stored count is {row.noted:,}, or the next position is already used",
             "it determines the position of the next message: if it is too low, every append fails",
             (row.fix,),
         ),
@@ -126,7 +126,7 @@ async def unowned_contents(subject: Subject) -> Verdict:
         lambda row: Finding(
             "fault",
             f"the bytes of document {row.document_id} of user {row.user_id} remain without it",
-            "its row was deleted by hand; its chunks take the place of results of searches",
+            "its row was deleted by hand; its chunks displace results of searches",
             (row.fix,),
         ),
     )
@@ -144,7 +144,7 @@ async def file_parts(subject: Subject) -> Verdict:
             "fault",
             f"document {row.document_id} of user {row.user_id} has {row.file_size:,} bytes, of which "
             f"{row.stored_bytes:,} are stored",
-            "a part was deleted by hand; a download of it ends early, and it must be uploaded again",
+            "a part was deleted by hand; its download ends early, and it must be uploaded again",
         ),
     )
 
@@ -161,5 +161,5 @@ CHECKS = (
     Check("chunk-counts", "counts", "that the stored count of a document's chunks is correct", chunk_counts),
     Check("message-counts", "counts", "that the stored count of a conversation's messages is correct", message_counts),
     Check("unowned-bytes", "counts", "that bytes and chunks belong to a document", unowned_contents),
-    Check("file-parts", "counts", "that the parts of a file are all of it", file_parts),
+    Check("file-parts", "counts", "that all parts of a file are stored", file_parts),
 )

@@ -80,7 +80,7 @@ def chosen_checks(only: Sequence[str]) -> list[Check]:
 
 @asynccontextmanager
 async def opened_subject(settings: Settings, url: str, limits: Thresholds | None = None) -> AsyncIterator[Subject]:
-    """Open the database at `url` for an examination, in whatever state it is.
+    """Open the database at `url` for an examination, in any state.
 
     Raises:
         StartupError: the database does not answer, or refuses the login.

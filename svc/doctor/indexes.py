@@ -89,10 +89,12 @@ async def unused_index(subject: Subject) -> Verdict:
         name, size = row.index_name, megabytes(row.size_bytes)
         problem = f"index {name} on {row.table_name} ({size}) was never used in {row.table_scans:,} scans of the table"
         if name in served:
-            why = f"it serves {', '.join(served[name][:3])}, which nobody has called; that is no reason to drop it"
+            why = f"it serves {', '.join(served[name][:3])}, which nobody has called; do not drop it for that"
             findings.append(Finding("note", problem, why))
         elif name.startswith(PREFIX):
-            findings.append(Finding("note", problem, "its tenant has not searched; cabinet index apply goes by size"))
+            findings.append(
+                Finding("note", problem, "its tenant has not searched; cabinet index apply decides by size")
+            )
         else:
             findings.append(
                 Finding("warning", problem, "every write maintains it, and no statement needs it", (row.remove,))
@@ -148,7 +150,7 @@ async def _indexes(subject: Subject) -> Sequence[r.DoctorIndexes]:
 def _served(statements: Mapping[str, Statement]) -> dict[str, list[str]]:
     """The statements that use each index, by the name of the index."""
     served: dict[str, list[str]] = defaultdict(list)
-    # The doctor's statements last, because they matter least.
+    # The doctor's statements come last, because they matter least.
     for statement in sorted(statements.values(), key=lambda one: one.name.startswith("doctor/")):
         for name in statement.indexes:
             # The ellipsis stands for the tenant in the names of own indexes.
@@ -182,7 +184,7 @@ def _concurrently(text: str) -> str:
 
 
 def _is_superfluous(row: r.DoctorIndexes, other: r.DoctorIndexes, named: set[str]) -> bool:
-    """Whether `other` is equal and preferable: an index of a constraint, a unique one, one of Cabinet's."""
+    """Whether `other` is equal and preferable: an index of a constraint, a unique index, or one of Cabinet."""
     if row.index_name == other.index_name or row.is_constraint:
         return False
     if (row.key_columns, row.rest) != (other.key_columns, other.rest):

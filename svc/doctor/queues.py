@@ -10,7 +10,7 @@ _WORKER = "start a worker: cabinet worker, or cabinet serve with CABINET_WORKER_
 
 
 async def queue_age(subject: Subject) -> Verdict:
-    """Finds queues with jobs that have been overdue for long and that no worker has claimed."""
+    """Finds queues with jobs that have been overdue for a long time and that no worker has claimed."""
     rows, findings = await subject.database.many("doctor/queues", max_rows=2), []
     for row in rows:
         if row.waiting_s > subject.limits.overdue_s:
@@ -62,7 +62,7 @@ async def orphaned_job(subject: Subject) -> Verdict:
 
 
 async def left_over(subject: Subject) -> Verdict:
-    """Large deleted documents whose chunks remain for long."""
+    """Finds large deleted documents whose chunks have remained for a long time."""
     row = await subject.database.one("doctor/left_over")
     assert row is not None
     if row.oldest_s <= subject.limits.left_over_s:

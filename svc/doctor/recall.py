@@ -1,7 +1,7 @@
 """Measures recall: the share of an exact search's results that the other lanes find.
 
-The queries are stored vectors plus noise, as the vector of a question is to that of the chunk that answers it. Each is
-searched exactly and in the tenant's lane, with the statements and settings of the service.
+The queries are stored vectors plus noise, which simulates the distance between a question and the chunk that answers
+it. Each is searched exactly and in the tenant's lane, with the statements and settings of the service.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from svc.search.messages import MessageScope, MessageSearch, search_messages
 _TENANTS = 3
 _QUERIES = 5
 _RESULTS = 10
-# The length of the noise, relative to the vector: the query stays nearest to its own chunk, but only just.
+# The length of the noise, relative to the vector: the query stays only slightly nearer to its own chunk than to others.
 _NOISE = 0.5
 # The rounding difference between the distances that two lanes compute in half precision.
 _EPSILON = 1e-5

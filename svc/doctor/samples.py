@@ -12,7 +12,7 @@ from svc.doctor.checks import Finding, Severity, Subject, Verdict, plural
 T = TypeVar("T")
 
 MAX_ROWS = 1000
-"""The most rows with a fault that a check reads."""
+"""The maximum number of faulty rows that a check reads."""
 _MAX_TENANTS = 10_000
 _SHOWN = 5
 
@@ -29,7 +29,7 @@ async def sampled_tenants(subject: Subject) -> tuple[list[UUID], str]:
 
 
 def verdict(seen: str, rows: Sequence[T], nouns: str, finding: Callable[[T], Finding]) -> Verdict:
-    """Returns the findings about the first rows with a fault, and one about the others, which are `nouns`."""
+    """Returns the findings for the first faulty rows, and one for the other `nouns`."""
     findings = [finding(row) for row in rows]
     shown, others = findings[:_SHOWN], findings[_SHOWN:]
     if others:

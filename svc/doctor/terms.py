@@ -5,7 +5,7 @@ from __future__ import annotations
 from svc.doctor.checks import Check, Finding, Subject, Verdict, plural
 from svc.doctor.samples import MAX_ROWS, sampled_tenants, verdict
 
-# A text without a word, such as a drawing in characters, has no terms.
+# A text without words, such as a drawing in characters, has no terms.
 _MISSING_SHARE = 0.05
 # A worker may be about to count the terms of a few texts.
 _SAMPLED_FROM = 200

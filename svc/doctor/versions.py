@@ -8,7 +8,7 @@ from svc.doctor.checks import Check, Finding, Subject, Verdict
 
 # The minor releases that the tests use (18.4 and 16.14 are embedded), and that of 17 from the same day.
 _TESTED_MINORS = {16: 14, 17: 10, 18: 4}
-# These releases changed a structure used by extensions that were compiled for other minors; replaced within a week.
+# These releases changed a structure that extensions compiled for other minor releases use, and were soon replaced.
 _WITHDRAWN = {(16, 5), (17, 1)}
 # The bugs that pgvector's releases fixed and that affect Cabinet, newest first.
 _VECTOR_FAULTS = (
@@ -26,7 +26,7 @@ async def postgresql_version(subject: Subject) -> Verdict:
 
 
 def judge_server(version_number: int) -> Verdict:
-    """Judge a version of PostgreSQL, such as 180004 for 18.4."""
+    """Check a version of PostgreSQL, such as 180004 for 18.4."""
     major, minor = divmod(version_number, 10_000)
     seen = f"PostgreSQL {major}.{minor}"
     if major < OLDEST_SERVER:

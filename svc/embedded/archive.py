@@ -26,7 +26,7 @@ archive_mode = on
 archive_timeout = {timeout_s}s
 archive_command = '{command}'
 """
-# A segment that comes again after a crash must be the one that is there. Renamed when it is on disk.
+# A segment that is archived again after a crash must equal the existing one. It is renamed when it is on disk.
 _ARCHIVE_COMMAND = (
     'if test -e "{wal}/%f.gz"; then gzip -dc "{wal}/%f.gz" | cmp -s - "%p"; else '
     'gzip -1 -c "%p" > "{wal}/%f.gz.partial" && sync "{wal}/%f.gz.partial" && '
@@ -36,7 +36,7 @@ _ARCHIVE_COMMAND = (
 
 @dataclass(frozen=True)
 class BackupFolder:
-    """Where base backups and archived WAL of one database lie."""
+    """The folders of the base backups and the archived WAL of one database."""
 
     path: Path
 
@@ -135,7 +135,7 @@ def _refuse_another_database(server: Any, folder: BackupFolder) -> None:
 
 
 def system_identifier(programs: Path, data: Path) -> str:
-    """The number that initdb gave the database; copies of it have the same.
+    """The system identifier that initdb gave the database; its copies have the same.
 
     Raises:
         StartupError: the folder contains no complete database.

@@ -1,4 +1,4 @@
-"""Compares a base backup with its manifest, as pg_verifybackup does: that of the wheel does not start on version 18."""
+"""Compares a base backup with its manifest, like pg_verifybackup, which does not start in the wheel of version 18."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def verify(backup: Path) -> None:
         listed.add(path)
         if not path.is_file() or path.stat().st_size != file.size or _sha256(path) != file.sha256:
             raise StartupError(f"The base backup {backup} is damaged: {path.relative_to(backup)}")
-    # The segments in pg_wal carry checksums of their own; the restore reads them.
+    # The segments in pg_wal have their own checksums, which the restore verifies.
     unlisted = {path for path in backup.rglob("*") if path.is_file() and path.relative_to(backup).parts[0] != "pg_wal"}
     unlisted -= listed | {backup / "backup_manifest"}
     if unlisted:

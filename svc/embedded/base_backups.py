@@ -22,7 +22,7 @@ _START_SEGMENT = re.compile(r"^START WAL LOCATION: .* \(file ([0-9A-F]{24})\)$",
 
 @dataclass(frozen=True)
 class BaseBackup:
-    """A base backup. A restore reaches every time from `complete_at` on."""
+    """A base backup. A restore can reach any time from `complete_at` on."""
 
     path: Path
     complete_at: datetime
@@ -63,7 +63,7 @@ async def take_base_backup(server: EmbeddedServer, folder: BackupFolder) -> Base
     """Copy the data folder of the running server, with the WAL that the copy needs, and verify the copy.
 
     Raises:
-        StartupError: the copy failed; nothing is left of it.
+        StartupError: the copy failed, and was removed.
     """
     partial = folder.bases / "partial"
     try:
@@ -76,7 +76,7 @@ async def take_base_backup(server: EmbeddedServer, folder: BackupFolder) -> Base
             *("--checkpoint", "fast", "--wal-method", "stream", "--manifest-checksums", "SHA256"),
         )
         await asyncio.to_thread(verify, partial)
-        # The name must not be before the end of the copy, so it is rounded up.
+        # The time in the name must not precede the end of the copy, so it is rounded up.
         complete_at = (datetime.now(UTC) + timedelta(seconds=1)).replace(microsecond=0)
         path = folder.bases / complete_at.strftime(_NAME_FORMAT)
         partial.rename(path)

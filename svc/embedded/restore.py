@@ -26,7 +26,7 @@ restore_command = '{command}'
 recovery_target_action = 'promote'
 recovery_target_timeline = '{timeline}'
 {target}
-# Nobody may read the database before it is restored.
+# No client may read the database before it is restored.
 hot_standby = off
 """
 _FROM_ARCHIVE = 'test -e "{wal}/%f.gz" && gzip -dc "{wal}/%f.gz" > "%p"'
@@ -45,10 +45,9 @@ class Restored:
 async def restore(
     folder: BackupFolder, data_dir: Path, *, at: datetime | None, wal: Path | None, timeline: str = "latest"
 ) -> Restored:
-    """Restore into a new data folder: all transactions committed until `at`, or all that are there.
+    """Restore into a new data folder: all transactions committed until `at`, or all archived ones.
 
-    `wal` is the folder `pg_wal` of the lost server, where it still exists: it contains the WAL that was not archived
-    yet.
+    `wal` is the folder `pg_wal` of the lost server, if it still exists: it contains the WAL that was not archived yet.
 
     Raises:
         StartupError: there is no base backup before `at`, the WAL ends before it, the folder is not new, or a file
@@ -109,7 +108,7 @@ def _configure(data: Path, folder: BackupFolder, at: datetime | None, wal: Path 
 def _recover(server: Any) -> None:
     """Run the server until its recovery has ended, before anybody can connect.
 
-    Not by the wheel, which waits for ever for a server that ends during its recovery.
+    This does not use the wheel, which waits for ever for a server that ends during its recovery.
 
     Raises:
         StartupError: the recovery failed.
@@ -136,7 +135,7 @@ def _recover(server: Any) -> None:
 
 
 def _is_ready(lock_file: Path) -> bool:
-    """Whether the server has ended its recovery: the last line of its lock file says so."""
+    """Whether the server has ended its recovery, by the last line of its lock file."""
     try:
         return lock_file.read_text().splitlines()[-1].strip() == "ready"
     except (FileNotFoundError, IndexError):
@@ -149,7 +148,7 @@ def _last_lines(log: Path) -> str:
 
 
 def _explained(log: str, at: datetime | None) -> StartupError | None:
-    """A sentence for a restore that PostgreSQL refused, or none where the reason is another."""
+    """A message for a restore that ended before its target; None for other reasons."""
     if at is not None and "recovery ended before configured recovery target was reached" in log:
         last = _last_commit(log)
         until = "before it" if last is None else f"with the commit of {last}"

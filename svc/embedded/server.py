@@ -98,7 +98,7 @@ class EmbeddedServer:
         return str(self._server.get_uri())
 
     async def archiver(self) -> Archiver:
-        """Whether the server archives its WAL, and how that goes."""
+        """Whether the server archives its WAL, and whether this succeeds."""
         connection = await asyncpg.connect(self.url)
         try:
             row = await connection.fetchrow(load_statements(resource_folder("sql"))["server/archiver"].text)
@@ -145,8 +145,8 @@ async def start_embedded(
 ) -> EmbeddedServer:
     """Start the server on `data_dir/postgres` or join a running one, and create the database and the service's role.
 
-    `memory_mb` is the size of shared_buffers, which is allocated as needed. `archive` is the folder that the WAL is
-    archived into, none, or the one that the last start chose. A server that is already running continues unchanged.
+    `memory_mb` is the size of shared_buffers, which is allocated as needed. `archive` is the folder for the WAL, none,
+    or the folder of the last start. A server that is already running continues unchanged.
 
     Raises:
         StartupError: the folder is unusable or belongs to another major version, or the server does not start.

@@ -119,7 +119,7 @@ def _slices(texts: Sequence[str]) -> Iterator[list[tuple[int, str]]]:
 
 
 def _readable(text: str) -> str:
-    """The model knows words in small letters, and a text all in capitals says nothing to it."""
+    """The model knows words in small letters only, so a text in capitals has no meaning for it."""
     return text.lower() if text.isupper() else text
 
 

@@ -2,12 +2,12 @@
 
 There are three kinds of failures:
 - Temporary ones (no answer, 408, 409, 425, 429, 5xx, an answer that is no embedding reply) are retried with a growing
-  pause or the one that Retry-After asks for. EmbeddingUnavailableError follows, so that the queue retries later.
+  pause or the one that Retry-After requests. EmbeddingUnavailableError follows, so that the queue retries later.
 - Permanent ones (any other status, including redirects) raise EmbeddingRefusedError.
 - Well-formed but unusable vectors (wrong dimension, NaN, zero) are retried, because a gateway may have routed one call
   to the wrong model. If they persist, EmbeddingRefusedError follows.
 
-The details of these errors reach tenants, so they contain no word of the endpoint's; the log has its messages.
+Tenants see the details of these errors, so they contain no text of the endpoint; the log has its messages.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ class OpenAIProvider:
         self._slots = asyncio.Semaphore(self._concurrency)
         self._documents_turn = asyncio.Lock()
         self._paused_until = 0.0
-        # When the endpoint last answered, and since when it has not; None if the last call was answered.
+        # The time of the endpoint's last answer, and the start of its outage; None if the last call was answered.
         self._answered_at = -math.inf
         self._failing_since: float | None = None
         key = _checked_key(settings.openai_api_key)
         self._replies = ReplyReader(model=self.model, dimensions=self.dimensions, key=key)
-        # Separate threads, so that decoding takes none from the rest of the service.
+        # Separate threads, so that decoding does not occupy those of the rest of the service.
         self._decoders = ThreadPoolExecutor(min(self._concurrency, MAX_DECODERS), thread_name_prefix="embedding-answer")
         self._client = _client(settings, key or NO_KEY)
 
@@ -147,7 +147,7 @@ class OpenAIProvider:
         if failure.is_unusable:
             raise EmbeddingRefusedError(failure.detail + tried) from failure
         error = EmbeddingUnavailableError(failure.detail + tried, retry_after_s=max(1.0, pause_s))
-        # An endpoint that names a time to come back is busy, whatever the texts.
+        # An endpoint that sends Retry-After is busy; the texts are not the cause.
         if failure.retry_after_s is not None or self._answered_at < began:
             error.outage_s = time.monotonic() - min(began, self._failing_since or began)
         raise error from failure

@@ -67,7 +67,7 @@ class ReplyReader:
         """Decode and check the answer to a call with `count` texts.
 
         Raises:
-            AttemptFailedError: the answer is no embedding reply, or its vectors are unusable.
+            AttemptFailedError: the answer is not an embedding reply, or its vectors are unusable.
         """
         try:
             rows = _rows_in_order(_reply_decoder.decode(body).data, count)
@@ -100,7 +100,7 @@ class _Reply(msgspec.Struct):
 
 
 class _UnreadableError(ValueError):
-    """The reply is JSON, but not an embedding reply. The message is ours."""
+    """The reply is JSON, but not an embedding reply. The message comes from this module."""
 
 
 _reply_decoder = msgspec.json.Decoder(_Reply)

@@ -1,7 +1,7 @@
 """The HTTP connection to an embedding endpoint, which is not trusted.
 
 The texts go to the configured address only: no redirect is followed, and a proxy is used only if
-`CABINET_EMBEDDING_PROXY` names one, because variables such as `HTTP_PROXY` are set for other programs, too. An answer
+`CABINET_EMBEDDING_PROXY` names one, because variables such as `HTTP_PROXY` are meant for other programs. An answer
 is read up to a limit after decompression, so that half a megabyte of gzip cannot become a gigabyte.
 """
 
@@ -31,7 +31,7 @@ ERROR_BYTES: Final = 64 * 2**10
 
 _SHOWN_CHARACTERS: Final = 200
 _DROPPED_HEADERS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding", "location"})
-"""The first three describe the body before decompression; the client would parse an address that nobody follows."""
+"""The first three describe the body before decompression; the client would parse the address of a redirect."""
 
 _YIELD_BYTES: Final = 512 * 2**10
 
@@ -105,8 +105,8 @@ async def _read(response: httpx2.Response, limit_bytes: int) -> bytes:
             return b"".join(pieces)[:ERROR_BYTES]
         if size > limit_bytes:
             raise AttemptFailedError(
-                f"the embedding endpoint's answer is too long: it has more than {limit_bytes:,} bytes, the most that "
-                "is accepted for this number of texts and dimensions"
+                f"the embedding endpoint's answer is too long: it has more than {limit_bytes:,} bytes, the "
+                "maximum for this number of texts and dimensions"
             )
         if unyielded >= _YIELD_BYTES:
             unyielded = 0

@@ -1,7 +1,7 @@
-"""Divides a filter into the conditions that indexes serve, and a jsonpath for the rest: the argument of a statement.
+"""Splits a filter into conditions that indexes support, and a jsonpath for the rest: the argument of a statement.
 
-The argument is a JSON object, as the functions `document_matches`, `conversation_matches` and `message_matches` of the
-schema take it.
+The argument is a JSON object for the functions `document_matches`, `conversation_matches` and `message_matches` of the
+schema.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def matching_arguments(tree: Tree, others: dict[str, Any] | None = None) -> dict
 
 
 def _is_divided(arguments: dict[str, Any], part: Tree) -> bool:
-    """Add a condition that an index serves. Returns whether it is one."""
+    """Add a condition if an index supports it. Returns whether one does."""
     if not isinstance(part, Comparison):
         return False
     if isinstance(part.key, Path):
@@ -69,7 +69,7 @@ def _comparisons(tree: Tree) -> Iterator[Comparison]:
 
 
 def _contain(arguments: dict[str, Any], part: Comparison, path: Path) -> bool:
-    """Add an equality to `metadata`. Returns whether it is one that does not contradict an earlier one."""
+    """Add an equality to `metadata`. Returns False for other conditions, and if it contradicts an earlier one."""
     if part.operator not in ("eq", "in", "contains") or len(part.values) != 1:
         return False
     value = part.values[0]
@@ -97,7 +97,7 @@ def _add(metadata: dict[str, Any], names: tuple[str, ...], value: Any) -> bool:
 
 
 def _choose(arguments: dict[str, Any], part: Comparison) -> bool:
-    """Add the file types to choose from. Returns whether it is a choice of them."""
+    """Add a condition on the file type. Returns False for other conditions."""
     if part.key != Column("file_type") or part.operator not in ("eq", "in"):
         return False
     chosen = arguments.get("file_types")
@@ -106,7 +106,7 @@ def _choose(arguments: dict[str, Any], part: Comparison) -> bool:
 
 
 def _limit(arguments: dict[str, Any], part: Comparison) -> bool:
-    """Add a limit of `created_at`. Returns whether it is one."""
+    """Add a limit of `created_at`. Returns False for other conditions."""
     moment = part.values[0] if part.values else None
     if not isinstance(moment, datetime) or part.operator not in ORDERS:
         return False

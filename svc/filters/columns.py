@@ -1,4 +1,4 @@
-"""The fields of an item that a filter compares besides its metadata, and the checks of the values."""
+"""The fields of an item, besides its metadata, that a filter can compare, and the checks of their values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 MOMENT = re.compile(
     rf"(?P<date>{DATE})(?:[T ](?P<time>{TIME}(?:\.[0-9]{{1,6}})?)(?P<zone>Z|[+-][0-9]{{2}}:[0-9]{{2}})?)?"
 )
-"""A date, or a timestamp with or without an offset from UTC. Without an offset it is in UTC, a date is its midnight."""
+"""A date, or a timestamp with or without an offset from UTC. Without an offset, it is in UTC; a date means midnight."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ MESSAGE_FIELDS: Fields = {
 
 
 def moment_of(text: str) -> datetime | None:
-    """Return the moment that a text names, in UTC, or None if it names none, such as February 30."""
+    """Return the timestamp in a text, in UTC, or None if it is not valid, such as February 30."""
     found = MOMENT.fullmatch(text)
     if found is None:
         return None
@@ -79,10 +79,10 @@ def moment_of(text: str) -> datetime | None:
 
 
 def value_of(value: Scalar, name: str, field: OwnField, place: str) -> Value:
-    """Return a value that a field is compared with, in the type of the field.
+    """Convert the value of a comparison to the type of the field.
 
     Raises:
-        InvalidRequestError: it has another type, with which nothing could be equal.
+        InvalidRequestError: it has a type with which the field can never be equal.
     """
     if field.kind == "number":
         if isinstance(value, int | float) and not isinstance(value, bool):

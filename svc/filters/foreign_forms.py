@@ -1,4 +1,4 @@
-"""Explains filters in the form of other databases, `{"year": {"$gte": 2020}}`, with the form that is right here."""
+"""Translates filters in the form of other databases, `{"year": {"$gte": 2020}}`, for error messages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def check_no_operator(metadata: dict[str, Any], field: str) -> None:
     `metadata` has passed `check_metadata`, so it is small.
 
     Raises:
-        InvalidRequestError: names the key, and the form that says the same.
+        InvalidRequestError: names the key, and the equivalent filter.
     """
     found = foreign_operator(metadata)
     if found is not None:
         names, operator, value = found
         place = ".".join([field, *names, operator])[:_SHOWN_CHARACTERS]
         raise InvalidRequestError(
-            f"{place} begins with $, but {field} compares for equality only; in its place, send "
+            f"{place} begins with $, but {field} compares for equality only; instead, send "
             f'"filter": {right_form(names, operator, value)}',
             field=place,
         )

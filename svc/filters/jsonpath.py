@@ -1,11 +1,11 @@
-"""Translates a filter into a jsonpath predicate, which is bound as a parameter: no text of SQL is made.
+"""Translates a filter into a jsonpath predicate, which is bound as a parameter: no SQL text is generated.
 
-The predicate is strict, so that a list is not unwrapped and a missing member is an error. An error, like a comparison
-of different types, makes a comparison unknown, which is as good as false, also beneath `and` and `or`. A negation is
-therefore moved down to the comparisons, where unknown counts as not passing: see `_negative`.
+The predicate is strict, so that a list is not unwrapped and a missing member is an error. An error, or a comparison of
+different types, makes a comparison unknown, which counts as false, even below `and` and `or`. A negation is therefore
+moved down to the comparisons, where unknown counts as not passing: see `_negative`.
 
-In a predicate, `$` is the metadata, and the fields of the item are variables such as `$filename`. A moment there is a
-number of microseconds since 1970.
+In a predicate, `$` is the metadata, and the fields of the item are variables such as `$filename`. A timestamp there is
+a number of microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _condition(tree: Tree, *, is_negated: bool) -> str:
 def _limits(tree: Group) -> tuple[list[str], list[Tree]]:
     """Return one condition for each key with several limits, such as the ends of a range, and the other parts.
 
-    A path leads to one value at most, so it need not be looked up for each of them.
+    A path leads to at most one value, so one lookup suffices for all limits.
     """
     by_key: dict[Path | Column, list[Comparison]] = {}
     for part in tree.parts:
@@ -80,7 +80,7 @@ def _positive(operator: Operator, comparison: Comparison) -> str:
         return f"exists({place} ? (@ != null))" if isinstance(comparison.key, Column) else f"exists({place})"
     if operator == "contains":
         place = f"{place}[*]"
-    # A list of no values contains no value: null is a value too, and no other text is never true.
+    # An empty list contains no value, not even null, and no shorter text is always false.
     tests = [_test(operator, comparison.key, value) for value in comparison.values] or ["(@ == 1 && @ == 2)"]
     return f"exists({place} ? ({' || '.join(tests)}))"
 

@@ -137,7 +137,7 @@ class _Reader:
         else:
             raise _fault(f'{place} must be a name, such as "author.name", or a list of names', place)
         if len(names) > _MAX_NAMES or (isinstance(key, str) and "" in names):
-            raise _fault(f"{place} must be 1 to {_MAX_NAMES} names, none empty, with a dot between them", place)
+            raise _fault(f"{place} must be 1 to {_MAX_NAMES} names, none empty, separated by dots", place)
         check_text("".join(names), place)
         return Path(tuple(names))
 

@@ -10,7 +10,7 @@ Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains"
 OPERATORS: tuple[Operator, ...] = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists", "prefix")
 ORDERS = ("gt", "gte", "lt", "lte")
 NEGATED: dict[Operator, Operator] = {"ne": "eq", "nin": "in"}
-"""The operators that are the negation of another: items without a value for the key match them."""
+"""The operators that negate another one: items without a value for the key match them."""
 
 Scalar = str | int | float | bool | None
 Value = Scalar | datetime
@@ -18,7 +18,7 @@ Value = Scalar | datetime
 
 @dataclass(frozen=True)
 class Path:
-    """The place of a value in the metadata: the names of the members that lead to it."""
+    """The path of a value in the metadata: the names of the members that lead to it."""
 
     names: tuple[str, ...]
 
@@ -41,7 +41,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Group:
-    """Filters of which all (`and`) or at least one (`or`) must pass."""
+    """Several filters: all (`and`) or at least one (`or`) must match."""
 
     kind: Literal["and", "or"]
     parts: tuple[Tree, ...]
@@ -49,7 +49,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Negation:
-    """A filter that must not pass."""
+    """A filter that must not match."""
 
     part: Tree
 

@@ -12,7 +12,7 @@ EXPIRED_UPLOADS_AT_ONCE: Final = 100
 
 
 async def sweep_uploads(database: Database) -> int:
-    """Delete one batch of expired uploads, completed and cancelled ones among them; returns how many were found."""
+    """Delete one batch of expired uploads, including completed and cancelled ones; returns how many were found."""
     rows = await database.many("uploads/list_expired", max_rows=EXPIRED_UPLOADS_AT_ONCE)
     for row in rows:
         await erase_bytes(database, row.user_id, row.id)

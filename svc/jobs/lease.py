@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 # Seconds between checks whether the progress has changed and needs to be recorded.
 _CHECK_S = 0.5
-# Seconds for a worker that stops to return its job. If the database does not answer, the lease expires by itself.
+# Seconds in which a stopping worker returns its job. If the database does not answer, the lease expires.
 _RETURN_S = 2.5
 _PAUSES_S = (0.05, 0.2, 0.5, 0.0)
 
@@ -46,7 +46,8 @@ async def leased(heartbeat: Heartbeat, lease_s: float, progress: Progress) -> As
 
 
 async def claimed(claim: Coroutine[Any, Any, J | None], release: Callable[[J], Awaitable[int]]) -> J | None:
-    """Claim a job. A worker that stops meanwhile waits for the claim, and returns the job, which nobody else knows."""
+    """Claim a job. If the worker is stopped meanwhile, it waits for the claim and returns the job, since no other
+    worker knows of it."""
     task = asyncio.current_task()
     claiming = asyncio.create_task(claim, name=None if task is None else task.get_name())
     try:
@@ -62,12 +63,12 @@ async def _release_claimed(claiming: asyncio.Task[J | None], release: Callable[[
 
 
 async def return_job(release: Callable[[], Awaitable[int]]) -> None:
-    """Return the job of a worker that stops to the queue, if the database answers soon; raises nothing but
-    `CancelledError`. `release` returns 0 if the job is locked or gone.
+    """Return the job of a stopping worker to the queue, if the database answers soon; raises only `CancelledError`.
+    `release` returns 0 if the job is locked or gone.
     """
     try:
         async with asyncio.timeout(_RETURN_S):
-            # A statement of this worker that was cancelled just now can still hold the locks for a moment.
+            # A just cancelled statement of this worker can still hold its locks for a short time.
             for pause_s in _PAUSES_S:
                 if await release():
                     return

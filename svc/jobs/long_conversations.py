@@ -1,6 +1,7 @@
 """Deletes a conversation that has too many messages for one statement: in one transaction of bounded statements.
 
-Nobody sees the conversation without some of its messages, and if the transaction fails, everything is still there.
+Other sessions never see the conversation without some of its messages, and if the transaction fails, nothing is
+deleted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ async def delete_long(
 ) -> dict[str, int] | None:
     """Delete a conversation. Returns the number of rows by table, or None if there is no such conversation.
 
-    `check` runs when the conversation is locked; its errors leave the conversation as it is.
+    `check` runs when the conversation is locked; after an error, the conversation is unchanged.
     """
     with database_budget(None):
         async with database.transaction() as transaction:
@@ -53,7 +54,7 @@ async def delete_long_expired(database: Database, user_id: UUID, conversation_id
 
 
 class _KeptError(Exception):
-    """The conversation no longer expires yet; rolls the transaction back."""
+    """The conversation has not expired, since its expiry was changed; rolls the transaction back."""
 
 
 async def _delete_expired(transaction: Transaction, user_id: UUID, conversation_id: UUID) -> None:

@@ -27,7 +27,7 @@ async def exposition(database: Database) -> bytes:
     try:
         rows = await database.many("server/queues")
     except CabinetError as error:
-        # The other metrics matter most while the database is away; they also count the failed statement.
+        # The other metrics matter most while the database is unavailable; they also count the failed statement.
         logger.warning("the metrics omit the queues: %s", error.detail)
         _clear()
     else:
@@ -55,7 +55,7 @@ def _observe(rows: Sequence[ServerQueues]) -> None:
 
 
 def _clear() -> None:
-    """Remove the plans that have no jobs any more, and values that are no longer known."""
+    """Remove the plans that no longer have jobs, and values that are no longer known."""
     metrics.queue_jobs.clear()
     metrics.queue_overdue_seconds.clear()
     metrics.expired_leases.clear()

@@ -1,4 +1,4 @@
-"""How a worker reports the end of an attempt to the queue."""
+"""Reports the end of an attempt to the queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from svc.errors import UnavailableError
 logger = logging.getLogger(__name__)
 
 Report = Callable[[], Awaitable[object]]
-"""Tells the queue how an attempt ended."""
+"""Reports the outcome of an attempt to the queue."""
 
 LOCKED_PAUSE_S = 2.0
 """Seconds until a job whose rows another session has locked is due again."""
@@ -23,7 +23,7 @@ _MOST_PAUSE_S = 5.0
 
 
 async def reported(report: Report, lease_s: float) -> None:
-    """Report the end of an attempt; while the database is unavailable, again until the lease has ended.
+    """Report the end of an attempt. While the database is unavailable, retry until the lease has ended.
 
     A report that never arrives costs the job the rest of its lease, and counts as an interruption.
 

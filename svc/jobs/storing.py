@@ -1,7 +1,7 @@
 """The transaction in which a worker stores the results of a job.
 
-A worker can be stopped at any point (SIGSTOP, a suspended machine). Limits that hold for this transaction only make the
-server end it then, so that its locks are released within seconds.
+A worker can be stopped at any point (SIGSTOP, a suspended machine). Limits for this transaction let the server end it
+then, so that its locks are released within seconds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from svc.database.queries import Database, Transaction
 
-# Below the time limit of statements, so that a wait for a lock can be told from a slow statement.
+# Below the time limit of statements, to distinguish a wait for a lock from a slow statement.
 _LOCK_S = 5.0
 # Between two statements a worker needs milliseconds.
 _IDLE_S = 5.0
@@ -23,8 +23,8 @@ _SPARE_S = 10.0
 async def storing(database: Database, lease_s: float, *, is_planned_once: bool = False) -> AsyncIterator[Transaction]:
     """Run the statements of the block in one transaction, which ends soon if this process is stopped.
 
-    `is_planned_once`: the plans of its statements are kept, also those of the checks of foreign keys. Each statement of
-    the block must have one plan that fits all values.
+    `is_planned_once`: the plans of its statements are kept, including those of the checks of foreign keys. Each
+    statement of the block must have one plan that fits all values.
 
     Raises:
         RowsLockedError: another session held a lock for too long.

@@ -1,5 +1,5 @@
-"""Deletes expired documents, uploads, conversations and idempotency keys, empties expired collections, and deletes what
-is left of large deleted documents and of files that left collections, in the background of a worker.
+"""Deletes expired documents, uploads, conversations and idempotency keys, the files of expired collections, and the
+remaining rows of large deleted documents and of removed files, in the background of a worker.
 
 Expired rows are listed across all tenants and deleted tenant by tenant, in batches too small to delay other statements.
 """
@@ -20,12 +20,12 @@ from svc.jobs.long_conversations import delete_long_expired
 logger = logging.getLogger(__name__)
 
 KEYS_KEPT_S = 86_400.0
-"""How long the key of a request (`Idempotency-Key`) is kept, in seconds: a day."""
+"""Seconds for which the key of a request (`Idempotency-Key`) is kept: a day."""
 
 _EVERY_S = 60.0
 _SOON_S = 0.2
 LEFT_FILES_KEPT_S = 86_400.0
-"""How long a page of a collection's files can begin after a file that has left, in seconds: a day."""
+"""Seconds for which a page of a collection's files can begin after a removed file: a day."""
 _LEFT_FILES_AT_ONCE = 500
 _KEYS_AT_ONCE = 500
 _EXPIRED_AT_ONCE = 100
@@ -43,7 +43,7 @@ async def sweep_turn(database: Database) -> float:
         await _deleted(sweep_left_files(database), "files that left collections") >= _LEFT_FILES_AT_ONCE,
         await _deleted(sweep_keys(database), "expired idempotency keys") >= _KEYS_AT_ONCE,
     ]
-    # A full batch means that there are more. The pause leaves room for other work, which is more urgent.
+    # A full batch means that there are more. The pause leaves time for more urgent work.
     return _SOON_S if any(is_full) else _EVERY_S
 
 
@@ -65,7 +65,7 @@ async def sweep_documents(database: Database) -> int:
 async def sweep_left_over(database: Database) -> int:
     """Delete the remaining rows of some deleted documents; returns the number of documents.
 
-    Each statement deletes a batch. If this is interrupted, the next sweep continues with the rows that are left.
+    Each statement deletes a batch. If this is interrupted, the next sweep continues with the remaining rows.
     """
     rows = await database.many("documents/list_left_over", max_rows=_LEFT_OVER_AT_ONCE)
     for row in rows:
@@ -96,7 +96,7 @@ async def sweep_conversations(database: Database) -> int:
 
 
 async def sweep_collections(database: Database) -> int:
-    """Take the files out of some expired collections; returns the number of files."""
+    """Remove the files from some expired collections; returns the number of files."""
     rows = await database.many("collections/list_expired", max_rows=_EXPIRED_AT_ONCE)
     emptied = 0
     for row in rows:
@@ -108,7 +108,7 @@ async def sweep_collections(database: Database) -> int:
 
 
 async def sweep_left_files(database: Database) -> int:
-    """Delete the places of some files that left their collections long ago; returns how many were found."""
+    """Delete the records of some files that were removed from collections long ago; returns how many were found."""
     rows = await database.many("collection_files/list_left", kept_s=LEFT_FILES_KEPT_S, max_rows=_LEFT_FILES_AT_ONCE)
     for user_id, files in _by_tenant(rows).items():
         await database.exec(

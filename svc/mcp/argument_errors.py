@@ -1,4 +1,4 @@
-"""Describes wrong arguments of a tool in sentences from which an assistant can correct them."""
+"""Describes wrong arguments of a tool, so that an assistant can correct them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SENTENCES: Final = {
 
 
 def sentence_of(error: ValidationError) -> str:
-    """Return one sentence for all arguments that are wrong; the library's own words quote the values."""
+    """Return one sentence for all wrong arguments. The library's own messages would quote the values."""
     return "; ".join(_sentence(dict(one)) for one in error.errors(include_url=False, include_input=False)[:10])
 
 

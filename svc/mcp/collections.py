@@ -1,4 +1,4 @@
-"""The collections that a tool names: the user's own, and those that others share with the user."""
+"""The collections that a tool can name: the user's own, and those that others share with the user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from cabinet_client import AsyncCabinet, NotAllowedError, NotFoundError, models
 from svc.mcp.failures import ToolFailedError
 
-# A user can have 10,000; an id names one beyond these.
+# A user can have 10,000; further ones can be named by id.
 _MOST_LOOKED_AT = 1_000
 _MOST_NAMED = 10
 
@@ -18,7 +18,7 @@ async def named_collection(client: AsyncCabinet, wanted: str) -> models.Collecti
     """Return the collection with this id, or with this name in any case.
 
     Raises:
-        ToolFailedError: there is none, or several have the name.
+        ToolFailedError: there is no such collection, or several have the name.
     """
     text = wanted.strip()
     try:
@@ -40,7 +40,7 @@ async def named_collection(client: AsyncCabinet, wanted: str) -> models.Collecti
 
 
 async def shared_hint(client: AsyncCabinet) -> str:
-    """Return the sentence that names the collections that others share with the user; empty if there are none."""
+    """Return a sentence with the names of the collections that others share with the user, or an empty text."""
     found: list[models.Collection] = []
     try:
         async for each in client.collections.list(shared=True):
@@ -48,15 +48,15 @@ async def shared_hint(client: AsyncCabinet) -> str:
             if len(found) > _MOST_NAMED:
                 break
     except NotAllowedError:
-        # A key of one collection reaches no others.
+        # A key that is limited to one collection cannot access others.
         return ""
     if not found:
         return ""
-    return f"\n\n(Collections of others, which are looked at only if named as collection: {_names(found)}.)"
+    return f"\n\n(Shared collections of other users, which are included only if named as collection: {_names(found)}.)"
 
 
 async def _all(client: AsyncCabinet) -> AsyncIterator[models.Collection]:
-    """The first of the user's own collections, then the first of those of others."""
+    """The first collections of the user, then the first collections shared by others."""
     for shared in (False, True):
         left = _MOST_LOOKED_AT
         try:

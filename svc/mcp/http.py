@@ -22,13 +22,13 @@ from svc.mcp.server import mcp_server
 _IDENTITY = (b"authorization", b"cabinet-user")
 _URL = "http://cabinet"
 
-# The address and port of the caller, for whom the service's own routes are called.
+# The address and port of the caller.
 _caller: ContextVar[tuple[str, int] | None] = ContextVar("caller", default=None)
 
 
 class _InProcess(httpx.AsyncBaseTransport):
-    """Calls the service without a connection, from the address of the caller: otherwise one caller's wrong keys would
-    count for all."""
+    """Calls the service without a connection, with the address of the caller: otherwise one caller's wrong keys would
+    count for all callers."""
 
     def __init__(self, service: ASGIApp) -> None:
         self._service = service

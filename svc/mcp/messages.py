@@ -1,4 +1,4 @@
-"""Checks a message to `/mcp` before the SDK of the protocol does, whose errors are in words for Python programmers."""
+"""Checks a message to `/mcp` before the SDK of the protocol, whose errors are for Python programmers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VERSION_HEADER = "MCP-Protocol-Version"
 
 @dataclass(frozen=True)
 class Message:
-    """A message, as it arrived. `is_reply` is whether it answers a request of the server, which never sends one."""
+    """A received message. `is_reply` is whether it answers a request of the server, which never sends one."""
 
     body: bytes
     is_reply: bool
@@ -37,9 +37,9 @@ async def read_message(request: Request) -> Message:
 
     Raises:
         UnsupportedMediaTypeError: it is not sent as JSON, or compressed.
-        TooLargeError: it has more bytes than any tool takes.
-        MalformedRequestError: it is not JSON, has more values than any tool takes, or is for an unknown protocol.
-        InvalidRequestError: it is no message of JSON-RPC, or the request has a query string.
+        TooLargeError: it has more bytes than any tool accepts.
+        MalformedRequestError: it is not JSON, has more values than any tool accepts, or is for an unknown protocol
+        version. InvalidRequestError: it is not a message of JSON-RPC, or the request has a query string.
     """
     refuse_parameters(request)
     check_encoding(request)
@@ -58,7 +58,7 @@ async def read_message(request: Request) -> Message:
     reader.finish()
     message = await decode_json(reader.rest, dict[str, Any])
     if count_values([message], _MOST_VALUES) > _MOST_VALUES:
-        raise MalformedRequestError(f"the message has more than {_MOST_VALUES:,} values; no tool takes as many")
+        raise MalformedRequestError(f"the message has more than {_MOST_VALUES:,} values, the maximum")
     if _is_deeper([message], _MOST_DEPTH):
         raise MalformedRequestError(f"the message is nested more than {_MOST_DEPTH} levels deep")
     _check(message)
@@ -69,7 +69,7 @@ def _check(message: dict[str, Any]) -> None:
     number = message.get("id")
     if message.get("jsonrpc") != "2.0":
         raise InvalidRequestError('jsonrpc must be "2.0"', field="jsonrpc")
-    # Without an id it is a notification, and with null, too, for the SDK: a client that waits for the answer gets none.
+    # A message without an id is a notification. The SDK also treats a null id so: a client would wait for the answer.
     if "id" in message and (not isinstance(number, str | int) or isinstance(number, bool)):
         raise InvalidRequestError("id must be a string or an integer; omit it in a notification", field="id")
     if "method" not in message:

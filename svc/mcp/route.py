@@ -1,4 +1,4 @@
-"""The route `/mcp`. The SDK of the protocol is imported at the first request, since many services never see one."""
+"""The route `/mcp`. The SDK of the protocol is imported at the first request, since many services get none."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def _transport(service: ASGIApp) -> McpTransport:
 
 
 def mcp_route() -> tuple[Route, McpRoute]:
-    """The route, and the application behind it, which wants its `service`.
+    """The route, and the application behind it, whose `service` must be set.
 
-    There is nothing to listen to with GET: its stream would keep a connection for ever.
+    GET is not supported: its stream would keep a connection open for ever.
     """
     endpoint = McpRoute()
     return Route("/mcp", endpoint, methods=["POST"]), endpoint

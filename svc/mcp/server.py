@@ -54,9 +54,11 @@ class _Server(MCPServer):
         if tool is None:
             names = ", ".join(each.name for each in self._tool_manager.list_tools())
             raise ToolError(f"there is no tool {name[:80]!r}; the tools are {names}")
-        # The SDK leaves them out silently, and an assistant would believe that they had an effect.
+        # The SDK ignores them silently, and an assistant would believe that they had an effect.
         if unknown := sorted(arguments.keys() - tool.parameters["properties"].keys()):
-            raise ToolError(f"{name} takes {', '.join(tool.parameters['properties'])}, and no {unknown[0][:80]!r}")
+            raise ToolError(
+                f"{name} has no argument {unknown[0][:80]!r}; it takes {', '.join(tool.parameters['properties'])}"
+            )
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
@@ -69,7 +71,7 @@ class _Server(MCPServer):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context | None = None
     ) -> Any:
-        """Refuse it.
+        """Refuse the request.
 
         Raises:
             MCPError: there are no prompts.
@@ -79,8 +81,8 @@ class _Server(MCPServer):
 
 def mcp_server(client_of: ClientOf) -> MCPServer:
     """The server; `client_of` returns a client with the key of the caller of a request."""
-    # Nothing is ever published, and the stream of a subscription would keep a connection for ever.
-    # The level of the log is for a program without one, `cabinet mcp`: otherwise each request would be a line there.
+    # Nothing is ever published, and the stream of a subscription would keep a connection open for ever.
+    # The log level applies to `cabinet mcp`, which has no log of its own: otherwise each request would be a line there.
     server = _Server(
         "cabinet",
         title="Cabinet",
@@ -159,13 +161,13 @@ def mcp_server(client_of: ClientOf) -> MCPServer:
 
 
 def _resource_error(error: ToolError) -> ResourceError:
-    """The same sentence, as the SDK wants it from a resource."""
+    """The same sentence, in the form that the SDK requires from a resource."""
     is_missing = isinstance(error.__cause__, NotFoundError | ToolFailedError)
     return (ResourceNotFoundError if is_missing else ResourceError)(str(error))
 
 
 async def _answered(work: Awaitable[str]) -> str:
-    """The text of a tool; an error that the caller can act on becomes its sentence."""
+    """The text of a tool, or the message of an error that the caller can correct."""
     try:
         return await work
     except (ToolFailedError, AnswerError) as error:

@@ -20,7 +20,7 @@ from svc.mcp.failures import ToolFailedError
 
 # About four characters a token: a result of some 2,000 tokens.
 _MOST_CHARACTERS = 8_000
-# More than a model reads at once. Without a limit, a document of 32 MB would hold the server's loop and its memory.
+# More than a model reads. Without a limit, a document of 32 MB would block the server's loop and take its memory.
 _MOST_OF_A_DOCUMENT = 500_000
 _MEMORY_TITLE = "Memory of an assistant"
 _MEMORY = {"purpose": "memory"}
@@ -41,14 +41,14 @@ async def search(client: AsyncCabinet, query: str, limit: int, collection: str |
     if not results:
         nothing = "Nothing was found. Try other words, or list_documents to see which documents there are."
         return nothing + hint
-    # A collection can have the document in chunks of other sizes, which the document does not number.
+    # A collection can contain the document in chunks of other sizes, whose numbers are not those of the document.
     sources = [source_of(each) if collection is None else str(each.chunk_id) for each in results]
     parts = (f"[{source}] {_place(each)}\n{each.content}" for source, each in zip(sources, results, strict=True))
     return _fitting(parts) + hint
 
 
 async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
-    """A chunk with as many of those before and after it as fit into a result."""
+    """A chunk, and the chunks before and after it that fit into a result."""
     document_id, _, number = source.strip().strip("[]").partition("#")
     try:
         wanted = UUID(document_id)
@@ -58,7 +58,7 @@ async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
         return await _open_chunk(client, wanted, around)
     if wanted is None or not (number.isascii() and number.isdigit()):
         raise ToolFailedError(
-            f"{source!r} is no source. Use one that search printed in brackets, such as "
+            f"{source!r} is not a source. Use one that search printed in brackets, such as "
             "01890a5d-ac96-774b-bcce-b302099a8057#3."
         )
     document, index = await client.documents.get(wanted), int(number)
@@ -78,14 +78,14 @@ async def open_source(client: AsyncCabinet, source: str, around: int) -> str:
     first, last = _span(chunks, index)
     text = "\n\n".join(chunks[each] for each in range(first, last + 1))
     if len(text) > _MOST_CHARACTERS:
-        text = f"{text[:_MOST_CHARACTERS]}…\n\n(The rest of this long chunk was left out.)"
+        text = f"{text[:_MOST_CHARACTERS]}…\n\n(The rest of this long chunk was omitted.)"
     left_out = [f"{wanted}#{each}" for each in (first - 1, last + 1) if each in chunks]
     hint = f"\n\n(Not everything fits. Open {' or '.join(left_out)} to read on.)" if left_out else ""
     return f"{document.filename}, chunks {first} to {last}:\n\n{text}{hint}"
 
 
 async def _open_chunk(client: AsyncCabinet, chunk_id: UUID, around: int) -> str:
-    """A chunk by its id, with as many of those before and after it as fit into a result."""
+    """A chunk by its id, and the chunks before and after it that fit into a result."""
     for neighbours in range(around, -1, -1):
         chunk = await client.documents.chunk(chunk_id, neighbours=neighbours)
         first = last = chunk.chunk_index
@@ -95,13 +95,13 @@ async def _open_chunk(client: AsyncCabinet, chunk_id: UUID, around: int) -> str:
         if len(text) <= _MOST_CHARACTERS:
             break
     else:
-        text = f"{text[:_MOST_CHARACTERS]}…\n\n(The rest of this long chunk was left out.)"
+        text = f"{text[:_MOST_CHARACTERS]}…\n\n(The rest of this long chunk was omitted.)"
     hint = "" if neighbours == around else "\n\n(Not all of the passages around it fit.)"
     return f"{chunk.filename}, chunks {first} to {last}:\n\n{text}{hint}"
 
 
 def _span(chunks: Mapping[int, str], index: int) -> tuple[int, int]:
-    """The first and the last of the chunks around one that fit into a result together with it, the nearest first."""
+    """The first and the last chunk around a chunk that fit into a result together with it, nearest first."""
     first = last = index
     left = _MOST_CHARACTERS - len(chunks[index])
     for each in sorted(chunks, key=lambda other: abs(other - index)):
@@ -119,7 +119,8 @@ async def add_document(client: AsyncCabinet, name: str, text: str) -> str:
     try:
         document = await client.documents.create(name, text, on_conflict="replace")
     except NotAllowedError:
-        # A key of one collection replaces nothing by name; it finds those of the name in its collection.
+        # A key that is limited to one collection cannot replace by name; it finds those with the name in its
+        # collection.
         earlier = [each async for each in client.documents.list(where={"type": "eq", "key": "filename", "value": name})]
         document = await client.documents.create(name, text)
     try:
@@ -127,14 +128,14 @@ async def add_document(client: AsyncCabinet, name: str, text: str) -> str:
     except IngestionError as error:
         raise ToolFailedError(f"{name} cannot be read: {error.documents[0].error}") from error
     except WaitTimeoutError:
-        return f"{name} is stored and will be found in a while; it is still being ingested."
+        return f"{name} is stored, but still being ingested; search will find it soon."
     for each in earlier:
         await _remove(client, each)
     return f"{name} is stored and can be found, in {ready.chunk_count} chunks."
 
 
 async def _remove(client: AsyncCabinet, document: models.Document) -> None:
-    """Delete an earlier document for a key of one collection, or take it out of that one if it is in others too."""
+    """Delete an earlier document for a key of one collection, or remove it from that one if it is also in others."""
     try:
         await client.documents.delete(document.id)
     except ConflictError:
@@ -144,7 +145,7 @@ async def _remove(client: AsyncCabinet, document: models.Document) -> None:
 
 
 async def remember(client: AsyncCabinet, text: str) -> str:
-    """Append a text to the conversation that is the memory."""
+    """Append a text to the conversation that serves as memory."""
     if not text.strip():
         raise ToolFailedError("text must contain more than white space")
     memory = await _memory(client) or await client.conversations.create(title=_MEMORY_TITLE, metadata=_MEMORY)
@@ -153,15 +154,15 @@ async def remember(client: AsyncCabinet, text: str) -> str:
 
 
 async def recall(client: AsyncCabinet, query: str, limit: int) -> str:
-    """The remembered texts and messages nearest to a query, of all conversations."""
+    """The remembered texts and messages of all conversations that are nearest to a query."""
     found = await client.conversations.search(query, limit=limit)
     if not found:
-        return "Nothing is remembered about this. A text that was just remembered is found a moment later."
+        return "Nothing is remembered about this. A new memory can be found after a short time."
     return _fitting(f"{each.created_at:%Y-%m-%d %H:%M}, {each.role}: {each.text}" for each in found)
 
 
 async def list_documents(client: AsyncCabinet, limit: int, after: str | None, collection: str | None) -> str:
-    """The newest documents, or those after one, a line each, as many as fit into a result.
+    """The newest documents, or those after a document, one line for each, up to the size of a result.
 
     With a collection, they are its files, the last added first.
     """
@@ -183,7 +184,7 @@ async def list_documents(client: AsyncCabinet, limit: int, after: str | None, co
         line = f"{id_} {each.filename} ({each.file_type}, {each.chunk_count} chunks, {state})"
         left -= len(line) + 1
         if len(lines) == limit or (lines and left < 0):
-            lines.append(f"There are more. To go on, call list_documents with after={last}.")
+            lines.append(f"There are more. To continue, call list_documents with after={last}.")
             break
         lines.append(line)
         last = id_
@@ -192,7 +193,7 @@ async def list_documents(client: AsyncCabinet, limit: int, after: str | None, co
 
 
 async def read_document(client: AsyncCabinet, document_id: str) -> str:
-    """The text of a document, for the resource; of a very long one, the beginning."""
+    """The text of a document, for the resource; only the beginning of a very long one."""
     wanted = _document_id(document_id)
     parts: list[str] = []
     left = _MOST_OF_A_DOCUMENT
@@ -209,7 +210,9 @@ def _document_id(text: str) -> UUID:
     try:
         return UUID(text.strip())
     except ValueError:
-        raise ToolFailedError(f"{text[:80]!r} is no id of a document. Use one that list_documents showed.") from None
+        raise ToolFailedError(
+            f"{text[:80]!r} is not the id of a document. Use one that list_documents showed."
+        ) from None
 
 
 def source_of(result: models.Result) -> str:
@@ -222,7 +225,7 @@ def _place(result: models.Result) -> str:
 
 
 def _fitting(parts: Iterable[str]) -> str:
-    """The parts that fit into a result; the last one may be cut, and a note says how much was omitted."""
+    """The parts that fit into a result; the last one may be cut, with a note about the omission."""
     text = ""
     for part in parts:
         if len(text) + len(part) > _MOST_CHARACTERS:

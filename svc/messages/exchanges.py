@@ -1,4 +1,4 @@
-"""Keeps the calls of tools and their answers together when a context is cut to a budget."""
+"""Keeps tool calls and their answers together when a context is cut to a budget."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _INSTRUCTIONS = frozenset({"system", "developer"})
 
 
 def whole_exchanges(rows: Sequence[R], *, is_cut: bool) -> list[R]:
-    """Return the messages without the answers whose call is not among the messages before them.
+    """Return the messages without the answers whose call does not precede them.
 
-    An answer with a `tool_call_id` belongs to the call of this id. An answer without one belongs to the message before
-    it; if the conversation begins earlier (`is_cut`), such answers at the beginning are omitted.
+    An answer with a `tool_call_id` belongs to the call with this id. An answer without one belongs to the preceding
+    message; if the conversation begins earlier (`is_cut`), such answers at the beginning are omitted.
     """
     kept: list[R] = []
     calls: set[str] = set()
@@ -26,7 +26,7 @@ def whole_exchanges(rows: Sequence[R], *, is_cut: bool) -> list[R]:
         if row.role in ANSWERS and not (row.tool_call_id in calls if row.tool_call_id is not None else is_begun):
             continue
         kept.append(row)
-        # An imported message can contain other calls than the API accepts.
+        # An imported message can contain calls that the API does not accept.
         calls.update(str(call["id"]) for call in row.tool_calls or () if isinstance(call, dict) and "id" in call)
         is_begun = is_begun or row.role not in _INSTRUCTIONS
     return kept

@@ -27,7 +27,7 @@ from svc.terms.texts import StoredTerms
 from svc.vectors.signatures import signatures
 from svc.vectors.texts import worded_message
 
-# The size of a batch: enough for the provider's concurrent calls, and little work to lose if the worker dies.
+# The size of a batch: enough for the provider's concurrent calls, and little lost work if the worker dies.
 _MESSAGES_AT_ONCE = 256
 _BYTES_AT_ONCE = 2**20
 
@@ -36,8 +36,8 @@ _BYTES_AT_ONCE = 2**20
 class MessageJob:
     """A claimed conversation.
 
-    `lease` is the fencing token. `tries` counts the attempts that have failed, `interruptions` those whose worker did
-    not report the end, including this one.
+    `lease` is the fencing token. `tries` counts failed attempts. `interruptions` counts attempts, including this one,
+    whose worker did not report the end.
     """
 
     user_id: UUID
@@ -49,7 +49,7 @@ class MessageJob:
 
 @dataclass(frozen=True)
 class Start:
-    """Where the work on a conversation begins: the last position with a vector, and the user's quota of tokens."""
+    """The start of the work on a conversation: the last position with a vector, and the user's quota of tokens."""
 
     position: int
     tokens: Quota
@@ -90,7 +90,7 @@ class MessageQueue:
         self._terms = terms or StoredTerms()
         self._worker = worker
         self.lease_s = lease_s
-        # The user whose conversation was claimed last; the nil UUID before the first claim.
+        # The user of the last claimed conversation; the nil UUID before the first claim.
         self._turn = UUID(int=0)
 
     async def claim(self) -> MessageJob | None:
@@ -109,7 +109,7 @@ class MessageQueue:
         return await self._database.value("message_jobs/next_due")
 
     async def start(self, job: MessageJob) -> Start | None:
-        """Returns where to begin; None, after dropping the job, if the conversation was deleted."""
+        """Returns the start of the work. If the conversation was deleted, drops the job and returns None."""
         row = await self._database.one("message_jobs/start", **_place(job))
         if row is None:
             await self.drop(job)
@@ -138,7 +138,7 @@ class MessageQueue:
         """Store the vectors of pieces, shape (pieces, dimensions), and the terms of their messages, in one transaction.
 
         Raises:
-            LeaseLostError: the job no longer holds the conversation.
+            LeaseLostError: the lease of the job is lost.
             QuotaExceededError: the pieces would exceed the tokens that the user's plan allows.
         """
         bits = await asyncio.to_thread(signatures, vectors)
@@ -190,8 +190,8 @@ class MessageQueue:
     async def release(self, job: MessageJob, delay_s: float = 0, *, is_interrupted: bool = False) -> int:
         """Return the job to the queue, due again in `delay_s` seconds; no attempt has failed.
 
-        Unless `is_interrupted`, it is as if the job had not been claimed, even if another worker has claimed it since.
-        Returns 0 if the job is locked or gone, otherwise 1.
+        Unless `is_interrupted`, this undoes the claim, even if another worker has claimed the job since then. Returns 0
+        if the job is locked or gone, otherwise 1.
         """
         return await self._database.exec(
             "message_jobs/release", **_key(job), delay_s=delay_s, is_interrupted=is_interrupted

@@ -128,7 +128,7 @@ class MessageWorker:
         await self._report(partial(self._queue.postpone, job, min(delay_s, _MAX_RETRY_S)))
 
     async def _wait_out(self, job: MessageJob, error: EmbeddingUnavailableError) -> None:
-        """Return a job that the endpoint did not answer; an outage is not a failed attempt."""
+        """Return a job to the queue after the endpoint did not answer. An outage is not a failed attempt."""
         if not error.outage_s:
             await self._try_later(job, error.detail, error.retry_after_s)
             return

@@ -66,7 +66,7 @@ async def _stored(call: Call, upload: Upload) -> Document:
     tenant, is_limited = call.principal.tenant, call.principal.collection_id is not None
     if is_limited and upload.on_conflict != "new":
         raise ForbiddenError(
-            "on_conflict concerns all documents of a name; this API key reaches one collection only",
+            "on_conflict concerns all documents of a name; this API key is limited to one collection",
             field="on_conflict",
         )
     content_hash = await file_hash(upload.content)

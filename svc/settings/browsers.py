@@ -46,7 +46,7 @@ def _check_origin(origin: str) -> None:
     """Check one origin (RFC 6454): a scheme, a host and perhaps a port, as a browser sends it.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an origin.
     """
     try:
         parts = urlsplit(origin)

@@ -39,7 +39,7 @@ class DatabaseSettings(ModelSettings):
     )
     rls: bool = Field(
         False,
-        description="Whether row level security is a second wall between users: `cabinet migrate apply` creates the "
+        description="Whether row level security is a second barrier between users: `cabinet migrate apply` creates the "
         "policies, and each transaction names its user to the server.",
     )
     postgres_version: Literal["16", "18"] = Field("18", description="Major version of the embedded server.")

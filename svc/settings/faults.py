@@ -1,4 +1,4 @@
-"""Why settings were refused, in sentences: the variable, flag or file, the expected value, the given value."""
+"""Describes refused settings: the variable, flag or file, the expected value, the given value."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class SettingFaults:
         self._file = file
         self._flags = flags
         self.from_files: Collection[str] = ()
-        """The settings whose values were read from files of their own."""
+        """The settings whose values were read from separate files."""
 
     def unknown(self, prefix: str) -> list[str]:
-        """A sentence for each variable that begins with the prefix and is not a setting, and for each line of the
-        file that is meant as a setting and cannot be read.
+        """A sentence for each variable with the prefix that is not a setting, and for each line of the file that seems
+        to be a setting but cannot be read.
 
         Raises:
             StartupError: the file cannot be read.
@@ -72,7 +72,7 @@ class SettingFaults:
         return f"Wrong setting {self._variable_of(name)}{self._source(name)}: {message}{given}."
 
     def _source(self, name: str) -> str:
-        """Where a setting was given, unless it is the environment."""
+        """The source of a setting, unless it is the environment."""
         if name in self._flags:
             return f" (flag --{name.replace('_', '-')})"
         variable = self._variable_of(name)
@@ -83,7 +83,7 @@ class SettingFaults:
     def _read_file(self, prefix: str, known: set[str]) -> tuple[set[str], list[str]]:
         """The names in the file, in capitals, and a sentence for each unreadable line of a setting.
 
-        The file may also contain variables of other programs, and lines that only they can read.
+        The file may also contain variables for other programs, and lines that only they can read.
         """
         if self._file is None or not self._file.is_file():
             return set(), []

@@ -1,6 +1,6 @@
-"""The settings in groups: each part of Cabinet takes only the group that it reads, which mypy enforces.
+"""The settings in groups: each part of Cabinet takes only its own group, which mypy enforces.
 
-`Settings` combines the groups. A field holds the default, the bounds and the description of one setting.
+`Settings` combines the groups. A field contains the default, the bounds and the description of one setting.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FolderSettings(Group):
 
 
 class SearchSettings(ModelSettings, TermSettings):
-    """How a search selects its lane, and which tenants have an index of their own."""
+    """The selection of a search's lane, and of tenants with their own index."""
 
     exact_max_rows: int | None = Field(
         None,

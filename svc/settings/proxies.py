@@ -1,4 +1,4 @@
-"""The setting for reverse proxies in front of the service, which say for whom they send a request."""
+"""The setting for trusted reverse proxies in front of the service, which name the client of a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ProxySettings(Group):
-    """Which proxies are believed."""
+    """The trusted proxies."""
 
     trusted_proxies: str = Field(
         "",
@@ -33,7 +33,8 @@ def networks_of(value: str) -> list[Network]:
     """The networks of the setting; an address is a network of one.
 
     Raises:
-        ValueError: a part is neither, or the network of all addresses, which would let each client name its address.
+        ValueError: a part is neither an address nor a network, or contains all addresses, so that clients could choose
+        theirs.
     """
     networks = []
     for part in value.split(","):

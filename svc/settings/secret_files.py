@@ -1,6 +1,6 @@
-"""Secrets in files, as container platforms mount them: `DATABASE_URL_FILE` names a file that contains `DATABASE_URL`.
+"""Secrets in files that container platforms mount: `DATABASE_URL_FILE` names a file that contains `DATABASE_URL`.
 
-A file is better than a variable: other processes do not see it, and programs that this one starts do not inherit it.
+A file is safer than a variable: other processes cannot see it, and child processes do not inherit it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FileSecrets:
 
 
 def is_secret(setting: FieldInfo) -> bool:
-    """Whether the value of a setting is a secret."""
+    """Whether a setting is a secret."""
     return "SecretStr" in str(setting.annotation)
 
 
@@ -55,7 +55,7 @@ def read_file_secrets(
 
 
 def _variables(file: Path | None) -> dict[str, str]:
-    """The variables that are not empty, by their name in capitals; the environment precedes the file."""
+    """The variables that are not empty, by their name in capitals; the environment takes precedence over the file."""
     in_file = dotenv_values(file, encoding="utf-8") if file is not None and file.is_file() else {}
     both = [*in_file.items(), *os.environ.items()]
     return {name.upper(): value for name, value in both if value}

@@ -12,7 +12,7 @@ from svc.settings.http_url import check_http_url
 
 
 class SignInSettings(Group):
-    """Which tokens (JWT) are accepted in place of API keys."""
+    """The tokens (JWT) that are accepted instead of API keys."""
 
     jwt_issuer: str | None = Field(
         None,

@@ -17,7 +17,7 @@ TextLanguage = Literal[
 
 
 class TermSettings(Group):
-    """How texts are split into terms."""
+    """The splitting of texts into terms."""
 
     text_language: TextLanguage = Field(
         "english",

@@ -1,4 +1,4 @@
-"""Encodes the answers of routes as JSON, long lists in steps between which other requests are served."""
+"""Encodes the answers of routes as JSON: long lists in steps, between which other requests are served."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Conditional requests (RFC 9110): `ETag`, `If-None-Match` and `If-Match`.
 
-The ETag of a resource is a digest of its JSON, so it changes with everything that a client can see of the resource. A
+The ETag of a resource is a digest of its JSON, so it changes with every visible part of the resource. A
 route that is declared with `tagged=True` sends it, and answers 304 to a GET whose `If-None-Match` contains it. A
 handler that changes a resource runs its statements in `unchanged`, which compares `If-Match` and refuses with 412.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from svc.web.request import Call
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-# Possessive, so that a header that is no list is refused after one pass: a client can send 32 KiB of commas and spaces.
+# Possessive, so that an invalid header is refused after one pass: a client can send 32 KiB of commas and spaces.
 _TAGS = re.compile(rf"[\s,]*+{_TAG}(?:\s*+,[\s,]*+{_TAG})*+[\s,]*+")
 _ONE_TAG = re.compile(_TAG)
 _DIGITS = 32
@@ -36,7 +36,7 @@ def etag_of(content: bytes) -> str:
 
 
 def is_known(request: Request, etag: str) -> bool:
-    """Return whether `If-None-Match` says that the client has this representation. A malformed header says nothing."""
+    """Return whether the client has this representation, by `If-None-Match`. A malformed header is ignored."""
     sent = ",".join(request.headers.getlist("if-none-match")).strip()
     return sent == "*" or etag in {tag.removeprefix("W/") for tag in _ONE_TAG.findall(sent)}
 
@@ -75,7 +75,7 @@ def check_match(request: Request, etag: str) -> None:
 async def unchanged(
     call: Call, read: Callable[[Queries], Awaitable[object]], *, in_transaction: bool = False
 ) -> AsyncIterator[Queries]:
-    """Run the statements of the block, which change a resource, only if the resource is as `If-Match` says.
+    """Run the statements of the block, which change a resource, only if `If-Match` permits.
 
     `read` locks the resource and returns the answer of a GET. It runs only if the header was sent, and then in one
     transaction with the block. Without the header, the block gets a transaction only if `in_transaction` is set.
@@ -94,7 +94,7 @@ async def unchanged(
 
 
 async def check_unchanged(call: Call, read: Callable[[Queries], Awaitable[object]], queries: Queries) -> None:
-    """Check that a resource, which `read` locks and returns, is as `If-Match` says.
+    """Check `If-Match` against a resource, which `read` locks and returns.
 
     Raises:
         MalformedRequestError: the header is not a list of ETags.

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-# The SDK of the OpenAI API describes itself in each request; Firefox asks for its User-Agent as well.
+# The SDK of the OpenAI API identifies itself in each request; Firefox also asks for its User-Agent.
 _OF_THE_SDK = [
     "User-Agent", "X-Stainless-Arch", "X-Stainless-Custom-Poll-Interval", "X-Stainless-Helper-Method",
     "X-Stainless-Lang", "X-Stainless-OS", "X-Stainless-Package-Version", "X-Stainless-Poll-Helper",
@@ -29,7 +29,7 @@ _PREFLIGHT_S = 600
 
 
 def cors(origins: Sequence[str]) -> list[Middleware]:
-    """The middleware that answers browsers; none if no origin is allowed.
+    """The middleware for calls from browsers; an empty list if no origin is allowed.
 
     Keys are sent in a header and never in cookies, so credentials in the sense of the standard are not allowed.
     """

@@ -94,7 +94,7 @@ class _Observation:
             self.status = self.status or _CLIENT_CLOSED_REQUEST
             logger.info("the client of %s disconnected", self._shown())
         except asyncio.CancelledError:
-            # Only a server that stops cancels a request, once its grace for requests is over.
+            # Only a stopping server cancels a request, after the grace period for requests.
             if self.status:
                 raise
             stopping = UnavailableError("the server is shutting down; send the request again", retry_after_s=5)
@@ -197,7 +197,7 @@ def _request_metrics(method: str, route: str, status: int) -> tuple[Counter, His
 
 
 def _request_id(scope: Scope) -> str:
-    """Return the client's `X-Request-Id` if it is well-formed, so that a request can be traced, or else a random id."""
+    """Return the client's `X-Request-Id` if it is well-formed, for tracing, otherwise a random id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and (given := _CLIENT_REQUEST_ID.match(value.decode("latin-1"))):
             return given[0]

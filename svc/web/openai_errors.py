@@ -1,7 +1,7 @@
 """Errors in the form of the OpenAI API, for the routes below `/v1`: `{"error": {message, type, param, code}}`.
 
-The statuses and codes are those that its clients decide by (OpenAI API reference, "Error codes"): a wrong value is 400,
-an exhausted quota 429 with `insufficient_quota`, which a client must not repeat.
+Its clients react to these statuses and codes (OpenAI API reference, "Error codes"): a wrong value is 400, and an
+exhausted quota is 429 with `insufficient_quota`, after which a client must not retry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from svc.fields.validation import WHOLE
 
 _PREFIX = "/v1"
 _VERSION = b"2020-10-01"
-"""The version of the OpenAI API, which it sends with every answer."""
+"""The version of the OpenAI API, which is sent with every answer."""
 
 _STATUSES = {422: 400, 415: 400}
 _CODES = {
@@ -27,9 +27,9 @@ _CODES = {
     429: "rate_limit_exceeded",
 }
 _WRONG_VALUE = "invalid_value"
-"""The code of a wrong field that has none of its own."""
+"""The code of a wrong field without a specific code."""
 _TYPES = {403: "permission_error", 429: "requests"}
-# The resources of the dialect, without those that the native API has too.
+# The resources of the dialect that the native API does not have.
 _RESOURCES = ("chat", "embeddings", "files", "models", "responses", "uploads", "vector_stores")
 
 
@@ -41,7 +41,7 @@ class _Error(msgspec.Struct):
 
 
 def processing_headers(seconds: float) -> list[tuple[bytes, bytes]]:
-    """Return the headers in which the OpenAI API says how long a request took, and which version answered it."""
+    """Return the headers of the OpenAI API for the duration of a request and the version of the API."""
     return [(b"openai-processing-ms", str(round(seconds * 1000)).encode()), (b"openai-version", _VERSION)]
 
 
@@ -56,13 +56,13 @@ def absent_path_error(path: str) -> NotFoundError:
         return NotFoundError(
             "there is no such path; this service has the embeddings, models, files, uploads, vector stores and "
             "conversations of the OpenAI API. It contains no language model: for chat completions, responses and the "
-            "rest, put a gateway such as LiteLLM in front of it, or let a second client speak to the API that has them",
+            "rest, put a gateway such as LiteLLM in front of it, or use a second client for the API that has them",
             code="unknown_url",
         )
     # The target `*` has no slash.
     if path.removeprefix("/").partition("/")[0] in _RESOURCES:
         return NotFoundError(
-            "there is no such path; the OpenAI API is below /v1: let the base URL of the client end so"
+            "there is no such path; the OpenAI API is below /v1: the base URL of the client must end with it"
         )
     return NotFoundError("there is no such path; /docs lists the paths")
 

@@ -13,7 +13,7 @@ from svc.web.routing import Endpoint
 from svc.web.schemas import complete_schema, complete_schemas, describe_default, referenced
 
 _REFERENCE = "#/components/schemas/{name}"
-# The fields of an upload that a form sends in another way than JSON does.
+# The fields of an upload that a form encodes differently from JSON.
 _OF_A_FORM = ("filename", "content", "metadata")
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _STATUS_TEXTS = {
@@ -23,7 +23,7 @@ _STATUS_TEXTS = {
     304: "It is the version in If-None-Match.",
     400: "The request cannot be read.",
     401: "The key is missing or not valid.",
-    403: "The key is not allowed to do this, or a limit of the plan is reached; the detail names it.",
+    403: "The key lacks the permission, or a limit of the plan is reached; the detail names it.",
     404: "It does not exist, or it belongs to another user.",
     409: "The request conflicts with stored data.",
     412: "It has changed since the version in If-Match.",

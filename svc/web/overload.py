@@ -1,8 +1,8 @@
-"""Refuses requests as soon as a server cannot answer them soon, before they cost more than their refusal.
+"""Refuses requests that an overloaded server could not answer soon, before they cost more than their refusal.
 
-A server whose processor is used up reads requests faster than it answers them, and all of them become late. The sign is
-an event loop that is late while many requests are in hand. Then new ones are refused until it is on time again, so that
-those in hand are answered.
+A server without free processor time reads requests faster than it answers them, and all of them become late. The
+symptom is a late event loop with many current requests. New requests are then refused until the loop is on time again,
+so that the current ones are answered.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from svc.errors import UnavailableError
 
-# Fewer requests in hand are no overload: something else makes the loop late.
+# With fewer current requests, something else makes the loop late.
 _MANY = 64
 _TICK_S = 0.05
 # A refusal costs about a third of an answer, so a refused client should not return at once.
@@ -24,7 +24,7 @@ _NEVER_REFUSED = ("/health/", "/metrics")
 
 
 class Overload:
-    """The requests in hand, and by how much the event loop is late. `most_late_s` of 0: nothing is refused."""
+    """The number of current requests, and the lag of the event loop. With `most_late_s` 0, nothing is refused."""
 
     def __init__(self, most_late_s: float) -> None:
         self._most_late_s = most_late_s
@@ -56,7 +56,7 @@ class Overload:
         if self._due_at is None:
             self._watch(now)
             return False
-        # The current pass of the loop may be a long one as well.
+        # The current pass of the loop may also be long.
         return max(self._late_s, now - self._due_at) > self._most_late_s
 
     def _watch(self, now: float) -> None:

@@ -16,8 +16,7 @@ from svc.fields.validation import MAX_FAULTS, fault_without_value, faults_of, nu
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 MAX_QUERY_BYTES = 8 * 2**10
-"""The longest query string: many times longer than any route needs, and parsed in a few milliseconds whatever it
-contains."""
+"""The longest query string: many times longer than any route needs, and always parsed within a few milliseconds."""
 
 
 def read_query(request: Request, type_: type[Q]) -> Q:
@@ -27,7 +26,7 @@ def read_query(request: Request, type_: type[Q]) -> Q:
 
     Raises:
         TooLongError: the query string is longer than `MAX_QUERY_BYTES`.
-        InvalidFieldsError: a parameter is unknown, repeated, or has a wrong value; names the parameters.
+        InvalidFieldsError: a parameter is unknown, repeated, or has a wrong value. The error names the parameters.
     """
     if len(request.scope["query_string"]) > MAX_QUERY_BYTES:
         raise TooLongError(f"the query string is longer than {MAX_QUERY_BYTES:,} bytes, the maximum")
@@ -54,7 +53,7 @@ def read_query(request: Request, type_: type[Q]) -> Q:
     except msgspec.ValidationError as error:
         faults = faults_of(values, type_, is_text=True)
         raise InvalidFieldsError(faults or [fault_without_value(error, type_)]) from None
-    # msgspec reads the text `null` as null, which would ask for another page than the client's variable meant.
+    # msgspec reads the text `null` as null, which would request a different page than the client intended.
     nulls = [field for field in msgspec.structs.fields(type_) if getattr(read, field.name) is None]
     if faults := [null_fault(field) for field in nulls if field.encode_name in values]:
         raise InvalidFieldsError(faults)

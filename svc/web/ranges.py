@@ -12,7 +12,7 @@ _RANGE = re.compile(r"bytes\s*+=\s*+(\d{0,18})\s*+-\s*+(\d{0,18})", re.ASCII | r
 
 
 class ByteRange:
-    """The bytes that a request asks for: all, those from `first` to `last`, or the last `-first` if it is negative.
+    """The requested bytes: all, those from `first` to `last`, or the last `-first` if it is negative.
 
     `is_part` is false for the whole file. `last` is None for the end of the file.
     """
@@ -47,7 +47,7 @@ def byte_range(request: Request) -> ByteRange:
         return ByteRange()
     first, last = found.groups()
     if not first:
-        # The last bytes: the smallest number stands for none.
+        # The last bytes: the smallest number means no bytes.
         return ByteRange() if not last else ByteRange(-int(last) or _NOTHING, is_part=True)
     if last and int(last) < int(first):
         return ByteRange()
@@ -55,7 +55,7 @@ def byte_range(request: Request) -> ByteRange:
 
 
 def is_same_file(request: Request, etag: str) -> bool:
-    """Return whether `If-Range` allows a part: there is none, or it is this ETag. A date never is."""
+    """Return whether `If-Range` allows a part: the header is missing, or has this ETag. A date never matches."""
     sent = request.headers.get("if-range")
     return sent is None or sent.strip() == etag
 

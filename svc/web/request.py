@@ -1,4 +1,4 @@
-"""A request as a route sees it, and its body."""
+"""The request of a route, and its body."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ MERGE_PATCH = "application/merge-patch+json"
 """The media type of a JSON merge patch (RFC 7396)."""
 
 ANSWER_HEADERS = "cabinet.answer_headers"
-"""The key in the ASGI scope of the headers to add to every answer to this request, including errors."""
+"""The ASGI scope's key for the headers to add to every answer to this request, including errors."""
 
 
-# A body that another thread decodes costs a hundred microseconds more.
+# Decoding a body in another thread takes a hundred microseconds more.
 _DECODED_AT_ONCE_BYTES = 256 * 2**10
 _EXPLAINED_AT_ONCE_BYTES = 16 * 2**10
 
@@ -71,7 +71,7 @@ class Call:
         """Return the text of a path parameter.
 
         Raises:
-            NotFoundError: the database cannot store the text, so no `what` can have this name.
+            NotFoundError: the database cannot store the text, so no object can have this name.
         """
         word = str(self.request.path_params[name])
         try:
@@ -84,7 +84,7 @@ class Call:
         """Return the id in a path parameter.
 
         Raises:
-            NotFoundError: it is not a UUID, so no `what` can have this id.
+            NotFoundError: it is not a UUID, so no object can have this id.
         """
         try:
             return UUID(self.request.path_params[name])
@@ -95,7 +95,7 @@ class Call:
 async def read_json(request: Request, type_: type[T], limit_bytes: int, kind: str = "application/json") -> T:
     """Read the body of a request as a `type_`. Its media type is application/json or `kind`.
 
-    As in the OpenAI API, a request of that dialect can have no body in place of an empty object.
+    As in the OpenAI API, a request of that dialect can omit the body instead of sending an empty object.
 
     Raises:
         UnsupportedMediaTypeError: it has another media type.
@@ -129,7 +129,7 @@ async def decode_json(body: bytes | bytearray, type_: type[T]) -> T:
 
 
 async def _explained(explain: Callable[..., CabinetError], body: bytes | bytearray, *context: Any) -> CabinetError:
-    """Explain a refused body. The explanation walks through the body in Python, so that of a large one has a thread."""
+    """Explain a refused body. This walks through the body in Python, in a thread if it is large."""
     if len(body) <= _EXPLAINED_AT_ONCE_BYTES:
         return explain(body, *context)
     return await asyncio.to_thread(explain, body, *context)

@@ -34,13 +34,13 @@ from svc.web.request import ANSWER_HEADERS, Call, check_encoding, read_json
 from svc.web.unused import check_fields, refuse_body, refuse_parameters
 
 BODY_BYTES = 256 * 2**10
-"""The largest JSON body of a route that does not declare another: 1,000 ids and metadata fit, however they are escaped.
+"""The default maximum of a route's JSON body: 1,000 ids and metadata fit, however they are escaped.
 
-JSON of this size is decoded in a few milliseconds, whatever it contains.
+Any JSON of this size is decoded within a few milliseconds.
 """
 
 # public: no key; any: a valid key; user: a key that acts on one user's data; admin: the admin key; acting: the admin
-# key with Cabinet-User
+# key with Cabinet-User.
 Access = Literal["public", "any", "user", "admin", "acting"]
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
@@ -74,7 +74,7 @@ class Endpoint:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether a repeated request with the same Idempotency-Key does no harm: it is stored, or changes nothing."""
+        """Whether a request can be repeated safely with the same Idempotency-Key: it is stored, or changes nothing."""
         return bool(self.extra.get("once") or self.extra.get("reads"))
 
     @property
@@ -94,7 +94,7 @@ class Endpoint:
 
     @property
     def is_within(self) -> bool:
-        """Whether a key of one collection may use the route, since the handler returns only objects in that
+        """Whether a key that is limited to one collection may use the route: the handler returns only objects of that
         collection."""
         return bool(self.extra.get("within"))
 
@@ -152,7 +152,7 @@ class Endpoint:
         if not principal.can_write and self.changes:
             raise ForbiddenError("this API key can only read; this route requires a key with the scope write")
         if principal.collection_id is not None and not self.is_within:
-            raise ForbiddenError("this API key reaches one collection only; this route needs a key without that limit")
+            raise ForbiddenError("this API key is limited to one collection; this route needs a key without that limit")
         if self.access in ("admin", "acting") and not principal.is_admin:
             raise ForbiddenError("this route requires the admin key")
         if self.access in ("user", "acting"):
@@ -161,7 +161,7 @@ class Endpoint:
 
 
 def _conditional(request: Request, call: Call, content: bytes) -> Response | None:
-    """Note the ETag of an answer. Returns the answer 304 if the client has this representation, or None."""
+    """Set the ETag of an answer. Returns the answer 304 if the client has this representation, otherwise None."""
     etag = call.answer_headers["ETag"] = etag_of(content)
     if request.method not in ("GET", "HEAD"):
         return None
@@ -170,7 +170,7 @@ def _conditional(request: Request, call: Call, content: bytes) -> Response | Non
 
 
 def _count(request: Request, services: Services, principal: Principal) -> None:
-    """Count the request for its user. Requests of the admin who acts for a user are not limited.
+    """Count the request for its user. Requests of the admin for a user are not limited.
 
     Raises:
         RateLimitedError: the user's plan allows no more requests in this minute.
@@ -232,8 +232,8 @@ class Routes:
         a body that the handler reads itself; `takes`, the media type of such a body that is not JSON; `once`, whether
         it supports the header Idempotency-Key; `reads`, whether a POST changes nothing, so that the header does not
         matter; `repeated`, a sentence for the error about the header; `tagged`, whether the answer is one resource with
-        an ETag, or the request changes one; `ranges`, whether a GET can request a part; `within`, whether a key of one
-        collection may use it: the handler then sees to it that nothing else is read or changed.
+        an ETag, or the request changes one; `ranges`, whether a GET can request a part; `within`, whether a key that is
+        limited to one collection may use it: the handler then ensures that nothing else is read or changed.
         """
 
         def register(handler: Handler) -> Handler:
@@ -268,7 +268,7 @@ def starlette_routes(endpoints: list[Endpoint]) -> list[Route]:
     paths: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    # Paths without parameters come first, since their last segment would otherwise match an id.
+    # Paths without parameters come first, since otherwise their last segment would be taken for an id.
     ordered = sorted(paths.items(), key=lambda item: "{" in item[0])
     return [_route(path, methods) for path, methods in ordered]
 
@@ -291,7 +291,7 @@ class _Dispatcher:
         endpoint = self._methods.get(scope["method"])
         if endpoint is None:
             raise HTTPException(405, headers={"Allow": ", ".join(self._methods)})
-        # The answer may be streamed, and run statements as well.
+        # The answer may be streamed, and also run statements.
         with request_share():
             response = await endpoint(Request(scope, receive, send))
             await response(scope, receive, send)

@@ -1,8 +1,8 @@
-"""The schemas of `/openapi.json`, so that generators of clients interpret them as the service does.
+"""Adapts the schemas of `/openapi.json`, so that generators of clients interpret them as the service does.
 
-- An object of any form allows any member; without the word, generators make a type without members of it.
-- A field of a request that has a default can be omitted. Its default is in the description, since generators take a
-  field with the word `default` for one that is always there.
+- An object of any form allows any member: otherwise generators make a type without members.
+- A field of a request that has a default can be omitted. Its default is in the description, since generators assume
+that a field with `default` is always present.
 - A field of an answer that has a default is always sent, except in errors.
 """
 
@@ -19,7 +19,7 @@ _FORMED = frozenset({"properties", "additionalProperties"})
 
 
 def complete_schemas(components: dict[str, Schema], sent: Collection[str], *, errors: str) -> None:
-    """Change the schemas of the structs by name. `sent` are in bodies of requests; `errors` is that of an error."""
+    """Adapt the schemas of the structs by name. `sent` are in bodies of requests; `errors` is that of an error."""
     for name, schema in components.items():
         complete_schema(schema)
         defaults = {field: each for field, each in schema.get("properties", {}).items() if "default" in each}
@@ -30,14 +30,14 @@ def complete_schemas(components: dict[str, Schema], sent: Collection[str], *, er
 
 
 def complete_schema(schema: Any) -> None:
-    """Let each object of any form in a schema have any member."""
+    """Allow any member in each object of any form in a schema."""
     for node in _nodes(schema):
         if node.get("type") == "object" and not _FORMED & node.keys():
             node["additionalProperties"] = True
 
 
 def describe_default(schema: Schema) -> None:
-    """Move the default of a field into its description. A default of null, or an empty one, says nothing."""
+    """Move the default of a field into its description, unless it is null or empty."""
     default = schema.pop("default", None)
     if default in (None, [], {}):
         return
@@ -46,7 +46,7 @@ def describe_default(schema: Schema) -> None:
 
 
 def referenced(value: Any, components: dict[str, Schema]) -> set[str]:
-    """Return the names of the structs that a value refers to, also through others."""
+    """Return the names of the structs that a value refers to, directly or indirectly."""
     found: set[str] = set()
     waiting = [value]
     while waiting:

@@ -1,4 +1,4 @@
-"""Tells the connection that the body of a request is written to disk as it arrives, so that it takes no memory."""
+"""Informs the connection that the body of a request is written to disk as it arrives, so that it takes no memory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from starlette.requests import Request
 ON_DISK: Final = "body_is_written_to_disk"
 """The member of the request's state that is a `Spooled` while the body is written to disk."""
 IN_MEMORY_BYTES: Final = MultiPartParser.spool_max_size
-"""A file with no more bytes stays in memory."""
+"""The maximum size of a file that stays in memory."""
 
 
 class Spooled:
-    """The bytes of one body that are on disk. When they are there no longer, `release` is called with their number."""
+    """The bytes of one body on disk. When they are deleted, `release` is called with their number."""
 
     def __init__(self) -> None:
         self.size = 0
         self.release: Callable[[int], None] | None = None
 
     def end(self) -> None:
-        """Count the bytes no longer: the file is closed, or its connection was ended for it to be."""
+        """Stop counting the bytes: the file is closed, or its connection was ended to close it."""
         size, self.size = self.size, 0
         if self.release is not None:
             self.release(size)
@@ -31,7 +31,7 @@ class Spooled:
 
 @contextmanager
 def spooling(request: Request) -> Iterator[None]:
-    """Note that the file in the body is written to disk as it arrives, and stays there until the end of the block."""
+    """Record that the file in the body is written to disk as it arrives, and stays there until the end of the block."""
     spooled = Spooled()
     setattr(request.state, ON_DISK, spooled)
     try:

@@ -1,4 +1,4 @@
-"""Refuses the parts of a request that its route would ignore: otherwise a client believes that they had an effect."""
+"""Refuses the parts of a request that its route would ignore: otherwise a client believes that they take effect."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from svc.web.conditions import has_match
 from svc.web.query_strings import read_query
 from svc.web.request import declared_length, read_body
 
-_REPEATED = "Before you send the request again after a lost answer, look whether it took effect"
+_REPEATED = "Before you send the request again after a lost answer, check whether it took effect"
 _NOTHING = (b"", b"{}")
-# Some clients send an empty object where there is nothing to send.
+# Some clients send an empty object instead of no body.
 _MOST_BYTES = 16
 
 
@@ -23,7 +23,7 @@ class Route(Protocol):
 
     @property
     def method(self) -> str:
-        """Its method of HTTP."""
+        """Its HTTP method."""
 
     @property
     def is_repeatable(self) -> bool:
@@ -35,7 +35,7 @@ class Route(Protocol):
 
     @property
     def is_tagged(self) -> bool:
-        """Whether it concerns one resource with an ETag."""
+        """Whether it is for one resource with an ETag."""
 
     @property
     def changes(self) -> bool:
@@ -43,20 +43,20 @@ class Route(Protocol):
 
 
 class _NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The query string of a route that takes none."""
+    """The empty query string of a route without parameters."""
 
 
 def check_fields(request: Request, route: Route) -> None:
-    """Refuse a header field that promises safety and that the route would ignore.
+    """Refuse a header field for safety that the route would ignore.
 
     Raises:
         InvalidRequestError: the request has an Idempotency-Key, which the route does not support.
         PreconditionFailedError: it has If-Match or If-None-Match, which the route cannot compare.
-        MalformedRequestError: it has Content-Range, so that its body is a part only.
+        MalformedRequestError: it has Content-Range, so its body is only a part.
     """
     if "content-range" in request.headers:
         raise MalformedRequestError(
-            "a request cannot change a part only; send the whole body without the header Content-Range",
+            "a request cannot change only a part; send the whole body without the header Content-Range",
             field="Content-Range",
         )
     if route.method == "POST" and "idempotency-key" in request.headers and not route.is_repeatable:

@@ -102,7 +102,7 @@ def test_a_named_service_must_answer() -> None:
     result = run("--url", NOBODY)
 
     assert result.exit_code == 2
-    assert f"no service of Cabinet's answers at {NOBODY}" in result.output
+    assert f"no Cabinet service answers at {NOBODY}" in result.output
 
 
 @pytest.fixture(scope="module")

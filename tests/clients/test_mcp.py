@@ -241,7 +241,7 @@ async def test_a_source_is_opened_with_as_much_around_it_as_fits(server: ServerP
     assert cut.endswith(f"(Not everything fits. Open {document.id}#9 or {document.id}#14 to read on.)")
     assert "<12>w" in cut
     assert huge.startswith("sizes.txt, chunks 16 to 16:\n\n<16>w")
-    assert "(The rest of this long chunk was left out.)" in huge
+    assert "(The rest of this long chunk was omitted.)" in huge
     assert max(map(len, (cut, huge))) < 9_000
     for said, number in ((beyond, "18"), (far, "9" * 20)):
         assert said.startswith(f"sizes.txt has 17 chunks, numbered from 0; there is no chunk {number}.")
@@ -303,10 +303,10 @@ async def test_errors_are_sentences_without_the_words_of_the_library(
         "there is no such document",
         "text must contain more than white space",
         "there is no tool 'find'; the tools are search, open_source, add_document, remember, recall, list_documents",
-        "search takes query, limit, collection, and no 'max_results'",
+        "search has no argument 'max_results'; it takes query, limit, collection",
     ]
     assert missing == [
-        "'nope' is no id of a document. Use one that list_documents showed.",
+        "'nope' is not the id of a document. Use one that list_documents showed.",
         "there is no such document",
     ]
     assert "Traceback" not in server.log()

@@ -137,7 +137,7 @@ async def test_only_these_routes_accept_a_key_of_one_collection(scene: Scene) ->
         if name_of(endpoint) not in READS | WRITES:
             answer = await sent(scene.limited, endpoint, scene.inside)
             assert answer.status_code == 403, name_of(endpoint)
-            assert "this API key reaches one collection only" in answer.text, name_of(endpoint)
+            assert "this API key is limited to one collection" in answer.text, name_of(endpoint)
 
 
 async def test_a_key_of_one_collection_sees_what_is_in_it_and_nothing_else(scene: Scene) -> None:

@@ -92,7 +92,7 @@ class NotAuthenticatedError(AnswerError):
 
 
 class NotAllowedError(AnswerError):
-    """403: the key is not allowed to do this."""
+    """403: the key is lacks the permission."""
 
 
 class QuotaExceededError(NotAllowedError):
