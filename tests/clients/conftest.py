@@ -1,4 +1,4 @@
-"""One service for the clients' tests, in a process of its own."""
+"""One service for the clients' tests, in a separate process."""
 
 from __future__ import annotations
 

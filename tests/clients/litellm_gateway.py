@@ -1,7 +1,7 @@
 """LiteLLM in front of a service: its SDK and its proxy, with their vector store provider for pgvector.
 
-Usage: litellm_gateway.py URL KEY, beside the configuration of the documentation in page.yaml, in an environment with
-litellm[proxy], which `make frameworks` makes.
+Usage: litellm_gateway.py URL KEY, with the documented configuration in page.yaml, in an environment with
+litellm[proxy], which `make frameworks` creates.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def check(answer: Any, file_id: str) -> None:
 
 
 def through_the_proxy(url: str, key: str, store: str, file_id: str) -> None:
-    """Start the proxy as the documentation configures it, and search and embed through it."""
+    """Start the proxy with the documented configuration, and search and embed through it."""
     model = httpx.get(f"{url}/v1/models", headers={"Authorization": f"Bearer {key}"}).json()["data"][0]["id"]
     page = Path("page.yaml").read_text()
     for shown, meant in (

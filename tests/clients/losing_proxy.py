@@ -1,4 +1,5 @@
-"""An HTTP proxy before the service that breaks answers on command: lost after the service has acted, or replaced."""
+"""An HTTP proxy in front of the service that loses answers on command, after the service has acted, or replaces
+them."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ _NOT_FORWARDED = {"host", "connection", "transfer-encoding", "content-length"}
 
 
 class LosingProxy:
-    """Forwards to `target`; `lost` answers are dropped, and `replaced` ones are answered in the service's place."""
+    """Forwards to `target`; drops `lost` answers, and sends `replaced` ones instead of the service's."""
 
     def __init__(self, target: str) -> None:
         self.target = target

@@ -1,4 +1,4 @@
-"""The commands over HTTP, as a user of them types them: from any folder, with a profile or with flags."""
+"""The commands over HTTP as users type them: from any folder, with a profile or with flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python client is held to `/openapi.json`: every route, every field of a body, every field of an answer."""
+"""Compares the Python client with `/openapi.json`: every route, every field of a body, every field of an answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCUMENT: dict[str, Any] = openapi_document(all_endpoints())
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 # Routes for operators and browsers, which an application does not call.
 WITHOUT_METHOD = {"/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs"}
-# The names of the bodies here, by those of the service, and the fields that are parameters of the methods.
+# For each body of the service: its name in the client, and the fields that are parameters of the methods.
 BODIES: dict[str, tuple[type, set[str]]] = {
     "CreateUser": (bodies.CreateUser, {"email"}),
     "UpdateUser": (bodies.UpdateUser, set()),
@@ -49,7 +49,7 @@ BODIES: dict[str, tuple[type, set[str]]] = {
 }
 # Parts of bodies: the fields of a turn's search are those of a search.
 PARTS_OF_BODIES = {"TurnSearch", "GivenChunk"}
-# Answers that the client hands on as JSON, for people.
+# Answers that the client returns as JSON, for people.
 AS_JSON = {"Explanation", "PlanStep", "PlanFinding"}
 OPERATORS = {"Alive", "Readiness", "ReadinessCheck", "Root", "Links"}
 
@@ -59,7 +59,7 @@ def routes() -> set[tuple[str, str]]:
 
 
 def called() -> set[tuple[str, str]]:
-    """The routes in the source of the client: each path beside its method, or in a list."""
+    """The routes in the source of the client: each path with its method, or in a list."""
     source = "".join(path.read_text() for path in (FOLDER / "_async").glob("*.py"))
     paths = re.findall(r'"(GET|POST|PUT|PATCH|DELETE)",\s+(?:self\.url \+ )?f?"(/[^"]*)"', source)
     lists = [("GET", path) for path in re.findall(r'AsyncPages\([^"]*f?"(/[^"]*)"', source)]

@@ -1,7 +1,6 @@
-"""LangChain, LlamaIndex, LiteLLM and the packages of npm in front of a service.
+"""LangChain, LlamaIndex, LiteLLM and npm packages with a service.
 
-Their packages are many, so they live in environments of their own, which `make frameworks` makes before it runs these
-tests.
+They have many packages, so each has a separate environment, which `make frameworks` creates before it runs these tests.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def program_of(page: str, kind: str) -> tuple[str, str]:
 
 
 def run(*command: str | Path, cwd: Path, **variables: str) -> str:
-    """The output of a program; its errors if it fails."""
+    """The output of a program, or its errors if it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("CABINET_", "PYTEST_"))}
     done = subprocess.run(
         list(map(str, command)), cwd=cwd, env={**environment, **variables}, capture_output=True, text=True, timeout=600,
@@ -80,7 +79,7 @@ def test_their_modules_are_typed() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of programs beside the packages of npm."""
+    """A folder with programs and the npm packages."""
     folder = tmp_path_factory.mktemp("node")
     for program in PROGRAMS.iterdir():
         shutil.copy(program, folder)
@@ -117,7 +116,7 @@ def test_litellm_searches_with_its_provider_for_pgvector(server: ServerProcess, 
     program = Path(__file__).parent / "litellm_gateway.py"
 
     (tmp_path / "page.yaml").write_text(program_of("litellm.md", "yaml")[0])
-    # -P: beside the program is a folder named openai.
+    # -P, because the folder of the program also contains a folder named openai.
     said = run(
         GATEWAY,
         "-P",

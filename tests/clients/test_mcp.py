@@ -92,7 +92,7 @@ async def test_an_assistant_stores_finds_and_remembers(connect: Connect, server:
 
 
 async def recalled_within(assistant: Client, query: str, wanted: str, tries: int) -> str:
-    """The result of `recall`, once it contains `wanted`: messages are embedded in the background."""
+    """The result of `recall` when it contains `wanted`, since messages are embedded in the background."""
     found = ""
     for _ in range(tries):
         found = text_of(await assistant.call_tool("recall", {"query": query}))
@@ -166,11 +166,11 @@ async def test_a_key_of_one_collection_has_tools_for_that_collection(server: Ser
     assert "white" in found
     assert not {"hollow", "grey"} & set(found.replace(".", " ").split())
     assert "secret.txt" not in listed
-    assert "one collection only" in text_of(remembered)
+    assert "limited to one collection" in text_of(remembered)
 
 
 def add_in_other_chunks(url: str, key: str, document_id: UUID) -> None:
-    """Add a document to a vector store in chunks of a size of its own, and wait until it is read."""
+    """Add a document to a vector store with another chunk size, and wait until it is read."""
     strategy = {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 0}}
     file_id = f"file-{document_id.hex}"
     with httpx.Client(headers={"Authorization": f"Bearer {key}"}) as http:

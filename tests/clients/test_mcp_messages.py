@@ -1,4 +1,4 @@
-"""Hostile and careless messages at `/mcp`, sent without the SDK's client: answered in our own words, none ignored."""
+"""Hostile and careless messages to `/mcp`, without the SDK's client: all are answered, with Cabinet's own messages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def client(server: ServerProcess, admin: Cabinet) -> httpx.Client:
 
 
 def refused(answer: httpx.Response, status: int, words: str) -> None:
-    """Check that an answer is a problem document in our words."""
+    """Check that an answer is a problem document with Cabinet's own message."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert words in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""The Python client: whole work on a real service, and its answers to lost, refused and repeated requests."""
+"""The Python client on a real service, and its reaction to lost, refused and repeated requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cabinet user list`, `user show` and `key list` over HTTP, and whether they read a service or a database."""
+"""`cabinet user list`, `user show` and `key list` over HTTP, and their choice between a service and a database."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_key_of_one_collection_is_told_so(run: Run, server: ServerProcess, adm
     reached = ("--url", server.url, "--key", key)
 
     assert [row[0] for row in cells(run("user", "list", *reached).stdout)[1:]] == [str(user.id)]
-    assert "one collection only" in run("key", "list", *reached, expect=1).output
+    assert "limited to one collection" in run("key", "list", *reached, expect=1).output
 
 
 def test_a_service_is_read_when_it_is_named_or_no_database_is(

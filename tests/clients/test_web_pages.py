@@ -1,4 +1,4 @@
-"""The web addresses that `cabinet upload` is given, and where they lead."""
+"""The web addresses of `cabinet upload`, and their redirects."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_page_of_the_internet_does_not_redirect_into_the_own_network(
     async def inside(address: httpx.URL) -> bool:
         return address.host == "localhost"
 
-    # Here, the site's own address stands for one of the internet.
+    # Here, the local address of the site stands for a public one.
     monkeypatch.setattr(web_pages, "_is_inside", inside)
     with pytest.raises(FileNotFoundError, match="redirects to an address in a private network"):
         await fetched(f"{site}/inside", tmp_path)

@@ -1,4 +1,4 @@
-"""The Python client and the commands at a wrong address, with a wrong key, or where something else answers."""
+"""The Python client and the commands with a wrong address, a wrong key, or another service."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def answering(status: int, body: bytes = HTML, **headers: str) -> Iterator[str]:
 
 
 def me_of(url: str, key: str | None, **options: Any) -> models.Me:
-    """Ask who the user of the key is."""
+    """Request the user of the key."""
     with Cabinet(url, key, **options) as client:
         return client.me()
 
@@ -143,7 +143,7 @@ def test_no_answer_has_the_reason(server: ServerProcess) -> None:
 
 
 def command(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command line in a process of its own."""
+    """Run a command line in a separate process."""
     return subprocess.run(
         [*CABINET, *words], check=False, env=clean_environment(**variables), capture_output=True, text=True
     )

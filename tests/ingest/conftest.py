@@ -22,7 +22,7 @@ def endpoint() -> Iterator[EmbeddingEndpoint]:
 
 @pytest_asyncio.fixture
 async def model_of_test(database_url: str) -> None:
-    """Record the endpoint's model in place of the local one; both have as many dimensions."""
+    """Record the endpoint's model instead of the local one; both have the same number of dimensions."""
     connection = await asyncpg.connect(database_url)
     await connection.execute("update embedding_model set model = 'test-model'")
     await connection.close()

@@ -1,4 +1,4 @@
-"""A parser that a document has taken over: it tries every door of its process, and tells which it found open."""
+"""A parser that a document has taken over: it tries every way out of its process, and reports the open ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def serve(control_descriptor: str, limits_json: str, without: str) -> None:
-    """The parser server with this parser, and without one of its walls."""
+    """The parser server with this parser, and without one of its barriers."""
     parser_server.parse = take_over  # type: ignore[attr-defined]
     if without == "seccomp":
         confinement._filter = refuse_to_build  # type: ignore[assignment]
@@ -64,7 +64,7 @@ def take_over(file_type: FileType, data: bytes, charset: str | None = None) -> R
 
 
 def document(text: str, found: dict[str, str]) -> ReadDocument:
-    """A document that tells what was found where its page would be."""
+    """A document that contains the findings instead of a page."""
     writer = Writer()
     writer.place = found
     writer.add("text", text)
@@ -72,7 +72,7 @@ def document(text: str, found: dict[str, str]) -> ReadDocument:
 
 
 def doors(target: dict[str, str | int]) -> dict[str, Callable[[], object]]:
-    """Each returns something, and neither None, False nor -1, where it got through."""
+    """Each returns a value other than None, False and -1 if it succeeded."""
     server, address, secret = int(target["server"]), int(target["address"]), str(target["secret"]).encode()
     key_file, folder = Path(str(target["key_file"])), Path(str(target["folder"]))
 
@@ -82,7 +82,7 @@ def doors(target: dict[str, str | int]) -> dict[str, Callable[[], object]]:
         return int(libc.syscall(ctypes.c_long(number or 0), *numbers))
 
     def done(action: Callable[..., None], *arguments: object) -> Callable[[], bool]:
-        """A door that is open if the action raises nothing."""
+        """A way out that is open if the action raises nothing."""
 
         def door() -> bool:
             action(*arguments)
@@ -113,7 +113,7 @@ def doors(target: dict[str, str | int]) -> dict[str, Callable[[], object]]:
             return True
 
     def forks() -> int:
-        """How many processes of ten it may start, each of which ends at once."""
+        """The number of processes, of ten, that it may start; each ends immediately."""
         started = 0
         for _ in range(10):
             process_id = os.fork()
@@ -133,11 +133,11 @@ def doors(target: dict[str, str | int]) -> dict[str, Callable[[], object]]:
         return subprocess.run(["/bin/sh", "-c", "exit 0"], check=True).returncode == 0
 
     def signal_by_descriptor() -> bool:
-        """Have the kernel send a signal of one's choice to the server, when a descriptor becomes readable."""
+        """Let the kernel send a chosen signal to the server when a descriptor becomes readable."""
         return fcntl.fcntl(0, fcntl.F_SETOWN, server) == 0
 
     def descriptors() -> bool:
-        """Whether it holds more than three descriptors of /dev/null and its connection."""
+        """Whether it has more descriptors than three of /dev/null and its connection."""
         held = 0
         for number in range(1024):
             with contextlib.suppress(OSError):
@@ -150,13 +150,15 @@ def doors(target: dict[str, str | int]) -> dict[str, Callable[[], object]]:
         return True
 
     return {
-        "inherited descriptors": descriptors,  # first: the others leave some behind
+        "inherited descriptors": descriptors,  # This is first, since the others leave some descriptors behind.
         "environment of the server": lambda: Path(f"/proc/{server}/environ").read_bytes(),
         "memory of the server": memory,
         "memory of the server by a call": memory_by_call,
-        "trace the server": lambda: call("ptrace", 0x4206, server, 0, 0) == 0,  # PTRACE_SEIZE: it is not stopped
+        "trace the server": lambda: (
+            call("ptrace", 0x4206, server, 0, 0) == 0
+        ),  # PTRACE_SEIZE does not stop the process.
         "descriptors of the server": lambda: call("pidfd_open", server, 0),
-        "signal the server": done(os.kill, server, signal.SIGURG),  # ignored by default
+        "signal the server": done(os.kill, server, signal.SIGURG),  # This signal is ignored by default.
         "signal the server by a descriptor": signal_by_descriptor,
         "signal the parser server": done(os.kill, os.getppid(), signal.SIGURG),
         "signal the group": done(os.kill, 0, 0),

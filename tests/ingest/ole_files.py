@@ -119,7 +119,7 @@ def bare_workbook(
             cells += _record(0x3C, b"\x01" + comment.encode("utf-16-le"))
             cells += _record(0x3C, struct.pack("<HH4xHH4x", 0, 0, len(comment), 0))
             cells += _record(0x1C, struct.pack("<HHHH", 0, 0, 0, 1) + _words("Ada") + b"\0")
-        if box:  # and below it a chart with the same title, a link, a picture and a footer
+        if box:  # Below it: a chart with the same title, a link, a picture and a footer.
             cells += _record(0x5D, struct.pack("<HHHHH12x", 0x15, 18, 0x06, 2, 0) + struct.pack("<HH", 0, 0))
             cells += _record(0x1B6, struct.pack("<HH6xHH4x", 0, 0, len(box), 16))
             cells += _record(0x3C, b"\0" + box[:3].encode()) + _record(0x3C, b"\x01" + box[3:].encode("utf-16-le"))
@@ -160,7 +160,8 @@ def excel97(sheets: Sheets, **more: object) -> bytes:
 def properties(
     texts: Mapping[int, str | bytes], numbers: Mapping[int, int] | None = None, *, before: int = 8
 ) -> dict[str, bytes]:
-    """The streams of the properties of a message (`before` is 32, or 24 inside of another), recipient or attachment."""
+    """The streams of the properties of a message (`before` is 32, or 24 in an embedded one), recipient or
+    attachment."""
     fixed = bytes(before)
     for name, number in (numbers or {}).items():
         fixed += struct.pack("<HHIQ", 0x40 if number > 2**32 else 3, name, 6, number)

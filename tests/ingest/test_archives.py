@@ -1,4 +1,4 @@
-"""Archives that are cut off or damaged, and names in archives in the encoding of a country."""
+"""Truncated and damaged archives, and names in archives in national encodings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ CUT = "The end of the archive is missing; the files before that were read."
 
 
 def lines(count: int) -> str:
-    """Lines that compress badly, so that their archive can be cut inside of them."""
+    """Lines that compress badly, so that their archive can be cut within them."""
     made = random.Random(1)
     return "".join(f"line {number} {made.getrandbits(64):x}\n" for number in range(count))
 
 
 class _Stream(io.RawIOBase):
-    """Written from the beginning to the end, so the sizes of members follow them."""
+    """The archive is written as a stream, so the sizes of members follow them."""
 
     def __init__(self) -> None:
         self.written = b""

@@ -1,4 +1,4 @@
-"""Chunks are small enough, lose nothing, and say where they come from."""
+"""Chunks are small enough, lose nothing, and contain their position."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from svc.ingest.tokens import WordCounter, count_tokens, count_tokens_batch
 from tests.lengths import length
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "while", "researchers", "measure", "latency"]
-# The share of the longest texts that is tried: time that grows with the square of the length shows in a quarter, too.
+# The tested share of the longest texts: time that grows with the square of the length is also visible in a quarter.
 PART = length(4, 1)
 
 
 def prose(characters: int, seed: int = 1) -> str:
-    """Paragraphs of sentences, about as many characters as asked for."""
+    """Paragraphs of sentences with about this number of characters."""
     chooser, text = random.Random(seed), []
     size = 0
     while size < characters:
@@ -44,7 +44,8 @@ def chunks_of(
 
 
 def cut(document: ReadDocument, *, tokens: int = 64, overlap: int = 0, most: int = 100_000) -> list[TextChunk]:
-    """The chunks of a document, each of which is where it says in the text, and which together are the text."""
+    """The chunks of a document. Checks that each is at its position in the text, and that together they are the
+    text."""
     chunks = split(document, chunk_tokens=tokens, overlap_tokens=overlap, max_chunks=most)
     at = 0
     for chunk in chunks:
@@ -67,7 +68,7 @@ def test_every_chunk_is_within_the_limit_and_every_word_is_in_one(file_type: Fil
     joined = " ".join(" ".join(chunk.content.split()) for chunk in chunks)
     assert (joined == " ".join(text.split())) == (overlap == 0)
     at = 0
-    for chunk in chunks:  # in the order of the text, and without a gap
+    for chunk in chunks:  # In the order of the text, and without a gap.
         start = text.index(chunk.content, max(0, at - 400))
         assert not text[at:start].strip()
         at = start + len(chunk.content)
@@ -173,13 +174,13 @@ def test_counting_by_words_is_exact(parts: list[str]) -> None:
 def test_counts_of_tokens() -> None:
     assert count_tokens("") == 0
     assert count_tokens("hello world") == 2
-    assert count_tokens("<s>") > 1  # a marker in a text is text
+    assert count_tokens("<s>") > 1  # A marker in a text is plain text.
     assert count_tokens_batch(["hello world", "", "hello"]) == [2, 0, 1]
     text = prose(50_000)
     assert count_tokens(text) == sum(count_tokens_batch([f"{word}" for word in text.split(" ")[:-1]])) + 1
 
 
-# The texts are made by the test that needs them: each process of a run imports this file.
+# The test makes the texts when it needs them, since each process of a run imports this file.
 @pytest.mark.parametrize(
     "make",
     [

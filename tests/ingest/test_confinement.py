@@ -1,4 +1,4 @@
-"""A hostile parser finds every door shut, whichever one of the walls around it the kernel lacks."""
+"""A hostile parser cannot escape, whichever barrier around it the kernel lacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from svc.settings import Settings
 from tests.ingest.hostile_parser import MARK
 from tests.ingest.test_sandbox import SLOW_PAGE, children_of, eventually, is_running, parser_servers
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these walls")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these barriers")
 
 SECRET = "ck_admin_the-secret-of-the-server"
 PROGRAM = (
@@ -48,7 +48,7 @@ async def hostile(monkeypatch: pytest.MonkeyPatch, without: str = "") -> AsyncIt
 
 
 async def open_doors(opened: ParserSandbox, folder: Path) -> set[str]:
-    """The doors that the parser got through, of a server as this process is one."""
+    """The ways out that the parser found, of a server like this process."""
     (key_file := folder / "admin.key").write_text(SECRET)
     key_file.chmod(0o600)
     (writable := folder / "writable").mkdir()
@@ -67,7 +67,7 @@ async def open_doors(opened: ParserSandbox, folder: Path) -> set[str]:
 
 
 async def test_the_doors_are_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Else that they are shut would say nothing."""
+    """Control: without confinement, the ways out are open."""
     async with hostile(monkeypatch, without="everything") as opened:
         found = await open_doors(opened, tmp_path)
     assert found >= {
@@ -79,7 +79,7 @@ async def test_the_doors_are_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     }  # fmt: skip
 
 
-# Without another user the parser is root itself, with every capability, when the tests run as root.
+# When the tests run as root and the parser has no other user, it is root with every capability.
 @pytest.mark.parametrize("without", ["", "user", "Landlock"])
 async def test_every_door_is_shut(without: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)

@@ -1,4 +1,4 @@
-"""One odd or damaged part of a file does not take the rest with it: the rest is read, and the part is named."""
+"""One odd or damaged part of a file does not affect the rest: the rest is read, and the part is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`docs/formats.md` says what is read of each format: the table is computed from examples, and written by
+"""`docs/formats.md` lists the structures that are read in each format. The table is computed from examples, and written
+by
 
 python -m tests.ingest.test_format_table
 """
@@ -168,7 +169,7 @@ def features_of(document: ReadDocument) -> list[str]:
 
 
 def _features(name: str) -> list[str]:
-    # What an image shows depends on the models.
+    # The recognized text of an image depends on the models.
     return features_of(parse(name, EXAMPLES[name])) if name != "image" else ["", "", "yes", "", "", "", "`page`"]
 
 

@@ -1,4 +1,4 @@
-"""Every format is read whole, with the structure that it has; each input is made here, and its text written by hand."""
+"""Every format is read completely with its structure. Each input is made here, and its expected text by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.ingest.office_files import R, package, paragraph, relationships, word
 
 
 def blocks_of(filename: str, data: bytes | str) -> list[tuple[str, str, dict[str, object]]]:
-    """The kind, the text and the place of each block of a file."""
+    """The kind, the text and the position of each block of a file."""
     content = data.encode() if isinstance(data, str) else data
     document = parse(detect_file_type(filename, content), content)
     return [(block.kind, document.text[block.start : block.end], block.place) for block in document.blocks]

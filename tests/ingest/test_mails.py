@@ -1,4 +1,4 @@
-"""Mails and mailboxes are read whole: no body, link, report or mail is lost in silence."""
+"""Mails and mailboxes are read completely: no body, link, report or mail is lost silently."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_the_mail_inside_of_a_signature_is_read() -> None:
 
 
 def test_text_behind_an_attachment_of_the_same_form_is_read() -> None:
-    """As Apple's program writes it: the HTML of an alternative is in parts, with files between them."""
+    """Apple Mail splits the HTML of an alternative into parts, with files between them."""
     source = (
         "Content-Type: multipart/alternative; boundary=a\n\n--a\nContent-Type: text/plain\n\nHello.\n"
         "--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>Hello.</p>\n"

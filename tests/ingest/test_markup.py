@@ -1,4 +1,4 @@
-"""HTML is read as a browser shows it: blocks are apart, nothing shown is lost, nothing hidden is read."""
+"""HTML is read as a browser shows it: blocks are separate, nothing visible is lost, nothing hidden is read."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ BLOCKS = """
         ("<p>a<!-- b --><script>c</script><template>d</template>e</p>", "ae"),
         ("<p hidden=until-found>found</p>", "found"),
         ("<dialog>closed</dialog><dialog open>open</dialog>", "open"),
-        # inline elements do not part words
+        # Inline elements do not separate words.
         ("<p>im<b>port</b>ant, <i>very</i>\n\n so</p>", "important, very so"),
         ("<svg><defs><text>no</text></defs><text>Label</text><title>Plan</title></svg>after", "Label, Plan after"),
-        # links, once, where their words do not show the address
+        # Links appear once, if their words do not show the address.
         (
             "Fill in <a href='https://a.example/f?y=1'>the form </a>now, then <a href='https://a.example/f?y=1'>it</a>.",
             "Fill in the form now, then it. (https://a.example/f?y=1)",
@@ -65,14 +65,14 @@ BLOCKS = """
         ),
         # forms
         ("<textarea>my words</textarea><select><option>A<option>B</select><button>Send</button>", "my words A, B Send"),
-        # the text for readers without scripts or films, unless it only says so
+        # The text for readers without scripts or films, unless it contains nothing else.
         ("<noscript><p>Plain</p></noscript><noscript>Enable JavaScript</noscript>", "Plain"),
         (
             "<object><p>A film of bees</p></object><template shadowrootmode=open>shown</template>",
             "A film of bees\n\nshown",
         ),
         ("<iframe srcdoc='&lt;p&gt;inner'></iframe>end", "inner\n\nend"),
-        # what would be glued to the word before it
+        # Elements that would be joined to the preceding word.
         ("<ruby>漢<rt>kan</rt></ruby> 10<sup>6</sup> 1<sup>st</sup>", "漢(kan) 10^6 1st"),
         ("<math><mfrac><mi>a</mi><mrow><mi>b</mi><mo>+</mo><mn>1</mn></mrow></mfrac></math>", "a/(b+1)"),
         ("<abbr title='World Health Organization'>WHO</abbr>", "WHO (World Health Organization)"),

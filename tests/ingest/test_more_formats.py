@@ -1,4 +1,4 @@
-"""OpenDocument, EPUB, RTF, LaTeX and archives are read whole; each input is made here, its text written by hand."""
+"""OpenDocument, EPUB, RTF, LaTeX and archives are read completely. Inputs are made here, expected texts by hand."""
 
 from __future__ import annotations
 

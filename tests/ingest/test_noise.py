@@ -1,4 +1,4 @@
-"""Files embedded in a text are left out, with a warning; similar texts stay."""
+"""Files embedded in a text are omitted with a warning; similar texts stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Odd files of many kinds, as the test suites of other readers have them: read whole, or refused by name."""
+"""Odd files of many kinds, as in the test suites of other readers: read completely, or refused by name."""
 
 from __future__ import annotations
 

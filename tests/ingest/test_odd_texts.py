@@ -1,4 +1,4 @@
-"""Texts in encodings that nothing declares, in folded lines, and documents of Office that are one XML file."""
+"""Texts in undeclared encodings or with folded lines, and Office documents in a single XML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Excel workbooks of before 2007 and Outlook's messages are read whole; each file is made here, byte by byte."""
+"""Excel workbooks from before 2007 and Outlook messages are read completely; each file is made here, byte by byte."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_body_of_a_message_is_the_best_that_it_has() -> None:
 
 def test_the_compression_of_rtf() -> None:
     assert decompressed(COMPRESSED) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
-    # "WXYZWXYZ…": a reference into what it becomes, also from MS-OXRTFCP.
+    # "WXYZWXYZ…": a reference to its own output, also from MS-OXRTFCP.
     crossing = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
     assert decompressed(crossing) == b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}"
 

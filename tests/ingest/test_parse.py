@@ -1,4 +1,4 @@
-"""The parsers return the text that a person reads in a file, or the reason why a file cannot be parsed."""
+"""The parsers return the visible text of a file, or the reason why it cannot be parsed."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def text_of(file_type: FileType, data: bytes) -> str:
 
 
 def placed(file_type: FileType, data: bytes) -> list[tuple[str, dict[str, object]]]:
-    """The text of each block with its place."""
+    """The text of each block with its position."""
     document = parse(file_type, data)
     return [(document.text[block.start : block.end], block.place) for block in document.blocks]
 
@@ -226,9 +226,9 @@ def test_html_table_keeps_rows_together_without_padding() -> None:
     [
         ('<meta charset="windows-1251">', "cp1251"),
         ('<meta http-equiv=Content-Type content="text/html; charset=koi8-r">', "koi8-r"),
-        ('<meta charset="iso-8859-1">', "utf-8"),  # a false declaration, which is common
-        ('<meta charset="utf-8">', "cp1251"),  # a false one too
-        ('<meta charset="rot13">', "utf-8"),  # a codec of Python, but no charset
+        ('<meta charset="iso-8859-1">', "utf-8"),  # A wrong declaration, which is common.
+        ('<meta charset="utf-8">', "cp1251"),  # Another wrong declaration.
+        ('<meta charset="rot13">', "utf-8"),  # A Python codec that is not a charset.
         ("", "utf-16"),
     ],
 )

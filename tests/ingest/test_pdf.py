@@ -1,4 +1,4 @@
-"""PDF documents are read in the order in which people read them; each text was written down by hand."""
+"""PDF documents are read in the order in which people read them; each expected text was written by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMAGE = "q {} 0 0 {} {} {} cm BI /W 1 /H 1 /CS /G /BPC 8 ID \x00 EI Q"
 
 
 def drawn(*pages: Sequence[Text], before: str = "", after: str = "") -> bytes:
-    """A PDF with the texts of each page at their places, in points from the lower left corner."""
+    """A PDF with the texts of each page at their positions, in points from the lower left corner."""
     data = pdf_of(*(f"@{number}@" for number in range(len(pages))))
     for number, texts in enumerate(pages):
         content = "".join(f"BT /F 10 Tf {x} {y} Td ({text}) Tj ET\n" for x, y, text in texts)
@@ -60,7 +60,7 @@ RIGHT = [
 
 
 def interleaved(left: list[Text], right: list[Text]) -> list[Text]:
-    """Line by line across both columns, as many programs write them."""
+    """The lines alternate between both columns, as many programs write them."""
     return [text for pair in zip(left, right, strict=True) for text in pair]
 
 

@@ -1,4 +1,4 @@
-"""What a PDF has in odd places is read or named: fields above others, fonts without Unicode, damaged pages."""
+"""Unusual parts of a PDF are read or named: nested fields, fonts without Unicode, damaged pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELVETICA = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 
 
 def pdf(objects: Sequence[str]) -> bytes:
-    """A PDF with these objects, the first of which is its catalog, and a table of their places."""
+    """A PDF with these objects, the first of which is its catalog, and a cross-reference table."""
     written, places = b"%PDF-1.7\n", []
     for number, each in enumerate(objects, 1):
         places.append(len(written))
@@ -31,7 +31,7 @@ def stream(content: str, members: str = "") -> str:
 
 
 def page(content: str, *objects: str, more: str = "", fonts: str = "", catalog: str = "") -> bytes:
-    """A PDF of one page, whose further objects begin with the sixth."""
+    """A PDF of one page; `objects` are numbered from 6."""
     return pdf([
         f"<</Type/Catalog/Pages 2 0 R{catalog}>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>",
         f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Resources<</Font<</F 5 0 R{fonts}>>>>/Contents 4 0 R{more}>>",

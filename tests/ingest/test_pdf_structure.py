@@ -1,4 +1,4 @@
-"""The outlines of PDF documents are headings, and the addresses of links are read; each text was written by hand."""
+"""PDF outlines become headings, and the addresses of links are read; each expected text was written by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Outline = tuple[str, int | None, "Sequence[Outline]"]
 
 
 def with_outline(data: bytes, entries: Sequence[Outline]) -> bytes:
-    """A PDF with an outline: titles, the page that each leads to, if any, and the entries below it."""
+    """A PDF with an outline: titles with their pages, if any, and the entries below them."""
     objects: list[bytes] = []
 
     def write(entries: Sequence[Outline], parent: int) -> tuple[int, int]:
@@ -33,7 +33,7 @@ def with_outline(data: bytes, entries: Sequence[Outline]) -> bytes:
 
 
 def with_objects(data: bytes, objects: bytes) -> bytes:
-    """A PDF with more objects; PDFium finds them although the table of their places is wrong."""
+    """A PDF with more objects, which PDFium finds although the cross-reference table is wrong."""
     return data.replace(b"xref\n0", objects + b"xref\n0", 1)
 
 

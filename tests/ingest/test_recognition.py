@@ -1,4 +1,4 @@
-"""Text in images and in scanned pages is recognized in the sandbox, if the extra `ocr` is there and turned on."""
+"""Text in images and scanned pages is recognized in the sandbox, if the extra `ocr` is installed and turned on."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("model_of_test")
 
 @asynccontextmanager
 async def service_with(endpoint: EmbeddingEndpoint, url: str, **changes: object) -> AsyncIterator[Service]:
-    """A service that embeds through the endpoint and remembers nothing in its memory, unless told to."""
+    """A service that embeds through the endpoint, without a cache in memory by default."""
     values = {"embedding_cache_mb": 0, "embedding_batch_size": 16, **changes}
     settings = test_settings(
         openai_base_url=endpoint.base_url, embedding_model="test-model", embedding_dimensions=DIMENSIONS, **values
@@ -49,7 +49,7 @@ async def stored(url: str, document_id: str) -> list[tuple[Any, ...]]:
 
 
 def texts_sent(endpoint: EmbeddingEndpoint) -> int:
-    """How many texts the endpoint got since it was last asked."""
+    """The number of texts that the endpoint has received since the last call."""
     count = sum(call.texts for call in endpoint.calls)
     endpoint.calls.clear()
     return count
@@ -58,7 +58,7 @@ def texts_sent(endpoint: EmbeddingEndpoint) -> int:
 async def test_the_same_file_after_a_restart_needs_no_call_and_is_stored_equally(
     endpoint: EmbeddingEndpoint, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # More chunks than one lookup takes.
+    # More chunks than in one lookup.
     text = "\n\n".join(f"Paragraph number {number} of a text in short paragraphs." for number in range(1100))
     settings = {"chunk_tokens": 16, "chunk_overlap_tokens": 0}
     async with service_with(endpoint, database_url, **settings) as service:
@@ -128,7 +128,7 @@ async def test_vectors_are_deleted_with_their_document(endpoint: EmbeddingEndpoi
 async def test_a_second_attempt_embeds_only_the_chunks_missing_from_the_first(
     endpoint: EmbeddingEndpoint, database_url: str
 ) -> None:
-    """Nothing is stored of an attempt that failed: here the process's memory helps."""
+    """A failed attempt stores nothing: the vectors come from the process's cache."""
     settings = {"embedding_cache_mb": 1, "embedding_concurrency": 1, "embedding_max_retries": 0}
     endpoint.next("well")
     endpoint.next("503")
@@ -137,11 +137,11 @@ async def test_a_second_attempt_embeds_only_the_chunks_missing_from_the_first(
         document = await service.ready_document(key, "a.txt", "\n\n".join(PARAGRAPHS))
     assert document["attempt"] == 2
     assert document["chunk_count"] > 32
-    assert texts_sent(endpoint) == document["chunk_count"] + 16, "the batch that failed was sent twice, no other"
+    assert texts_sent(endpoint) == document["chunk_count"] + 16, "only the failed batch was sent twice"
 
 
 async def test_a_lookup_reads_one_chunk_per_text_through_the_indexes(database: Database, database_url: str) -> None:
-    """The tenant has 20,000 chunks, others have as many, and half of those have the same text."""
+    """The tenant has 20,000 chunks, and other tenants have the same number, half of which have the same text."""
     connection = await asyncpg.connect(database_url)
     try:
         users = [
@@ -176,7 +176,7 @@ async def test_a_lookup_reads_one_chunk_per_text_through_the_indexes(database: D
 
 
 def inlined(text: str, user_id: UUID, hashes: list[UUID]) -> str:
-    """The statement with its arguments, for EXPLAIN, which takes none."""
+    """The statement with its arguments inlined, since EXPLAIN takes none."""
     array = ",".join(f'"{one}"' for one in hashes)
     return (
         text.replace("$1::", f"'{user_id}'::").replace("$2::", f"'{{{array}}}'::").replace("$3::", f"{len(hashes)}::")

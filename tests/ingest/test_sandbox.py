@@ -59,19 +59,19 @@ def children_of(process_id: int) -> list[int]:
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # gone meanwhile
+            continue  # The process has ended meanwhile.
         if fields[0] != "Z" and int(fields[1]) == process_id:
             children.append(int(stat.parent.name))
     return children
 
 
-# Services that other modules share may have a parser server each.
+# Services that other modules share may each have a parser server.
 _servers_of_others: set[int] = set()
 
 
 @pytest.fixture(autouse=True)
 def servers_of_others() -> Iterator[None]:
-    """Keeps the parser servers that were there before the test out of it."""
+    """Ignores parser servers that ran before the test."""
     _servers_of_others.update(parser_servers())
     yield
     _servers_of_others.clear()
@@ -89,7 +89,7 @@ def parser_servers() -> list[int]:
 async def eventually(condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, "did not come true in time"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         await asyncio.sleep(0.01)
 
 
@@ -154,12 +154,12 @@ async def test_a_start_that_is_cancelled_leaves_no_process(after_s: float) -> No
         await asyncio.sleep(after_s)
         reading.cancel()
         await asyncio.wait([reading])
-    # A zombie counts too: nobody would wait for it.
+    # A zombie also counts, since nobody would wait for it.
     assert set(parser_servers()) <= before
 
 
 async def test_seconds_are_not_final() -> None:
-    """The progress of a parser in a given time depends on the load of the machine."""
+    """The progress of a parser in a fixed time depends on the load of the machine."""
     async with sandbox(parse_timeout_s=0.5) as opened:
         with pytest.raises(UnavailableError) as caught:
             await opened.chunks("html", SLOW_PAGE)
@@ -218,7 +218,7 @@ async def test_two_at_once_and_no_more() -> None:
 
 @needs_proc
 async def test_tenants_take_turns() -> None:
-    """One tenant's documents wait for both places; another's small one is read next, not last."""
+    """One tenant's documents wait for both places; the small document of another tenant is read next, not last."""
     async with sandbox(parse_timeout_s=1.0) as opened:
         await started(opened)
         hog, other = UUID(int=1), UUID(int=2)
@@ -328,7 +328,7 @@ uvloop.run(main())
 
 @needs_proc
 async def test_no_process_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
-    # From another folder and with uvloop, as the console script runs it.
+    # From another folder and with uvloop, like the console script.
     parent = subprocess.Popen(  # noqa: ASYNC220 - asyncio's own would tie it to this loop
         [sys.executable, "-c", PROGRAM, str(REPOSITORY)], stdout=subprocess.PIPE, text=True, cwd=tmp_path
     )

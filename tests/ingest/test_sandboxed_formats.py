@@ -1,4 +1,4 @@
-"""A parser reads the same inside the sandbox, where it can open no file, as outside."""
+"""A parser reads the same text inside the sandbox, where it cannot open files, as outside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.ingest.test_sandbox import sandbox
 
 
 def compressed(method: int) -> bytes:
-    """An archive in a compression whose module is seldom loaded."""
+    """An archive with a compression whose module is rarely loaded."""
     written = BytesIO()
     with zipfile.ZipFile(written, "w", method) as archive:
         archive.writestr("a.txt", "Packed tightly. " * 20)

@@ -62,7 +62,7 @@ def test_the_headings_are_embedded_and_not_stored() -> None:
     last = chunks_of(f"# Leave\n\n## Annual\n\n{prose(2000)}")[-1]
     assert last.indexed == f"Leave > Annual\n\n{last.content}"
     first = chunks_of("# Leave\n\n## Annual\n\nTwenty five days.")[0]
-    assert first.indexed == first.content  # it begins with its headings
+    assert first.indexed == first.content  # The chunk begins with its headings.
 
 
 def test_headings_and_text_together_have_at_most_the_tokens_of_a_chunk() -> None:

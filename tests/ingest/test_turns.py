@@ -1,4 +1,4 @@
-"""Users take turns in both queues of the workers, and a claim reads as much of a long queue as of a short one."""
+"""Users take turns in both queues of the workers, and a claim reads the same amount of a long and of a short queue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from svc.database.queries import Database
 
-# Pages that a claim may touch: some for each index and row, and three for each user whom it passes over.
+# Pages that a claim may access: some for each index and row, and three for each skipped user.
 MOST_PAGES = 40
 MOST_PAGES_PASSED = 300
 NOBODY = UUID(int=0)
@@ -29,7 +29,7 @@ JOBS = """
 
 @dataclass
 class Queue:
-    """One of the two queues with a worker: whose jobs it claims, one after the other."""
+    """One of the two queues with a worker, which claims jobs one by one."""
 
     database: Database
     connection: Any
@@ -47,11 +47,11 @@ class Queue:
         return "document_id" if self.name == "ingest" else "conversation_id"
 
     async def add(self, first: int, users: int = 1, jobs: int = 1, due_in_s: float = -60) -> None:
-        """Queue so many jobs of each of so many users, who are numbered behind `first`."""
+        """Queue this many jobs for each of this many users, who are numbered from `first` + 1."""
         await self.connection.execute(JOBS.format(table=self.table, job_id=self.job_id), first, users, jobs, due_in_s)
 
     async def claim(self) -> int | None:
-        """The number of the user whose job is claimed next."""
+        """Claim the next job, and return the number of its user."""
         row = await self.database.one_by_name(f"{self.name}/claim", self.arguments())
         if row is None:
             return None
@@ -64,7 +64,7 @@ class Queue:
         return {"worker": "w", **lease, "lease_s": 60.0, "after": self.turn}
 
     async def pages(self) -> int:
-        """How many pages one claim touches; nothing is claimed."""
+        """The number of pages that one claim accesses; the claim is rolled back."""
         await self.connection.execute("vacuum analyze ingestion_jobs, message_jobs")
         statement = self.database.statements[f"{self.name}/claim"]
         values = [self.arguments()[name] for name in statement.parameter_names]
@@ -126,7 +126,7 @@ async def test_a_job_that_is_not_due_is_never_claimed(queue: Queue) -> None:
 
 
 async def test_a_job_is_claimed_soon_despite_thousands_that_wait_for_a_retry(queue: Queue) -> None:
-    """Each claim passes over some of them, and the next one goes on where it stopped."""
+    """Each claim skips some of them, and the next claim continues there."""
     await queue.add(0, users=2_000, due_in_s=600)
     await queue.add(3_000, jobs=100, due_in_s=-600)
     await queue.add(1_500, jobs=1)

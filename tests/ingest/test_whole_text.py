@@ -1,4 +1,4 @@
-"""The text of a document is put together from its chunks as it was read, whatever they repeat and share."""
+"""The text of a document is restored from its chunks, whatever they repeat and share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def chunks_of(document: ReadDocument, tokens: int, overlap: int) -> list[TextChu
 
 
 def with_newlines(text: str, chunks: list[TextChunk]) -> str:
-    """The text as it must be: between two chunks, white space is newlines, and there is none at the end."""
+    """The expected text: white space between two chunks becomes newlines, and there is none at the end."""
     wanted, at = "", 0
     for chunk in chunks:
         start, end = chunk.metadata["start"], chunk.metadata["end"]
@@ -76,7 +76,7 @@ def test_chunks_without_places_follow_each_other() -> None:
 
 
 def test_an_imported_chunk_cannot_ask_for_memory() -> None:
-    """The metadata of an imported chunk can claim any place; the gap before it is white space of that length."""
+    """The metadata of an imported chunk can claim any position, and the gap before it becomes white space."""
     text = WholeText()
     assert text.following("one", {"start": 0, "end": 3}) == "one"
     assert text.following("two", {"start": 10**12, "end": 10**12 + 3}) == "\n\ntwo"

@@ -1,4 +1,4 @@
-"""Messages of Outlook in `winmail.dat` are read, alone and in a mail; the files are made here, byte by byte."""
+"""Outlook messages in `winmail.dat` are read, alone and in a mail; the files are made here, byte by byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Word documents are read completely, in the visible order, and warnings list the missing parts."""
+"""Word documents are read completely, in the visible order, and warnings list the omitted parts."""
 
 from __future__ import annotations
 

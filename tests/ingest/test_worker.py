@@ -51,7 +51,8 @@ async def upload(service: Service, text: str = TEXT) -> tuple[str, str]:
 async def test_an_endpoint_that_recovers_leaves_the_document_ready(
     remote: Service, endpoint: EmbeddingEndpoint, behaviour: str
 ) -> None:
-    """The provider makes two calls an attempt: the first attempt fails, the queue's second one is well."""
+    """The provider makes two calls in an attempt: the first attempt fails, and the second attempt of the queue
+    succeeds."""
     endpoint.next(behaviour, times=2)
     key, document_id = await upload(remote, "A short text.")
     document = await remote.ended(key, document_id)
@@ -112,7 +113,7 @@ async def test_a_permanently_failing_endpoint_causes_an_error_with_a_reason(
 async def test_an_outage_of_the_endpoint_uses_up_no_tries(
     endpoint: EmbeddingEndpoint, database_url: str, model_of_test: None, behaviour: str
 ) -> None:
-    """More attempts than a document has, and all of them in vain: it waits, and is ready when the endpoint is back."""
+    """After more failures than a document has attempts, it still waits, and is ready when the endpoint is back."""
     endpoint.always(behaviour)
     settings = test_settings(
         openai_base_url=endpoint.base_url, embedding_model="test-model", embedding_dimensions=DIMENSIONS,
@@ -151,7 +152,7 @@ async def test_an_outage_of_the_endpoint_uses_up_no_tries(
 
 
 async def free(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Return when no worker has a job."""
+    """Wait until no worker has a job."""
     busy = (
         "select (select count(*) from ingestion_jobs where worker is not null)"
         " + (select count(*) from message_jobs where worker is not null)"
@@ -164,7 +165,7 @@ async def free(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 async def test_a_document_that_fails_while_others_are_embedded_ends_in_an_error(
     remote: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The endpoint answers others, so the text may be the cause."""
+    """The endpoint answers other calls, so the text may be the cause."""
 
     async def embed(_provider: object, _texts: list[str]) -> None:
         raise EmbeddingUnavailableError("the embedding endpoint answered 500", retry_after_s=0)
@@ -177,7 +178,8 @@ async def test_a_document_that_fails_while_others_are_embedded_ends_in_an_error(
 
 
 async def test_a_slow_endpoint_does_not_delay_other_requests(remote: Service, endpoint: EmbeddingEndpoint) -> None:
-    """Five connections, ten documents, a slow endpoint: others are answered at once, and connections stay free."""
+    """Five connections, ten documents, a slow endpoint: other requests are answered immediately, and connections stay
+    free."""
     endpoint.delay_s = 1.0
     uploads = [await upload(remote, f"A text about drawer {number}.") for number in range(10)]
     loop = asyncio.get_running_loop()
@@ -204,16 +206,16 @@ async def test_odd_characters_are_ingested(service: Service, text: str) -> None:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds, at most ten seconds."""
+    """Wait until a condition is met, at most ten seconds."""
     for _ in range(500):
         if holds():
             return
         await asyncio.sleep(0.02)
-    raise AssertionError("it never came to hold")
+    raise AssertionError("the condition was never met")
 
 
 async def two_claims(service_database: Database) -> tuple[Queue, Job, Queue, Job]:
-    """One document, claimed by a worker whose lease runs out, then by another."""
+    """One document, claimed by a worker whose lease expires, then by another worker."""
     first, second = (Queue(service_database, name, 0.2) for name in ("first", "second"))
     early = await first.claim()
     assert early is not None
@@ -228,7 +230,7 @@ async def two_claims(service_database: Database) -> tuple[Queue, Job, Queue, Job
 
 @pytest_asyncio.fixture
 async def idle(database_url: str) -> AsyncIterator[Service]:
-    """A service without a worker: the test plays the workers."""
+    """A service without a worker, since the test simulates the workers."""
     async with running_service(test_settings(worker_concurrency=0), database_url) as service:
         yield service
 

@@ -57,7 +57,7 @@ def statements(response: httpx.Response) -> int:
 
 
 def ok(response: httpx.Response, status: int = 200) -> Any:
-    """Check that an answer is successful and return its JSON."""
+    """Check that an answer is successful, and return its JSON."""
     assert response.status_code == status, f"{response.status_code}: {response.text}"
     assert response.headers["content-type"] == "application/json"
     statements(response)

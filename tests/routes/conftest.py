@@ -20,7 +20,7 @@ async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service
 
 @pytest_asyncio.fixture(scope="session")
 async def quiet(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service without a worker, shared by the tests that change its plans and its queue."""
+    """A service without a worker, shared by tests that change its plans and its queue."""
     settings = test_settings(worker_concurrency=0)
     async with shared_service(server, template, "quiet_routes", settings) as service:
         yield service

@@ -16,7 +16,7 @@ from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, new_tenant
 
 PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-# Without the names of plans, which belong to no tenant.
+# Names of plans are omitted, since they belong to no tenant.
 PATH_ID = re.compile(r"\{(\w+_id)\}")
 SENTENCE = "A sentence that makes one chunk."
 
@@ -53,7 +53,7 @@ def key_for(endpoint: Endpoint, tenant: Tenant) -> str:
 async def ids_of(tenant: Tenant, content: str = SENTENCE) -> dict[str, str]:
     """Create an object of each kind that a path can name, all owned by this tenant. Returns ids by parameter name.
 
-    `receiver_id` is another user, who can receive documents, and `user` one who reads the collection.
+    `receiver_id` is another user, who can receive documents, and `user` is a reader of the collection.
     """
     document = await tenant.ready_document(f"{content}.txt", content, secret=content)
     conversation = await tenant.conversation(title=content, document_ids=[document["id"]], metadata={"secret": content})

@@ -1,9 +1,9 @@
-"""A second check of tenancy, in the database: it refuses a statement that reaches another tenant's row.
+"""A second check of tenancy in the database, which refuses a statement that reaches another tenant's row.
 
 Each tenant table gets a policy that does not hide the rows of others, but raises an error when a statement reads or
 writes one. PostgreSQL evaluates `user_id = …` first, since its operator is leakproof, so a statement that binds its
-tenant never reaches the policy. Before each statement, a setting names the tenants whose rows it may see: those that
-it binds to `user_id`.
+tenant never reaches the policy. Before each statement, a setting names the tenants whose rows it may see, which are
+those bound to `user_id`.
 """
 
 from __future__ import annotations

@@ -126,10 +126,10 @@ async def rows_of(service: Service, user_id: str) -> dict[str, int]:
 
 
 NOT_LEFT = {"usage_days", "tenant_totals", "term_samples", "term_stats"}
-"""The counts that outlive the counted data."""
+"""The tables of counts, whose rows outlive the counted data."""
 
 
 async def rows_left(service: Service, user_id: str) -> dict[str, int]:
-    """As `rows_of`, without the tables whose rows outlive the data that they count."""
+    """Like `rows_of`, without the tables of counts."""
     rows = await rows_of(service, user_id)
     return {table: count for table, count in rows.items() if table not in NOT_LEFT}

@@ -1,4 +1,4 @@
-"""Conversations that are limited to collections: the results of their searches and turns."""
+"""Conversations that are limited to collections, and the results of their searches and turns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def turned(tenant: Tenant, conversation: str, **search: Any) -> list[str]:
 
 
 async def both(tenant: Tenant, conversation: str, **search: Any) -> set[str]:
-    """Return the documents that searches and turns of the conversation find; they find the same."""
+    """Return the documents that searches and turns of the conversation find, which must be the same."""
     searched = set(await found(tenant, conversation_id=conversation, **search))
     assert set(await turned(tenant, conversation, **search)) == searched
     assert set(await turned(tenant, conversation, conversation_id=conversation, **search)) == searched
@@ -42,7 +42,7 @@ async def test_a_conversation_is_bound_and_unbound(tenant: Tenant) -> None:
     assert (await tenant.conversation())["collection_ids"] == []
 
     async def shown() -> dict[str, Any]:
-        """The conversation, which every route shows alike."""
+        """Return the conversation, which every route must show identically."""
         read = dict(ok(await tenant.get(path)))
         for params in ({}, {"ids": created["id"]}, {"recent": 1}):
             listed = ok(await tenant.get("/conversations", params=params))["data"]
@@ -77,7 +77,7 @@ async def test_a_bound_conversation_finds_only_what_is_in_its_collections(
     assert await both(tenant, bound, **mode, document_ids=[spring, autumn]) == {spring}
     newer = {"type": "gte", "key": "year", "value": 2021}
     assert await both(tenant, bound, **mode, attribute_filter=newer) == {winter}
-    # Collections of the request limit the search further, never less.
+    # Collections in the request can only limit the search further.
     assert await both(tenant, bound, **mode, collection_ids=[one, two]) == {spring, winter}
     assert await both(tenant, bound, **mode, collection_ids=[two]) == set()
     assert await both(tenant, bound, **mode, collection_ids=[]) == set()

@@ -38,14 +38,14 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest_asyncio.fixture
 async def distant(proxy: Proxy) -> AsyncIterator[Service]:
-    """A service whose database is behind the proxy; its waits are short."""
+    """A service with short waits, whose database is behind the proxy."""
     settings = test_settings(key_cache_s=60, pool_size=4, connect_timeout_s=10)
     async with running_service(settings, proxy.url) as service:
         yield service
 
 
 def hurry(service: Service) -> None:
-    """Let the waits for the database end soon, now that the service runs."""
+    """Shorten the waits for the database after the service has started."""
     database = service.services.database
     database.statement_s = database.pool.statement_s = 0.5
     database.pool._acquire_timeout_s = 0.3
@@ -73,7 +73,7 @@ async def test_every_kind_of_request_is_answered_503_in_a_black_hole(distant: Se
         assert int(answer.headers["retry-after"]) >= 1
         assert answer.headers["content-type"] == "application/problem+json"
     assert answers[-1].status_code == 503
-    # One user cannot hold all connections: the others of these are told to wait for their own.
+    # One user cannot use all connections: further requests are refused until the user's other requests end.
     assert {answer.status_code for answer in together} <= {429, 503}
     assert all("retry-after" in answer.headers for answer in together)
     proxy.heal()
@@ -127,7 +127,7 @@ def deaths() -> float:
 
 
 async def ledger(service: Service, user_id: str) -> int:
-    """The requests of a user in the ledger, once the meter has flushed."""
+    """The requests of a user in the ledger, after a flush of the meter."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             answer = await service.call("GET", "/usage", headers={"Cabinet-User": user_id})

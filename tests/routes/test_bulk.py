@@ -206,7 +206,7 @@ async def test_one_patch_changes_the_metadata_of_many_documents(idle: Service) -
     assert await metadata(tenant, blue["id"]) == {"color": "blue", "size": {"h": 3}, "reviewed": True}
     assert await metadata(tenant, kept["id"]) == {"color": "green"}
     assert await metadata(other, theirs["id"]) == {"color": "red"}
-    # A search filters by the new metadata at once.
+    # A search filters by the new metadata immediately.
     assert ok(await tenant.post("/documents/delete", json={"metadata": {"reviewed": True}}))["deleted"] == 2
 
 

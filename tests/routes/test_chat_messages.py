@@ -1,4 +1,4 @@
-"""Messages as language models speak them: parts, calls of tools and their answers, imports of old chats."""
+"""Messages for language models: parts, tool calls and their answers, imports of old chats."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_a_chat_comes_back_as_it_was_sent_wherever_it_is_read(tenant: Tena
             assert (name in stored) == (name in sent)
         assert [stored[name] for name in OPTIONAL if name in sent] == [sent[name] for name in OPTIONAL if name in sent]
     assert appended[1]["token_count"] == count_tokens("What is this?\nIs it the Moon?")
-    assert appended[2]["token_count"] > 20, "the calls count too"
+    assert appended[2]["token_count"] > 20, "the calls also count"
     assert ok(await tenant.get(f"{path}/messages"))["data"] == appended
     assert ok(await tenant.get(f"{path}/context"))["data"] == appended
     assert ok(await tenant.get("/conversations?recent=20"))["data"][0]["messages"] == appended
@@ -58,7 +58,7 @@ async def test_a_chat_comes_back_as_it_was_sent_wherever_it_is_read(tenant: Tena
     await tenant.embedded(path.rsplit("/", 1)[1])
     found = ok(await tenant.post(f"{path}/search", json={"query": "the Moon", "limit": 100}))["results"]
     by_id = {message["id"]: message for message in appended}
-    assert {each["position"] for each in found} == {1, 2, 4, 7}, "what is text is found; an empty text is not"
+    assert {each["position"] for each in found} == {1, 2, 4, 7}, "texts are found, except empty ones"
     assert all(each.items() >= by_id[each["id"]].items() for each in found)
     ok(await tenant.post(f"{path}/search", json={"query": "brief", "roles": ["developer", "function"]}))
 
@@ -125,11 +125,11 @@ async def test_a_context_has_no_answer_of_a_tool_without_its_call(tenant: Tenant
         kept = [message for message in context["data"] if message["role"] != "system"]
         newest = appended[1:][-most:]
         begin = next(index for index, message in enumerate(newest) if message["role"] != "tool")
-        assert kept == newest[begin:], "the newest that fit, from the first that is whole"
+        assert kept == newest[begin:], "the newest that fit, beginning with a complete exchange"
         assert context["omitted"] == total - len(kept)
         assert context["token_count"] == len(kept)
         cut += begin > 0
-    assert cut == 15, "each answer is cut from its call by one of the limits"
+    assert cut == 15, "one of the limits separates each answer from its call"
 
 
 async def test_an_answer_whose_call_was_deleted_is_left_out_of_the_context(tenant: Tenant) -> None:

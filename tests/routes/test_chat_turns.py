@@ -1,4 +1,4 @@
-"""Turns of a conversation: the messages and the chunks that fit, without those that are cited already."""
+"""Turns of a conversation: the messages and the chunks that fit, without already cited chunks."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_messages_and_chunks_keep_to_their_shares(tenant: Tenant) -> None:
 
 async def test_what_the_messages_cite_is_not_given_again(tenant: Tenant) -> None:
     documents = await facts(tenant)
-    # A copy of a cited text is cited as well.
+    # A copy of a cited text also counts as cited.
     await tenant.ready_document("copy.txt", FACTS[1])
     cited = [(await tenant.chunks(documents[number]["id"]))[0] for number in (1, 3)]
     path = await conversation_with(

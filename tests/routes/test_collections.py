@@ -26,7 +26,7 @@ async def made(tenant: Tenant, **fields: Any) -> str:
 
 
 async def added(tenant: Tenant, collection: str, document: str, **attributes: Any) -> dict[str, Any]:
-    """Add a document to a collection."""
+    """Add a document to a collection, and return the answer."""
     body = {"document_id": document, "attributes": attributes}
     response = await tenant.post(f"/collections/{collection}/files", json=body)
     assert response.status_code == 201, response.text
@@ -230,7 +230,7 @@ async def test_a_batch_is_added_whole_or_not(tenant: Tenant, other: Tenant) -> N
 
 
 async def test_an_expired_collection_is_emptied_and_can_be_used_again(tenant: Tenant) -> None:
-    # Other tests may have left collections that have expired.
+    # Other tests may have left expired collections.
     while await sweep.sweep_collections(tenant.service.services.database):
         pass
     (document,) = await documents(tenant, "The tide.")

@@ -16,7 +16,7 @@ from tests.routes.tenants import new_tenant
 
 TAGGED = [endpoint for endpoint in all_endpoints() if endpoint.is_tagged]
 READ = [endpoint for endpoint in TAGGED if endpoint.method == "GET"]
-# The bytes of a document have an ETag of their own: see test_contents.
+# The bytes of a document have a separate ETag: see test_contents.
 CHANGING = [endpoint for endpoint in TAGGED if endpoint.method in ("PATCH", "DELETE")]
 STALE = '"0123456789abcdef0123456789abcdef"'
 
@@ -26,7 +26,7 @@ def test_everything_that_can_be_changed_has_an_etag() -> None:
     assert {endpoint.path for endpoint in CHANGING} >= changed - {
         path
         for path in changed
-        # A collection changes by itself: its counts, and when it was last searched. If-Match is refused.
+        # A collection changes without requests, in its counts and its last use. If-Match is refused.
         if path.startswith(("/conversations/{conversation_id}/messages", "/collections/"))
     }
     assert {endpoint.path for endpoint in READ} >= {endpoint.path for endpoint in CHANGING}

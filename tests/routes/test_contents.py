@@ -1,4 +1,4 @@
-"""Replacing the bytes of a document: searches find the old chunks until the new bytes have been read."""
+"""Replaces the bytes of a document: searches find the old chunks until the new bytes have been read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_the_bytes_are_replaced_and_all_else_stays(shared: Service) -> Non
     assert (state["status"], state["error"]) == ("ready", None)
     after = await found(tenant)
     assert FIRST not in after
-    assert all(each in ({FIRST}, after) for each in seen), "neither the earlier chunks nor the new ones"
+    assert all(each in ({FIRST}, after) for each in seen), "a search found neither the earlier chunks nor the new ones"
     assert (await tenant.get(f"{path}/content")).content == SECOND.encode()
     assert ok(await tenant.get(f"/conversations/{conversation['id']}"))["document_ids"] == [document["id"]]
     assert await totals(tenant) == {
@@ -95,7 +95,7 @@ async def test_what_is_refused(idle: Service) -> None:
     problem(await put(tenant, document["id"], b"GIF89a\1\0\1\0"), 415, "content")
     problem(await put(tenant, document["id"], b"x", **{"Content-Type": "multipart/form-data; boundary=a"}), 415)
     problem(await put(tenant, tenant.id, b"x"), 404)
-    # One that is being processed is read again, and a worker that has the earlier bytes changes nothing.
+    # A document in processing is read again, and a worker with the earlier bytes changes nothing.
     again = ok(await put(tenant, document["id"], SECOND.encode()), 202)
     assert (again["status"], again["attempt"]) == ("processing", 1)
     async with direct_connection(idle) as connection:

@@ -199,6 +199,6 @@ async def test_recent_messages_cost_the_same_however_long_the_conversations_are(
         await connection.execute("vacuum analyze messages, conversations, conversation_documents")
         plan = await plan_of(connection, "conversations/list_with_recent", UUID(tenant.id), None, 10, 5)
     read = scans(plan)
-    # Each message is read twice, for its size and for itself; and the one before them, to see where they end.
+    # Each message is read twice, for its size and its content; the preceding one is read to find the end.
     assert read["messages_pkey"] <= 10 * (2 * 5 + 1)
     assert "seq messages" not in read

@@ -50,7 +50,7 @@ async def test_a_repeated_document_is_stored_once(tenant: Tenant) -> None:
 
 
 async def test_the_second_of_two_concurrent_changes_of_documents_wins(tenant: Tenant) -> None:
-    """Both transactions have started, and wait for the conversation, before either has changed its documents."""
+    """Both transactions have started and wait for the conversation before either has changed its documents."""
     first, second = [(await tenant.upload(f"{n}.txt", "text"))["id"] for n in range(2)]
     path = f"/conversations/{(await tenant.conversation())['id']}"
     async with direct_connection(tenant.service) as holder, direct_connection(tenant.service) as observer:

@@ -24,7 +24,7 @@ DOCUMENT_FIELDS = {
 }  # fmt: skip
 CHUNK_FIELDS = {"id", "document_id", "chunk_index", "content", "token_count", "metadata", "created_at"}
 SENTENCES = " ".join(f"Sentence {number} speaks of subject {number * 7}." for number in range(120))
-# Bytes that are detected as text, but contain none.
+# These bytes are detected as text, but contain none.
 NO_TEXT = " \n\t \n"
 
 

@@ -48,7 +48,7 @@ WITH_QUERY = [endpoint for endpoint in all_endpoints() if endpoint.query is not 
 def unknown_keys_are_looked_up(shared: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """These tests send more unknown keys from one address than are looked up without a pause.
 
-    They are forgotten at the end, since they would slow down the new users of other tests.
+    The counts are reset at the end, since they would slow down the new users of other tests.
     """
     monkeypatch.setattr(failed_logins, "_BURST", 10_000)
     yield

@@ -155,7 +155,7 @@ async def test_many_messages_are_deleted_in_several_statements(idle: Service, mo
 
 
 async def test_a_long_conversation_expires_whole(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part at a time, in one transaction that is undone where the conversation does not expire after all."""
+    """It is deleted in parts, in one transaction that is rolled back if the conversation no longer expires."""
     monkeypatch.setattr(batches, "ERASED_MESSAGES", 2)
     tenant = await new_tenant(idle)
     gone, kept = [(await made(tenant, "conversations"))["id"] for _ in range(2)]

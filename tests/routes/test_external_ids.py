@@ -1,4 +1,4 @@
-"""External ids: the ids that users have in the application."""
+"""External ids, which are the ids of users in the application."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_an_external_id_is_unique_and_can_change_hands(shared: Service) ->
     problem(await shared.call("GET", "/me", headers=header), 404, "Cabinet-User")
     assert ok(await shared.call("PATCH", f"/users/{second.id}", json=change))["external_id"] == external_id
     assert ok(await shared.call("GET", "/me", headers=header))["id"] == second.id
-    # A change of something else keeps it.
+    # Other changes keep it.
     assert ok(await shared.call("PATCH", f"/users/{second.id}", json={"name": "Ada"}))["external_id"] == external_id
 
 

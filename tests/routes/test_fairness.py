@@ -1,4 +1,4 @@
-"""A tenant leaves room for the others, and requests that cannot be served soon are refused soon."""
+"""A tenant leaves room for the others, and requests that cannot be served soon are refused quickly."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ async def small(database_url: str) -> AsyncIterator[Service]:
 async def uploads_waiting(
     tenant: Tenant, count: int, at_least: int = 2
 ) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
-    """So many uploads of a tenant, each of which waits for a row that is locked until the end of the block.
+    """Run this many uploads of a tenant, each of which waits for a row that is locked until the end of the block.
 
-    At the beginning of the block, `at_least` sessions wait.
+    When the block begins, `at_least` sessions are waiting.
     """
     async with direct_connection(tenant.service) as connection, connection.transaction():
         await connection.execute("select from tenant_totals where user_id = $1 for update", UUID(tenant.id))
@@ -44,21 +44,21 @@ async def uploads_waiting(
 
 
 async def waiting_for_locks(connection: Any, count: int) -> None:
-    """Return when so many sessions of this database wait for a lock."""
+    """Wait until this many sessions of this database wait for a lock."""
     while await sessions_that_wait(connection) < count:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
 
 
 async def sessions_that_wait(connection: Any) -> int:
     """The number of sessions of this database that wait for a lock."""
-    # A transaction sees the sessions as they were at its first look, unless it forgets them.
+    # A transaction keeps its first snapshot of the sessions until it clears the snapshot.
     await connection.execute("select pg_stat_clear_snapshot()")
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     return int(await connection.fetchval(waiting))
 
 
 async def test_a_locked_row_of_one_tenant_stops_no_other(small: Service) -> None:
-    """Fifteen uploads wait for it, which is more than there are connections."""
+    """Fifteen uploads wait for it, which exceeds the number of connections."""
     blocked, other = await new_tenant(small), await new_tenant(small)
     async with uploads_waiting(blocked, 15) as uploads:
         for _ in range(20):
@@ -67,11 +67,11 @@ async def test_a_locked_row_of_one_tenant_stops_no_other(small: Service) -> None
         assert ok(await other.post("/conversations", json={}), 201)
         await asyncio.sleep(1.5)
     answers = Counter(upload.status_code for upload in await asyncio.gather(*uploads))
-    assert answers == {202: 2, 429: 13}, "two hold connections; the others are refused soon"
+    assert answers == {202: 2, 429: 13}, "two use connections; the others are refused quickly"
 
 
 async def test_locked_rows_of_several_tenants_stop_no_other(database_url: str) -> None:
-    """Eight tenants want what is locked, more than ten connections can serve; others read as if nothing were."""
+    """Eight tenants wait for locked rows, more than ten connections can serve; other tenants can still read."""
     settings = test_settings(pool_size=10, request_wait_s=0.25, statement_timeout_s=60, worker_concurrency=0)
     async with running_service(settings, database_url) as service:
         other, another, *blocked = [await new_tenant(service) for _ in range(10)]
@@ -83,7 +83,7 @@ async def test_locked_rows_of_several_tenants_stop_no_other(database_url: str) -
                     ok(await reader.get("/documents"))
                     ok(await reader.get("/conversations?recent=5"))
         answers = Counter([upload.status_code for tasks in uploads for upload in await asyncio.gather(*tasks)])
-    assert answers[202] >= 4, "each of the first holds its share"
+    assert answers[202] >= 4, "each of the first tenants uses its share"
     assert set(answers) <= {202, 429, 503}
 
 
@@ -101,7 +101,7 @@ async def test_whoever_holds_a_share_is_told_so(small: Service) -> None:
 
 
 async def test_a_request_is_refused_soon_when_all_connections_are_held(small: Service) -> None:
-    """By tenants whose requests wait for locks; none of them holds more than its share."""
+    """Requests of several tenants wait for locks; none of the tenants uses more than its share."""
     tenants = [await new_tenant(small) for _ in range(5)]
     for tenant in tenants:
         ok(await tenant.get("/me"))

@@ -1,4 +1,4 @@
-"""Documents whose chunks the client has made, with vectors or without."""
+"""Documents in chunks from the client, with or without vectors."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_a_vector_of_the_clients_is_not_taken_for_the_models(tenant: Tenan
 
 
 async def test_chunks_of_a_document_can_be_sent_again(tenant: Tenant) -> None:
-    """What `GET …/chunks` answers, with places and overlaps, makes the same text."""
+    """The answers of `GET …/chunks`, with positions and overlaps, result in the same text."""
     text = "# Ports\n\n" + "\n\n".join(f"## Port {n}\n\n" + f"Ships lie in port {n}. " * 60 for n in range(8))
     first = await tenant.ready_document("ports.md", text)
     chunks = [

@@ -11,7 +11,7 @@ from tests.conftest import Service
 from tests.routes.answers import ok
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
-# What an answer may have: 4 MiB, the message that exceeds it, and the rest of the JSON.
+# The maximum size of an answer: 4 MiB, the message that exceeds it, and the rest of the JSON.
 MOST_BYTES = 6 * 2**20
 LARGE = 1_000_000
 
@@ -34,7 +34,7 @@ async def large_messages(service: Service, tenant: Tenant, conversations: int, m
 
 
 def bounded(answer: httpx.Response) -> Any:
-    """The decoded answer, which is not too large."""
+    """Check the size of an answer, and return it decoded."""
     assert len(answer.content) <= MOST_BYTES
     return ok(answer)
 
@@ -115,7 +115,7 @@ async def test_a_search_of_messages_returns_as_many_as_fit(quiet: Service) -> No
 
 
 async def test_a_repeated_request_returns_all_its_messages(quiet: Service) -> None:
-    """Its own answer was not cut: the request was larger than a page, its texts are not."""
+    """The answer to the request itself is not cut: the request is larger than a page, but its texts are not."""
     tenant = await new_tenant(quiet)
     document = await tenant.upload("a.txt", "text")
     async with direct_connection(quiet) as connection:

@@ -1,4 +1,4 @@
-"""Files of several parts: stored and read part by part, given away and erased with all parts."""
+"""Files of several parts: stored and read part by part, transferred and erased with all parts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ delete from file_parts as p using whole as w where p.document_id = w.document_id
 
 
 async def kept(tenant: Tenant) -> str:
-    """Store the file without having it read; the id of the document."""
+    """Store the file without reading it; returns the id of the document."""
     answer = await tenant.post("/v1/files", files={"file": ("large.bin", CONTENT)}, data={"purpose": "user_data"})
     return str(UUID(ok(answer)["id"].removeprefix("file-")))
 
@@ -50,7 +50,7 @@ async def part_sizes(service: Service, document_id: str) -> tuple[int, list[int]
 
 
 async def check_content(tenant: Tenant, document_id: str) -> None:
-    """Check that the file is read as it was sent, whole and by range."""
+    """Check that a download returns the sent bytes, whole and by range."""
     path = f"/documents/{document_id}/content"
     whole = await tenant.get(path)
     assert (whole.status_code, whole.content == CONTENT) == (200, True)

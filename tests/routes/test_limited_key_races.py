@@ -1,4 +1,4 @@
-"""A key that reaches one collection deletes a document while its user adds the document to another collection."""
+"""A key that is limited to one collection deletes a document while its user adds the document to another one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.routes.test_limited_keys import new_scene
 
 @pytest.mark.parametrize("kind", ["native", "dialect"])
 async def test_a_document_that_is_being_added_elsewhere_is_not_deleted(shared: Service, kind: str) -> None:
-    """The lock is taken before the look at the collections, and kept until the deletion."""
+    """The lock is taken before the check of the collections, and held until the deletion."""
     scene = await new_scene(shared)
     ids = scene.inside
     path = f"/documents/{ids['document_id']}" if kind == "native" else f"/v1/files/{ids['file_id']}"

@@ -1,4 +1,4 @@
-"""Keys that reach one collection: most routes refuse them, and the others show only objects in it."""
+"""Keys that are limited to one collection: most routes refuse them, and the others show only objects in it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def with_dialect(ids: dict[str, str]) -> dict[str, str]:
 
 
 async def limited_key(tenant: Tenant, collection_id: str, *scopes: str) -> Tenant:
-    """The user with a key that reaches one collection."""
+    """The user with a key that is limited to one collection."""
     body = {"collection_id": collection_id, "scopes": scopes or ("read", "write")}
     created = ok(await tenant.post("/keys", json=body), 201)
     assert created["key"]["collection_id"] == collection_id
@@ -104,12 +104,12 @@ async def new_scene(service: Service) -> Scene:
 
 @pytest_asyncio.fixture(scope="module")
 async def scene(shared: Service) -> Scene:
-    """A scene that no test changes."""
+    """A setup that no test changes."""
     return await new_scene(shared)
 
 
 async def sent(caller: Tenant, endpoint: Endpoint, ids: dict[str, str]) -> httpx.Response:
-    """Send the documented example, or no body."""
+    """Send a request with the documented example, or without a body."""
     ids = {name: str(uuid4()) for name in PATH_ID.findall(endpoint.path)} | ids
     if endpoint.path.startswith("/v1/"):
         ids = {**ids, "batch_id": f"vsfb_{UUID(ids['batch_id']).hex}"}
@@ -126,7 +126,7 @@ async def sent(caller: Tenant, endpoint: Endpoint, ids: dict[str, str]) -> httpx
 
 
 def shows(answer: httpx.Response, hidden: str, ids: dict[str, str]) -> bool:
-    """Whether an answer has anything of a text or of an object."""
+    """Whether an answer contains a part of a text or the id of an object."""
     names = ("document_id", "chunk_id", "collection_id", "batch_id", "store_id", "file_id", "conversation_id")
     return hidden.rstrip(".") in answer.text or any(ids[name] in answer.text for name in names)
 
@@ -161,12 +161,12 @@ async def test_a_key_of_one_collection_sees_what_is_in_it_and_nothing_else(scene
 
 
 def nothing(parameter: str) -> str:
-    """An id of nothing."""
+    """The id of an object that does not exist."""
     return {"store_id": f"vs_{uuid4().hex}", "file_id": f"file-{uuid4().hex}"}.get(parameter, str(uuid4()))
 
 
 def without_id(answer: httpx.Response) -> str:
-    """An answer without the number of its request."""
+    """An answer without the id of its request."""
     return answer.text.replace(answer.headers["x-request-id"], "")
 
 
@@ -202,7 +202,7 @@ async def test_a_key_of_one_collection_changes_nothing_outside_it(shared: Servic
 
 
 async def stored(scene: Scene) -> list[list[str]]:
-    """The rows of the user and of the other one. Those of other tests change meanwhile."""
+    """The rows of both users. Rows of other tests change meanwhile."""
     collections = [ids["collection_id"] for ids in (scene.inside, scene.outside, scene.foreign)]
     async with direct_connection(scene.tenant.service) as connection:
         return [
@@ -237,7 +237,7 @@ async def test_a_key_of_one_collection_adds_and_deletes_in_it(shared: Service) -
     found = ok(await limited.post("/search", json={"query": "The Sun is yellow."}))["results"]
     assert found[0]["document_id"] == sun
     assert earlier["id"] not in {each["id"] for each in ok(await limited.get("/documents"))["data"]}
-    # Deleted: what is in this collection alone. What another collection holds can only be taken out.
+    # Documents that are only in this collection are deleted. Others can only be removed from it.
     other = f"/collections/{scene.outside['collection_id']}/files"
     ok(await scene.tenant.post(other, json={"document_id": added["id"]}), 201)
     assert "other collections" in problem(await limited.delete(f"/documents/{added['id']}"), 409)["detail"]
@@ -248,7 +248,7 @@ async def test_a_key_of_one_collection_adds_and_deletes_in_it(shared: Service) -
     assert ok(await limited.delete(f"/v1/files/{file['id']}"))["deleted"]
     assert ok(await scene.tenant.get(f"/documents/{added['id']}"))["id"] == added["id"]
     problem(await scene.tenant.get(f"/documents/{sun}"), 404)
-    # An expired collection takes nothing in.
+    # Nothing can be added to an expired collection.
     ok(await scene.tenant.patch(f"/collections/{collection}", json={"expires_after_s": 1}))
     async with direct_connection(shared) as connection:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""Lists of documents and conversations: their order, their ids, their filter and their number."""
+"""Lists of documents and conversations: order, ids, filter and count."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ async def test_sources_keep_the_text_at_the_time_of_the_citation(tenant: Tenant)
     document = await tenant.ready_document("source.txt", LONG)
     chunks = await tenant.chunks(document["id"])
     assert len(chunks) >= 3
-    # In another order than the documents, with one source repeated.
+    # The order differs from that of the documents, and one source is repeated.
     cited = [chunks[2], chunks[2], chunks[0]]
     path = await messages_path(tenant)
     body = [

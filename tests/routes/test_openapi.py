@@ -22,7 +22,7 @@ from tests.routes.tenants import Tenant, new_tenant
 Json = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# No test changes the document. A validator walks through all of it before it is used the first time.
+# No test changes the document. A validator walks through all of it before its first use.
 _read: dict[str, Json] = {}
 _validators: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""A server that cannot answer all requests soon refuses some of them soon."""
+"""A server that cannot answer all requests soon refuses some of them quickly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.routes.tenants import new_tenant
 
 
 async def late_while_in_hand(overload: Overload, requests: int, path: str = "/me") -> str:
-    """Hold so many requests, let the loop be late, and return what happens to another one."""
+    """Hold this many requests, let the loop be late, and return the outcome of another request."""
 
     async def hold() -> None:
         with overload.request("/documents"):
@@ -26,7 +26,7 @@ async def late_while_in_hand(overload: Overload, requests: int, path: str = "/me
     holding = [asyncio.create_task(hold()) for _ in range(requests)]
     await asyncio.sleep(0)
     try:
-        # The first request while there are many begins the measurement.
+        # The first request with many current ones starts the measurement.
         with overload.request("/me"):
             pass
         time.sleep(0.3)  # noqa: ASYNC251 - this is what makes the loop late

@@ -117,12 +117,12 @@ def key_for(path: str, tenant: Tenant) -> str:
 
 
 def ids_in(page: dict[str, Any]) -> list[str]:
-    """The ids of a page; a file of a collection has that of its document."""
+    """The ids of a page; a file of a collection has the id of its document."""
     return [item["id"] if "id" in item else item["document_id"] for item in page["data"]]
 
 
 async def pages(tenant: Tenant, path: str, limit: int, after: str | None = None) -> list[list[str]]:
-    """The ids of all pages from `after` on."""
+    """The ids of all pages, starting after `after`."""
     found: list[list[str]] = []
     while True:
         parameters = {"limit": str(limit)} | ({"after": after} if after is not None else {})

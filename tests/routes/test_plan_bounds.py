@@ -29,7 +29,7 @@ COUNTED = {
 
 
 async def stored(service: Service, tenant: Tenant, what: str) -> int:
-    """The number of rows, which the totals must agree with."""
+    """The number of rows, which must equal the totals."""
     async with direct_connection(service) as connection:
         return int(await connection.fetchval(COUNTED[what], tenant.id))
 
@@ -42,7 +42,7 @@ async def write(tenant: Tenant, what: str, conversations: list[str], number: int
 
 
 async def say(tenant: Tenant, conversation: str, count: int) -> None:
-    """Append messages, which nobody embeds here."""
+    """Append messages, which are not embedded here."""
     ok(await tenant.post(f"/conversations/{conversation}/messages", json=[SAID] * count), 201)
 
 

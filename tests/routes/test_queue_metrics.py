@@ -19,7 +19,7 @@ from tests.tenants.test_moving import connected
 
 
 async def test_the_queues_are_shown_by_plan(idle: Service) -> None:
-    """Two plans wait; one document is overdue by an hour, another one's worker died."""
+    """Users of two plans wait; one document is overdue by an hour, and the worker of another one died."""
     free, pro = await new_tenant(idle), await new_tenant(idle)
     for number in range(3):
         await free.upload(f"{number}.txt", "text")

@@ -1,5 +1,5 @@
-"""Collections that a user shares: a reader finds and opens them, until they are no longer shared. Every route:
-test_tenancy.py."""
+"""Shared collections, which a reader finds and opens until they are no longer shared. test_tenancy.py tests every
+route."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def share(owner: Tenant, collection: str, reader: Tenant) -> dict[str, Any
 
 
 async def unshare(owner: Tenant, collection: str, reader: Tenant) -> None:
-    """Take the share back."""
+    """Revoke the share."""
     done(await owner.delete(f"/collections/{collection}/readers/{reader.id}"))
 
 
@@ -36,7 +36,7 @@ async def put(caller: Tenant, path: str) -> httpx.Response:
 
 
 async def statuses(reader: Tenant, collection: str, document: str, chunk: str) -> set[int]:
-    """The statuses of everything that a reader can ask about a document of a collection."""
+    """The statuses of all requests that a reader can send about a document of a collection."""
     answers = [
         await reader.get(path)
         for path in (
@@ -220,7 +220,9 @@ async def test_a_search_is_counted_for_its_reader(tenant: Tenant, other: Tenant)
     before, read = await searches(), ok(await tenant.get(f"/collections/{collection}"))
     assert await found(other, collection_ids=[collection]) == [document]
     assert await searches() == [before[0], before[1] + 1]
-    assert ok(await tenant.get(f"/collections/{collection}")) == read, "a reader's search changes nothing"
+    assert ok(await tenant.get(f"/collections/{collection}")) == read, (
+        "a reader's search does not change the collection"
+    )
 
 
 async def test_scores_tell_nothing_of_the_owners_other_texts(tenant: Tenant, other: Tenant) -> None:
@@ -246,7 +248,7 @@ async def test_scores_tell_nothing_of_the_owners_other_texts(tenant: Tenant, oth
 async def test_what_is_put_there_after_a_share_was_taken_back_is_not_seen(
     tenant: Tenant, other: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The share ends, and a secret comes in, between the look for the share and the statement that reads."""
+    """The share ends, and a secret is added, between the check of the share and the statement that reads."""
     kept, secret = await uploaded(tenant, "The tide.", "The secret tide.")
     collection = await made(tenant)
     await added(tenant, collection, kept)

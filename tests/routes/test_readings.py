@@ -1,4 +1,4 @@
-"""Vector stores with the same file in chunks of different sizes: each has a reading of the file of its own."""
+"""Vector stores with the same file in chunks of different sizes, each with its own reading of the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LARGE = static(100)
 
 @dataclass(frozen=True)
 class Shelf:
-    """A user with one file in two vector stores: in the default chunks, and in larger ones in `second`."""
+    """A user with one file in two vector stores: in default chunks, and in larger chunks in `second`."""
 
     tenant: Tenant
     document_id: str
@@ -44,13 +44,13 @@ class Shelf:
         return f"/v1/vector_stores/vs_{store.replace('-', '')}/files/{self.file_id}"
 
     async def add(self, store: str, strategy: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-        """Add the file to a vector store, and wait until it has been read for it."""
+        """Add the file to a vector store, and wait until its reading is complete."""
         body = {"file_id": self.file_id, "chunking_strategy": strategy, **fields}
         ok(await self.tenant.post(self.path(store).rpartition("/")[0], json=body))
         return await self.read(store)
 
     async def read(self, store: str) -> dict[str, Any]:
-        """Wait until the file has been read for a vector store."""
+        """Wait until the file's reading for a vector store is complete."""
         for _ in range(400):
             found = ok(await self.tenant.get(self.path(store)))
             if found["status"] != "in_progress":
@@ -66,7 +66,7 @@ class Shelf:
         return results
 
     async def value(self, statement: str, *values: Any) -> Any:
-        """A value straight from the tables; $1 is the user."""
+        """A value directly from the tables; $1 is the user."""
         connection = await asyncpg.connect(self.tenant.service.url)
         try:
             return await connection.fetchval(statement, UUID(self.tenant.id), *values)
@@ -74,17 +74,17 @@ class Shelf:
             await connection.close()
 
     async def readings(self) -> int:
-        """The number of further readings of all files of the user."""
+        """The number of additional readings of all files of the user."""
         return int(await self.value("select count(*) from documents where user_id = $1 and file_id is not null"))
 
     async def swept(self) -> None:
-        """Erase what is left over."""
+        """Erase the rows of deleted documents."""
         database = self.tenant.service.services.database
         await sweep.sweep_documents(database)
         await sweep.sweep_left_over(database)
 
     async def check_totals(self) -> None:
-        """Check that the totals are those of the rows, and that nothing is left over."""
+        """Check that the totals match the rows, and that no rows of deleted documents remain."""
         counted = await self.value(
             "select array[(select count(*) from chunks where user_id = $1),"
             " (select count(*) from chunk_vectors where user_id = $1),"
@@ -210,7 +210,7 @@ async def test_concurrent_additions_make_one_reading_of_each_size(tenant: Tenant
             assert each["chunking_strategy"] == strategy
             assert max(sizes) <= strategy["static"]["max_chunk_size_tokens"], (strategy, sizes)
             assert max(sizes) > strategy["static"]["max_chunk_size_tokens"] * 0.6
-    # One of the three is the file's own.
+    # One of the three is the main reading of the file.
     assert await shelf.readings() in (1, 2)
     await shelf.check_totals()
 
@@ -239,7 +239,7 @@ async def test_auto_beside_a_static_store_has_the_chunks_of_the_service(tenant: 
 
     assert added["chunking_strategy"] == static(800, 400)
     assert len(await shelf.found(collection_ids=[shelf.second])) == document["chunk_count"]
-    # The native API adds the document with the chunks that it has.
+    # The native API adds the document with its existing chunks.
     third = ok(await tenant.post("/collections", json={"name": "3"}), 201)["id"]
     ok(await tenant.post(f"/collections/{third}/files", json={"document_id": document["id"]}), 201)
     assert len(await shelf.found(collection_ids=[third])) == len(await shelf.found())
@@ -381,7 +381,7 @@ async def test_the_ids_of_readings_reach_nothing(shelf: Shelf) -> None:
 
 
 async def test_the_file_of_a_new_reading_is_deleted_meanwhile(service: Service) -> None:
-    # The row of the reading goes with the file; the worker finds what stands for its bytes.
+    # The row of the reading is deleted with the file; the worker finds the record for its bytes.
     tenant = await new_tenant(service)
     shelf = await new_shelf(tenant)
     await shelf.value("delete from documents where user_id = $1 and file_id is null returning id")
@@ -400,7 +400,7 @@ async def test_the_file_of_a_new_reading_is_deleted_meanwhile(service: Service) 
 
 
 async def test_a_reading_that_was_not_begun_is_read_when_it_is_added_again(shelf: Shelf) -> None:
-    # As the cancellation of its batch leaves it.
+    # The state after the cancellation of its batch.
     await shelf.value(
         "with gone as (delete from chunks where user_id = $1 and document_id in"
         " (select id from documents where user_id = $1 and file_id is not null))"

@@ -1,4 +1,4 @@
-"""Splitting documents again: the chunks before are there until the new ones are, and whole."""
+"""Splits documents again: all old chunks remain until all new chunks are ready."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_document_is_split_again_whole(shared: Service) -> None:
     assert all(chunk["token_count"] <= 16 for chunk in after)
     texts = [chunk["content"] for chunk in after]
     assert len(after) > len(before)
-    assert all(contents in (before, texts) for _, contents in seen), "a part of the chunks was seen"
+    assert all(contents in (before, texts) for _, contents in seen), "only a part of the chunks was visible"
     ready = seen[-1][0]
     assert (ready["chunk_count"], ready["metadata"], ready["error"]) == (len(after), {"topic": "ports"}, None)
     assert (await tenant.get(f"{path}/text")).text.split() == text.split()

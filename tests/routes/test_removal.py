@@ -1,4 +1,5 @@
-"""A document that is too large to be erased at once: gone for every reader, and erased by the sweep in batches."""
+"""A document that is too large for immediate erasure: invisible for every reader, and erased in batches by the
+sweep."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ async def small_batches(idle: Service, monkeypatch: pytest.MonkeyPatch) -> Async
 async def stored(
     tenant: Tenant, filename: str, chunk_count: int, on_conflict: str = "new", *, is_near: bool = False
 ) -> str:
-    """Upload a text and store chunks for it, as a worker does; the document's id. `is_near`: `found` asks for them."""
+    """Upload a text and store chunks for it like a worker; returns the document's id. `is_near`: `found` searches for
+    them."""
     body = {"filename": filename, "content": "text", "on_conflict": on_conflict}
     document_id = str(ok(await tenant.post("/documents", json=body), 202)["id"])
     queue = Queue(tenant.service.services.database, "test", 60)
@@ -58,7 +60,7 @@ async def stored(
 
 
 async def remove(way: str, tenant: Tenant, document_id: str) -> list[str]:
-    """Remove a document in one of the ways; the ids of what came in its place."""
+    """Remove a document in one of the ways; returns the ids of its replacements."""
     if way == "delete":
         done(await tenant.delete(f"/documents/{document_id}"))
     elif way == "delete many":
@@ -73,8 +75,8 @@ async def remove(way: str, tenant: Tenant, document_id: str) -> list[str]:
 
 
 async def found(tenant: Tenant) -> set[str]:
-    """The documents of which any lane finds a chunk. Each lane is asked for as many as are counted, and finds all: what
-    is being erased, although nearer to the query, takes nobody's place."""
+    """The documents of which any lane finds a chunk. Each lane is asked for the counted number, and finds all: chunks
+    that are being erased, although nearer to the query, displace no others."""
     database, user_id = tenant.service.services.database, UUID(tenant.id)
     vector = np.ones((1, 256), dtype=np.float16)
     _, chunks, _ = await totals(tenant)
@@ -93,7 +95,7 @@ async def found(tenant: Tenant) -> set[str]:
 
 
 async def totals(tenant: Tenant) -> tuple[int, int, int]:
-    """The documents, chunks and bytes that are counted."""
+    """The counted documents, chunks and bytes."""
     async with direct_connection(tenant.service) as connection:
         query = "select document_count, chunk_count, byte_count from tenant_totals where user_id = $1"
         documents, chunks, size = await connection.fetchrow(query, UUID(tenant.id))
@@ -101,7 +103,7 @@ async def totals(tenant: Tenant) -> tuple[int, int, int]:
 
 
 async def left(tenant: Tenant) -> dict[str, int]:
-    """The rows that the tables hold of the documents."""
+    """The number of rows of the documents in each table."""
     rows = await rows_of(tenant.service, tenant.id)
     return {table: rows.get(table, 0) for table in TABLES}
 
@@ -120,7 +122,7 @@ async def test_a_large_document_is_gone_at_once_and_erased_in_batches(small_batc
 
     new = await remove(way, tenant, large)
 
-    # Nobody sees it any more, although its rows are still there.
+    # It is invisible, although its rows still exist.
     expected = {kept, *new}
     after = {
         "documents": len(expected), "document_contents": len(expected) + 1, "chunks": CHUNK_COUNT + 2 + len(new),
@@ -137,13 +139,13 @@ async def test_a_large_document_is_gone_at_once_and_erased_in_batches(small_batc
     (source,) = ok(await tenant.get(f"{path}/context", params={"token_budget": 100}))["data"][0]["sources"]
     assert source["state"] == "deleted"
     problem(await tenant.post("/conversations", json={"document_ids": [large]}), 422, "document_ids")
-    # The message that cites the first chunk keeps its text; nothing else is exported.
+    # The message that cites the first chunk keeps its text; no other text of the document is exported.
     exported = (await tenant.get("/me/export")).text
     assert f"{NAME} 1" not in exported
     assert exported.count(large) == 1
     assert not await database.many("doctor/wrong_chunk_totals", user_ids=[UUID(tenant.id)], max_rows=10)
 
-    # Three rows of a table at a time, then the rest with the bytes.
+    # Each step deletes three rows of a table; the last step deletes the rest with the bytes.
     rows = await left(tenant)
     for number in range(1, 4):
         one = await database.one(
@@ -205,7 +207,7 @@ async def test_all_older_documents_of_a_name_are_replaced_some_at_a_time(
 
 
 async def test_a_file_that_was_removed_can_come_again(small_batches: Service) -> None:
-    """Also where the same is to be skipped: what is being erased is not the same."""
+    """This also applies to `skip`: a document that is being erased is not an existing document."""
     tenant = await new_tenant(small_batches)
     large = await stored(tenant, NAME, CHUNK_COUNT, is_near=True)
     done(await tenant.delete(f"/documents/{large}"))
@@ -216,7 +218,7 @@ async def test_a_file_that_was_removed_can_come_again(small_batches: Service) ->
 
 
 async def test_a_sweep_that_is_killed_is_gone_on_with(small_batches: Service) -> None:
-    """The server ends its session in the middle of a batch: the batches before it hold, and the next sweep goes on."""
+    """The server ends its session in the middle of a batch: earlier batches persist, and the next sweep continues."""
     service, database = small_batches, small_batches.services.database
     tenant = await new_tenant(service)
     kept = await stored(tenant, "kept.txt", 2)
@@ -243,7 +245,7 @@ async def test_a_sweep_that_is_killed_is_gone_on_with(small_batches: Service) ->
 
 
 async def test_two_sweeps_at_once_erase_no_more_than_a_batch_a_statement(small_batches: Service) -> None:
-    """A batch that another sweep has erased meanwhile is not taken for the last one."""
+    """A sweep does not stop when another sweep has erased its batch meanwhile."""
     service, database = small_batches, small_batches.services.database
     tenant = await new_tenant(service)
     large = await stored(tenant, NAME, 40)

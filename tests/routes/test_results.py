@@ -1,4 +1,4 @@
-"""The form of the results of a search, over HTTP; and one chunk with its neighbours."""
+"""The form of search results over HTTP, and a single chunk with its neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.routes.answers import ok, problem, statements
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
 MOON = "The Moon orbits the Earth once in 27 days."
-# Each paragraph has more tokens than half a chunk, so that each is a chunk of its own.
+# Each paragraph has more tokens than half a chunk, so each becomes a separate chunk.
 PARAGRAPHS = [
     f"Comet number {n} is described here." + "".join(f" Its tail has part {n}-{part}." for part in range(60))
     for n in range(8)
@@ -73,7 +73,7 @@ async def test_the_chunks_around_a_result_are_its_passage(tenant: Tenant) -> Non
     assert COMETS[chunks[first]["metadata"]["start"] : chunks[last]["metadata"]["end"]] == passage["content"]
     assert result["content"] == chunks[index]["content"]
     assert passage["token_count"] >= result["token_count"] == chunks[index]["token_count"]
-    # All of them overlap, so they are one.
+    # All of them overlap, so they become one result.
     (whole,) = await found(tenant, "comet tail", limit=100, neighbours=10)
     assert whole["passage"]["content"] == COMETS.strip()
     assert set(whole["passage"]["chunk_ids"]) == {chunk["id"] for chunk in chunks}

@@ -1,7 +1,7 @@
-"""With one wall taken away, the other one still separates the tenants.
+"""With one barrier removed, the other one still separates the tenants.
 
-Here every statement has lost its conditions on the tenant, and row level security is on: the tests of isolation pass.
-Those in test_tenancy.py have the statements as they are, without row level security.
+Here, every statement lacks its conditions on the tenant, and row level security is on: the tests of isolation pass. The
+tests in test_tenancy.py use the original statements without row level security.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.sql.tables import read_tables, schema_files
 
 
 def careless(database: Database) -> Database:
-    """The same database, by statements that have no condition on the tenant."""
+    """The same database, through statements without conditions on the tenant."""
     tables = read_tables(schema_files(ROOT))
     statements = {name: untied(statement, tables) for name, statement in database.statements.items()}
     return Database(statements, database.pool)
@@ -40,7 +40,7 @@ def careless(database: Database) -> Database:
 
 @pytest_asyncio.fixture(scope="module")
 async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service with careless statements, under row level security."""
+    """A service with such statements, under row level security."""
     settings = test_settings(key_cache_s=60, rls=True)
     async with fresh_database(server, template) as url:
         await set_row_security(settings, url, is_on=True)
@@ -52,7 +52,7 @@ async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service
 
 @pytest.mark.parametrize("is_on", [False, True], ids=["off", "on"])
 async def test_careless_statements_leak_without_row_security(database_url: str, is_on: bool) -> None:
-    """Control: the statements of this module do reach the rows of others, where no policy stops them."""
+    """Control: without policies, the statements of this module do reach rows of other tenants."""
     settings = test_settings(rls=is_on)
     await set_row_security(settings, database_url, is_on=is_on)
     database = await open_database(settings, url_as(database_url, settings.service_role))

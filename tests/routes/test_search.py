@@ -1,4 +1,4 @@
-"""Requests of searches that are accepted or refused. `tests/search/` tests the results."""
+"""Accepted and refused search requests. `tests/search/` tests the results."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def test_a_document_that_is_not_ready_is_not_found(idle: Service) -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    # either a query or an embedding
+    # Either a query or an embedding is required.
     ({}, "query"),
     ({"query": None, "embedding": None}, "query"),
     ({"query": "text", "embedding": ONES, "mode": "meaning"}, "query"),
@@ -88,7 +88,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"query": " \n\t\u00a0\u2003"}, "query"),
     ({"query": 5}, "query"),
     ({"query": "q" * 32_769}, "query"),
-    # an embedding that fits
+    # The embedding must fit the model.
     ({"embedding": []}, "embedding"),
     ({"embedding": ONES[:-1]}, "embedding"),
     ({"embedding": [*ONES, 1.0]}, "embedding"),

@@ -119,7 +119,7 @@ async def test_every_loop_of_the_service_is_restarted_when_it_dies(database_url:
         assert ready["background"] == {"ok": True, "detail": f"{len(LOOPS)} loops run"}
 
 
-# Where a bug is planted, and the checks that then fail.
+# The function with the planted bug, and the checks that then fail.
 FAILING_LOOPS = {
     "ingestion-0": ("svc.ingest.queue.Queue.claim", {"worker", "background"}),
     "messages": ("svc.messages.queue.MessageQueue.claim", {"worker", "background"}),
@@ -139,7 +139,7 @@ async def test_not_ready_while_a_loop_keeps_failing(
     async def broken(*_arguments: object) -> None:
         raise OverflowError("int too large to convert to float")
 
-    # The last patch also makes the loops of a shared service recover at once.
+    # The last patch also lets the loops of a shared service recover immediately.
     monkeypatch.setattr(background, "_FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(background, "_MOST_PAUSE_S", 0.02)
     monkeypatch.setattr(meter, "_EVERY_S", 0.01)

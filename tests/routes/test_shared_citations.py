@@ -22,7 +22,7 @@ BLANK = {"filename": "", "content": "", "state": "unavailable"}
 
 
 class Reader:
-    """A reader whose conversation cites the only chunk of a shared collection, and an own one."""
+    """A reader whose conversation cites the only chunk of a shared collection, and a chunk of the reader's own."""
 
     def __init__(self, owner: Tenant, reader: Tenant) -> None:
         self.owner, self.tenant = owner, reader
@@ -45,7 +45,7 @@ class Reader:
         return self
 
     async def shown(self) -> list[dict[str, Any]]:
-        """The sources as every route shows them, which are the same everywhere."""
+        """The sources, which every route must show identically."""
         await self.tenant.embedded(self.conversation)
         get, post = self.tenant.get, self.tenant.post
         search = {"query": "High", "neighbours": 1}
@@ -62,7 +62,7 @@ class Reader:
         return list(json.loads(sources))
 
     async def exported(self) -> str:
-        """All that an export of the reader contains."""
+        """The whole export of the reader."""
         return (await self.tenant.get("/me/export")).text
 
 
@@ -85,7 +85,7 @@ async def test_a_reader_cites_what_is_shared(reader: Reader) -> None:
 
 
 async def stored_texts(reader: Reader) -> int:
-    """How many rows of the reader's messages contain the owner's text."""
+    """The number of the reader's messages that contain the owner's text."""
     async with direct_connection(reader.tenant.service) as connection:
         query = "select count(*) from messages m where m.user_id = $1 and strpos(to_jsonb(m)::text, $2) > 0"
         return int(await connection.fetchval(query, reader.tenant.id, TEXT))
@@ -239,7 +239,7 @@ async def test_everyones_collection_can_be_cited_by_its_owner_and_by_others(tena
 async def test_what_is_put_there_after_the_share_was_taken_back_is_not_shown(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The share ends between the look at it and the reading of the text."""
+    """The share ends between its check and the read of the text."""
     texts = shared_citations._texts
 
     async def late(*arguments: Any) -> Any:

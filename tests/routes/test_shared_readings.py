@@ -1,4 +1,4 @@
-"""Readers of a collection, and keys that reach one, see the reading that the collection has of a file, and no other."""
+"""Readers of a collection, and keys that are limited to it, see only the collection's reading of a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.routes.test_readings import LARGE, WORDS, Shelf, new_shelf, static
 
 @dataclass(frozen=True)
 class Seen:
-    """A file with two readings, and a caller who may read that of the collection `visible` alone."""
+    """A file with two readings, and a caller who may read only the one in the collection `visible`."""
 
     shelf: Shelf
     caller: Tenant
@@ -28,7 +28,7 @@ class Seen:
         return f"/documents/{self.shelf.document_id}"
 
     async def ids(self, store: str) -> set[str]:
-        """The chunks that a search of the owner finds in a collection."""
+        """The chunks that the owner's search finds in a collection."""
         return {result["chunk_id"] for result in await self.shelf.found(collection_ids=[store])}
 
 
@@ -39,7 +39,7 @@ async def share(shelf: Shelf, store: str, reader: Tenant) -> None:
 
 @pytest_asyncio.fixture(params=["reader", "key"])
 async def caller(shelf: Shelf, request: pytest.FixtureRequest) -> Tenant:
-    """Somebody who reaches no collection of the shelf yet."""
+    """A caller without access to any collection of the shelf."""
     return await new_tenant(shelf.tenant.service) if request.param == "reader" else shelf.tenant
 
 

@@ -1,4 +1,4 @@
-"""A state machine of an owner, a reader and a stranger; `python -m tests.campaigns.sharing` runs it for long."""
+"""A state machine of an owner, a reader and a stranger; `python -m tests.campaigns.sharing` runs it for longer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.lengths import length
 
 @pytest_asyncio.fixture
 async def scene(shared: Service) -> Scene:
-    """The users, and the loop that all tests share, for a test that is no coroutine."""
+    """The users, and the loop that all tests share, for a test that is not a coroutine."""
     return await make_scene(shared, asyncio.get_running_loop().run_until_complete)
 
 

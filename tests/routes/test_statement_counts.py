@@ -83,7 +83,7 @@ COUNTS: dict[str, Count] = {
     "POST /documents/metadata": Count(1),
     "POST /documents/transfer": Count(
         10,
-        "lock the rows, so that the next statement sees concurrent changes; delete the further readings, which the "
+        "lock the rows, so that the next statement sees concurrent changes; delete the additional readings, which the "
         "receiver's collections do not have; read the receiver's plan; copy, move the "
         "chunks and delete, each a bounded number of rows at a time, and keep the plans meanwhile; queue the terms "
         "that are still to be made; count, which is last because all requests of a user share that row",
@@ -124,8 +124,8 @@ COUNTS: dict[str, Count] = {
     "DELETE /conversations/{conversation_id}/messages/{message_id}": Count(
         2, "the first waits for workers that embed the message, so that the second sees its vectors"
     ),
-    "POST /conversations/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
-    "POST /conversations/{conversation_id}/search": Count(3, f"how many vectors there are picks the lane; {CITED}"),
+    "POST /conversations/search": Count(3, f"the number of vectors determines the lane; {CITED}"),
+    "POST /conversations/{conversation_id}/search": Count(3, f"the number of vectors determines the lane; {CITED}"),
     "POST /conversations/{conversation_id}/turn": Count(2, "the messages, and the chunks"),
     "GET /": Count(0),
     "GET /health/live": Count(0),
@@ -134,7 +134,7 @@ COUNTS: dict[str, Count] = {
     "GET /openapi.json": Count(0),
     "GET /docs": Count(0),
 }
-# Requests with another number of statements than usual for their route: route, difference, options, number.
+# Requests with an unusual number of statements for their route: route, difference, options, number.
 OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
     ("GET /documents", "of one status", {"params": {"status": "ready"}}, Count(1)),
     (
@@ -168,7 +168,7 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         "POST /conversations",
         "in collections",
         {"json": {"collection_ids": ["{collection_id}"]}},
-        Count(2, "the collections are looked for, and noted as used, as by a search"),
+        Count(2, "the collections are looked up and marked as used, as by a search"),
     ),
     (
         "POST /search",
@@ -192,7 +192,7 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
         "POST /search",
         "in a collection",
         {"json": {"query": "sentence", "collection_ids": ["{collection_id}"]}},
-        Count(2, "the use of the collection is noted, so that it does not expire"),
+        Count(2, "the collection is marked as used, so that it does not expire"),
     ),
     ("GET /documents", "of a collection", {"params": {"collection_ids": "{collection_id}"}}, Count(1)),
     (
@@ -230,7 +230,7 @@ OTHERWISE: list[tuple[str, str, dict[str, Any], Count]] = [
 
 @pytest_asyncio.fixture(scope="module")
 async def shared(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service that keeps keys in its cache for longer than the tests take: looking one up again is a statement."""
+    """A service that caches keys for longer than the tests take, since another lookup would be a statement."""
     async with shared_service(server, template, "shared_counts", test_settings(key_cache_s=60)) as service:
         yield service
 
@@ -276,7 +276,7 @@ async def answered(
     answer: httpx.Response = await send(tenant.service, endpoint, ids, key, **options)
     assert answer.status_code == endpoint.status, f"{answer.status_code}: {answer.text}"
     (statistics,) = counted
-    # A process reads the shares of a tenant's terms in the first search only: test_the_shares_of_terms_are_read_once.
+    # A process reads the shares of a tenant's terms only in the first search: test_the_shares_of_terms_are_read_once.
     return [name for name in statistics.names if name != "search/term_shares"]
 
 
@@ -308,7 +308,7 @@ async def test_a_key_outside_the_cache_costs_one_more_statement(
             (ADMIN_KEY, {"Cabinet-User": str(uuid4())}, "keys/tenant"),
         ):
             counted.clear()
-            # There are more routes than unknown keys are looked up at once.
+            # The number of routes exceeds the number of unknown keys that are looked up without a pause.
             tenant.service.services.authenticator._failed_logins = FailedLogins()
             answer = await tenant.service.call(endpoint.method, path_of(endpoint, ids), key, headers=headers)
             assert answer.status_code in (400, 401, 404), answer.text
@@ -337,7 +337,7 @@ async def test_the_statements_of_a_route(
 async def test_the_shares_of_terms_are_read_once(
     shared: Service, counted: list[StatementStatistics], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first search of a tenant reads them; later they are read again in the background only."""
+    """The first search of a tenant reads them; afterwards, only the background reads them again."""
     tenant = await new_tenant(shared)
     for path in ("/search", "/conversations/search"):
         counted.clear()

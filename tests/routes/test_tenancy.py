@@ -64,7 +64,7 @@ async def pair(shared: Service) -> Pair:
     for tenant, ids in ((first, own), (second, foreign)):
         ids["chunk_id"] = (await tenant.chunks(ids["document_id"]))[0]["id"]
     for tenant in (first, second):
-        # The first search reads what the next ones find in a cache, so it takes a statement more.
+        # The first search fills a cache for the next ones, so it takes another statement.
         ok(await tenant.post("/search", json={"query": "sea"}))
         ok(await tenant.post("/conversations/search", json={"query": "sea"}))
     return Pair(first, second, own, foreign)
@@ -185,7 +185,7 @@ def test_every_id_in_a_request_has_a_case() -> None:
     assert in_bodies == BODIES.keys() | OF_THE_ADMIN
     acting = {name_of(endpoint) for endpoint in all_endpoints() if endpoint.access == "acting"}
     assert {route for route, _ in OF_THE_ADMIN} <= acting
-    # Those of the other lists contain an order too, so that their type is a string.
+    # The cursors of other lists also contain an order, so their type is a string.
     assert {(route, field) for route, kind, field in places if kind == "query"} == {
         ("GET /users", "after"), ("GET /keys", "after"), ("GET /collections", "after"),
         ("GET /collections/{collection_id}/readers", "after"),
@@ -208,14 +208,14 @@ def told(answer: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]], int
 
 
 COUNTED = ["last_used_at", "token_count", "token_month"]
-# A request that is refused is a use of a collection, too.
+# A refused request also counts as a use of a collection.
 USED = [*COUNTED, "last_active_at"]
 
 
 async def fingerprint(tenant: Tenant, left_out: Sequence[str] = COUNTED) -> dict[str, Any]:
     """Return all stored data of a tenant, except some columns, the counts of requests and samples of terms.
 
-    The background takes the samples at times of its own.
+    The background takes the samples at any time.
     """
     tables = (await rows_of(tenant.service, tenant.id)).keys() - {"usage_days", "term_samples", "term_stats"}
     rows = [
@@ -242,12 +242,12 @@ async def test_an_id_of_another_tenant_in_the_path_is_like_an_unknown_id(pair: P
         return await send(pair.first.service, endpoint, {**pair.own, parameter: id_}, pair.first.key)
 
     for parameter in PATH_ID.findall(endpoint.path):
-        await answer_to(parameter, str(uuid4()))  # which fills what has expired, such as the key in its cache
+        await answer_to(parameter, str(uuid4()))  # The first request refills expired caches, such as that of the key.
         theirs = await answer_to(parameter, pair.foreign[parameter])
         problem(theirs, 404)
         for never in (str(uuid4()), str(UUID(int=0)), str(UUID(int=2**128 - 1)), "no-id"):
             seen = told(await answer_to(parameter, never))
-            if never == "no-id":  # which needs no look into the database
+            if never == "no-id":  # This needs no statement.
                 assert seen[:3] == told(theirs)[:3]
             else:
                 assert seen == told(theirs)
@@ -259,7 +259,7 @@ async def test_an_id_of_another_tenant_in_the_body_is_like_an_unknown_id(pair: P
     (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == case[0]]
     kind, body = BODIES[case]
     stored = [await fingerprint(pair.first, USED), await fingerprint(pair.second)]
-    # The first request fills what an answer before it left to expire, such as the key in its cache.
+    # The first request refills caches that have expired since an earlier answer, such as that of the key.
     _, *answers = [
         await send(pair.first.service, endpoint, pair.own, pair.first.key, json=body(pair.own, id_))
         for id_ in (str(uuid4()), pair.foreign[kind], str(uuid4()), str(UUID(int=0)))
@@ -308,7 +308,7 @@ async def test_a_user_cannot_act_for_another_tenant(pair: Pair) -> None:
             assert seen.pop()[0] == 403
 
 
-# What a reader can open of a collection that is shared with them. Nothing else answers otherwise than to a stranger.
+# The routes that a reader can use for a shared collection. All others answer readers like strangers.
 OPENED = {
     "GET /documents/{document_id}",
     "GET /documents/{document_id}/content",
@@ -322,7 +322,7 @@ OPENED = {
 
 
 async def test_a_reader_opens_what_is_shared_and_changes_nothing(shared: Service) -> None:
-    """On every route, with the owner's ids: before the share, while it is in force, and after it was taken back."""
+    """On every route, with the owner's ids: before, during and after the share."""
     owner, reader, stranger = [await new_tenant(shared) for _ in range(3)]
     ids = await ids_of(owner, SECRET)
     unknown = {**ids, **{name: str(uuid4()) for name in ids if name.endswith("_id")}, "plan": ids["plan"]}
@@ -334,9 +334,9 @@ async def test_a_reader_opens_what_is_shared_and_changes_nothing(shared: Service
     inside["batch_id"] = ok(await owner.post(f"{path}/batches", json={"files": files}), 201)["id"]
 
     async def seen(caller: Tenant, of: dict[str, str]) -> set[str]:
-        """The routes that answer otherwise than to ids of nothing."""
+        """The routes whose answers differ from those for ids that do not exist."""
         opened = set()
-        # What the first requests read is cached from now on, so that the others take as many statements.
+        # The first requests fill the caches, so that the others take the same number of statements.
         ok(await caller.post("/search", json={"query": "sea"}))
         ok(await caller.post("/conversations/search", json={"query": "sea"}))
         for endpoint in WITH_PATH_ID:
@@ -467,7 +467,9 @@ async def test_no_search_finds_a_message_of_another_tenant(pair: Pair, body: dic
                 assert SECRET not in answer.text
 
 
-@pytest.mark.parametrize("route", [route for route in CURSORS if route != "GET /users"])  # only for the admin
+@pytest.mark.parametrize(
+    "route", [route for route in CURSORS if route != "GET /users"]
+)  # These are only for the admin.
 async def test_a_cursor_of_another_tenant_shows_only_the_callers_list(pair: Pair, route: str) -> None:
     (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == route]
     everything = ok(await pair.first.get(endpoint.path, params={"limit": 100}))["data"]

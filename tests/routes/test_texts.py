@@ -1,4 +1,4 @@
-"""The text of a document as it was read, in the places that chunks and results name."""
+"""The text of a document as it was read, at the positions that chunks and results name."""
 
 from __future__ import annotations
 

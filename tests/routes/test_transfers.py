@@ -29,7 +29,7 @@ from tests.routes.tenants import Tenant, direct_connection, new_tenant, rows_of
 from tests.routes.test_documents import SENTENCES
 from tests.routes.workers import CHUNKS, VECTORS, PausedDatabase, begun
 
-# The rows left of a user who has given away all documents.
+# The remaining rows of a user after the transfer of all documents.
 LEFT = {"api_keys", "tenant_totals", "usage_days"}
 
 
@@ -199,7 +199,7 @@ async def pair_of(service: Service) -> tuple[Tenant, Tenant, str]:
 
 
 async def changes_nothing(queue: Queue, job: Job) -> None:
-    """Check that a worker that has lost its document changes nothing."""
+    """Check that a worker without its lease changes nothing."""
     with pytest.raises(LeaseLostError):
         await queue.heartbeat(job, 0.5)
     with pytest.raises(LeaseLostError):
@@ -234,7 +234,7 @@ async def test_a_worker_that_loses_its_document_changes_nothing(idle: Service, c
     await changes_nothing(queue, job)
 
     assert await stored(owner) == before
-    # The job is due at once, with its attempts reset.
+    # The job is due immediately, with its attempts reset.
     again = await begun(idle)
     assert (str(again.user_id), again.tries, again.interruptions) == (owner.id, 0, 1)
     assert again.attempt > job.attempt
@@ -331,11 +331,11 @@ async def test_under_load_each_chunk_is_found_by_exactly_one_user(service: Servi
     assert all(tally.counts[what] for what in looked_at), tally.counts
 
 
-# --- however much there is to give
+# --- large transfers
 
 
 async def large(service: Service, *chunk_counts: int) -> tuple[Tenant, Tenant, list[str]]:
-    """A giver with documents of so many chunks, and a receiver; the documents' ids."""
+    """A giver with documents of these numbers of chunks, and a receiver; the documents' ids."""
     giver, receiver = await new_tenant(service), await new_tenant(service)
     queue, ids = Queue(service.services.database, "test", 60), []
     for number, count in enumerate(chunk_counts):
@@ -372,7 +372,7 @@ async def test_chunks_are_given_a_bounded_number_a_statement(idle: Service, monk
 
 
 async def test_a_transfer_that_is_killed_has_given_nothing(idle: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server ends its session after some chunks were moved; nobody saw them with the receiver."""
+    """The server ends its session after some chunks were moved; they were never visible to the receiver."""
     monkeypatch.setattr(batches, "TRANSFERRED_CHUNKS", 3)
     giver, receiver, ids = await large(idle, 2, 10)
     before, counted = await stored(giver), await counts(giver)

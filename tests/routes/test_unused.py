@@ -1,4 +1,4 @@
-"""Parts of a request that its route does not use are refused: otherwise a client believes that they had an effect."""
+"""Parts of a request that its route would ignore are refused: otherwise a client believes that they take effect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDPOINTS = [each for each in all_endpoints() + openai_endpoints() if each.acces
 
 
 async def detail_of(shared: Service, tenant: Tenant, endpoint: Endpoint, **sent: object) -> tuple[int, str]:
-    """The status and the sentence of the answer to a request that the route should refuse."""
+    """The status and the detail of the answer to a request that the route should refuse."""
     path = re.sub(r"\{\w+\}", NO_ID, endpoint.path) + str(sent.pop("query", ""))
     key = tenant.key if endpoint.access in ("any", "user") else ADMIN_KEY
     answer = await shared.call(endpoint.method, path, key, **sent)

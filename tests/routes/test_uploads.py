@@ -324,7 +324,7 @@ async def test_a_file_is_downloaded_in_parts(service: Service, size: int) -> Non
     assert (head.headers["content-length"], head.content) == (str(size), b"")
 
 
-CYRILLIC = "Свет.".encode("cp1251")  # too short to be guessed
+CYRILLIC = "Свет.".encode("cp1251")  # Too short for guessing the encoding.
 
 
 async def test_the_encoding_that_a_file_declares_is_that_of_its_bytes(tenant: Tenant) -> None:

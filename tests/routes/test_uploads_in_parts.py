@@ -1,4 +1,4 @@
-"""Uploads in parts that are never completed, or of which several requests decide at once."""
+"""Uploads in parts that are never completed, or that several requests complete or cancel concurrently."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_an_upload_that_expires_while_it_is_completed_keeps_its_bytes(idle
     tenant = await new_tenant(idle)
     upload_id, _ = await begun(tenant, CONTENT)
     await expire(idle, upload_id)
-    # As a completion holds it that began before.
+    # The lock of a completion that began earlier.
     async with direct_connection(idle) as connection, connection.transaction():
         await connection.execute(
             "select from uploads where id = $1 for no key update", UUID(upload_id.removeprefix("upload_"))

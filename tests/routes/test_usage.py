@@ -46,7 +46,7 @@ async def test_a_run_of_uploads_searches_and_appends_adds_up(service: Service) -
     total = (await used(tenant))["total"]
 
     assert len(chunks) == 3
-    spent = [*texts, *queries, queries[0], *messages]  # the text of the third document is already stored
+    spent = [*texts, *queries, queries[0], *messages]  # The text of the third document is already stored.
     assert total["tokens"] == sum(map(count_tokens, spent))
     assert (total["searches"], total["uploads"], total["messages"]) == (5, 3, 2)
     assert total["bytes"] == sum(map(len, [*texts, texts[0]]))

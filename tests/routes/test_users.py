@@ -204,7 +204,7 @@ async def test_deleting_a_user_deletes_all_their_data(shared: Service) -> None:
 
 
 async def test_deleting_a_user_removes_their_uploads_from_the_queue(idle: Service) -> None:
-    """The queue has no foreign key, so only the statement removes its rows."""
+    """The queue has no foreign key, so only the statement deletes its rows."""
     tenant, other = await new_tenant(idle), await new_tenant(idle)
     await tenant.upload("a.txt", "text")
     await other.upload("b.txt", "text")
@@ -231,7 +231,7 @@ class SteppingTransaction(Transaction):
 
 
 class SteppingDatabase:
-    """A database with such transactions."""
+    """A database whose transactions wait in this way."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

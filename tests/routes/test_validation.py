@@ -1,4 +1,4 @@
-"""Every kind of wrong value, on several routes: the answer names the field and the fault, and shows a valid value."""
+"""Wrong values of every kind, on several routes: the answer names the field and the fault, and shows a valid value."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ CHUNKS = 60
 
 @pytest_asyncio.fixture(scope="session")
 async def searching(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """The service: every tenant takes the exact lane."""
+    """The service, on which every tenant takes the exact lane."""
     async with shared_service(server, template, "shared_search", test_settings(worker_concurrency=0)) as service:
         yield service
 
@@ -31,13 +31,13 @@ async def corpus(searching: Service) -> Corpus:
 
 @pytest_asyncio.fixture(scope="session")
 async def tempting(searching: Service, corpus: Corpus) -> Corpus:
-    """Another tenant, who has the very same vectors, and those of the queries themselves."""
+    """Another tenant, with the same vectors and those of the queries themselves."""
     vectors = [np.concatenate([random_vectors(CHUNKS, seed), random_vectors(8, 1000)]) for seed in range(DOCUMENTS)]
     return await make_corpus(searching, vectors)
 
 
 @pytest_asyncio.fixture(scope="session")
 async def queries(corpus: Corpus, tempting: Corpus) -> list[list[float]]:
-    """Embeddings to search with, once both tenants are there."""
+    """Embeddings to search with, after both tenants were created."""
     assert len(tempting.chunks) > len(corpus.chunks)
     return [[float(component) for component in vector] for vector in random_vectors(8, 1000)]

@@ -25,7 +25,7 @@ Distances = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class StoredChunk:
-    """A chunk as it was stored, and the document that it belongs to."""
+    """A stored chunk and its document."""
 
     id: str
     document_id: str
@@ -41,7 +41,7 @@ class Corpus:
     """A tenant and all their chunks."""
 
     tenant: Tenant
-    # Fixtures are shown by their repr, of which this would be most, and slow.
+    # pytest shows fixtures by their repr, which would be long and slow with this field.
     chunks: list[StoredChunk] = field(repr=False)
 
     @property
@@ -50,19 +50,19 @@ class Corpus:
         return list(dict.fromkeys(chunk.document_id for chunk in self.chunks))
 
     def of(self, keep: Callable[[StoredChunk], bool]) -> list[StoredChunk]:
-        """The chunks that a filter should leave."""
+        """The chunks that should match a filter."""
         return [chunk for chunk in self.chunks if keep(chunk)]
 
 
 def random_vectors(count: int, seed: int) -> NDArray[np.float16]:
-    """Vectors in half precision, of lengths from 1 to 30, so that each metric has an order of its own."""
+    """Vectors in half precision, with lengths from 1 to 30, so that each metric has a different order."""
     generator = np.random.default_rng(seed)
     lengths = generator.uniform(0.1, 2.0, size=(count, 1))
     return (generator.standard_normal((count, DIMENSIONS)) * lengths).astype(np.float16)
 
 
 async def store(tenant: Tenant, vectors: NDArray[np.float16], number: int) -> list[StoredChunk]:
-    """Store one document with a chunk for each vector, the way a worker does, and give it its place in time."""
+    """Store one document with a chunk for each vector, like a worker, and set its timestamp."""
     service = tenant.service
     metadata = {
         "topic": ["sea", "sky", "land"][number % 3],
@@ -89,7 +89,7 @@ async def store(tenant: Tenant, vectors: NDArray[np.float16], number: int) -> li
             "select id::text from chunks where document_id = $1 order by chunk_index", UUID(document["id"])
         )
     return [
-        # The place of a chunk goes before what its document says of itself.
+        # The metadata of a chunk takes precedence over that of its document.
         StoredChunk(row["id"], document["id"], chunk.content, {**metadata, **chunk.metadata}, file_type, created_at, v)
         for row, chunk, v in zip(rows, chunks, vectors, strict=True)
     ]
@@ -103,7 +103,7 @@ async def make_corpus(service: Service, vectors: Sequence[NDArray[np.float16]]) 
 
 
 def distances(query: Sequence[float], chunks: Sequence[StoredChunk], metric: str) -> Distances:
-    """The distance of each chunk, in double precision, from the query in the precision in which it is searched."""
+    """The distance of each chunk, in double precision, from the query in the precision of the search."""
     q = np.asarray(query, dtype=np.float32).astype(np.float16).astype(np.float64)
     v = np.stack([chunk.vector for chunk in chunks]).astype(np.float64)
     if metric == "l2":
@@ -111,12 +111,12 @@ def distances(query: Sequence[float], chunks: Sequence[StoredChunk], metric: str
     products = np.asarray(v @ q)
     if metric == "inner_product":
         return -products
-    # One root, as the server takes it, so that of whole numbers the results are equal to the last bit.
+    # One root, as on the server, so that the results for whole numbers are equal to the last bit.
     return np.asarray(1 - np.clip(products / np.sqrt((v**2).sum(axis=1) * (q**2).sum()), -1, 1))
 
 
 def similarities(distance: Distances, metric: str) -> Distances:
-    """The similarity as the API defines it."""
+    """The similarity by the definition of the API."""
     if metric == "l2":
         return 1 / (1 + distance)
     return -distance if metric == "inner_product" else 1 - distance
@@ -130,9 +130,9 @@ def check(
     metric: str = "cosine",
     limit: int = 5,
 ) -> None:
-    """Check results against all `chunks` that the search had to consider: which, in which order, how similar.
+    """Check the chunks, the order and the similarities of results against all `chunks` that the search had to consider.
 
-    The database adds up in single precision, so each number may be off in its sixth digit.
+    The database sums in single precision, so each number may differ in its sixth digit.
     """
     expected = distances(query, chunks, metric)
     assert len(results) == min(limit, len(chunks))

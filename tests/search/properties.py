@@ -1,6 +1,6 @@
-"""Random searches, each compared with the result of NumPy for the same chunks.
+"""Random searches, each compared with NumPy's result for the same chunks.
 
-Used by `test_properties.py`, and for more of them by `python -m tests.campaigns.properties`.
+`test_properties.py` runs some, and `python -m tests.campaigns.properties` runs more.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Lane = Literal["exact", "bits", "index"]
 LANES: tuple[Lane, ...] = ("exact", "bits", "index")
 LEAST_RECALL = 0.98
 UNKNOWN_DOCUMENT = UUID(int=7)
-# The settings of the sessions in which the planner, to whom a few hundred rows are quickly sorted, takes the index.
+# Session settings with which the planner uses the index, although it could sort a few hundred rows quickly.
 NO_OTHER_PLAN = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
 
 
@@ -50,9 +50,10 @@ NO_OTHER_PLAN = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapsc
 
 
 def integer_vectors(count: int, seed: int) -> NDArray[np.float16]:
-    """Vectors with two or three small whole numbers and else zeros: most are equally far from a query, many equal.
+    """Vectors of zeros with two or three small whole numbers: most have equal distances from a query, and many are
+    equal.
 
-    Their products and squares are exact in any precision, so NumPy's distances are the server's to the last bit.
+    Their products and squares are exact in any precision, so NumPy's distances equal the server's to the last bit.
     """
     random = np.random.default_rng(seed)
     vectors = np.zeros((count, DIMENSIONS), dtype=np.float16)
@@ -62,14 +63,14 @@ def integer_vectors(count: int, seed: int) -> NDArray[np.float16]:
 
 
 def repeated_vectors(count: int, seed: int) -> NDArray[np.float16]:
-    """The same forty vectors over and over, in every document."""
+    """The same forty vectors repeatedly, in every document."""
     picks = np.random.default_rng(seed).integers(0, 40, count)
     return np.asarray(random_vectors(40, 4)[picks])
 
 
 @dataclass(frozen=True)
 class Structure:
-    """How the vectors of a tenant lie, and how many of them each document has."""
+    """The distribution of a tenant's vectors, and their number in each document."""
 
     vectors: Callable[[int, int], NDArray[np.float16]]
     sizes: list[int]
@@ -86,7 +87,8 @@ STRUCTURES = {
 
 @dataclass(frozen=True)
 class Twins:
-    """Two tenants with the same vectors. Would a search look past its tenant, it would find the other's as near."""
+    """Two tenants with the same vectors. A search that ignored its tenant would find the other's at the same
+    distance."""
 
     without_index: Corpus
     with_index: Corpus
@@ -95,7 +97,7 @@ class Twins:
         """The twin who searches on this lane, and the other one."""
         if lane == "bits":
             return self.without_index, self.with_index
-        # The exact lane too is tried where an index could lead it astray.
+        # The exact lane is also tested where an index could affect it.
         return self.with_index, self.without_index
 
 
@@ -110,7 +112,7 @@ async def make_twins(service: Service) -> dict[str, Twins]:
 
 
 async def give_indexes(service: Service, tenant_ids: Iterable[str]) -> None:
-    """Give these tenants an index of their own, and no others."""
+    """Create an own index for these tenants only."""
     owners = {UUID(tenant_id) for tenant_id in tenant_ids}
     builder = await IndexBuilder.open(service.url, service.services.database.statements)
     for step in await planned_steps(service.services.database, 1):
@@ -124,7 +126,7 @@ async def give_indexes(service: Service, tenant_ids: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Query:
-    """A vector to search with: a stored one (by its number) times `factor`, with noise of a share of its length."""
+    """A vector to search with: a stored one (by its number) times `factor`, with noise relative to its length."""
 
     stored: int
     factor: float
@@ -140,7 +142,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Written:
-    """A vector to search with, drawn component by component."""
+    """A vector to search with, whose components are drawn one by one."""
 
     components: tuple[float, ...]
 
@@ -150,7 +152,7 @@ class Written:
 
 
 def usable(vector: NDArray[np.float64]) -> list[float]:
-    """The vector, within half precision and not zero."""
+    """The vector, in the range of half precision and not zero."""
     vector = np.clip(vector, -65504, 65504)
     if not vector.astype(np.float16).any():
         vector[0] = 1
@@ -159,7 +161,7 @@ def usable(vector: NDArray[np.float64]) -> list[float]:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The similarity of the chunk of this rank among those that the filters leave, or a little more or less."""
+    """The similarity of the chunk with this rank among those that match the filters, or slightly more or less."""
 
     rank: int
     nudge: float
@@ -167,7 +169,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One search. Documents are numbers: from 0 the tenant's own, -1 the twin's first, -2 one that never was."""
+    """One search. Documents are numbers: from 0 the tenant's own, -1 the twin's first, -2 one that never existed."""
 
     structure: str
     query: Query | Written
@@ -182,7 +184,7 @@ class Drawn:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything but the tenant limits it."""
+        """Whether it is limited by more than the tenant."""
         filters = (self.documents, self.metadata, self.file_types, self.after, self.before)
         return any(each is not None for each in filters)
 
@@ -195,7 +197,7 @@ class Drawn:
         return [strange[number] if number < 0 else own[number % len(own)] for number in self.documents]
 
     def leaves(self, corpus: Corpus, document_ids: list[str] | None) -> list[StoredChunk]:
-        """The chunks that the filters leave."""
+        """The chunks that match the filters."""
         return corpus.of(
             lambda chunk: (
                 (document_ids is None or chunk.document_id in document_ids)
@@ -208,12 +210,12 @@ class Drawn:
 
 
 def document_metadata(chunk: StoredChunk) -> dict[str, Any]:
-    """What the document says of itself, without what was found in the chunk."""
+    """The metadata of the document, without that of the chunk."""
     return {name: value for name, value in chunk.metadata.items() if name != "page"} | {"both": "the document's"}
 
 
 def contains(there: Any, wanted: Any) -> bool:
-    """Whether one JSON value contains another, as the server's `@>` sees it."""
+    """Whether one JSON value contains another, like the server's `@>`."""
     if isinstance(wanted, dict):
         return isinstance(there, dict) and all(
             name in there and contains(there[name], value) for name, value in wanted.items()
@@ -230,7 +232,7 @@ def draw_whole_numbers() -> st.SearchStrategy[Query | Written]:
 
 
 def draw_queries() -> st.SearchStrategy[Query | Written]:
-    """Vectors of stored chunks, near them, opposite them and far from all; whole numbers; a few large components."""
+    """Vectors of stored chunks, near them, opposite to them and far from all; whole numbers; a few large components."""
     stored = st.builds(
         Query,
         stored=st.integers(0, 2000),
@@ -244,7 +246,7 @@ def draw_queries() -> st.SearchStrategy[Query | Written]:
 
 
 def draw_moments() -> st.SearchStrategy[datetime]:
-    """Moments at, between, and a microsecond beside those of the documents."""
+    """Timestamps of the documents, between them, and a microsecond apart from them."""
     return st.builds(
         lambda half_days, microseconds: FIRST_DAY + timedelta(days=half_days / 2, microseconds=microseconds),
         st.integers(-2, 30),
@@ -263,7 +265,7 @@ def draw_metadata() -> st.SearchStrategy[dict[str, Any]]:
         "nested": st.one_of(st.just({}), tags.map(lambda each: {"tags": each})),
         "both": st.sampled_from(["the document's", "the document's", "the chunk's"]),
     }
-    # One or two of them: all four together leave hardly anything.
+    # One or two filters, since all four together match hardly any chunk.
     names = st.lists(st.sampled_from(sorted(optional)), max_size=2, unique=True)
     return names.flatmap(lambda some: st.fixed_dictionaries({name: optional[name] for name in some}))
 
@@ -290,7 +292,7 @@ def draw_searches(draw: st.DrawFn) -> Drawn:
     queries = draw_whole_numbers() if structure == "integers" and draw(st.booleans()) else draw_queries()
     ranks = st.builds(Threshold, st.integers(0, 10) | st.integers(0, 120), st.sampled_from([0.0, 0.0, 1e-3, -1e-3]))
     thresholds = st.one_of(st.none(), st.none(), ranks, st.sampled_from([-1e300, -1.0, 0.0, 0.5, 1.0, 1e300]))
-    # Hypothesis likes small numbers, but recall is measured on many rows.
+    # Hypothesis prefers small numbers, but recall is measured on many rows.
     limits = st.one_of(st.sampled_from([5, 10, 20, 40, 100]), st.sampled_from([1, 100]), st.integers(1, 100))
     return Drawn(
         structure=structure,
@@ -307,7 +309,7 @@ def draw_searches(draw: st.DrawFn) -> Drawn:
 
 @dataclass
 class Tally:
-    """What was found of the nearest, by structure; and how many searches each lane answered."""
+    """The number of nearest chunks found, by structure, and the number of searches on each lane."""
 
     found: Counter[str] = field(default_factory=Counter)
     wanted: Counter[str] = field(default_factory=Counter)
@@ -320,7 +322,7 @@ class Tally:
 
 @dataclass
 class Answer:
-    """The chunks that a search had to consider, NumPy's distances to them, and what the service found."""
+    """The chunks that a search had to consider, NumPy's distances to them, and the results of the service."""
 
     drawn: Drawn
     query: list[float]
@@ -335,7 +337,7 @@ class Answer:
 
     @cached_property
     def tolerance(self) -> float:
-        """How far the server's distances, which are added up in single precision, may be from NumPy's."""
+        """The tolerance for the server's distances, which are summed in single precision."""
         if self.drawn.metric == "cosine" or not self.left:
             return 5e-6
         vectors = np.array([chunk.vector for chunk in self.left], dtype=np.float64)
@@ -345,7 +347,7 @@ class Answer:
 
 
 async def ask(twins: dict[str, Twins], lane: Lane, drawn: Drawn, tally: Tally) -> None:
-    """Search on this lane, and compare; what an approximate lane has missed goes to the tally."""
+    """Search on this lane, and compare; the tally counts chunks that an approximate lane has missed."""
     corpus, other = twins[drawn.structure].of(lane)
     query, document_ids = drawn.query.vector(corpus), drawn.document_ids(corpus, other)
     left = drawn.leaves(corpus, document_ids)
@@ -378,7 +380,7 @@ async def ask(twins: dict[str, Twins], lane: Lane, drawn: Drawn, tally: Tally) -
 
 
 def similarity_of(drawn: Drawn, query: list[float], left: list[StoredChunk]) -> float:
-    """The threshold that selects a rank among these chunks."""
+    """The threshold for a rank among these chunks."""
     assert isinstance(drawn.threshold, Threshold)
     if not left:
         return 0.0
@@ -388,14 +390,17 @@ def similarity_of(drawn: Drawn, query: list[float], left: list[StoredChunk]) -> 
 
 
 def check_rows(answer: Answer) -> None:
-    """Check what holds on every lane: each row is one of those left and true, in order, none too far or twice."""
+    """Check every lane: each row matches the filters and is correct, in order, within the threshold and not
+    repeated."""
     drawn, results = answer.drawn, answer.results
     assert len(results) <= min(drawn.limit, len(answer.left))
     places = [(result["distance"], result["chunk_id"]) for result in results]
-    assert all(one < next_ for one, next_ in itertools.pairwise(places)), "out of order, or equals not by id"
+    assert all(one < next_ for one, next_ in itertools.pairwise(places)), (
+        "out of order, or equal distances not ordered by id"
+    )
     by_id = dict(zip([chunk.id for chunk in answer.left], zip(answer.left, answer.expected, strict=True), strict=True))
     for result in results:
-        assert result["chunk_id"] in by_id, "a chunk that the filters or the tenancy should have kept out"
+        assert result["chunk_id"] in by_id, "a chunk that the filters or the tenancy should have excluded"
         chunk, distance = by_id[result["chunk_id"]]
         assert abs(result["distance"] - distance) <= answer.tolerance
         assert result["similarity"] == similarities(np.array(result["distance"]), drawn.metric)
@@ -406,7 +411,7 @@ def check_rows(answer: Answer) -> None:
 
 
 def check_exact(answer: Answer) -> None:
-    """Check that nothing is missing, and that of equals those with the lower ids are there."""
+    """Check that nothing is missing, and that the lower ids come first among equal distances."""
     drawn, results, expected = answer.drawn, answer.results, answer.expected
     found = {result["chunk_id"] for result in results}
     missing = [n for n, chunk in enumerate(answer.left) if chunk.id not in found]
@@ -414,18 +419,20 @@ def check_exact(answer: Answer) -> None:
     for n in missing:
         chunk, similarity = answer.left[n], float(similarities(expected[n], drawn.metric))
         if len(results) == drawn.limit:
-            assert expected[n] >= results[-1]["distance"] - answer.tolerance, "a nearer one is missing"
-            assert chunk.id > highest.get(chunk.vector.tobytes(), ""), "of equals, not the ones with the lower ids"
+            assert expected[n] >= results[-1]["distance"] - answer.tolerance, "a nearer chunk is missing"
+            assert chunk.id > highest.get(chunk.vector.tobytes(), ""), (
+                "among equal distances, the lower ids are missing"
+            )
         else:
-            assert answer.threshold is not None, "fewer than there are"
-            assert similarity < answer.threshold + answer.tolerance, "one over the threshold is missing"
-            assert chunk.vector.tobytes() not in highest, "of equals, only some"
+            assert answer.threshold is not None, "fewer results than chunks"
+            assert similarity < answer.threshold + answer.tolerance, "a chunk over the threshold is missing"
+            assert chunk.vector.tobytes() not in highest, "some chunks with equal distances are missing"
     if drawn.structure == "integers" and isinstance(drawn.query, Written) and all_whole(answer.query):
         check_to_the_last_bit(answer)
 
 
 def check_to_the_last_bit(answer: Answer) -> None:
-    """Check a search in which no arithmetic rounds but the last division or root, which everybody rounds alike."""
+    """Check a search whose arithmetic is exact, except for the last division or root, which rounds identically."""
     expected = answer.expected
     ids = np.array([chunk.id for chunk in answer.left], dtype="U36")
     nearest = np.lexsort((ids, expected))[: answer.drawn.limit]
@@ -436,14 +443,14 @@ def check_to_the_last_bit(answer: Answer) -> None:
 
 
 def check_count(answer: Answer) -> None:
-    """Check that an approximate lane gives as many rows as exist, where the threshold takes none of them."""
+    """Check that an approximate lane returns all rows if the threshold excludes none of them."""
     least = similarities(answer.expected, answer.drawn.metric).min(initial=np.inf) - answer.tolerance
     if answer.threshold is None or answer.threshold <= least:
         assert len(answer.results) == min(answer.drawn.limit, len(answer.left))
 
 
 def count_found(answer: Answer, tally: Tally) -> None:
-    """Count what an approximate lane has found of the nearest. Any of equally near ones will do."""
+    """Count the nearest chunks that an approximate lane has found. Any of equally near chunks counts."""
     nearest = np.sort(answer.expected)[: answer.drawn.limit]
     if answer.threshold is not None:
         nearest = nearest[similarities(nearest, answer.drawn.metric) >= answer.threshold + answer.tolerance]
@@ -454,12 +461,12 @@ def count_found(answer: Answer, tally: Tally) -> None:
 
 
 def all_whole(vector: list[float]) -> bool:
-    """Whether it has small whole numbers only."""
+    """Whether it has only small whole numbers."""
     return all(component.is_integer() and abs(component) <= 2 for component in vector)
 
 
 def id_of(chunk: StoredChunk) -> str:
-    """By which equals are ordered."""
+    """The order of equal distances."""
     return chunk.id
 
 
@@ -471,9 +478,9 @@ def compare(
     examples: int,
     is_repeatable: bool = True,
 ) -> Tally:
-    """Draw searches and compare each on this lane; `run` runs a coroutine on the loop of the twins' service.
+    """Draw searches and compare each on this lane; `run` runs a coroutine in the event loop of the twins' service.
 
-    Hypothesis calls a plain function, so that what it does on failure, too, stays on one loop.
+    Hypothesis calls a plain function, so that its work after a failure also stays in one loop.
     """
     tally = Tally()
 
@@ -482,7 +489,7 @@ def compare(
         derandomize=is_repeatable,
         database=None,
         deadline=None,
-        # Shrinking would count the same search many times over, but a failure ends the tally anyway.
+        # Shrinking counts the same search many times, but a failure ends the tally anyway.
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow],
     )

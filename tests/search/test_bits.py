@@ -22,7 +22,7 @@ CHUNKS = 75
 
 
 def clustered_vectors(count: int, seed: int) -> NDArray[np.float16]:
-    """Unit vectors as texts have them: some topics, and within a topic far fewer directions than dimensions."""
+    """Unit vectors like those of texts: some topics, each with far fewer directions than dimensions."""
     fixed, random = np.random.default_rng(1), np.random.default_rng(seed)
     topics, directions = fixed.standard_normal((12, DIMENSIONS)), fixed.standard_normal((24, DIMENSIONS))
     vectors = topics[random.integers(0, 12, count)] + 0.4 * random.standard_normal((count, 24)) @ directions
@@ -57,7 +57,7 @@ async def test_nearly_all_nearest_chunks_are_found(medium: Corpus, limit: int, s
         found = ok(await medium.tenant.post("/search", json=request))
         assert found["lane"] == "bits"
         nearest = np.argsort(-(matrix @ query), kind="stable")[:limit]
-        assert len(found["results"]) == len(nearest), "where so many exist, so many are found"
+        assert len(found["results"]) == len(nearest), "all results must be found if enough chunks exist"
         ids = {result["chunk_id"] for result in found["results"]}
         assert ids <= {chunk.id for chunk in left}
         hits += len(ids & {left[index].id for index in nearest})
@@ -66,7 +66,7 @@ async def test_nearly_all_nearest_chunks_are_found(medium: Corpus, limit: int, s
 
 
 def narrowed(corpus: Corpus, share: str) -> tuple[dict[str, Any], list[Any]]:
-    """A filter, and the chunks that it leaves."""
+    """A filter, and the chunks that match it."""
     if share == "all":
         return {}, corpus.chunks
     if share == "a third":
@@ -84,6 +84,6 @@ def test_a_signature_distinguishes_near_from_far(dimensions: int) -> None:
         np.frombuffer(b"".join(signatures(np.stack([one, near, far]))), np.uint8).reshape(3, -1), axis=1
     )
     assert bits.shape[1] == signature_bits(dimensions)
-    # The share of differing bits estimates the angle, in half turns.
+    # The share of differing bits estimates the angle in half turns.
     assert (bits[0] != bits[1]).mean() < 0.15
     assert (bits[0] != bits[2]).mean() > 0.98

@@ -19,7 +19,7 @@ Keep = Callable[[StoredChunk], bool]
 
 
 def day(number: float, offset_hours: int = 0) -> str:
-    """The timestamp of the document of this number, as it is written there."""
+    """The timestamp of the document with this number, as a text."""
     moment = FIRST_DAY + timedelta(days=number)
     if not offset_hours:
         return moment.isoformat().replace("+00:00", "Z")
@@ -43,30 +43,30 @@ FILTERS: dict[str, tuple[Callable[[Corpus], dict[str, Any]], Keep]] = {
     "some documents": (documents(0, 2, 5), number_in(0, 2, 5)),
     "a document twice": (documents(1, 1), number_in(1)),
     "no document": (plain(document_ids=[]), number_in()),
-    "a document that is not there": (plain(document_ids=[str(uuid4())]), number_in()),
+    "a document that does not exist": (plain(document_ids=[str(uuid4())]), number_in()),
     "metadata": (plain(metadata={"topic": "sea"}), number_in(0, 3)),
-    "two of the metadata": (plain(metadata={"topic": "sea", "number": 3}), number_in(3)),
+    "two members of the metadata": (plain(metadata={"topic": "sea", "number": 3}), number_in(3)),
     "nested metadata": (plain(metadata={"nested": {"tags": [4]}}), number_in(4)),
-    "metadata that all have": (plain(metadata={"nested": {"tags": ["all"]}}), lambda _: True),
-    "metadata that none has": (plain(metadata={"topic": "Sea"}), number_in()),
-    "metadata of another type": (plain(metadata={"number": "3"}), number_in()),
+    "metadata of all documents": (plain(metadata={"nested": {"tags": ["all"]}}), lambda _: True),
+    "metadata of no document": (plain(metadata={"topic": "Sea"}), number_in()),
+    "a metadata value of another type": (plain(metadata={"number": "3"}), number_in()),
     "a null in the metadata": (plain(metadata={"topic": None}), number_in()),
     "empty metadata": (plain(metadata={}), lambda _: True),
-    "the chunk's own metadata is no filter": (plain(metadata={"page": 3}), number_in()),
+    "the chunk's own metadata is not compared": (plain(metadata={"page": 3}), number_in()),
     "one file type": (plain(file_types=["pdf"]), lambda chunk: chunk.file_type == "pdf"),
     "two file types": (plain(file_types=["csv", "html"]), lambda chunk: chunk.file_type in ("csv", "html")),
     "no file type": (plain(file_types=[]), number_in()),
     "after": (plain(uploaded_after=day(2.5)), number_in(3, 4, 5)),
-    "after, the very moment": (plain(uploaded_after=day(3)), number_in(3, 4, 5)),
+    "after, at the exact timestamp": (plain(uploaded_after=day(3)), number_in(3, 4, 5)),
     "after, a microsecond later": (plain(uploaded_after=day(3 + 1e-6 / 86400)), number_in(4, 5)),
-    "after, elsewhere in the world": (plain(uploaded_after=day(3, -8)), number_in(3, 4, 5)),
+    "after, in another time zone": (plain(uploaded_after=day(3, -8)), number_in(3, 4, 5)),
     "after the last": (plain(uploaded_after="9000-01-01T00:00:00Z"), number_in()),
     "before": (plain(uploaded_before=day(1.5)), number_in(0, 1)),
-    "before, the very moment": (plain(uploaded_before=day(1)), number_in(0)),
-    "before, elsewhere in the world": (plain(uploaded_before=day(1, 5)), number_in(0)),
+    "before, at the exact timestamp": (plain(uploaded_before=day(1)), number_in(0)),
+    "before, in another time zone": (plain(uploaded_before=day(1, 5)), number_in(0)),
     "before the first": (plain(uploaded_before="0001-01-01T00:00:00Z"), number_in()),
     "between": (plain(uploaded_after=day(1), uploaded_before=day(4)), number_in(1, 2, 3)),
-    "between, the wrong way round": (plain(uploaded_after=day(4), uploaded_before=day(1)), number_in()),
+    "between, in the wrong order": (plain(uploaded_after=day(4), uploaded_before=day(1)), number_in()),
     "documents and metadata": (
         lambda corpus: {**documents(0, 1, 2, 3)(corpus), "metadata": {"topic": "sea"}},
         number_in(0, 3),
@@ -102,11 +102,11 @@ async def test_a_filter_keeps_only_matching_chunks(
 
 
 def test_the_schema_compares_every_filter_of_a_request_and_no_other() -> None:
-    """The statements pass the filters on unread: one that the function does not know would be ignored silently."""
+    """The statements pass on the filters unread: a filter that the function does not know would be ignored silently."""
     schema = (Path(__file__).parents[2] / "schema.sql").read_text()
     function = re.search(r"CREATE FUNCTION (?:public\.)?document_matches\(.*?;\n", schema, re.IGNORECASE | re.DOTALL)
     assert function is not None
-    divided = {"path", "has_fields"}  # into which svc/filters/ divides the field `filter`
+    divided = {"path", "has_fields"}  # The parts into which svc/filters/ splits the field `filter`.
     assert {*re.findall(r"filters ->>? '(\w+)'", function[0])} == {*DocumentFilters.__struct_fields__} - {
         "filter"
     } | divided
@@ -122,7 +122,7 @@ async def test_the_five_most_similar_chunks_of_one_user_in_chosen_documents_afte
     corpus: Corpus, queries: list[list[float]]
 ) -> None:
     """The main use of the product, in one statement, with a threshold."""
-    await corpus.tenant.get("/me")  # the key is known by now, so that only the search is counted
+    await corpus.tenant.get("/me")  # The key is cached by now, so only the search is counted.
     chosen = [corpus.document_ids[number] for number in (1, 3, 4)]
     body = {"embedding": queries[3], "limit": 5, "document_ids": chosen, "uploaded_after": day(2)}
     left = corpus.of(lambda chunk: chunk.document_id in chosen and chunk.created_at >= FIRST_DAY + timedelta(days=2))

@@ -35,7 +35,7 @@ _seeds = itertools.count(10_000)
 
 @dataclass
 class Known:
-    """A document as the answers have reported it; `topic` is None while a change of it is on its way."""
+    """A document as last reported by answers; `topic` is None during a change."""
 
     vectors: NDArray[np.float16]
     topic: str | None
@@ -44,7 +44,7 @@ class Known:
 
 @dataclass
 class Drawer:
-    """A tenant on one lane, with what must be found: `present`, and what must not: `gone`."""
+    """A tenant on one lane, with the documents that must be found (`present`) and must not be found (`gone`)."""
 
     tenant: Tenant
     lane: Lane
@@ -69,12 +69,12 @@ class Drawer:
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing may be missed."""
+        """Whether the lane must find everything."""
         return self.lane == "exact"
 
 
 class Storing:
-    """Two workers without a parser and a model: they store the vectors that a document's text names."""
+    """Two workers without parser and model, which store the vectors that a document's text names."""
 
     def __init__(self, service: Service) -> None:
         self._queue = Queue(service.services.database, "test", 60)
@@ -82,7 +82,7 @@ class Storing:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work during the block."""
+        """Run the workers during the block."""
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(self._work()) for _ in range(2)]
             yield
@@ -90,7 +90,7 @@ class Storing:
                 worker.cancel()
 
     def stored(self, document_id: str) -> asyncio.Future[NDArray[np.float16]]:
-        """The vectors of a document, once they are stored."""
+        """Wait until the vectors of a document are stored, and return them."""
         return self._stored.setdefault(document_id, asyncio.get_running_loop().create_future())
 
     async def _work(self) -> None:
@@ -105,13 +105,13 @@ class Storing:
             try:
                 await self._queue.store(job, [TextChunk(f"{seed}, {n}", 2, {}) for n in range(count)], vectors)
             except LeaseLostError:
-                continue  # deleted meanwhile
+                continue  # It was deleted meanwhile.
             self.stored(str(job.document_id)).set_result(vectors)
 
 
 @pytest_asyncio.fixture(scope="module")
 async def service(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service on which the lane is that of the test, and the test plays the workers."""
+    """A service with the lane of the test, whose workers are simulated by the test."""
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0, pool_size=8)
     async with shared_service(server, template, "shared_freshness", settings, **NO_OTHER_PLAN) as service:
         yield service
@@ -119,7 +119,7 @@ async def service(server: EmbeddedServer, template: str) -> AsyncIterator[Servic
 
 @pytest_asyncio.fixture(scope="module")
 async def changed(service: Service) -> dict[Lane, Drawer]:
-    """A tenant on each lane, after many changes, during which searches went on and were checked."""
+    """A tenant on each lane after many changes, during which searches ran and were checked."""
     drawers = [Drawer(await new_tenant(service), lane, random.Random(lane)) for lane in LANES]
     storing = Storing(service)
     async with storing.running():
@@ -135,12 +135,12 @@ async def changed(service: Service) -> dict[Lane, Drawer]:
             vacuuming = group.create_task(keep_vacuuming(service, is_over))
             await asyncio.gather(*changing)
             is_over.set()
-        assert vacuuming.result() > 1, "the changes were over before a vacuum"
+        assert vacuuming.result() > 1, "the changes ended before a vacuum"
     return {drawer.lane: drawer for drawer in drawers}
 
 
 async def add(drawer: Drawer, storing: Storing) -> None:
-    """Upload a document, and know of it once it is stored."""
+    """Upload a document, and record it when it is stored."""
     document_id = await drawer.upload()
     vectors = await storing.stored(document_id)
     document = ok(await drawer.tenant.get(f"/documents/{document_id}"))
@@ -149,7 +149,7 @@ async def add(drawer: Drawer, storing: Storing) -> None:
 
 
 async def remove(drawer: Drawer, storing: Storing) -> None:
-    """Delete a document: from before the request until its answer, it may be found or not."""
+    """Delete a document. Between the request and its answer, it may be found or not."""
     document_id = drawer.random.choice(sorted(drawer.present))
     del drawer.present[document_id]
     done(await drawer.tenant.delete(f"/documents/{document_id}"))
@@ -163,7 +163,7 @@ async def replace(drawer: Drawer, storing: Storing) -> None:
 
 
 async def retag(drawer: Drawer, storing: Storing) -> None:
-    """Give a document another topic."""
+    """Change the topic of a document."""
     document_id = drawer.random.choice(sorted(drawer.present))
     known, topic = drawer.present[document_id], drawer.random.choice(TOPICS)
     known.topic = None
@@ -172,7 +172,7 @@ async def retag(drawer: Drawer, storing: Storing) -> None:
 
 
 async def withdraw(drawer: Drawer, storing: Storing) -> None:
-    """Delete a document while it is stored, or just before or after."""
+    """Delete a document while it is being stored, or just before or after."""
     document_id = await drawer.upload()
     await asyncio.sleep(drawer.random.uniform(0, 0.03))
     done(await drawer.tenant.delete(f"/documents/{document_id}"))
@@ -180,13 +180,13 @@ async def withdraw(drawer: Drawer, storing: Storing) -> None:
 
 
 CHANGING: list[tuple[Callable[[Drawer, Storing], Any], int, int]] = [
-    # the change, its weight, and how many changes it counts for
+    # The change, its weight, and the number of changes that it counts as.
     (add, 36, 1), (remove, 26, 1), (replace, 10, 2), (retag, 20, 1), (withdraw, 8, 2),
 ]  # fmt: skip
 
 
 async def change(drawer: Drawer, storing: Storing, count: int) -> None:
-    """Make so many changes, one after the other."""
+    """Make this many changes in sequence."""
     while count > 0:
         ((step, _, cost),) = drawer.random.choices(CHANGING, [weight for _, weight, _ in CHANGING])
         await step(drawer, storing)
@@ -194,7 +194,7 @@ async def change(drawer: Drawer, storing: Storing, count: int) -> None:
 
 
 async def keep_searching(drawer: Drawer, is_over: asyncio.Event) -> None:
-    """Search until it is over, and check each answer against what was known all the while that it took."""
+    """Search until the changes end, and check each answer against the state that was constant during its search."""
     queries = itertools.cycle(clustered_vectors(50, 999).astype(np.float32))
     while not is_over.is_set():
         topic = drawer.random.choice([None, *TOPICS])
@@ -209,17 +209,17 @@ async def keep_searching(drawer: Drawer, is_over: asyncio.Event) -> None:
             if before.get(name) == (known.version, known.topic) and known.topic is not None
         }
         there = sum(len(known.vectors) for known in unchanged.values() if topic in (None, known.topic))
-        assert len(results) >= min(limit, there), f"{len(results)} of {limit} rows, where {there} are"
+        assert len(results) >= min(limit, there), f"{len(results)} of {limit} rows, although {there} exist"
         for result in results:
-            assert result["document_id"] not in gone, "its deletion was answered before the search began"
+            assert result["document_id"] not in gone, "it was deleted before the search began"
             known = unchanged.get(result["document_id"])
-            assert known is None or topic in (None, known.topic), "the filter left it out all the while"
+            assert known is None or topic in (None, known.topic), "the filter excluded it during the whole search"
         drawer.searches += 1
         await asyncio.sleep(0.03)
 
 
 async def keep_vacuuming(service: Service, is_over: asyncio.Event) -> int:
-    """Vacuum now and then, which takes the dead rows out of the indexes; how often."""
+    """Vacuum at intervals, which removes dead rows from the indexes; returns the number of runs."""
     async with direct_connection(service) as connection:
         for count in itertools.count(1):
             await connection.execute("vacuum chunk_vectors")

@@ -1,4 +1,4 @@
-"""Hybrid searches, compared with their definition: both scores of every chunk in the union of the two top hundred, each
+"""Hybrid searches, compared with their definition: both scores of every chunk in the union of the two top 100, each
 scaled between the lowest and the highest of the union, and summed by weight.
 """
 
@@ -27,7 +27,7 @@ Library = tuple[Tenant, list[Text]]
 
 @pytest_asyncio.fixture(scope="module")
 async def exact(server: EmbeddedServer, template: str) -> AsyncIterator[Library]:
-    """A tenant with texts, and another with the very same ones, on a service that takes the exact lane."""
+    """Two tenants with the same texts, on a service that takes the exact lane."""
     async with shared_service(
         server, template, "shared_hybrid", test_settings(key_cache_s=0), **NO_OTHER_PLAN
     ) as service:
@@ -173,7 +173,7 @@ async def test_a_search_runs_one_statement(library: Library) -> None:
     tenant, _ = library
     for body in ({}, {"mode": "keyword"}, {"mode": "meaning"}, {"recall": "exact"}):
         await search(tenant, "comet")
-        # Without the cache of keys, the key is one statement more.
+        # Without the cache of keys, the key takes another statement.
         answer = await tenant.post("/search", json={"query": "comet and something else", **body})
         assert statements(answer) == 2, body
 

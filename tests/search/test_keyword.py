@@ -31,13 +31,13 @@ async def writing(server: EmbeddedServer, template: str) -> AsyncIterator[Servic
 
 @pytest_asyncio.fixture(scope="module")
 async def library(writing: Service) -> tuple[Tenant, list[Text]]:
-    """A tenant with texts, and another with the very same ones."""
+    """Two tenants with the same texts."""
     await make_texts(writing, 240, 1)
     return await make_texts(writing, 240, 1)
 
 
 async def rarities(tenant: Tenant, words: list[str], text_count: int) -> dict[str, float]:
-    """The weights of words as the statistics of the tenant have them."""
+    """The weights of words in the statistics of the tenant."""
     async with direct_connection(tenant.service) as connection:
         row = await connection.fetchrow(
             "select other_share, terms, shares from term_samples where user_id = $1 and kind = 'chunk'",
@@ -193,7 +193,7 @@ async def test_texts_of_several_languages_are_found_by_the_forms_of_their_words(
             assert found == []
 
     await check()
-    # With the languages that the sample shows, it is the same.
+    # The result is the same with the languages of the sample.
     await renew_sample(writing.services.database, UUID(tenant.id), "chunk", is_forced=True)
     writing.services.query_terms._kept.clear()
     await check()

@@ -27,7 +27,7 @@ from tests.search.corpus import Corpus, check, make_corpus, random_vectors
 from tests.server_process import CABINET, clean_environment
 
 MIN_ROWS = 1000
-# The session that the command changes indexes in, and what it does; it waits for locks that a moment's holders have.
+# The command's session that changes indexes, and its state; it waits for locks of the holders.
 SESSION = """
 select p.phase, a.wait_event_type, a.query
 from pg_stat_activity as a
@@ -38,10 +38,10 @@ where a.application_name = 'cabinet index' and a.datname = current_database() an
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: in a phase of a build, or in a statement that begins so; `holders` keep the session there.
+    """The moment of the kill: a phase of a build, or a statement with this beginning; `holders` keep the session there.
 
-    Each holder is a transaction that stays open: the first before the command begins, the second once it waits for the
-    first, which then ends.
+    Each holder is an open transaction. The first begins before the command; the second begins when the command waits
+    for the first, which then ends.
     """
 
     phase: str | None = None
@@ -57,22 +57,22 @@ MOMENTS = {
     "in the build": Moment(phase="building index: loading tuples"),
     "before its validation": Moment(phase="waiting for writers before validation", holders=(WRITER, WRITER)),
     "before it is valid": Moment(phase="waiting for old snapshots", holders=(READER,)),
-    "before it is noted": Moment(statement="update tenant_totals", holders=("select from tenant_totals for update",)),
-    "in the drop of an invalid one": Moment(
+    "before it is marked": Moment(statement="update tenant_totals", holders=("select from tenant_totals for update",)),
+    "in the drop of an invalid index": Moment(
         statement="drop index concurrently", holders=(WRITER,), is_rebuild=True
     ),
 }  # fmt: skip
 
 
-ENDINGS = ("its session ends", "its session goes on")
-# In the short form, a session goes on at three moments: while it waits for a writer, for a reader, and in a drop.
-GO_ON = length(("before the build", "before it is valid", "in the drop of an invalid one"), tuple(MOMENTS))
+ENDINGS = ("its session ends", "its session continues")
+# In the short form, a session continues at three moments: while it waits for a writer, for a reader, and in a drop.
+GO_ON = length(("before the build", "before it is valid", "in the drop of an invalid index"), tuple(MOMENTS))
 CASES = [(name, ending) for name in MOMENTS for ending in ENDINGS if ending == ENDINGS[0] or name in GO_ON]
 
 
 @pytest_asyncio.fixture(scope="module")
 async def large(server: EmbeddedServer, template: str) -> AsyncIterator[Corpus]:
-    """A tenant who is to have an index."""
+    """A tenant large enough for an index."""
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     async with shared_service(server, template, "shared_killed_builds", settings) as service:
         yield await make_corpus(service, [np.concatenate([random_vectors(400, seed) for seed in range(3)])])
@@ -80,7 +80,7 @@ async def large(server: EmbeddedServer, template: str) -> AsyncIterator[Corpus]:
 
 @pytest_asyncio.fixture
 async def fresh(large: Corpus) -> AsyncIterator[Corpus]:
-    """The tenant, without one."""
+    """The tenant without an index."""
     async with direct_connection(large.tenant.service) as connection:
         await connection.execute(f"drop index if exists {name_of(large)}")
         await connection.execute("update tenant_totals set has_index = false")
@@ -101,7 +101,7 @@ async def start(service: Service) -> asyncio.subprocess.Process:
 
 
 async def seen(connection: Any, phase: str | None, statement: str | None) -> None:
-    """Wait until the command's session is there."""
+    """Wait until the command's session reaches this moment."""
     deadline = time.monotonic() + PATIENCE_S
     last: Any = None
     while time.monotonic() < deadline:
@@ -111,16 +111,16 @@ async def seen(connection: Any, phase: str | None, statement: str | None) -> Non
             is_waiting = row["wait_event_type"] == "Lock"
             if phase is not None and row["phase"] == phase:
                 return
-            # The header of the statement stands before it.
+            # The header of the statement precedes it.
             text = re.sub(r"^--.*\n", "", row["query"], flags=re.MULTILINE).strip().lower()
             if statement is not None and is_waiting and text.startswith(statement):
                 return
         await asyncio.sleep(0.003)
-    raise AssertionError(f"it never came to {phase or statement}; last seen: {last}")
+    raise AssertionError(f"{phase or statement} was never reached; last state: {last}")
 
 
 async def kill_at(service: Service, moment: Moment, connection: Any, holders: AsyncExitStack) -> None:
-    """Start the command and kill it at this moment; the session of its server is still in it then."""
+    """Start the command and kill it at this moment, while its session on the server continues."""
     holding = [await holders.enter_async_context(held(service, each)) for each in moment.holders[:1]]
     process = await start(service)
     for each in moment.holders[1:]:
@@ -129,19 +129,19 @@ async def kill_at(service: Service, moment: Moment, connection: Any, holders: As
         await holding[0].execute("rollback")
     await seen(connection, moment.phase, moment.statement)
     process.send_signal(signal.SIGKILL)
-    assert await process.wait() == -signal.SIGKILL, "it had ended before"
+    assert await process.wait() == -signal.SIGKILL, "the command had already ended"
 
 
 @asynccontextmanager
 async def held(service: Service, statement: str) -> AsyncIterator[Any]:
-    """A transaction that has run this and stays open for the block."""
+    """Run a statement in a transaction that stays open during the block."""
     async with direct_connection(service) as connection:
         await connection.execute(f"begin; {statement}")
         yield connection
 
 
 async def end_session(connection: Any) -> None:
-    """End the session that works on for a client that is gone, as a restart of the server would."""
+    """End the session of a killed client, like a restart of the server."""
     await connection.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity"
         " where application_name = 'cabinet index' and datname = current_database()"
@@ -150,18 +150,18 @@ async def end_session(connection: Any) -> None:
 
 
 async def session_gone(connection: Any) -> None:
-    """Wait until no session of the command is there."""
+    """Wait until the command has no session."""
     deadline = time.monotonic() + PATIENCE_S
     while await connection.fetchval(
         "select count(*) from pg_stat_activity"
         " where application_name = 'cabinet index' and datname = current_database()"
     ):
-        assert time.monotonic() < deadline, "a session is still there"
+        assert time.monotonic() < deadline, "a session still exists"
         await asyncio.sleep(0.01)
 
 
 async def make_invalid(corpus: Corpus) -> None:
-    """Leave an invalid index, as a build does that was cut short."""
+    """Leave an invalid index, like an interrupted build."""
     service = corpus.tenant.service
     async with direct_connection(service) as connection, AsyncExitStack() as holders:
         await holders.enter_async_context(held(service, WRITER))
@@ -197,7 +197,8 @@ async def test_a_killed_build_succeeds_when_run_again(fresh: Corpus, name: str, 
 
 
 async def check_nothing_is_left(corpus: Corpus, connection: Any) -> None:
-    """Check that the tenant's index is the only one beside the table's own, all valid, and that nobody works on it."""
+    """Check that the tenant's index is the only own index, that all indexes are valid, and that no session works on
+    them."""
     service = corpus.tenant.service
     rows = await connection.fetch(
         "select indexrelid::regclass::text as name, indisvalid and indisready and indislive as is_good"

@@ -54,11 +54,11 @@ def test_the_lane_is_chosen_by_size_metric_and_filters(
 
 @pytest_asyncio.fixture(scope="module")
 async def approximate(server: EmbeddedServer, template: str) -> AsyncIterator[Service]:
-    """A service on which every tenant counts as large, and on which no plan but that of the index is taken.
+    """A service on which every tenant counts as large, and on which only plans with the index are used.
 
-    With a few hundred rows the planner would rather sort them all, which is exact, and the index would go untested.
+    With a few hundred rows, the planner would sort them all, which is exact and would not test the index.
     """
-    # Without a cache of keys: the size of the tenant, which comes with the key, is that of this moment.
+    # Without a cache of keys, the size of the tenant, which is read with the key, is current.
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     async with shared_service(server, template, "shared_lanes", settings, **NO_OTHER_PLAN) as service:
         yield service
@@ -66,7 +66,7 @@ async def approximate(server: EmbeddedServer, template: str) -> AsyncIterator[Se
 
 @pytest_asyncio.fixture(scope="module")
 async def large(approximate: Service) -> Corpus:
-    """The tenant who searches, among another whose vectors are the queries themselves."""
+    """The searching tenant, and another one whose vectors are the queries themselves."""
     await make_corpus(approximate, [random_vectors(40, 2000)])
     corpus = await make_corpus(approximate, [random_vectors(100, seed) for seed in range(3)])
     await make_corpus(approximate, [random_vectors(40, 2000)])
@@ -75,7 +75,7 @@ async def large(approximate: Service) -> Corpus:
 
 
 async def give_indexes(service: Service) -> None:
-    """Give every tenant an index of their own."""
+    """Create an own index for every tenant."""
     database = service.services.database
     builder = await IndexBuilder.open(service.url, database.statements)
     for step in await planned_steps(database, 1):
@@ -103,7 +103,9 @@ async def test_the_index_finds_the_same_as_the_exact_lane(large: Corpus, limit: 
     vector = np.array([QUERIES[0]], dtype=np.float32)
     arguments = (UUID(large.tenant.id), vector[0], signatures(vector)[0], 80, limit)
     plan = await plan_of(large.tenant.service, "search/index", *arguments)
-    assert f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}" in plan, "or the test above has tested another plan"
+    assert f"chunk_vectors_hnsw_{UUID(large.tenant.id).hex}" in plan, (
+        "otherwise the assertions above have tested another plan"
+    )
 
 
 async def test_the_threshold_applies_on_this_lane(large: Corpus) -> None:
@@ -139,7 +141,7 @@ async def test_a_search_that_the_index_does_not_support_takes_another_lane(
 
 
 def nearly(results: list[dict[str, Any]], query: list[float], chunks: list[StoredChunk], limit: int) -> int:
-    """How many of the nearest an approximate lane found, after checking that what it found is right and enough."""
+    """Check the correctness and the number of an approximate lane's results; return the number of the nearest found."""
     ids = {result["chunk_id"] for result in results}
     assert len(ids) == min(limit, len(chunks))
     check(results, query, [chunk for chunk in chunks if chunk.id in ids], limit=limit)
@@ -187,7 +189,7 @@ async def test_the_threshold_applies_with_filters(large: Corpus, monkeypatch: py
 
 @pytest_asyncio.fixture(scope="module")
 async def impatient(server: EmbeddedServer, template: str) -> AsyncIterator[Corpus]:
-    """A tenant whose index gives ten rows at most, whatever is asked for."""
+    """A tenant whose index returns at most ten rows."""
     usual = session_settings.session_settings
     no_patience = {"hnsw.ef_search": "10", "hnsw.iterative_scan": "off"}
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)

@@ -1,4 +1,4 @@
-"""Searches of messages by keywords, and by both, compared with their definition; and the messages around results."""
+"""Searches of messages by keywords and hybrid ones, compared with their definition, and the messages around results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Talk = tuple[Tenant, dict[Place, str]]
 
 
 async def make_talk(service: Service, seed: int) -> Talk:
-    """Three conversations of a new tenant, made of few words, in which two speakers alternate."""
+    """Three conversations of a new tenant, with a small vocabulary, in which two speakers alternate."""
     tenant, chance = await new_tenant(service), random.Random(seed)
     said: dict[Place, str] = {}
     for _ in range(3):
@@ -47,7 +47,7 @@ async def make_talk(service: Service, seed: int) -> Talk:
 
 @pytest_asyncio.fixture(scope="module")
 async def exact(server: EmbeddedServer, template: str) -> AsyncIterator[Talk]:
-    """A tenant, and another who said the very same, on a service that takes the exact lane."""
+    """Two tenants with the same messages, on a service that takes the exact lane."""
     settings = test_settings(key_cache_s=0)
     async with shared_service(server, template, "shared_message_modes", settings, **NO_OTHER_PLAN) as service:
         await make_talk(service, 2)
@@ -95,7 +95,7 @@ def scaled(values: Sequence[float]) -> Any:
 def in_context(
     best: set[Place], similarity: dict[Place, float], keyword_score: dict[Place, float], weight: float
 ) -> dict[Place, float]:
-    """The score of the best of both lists and of the messages around them, by the definition."""
+    """The score of the best messages of both lists and of the messages around them, by the definition."""
     around = {(each, position + step) for each, position in best for step in range(-2, 3)} & similarity.keys()
     places = sorted(around)
     similarities = scaled([similarity[each] for each in places])
@@ -122,7 +122,7 @@ async def test_a_hybrid_search_is_what_it_is_defined_to_be(talk: Talk, query: st
     asked: list[dict[str, Any]] = [{} if each is None else {"keyword_weight": each} for each in weights]
     answers = [await search(tenant, query, **each) for each in asked]
     if await every(talk, query, "keyword") != keyword_score:
-        # A sample of the terms was taken meanwhile, with which all keyword scores change; the next one is far off.
+        # A new sample of the terms changed all keyword scores meanwhile; the next sample is much later.
         keyword_score = await every(talk, query, "keyword")
         lists = [(await search(tenant, query, mode=mode))["results"] for mode in ("meaning", "keyword")]
         best = {place(result) for results in lists for result in results}
@@ -206,7 +206,7 @@ async def test_only_own_messages_are_found(talk: Talk) -> None:
 
 async def test_a_search_runs_few_statements(talk: Talk) -> None:
     tenant, _ = talk
-    # The key, which is not cached here; how many vectors there are; the search; the messages around.
+    # The key, which is not cached here; the number of vectors; the search; the messages around the results.
     for body, most in (({}, 3), ({"mode": "keyword"}, 2), ({"recall": "exact"}, 2), ({"neighbours": 1}, 4)):
         await search(tenant, "comet")
         answer = await tenant.post("/conversations/search", json={"query": "comet and more", **body})

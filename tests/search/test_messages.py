@@ -33,7 +33,7 @@ RESULT_FIELDS = {
 
 @dataclass(frozen=True)
 class Said:
-    """A message as it is stored, with the vectors of its pieces."""
+    """A stored message with the vectors of its pieces."""
 
     conversation_id: str
     position: int
@@ -44,14 +44,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Talk:
-    """A tenant and all that was said."""
+    """A tenant and all of its messages."""
 
     tenant: Tenant
     # Fixtures are shown by their repr, of which this would be most, and slow.
     messages: list[Said] = field(repr=False)
 
     def nearest(self, query: NDArray[np.float32], limit: int, kept: list[Said]) -> dict[tuple[str, int], float]:
-        """The places of the nearest messages with their distances, worked out by NumPy."""
+        """The positions of the nearest messages with their distances, computed by NumPy."""
         distances = {
             (message.conversation_id, message.position): 1 - float(max(message.vectors.astype(np.float32) @ query))
             for message in kept
@@ -93,7 +93,7 @@ async def make_talk(service: Service, seed: int) -> Talk:
 
 @pytest_asyncio.fixture(scope="module")
 async def exact_talk(server: EmbeddedServer, template: str) -> AsyncIterator[Talk]:
-    """The tenant who searches, between two others; on a service that takes the exact lane."""
+    """The searching tenant, between two others, on a service that takes the exact lane."""
     settings = test_settings(worker_concurrency=0, exact_max_rows=10**6)
     async with shared_service(server, template, "shared_messages", settings) as service:
         await make_talk(service, 1)
@@ -106,7 +106,7 @@ async def exact_talk(server: EmbeddedServer, template: str) -> AsyncIterator[Tal
 
 @pytest_asyncio.fixture(scope="module", params=["exact", "bits"])
 async def talk(request: pytest.FixtureRequest, exact_talk: Talk) -> AsyncIterator[Talk]:
-    """The same on that service, and on one that takes the lane of the signatures."""
+    """The same on that service, and on one that takes the lane of signatures."""
     if request.param == "exact":
         yield exact_talk
         return
@@ -132,7 +132,7 @@ FILTERS: list[dict[str, Any]] = [
 
 
 def left_by(talk: Talk, body: dict[str, Any], conversation_id: str | None) -> list[Said]:
-    """The messages that the filters leave."""
+    """The messages that match the filters."""
     after, before = (datetime.fromisoformat(body[f"created_{name}"]) if f"created_{name}" in body else None
                      for name in ("after", "before"))  # fmt: skip
     return [
@@ -166,7 +166,7 @@ async def test_the_nearest_are_found(talk: Talk, filters: dict[str, Any], place:
             similarities = [result["similarity"] for result in results]
             assert similarities == sorted(similarities, reverse=True)
             places = [(result["conversation_id"], result["position"]) for result in results]
-            assert len(set(places)) == len(places), "a message of several pieces comes once"
+            assert len(set(places)) == len(places), "a message of several pieces appears once"
             assert set(places) <= {(message.conversation_id, message.position) for message in kept}
             if lane_of(talk) == "exact":
                 distances = [result["distance"] for result in results]
@@ -192,7 +192,7 @@ async def test_exact_recall_takes_the_exact_lane(talk: Talk) -> None:
     found = ok(await talk.tenant.post("/conversations/search", json=body))
     assert found["lane"] == "exact"
     places = {(result["conversation_id"], result["position"]) for result in found["results"]}
-    assert len(places & set(talk.nearest(query, 30, talk.messages))) >= 29, "but for one that is as near as another"
+    assert len(places & set(talk.nearest(query, 30, talk.messages))) >= 29, "except for equal distances"
 
 
 async def test_signatures_and_filters_are_read_from_the_key_alone(talk: Talk) -> None:
@@ -207,7 +207,7 @@ async def test_signatures_and_filters_are_read_from_the_key_alone(talk: Talk) ->
     scan = next(node for node in nodes(plan["Plan"]) if node["Node Type"] == "Index Only Scan")
     assert scan["Index Name"] == "message_vectors_pkey"
     assert scan["Heap Fetches"] == 0
-    assert scans(size) == {"message_vectors_pkey": 101}, "no more is counted than has to be known"
+    assert scans(size) == {"message_vectors_pkey": 101}, "no more than necessary is counted"
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The indexes of large tenants: planning the changes, and making them."""
+"""The indexes of large tenants: planned and applied changes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def idle(database_url: str) -> AsyncIterator[Service]:
 
 
 async def indexes(service: Service) -> dict[str, bool]:
-    """The tenants' indexes in the database, and which are valid."""
+    """The tenants' indexes in the database, and their validity."""
     connection = await asyncpg.connect(service.url)
     rows = await connection.fetch(
         "select indexrelid::regclass::text as name, indisvalid from pg_index"
@@ -85,7 +85,7 @@ async def indexes(service: Service) -> dict[str, bool]:
 
 
 async def take_all(service: Service, min_rows: int) -> list[str]:
-    """Take the planned steps; their actions."""
+    """Run the planned steps; returns their actions."""
     builder = await IndexBuilder.open(service.url, service.services.database.statements)
     try:
         steps = await planned_steps(service.services.database, min_rows)

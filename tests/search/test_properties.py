@@ -30,13 +30,13 @@ from tests.search.properties import (
 )
 
 EXAMPLES = length(240, 400)
-# Twenty searches of a structure vary by 0.01, and Hypothesis draws others whenever a constant of the code changes.
+# The recall of twenty searches varies by 0.01, and Hypothesis draws others when a constant of the code changes.
 CHANCE = length(0.06, 0.015)
 
 
 @pytest_asyncio.fixture(scope="module")
 async def twins(server: EmbeddedServer, template: str) -> AsyncIterator[dict[str, Twins]]:
-    """Twins for each structure, with whom a search takes the lane that the test wants."""
+    """Twins for each structure, on which searches take the lane of the test."""
     settings = test_settings(worker_concurrency=0, exact_max_rows=0, key_cache_s=0)
     async with shared_service(server, template, "shared_properties", settings, **NO_OTHER_PLAN) as service:
         yield await make_twins(service)
@@ -44,7 +44,7 @@ async def twins(server: EmbeddedServer, template: str) -> AsyncIterator[dict[str
 
 @pytest_asyncio.fixture
 async def loop() -> asyncio.AbstractEventLoop:
-    """The loop that all tests share, for a test that is no coroutine."""
+    """The event loop that all tests share, for a test that is not a coroutine."""
     return asyncio.get_running_loop()
 
 
@@ -61,14 +61,14 @@ def test_a_search_finds_what_numpy_finds(twins: dict[str, Twins], loop: asyncio.
 
 
 async def seen_scanned(tenant: Tenant) -> None:
-    """Check that the searches went through the tenant's index: another plan would find everything too."""
+    """Check that the searches used the tenant's index, since another plan would also find everything."""
     deadline = time.monotonic() + PATIENCE_S
     async with direct_connection(tenant.service) as connection:
         while not await connection.fetchval(
             "select idx_scan from pg_stat_user_indexes where indexrelname = 'chunk_vectors_hnsw_' || $1",
             tenant.id.replace("-", ""),
         ):
-            # A session reports what it has read once a second, and only when it does something.
+            # A session reports its reads once a second, and only while it is active.
             assert time.monotonic() < deadline, "the index was never read"
             await asyncio.sleep(0.3)
             await tenant.post("/search", json={"embedding": [1.0] * DIMENSIONS})
@@ -76,7 +76,7 @@ async def seen_scanned(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("lane", LANES)
 async def test_near_ties_are_in_order(twins: dict[str, Twins], lane: Lane) -> None:
-    """The index compares normalised and rounded vectors, so the order in which it returns them is only nearly right."""
+    """The index compares normalised and rounded vectors, so the order of its results is only approximate."""
     components = [-2.0, 1.0, 0.0, 2.0, 1.0, 2.0, -1.0, 1.0, -2.0, 2.0]
     query = Written((*components, *[0.0] * (DIMENSIONS - len(components))))
     await ask(twins, lane, Drawn(structure="repeated", query=query, limit=100), Tally())

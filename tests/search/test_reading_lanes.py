@@ -1,4 +1,4 @@
-"""Every lane finds the chunks of the readings that the collections have, and without collections those of the file."""
+"""Every lane finds the chunks of the collections' readings, and without collections those of the main reading."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def approximate(server: EmbeddedServer, template: str) -> AsyncIterator[Se
 
 @pytest_asyncio.fixture(scope="module")
 async def indexed(approximate: Service) -> Shelf:
-    """A tenant with an index of their own."""
+    """A tenant with an own index."""
     shelf = await new_shelf(await new_tenant(approximate), LONG)
     await give_indexes(approximate)
     return shelf
@@ -55,7 +55,7 @@ async def plain(approximate: Service, indexed: Shelf) -> Shelf:
 
 
 async def held(shelf: Shelf) -> dict[str, set[str]]:
-    """The chunks that each collection has, straight from the tables."""
+    """The chunks of each collection, directly from the tables."""
     rows = {}
     for store in (shelf.first, shelf.second):
         rows[store] = await shelf.value(
@@ -136,7 +136,7 @@ async def test_groups_passages_and_folds_stay_within_a_reading(indexed: Shelf, p
                 if passage:
                     assert set(passage["chunk_ids"]) <= chunks[store]
                     assert " ".join(result["content"].split()) in " ".join(passage["content"].split())
-    # The text of both readings together is folded where it is equal, and never within one.
+    # Equal texts of the two readings are folded, but never those within one reading.
     both = {"collection_ids": [shelf.first, shelf.second], "limit": MOST}
     kept = (await search(shelf, **both))["results"]
     folded = (await search(shelf, **both, duplicates="fold"))["results"]

@@ -1,4 +1,4 @@
-"""Results of searches, from the chunks that were found: equal texts, groups, budgets, passages and highlights."""
+"""The results of a search, made from the found chunks: equal texts, groups, budgets, passages and highlights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tenant with texts of few words, so that many share a term, and an independent search over them by BM25."""
+"""A tenant with texts from a small vocabulary, so that many share a term, and an independent BM25 search of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from svc.terms.samples import renew_sample
 from tests.conftest import Service
 from tests.routes.tenants import Tenant, new_tenant
 
-# Stems of their own, so that the search below can count them as they are.
+# These words are their own stems, so that the search below can count them unchanged.
 _VOCABULARY = """
 comet planet moon star orbit mirror dome telescope lens camera filter engine cable harbour boat anchor rope tide storm
 cloud rain wind snow river lake mountain forest tree leaf root seed bread flour salt yeast oven kitchen cook court law
@@ -33,14 +33,14 @@ class Text:
 
 
 def random_texts(count: int, seed: int) -> list[str]:
-    """Texts of 10 to 35 words, the first words of `WORDS` many times as frequent as the last."""
+    """Texts of 10 to 35 words, in which the first words of `WORDS` are many times as frequent as the last."""
     generator = random.Random(seed)
     weights = [1 / (rank + 1) for rank in range(len(WORDS))]
     return [" ".join(generator.choices(WORDS, weights, k=generator.randint(10, 35))) for _ in range(count)]
 
 
 async def make_texts(service: Service, count: int, seed: int, documents: int = 6) -> tuple[Tenant, list[Text]]:
-    """A new tenant with about `count` texts, each a chunk, in several documents, and what is stored."""
+    """A new tenant with about `count` texts, each in one chunk, in several documents, and the stored chunks."""
     tenant = await new_tenant(service)
     stored = []
     for number in range(documents):
@@ -48,7 +48,7 @@ async def make_texts(service: Service, count: int, seed: int, documents: int = 6
         document = await tenant.ready_document(f"{number}.txt", "\n\n".join(texts), number=number)
         chunks = await tenant.chunks(document["id"])
         stored += [Text(chunk["id"], document["id"], chunk["content"].split()) for chunk in chunks]
-    # The worker may have counted the terms already.
+    # The worker may have already counted the terms.
     await renew_sample(service.services.database, UUID(tenant.id), "chunk")
     return tenant, stored
 

@@ -1,1 +1,1 @@
-"""The behaviour of the OpenAI dialect, seen by the unmodified `openai` SDK, synchronous and asynchronous."""
+"""The behaviour of the OpenAI dialect with the unmodified `openai` SDK, synchronous and asynchronous."""

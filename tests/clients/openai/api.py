@@ -1,7 +1,7 @@
-"""Both clients of the SDK behind one form of call, so that each check is written once.
+"""Both clients of the SDK with the same form of calls, so that each check is written once.
 
 `await api.files.create(…)` and `async for file in api.files.list()` work with both. The synchronous client runs in the
-thread of the test: the server is another process.
+thread of the test, since the server is a separate process.
 """
 
 from __future__ import annotations

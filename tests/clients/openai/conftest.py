@@ -16,7 +16,7 @@ from tests.server_process import ServerProcess
 
 @pytest.fixture(scope="package")
 def key(server: ServerProcess) -> str:
-    # The server outlives this package's fixtures, which are made again when its tests are resumed.
+    # The server outlives this package's fixtures, which are created again when its tests are resumed.
     return server.user(f"dialect-{uuid.uuid4()}@example.com")
 
 
@@ -32,7 +32,7 @@ async def clients(server: ServerProcess, key: str) -> AsyncIterator[dict[str, Ap
 
 @pytest.fixture(params=["sync", "async"])
 def api(request: pytest.FixtureRequest, clients: dict[str, Api]) -> Api:
-    """The SDK, as a program calls it: each check runs with both clients."""
+    """The SDK. Each check runs with both of its clients."""
     found: Api = clients[request.param]
     return found
 

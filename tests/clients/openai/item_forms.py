@@ -1,4 +1,4 @@
-"""Items in the forms that the types of the SDK allow: the smallest, the largest, with nulls, with each other value."""
+"""Items in all forms that the types of the SDK allow: the smallest, the largest, with nulls, with each alternative."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def forms() -> Iterator[dict[str, Any]]:
     for variant in get_args(ResponseInputItemParam):
         for item in _objects(variant, 0):
             kind = item.get("type") or ("message" if "role" in item else "item_reference")
-            # A client gives each item an id of its own, or none.
+            # A client gives each item a unique id, or none.
             named = {**item, "id": f"{kind}-{len(seen)}"} if item.get("id") else item
             key = json.dumps(item, sort_keys=True)
             if kind not in _REFUSED and key not in seen:
@@ -33,7 +33,7 @@ def forms() -> Iterator[dict[str, Any]]:
 
 
 def answers() -> TypeAdapter[Any]:
-    """The type of an answered item, which its `type` alone tells apart."""
+    """The type of an item in an answer, which only its `type` identifies."""
     kinds: Any = get_args(get_args(ConversationItem)[0])
     return TypeAdapter(Annotated[Union[kinds], Field(discriminator="type")])  # noqa: UP007
 

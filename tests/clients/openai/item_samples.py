@@ -1,4 +1,4 @@
-"""Items as clients send them, right and wrong."""
+"""Valid and invalid items from clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CITED = {
 }  # fmt: skip
 SHOT = {"type": "computer_screenshot", "image_url": "https://example.com/a.png"}
 
-# An item as it is sent, and the fields that it is answered with besides.
+# A sent item, and the additional fields of its answer.
 ITEMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "text": (
         {"role": "user", "content": "Grüße"},

@@ -1,4 +1,4 @@
-"""The codes by which clients of the OpenAI API tell errors apart, and the paths that are not there."""
+"""The codes by which clients of the OpenAI API distinguish errors, and missing paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Details of answers that hold for every route: headers, errors, unknown routes and methods."""
+"""Details of answers that apply to every route: headers, errors, unknown routes and methods."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_the_errors_of_bodies_name_the_parameter(native: httpx.AsyncClient
 
 @pytest.mark.parametrize("endpoint", [each for each in openai_endpoints() if each.body is not None], ids=name_of)
 def test_null_means_that_an_optional_field_is_omitted(endpoint: Endpoint) -> None:
-    # LiteLLM, for one, sends null for each field that its caller leaves out.
+    # LiteLLM, for example, sends null for each field that its caller omits.
     body: Any = endpoint.body
     optional = [field.encode_name for field in msgspec.structs.fields(body) if not field.required]
     assert msgspec.convert({**endpoint.extra["example"], **dict.fromkeys(optional)}, body)

@@ -44,7 +44,7 @@ async def test_each_purpose_is_kept_and_listed(api: Api, native: httpx.AsyncClie
         listed = await collected(api.files.list(purpose=purpose))
         assert id_ in [file.id for file in listed]
         assert {file.purpose for file in listed} == {purpose}
-    # The SDK sends it too, but the type of its answer does not have it.
+    # The SDK also sends it, but the type of its answer does not have it.
     made = await native.post("/v1/files", data={"purpose": "evals"}, files={"file": ("a.txt", b"a")})
     assert made.json()["purpose"] == "evals"
     await native.delete(f"/v1/files/{made.json()['id']}")

@@ -1,4 +1,4 @@
-"""Pages that end just before an item, in each list of the SDK that takes `before`."""
+"""Pages that end just before an item, in each list of the SDK with `before`."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ async def test_a_key_is_required(server: ServerProcess, method: str, path: str) 
 
 
 async def test_an_idle_connection_stays_open_longer_than_the_sdk_keeps_it(server: ServerProcess, key: str) -> None:
-    # The SDK keeps an idle connection for 5 s; if the server closed it earlier, a request could be lost.
+    # The SDK keeps an idle connection for 5 s. If the server closed it earlier, a request could be lost.
     request = f"GET /v1/models HTTP/1.1\r\nHost: cabinet\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
     url = httpx.URL(server.url)
     reader, writer = await asyncio.open_connection(url.host, url.port)

@@ -1,4 +1,4 @@
-"""The chunks of a file that several vector stores have, and the counts of a vector store."""
+"""The chunks of a file in several vector stores, and the counts of a vector store."""
 
 from __future__ import annotations
 

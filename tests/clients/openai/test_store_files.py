@@ -119,7 +119,7 @@ async def test_a_static_strategy_splits_the_file_and_auto_keeps_its_chunks(api: 
         found = await api.vector_stores.search(store, query="How deep is a crater?", max_num_results=50)
         return len(found.data), added.chunking_strategy.to_dict()
 
-    # Each is another reading of the same file; the second also stops one that has begun.
+    # Each makes another reading of the same file; the second also stops a reading that has begun.
     assert (await results(None))[1] == static(800, 400)
     large = await results(static(4096, 2048))
     await api.vector_stores.files.create(store, file_id=file_id, chunking_strategy=static(300, 0))

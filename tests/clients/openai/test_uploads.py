@@ -22,7 +22,7 @@ NEVER = "upload_" + "0" * 32
 
 
 async def begun(api: Api, size: int = len(MOON), **options: Any) -> str:
-    """The id of a new upload, which the test must end: a user has ten at most."""
+    """The id of a new upload, which the test must end, since a user can have ten."""
     given = {"filename": "moon.txt", "mime_type": "text/plain", "purpose": "assistants", **options}
     return str((await api.uploads.create(bytes=size, **given)).id)
 
