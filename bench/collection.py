@@ -18,7 +18,7 @@ Rankings = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Collection:
-    """Documents and questions by id, and query -> document -> relevance. Vectors, if given, are in the same orders."""
+    """Documents and questions by id, and query -> document -> relevance. Vectors, if given, are in the same order."""
 
     name: str
     documents: dict[str, str]
@@ -29,7 +29,8 @@ class Collection:
 
 
 def read_collection(folder: Path, vectors: str | None = None, query_count: int = 0) -> Collection:
-    """Read `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`, and `….<vectors>.f16.npy`; only so many queries, 0: all."""
+    """Read `corpus.jsonl`, `queries.jsonl` and `qrels.tsv`, and `….<vectors>.f16.npy`; a limit of 0 means all
+    queries."""
     entries = _lines(folder / "corpus.jsonl")
     documents = {entry["_id"]: f"{entry.get('title', '')}\n\n{entry['text']}".strip() for entry in entries}
     relevant = _relevant(folder / "qrels.tsv")
@@ -66,7 +67,7 @@ def _unit(file: Path) -> Vectors:
 
 
 def mean_ndcg(rankings: Rankings, relevant: Mapping[str, Mapping[str, int]], at: int = 10) -> float:
-    """Mean over the queries of the discounted gain of the first documents, by the greatest possible."""
+    """Mean over the queries of the discounted gain of the first documents, divided by the maximum."""
     shares = []
     for query, wanted in relevant.items():
         gain = _gain([wanted.get(document, 0) for document in rankings[query][:at]])
@@ -75,7 +76,7 @@ def mean_ndcg(rankings: Rankings, relevant: Mapping[str, Mapping[str, int]], at:
 
 
 def mean_recall(rankings: Rankings, relevant: Mapping[str, Mapping[str, int]], at: int = 100) -> float:
-    """Mean over the queries of the share of their relevant documents that are among the first."""
+    """Mean over the queries of the share of relevant documents among the first."""
     return _mean([len({*rankings[query][:at]} & {*wanted}) / len(wanted) for query, wanted in relevant.items()])
 
 

@@ -42,7 +42,7 @@ async def store_groups(
     far apart in the table. `advance(count)` receives the number of stored messages.
     """
     async with benchmark_database(url, settings):
-        pass  # opening creates the tables
+        pass  # Opening the database creates the tables.
     async with benchmark_connection(url, settings) as connection:
         groups = []
         for number, (count, length) in enumerate(sizes):

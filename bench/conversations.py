@@ -61,7 +61,7 @@ TOKEN_BUDGET = 3_000
 MOST_MESSAGES = 1_000
 """The defaults of the service."""
 TARGETS = {200: 50, 10_000: 1_000}
-"""The target: how many times as fast as the ORM the newest messages of each conversation are, by length."""
+"""The target speed relative to the ORM for the newest messages of each conversation, by length."""
 # The vectors are not used, but their tables must have a width.
 _DIMENSIONS = 64
 # Consecutive rounds of a variant; after a full scan, its rows fill the caches at the start of the next variant.
@@ -70,7 +70,7 @@ _BLOCK = 20
 
 @dataclass(frozen=True)
 class Options:
-    """`lengths` are the lengths of the conversations of users who have many, `alone` of those of users who have one.
+    """`lengths` are the lengths of conversations of users with many, `alone` those of users with one.
     Each variant is timed for at most `limit_s` seconds, and for at least three rounds.
     """
 
@@ -157,7 +157,7 @@ def _same(question: str, group: Group, times: Mapping[str, Times]) -> int:
 
 
 class RecentArguments(TypedDict):
-    """Of `conversations/list_with_recent`."""
+    """The arguments of `conversations/list_with_recent`."""
 
     user_id: UUID
     after: UUID | None

@@ -1,11 +1,11 @@
-"""Measures the recall of searches of messages in long dialogues with known answers: each mode over HTTP, and BM25.
+"""Measures the recall of message searches in long dialogues with known answers: each mode over HTTP, and BM25.
 
     python -m bench.dialogues
     python -m bench.dialogues bench/dialogues --limit 6
 
 A dialogue is a text file of sessions, `== 2024-01-14`, with a line for each message, `Nora: … #tag`, and at the end
-`== questions` with lines `kind tag tag | question`. The tags of a question are those of the messages that it needs.
-Recall is the share of these messages among the results, as a mean over the questions of a kind.
+`== questions` with lines `kind tag tag | question`. The tags of a question name the messages that it needs. Recall is
+the share of these messages among the results, averaged over the questions of a kind.
 """
 
 from __future__ import annotations

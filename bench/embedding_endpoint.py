@@ -1,7 +1,7 @@
 """An OpenAI-compatible embedding endpoint on loopback with negligible cost: `python -m bench.embedding_endpoint`.
 
-It answers with precomputed vectors, always the same one for the same text, so a measurement shows the work of the
-service, not that of a model.
+It answers with precomputed vectors, the same for equal texts, so a measurement shows the work of the service, not that
+of a model.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An embedding endpoint for a collection with given vectors: `python -m bench.given_vectors FOLDER NAME`.
 
-It answers with the vector of the document that a text is, so that a service stores it, and knows no other text.
+It answers the text of a document with the document's vector, which a service then stores, and refuses other texts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.routing import Route
 from bench.collection import Collection, read_collection
 
 GREETING = r"the given vectors are served on (http://\S+)"
-# The service tidies white space. The first characters distinguish the documents.
+# The service normalizes white space. The first characters distinguish the documents.
 _CHARACTERS = 300
 
 
@@ -42,7 +42,7 @@ def create_app(collection: Collection) -> Starlette:
         texts = [body.input] if isinstance(body.input, str) else body.input
         vectors = [encoded.get(_key(text)) for text in texts]
         if None in vectors:
-            return PlainTextResponse("one of the texts is no document of the collection", 400)
+            return PlainTextResponse("one of the texts is not a document of the collection", 400)
         data = [{"object": "embedding", "index": index, "embedding": one} for index, one in enumerate(vectors)]
         reply = {"object": "list", "data": data, "model": body.model, "usage": {"prompt_tokens": 0, "total_tokens": 0}}
         return Response(msgspec.json.encode(reply), media_type="application/json")

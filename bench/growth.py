@@ -1,4 +1,4 @@
-"""Whether a tenant becomes slower when the tables grow: the same queries while more tenants are added.
+"""Measures whether queries of a tenant become slower when the tables grow: the same queries while tenants are added.
 
 \b
 search           the nearest ten chunks of one tenant, in the lane that the
@@ -276,7 +276,7 @@ def messages_arguments(asked: Asked) -> MessagesArguments:
 
 
 class ConversationsArguments(TypedDict):
-    """Of `conversations/list_with_recent`."""
+    """The arguments of `conversations/list_with_recent`."""
 
     user_id: UUID
     after: UUID | None
@@ -285,7 +285,7 @@ class ConversationsArguments(TypedDict):
 
 
 def conversations_arguments(asked: Asked) -> ConversationsArguments:
-    """The same for the conversations."""
+    """The same question for the conversations."""
     return {
         "user_id": asked.tenants[-1].user_id, "after": None, "max_rows": RECENT + 1, "recent": RECENT_OF_EACH,
     }  # fmt: skip

@@ -32,7 +32,7 @@ _SEED_TABLES = ("users", "documents", "chunks", "conversations", "messages")
 
 @dataclass(frozen=True)
 class Sizes:
-    """The size of a database: rows of each kind, and bytes in all."""
+    """The size of a database: rows of each kind, and total bytes."""
 
     vectors: int
     messages: int

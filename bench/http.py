@@ -1,4 +1,4 @@
-"""Cabinet against FastAPI with SQLAlchemy, over HTTP, on the same rows in the same server.
+"""Compares Cabinet with FastAPI and SQLAlchemy, over HTTP, on the same rows in the same server.
 
 Each service is one process. They are measured in turn, and the medians of the rounds are shown. pgbench runs the
 statement of Cabinet's route on the same rows without any service, as the limit. The load generator, the services and
@@ -255,7 +255,7 @@ def _processor_s(process: psutil.Process) -> float:
     if process.pid == os.getpid():
         return total
     for child in process.children():
-        # A connection can be closed at any time.
+        # A process can end at any time.
         with suppress(psutil.NoSuchProcess):
             used = child.cpu_times()
             total += used.user + used.system

@@ -90,7 +90,7 @@ async def _search(name: str, tenant: MadeUpTenant, rows: Rows, settings: Setting
 
 
 class _Recorder:
-    """Stands in for the database: records the statement that a search runs, with its arguments."""
+    """A fake database that records the statement and the arguments of a search."""
 
     def __init__(self) -> None:
         self.name = ""

@@ -1,4 +1,4 @@
-"""The speed of ingestion: rows a second into tables that contain rows, and chunks a second from upload to ready.
+"""Measures the speed of ingestion: rows per second into filled tables, and chunks per second from upload to ready.
 
 \b
 rows       one document after another, with given vectors, into tables with

@@ -1,4 +1,4 @@
-"""The second half of `bench.ingest`: chunks a second from the first upload until every document is ready."""
+"""The second half of `bench.ingest`: chunks per second from the first upload until every document is ready."""
 
 from __future__ import annotations
 

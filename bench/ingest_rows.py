@@ -1,4 +1,4 @@
-"""The first half of `bench.ingest`: rows a second into tables that already contain rows, for each variant."""
+"""The first half of `bench.ingest`: rows per second into filled tables, for each variant."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WARM_UP = 1
 _LEASE_S = 3600.0
 # The threads of NumPy's matrix library spin for a short time after their work, which would slow the next variant.
 _REST_S = 0.2
-# No variant is ever dropped: all must have stored the same rows at the end.
+# No variant is ever omitted: all must have stored the same rows at the end.
 _NO_LIMIT_S = 1e9
 
 
@@ -71,7 +71,7 @@ class StoredRows:
 
 
 class Material:
-    """The document of a round in the forms that the variants take, generated between the rounds.
+    """The document of a round in the forms for the variants, generated between the rounds.
 
     The vectors have the form in which a provider returns them: for Cabinet an array in half precision, as in a worker;
     for the ORM lists of numbers.

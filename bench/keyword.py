@@ -1,11 +1,11 @@
-"""Measures searches by keywords, and by both, at several sizes of a tenant, on real text.
+"""Measures keyword and hybrid searches of real text, for several sizes of a tenant.
 
     apt-get download linux-doc-6.1 python3.11-doc; for each package: dpkg-deb -x PACKAGE /tmp/texts
     python -m bench.keyword /tmp/texts
 
 The texts of the folder (txt, rst, md, html, also compressed with gzip) are cut into passages of 150 words. Queries are
-a few words of passages that are not stored. Each tenant is searched by keywords (the hundred best), by both (the ten
-best), and by PostgreSQL's own `ts_rank` over a GIN index (the hundred best); each time is that from the call to the
+a few words of passages that are not stored. Each tenant is searched by keywords (the hundred best), by hybrid searches
+(the ten best), and by PostgreSQL's own `ts_rank` over a GIN index (the hundred best); times are from the call to the
 rows. `overlap` is the share of the ten best by exact BM25, with the true number of texts of every term, that the search
 by keywords finds.
 """
@@ -68,7 +68,7 @@ def main(*, texts: Path, sizes: tuple[int, ...], short: bool, folder: Path) -> N
 
 @dataclass(frozen=True)
 class Tenant:
-    """A tenant with the chunks that were stored, and the seconds that this took."""
+    """A tenant with the stored chunks, and the seconds for storing them."""
 
     user_id: UUID
     passages: Sequence[str]
@@ -128,7 +128,7 @@ def _passages(folder: Path) -> Iterator[str]:
 
 
 async def _store(database: Database, provider: LocalProvider, passages: Sequence[str], number: int) -> Tenant:
-    """Store passages as a worker does: chunks, vectors and terms of a document in one transaction."""
+    """Store passages like a worker: chunks, vectors and terms of a document in one transaction."""
     key = generate_key()
     user = await database.one(
         "users/create", email=f"{number}@example.com", name=None, plan="enterprise", preferences={}, external_id=None,

@@ -1,4 +1,4 @@
-"""A lean HTTP/1.1 client for closed loops: each connection sends its next request after the last answer.
+"""A lightweight HTTP/1.1 client for closed loops: each connection sends its next request after the last answer.
 
 It shares the machine with the measured service, so it does little: requests are precomputed bytes, only the status and
 the length of an answer are read, and nothing is decoded. A request costs about 15 µs, and 300 µs with a usual client.

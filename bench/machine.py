@@ -1,4 +1,4 @@
-"""The machine on which a figure was measured; without it, a figure has no meaning."""
+"""Describes the machine on which a figure was measured, without which the figure has no meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes small collections with known answers, of different character, in the form that `bench.quality` reads.
+"""Makes small, different collections with known answers, in the format of `bench.quality`.
 
     apt-get download linux-doc-6.1 python3.11-doc; for each package: dpkg-deb -x PACKAGE /tmp/texts
     python -m bench.make_collections /tmp/texts /tmp/collections
@@ -32,7 +32,7 @@ _ENTRY = re.compile(r'<dt class="sig[^>]*id="([\w.]+)">.*?</dt>\s*<dd>(.*?)</dd>
 _TITLE = re.compile(r"<h1>(.*?)</h1>(.*)", re.DOTALL)
 
 Pairs = list[tuple[str, str]]
-"""A query and its document each; an empty query for a document that no query asks for."""
+"""Pairs of a query and its document; the query is empty for a document that no query needs."""
 
 
 @click.command(help=__doc__.split("\n\n", maxsplit=1)[0])
@@ -78,7 +78,7 @@ def _text(page: str) -> str:
 
 
 def _write(folder: Path, pairs: Pairs) -> None:
-    """Write a part of the pairs, the same each time; queries and texts that occur twice are left out."""
+    """Write a part of the pairs, the same each time; repeated queries and texts are omitted."""
     chance = np.random.default_rng(7)
     shuffled = [pairs[place] for place in chance.permutation(len(pairs))]
     wanted, texts, asked = [], set[str](), set[str]()

@@ -40,7 +40,7 @@ async def run_pgbench(
     seconds: float,
     session: Mapping[str, str],
 ) -> float:
-    """Statements a second, prepared once for each connection, always with the same values.
+    """Statements per second, prepared once for each connection, always with the same values.
 
     `session` are the settings of its sessions. Values are sent as text. A value of None is omitted, which pgbench sends
     as null. pgbench runs for whole seconds, at least one.

@@ -40,7 +40,7 @@ from svc.settings import Settings
 
 MODES = ("hybrid", "keyword", "meaning")
 UPLOADS_AT_ONCE = 16
-# The most results of a search. Several chunks of one document may be among them.
+# The maximum number of results of a search, which may include several chunks of one document.
 RESULTS = 100
 SHORT_QUERIES = 20
 _COUNTED_WITHIN_S = 600
@@ -128,7 +128,7 @@ async def _ingest(client: httpx.AsyncClient, collection: Collection, progress: P
                 answer = await client.post("/documents", json=body)
                 if answer.status_code not in {429, 503}:
                     break
-                # A service that is busy says when to try again.
+                # A busy service reports when to try again.
                 await asyncio.sleep(float(answer.headers.get("Retry-After", 1)))
             answer.raise_for_status()
 

@@ -20,7 +20,7 @@ DEFAULT_FOLDER = Path("bench/results")
 _VECTOR = re.compile(r"'[\[\d][\d\-+.,e\]]{60,}'")
 console = Console()
 if not console.is_terminal:
-    # A log has no limit of width to which a table would have to fit.
+    # A log has no maximum width for a table.
     console.width = 160
 
 

@@ -1,5 +1,5 @@
-"""Measures a search at every tenant size in one large table: each lane, the service's choice, plain pgvector, and a
-query that cannot use the index.
+"""Measures searches of tenants of several sizes in one large table: each lane, the service's choice, plain pgvector,
+and a query that cannot use the index.
 
     python -m bench.search                                     synthetic vectors, 500,000 x 1,536, about 25 minutes
     python -m bench.search --dimensions 384 --rows 200000

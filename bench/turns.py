@@ -1,10 +1,10 @@
-"""Measures the time that a turn of a chat takes in addition to its search: `POST …/turn` and `POST /search`, in turn.
+"""Measures the additional time of a chat turn beyond its search: `POST …/turn` and `POST /search` alternate.
 
     python -m bench.turns
     python -m bench.turns --limit 20 --rounds 500
 
 The documents are those of this project, the messages those of a dialogue of `bench/dialogues`, and each round sends the
-same query to both routes, with the same limit, one after the other, first the one and then the other. One client.
+same query to both routes, with the same limit, in alternating order. There is one client.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def _run(limit: int, rounds: int, folder: Path) -> None:
 async def _store(client: httpx.AsyncClient, dialogue: Dialogue) -> tuple[str, int]:
     """Store the documents and the messages of a user; returns the conversation's path and the number of chunks."""
     client.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
-    # Without a limit of requests, which a quick machine reaches.
+    # Without a limit of requests, which a fast machine would reach.
     account = {"email": "turns@example.com", "plan": "enterprise"}
     user = (await client.post("/users", json=account)).raise_for_status().json()
     client.headers["Authorization"] = f"Bearer {user['api_key']}"

@@ -1,4 +1,4 @@
-"""The same job done with an ORM: FastAPI and SQLAlchemy 2, as described by the crash course that Cabinet answers.
+"""The same service with an ORM, FastAPI and SQLAlchemy 2, as in the crash course to which Cabinet is an answer.
 
 Tables, indexes, pool, statements and routes follow the course, so a read includes the pool's ping and the session's
 transaction. Where the course leaves a choice, it is to the advantage of this stack: statements are not logged, requests

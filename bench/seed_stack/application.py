@@ -14,7 +14,7 @@ from bench.seed_stack.repositories import DocumentRepository, MessageRepository,
 
 
 class SearchRequest(BaseModel):
-    """A search whose vector is given, so that no model is timed."""
+    """A search with a given vector, so that no model is timed."""
 
     user_id: str
     embedding: list[float]

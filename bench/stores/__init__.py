@@ -101,7 +101,7 @@ class Store(ABC):
         return Answer((time.perf_counter() - started) * 1000, numbers)
 
     async def rate(self, setting: str, tenant: Tenant, queries: Sequence[Query], clients: int, seconds: float) -> float:
-        """Searches a second with this number of clients, each of which waits for the answer to its last search."""
+        """Searches per second with this number of clients, each of which waits for the answer to its last search."""
         started = time.perf_counter()
         finished = await asyncio.gather(
             *(self._client(setting, tenant, queries[client:], started + seconds) for client in range(clients))

@@ -51,7 +51,7 @@ class CabinetStore(Store):
             await self._learn_numbers(tenant)
 
     async def load(self, tenant: Tenant) -> None:
-        """Store the rows as a worker does."""
+        """Store the rows like a worker."""
         stored = 0
 
         def next_vectors(count: int) -> Any:
@@ -141,7 +141,7 @@ class CabinetStore(Store):
 
 
 class _Recorder:
-    """Stands in for the database, to record the calls of a search."""
+    """A fake database that records the calls of a search."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []

@@ -96,7 +96,7 @@ class Stores:
         return {"milliseconds": (time.perf_counter() - started) * 1000, "numbers": numbers}
 
     async def rate(self, setting: str, tenant: str, clients: int, seconds: float) -> float:
-        """Searches a second with this number of clients."""
+        """Searches per second with this number of clients."""
         started = time.perf_counter()
         finished = await asyncio.gather(
             *(self._client(setting, tenant, client, started + seconds) for client in range(clients))

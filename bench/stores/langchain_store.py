@@ -71,7 +71,7 @@ class LangchainStore(Store):
         return Answer(found["milliseconds"], found["numbers"])
 
     async def rate(self, setting: str, tenant: Tenant, queries: Sequence[Query], clients: int, seconds: float) -> float:
-        """Searches a second, counted in its process."""
+        """Searches per second, counted in its process."""
         rate = await self.ask("rate", setting=setting, tenant=tenant.name, clients=clients, seconds=seconds)
         return float(rate)
 

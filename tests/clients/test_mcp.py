@@ -245,7 +245,7 @@ async def test_a_source_is_opened_with_as_much_around_it_as_fits(server: ServerP
     assert max(map(len, (cut, huge))) < 9_000
     for said, number in ((beyond, "18"), (far, "9" * 20)):
         assert said.startswith(f"sizes.txt has 17 chunks, numbered from 0; there is no chunk {number}.")
-    assert "is no source" in negative
+    assert "is not a source" in negative
 
 
 async def test_a_long_list_fits_and_goes_on(server: ServerProcess, admin: Cabinet) -> None:
@@ -275,7 +275,7 @@ async def test_a_long_list_fits_and_goes_on(server: ServerProcess, admin: Cabine
     assert max(lengths) < 8_500
     assert ended == "There are no more documents."
     assert (wrong.is_error, text_of(wrong)) == (
-        True, "'the last' is no id of a document. Use one that list_documents showed."
+        True, "'the last' is not the id of a document. Use one that list_documents showed."
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The fields of requests, as keyword arguments. A field that is left out keeps the service's default."""
+"""The fields of requests, as keyword arguments. An omitted field has the service's default."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UpdateUser(TypedDict, total=False):
 
 
 class Limits(TypedDict, total=False):
-    """Limits of a plan; None: no limit."""
+    """Limits of a plan; None means no limit."""
 
     max_documents: int | None
     max_chunks: int | None
@@ -71,7 +71,7 @@ class UpdateDocument(TypedDict, total=False):
 
 
 class Selection(TypedDict, total=False):
-    """Which documents to delete; an empty selection is refused, `all=True` selects all."""
+    """The documents to delete; an empty selection is refused, and `all=True` selects all."""
 
     document_ids: Sequence[Id]
     status: Status
@@ -128,7 +128,7 @@ class AddedFile(_Added, total=False):
 
 
 class ListFiles(TypedDict, total=False):
-    """Which files of a collection to list. `after` is the id of the document before the first one."""
+    """The files of a collection to list. `after` is the id of the document before the first one."""
 
     after: Id
     status: Literal["processing", "ready", "error", "cancelled"]

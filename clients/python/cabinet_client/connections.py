@@ -23,17 +23,17 @@ def checked_url(url: str) -> str:
 
 
 def authorization(key: str | None) -> dict[bytes, bytes]:
-    """Return the header with an API key; none without a key, so that the service says that it is missing.
+    """Return the header with an API key; no header without a key, so that the service reports that it is missing.
 
     Raises:
-        ValueError: it is no key.
+        ValueError: it is not a valid key.
     """
     key = (key or "").strip()
     return {b"Authorization": f"Bearer {checked_value(key, 'key')}".encode()} if key else {}
 
 
 def checked_value(value: str, name: str) -> str:
-    """Return a text that becomes a header. It may be a secret, so that the error does not show it.
+    """Check a text that becomes a header. It may be a secret, so the error does not show it.
 
     Raises:
         ValueError: it contains a line break or another control character.
@@ -44,6 +44,6 @@ def checked_value(value: str, name: str) -> str:
 
 
 def reason_of(failure: Exception) -> str:
-    """Say in one line why there was no answer: the kind of failure, and the system's message."""
+    """Describe in one line why there was no answer: the kind of failure, and the system's message."""
     said = " ".join(str(failure).split())
     return f"{type(failure).__name__}: {said}" if said else type(failure).__name__

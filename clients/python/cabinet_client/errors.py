@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class FieldFault(msgspec.Struct, frozen=True):
-    """A field of the request that is wrong, and why."""
+    """A wrong field of the request, and the reason."""
 
     field: str
     detail: str
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of an answer that is an error."""
+    """The body of an error."""
 
     title: str = ""
     status: int = 0
@@ -56,7 +56,7 @@ class WaitTimeoutError(CabinetClientError):
 
 
 class IngestionError(CabinetClientError):
-    """Documents could not be ingested; `documents` holds them, each with its `error`."""
+    """Documents could not be ingested; `documents` contains them, each with its `error`."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self.documents = list(documents)
@@ -92,7 +92,7 @@ class NotAuthenticatedError(AnswerError):
 
 
 class NotAllowedError(AnswerError):
-    """403: the key is lacks the permission."""
+    """403: the key lacks the permission."""
 
 
 class QuotaExceededError(NotAllowedError):
@@ -108,11 +108,11 @@ class ConflictError(AnswerError):
 
 
 class TooManyRequestsError(AnswerError):
-    """429: too many requests, also after the client's retries."""
+    """429: too many requests, even after the client's retries."""
 
 
 class UnavailableError(AnswerError):
-    """5xx: the service cannot do its work now, also after the client's retries."""
+    """5xx: the service cannot work now, even after the client's retries."""
 
 
 _CLASSES: dict[int, type[AnswerError]] = {
@@ -135,7 +135,7 @@ def answer_error(
 ) -> AnswerError:
     """The exception for an answer; the detail of one without a problem document is its body.
 
-    `location` is where a redirect leads.
+    `location` is the target of a redirect.
     """
     try:
         problem = msgspec.json.decode(body, type=Problem)

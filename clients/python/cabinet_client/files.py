@@ -1,4 +1,4 @@
-"""The files that an upload means."""
+"""The files of an upload."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def files_of(sources: Sequence[str | Path]) -> list[tuple[Path, str]]:
-    """The files of `sources`, each with its name: a folder's files by their path below it.
+    """The files of `sources` with their names; files of a folder are named by their path below it.
 
-    Hidden files of a folder are left out, and links to these or out of the folder: a person who can write into the
-    folder does not choose other files of this machine.
+    Hidden files of a folder, links to them, and links out of the folder are skipped, so that people who can write to
+    the folder cannot select other files of this machine.
 
     Raises:
         FileNotFoundError: a source is neither a file nor a folder.
@@ -27,7 +27,7 @@ def files_of(sources: Sequence[str | Path]) -> list[tuple[Path, str]]:
 
 
 def links_out_of(sources: Sequence[str | Path]) -> list[str]:
-    """The names of the links in the folders of `sources` that `files_of` leaves out."""
+    """The names of the links in the folders of `sources` that `files_of` skips."""
     folders = [source for source in map(Path, sources) if source.is_dir()]
     return [name for folder in folders for path, name in _below(folder) if _leads_out(path, folder)]
 

@@ -1,4 +1,4 @@
-"""The objects that the service answers with. Fields that a newer service adds are ignored."""
+"""The objects in the service's answers. Fields that a newer service adds are ignored."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class User(Answer):
 
 
 class Me(Answer):
-    """The user of a key; a key of one collection gets that collection, and no email address."""
+    """The user of a key; a key that is limited to one collection gets that collection, and no email address."""
 
     id: UUID
     external_id: str | None
@@ -66,7 +66,8 @@ class UserErased(Answer):
 
 
 class Key(Answer):
-    """An API key, without its secret. `collection_id` is the only collection that it reaches; null: all data."""
+    """An API key, without its secret. `collection_id` is the only collection that it can access; null means all
+    data."""
 
     id: UUID
     name: str | None
@@ -87,7 +88,7 @@ class KeyCreated(Answer):
 
 
 class Plan(Answer):
-    """A plan with its limits; null: no limit."""
+    """A plan with its limits; null means no limit."""
 
     name: str
     max_documents: int | None
@@ -108,7 +109,7 @@ class Plans(Answer):
 
 
 class QuotaState(Answer):
-    """How much of one limit is used."""
+    """The used amount of one limit."""
 
     quota: str
     used: int
@@ -117,7 +118,7 @@ class QuotaState(Answer):
 
 
 class Quotas(Answer):
-    """How much of the plan is used."""
+    """The plan, and the used amounts of its limits."""
 
     plan: str
     requests_per_minute: int | None
@@ -259,28 +260,28 @@ class Chunk(Answer):
 
 
 class DocumentsDeleted(Answer):
-    """How many documents were deleted, and whether there may be more."""
+    """The number of deleted documents, and whether there may be more."""
 
     deleted: int
     more: bool
 
 
 class DocumentsQueued(Answer):
-    """How many documents are ingested again, and whether there may be more."""
+    """The number of documents to be ingested again, and whether there may be more."""
 
     queued: int
     more: bool
 
 
 class MetadataPatched(Answer):
-    """How many documents were changed; `next` is the `after` of the following request, or None."""
+    """The number of changed documents; `next` is the `after` of the following request, or None."""
 
     updated: int
     next: UUID | None = None
 
 
 class DocumentsTransferred(Answer):
-    """How much was given to the other user."""
+    """The numbers of transferred documents and chunks."""
 
     documents: int
     chunks: int
@@ -341,7 +342,7 @@ class SearchResponse(Answer):
 class Source(Answer):
     """A chunk that a message cites, with its text at that time.
 
-    `filename` and `content` are empty, and `state` is `unavailable`, if another user shared it, and does no longer.
+    `filename` and `content` are empty, and `state` is `unavailable`, if another user no longer shares it.
     """
 
     chunk_id: UUID
@@ -393,7 +394,7 @@ class Conversation(Answer):
 
 
 class MessagesAppended(Answer):
-    """The messages as they were appended."""
+    """The appended messages."""
 
     data: list[Message]
 
@@ -420,18 +421,18 @@ class TurnChunk(Result, kw_only=True):
 
     @property
     def place(self) -> str:
-        """Where the chunk is, for people and models."""
+        """The place of the chunk, for people and models."""
         page = "" if self.page is None else f", page {self.page}"
         return f"{self.filename}{page}, chunk {self.chunk_index}"
 
     @property
     def text(self) -> str:
-        """The text to show: that of the passage, if there is one."""
+        """The text to show: the passage if there is one, otherwise the chunk."""
         return self.passage.content if self.passage else self.content
 
 
 class Turn(Answer):
-    """The messages and the chunks that fit into a budget; `cited` are chunks that the messages cite already."""
+    """The messages and the chunks that fit into a budget; `cited` are chunks that the messages already cite."""
 
     messages: list[TurnMessage]
     chunks: list[TurnChunk]
@@ -455,7 +456,7 @@ class Turn(Answer):
 
 
 class Context(Answer):
-    """The newest messages that fit a token budget, oldest first."""
+    """The newest messages that fit into a token budget, oldest first."""
 
     data: list[Message]
     token_count: int

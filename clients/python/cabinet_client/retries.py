@@ -1,4 +1,4 @@
-"""Which requests are sent again, and after how long."""
+"""The choice of requests to retry, and the pauses before retries."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-# Nothing of the request was done: the service refused it before it began, or it never arrived.
+# The request had no effect: the service refused it before it began, or it never arrived.
 _REFUSED = {429}
-# The request may have been done.
+# The request may have taken effect.
 _UNCERTAIN = {408, 500, 502, 503, 504}
-# Sent again, it would be the same: a header or a URL that HTTP does not allow.
+# A retry would fail again: HTTP does not allow a header or the URL.
 _NEVER_POSSIBLE = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _FIRST_S = 0.2
@@ -20,9 +20,9 @@ _MOST_S = 8.0
 
 
 def is_repeatable(failure: int | httpx.TransportError, is_safe: bool) -> bool:
-    """Whether a request may be sent again after this status or failure.
+    """Whether to retry a request after this status or failure.
 
-    `is_safe`: sending it twice does no harm, because it changes nothing or carries an idempotency key.
+    `is_safe`: it can be sent twice, because it changes nothing or has an idempotency key.
     """
     if isinstance(failure, int):
         return failure in _REFUSED or (is_safe and failure in _UNCERTAIN)
@@ -32,7 +32,7 @@ def is_repeatable(failure: int | httpx.TransportError, is_safe: bool) -> bool:
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """The seconds of a Retry-After header, which holds a number or a date (RFC 9110, 10.2.3)."""
+    """The seconds of a Retry-After header, which contains a number or a date (RFC 9110, 10.2.3)."""
     if value is None:
         return None
     value = value.strip()

@@ -1,7 +1,7 @@
-"""Texts of a framework, each with an id of the framework's own, as documents of a collection.
+"""Texts of a framework, each with the framework's own id, as documents of a collection.
 
-The name of the document holds the id: `<id of the collection>:<id>`. So a text that is put again replaces the one
-with its id, and the same id in another collection is another text.
+The name of the document contains the id: `<id of the collection>:<id>`. A text with an existing id therefore replaces
+the earlier text, and the same id in another collection is another text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cabinet_client.bodies import Id
 T = TypeVar("T")
 _AT_ONCE = 8
 _ADDED_AT_ONCE = 1000
-# A filter has at most 16 KiB, and the address of a request 8 KiB; a name has up to 255 characters.
+# A filter has at most 16 KiB, the URL of a request 8 KiB, and a name up to 255 characters.
 _DELETED_AT_ONCE = 50
 _LISTED_AT_ONCE = 8
 # The longest text of a chunk.
@@ -32,7 +32,7 @@ _KEPT = "_kept"
 
 @dataclass(frozen=True)
 class Text:
-    """A text with its id, its metadata, and its vector, if the service is not to compute it."""
+    """A text with its id, its metadata, and its vector, unless the service computes it."""
 
     id: str
     content: str
@@ -51,7 +51,7 @@ class FoundText:
 
 
 class Texts:
-    """The texts of one collection. Its other documents are found too, each chunk by its own id."""
+    """The texts of one collection. Searches also find its other documents, each chunk with its own id."""
 
     def __init__(self, client: Cabinet, collection_id: Id) -> None:
         self.client, self.collection_id = client, UUID(str(collection_id))
@@ -69,11 +69,11 @@ class Texts:
         self.client.documents.wait(documents)
 
     def get(self, ids: Sequence[str]) -> list[Text]:
-        """The texts with these ids that are there."""
+        """The existing texts with these ids."""
         return [text for part in parts(ids, _LISTED_AT_ONCE) for text in self.matching(self.named(part))]
 
     def matching(self, where: Mapping[str, Any]) -> list[Text]:
-        """The texts that pass a filter."""
+        """The texts that match a filter."""
         documents = list(self.client.documents.list(collection_ids=[self.collection_id], where=where))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             contents = list(pool.map(self._content, documents))
@@ -83,12 +83,12 @@ class Texts:
         ]
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete the texts with these ids; those that are not there are ignored."""
+        """Delete the texts with these ids; unknown ids are ignored."""
         for part in parts(ids, _DELETED_AT_ONCE):
             self.delete_matching(self.named(part))
 
     def delete_matching(self, where: Mapping[str, Any]) -> None:
-        """Delete the texts that pass a filter."""
+        """Delete the texts that match a filter."""
         while self.client.documents.delete_many(filter=dict(where), collection_ids=[self.collection_id]).more:
             pass
 
@@ -107,7 +107,7 @@ class Texts:
         return [self._found(result) for result in self.client.search(query, **options)]
 
     def named(self, ids: Iterable[str]) -> dict[str, Any]:
-        """The filter that texts with these ids pass."""
+        """The filter for texts with these ids."""
         return {"type": "in", "key": "filename", "value": [self._name_of(id_) for id_ in ids]}
 
     def _create(self, text: Text) -> models.Document:
@@ -140,23 +140,23 @@ class Texts:
 
 
 def texts_of_chunks(content: str) -> list[str]:
-    """The content in chunks that the service takes as they are: one, unless it is very long."""
+    """The content in chunks that the service stores unchanged: one, unless it is very long."""
     return [content[begin : begin + _MOST_CHARACTERS] for begin in range(0, len(content), _MOST_CHARACTERS)] or [""]
 
 
 def plain(vector: Sequence[float]) -> list[float]:
-    """A vector in Python's own numbers; models return those of NumPy too."""
+    """A vector of Python's own numbers; models may return NumPy numbers."""
     return [float(number) for number in vector]
 
 
 def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The metadata of a document for those of a text: filters see all of them, and a result keeps all of them."""
+    """The document's metadata for a text: filters can compare all values, and results keep them."""
     hidden = {name: metadata[name] for name in metadata.keys() & _OF_THE_CHUNK}
     return {**metadata, **({_KEPT: hidden} if hidden else {})}
 
 
 def own_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """The metadata of a text, from those of its document or of a result."""
+    """The metadata of a text, from the metadata of its document or of a result."""
     own = {name: value for name, value in metadata.items() if name not in _OF_THE_CHUNK and name != _KEPT}
     return {**own, **metadata.get(_KEPT, {})}
 

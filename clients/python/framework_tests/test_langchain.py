@@ -150,7 +150,7 @@ def test_a_history_is_a_conversation_for_other_clients(cabinet: Cabinet) -> None
 
 
 def test_the_vectors_can_be_those_of_a_model_of_langchain(cabinet: Cabinet) -> None:
-    # Vectors without meaning: only the same text has the same one. Their number is that of the service's model.
+    # Vectors without meaning: only equal texts have equal vectors. Their dimensions are those of the service's model.
     model = DeterministicFakeEmbedding(size=256)
     store = CabinetVectorStore(cabinet, embedding=model)
     store.add_texts(["one", "two", "three"], ids=["1", "2", "3"])

@@ -33,9 +33,9 @@ class AsyncDocuments(Resource):
         idempotency_key: str | None = None,
         **options: Unpack[bodies.Upload],
     ) -> models.Document:
-        """Upload one document; it is ingested in the background, see `wait`.
+        """Upload one document, which is ingested in the background; see `wait`.
 
-        A file is given as a `Path`: it is read while it is sent, in little memory, and again for each attempt.
+        A file is a `Path`. It is read while it is sent, with little memory, and again for each attempt.
 
         Raises:
             FileChangedError: the file became shorter while it was sent.
@@ -62,7 +62,7 @@ class AsyncDocuments(Resource):
         idempotency_key: str | None = None,
         **options: Unpack[bodies.Upload],
     ) -> models.Document:
-        """Store a document as chunks that you have made, with vectors of your own or without; see `wait`."""
+        """Store a document as chunks that you have made, with or without vectors; see `wait`."""
         return await self._request(
             "POST",
             "/documents",
@@ -72,11 +72,11 @@ class AsyncDocuments(Resource):
         )
 
     async def put_content(self, document_id: Id, content: bytes) -> models.Document:
-        """Replace the bytes of a document; the earlier ones are found until these have been read."""
+        """Replace the bytes of a document; searches find the earlier bytes until these have been read."""
         return await self._request("PUT", f"/documents/{document_id}/content", content=content, returns=models.Document)
 
     async def rechunk(self, document_id: Id, *, chunk_tokens: int, overlap_tokens: int = 0) -> models.Document:
-        """Split a document again; its present chunks are found until the new ones are ready."""
+        """Split a document again; searches find its current chunks until the new ones are ready."""
         body = {"chunk_tokens": chunk_tokens, "overlap_tokens": overlap_tokens}
         return await self._request(
             "POST", f"/documents/{document_id}/rechunk", body=body, is_safe=True, returns=models.Document
@@ -129,7 +129,7 @@ class AsyncDocuments(Resource):
         where: Mapping[str, Any] | None = None,
         after: Id | None = None,
     ) -> AsyncPages[models.Document]:
-        """The documents, newest first; those with a status, in one of some collections, that pass `where`, a filter.
+        """The documents, newest first: all, or those that match the conditions. `where` is a filter.
 
         `after` is the id of the document before the first one.
         """
@@ -150,7 +150,7 @@ class AsyncDocuments(Resource):
         return await self._request("GET", f"/documents/{document_id}/content", returns=bytes)
 
     async def text(self, document_id: Id, *, offset: int | None = None, limit: int | None = None) -> str:
-        """The text as it was read, or `limit` characters of it from the character `offset` on."""
+        """The text as it was read, or `limit` characters of it, starting at `offset`."""
         part = {name: value for name, value in (("offset", offset), ("limit", limit)) if value is not None}
         content = await self._request("GET", f"/documents/{document_id}/text", params=part, returns=bytes)
         return content.decode()
@@ -201,9 +201,9 @@ class AsyncDocuments(Resource):
     async def patch_metadata(
         self, document_ids: Sequence[Id] | None, patch: Mapping[str, Any], *, where: Mapping[str, Any] | None = None
     ) -> int:
-        """Change the metadata of documents by a JSON merge patch; returns how many there were.
+        """Change the metadata of documents by a JSON merge patch; returns the number of documents.
 
-        With `where`, a filter, and no ids, all documents that pass it are changed, 1,000 with each request.
+        With a filter `where` and no ids, all documents that match it are changed, 1,000 in each request.
         """
         body: dict[str, Any] = {"document_ids": document_ids, "filter": where, "patch": patch}
         updated = 0
@@ -217,7 +217,7 @@ class AsyncDocuments(Resource):
             body["after"] = answer.next
 
     async def transfer(self, document_ids: Sequence[Id], to_user: Id) -> models.DocumentsTransferred:
-        """Give documents of the user to another user; for the admin."""
+        """Transfer documents of the user to another user; for the admin."""
         body = {"document_ids": document_ids, "to_user": to_user}
         return await self._request("POST", "/documents/transfer", body=body, returns=models.DocumentsTransferred)
 

@@ -1,4 +1,4 @@
-"""A form with a file, which is read from the disk while it is sent."""
+"""A form with a file that is read from disk while it is sent."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PART_BYTES = 256 * 1024
 
 
 class FileForm:
-    """The body of a request. Each attempt opens the file again, and holds only a part of it in memory."""
+    """The body of a request. Each attempt opens the file again, and keeps only a part of it in memory."""
 
     def __init__(self, path: Path, filename: str, fields: Mapping[str, str], file_bytes: int) -> None:
-        # httpx frames an empty file as it would this one; the content goes before the last boundary.
+        # httpx encodes the form with an empty file; the content goes before the last boundary.
         framed = httpx.Request("POST", "http://any", files={"file": (filename, b"")}, data=dict(fields))
         frame, content_type = framed.read(), framed.headers["content-type"]
         end = len(b"\r\n----\r\n") + len(content_type.partition("boundary=")[2])
@@ -27,7 +27,7 @@ class FileForm:
 
     @classmethod
     async def of(cls, path: Path, filename: str, fields: Mapping[str, str]) -> FileForm:
-        """The form with a file as long as it is now.
+        """The form with a file of its current length.
 
         Raises:
             OSError: the file cannot be read.
@@ -35,9 +35,9 @@ class FileForm:
         return cls(path, filename, fields, (await to_thread(path.stat)).st_size)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Read the form from its beginning; the file in a thread, since a disk may be slow.
+        """Read the form from its beginning. The file is read in a thread, since a disk may be slow.
 
-        A file that grows meanwhile is sent as long as it was.
+        If the file grows meanwhile, only its original length is sent.
 
         Raises:
             FileChangedError: the file is shorter than it was.

@@ -20,7 +20,7 @@ class AsyncPages(Generic[T]):
         self._params = {"limit": _PAGE_ROWS, **{name: value for name, value in params.items() if value is not None}}
 
     async def pages(self) -> AsyncIterator[list[T]]:
-        """Yield the rows of one page after the other."""
+        """Yield the rows page by page."""
         params = dict(self._params)
         while True:
             page = await self._client.request("GET", self._path, params=params, returns=models.Page[self._row])  # type: ignore[name-defined]

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Requests(Protocol):
-    """Sends requests: the client as the groups of requests see it."""
+    """Sends requests: the client's interface for the groups of requests."""
 
     async def request(
         self,
@@ -22,11 +22,11 @@ class Requests(Protocol):
         headers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> T:
-        """Send a request and decode its answer, as `AsyncCabinet.request`."""
+        """Send a request and decode its answer, like `AsyncCabinet.request`."""
 
 
 class Resource:
-    """Requests about one kind of thing."""
+    """Requests about one kind of object."""
 
     def __init__(self, client: Requests) -> None:
         self._client = client

@@ -17,7 +17,7 @@ from cabinet_client.errors import NotFoundError, answer_error
 
 
 class Users(Resource):
-    """Users; for the admin, except for one's own."""
+    """Users. Other users than the caller's own require the admin key."""
 
     def create(self, email: str, **fields: Unpack[bodies.CreateUser]) -> models.UserCreated:
         """Create a user; `api_key` of the answer is shown only once."""
@@ -47,7 +47,7 @@ class Users(Resource):
         return page.data[0]
 
     def update(self, user_id: Id, **fields: Unpack[bodies.UpdateUser]) -> models.User:
-        """Change a user; fields that are left out keep their values."""
+        """Change a user; omitted fields keep their values."""
         user = named(user_id)
         return self._request("PATCH", f"/users/{user}", body=fields, is_safe=True, returns=models.User)
 
@@ -68,9 +68,10 @@ class Keys(Resource):
         scopes: Sequence[bodies.Scope] = ("read", "write"),
         collection_id: Id | None = None,
     ) -> models.KeyCreated:
-        """Create a key; `api_key` of the answer is shown only once. With the scope `read` alone, it changes nothing.
+        """Create a key; `api_key` of the answer is shown only once. With only the scope `read`, it cannot change
+        anything.
 
-        With a `collection_id`, it reaches only the documents in that collection.
+        With a `collection_id`, it is limited to the documents in that collection.
         """
         body = {"name": name, "expires_at": expires_at, "scopes": scopes, "collection_id": collection_id}
         return self._request("POST", "/keys", body=body, returns=models.KeyCreated)
@@ -114,7 +115,7 @@ def named(user: Id | None) -> str:
 
 
 def not_found(detail: str) -> NotFoundError:
-    """The error of a search by something other than an id that found nothing."""
+    """The error if no user has the email address or external id."""
     problem = msgspec.json.encode({"title": "Not found", "status": 404, "detail": detail})
     error = answer_error(404, problem, None)
     assert isinstance(error, NotFoundError)

@@ -34,11 +34,11 @@ class Cabinet:
     """A client of one service, with one key.
 
     `url` and `key` default to the environment's CABINET_URL and CABINET_KEY. `user` is the id, or the external id, of
-    the user for whom the admin's key acts. A request that fails for a passing reason is sent again up to `retries`
-    times, as long as it cannot take effect twice. `on_event` receives each retry.
+    the user for whom the admin's key acts. A request that fails temporarily is retried up to `retries` times, unless it
+    could take effect twice. `on_event` receives each retry.
 
     Raises:
-        ValueError: `url` is no URL, or `key` or `user` contains a line break.
+        ValueError: `url` is not a URL, or `key` or `user` contains a line break.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Cabinet:
         self.close()
 
     def close(self) -> None:
-        """Close its connections, unless the caller brought them."""
+        """Close its connections, unless the caller provided them."""
         if self._owns_http:
             self._http.close()
 
@@ -118,12 +118,12 @@ class Cabinet:
     ) -> T:
         """Send a request and decode its answer.
 
-        `is_safe` says that a POST or PATCH may be sent twice; other methods always may.
+        `is_safe`: a POST or PATCH may be sent twice; other methods always may.
 
         Raises:
-            AnswerError: the service answered with an error, also after the retries.
-            NoAnswerError: there was no answer, also after the retries.
-            UnexpectedAnswerError: the answer is not one of this service.
+            AnswerError: the service answered with an error, even after the retries.
+            NoAnswerError: there was no answer, even after the retries.
+            UnexpectedAnswerError: the answer does not come from this service.
             ValueError: an id in the path is invalid, and would change the path.
         """
         url = self.url + checked_path(path)
@@ -158,7 +158,7 @@ class Cabinet:
             time.sleep(delay_s)
 
     def _decoded(self, content: bytes, returns: type[T], request: str) -> T:
-        """An answer's body as a `returns`."""
+        """An answer's body, decoded as a `returns`."""
         if returns is bytes:
             return content  # type: ignore[return-value]
         if returns is type(None):
@@ -175,7 +175,7 @@ class Cabinet:
         return UnexpectedAnswerError(f"{request}: the service at {self.url} is not Cabinet; check the URL")
 
     def me(self) -> models.Me:
-        """The user of the key, and the only collection that the key reaches, if there is one."""
+        """The user of the key, and the only collection that the key can access, if it is limited to one."""
         return self.request("GET", "/me", returns=models.Me)
 
     def preferences(self) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Cabinet:
         return self.request("PATCH", "/me/preferences", body=patch, is_safe=True, returns=dict[str, Any])
 
     def quotas(self) -> models.Quotas:
-        """How much of the plan is used."""
+        """The used and allowed amounts of the plan."""
         return self.request("GET", "/me/quotas", returns=models.Quotas)
 
     def usage(self, *, by: str = "day", **days: Unpack[bodies.Days]) -> models.Usage:
@@ -204,7 +204,7 @@ class Cabinet:
         Raises:
             AnswerError: the service refused.
             NoAnswerError: the connection broke; the file is incomplete.
-            UnexpectedAnswerError: the answer is not one of this service.
+            UnexpectedAnswerError: the answer does not come from this service.
         """
         target = Path(path)
         try:
@@ -235,8 +235,8 @@ class Cabinet:
     ) -> Sequence[models.Document]:
         """Upload files, and the files of folders; with `wait`, return when all of them can be searched.
 
-        Files of a folder are named by their path below it. Hidden files are left out, and links to them or out
-        of the folder.
+        Files of a folder are named by their path below it. Hidden files, links to them, and links out of the folder are
+        skipped.
 
         Raises:
             IngestionError: some of them could not be read.
@@ -259,7 +259,7 @@ class Cabinet:
     def search_response(
         self, query: str | None = None, *, explain: bool = False, **options: Unpack[bodies.Search]
     ) -> models.SearchResponse:
-        """As `search`, with the whole answer; `explain` adds the plan, for the admin's key."""
+        """Like `search`, but returns the whole answer; `explain` adds the plan, for the admin's key."""
         body = {"query": query, **options} if query is not None else options
         params = {"explain": "true"} if explain else {}
         return self.request(

@@ -38,7 +38,7 @@ class Collections(Resource):
         return self._request("GET", f"/collections/{collection_id}", returns=models.Collection)
 
     def update(self, collection_id: Id, **fields: Unpack[bodies.Collection]) -> models.Collection:
-        """Change a collection; fields that are left out keep their values."""
+        """Change a collection; omitted fields keep their values."""
         return self._request(
             "PATCH", f"/collections/{collection_id}", body=fields, is_safe=True, returns=models.Collection
         )
@@ -82,7 +82,7 @@ class Collections(Resource):
         )
 
     def remove(self, collection_id: Id, document_id: Id) -> None:
-        """Take a document out of a collection; the document itself stays."""
+        """Remove a document from a collection; the document itself stays."""
         self._request("DELETE", f"/collections/{collection_id}/files/{document_id}", returns=type(None))
 
     def add_many(self, collection_id: Id, files: Sequence[bodies.AddedFile]) -> models.FileBatch:
@@ -110,10 +110,10 @@ class Collections(Resource):
         return self._request("PUT", f"/collections/{collection_id}/readers/{reader}", returns=models.Reader)
 
     def unshare(self, collection_id: Id, user: Id) -> None:
-        """Take a share back from a user, or from `everyone`; it holds at once."""
+        """Stop sharing a collection with a user or with `everyone`; this takes effect immediately."""
         reader = named(user)
         self._request("DELETE", f"/collections/{collection_id}/readers/{reader}", returns=type(None))
 
     def readers(self, collection_id: Id) -> Pages[models.Reader]:
-        """The readers of a collection, the last to whom it was shared first."""
+        """The readers of a collection, the most recent share first."""
         return Pages(self._client, f"/collections/{collection_id}/readers", {}, models.Reader)

@@ -29,7 +29,7 @@ class Conversations(Resource):
         return self._request("GET", f"/conversations/{conversation_id}", returns=models.Conversation)
 
     def update(self, conversation_id: Id, **fields: Unpack[bodies.Conversation]) -> models.Conversation:
-        """Change a conversation; fields that are left out keep their values."""
+        """Change a conversation; omitted fields keep their values."""
         return self._request(
             "PATCH", f"/conversations/{conversation_id}", body=fields, is_safe=True, returns=models.Conversation
         )
@@ -60,7 +60,7 @@ class Conversations(Resource):
     def update_message(
         self, conversation_id: Id, message_id: Id, **fields: Unpack[bodies.UpdateMessage]
     ) -> models.Message:
-        """Change a message; fields that are left out keep their values."""
+        """Change a message; omitted fields keep their values."""
         return self._request(
             "PATCH",
             f"/conversations/{conversation_id}/messages/{message_id}",
@@ -80,7 +80,7 @@ class Conversations(Resource):
     def context(
         self, conversation_id: Id, token_budget: int = 3000, max_messages: int | None = None
     ) -> models.Context:
-        """The newest messages that fit a token budget, oldest first."""
+        """The newest messages that fit into a token budget, oldest first."""
         params = {"token_budget": token_budget} | ({} if max_messages is None else {"max_messages": max_messages})
         return self._request(
             "GET", f"/conversations/{conversation_id}/context", params=params, returns=models.Context
@@ -96,7 +96,7 @@ class Conversations(Resource):
         history_share: float | None = None,
         **search: Unpack[bodies.Search],
     ) -> models.Turn:
-        """The messages and the chunks for the next turn, as many as fit a token budget."""
+        """The messages and the chunks for the next turn that fit into a token budget."""
         body = {"query": query, "token_budget": token_budget, "search": search}
         if history_share is not None:
             body["history_share"] = history_share
@@ -107,7 +107,7 @@ class Conversations(Resource):
     def search(
         self, query: str | None = None, *, conversation_id: Id | None = None, **options: Unpack[bodies.SearchMessages]
     ) -> Sequence[models.FoundMessage]:
-        """The messages that fit a query best, of one conversation or of all."""
+        """The best messages for a query, from one conversation or from all."""
         path = "/conversations/search" if conversation_id is None else f"/conversations/{conversation_id}/search"
         body = {"query": query, **options} if query is not None else options
         return (

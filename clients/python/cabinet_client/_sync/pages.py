@@ -21,7 +21,7 @@ class Pages(Generic[T]):
         self._params = {"limit": _PAGE_ROWS, **{name: value for name, value in params.items() if value is not None}}
 
     def pages(self) -> Iterator[list[T]]:
-        """Yield the rows of one page after the other."""
+        """Yield the rows page by page."""
         params = dict(self._params)
         while True:
             page = self._client.request("GET", self._path, params=params, returns=models.Page[self._row])  # type: ignore[name-defined]

@@ -1,4 +1,4 @@
-"""Cabinet for LangChain: a vector store, a retriever, and the history of a chat.
+"""Cabinet for LangChain: a vector store, a retriever, and a chat history.
 
 Install it with `pip install 'cabinet-client[langchain]'`. The asynchronous methods run the blocking ones in a thread.
 """

@@ -1,4 +1,4 @@
-"""Results of a search as documents of LangChain, and LangChain's filters as Cabinet's."""
+"""Converts search results to LangChain documents, and LangChain's filters to Cabinet's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def document_of(found: FoundText) -> Document:
 
 
 def restriction(given: Mapping[str, Any] | None) -> Search:
-    """The fields of a search for a filter: one in Cabinet's grammar, or the metadata that must be equal."""
+    """The search fields for a filter, which is in Cabinet's grammar or consists of metadata that must be equal."""
     if not given:
         return {}
     if "type" in given and given.keys() & _OF_A_FILTER:

@@ -1,4 +1,4 @@
-"""A conversation as the history of a chat in LangChain."""
+"""A conversation as a chat history in LangChain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _APPENDED_AT_ONCE = 500
 class CabinetChatMessageHistory(BaseChatMessageHistory):
     """The messages of a conversation, a new one if none is given.
 
-    `context` returns the newest ones that fit into a token budget, to send to a model.
+    `context` returns the newest messages that fit into a token budget, to send to a model.
     """
 
     def __init__(self, client: Cabinet, conversation_id: Id | None = None, title: str | None = None) -> None:

@@ -1,6 +1,6 @@
-"""Messages of LangChain as messages of Cabinet, and back.
+"""Converts messages between LangChain and Cabinet.
 
-Roles, contents, calls of tools and their answers are stored in Cabinet's own fields, so that all clients can read them.
+Roles, contents, tool calls and their answers are stored in Cabinet's own fields, so that all clients can read them.
 Fields that only LangChain knows, such as the usage of a model, are in the message's metadata below `langchain`.
 """
 
@@ -31,7 +31,7 @@ _CLASSES: Mapping[str, type[BaseMessage]] = {
     "tool": ToolMessage,
     "function": FunctionMessage,
 }
-# Fields that are stored elsewhere, or follow from others.
+# Fields that are stored elsewhere or are derived from others.
 _STORED = {"type", "content", "tool_calls", "tool_call_id", "invalid_tool_calls", "role"}
 
 

@@ -1,4 +1,4 @@
-"""The user's documents as a retriever of LangChain."""
+"""The user's documents as a LangChain retriever."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cabinet_client.langchain.documents import restriction
 class CabinetRetriever(BaseRetriever):
     """Finds the best chunks of all documents of the user, or of some collections.
 
-    `neighbours` adds so many chunks on each side to the text of a result. The metadata of a result also has
+    `neighbours` is the number of chunks on each side to add to the text of a result. The metadata of a result also has
     `filename`, `document_id`, `chunk_index` and `score`; its id is that of the chunk, which a message can cite.
     """
 

@@ -1,4 +1,4 @@
-"""A collection as a vector store of LangChain."""
+"""A collection as a LangChain vector store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CabinetVectorStore(VectorStore):
     """The documents of a collection, a new one if none is given.
 
     The service computes the vectors, unless `embedding` is given; then the service must be set up for the dimensions
-    of this model. A search compares meaning and words together; `mode="meaning"` compares only the meaning. `filter` is
+    of this model. A search compares both meaning and words; `mode="meaning"` compares only the meaning. `filter` is
     a filter of Cabinet, such as `{"type": "gte", "key": "year", "value": 2020}`, or the metadata that must be equal.
     """
 
@@ -59,7 +59,7 @@ class CabinetVectorStore(VectorStore):
         return named
 
     def delete(self, ids: list[str] | None = None, **_: Any) -> bool | None:
-        """Delete the documents with these ids, or all; ids that are unknown are ignored."""
+        """Delete the documents with these ids, or all; unknown ids are ignored."""
         if ids is None:
             self._texts.clear()
         else:
@@ -67,7 +67,7 @@ class CabinetVectorStore(VectorStore):
         return True
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
-        """The documents with these ids that are there, in any order."""
+        """The existing documents with these ids, in any order."""
         return [
             Document(id=text.id, page_content=text.content, metadata=dict(text.metadata))
             for text in self._texts.get(ids)
@@ -84,13 +84,13 @@ class CabinetVectorStore(VectorStore):
         return [(document_of(found), found.score) for found in self._found(query, k, **options)]
 
     def similarity_search_by_vector(self, embedding: list[float], k: int = 4, **options: Any) -> list[Document]:
-        """The `k` documents whose vectors are nearest to one."""
+        """The `k` documents with the vectors nearest to a vector."""
         return [document_of(found) for found in self._found(None, k, embedding=embedding, **options)]
 
     def _similarity_search_with_relevance_scores(
         self, query: str, k: int = 4, **options: Any
     ) -> list[tuple[Document, float]]:
-        """As `similarity_search_with_score`: the scores are from 0 to 1 already."""
+        """Like `similarity_search_with_score`, since its scores are already from 0 to 1."""
         options.pop("score_threshold", None)
         return self.similarity_search_with_score(query, k, **options)
 
@@ -112,7 +112,8 @@ class CabinetVectorStore(VectorStore):
         collection_id: Id | None = None,
         **_: Any,
     ) -> Self:
-        """A vector store with these texts. Without a `client`, the environment has CABINET_URL and CABINET_KEY."""
+        """A vector store with these texts. Without a `client`, it uses CABINET_URL and CABINET_KEY from the
+        environment."""
         store = cls(client or Cabinet(), collection_id, embedding)
         store.add_texts(texts, metadatas, ids=ids)
         return store

@@ -1,4 +1,4 @@
-"""LlamaIndex's filters of metadata as Cabinet's."""
+"""Converts LlamaIndex's metadata filters to Cabinet's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def filter_of(filters: MetadataFilters) -> dict[str, Any]:
 
 
 def _comparison(each: MetadataFilter) -> dict[str, Any]:
-    key = [each.key]  # a list of names is always a path in the metadata
+    key = [each.key]  # A list of names is always a path in the metadata.
     if each.operator in _COMPARISONS:
         return {"type": _COMPARISONS[each.operator], "key": key, "value": each.value}
     if each.operator in (FilterOperator.ANY, FilterOperator.ALL) and isinstance(each.value, list):

@@ -1,4 +1,4 @@
-"""The user's documents as a retriever of LlamaIndex."""
+"""The user's documents as a LlamaIndex retriever."""
 
 from __future__ import annotations
 

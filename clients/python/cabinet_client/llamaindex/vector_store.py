@@ -1,4 +1,4 @@
-"""A collection as a vector store of LlamaIndex."""
+"""A collection as a LlamaIndex vector store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CabinetVectorStore(BasePydanticVectorStore):
 
     With `computes_vectors=False`, the vectors are those of LlamaIndex's model, and the service must be set up for its
     dimensions. Otherwise the service computes them, and those of LlamaIndex are ignored: give the index a
-    `MockEmbedding(1)`. A query in the mode `hybrid`, or by text alone, compares meaning and words together.
+    `MockEmbedding(1)`. A query in the mode `hybrid`, or with only a text, compares both meaning and words.
     """
 
     stores_text: bool = True
@@ -77,7 +77,7 @@ class CabinetVectorStore(BasePydanticVectorStore):
         return [node.node_id for node in nodes]
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
-        """The nodes with these ids, or those that pass the filters."""
+        """The nodes with these ids, or those that match the filters."""
         if node_ids is not None:
             return [_node(text) for text in self._texts.get(node_ids)]
         everything = {"type": "exists", "key": ["_node_content"]}
@@ -88,7 +88,7 @@ class CabinetVectorStore(BasePydanticVectorStore):
         self._texts.delete_matching({"type": "eq", "key": ["ref_doc_id"], "value": ref_doc_id})
 
     def delete_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **_: Any) -> None:
-        """Delete the nodes with these ids, and those that pass the filters."""
+        """Delete the nodes with these ids, and those that match the filters."""
         if node_ids is not None:
             self._texts.delete(node_ids)
         if filters is not None:
@@ -168,7 +168,7 @@ def _search(query: VectorStoreQuery) -> bodies.Search:
 
 
 def _node(text: Text | FoundText) -> BaseNode:
-    """A node as it was stored; a chunk of another document of the collection is a node without relations."""
+    """The stored node; a chunk of another document in the collection becomes a node without relations."""
     if "_node_content" in text.metadata:
         return metadata_dict_to_node(dict(text.metadata), text.content)
     return TextNode(id_=text.id, text=text.content, metadata=dict(text.metadata))
