@@ -11,9 +11,9 @@ from svc.resources import resource_folder
 RELEASED = migration_ids()
 _NUMBER = int(RELEASED[-1][:4])
 COLUMNS = f"{_NUMBER + 1:04}.archived"
-"""In one transaction; its rollback needs the strongest lock on tables that others read."""
+"""A migration in one transaction, whose rollback needs the strongest lock on tables that others read."""
 INDEXES = f"{_NUMBER + 2:04}.archived_indexes"
-"""Builds two indexes concurrently."""
+"""A migration that builds two indexes concurrently."""
 ADDED = [COLUMNS, INDEXES]
 ALL = [*RELEASED, *ADDED]
 
@@ -72,7 +72,7 @@ migration_files.resource_folder = lambda _name: folder
 
 
 def add_migrations(folder: Path) -> Path:
-    """A copy of the released migrations in `folder`, with those that are added."""
+    """A copy of the released migrations in `folder`, with the added ones."""
     copytree(resource_folder("migrations"), folder)
     for name, text in _FILES.items():
         (folder / name).write_text(text, encoding="utf-8")

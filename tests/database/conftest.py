@@ -1,4 +1,4 @@
-"""Fixtures: rows, statements written by a test, and a second connection that observes the first."""
+"""Fixtures: rows, statements of a test, and a second connection that observes the first."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def empty_url(server: EmbeddedServer) -> AsyncIterator[str]:
 
 @pytest.fixture
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the migrations of a later release, which this one takes for its own."""
+    """The folder of the migrations of a later release, which this release uses as its own."""
     folder = add_migrations(tmp_path / "migrations")
     monkeypatch.setattr(migration_files, "resource_folder", lambda _name: folder)
     return folder
@@ -50,7 +50,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def plant(database: Database, tmp_path: Path) -> Plant:
-    """Add a file to `sql/` for this test: the name and the text below it; the module that knows it too."""
+    """Add a file with this name and text to `sql/` for this test; returns the query module that includes it."""
 
     def add(title: str, text: str) -> Database:
         name = title.partition(" ")[0]
@@ -63,13 +63,13 @@ def plant(database: Database, tmp_path: Path) -> Plant:
 
 
 async def until(condition: Callable[[], Awaitable[Any]], within_s: float = PATIENCE_S) -> Any:
-    """Ask again and again until the answer is true; the answer."""
+    """Poll until the answer is true, and return it."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if answer := await condition():
             return answer
         await asyncio.sleep(0.01)
-    raise AssertionError(f"it did not come within {within_s} s")
+    raise AssertionError(f"not true within {within_s} s")
 
 
 async def make_user(database: Queries, email: str = "ada@example.org") -> UUID:

@@ -1,6 +1,6 @@
-"""Fills every table of a database, whichever migrations it has, with rows that an upgrade must keep.
+"""Fills every table of a database, with any set of migrations, with rows that an upgrade must keep.
 
-Only the columns that a table was made with are named; columns that migrations add must have defaults.
+Only the original columns of a table are named; added columns must have defaults.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ ROWS = {
         select md5('s' || s)::uuid, s, '2026-11-01T00:00:00Z' from generate_series(1, ROWS) as s""",
 }  # fmt: skip
 COMPUTED = {"tenant_totals": {"conversation_count", "message_count", "key_count"}}
-"""Columns that a migration computes from the rows that are there."""
-# Filled by the migration that makes it, and by applying migrations.
+"""Columns that a migration computes from existing rows."""
+# Filled by the migration that creates it, and by applying migrations.
 NOT_FILLED = {"plans", "embedding_model", "schema_migrations"}
 
 COLUMNS = """
@@ -127,9 +127,9 @@ async def columns_of(connection: Any) -> dict[str, list[str]]:
 
 
 async def fill(connection: Any, users: int, bits: int) -> None:
-    """Put rows into every table that there is."""
+    """Insert rows into every existing table."""
     there = await columns_of(connection)
-    assert set(there) <= set(ROWS) | NOT_FILLED, "a table is filled by nothing here: add it to ROWS"
+    assert set(there) <= set(ROWS) | NOT_FILLED, "a table has no rows here: add it to ROWS"
     for table, statement in ROWS.items():
         if table in there:
             text = statement.replace("ROWS", str(users)).replace("WIDTH", str(bits // 2)).replace("BITS", str(bits))
@@ -137,7 +137,7 @@ async def fill(connection: Any, users: int, bits: int) -> None:
 
 
 async def contents(connection: Any, columns: dict[str, list[str]]) -> dict[str, tuple[int, str]]:
-    """For each table the number of its rows and a digest of what these columns of it hold."""
+    """For each table, the number of its rows and a digest of these columns."""
     found = {}
     for table, names in columns.items():
         if table in NOT_FILLED:

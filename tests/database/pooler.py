@@ -29,7 +29,7 @@ def through(url: str, port: int) -> str:
 
 @asynccontextmanager
 async def dropping_proxy(url: str) -> AsyncIterator[int]:
-    """A port that leads to the server of `url`, and passes nothing of a connection's settings on."""
+    """A port that leads to the server of `url`, but drops the settings of a connection."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +82,7 @@ async def pgbouncer(url: str, ignored: Iterable[str] = ()) -> AsyncIterator[int]
         port = free.getsockname()[1]
     folder = Path(tempfile.mkdtemp(prefix="cabinet-pgbouncer-"))
     folder.chmod(0o755)
-    # With auth_type = any PgBouncer connects as the one user that is named here.
+    # With auth_type = any, PgBouncer connects as the user that is named here.
     (folder / "pgbouncer.ini").write_text(
         f"""
 [databases]
@@ -96,7 +96,7 @@ pool_mode = session
 ignore_startup_parameters = {", ".join(ignored)}
 """
     )
-    # PgBouncer refuses to run as root, whose embedded server has a socket for its own user only.
+    # PgBouncer refuses to run as root, and the socket of the embedded server is only for the server's user.
     as_user = ["-u", "pgserver"] if os.geteuid() == 0 else []
     process = await asyncio.create_subprocess_exec(
         PGBOUNCER, "-q", *as_user, folder / "pgbouncer.ini",

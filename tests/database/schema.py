@@ -2,8 +2,8 @@
 
     python -m tests.database.schema
 
-rewrites it from an embedded server with all migrations and the local embedding model. The dump is put into a form
-that does not depend on the version of the server.
+rewrites it from an embedded server with all migrations and the local embedding model. The dump is normalized, so that
+it does not depend on the version of the server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HEADER = """\
 -- The schema that the migrations and sql/ddl/ make, with the local embedding model. For reading and comparing: nothing
 -- runs it. `make schema` writes it, and a test compares it with what the migrations make.
 """
-# What a dump says of itself and sets for its reader; and uuidv7(), which the first migration makes before 18.
+# The preamble of a dump; and uuidv7(), which the first migration creates before version 18.
 _NOISE = re.compile(r"^(--|\\(un)?restrict |SET |SELECT pg_catalog\.set_config|CREATE SCHEMA|COMMENT ON EXTENSION)")
 _UUIDV7 = re.compile(r"CREATE FUNCTION public\.uuidv7\(\).*?\$\$;\n", re.DOTALL)
 

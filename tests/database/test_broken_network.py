@@ -1,4 +1,4 @@
-"""A network that is broken in each phase of a loan: 503 in time, no cancellation lost, and whole again afterwards."""
+"""A network that breaks in each phase of a loan: 503 in time, no lost cancellation, and recovery afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ANYBODY = uuid4()
 
 
 def hurried(**changes: object) -> Settings:
-    """Settings with short limits, so that a black hole shows soon."""
+    """Settings with short limits, so that a black hole is detected soon."""
     return test_settings(
         **{
             "pool_size": 3,
@@ -44,7 +44,7 @@ def hurried(**changes: object) -> Settings:
 async def distant(proxy: Proxy) -> AsyncIterator[Database]:
     """A database behind the proxy, with all connections of its pool open."""
     settings = hurried()
-    # Not so short while the statements are prepared.
+    # The limits are longer while the statements are prepared.
     opened = await open_database(test_settings(pool_size=3), url_as(proxy.url, settings.service_role))
     opened.statement_s = opened.pool.statement_s = 1.0
     opened.pool._acquire_timeout_s = 0.4
@@ -56,7 +56,7 @@ async def distant(proxy: Proxy) -> AsyncIterator[Database]:
 
 
 async def is_whole(database: Database) -> None:
-    """All connections of the pool work again."""
+    """Check that all connections of the pool work again."""
 
     async def work() -> bool:
         try:
@@ -119,7 +119,7 @@ async def test_a_transaction_in_a_black_hole_is_unavailable(distant: Database, p
 
 
 async def test_an_error_in_a_black_hole_stays_what_it_is(distant: Database, proxy: Proxy) -> None:
-    """Its rollback is lost, which ends the transaction as well."""
+    """Its rollback is lost, which also ends the transaction."""
     with pytest.raises(LookupError, match="none of ours"):
         async with distant.transaction():
             proxy.black_hole()
@@ -196,7 +196,7 @@ async def test_an_export_ends_when_the_network_does(distant: Database, proxy: Pr
 
 
 async def test_a_slow_network_does_not_hold_a_request_beyond_its_budget(distant: Database, proxy: Proxy) -> None:
-    """Each statement is in time, but not all of them together."""
+    """Each statement is in time, but their total is not."""
     answered = 0
     proxy.delay(0.05)
     with database_budget(0.5), pytest.raises(DatabaseUnavailableError) as refused:
@@ -222,7 +222,7 @@ async def test_both_ends_of_a_connection_notice_that_the_other_is_gone(distant: 
 
 
 async def test_the_server_ends_a_statement_whose_client_is_gone(distant: Database, database_url: str) -> None:
-    """Or its locks would stay for the time limit of the statement."""
+    """Otherwise its locks would stay for the time limit of the statement."""
     watching = await asyncpg.connect(database_url)
     async with distant.pool.connection() as connection:
         await connection.execute("set statement_timeout = 0")

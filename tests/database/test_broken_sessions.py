@@ -1,4 +1,4 @@
-"""The sessions outside the pool (notices, plans, indexes, the embedded server's keeper) in a network that is broken."""
+"""The sessions outside the pool (notices, plans, indexes, the embedded server's keeper) in a broken network."""
 
 from __future__ import annotations
 

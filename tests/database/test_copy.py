@@ -1,4 +1,4 @@
-"""A COPY has a name on the server like every other statement, although the driver generates its text; and its rows."""
+"""The rows of a COPY, and its name on the server, although the driver generates its text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_a_copy_has_the_name_of_its_statement_on_the_server(database: Data
     lock = holder.transaction()
     await lock.start()
     await holder.execute("lock table chunks in exclusive mode")
-    # Until the lock is given up it waits, and can be seen.
+    # It is visible while it waits for the lock.
     copying = asyncio.create_task(database.copy("ingest/write_chunks", []))
     try:
         assert "/* ingest/write_chunks */" in await _waiting_copy(watcher)
@@ -44,7 +44,7 @@ async def _waiting_copy(watcher: asyncpg.Connection[asyncpg.Record]) -> str:
         if text is not None:
             return text
         await asyncio.sleep(0.02)
-    raise AssertionError("no COPY was seen to wait")
+    raise AssertionError("no waiting COPY was seen")
 
 
 async def test_rows_that_the_service_encodes_are_those_that_asyncpg_encodes(database: Database, observer: Any) -> None:

@@ -1,4 +1,4 @@
-"""URLs of databases: those of the usual vendors work, a password that breaks one appears in no message."""
+"""URLs of databases: those of the usual vendors work, and no message contains a password that breaks one."""
 
 from __future__ import annotations
 

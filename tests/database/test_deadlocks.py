@@ -1,4 +1,4 @@
-"""A transaction that the server ended because of a deadlock runs again, a bounded number of times."""
+"""A transaction that the server aborted because of a deadlock is retried a bounded number of times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.database.conftest import make_user
 
 
 class Crossing:
-    """Two transactions that lock the same two rows, each in its own order."""
+    """Two transactions that lock the same two rows in opposite order."""
 
     def __init__(self, database: Database, first: UUID, second: UUID) -> None:
         self.runs = 0

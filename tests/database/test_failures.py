@@ -48,7 +48,7 @@ def test_a_failure_is_classified_by_what_the_caller_can_do(error: Exception, kin
 
     assert type(translated) is kind
     if isinstance(translated, UnavailableError):
-        assert translated.retry_after_s, "trying again can help, so it is said when"
+        assert translated.retry_after_s, "a retry can help, so the error contains its time"
 
 
 @pytest.mark.parametrize(

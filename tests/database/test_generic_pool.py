@@ -82,7 +82,7 @@ async def test_an_ordinary_one_takes_the_place_of_one_that_cannot_be_opened(
 
         monkeypatch.setattr(database.generic.pool, "take", refuse)
         assert [await mode(database) for _ in range(2)] == 2 * ["force_custom_plan"]
-        assert tried == 1, "it is not tried again for each statement"
+        assert tried == 1, "it is not retried for each statement"
         database.generic.rest(0)
         monkeypatch.undo()
         assert await mode(database) == "force_generic_plan"
@@ -91,7 +91,7 @@ async def test_an_ordinary_one_takes_the_place_of_one_that_cannot_be_opened(
 async def test_settings_that_are_dropped_are_reported_once(
     settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As behind a pooler, where the role's settings apply."""
+    """This is the situation behind a pooler, where the role's settings apply."""
     asked = {**generic_session_settings(settings), "hnsw.ef_search": "77"}
 
     async def dropping(settings: Settings, url: str, schema: Any, _session: Any, *others: Any, **more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A task that holds a connection cannot call an external service: the call is refused at once."""
+"""A task that holds a connection cannot call an external service: the call is refused immediately."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Place(TypedDict):
 
 
 async def claimed(database: Database) -> Key:
-    """A document whose first attempt runs, as its worker names it in every statement."""
+    """A document in its first attempt, in the form of its worker's arguments."""
     user_id = await make_user(database)
     document_id = await make_document(database, user_id)
     job = await database.one("ingest/claim", worker="w", lease_s=60.0, after=UUID(int=0))
@@ -45,7 +45,7 @@ async def claimed(database: Database) -> Key:
 
 
 async def waits_for_a_lock(observer: Any) -> None:
-    """Return once a statement of the service waits for another."""
+    """Wait until a statement of the service waits for another one."""
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     await until(lambda: observer.fetchval(waiting))
 
@@ -61,7 +61,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 async def test_storing_a_document_does_not_deadlock_with_a_concurrent_statement(
     database: Database, observer: Any, name: str
 ) -> None:
-    """The store has the document and wants the job; another that took the job first would be a deadlock."""
+    """The store has locked the document and waits for the job; a statement that locked the job first would deadlock."""
     key = await claimed(database)
     async with database.transaction() as transaction:
         assert await transaction.one("ingest/complete", **key, chunk_count=0, warnings=[]) is not None
@@ -69,7 +69,7 @@ async def test_storing_a_document_does_not_deadlock_with_a_concurrent_statement(
         await waits_for_a_lock(observer)
         await transaction.exec("ingest/finish", user_id=key["user_id"], chunk_count=0, token_count=0, earlier_chunks=0)
 
-    assert await other == 0, "the document is ready, so the other changes nothing"
+    assert await other == 0, "the document is ready, so the other statement changes nothing"
     document = await database.one("documents/get", user_id=key["user_id"], document_id=key["document_id"])
     assert document is not None
     assert (document.status, document.error) == ("ready", None)
@@ -99,7 +99,7 @@ async def test_deleting_a_document_waits_for_its_storing_and_then_deletes_all_ro
     assert await deletion == 1
     for table, left in (("documents", 0), ("chunks", 0), ("ingestion_jobs", 0)):
         assert await observer.fetchval(f"select count(*) from {table}") == left, table
-    assert await observer.fetchval("select chunk_count from tenant_totals") == 0, "the tenant's size is true again"
+    assert await observer.fetchval("select chunk_count from tenant_totals") == 0, "the tenant's size is correct again"
 
 
 async def test_concurrent_claims_get_different_jobs(database: Database) -> None:
@@ -111,7 +111,7 @@ async def test_concurrent_claims_get_different_jobs(database: Database) -> None:
     )
 
     got: list[UUID] = [job.document_id for job in jobs if job is not None]
-    # One that looks while all that are left are just being claimed passes them over: it gets none, never a second's.
+    # A claim that runs while all remaining jobs are being claimed skips them: it gets none, never another worker's.
     assert len(got) == len(set(got))
     rest = [await database.one("ingest/claim", worker="w", lease_s=60.0, after=UUID(int=0)) for _ in range(21)]
     got += [job.document_id for job in rest if job is not None]
@@ -136,7 +136,7 @@ async def test_a_key_is_valid_while_its_row_is_locked(database: Database, observ
 
 
 async def claimed_conversation(database: Database) -> tuple[Place, UUID]:
-    """A conversation with a message whose job a worker has claimed, and the lease."""
+    """A conversation with a message, whose job a worker has claimed, and the lease."""
     user_id, lease = await make_user(database), uuid4()
     conversation = await database.one(
         "conversations/create", user_id=user_id, title=None, document_ids=[], metadata={}, expires_at=None
@@ -164,7 +164,7 @@ def deletion_of(what: str, database: Database, place: Place) -> asyncio.Task[Any
 async def test_deleting_a_conversation_waits_for_the_end_of_its_job_and_then_deletes_all_rows(
     database: Database, observer: Any, what: str
 ) -> None:
-    """The end of a job has the conversation and wants the job; a deletion that took that first would be a deadlock."""
+    """The end of a job locks the conversation, then the job; a deletion that locked the job first would deadlock."""
     place, lease = await claimed_conversation(database)
     async with database.transaction() as transaction:
         await transaction.exec("message_jobs/hold", **place)
@@ -181,7 +181,7 @@ async def test_deleting_a_conversation_waits_for_the_end_of_its_job_and_then_del
 async def test_storing_the_vectors_of_messages_does_not_deadlock_with_a_deletion(
     database: Database, observer: Any, what: str
 ) -> None:
-    """The vectors lock the conversation, so the worker must have it before it locks the job that the deletion wants."""
+    """Vectors lock the conversation, so the worker must lock it before the job, for which the deletion waits."""
     place, lease = await claimed_conversation(database)
     vector = np.full(256, 0.5, dtype=np.float16)
     async with database.transaction() as transaction:

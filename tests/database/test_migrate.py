@@ -37,8 +37,8 @@ from tests.server_process import clean_environment
 ALL = migration_ids()
 NEXT = f"{int(ALL[-1][:4]) + 1:04}"
 
-# Everything that a migration can make, as the server tells it. Columns by their place among those that are there: the
-# server's own number goes on counting past those that were dropped.
+# All objects that a migration can create, from the server's catalogs. Columns are numbered among the existing ones,
+# since the server also counts dropped ones.
 CATALOGUE = """
     select 'column' as kind, concat_ws(' ', a.attrelid::regclass,
         row_number() over (partition by a.attrelid order by a.attnum), a.attname, format_type(a.atttypid, a.atttypmod),
@@ -133,7 +133,7 @@ asyncio.run(apply_migrations(Settings(), sys.argv[1]))
 async def test_a_process_killed_between_a_migration_and_its_record_leaves_neither(
     settings: Settings, empty_url: str
 ) -> None:
-    """Were they two transactions, the tables would be in the way of every later attempt."""
+    """In two transactions, the tables would make every later attempt fail."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", KILLED, empty_url, cwd=resource_folder("sql").parent, stderr=subprocess.PIPE
     )
@@ -147,7 +147,7 @@ async def test_a_process_killed_between_a_migration_and_its_record_leaves_neithe
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the migrations that the release takes for its own; a test adds to it."""
+    """A copy of the migrations that the release uses as its own, to which a test can add."""
     folder = copytree(resource_folder("migrations"), tmp_path / "migrations")
     monkeypatch.setattr(migration_files, "resource_folder", lambda _name: folder)
     return folder
@@ -186,7 +186,7 @@ async def test_a_migration_edited_after_it_was_applied_is_noticed(
     with pytest.raises(StartupError, match=r"Migration 0004\.documents was edited after it was applied"):
         await apply_migrations(settings, database_url)
 
-    # Taken back and applied again, the new text is the one that counts.
+    # After a rollback and another run, the new text is recorded.
     await rollback_migrations(settings, database_url, len(ALL) - 3)
     assert await apply_migrations(settings, database_url) == ALL[3:]
     assert await apply_migrations(settings, database_url) == []
@@ -211,11 +211,11 @@ async def test_an_index_can_be_built_without_a_transaction(
 
 @asynccontextmanager
 async def every_table_read(observer: Any) -> AsyncIterator[Any]:
-    """A session that has read every table in a transaction that goes on, for the block."""
+    """A session that has read every table, in a transaction that stays open during the block."""
     tables = "select string_agg(oid::regclass::text, ', ') from pg_class where relkind = 'r' and relnamespace = 2200"
     async with observer.transaction():
         await observer.execute(f"lock table {await observer.fetchval(tables)} in access share mode")
-        # As a service would: the statement's name stands first.
+        # Like the service, with the statement's name first.
         await observer.fetchval("-- users/get\nselect 1")
         yield observer
 
@@ -251,7 +251,7 @@ async def test_a_step_is_retried_until_the_timeout_of_the_setting(
     monkeypatch.setattr(migration_session, "_FIRST_PAUSE_S", 0.0)
     async with migrating(database_url, load_statements(resource_folder("sql")), 86_400) as session:
         await session.run(MigrationStep("a step", "", ()))
-    assert next(attempts) == 11_001, "it was taken, not given up without a word"
+    assert next(attempts) == 11_001, "the lock was taken, not silently skipped"
 
 
 async def test_a_migration_is_retried_until_the_lock_is_free(
@@ -297,7 +297,7 @@ async def test_an_index_left_invalid_by_a_killed_build_is_rebuilt(
     )
     is_valid = "select indisvalid from pg_index where indexrelid = to_regclass('documents_archived_idx')"
     async with observer.transaction():
-        # A writer, for whose end the build waits.
+        # The build waits for the end of this writer.
         await observer.execute("lock table documents in row exclusive mode")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", f"{MIGRATE}asyncio.run(apply_migrations(Settings(), url))", database_url, str(added),
@@ -306,7 +306,7 @@ async def test_an_index_left_invalid_by_a_killed_build_is_rebuilt(
         await until(lambda: counted(database_url, building), 30)
         process.kill()
         await process.wait()
-        # The server sees that nobody waits for the answer any more, and gives the build up.
+        # The server detects that the client is gone, and cancels the build.
         await until(lambda: counted(database_url, f"select (({sessions}) = 0)::int"), 30)
         assert await observer.fetchval(is_valid) is False
 
@@ -315,7 +315,7 @@ async def test_an_index_left_invalid_by_a_killed_build_is_rebuilt(
 
 
 async def counted(url: str, query: str) -> int:
-    """One number, over a connection of its own: a transaction sees the sessions as they were at its first look."""
+    """One number, over a separate connection, since a transaction keeps its first snapshot of the sessions."""
     [row] = await fetch(url, query)
     return int(row[0])
 
@@ -380,7 +380,7 @@ async def test_a_login_without_the_privilege_gets_a_clear_message(settings: Sett
         await fetch(empty_url, "grant create on schema public to visitor")
         with pytest.raises(StartupError, match=r"Migration 0001\.extension_and_functions failed.*permission denied"):
             await apply_migrations(settings, url)
-        # The administrator installs the extension; the rest is the login's own.
+        # The administrator installs the extension; the login creates the rest.
         await fetch(empty_url, "create extension vector")
         assert await apply_migrations(settings, url) == ALL
     finally:
@@ -400,7 +400,7 @@ async def test_an_unreachable_database_is_reported_without_its_password(settings
 
 
 async def test_the_options_of_the_url_are_kept(settings: Settings, empty_url: str) -> None:
-    """A schema of one's own, chosen by the URL: the migrations must land there, lock timeout or not."""
+    """The URL selects another schema, into which the migrations must go, with or without a lock timeout."""
     await fetch(empty_url, "create schema cabinet")
     role = "alter role postgres in database {} set search_path = cabinet, public"
     [row] = await fetch(empty_url, "select current_database() as name")

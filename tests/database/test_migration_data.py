@@ -85,7 +85,7 @@ async def test_rolling_back_the_last_migration_of_a_database_in_use_loses_nothin
         await connection.close()
 
 
-# The strongest lock on each table, of those that others would notice.
+# The strongest lock on each table, among those that affect other sessions.
 HELD = """
     select distinct on (l.relation) l.relation::regclass::text as name, l.mode
     from unnest(array['ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
@@ -96,7 +96,7 @@ HELD = """
 
 
 async def test_each_header_names_the_locks_that_the_server_sees(empty_url: str) -> None:
-    """Compared are locks on existing tables, in modes that block reads or writes."""
+    """It compares locks on existing tables in modes that block reads or writes."""
     connection = await asyncpg.connect(empty_url)
     try:
         for migration in read_migrations():

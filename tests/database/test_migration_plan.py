@@ -27,7 +27,7 @@ NOTES = "select m.id, m.checksum, m.applied_by from schema_migrations as m order
 
 
 def psql(script: str, url: str) -> tuple[int, str]:
-    """Run a script as a person would; returns the exit code and the errors."""
+    """Run a script with psql; returns the exit code and the errors."""
     command: list[str | Path] = [server_programs(POSTGRES_VERSION) / "psql", "--no-psqlrc", "--quiet", "--file=-", url]
     done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     return done.returncode, "\n".join(line for line in done.stderr.splitlines() if "NOTICE:" not in line)
@@ -88,7 +88,7 @@ async def test_the_plan_has_the_statements_of_apply_in_the_same_order(
     execute = asyncpg.Connection.execute
 
     async def recorded(self: Any, query: str, *arguments: Any, **options: Any) -> Any:
-        # The services that other tests share go on working in this process, in databases of their own.
+        # The services that other tests share continue in this process, with separate databases.
         if f"/{self._params.database}" == urlsplit(empty_url).path:
             sent.append(query)
         return await execute(self, query, *arguments, **options)
@@ -98,7 +98,7 @@ async def test_the_plan_has_the_statements_of_apply_in_the_same_order(
 
     place, begun = 0, 0
     for query in sent:
-        # Values stand in the script where the query has its parameters.
+        # The script contains values instead of the query's parameters.
         text = query.partition("$1")[0].strip()
         expected = text.lower() if text in {"BEGIN;", "COMMIT;"} else text
         assert expected in script[place:], query

@@ -47,18 +47,18 @@ async def test_waiting_callers_are_served_as_connections_become_free(database_ur
 
 
 async def test_no_statement_starts_parallel_workers(database: Database) -> None:
-    """However cheap they look to the planner: a search is done before they have started."""
+    """A search ends before they have started, however cheap they seem to the planner."""
     async with database.pool.connection() as connection, connection.transaction():
         for cost in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
             await connection.execute(f"set local {cost} = 0")
         scan = "explain select count(*) from chunk_vectors where embedding is not null"
         assert "Gather" not in str(await connection.fetch(scan))
         await connection.execute("set local max_parallel_workers_per_gather = 2")
-        assert "Gather" in str(await connection.fetch(scan)), "or this test proves nothing"
+        assert "Gather" in str(await connection.fetch(scan)), "otherwise this test proves nothing"
 
 
 async def terminate(observer: Any, where: str) -> int:
-    """Kill the service's backends; how many."""
+    """Kill the service's backends; returns their number."""
     return len(
         await observer.fetch(
             "select pg_terminate_backend(pid) from pg_stat_activity "
@@ -94,7 +94,7 @@ async def test_a_transaction_is_rolled_back_when_its_backend_is_killed(database:
 async def test_connections_killed_while_idle_are_replaced(database: Database, observer: Any) -> None:
     await asyncio.gather(*(database.one("users/get", user_id=ANYBODY) for _ in range(5)))
     assert await terminate(observer, "state = 'idle'") >= 1
-    # The end of a connection reaches this process a moment later.
+    # This process is informed of the end of a connection with a short delay.
     await asyncio.sleep(0.1)
 
     for _ in range(10):
@@ -123,7 +123,7 @@ async def test_a_cancelled_task_leaves_no_transaction_open(database: Database, o
     assert await observer.fetchval(
         "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in%'"
     ) == 0, f"seed {seed}"  # fmt: skip
-    # A task that is cancelled while its COMMIT is under way may have committed.
+    # A task that is cancelled during its COMMIT may have committed.
     assert len(await database.many("users/list", after=None, max_rows=100)) >= committed
     async with database.transaction() as transaction:
         await make_user(transaction, "after@example.org")
@@ -177,7 +177,7 @@ async def test_a_database_that_does_not_exist_prevents_the_start_and_is_named(
 
 
 async def test_a_database_that_became_read_only_is_unavailable(database: Database, observer: Any) -> None:
-    """As after a failover, when the pool still has connections to a server that is now a standby."""
+    """This happens after a failover, when the pool still has connections to a server that is now a standby."""
     name = await observer.fetchval("select current_database()")
     await observer.execute(f"alter database {name} set default_transaction_read_only = on")
     await terminate(observer, "state = 'idle'")

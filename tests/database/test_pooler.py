@@ -24,7 +24,7 @@ needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not
 
 
 async def set_for_the_role(url: str, role: str) -> None:
-    """Run the lines of `cabinet roles` that set what the connections of the service must have."""
+    """Run the lines of `cabinet roles` for the required settings of the service's connections."""
     printed = (
         CliRunner()
         .invoke(main, ["roles", "--service-role", role, "--database-url", url], catch_exceptions=False)
@@ -47,7 +47,7 @@ async def test_dropped_settings_prevent_the_start_with_their_names_and_the_remed
         with pytest.raises(StartupError) as refused:
             await open_database(settings, through(database_url, port))
 
-    # The server of the tests has the others by itself.
+    # The server of the tests already has the other settings.
     wanted = session_settings(settings)
     for name in ("statement_timeout", "idle_in_transaction_session_timeout", "hnsw.ef_search", "hnsw.max_scan_tuples"):
         assert re.search(rf"{re.escape(name)} is (\d+|not set), not {wanted[name]}", refused.value.detail)

@@ -154,7 +154,7 @@ async def test_a_statement_of_several_parts_is_all_or_nothing(database: Database
     await make_user(database, "ada@example.org")
 
     with pytest.raises(ConstraintError):
-        # Another address, but the same key: the user must not stay without one.
+        # Another address, but the same key: no user without a key may remain.
         await database.one(
             "users/create", email="other@example.org", name=None, plan="free", preferences={}, external_id=None,
             key_prefix="x",

@@ -28,7 +28,7 @@ SETTINGS = test_settings(service_role=SERVICE)
 
 @dataclass(frozen=True)
 class Database:
-    """One database by three logins."""
+    """One database with three logins."""
 
     superuser: str
     owner: str
@@ -66,7 +66,7 @@ async def prepared(server: EmbeddedServer, template: str) -> AsyncIterator[Datab
 
 @pytest_asyncio.fixture(scope="session")
 async def migrated(prepared: Database) -> Database:
-    """The same database when its owner has migrated it."""
+    """The same database, migrated by its owner."""
     assert await apply_migrations(SETTINGS, prepared.owner)
     return prepared
 
@@ -108,7 +108,7 @@ FORBIDDEN = {
     "change the model": "update embedding_model set dimensions = 1",
     "forget a migration": "delete from schema_migrations",
     "note a migration": "insert into schema_migrations (id, checksum) values ('x', 'x')",
-    "change what a chunk says": "update chunks set content = 'something else'",
+    "change the text of a chunk": "update chunks set content = 'something else'",
     "make a role": "create role planted",
     "become the owner": f'set role "{OWNER}"',
     "become a superuser": "set role postgres",
@@ -121,7 +121,7 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize("statement", FORBIDDEN.values(), ids=FORBIDDEN)
 async def test_the_role_can_do_nothing_else(migrated: Database, statement: str) -> None:
-    # Somebody else's session, for the one that would end it.
+    # A session of another user, for the attempt to end it.
     other = await asyncpg.connect(migrated.superuser)
     connection = await asyncpg.connect(migrated.service)
     try:
@@ -178,7 +178,7 @@ async def test_a_missing_privilege_prevents_the_start_and_is_named(migrated: Dat
     )
     assert f"CABINET_SERVICE_ROLE={SERVICE}" in refused.value.detail
     async with running_service(SETTINGS, migrated.owner):
-        """The next migration has given them back."""
+        """The next migration has granted them again."""
 
 
 async def test_only_the_owner_migrates_and_builds_indexes(migrated: Database) -> None:

@@ -54,7 +54,7 @@ async def protected(protected_url: str) -> AsyncIterator[Database]:
 
 
 async def refusal(settings: Any, url: str) -> str:
-    """The sentence with which a service with this login refuses to start."""
+    """The error with which a service with this login refuses to start."""
     with pytest.raises(StartupError) as refused:
         database = await open_database(settings, url)
         try:
@@ -83,7 +83,7 @@ async def test_each_table_with_rows_of_tenants_is_protected(protected_url: str) 
 
 
 async def test_migrate_apply_protects_a_new_table_without_being_told(protected_url: str) -> None:
-    """The policies stay complete even where an operator forgets the setting."""
+    """The policies stay complete even if an operator forgets the setting."""
     await executed(protected_url, "create table notes (user_id uuid not null, note text)")
     assert "the tables notes do not have" in await refusal(ON, url_as(protected_url, SERVICE_ROLE))
     assert "policies/protect" in await migration_script(OFF, protected_url)
@@ -251,12 +251,12 @@ async def test_a_failed_statement_returns_its_connection_without_its_transaction
     await protected.pool.close()
 
 
-# --- with an owner who is no superuser
+# --- with an owner who is not a superuser
 
 
 @pytest_asyncio.fixture
 async def owned_url(protected_url: str) -> AsyncIterator[str]:
-    """The URL of a plain role that owns the tables, for whom the policies hold too."""
+    """The URL of a plain role that owns the tables, to which the policies also apply."""
     owner = "plain_owner"
     tables = ", ".join(f"'{table}'" for table in sorted(await protected_tables(protected_url)))
     await executed(

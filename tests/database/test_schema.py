@@ -14,4 +14,4 @@ async def test_the_schema_that_is_kept_is_the_one_that_the_migrations_make(datab
     difference = "\n".join(
         difflib.unified_diff(kept.splitlines(), made.splitlines(), "schema.sql", "the migrations", lineterm="", n=2)
     )
-    assert made == kept, f"the migrations make another schema; when that is meant, run: make schema\n{difference}"
+    assert made == kept, f"the migrations create another schema; if this is intended, run: make schema\n{difference}"

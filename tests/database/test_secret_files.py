@@ -74,7 +74,7 @@ def test_a_value_and_a_file_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Compose sets variables that its user does not have to the empty string."""
+    """Docker Compose sets undefined variables to the empty string."""
     (tmp_path / "url").write_text(URL)
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "url"))
     monkeypatch.setenv("DATABASE_URL", "")

@@ -1,4 +1,4 @@
-"""Settings: every wrong value is a sentence with the variable's name, nothing unknown passes, no secret is shown."""
+"""Settings: every wrong value has a message with the variable's name, unknown ones are refused, no secret is shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIELDS = Settings.model_fields
 
 
 def refused(**flags: object) -> str:
-    """The sentence with which the settings are refused."""
+    """The message with which the settings are refused."""
     with pytest.raises(StartupError) as error:
         load_settings(**flags)
     return error.value.detail
@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_read_is_refused(
     assert refused().startswith(said)
 
 
-# How a setting of each kind is refused; none of it is pydantic's wording.
+# The error for a setting of each kind, without pydantic's wording.
 SENTENCES = {
     ("port", "http"): "Wrong setting CABINET_PORT: must be an integer from 0 to 65,535 (got 'http').",
     ("port", "1.5"): "Wrong setting CABINET_PORT: must be an integer from 0 to 65,535 (got '1.5').",

@@ -33,7 +33,7 @@ limit 1"""
 
 @pytest.fixture
 async def watched(plant: Plant, database: Database, database_url: str) -> AsyncIterator[Database]:
-    """A database with the statement `slow/sleep`, whose slow statements are logged from 50 ms on."""
+    """A database with the statement `slow/sleep`, which logs statements that take 50 ms or longer."""
     planted = plant("slow/sleep :one", SLEEPS)
     settings = test_settings(slow_statement_ms=50, slow_plan_s=60)
     slow = SlowStatements(settings, database_url, planted.statements, Background())
@@ -95,7 +95,7 @@ async def test_of_many_slow_ones_one_plan_is_logged(
 async def test_a_plan_is_got_beside_the_pool_and_after_the_answer(
     plant: Plant, observer: Any, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also inside a transaction that holds the only connection and a lock."""
+    """This also works in a transaction that holds the only connection and a lock."""
     settings = test_settings(slow_statement_ms=50, pool_size=1)
     user = await observer.fetchval("insert into users (email, plan) values ('ada@example.org', 'free') returning id")
     async with watched_database(settings, database_url, Background()) as database:

@@ -1,4 +1,4 @@
-"""Unsuitable databases are refused in a sentence, before the first migration."""
+"""Unsuitable databases are refused with a clear message before the first migration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def run(url: str, *commands: str) -> None:
 
 
 async def refusal(settings: Settings, url: str) -> str:
-    """The sentence with which migrations are refused, on a database that stays as it was."""
+    """The error with which migrations are refused on a database, which stays unchanged."""
     with pytest.raises(StartupError) as refused:
         await apply_migrations(settings, url)
     connection = await asyncpg.connect(url)

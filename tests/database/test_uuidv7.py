@@ -1,4 +1,4 @@
-"""Ids: the server's own uuidv7() on PostgreSQL 18, the function that the migrations make on 16; the same promise."""
+"""Ids: the server's own uuidv7() on PostgreSQL 18, and the equivalent function of the migrations on 16."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import POSTGRES_VERSION, test_settings
 
 @pytest_asyncio.fixture(scope="module")
 async def old_connection() -> AsyncIterator[Any]:
-    """A migrated database on PostgreSQL 16, whatever the run's own version is."""
+    """A migrated database on PostgreSQL 16, whatever the version of the run."""
     folder = Path(tempfile.mkdtemp(prefix="cabinet-sixteen-"))
     folder.chmod(0o755)
     server = await start_embedded(folder, "16")
@@ -75,7 +75,7 @@ async def test_ids_made_one_after_the_other_sort_in_that_order(connection: Any) 
     ids = await burst(connection, 20_000)
 
     assert len(set(ids)) == len(ids)
-    # Two within one quarter of a microsecond may change places on 16; the clock itself counts whole ones.
+    # Two ids within a quarter of a microsecond may be out of order on 16; the clock itself counts microseconds.
     misplaced = sum(later < earlier for earlier, later in itertools.pairwise(ids))
     assert misplaced <= len(ids) // 1000
 

@@ -1,4 +1,4 @@
-"""Servers that are too old are refused by name, before they lose rows without a word."""
+"""Servers that are too old are refused by name, before they silently lose rows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Adds a nullable column of a table: a draft of its migration, its rollback, and the statements that list all columns.
+"""Adds a nullable column to a table: drafts a migration and its rollback, and changes statements that list all columns.
 
 `make column ARGS="documents source text --given"`, or `python -m tests.sql.add_column` with the same arguments. The
-table has the columns `created_at` and `updated_at`, which stand together in each list; the new one follows them. With
-`--given`, clients set the column: `create` and `update` get a parameter for it. What could not be changed is printed.
+table has the columns `created_at` and `updated_at`, which are adjacent in each list; the new column follows them. With
+`--given`, clients set the column: `create` and `update` get a parameter for it. Statements that could not be changed
+are printed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.sql.migration_headers import tables_of
 
 ROOT = Path(__file__).resolve().parents[2]
 _WIDTH = 110
-# Its change can be computed: `coalesce(f.updated_at, d.updated_at) as updated_at`.
+# `updated_at` can be computed: `coalesce(f.updated_at, d.updated_at) as updated_at`.
 _LINES = re.compile(
     r"(?m)^(?P<indent> +)(?P<alias>\w+\.)?created_at,\n"
     r" +(?:(?P=alias)|coalesce\([\w., ]+\) as )updated_at(?P<end>[,;]?)$"
@@ -52,7 +53,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Changes:
-    """The files with the new column, the statements that need it and have no place that is recognized, and those that
+    """The files with the new column, the statements that need it but have no recognized place for it, and those that
     insert rows in which it is null."""
 
     changed: list[Path]
@@ -87,7 +88,7 @@ def add_column(folder: Path, column: Column) -> Changes:
             is_whole = is_whole and is_written
         if name in copying:
             new = _head(new) + _copied(_body(new), column)
-        # A part of the changes alone would make the header wrong.
+        # Only a part of the changes would make the header wrong.
         if is_whole:
             path.write_text(new, encoding="utf-8")
             changed.append(path)
@@ -99,7 +100,7 @@ def add_column(folder: Path, column: Column) -> Changes:
 def write_migration(folder: Path, column: Column) -> list[Path]:
     """Write a draft of the migration, without its reason and the comment of the column, and the rollback.
 
-    `make check` refuses the draft until both are there.
+    `make check` refuses the draft until both are written.
     """
     last = max(path.stem for path in folder.glob("*.sql") if not path.stem.endswith(".rollback"))
     name = f"{int(last[:4]) + 1:04}.{column.table}_{column.name}"
@@ -121,7 +122,7 @@ def write_migration(folder: Path, column: Column) -> list[Path]:
 
 
 def _group_of(table: str, statements: Mapping[str, Statement]) -> str:
-    """The statement whose columns the others return: that of the table's folder, or the only `get` that reads it."""
+    """The statement whose columns the others return: `get` in the table's folder, or the only `get` that reads it."""
     if f"{table}/get" in statements:
         return f"{table}/get"
     reading = [name for name, one in statements.items() if name.endswith("/get") and table in tables_of(one)]
@@ -132,7 +133,7 @@ def _group_of(table: str, statements: Mapping[str, Statement]) -> str:
 
 
 def _with_parameter(text: str, column: Column, meaning: str) -> str:
-    """Add the column as the last parameter, below the others' names and types."""
+    """Add the column as the last parameter, aligned with the others' names and types."""
     last = _LAST_PARAMETER.match(text)
     assert last is not None, "a statement that writes has parameters"
     name = column.name.ljust(len(last["name"]) - 1)
@@ -142,7 +143,7 @@ def _with_parameter(text: str, column: Column, meaning: str) -> str:
 
 
 def _imported(text: str, column: Column) -> str:
-    """Add the column as the last parameter of a `:copy` and, since both have the same order, as its last column."""
+    """Add the column as the last parameter and the last column of a `:copy`, since both have the same order."""
     new = _with_parameter(text, column, "")
     body = re.sub(r"(?=\n?\) from stdin with)", f", {column.name}", _body(new), count=1)
     return _head(new) + _wrapped(body, rf", {column.name}\b", "    ")
@@ -161,7 +162,7 @@ def _listed(text: str, column: Column) -> str:
 
 
 def _written(text: str, column: Column) -> tuple[str, bool]:
-    """Let `create` or `update` set the column, and return whether it had a place for that."""
+    """Let `create` or `update` set the column; returns whether it has a recognized place for it."""
     is_update = re.match(r"-- \w+/update ", text) is not None
     if re.search(_update(column) if is_update else _insert(column), text) is None:
         return text, False
@@ -184,7 +185,7 @@ def _written(text: str, column: Column) -> tuple[str, bool]:
 
 
 def _copied(body: str, column: Column) -> str:
-    """Add the column where rows of the table are copied: where they are inserted from the table itself."""
+    """Add the column where rows of the table are copied, that is, inserted from the table itself."""
 
     def one(found: re.Match[str]) -> str:
         if found["source"] != column.table or found["alias"] is None:
@@ -218,7 +219,7 @@ def _head(text: str) -> str:
 
 
 def _wrapped(text: str, end: str, indent: str) -> str:
-    """Begin a new line before what was added where a line has become too long."""
+    """Begin a new line before the addition if a line has become too long."""
     lines = []
     for line in text.split("\n"):
         found = re.search(end, line) if len(line) > _WIDTH else None

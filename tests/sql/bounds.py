@@ -28,17 +28,17 @@ _KINDS = {
 _QUERIES = (ast.SelectStmt, ast.InsertStmt, ast.UpdateStmt, ast.DeleteStmt)
 _MOST_ROWS = 10_000
 _MOST_TIMES = 10
-# They gather any number of rows into one value.
+# These functions aggregate any number of rows into one value.
 _COLLECTING = {
     "array_agg", "json_agg", "json_agg_strict", "json_arrayagg", "json_object_agg", "json_objectagg", "jsonb_agg",
     "jsonb_agg_strict", "jsonb_object_agg", "string_agg", "xmlagg",
 }  # fmt: skip
 _SESSION_LOCK = "it holds a lock until the session ends, and a session of the pool does not end"
-# The planner inlines them, so that a whole row is no more than the columns that the function names.
+# The planner inlines these functions, so a whole row means only the columns that the function names.
 _TAKE_ROWS = {"document_matches", "conversation_matches", "message_matches"}
-# Its effect ends with the transaction, and no result depends on it.
+# The effect of this call ends with the transaction, and no result depends on it.
 _PLANS_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', TRUE)"
-# They reach past the text of the statement, or change the session that the next request uses.
+# These functions have effects outside the statement's text, or change the session that the next request uses.
 _FORBIDDEN_FUNCTIONS = {
     "set_config": "it changes the session, which the next request uses",
     "pg_advisory_lock": _SESSION_LOCK,
@@ -60,7 +60,7 @@ _FORBIDDEN_FUNCTIONS = {
 
 
 def kind_faults(statement: Statement, nodes: list[Any]) -> Found:
-    """One statement a file, of the kind that its shape says."""
+    """Check that a file has one statement, of the kind of its shape."""
     if len(nodes) != 1:
         yield 0, f"one statement a file; here are {len(nodes)}"
         return
@@ -72,7 +72,7 @@ def kind_faults(statement: Statement, nodes: list[Any]) -> Found:
 
 
 def description_faults(statement: Statement) -> Found:
-    """The header describes the purpose of the statement in a sentence, and its result, if any."""
+    """Check that the header describes the purpose of the statement in a sentence, and its result, if any."""
     if len(statement.intent.split()) < 4 or not statement.intent.endswith("."):
         yield 0, "the header's text is a sentence of four words or more: who asks, and for what"
     if not statement.text.endswith(";\n") and statement.shape != "explain":
@@ -89,7 +89,7 @@ def description_faults(statement: Statement) -> Found:
 
 
 def function_faults(statement: Statement, node: Any, allowed: dict[str, str]) -> Found:
-    """No function that reaches past the text of the statement; `allowed` names a file's exception."""
+    """Check that no forbidden function is called; `allowed` is the exception of a file."""
     for call in _all(node, ast.FuncCall):
         name = function_name(call)
         if name in _FORBIDDEN_FUNCTIONS and allowed.get(statement.name) != name and not _plans_once(call):
@@ -97,12 +97,12 @@ def function_faults(statement: Statement, node: Any, allowed: dict[str, str]) ->
 
 
 def _plans_once(call: Any) -> bool:
-    """Whether a call only has the plans of foreign keys kept until the transaction ends."""
+    """Whether a call only lets plans of foreign keys be kept until the end of the transaction."""
     return RawStream()(call) == _PLANS_ONCE
 
 
 def parameter_faults(statement: Statement, node: Any) -> Found:
-    """Every parameter stands under a cast to the type that the header says, so that no plan hangs on a guess."""
+    """Check that every parameter has a cast to its type in the header, so that no plan depends on an inferred type."""
     types = {number: parameter.type for number, parameter in enumerate(statement.parameters, start=1)}
     cast = {}
     for part in _all(node, ast.TypeCast):
@@ -117,7 +117,8 @@ def parameter_faults(statement: Statement, node: Any) -> Found:
 
 
 def star_faults(node: Any) -> Found:
-    """Columns are listed: no `*`, no whole row, except as an argument of a function that names columns."""
+    """Check that columns are listed: no `*` and no whole row, except as an argument of a function that names
+    columns."""
     for reference in _all(node, ast.ColumnRef):
         if any(isinstance(part, ast.A_Star) for part in reference.fields):
             yield location_of(reference), "columns are listed, never *"
@@ -139,7 +140,7 @@ def star_faults(node: Any) -> Found:
 
 
 def limit_faults(statement: Statement, node: Any) -> Found:
-    """A list ends: LIMIT on the outermost query and on what is gathered into one value, or a `bound:` that says why."""
+    """Check that a list has a LIMIT, on the outermost query and in aggregates, or a `bound:` with the reason."""
     if not statement.bound:
         if statement.shape == "many" and not _is_limited(node):
             yield 0, "a :many statement has a LIMIT, or a line `-- bound: what limits it`"
@@ -154,7 +155,7 @@ def limit_faults(statement: Statement, node: Any) -> Found:
 
 
 def _end_of(select: Any) -> int:
-    """Where the last part of a query stands that knows where it is: a number in LIMIT or OFFSET does not."""
+    """The location of the last part of a query that has one: a number in LIMIT or OFFSET has none."""
     return max(getattr(part, "location", None) or 0 for part in walk(select))
 
 
@@ -173,7 +174,8 @@ def _count_faults(statement: Statement, node: Any) -> Found:
 
 
 def _without_rest(node: Any) -> Any:
-    """The parameter of `greatest(0, $1 - 64)`, what is left when 64 are there; anything else as it is."""
+    """The parameter of `greatest(0, $1 - 64)`, the remaining number after 64 rows; other nodes are returned
+    unchanged."""
     if not isinstance(node, ast.MinMaxExpr) or node.op != MinMaxOp.IS_GREATEST or len(node.args) != 2:
         return node
     zero, rest = node.args
@@ -184,14 +186,14 @@ def _without_rest(node: Any) -> Any:
 
 
 def _without_factor(node: Any) -> Any:
-    """The parameter of `2 * $1`; anything else as it is."""
+    """The parameter of `2 * $1`; other nodes are returned unchanged."""
     is_product = isinstance(node, ast.A_Expr) and [name.sval for name in node.name] == ["*"]
     factor = node.lexpr.val if is_product and isinstance(node.lexpr, ast.A_Const) else None
     return node.rexpr if isinstance(factor, ast.Integer) and 1 <= factor.ival <= _MOST_TIMES else node
 
 
 def _gathering_faults(node: Any) -> Found:
-    # An array that a column is compared with leaves nothing behind, as the same subquery after `in`.
+    # An array in a comparison has the same cost as the same subquery after `in`.
     compared = {id(part.rexpr) for part in _all(node, ast.A_Expr) if part.kind == A_Expr_Kind.AEXPR_OP_ANY}
     for link in _all(node, ast.SubLink):
         is_array = link.subLinkType == SubLinkType.ARRAY_SUBLINK and id(link) not in compared
@@ -232,7 +234,7 @@ def _own(level: Any, kind: type) -> Iterator[Any]:
 
 
 def _sources(level: Any) -> Iterator[Any]:
-    """The tables and queries in FROM of one level; functions are none."""
+    """The tables and queries in FROM of one level, without functions."""
     for child in children(level):
         if isinstance(child, ast.RangeVar | ast.RangeSubselect):
             yield child

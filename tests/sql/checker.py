@@ -1,8 +1,8 @@
-"""All rules for `sql/`, `migrations/` and the Python of `svc/` that need no server. `make check` runs them.
+"""All rules for `sql/`, `migrations/` and the Python code of `svc/` that need no server. `make check` runs them.
 
-The tests plant faults and check that each rule fails; only this module checks the project itself.
+The tests plant faults and check that each rule fails. Only this module checks the project itself.
 
-The exceptions are listed here, each with a reason. The reason of a statement is in its header.
+The exceptions are listed here, each with a reason. The reason for a statement is in its header.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.sql.tree import OWN_INDEX, Fault, SqlSyntaxError, line_of, parse, wal
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Statements that touch tenant tables and bind no tenant; each says why in its line `-- tenant:`.
+# Statements that use tenant tables and bind no tenant; the line `-- tenant:` of each contains the reason.
 WITHOUT_TENANT = {
     "collection_files/list_left",
     "collection_readers/find_chunk",
@@ -90,8 +90,8 @@ WITHOUT_TENANT = {
     "users/list",
     "users/resolve",
 }
-# Statements that give rows of their tenant to another user: the parameter that names the receiver, for whom rows are
-# inserted, and of whose rows none is read.
+# Statements that transfer rows of their tenant to another user, with the parameter of the receiver: they insert rows
+# for the receiver, but read none.
 RECEIVERS = {
     "documents/transfer": "to_user",
     "documents/transfer_chunks": "to_user",
@@ -100,7 +100,7 @@ RECEIVERS = {
     "file_parts/transfer": "to_user",
     "terms/queue_receiver": "to_user",
 }
-# Lists without a LIMIT; each says in its line `-- bound:` what limits it.
+# Lists without a LIMIT; the line `-- bound:` of each names the limit.
 WITHOUT_LIMIT = {
     "calibration/create_documents",
     "ingest/chunk_ids",
@@ -109,18 +109,18 @@ WITHOUT_LIMIT = {
     "server/table_columns",
     "server/table_rights",
 }
-# Locks of a session: each of these runs on a connection that its caller opens for itself and closes.
+# Session locks: each of these runs on a separate connection that its caller opens and closes.
 FUNCTION_EXCEPTIONS = {
     "indexes/lock": "pg_try_advisory_lock",
     "server/lock_migrations": "pg_try_advisory_lock",
     "server/set_for_session": "set_config",
-    # For one transaction only, at whose end the settings of the session hold again.
+    # For one transaction only, after which the settings of the session apply again.
     "jobs/keep_plans": "set_config",
     "jobs/limit_transaction": "set_config",
 }
-# Lines of a statement, without its header, that a reader takes in at once.
+# The maximum number of lines of a statement without its header, for readability.
 MOST_LINES = 60
-# The least that can follow an EXPLAIN or PREPARE, while its file is parsed.
+# The shortest statement that can follow an EXPLAIN or PREPARE, for parsing its file.
 _FOLLOWING = "select"
 KEY_EXCEPTIONS = {
     "users_email_key": "an address is unique among all tenants",
@@ -145,14 +145,14 @@ KEY_EXCEPTIONS = {
 }
 
 
-# Texts of the service that it does not run.
+# Texts of the service that it does not execute.
 ALLOWED_TEXTS = {
     # The grammar of a `:copy` file.
     "svc/database/statements.py": {
         r"^copy (?P<table>[a-z_]+) \((?P<columns>[a-z_, \n]+)\) from stdin with \(format binary\);?$",
         "a :copy body must be: copy table (column, …) from stdin with (format binary);",
     },
-    # What the person who set up the database can do, in the message that refuses it.
+    # The remedies in the error message for a refused database.
     "svc/database/suitability.py": {
         "pgvector is installed in the schema x of the database x, which is not on the search path of this login (x). "
         'Add it for both roles: alter database "x" set search_path = x, "x"; or move it: alter extension vector set '
@@ -197,7 +197,7 @@ def check_statement(statement: Statement, tables: Tables) -> list[Fault]:
 
 
 def length_faults(statement: Statement) -> Iterator[tuple[int, str]]:
-    """A long statement says why it is one."""
+    """Check that a long statement has a reason for its length."""
     lines = statement.body.count("\n") + 1
     if lines > MOST_LINES and not statement.length:
         yield 0, f"{lines} lines are more than {MOST_LINES}: split it, or say why not in a line `-- length:`"
@@ -206,7 +206,7 @@ def length_faults(statement: Statement) -> Iterator[tuple[int, str]]:
 
 
 def is_unfinished(statement: Statement) -> bool:
-    """Whether the file is the beginning of a statement: EXPLAIN or PREPARE, which the text of another file follows."""
+    """Whether the file is the beginning of a statement: EXPLAIN or PREPARE, followed by the text of another file."""
     return statement.shape == "explain" and statement.body.endswith((")", " as"))
 
 
@@ -228,7 +228,7 @@ def _query_faults(statement: Statement, node: object, tables: Tables) -> Iterato
 
 
 def tenancy_faults(statement: Statement, node: object, tables: Tables) -> list[tuple[int, str]]:
-    """Where a statement could touch another tenant's row."""
+    """The places where a statement could use another tenant's row."""
     numbers = {parameter.name: number for number, parameter in enumerate(statement.parameters, 1)}
     tenant = numbers.get("user_id")
     proof = Proof(tables, tenant, numbers.get(RECEIVERS.get(statement.name, "")))
@@ -273,13 +273,13 @@ def check_python(root: Path = ROOT) -> list[Fault]:
 
 def check_all(root: Path = ROOT) -> list[Fault]:
     """Every fault of the SQL below `root`, and of the service's Python about it."""
-    # Without a readable schema nothing can be said of the statements.
+    # Without a readable schema, the statements cannot be checked.
     in_sql = check_migrations(root, KEY_EXCEPTIONS) or check_served(root) or check_sql(root)
     return sorted([*check_python(root), *(in_sql or list(grant_faults(root)) or record_faults(root))])
 
 
 def main() -> None:
-    """Print every fault; exit code 1 when there is one."""
+    """Print every fault; exit code 1 if there is one."""
     faults = check_all()
     for fault in faults:
         print(fault)

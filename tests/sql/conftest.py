@@ -1,4 +1,4 @@
-"""Fixtures: statements written by a test, and the schema to check them against."""
+"""Fixtures: statements of a test, and the schema for checking them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conftest import database_url_of
 from tests.sql.checker import ROOT
 from tests.sql.tables import Tables, read_tables, schema_files
 
-# Collected once, so that each file is a test of its own.
+# Collected once, so that each file is a separate test.
 STATEMENTS = load_statements(ROOT / "sql")
 Write = Callable[[str], Statement]
 
@@ -29,7 +29,7 @@ def tables() -> Tables:
 
 @pytest_asyncio.fixture(scope="session")
 async def database_url(server: EmbeddedServer, template: str) -> AsyncIterator[str]:
-    """URL of one migrated database for all tests here: they only read."""
+    """URL of one migrated database for all tests here, which only read."""
     connection = await asyncpg.connect(database_url_of(server.url, "postgres"))
     try:
         await connection.execute(f"create database read_only_tests template {template} strategy file_copy")

@@ -1,6 +1,7 @@
-"""The header of a migration, with all that a DBA must know before running it: parsed, and compared with the statements.
+"""Parses the header of a migration, with the information that a DBA needs, and compares it with the statements.
 
-Lines `-- Key: value` in a fixed order, a long value going on in lines that begin with `--` and three spaces.
+A header has lines `-- Key: value` in a fixed order. A long value continues in lines that begin with `--` and three
+spaces.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _SERVED = re.compile(r"^[a-z0-9_]+/([a-z0-9_]+|\*)$")
 
 @dataclass
 class Field:
-    """One key of a header: its value in one line, and the line it begins on."""
+    """One key of a header: its value in one line, and the number of its first line."""
 
     key: str
     value: str
@@ -40,8 +41,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Touched:
-    """What the statements of a migration name: tables and functions that they make, tables that they need, indexes that
-    they make."""
+    """The names in the statements of a migration: created tables and functions, required tables, and created
+    indexes."""
 
     made: frozenset[str]
     needed: frozenset[str]
@@ -49,12 +50,12 @@ class Touched:
 
     @property
     def tables(self) -> frozenset[str]:
-        """All of them but the indexes."""
+        """All of them except the indexes."""
         return self.made | self.needed
 
 
 def read_header(path: Path, text: str) -> tuple[list[Field], list[Fault]]:
-    """The fields of the header, and what of it cannot be read."""
+    """The fields of the header, and the faults of unreadable lines."""
     fields: list[Field] = []
     faults = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -73,7 +74,7 @@ def read_header(path: Path, text: str) -> tuple[list[Field], list[Fault]]:
 
 
 def header_faults(path: Path, text: str, before: str | None) -> Iterator[Fault]:
-    """What is wrong with the header of a migration that comes after the one with the id `before`."""
+    """The faults of the header of a migration that follows the one with the id `before`."""
     fields, faults = read_header(path, text)
     yield from faults
     found = [field.key for field in fields]
@@ -94,7 +95,7 @@ def header_faults(path: Path, text: str, before: str | None) -> Iterator[Fault]:
 
 @functools.cache
 def touched(text: str) -> Touched:
-    """What the statements of a migration name."""
+    """The names in the statements of a migration."""
     made, needed, indexes = set(), set(), set()
     for node in walk(parsed(text)):
         if isinstance(node, ast.CreateStmt):
@@ -112,7 +113,7 @@ def touched(text: str) -> Touched:
 
 
 def tables_of(statement: Statement) -> frozenset[str]:
-    """The relations and functions that a statement names; none where it is no whole statement, or no SQL."""
+    """The relations and functions that a statement names; none if the text is not a complete SQL statement."""
     return _named_in(statement.text)
 
 
@@ -129,7 +130,7 @@ def _named_in(text: str) -> frozenset[str]:
 def truth_faults(
     path: Path, text: str, statements: Mapping[str, Statement], tables: Mapping[str, frozenset[str]]
 ) -> Iterator[Fault]:
-    """Where a header says something else than the files: locked tables that it does not name, statements that are not.
+    """The differences between a header and the files: locked tables that it does not name, and unknown statements.
 
     `statements` are those of `sql/` by name, `tables` the tables and functions that each of them names.
     """

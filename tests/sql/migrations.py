@@ -29,7 +29,7 @@ _SERIAL = {"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"
 
 
 def check_migrations(root: Path, exceptions: Mapping[str, str]) -> list[Fault]:
-    """All faults of `migrations/` and of the schema's keys; `exceptions` need not begin with the tenant."""
+    """All faults of `migrations/` and of the schema's keys; the keys in `exceptions` need not begin with the tenant."""
     folder = root / "migrations"
     faults = list(_name_faults(folder))
     for path in sorted(folder.glob("*.sql")):
@@ -51,11 +51,11 @@ def check_migrations(root: Path, exceptions: Mapping[str, str]) -> list[Fault]:
 
 
 def check_served(root: Path) -> list[Fault]:
-    """Where a header and the files say different things: of the tables that are locked, of the statements served."""
+    """The differences between a header and the files: locked tables, and served statements."""
     try:
         statements = load_statements(root / "sql")
     except StartupError:
-        # The check of the statements names the file.
+        # The check of the statements reports the file.
         return []
     tables = {name: tables_of(statement) for name, statement in statements.items()}
     faults: list[Fault] = []
@@ -66,7 +66,7 @@ def check_served(root: Path) -> list[Fault]:
 
 
 def check_keys(tables: Tables, exceptions: Mapping[str, str]) -> list[Fault]:
-    """Walls one and two: keys and indexes of tenant tables begin with the tenant, references carry it across."""
+    """The first two barriers: keys and indexes of tenant tables begin with the tenant, and foreign keys include it."""
     faults = []
     for key in tables.keys:
         message = _key_fault(key, tables)
@@ -85,7 +85,7 @@ def _key_fault(key: Key, tables: Tables) -> str | None:
     if tenant_column is None:
         return None
     if key.references is not None and tables.tenant_column(key.references[0]) is None:
-        # It refers to a table that all tenants share: there is no tenant to take across.
+        # The referenced table is shared by all tenants, so the key cannot include the tenant.
         return None
     if key.columns[0] != tenant_column:
         return f"{key.kind} {key.name} of {key.table} begins with {key.columns[0]}, not with {tenant_column}"
@@ -137,8 +137,8 @@ def _node_faults(node: Any) -> Iterator[tuple[int, str]]:
 
 
 def _concurrent_faults(path: Path, nodes: Sequence[Any]) -> Iterator[tuple[int, str]]:
-    """An index is built, or dropped, beside others' work: outside a transaction, and with nothing else in its file but
-    the drop of what a killed build left, so that the file can be run again after any end."""
+    """Check that an index is built or dropped concurrently, outside a transaction, in a file that otherwise only drops
+    the remains of a killed build, so that the file can be run again after any failure."""
     forward = path.with_name(path.name.replace(".rollback.", "."))
     is_outside = "\n-- transactional: false\n" in (forward.read_text(encoding="utf-8") if forward.exists() else "")
     concurrent = [node for node in nodes if getattr(node, "concurrent", False)]

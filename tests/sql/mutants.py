@@ -1,8 +1,8 @@
 """Mutants of the statements: each makes one mistake in the handling of the tenant.
 
-The proof of tenancy must refuse every one. `python -m tests.sql.mutants` makes them all and counts them; a change of a
-statement that leaves its tenant bound is none of these, so a mutant that lives is either a hole in the proof or a
-condition that says what another one says already.
+The proof of tenancy must refuse every mutant. `python -m tests.sql.mutants` makes them all and counts them. A change
+that leaves the tenant bound is not a mutant, so a surviving mutant shows either a hole in the proof or a redundant
+condition.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.sql.checker import RECEIVERS, ROOT, WITHOUT_TENANT, tenancy_faults
 from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import alias_of, ast, children, column, equality, line_of, location_of, parse, uncast, walk
 
-# A tenant's table that no statement names by this alias, for reads that nobody bound.
+# A tenant table with an alias that no statement uses, for unbound reads.
 _STRANGER = "documents as stranger"
 
 
@@ -32,7 +32,7 @@ Change = tuple[Any, str, Any]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One mutant: its kind, where in the file it is, and what it changes in the tree."""
+    """One mutant: its kind, its place in the file, and its changes of the tree."""
 
     kind: str
     line: int
@@ -40,7 +40,7 @@ class Mutant:
 
     @contextmanager
     def made(self) -> Iterator[None]:
-        """The tree with the changes in it, for the block: a copy of each tree would cost more than its proof."""
+        """Apply the changes to the tree during the block, since a copy of each tree would cost more than its proof."""
         before = [(owner, attribute, getattr(owner, attribute)) for owner, attribute, _ in self.changes]
         _set(self.changes)
         try:
@@ -51,7 +51,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Survivor:
-    """A mutant that the proof took for bound."""
+    """A mutant that the proof accepted as bound."""
 
     statement: Statement
     kind: str
@@ -64,7 +64,7 @@ class Survivor:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a node hangs: an attribute of its owner, and the way through the lists in it."""
+    """The place of a node: an attribute of its owner, and the path through the lists in it."""
 
     owner: Any
     attribute: str
@@ -75,7 +75,7 @@ class Place:
         return _put(getattr(self.owner, self.attribute), self.way, node)
 
     def without_node(self) -> Any:
-        """The attribute's value with nothing in this place."""
+        """The attribute's value without the node in this place."""
         value = getattr(self.owner, self.attribute)
         if not self.way:
             return None
@@ -84,14 +84,14 @@ class Place:
 
 
 def is_mutated(statement: Statement, tables: Tables) -> bool:
-    """Whether a statement has a tenant to lose."""
+    """Whether a statement binds a tenant."""
     if statement.shape in UNPREPARED or statement.name in WITHOUT_TENANT:
         return False
     return any(getattr(node, "relname", None) in tables.tenant_tables for node in walk(parse(statement.text)))
 
 
 def survivors(statement: Statement, tables: Tables, counts: Counter[str]) -> list[Survivor]:
-    """Make every mutant of one statement; those that the proof passes. `counts` gets how many of each kind."""
+    """Make every mutant of one statement, and return the surviving ones. `counts` gets the number of each kind."""
     tree = parse(statement.text)[0]
     alive = []
     for mutant in mutants(statement, tree, tables):
@@ -107,7 +107,7 @@ def survivors(statement: Statement, tables: Tables, counts: Counter[str]) -> lis
 
 
 def _other_headers(statement: Statement) -> Iterator[Statement]:
-    """The statement under headers that give the tenant's name to another parameter, or to none."""
+    """The statement with headers in which another parameter, or none, has the tenant's name."""
     parameters = statement.parameters
     tenant = statement.parameter_names.index("user_id")
     nameless = replace(parameters[tenant], name="other_id")
@@ -123,20 +123,20 @@ def _other_headers(statement: Statement) -> Iterator[Statement]:
 
 
 def untied(statement: Statement, tables: Tables) -> Statement:
-    """The statement without any of its conditions on the tenant: it reads and writes the rows of all."""
+    """The statement without its conditions on the tenant, which reads and writes the rows of all tenants."""
     if statement.shape == "copy" or statement.tenant or not is_mutated(statement, tables):
         return statement
     tree = parse(statement.text)[0]
     made = _Maker(statement, tree, tables)
     while predicate := made.first_predicate():
-        # Its parameter stays, so that the server knows the type.
+        # The parameter stays, so that the server knows the type.
         _set([made.replaced(predicate, _expression(f"${made.tenant}::uuid is not null"))])
         made = _Maker(statement, tree, tables)
     return replace(statement, text=f"-- {statement.name}\n{RawStream()(tree)}")
 
 
 def mutants(statement: Statement, tree: Any, tables: Tables) -> list[Mutant]:
-    """Every mutant of one statement, whose tree this is."""
+    """Every mutant of one statement with this tree."""
     if isinstance(tree, ast.CopyStmt):
         return list(_copy_mutants(statement, tree))
     made = _Maker(statement, tree, tables)
@@ -157,7 +157,7 @@ class _Maker:
         self._tables = tables
         names = [parameter.name for parameter in statement.parameters]
         self._tenant = names.index("user_id") + 1 if "user_id" in names else 0
-        # Any other value; where the statement takes no other id, one that is nobody's.
+        # Any other value; if the statement has no other id, the id of no user.
         self._stranger = next(
             (
                 _expression(f"${number}::uuid")
@@ -166,7 +166,7 @@ class _Maker:
             ),
             _expression("gen_random_uuid()"),
         )
-        # To a receiver rows may be given, but to nobody else.
+        # Rows may be transferred only to a receiver.
         self._outsider = _expression("gen_random_uuid()") if statement.name in RECEIVERS else self._stranger
         self._places = {id(node): place for node, place in _places(tree)}
         self._users = {alias_of(node) for node in walk(tree) if getattr(node, "relname", None) == "users"}
@@ -181,7 +181,7 @@ class _Maker:
         return next(filter(self._is_predicate, walk(self._tree)), None)
 
     def of_predicates(self) -> Iterator[Mutant]:
-        """Each condition on a tenant: taken out, weakened, about something else, or said where it need not hold."""
+        """Each condition on a tenant: removed, weakened, on another column, or moved to where it is optional."""
         for predicate in filter(self._is_predicate, walk(self._tree)):
             place, line = self._places[id(predicate)], self._line(predicate)
             if isinstance(place.owner, ast.BoolExpr):
@@ -216,7 +216,7 @@ class _Maker:
                 yield "about another column", _equal(_column(named[0], self._other_column(named)), rest)
 
     def _moved(self, predicate: Any) -> Iterator[Mutant]:
-        """The condition in the ON of an outer join with nothing, which keeps every row of its other side."""
+        """The condition in the ON of an outer join without effect, which keeps every row of its other side."""
         true = _expression("true")
         for level in walk(self._tree):
             if isinstance(level, ast.SelectStmt) and level.fromClause and _is_own(level, predicate):
@@ -225,7 +225,7 @@ class _Maker:
                 yield Mutant("moved to an outer join", self._line(predicate), changes)
 
     def of_joins(self) -> Iterator[Mutant]:
-        """Each join whose ON ties a tenant, made full: then it says nothing of either side."""
+        """Each join whose ON binds a tenant, changed to a full join, which restricts neither side."""
         for join in walk(self._tree):
             if isinstance(join, ast.JoinExpr) and any(
                 self._is_predicate(node) for node in (join.quals, *_own(join.quals))
@@ -233,7 +233,7 @@ class _Maker:
                 yield _changed("full join", self._line(join), join, "jointype", JoinType.JOIN_FULL)
 
     def of_inserted_tenants(self) -> Iterator[Mutant]:
-        """The tenant of each row inserted: another value, none, or left out."""
+        """The tenant of each inserted row: another value, null, or omitted."""
         for insert in self._inserts():
             table = str(insert.relation.relname)
             tenant_column = self._tables.tenant_column(table)
@@ -251,7 +251,7 @@ class _Maker:
             yield _changed("tenant not inserted", self._line(insert.relation), insert, "cols", kept)
 
     def of_conflicts(self) -> Iterator[Mutant]:
-        """The key of each upsert without the tenant, and the row that it finds given away."""
+        """The key of each upsert without the tenant, and the conflicting row assigned to another tenant."""
         for insert in self._inserts():
             clause = insert.onConflictClause
             if clause is None or clause.action != OnConflictAction.ONCONFLICT_UPDATE:
@@ -265,7 +265,7 @@ class _Maker:
             yield self._assigning(clause, str(tenant_column))
 
     def of_assignments(self) -> Iterator[Mutant]:
-        """The tenant of each row updated, assigned."""
+        """An assignment to the tenant of each updated row."""
         for update in walk(self._tree):
             if isinstance(update, ast.UpdateStmt):
                 tenant_column = self._tables.tenant_column(str(update.relation.relname))
@@ -273,7 +273,7 @@ class _Maker:
                     yield self._assigning(update, tenant_column)
 
     def of_levels(self) -> Iterator[Mutant]:
-        """On each level of the statement a tenant's table that nobody bound, wherever one can stand."""
+        """An unbound tenant table on each level of the statement, in each possible place."""
         planted = _expression(f"exists (select from {_STRANGER})")
         value = ast.ResTarget(name="planted", val=_expression(f"(select stranger.id from {_STRANGER} limit 1)"))
         source = parse(f"select from {_STRANGER}")[0].fromClause
@@ -305,7 +305,7 @@ class _Maker:
         return _changed("tenant assigned", self._line(owner), owner, "targetList", (*owner.targetList, target))
 
     def _is_predicate(self, node: Any) -> bool:
-        """Whether this is an equality that says, or could say, whose a row is."""
+        """Whether this is an equality that binds, or could bind, the tenant of a row."""
         return any(self._is_tenant(side) for side in equality(node) or ())
 
     def _is_tenant(self, side: Any) -> bool:
@@ -321,7 +321,7 @@ class _Maker:
         return Mutant(kind, self._line(node), (self.replaced(node, value),))
 
     def replaced(self, node: Any, value: Any) -> Change:
-        """The change that puts a value into the place of a node."""
+        """The change that replaces a node with a value."""
         place = self._places[id(node)]
         return place.owner, place.attribute, place.with_node(value)
 
@@ -346,7 +346,7 @@ def _set(changes: Iterable[Change]) -> None:
 
 
 def _places(node: Any) -> Iterator[tuple[Any, Place]]:
-    """Every node below one, with its place."""
+    """Every node below a node, with its place."""
     for attribute in node:
         for way, child in _items(getattr(node, attribute), ()):
             yield child, Place(node, attribute, way)
@@ -376,7 +376,7 @@ def _own(node: Any) -> Iterator[Any]:
 
 
 def _levels(tree: Any) -> list[Any]:
-    """The queries of a statement that have sources of their own."""
+    """The queries of a statement that have their own FROM."""
     return [
         node
         for node in walk(tree)
@@ -426,7 +426,7 @@ def _column(relation: str | None, name: str) -> Any:
 
 
 def main() -> None:
-    """Make every mutant of every statement; exit code 1 when one lives."""
+    """Make every mutant of every statement; exit code 1 if one survives."""
     tables = read_tables(schema_files(ROOT))
     known = load_statements(ROOT / "sql")
     statements = [statement for statement in known.values() if is_mutated(statement, tables)]

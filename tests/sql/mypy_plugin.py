@@ -1,7 +1,7 @@
-"""Says in one line how a call of a statement differs from its header.
+"""Reports in one line how a call of a statement differs from its header.
 
 The overloads of `svc/database/calls.pyi` refuse such a call without this plugin, but mypy then lists all of them. The
-plugin compares the call with the overload of its statement, reports each difference, and has mypy accept the rest.
+plugin compares the call with the overload of its statement, reports each difference, and lets mypy accept the rest.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _METHODS = {f"{class_}.{method}" for class_ in _CLASSES for method in ("one", "m
 
 
 class StatementPlugin(Plugin):
-    """Hooks into the calls of statements."""
+    """The hooks into the calls of statements."""
 
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
         """The comparison, for the methods that take the name of a statement."""
@@ -45,7 +45,7 @@ def plugin(_version: str) -> type[Plugin]:
 
 
 def _compared(context: MethodSigContext) -> FunctionLike:
-    """One overload as it is; or, where the call is of its statement, one that takes anything: the call is checked."""
+    """The overload unchanged or, for a call of its statement, one that accepts anything, since the call was checked."""
     overload, call = context.default_signature, context.context
     if not isinstance(call, CallExpr) or not call.args or ARG_STAR in call.arg_kinds:
         return overload
@@ -55,7 +55,7 @@ def _compared(context: MethodSigContext) -> FunctionLike:
         return overload
     names = _statements(context, call)
     if wanted is None or wanted[0] not in names:
-        # Once for all overloads.
+        # Report only once for all overloads.
         if _statement(overload) == names[0]:
             context.api.fail(_unknown(wanted, names), call, code=CALL_OVERLOAD)
         return _anything(overload)
@@ -82,7 +82,7 @@ def _unknown(wanted: list[str] | None, names: list[str]) -> str:
 
 
 def _mappings(context: MethodSigContext, call: CallExpr) -> dict[Expression, TypedDictType | None]:
-    """The arguments of the form `**mapping`; None for one whose keys are not known."""
+    """The arguments of the form `**mapping`; None if the keys are not known."""
     found: dict[Expression, TypedDictType | None] = {}
     for argument, kind in zip(call.args, call.arg_kinds, strict=True):
         if kind == ARG_STAR2:
@@ -133,7 +133,7 @@ def _statements(context: MethodSigContext, call: CallExpr) -> list[str]:
 
 
 def _statement(overload: CallableType) -> str:
-    """The name of the statement: of the only argument whose type is a literal."""
+    """The name of the statement, from the only argument with a literal type."""
     literals = [type_ for type_ in map(get_proper_type, overload.arg_types) if isinstance(type_, LiteralType)]
     return str(literals[0].value) if literals else ""
 

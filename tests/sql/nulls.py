@@ -1,8 +1,8 @@
-"""Which columns of a statement's rows can be null, as far as its text and the schema show.
+"""Determines which columns of a statement's rows can be null, as far as its text and the schema show.
 
-A header declares this, because the server does not report it for a prepared statement. The declaration is compared
-with one of three answers: NEVER (provably not null), SCHEMA (a table's column without NOT NULL, or any column of the
-optional side of an outer join) and UNKNOWN. For the last, the rows that the tests read decide (tests/null_guard.py).
+A header declares this, because the server does not report it for a prepared statement. The declaration is compared with
+one of three answers: NEVER (provably not null), SCHEMA (a table's column without NOT NULL, or any column of the
+optional side of an outer join) and UNKNOWN, for which the rows in the tests decide (tests/null_guard.py).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from tests.sql.tree import ast, walk
 
 
 class Null(IntEnum):
-    """Whether a value can be null; the larger of two answers holds for what is made of both."""
+    """Whether a value can be null; a value made from two has the larger answer."""
 
     NEVER = 0
     UNKNOWN = 1
     SCHEMA = 2
 
 
-# Functions that give null only for an argument that is null.
+# Functions that return null only for a null argument.
 _STRICT = {
     "abs", "bit_count", "cardinality", "ceil", "date_trunc", "extract", "floor", "format_type", "greatest", "least",
     "left", "length", "ln", "lower", "md5", "octet_length", "power", "right", "round", "sha256", "upper",
 }  # fmt: skip
-# Functions that never give null, whatever their arguments.
+# Functions that never return null, whatever their arguments.
 _FULL = {"clock_timestamp", "count", "current_database", "now", "random", "row_number", "statement_timestamp", "uuidv7",
          "concat", "json_merge_patch", "version"}  # fmt: skip
-# Operators whose result is not null where their operands are not.
+# Operators whose result is not null if their operands are not.
 _TOTAL_OPERATORS = {
     "+", "-", "*", "/", "%", "||", "=", "<>", "<", ">", "<=", ">=", "<=>", "<->", "<#>", "<~>", "&&", "@>", "<@",
 }  # fmt: skip
@@ -46,8 +46,8 @@ Columns = Mapping[str, Null]
 
 @dataclass
 class _Scope:
-    """What a part of a statement can name: tables, queries and aliases, and the columns that a condition keeps from
-    being null."""
+    """The names in the scope of a part of a statement: tables, queries and aliases, and the columns that a condition
+    makes not null."""
 
     tables: Tables
     nullable_parameters: frozenset[int]
@@ -74,13 +74,13 @@ class _Scope:
 
 
 def column_nulls(statement: Statement, node: Any, tables: Tables) -> list[tuple[str, Null]]:
-    """Name and answer for each column that a statement gives."""
+    """The name and the answer for each column of a statement."""
     numbers = frozenset(number for number, one in enumerate(statement.parameters, 1) if one.can_be_null)
     return list(_query(node, _Scope(tables, numbers)).items())
 
 
 def null_faults(statement: Statement, node: Any, tables: Tables) -> Iterator[tuple[int, str]]:
-    """Where the header says of a column that it can be null, or that it cannot, and the text and schema disagree."""
+    """The columns whose nullability in the header contradicts the text and the schema."""
     is_read = statement.shape in ("one", "many", "value")
     found = dict(column_nulls(statement, node, tables)) if is_read else {}
     returns = statement.text.find("-- returns:")
@@ -88,7 +88,7 @@ def null_faults(statement: Statement, node: Any, tables: Tables) -> Iterator[tup
         null = found.get(column.name, Null.UNKNOWN)
         if null is Null.SCHEMA and not column.can_be_null:
             yield returns, f"the column {column.name} can be null: its header reads `{column.name} {column.type} null`"
-        # A statement of one value counts as null where it gives no row.
+        # The value of a `:value` statement counts as null if it returns no row.
         if null is Null.NEVER and column.can_be_null and statement.shape != "value":
             yield returns, f"the column {column.name} cannot be null, but its header says that it can"
     tested = set(_tested_parameters(node))
@@ -99,7 +99,7 @@ def null_faults(statement: Statement, node: Any, tables: Tables) -> Iterator[tup
 
 
 def _tested_parameters(node: Any) -> Iterator[int]:
-    """Parameters that the statement asks whether they are null."""
+    """The parameters that the statement compares with null."""
     for part in walk(node):
         tested = None
         if isinstance(part, ast.NullTest):
@@ -148,7 +148,7 @@ def _select(node: Any, scope: _Scope) -> dict[str, Null]:
     for item in node.fromClause or ():
         _from(item, scope, Null.NEVER)
     _filter(node.whereClause, scope)
-    # In groups of several sets a column that is not in the set is null.
+    # With several grouping sets, a column that is not in the set is null.
     if any(isinstance(part, ast.GroupingSet) for part in node.groupClause or ()):
         return dict.fromkeys(_targets(node.targetList, scope), Null.UNKNOWN)
     return _targets(node.targetList or (), scope)
@@ -180,7 +180,7 @@ def _names(reference: Any) -> list[str]:
 
 
 def _from(item: Any, scope: _Scope, outer: Null) -> None:
-    """Add what a FROM item names; `outer`: what an outer join makes of its columns."""
+    """Add the names of a FROM item; `outer`: the effect of an outer join on its columns."""
     if isinstance(item, ast.JoinExpr):
         left = outer if item.jointype in (JoinType.JOIN_INNER, JoinType.JOIN_LEFT) else Null.SCHEMA
         right = outer if item.jointype in (JoinType.JOIN_INNER, JoinType.JOIN_RIGHT) else Null.SCHEMA
@@ -201,7 +201,7 @@ def _from(item: Any, scope: _Scope, outer: Null) -> None:
 
 
 def _filter(condition: Any, scope: _Scope) -> None:
-    """Note the columns that a condition lets through only where they are not null."""
+    """Record the columns that must be not null for a condition to be true."""
     if isinstance(condition, ast.BoolExpr) and condition.boolop == BoolExprType.AND_EXPR:
         for part in condition.args:
             _filter(part, scope)
@@ -216,7 +216,7 @@ def _filter(condition: Any, scope: _Scope) -> None:
 
 
 def _is_comparison(condition: Any) -> bool:
-    """Whether a condition holds only where neither of its operands is null."""
+    """Whether a condition is true only if neither of its operands is null."""
     kinds = (A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_OP_ANY)
     is_operator = isinstance(condition, ast.A_Expr) and condition.kind in kinds
     return is_operator and str(condition.name[-1].sval) in _STRICT_COMPARISONS
@@ -253,7 +253,7 @@ def _value(node: Any, scope: _Scope) -> Null:
 
 
 def _known(nodes: Iterable[Any], scope: _Scope) -> Null:
-    """NEVER where none of the values can be null, else UNKNOWN: what is made of them need not be."""
+    """NEVER if none of the values can be null, otherwise UNKNOWN, since the result need not be null."""
     return min(Null.UNKNOWN, max((_value(node, scope) for node in nodes), default=Null.NEVER))
 
 
@@ -278,7 +278,7 @@ def _subquery(node: Any, scope: _Scope) -> Null:
     query = node.subselect
     if node.subLinkType != SubLinkType.EXPR_SUBLINK or not isinstance(query, ast.SelectStmt) or not query.targetList:
         return Null.UNKNOWN
-    # An aggregate without groups gives one row, whatever there is; anything else may give none.
+    # An aggregate without groups always returns one row; other queries may return none.
     has_one_row = not query.groupClause and not query.havingClause and _is_count(query.targetList[0].val)
     return _known([query.targetList[0].val], scope) if has_one_row else Null.UNKNOWN
 

@@ -1,8 +1,9 @@
-"""The line `index:` of a header against the plans that are recorded for the statement in `tests/plans/baselines/`.
+"""Compares the line `index:` of a header with the plans that are recorded for the statement in
+`tests/plans/baselines/`.
 
     python -m tests.sql.plan_headers
 
-writes the line of every header as the recorded plans have it.
+writes the line of every header from the recorded plans.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _WIDTH = 110
 def used_indexes(file: PlanFile) -> list[str]:
     """The indexes that any recorded plan of a statement uses, in the order of the plans, each once.
 
-    The own index of a large tenant is `chunk_vectors_hnsw_…`. What only a foreign key's cascade uses is in no plan.
+    The own index of a large tenant is `chunk_vectors_hnsw_…`. No plan contains an index that only a foreign key's
+    cascade uses.
     """
     plans = [plan for case in file.cases for plan in case.shapes.values()]
     found = (name for plan in plans for match in _INDEXES.finditer(plan) for name in (match[1] or match[2]).split(", "))
@@ -33,7 +35,7 @@ def used_indexes(file: PlanFile) -> list[str]:
 
 
 def header_faults(statements: Iterable[Statement], folder: Path) -> list[Fault]:
-    """The statements whose header names other indexes than their recorded plans below `folder` use."""
+    """The statements whose header differs from the indexes in their recorded plans below `folder`."""
     faults = []
     for statement in statements:
         path = plan_path(folder, statement.name)
@@ -59,7 +61,7 @@ def _line(statement: Statement) -> int:
 
 
 def rewritten(statement: Statement, used: list[str]) -> str:
-    """The text of a statement with its line `index:` as the plans have it; names that were there keep their order."""
+    """The text of a statement with its line `index:` from the plans; existing names keep their order."""
     kept = [name for name in statement.indexes if name in used]
     names = ", ".join([*kept, *(name for name in used if name not in kept)])
     line = "\n".join(textwrap.wrap(f"-- index: {names}", _WIDTH, subsequent_indent="--   ")) + "\n" if used else ""
@@ -71,7 +73,7 @@ def rewritten(statement: Statement, used: list[str]) -> str:
 
 
 def main() -> None:
-    """Write the headers, and print which were written."""
+    """Write the headers, and print the changed ones."""
     root = Path(__file__).resolve().parents[2]
     for statement in load_statements(root / "sql").values():
         path = plan_path(root / BASELINES, statement.name)

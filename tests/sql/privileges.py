@@ -16,7 +16,7 @@ from tests.sql.tables import Tables, read_tables, schema_files
 from tests.sql.tree import Fault, alias_of, ast, parse, walk
 
 PRIVILEGES = ("select", "insert", "update", "delete")
-# The statements by which migrations write what the service only reads; they run as the owner.
+# The statements with which migrations write tables that the service only reads; they run as the owner.
 RUN_BY_OWNER = {
     "server/forget_migration",
     "server/note_log_version",
@@ -72,7 +72,7 @@ def _locked(select: Any) -> Iterator[Any]:
 
 
 def grant_faults(root: Path) -> list[Fault]:
-    """The files of grants below `root` that say something else than the statements need, which are without fault."""
+    """The files of grants below `root` that differ from the needs of the statements, which have no faults."""
     return [
         Fault(path, 1, "its grants differ from those that the statements need; run: python -m tests.sql.privileges")
         for path, text in _grants(root).items()

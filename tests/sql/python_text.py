@@ -27,7 +27,7 @@ _PATTERNS = [
         r"\btruncate\s+(table\s+)?\w+\s*;?\s*$",
         r"\bcopy\s+.+\b(from|to)\s+(stdin|stdout|program|')",
         r"^\s*set\s+(local|session)\b",
-        r"^\s*(?-i:set|SET)\s+[\w.]+\s*(=|to)\s*\S",  # English begins it with a capital
+        r"^\s*(?-i:set|SET)\s+[\w.]+\s*(=|to)\s*\S",  # In an English sentence, this word begins with a capital.
         r"^\s*reset\s+(all|[\w.]+)\s*;?\s*$",
         r"^\s*(un)?listen\s+(\w+|\*)\s*;?\s*$",
         r"^\s*notify\s+\w+\s*(,.*)?;?\s*$",
@@ -50,7 +50,7 @@ _RUNS_SQL = {
 
 
 def looks_like_sql(text: str) -> bool:
-    """Whether a text holds SQL, whole or in part."""
+    """Whether a text contains SQL, complete or in part."""
     if any(pattern.search(text) for pattern in _PATTERNS):
         return True
     return len(text.split()) >= 3 and _parses(text)
@@ -64,7 +64,7 @@ def _parses(text: str) -> bool:
 
 
 def sql_faults(path: Path, source: str, allowed: set[str]) -> list[Fault]:
-    """Where a Python file holds SQL text; `allowed` are texts that only look like it."""
+    """The places with SQL text in a Python file; `allowed` are texts that only look like SQL."""
     tree = ast.parse(source)
     documentation = {id(text) for text in _documentation(tree)}
     faults = []
@@ -83,14 +83,14 @@ def _runs_text(call: ast.Call) -> bool:
 
 
 def _documentation(tree: ast.AST) -> Iterator[ast.AST]:
-    """The strings that stand alone: docstrings, of attributes too."""
+    """The strings that are statements: docstrings, including those of attributes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
 
 
 def _texts(tree: ast.AST, documentation: set[int]) -> Iterator[tuple[int, str]]:
-    """Every text of the program, pieces put together where the source does: f-strings, `+`, `%`, `"".join([…])`."""
+    """Every text of the program, with its pieces joined as in the source: f-strings, `+`, `%`, `"".join([…])`."""
     for node in ast.walk(tree):
         if id(node) in documentation:
             continue
@@ -112,7 +112,7 @@ def _put_together(node: ast.AST) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(_put_together(part) for part in node.values)
     if isinstance(node, ast.FormattedValue):
-        # Something stands here; a name reads on in most places.
+        # Any value can be here; a name is valid SQL in most places.
         return "x"
     if isinstance(node, ast.BinOp):
         left, right = _put_together(node.left), _put_together(node.right)

@@ -1,5 +1,5 @@
-"""The tables of every statement, found by PostgreSQL's own parser: `python -m tests.sql.record_tables` writes them into
-svc/catalogue/tables.json, `make check` compares.
+"""The tables of every statement, found by PostgreSQL's own parser. `python -m tests.sql.record_tables` writes them to
+svc/catalogue/tables.json, and `make check` compares them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _WRITING = (
 
 
 def tables_used(statement: Statement) -> TablesUsed:
-    """The tables of one statement; the names of its own `with` queries are none of them."""
+    """The tables of one statement, without the names of its own `with` queries."""
     if statement.shape in ("explain", "template"):
-        # A part of a statement, or one whose table is put into it: it names no table.
+        # A part of a statement, or one whose table is a placeholder: it names no table.
         return TablesUsed()
     nodes = [node for part in parse(statement.text) for node in walk(part)]
     queries = {node.ctename for node in nodes if isinstance(node, ast.CommonTableExpr)}
@@ -38,7 +38,7 @@ def tables_used(statement: Statement) -> TablesUsed:
 
 
 def record_faults(root: Path) -> list[Fault]:
-    """Where the record differs from the statements below `root`."""
+    """The differences between the record and the statements below `root`."""
     recorded = recorded_tables()
     used = {name: tables_used(statement) for name, statement in load_statements(root / "sql").items()}
     differing = sorted(name for name in used.keys() | recorded.keys() if used.get(name) != recorded.get(name))
@@ -46,7 +46,7 @@ def record_faults(root: Path) -> list[Fault]:
 
 
 def main() -> None:
-    """Write the record, a statement a line."""
+    """Write the record, with one line for each statement."""
     lines = []
     for name, statement in load_statements(ROOT / "sql").items():
         used = tables_used(statement)

@@ -1,6 +1,6 @@
-"""Calls of statements that mypy refuses. Nothing runs them.
+"""Calls of statements that mypy refuses. They are never run.
 
-mypy reports an ignored error that is not there, so each line here proves that `make check` finds such a mistake.
+mypy reports unused ignores, so each line here proves that `make check` finds the mistake.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from svc.database.queries import Database, Transaction
 
 
 class Document(TypedDict):
-    """Arguments of which one has the wrong type."""
+    """Arguments, one of which has the wrong type."""
 
     user_id: UUID
     document_id: float
 
 
 async def parameters(database: Database, transaction: Transaction, user_id: UUID) -> None:
-    """A parameter that is missing, misspelt, one too many, or of the wrong type."""
+    """A parameter that is missing, misspelt, superfluous, or has the wrong type."""
     await database.one("users/get")  # type: ignore[call-arg]
     await database.one("users/get", usr_id=user_id)  # type: ignore[call-arg]
     await database.one("users/get", user_id=user_id, email="ada@example.org")  # type: ignore[call-arg]
@@ -34,14 +34,14 @@ async def parameters(database: Database, transaction: Transaction, user_id: UUID
 
 
 async def statements(database: Database, name: str, user_id: UUID) -> None:
-    """A statement that is not there or has another shape, or a name known at run time only."""
+    """A statement that does not exist or has another shape, or a name that is known only at run time."""
     await database.one("users/gone", user_id=user_id)  # type: ignore[call-overload]
     await database.many("users/get", user_id=user_id)  # type: ignore[call-overload]
     await database.one(name, user_id=user_id)  # type: ignore[call-overload]
 
 
 async def arguments_in_a_mapping(database: Database, user_id: UUID, seconds: float) -> None:
-    """A mapping whose keys are not known, has a value of the wrong type, or lacks one."""
+    """A mapping whose keys are not known, which has a value of the wrong type, or which lacks a value."""
     key = {"user_id": user_id, "document_id": user_id}
     await database.exec("ingest/fail", error="", **key)  # type: ignore[arg-type]
     anything: dict[str, Any] = {"worker": "w"}
@@ -68,12 +68,12 @@ async def columns(database: Database, user_id: UUID) -> None:
 
 
 async def lanes(database: Database, lane: Literal["search/exact", "search/bits"], user_id: UUID) -> None:
-    """A union of names, of which one lacks a parameter."""
+    """A union of names, one of which lacks a parameter."""
     await database.many(lane, user_id=user_id)  # type: ignore[call-overload]
 
 
 async def copies(database: Database, user_id: UUID, now: datetime, row: Any) -> None:
-    """Rows for a COPY without names, with a missing column, or of another statement."""
+    """Rows for a COPY without names, with a missing column, or for another statement."""
     await database.copy("import/document_contents", [(user_id, user_id, b"text")])  # type: ignore[list-item]
     r.ImportDocumentContents(user_id=user_id, document_id=user_id)  # type: ignore[call-arg]
     contents = r.ImportDocumentContents(user_id=user_id, document_id=user_id, content=b"text", charset=None)

@@ -1,7 +1,7 @@
-"""Writes the types of the statements from their headers: `python -m tests.sql.statement_types`, or `make types`.
+"""Generates the types of the statements from their headers: `python -m tests.sql.statement_types`, or `make types`.
 
-`svc/database/rows.py` holds a class for the rows of each statement, `svc/database/calls.pyi` the calls that mypy
-allows. `--check` writes nothing and ends with 1 where a file differs from the headers.
+`svc/database/rows.py` contains a class for the rows of each statement, and `svc/database/calls.pyi` the calls that mypy
+allows. `--check` writes nothing, and exits with 1 if a file differs from the headers.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def row_class(name: str) -> str:
 
 @dataclass(frozen=True)
 class RowClass:
-    """A class of rows: the statements that return them, and the class whose columns it continues."""
+    """A class of rows: the statements that return them, and its base class."""
 
     name: str
     columns: tuple[Column, ...]
@@ -95,10 +95,10 @@ class RowClass:
 
 
 def row_classes(statements: Mapping[str, Statement]) -> list[RowClass]:
-    """The classes of rows, a base before those that continue it.
+    """The classes of rows, each base before its subclasses.
 
-    A statement whose header says `returns: as …` shares the class of the other; with columns of its own it continues
-    that class, and shares the new one with those that continue it in the same way.
+    A statement whose header has `returns: as …` shares the class of the other statement. With additional columns, it
+    has a subclass, which it shares with statements that have the same columns.
     """
     classes: dict[tuple[str, tuple[Column, ...]], RowClass] = {}
 
@@ -232,7 +232,7 @@ def stale(root: Path = ROOT) -> list[Path]:
 
 
 def main(arguments: Iterable[str]) -> None:
-    """Write the files, or with `--check` name those that are stale."""
+    """Write the files or, with `--check`, name the stale ones."""
     if "--check" in arguments:
         for path in (paths := stale()):
             print(f"{path}:1: differs from the headers of sql/; run: {COMMAND}")

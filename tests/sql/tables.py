@@ -21,7 +21,7 @@ _FILLED = {ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_PRIMARY, ConstrType.CONS
 
 @dataclass(frozen=True)
 class Key:
-    """A primary, unique or foreign key, or an index. An expression among its columns stands as `(expression)`."""
+    """A primary, unique or foreign key, or an index. An expression among its columns is written as `(expression)`."""
 
     kind: str
     name: str
@@ -42,19 +42,19 @@ class Tables:
     """Table and column."""
 
     def tenant_column(self, table: str) -> str | None:
-        """The column that says whose a row is; None where no row is a tenant's."""
+        """The column with the tenant of a row; None if the rows belong to no tenant."""
         if table == "users":
             return "id"
         return "user_id" if "user_id" in self.columns.get(table, ()) else None
 
     @property
     def tenant_tables(self) -> set[str]:
-        """The tables whose rows belong to a tenant, the tenants' own table included."""
+        """The tables whose rows belong to a tenant, including the table of users."""
         return {table for table in self.columns if self.tenant_column(table)}
 
 
 def schema_files(root: Path) -> list[Path]:
-    """The files that make the schema, in the order in which they run."""
+    """The files that create the schema, in the order in which they run."""
     migrations = [path for path in sorted((root / "migrations").glob("*.sql")) if ".rollback." not in path.name]
     return migrations + sorted((root / "sql" / "ddl").glob("*.sql"))
 
@@ -99,7 +99,7 @@ def _add(tables: Tables, statement: Any, path: Path, text: str) -> None:
 
 
 def _not_null(elements: Iterable[Any]) -> Iterator[str]:
-    """The columns that NOT NULL, an identity or a primary key keeps from being null."""
+    """The columns that are not null by NOT NULL, an identity or a primary key."""
     for element in elements:
         if isinstance(element, ast.Constraint) and element.contype == ConstrType.CONSTR_PRIMARY:
             yield from _names(element.keys)

@@ -1,8 +1,8 @@
-"""The proof of the first wall: every row that a statement touches belongs to the tenant that it binds.
+"""The proof of the first barrier: every row that a statement uses belongs to the tenant that it binds.
 
-A value *is the tenant* when it is the parameter `user_id` itself, or a column that an equality ties to it. Only
-conditions count that must hold: the parts of an `and` in WHERE and in the ON of inner joins; the ON of an outer join
-speaks for its optional side alone. Then
+A value *is the tenant* if it is the parameter `user_id` itself, or a column that an equality ties to it. Only mandatory
+conditions count: the parts of an `and` in WHERE and in the ON of inner joins; the ON of an outer join counts only for
+its optional side. Then
 
 - each tenant table in FROM, UPDATE and DELETE must have its tenant column tied so, on every level of the statement;
 - each row inserted must carry the tenant, and the row that it conflicts with must share it; where a statement names a
@@ -29,9 +29,9 @@ Output = list[tuple[str, bool]]
 
 @dataclass
 class Relation:
-    """Something in FROM: the column that must be the tenant, if it has one, and the columns that are.
+    """An item in FROM: the column that must be the tenant, if any, and the columns that are.
 
-    `columns` are those of a table, by which a column without a relation's name is known for its own.
+    `columns` are those of a table, to resolve columns without the name of a relation.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Scope:
     outer: Scope | None = None
 
     def find(self, alias: str | None, name: str) -> Relation | None:
-        """The relation of a column; of one without relation only where there is a single one, a table that has it."""
+        """The relation of a column. A column without the name of a relation must be in exactly one table."""
         if alias is None:
             only = next(iter(self.relations.values())) if len(self.relations) == 1 else None
             return only if only is not None and name in only.columns else None
@@ -63,16 +63,17 @@ class Scope:
 
 @dataclass
 class Condition:
-    """Something that must hold, and the relations about which it says so."""
+    """A mandatory condition, and the relations that it restricts."""
 
     node: Any
     about: set[str]
 
 
 class Proof:
-    """The proof for one statement; `faults` are (location, message) of what it could not prove.
+    """The proof for one statement; `faults` are (location, message) of unproved parts.
 
-    `parameter` is the number of the one that is the tenant, `receiver` of one to whom the tenant's rows may be given.
+    `parameter` is the number of the tenant's parameter, and `receiver` that of a user who may receive the tenant's
+    rows.
     """
 
     def __init__(self, tables: Tables, parameter: int | None, receiver: int | None = None) -> None:
@@ -155,7 +156,7 @@ class Proof:
         return self._returned(node, Scope({target.name: target}, outer))
 
     def _given(self, select: Any, outer: Scope | None, known: Mapping[str, set[str]]) -> Output:
-        """The columns of the rows to insert, where the receiver counts as the tenant; what is read has been proved."""
+        """The columns of the rows to insert, in which the receiver counts as the tenant; the reads have been proved."""
         faults, self.faults, self._is_giving = self.faults, [], self._receiver is not None
         try:
             return self._query(select, outer, known)
@@ -181,7 +182,7 @@ class Proof:
             return
         columns = [str(part.sval) for part in node.attlist or ()]
         tenant_column = self._tenant_column(node.relation)
-        # The columns of a COPY are its parameters, so the first of them is the tenant by the header.
+        # The columns of a COPY are its parameters, so by its header the first one is the tenant.
         if tenant_column is not None and (columns[:1] != [tenant_column] or self._parameter != 1):
             self._fault(node.relation, f"{tenant_column} is not the first column copied")
 
@@ -202,7 +203,7 @@ class Proof:
         self._tie(scope, conditions)
         for lateral in laterals:
             self._add_subselect(lateral, scope, scope, known)
-            # What comes out of it may tie others.
+            # Its output may bind other relations.
             conditions += [Condition(part, set(scope.relations)) for part in conjuncts(where)]
             self._tie(scope, conditions)
         for relation in scope.relations.values():
@@ -335,7 +336,7 @@ def _target_name(target: Any) -> str:
 
 
 def _links(node: Any) -> Iterator[Any]:
-    """The subqueries in the expressions of one level; those below them, in WITH and in FROM are other levels."""
+    """The subqueries in the expressions of one level; nested ones, and those in WITH and FROM, are other levels."""
     for child in children(node):
         yield from _links_at(child)
 
@@ -350,7 +351,7 @@ def _links_at(node: Any) -> Iterator[Any]:
 
 
 def _tenant_columns(output: Output, names: Any) -> set[str]:
-    """The columns of a result that are the tenant, under the names that it is given."""
+    """The columns of a result that are the tenant, with their output names."""
     given = [str(part.sval) for part in names or ()]
     own = [name for name, _ in output]
     renamed = given + own[len(given) :]
@@ -358,7 +359,7 @@ def _tenant_columns(output: Output, names: Any) -> set[str]:
 
 
 def _plain(node: Any) -> Any:
-    """What stands under casts to uuid; any other cast could make different values equal."""
+    """The expression under casts to uuid; any other cast could make different values equal."""
     while isinstance(node, ast.TypeCast) and [part.sval for part in node.typeName.names] == ["uuid"]:
         if node.typeName.arrayBounds:
             break

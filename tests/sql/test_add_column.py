@@ -1,4 +1,4 @@
-"""A column is added to every list of the columns of its table, to what writes it, and to nothing else."""
+"""A column is added to every list of its table's columns, to the statements that write it, and to nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each rule of sql/ that needs no server detects its fault; `make check` applies the rules to every file."""
+"""Each rule for sql/ that needs no server detects its fault; `make check` applies the rules to every file."""
 
 from __future__ import annotations
 

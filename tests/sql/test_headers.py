@@ -43,7 +43,7 @@ def test_all_parts_of_a_header_are_read(write: Write) -> None:
     assert statement.columns == (Column("id", "uuid"), Column("names", "text[]"), Column("progress", "float4"))
     assert statement.index == "documents_pkey"
     assert statement.body.startswith("select\n")
-    assert statement.text == GOOD, "the server receives the header too"
+    assert statement.text == GOOD, "the server also receives the header"
 
 
 def test_an_optional_parameter_can_be_omitted_and_is_null_then(write: Write) -> None:
@@ -148,7 +148,7 @@ def test_columns_are_not_taken_through_a_second_reference(write: Write, tmp_path
 
 
 def test_every_statement_with_the_columns_of_another_refers_to_it() -> None:
-    """Five columns and more stand in one header only; an export lists the columns of its table."""
+    """Five or more columns are listed in only one header; an export lists the columns of its table."""
     seen: dict[tuple[Column, ...], str] = {}
     for statement in STATEMENTS.values():
         is_export = statement.name.startswith("export/")

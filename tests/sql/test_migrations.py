@@ -1,4 +1,5 @@
-"""Each rule for migrations and for the keys of the schema detects its fault; and the schema on the server is right."""
+"""Each rule for migrations and for the keys of the schema detects its fault, and the schema on the server is
+correct."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ HEADER = f"""\
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The SQL, to which a test may add migrations and folders of statements. The folders that are there are links."""
+    """The SQL, to which a test may add migrations and folders of statements. The existing folders are links."""
     copytree(ROOT / "migrations", tmp_path / "migrations")
     (tmp_path / "sql").mkdir()
     for part in (ROOT / "sql").iterdir():
@@ -40,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def plant(root: Path, statement: str, header: str = "") -> list[str]:
-    """Add a migration with one statement; the faults that the checker finds."""
+    """Add a migration with one statement; returns the faults that the checker finds."""
     why = header or HEADER
     (root / "migrations" / f"{PLANTED}.sql").write_text(f"{why}{statement}\n")
     (root / "migrations" / f"{PLANTED}.rollback.sql").write_text("drop table planted;\n")
@@ -221,7 +222,7 @@ def test_an_unnecessary_exception_is_a_fault() -> None:
     assert [fault.message for fault in faults] == ["the exception for documents_pkey is needed no more"]
 
 
-# The server's own account of what the files made: nothing may hide from the reading of the files.
+# The objects on the server, which must equal those found in the files.
 
 COLUMNS = """
     select c.relname, array_agg(a.attname::text order by a.attnum) as columns
@@ -286,7 +287,7 @@ async def test_on_the_server_every_foreign_key_between_tenant_tables_contains_th
 
     between_tenants = [row for row in rows if tables.tenant_column(row["target"]) is not None]
     assert len(between_tenants) == len(rows) - 1, "users refer to plans, which all share"
-    # A reader is another tenant than the owner of the collection.
+    # A reader is a different tenant than the owner of the collection.
     foreign = [(row["table"], row["first"]) for row in between_tenants if row["first"] == "reader_id"]
     assert foreign == [("collection_readers", "reader_id")]
     for row in between_tenants:
@@ -305,6 +306,6 @@ async def test_every_index_in_a_header_exists(database: Database) -> None:
 
     for statement in database.statements.values():
         named = set(filter(None, re.split(r",\s*", statement.index)))
-        # The index of each large tenant has a name of its own.
+        # The index of each large tenant has its own name.
         named -= {"chunk_vectors_hnsw_…"}
         assert named <= there, f"{statement.path} names {named - there}"

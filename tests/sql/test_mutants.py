@@ -28,7 +28,7 @@ def test_no_mutant_survives(statement: Statement, tables: Tables) -> None:
     alive = survivors(statement, tables, counts)
 
     assert counts.total() >= 2
-    # A condition that another one repeats lives too: take it out of the statement.
+    # The mutant of a redundant condition also survives: remove the condition from the statement.
     assert "\n".join(map(str, alive)) == ""
 
 
@@ -43,8 +43,8 @@ def test_every_mutant_differs_from_the_statement(tables: Tables) -> None:
                 seen.append(RawStream()(tree))
 
         assert original not in seen
-        assert len(set(seen)) > 0.9 * len(seen), "nor twice the same, but where two ways lead there"
-        assert RawStream()(tree) == original, "and each is undone"
+        assert len(set(seen)) > 0.9 * len(seen), "no mutant is repeated, unless two changes lead to it"
+        assert RawStream()(tree) == original, "each change is undone"
         assert tenancy_faults(statement, tree, tables) == []
 
 
@@ -53,7 +53,7 @@ def _nothing(*_: object) -> None:
 
 
 def _all_parts(node: object) -> list[object]:
-    """Every part of a condition, as if each had to hold."""
+    """Every part of a condition, as if each were mandatory."""
     if isinstance(node, ast.BoolExpr) and node.boolop != BoolExprType.NOT_EXPR:
         return [part for argument in node.args for part in _all_parts(argument)]
     return [] if node is None else [node]
@@ -74,7 +74,7 @@ class _All(set[str]):
 
 
 def _about_all(node: object, _about: set[str]) -> tenancy.Condition:
-    """A condition that speaks of both sides of its join, as if none were outer."""
+    """A condition on both sides of its join, as if none were outer."""
     return _CONDITION(node, _All())
 
 
@@ -103,7 +103,7 @@ def test_mutants_survive_an_incomplete_proof(
     monkeypatch.setattr(owner, name, hole)
 
     alive: set[str] = set()
-    # The few copies first, or the hole that only they show takes the longest.
+    # The few copies come first, since otherwise the hole that only they show takes the longest.
     for statement in sorted(MUTATED, key=lambda one: one.shape != "copy"):
         alive |= {survivor.kind for survivor in survivors(statement, tables, Counter())}
         if kinds <= alive:

@@ -1,4 +1,4 @@
-"""The guard of every test: a null that the header of its statement does not declare is found."""
+"""The guard of every test finds a null that the header of its statement does not declare."""
 
 from __future__ import annotations
 

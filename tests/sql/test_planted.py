@@ -18,7 +18,7 @@ from tests.sql.tables import Tables
 
 @dataclass(frozen=True)
 class Plant:
-    """A change to one statement: what replaces what, how the line begins that is blamed, and what the fault says."""
+    """A change to one statement: the old and the new text, the beginning of the reported line, and the message."""
 
     name: str
     good: str
@@ -122,7 +122,7 @@ NAMED = (
 
 
 def plant_in(root: Path, plant: Plant) -> str:
-    """Change the copy of a statement below `root`; file and line that are to be blamed, as a fault begins."""
+    """Change the copy of a statement below `root`; returns the file and line with which the fault must begin."""
     path = root / "sql" / f"{plant.name}.sql"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = (ROOT / "sql" / f"{plant.name}.sql").read_text()
@@ -146,7 +146,7 @@ def test_a_planted_fault_is_named_with_file_and_line(tmp_path: Path, tables: Tab
 def test_make_check_reports_each_planted_fault_and_no_other(tmp_path: Path) -> None:
     for folder in ("sql", "migrations", "tests/plans/baselines"):
         copytree(ROOT / folder, tmp_path / folder)
-    # The grants are looked at when the statements themselves are without fault.
+    # The grants are checked only if the statements themselves have no faults.
     for names in (NAMED[:-1], NAMED[-1:]):
         blamed = sorted(plant_in(tmp_path, PLANTS[name]) for name in names)
 

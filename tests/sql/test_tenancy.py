@@ -195,7 +195,7 @@ def test_a_statement_without_the_parameter_is_caught(write: Write, tables: Table
     assert messages == ["d.user_id is not tied to a tenant: no parameter is named user_id"]
 
 
-# The statements without a tenant that run for any caller.
+# The statements without a tenant that any caller can run.
 FOR_ANYBODY = {
     "keys/authenticate": "it tells who asks",
     "users/create_signed_in": "it creates the user of a token",
@@ -214,7 +214,7 @@ FOR_ANYBODY = {
 
 @pytest.mark.parametrize("endpoint", all_endpoints(), ids=name_of)
 def test_requests_of_users_run_only_bound_statements(endpoint: Endpoint) -> None:
-    """The others are run for the admin, by workers and by commands."""
+    """The others run for the admin, and in workers and commands."""
     run = statements_of_routes()[f"{endpoint.method} {endpoint.path}"]
 
     if endpoint.access not in ("admin", "acting"):

@@ -1,4 +1,4 @@
-"""Reading SQL with PostgreSQL's own parser: the tree, its nodes, and where they stand in the file."""
+"""Parses SQL with PostgreSQL's own parser: the tree, its nodes, and their places in the file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pglast import parse_sql
 from pglast.enums import A_Expr_Kind, BoolExprType, BoolTestType
 from pglast.parser import ParseError
 
-# By its types every attribute of a node may be None; the grammar knows better, so they are not used.
+# In the library's types, every attribute of a node can be None, contrary to the grammar, so they are not used.
 ast: Any = pglast.ast
 
-# What stands for a placeholder of sql/ddl/, sql/roles/ or sql/policies/ while a file is parsed, with as many
-# characters, so that places stay right.
+# The substitute for a placeholder of sql/ddl/, sql/roles/ or sql/policies/ during parsing, with the same number of
+# characters, so that locations stay correct.
 OWN_INDEX = "x_name"
 ANY_TABLE = "a_tabl"
 _PLACEHOLDERS = {
@@ -30,7 +30,7 @@ _PLACEHOLDERS = {
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """A rule that a file breaks, written for the person who will change the file."""
+    """A violated rule of a file, described for the person who will change the file."""
 
     path: Path
     line: int
@@ -41,7 +41,7 @@ class Fault:
 
 
 class SqlSyntaxError(Exception):
-    """PostgreSQL cannot parse the text; `line` is where it gave up."""
+    """PostgreSQL cannot parse the text; `line` is the line of the error."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ def parse(text: str) -> list[Any]:
 
 @functools.cache
 def parsed(text: str) -> tuple[Any, ...]:
-    """As `parse`, but once for each text, for callers that do not change the nodes. Tests check the same files often.
+    """Like `parse`, but cached, for callers that do not change the nodes. Tests check the same files often.
 
     Raises:
         SqlSyntaxError: it is not SQL.
@@ -79,12 +79,12 @@ def _filled(text: str) -> str:
 
 
 def line_of(text: str, location: int | None) -> int:
-    """The line, from 1, on which a character of the text stands."""
+    """The line, counted from 1, of a character of the text."""
     return text.count("\n", 0, max(0, location or 0)) + 1
 
 
 def location_of(node: Any) -> int:
-    """Where a node begins, or the first of its parts that knows."""
+    """The location of a node, or of its first part that has one."""
     own = getattr(node, "location", None)
     if isinstance(own, int) and own >= 0:
         return own
@@ -92,7 +92,7 @@ def location_of(node: Any) -> int:
 
 
 def children(node: Any) -> Iterator[Any]:
-    """The nodes directly below one, in the order of the grammar; lists are looked through."""
+    """The nodes directly below a node, in the order of the grammar, including those in lists."""
     if isinstance(node, ast.Node):
         for name in node:
             yield from _nodes(getattr(node, name))
@@ -115,7 +115,7 @@ def walk(node: Any) -> Iterator[Any]:
 
 
 def column(node: Any) -> tuple[str | None, str] | None:
-    """Relation (None where it is not said) and name of a column reference; None for anything else."""
+    """The relation (None if omitted) and the name of a column reference; None for other nodes."""
     if not isinstance(node, ast.ColumnRef) or not all(isinstance(part, ast.String) for part in node.fields):
         return None
     names = [part.sval for part in node.fields]
@@ -130,7 +130,7 @@ def uncast(node: Any) -> Any:
 
 
 def conjuncts(node: Any) -> list[Any]:
-    """The conditions that must all hold for the whole to hold."""
+    """The mandatory parts of a condition."""
     if node is None:
         return []
     if isinstance(node, ast.BoolExpr) and node.boolop == BoolExprType.AND_EXPR:
@@ -141,7 +141,7 @@ def conjuncts(node: Any) -> list[Any]:
 
 
 def equality(node: Any) -> tuple[Any, Any] | None:
-    """Both sides of `a = b`; None for anything else, `a = any (b)` and `a is not distinct from b` too."""
+    """Both sides of `a = b`; None for other nodes, including `a = any (b)` and `a is not distinct from b`."""
     if isinstance(node, ast.A_Expr) and node.kind == A_Expr_Kind.AEXPR_OP and [n.sval for n in node.name] == ["="]:
         return node.lexpr, node.rexpr
     return None
