@@ -1542,7 +1542,7 @@ class SearchExact(Row):
 
 
 class SearchHybridExact(Row):
-    """A row of `search/hybrid_bits`, `search/hybrid_exact`."""
+    """A row of `search/hybrid_bits`, `search/hybrid_bits_all`, `search/hybrid_exact`, `search/hybrid_exact_all`."""
 
     __slots__ = ()
 
@@ -2438,7 +2438,9 @@ ROW_CLASSES: Mapping[str, type[Row]] = {
     "search/exact": SearchExact,
     "search/exact_all": SearchExact,
     "search/hybrid_bits": SearchHybridExact,
+    "search/hybrid_bits_all": SearchHybridExact,
     "search/hybrid_exact": SearchHybridExact,
+    "search/hybrid_exact_all": SearchHybridExact,
     "search/hybrid_index": SearchHybridIndex,
     "search/index": SearchExact,
     "search/index_filtered": SearchIndexFiltered,

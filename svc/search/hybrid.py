@@ -93,8 +93,7 @@ def choose_hybrid_lane(search: HybridSearch, size: TenantSize, exact_rows: int) 
     The index lane takes no conditions: its scan would be long if they leave few chunks.
     """
     lane = choose_lane(search.meaning, size, exact_rows)
-    has_conditions = search.terms.has_conditions or not search.meaning.filters.is_empty
-    return "bits" if lane == "index" and has_conditions else lane
+    return "bits" if lane == "index" and not _is_plain(search) else lane
 
 
 async def run_hybrid(
@@ -103,6 +102,7 @@ async def run_hybrid(
     """Run a hybrid search in its lane, with one statement."""
     lane = choose_hybrid_lane(search, size, exact_rows)
     meaning = search.meaning
+    is_plain = _is_plain(search)
     arguments: _Both = {
         "user_id": meaning.user_id,
         "embedding": meaning.embedding,
@@ -111,6 +111,9 @@ async def run_hybrid(
         "threshold": meaning.threshold,
         "max_rows": meaning.limit,
     }
+    if lane == "exact" and is_plain and meaning.metric == "cosine":
+        rows = await database.many("search/hybrid_exact_all", **arguments)
+        return Found(rows, lane, "search/hybrid_exact_all", arguments)
     if lane == "exact":
         exact: _Exact = {
             **arguments,
@@ -124,11 +127,18 @@ async def run_hybrid(
         candidates = _from_index(meaning, size)
     signature = signatures(meaning.embedding[np.newaxis])[0]
     index: _Index = {**arguments, "signature": signature, "candidates": candidates}
+    if lane == "bits" and is_plain:
+        return Found(await database.many("search/hybrid_bits_all", **index), lane, "search/hybrid_bits_all", index)
     if lane == "bits":
         bits: _Bits = {**index, **search.terms.conditions, **meaning.filters.arguments}
         return Found(await database.many("search/hybrid_bits", **bits), lane, "search/hybrid_bits", bits)
-    rows = await database.many("search/hybrid_index", **index)
-    return Found(rows, cast(Lane, rows[0].lane) if rows else lane, "search/hybrid_index", index)
+    found = await database.many("search/hybrid_index", **index)
+    return Found(found, cast(Lane, found[0].lane) if found else lane, "search/hybrid_index", index)
+
+
+def _is_plain(search: HybridSearch) -> bool:
+    """Whether nothing limits the chunks, as the statements require that are planned once."""
+    return search.meaning.filters.is_empty and not search.terms.has_conditions
 
 
 def _from_index(search: Search, size: TenantSize) -> int:

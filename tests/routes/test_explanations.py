@@ -43,7 +43,7 @@ async def test_an_explanation_comes_with_the_results(service: Service) -> None:
     assert answer["results"] == plain["results"]
     assert "explanation" not in plain
     explanation = answer["explanation"]
-    assert explanation["statement"] == "search/hybrid_exact"
+    assert explanation["statement"] == "search/hybrid_exact_all"
     assert all(explanation[name] > 0 for name in ("embedding_ms", "search_ms", "planning_ms", "execution_ms"))
     found = list(steps(explanation["plan"]))
     assert explanation["plan"]["rows"] == len(plain["results"])
@@ -62,7 +62,9 @@ async def test_the_explanation_names_the_statement_of_the_lane(bits_service: Ser
 
     assert answer["lane"] == "bits"
     assert answer["explanation"]["statement"] == "search/hybrid_bits"
-    of_mode = {"hybrid": "search/hybrid_exact", "meaning": "search/exact_all", "keyword": "search/keyword"}
+    without_filters = await explained(bits_service, user, QUERY)
+    assert without_filters["explanation"]["statement"] == "search/hybrid_bits_all"
+    of_mode = {"hybrid": "search/hybrid_exact_all", "meaning": "search/exact_all", "keyword": "search/keyword"}
     for mode, statement in of_mode.items():
         exact = await explained(bits_service, user, {"query": QUERY["query"], "mode": mode, "recall": "exact"})
         assert (exact["lane"], exact["explanation"]["statement"]) == ("exact", statement)

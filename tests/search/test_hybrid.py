@@ -133,6 +133,17 @@ async def test_the_lane_is_that_of_the_meaning(library: Library) -> None:
     assert (await search(tenant, "comet", limit=5, metric="l2"))["lane"] == "exact"
 
 
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("body", [{}, {"threshold": 0.2}, {"keyword_weight": 0.2, "limit": 7}])
+async def test_a_filter_that_all_documents_pass_changes_nothing(
+    library: Library, query: str, body: dict[str, Any]
+) -> None:
+    tenant, _ = library
+    without = await search(tenant, query, **body)
+    filtered = await search(tenant, query, **ANY_TIME, **body)
+    assert without["results"] == filtered["results"] != []
+
+
 async def test_a_threshold_is_the_lowest_similarity(library: Library) -> None:
     tenant, _ = library
     everything = (await search(tenant, "comet planet"))["results"]

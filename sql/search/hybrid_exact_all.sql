@@ -1,0 +1,149 @@
+-- search/hybrid_exact_all :many
+-- The chunks of one user that fit a query best by meaning, by cosine, and by keywords together:
+-- search/hybrid_exact without filters and conditions, and planned once. A subquery for each row forces the
+-- lookups by key, since the estimates of a plan for all tenants fit no large one. The keys contain the
+-- tenant, so `is true` keeps the planner from reading all of the tenant's rows in another index beside them.
+-- $1 user_id        uuid         the tenant
+-- $2 embedding      halfvec      of the query
+-- $3 keys           int[] null   of the query's rarest terms; null: nothing is found by keywords
+-- $4 terms          sparsevec    all terms of the query, with their weights
+-- $5 keyword_weight float8       0..1; the rest is the weight of the meaning
+-- $6 threshold      float8 null  least similarity; null: any
+-- $7 max_rows       int          1..200
+-- returns: as search/hybrid_exact
+-- length: two searches and the fusion of their results
+-- index: document_contents_removed_idx, chunk_vectors_pkey, chunk_terms_keys_idx, chunk_terms_pkey,
+--   documents_pkey, chunks_pkey
+-- plan: generic
+with removed as materialized (
+    select b.document_id
+    from document_contents as b
+    where b.user_id = $1::uuid and b.removed_at is not null
+),
+
+by_meaning as materialized (
+    select
+        v.chunk_id,
+        0 + (v.embedding <=> $2::halfvec) as distance
+    from chunk_vectors as v
+    where
+        v.user_id = $1::uuid
+        and v.document_id not in (select r.document_id from removed as r)
+    order by distance, v.chunk_id
+    limit 100
+),
+
+by_keywords as materialized (
+    select
+        t.chunk_id,
+        0 + (t.weights <#> $4::sparsevec) as distance
+    from chunk_terms as t
+    where
+        (t.user_id = $1::uuid) is true
+        and t.keys && (select $3::int[])
+        and t.document_id not in (select r.document_id from removed as r)
+    order by distance, t.chunk_id
+    limit 100
+),
+
+candidates as materialized (
+    select
+        coalesce(m.chunk_id, k.chunk_id) as chunk_id,
+        coalesce(
+            m.distance,
+            (
+                select v.embedding <=> $2::halfvec
+                from chunk_vectors as v
+                where v.user_id = $1::uuid and k.chunk_id = v.chunk_id
+            )
+        ) as distance,
+        coalesce(
+            0 - k.distance,
+            (
+                select 0 - (t.weights <#> $4::sparsevec)
+                from chunk_terms as t
+                where t.user_id = $1::uuid and m.chunk_id = t.chunk_id
+            ),
+            0
+        ) as keyword_score
+    from by_meaning as m
+    full outer join by_keywords as k on m.chunk_id = k.chunk_id
+),
+
+scored as (
+    select
+        n.chunk_id,
+        n.distance,
+        1 - n.distance as similarity,
+        n.keyword_score
+    from candidates as n
+    where n.distance is not null
+),
+
+extremes as (
+    select
+        min(s.similarity) as least_similarity,
+        nullif(max(s.similarity) - min(s.similarity), 0) as similarity_range,
+        min(s.keyword_score) as least_keyword_score,
+        nullif(max(s.keyword_score) - min(s.keyword_score), 0) as keyword_range
+    from scored as s
+),
+
+fused as (
+    select
+        s.chunk_id,
+        s.similarity,
+        s.distance,
+        s.keyword_score,
+        $5::float8 * coalesce(
+            (s.keyword_score - e.least_keyword_score) / e.keyword_range, (s.keyword_score > 0)::int
+        )
+        + (1 - $5::float8) * coalesce((s.similarity - e.least_similarity) / e.similarity_range, 1) as score
+    from scored as s
+    cross join extremes as e
+    where $6::float8 is null or s.similarity >= $6::float8
+    order by score desc, s.chunk_id asc
+    limit $7::int
+)
+
+select
+    f.chunk_id,
+    coalesce(d.file_id, c.document_id) as document_id,
+    d.filename,
+    c.chunk_index,
+    c.content,
+    c.token_count,
+    d.metadata as document_metadata,
+    c.metadata as chunk_metadata,
+    c.document_id as reading_id,
+    f.similarity,
+    f.distance,
+    f.keyword_score,
+    f.score
+from fused as f
+cross join
+    lateral (
+        select
+            c.document_id,
+            c.chunk_index,
+            c.content,
+            c.token_count,
+            c.metadata
+        from chunks as c
+        where c.user_id = $1::uuid and f.chunk_id = c.id
+        order by c.id
+        limit 1
+    ) as c
+cross join
+    lateral (
+        select
+            d.filename,
+            d.metadata,
+            d.file_id
+        from documents as d
+        where d.user_id = $1::uuid and c.document_id = d.id
+        order by d.id
+        limit 1
+    ) as d
+order by f.score desc, f.chunk_id asc
+limit $7::int;
