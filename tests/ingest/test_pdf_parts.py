@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 import pytest
@@ -125,3 +126,35 @@ def test_a_document_without_its_header_is_read_and_one_without_pages_says_so() -
     assert read(data).text == "Still here"
     with pytest.raises(DocumentRejectedError, match="it has no page"):
         read(pdf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Count 0/Kids[]>>"]))
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_text_in_layers_that_are_switched_off_is_named(*, is_packed: bool) -> None:
+    content = (
+        words("(Plain words.)")
+        + f"/OC /A BDC {words('(A layer that is on.)', 650)} EMC /OC /B BDC {words('(A layer that is off.)', 600)} EMC "
+        f"/OC /M BDC {words('(A member that is off.)', 550)} EMC /X Do /Y Do"
+    )
+    form = "/Type/XObject/Subtype/Form/BBox[0 0 612 792]/Resources<</Font<</F 5 0 R>>>>"
+    layers = "/OCProperties<</OCGs[6 0 R 7 0 R]/D<</OFF[7 0 R]>>>>"
+    objects = [
+        f"<</Type/Catalog/Pages 2 0 R{layers}>>", "<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>"
+        "/Properties<</A 6 0 R/B 7 0 R/M 8 0 R>>/XObject<</X 9 0 R/Y 10 0 R>>>>>>",
+        stream(content), HELVETICA, "<</Type/OCG/Name(Final)>>", "<</Type/OCG/Name(Draft)>>",
+        "<</Type/OCMD/OCGs[7 0 R]/P/AnyOn>>",
+        stream(words("(A form that is off.)", 500), f"{form}/OC 7 0 R"),
+        stream(f"0 0 10 10 re f {words('(A form that is on.)', 450)}", f"{form}/OC 6 0 R"),
+    ]  # fmt: skip
+    data = pdf(objects)
+    if is_packed:  # the list of layers is then compressed too
+        packed = zlib.compress(f"<<{layers}>>".encode()).decode("latin-1")
+        objects[0] = "<</Type/Catalog/Pages 2 0 R/#4fCProperties 11 0 R>>"
+        objects += [
+            "<</OCGs[6 0 R 7 0 R]/D<</OFF[7 0 R]>>>>",
+            f"<</Type/ObjStm/N 0/First 0/Filter/FlateDecode/Length {len(packed)}>>stream\n{packed}\nendstream",
+        ]
+        data = pdf(objects)
+    document = read(data)
+    assert document.text.split("\n") == ["Plain words.", "A layer that is on.", "A form that is on."]
+    assert document.warnings == ["Page 1 has layers that are switched off, whose text was not read."]

@@ -12,6 +12,7 @@ from svc.ingest.parsers import recognition
 from svc.ingest.parsers.hyphens import BROKEN_END, Joiner, marked_hyphens
 from svc.ingest.parsers.pdf_annotations import MEDIA
 from svc.ingest.parsers.pdf_files import write_files, write_form
+from svc.ingest.parsers.pdf_layers import has_layers
 from svc.ingest.parsers.pdf_outline import Entry, divided, outline
 from svc.ingest.parsers.pdf_page import Page, Table
 from svc.ingest.parsers.pdf_running import RunningLines
@@ -34,9 +35,9 @@ def parse(data: bytes) -> ReadDocument:
     document = _opened(data if b"%PDF-" in data[:_HEADER_WITHIN_BYTES] else b"%PDF-1.4\n" + data)
     document.init_forms()  # the values of fields may be in others above them
     pages: list[Page] = []
-    texts = 0
+    texts, layered = 0, has_layers(data)
     for index in range(len(document)):
-        pages.append(Page(document, index, has_layout=texts < _MOST_TEXTS))
+        pages.append(Page(document, index, has_layout=texts < _MOST_TEXTS, has_layers=layered))
         texts += pages[-1].texts
     if pages and all(page.is_damaged for page in pages):
         raise damaged("pdf", f"none of its {len(pages)} pages can be loaded")
@@ -171,6 +172,11 @@ def _warn(pages: list[Page], writer: Writer) -> None:
         (
             [page.number for page in pages if page.is_damaged],
             "is damaged and was not read", "are damaged and were not read",
+        ),
+        (
+            [page.number for page in pages if page.has_layers_off],
+            "has layers that are switched off, whose text was not read",
+            "have layers that are switched off, whose text was not read",
         ),
         (
             [page.number for page in pages if page.has_unseen],

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from svc.ingest.parsers.pdf_layers import switched_off
+
 _MOST_OBJECTS = 50_000
 _MOST_AREAS = 2_000  # with more, each text of a page would be compared with too many
 _DEEPEST_FORM = 5
@@ -57,7 +59,8 @@ class DrawnPage:
     `has_flat` says that there are texts which PDFium does not read, as they run downwards in a font that is missing.
     """
 
-    def __init__(self, page: pypdfium2.PdfPage) -> None:
+    def __init__(self, page: pypdfium2.PdfPage, *, has_layers: bool = False) -> None:
+        """Read the objects of a page. With `has_layers`, texts may be in layers that are switched off."""
         self.rules: list[Box] = []
         self._painted: list[tuple[Box, bool]] = []  # with whether it is an image
         self._texts: list[_Text] = []
@@ -71,22 +74,33 @@ class DrawnPage:
         self.has_outside = any(_is_outside(text.box, edges) for text in self._texts[:_MOST_COMPARED])
         self.texts: list[Box] = []
         self._unseen: list[_Text] = []
+        painted = [text for text in self._texts if has_layers and not text.is_unpainted]
+        numbers = switched_off(page, [(text.container, text.object, text.is_in_form) for text in painted])
+        self._off = [painted[number] for number in sorted(numbers)]
+        off = {id(text) for text in self._off}
         for text in self._texts:
+            if id(text) in off:
+                continue
             if (text.is_unpainted or text.is_white) and self._is_unseen(text):
                 self._unseen.append(text)
             else:
                 self.texts.append(text.box._replace(order=len(self.texts)))
 
     def remove_unseen(self) -> bool:
-        """Take the texts that nobody can see off the page, and return whether there were any.
+        """Take the texts that nobody can see off the page, and return whether there were any but those of layers.
 
         The invisible text above an image stays: it is the recognized text of a scanned page.
         """
-        for text in self._unseen:
+        for text in [*self._unseen, *self._off]:
             remove = pdfium.FPDFFormObj_RemoveObject if text.is_in_form else pdfium.FPDFPage_RemoveObject
             if remove(text.container, text.object):
                 pdfium.FPDFPageObj_Destroy(text.object)
         return bool(self._unseen)
+
+    @property
+    def has_layers_off(self) -> bool:
+        """Whether there are texts in layers that are switched off."""
+        return bool(self._off)
 
     def _walk(self, container: Any, matrix: Matrix | None, depth: int) -> None:
         for each in _objects(container, is_form=depth > 0):

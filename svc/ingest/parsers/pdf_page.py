@@ -32,7 +32,9 @@ class Table(NamedTuple):
 class Page:
     """The contents of one page: lines of text and tables in reading order, notes, and warnings."""
 
-    def __init__(self, document: pypdfium2.PdfDocument, index: int, *, has_layout: bool = True) -> None:
+    def __init__(
+        self, document: pypdfium2.PdfDocument, index: int, *, has_layout: bool = True, has_layers: bool = False
+    ) -> None:
         """Read a page. Without `has_layout`, its columns and tables are not looked for."""
         self.number = index + 1
         self.has_layout = has_layout
@@ -40,13 +42,14 @@ class Page:
         self.parts: list[list[str] | Table] = []
         self.notes: list[str] = []
         self.is_scanned = self.is_unreadable = self.is_damaged = self.has_unseen = self.has_flat = False
-        self.is_recognized = self.had_no_time = self.has_unmapped = self.is_blank = False
+        self.is_recognized = self.had_no_time = self.has_unmapped = self.is_blank = self.has_layers_off = False
         try:
             page = document[index]
         except pypdfium2.PdfiumError:
             self.is_damaged = True  # the other pages are still useful
             return
-        drawn = DrawnPage(page)
+        drawn = DrawnPage(page, has_layers=has_layers)
+        self.has_layers_off = drawn.has_layers_off
         self.has_unseen = drawn.remove_unseen() or drawn.has_outside
         self.has_flat = drawn.has_flat
         text_page = page.get_textpage()
