@@ -1,8 +1,8 @@
 -- usage/flush :exec
 -- Adds the requests, searches and query tokens that a process counted in the last second, since a write for
--- each search would cost more than the search. Users who no longer exist are skipped. Rows are locked in a
--- fixed order (users, totals, ledger, each by id), so that two of these statements never deadlock. Limits are
--- not enforced here: queries were checked when they were embedded.
+-- each search would cost more than the search. Users who no longer exist are skipped. Rows are locked in the
+-- order of users/hold and of the uploads (totals, users, ledger, each by id), so that these transactions do
+-- not deadlock. Limits are not enforced here: queries were checked when they were embedded.
 -- $1 users    uuid[]
 -- $2 days     date[]  the day of each entry of users, in UTC; a user can occur with two days
 -- $3 requests int8[]
@@ -10,10 +10,19 @@
 -- $5 tokens   int8[]
 -- tenant: none, it adds the usage of many tenants; each row names its tenant
 -- index: users_pkey, tenant_totals_pkey, usage_days_pkey
-with present as (
+-- length: the counts of all users are added together or not at all
+with held as (
+    select t.user_id
+    from tenant_totals as t
+    where t.user_id = any($1::uuid[])
+    order by t.user_id
+    for no key update
+),
+
+present as (
     select u.id
     from users as u
-    where u.id = any($1::uuid[])
+    where u.id = any($1::uuid[]) and (select count(*) from held) >= 0
     order by u.id
     for key share
 ),

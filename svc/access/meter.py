@@ -16,11 +16,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 from svc import metrics
 from svc.access.quotas import Quota
 from svc.background import Background
+from svc.database.deadlocks import again_after_deadlock
 from svc.database.queries import Database, Transaction
 from svc.errors import CabinetError
 
@@ -91,7 +93,7 @@ class UsageMeter:
                     keys = list(self._counts)[:_USERS_AT_ONCE]
                     self._leaving = {key: self._counts.pop(key) for key in keys}
                     self._number += 1
-                await self._hand_over(self._leaving)
+                await again_after_deadlock(partial(self._hand_over, self._leaving))
                 self._leaving = {}
 
     async def _hand_over(self, counted: Mapping[tuple[UUID, date], _Counts]) -> None:

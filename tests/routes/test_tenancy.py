@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -207,6 +208,20 @@ def told(answer: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]], int
     return answer.status_code, answer.content.replace(number, b"(number)"), headers, statements(answer)
 
 
+async def alike(ask: Callable[[str], Awaitable[httpx.Response]], ids: Sequence[str]) -> list[httpx.Response]:
+    """Ask for each id, and assert that a client cannot tell the answers apart.
+
+    A cache entry that expires between two requests adds a statement to one answer, but not in each of several rounds.
+    """
+    for _ in range(4):
+        answers = [await ask(id_) for id_ in ids]
+        first, *others = [told(answer) for answer in answers]
+        if all(other == first for other in others):
+            return answers
+    assert others == [first] * len(others)
+    raise AssertionError
+
+
 COUNTED = ["last_used_at", "token_count", "token_month"]
 # A refused request also counts as a use of a collection.
 USED = [*COUNTED, "last_active_at"]
@@ -242,15 +257,11 @@ async def test_an_id_of_another_tenant_in_the_path_is_like_an_unknown_id(pair: P
         return await send(pair.first.service, endpoint, {**pair.own, parameter: id_}, pair.first.key)
 
     for parameter in PATH_ID.findall(endpoint.path):
-        await answer_to(parameter, str(uuid4()))  # The first request refills expired caches, such as that of the key.
-        theirs = await answer_to(parameter, pair.foreign[parameter])
+        unknown = (str(uuid4()), str(UUID(int=0)), str(UUID(int=2**128 - 1)))
+        theirs, *_ = await alike(partial(answer_to, parameter), [pair.foreign[parameter], *unknown])
         problem(theirs, 404)
-        for never in (str(uuid4()), str(UUID(int=0)), str(UUID(int=2**128 - 1)), "no-id"):
-            seen = told(await answer_to(parameter, never))
-            if never == "no-id":  # This needs no statement.
-                assert seen[:3] == told(theirs)[:3]
-            else:
-                assert seen == told(theirs)
+        # This one needs no statement.
+        assert told(await answer_to(parameter, "no-id"))[:3] == told(theirs)[:3]
     assert await fingerprint(pair.second) == before
 
 
@@ -259,13 +270,11 @@ async def test_an_id_of_another_tenant_in_the_body_is_like_an_unknown_id(pair: P
     (endpoint,) = [endpoint for endpoint in all_endpoints() if name_of(endpoint) == case[0]]
     kind, body = BODIES[case]
     stored = [await fingerprint(pair.first, USED), await fingerprint(pair.second)]
-    # The first request refills caches that have expired since an earlier answer, such as that of the key.
-    _, *answers = [
-        await send(pair.first.service, endpoint, pair.own, pair.first.key, json=body(pair.own, id_))
-        for id_ in (str(uuid4()), pair.foreign[kind], str(uuid4()), str(UUID(int=0)))
-    ]
+    answers = await alike(
+        lambda id_: send(pair.first.service, endpoint, pair.own, pair.first.key, json=body(pair.own, id_)),
+        [pair.foreign[kind], str(uuid4()), str(UUID(int=0))],
+    )
     assert answers[0].status_code in (200, 202, 422)
-    assert told(answers[0]) == told(answers[1]) == told(answers[2])
     assert SECRET not in answers[0].text
     assert [await fingerprint(pair.first, USED), await fingerprint(pair.second)] == stored
 

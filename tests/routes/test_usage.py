@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from svc.access.meter import UsageMeter, running_meter
 from svc.database.types import as_dict
 from svc.ingest.tokens import count_tokens
-from tests.conftest import Service
+from tests.conftest import PATIENCE_S, Service
 from tests.routes.answers import done, ok, problem
 from tests.routes.tenants import Tenant, direct_connection, new_tenant
 
@@ -22,8 +23,11 @@ ZERO = dict.fromkeys(("requests", "searches", "uploads", "bytes", "messages", "t
 
 async def used(tenant: Tenant, **parameters: Any) -> dict[str, Any]:
     """Flush the meter and return the answer of `GET /usage`, without the request itself."""
-    await tenant.service.services.usage.flush()
-    return dict(ok(await tenant.get("/usage", params=parameters)))
+    meter = tenant.service.services.usage
+    await meter.flush()
+    # The background also flushes, once a second: it must not add this request before it is answered.
+    async with meter._flushing:
+        return dict(ok(await tenant.get("/usage", params=parameters)))
 
 
 async def test_a_run_of_uploads_searches_and_appends_adds_up(service: Service) -> None:
@@ -288,6 +292,40 @@ async def test_concurrent_flushes_and_a_deletion_do_not_deadlock(quiet: Service)
     for tenant in tenants[1:]:
         total = (await used(tenant))["total"]
         assert (total["searches"], total["tokens"], total["uploads"]) == (40, 40, 1)
+
+
+async def waiting(connection: Any, count: int) -> None:
+    """Wait until so many backends of the database wait for a lock."""
+    query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    deadline = time.monotonic() + PATIENCE_S
+    while await connection.fetchval(query) < count:
+        assert time.monotonic() < deadline, f"fewer than {count} backends wait"
+        await asyncio.sleep(0.01)
+
+
+async def test_a_flush_locks_rows_in_the_order_of_an_erasure(quiet: Service) -> None:
+    tenant = await new_tenant(quiet)
+    database, user_id = quiet.services.database, UUID(tenant.id)
+    await tenant.upload("a.txt", "text")  # which makes the row of the totals
+
+    async def erase() -> None:
+        async with database.transaction() as transaction:
+            await transaction.one("users/hold", user_id=user_id, max_rows=10)
+
+    async def flush() -> None:
+        async with database.transaction() as transaction:
+            today = datetime.now(UTC).date()
+            await transaction.exec("usage/flush", users=[user_id], days=[today], requests=[1], searches=[0], tokens=[1])
+
+    async with direct_connection(quiet) as connection, direct_connection(quiet) as observer:
+        async with connection.transaction():
+            await connection.execute("select from users where id = $1 for key share", user_id)
+            erasing = asyncio.create_task(erase())
+            await waiting(observer, 1)
+            flushing = asyncio.create_task(flush())
+            await waiting(observer, 2)
+        # If the flush had locked the user, each would now wait for the other.
+        await asyncio.gather(erasing, flushing)
 
 
 # --- recount
